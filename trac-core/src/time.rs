@@ -1,0 +1,120 @@
+//! Time as Stripe tells it: whole seconds since 1970, UTC.
+//!
+//! The core never asks what time it is; callers say so.
+
+use alloc::string::{String, ToString};
+
+use jiff::ToSpan;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+/// Seconds in a day, as windows and holds count it.
+pub const DAY_SECS: i64 = 86_400;
+
+/// A moment, in whole seconds since 1970-01-01T00:00:00Z.
+///
+/// # Wire form
+/// An integer where Stripe or the store is meant; [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC by
+/// [`Timestamp::to_rfc3339`] in the API.
+///
+/// # Examples
+/// ```
+/// use trac_core::time::Timestamp;
+///
+/// let leap = Timestamp::parse_rfc3339("2024-01-31T10:00:00Z").unwrap();
+/// assert_eq!(leap.plus_months(1).to_rfc3339(), "2024-02-29T10:00:00Z");
+/// assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment that many seconds after 1970 began.
+    #[must_use]
+    pub const fn from_unix_secs(secs: i64) -> Self {
+        Self(secs)
+    }
+
+    /// Seconds since 1970 began.
+    #[must_use]
+    pub const fn unix_secs(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `secs` later; stops at the end of the range.
+    #[must_use]
+    pub const fn plus_secs(self, secs: i64) -> Self {
+        Self(self.0.saturating_add(secs))
+    }
+
+    /// The moment `days` × 86,400 s later.
+    #[must_use]
+    pub const fn plus_days(self, days: u32) -> Self {
+        // A u32 always fits an i64; `From` is not const.
+        #[expect(clippy::as_conversions, clippy::cast_lossless, reason = "widening in a const fn")]
+        self.plus_secs((days as i64).saturating_mul(DAY_SECS))
+    }
+
+    /// Seconds from `earlier` to `self`; negative where `earlier` lies later.
+    #[must_use]
+    pub const fn secs_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The same time of day `months` calendar months later, UTC; a day that month lacks becomes its last day.
+    /// A moment outside the years −9999 to 9999 stays as it is.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Self {
+        let moved = || {
+            let zoned = jiff::Timestamp::from_second(self.0).ok()?.to_zoned(TimeZone::UTC);
+            let later = zoned.checked_add(i64::from(months).months()).ok()?;
+            Some(Self(later.timestamp().as_second()))
+        };
+        moved().unwrap_or(self)
+    }
+
+    /// The moment in RFC 3339, UTC, whole seconds: `2026-11-21T08:00:00Z`.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        match jiff::Timestamp::from_second(self.0) {
+            Ok(moment) => moment.to_string(),
+            Err(_) if self.0 < 0 => jiff::Timestamp::MIN.to_string(),
+            Err(_) => jiff::Timestamp::MAX.to_string(),
+        }
+    }
+
+    /// Reads RFC 3339 with any offset; parts of a second are cut off.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let moment: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(moment.as_second()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_are_calendar_months_and_end_on_days_that_exist() {
+        let check = |from: &str, months: u32, want: &str| {
+            let moved = Timestamp::parse_rfc3339(from).unwrap().plus_months(months);
+            assert_eq!(moved.to_rfc3339(), want, "{from} + {months}");
+        };
+        check("2025-01-31T23:59:59Z", 1, "2025-02-28T23:59:59Z");
+        check("2024-02-29T00:00:00Z", 12, "2025-02-28T00:00:00Z");
+        check("2025-11-30T12:00:00Z", 3, "2026-02-28T12:00:00Z");
+        check("2025-06-15T12:00:00Z", 0, "2025-06-15T12:00:00Z");
+    }
+
+    #[test]
+    fn the_ends_of_the_range_do_not_panic() {
+        for end in [i64::MIN, i64::MAX] {
+            let moment = Timestamp::from_unix_secs(end);
+            assert_eq!(moment.plus_months(u32::MAX), moment);
+            assert!(!moment.to_rfc3339().is_empty());
+            assert!(!moment.plus_days(u32::MAX).to_rfc3339().is_empty());
+        }
+    }
+}
