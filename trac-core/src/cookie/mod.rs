@@ -4,9 +4,9 @@
 //! - [`set`]: writing it for a header or `document.cookie`.
 //! - [`touch`]: which of two clicks stays.
 
-pub mod find;
-pub mod set;
-pub mod touch;
+mod find;
+mod set;
+mod touch;
 
 pub use find::{find, find_across};
 pub use set::{Attributes, clear, domains, set};
