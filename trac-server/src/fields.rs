@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use trac_core::money::Currency;
@@ -24,6 +26,18 @@ pub(crate) struct Fields {
     wrong: BTreeMap<String, Wrong>,
 }
 
+/// The largest body the management API reads.
+pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Bytes::from_request(request, state).await;
+        Self::parse(&body.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?)
+    }
+}
+
 impl Fields {
     /// Reads a body. An empty one counts as `{}`.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
@@ -40,6 +54,11 @@ impl Fields {
     /// Whether the field is there at all, `null` included.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.object.contains_key(name)
+    }
+
+    /// Whether the field is there and `null`.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_null)
     }
 
     /// Takes a field out; absent and `null` are `None`, and so is a wrong one, which is noted.

@@ -10,6 +10,7 @@
 mod error;
 mod scope;
 mod file;
+mod settings;
 mod queue;
 mod writer;
 mod readers;
@@ -23,6 +24,8 @@ use rusqlite::{Connection, Transaction};
 pub use error::{StoreError, StoreErrorKind};
 pub use queue::Priority;
 pub use scope::Scope;
+pub(crate) use scope::mode_of;
+pub(crate) use settings::{PUBLIC_URL, set_setting, setting};
 
 use queue::Queue;
 use readers::Readers;
