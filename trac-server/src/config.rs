@@ -13,7 +13,11 @@ const LISTEN: &str = "127.0.0.1:8787";
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "trac", version, about = "Affiliate attribution for Stripe: click → cookie → checkout → webhook → conversion → commission.")]
+#[command(
+    name = "trac",
+    version,
+    about = "Affiliate attribution for Stripe: click → cookie → checkout → webhook → conversion → commission."
+)]
 pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]

@@ -62,11 +62,7 @@ impl Fields {
     }
 
     /// Takes a field out; absent and `null` are `None`, and so is a wrong one, which is noted.
-    pub(crate) fn take<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(&Value) -> Result<T, Wrong>,
-    ) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
         let value = self.object.remove(name).filter(|value| !value.is_null())?;
         match read(&value) {
             Ok(value) => Some(value),
@@ -78,11 +74,7 @@ impl Fields {
     }
 
     /// Takes a field that must be there.
-    pub(crate) fn need<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(&Value) -> Result<T, Wrong>,
-    ) -> Option<T> {
+    pub(crate) fn need<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
         if self.object.get(name).is_none_or(Value::is_null) {
             self.object.remove(name);
             self.note(name, "is required");
@@ -195,10 +187,10 @@ pub(crate) fn moment(value: &Value) -> Result<Timestamp, Wrong> {
 pub(crate) fn email(value: &Value) -> Result<String, Wrong> {
     let sane = |text: &&str| {
         let parts = text.rsplit_once('@');
-        let domain_fits = |domain: &str| {
-            domain.split('.').all(|label| !label.is_empty()) && domain.split('.').count() >= 2
-        };
-        let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"".contains(c));
+        let domain_fits =
+            |domain: &str| domain.split('.').all(|label| !label.is_empty()) && domain.split('.').count() >= 2;
+        let plain =
+            text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"".contains(c));
         let one_at = text.matches('@').count() == 1;
         text.len() <= 254
             && plain

@@ -22,3 +22,34 @@ mod request_id;
 mod fields;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+mod trac;
+#[cfg(feature = "server")]
+mod access;
+#[cfg(feature = "server")]
+mod list;
+#[cfg(feature = "server")]
+mod program;
+
+// stages
+#[cfg(feature = "server")]
+mod click;
+#[cfg(feature = "server")]
+mod webhook;
+#[cfg(feature = "server")]
+mod conversion;
+#[cfg(feature = "server")]
+mod commission;
+
+// the whole
+#[cfg(feature = "server")]
+pub mod workspace;
+#[cfg(feature = "server")]
+mod operations;
+#[cfg(feature = "server")]
+mod router;
+
+#[cfg(feature = "server")]
+pub use router::router;
+#[cfg(feature = "server")]
+pub use trac::Trac;

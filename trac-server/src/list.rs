@@ -102,10 +102,9 @@ impl Listing {
         if wrong.is_empty() { Ok(listing) } else { Err(Problem::validation(wrong)) }
     }
 
-    /// Takes a filter out that the resource's own code reads.
-    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
-        let at = self.filters.iter().position(|(filter, _)| filter == name)?;
-        Some(self.filters.remove(at).1)
+    /// The value of a filter.
+    pub(crate) fn filter(&self, name: &str) -> Option<&str> {
+        self.filters.iter().find(|(filter, _)| filter == name).map(|(_, value)| value.as_str())
     }
 
     /// Adds a filter that does not come from the query.
@@ -127,7 +126,8 @@ impl Resource {
         let (mut conditions, mut bound) = (self.within.to_owned(), Bindings::new(scope, trac.clock.now()));
         for (at, (name, value)) in listing.filters.iter().enumerate() {
             let known = self.filters.iter().find(|(filter, _)| filter == name);
-            let (_, expression) = known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
+            let (_, expression) =
+                known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
             conditions.push_str(&format!(" AND {expression} = :filter{at}"));
             bound.push(format!(":filter{at}"), Bound::Text(value.clone()));
         }

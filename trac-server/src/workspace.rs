@@ -6,7 +6,7 @@ use trac_core::program::Mode;
 
 use crate::access::key_hash;
 use crate::id::{Ids, Kind, new_key};
-use crate::store::{PUBLIC_URL, Priority, StoreError, setting};
+use crate::store::{PUBLIC_URL, Priority, Store, StoreError, set_setting, setting};
 use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
 
@@ -52,8 +52,17 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
 ///
 /// # Errors
 /// [`StoreError`] if nothing can be read.
-pub async fn last_public_url(store: &crate::store::Store) -> Result<Option<String>, StoreError> {
+pub async fn last_public_url(store: &Store) -> Result<Option<String>, StoreError> {
     store.read(|connection| setting(connection, PUBLIC_URL)).await
+}
+
+/// Remembers how the server is reached, for [`last_public_url`].
+///
+/// # Errors
+/// [`StoreError`] if nothing can be written.
+pub async fn remember_public_url(store: &Store, public_url: &str) -> Result<(), StoreError> {
+    let public_url = public_url.to_owned();
+    store.write(Priority::Api, move |tx| set_setting(tx, PUBLIC_URL, &public_url)).await
 }
 
 fn add_key(

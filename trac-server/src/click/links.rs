@@ -118,7 +118,12 @@ pub(super) async fn remove(
         tx.prepare_cached(
             "UPDATE link SET deleted_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
         )?
-        .execute(params![scope.workspace_id(), scope.mode_str(), id, trac.clock.now().unix_secs()])?;
+        .execute(params![
+            scope.workspace_id(),
+            scope.mode_str(),
+            id,
+            trac.clock.now().unix_secs()
+        ])?;
         Ok::<_, Problem>(json!({ "id": id, "deleted": true }))
     });
     removed.await.map(Json)

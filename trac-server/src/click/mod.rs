@@ -14,10 +14,7 @@ use crate::trac::Trac;
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/links", list_of(&links::LINKS).merge(post(links::create)))
-        .route(
-            "/links/{id}",
-            one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)),
-        )
+        .route("/links/{id}", one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)))
         .route("/clicks", list_of(&clicks::CLICKS).merge(post(clicks::create)))
         .route("/clicks/{id}", one_of(&clicks::CLICKS))
 }

@@ -137,7 +137,14 @@ fn add_version(
             "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![scope.workspace_id(), scope.mode_str(), id, number, valid_from.unix_secs(), terms])?;
+        .execute(params![
+            scope.workspace_id(),
+            scope.mode_str(),
+            id,
+            number,
+            valid_from.unix_secs(),
+            terms
+        ])?;
     Ok(())
 }
 

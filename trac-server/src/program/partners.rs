@@ -118,8 +118,7 @@ fn code_taken(error: rusqlite::Error) -> Problem {
 
 /// A code made of a name: its first letters and digits, then four of chance, as in `ada-k7xq`.
 fn code_from(name: &str) -> String {
-    let plain: String =
-        name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    let plain: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
     let tail = random_word::<4>();
     if plain.is_empty() { format!("{}{tail}", random_word::<4>()) } else { format!("{plain}-{tail}") }
 }

@@ -54,7 +54,8 @@ pub(super) async fn create(
         fields.note("commission", "is required");
     }
     // Nothing is earned by default: the body has to say how much.
-    let mut terms = serde_json::from_value(json!({ "commission": CommissionRule::Percentage { rate_bps: 0 } }))?;
+    let mut terms =
+        serde_json::from_value(json!({ "commission": CommissionRule::Percentage { rate_bps: 0 } }))?;
     change_program(&mut fields, &mut terms);
     fields.finish()?;
     let name = name.unwrap_or_default();
@@ -98,7 +99,11 @@ pub(super) async fn change(
     changed.await.map(Json)
 }
 
-fn latest(connection: &Connection, scope: &Scope, id: &str) -> Result<Option<(u32, ProgramTerms)>, StoreError> {
+fn latest(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Option<(u32, ProgramTerms)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT number, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
          ORDER BY number DESC LIMIT 1",
@@ -126,6 +131,13 @@ fn add_version(
             "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![scope.workspace_id(), scope.mode_str(), id, number, valid_from.unix_secs(), terms])?;
+        .execute(params![
+            scope.workspace_id(),
+            scope.mode_str(),
+            id,
+            number,
+            valid_from.unix_secs(),
+            terms
+        ])?;
     Ok(())
 }

@@ -84,10 +84,13 @@ fn recurring(value: &Value) -> Result<Recurring, Wrong> {
 }
 
 fn products(value: &Value) -> Result<Vec<String>, Wrong> {
-    let wrong = || format!("must be a list of at most {PRODUCTS_MAX} IDs that begin with prod_, price_ or plink_");
+    let wrong =
+        || format!("must be a list of at most {PRODUCTS_MAX} IDs that begin with prod_, price_ or plink_");
     let sane = |id: &&str| {
         let named = ["prod_", "price_", "plink_"].iter().any(|prefix| id.starts_with(prefix));
-        named && id.len() <= 255 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        named
+            && id.len() <= 255
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     };
     let list = value.as_array().filter(|list| list.len() <= PRODUCTS_MAX).ok_or_else(wrong)?;
     let ids = list.iter().map(|id| id.as_str().filter(sane).map(ToOwned::to_owned));

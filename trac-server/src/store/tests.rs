@@ -174,7 +174,8 @@ async fn only_the_owner_can_read_what_is_kept() {
 #[tokio::test]
 async fn the_ledger_is_only_appended() {
     let (_folder, store) = open();
-    let entry = "INSERT INTO ledger_entry VALUES ('ws', 'test', 'ent', 'com', 'earn', 5, 'usd', 'ok', NULL, NULL, 0)";
+    let entry =
+        "INSERT INTO ledger_entry VALUES ('ws', 'test', 'ent', 'com', 'earn', 5, 'usd', 'ok', NULL, NULL, 0)";
     store.write(Priority::Api, move |tx| Ok(tx.execute(entry, [])?)).await.unwrap();
     for change in ["UPDATE ledger_entry SET amount_minor = 6", "DELETE FROM ledger_entry"] {
         let error = store.write(Priority::Api, move |tx| Ok(tx.execute(change, [])?)).await.unwrap_err();

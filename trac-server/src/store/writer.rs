@@ -70,7 +70,8 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) {
     for job in jobs {
         told.extend(run(&tx, job));
     }
-    let committed = if tx.is_autocommit() { Err(rolled_back()) } else { tx.commit().map_err(StoreError::from) };
+    let committed =
+        if tx.is_autocommit() { Err(rolled_back()) } else { tx.commit().map_err(StoreError::from) };
     if let Err(error) = &committed {
         tracing::error!(%error, "a commit failed");
     }
@@ -82,8 +83,11 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) {
 /// Runs one job in a savepoint, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
 fn run(tx: &Transaction<'_>, job: Job) -> Option<Box<dyn FnOnce(Result<(), StoreError>)>> {
     // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
-    let begun =
-        if tx.is_autocommit() { Err(rolled_back()) } else { tx.execute_batch("SAVEPOINT job").map_err(Into::into) };
+    let begun = if tx.is_autocommit() {
+        Err(rolled_back())
+    } else {
+        tx.execute_batch("SAVEPOINT job").map_err(Into::into)
+    };
     if let Err(error) = begun {
         return Some(job(Err(error)).tell);
     }

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use rusqlite::{Row, params};
 use serde_json::{Value, json};
+use trac_core::webhook::signature::is_secret;
 
 use super::EVENT_TYPES;
 use crate::access::Merchant;
@@ -109,13 +110,13 @@ const SECRETS_MAX: usize = 16;
 /// A list of secrets, each 1 to 255 printable ASCII characters without blanks.
 fn signing_secrets(value: &Value) -> Result<Vec<String>, Wrong> {
     let wrong = || {
-        format!("must be a list of at most {SECRETS_MAX} secrets of 1 to 255 printable characters without blanks")
-    };
-    let sane = |secret: &&str| {
-        (1..=255).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic())
+        format!(
+            "must be a list of at most {SECRETS_MAX} secrets of 1 to 255 printable characters without blanks"
+        )
     };
     let list = value.as_array().filter(|list| list.len() <= SECRETS_MAX).ok_or_else(wrong)?;
-    let secrets = list.iter().map(|secret| secret.as_str().filter(sane).map(ToOwned::to_owned));
+    let secrets =
+        list.iter().map(|secret| secret.as_str().filter(|secret| is_secret(secret)).map(ToOwned::to_owned));
     secrets.collect::<Option<Vec<_>>>().ok_or_else(wrong)
 }
 

@@ -25,8 +25,12 @@ pub(crate) static EVENTS: Resource = Resource {
     columns: concat!(
         "e.id, e.stripe_event_id, e.endpoint_id, e.type, e.api_version, e.stripe_created, e.received_at, ",
         "e.message, e.deliveries, e.settled_by, ",
-        "CASE WHEN ", gave_up!(), " THEN 'skipped' ELSE e.outcome END AS outcome, ",
-        "CASE WHEN ", gave_up!(), " THEN 'no_click' ELSE e.reason END AS reason"
+        "CASE WHEN ",
+        gave_up!(),
+        " THEN 'skipped' ELSE e.outcome END AS outcome, ",
+        "CASE WHEN ",
+        gave_up!(),
+        " THEN 'no_click' ELSE e.reason END AS reason"
     ),
     from: "event AS e",
     within: "e.workspace_id = :workspace_id AND e.mode = :mode",
@@ -80,7 +84,11 @@ pub(super) async fn one(
 }
 
 /// Our ID of the event that Stripe calls `stripe_event_id`.
-fn our_id(connection: &Connection, scope: &Scope, stripe_event_id: &str) -> Result<Option<String>, StoreError> {
+fn our_id(
+    connection: &Connection,
+    scope: &Scope,
+    stripe_event_id: &str,
+) -> Result<Option<String>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3",
     )?;
@@ -90,8 +98,9 @@ fn our_id(connection: &Connection, scope: &Scope, stripe_event_id: &str) -> Resu
 
 /// The body as it came; `null` where none was kept.
 fn payload(connection: &Connection, scope: &Scope, id: &str) -> Result<Value, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT body FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3",
+    )?;
     let key = params![scope.workspace_id(), scope.mode_str(), id];
     let body: Option<Vec<u8>> = statement.query_row(key, |row| row.get(0)).optional()?;
     let Some(body) = body else { return Ok(Value::Null) };
