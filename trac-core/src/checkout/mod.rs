@@ -1,1 +1,7 @@
-//! checkout
+//! The click's ID rides through checkout into Stripe.
+//!
+//! - [`mod@reference`]: what is written into `client_reference_id` and metadata, and what is read from them.
+//! - [`link`]: which URLs are Payment Links, and how they are given the reference.
+
+pub mod reference;
+pub mod link;

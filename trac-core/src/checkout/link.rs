@@ -1,0 +1,158 @@
+//! Which URLs are Payment Links, and how they are given the reference.
+//!
+//! A Payment Link is an https URL on `buy.`, `donate.` or `book.stripe.com` with exactly one non-empty path segment;
+//! on a domain the merchant named, `/b/…`, and one segment where the domain is named with `/*`. Every other URL of
+//! Stripe's holds a session, an invoice or an account, and is left alone, as is whatever only looks like one: the
+//! host is compared whole, after nothing but lower-casing.
+//! Sources: <https://docs.stripe.com/payment-links/url-parameters>,
+//! <https://docs.stripe.com/payments/checkout/custom-domains>.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use super::reference::{PARAMETER, Reference};
+use crate::click::{ClickId, dialect, query};
+use crate::cookie;
+use crate::program::AttributionModel;
+
+const HOSTS: [&str; 3] = ["buy.stripe.com", "donate.stripe.com", "book.stripe.com"];
+
+/// What became of a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A Payment Link, now with the click's reference.
+    Decorated(String),
+    /// A Payment Link that holds a click's reference already, and it stays.
+    AlreadyOurs,
+    /// A Payment Link with the merchant's own reference, which stays.
+    MerchantReference,
+    /// A Payment Link, and there is no click to give it.
+    NoClick,
+    /// Some other URL.
+    NotAPaymentLink,
+}
+
+/// Gives a Payment Link the reference of a click.
+///
+/// `domains` are the merchant's own Payment Link domains, comma-separated. A reference of native form is ours: the
+/// same is left, another is replaced under last-click and kept under first-click. Any other non-empty one is the
+/// merchant's and stays. A `trac_click_id` that a merchant wrote onto the link gets its twin, whatever the visitor's
+/// own click, unless that one is native and the written one is not.
+///
+/// Blanks and control characters around the URL stay; line breaks and tabs within, which a browser takes out before
+/// it looks, are taken out where the URL is decorated. All other bytes are kept.
+///
+/// # Examples
+/// ```
+/// use trac_core::checkout::link::{Decision, decorate};
+/// use trac_core::click::ClickId;
+/// use trac_core::program::AttributionModel::LastClick;
+///
+/// let id = ClickId::parse("abc")?;
+/// let decorated = |url| decorate(url, Some(&id), LastClick, "");
+/// assert_eq!(
+///     decorated("https://buy.stripe.com/test_1?locale=de#x"),
+///     Decision::Decorated("https://buy.stripe.com/test_1?locale=de&client_reference_id=abc#x".into())
+/// );
+/// assert_eq!(decorated("https://buy.stripe.com/1?client_reference_id=user_17"), Decision::MerchantReference);
+/// assert_eq!(decorated("https://buy.stripe.com.evil.example/1"), Decision::NotAPaymentLink);
+/// # Ok::<(), trac_core::click::ParseClickIdError>(())
+/// ```
+#[must_use]
+pub fn decorate(url: &str, id: Option<&ClickId>, model: AttributionModel, domains: &str) -> Decision {
+    let url = seen_by_browser(url);
+    if !is_clean_payment_link(trimmed(&url), domains) {
+        return Decision::NotAPaymentLink;
+    }
+    let written = dialect::TRAC
+        .url_parameters
+        .first()
+        .and_then(|name| query::values(&url, name).find_map(ClickId::from_bytes));
+    let Some(id) = cookie::keep(id, written.as_ref(), AttributionModel::LastClick) else {
+        return Decision::NoClick;
+    };
+    let mut ours = false;
+    for found in query::values(trimmed(&url), PARAMETER) {
+        match Reference::judge_bytes(found, id, model) {
+            Reference::Merchant => return Decision::MerchantReference,
+            Reference::Ours => ours = true,
+            Reference::Free => {}
+        }
+    }
+    if ours {
+        return Decision::AlreadyOurs;
+    }
+    Decision::Decorated(around(&url, |url| query::add(url, PARAMETER, id)))
+}
+
+/// Whether a URL is a Payment Link; `domains` as in [`decorate`].
+#[must_use]
+pub fn is_payment_link(url: &str, domains: &str) -> bool {
+    is_clean_payment_link(trimmed(&seen_by_browser(url)), domains)
+}
+
+/// The URL without tabs and line breaks (<https://url.spec.whatwg.org/#concept-basic-url-parser>, step 3).
+fn seen_by_browser(url: &str) -> Cow<'_, str> {
+    let is_removed = |letter: char| matches!(letter, '\t' | '\n' | '\r');
+    if url.contains(is_removed) {
+        Cow::Owned(url.chars().filter(|letter| !is_removed(*letter)).collect())
+    } else {
+        Cow::Borrowed(url)
+    }
+}
+
+/// The URL without the blanks and control characters around it (the same, step 1).
+fn trimmed(url: &str) -> &str {
+    url.trim_matches(|letter: char| letter <= ' ')
+}
+
+/// Changes the URL and leaves what is around it.
+fn around(url: &str, change: impl FnOnce(&str) -> String) -> String {
+    let inner = trimmed(url);
+    let (before, after) = url.split_once(inner).unwrap_or_default();
+    let mut out = String::from(before);
+    out.push_str(&change(inner));
+    out.push_str(after);
+    out
+}
+
+fn is_clean_payment_link(url: &str, domains: &str) -> bool {
+    let (place, _, _) = query::split(url);
+    let Some((scheme, rest)) = place.split_once("://") else { return false };
+    let Some((authority, path)) = rest.split_once('/') else { return false };
+    let host = authority.strip_suffix(":443").unwrap_or(authority);
+    if !scheme.eq_ignore_ascii_case("https") || place.contains('\\') {
+        return false;
+    }
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let (first, second, third) = (segments.next(), segments.next(), segments.next());
+    if third.is_some() || first.is_none_or(is_dots) || second.is_some_and(is_dots) {
+        return false;
+    }
+    if second.is_none() {
+        HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known))
+            || is_configured(host, domains, |domain| domain.strip_suffix("/*"))
+    } else {
+        first == Some("b")
+            && is_configured(host, domains, |domain| Some(domain.strip_suffix("/*").unwrap_or(domain)))
+    }
+}
+
+fn is_configured(host: &str, domains: &str, named: impl Fn(&str) -> Option<&str>) -> bool {
+    !host.is_empty()
+        && domains
+            .split(',')
+            .filter_map(|domain| named(domain.trim()))
+            .any(|domain| host.eq_ignore_ascii_case(domain))
+}
+
+/// Whether a browser would take the path segment for `.` or `..` (<https://url.spec.whatwg.org/#double-dot-path-segment>).
+fn is_dots(segment: &str) -> bool {
+    let mut rest = segment;
+    while let Some(tail) =
+        rest.strip_prefix('.').or_else(|| rest.strip_prefix("%2e")).or_else(|| rest.strip_prefix("%2E"))
+    {
+        rest = tail;
+    }
+    rest.is_empty()
+}

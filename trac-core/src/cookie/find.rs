@@ -1,0 +1,51 @@
+//! Reading the click ID from cookies that anybody may have written.
+
+use crate::click::{ClickId, dialect};
+
+/// Finds the click ID in a `Cookie` header or in `document.cookie`.
+///
+/// Read in the order of [`dialect::ALL`], then of the dialect's names, then of the header; the first value that is
+/// an ID counts. Values may stand in double quotes. A browser sends several cookies of one name where they were set
+/// for different domains or paths; what is no ID among them is passed over. Nothing is allocated until one is found,
+/// and bytes that are no UTF-8 do no harm.
+///
+/// # Examples
+/// ```
+/// use trac_core::cookie;
+///
+/// let found = |header| cookie::find(header).map(|id| id.into_string());
+/// assert_eq!(found("theme=dark; rd_click_id=b; trac_click_id=\"a\"").as_deref(), Some("a"));
+/// assert_eq!(found("trac_click_id=<script>; xtrac_click_id=a"), None);
+/// ```
+#[must_use]
+pub fn find(header: impl AsRef<[u8]>) -> Option<ClickId> {
+    find_across([header.as_ref()])
+}
+
+/// [`find`] over several `Cookie` headers of one request, which HTTP/2 allows
+/// ([RFC 9113, 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)); they count as one.
+#[must_use]
+pub fn find_across<'a, I>(headers: I) -> Option<ClickId>
+where
+    I: IntoIterator<Item = &'a [u8]>,
+    I::IntoIter: Clone,
+{
+    let headers = headers.into_iter();
+    for name in dialect::ALL.iter().flat_map(|dialect| dialect.cookies) {
+        for header in headers.clone() {
+            for pair in header.split(|byte| *byte == b';') {
+                if let Some(id) = click_in(pair, name) {
+                    return Some(id);
+                }
+            }
+        }
+    }
+    None
+}
+
+fn click_in(pair: &[u8], name: &str) -> Option<ClickId> {
+    let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
+    let value = value.trim_ascii();
+    let unquoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
+    ClickId::from_bytes(unquoted.iter().copied())
+}

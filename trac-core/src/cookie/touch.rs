@@ -1,0 +1,38 @@
+//! First or last touch: which of two clicks stays.
+
+use crate::click::ClickId;
+use crate::program::AttributionModel;
+
+/// Of the stored ID and the one that arrives in a URL, the one to keep.
+///
+/// Under [`AttributionModel::FirstClick`] the stored one stays. Under [`AttributionModel::LastClick`] the arriving
+/// one takes its place, unless it is foreign and the stored one [native](ClickId::is_native): anybody can put an ID
+/// into a link, so one that is not surely ours never displaces one that is.
+///
+/// # Examples
+/// ```
+/// use trac_core::click::ClickId;
+/// use trac_core::cookie;
+/// use trac_core::program::AttributionModel::{FirstClick, LastClick};
+///
+/// let (old, new, foreign) = (ClickId::new(1, 1), ClickId::new(2, 2), ClickId::parse("foreign")?);
+/// assert_eq!(cookie::keep(Some(&old), Some(&new), LastClick), Some(&new));
+/// assert_eq!(cookie::keep(Some(&old), Some(&new), FirstClick), Some(&old));
+/// assert_eq!(cookie::keep(Some(&old), Some(&foreign), LastClick), Some(&old));
+/// # Ok::<(), trac_core::click::ParseClickIdError>(())
+/// ```
+#[must_use]
+pub fn keep<'a>(
+    stored: Option<&'a ClickId>,
+    arriving: Option<&'a ClickId>,
+    model: AttributionModel,
+) -> Option<&'a ClickId> {
+    match (stored, arriving) {
+        (Some(stored), Some(arriving)) => {
+            let displaced =
+                model == AttributionModel::LastClick && (arriving.is_native() || !stored.is_native());
+            Some(if displaced { arriving } else { stored })
+        }
+        (stored, arriving) => stored.or(arriving),
+    }
+}
