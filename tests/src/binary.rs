@@ -17,6 +17,7 @@ pub struct Finished {
 }
 
 /// Runs `trac` with these arguments until it ends.
+#[must_use]
 pub fn trac(arguments: &[&str]) -> Finished {
     let output = command().args(arguments).output().expect("the binary runs");
     Finished {

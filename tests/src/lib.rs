@@ -22,10 +22,11 @@ mod server;
 mod merchant;
 mod stripe;
 mod material;
+mod stage;
 mod scenario;
 
 pub use binary::{Finished, trac};
-pub use material::{shared, stripe_events};
+pub use material::{say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
 pub use scenario::{Order, Scenario};
 pub use server::Server;

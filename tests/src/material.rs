@@ -1,6 +1,7 @@
 //! Test material that may lie beside the repository, in `../shared`. The tests pass without it and say so.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -22,7 +23,7 @@ pub fn stripe_events() -> Option<Vec<(String, Value)>> {
         .filter_map(|entry| {
             let path = entry.expect("a readable entry").path();
             let name = path.file_name()?.to_str()?.to_owned();
-            let is_event = path.is_file() && name != "INDEX.json" && name.ends_with(".json");
+            let is_event = name != "INDEX.json" && path.extension().is_some_and(|end| end == "json");
             is_event.then(|| {
                 let text = fs::read_to_string(&path).expect("a readable file");
                 (name, serde_json::from_str(&text).expect("an event is JSON"))
@@ -31,4 +32,10 @@ pub fn stripe_events() -> Option<Vec<(String, Value)>> {
         .collect();
     events.sort_by(|a, b| a.0.cmp(&b.0));
     Some(events)
+}
+
+/// Says something past the test harness, which keeps back what passing tests print: a skipped test must show.
+pub fn say(text: &str) {
+    // A closed standard output is no reason to fail.
+    let _ = writeln!(io::stdout(), "{text}");
 }

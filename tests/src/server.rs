@@ -76,7 +76,8 @@ impl Server {
     }
 
     /// Makes a workspace beside the running server and answers its merchant.
-    pub async fn merchant(&self, name: &str) -> Merchant {
+    #[must_use]
+    pub fn merchant(&self, name: &str) -> Merchant {
         let data = self.data();
         let arguments = ["workspace", "create", "--data", &data, "--name", name, "--json"];
         let made = binary::trac(&arguments);

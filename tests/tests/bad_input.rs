@@ -27,7 +27,7 @@ async fn rejections(merchant: &Merchant) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn a_delivery_that_is_not_stripes_is_refused_and_logged_without_its_body() {
     let server = Server::start().await;
-    let merchant = server.merchant("forged").await;
+    let merchant = server.merchant("forged");
     let endpoint = merchant.endpoint().await;
     let event = envelope("evt_forged", "checkout.session.completed", now(), &session("forged", 100, "clk_1"));
     let body = event.to_string().into_bytes();
@@ -61,7 +61,7 @@ async fn a_delivery_that_is_not_stripes_is_refused_and_logged_without_its_body()
 #[tokio::test]
 async fn an_endpoint_without_a_secret_believes_nobody() {
     let server = Server::start().await;
-    let merchant = server.merchant("no secret").await;
+    let merchant = server.merchant("no secret");
     let id = merchant.workspace.pointer("/endpoints/test/id").and_then(Value::as_str).expect("an endpoint");
     let answer = post_raw(&server, id, b"{}".to_vec(), &sign("", now(), b"{}")).await;
     assert_eq!(answer, 401);
@@ -70,7 +70,7 @@ async fn an_endpoint_without_a_secret_believes_nobody() {
 #[tokio::test]
 async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much_413() {
     let server = Server::start().await;
-    let merchant = server.merchant("unreadable").await;
+    let merchant = server.merchant("unreadable");
     let endpoint = merchant.endpoint().await;
     let mut with_bom = b"\xEF\xBB\xBF".to_vec();
     with_bom.extend(envelope("evt_bom", "customer.created", now(), &json!({})).to_string().into_bytes());
@@ -108,13 +108,13 @@ async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much
 async fn post_raw(server: &Server, endpoint: &str, body: Vec<u8>, signature: &str) -> u16 {
     let url = format!("{}/api/webhooks/{endpoint}", server.origin());
     let request = reqwest::Client::new().post(url).header("stripe-signature", signature).body(body);
-    request.send().await.expect("the server answers").status().as_u16()
+    request.send().await.map_or(0, |answer| answer.status().as_u16())
 }
 
 #[tokio::test]
 async fn the_api_names_every_field_that_is_wrong() {
     let server = Server::start().await;
-    let merchant = server.merchant("bad bodies").await;
+    let merchant = server.merchant("bad bodies");
     let check = async |path: &str, body: Value, fields: &[&str]| {
         let answer = merchant.ask(Method::POST, path, Some(body.clone())).await;
         assert_error(&answer, 422, "VALIDATION_FAILED");
@@ -147,8 +147,8 @@ async fn the_api_names_every_field_that_is_wrong() {
 #[tokio::test]
 async fn a_body_that_is_no_json_and_a_key_that_is_none() {
     let server = Server::start().await;
-    let merchant = server.merchant("bad keys").await;
-    let other = server.merchant("the neighbour").await;
+    let merchant = server.merchant("bad keys");
+    let other = server.merchant("the neighbour");
     let client = reqwest::Client::new();
     let url = format!("{}/api/v1/programs", server.origin());
     let answer = client.post(&url).bearer_auth(merchant.secret_key()).body("{not json").send().await;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
-use trac_tests::{Server, envelope, now, session};
+use trac_tests::{Server, envelope, now, say, session};
 
 #[tokio::test]
 async fn the_same_event_twenty_times_at_once_earns_one_commission() {
     let server = Server::start().await;
-    let merchant = server.merchant("twenty at once").await;
+    let merchant = server.merchant("twenty at once");
     let endpoint = merchant.endpoint().await;
     let terms = merchant.terms(2_000, "twenty", "https://shop.example/").await;
     let click = merchant.click(&terms.link).await;
@@ -41,7 +41,7 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
     const EVENTS: usize = 1_000;
     const KILL_AFTER: usize = 400;
     let mut server = Server::start().await;
-    let merchant = server.merchant("kill -9").await;
+    let merchant = server.merchant("kill -9");
     let endpoint = merchant.endpoint().await;
     let terms = merchant.terms(2_000, "kill", "https://shop.example/").await;
     let click = merchant.click(&terms.link).await;
@@ -92,5 +92,5 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
     assert_eq!(merchant.all("/commissions").await.len(), logged.len());
     let whole = 2_000 * i64::try_from(logged.len()).expect("a small number");
     assert_eq!(merchant.net_minor().await, whole);
-    println!("{} acknowledged, {} in the log", kept.len(), logged.len());
+    say(&format!("{} acknowledged, {} in the log", kept.len(), logged.len()));
 }

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use trac_tests::{Merchant, Server, stripe_events};
+use trac_tests::{Merchant, Server, say, stripe_events};
 
 #[tokio::test]
 async fn every_genuine_event_is_answered_with_an_outcome_and_a_reason_and_outlives_a_restart() {
     let Some(events) = stripe_events() else {
-        println!("skipped: no ../shared");
+        say("skipped: no ../shared");
         return;
     };
     let mut server = Server::start().await;
-    let merchant = server.merchant("genuine events").await;
+    let merchant = server.merchant("genuine events");
     let (test, live) = (merchant.endpoint().await, merchant.endpoint_of("live", "sk_live").await);
     let mut posted = BTreeSet::new();
     for (name, event) in &events {
@@ -33,7 +33,7 @@ async fn every_genuine_event_is_answered_with_an_outcome_and_a_reason_and_outliv
     assert_eq!(before, posted, "every event is in the log");
     server.restart().await;
     assert_eq!(logged(&merchant).await, posted, "and still is after a restart");
-    println!("{} events of {} files", posted.len(), events.len());
+    say(&format!("{} events of {} files", posted.len(), events.len()));
 }
 
 async fn logged(merchant: &Merchant) -> BTreeSet<String> {

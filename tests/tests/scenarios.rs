@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use trac_tests::{Order, Scenario, Server, shared};
+use trac_tests::{Order, Scenario, Server, say, shared};
 
 /// Scenarios that are not fulfilled yet. One that begins to pass must leave this list.
 const OPEN: &[&str] = &[];
@@ -19,7 +19,7 @@ async fn order_and_repeats_change_no_sum() {
 
 async fn check(orders: &[Order]) {
     let Some(path) = shared("scenarios.json") else {
-        println!("skipped: no ../shared");
+        say("skipped: no ../shared");
         return;
     };
     let scenarios = Scenario::read_all(&fs::read_to_string(path).expect("a readable file"));
@@ -43,6 +43,6 @@ async fn check(orders: &[Order]) {
             }
         }
     }
-    println!("{kept} kept, {} open", OPEN.len());
+    say(&format!("{kept} kept, {} open", OPEN.len()));
     assert!(surprises.is_empty(), "{} differ:\n  {}", surprises.len(), surprises.join("\n  "));
 }
