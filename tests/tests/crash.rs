@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use trac_tests::{Server, envelope, now, say, session};
 
@@ -46,12 +47,12 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
     let terms = merchant.terms(2_000, "kill", "https://shop.example/").await;
     let click = merchant.click(&terms.link).await;
 
-    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let (acknowledge, mut acknowledged) = mpsc::unbounded_channel();
     let next = Arc::new(AtomicUsize::new(0));
     let mut posters = JoinSet::new();
     for _ in 0..16 {
         let (endpoint, click) = (endpoint.clone(), click.clone());
-        let (acknowledged, next) = (Arc::clone(&acknowledged), Arc::clone(&next));
+        let (acknowledge, next) = (acknowledge.clone(), Arc::clone(&next));
         posters.spawn(async move {
             let mut kept = Vec::new();
             loop {
@@ -66,7 +67,7 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
                 match endpoint.post(body, &signature).await {
                     Some(answer) if answer.status == 200 => {
                         kept.push(id);
-                        acknowledged.fetch_add(1, Ordering::Relaxed);
+                        acknowledge.send(()).expect("somebody counts");
                     }
                     // 503 means "try again", and a broken connection means that it is dead.
                     Some(answer) => assert_eq!(answer.status, 503, "{}", answer.body),
@@ -75,8 +76,9 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
             }
         });
     }
-    while acknowledged.load(Ordering::Relaxed) < KILL_AFTER {
-        tokio::task::yield_now().await;
+    drop(acknowledge);
+    for count in 0..KILL_AFTER {
+        acknowledged.recv().await.unwrap_or_else(|| panic!("only {count} were acknowledged"));
     }
     server.kill();
     let kept: BTreeSet<String> = posters.join_all().await.into_iter().flatten().collect();

@@ -18,11 +18,11 @@ async fn order_and_repeats_change_no_sum() {
 }
 
 async fn check(orders: &[Order]) {
-    let Some(path) = shared("scenarios.json") else {
+    let Some(text) = shared("scenarios.json").and_then(|path| fs::read_to_string(path).ok()) else {
         say("skipped: no ../shared");
         return;
     };
-    let scenarios = Scenario::read_all(&fs::read_to_string(path).expect("a readable file"));
+    let scenarios = Scenario::read_all(&text);
     let server = Server::start().await;
     let mut surprises = Vec::new();
     let mut kept = 0;
