@@ -51,6 +51,9 @@ mod operations;
 #[cfg(feature = "server")]
 mod router;
 
+#[cfg(feature = "demo")]
+pub mod demo;
+
 #[cfg(feature = "server")]
 pub use router::router;
 #[cfg(feature = "server")]
