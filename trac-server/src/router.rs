@@ -47,3 +47,6 @@ pub fn router(trac: Trac) -> Router {
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }
+
+#[cfg(test)]
+mod tests;

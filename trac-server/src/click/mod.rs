@@ -32,3 +32,6 @@ pub(crate) fn public_routes() -> Router<Trac> {
     let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
     redirect::routes().merge(script::routes()).layer(cors)
 }
+
+#[cfg(test)]
+mod tests;
