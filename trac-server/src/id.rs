@@ -21,14 +21,11 @@ pub(crate) enum Kind {
     Partner,
     Enrollment,
     Link,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
+    Payment,
     Commission,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
     Entry,
     Payout,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
     Event,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
     Attribution,
     Request,
 }
@@ -42,6 +39,7 @@ impl Kind {
             Self::Partner => "part",
             Self::Enrollment => "enr",
             Self::Link => "link",
+            Self::Payment => "pay",
             Self::Commission => "com",
             Self::Entry => "ent",
             Self::Payout => "po",

@@ -43,6 +43,8 @@ mod commission;
 
 // the whole
 #[cfg(feature = "server")]
+mod flow;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;

@@ -1,6 +1,6 @@
 //! The click's ID rides through checkout into Stripe.
 //!
-//! - [`reference`]: what is written into `client_reference_id` and metadata, and what is read from them.
+//! - [`mod@reference`]: what is written into `client_reference_id` and metadata, and what is read from them.
 //! - [`link`]: which URLs are Payment Links, and how they are given the reference.
 
 pub mod reference;

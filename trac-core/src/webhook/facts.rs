@@ -214,6 +214,18 @@ impl Facts {
         }
     }
 
+    /// Whether an object of these facts is one of the others' too.
+    #[must_use]
+    pub fn has_object_of(&self, other: &Self) -> bool {
+        self.sessions.keys().any(|id| other.sessions.contains_key(id))
+            || self.invoices.keys().any(|id| other.invoices.contains_key(id))
+            || self.payment_intents.keys().any(|id| other.payment_intents.contains_key(id))
+            || self.charges.keys().any(|id| other.charges.contains_key(id))
+            || self.refunds.keys().any(|id| other.refunds.contains_key(id))
+            || self.disputes.keys().any(|id| other.disputes.contains_key(id))
+            || self.links.iter().any(|link| other.links.contains(link))
+    }
+
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {

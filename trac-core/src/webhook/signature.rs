@@ -232,7 +232,7 @@ mod tests {
         check(&[&foreign, &new], Ok(()));
         check(&[&foreign, "bad", "", &new.to_ascii_uppercase()], Ok(()));
         check(&[&foreign], Err(VerifyError::NoMatch));
-        check(&[&old[..63]], Err(VerifyError::MalformedHeader));
+        check(&[old.get(..63).unwrap()], Err(VerifyError::MalformedHeader));
         check(&[], Err(VerifyError::MalformedHeader));
     }
 

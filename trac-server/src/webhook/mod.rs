@@ -1,5 +1,7 @@
 //! Webhook: where Stripe tells what was paid, and the log of what it told.
 
+pub(crate) mod delivery;
+pub(crate) mod log;
 mod endpoints;
 mod events;
 
