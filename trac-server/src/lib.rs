@@ -58,3 +58,6 @@ pub mod demo;
 pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
+
+#[cfg(all(test, feature = "server"))]
+mod test_app;

@@ -37,6 +37,7 @@ pub fn router(trac: Trac) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
+        .merge(click::public_routes())
         .merge(flow::routes())
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
@@ -47,3 +48,6 @@ pub fn router(trac: Trac) -> Router {
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }
+
+#[cfg(test)]
+mod tests;
