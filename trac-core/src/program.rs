@@ -152,6 +152,7 @@ impl Default for HoldDays {
 /// # Wire form
 /// The fields of `/api/v1/programs`, with its defaults; only `commission` has none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the contract")]
 pub struct ProgramTerms {
     /// Whether the program takes part.
     #[serde(default)]

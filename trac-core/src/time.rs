@@ -52,7 +52,7 @@ impl Timestamp {
     #[must_use]
     pub const fn plus_days(self, days: u32) -> Self {
         // A u32 always fits an i64; `From` is not const.
-        #[expect(clippy::as_conversions, clippy::cast_lossless, reason = "widening in a const fn")]
+        #[expect(clippy::as_conversions, reason = "widening in a const fn")]
         self.plus_secs((days as i64).saturating_mul(DAY_SECS))
     }
 

@@ -1,1 +1,134 @@
-fn main() {}
+//! `trac`: the server and what is done beside it.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use trac_server::clock::Clock;
+use trac_server::config::{Command, CommandLine, Config, WorkspaceCommand};
+use trac_server::store::Store;
+use trac_server::{Trac, router, workspace};
+use tracing_subscriber::EnvFilter;
+
+/// A failure, as one line for whoever started the program.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "trac: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(line: CommandLine) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match line.command {
+        Command::Serve(options) => {
+            let config = options.settle()?;
+            start_log(&config)?;
+            runtime.block_on(serve(&config))
+        }
+        Command::Workspace { command: WorkspaceCommand::Create { name, json, options } } => {
+            let created = runtime.block_on(create_workspace(&options.settle()?, &name))?;
+            Ok(print(&created, json)?)
+        }
+    }
+}
+
+/// Writes the log to standard error, readable on a terminal, plain elsewhere.
+fn start_log(config: &Config) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("log {:?}: {error}", config.log))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    if config.log_json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    Ok(())
+}
+
+async fn serve(config: &Config) -> Result<(), Failure> {
+    let store = Store::open(&config.data)?;
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let address = listener.local_addr()?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    workspace::remember_public_url(&store, &public_url).await?;
+    let trac = Trac::new(store.clone(), Clock::system(), &public_url)
+        .with_cookie_domain(config.cookie_domain.as_deref());
+    tracing::info!(%address, public_url, data = %config.data.display(), "listening");
+    let app = router(trac).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).with_graceful_shutdown(asked_to_stop()).await?;
+    tracing::info!("stopping: finishing what was accepted");
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or for the signal a service manager sends.
+async fn asked_to_stop() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<Option<()>>();
+    tokio::select! {
+        () = interrupt => {}
+        _ = terminate => {}
+    }
+}
+
+async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure> {
+    let store = Store::open(&config.data)?;
+    let public_url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => match workspace::last_public_url(&store).await? {
+            Some(url) => url,
+            None => format!("http://{}", config.listen),
+        },
+    };
+    let trac = Trac::new(store.clone(), Clock::system(), &public_url);
+    let created = workspace::create(&trac, name).await?;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(created)
+}
+
+/// Writes a new workspace to standard output: as JSON and nothing else, or as lines for a person.
+fn print(created: &Value, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        return writeln!(out, "{created:#}");
+    }
+    let text = |path: &str| created.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    writeln!(out, "Workspace {}\n", text("/workspace_id"))?;
+    writeln!(out, "Keys, shown this once:")?;
+    for key in ["pk_test", "sk_test", "pk_live", "sk_live"] {
+        writeln!(out, "  {}", text(&format!("/keys/{key}")))?;
+    }
+    writeln!(out, "\nWebhook addresses for Stripe:")?;
+    for mode in ["test", "live"] {
+        writeln!(out, "  {mode}: {}", text(&format!("/endpoints/{mode}/url")))?;
+    }
+    writeln!(out, "\nEvent types to select there:")?;
+    for event in created.pointer("/events").and_then(Value::as_array).into_iter().flatten() {
+        writeln!(out, "  {}", event.as_str().unwrap_or_default())?;
+    }
+    Ok(())
+}

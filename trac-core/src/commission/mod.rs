@@ -1,1 +1,13 @@
-//! commission
+//! A commission is what a credited payment earns, kept in a ledger that is only appended to.
+//!
+//! * [`terms`]: how much a base earns.
+//! * [`series`]: which payments of a subscription are covered.
+//! * [`entry`]: the lines of the ledger.
+//! * [`settle`]: all facts in, the entries still to append out.
+//! * [`balance`]: status and sums as people see them.
+
+pub mod terms;
+pub mod series;
+pub mod entry;
+pub mod settle;
+pub mod balance;

@@ -1,1 +1,18 @@
-//! conversion
+//! A conversion is a payment seen whole, and the click it is credited to, or why to none.
+//!
+//! * [`payment`]: one payment out of the facts about its objects: its time, amount, base, buyer.
+//! * [`clawback`]: how much of it went back.
+//! * [`world`]: everything one event could touch, as the store loads it.
+//! * [`sale`]: the payments of a world side by side, with what ties them together.
+//! * [`attribution`]: which click earns a payment, by the contract's eight rules.
+//! * [`eligibility`]: whether program, partner and time let it.
+//! * [`reason`]: the stable codes of every answer.
+
+pub mod reason;
+pub mod payment;
+pub mod clawback;
+pub mod world;
+pub mod sale;
+pub mod attribution;
+mod email;
+pub mod eligibility;

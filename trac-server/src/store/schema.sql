@@ -1,6 +1,12 @@
 -- Everything trac keeps. `(workspace_id, mode)` leads every key: no row can be reached without naming both.
 -- Times are whole seconds since 1970 unless a name says otherwise; money is integer minor units; documents are JSON.
 
+-- What the server remembers of itself: its public address, the salt of the day.
+CREATE TABLE setting (
+    name   TEXT NOT NULL PRIMARY KEY,
+    value  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE workspace (
     id          TEXT NOT NULL PRIMARY KEY,
     name        TEXT NOT NULL,
@@ -113,6 +119,7 @@ CREATE TABLE click (
     PRIMARY KEY (workspace_id, mode, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX click_time ON click (workspace_id, mode, clicked_at);
+CREATE INDEX click_visitor ON click (workspace_id, mode, visitor) WHERE visitor IS NOT NULL;
 
 -- The webhook log. Bodies live in a rowid table of their own: large blobs slow a WITHOUT ROWID tree down.
 CREATE TABLE event (

@@ -1,0 +1,62 @@
+//! Status and sums as people see them. Nothing here is stored: it follows from the entries, the payouts and the time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// Where a commission stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The hold has not passed.
+    Pending,
+    /// Due.
+    Approved,
+    /// Part of a payout; stays so whatever is clawed back later.
+    Paid,
+    /// Nothing is left of it.
+    Reversed,
+    /// A dispute or a review is open.
+    Held,
+}
+
+impl Status {
+    /// The first that applies: paid, reversed (net 0), held, approved (`now ≥ matures_at`), pending.
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::commission::balance::Status;
+    /// use trac_core::time::Timestamp;
+    ///
+    /// let day = |day: u32| Timestamp::from_unix_secs(0).plus_days(day);
+    /// assert_eq!(Status::of(false, 2_000, false, day(30), day(29)), Status::Pending);
+    /// assert_eq!(Status::of(false, 2_000, false, day(30), day(30)), Status::Approved);
+    /// assert_eq!(Status::of(true, 0, true, day(30), day(0)), Status::Paid);
+    /// ```
+    #[must_use]
+    pub fn of(paid: bool, net_minor: i64, held: bool, matures_at: Timestamp, now: Timestamp) -> Self {
+        if paid {
+            Self::Paid
+        } else if net_minor == 0 {
+            Self::Reversed
+        } else if held {
+            Self::Held
+        } else if now >= matures_at {
+            Self::Approved
+        } else {
+            Self::Pending
+        }
+    }
+
+    /// `pending`, `approved`, `paid`, `reversed` or `held`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Paid => "paid",
+            Self::Reversed => "reversed",
+            Self::Held => "held",
+        }
+    }
+}

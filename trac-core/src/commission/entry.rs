@@ -1,0 +1,105 @@
+//! The lines of the ledger. They are only ever appended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversion::reason::Reason;
+
+/// What an entry does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The payment was credited.
+    Earn,
+    /// Money went back, so commission goes back.
+    Reverse,
+    /// The money came back after all.
+    Restore,
+    /// What was earned turned out to be another amount.
+    Adjust,
+}
+
+impl Kind {
+    /// `earn`, `reverse`, `restore` or `adjust`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Earn => "earn",
+            Self::Reverse => "reverse",
+            Self::Restore => "restore",
+            Self::Adjust => "adjust",
+        }
+    }
+}
+
+/// An entry still to be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewEntry {
+    /// What it does.
+    pub kind: Kind,
+    /// Signed minor units of the commission's currency; never zero.
+    pub amount_minor: i64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The two sums of a commission's entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Σ(earn, adjust)
+    pub amount_minor: i64,
+    /// −Σ(reverse, restore), never negative.
+    pub reversed_minor: i64,
+}
+
+impl Sums {
+    /// What is left: `amount_minor − reversed_minor`.
+    #[must_use]
+    pub const fn net_minor(self) -> i64 {
+        self.amount_minor.saturating_sub(self.reversed_minor)
+    }
+
+    /// The entries that lead from these sums to others: at most one for what is earned and one for what is reversed.
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::commission::entry::{Kind, Reasons, Sums};
+    /// use trac_core::conversion::reason::Reason;
+    ///
+    /// let now = Sums { amount_minor: 2_000, reversed_minor: 500 };
+    /// let wanted = Sums { amount_minor: 2_000, reversed_minor: 2_000 };
+    /// let reasons = Reasons { earn: Reason::Ok, reverse: Reason::RefundFull, restore: Reason::RefundFailed };
+    /// let entries = now.entries_towards(wanted, true, reasons);
+    /// assert_eq!(entries.len(), 1);
+    /// assert_eq!((entries[0].kind, entries[0].amount_minor), (Kind::Reverse, -1_500));
+    /// assert!(wanted.entries_towards(wanted, true, reasons).is_empty());
+    /// ```
+    #[must_use]
+    pub fn entries_towards(
+        self,
+        wanted: Self,
+        has_earned: bool,
+        reasons: Reasons,
+    ) -> alloc::vec::Vec<NewEntry> {
+        let earn_kind = if has_earned { Kind::Adjust } else { Kind::Earn };
+        let earn = wanted.amount_minor.saturating_sub(self.amount_minor);
+        let back = self.reversed_minor.saturating_sub(wanted.reversed_minor);
+        let (back_kind, back_reason) =
+            if back < 0 { (Kind::Reverse, reasons.reverse) } else { (Kind::Restore, reasons.restore) };
+        let entries = [
+            NewEntry { kind: earn_kind, amount_minor: earn, reason: reasons.earn },
+            NewEntry { kind: back_kind, amount_minor: back, reason: back_reason },
+        ];
+        entries.into_iter().filter(|entry| entry.amount_minor != 0).collect()
+    }
+}
+
+/// What entries of each direction will say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reasons {
+    /// For what is earned or corrected.
+    pub earn: Reason,
+    /// For what is taken back.
+    pub reverse: Reason,
+    /// For what is given again.
+    pub restore: Reason,
+}

@@ -1,0 +1,49 @@
+//! How much a base earns.
+
+use crate::money::{Currency, share_half_up};
+use crate::program::CommissionRule;
+
+/// Basis points in a whole.
+const WHOLE_BPS: i64 = 10_000;
+
+/// An amount earned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earned {
+    /// Minor units; zero or more.
+    pub amount_minor: i64,
+    /// The sale's currency for a percentage, the rule's for a fixed amount.
+    pub currency: Currency,
+    /// Whether a fixed amount was limited to the base.
+    pub capped: bool,
+}
+
+/// What a rule gives for a base: a percentage is rounded half up; a fixed amount is limited to the base where the rule
+/// says so and both are in the same currency.
+///
+/// # Examples
+/// ```
+/// use trac_core::commission::terms::earned;
+/// use trac_core::money::Currency;
+/// use trac_core::program::CommissionRule;
+///
+/// let usd = Currency::parse("usd")?;
+/// assert_eq!(earned(CommissionRule::Percentage { rate_bps: 725 }, 1_999, usd).amount_minor, 145);
+/// let fixed = CommissionRule::Fixed { amount_minor: 500, currency: usd, cap_at_sale: true };
+/// assert_eq!(earned(fixed, 300, usd).amount_minor, 300);
+/// # Ok::<(), trac_core::money::ParseCurrencyError>(())
+/// ```
+#[must_use]
+pub fn earned(rule: CommissionRule, base_minor: i64, sale_currency: Currency) -> Earned {
+    match rule {
+        CommissionRule::Percentage { rate_bps } => Earned {
+            amount_minor: share_half_up(base_minor, i64::from(rate_bps), WHOLE_BPS).max(0),
+            currency: sale_currency,
+            capped: false,
+        },
+        CommissionRule::Fixed { amount_minor, currency, cap_at_sale } => {
+            let capped = cap_at_sale && currency == sale_currency && amount_minor > base_minor;
+            let amount_minor = if capped { base_minor } else { amount_minor };
+            Earned { amount_minor: amount_minor.max(0), currency, capped }
+        }
+    }
+}

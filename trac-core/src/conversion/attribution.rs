@@ -1,0 +1,118 @@
+//! Which click earns a payment.
+//!
+//! The first value that resolves to a click ends the search, in the order of [`Rule`]; a value that does not resolve is
+//! passed over. Under `first_click` the inherited rules (6) to (8) come before the payment's own. The choice is made
+//! from all facts each time, so the order in which events arrive does not matter.
+
+use serde::{Deserialize, Serialize};
+
+use alloc::string::String;
+
+use super::eligibility;
+use super::payment;
+use super::sale::{Book, Rule, Sale};
+use super::world::Click;
+use crate::program::{AttributionModel, ProgramTerms};
+use crate::time::Timestamp;
+
+/// The click a payment is credited to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribution {
+    /// The rule that decided.
+    pub rule: Rule,
+    /// The click.
+    pub click_id: String,
+    /// The payment that first tied the click to this subscription or customer; often this one itself.
+    pub bound_by: String,
+    /// The time of that payment: the attribution window is judged there, once.
+    pub bound_at: Timestamp,
+}
+
+/// The click that a payment is credited to; `None` while nothing resolves.
+#[must_use]
+pub fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
+    let time = sale.time?;
+    let direct = direct(book, sale, time);
+    let inherited = || {
+        by_subscription(book, sale)
+            .or_else(|| by_customer_metadata(book, sale, time))
+            .or_else(|| by_customer(book, sale, time))
+    };
+    let first_click = direct.as_ref().is_some_and(|own| {
+        let terms = terms_of(book, &own.click_id, time);
+        terms.is_some_and(|terms| terms.attribution_model == AttributionModel::FirstClick)
+    });
+    if first_click {
+        return inherited().filter(|found| found.bound_by != sale.id).or(direct);
+    }
+    direct.or_else(inherited)
+}
+
+/// Rules (1) to (5).
+fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let found = sale.direct(book.world)?;
+    let (bound_at, bound_by) = sale
+        .subscription
+        .as_deref()
+        .and_then(|id| {
+            let alike = book.of_subscription(id).filter(|(_, other)| {
+                other.direct(book.world).is_some_and(|theirs| theirs.value == found.value)
+            });
+            alike.map(|(time, other)| (time, other.id)).min()
+        })
+        .unwrap_or((time, sale.id));
+    Some(Attribution { rule: found.rule, click_id: found.value.clone(), bound_by: bound_by.into(), bound_at })
+}
+
+/// Rule (6): the payment that first tied a click to this subscription speaks for all of it.
+fn by_subscription(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
+    let bound = book
+        .of_subscription(sale.subscription.as_deref()?)
+        .filter_map(|(time, other)| Some((time, other.id, other.direct(book.world)?)));
+    let (bound_at, bound_by, found) = bound.min_by_key(|(time, id, _)| (*time, *id))?;
+    let click_id = found.value.clone();
+    Some(Attribution { rule: Rule::Subscription, click_id, bound_by: bound_by.into(), bound_at })
+}
+
+/// Rule (7), for payments with a session or an invoice.
+fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let id = checkout_customer(sale)?;
+    let references = &book.world.holders.customers.get(id)?.references.as_ref()?.value;
+    let (click_id, click) =
+        references.clicks.iter().find_map(|value| book.world.clicks.get_key_value(value))?;
+    let after_click = |at: Timestamp| at.secs_since(click.clicked_at) >= -eligibility::CLOCK_SKEW_SECS;
+    let first =
+        book.of_customer(id).filter(|(at, other)| after_click(*at) && payment::is_checkout(&other.facts));
+    let (bound_at, bound_by) = first.map(|(at, other)| (at, other.id)).min().unwrap_or((time, sale.id));
+    let click_id = click_id.clone();
+    Some(Attribution { rule: Rule::CustomerMetadata, click_id, bound_by: bound_by.into(), bound_at })
+}
+
+/// Rule (8), for payments with a session or an invoice: what the customer was attributed to at or before this time. Under
+/// `first_click` the earliest, else the latest; one inside its window goes before one outside.
+fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let id = checkout_customer(sale)?;
+    let bound = book.of_customer(id).filter(|(at, other)| *at <= time && other.id != sale.id);
+    let bound = bound.filter_map(|(at, other)| Some((at, other.id, direct(book, other, at)?)));
+    let ranked = bound.filter_map(|(at, other, found)| {
+        let click = book.world.clicks.get(&found.click_id)?;
+        let terms = terms_of(book, &found.click_id, time)?;
+        let in_window = eligibility::is_in_window(click, found.bound_at, terms.attribution_window_days);
+        let age = match terms.attribution_model {
+            AttributionModel::LastClick => at.unix_secs(),
+            AttributionModel::FirstClick => at.unix_secs().saturating_neg(),
+        };
+        terms.attribute_by_customer.then_some((in_window, age, other, found))
+    });
+    let (.., found) = ranked.max_by_key(|(in_window, age, other, _)| (*in_window, *age, *other))?;
+    Some(Attribution { rule: Rule::Customer, ..found })
+}
+
+fn checkout_customer<'s>(sale: &'s Sale<'_>) -> Option<&'s str> {
+    sale.customer.as_deref().filter(|_| payment::is_checkout(&sale.facts))
+}
+
+fn terms_of<'b>(book: &'b Book<'_>, click_id: &str, time: Timestamp) -> Option<&'b ProgramTerms> {
+    let click: &Click = book.world.clicks.get(click_id)?;
+    Some(&book.world.programs.get(&click.program_id)?.at(time)?.terms)
+}

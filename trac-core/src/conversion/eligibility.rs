@@ -1,0 +1,138 @@
+//! Whether program, partner and time let a click earn a payment.
+
+use alloc::string::String;
+
+use super::attribution::Attribution;
+use super::email;
+use super::payment;
+use super::reason::Reason;
+use super::sale::{Book, Rule, Sale};
+use super::world::{Click, Commission};
+use crate::program::{EnrollmentStatus, EnrollmentTerms, ProgramStatus, ProgramTerms, Version};
+use crate::time::{DAY_SECS, Timestamp};
+
+/// How far a payment may seem to lie before its click, because clocks differ.
+pub const CLOCK_SKEW_SECS: i64 = 300;
+
+/// The versions a payment is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The program's version.
+    pub program: &'a Version<ProgramTerms>,
+    /// The enrollment's version.
+    pub enrollment: &'a Version<EnrollmentTerms>,
+    /// Our ID of the enrollment.
+    pub enrollment_id: &'a str,
+}
+
+impl<'a> Terms<'a> {
+    /// The versions in force at the payment's time, or those that a commission for the same click was settled by.
+    ///
+    /// # Errors
+    /// [`Reason::ProgramInactive`] or [`Reason::PartnerNotApproved`] where there is no such program or enrollment.
+    pub fn of(
+        book: &Book<'a>,
+        click: &Click,
+        time: Timestamp,
+        settled: Option<&Commission>,
+    ) -> Result<Self, Reason> {
+        let world = book.world;
+        let program = world.programs.get(&click.program_id).and_then(|history| {
+            settled
+                .and_then(|commission| history.number(commission.program_version))
+                .or_else(|| history.at(time))
+        });
+        let key = (click.program_id.clone(), click.partner_id.clone());
+        let enrolled = world.enrollments.get(&key).and_then(|enrollment| {
+            let history = &enrollment.history;
+            let pinned = settled.and_then(|commission| history.number(commission.enrollment_version));
+            Some((enrollment.id.as_str(), pinned.or_else(|| history.at(time))?))
+        });
+        let program = program.ok_or(Reason::ProgramInactive)?;
+        let (enrollment_id, enrollment) = enrolled.ok_or(Reason::PartnerNotApproved)?;
+        Ok(Self { program, enrollment, enrollment_id })
+    }
+}
+
+/// Whether a time lies in the window of a click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`.
+#[must_use]
+pub fn is_in_window(click: &Click, time: Timestamp, days: u32) -> bool {
+    let age = time.secs_since(click.clicked_at);
+    (-CLOCK_SKEW_SECS..=i64::from(days).saturating_mul(DAY_SECS)).contains(&age)
+}
+
+/// Judges a payment that resolved to a click. What was settled already (`settled`) is not asked again whether program
+/// and partner were in force.
+///
+/// # Errors
+/// The first reason that stands against it: program, enrollment, window, self-referral.
+pub fn judge(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    attribution: &Attribution,
+    click: &Click,
+    terms: &Terms<'_>,
+    settled: bool,
+) -> Result<(), Reason> {
+    let program = &terms.program.terms;
+    if !(settled && attribution.bound_by == sale.id) {
+        in_force(book, sale, attribution, click, terms)?;
+    }
+    let history = book.world.programs.get(&click.program_id);
+    let window = history.and_then(|history| history.at(attribution.bound_at));
+    let days =
+        window.map_or(program.attribution_window_days, |version| version.terms.attribution_window_days);
+    if !is_in_window(click, attribution.bound_at, days) {
+        return Err(Reason::ClickExpired);
+    }
+    if program.block_self_referral && is_self_referral(book, sale, click) {
+        return Err(Reason::SelfReferral);
+    }
+    Ok(())
+}
+
+fn in_force(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    attribution: &Attribution,
+    click: &Click,
+    terms: &Terms<'_>,
+) -> Result<(), Reason> {
+    let inactive = match terms.program.terms.status {
+        ProgramStatus::Active => false,
+        ProgramStatus::Paused => is_new(book, sale, attribution),
+        ProgramStatus::Draft | ProgramStatus::Archived => true,
+    };
+    if inactive || was_paused_when_bound(book, attribution, click) {
+        return Err(Reason::ProgramInactive);
+    }
+    if terms.enrollment.terms.status != EnrollmentStatus::Approved {
+        return Err(Reason::PartnerNotApproved);
+    }
+    Ok(())
+}
+
+/// Whether this payment is where the attribution begins: not a renewal of a subscription that has one.
+fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
+    let Some(subscription) = &sale.subscription else { return true };
+    if attribution.rule == Rule::Customer || attribution.rule == Rule::CustomerMetadata {
+        let first = book.of_subscription(subscription).map(|(time, other)| (time, other.id)).min();
+        return first.is_none_or(|(_, id)| id == sale.id);
+    }
+    attribution.bound_by == sale.id
+}
+
+/// A paused program attributes nothing new, so what was bound in a pause stays without effect.
+fn was_paused_when_bound(book: &Book<'_>, attribution: &Attribution, click: &Click) -> bool {
+    let history = book.world.programs.get(&click.program_id);
+    let then = history.and_then(|history| history.at(attribution.bound_at));
+    then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
+}
+
+fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
+    let Some(partner) = book.world.partner_emails.get(&click.partner_id) else { return false };
+    let of_customer = sale.customer.as_ref().and_then(|id| book.world.holders.customers.get(id));
+    let of_customer = of_customer.into_iter().flat_map(|customer| &customer.emails);
+    let mut buyers = payment::emails(&sale.facts).into_iter().chain(of_customer.map(String::as_str));
+    buyers.any(|buyer| email::is_same(buyer, partner))
+}

@@ -1,0 +1,225 @@
+//! One payment: all that is known of the same money, and the questions asked of it.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use crate::money::{Currency, share_half_up};
+use crate::program::{Base, ProgramTerms};
+use crate::time::Timestamp;
+use crate::webhook::facts::Facts;
+use crate::webhook::invoice::{Invoice, InvoiceAmounts, InvoiceLine};
+use crate::webhook::session::{Session, SessionAmounts};
+
+/// Where the amount of a payment is read. One object tells amount and currency, the best that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Money<'a> {
+    /// A paid invoice.
+    Invoice(&'a InvoiceAmounts),
+    /// A session that is not unpaid, and its Payment Link.
+    Session(&'a SessionAmounts, Option<&'a str>),
+    /// `amount_received` of a PaymentIntent, or `amount_captured` of a charge.
+    Bare {
+        /// Minor units.
+        amount_minor: i64,
+        /// Its currency.
+        currency: Currency,
+    },
+}
+
+/// The Stripe IDs of a payment, one of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is named like the object whose ID it holds")]
+pub struct StripeIds {
+    pub checkout_session: Option<String>,
+    pub payment_intent: Option<String>,
+    pub charge: Option<String>,
+    pub invoice: Option<String>,
+    pub subscription: Option<String>,
+    pub customer: Option<String>,
+}
+
+impl<'a> Money<'a> {
+    /// The amount of a payment: the invoice's if known, else that of a session that is not unpaid, else what a
+    /// PaymentIntent received, else what a charge captured.
+    ///
+    /// # Errors
+    /// Why there is no money yet.
+    pub fn of(facts: &'a Facts) -> Result<Self, Reason> {
+        if let Some(amounts) = facts.invoices.values().find_map(|invoice| invoice.amounts.as_ref()) {
+            return Ok(Self::Invoice(&amounts.value));
+        }
+        let paid = facts.sessions.values().filter(|session| session.paid && !session.is_mode("setup"));
+        for session in paid {
+            if let Some(amounts) = &session.amounts {
+                return Ok(Self::Session(&amounts.value, session.payment_link.as_deref()));
+            }
+        }
+        Self::bare(facts).ok_or_else(|| why_no_money(facts))
+    }
+
+    /// What a PaymentIntent or charge alone says.
+    fn bare(facts: &Facts) -> Option<Self> {
+        let received = facts.payment_intents.values().filter_map(|intent| intent.received.as_ref());
+        let received = received.map(|latest| latest.value).find(|(amount, _)| *amount > 0);
+        let captured = || {
+            let captured = facts.charges.values().find_map(|charge| charge.captured.as_ref())?;
+            Some((captured.value.captured_minor, captured.value.currency))
+        };
+        received.or_else(captured).map(|(amount_minor, currency)| Self::Bare { amount_minor, currency })
+    }
+
+    /// The currency of the payment.
+    #[must_use]
+    pub const fn currency(&self) -> Currency {
+        match self {
+            Self::Invoice(amounts) => amounts.currency,
+            Self::Session(amounts, _) => amounts.currency,
+            Self::Bare { currency, .. } => *currency,
+        }
+    }
+
+    /// What the customer paid, with tax and shipping, in minor units.
+    #[must_use]
+    pub const fn gross_minor(&self) -> i64 {
+        match self {
+            Self::Invoice(amounts) => amounts.paid_minor,
+            Self::Session(amounts, _) => amounts.total_minor,
+            Self::Bare { amount_minor, .. } => *amount_minor,
+        }
+    }
+
+    /// What a commission is a share of, in minor units; may be zero or negative.
+    ///
+    /// # Errors
+    /// * [`Reason::PaidOutOfBand`] where the program does not count such money,
+    /// * [`Reason::ProductNotCovered`] and [`Reason::ProductsUnknown`] where it covers certain products only.
+    pub fn base_minor(&self, terms: &ProgramTerms) -> Result<i64, Reason> {
+        let base = match self {
+            Self::Invoice(amounts) => invoice_base(amounts, terms)?,
+            Self::Session(amounts, _) => {
+                let tax = if terms.base == Base::Net { amounts.tax_minor } else { 0 };
+                let shipping = if terms.include_shipping { 0 } else { amounts.shipping_minor };
+                amounts.total_minor.saturating_sub(tax).saturating_sub(shipping)
+            }
+            Self::Bare { amount_minor, .. } => *amount_minor,
+        };
+        if terms.products.is_empty() {
+            return Ok(base);
+        }
+        match self {
+            Self::Session(_, Some(link)) if terms.products.iter().any(|product| product == link) => Ok(base),
+            Self::Invoice(InvoiceAmounts { lines: Some(lines), .. }) => covered(base, lines, &terms.products),
+            _ => Err(Reason::ProductsUnknown),
+        }
+    }
+}
+
+fn why_no_money(facts: &Facts) -> Reason {
+    let mut sessions = facts.sessions.values();
+    if let Some(session) = sessions.next() {
+        return if session.is_mode("setup") {
+            Reason::SetupMode
+        } else if session.failed {
+            Reason::PaymentFailed
+        } else {
+            Reason::UnpaidSession
+        };
+    }
+    if facts.charges.is_empty() { Reason::PaymentUnknown } else { Reason::Uncaptured }
+}
+
+fn invoice_base(amounts: &InvoiceAmounts, terms: &ProgramTerms) -> Result<i64, Reason> {
+    let mut paid = amounts.paid_minor;
+    if !terms.count_out_of_band {
+        let outside = if amounts.out_of_band { paid } else { amounts.off_stripe_minor };
+        paid = paid.saturating_sub(outside);
+        if paid <= 0 && (amounts.out_of_band || amounts.off_stripe_minor > 0) {
+            return Err(Reason::PaidOutOfBand);
+        }
+    }
+    let share = |part: i64| share_half_up(part, paid, amounts.total_minor);
+    let tax = if terms.base == Base::Net { share(amounts.tax_minor) } else { 0 };
+    let shipping = if terms.include_shipping { 0 } else { share(amounts.shipping_minor) };
+    Ok(paid.saturating_sub(tax).saturating_sub(shipping))
+}
+
+/// The part of a base that covered lines make up.
+fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64, Reason> {
+    let is_covered = |line: &&InvoiceLine| {
+        let ids = [line.product.as_ref(), line.price.as_ref()];
+        ids.into_iter().flatten().any(|id| products.contains(id))
+    };
+    let sum = |lines: &mut dyn Iterator<Item = &InvoiceLine>| {
+        lines.fold(0_i64, |sum, line| sum.saturating_add(line.net_minor))
+    };
+    if !lines.iter().any(|line| is_covered(&line)) {
+        return Err(Reason::ProductNotCovered);
+    }
+    let whole = sum(&mut lines.iter());
+    Ok(share_half_up(sum(&mut lines.iter().filter(is_covered)), base, whole))
+}
+
+/// When the payment happened: `created` of the invoice, else session, else PaymentIntent, else charge.
+#[must_use]
+pub fn time(facts: &Facts) -> Option<Timestamp> {
+    let first = |times: &mut dyn Iterator<Item = Option<Timestamp>>| times.flatten().min();
+    first(&mut facts.invoices.values().map(|invoice| invoice.created))
+        .or_else(|| first(&mut facts.sessions.values().map(|session| session.created)))
+        .or_else(|| first(&mut facts.payment_intents.values().map(|intent| intent.created)))
+        .or_else(|| first(&mut facts.charges.values().map(|charge| charge.created)))
+}
+
+/// `sub_…` of the payment.
+#[must_use]
+pub fn subscription(facts: &Facts) -> Option<&str> {
+    let of_invoice = facts.invoices.values().find_map(|invoice| invoice.subscription.as_deref());
+    of_invoice.or_else(|| facts.sessions.values().find_map(|session| session.subscription.as_deref()))
+}
+
+/// `cus_…` of the payment.
+#[must_use]
+pub fn customer(facts: &Facts) -> Option<&str> {
+    facts
+        .invoices
+        .values()
+        .find_map(|invoice| invoice.customer.as_deref())
+        .or_else(|| facts.sessions.values().find_map(|session| session.customer.as_deref()))
+        .or_else(|| facts.payment_intents.values().find_map(|intent| intent.customer.as_deref()))
+        .or_else(|| facts.charges.values().find_map(|charge| charge.customer.as_deref()))
+}
+
+/// Whether the payment has a session or an invoice, not only a PaymentIntent or charge.
+#[must_use]
+pub fn is_checkout(facts: &Facts) -> bool {
+    !facts.sessions.is_empty() || !facts.invoices.is_empty()
+}
+
+/// The buyer's e-mail addresses, as they were written.
+#[must_use]
+pub fn emails(facts: &Facts) -> BTreeSet<&str> {
+    let sessions = facts.sessions.values().flat_map(|session: &Session| &session.emails);
+    let invoices = facts.invoices.values().flat_map(|invoice: &Invoice| &invoice.emails);
+    let intents = facts.payment_intents.values().flat_map(|intent| &intent.emails);
+    let charges = facts.charges.values().flat_map(|charge| &charge.emails);
+    sessions.chain(invoices).chain(intents).chain(charges).map(String::as_str).collect()
+}
+
+/// The Stripe IDs of the payment.
+#[must_use]
+pub fn stripe_ids(facts: &Facts) -> StripeIds {
+    let ids = facts.payment_ids();
+    let named = |prefix: &str| ids.iter().find(|id| id.starts_with(prefix)).map(|id| String::from(*id));
+    let first = |known: Option<&String>, prefix: &str| known.cloned().or_else(|| named(prefix));
+    StripeIds {
+        checkout_session: first(facts.sessions.keys().next(), "cs_"),
+        payment_intent: first(facts.payment_intents.keys().next(), "pi_"),
+        charge: first(facts.charges.keys().next(), "ch_").or_else(|| named("py_")),
+        invoice: first(facts.invoices.keys().next(), "in_"),
+        subscription: subscription(facts).map(Into::into),
+        customer: customer(facts).map(Into::into),
+    }
+}

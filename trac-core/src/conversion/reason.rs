@@ -1,0 +1,172 @@
+//! Why: the stable codes a merchant, a partner and a finance person read.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal,)+) => {
+        /// A stable code with its meaning.
+        ///
+        /// # Wire form
+        /// Lower-case words joined by `_`; never renamed.
+        ///
+        /// # Examples
+        /// ```
+        /// use trac_core::conversion::reason::Reason;
+        ///
+        /// assert_eq!(Reason::ClickExpired.as_str(), "click_expired");
+        /// assert!(Reason::ClickExpired.meaning().contains("window"));
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The code.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// One sentence for a person.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii_start(),)+ }
+            }
+
+            /// The reason of that code.
+            #[must_use]
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == code)
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Credited to the click.
+    Ok = "ok",
+    /// A further payment of a subscription that the click brought.
+    OkRecurring = "ok_recurring",
+    /// A change of plan within a subscription that the click brought.
+    OkProration = "ok_proration",
+    /// Credited through the customer, who came by the click before.
+    OkCustomerLookup = "ok_customer_lookup",
+    /// Credited; the fixed commission was limited to the amount of the sale.
+    OkCapped = "ok_capped",
+    /// Nothing was paid, so nothing is earned; the attribution is kept for later payments.
+    ZeroAmount = "zero_amount",
+    /// The terms give a commission of zero.
+    ZeroCommission = "zero_commission",
+    /// No click is known for this payment.
+    NoClick = "no_click",
+    /// The click lies outside the program's attribution window.
+    ClickExpired = "click_expired",
+    /// The partner was not approved in the program when the payment was made.
+    PartnerNotApproved = "partner_not_approved",
+    /// The program was not active when the payment was made.
+    ProgramInactive = "program_inactive",
+    /// Nothing that was bought is covered by the program.
+    ProductNotCovered = "product_not_covered",
+    /// The program pays for the first payment of a subscription only, and this is a later one.
+    RecurringNotCovered = "recurring_not_covered",
+    /// The months in which the program pays for this subscription are over.
+    RecurringWindowEnded = "recurring_window_ended",
+    /// The buyer is the partner.
+    SelfReferral = "self_referral",
+    /// The invoice was paid outside Stripe, which the program does not count.
+    PaidOutOfBand = "paid_out_of_band",
+    /// The session saves a payment method and moves no money.
+    SetupMode = "setup_mode",
+    /// The session is complete but its payment has not arrived yet.
+    UnpaidSession = "unpaid_session",
+    /// The charge is authorised but not captured yet.
+    Uncaptured = "uncaptured",
+    /// The payment failed.
+    PaymentFailed = "payment_failed",
+    /// Nothing ties this payment to a click yet; it settles by itself if something does.
+    NoAttributionYet = "no_attribution_yet",
+    /// The payment this is about is not known yet; it settles by itself when it becomes known.
+    PaymentUnknown = "payment_unknown",
+    /// Money went back, and which payment it belongs to cannot be told: it needs review.
+    PaymentUnlinked = "payment_unlinked",
+    /// This event was received before.
+    DuplicateEvent = "duplicate_event",
+    /// Another event said the same about this object.
+    DuplicateObject = "duplicate_object",
+    /// This is the same money as a payment that is credited already.
+    DuplicatePayment = "duplicate_payment",
+    /// A newer state of this object is known already.
+    Stale = "stale",
+    /// The event is of the other mode than its endpoint (test or live).
+    ModeMismatch = "mode_mismatch",
+    /// The event is of another Stripe account than its endpoint.
+    AccountMismatch = "account_mismatch",
+    /// An event of this type moves no money here.
+    UnsupportedEvent = "unsupported_event",
+    /// A thin (v2) event carries no object: send snapshot events.
+    UnsupportedThinEvent = "unsupported_thin_event",
+    /// The event `invoice.paid` says the same and more.
+    UseInvoicePaid = "use_invoice_paid",
+    /// Two IDs are now known to be the same money.
+    Linked = "linked",
+    /// Taken note of; the ledger does not change by it.
+    Noted = "noted",
+    /// The commission is held while a dispute is open.
+    Held = "held",
+    /// The commission is no longer held.
+    Released = "released",
+    /// The program covers certain products, and the event does not say what was bought.
+    ProductsUnknown = "products_unknown",
+    /// Facts that came later credit the payment to another click.
+    AttributionChanged = "attribution_changed",
+    /// Facts that came later speak for another click, but the commission was paid out already.
+    AttributionFrozen = "attribution_frozen",
+    /// A browser claims this conversion: it is held until the merchant or Stripe confirms it.
+    ClientReported = "client_reported",
+    /// A part of the payment was refunded.
+    RefundPartial = "refund_partial",
+    /// The whole payment was refunded.
+    RefundFull = "refund_full",
+    /// A refund failed, so the money stayed.
+    RefundFailed = "refund_failed",
+    /// The bank took the money back.
+    Dispute = "dispute",
+    /// The dispute was won, and the money came back.
+    DisputeWon = "dispute_won",
+    /// The subscription ended before the commission was due.
+    SubscriptionCanceled = "subscription_canceled",
+    /// The signature does not fit the body and the endpoint's secrets.
+    SignatureInvalid = "signature_invalid",
+    /// The signature was made too long ago, or in the future.
+    TimestampOutsideTolerance = "timestamp_outside_tolerance",
+    /// The event is of a known type, but its object could not be read.
+    Unreadable = "unreadable",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_reads_back_and_is_what_serde_writes() {
+        for &reason in Reason::ALL {
+            assert_eq!(Reason::from_code(reason.as_str()), Some(reason));
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert!(reason.meaning().ends_with('.') && !reason.meaning().starts_with(' '));
+        }
+        assert_eq!(Reason::from_code("because"), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! Everything one event could touch, loaded before anything is decided.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::money::Currency;
+use crate::program::{EnrollmentTerms, History, ProgramTerms};
+use crate::time::Timestamp;
+use crate::webhook::facts::Facts;
+use crate::webhook::join::Join;
+
+/// The neighbourhood of an event in one workspace and mode: its payment, the payments of the same subscription and
+/// customer, and all that is needed to judge them.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// Payments by our ID.
+    pub payments: BTreeMap<String, Known>,
+    /// What is known of the subscriptions and customers themselves.
+    pub holders: Facts,
+    /// The clicks that candidates resolve to, by click ID. A value that is not here is no click.
+    pub clicks: BTreeMap<String, Click>,
+    /// Programs of those clicks and of existing commissions.
+    pub programs: BTreeMap<String, History<ProgramTerms>>,
+    /// Enrollments by (program, partner).
+    pub enrollments: BTreeMap<(String, String), Enrollment>,
+    /// E-mail addresses of the partners of those clicks.
+    pub partner_emails: BTreeMap<String, String>,
+}
+
+/// A payment as it is kept: facts, and the commissions made of it.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// All facts about its objects.
+    pub facts: Facts,
+    /// Oldest first.
+    pub commissions: Vec<Commission>,
+}
+
+/// A recorded click, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Click {
+    /// The program whose link was clicked.
+    pub program_id: String,
+    /// Whose link it was.
+    pub partner_id: String,
+    /// When.
+    pub clicked_at: Timestamp,
+}
+
+/// An enrollment with all its versions.
+#[derive(Clone, Debug)]
+pub struct Enrollment {
+    /// Our ID.
+    pub id: String,
+    /// Its versions.
+    pub history: History<EnrollmentTerms>,
+}
+
+/// What the ledger says of one commission so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commission {
+    /// Our ID.
+    pub id: String,
+    /// The click it is credited to.
+    pub click_id: String,
+    /// The program whose terms hold.
+    pub program_id: String,
+    /// Who earns.
+    pub partner_id: String,
+    /// The version of the program it was settled by.
+    pub program_version: u32,
+    /// The version of the enrollment it was settled by.
+    pub enrollment_version: u32,
+    /// The time of its payment when it was opened; the older of two that turn out to be one payment survives.
+    pub payment_time: Timestamp,
+    /// Its currency.
+    pub currency: Currency,
+    /// Σ(earn, adjust).
+    pub amount_minor: i64,
+    /// −Σ(reverse, restore).
+    pub reversed_minor: i64,
+    /// Whether another commission took its place.
+    pub closed: bool,
+    /// Whether a payout holds it.
+    pub paid: bool,
+}
+
+/// Where facts went when a world took them in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// The payment they are about; `None` for facts about a subscription or customer alone.
+    pub payment_id: Option<String>,
+    /// Payments that turned out to be the same money and are gone.
+    pub absorbed: Vec<String>,
+    /// Whether every fact was known before.
+    pub nothing_new: bool,
+    /// Whether an object of the same ID was known before.
+    pub object_known: bool,
+}
+
+impl World {
+    /// Takes facts in: joins them to the payment that shares an ID with them, or begins one under `fresh_id`. Where they
+    /// tie several payments together, the one with the smallest ID absorbs the others.
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::conversion::world::World;
+    /// use trac_core::webhook::facts::Facts;
+    ///
+    /// let link = Facts { links: [("in_1".into(), "pi_1".into())].into(), ..Facts::default() };
+    /// let mut world = World::default();
+    /// assert_eq!(world.admit(link.clone(), "a").payment_id.as_deref(), Some("a"));
+    /// let again = world.admit(link, "b");
+    /// assert_eq!((again.payment_id.as_deref(), again.nothing_new), (Some("a"), true));
+    /// ```
+    pub fn admit(&mut self, mut facts: Facts, fresh_id: &str) -> Admitted {
+        let holders = facts.take_holders();
+        let known = self.holders.clone();
+        self.holders.join(holders.clone());
+        let mut admitted = Admitted {
+            nothing_new: self.holders == known,
+            object_known: holders.subscriptions.keys().any(|id| known.subscriptions.contains_key(id))
+                || holders.customers.keys().any(|id| known.customers.contains_key(id)),
+            ..Admitted::default()
+        };
+        let ids = facts.payment_ids();
+        if ids.is_empty() {
+            return admitted;
+        }
+        let shares_an_id = |known: &Known| known.facts.payment_ids().iter().any(|id| ids.contains(id));
+        let mut touched =
+            self.payments.iter().filter(|(_, known)| shares_an_id(known)).map(|(id, _)| id.clone());
+        let survivor = touched.next().unwrap_or_else(|| fresh_id.into());
+        admitted.absorbed = touched.collect();
+        let gone: Vec<Known> = admitted.absorbed.iter().filter_map(|id| self.payments.remove(id)).collect();
+        let payment = self.payments.entry(survivor.clone()).or_default();
+        for known in gone {
+            payment.facts.join(known.facts);
+            payment.commissions.extend(known.commissions);
+        }
+        admitted.object_known |= facts.has_object_of(&payment.facts);
+        let before = payment.facts.clone();
+        payment.facts.join(facts);
+        admitted.nothing_new &= payment.facts == before;
+        admitted.payment_id = Some(survivor);
+        admitted
+    }
+}

@@ -1,0 +1,92 @@
+//! `charge.*`: money that moved, and how much of it went back.
+//!
+//! Source: <https://docs.stripe.com/api/charges/object>.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::field::Fields;
+use super::join::{Join, Latest, earliest, greatest};
+use super::references::References;
+use crate::money::Currency;
+use crate::time::Timestamp;
+
+/// What is known of one charge.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Charge {
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// What was captured; `None` while it is only authorised (`charge.succeeded` is sent for that too).
+    pub captured: Option<Latest<Captured>>,
+    /// The largest `amount_refunded` seen. Stripe's figure is cumulative.
+    pub refunded_minor: i64,
+    /// `cus_…`
+    pub customer: Option<String>,
+    /// `pi_…`: the same money.
+    pub payment_intent: Option<String>,
+    /// `in_…`, up to 2025-02-24.acacia: the same money.
+    pub invoice: Option<String>,
+    /// The buyer's e-mail addresses.
+    pub emails: BTreeSet<String>,
+    /// What its metadata says.
+    pub references: Option<Latest<References>>,
+}
+
+/// The amounts of a captured charge, in minor units.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Captured {
+    /// `amount_captured`; before that field existed, `amount`.
+    pub captured_minor: i64,
+    /// `amount`: what had been authorised. What a partial capture released counts in `amount_refunded`.
+    pub authorised_minor: i64,
+    /// `currency`
+    pub currency: Currency,
+}
+
+impl Charge {
+    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Self {
+        let billing = fields.object("billing_details").and_then(|details| details.text("email"));
+        let emails = [billing, fields.text("receipt_email")];
+        Self {
+            created: fields.time("created").or(Some(at)),
+            captured: Latest::said(at, Captured::read(fields)),
+            refunded_minor: fields.int("amount_refunded").unwrap_or(0).max(0),
+            customer: fields.id("customer").map(Into::into),
+            payment_intent: fields.id("payment_intent").map(Into::into),
+            invoice: fields.id("invoice").map(Into::into),
+            emails: emails.into_iter().flatten().map(Into::into).collect(),
+            references: Latest::said(at, fields.references("metadata")),
+        }
+    }
+}
+
+impl Captured {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        let failed = fields.text("status") == Some("failed");
+        if failed || fields.bool("captured") == Some(false) {
+            return None;
+        }
+        let authorised_minor = fields.int("amount")?;
+        Some(Self {
+            captured_minor: fields.int("amount_captured").unwrap_or(authorised_minor),
+            authorised_minor,
+            currency: fields.currency()?,
+        })
+    }
+}
+
+impl Join for Charge {
+    fn join(&mut self, other: Self) {
+        earliest(&mut self.created, other.created);
+        greatest(&mut self.captured, other.captured);
+        greatest(&mut self.refunded_minor, other.refunded_minor);
+        greatest(&mut self.customer, other.customer);
+        greatest(&mut self.payment_intent, other.payment_intent);
+        greatest(&mut self.invoice, other.invoice);
+        self.emails.join(other.emails);
+        greatest(&mut self.references, other.references);
+    }
+}

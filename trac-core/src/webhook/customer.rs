@@ -1,0 +1,39 @@
+//! `customer.created` and `customer.updated`: what a customer's metadata says.
+//!
+//! Source: <https://docs.stripe.com/api/customers/object>.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::field::Fields;
+use super::join::{Join, Latest, greatest};
+use super::references::References;
+use crate::time::Timestamp;
+
+/// What is known of one customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Customer {
+    /// The customer's e-mail addresses.
+    pub emails: BTreeSet<String>,
+    /// What its metadata says.
+    pub references: Option<Latest<References>>,
+}
+
+impl Customer {
+    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Self {
+        Self {
+            emails: fields.text("email").map(Into::into).into_iter().collect(),
+            references: Latest::said(at, fields.references("metadata")),
+        }
+    }
+}
+
+impl Join for Customer {
+    fn join(&mut self, other: Self) {
+        self.emails.join(other.emails);
+        greatest(&mut self.references, other.references);
+    }
+}

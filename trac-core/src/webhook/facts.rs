@@ -1,0 +1,248 @@
+//! What an event says of the objects it names.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::charge::Charge;
+use super::customer::Customer;
+use super::dispute::Dispute;
+use super::event::Event;
+use super::field::Fields;
+use super::invoice::Invoice;
+use super::invoice_payment;
+use super::join::Join;
+use super::payment_intent::PaymentIntent;
+use super::refund::Refund;
+use super::session::Session;
+use super::subscription::Subscription;
+use crate::time::Timestamp;
+
+/// Facts about Stripe objects, by their IDs. One event's facts are a few entries; a payment's are all that is known
+/// of the money.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is named like the objects it holds")]
+pub struct Facts {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sessions: BTreeMap<String, Session>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub invoices: BTreeMap<String, Invoice>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub payment_intents: BTreeMap<String, PaymentIntent>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub charges: BTreeMap<String, Charge>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refunds: BTreeMap<String, Refund>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disputes: BTreeMap<String, Dispute>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub subscriptions: BTreeMap<String, Subscription>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub customers: BTreeMap<String, Customer>,
+    /// Pairs that `invoice_payment.paid` shows to be the same money.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub links: BTreeSet<(String, String)>,
+}
+
+/// What kind of news an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Money came in, or a session says it has not yet.
+    Sale,
+    /// Two IDs are the same money.
+    Link,
+    /// Money went back.
+    Refund,
+    /// A bank took money, or gave it back.
+    Dispute,
+    /// A subscription ended.
+    Cancellation,
+    /// Something about a subscription or customer, without money.
+    Holder,
+}
+
+/// Why an event has no facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoFacts {
+    /// A type that moves no money here.
+    UnsupportedEvent,
+    /// A thin (v2) event, which carries no object.
+    UnsupportedThinEvent,
+    /// `invoice.payment_succeeded`: `invoice.paid` says the same and more.
+    UseInvoicePaid,
+    /// A known type whose object has no ID.
+    Unreadable,
+}
+
+impl NoFacts {
+    /// The contract's reason code.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::UnsupportedEvent => "unsupported_event",
+            Self::UnsupportedThinEvent => "unsupported_thin_event",
+            Self::UseInvoicePaid => "use_invoice_paid",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl Topic {
+    /// The topic of an event type; `None` for types that carry no facts.
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::webhook::facts::Topic;
+    ///
+    /// assert_eq!(Topic::of("charge.refunded"), Some(Topic::Refund));
+    /// assert_eq!(Topic::of("payout.paid"), None);
+    /// ```
+    #[must_use]
+    pub fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "checkout.session.completed"
+            | "checkout.session.async_payment_succeeded"
+            | "checkout.session.async_payment_failed"
+            | "checkout.session.expired"
+            | "invoice.paid"
+            | "payment_intent.succeeded"
+            | "charge.succeeded"
+            | "charge.captured" => Self::Sale,
+            "invoice_payment.paid" => Self::Link,
+            "charge.refunded"
+            | "charge.refund.updated"
+            | "refund.created"
+            | "refund.updated"
+            | "refund.failed" => Self::Refund,
+            "charge.dispute.created"
+            | "charge.dispute.updated"
+            | "charge.dispute.funds_withdrawn"
+            | "charge.dispute.funds_reinstated"
+            | "charge.dispute.closed" => Self::Dispute,
+            "customer.subscription.deleted" => Self::Cancellation,
+            "customer.subscription.created"
+            | "customer.subscription.updated"
+            | "customer.created"
+            | "customer.updated" => Self::Holder,
+            _ => return None,
+        })
+    }
+}
+
+impl Facts {
+    /// What an event says. `received_at` stands in where the event does not say when it was made.
+    ///
+    /// # Errors
+    /// [`NoFacts`] where the event says nothing that matters here.
+    pub fn read(event: &Event, received_at: Timestamp) -> Result<Self, NoFacts> {
+        if event.is_thin {
+            return Err(NoFacts::UnsupportedThinEvent);
+        }
+        if event.kind == "invoice.payment_succeeded" {
+            return Err(NoFacts::UseInvoicePaid);
+        }
+        Topic::of(&event.kind).ok_or(NoFacts::UnsupportedEvent)?;
+        let at = event.created.unwrap_or(received_at);
+        Self::of_object(&event.kind, Fields(&event.object), at).ok_or(NoFacts::Unreadable)
+    }
+
+    fn of_object(kind: &str, fields: Fields<'_>, at: Timestamp) -> Option<Self> {
+        let mut facts = Self::default();
+        let id = || fields.id("id").map(String::from);
+        match kind.rsplit_once('.').map_or(kind, |(object, _)| object) {
+            "checkout.session" => {
+                facts.sessions.insert(id()?, Session::read(fields, kind, at));
+            }
+            "invoice" => {
+                facts.invoices.insert(id()?, Invoice::read(fields, at));
+            }
+            "invoice_payment" => {
+                facts.links.insert(invoice_payment::read(fields)?);
+            }
+            "payment_intent" => {
+                facts.payment_intents.insert(id()?, PaymentIntent::read(fields, at));
+            }
+            "charge" => {
+                facts.charges.insert(id()?, Charge::read(fields, at));
+            }
+            "refund" | "charge.refund" => {
+                facts.refunds.insert(id()?, Refund::read(fields));
+            }
+            "charge.dispute" => {
+                facts.disputes.insert(id()?, Dispute::read(fields, kind));
+            }
+            "customer.subscription" => {
+                facts.subscriptions.insert(id()?, Subscription::read(fields, kind, at));
+            }
+            _ => {
+                facts.customers.insert(id()?, Customer::read(fields, at));
+            }
+        }
+        Some(facts)
+    }
+
+    /// The IDs of all objects that are the same money, named by these facts: `cs_`, `in_`, `pi_`, `ch_`, and the
+    /// refunds and disputes of them. Never `sub_` or `cus_`.
+    #[must_use]
+    pub fn payment_ids(&self) -> BTreeSet<&str> {
+        let sessions =
+            self.sessions.iter().map(|(id, it)| [Some(id), it.invoice.as_ref(), it.payment_intent.as_ref()]);
+        let invoices =
+            self.invoices.iter().map(|(id, it)| [Some(id), it.payment_intent.as_ref(), it.charge.as_ref()]);
+        let intents =
+            self.payment_intents.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.invoice.as_ref()]);
+        let charges =
+            self.charges.iter().map(|(id, it)| [Some(id), it.payment_intent.as_ref(), it.invoice.as_ref()]);
+        let refunds =
+            self.refunds.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.payment_intent.as_ref()]);
+        let disputes =
+            self.disputes.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.payment_intent.as_ref()]);
+        let links = self.links.iter().map(|(one, other)| [Some(one), Some(other), None]);
+        let all = sessions.chain(invoices).chain(intents).chain(charges).chain(refunds).chain(disputes);
+        all.chain(links).flatten().flatten().map(String::as_str).collect()
+    }
+
+    /// The facts about subscriptions and customers, taken out of these.
+    #[must_use]
+    pub fn take_holders(&mut self) -> Self {
+        Self {
+            subscriptions: core::mem::take(&mut self.subscriptions),
+            customers: core::mem::take(&mut self.customers),
+            ..Self::default()
+        }
+    }
+
+    /// Whether an object of these facts is one of the others' too.
+    #[must_use]
+    pub fn has_object_of(&self, other: &Self) -> bool {
+        self.sessions.keys().any(|id| other.sessions.contains_key(id))
+            || self.invoices.keys().any(|id| other.invoices.contains_key(id))
+            || self.payment_intents.keys().any(|id| other.payment_intents.contains_key(id))
+            || self.charges.keys().any(|id| other.charges.contains_key(id))
+            || self.refunds.keys().any(|id| other.refunds.contains_key(id))
+            || self.disputes.keys().any(|id| other.disputes.contains_key(id))
+            || self.links.iter().any(|link| other.links.contains(link))
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Join for Facts {
+    fn join(&mut self, other: Self) {
+        self.sessions.join(other.sessions);
+        self.invoices.join(other.invoices);
+        self.payment_intents.join(other.payment_intents);
+        self.charges.join(other.charges);
+        self.refunds.join(other.refunds);
+        self.disputes.join(other.disputes);
+        self.subscriptions.join(other.subscriptions);
+        self.customers.join(other.customers);
+        self.links.join(other.links);
+    }
+}

@@ -1,0 +1,16 @@
+//! `invoice_payment.paid`: which PaymentIntent or charge paid which invoice.
+//!
+//! Since 2025-03-31.basil neither invoices nor charges name each other; this event (from 2025-05-28.basil) is the
+//! documented link, and without it a refund of a renewal cannot be traced to its invoice.
+//! Source: <https://docs.stripe.com/api/invoice-payment/object>.
+
+use alloc::string::String;
+
+use super::field::Fields;
+
+/// The pair of IDs that are the same money: the invoice, and its PaymentIntent or charge.
+pub(super) fn read(fields: Fields<'_>) -> Option<(String, String)> {
+    let payment = fields.object("payment")?;
+    let paid_by = payment.id("payment_intent").or_else(|| payment.id("charge"))?;
+    Some((fields.id("invoice")?.into(), paid_by.into()))
+}

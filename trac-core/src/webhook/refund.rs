@@ -1,0 +1,62 @@
+//! `refund.*` and `charge.refund.updated`: one refund, which can still fail after it succeeded.
+//!
+//! Source: <https://docs.stripe.com/api/refunds/object>.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::field::Fields;
+use super::join::{Join, greatest};
+
+/// What is known of one refund.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refund {
+    /// `amount` of this refund alone, in minor units of the charge's currency.
+    pub amount_minor: i64,
+    /// How far it got.
+    pub status: RefundStatus,
+    /// `ch_…`
+    pub charge: Option<String>,
+    /// `pi_…`
+    pub payment_intent: Option<String>,
+}
+
+/// How far a refund got. The order is that of a refund's life, so the furthest status seen is the true one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    /// `pending`, `requires_action`, or a status unknown here: nothing has gone back yet.
+    #[default]
+    Pending,
+    /// The money went back.
+    Succeeded,
+    /// `failed` or `canceled`: it did not, or it came back again.
+    Failed,
+}
+
+impl Refund {
+    pub(super) fn read(fields: Fields<'_>) -> Self {
+        let status = match fields.text("status") {
+            Some("succeeded") => RefundStatus::Succeeded,
+            Some("failed" | "canceled") => RefundStatus::Failed,
+            _ => RefundStatus::Pending,
+        };
+        Self {
+            amount_minor: fields.int("amount").unwrap_or(0).max(0),
+            status,
+            charge: fields.id("charge").map(Into::into),
+            payment_intent: fields.id("payment_intent").map(Into::into),
+        }
+    }
+}
+
+impl Join for Refund {
+    fn join(&mut self, other: Self) {
+        greatest(&mut self.amount_minor, other.amount_minor);
+        greatest(&mut self.status, other.status);
+        greatest(&mut self.charge, other.charge);
+        greatest(&mut self.payment_intent, other.payment_intent);
+    }
+}

@@ -1,0 +1,125 @@
+//! `checkout.session.*`: a Checkout Session, which is also what a Payment Link, Buy Button or Pricing Table makes.
+//!
+//! Source: <https://docs.stripe.com/api/checkout/sessions/object>.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::field::Fields;
+use super::join::{Join, Latest, earliest, greatest};
+use super::references::References;
+use crate::money::Currency;
+use crate::time::Timestamp;
+
+/// What is known of one Checkout Session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Session {
+    /// When the session was opened.
+    pub created: Option<Timestamp>,
+    /// `payment`, `subscription` or `setup`.
+    pub mode: Option<Latest<String>>,
+    /// Whether it was once seen completed with a `payment_status` other than `unpaid`. A late `unpaid` snapshot does
+    /// not take that back.
+    pub paid: bool,
+    /// Whether a delayed payment method failed (`checkout.session.async_payment_failed`).
+    pub failed: bool,
+    /// What was asked for.
+    pub amounts: Option<Latest<SessionAmounts>>,
+    /// `cus_…`; absent for guests.
+    pub customer: Option<String>,
+    /// `sub_…`
+    pub subscription: Option<String>,
+    /// `in_…`: the same money.
+    pub invoice: Option<String>,
+    /// `pi_…`: the same money.
+    pub payment_intent: Option<String>,
+    /// `plink_…`
+    pub payment_link: Option<String>,
+    /// The buyer's e-mail addresses.
+    pub emails: BTreeSet<String>,
+    /// `client_reference_id`, whoever wrote it.
+    pub client_reference: Option<Latest<String>>,
+    /// What its metadata says.
+    pub references: Option<Latest<References>>,
+}
+
+/// The amounts of a session, from one snapshot. Minor units of the merchant's currency; what the customer saw under
+/// Adaptive Pricing (`presentment_details`) does not matter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionAmounts {
+    /// `amount_total`: after discounts, with tax and shipping.
+    pub total_minor: i64,
+    /// `total_details.amount_tax`
+    pub tax_minor: i64,
+    /// `total_details.amount_shipping`
+    pub shipping_minor: i64,
+    /// `currency`
+    pub currency: Currency,
+}
+
+impl Session {
+    pub(super) fn read(fields: Fields<'_>, kind: &str, at: Timestamp) -> Self {
+        let unpaid = fields.text("payment_status") == Some("unpaid");
+        let completed =
+            matches!(kind, "checkout.session.completed" | "checkout.session.async_payment_succeeded");
+        let emails = [
+            fields.text("customer_email"),
+            fields.object("customer_details").and_then(|it| it.text("email")),
+        ];
+        Self {
+            created: fields.time("created").or(Some(at)),
+            mode: Latest::said(at, fields.text("mode").map(Into::into)),
+            paid: completed && !unpaid,
+            failed: kind == "checkout.session.async_payment_failed",
+            amounts: Latest::said(at, SessionAmounts::read(fields)),
+            customer: fields.id("customer").map(Into::into),
+            subscription: fields.id("subscription").map(Into::into),
+            invoice: fields.id("invoice").map(Into::into),
+            payment_intent: fields.id("payment_intent").map(Into::into),
+            payment_link: fields.id("payment_link").map(Into::into),
+            emails: emails.into_iter().flatten().map(Into::into).collect(),
+            client_reference: Latest::said(at, fields.id("client_reference_id").map(Into::into)),
+            references: Latest::said(at, fields.references("metadata")),
+        }
+    }
+
+    /// Whether the session is of that `mode`.
+    #[must_use]
+    pub fn is_mode(&self, mode: &str) -> bool {
+        self.mode.as_ref().is_some_and(|known| known.value == mode)
+    }
+}
+
+impl SessionAmounts {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        let details = fields.object("total_details");
+        let detail = |name| details.and_then(|details| details.int(name)).unwrap_or(0);
+        Some(Self {
+            total_minor: fields.int("amount_total")?,
+            tax_minor: detail("amount_tax"),
+            shipping_minor: detail("amount_shipping"),
+            currency: fields.currency()?,
+        })
+    }
+}
+
+impl Join for Session {
+    fn join(&mut self, other: Self) {
+        earliest(&mut self.created, other.created);
+        greatest(&mut self.mode, other.mode);
+        self.paid.join(other.paid);
+        self.failed.join(other.failed);
+        greatest(&mut self.amounts, other.amounts);
+        greatest(&mut self.customer, other.customer);
+        greatest(&mut self.subscription, other.subscription);
+        greatest(&mut self.invoice, other.invoice);
+        greatest(&mut self.payment_intent, other.payment_intent);
+        greatest(&mut self.payment_link, other.payment_link);
+        self.emails.join(other.emails);
+        greatest(&mut self.client_reference, other.client_reference);
+        greatest(&mut self.references, other.references);
+    }
+}

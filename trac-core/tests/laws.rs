@@ -1,0 +1,237 @@
+//! Laws that hold for every merchant's life: any order, any repeats, the same sums.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test"
+)]
+
+mod ledger;
+
+use ledger::{Ledger, T0, event};
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+use trac_core::time::Timestamp;
+use trac_core::webhook::facts::Facts;
+use trac_core::webhook::join::Join;
+
+const DAY: i64 = 86_400;
+
+/// One purchase and what becomes of it, as the events Stripe would send.
+fn purchase(n: u32) -> impl Strategy<Value = Vec<Value>> {
+    let click = select(vec![None, Some("clk_1"), Some("clk_2"), Some("clk_foreign")]);
+    let refunds = prop::collection::vec(1_i64..6_000, 0..3);
+    (click, 0_i64..12_000, 0_i64..40, refunds, any::<[bool; 6]>()).prop_map(
+        move |(click, amount, day, refunds, [charge, dispute, won, meta, customer, failed])| {
+            let (cs, pi, ch) = (format!("cs_{n}"), format!("pi_{n}"), format!("ch_{n}"));
+            let at = day * DAY;
+            let customer = customer.then_some("cus_1");
+            let metadata = if meta { json!({"tracClickId": click}) } else { json!({}) };
+            let mut events = vec![event("checkout.session.completed", at, json!({
+                "id": cs, "mode": "payment", "payment_status": "paid", "amount_total": amount, "currency": "usd",
+                "created": T0 + at, "payment_intent": pi, "customer": customer,
+                "client_reference_id": click, "metadata": metadata,
+                "total_details": {"amount_tax": amount / 6, "amount_shipping": 0, "amount_discount": 0}
+            }))];
+            let charge_at = |refunded: i64| json!({
+                "id": ch, "amount": amount, "amount_captured": amount, "captured": true, "amount_refunded": refunded,
+                "currency": "usd", "payment_intent": pi, "customer": customer, "created": T0 + at,
+                "metadata": metadata, "status": "succeeded"
+            });
+            if charge {
+                events.push(event("charge.succeeded", at, charge_at(0)));
+            }
+            let mut refunded = 0;
+            for (k, refund) in refunds.into_iter().enumerate() {
+                refunded = (refunded + refund).min(amount);
+                let k = i64::try_from(k).unwrap();
+                events.push(event("charge.refunded", at + k + 1, charge_at(refunded)));
+                let status = if failed { "failed" } else { "succeeded" };
+                events.push(event("refund.updated", at + k + 2, json!({
+                    "id": format!("re_{n}_{k}"), "amount": refund, "status": status, "charge": ch
+                })));
+            }
+            if dispute {
+                let object = |status: &str| json!({"id": format!("du_{n}"), "amount": amount, "charge": ch,
+                    "payment_intent": pi, "currency": "usd", "status": status});
+                events.push(event("charge.dispute.created", at + 5, object("needs_response")));
+                events.push(event("charge.dispute.funds_withdrawn", at + 5, object("needs_response")));
+                let end = if won { "won" } else { "lost" };
+                events.push(event("charge.dispute.closed", at + 9, object(end)));
+            }
+            events
+        },
+    )
+}
+
+/// One subscription: a session, invoices, links to charges, refunds, perhaps its end.
+fn subscription(n: u32) -> impl Strategy<Value = Vec<Value>> {
+    let click = select(vec![None, Some("clk_1"), Some("clk_2")]);
+    let renewals = prop::collection::vec((0_i64..9_000, any::<[bool; 3]>()), 1..5);
+    (click, renewals, 0_i64..40, any::<[bool; 4]>()).prop_map(
+        move |(click, renewals, day, [named, deleted, snapshot, customer])| {
+            let (cs, sub, at) = (format!("cs_s{n}"), format!("sub_{n}"), day * DAY);
+            let customer = customer.then_some("cus_1");
+            let first = renewals[0].0;
+            let mut events = vec![event("checkout.session.completed", at, json!({
+                "id": cs, "mode": "subscription", "payment_status": "paid", "amount_total": first, "currency": "usd",
+                "created": T0 + at, "subscription": sub, "customer": customer, "payment_intent": null,
+                "invoice": named.then(|| format!("in_{n}_0")), "metadata": {"tracClickId": click}
+            }))];
+            for (k, (amount, [linked, refunded, charged])) in renewals.into_iter().enumerate() {
+                let paid_at = at + i64::try_from(k).unwrap() * 30 * DAY + 2;
+                let (invoice, intent) = (format!("in_{n}_{k}"), format!("pi_{n}_{k}"));
+                let metadata = if snapshot { json!({"tracClickId": click}) } else { json!({}) };
+                events.push(event("invoice.paid", paid_at, json!({
+                    "id": invoice, "status": "paid", "amount_paid": amount, "total": amount, "currency": "usd",
+                    "created": T0 + paid_at, "customer": customer,
+                    "parent": {"subscription_details": {"subscription": sub, "metadata": metadata}}
+                })));
+                if linked {
+                    events.push(event("invoice_payment.paid", paid_at, json!({
+                        "id": format!("inpay_{n}_{k}"), "invoice": invoice,
+                        "payment": {"type": "payment_intent", "payment_intent": intent}
+                    })));
+                }
+                let charge = |back: i64| json!({
+                    "id": format!("ch_{n}_{k}"), "amount": amount, "amount_captured": amount, "captured": true,
+                    "amount_refunded": back, "currency": "usd", "payment_intent": intent, "customer": customer,
+                    "created": T0 + paid_at, "status": "succeeded", "metadata": {}
+                });
+                if charged {
+                    events.push(event("charge.succeeded", paid_at, charge(0)));
+                }
+                if refunded {
+                    events.push(event("charge.refunded", paid_at + DAY, charge(amount / 2)));
+                }
+            }
+            if deleted {
+                let object = json!({"id": sub, "status": "canceled", "customer": customer, "metadata": {}});
+                events.push(event("customer.subscription.deleted", at + 35 * DAY, object));
+            }
+            events
+        },
+    )
+}
+
+fn terms() -> impl Strategy<Value = Value> {
+    let recurring = select(vec![json!("lifetime"), json!("first_payment"), json!({"months": 2})]);
+    let commission = select(vec![
+        json!({"type": "percentage", "rate_bps": 2_000}),
+        json!({"type": "percentage", "rate_bps": 333}),
+        json!({"type": "fixed", "amount_minor": 700, "currency": "usd", "cap_at_sale": true}),
+        json!({"type": "fixed", "amount_minor": 700, "currency": "eur", "cap_at_sale": true}),
+    ]);
+    let model = select(vec!["last_click", "first_click"]);
+    (recurring, commission, model, any::<[bool; 3]>()).prop_map(
+        |(recurring, commission, model, [keep, lookup, gross])| {
+            json!({
+                "commission": commission, "recurring": recurring, "attribution_model": model,
+                "cancel_policy": if keep { "keep" } else { "void_pending" }, "attribute_by_customer": lookup,
+                "base": if gross { "gross" } else { "net" }
+            })
+        },
+    )
+}
+
+fn life() -> impl Strategy<Value = Vec<Value>> {
+    (purchase(1), purchase(2), subscription(1), subscription(2), any::<[bool; 4]>()).prop_map(
+        |(a, b, c, d, parts)| {
+            let kept = [a, b, c, d].into_iter().zip(parts).filter(|(_, kept)| *kept);
+            kept.flat_map(|(events, _)| events).collect()
+        },
+    )
+}
+
+fn settled(terms: &Value, events: &[Value]) -> Ledger {
+    let mut ledger = Ledger::new(terms.clone());
+    for event in events {
+        ledger.deliver(event);
+    }
+    ledger
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_and_any_repeats_leave_the_same_sums(
+        (terms, events, mixed) in (terms(), life()).prop_flat_map(|(terms, events)| {
+            let twice = [events.clone(), events.clone()].concat();
+            (Just(terms), Just(events), Just(twice).prop_shuffle())
+        })
+    ) {
+        let (straight, mixed) = (settled(&terms, &events), settled(&terms, &mixed));
+        prop_assert_eq!(straight.sums(), mixed.sums());
+    }
+
+    #[test]
+    fn settling_again_changes_nothing(terms in terms(), events in life()) {
+        let mut ledger = settled(&terms, &events);
+        prop_assert_eq!(ledger.settle(None), 0);
+        for event in &events {
+            prop_assert_eq!(ledger.deliver(event), 0);
+        }
+    }
+
+    #[test]
+    fn facts_are_a_join(events in life()) {
+        let facts: Vec<Facts> = events.iter().take(6).map(read).collect();
+        for a in &facts {
+            prop_assert_eq!(&joined(a, a), a);
+            for b in &facts {
+                prop_assert_eq!(joined(a, b), joined(b, a));
+                for c in &facts {
+                    prop_assert_eq!(joined(&joined(a, b), c), joined(a, &joined(b, c)));
+                }
+            }
+        }
+    }
+}
+
+/// More in the release run: `PROPTEST_CASES=10000 cargo test --release`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
+}
+
+fn joined(a: &Facts, b: &Facts) -> Facts {
+    let mut both = a.clone();
+    both.join(b.clone());
+    both
+}
+
+fn read(event: &Value) -> Facts {
+    let mut ledger = Ledger::new(json!({"commission": {"type": "percentage", "rate_bps": 1}}));
+    ledger.deliver(event);
+    let mut facts = ledger.world.holders.clone();
+    for known in ledger.world.payments.into_values() {
+        facts.join(known.facts);
+    }
+    facts
+}
+
+#[test]
+fn a_session_and_its_invoice_earn_once() {
+    let mut ledger = Ledger::new(json!({"commission": {"type": "percentage", "rate_bps": 2_000}}));
+    let session = event(
+        "checkout.session.completed",
+        0,
+        json!({
+            "id": "cs_1", "mode": "subscription", "payment_status": "paid", "amount_total": 4_999, "currency": "usd",
+            "subscription": "sub_1", "invoice": "in_1", "metadata": {"tracClickId": "clk_1"}
+        }),
+    );
+    let invoice = event(
+        "invoice.paid",
+        1,
+        json!({
+            "id": "in_1", "amount_paid": 4_999, "total": 4_999, "currency": "usd", "subscription": "sub_1"
+        }),
+    );
+    assert_eq!((ledger.deliver(&session), ledger.deliver(&invoice)), (1, 0));
+    assert_eq!(ledger.entries.len(), 1);
+    assert_eq!(ledger.entries[0].2, 1_000);
+    assert_eq!(Timestamp::from_unix_secs(T0).to_rfc3339(), "2025-10-09T08:53:20Z");
+}

@@ -1,0 +1,121 @@
+//! The smallest store there can be: one world in memory, settled after each event.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use trac_core::commission::entry::Kind;
+use trac_core::commission::settle::{Change, settle};
+use trac_core::conversion::world::{Click, Commission, Enrollment, World};
+use trac_core::program::{EnrollmentTerms, History, ProgramTerms, Version};
+use trac_core::time::Timestamp;
+use trac_core::webhook::event::Event;
+use trac_core::webhook::facts::{Facts, Topic};
+use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, sign};
+
+pub(crate) const T0: i64 = 1_760_000_000;
+
+/// A ledger as the events delivered so far leave it.
+#[derive(Clone)]
+pub(crate) struct Ledger {
+    pub(crate) world: World,
+    pub(crate) entries: Vec<(String, Kind, i64, &'static str)>,
+    next_id: u32,
+}
+
+impl Ledger {
+    /// Two partners in one program, with a click each an hour before `T0`.
+    pub(crate) fn new(terms: Value) -> Self {
+        let terms: ProgramTerms = serde_json::from_value(terms).unwrap();
+        let from = Timestamp::from_unix_secs(0);
+        let mut world = World::default();
+        world.programs.insert("prog".into(), History::new([Version { number: 1, valid_from: from, terms }]));
+        for n in ["1", "2"] {
+            let (partner_id, clicked_at) = (format!("part{n}"), Timestamp::from_unix_secs(T0 - 3_600));
+            let click = Click { program_id: "prog".into(), partner_id: partner_id.clone(), clicked_at };
+            world.clicks.insert(format!("clk_{n}"), click);
+            let first = Version { number: 1, valid_from: from, terms: EnrollmentTerms::default() };
+            let enrollment = Enrollment { id: format!("enr{n}"), history: History::new([first]) };
+            world.enrollments.insert(("prog".into(), partner_id), enrollment);
+        }
+        Self { world, entries: Vec::new(), next_id: 0 }
+    }
+
+    /// Takes one event in; answers how many entries it caused.
+    pub(crate) fn deliver(&mut self, event: &Value) -> usize {
+        let now = Timestamp::from_unix_secs(T0);
+        let body = event.to_string();
+        let header = sign(body.as_bytes(), "whsec", now);
+        let verified =
+            Unverified::new(&header, body.as_bytes()).verify(["whsec"], now, TOLERANCE_SECS).unwrap();
+        let event = Event::read(verified).unwrap();
+        let Ok(facts) = Facts::read(&event, now) else { return 0 };
+        self.next_id += 1;
+        self.world.admit(facts, &format!("pay{:04}", self.next_id));
+        self.settle(Topic::of(&event.kind))
+    }
+
+    /// Settles everything; answers how many entries that caused.
+    pub(crate) fn settle(&mut self, news: Option<Topic>) -> usize {
+        let before = self.entries.len();
+        for (payment_id, settlement) in settle(&self.world, news) {
+            for change in settlement.changes {
+                self.apply(&payment_id, change);
+            }
+        }
+        self.entries.len() - before
+    }
+
+    fn apply(&mut self, payment_id: &str, change: Change) {
+        self.next_id += 1;
+        let fresh_id = format!("com{:04}", self.next_id);
+        let commissions = &mut self.world.payments.get_mut(payment_id).unwrap().commissions;
+        let id = change.commission_id.clone().unwrap_or_else(|| {
+            let claim = change.claim.clone().unwrap();
+            commissions.push(Commission {
+                id: fresh_id.clone(),
+                click_id: claim.click_id,
+                program_id: claim.program_id,
+                partner_id: claim.partner_id,
+                program_version: claim.program_version,
+                enrollment_version: claim.enrollment_version,
+                payment_time: claim.payment_time,
+                currency: claim.currency,
+                amount_minor: 0,
+                reversed_minor: 0,
+                closed: false,
+                paid: false,
+            });
+            fresh_id
+        });
+        let commission = commissions.iter_mut().find(|commission| commission.id == id).unwrap();
+        for entry in change.entries {
+            assert_ne!(entry.amount_minor, 0, "an entry moves something");
+            match entry.kind {
+                Kind::Earn | Kind::Adjust => commission.amount_minor += entry.amount_minor,
+                Kind::Reverse | Kind::Restore => commission.reversed_minor -= entry.amount_minor,
+            }
+            self.entries.push((id.clone(), entry.kind, entry.amount_minor, entry.reason.as_str()));
+        }
+        assert_eq!(commission.amount_minor, change.sums.amount_minor, "the entries lead to the sums");
+        assert_eq!(commission.reversed_minor, change.sums.reversed_minor, "the entries lead to the sums");
+        assert!((0..=commission.amount_minor).contains(&commission.reversed_minor), "{commission:?}");
+        commission.closed |= change.closed;
+    }
+
+    /// What is left to each partner in each currency.
+    pub(crate) fn sums(&self) -> BTreeMap<(String, String), i64> {
+        let mut sums = BTreeMap::new();
+        for commission in self.world.payments.values().flat_map(|known| &known.commissions) {
+            let key = (commission.partner_id.clone(), commission.currency.to_string());
+            *sums.entry(key).or_default() += commission.amount_minor - commission.reversed_minor;
+        }
+        sums.retain(|_, net| *net != 0);
+        sums
+    }
+}
+
+/// Wraps an object as Stripe would.
+pub(crate) fn event(kind: &str, at: i64, object: Value) -> Value {
+    let id = format!("evt_{kind}_{at}_{}", object["id"].as_str().unwrap_or_default());
+    json!({"id": id, "type": kind, "created": T0 + at, "livemode": false, "data": {"object": object}})
+}

@@ -1,0 +1,173 @@
+//! `/api/v1/clicks`: every click, and a way for a merchant to record one.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use rusqlite::{Connection, Row, params};
+use serde_json::{Value, json};
+use trac_core::click::ClickId;
+use trac_core::program::Mode;
+use trac_core::time::Timestamp;
+
+use super::links::LINKS;
+use crate::access::Merchant;
+use crate::fields::{Fields, Wrong, moment, text};
+use crate::id::random_bits;
+use crate::list::{Resource, time, word};
+use crate::problem::Problem;
+use crate::program::{PARTNERS, PROGRAMS};
+use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::trac::Trac;
+
+/// Clicks.
+pub(crate) static CLICKS: Resource = Resource {
+    name: "click",
+    columns: "c.id, c.program_id, c.partner_id, c.link_id, c.clicked_at, c.is_unique, c.referrer, c.landing_url",
+    from: "click AS c",
+    within: "c.workspace_id = :workspace_id AND c.mode = :mode",
+    id: "c.id",
+    order: &["c.clicked_at", "c.id"],
+    filters: &[
+        ("click_id", "c.id"),
+        ("link_id", "c.link_id"),
+        ("program_id", "c.program_id"),
+        ("partner_id", "c.partner_id"),
+        ("unique", "CASE WHEN c.is_unique THEN 'true' ELSE 'false' END"),
+    ],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    Ok(json!({
+        "id": word(row, "id")?,
+        "click_id": word(row, "id")?,
+        "program_id": word(row, "program_id")?,
+        "partner_id": word(row, "partner_id")?,
+        "link_id": word(row, "link_id")?,
+        "clicked_at": time(row, "clicked_at")?,
+        "unique": row.get::<_, bool>("is_unique")?,
+        "referrer": word(row, "referrer")?,
+        "landing_url": word(row, "landing_url")?,
+        "created_at": time(row, "clicked_at")?,
+    }))
+}
+
+/// A click as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct NewClick {
+    pub(crate) id: ClickId,
+    pub(crate) program_id: String,
+    pub(crate) partner_id: String,
+    pub(crate) link_id: Option<String>,
+    pub(crate) clicked_at: Timestamp,
+    pub(crate) is_unique: bool,
+    pub(crate) visitor: Option<[u8; 16]>,
+    pub(crate) referrer: Option<String>,
+    pub(crate) landing_url: Option<String>,
+}
+
+/// Records a click.
+pub(crate) fn insert(connection: &Connection, scope: &Scope, click: &NewClick) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, \
+             visitor, referrer, landing_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            scope.workspace_id(),
+            scope.mode_str(),
+            click.id.as_str(),
+            click.program_id,
+            click.partner_id,
+            click.link_id,
+            click.clicked_at.unix_secs(),
+            click.is_unique,
+            click.visitor.as_ref().map(<[u8; 16]>::as_slice),
+            click.referrer,
+            click.landing_url,
+        ])?;
+    Ok(())
+}
+
+/// What a body says about a click to be recorded.
+struct Wanted {
+    link_id: Option<String>,
+    program_id: Option<String>,
+    partner_id: Option<String>,
+    clicked_at: Option<Timestamp>,
+    click_id: Option<ClickId>,
+}
+
+impl Wanted {
+    fn read(mut fields: Fields, mode: Mode) -> Result<Self, Problem> {
+        for name in ["clicked_at", "click_id"] {
+            if mode == Mode::Live && fields.has(name) {
+                fields.note(name, "can be set in test mode only");
+            }
+        }
+        let wanted = Self {
+            link_id: fields.take("link_id", text(1..=64)),
+            program_id: fields.take("program_id", text(1..=64)),
+            partner_id: fields.take("partner_id", text(1..=64)),
+            clicked_at: fields.take("clicked_at", moment),
+            click_id: fields.take("click_id", click_id),
+        };
+        match (&wanted.link_id, &wanted.program_id, &wanted.partner_id) {
+            (Some(_), None, None) | (None, Some(_), Some(_)) => {}
+            (Some(_), _, _) => fields.note("link_id", "stands alone: the link names program and partner"),
+            (None, None, None) => fields.note("link_id", "is required, or program_id and partner_id"),
+            (None, None, Some(_)) => fields.note("program_id", "is required beside partner_id"),
+            (None, Some(_), None) => fields.note("partner_id", "is required beside program_id"),
+        }
+        fields.finish()?;
+        Ok(wanted)
+    }
+}
+
+fn click_id(value: &Value) -> Result<ClickId, Wrong> {
+    let id = value.as_str().and_then(|text| ClickId::parse(text).ok());
+    id.ok_or_else(|| "must be 1 to 200 letters, digits, hyphens and underscores".to_owned())
+}
+
+pub(super) async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let wanted = Wanted::read(fields, scope.mode())?;
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        let (program_id, partner_id) = match &wanted.link_id {
+            Some(link_id) => {
+                let link = LINKS.find(tx, &trac, &scope, link_id)?;
+                let named = |name| link.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                (named("program_id"), named("partner_id"))
+            }
+            None => (wanted.program_id.unwrap_or_default(), wanted.partner_id.unwrap_or_default()),
+        };
+        PROGRAMS.find(tx, &trac, &scope, &program_id)?;
+        PARTNERS.find(tx, &trac, &scope, &partner_id)?;
+        let now = trac.clock.now();
+        let click = NewClick {
+            id: wanted.click_id.unwrap_or_else(|| ClickId::new(now.unix_secs(), random_bits())),
+            program_id,
+            partner_id,
+            link_id: wanted.link_id,
+            clicked_at: wanted.clicked_at.unwrap_or(now),
+            is_unique: true,
+            visitor: None,
+            referrer: None,
+            landing_url: None,
+        };
+        insert(tx, &scope, &click).map_err(click_exists)?;
+        CLICKS.find(tx, &trac, &scope, click.id.as_str())
+    });
+    created.await.map(|click| (StatusCode::CREATED, Json(click)))
+}
+
+fn click_exists(error: StoreError) -> Problem {
+    if error.kind() == StoreErrorKind::Conflict {
+        return Problem::conflict("CLICK_EXISTS", "There is a click with this ID already.");
+    }
+    error.into()
+}

@@ -1,0 +1,138 @@
+//! `/api/v1/links`: tracked links, each a slug that leads to a destination.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use rusqlite::{Row, params};
+use serde_json::{Value, json};
+
+use super::destination::destination;
+use crate::access::Merchant;
+use crate::fields::{Fields, text, token};
+use crate::id::{Kind, random_word};
+use crate::list::{Resource, time, word};
+use crate::problem::Problem;
+use crate::program::{PARTNERS, PROGRAMS};
+use crate::store::{Priority, StoreError, StoreErrorKind};
+use crate::trac::Trac;
+
+/// Links that are not deleted.
+pub(crate) static LINKS: Resource = Resource {
+    name: "link",
+    columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at",
+    from: "link AS l",
+    within: "l.workspace_id = :workspace_id AND l.mode = :mode AND l.deleted_at IS NULL",
+    id: "l.id",
+    order: &["l.id"],
+    filters: &[
+        ("program_id", "l.program_id"),
+        ("partner_id", "l.partner_id"),
+        ("slug", "l.slug"),
+        ("destination", "l.destination"),
+    ],
+    read,
+};
+
+fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
+    let slug: String = row.get("slug")?;
+    Ok(json!({
+        "id": word(row, "id")?,
+        "program_id": word(row, "program_id")?,
+        "partner_id": word(row, "partner_id")?,
+        "slug": slug,
+        "destination": word(row, "destination")?,
+        "url": format!("{}/s/{slug}", trac.public_url),
+        "created_at": time(row, "created_at")?,
+    }))
+}
+
+pub(super) async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let program_id = fields.need("program_id", text(1..=64)).unwrap_or_default();
+    let partner_id = fields.need("partner_id", text(1..=64)).unwrap_or_default();
+    let slug = fields.take("slug", token).unwrap_or_else(random_word::<8>);
+    let destination = fields.need("destination", destination).unwrap_or_default();
+    fields.finish()?;
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        PROGRAMS.find(tx, &trac, &scope, &program_id)?;
+        PARTNERS.find(tx, &trac, &scope, &partner_id)?;
+        let id = trac.ids.make(Kind::Link);
+        let inserted = tx
+            .prepare_cached(
+                "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                scope.workspace_id(),
+                scope.mode_str(),
+                id,
+                program_id,
+                partner_id,
+                slug,
+                destination,
+                trac.clock.now().unix_secs()
+            ]);
+        inserted.map_err(slug_taken)?;
+        LINKS.find(tx, &trac, &scope, &id)
+    });
+    created.await.map(|link| (StatusCode::CREATED, Json(link)))
+}
+
+pub(super) async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let slug = fields.take("slug", token);
+    let destination = fields.take("destination", destination);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        LINKS.find(tx, &trac, &scope, &id)?;
+        let updated = tx
+            .prepare_cached(
+                "UPDATE link SET slug = coalesce(?4, slug), destination = coalesce(?5, destination) \
+                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            )?
+            .execute(params![scope.workspace_id(), scope.mode_str(), id, slug, destination]);
+        updated.map_err(slug_taken)?;
+        LINKS.find(tx, &trac, &scope, &id)
+    });
+    changed.await.map(Json)
+}
+
+/// The link stops leading anywhere, and its slug is free again; its clicks stay.
+pub(super) async fn remove(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let removed = store.try_write(Priority::Api, move |tx| {
+        LINKS.find(tx, &trac, &scope, &id)?;
+        tx.prepare_cached(
+            "UPDATE link SET deleted_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        )?
+        .execute(params![
+            scope.workspace_id(),
+            scope.mode_str(),
+            id,
+            trac.clock.now().unix_secs()
+        ])?;
+        Ok::<_, Problem>(json!({ "id": id, "deleted": true }))
+    });
+    removed.await.map(Json)
+}
+
+fn slug_taken(error: rusqlite::Error) -> Problem {
+    let error = StoreError::from(error);
+    if error.kind() == StoreErrorKind::Conflict {
+        return Problem::conflict("SLUG_TAKEN", "Another link on this server has this slug.");
+    }
+    error.into()
+}

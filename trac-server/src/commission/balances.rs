@@ -1,0 +1,74 @@
+//! `/api/v1/balances`: what each partner has earned, been paid and is owed, currency by currency.
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use rusqlite::Row;
+
+use super::commissions::status;
+use crate::access::Merchant;
+use crate::list::{Listing, Resource, number, word};
+use crate::problem::Problem;
+use crate::program::PARTNERS;
+use crate::store::StoreError;
+use crate::trac::Trac;
+
+/// One row for each partner and currency.
+///
+/// Entries are summed for each commission, then commissions for each partner and currency. Two currencies are
+/// never added.
+static BALANCES: Resource = Resource {
+    name: "balance",
+    columns: "b.partner_id, b.currency, b.pending_minor, b.approved_minor, b.paid_minor, \
+              b.approved_minor + b.unpaid_of_paid_minor AS owed_minor",
+    from: concat!(
+        "(SELECT s.partner_id, s.currency, ",
+        "coalesce(sum(s.net_minor) FILTER (WHERE s.status IN ('pending', 'held')), 0) AS pending_minor, ",
+        "coalesce(sum(s.net_minor) FILTER (WHERE s.status = 'approved'), 0) AS approved_minor, ",
+        "sum(s.paid_minor) AS paid_minor, ",
+        "coalesce(sum(s.entries_minor - s.paid_minor) FILTER (WHERE s.status = 'paid'), 0) ",
+        "AS unpaid_of_paid_minor FROM (SELECT c.partner_id, c.currency, ",
+        "c.amount_minor - c.reversed_minor AS net_minor, ",
+        status!(),
+        " AS status, ",
+        "(SELECT coalesce(sum(n.amount_minor), 0) FROM ledger_entry AS n WHERE n.workspace_id = c.workspace_id ",
+        "AND n.mode = c.mode AND n.commission_id = c.id) AS entries_minor, ",
+        "(SELECT coalesce(sum(n.amount_minor), 0) FROM payout_entry AS pe JOIN ledger_entry AS n ",
+        "ON n.workspace_id = pe.workspace_id AND n.mode = pe.mode AND n.id = pe.entry_id ",
+        "WHERE pe.workspace_id = c.workspace_id AND pe.mode = c.mode AND pe.commission_id = c.id) AS paid_minor ",
+        "FROM commission AS c WHERE c.workspace_id = :workspace_id AND c.mode = :mode) AS s ",
+        "GROUP BY s.partner_id, s.currency) AS b"
+    ),
+    within: "1",
+    id: "b.partner_id || ':' || b.currency",
+    order: &["b.partner_id", "b.currency"],
+    filters: &[("partner_id", "b.partner_id"), ("currency", "b.currency")],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    Ok(json!({
+        "partner_id": word(row, "partner_id")?,
+        "currency": word(row, "currency")?,
+        "pending_minor": number(row, "pending_minor")?,
+        "approved_minor": number(row, "approved_minor")?,
+        "paid_minor": number(row, "paid_minor")?,
+        "owed_minor": number(row, "owed_minor")?,
+    }))
+}
+
+pub(super) async fn list(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    listing: Listing,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let list = store.try_read(move |connection| {
+        if let Some(partner_id) = listing.filter("partner_id") {
+            PARTNERS.find(connection, &trac, &scope, partner_id)?;
+        }
+        BALANCES.list(connection, &trac, &scope, &listing)
+    });
+    list.await.map(Json)
+}

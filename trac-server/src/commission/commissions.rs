@@ -1,0 +1,121 @@
+//! `/api/v1/commissions` and their entries, read only: the ledger is written by the flow alone.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use rusqlite::Row;
+use serde_json::{Value, json};
+
+use crate::access::Merchant;
+use crate::list::{Listing, Resource, document, number, time, word};
+use crate::problem::Problem;
+use crate::store::StoreError;
+use crate::trac::Trac;
+
+/// The status of commission `c` at `:now`: the first that applies.
+macro_rules! status {
+    () => {
+        "CASE WHEN EXISTS (SELECT 1 FROM payout_entry AS pe WHERE pe.workspace_id = c.workspace_id \
+         AND pe.mode = c.mode AND pe.commission_id = c.id) THEN 'paid' \
+         WHEN c.amount_minor = c.reversed_minor THEN 'reversed' \
+         WHEN c.held THEN 'held' \
+         WHEN c.matures_at <= :now THEN 'approved' \
+         ELSE 'pending' END"
+    };
+}
+pub(super) use status;
+
+/// Commissions. Their status is computed when they are read, so that no timer has to be right.
+pub(crate) static COMMISSIONS: Resource = Resource {
+    name: "commission",
+    columns: concat!(
+        "c.id, c.payment_id, c.program_id, c.partner_id, c.enrollment_id, c.click_id, c.source, ",
+        "c.recurring_month, c.currency, c.base_minor, c.amount_minor, c.reversed_minor, ",
+        "c.amount_minor - c.reversed_minor AS net_minor, c.reason, c.matures_at, c.stripe, c.created_at, ",
+        status!(),
+        " AS status"
+    ),
+    from: "commission AS c",
+    within: "c.workspace_id = :workspace_id AND c.mode = :mode",
+    id: "c.id",
+    order: &["c.id"],
+    filters: &[
+        ("program_id", "c.program_id"),
+        ("partner_id", "c.partner_id"),
+        ("enrollment_id", "c.enrollment_id"),
+        ("click_id", "c.click_id"),
+        ("payment_id", "c.payment_id"),
+        ("source", "c.source"),
+        ("currency", "c.currency"),
+        ("reason", "c.reason"),
+        ("status", status!()),
+    ],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    Ok(json!({
+        "id": word(row, "id")?,
+        "payment_id": word(row, "payment_id")?,
+        "program_id": word(row, "program_id")?,
+        "partner_id": word(row, "partner_id")?,
+        "enrollment_id": word(row, "enrollment_id")?,
+        "click_id": word(row, "click_id")?,
+        "source": word(row, "source")?,
+        "recurring_month": number(row, "recurring_month")?,
+        "status": word(row, "status")?,
+        "currency": word(row, "currency")?,
+        "base_minor": number(row, "base_minor")?,
+        "amount_minor": number(row, "amount_minor")?,
+        "reversed_minor": number(row, "reversed_minor")?,
+        "net_minor": number(row, "net_minor")?,
+        "reason": word(row, "reason")?,
+        "matures_at": time(row, "matures_at")?,
+        "stripe": document(row, "stripe")?,
+        "created_at": time(row, "created_at")?,
+    }))
+}
+
+/// Ledger entries.
+pub(crate) static ENTRIES: Resource = Resource {
+    name: "entry",
+    columns: "n.id, n.commission_id, n.kind, n.amount_minor, n.currency, n.reason, n.event_id, n.corrects, n.at, \
+              (SELECT pe.payout_id FROM payout_entry AS pe WHERE pe.workspace_id = n.workspace_id \
+              AND pe.mode = n.mode AND pe.entry_id = n.id) AS payout_id",
+    from: "ledger_entry AS n",
+    within: "n.workspace_id = :workspace_id AND n.mode = :mode",
+    id: "n.id",
+    order: &["n.id"],
+    filters: &[("commission_id", "n.commission_id"), ("kind", "n.kind"), ("event_id", "n.event_id")],
+    read: read_entry,
+};
+
+fn read_entry(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    Ok(json!({
+        "id": word(row, "id")?,
+        "commission_id": word(row, "commission_id")?,
+        "kind": word(row, "kind")?,
+        "amount_minor": number(row, "amount_minor")?,
+        "currency": word(row, "currency")?,
+        "reason": word(row, "reason")?,
+        "event_id": word(row, "event_id")?,
+        "corrects": word(row, "corrects")?,
+        "payout_id": word(row, "payout_id")?,
+        "at": time(row, "at")?,
+        "created_at": time(row, "at")?,
+    }))
+}
+
+/// The entries of one commission, newest first.
+pub(super) async fn entries(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    listing: Listing,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let list = store.try_read(move |connection| {
+        COMMISSIONS.find(connection, &trac, &scope, &id)?;
+        ENTRIES.list(connection, &trac, &scope, &listing.only("commission_id", &id))
+    });
+    list.await.map(Json)
+}

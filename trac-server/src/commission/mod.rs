@@ -1,0 +1,24 @@
+//! Commission: what a conversion earns, entry by entry, and what is owed and paid.
+
+mod commissions;
+mod balances;
+mod payouts;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::list::{list_of, one_of};
+use crate::trac::Trac;
+
+/// `/commissions`, `/balances` and `/payouts`.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new()
+        .route("/commissions", list_of(&commissions::COMMISSIONS))
+        .route("/commissions/{id}", one_of(&commissions::COMMISSIONS))
+        .route("/commissions/{id}/entries", get(commissions::entries))
+        .route("/balances", get(balances::list))
+        .route("/payouts", list_of(&payouts::PAYOUTS).merge(post(payouts::create)))
+        .route("/payouts/{id}", one_of(&payouts::PAYOUTS))
+}
+
+pub(crate) use commissions::{COMMISSIONS, ENTRIES};

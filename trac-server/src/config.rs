@@ -1,0 +1,182 @@
+//! What can be set: by flag, by environment, by a TOML file, in this order. The only reader of the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+/// Where the store is if nothing else is said.
+const DATA: &str = "trac-data";
+/// Where the server listens if nothing else is said.
+const LISTEN: &str = "127.0.0.1:8787";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trac",
+    version,
+    about = "Affiliate attribution for Stripe: click → cookie → checkout → webhook → conversion → commission."
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve(Options),
+    /// Workspaces: one merchant each, with its own keys, programs and ledger.
+    Workspace {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: WorkspaceCommand,
+    },
+}
+
+/// What to do with workspaces.
+#[derive(Debug, Subcommand)]
+pub enum WorkspaceCommand {
+    /// Make a workspace and print its keys, which are shown this once. Works beside a running server.
+    Create {
+        /// What to call it; names need not be unique.
+        #[arg(long)]
+        name: String,
+        /// Print JSON and nothing else.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+}
+
+/// The options every command understands. Each is also a variable `TRAC_…` and a key of the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub struct Options {
+    /// A TOML file with these options; keys are written with underscores.
+    #[arg(long, env = "TRAC_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// The folder that keeps everything [default: trac-data].
+    #[arg(long, env = "TRAC_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8787].
+    #[arg(long, env = "TRAC_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// How the server is reached from outside [default: http:// and the address].
+    #[arg(long, env = "TRAC_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The registrable domain for the click cookie where the tracker serves the merchant's site too.
+    #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN")]
+    pub cookie_domain: Option<String>,
+    /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
+    #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Log one JSON object a line.
+    #[arg(long, env = "TRAC_LOG_JSON", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub log_json: Option<bool>,
+}
+
+/// Everything settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The folder that keeps everything.
+    pub data: PathBuf,
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// How the server is reached from outside, without a slash at the end, if somebody said so.
+    pub public_url: Option<String>,
+    /// `Domain` of the click cookie.
+    pub cookie_domain: Option<String>,
+    /// What to log.
+    pub log: String,
+    /// Whether to log JSON.
+    pub log_json: bool,
+}
+
+/// An option that cannot be used; the message is one line for the person who set it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Options {
+    /// Fills what is missing from the file, then from the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the file cannot be read or an option makes no sense.
+    pub fn settle(self) -> Result<Config, ConfigError> {
+        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let listen = match self.listen.or(file.listen) {
+            Some(listen) => listen,
+            None => LISTEN.parse().map_err(|error| ConfigError(format!("{LISTEN}: {error}")))?,
+        };
+        Ok(Config {
+            data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
+            listen,
+            public_url: self.public_url.or(file.public_url).as_deref().map(public_url).transpose()?,
+            cookie_domain: self.cookie_domain.or(file.cookie_domain),
+            log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log_json: self.log_json.or(file.log_json).unwrap_or_default(),
+        })
+    }
+}
+
+fn read(file: &Path) -> Result<Options, ConfigError> {
+    let named = |error: &dyn std::fmt::Display| {
+        // TOML's errors draw the line they mean; the first line says it.
+        let text = error.to_string();
+        ConfigError(format!("{}: {}", file.display(), text.lines().next().unwrap_or_default()))
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
+    toml::from_str(&text).map_err(|error| named(&error.message()))
+}
+
+/// An http(s) URL with a host, with its slashes at the end taken off.
+fn public_url(text: &str) -> Result<String, ConfigError> {
+    let wrong = || ConfigError(format!("public URL {text:?}: must be an http:// or https:// address"));
+    let uri: axum::http::Uri = text.parse().map_err(|_| wrong())?;
+    let http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
+    if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trac.toml");
+        std::fs::write(&file, "listen = \"127.0.0.1:1\"\npublic_url = \"https://t.example.com/\"\n").unwrap();
+        let options = Options {
+            config: Some(file),
+            listen: Some("127.0.0.1:2".parse().unwrap()),
+            ..Options::default()
+        };
+        let config = options.settle().unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.public_url.as_deref(), Some("https://t.example.com"));
+        assert_eq!(config.data, PathBuf::from("trac-data"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trac.toml");
+        std::fs::write(&file, "lisen = \"127.0.0.1:1\"").unwrap();
+        let options = Options { config: Some(file), ..Options::default() };
+        let error = options.settle().unwrap_err().to_string();
+        assert!(error.contains("trac.toml") && error.contains("lisen"), "{error}");
+        assert_eq!(error.lines().count(), 1);
+        for url in ["ftp://x", "t.example.com", "http://user@x", "https://x/?a=b", ""] {
+            let options = Options { public_url: Some(url.to_owned()), ..Options::default() };
+            assert!(options.settle().is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Reads a JSON object field by field and tells all that is wrong with it at once.
+//!
+//! Rules: a body that is no JSON object is `400`; a wrong, missing or unknown field is `422` with its name in
+//! `fields`. A field of a nested object is named with a dot: `commission.rate_bps`. `null` counts as absent.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use trac_core::money::Currency;
+use trac_core::time::Timestamp;
+
+use crate::problem::Problem;
+
+/// What one field must be, in words for the caller.
+pub(crate) type Wrong = String;
+
+/// The fields of one JSON object, taken out one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    prefix: String,
+    object: Map<String, Value>,
+    wrong: BTreeMap<String, Wrong>,
+}
+
+/// The largest body the management API reads.
+pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Bytes::from_request(request, state).await;
+        Self::parse(&body.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?)
+    }
+}
+
+impl Fields {
+    /// Reads a body. An empty one counts as `{}`.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(object)) => Ok(Self { object, ..Self::default() }),
+            Ok(_) => Err(Problem::malformed("The body must be a JSON object.")),
+            Err(error) => Err(Problem::malformed(format!("The body is no JSON: {error}."))),
+        }
+    }
+
+    /// Whether the field is there at all, `null` included.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
+    /// Whether the field is there and `null`.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_null)
+    }
+
+    /// Takes a field out; absent and `null` are `None`, and so is a wrong one, which is noted.
+    pub(crate) fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
+        let value = self.object.remove(name).filter(|value| !value.is_null())?;
+        match read(&value) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                self.note(name, wrong);
+                None
+            }
+        }
+    }
+
+    /// Takes a field that must be there.
+    pub(crate) fn need<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
+        if self.object.get(name).is_none_or(Value::is_null) {
+            self.object.remove(name);
+            self.note(name, "is required");
+            return None;
+        }
+        self.take(name, read)
+    }
+
+    /// Takes a field whose `null` means something: `Some(None)`.
+    pub(crate) fn take_nullable<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Option<Option<T>> {
+        if self.object.get(name).is_some_and(Value::is_null) {
+            self.object.remove(name);
+            return Some(None);
+        }
+        self.take(name, read).map(Some)
+    }
+
+    /// Takes a field that is an object, and reads its fields in turn.
+    pub(crate) fn take_object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let object = match self.object.remove(name).filter(|value| !value.is_null())? {
+            Value::Object(object) => object,
+            _ => {
+                self.note(name, "must be an object");
+                return None;
+            }
+        };
+        let prefix = format!("{}{name}.", self.prefix);
+        let mut inner = Self { prefix, object, wrong: BTreeMap::new() };
+        let value = read(&mut inner);
+        inner.note_unknown();
+        let fine = inner.wrong.is_empty();
+        self.wrong.append(&mut inner.wrong);
+        value.filter(|_| fine)
+    }
+
+    /// Notes what is wrong with a field.
+    pub(crate) fn note(&mut self, name: &str, wrong: impl Into<Wrong>) {
+        self.wrong.entry(format!("{}{name}", self.prefix)).or_insert_with(|| wrong.into());
+    }
+
+    fn note_unknown(&mut self) {
+        for name in std::mem::take(&mut self.object).into_iter().map(|(name, _)| name) {
+            self.note(&name, "is not a field of this resource");
+        }
+    }
+
+    /// Ends the reading: whatever is left is unknown.
+    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+        self.note_unknown();
+        if self.wrong.is_empty() { Ok(()) } else { Err(Problem::validation(self.wrong)) }
+    }
+}
+
+/// A text of so many characters, without control characters.
+pub(crate) fn text(length: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Result<String, Wrong> {
+    move |value| {
+        let wrong = || format!("must be a text of {} to {} characters", length.start(), length.end());
+        let text = value.as_str().ok_or_else(wrong)?.trim();
+        let fine = length.contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if fine { Ok(text.to_owned()) } else { Err(wrong()) }
+    }
+}
+
+/// A whole number in a range.
+pub(crate) fn integer<T>(range: RangeInclusive<i64>) -> impl FnOnce(&Value) -> Result<T, Wrong>
+where
+    T: TryFrom<i64>,
+{
+    move |value| {
+        let wrong = || format!("must be a whole number from {} to {}", range.start(), range.end());
+        let number = value.as_i64().filter(|number| range.contains(number)).ok_or_else(wrong)?;
+        T::try_from(number).map_err(|_| wrong())
+    }
+}
+
+/// `true` or `false`.
+pub(crate) fn flag(value: &Value) -> Result<bool, Wrong> {
+    value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
+/// One of a closed set of words, as `T` reads them.
+pub(crate) fn one_of<T: DeserializeOwned>(words: &str) -> impl FnOnce(&Value) -> Result<T, Wrong> {
+    move |value| {
+        let read = value.as_str().and_then(|_| serde_json::from_value(value.clone()).ok());
+        read.ok_or_else(|| format!("must be one of {words}"))
+    }
+}
+
+/// A currency code in any case.
+pub(crate) fn currency(value: &Value) -> Result<Currency, Wrong> {
+    let parsed = value.as_str().and_then(|text| Currency::parse(text).ok());
+    parsed.ok_or_else(|| "must be a currency of three letters, such as usd".to_owned())
+}
+
+/// A moment in RFC 3339.
+pub(crate) fn moment(value: &Value) -> Result<Timestamp, Wrong> {
+    let parsed = value.as_str().and_then(Timestamp::parse_rfc3339);
+    parsed.ok_or_else(|| "must be a time such as 2026-11-21T08:00:00Z".to_owned())
+}
+
+/// An e-mail address, checked as far as can be told without sending one.
+pub(crate) fn email(value: &Value) -> Result<String, Wrong> {
+    let sane = |text: &&str| {
+        let parts = text.rsplit_once('@');
+        let domain_fits =
+            |domain: &str| domain.split('.').all(|label| !label.is_empty()) && domain.split('.').count() >= 2;
+        let plain =
+            text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"".contains(c));
+        let one_at = text.matches('@').count() == 1;
+        text.len() <= 254
+            && plain
+            && one_at
+            && parts.is_some_and(|(local, domain)| (1..=64).contains(&local.len()) && domain_fits(domain))
+    };
+    let text = value.as_str().map(str::trim).filter(sane);
+    text.map(ToOwned::to_owned).ok_or_else(|| "must be an e-mail address".to_owned())
+}
+
+/// A slug or a partner's code: what can stand in a URL as it is.
+pub(crate) fn token(value: &Value) -> Result<String, Wrong> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let sane = |text: &&str| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(plain)
+            && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
+    };
+    let text = value.as_str().filter(sane);
+    text.map(ToOwned::to_owned)
+        .ok_or_else(|| "must be 1 to 64 letters, digits, hyphens, underscores or dots".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_wrong_fields_are_told_at_once() {
+        let mut fields =
+            Fields::parse(br#"{"name":7,"age":200,"inner":{"a":"x","b":1},"what":true}"#).unwrap();
+        fields.need("name", text(1..=10));
+        fields.take("age", integer::<u32>(0..=150));
+        fields.need("email", email);
+        fields.take_object("inner", |inner| inner.take("a", flag));
+        insta::assert_debug_snapshot!(fields.finish().unwrap_err(), @"");
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_malformed() {
+        for body in ["[]", "1", "{", "\"x\"", "\u{feff}{}"] {
+            assert!(Fields::parse(body.as_bytes()).is_err(), "{body}");
+        }
+        Fields::parse(b" ").unwrap().finish().unwrap();
+    }
+
+    #[test]
+    fn an_address_is_sane_or_refused() {
+        let check = |text: &str, want: bool| assert_eq!(email(&json!(text)).is_ok(), want, "{text}");
+        check("ada@example.com", true);
+        check("a.b+c@sub.example.co.uk", true);
+        check("ada", false);
+        check("ada@", false);
+        check("@example.com", false);
+        check("ada@example", false);
+        check("ada@example..com", false);
+        check("a b@example.com", false);
+        check("a@b@example.com", false);
+        check("a@example.com\r\nBcc: x@example.com", false);
+        check("<a@example.com>", false);
+    }
+
+    #[test]
+    fn a_token_can_stand_in_a_url() {
+        let check = |text: &str, want: bool| assert_eq!(token(&json!(text)).is_ok(), want, "{text}");
+        check("summer-sale_1.0", true);
+        check("A", true);
+        check("", false);
+        check("..", false);
+        check("a/b", false);
+        check("a b", false);
+        check("ä", false);
+        check(&"x".repeat(64), true);
+        check(&"x".repeat(65), false);
+    }
+}

@@ -1,0 +1,130 @@
+//! The only place where an error becomes HTTP.
+//!
+//! # Wire form
+//! `{"error":{"code":"NOT_FOUND","message":"…","request_id":"req_…"}}`; `VALIDATION_FAILED` has `fields` too, an
+//! object of field names and what is wrong with each. Codes are stable, messages are for people.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::request_id;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// What went wrong, as the caller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    message: Cow<'static, str>,
+    fields: BTreeMap<String, String>,
+    retry_after_secs: Option<u32>,
+}
+
+impl Problem {
+    /// A problem with a code of its own.
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, message: message.into(), fields: BTreeMap::new(), retry_after_secs: None }
+    }
+
+    /// No key, or not one that opens this.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHORIZED",
+            "Send a secret key of this workspace: `Authorization: Bearer sk_…`.",
+        )
+    }
+
+    /// There is no such thing in this workspace and mode.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no such {what} here."))
+    }
+
+    /// The body is not even a JSON object.
+    pub(crate) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "VALIDATION_FAILED", message)
+    }
+
+    /// The body is JSON, but these fields are wrong.
+    pub(crate) fn validation(fields: BTreeMap<String, String>) -> Self {
+        let names: Vec<_> = fields.keys().map(String::as_str).collect();
+        let message = format!("These fields are not as they should be: {}.", names.join(", "));
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", message);
+        problem.fields = fields;
+        problem
+    }
+
+    /// One field is wrong.
+    pub(crate) fn field(name: &str, message: &str) -> Self {
+        Self::validation(BTreeMap::from([(name.to_owned(), message.to_owned())]))
+    }
+
+    /// It exists already.
+    pub(crate) fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// The body is larger than this route reads.
+    pub(crate) fn too_large(limit_bytes: usize) -> Self {
+        let message = format!("The body is larger than {limit_bytes} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
+                tracing::warn!(%error, "the store cannot take this now");
+                let message = "The store cannot take this now. Try again in a moment.";
+                let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_BUSY", message);
+                problem.retry_after_secs = Some(1);
+                problem
+            }
+            StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This exists already."),
+            StoreErrorKind::Corrupt | StoreErrorKind::Internal => {
+                tracing::error!(%error, "the store failed");
+                let message = "Something failed here. The log says what, under this request ID.";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+            }
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut error = json!({
+            "code": self.code,
+            "message": self.message,
+            "request_id": request_id::current(),
+        });
+        if let (false, Some(object)) = (self.fields.is_empty(), error.as_object_mut()) {
+            object.insert("fields".to_owned(), json!(self.fields));
+        }
+        let mut response = (self.status, Json(json!({ "error": error }))).into_response();
+        if let Some(secs) = self.retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,157 @@
+//! `/api/v1/enrollments`: which partner takes part in which program, and on what terms.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde_json::{Value, json};
+use trac_core::program::EnrollmentTerms;
+use trac_core::time::Timestamp;
+
+use super::terms::change_enrollment;
+use super::{PARTNERS, PROGRAMS};
+use crate::access::Merchant;
+use crate::fields::{Fields, text};
+use crate::id::Kind;
+use crate::list::{Resource, number, time, word};
+use crate::problem::Problem;
+use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::trac::Trac;
+
+/// Enrollments, each with the newest version of its terms.
+pub(crate) static ENROLLMENTS: Resource = Resource {
+    name: "enrollment",
+    columns: "e.id, e.program_id, e.partner_id, e.created_at, v.number, v.terms",
+    from: "enrollment AS e JOIN enrollment_version AS v ON v.workspace_id = e.workspace_id AND v.mode = e.mode \
+           AND v.enrollment_id = e.id AND v.number = (SELECT max(number) FROM enrollment_version AS x \
+           WHERE x.workspace_id = e.workspace_id AND x.mode = e.mode AND x.enrollment_id = e.id)",
+    within: "e.workspace_id = :workspace_id AND e.mode = :mode",
+    id: "e.id",
+    order: &["e.id"],
+    filters: &[
+        ("program_id", "e.program_id"),
+        ("partner_id", "e.partner_id"),
+        ("status", "json_extract(v.terms, '$.status')"),
+    ],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    let terms: EnrollmentTerms = serde_json::from_str(&row.get::<_, String>("terms")?)?;
+    Ok(json!({
+        "id": word(row, "id")?,
+        "program_id": word(row, "program_id")?,
+        "partner_id": word(row, "partner_id")?,
+        "status": terms.status,
+        "commission": terms.commission,
+        "version": number(row, "number")?,
+        "created_at": time(row, "created_at")?,
+    }))
+}
+
+pub(super) async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let program_id = fields.need("program_id", text(1..=64));
+    let partner_id = fields.need("partner_id", text(1..=64));
+    let mut terms = EnrollmentTerms::default();
+    change_enrollment(&mut fields, &mut terms);
+    fields.finish()?;
+    let (program_id, partner_id) = (program_id.unwrap_or_default(), partner_id.unwrap_or_default());
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        PROGRAMS.find(tx, &trac, &scope, &program_id)?;
+        PARTNERS.find(tx, &trac, &scope, &partner_id)?;
+        let (id, now) = (trac.ids.make(Kind::Enrollment), trac.clock.now());
+        let inserted = tx
+            .prepare_cached(
+                "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                scope.workspace_id(),
+                scope.mode_str(),
+                id,
+                program_id,
+                partner_id,
+                now.unix_secs()
+            ]);
+        inserted.map_err(enrolled_already)?;
+        add_version(tx, &scope, &id, 1, now, &terms)?;
+        ENROLLMENTS.find(tx, &trac, &scope, &id)
+    });
+    created.await.map(|enrollment| (StatusCode::CREATED, Json(enrollment)))
+}
+
+pub(super) async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        let (number, old) = latest(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("enrollment"))?;
+        let mut terms = old.clone();
+        change_enrollment(&mut fields, &mut terms);
+        fields.finish()?;
+        if terms != old {
+            add_version(tx, &scope, &id, number.saturating_add(1), trac.clock.now(), &terms)?;
+        }
+        ENROLLMENTS.find(tx, &trac, &scope, &id)
+    });
+    changed.await.map(Json)
+}
+
+fn latest(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Option<(u32, EnrollmentTerms)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, terms FROM enrollment_version WHERE workspace_id = ?1 AND mode = ?2 \
+         AND enrollment_id = ?3 ORDER BY number DESC LIMIT 1",
+    )?;
+    let found = statement.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
+        Ok((row.get(0)?, row.get::<_, String>(1)?))
+    });
+    Ok(match found.optional()? {
+        Some((number, terms)) => Some((number, serde_json::from_str(&terms)?)),
+        None => None,
+    })
+}
+
+fn add_version(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+    number: u32,
+    valid_from: Timestamp,
+    terms: &EnrollmentTerms,
+) -> Result<(), StoreError> {
+    let terms = serde_json::to_string(terms)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            scope.workspace_id(),
+            scope.mode_str(),
+            id,
+            number,
+            valid_from.unix_secs(),
+            terms
+        ])?;
+    Ok(())
+}
+
+fn enrolled_already(error: rusqlite::Error) -> Problem {
+    let error = StoreError::from(error);
+    if error.kind() == StoreErrorKind::Conflict {
+        return Problem::conflict("ENROLLMENT_EXISTS", "This partner is enrolled in this program already.");
+    }
+    error.into()
+}

@@ -1,0 +1,27 @@
+//! Program: what a merchant agreed with partners. Terms and enrollments are kept in versions, because a payment is
+//! judged by the version in force at its time.
+
+mod terms;
+mod programs;
+mod partners;
+mod enrollments;
+
+use axum::Router;
+use axum::routing::{patch, post};
+
+use crate::list::{list_of, one_of};
+use crate::trac::Trac;
+
+/// `/programs`, `/partners` and `/enrollments`.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new()
+        .route("/programs", list_of(&programs::PROGRAMS).merge(post(programs::create)))
+        .route("/programs/{id}", one_of(&programs::PROGRAMS).merge(patch(programs::change)))
+        .route("/partners", list_of(&partners::PARTNERS).merge(post(partners::create)))
+        .route("/partners/{id}", one_of(&partners::PARTNERS).merge(patch(partners::change)))
+        .route("/enrollments", list_of(&enrollments::ENROLLMENTS).merge(post(enrollments::create)))
+        .route("/enrollments/{id}", one_of(&enrollments::ENROLLMENTS).merge(patch(enrollments::change)))
+}
+
+pub(crate) use partners::PARTNERS;
+pub(crate) use programs::PROGRAMS;

@@ -1,0 +1,124 @@
+//! `/api/v1/partners`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use rusqlite::{Connection, Row, params};
+use serde_json::{Value, json};
+
+use crate::access::Merchant;
+use crate::fields::{Fields, email, text, token};
+use crate::id::{Kind, random_word};
+use crate::list::{Resource, time, word};
+use crate::problem::Problem;
+use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::trac::Trac;
+
+/// Partners.
+pub(crate) static PARTNERS: Resource = Resource {
+    name: "partner",
+    columns: "p.id, p.name, p.email, p.code, p.created_at",
+    from: "partner AS p",
+    within: "p.workspace_id = :workspace_id AND p.mode = :mode",
+    id: "p.id",
+    order: &["p.id"],
+    filters: &[("name", "p.name"), ("email", "p.email"), ("code", "p.code")],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    Ok(json!({
+        "id": word(row, "id")?,
+        "name": word(row, "name")?,
+        "email": word(row, "email")?,
+        "code": word(row, "code")?,
+        "created_at": time(row, "created_at")?,
+    }))
+}
+
+pub(super) async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let name = fields.need("name", text(1..=200));
+    let email = fields.take("email", email);
+    let code = fields.take("code", token);
+    fields.finish()?;
+    let name = name.unwrap_or_default();
+    let code = code.unwrap_or_else(|| code_from(&name));
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        let id = trac.ids.make(Kind::Partner);
+        let inserted = tx
+            .prepare_cached(
+                "INSERT INTO partner (workspace_id, mode, id, name, email, code, created_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                scope.workspace_id(),
+                scope.mode_str(),
+                id,
+                name,
+                email,
+                code,
+                trac.clock.now().unix_secs()
+            ]);
+        inserted.map_err(code_taken)?;
+        PARTNERS.find(tx, &trac, &scope, &id)
+    });
+    created.await.map(|partner| (StatusCode::CREATED, Json(partner)))
+}
+
+pub(super) async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let name = fields.take("name", text(1..=200));
+    let email = fields.take_nullable("email", email);
+    let code = fields.take("code", token);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        PARTNERS.find(tx, &trac, &scope, &id)?;
+        if let Some(name) = name {
+            update(tx, &scope, &id, "name", Some(name))?;
+        }
+        if let Some(email) = email {
+            update(tx, &scope, &id, "email", email)?;
+        }
+        if let Some(code) = code {
+            update(tx, &scope, &id, "code", Some(code)).map_err(code_taken)?;
+        }
+        PARTNERS.find(tx, &trac, &scope, &id)
+    });
+    changed.await.map(Json)
+}
+
+fn update(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+    column: &'static str,
+    value: Option<String>,
+) -> rusqlite::Result<usize> {
+    let sql = format!("UPDATE partner SET {column} = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
+    connection.prepare_cached(&sql)?.execute(params![scope.workspace_id(), scope.mode_str(), id, value])
+}
+
+fn code_taken(error: rusqlite::Error) -> Problem {
+    let error = StoreError::from(error);
+    if error.kind() == StoreErrorKind::Conflict {
+        return Problem::conflict("CODE_TAKEN", "Another partner of this workspace has this code.");
+    }
+    error.into()
+}
+
+/// A code made of a name: its first letters and digits, then four of chance, as in `ada-k7xq`.
+fn code_from(name: &str) -> String {
+    let plain: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    let tail = random_word::<4>();
+    if plain.is_empty() { format!("{}{tail}", random_word::<4>()) } else { format!("{plain}-{tail}") }
+}

@@ -1,0 +1,143 @@
+//! `/api/v1/programs`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde_json::{Value, json};
+use trac_core::program::{CommissionRule, ProgramTerms};
+use trac_core::time::Timestamp;
+
+use super::terms::change_program;
+use crate::access::Merchant;
+use crate::fields::{Fields, text};
+use crate::id::Kind;
+use crate::list::{Resource, time};
+use crate::problem::Problem;
+use crate::store::{Priority, Scope, StoreError};
+use crate::trac::Trac;
+
+/// Programs, each with the newest version of its terms.
+pub(crate) static PROGRAMS: Resource = Resource {
+    name: "program",
+    columns: "p.id, p.name, p.created_at, v.number, v.terms",
+    from: "program AS p JOIN program_version AS v ON v.workspace_id = p.workspace_id AND v.mode = p.mode \
+           AND v.program_id = p.id AND v.number = (SELECT max(number) FROM program_version AS x \
+           WHERE x.workspace_id = p.workspace_id AND x.mode = p.mode AND x.program_id = p.id)",
+    within: "p.workspace_id = :workspace_id AND p.mode = :mode",
+    id: "p.id",
+    order: &["p.id"],
+    filters: &[("name", "p.name"), ("status", "json_extract(v.terms, '$.status')")],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    let terms: String = row.get("terms")?;
+    // Through the type, so that a field added since shows its default.
+    let mut program = serde_json::to_value(serde_json::from_str::<ProgramTerms>(&terms)?)?;
+    if let Some(program) = program.as_object_mut() {
+        program.insert("id".to_owned(), row.get::<_, String>("id")?.into());
+        program.insert("name".to_owned(), row.get::<_, String>("name")?.into());
+        program.insert("version".to_owned(), row.get::<_, i64>("number")?.into());
+        program.insert("created_at".to_owned(), time(row, "created_at")?);
+    }
+    Ok(program)
+}
+
+pub(super) async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let name = fields.need("name", text(1..=200));
+    if !fields.has("commission") || fields.is_null("commission") {
+        fields.note("commission", "is required");
+    }
+    // Nothing is earned by default: the body has to say how much.
+    let mut terms =
+        serde_json::from_value(json!({ "commission": CommissionRule::Percentage { rate_bps: 0 } }))?;
+    change_program(&mut fields, &mut terms);
+    fields.finish()?;
+    let name = name.unwrap_or_default();
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        let (id, now) = (trac.ids.make(Kind::Program), trac.clock.now());
+        tx.prepare_cached(
+            "INSERT INTO program (workspace_id, mode, id, name, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![scope.workspace_id(), scope.mode_str(), id, name, now.unix_secs()])?;
+        add_version(tx, &scope, &id, 1, now, &terms)?;
+        PROGRAMS.find(tx, &trac, &scope, &id)
+    });
+    created.await.map(|program| (StatusCode::CREATED, Json(program)))
+}
+
+pub(super) async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        let (number, old) = latest(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("program"))?;
+        let mut terms = old.clone();
+        let name = fields.take("name", text(1..=200));
+        change_program(&mut fields, &mut terms);
+        fields.finish()?;
+        if let Some(name) = name {
+            tx.prepare_cached(
+                "UPDATE program SET name = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            )?
+            .execute(params![scope.workspace_id(), scope.mode_str(), id, name])?;
+        }
+        if terms != old {
+            add_version(tx, &scope, &id, number.saturating_add(1), trac.clock.now(), &terms)?;
+        }
+        PROGRAMS.find(tx, &trac, &scope, &id)
+    });
+    changed.await.map(Json)
+}
+
+fn latest(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Option<(u32, ProgramTerms)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
+         ORDER BY number DESC LIMIT 1",
+    )?;
+    let found = statement.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
+        Ok((row.get(0)?, row.get::<_, String>(1)?))
+    });
+    Ok(match found.optional()? {
+        Some((number, terms)) => Some((number, serde_json::from_str(&terms)?)),
+        None => None,
+    })
+}
+
+fn add_version(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+    number: u32,
+    valid_from: Timestamp,
+    terms: &ProgramTerms,
+) -> Result<(), StoreError> {
+    let terms = serde_json::to_string(terms)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            scope.workspace_id(),
+            scope.mode_str(),
+            id,
+            number,
+            valid_from.unix_secs(),
+            terms
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! All routes, in one router that mounts inside any axum app.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+
+use crate::fields::BODY_LIMIT_BYTES;
+use crate::problem::Problem;
+use crate::trac::Trac;
+use crate::{click, commission, conversion, operations, program, request_id, webhook};
+
+/// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
+///
+/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one.
+///
+/// # Examples
+/// ```no_run
+/// use trac_server::clock::Clock;
+/// use trac_server::store::Store;
+/// use trac_server::{Trac, router};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::open("trac-data".as_ref())?;
+/// let trac = Trac::new(store, Clock::system(), "https://track.example.com");
+/// let app: axum::Router = axum::Router::new().nest_service("/trac", router(trac));
+/// # Ok(())
+/// # }
+/// ```
+pub fn router(trac: Trac) -> Router {
+    let api = Router::new()
+        .merge(program::routes())
+        .merge(click::routes())
+        .merge(webhook::routes())
+        .merge(conversion::routes())
+        .merge(commission::routes())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
+    Router::new()
+        .nest("/api/v1", api)
+        .merge(operations::routes())
+        .fallback(async || Problem::not_found("page"))
+        .method_not_allowed_fallback(async || {
+            let message = "This address does not answer this method.";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+        })
+        .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
+        .with_state(trac)
+}

@@ -1,0 +1,86 @@
+//! The file under the store: made private, opened, brought to the newest schema.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::{StoreError, StoreErrorKind};
+
+const FILE_NAME: &str = "trac.db";
+/// `trac`, so that a database of another program is refused.
+const APPLICATION_ID: i32 = 0x7472_6163;
+/// Step `n` brings `user_version` from `n` to `n + 1`. Steps are only appended.
+const STEPS: &[&str] = &[include_str!("schema.sql")];
+
+/// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
+pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
+    let file = data.join(FILE_NAME);
+    let cannot = |path: &Path, error: &io::Error| {
+        StoreError::new(StoreErrorKind::Unavailable, format!("{} cannot be written: {error}", path.display()))
+    };
+    make_folder(data).map_err(|error| cannot(data, &error))?;
+    open_private(&file).map_err(|error| cannot(&file, &error))?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn make_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+fn open_private(file: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(|_| ())
+}
+
+/// Opens a connection with everything every connection needs.
+pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Checkpoints belong to a thread of their own, never to a commit someone waits for.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    Ok(connection)
+}
+
+/// Brings the schema to the newest version, one numbered step after the other.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let owner: i32 = tx.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if (tables > 0 || version > 0) && owner != APPLICATION_ID {
+        let detail = "this is a database of another program";
+        return Err(StoreError::new(StoreErrorKind::Corrupt, detail));
+    }
+    let Some(steps) = usize::try_from(version).ok().and_then(|done| STEPS.get(done..)) else {
+        let detail = format!("its schema ({version}) is newer than this program's ({})", STEPS.len());
+        return Err(StoreError::new(StoreErrorKind::Corrupt, detail));
+    };
+    for step in steps {
+        tx.execute_batch(step)?;
+    }
+    if !steps.is_empty() {
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        let newest = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+        tx.pragma_update(None, "user_version", newest)?;
+    }
+    Ok(tx.commit()?)
+}

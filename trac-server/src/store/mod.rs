@@ -1,0 +1,151 @@
+//! What trac keeps, and how it is reached.
+//!
+//! One SQLite file in the data folder, in WAL mode with `synchronous=FULL`. One thread writes: it drains a bounded
+//! queue, runs each job in a savepoint of its own, commits many at once, and answers only after the commit. Readers
+//! come from a small pool and see one snapshot each. Nothing is cached beside the database, so that another process
+//! on the same folder (`trac workspace create`) is heard at once.
+//!
+//! Every function that reads or writes rows takes a [`Scope`]: no row is reached without naming workspace and mode.
+
+mod error;
+mod scope;
+mod file;
+mod settings;
+mod queue;
+mod writer;
+mod readers;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, Transaction};
+
+pub use error::{StoreError, StoreErrorKind};
+pub use queue::Priority;
+pub use scope::Scope;
+pub(crate) use scope::mode_of;
+pub(crate) use settings::{PUBLIC_URL, set_setting, setting};
+
+use queue::Queue;
+use readers::Readers;
+
+/// How many connections read at the same time.
+const READERS: usize = 4;
+
+/// A handle to the store. Clones are the same store.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    queue: Arc<Queue>,
+    readers: Readers,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the store of a data folder, making both where they are missing.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] if the folder cannot be written, [`StoreErrorKind::Corrupt`] if the file is
+    /// no database of this program or was made by a newer version of it; the message names the file.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        let file = file::prepare(data)?;
+        let named = |error: StoreError| error.at(&file);
+        let mut connection = file::connect(&file).map_err(named)?;
+        file::migrate(&mut connection).map_err(named)?;
+        let readers = Readers::open(&file, READERS).map_err(named)?;
+        let queue = Arc::new(Queue::default());
+        let threads = vec![
+            writer::start(connection, Arc::clone(&queue))?,
+            writer::start_checkpoints(file::connect(&file).map_err(named)?, &file, Arc::clone(&queue))?,
+        ];
+        Ok(Self(Arc::new(Inner { queue, readers, threads: Mutex::new(threads) })))
+    }
+
+    /// Runs a job in a transaction of its own and answers after the commit: `Ok` means it is on disk. A job that
+    /// answers `Err` leaves nothing behind.
+    ///
+    /// # Errors
+    /// What the job answers; [`StoreErrorKind::Busy`] if the queue is full; [`StoreErrorKind::Unavailable`] if the
+    /// disk refuses.
+    pub fn write<T, F>(
+        &self,
+        priority: Priority,
+        job: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.try_write(priority, job)
+    }
+
+    /// [`Store::write`] for jobs with an error of their own.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn try_write<T, E, F>(
+        &self,
+        priority: Priority,
+        job: F,
+    ) -> impl Future<Output = Result<T, E>> + Send + use<T, E, F>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (job, answer) = writer::job(job);
+        let accepted = self.0.queue.push(priority, job);
+        async move {
+            accepted?;
+            answer.await.unwrap_or_else(|_| Err(StoreError::internal("the job was dropped").into()))
+        }
+    }
+
+    /// Reads from one snapshot of the database.
+    ///
+    /// # Errors
+    /// What the reader answers.
+    pub async fn read<T, F>(&self, reader: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.try_read(reader).await
+    }
+
+    /// [`Store::read`] for readers with an error of their own.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn try_read<T, E, F>(&self, reader: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        self.0.readers.read(reader).await
+    }
+
+    /// Takes no more jobs, finishes those accepted, and closes the file. Blocks until that is done.
+    pub fn close(&self) {
+        self.0.queue.close();
+        let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store ended badly");
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The bounded queue in front of the writer.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::error::{StoreError, StoreErrorKind};
+use super::writer::Job;
+
+/// Who goes first when much is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Stripe's events: they are money.
+    Webhook,
+    /// A merchant's own calls.
+    Api,
+    /// Visitors' clicks.
+    Click,
+}
+
+/// How many jobs of each priority may wait.
+const CAPACITY: usize = 4_096;
+/// How many jobs one commit carries at most.
+const BATCH: usize = 256;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    webhooks: VecDeque<Job>,
+    calls: VecDeque<Job>,
+    clicks: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a job in line, or refuses it if the line is full.
+    pub(super) fn push(&self, priority: Priority, job: Job) -> Result<(), StoreError> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(StoreError::new(StoreErrorKind::Busy, "the store is closing"));
+        }
+        let line = match priority {
+            Priority::Webhook => &mut waiting.webhooks,
+            Priority::Api => &mut waiting.calls,
+            Priority::Click => &mut waiting.clicks,
+        };
+        if line.len() >= CAPACITY {
+            return Err(StoreError::new(StoreErrorKind::Busy, "too many writes are waiting"));
+        }
+        line.push_back(job);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Waits for jobs and takes as many as one commit carries; `None` once closed and drained.
+    pub(super) fn take(&self) -> Option<Vec<Job>> {
+        let mut waiting = self.lock();
+        loop {
+            let Waiting { webhooks, calls, clicks, closed } = &mut *waiting;
+            let mut jobs: Vec<Job> = Vec::new();
+            for line in [webhooks, calls, clicks] {
+                let room = BATCH.saturating_sub(jobs.len()).min(line.len());
+                jobs.extend(line.drain(..room));
+            }
+            if !jobs.is_empty() {
+                return Some(jobs);
+            }
+            if *closed {
+                return None;
+            }
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets what waits be finished and takes no more.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+        self.ended.notify_all();
+    }
+
+    /// Waits for a while; `false` once closed.
+    pub(super) fn is_open_after(&self, pause: Duration) -> bool {
+        let waiting = self.lock();
+        let waited = self.ended.wait_timeout_while(waiting, pause, |waiting| !waiting.closed);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.lock();
+        f.debug_struct("Queue")
+            .field("webhooks", &waiting.webhooks.len())
+            .field("calls", &waiting.calls.len())
+            .field("clicks", &waiting.clicks.len())
+            .field("closed", &waiting.closed)
+            .finish()
+    }
+}

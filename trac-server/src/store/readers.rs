@@ -1,0 +1,76 @@
+//! The small pool of connections that read.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::error::StoreError;
+use super::file;
+
+#[derive(Clone, Debug)]
+pub(super) struct Readers {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn open(file: &Path, count: usize) -> Result<Self, StoreError> {
+        let open = || {
+            let connection = file::connect(file)?;
+            connection.pragma_update(None, "query_only", true)?;
+            Ok::<_, StoreError>(connection)
+        };
+        let idle = (0..count).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
+    }
+
+    pub(super) async fn read<T, E, F>(&self, reader: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| StoreError::internal("the readers are closed"))?;
+        let idle = Arc::clone(&self.idle);
+        let read = tokio::task::spawn_blocking(move || {
+            let mut lent = Lent::take(idle)?;
+            let answer = lent.connection.as_mut().map(|connection| in_snapshot(connection, reader));
+            drop((lent, permit));
+            answer.unwrap_or_else(|| Err(StoreError::internal("no reader was lent").into()))
+        });
+        read.await.unwrap_or_else(|_| Err(StoreError::internal("a read panicked").into()))
+    }
+}
+
+fn in_snapshot<T, E, F>(connection: &mut Connection, reader: F) -> Result<T, E>
+where
+    E: From<StoreError>,
+    F: FnOnce(&Connection) -> Result<T, E>,
+{
+    let snapshot = connection.transaction().map_err(StoreError::from)?;
+    reader(&snapshot)
+}
+
+/// A connection out of the pool, which goes back even if its reader panics.
+struct Lent {
+    connection: Option<Connection>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Lent {
+    fn take(idle: Arc<Mutex<Vec<Connection>>>) -> Result<Self, StoreError> {
+        let connection = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = connection.ok_or_else(|| StoreError::internal("no reader is left"))?;
+        Ok(Self { connection: Some(connection), idle })
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.connection.take());
+    }
+}

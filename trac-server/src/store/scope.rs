@@ -1,0 +1,43 @@
+//! Whose rows: the argument no query does without.
+
+use std::sync::Arc;
+
+use trac_core::program::Mode;
+
+/// One workspace in one mode. Rows of another are out of reach.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    workspace_id: Arc<str>,
+    mode: Mode,
+}
+
+impl Scope {
+    /// The rows of a workspace in a mode.
+    #[must_use]
+    pub fn new(workspace_id: &str, mode: Mode) -> Self {
+        Self { workspace_id: workspace_id.into(), mode }
+    }
+
+    /// The workspace's ID, as `ws_…`.
+    #[must_use]
+    pub fn workspace_id(&self) -> &str {
+        &self.workspace_id
+    }
+
+    /// Test or live.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The mode's column: `test` or `live`.
+    #[must_use]
+    pub const fn mode_str(&self) -> &'static str {
+        self.mode.as_str()
+    }
+}
+
+/// Reads a mode's column.
+pub(crate) fn mode_of(column: &str) -> Mode {
+    if column == "live" { Mode::Live } else { Mode::Test }
+}

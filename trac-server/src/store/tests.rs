@@ -1,0 +1,193 @@
+use std::sync::mpsc;
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn open() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    (folder, store)
+}
+
+fn insert(tx: &Connection, id: &str) -> Result<(), StoreError> {
+    tx.execute("INSERT INTO workspace (id, name, created_at) VALUES (?1, ?1, 0)", [id])?;
+    Ok(())
+}
+
+fn names(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM workspace ORDER BY id")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_opening_again() {
+    let (folder, store) = open();
+    store.write(Priority::Api, |tx| insert(tx, "a")).await.unwrap();
+    store.close();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.read(names).await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_bad_job_fails_alone_and_leaves_nothing() {
+    let (_folder, store) = open();
+    let good = store.write(Priority::Api, |tx| insert(tx, "a"));
+    let twice = store.write(Priority::Api, |tx| {
+        insert(tx, "b")?;
+        insert(tx, "b")
+    });
+    let panics = store.write(Priority::Api, |tx| -> Result<(), StoreError> {
+        insert(tx, "c")?;
+        panic!("on purpose")
+    });
+    let last = store.write(Priority::Api, |tx| insert(tx, "d"));
+    good.await.unwrap();
+    assert_eq!(twice.await.unwrap_err().kind(), StoreErrorKind::Conflict);
+    assert_eq!(panics.await.unwrap_err().kind(), StoreErrorKind::Internal);
+    last.await.unwrap();
+    assert_eq!(store.read(names).await.unwrap(), ["a", "d"]);
+}
+
+#[tokio::test]
+async fn a_reader_that_panics_gives_its_connection_back() {
+    let (_folder, store) = open();
+    for _ in 0..READERS * 2 {
+        let read = store.read(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
+        assert_eq!(read.unwrap_err().kind(), StoreErrorKind::Internal);
+    }
+    assert!(store.read(names).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn events_go_before_clicks_and_a_full_line_is_refused() {
+    let (_folder, store) = open();
+    let (release, gate) = mpsc::channel::<()>();
+    let (entered, inside) = mpsc::channel::<()>();
+    let blocker = store.write(Priority::Api, move |_| {
+        entered.send(()).unwrap();
+        gate.recv().unwrap();
+        Ok(())
+    });
+    inside.recv().unwrap();
+    let (order, seen) = mpsc::channel();
+    let mut named = Vec::new();
+    let line = [(Priority::Click, "click"), (Priority::Api, "api"), (Priority::Webhook, "webhook")];
+    for (priority, name) in line {
+        let order = order.clone();
+        named.push(store.write(priority, move |_| {
+            order.send(name).unwrap();
+            Ok(())
+        }));
+    }
+    let more: Vec<_> = (0..5_000).map(|_| store.write(Priority::Click, |_| Ok(()))).collect();
+    release.send(()).unwrap();
+    blocker.await.unwrap();
+    for job in named {
+        job.await.unwrap();
+    }
+    let mut refused = 0;
+    for job in more {
+        refused += usize::from(job.await.is_err_and(|error| error.kind() == StoreErrorKind::Busy));
+    }
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), ["webhook", "api", "click"]);
+    assert_eq!(refused, 5_000 + 1 - 4_096);
+}
+
+#[tokio::test]
+async fn another_process_on_the_same_folder_is_heard_at_once() {
+    let (folder, store) = open();
+    let other = Store::open(folder.path()).unwrap();
+    for round in 0..20 {
+        other.write(Priority::Api, move |tx| insert(tx, &format!("other{round:02}"))).await.unwrap();
+        store.write(Priority::Api, move |tx| insert(tx, &format!("self{round:02}"))).await.unwrap();
+        assert_eq!(store.read(names).await.unwrap().len(), (round + 1) * 2);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_store_finishes_what_it_took_and_takes_no_more() {
+    let (folder, store) = open();
+    let jobs: Vec<_> = (0..1_000)
+        .map(|number| store.write(Priority::Click, move |tx| insert(tx, &format!("{number:04}"))))
+        .collect();
+    store.close();
+    for job in jobs {
+        job.await.unwrap();
+    }
+    let late = store.write(Priority::Webhook, |tx| insert(tx, "late")).await;
+    assert_eq!(late.unwrap_err().kind(), StoreErrorKind::Busy);
+    assert_eq!(Store::open(folder.path()).unwrap().read(names).await.unwrap().len(), 1_000);
+}
+
+#[tokio::test]
+async fn readers_cannot_write() {
+    let (_folder, store) = open();
+    assert!(store.read(|connection| insert(connection, "a")).await.is_err());
+    assert!(store.read(names).await.unwrap().is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_database_of_ours_is_refused_by_name() {
+    let check = |spoil: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        spoil(&folder.path().join("trac.db"));
+        let error = Store::open(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("trac.db"), "{error}");
+        assert_eq!(error.to_string().lines().count(), 1);
+    };
+    check(&|file| std::fs::write(file, "not a database, but long enough to look at").unwrap());
+    check(&|file| Connection::open(file).unwrap().execute_batch("CREATE TABLE other (a)").unwrap());
+    check(&|file| {
+        drop(Store::open(file.parent().unwrap()).unwrap());
+        Connection::open(file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    });
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Store::open(&file.join("data")).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("file/data"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_what_is_kept() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, store) = open();
+    store.write(Priority::Api, |tx| insert(tx, "a")).await.unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.path());
+        seen += 1;
+    }
+    assert!(seen >= 2, "the database and its log");
+}
+
+#[tokio::test]
+async fn the_ledger_is_only_appended() {
+    let (_folder, store) = open();
+    let entry =
+        "INSERT INTO ledger_entry VALUES ('ws', 'test', 'ent', 'com', 'earn', 5, 'usd', 'ok', NULL, NULL, 0)";
+    store.write(Priority::Api, move |tx| Ok(tx.execute(entry, [])?)).await.unwrap();
+    for change in ["UPDATE ledger_entry SET amount_minor = 6", "DELETE FROM ledger_entry"] {
+        let error = store.write(Priority::Api, move |tx| Ok(tx.execute(change, [])?)).await.unwrap_err();
+        assert!(error.to_string().contains("only appended"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn sqlite_is_new_enough_to_be_free_of_the_log_race() {
+    let (_folder, store) = open();
+    let version: String =
+        store.read(|c| Ok(c.query_row("SELECT sqlite_version()", [], |row| row.get(0))?)).await.unwrap();
+    let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+    assert!(numbers >= vec![3, 51, 3], "{version}");
+}

@@ -1,0 +1,145 @@
+//! The one thread that writes, and the one that tidies up behind it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::error::{StoreError, StoreErrorKind};
+use super::queue::Queue;
+
+/// Something to write. It is given the transaction, or the reason why there is none.
+pub(super) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
+
+/// A job that ran: whether its savepoint is to be kept, and who is to be told once the commit is known.
+pub(super) struct Ran {
+    keep: bool,
+    tell: Box<dyn FnOnce(Result<(), StoreError>)>,
+}
+
+/// Wraps a job so that its answer travels back after the commit.
+pub(super) fn job<T, E, F>(job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let job: Job = Box::new(move |tx| {
+        let result = match tx {
+            Ok(tx) => job(tx),
+            Err(error) => Err(error.into()),
+        };
+        Ran {
+            keep: result.is_ok(),
+            tell: Box::new(move |committed| {
+                // A job that failed by itself keeps its own answer; nobody listening any more is no matter.
+                let _ = sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
+            }),
+        }
+    });
+    (job, receiver)
+}
+
+/// Starts the writer.
+pub(super) fn start(mut connection: Connection, queue: Arc<Queue>) -> Result<JoinHandle<()>, StoreError> {
+    spawn("trac-writer", move || {
+        while let Some(jobs) = queue.take() {
+            commit(&mut connection, jobs);
+        }
+    })
+}
+
+/// Runs jobs in one transaction, commits, then tells each how it went.
+fn commit(connection: &mut Connection, jobs: Vec<Job>) {
+    let tx = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(tx) => tx,
+        Err(error) => {
+            let error = StoreError::from(error);
+            for job in jobs {
+                (job(Err(error.clone())).tell)(Err(error.clone()));
+            }
+            return;
+        }
+    };
+    let mut told = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        told.extend(run(&tx, job));
+    }
+    let committed =
+        if tx.is_autocommit() { Err(rolled_back()) } else { tx.commit().map_err(StoreError::from) };
+    if let Err(error) = &committed {
+        tracing::error!(%error, "a commit failed");
+    }
+    for tell in told {
+        tell(committed.clone());
+    }
+}
+
+/// Runs one job in a savepoint, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
+fn run(tx: &Transaction<'_>, job: Job) -> Option<Box<dyn FnOnce(Result<(), StoreError>)>> {
+    // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
+    let begun = if tx.is_autocommit() {
+        Err(rolled_back())
+    } else {
+        tx.execute_batch("SAVEPOINT job").map_err(Into::into)
+    };
+    if let Err(error) = begun {
+        return Some(job(Err(error)).tell);
+    }
+    let ran = catch_unwind(AssertUnwindSafe(|| job(Ok(tx)))).ok();
+    if ran.is_none() {
+        tracing::error!("a write panicked and was undone");
+    }
+    let keep = ran.as_ref().is_some_and(|ran| ran.keep);
+    let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    match (tx.execute_batch(end), ran) {
+        (Ok(()), ran) => ran.map(|ran| ran.tell),
+        (Err(error), Some(ran)) => {
+            let error = StoreError::from(error);
+            (ran.tell)(Err(error));
+            None
+        }
+        (Err(_), None) => None,
+    }
+}
+
+fn rolled_back() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the transaction was rolled back")
+}
+
+/// How large the log may grow before it is copied into the database, and before writers wait for that.
+const CHECKPOINT_BYTES: u64 = 4 << 20;
+const TRUNCATE_BYTES: u64 = 256 << 20;
+
+/// Starts the thread that copies the write-ahead log into the database, off the path of any commit.
+pub(super) fn start_checkpoints(
+    connection: Connection,
+    file: &Path,
+    queue: Arc<Queue>,
+) -> Result<JoinHandle<()>, StoreError> {
+    let mut log: PathBuf = file.to_owned();
+    log.as_mut_os_string().push("-wal");
+    spawn("trac-checkpoints", move || {
+        while queue.is_open_after(Duration::from_millis(500)) {
+            let bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();
+            let how = match bytes {
+                TRUNCATE_BYTES.. => "PRAGMA wal_checkpoint(TRUNCATE)",
+                CHECKPOINT_BYTES.. => "PRAGMA wal_checkpoint(PASSIVE)",
+                _ => continue,
+            };
+            if let Err(error) = connection.query_row(how, [], |_| Ok(())) {
+                tracing::warn!(%error, "a checkpoint failed");
+            }
+        }
+    })
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let started = thread::Builder::new().name(name.to_owned()).spawn(body);
+    started.map_err(|error| StoreError::internal(format!("the thread {name} did not start: {error}")))
+}

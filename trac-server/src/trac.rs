@@ -1,0 +1,46 @@
+//! Everything a request needs, in one handle.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::id::Ids;
+use crate::store::Store;
+
+/// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Trac {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) public_url: Arc<str>,
+    pub(crate) cookie_domain: Option<Arc<str>>,
+}
+
+impl Trac {
+    /// Puts a store and a clock together. `public_url` is how the server is reached from outside, without a slash
+    /// at the end: links and webhook addresses begin with it.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
+        let ids = Ids::new(clock.clone());
+        Self { store, clock, ids, public_url: public_url.trim_end_matches('/').into(), cookie_domain: None }
+    }
+
+    /// Sets the `Domain` of the click cookie, for a tracker that serves the merchant's site too.
+    #[must_use]
+    pub fn with_cookie_domain(mut self, domain: Option<&str>) -> Self {
+        self.cookie_domain = domain.map(Into::into);
+        self
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}

@@ -1,0 +1,130 @@
+//! `/api/v1/webhook-endpoints`: addresses for Stripe to post to, each with the secrets it may be signed with.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use rusqlite::{Row, params};
+use serde_json::{Value, json};
+use trac_core::webhook::signature::is_secret;
+
+use super::EVENT_TYPES;
+use crate::access::Merchant;
+use crate::fields::{Fields, Wrong};
+use crate::id::Kind;
+use crate::list::{Resource, time, word};
+use crate::problem::Problem;
+use crate::store::{Priority, StoreError};
+use crate::trac::Trac;
+
+/// Endpoints. Their secrets are written, never read out.
+pub(crate) static ENDPOINTS: Resource = Resource {
+    name: "webhook endpoint",
+    columns: "w.id, w.stripe_account, w.secrets, w.created_at",
+    from: "webhook_endpoint AS w",
+    within: "w.workspace_id = :workspace_id AND w.mode = :mode",
+    id: "w.id",
+    order: &["w.id"],
+    filters: &[("stripe_account", "w.stripe_account")],
+    read,
+};
+
+fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
+    let id: String = row.get("id")?;
+    let secrets: Vec<String> = serde_json::from_str(&row.get::<_, String>("secrets")?)?;
+    Ok(json!({
+        "id": id,
+        "url": format!("{}/api/webhooks/{id}", trac.public_url),
+        "stripe_account": word(row, "stripe_account")?,
+        "signing_secret_count": secrets.len(),
+        "events": EVENT_TYPES,
+        "created_at": time(row, "created_at")?,
+    }))
+}
+
+pub(super) async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let secrets = fields.take("signing_secrets", signing_secrets).unwrap_or_default();
+    let account = fields.take("stripe_account", stripe_account);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        let id = trac.ids.make(Kind::Endpoint);
+        tx.prepare_cached(
+            "INSERT INTO webhook_endpoint (id, workspace_id, mode, stripe_account, secrets, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            id,
+            scope.workspace_id(),
+            scope.mode_str(),
+            account,
+            serde_json::to_string(&secrets)?,
+            trac.clock.now().unix_secs()
+        ])?;
+        ENDPOINTS.find(tx, &trac, &scope, &id)
+    });
+    created.await.map(|endpoint| (StatusCode::CREATED, Json(endpoint)))
+}
+
+pub(super) async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let secrets = fields.take("signing_secrets", signing_secrets);
+    let account = fields.take_nullable("stripe_account", stripe_account);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        ENDPOINTS.find(tx, &trac, &scope, &id)?;
+        if let Some(secrets) = secrets {
+            tx.prepare_cached(
+                "UPDATE webhook_endpoint SET secrets = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            )?
+            .execute(params![
+                scope.workspace_id(),
+                scope.mode_str(),
+                id,
+                serde_json::to_string(&secrets)?
+            ])?;
+        }
+        if let Some(account) = account {
+            tx.prepare_cached(
+                "UPDATE webhook_endpoint SET stripe_account = ?4 \
+                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            )?
+            .execute(params![scope.workspace_id(), scope.mode_str(), id, account])?;
+        }
+        ENDPOINTS.find(tx, &trac, &scope, &id)
+    });
+    changed.await.map(Json)
+}
+
+/// The most secrets an endpoint can have: two while one is rolled, and room.
+const SECRETS_MAX: usize = 16;
+
+/// A list of secrets, each 1 to 255 printable ASCII characters without blanks.
+fn signing_secrets(value: &Value) -> Result<Vec<String>, Wrong> {
+    let wrong = || {
+        format!(
+            "must be a list of at most {SECRETS_MAX} secrets of 1 to 255 printable characters without blanks"
+        )
+    };
+    let list = value.as_array().filter(|list| list.len() <= SECRETS_MAX).ok_or_else(wrong)?;
+    let secrets =
+        list.iter().map(|secret| secret.as_str().filter(|secret| is_secret(secret)).map(ToOwned::to_owned));
+    secrets.collect::<Option<Vec<_>>>().ok_or_else(wrong)
+}
+
+fn stripe_account(value: &Value) -> Result<String, Wrong> {
+    let sane = |id: &&str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        id.starts_with("acct_") && (6..=255).contains(&id.len()) && id.bytes().all(plain)
+    };
+    let id = value.as_str().filter(sane);
+    id.map(ToOwned::to_owned).ok_or_else(|| "must be a Stripe account ID, as acct_…".to_owned())
+}

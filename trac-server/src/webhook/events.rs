@@ -1,0 +1,110 @@
+//! `/api/v1/events`: the log of everything Stripe delivered, and what became of it.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde_json::{Value, json};
+
+use crate::access::Merchant;
+use crate::list::{Resource, number, time, word};
+use crate::problem::Problem;
+use crate::store::{Scope, StoreError};
+use crate::trac::Trac;
+
+/// Whether a payment has waited 72 hours for an attribution: it then shows as what it will most likely stay, and
+/// still settles if something arrives.
+macro_rules! gave_up {
+    () => {
+        "(e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= :now - 259200)"
+    };
+}
+
+/// The log, the newest delivery first.
+pub(crate) static EVENTS: Resource = Resource {
+    name: "event",
+    columns: concat!(
+        "e.id, e.stripe_event_id, e.endpoint_id, e.type, e.api_version, e.stripe_created, e.received_at, ",
+        "e.message, e.deliveries, e.settled_by, ",
+        "CASE WHEN ",
+        gave_up!(),
+        " THEN 'skipped' ELSE e.outcome END AS outcome, ",
+        "CASE WHEN ",
+        gave_up!(),
+        " THEN 'no_click' ELSE e.reason END AS reason"
+    ),
+    from: "event AS e",
+    within: "e.workspace_id = :workspace_id AND e.mode = :mode",
+    id: "e.id",
+    order: &["e.id"],
+    filters: &[
+        ("outcome", concat!("CASE WHEN ", gave_up!(), " THEN 'skipped' ELSE e.outcome END")),
+        ("reason", concat!("CASE WHEN ", gave_up!(), " THEN 'no_click' ELSE e.reason END")),
+        ("type", "e.type"),
+        ("api_version", "e.api_version"),
+        ("endpoint_id", "e.endpoint_id"),
+        ("stripe_event_id", "e.stripe_event_id"),
+        ("settled_by", "e.settled_by"),
+    ],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    Ok(json!({
+        "id": word(row, "id")?,
+        "stripe_event_id": word(row, "stripe_event_id")?,
+        "endpoint_id": word(row, "endpoint_id")?,
+        "type": word(row, "type")?,
+        "api_version": word(row, "api_version")?,
+        "stripe_created_at": time(row, "stripe_created")?,
+        "outcome": word(row, "outcome")?,
+        "reason": word(row, "reason")?,
+        "message": word(row, "message")?,
+        "deliveries": number(row, "deliveries")?,
+        "settled_by": word(row, "settled_by")?,
+        "created_at": time(row, "received_at")?,
+    }))
+}
+
+/// One event, by our ID or Stripe's, with its body.
+pub(super) async fn one(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let found = store.try_read(move |connection| {
+        let id = our_id(connection, &scope, &id)?.unwrap_or(id);
+        let mut event = EVENTS.find(connection, &trac, &scope, &id)?;
+        if let Some(event) = event.as_object_mut() {
+            event.insert("payload".to_owned(), payload(connection, &scope, &id)?);
+        }
+        Ok::<_, Problem>(event)
+    });
+    found.await.map(Json)
+}
+
+/// Our ID of the event that Stripe calls `stripe_event_id`.
+fn our_id(
+    connection: &Connection,
+    scope: &Scope,
+    stripe_event_id: &str,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), stripe_event_id];
+    Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+}
+
+/// The body as it came; `null` where none was kept.
+fn payload(connection: &Connection, scope: &Scope, id: &str) -> Result<Value, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), id];
+    let body: Option<Vec<u8>> = statement.query_row(key, |row| row.get(0)).optional()?;
+    let Some(body) = body else { return Ok(Value::Null) };
+    let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
+    let text = || Value::String(String::from_utf8_lossy(bytes).into_owned());
+    Ok(serde_json::from_slice(bytes).unwrap_or_else(|_| text()))
+}

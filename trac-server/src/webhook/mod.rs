@@ -1,0 +1,42 @@
+//! Webhook: where Stripe tells what was paid, and the log of what it told.
+
+mod endpoints;
+mod events;
+
+use axum::Router;
+use axum::routing::{patch, post};
+
+use crate::list::{list_of, one_of};
+use crate::trac::Trac;
+
+/// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
+/// payments exact.
+pub(crate) const EVENT_TYPES: &[&str] = &[
+    "checkout.session.completed",
+    "invoice.paid",
+    "invoice_payment.paid",
+    "charge.refunded",
+    "customer.subscription.deleted",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "charge.succeeded",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+];
+
+/// `/webhook-endpoints` and `/events`.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new()
+        .route("/webhook-endpoints", list_of(&endpoints::ENDPOINTS).merge(post(endpoints::create)))
+        .route("/webhook-endpoints/{id}", one_of(&endpoints::ENDPOINTS).merge(patch(endpoints::change)))
+        .route("/events", list_of(&events::EVENTS))
+        .route("/events/{id}", axum::routing::get(events::one))
+}
+
+pub(crate) use events::EVENTS;
