@@ -228,7 +228,22 @@ mod tests {
         fields.take("age", integer::<u32>(0..=150));
         fields.need("email", email);
         fields.take_object("inner", |inner| inner.take("a", flag));
-        insta::assert_debug_snapshot!(fields.finish().unwrap_err(), @"");
+        insta::assert_debug_snapshot!(fields.finish().unwrap_err(), @r#"
+        Problem {
+            status: 422,
+            code: "VALIDATION_FAILED",
+            message: "These fields are not as they should be: age, email, inner.a, inner.b, name, what.",
+            fields: {
+                "age": "must be a whole number from 0 to 150",
+                "email": "is required",
+                "inner.a": "must be true or false",
+                "inner.b": "is not a field of this resource",
+                "name": "must be a text of 1 to 10 characters",
+                "what": "is not a field of this resource",
+            },
+            retry_after_secs: None,
+        }
+        "#);
     }
 
     #[test]

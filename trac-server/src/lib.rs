@@ -55,3 +55,6 @@ mod router;
 pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
+
+#[cfg(all(test, feature = "server"))]
+mod test_app;

@@ -38,6 +38,7 @@ pub fn router(trac: Trac) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .merge(flow::routes())
+        .merge(click::public_routes())
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || {
@@ -47,3 +48,6 @@ pub fn router(trac: Trac) -> Router {
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,15 @@
 mod destination;
 mod links;
 mod clicks;
+mod visit;
+mod visitor;
+mod location;
+mod redirect;
+mod script;
 
 use axum::Router;
 use axum::routing::{delete, patch, post};
+use tower_http::cors::{Any, CorsLayer};
 
 use crate::list::{list_of, one_of};
 use crate::trac::Trac;
@@ -20,3 +26,12 @@ pub(crate) fn routes() -> Router<Trac> {
 }
 
 pub(crate) use clicks::CLICKS;
+
+/// What visitors and their browsers ask for: tracked links and the script, from any origin, without credentials.
+pub(crate) fn public_routes() -> Router<Trac> {
+    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
+    redirect::routes().merge(script::routes()).layer(cors)
+}
+
+#[cfg(test)]
+mod tests;

@@ -22,3 +22,6 @@ pub(crate) fn routes() -> Router<Trac> {
 }
 
 pub(crate) use commissions::{COMMISSIONS, ENTRIES};
+
+#[cfg(test)]
+mod tests;

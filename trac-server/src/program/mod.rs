@@ -25,3 +25,6 @@ pub(crate) fn routes() -> Router<Trac> {
 
 pub(crate) use partners::PARTNERS;
 pub(crate) use programs::PROGRAMS;
+
+#[cfg(test)]
+mod tests;

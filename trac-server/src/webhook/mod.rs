@@ -42,3 +42,6 @@ pub(crate) fn routes() -> Router<Trac> {
 }
 
 pub(crate) use events::EVENTS;
+
+#[cfg(test)]
+mod tests;
