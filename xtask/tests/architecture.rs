@@ -48,15 +48,21 @@ fn a_stage_never_uses_a_later_stage() {
         let order = modules(&lib);
         assert!(order.len() > 6, "the module list of {package} was not read: {order:?}");
         for file in sources(&src) {
+            if file.ends_with("tests.rs") {
+                continue;
+            }
             let module = module_of(&file, &src);
             let Some(own) = order.iter().position(|name| *name == module) else { continue };
             let text = fs::read_to_string(&file).unwrap();
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             for (number, line) in code.enumerate() {
                 for later in &order[own + 1..] {
-                    let uses = [format!("crate::{later}::"), format!("crate::{later};")];
+                    let named = [format!("crate::{later}::"), format!("crate::{later};")];
+                    let grouped = line.split_once("crate::{").is_some_and(|(_, group)| {
+                        group.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *later)
+                    });
                     assert!(
-                        !uses.iter().any(|name| line.contains(name.as_str())),
+                        !grouped && !named.iter().any(|name| line.contains(name.as_str())),
                         "{}: code line {}: {module} uses {later}, a later stage",
                         file.display(),
                         number + 1
