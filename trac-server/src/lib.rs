@@ -15,13 +15,13 @@ pub mod config;
 #[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
-mod problem;
-#[cfg(feature = "server")]
 mod request_id;
 #[cfg(feature = "server")]
-mod fields;
-#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+mod problem;
+#[cfg(feature = "server")]
+mod fields;
 #[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
@@ -50,6 +50,9 @@ pub mod workspace;
 mod operations;
 #[cfg(feature = "server")]
 mod router;
+
+#[cfg(feature = "demo")]
+pub mod demo;
 
 #[cfg(feature = "server")]
 pub use router::router;
