@@ -58,12 +58,5 @@ pub fn reference(action: &str, found: &str) -> String {
 
 /// A link to another site of the merchant's takes the click along.
 fn outbound(url: &str, id: &ClickId, settings: &Settings) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let host = rest.split(['/', '?', '#']).next()?;
-    let named = |domain: &str| {
-        let domain = domain.trim();
-        !domain.is_empty() && host.eq_ignore_ascii_case(domain)
-    };
-    let is_ours = scheme.starts_with("http") && settings.outbound_domains.split(',').any(named);
-    is_ours.then(|| click::carried(url, id, settings)).flatten()
+    link::is_on(url, &settings.outbound_domains).then(|| click::carried(url, id, settings)).flatten()
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use walrus::{Export, ExportItem, Function, FunctionBuilder, FunctionKind, Module};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::Outcome;
@@ -74,6 +75,7 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
     let start = output.start().ok_or("bindgen made no glue")?;
     let mut glue = start.replace("export function", "function").replace("export const", "const");
     let module = output.wasm_mut();
+    drop_unused(module);
     let mut imports = String::new();
     for (number, import) in module.imports.iter_mut().enumerate() {
         let short = short_name(number);
@@ -89,6 +91,39 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
         export.name = short;
     }
     Ok(Bound { wasm: module.emit_wasm(), glue, imports: format!("{{ {IMPORT_MODULE}: {{ {imports} }} }}") })
+}
+
+/// Takes out what the script can do without, so that wasm-opt finds it unused.
+///
+/// A panic traps whatever it would have said, so the machinery that words the message goes. Only text crosses between
+/// the languages, so bindgen's table of JavaScript values goes too, and with it the start function that fills it.
+fn drop_unused(module: &mut Module) {
+    let is_message = |function: &Function| {
+        let worded = ["panic_fmt", "alloc_error_handler", "capacity_overflow"];
+        function.name.as_deref().is_some_and(|name| worded.iter().any(|part| name.contains(part)))
+    };
+    let words: Vec<_> =
+        module.funcs.iter().filter(|function| is_message(function)).map(Function::id).collect();
+    for id in words {
+        let function = module.funcs.get(id).kind.unwrap_local();
+        let args = function.args.clone();
+        let (params, results) = module.types.params_results(function.ty());
+        let (params, results) = (params.to_vec(), results.to_vec());
+        let mut trap = FunctionBuilder::new(&mut module.types, &params, &results);
+        trap.func_body().unreachable();
+        module.funcs.get_mut(id).kind = FunctionKind::Local(trap.local_func(args));
+    }
+    module.start = None;
+    let tables: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|export| matches!(export.item, ExportItem::Table(_)) || export.name == "__wbindgen_start")
+        .map(Export::id)
+        .collect();
+    for id in tables {
+        module.exports.delete(id);
+    }
+    walrus::passes::gc::run(module);
 }
 
 /// `a`, `b` … `z`, `aa`, `ba` …

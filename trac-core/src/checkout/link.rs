@@ -82,7 +82,11 @@ pub fn decorate(url: &str, id: Option<&ClickId>, model: AttributionModel, domain
     if ours {
         return Decision::AlreadyOurs;
     }
-    Decision::Decorated(around(&url, |url| query::add(url, PARAMETER, id)))
+    let (before, inner, after) = parts(&url);
+    let mut decorated = String::from(before);
+    decorated.push_str(&query::add(inner, PARAMETER, id));
+    decorated.push_str(after);
+    Decision::Decorated(decorated)
 }
 
 /// Whether a URL is a Payment Link; `domains` as in [`decorate`].
@@ -91,59 +95,72 @@ pub fn is_payment_link(url: &str, domains: &str) -> bool {
     is_clean_payment_link(trimmed(&seen_by_browser(url)), domains)
 }
 
+/// Whether a URL is http or https on one of several hosts, comma-separated; user info and ports make it another.
+#[must_use]
+pub fn is_on(url: &str, hosts: &str) -> bool {
+    let (place, _, _) = query::split(url);
+    let (scheme, rest) = query::cut(place, b':');
+    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    let host = rest.strip_prefix("://").map(|rest| query::cut(rest, b'/').0);
+    is_web && host.is_some_and(|host| listed(hosts).any(|named| is_host(host, named)))
+}
+
 /// The URL without tabs and line breaks (<https://url.spec.whatwg.org/#concept-basic-url-parser>, step 3).
 fn seen_by_browser(url: &str) -> Cow<'_, str> {
-    let is_removed = |letter: char| matches!(letter, '\t' | '\n' | '\r');
-    if url.contains(is_removed) {
-        Cow::Owned(url.chars().filter(|letter| !is_removed(*letter)).collect())
+    let is_removed = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r');
+    if url.bytes().any(is_removed) {
+        Cow::Owned(url.chars().filter(|letter| !u8::try_from(*letter).is_ok_and(is_removed)).collect())
     } else {
         Cow::Borrowed(url)
     }
 }
 
-/// The URL without the blanks and control characters around it (the same, step 1).
-fn trimmed(url: &str) -> &str {
-    url.trim_matches(|letter: char| letter <= ' ')
+/// What stands before the URL, the URL, and what stands behind it: blanks and control characters do not belong to it
+/// (the same, step 1).
+fn parts(text: &str) -> (&str, &str, &str) {
+    let is_url = |byte: u8| byte > b' ';
+    let start = text.bytes().position(is_url).unwrap_or(0);
+    let end = text.bytes().rposition(is_url).map_or(start, |last| last.saturating_add(1));
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    (part(0, start), part(start, end), part(end, text.len()))
 }
 
-/// Changes the URL and leaves what is around it.
-fn around(url: &str, change: impl FnOnce(&str) -> String) -> String {
-    let inner = trimmed(url);
-    let (before, after) = url.split_once(inner).unwrap_or_default();
-    let mut out = String::from(before);
-    out.push_str(&change(inner));
-    out.push_str(after);
-    out
+fn trimmed(text: &str) -> &str {
+    parts(text).1
 }
 
 fn is_clean_payment_link(url: &str, domains: &str) -> bool {
     let (place, _, _) = query::split(url);
-    let Some((scheme, rest)) = place.split_once("://") else { return false };
-    let Some((authority, path)) = rest.split_once('/') else { return false };
+    let (scheme, rest) = query::cut(place, b':');
+    let Some(rest) = rest.strip_prefix("://") else { return false };
+    let (authority, path) = query::cut(rest, b'/');
     let host = authority.strip_suffix(":443").unwrap_or(authority);
-    if !scheme.eq_ignore_ascii_case("https") || place.contains('\\') {
+    if !scheme.eq_ignore_ascii_case("https") || place.bytes().any(|byte| byte == b'\\') {
         return false;
     }
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let mut segments = query::pieces(path, b'/').filter(|segment| !segment.is_empty());
     let (first, second, third) = (segments.next(), segments.next(), segments.next());
     if third.is_some() || first.is_none_or(is_dots) || second.is_some_and(is_dots) {
         return false;
     }
     if second.is_none() {
         HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known))
-            || is_configured(host, domains, |domain| domain.strip_suffix("/*"))
+            || listed(domains)
+                .filter_map(|domain| domain.strip_suffix("/*"))
+                .any(|domain| is_host(host, domain))
     } else {
         first == Some("b")
-            && is_configured(host, domains, |domain| Some(domain.strip_suffix("/*").unwrap_or(domain)))
+            && listed(domains).any(|domain| is_host(host, domain.strip_suffix("/*").unwrap_or(domain)))
     }
 }
 
-fn is_configured(host: &str, domains: &str, named: impl Fn(&str) -> Option<&str>) -> bool {
-    !host.is_empty()
-        && domains
-            .split(',')
-            .filter_map(|domain| named(domain.trim()))
-            .any(|domain| host.eq_ignore_ascii_case(domain))
+fn is_host(host: &str, named: &str) -> bool {
+    !host.is_empty() && host.eq_ignore_ascii_case(named)
+}
+
+/// The entries of a comma-separated list, without the blanks around them.
+fn listed(list: &str) -> impl Iterator<Item = &str> {
+    query::pieces(list, b',').map(str::trim_ascii).filter(|entry| !entry.is_empty())
 }
 
 /// Whether a browser would take the path segment for `.` or `..` (<https://url.spec.whatwg.org/#double-dot-path-segment>).

@@ -3,6 +3,8 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::query;
+
 const PREFIX: &str = "clk_";
 const LENGTH_LIMIT: usize = 200;
 const RANDOM_DIGITS: usize = 16;
@@ -73,13 +75,12 @@ impl ClickId {
     /// merchants use too.
     #[must_use]
     pub fn is_native(&self) -> bool {
-        let Some((secs, random)) = self.0.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')) else {
-            return false;
-        };
+        let Some(rest) = self.0.strip_prefix(PREFIX) else { return false };
+        let (secs, random) = query::cut(rest, b'_');
         !secs.is_empty()
             && secs.bytes().all(|byte| byte.is_ascii_digit())
-            && random.len() == RANDOM_DIGITS
-            && random.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && random.len() == RANDOM_DIGITS.saturating_add(1)
+            && random.bytes().skip(1).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     }
 
     /// The ID as text.

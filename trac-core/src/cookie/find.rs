@@ -44,8 +44,12 @@ where
 }
 
 fn click_in(pair: &[u8], name: &str) -> Option<ClickId> {
-    let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
-    let value = value.trim_ascii();
-    let unquoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
+    let mark = pair.iter().position(|byte| *byte == b'=')?;
+    let (found, value) = pair.split_at_checked(mark)?;
+    if found.trim_ascii() != name.as_bytes() {
+        return None;
+    }
+    let value = value.get(1..)?.trim_ascii();
+    let unquoted = if let [b'"', unquoted @ .., b'"'] = value { unquoted } else { value };
     ClickId::from_bytes(unquoted.iter().copied())
 }

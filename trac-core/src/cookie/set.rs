@@ -68,7 +68,7 @@ pub fn domains(host: &str) -> impl Iterator<Item = &str> {
     let dots = host.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').skip(1);
     let tails =
         dots.filter_map(|(dot, _)| host.split_at_checked(dot.saturating_add(1)).map(|(_, tail)| tail));
-    tails.chain(host.contains('.').then_some(host))
+    tails.chain(host.bytes().any(|byte| byte == b'.').then_some(host))
 }
 
 fn write(name: &str, value: &str, max_age_secs: u64, attributes: &Attributes<'_>) -> String {

@@ -14,6 +14,7 @@ use trac_core::click::{ClickId, dialect};
 use trac_core::cookie::{self, Attributes};
 
 use super::clicks::{NewClick, insert};
+use super::extract::stored;
 use super::location::location;
 use super::visit::judge;
 use super::visitor;
@@ -81,8 +82,7 @@ async fn record(trac: &Trac, link: Tracked, request: &Parts) -> Option<ClickId> 
     let headers = &request.headers;
     let address = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let trail = visitor::Trail::new(address, text(headers, &header::USER_AGENT).as_deref());
-    let cookies = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
-    let last_click = cookie::find_across(cookies.iter().copied());
+    let last_click = stored(headers);
     let mut click = NewClick {
         id: id.clone(),
         program_id: link.program_id,

@@ -7,8 +7,11 @@ async fn earn(app: &App, merchant: &Merchant<'_>, partner: &str, id: &str, amoun
     let ws = &merchant.workspace_id;
     let matures = START + 86_400;
     app.rows(format!(
-        "INSERT INTO commission VALUES ('{ws}', 'test', 'com_{id}', 'pay_{id}', 'prog', '{partner}', 'enr', 'clk', 1, 1, \
-         'sale', NULL, '{currency}', {base}, {amount}, 0, 'ok', {matures}, 0, '{{\"charge\":\"ch_{id}\"}}', {START}); \
+        "INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, enrollment_id, click_id, \
+         program_version, enrollment_version, source, recurring_month, currency, base_minor, amount_minor, \
+         reversed_minor, reason, matures_at, payment_time, held, closed, stripe, created_at) \
+         VALUES ('{ws}', 'test', 'com_{id}', 'pay_{id}', 'prog', '{partner}', 'enr', 'clk', 1, 1, 'sale', NULL, \
+         '{currency}', {base}, {amount}, 0, 'ok', {matures}, {START}, 0, 0, '{{\"charge\":\"ch_{id}\"}}', {START}); \
          INSERT INTO ledger_entry VALUES \
          ('{ws}', 'test', 'ent_{id}_1', 'com_{id}', 'earn', {amount}, '{currency}', 'ok', 'evl_1', NULL, {START});",
         base = amount * 5,
