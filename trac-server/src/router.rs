@@ -37,8 +37,8 @@ pub fn router(trac: Trac) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
-        .merge(click::public_routes())
         .merge(flow::routes())
+        .merge(click::public_routes())
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || {

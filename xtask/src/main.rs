@@ -1,1 +1,41 @@
-fn main() {}
+//! What cargo alone cannot do. `cargo xtask` lists it.
+
+mod script;
+mod setup;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Why a task stopped, in words for whoever started it.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+struct Task {
+    name: &'static str,
+    does: &'static str,
+    run: fn() -> Outcome,
+}
+
+const TASKS: [Task; 1] = [Task {
+    name: "build-script",
+    does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
+    run: script::build,
+}];
+
+#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+fn main() -> ExitCode {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("cargo xtask TASK, where TASK is one of");
+        for task in &TASKS {
+            eprintln!("  {:14} {}", task.name, task.does);
+        }
+        return ExitCode::from(2);
+    };
+    match (task.run)() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

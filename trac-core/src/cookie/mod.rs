@@ -2,7 +2,7 @@
 //!
 //! - [`find`]: reading it from a `Cookie` header or `document.cookie`.
 //! - [`set`]: writing it for a header or `document.cookie`.
-//! - [`touch`]: which of two clicks stays.
+//! - [`keep`]: which of two clicks stays.
 
 mod find;
 mod set;

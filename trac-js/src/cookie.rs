@@ -1,0 +1,101 @@
+//! Where the click waits: in a cookie, which the merchant's server can read, and in web storage, which some
+//! browsers and visitors leave alone when they clear cookies. Either repairs the other.
+
+use alloc::string::String;
+
+use trac_core::click::{ClickId, dialect};
+use trac_core::cookie::{self, Attributes};
+
+use crate::page;
+use crate::settings::Settings;
+
+/// Beside the ID in web storage: until when it is good, in seconds since 1970.
+const UNTIL: &str = "trac_click_until";
+
+const DAY_SECS: u32 = 86_400;
+
+pub(crate) fn read_cookie() -> Option<ClickId> {
+    cookie::find(page::read_cookies())
+}
+
+/// The stored ID, unless its time is over. One without a time was stored by another script, and counts.
+pub(crate) fn read_storage() -> Option<ClickId> {
+    let until: Option<u32> = page::read_stored(UNTIL).parse().ok();
+    if until.is_some_and(|until| until < page::read_clock()) {
+        return None;
+    }
+    let keys = dialect::ALL.iter().flat_map(|dialect| dialect.storage_keys);
+    keys.into_iter().find_map(|key| ClickId::parse(&page::read_stored(key)).ok())
+}
+
+/// Writes the cookie for the widest domain the browser allows. It refuses public suffixes without a word, so the
+/// only way to know is to try and look.
+pub(crate) fn write_cookie(id: &ClickId, settings: &Settings) {
+    let name = cookie_name(settings);
+    let host = page::read_host();
+    let write = |domain| {
+        page::write_cookie(&cookie::set(name, id, &attributes(domain, settings)));
+        cookie::find(page::read_cookies()).as_ref() == Some(id)
+    };
+    // An older one of this host alone would hide the new one.
+    page::write_cookie(&cookie::clear(name, &attributes(None, settings)));
+    let chosen = Some(settings.cookie_domain.as_str()).filter(|domain| !domain.is_empty());
+    if chosen.map_or_else(
+        || cookie::domains(&host).any(|domain| write(Some(domain))),
+        |domain| write(Some(domain)),
+    ) {
+        return;
+    }
+    write(None);
+}
+
+pub(crate) fn write_storage(id: &ClickId, settings: &Settings) {
+    for key in storage_keys(settings) {
+        page::write_stored(key, id.as_str());
+    }
+    let until = page::read_clock().saturating_add(settings.days.saturating_mul(DAY_SECS));
+    page::write_stored(UNTIL, &decimal(until));
+}
+
+/// Removes every cookie and stored value that could be read as a click.
+pub(crate) fn clear(settings: &Settings) {
+    let host = page::read_host();
+    for dialect in &dialect::ALL {
+        for name in dialect.cookies {
+            page::write_cookie(&cookie::clear(name, &attributes(None, settings)));
+            let domains = cookie::domains(&host).chain(Some(settings.cookie_domain.as_str()));
+            for domain in domains {
+                page::write_cookie(&cookie::clear(name, &attributes(Some(domain), settings)));
+            }
+        }
+        for key in dialect.storage_keys {
+            page::write_stored(key, "");
+        }
+    }
+    page::write_stored(UNTIL, "");
+}
+
+/// The dialect's first cookie; where it has none, ours, so that the click is still kept twice.
+fn cookie_name(settings: &Settings) -> &'static str {
+    settings.dialect.cookies.first().or(dialect::TRAC.cookies.first()).copied().unwrap_or_default()
+}
+
+/// Our own key, which the script reads whatever the dialect, and the dialect's.
+fn storage_keys(settings: &Settings) -> impl Iterator<Item = &'static str> {
+    dialect::TRAC.storage_keys.iter().chain(settings.dialect.storage_keys).copied()
+}
+
+fn attributes<'a>(domain: Option<&'a str>, settings: &Settings) -> Attributes<'a> {
+    Attributes { domain, days: settings.days, secure: page::read_url().starts_with("https:") }
+}
+
+fn decimal(number: u32) -> String {
+    let mut left = number;
+    let mut digits = String::new();
+    for unit in (0..10).rev().map(|power| 10_u32.saturating_pow(power)) {
+        let digit = left.checked_div(unit).unwrap_or(0);
+        left = left.checked_rem(unit).unwrap_or(0);
+        digits.extend(char::from_digit(digit, 10));
+    }
+    digits
+}

@@ -1,0 +1,205 @@
+//! Builds `dist/trac.js`: Rust to WebAssembly, bindgen, wasm-opt, and one file around it all.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::Outcome;
+use crate::setup;
+
+/// The parts of the script written in JavaScript, in the order they stand in the file.
+const PARTS: [&str; 4] = ["page.js", "watch.js", "api.js", "loader.js"];
+
+/// The module that bindgen's imports come from, as the WebAssembly calls it.
+const IMPORT_MODULE: &str = "a";
+
+/// What wasm-opt may assume: what every engine of the last years has. Named one by one, so that a newer binaryen
+/// brings in nothing newer.
+const WASM_FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+pub(crate) fn build() -> Outcome {
+    let root = setup::root()?;
+    let work = root.join("target/script");
+    std::fs::create_dir_all(&work)?;
+    compile(&root)?;
+    let bound = bind(&root.join("target").join(setup::WASM_TARGET).join("script/trac_js.wasm"))?;
+    let wasm = optimize(&bound.wasm, &work)?;
+    let script = minify(&assemble(&root, &bound, &wasm)?, &work)?;
+    std::fs::create_dir_all(root.join("dist"))?;
+    std::fs::write(root.join("dist/trac.js"), &script)?;
+    std::fs::write(root.join("trac-js/size.txt"), sizes(&script, wasm.len())?)?;
+    Ok(())
+}
+
+fn compile(root: &Path) -> Outcome {
+    setup::wasm_target()?;
+    setup::run(setup::cargo().current_dir(root).args([
+        "build",
+        "--quiet",
+        "--package=trac-js",
+        "--profile=script",
+        "--target",
+        setup::WASM_TARGET,
+        "--target-dir=target",
+    ]))
+}
+
+/// What bindgen made: the module, the functions it imports, and an expression for the import object.
+struct Bound {
+    wasm: Vec<u8>,
+    glue: String,
+    imports: String,
+}
+
+/// Runs bindgen, and gives imports and exports names of a letter or two.
+fn bind(wasm: &Path) -> Outcome<Bound> {
+    let mut output = Bindgen::new()
+        .input_path(wasm)
+        .bundler(true)?
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .omit_default_module_path(true)
+        .generate_output()?;
+    let start = output.start().ok_or("bindgen made no glue")?;
+    let mut glue = start.replace("export function", "function").replace("export const", "const");
+    let module = output.wasm_mut();
+    let mut imports = String::new();
+    for (number, import) in module.imports.iter_mut().enumerate() {
+        let short = short_name(number);
+        write!(imports, "{short}: {}, ", import.name)?;
+        IMPORT_MODULE.clone_into(&mut import.module);
+        import.name = short;
+    }
+    let mut exports: Vec<_> = module.exports.iter_mut().collect();
+    exports.sort_by_key(|export| std::cmp::Reverse(export.name.len()));
+    for (number, export) in exports.into_iter().enumerate() {
+        let short = short_name(number);
+        glue = glue.replace(&format!("wasm.{}", export.name), &format!("wasm.{short}"));
+        export.name = short;
+    }
+    Ok(Bound { wasm: module.emit_wasm(), glue, imports: format!("{{ {IMPORT_MODULE}: {{ {imports} }} }}") })
+}
+
+/// `a`, `b` … `z`, `aa`, `ba` …
+fn short_name(number: usize) -> String {
+    let letter = |number: usize| u8::try_from(number % 26).map_or('z', |at| char::from(b'a' + at));
+    if number < 26 {
+        letter(number).into()
+    } else {
+        [letter(number), letter(number / 26 - 1)].iter().collect()
+    }
+}
+
+fn optimize(wasm: &[u8], work: &Path) -> Outcome<Vec<u8>> {
+    let (before, after) = (work.join("bound.wasm"), work.join("small.wasm"));
+    std::fs::write(&before, wasm)?;
+    setup::run(
+        Command::new(setup::npm_tool("wasm-opt")?)
+            .args([
+                "-Oz",
+                "--converge",
+                "--strip-debug",
+                "--strip-producers",
+                "--strip-target-features",
+                "--vacuum",
+            ])
+            .args(WASM_FEATURES)
+            .arg(&before)
+            .arg("-o")
+            .arg(&after),
+    )?;
+    Ok(std::fs::read(after)?)
+}
+
+/// One function around everything, so that nothing of it is seen by the page.
+fn assemble(root: &Path, bound: &Bound, wasm: &[u8]) -> Outcome<String> {
+    let mut script = String::from("(() => {\n");
+    writeln!(script, "const VERSION = '{}';", env!("CARGO_PKG_VERSION"))?;
+    writeln!(script, "const WASM = '{}';", base64(wasm))?;
+    script.push_str(&bound.glue);
+    for part in PARTS {
+        script.push_str(
+            &std::fs::read_to_string(root.join("trac-js/js").join(part))?.replace("IMPORTS", &bound.imports),
+        );
+    }
+    script.push_str("})();\n");
+    Ok(script)
+}
+
+fn minify(script: &str, work: &Path) -> Outcome<Vec<u8>> {
+    let (before, after) = (work.join("whole.js"), work.join("small.js"));
+    std::fs::write(&before, script)?;
+    setup::run(
+        Command::new(setup::npm_tool("terser")?)
+            .arg(&before)
+            .args(["--ecma", "2020", "--mangle", "--output"])
+            .arg(&after)
+            .args(["--compress", "passes=3,ecma=2020,unsafe_arrows=true,pure_getters=true"]),
+    )?;
+    Ok(std::fs::read(after)?)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = (0..3).fold(0, |bits, at| bits << 8 | u32::from(three.get(at).copied().unwrap_or(0)));
+        for at in 0..4 {
+            let index = usize::try_from(bits >> (18 - 6 * at) & 63).unwrap_or(0);
+            let letter = LETTERS.get(index).copied().filter(|_| at <= three.len());
+            text.push(letter.map_or('=', char::from));
+        }
+    }
+    text
+}
+
+/// What the script weighs, for `size.txt`.
+fn sizes(script: &[u8], wasm: usize) -> Outcome<String> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(script)?;
+    let gzip = gzip.finish()?.len();
+    let mut brotli = Vec::new();
+    let best = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    brotli::BrotliCompress(&mut &*script, &mut brotli, &best)?;
+    Ok(format!(
+        "dist/trac.js, in bytes\nraw     {}\ngzip    {gzip}\nbrotli  {}\n(WebAssembly in it, before base64: {wasm})\n",
+        script.len(),
+        brotli.len()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_what_a_browser_reads() {
+        let check = |bytes: &[u8], want: &str| assert_eq!(base64(bytes), want);
+        check(b"", "");
+        check(b"f", "Zg==");
+        check(b"fo", "Zm8=");
+        check(b"foo", "Zm9v");
+        check(b"\0asm\xff\xfe", "AGFzbf/+");
+    }
+
+    #[test]
+    fn short_names_are_all_different() {
+        let names: std::collections::BTreeSet<_> = (0..500).map(short_name).collect();
+        assert_eq!(names.len(), 500);
+        assert_eq!(
+            (short_name(0), short_name(25), short_name(26), short_name(53)),
+            ("a".into(), "z".into(), "aa".into(), "bb".into())
+        );
+    }
+}

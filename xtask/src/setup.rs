@@ -1,0 +1,60 @@
+//! What the tasks need on this machine, fetched where it is missing.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Outcome;
+
+/// The target the script is compiled for.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// The root of the repository.
+pub(crate) fn root() -> Outcome<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in no workspace")?;
+    Ok(root.to_owned())
+}
+
+/// Runs a program to its end, its output shown.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let program = command.get_program().display().to_string();
+    let status = command.stdin(Stdio::null()).status().map_err(|error| cannot_start(&program, &error))?;
+    if status.success() { Ok(()) } else { Err(format!("{program} ended with {status}").into()) }
+}
+
+fn cannot_start(program: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("{program} is needed and not installed"),
+        _ => format!("{program} cannot be started: {error}"),
+    }
+}
+
+/// The cargo that runs this task.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")))
+}
+
+/// The standard library for WebAssembly, by rustup unless the toolchain has it already.
+pub(crate) fn wasm_target() -> Outcome {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output()?;
+    let sysroot = String::from_utf8(sysroot.stdout)?;
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET).is_dir() {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", WASM_TARGET]))
+}
+
+/// A tool of `trac-js/package.json`, at the version its lock file names.
+pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
+    let package = root()?.join("trac-js");
+    let lock = std::fs::read(package.join("package-lock.json"))?;
+    let installed = package.join("node_modules/.installed-lock.json");
+    if std::fs::read(&installed).ok().as_ref() != Some(&lock) {
+        run(Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .current_dir(&package))?;
+        std::fs::write(&installed, lock)?;
+    }
+    Ok(package.join("node_modules/.bin").join(name))
+}
