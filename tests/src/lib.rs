@@ -22,10 +22,14 @@ mod server;
 mod merchant;
 mod stripe;
 mod material;
+mod browser;
+mod demo;
 mod stage;
 mod scenario;
 
 pub use binary::{Finished, trac};
+pub use browser::Browser;
+pub use demo::Demo;
 pub use material::{say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
 pub use scenario::{Order, Scenario};
