@@ -166,7 +166,7 @@ fn read(file: &Path) -> Result<Options, ConfigError> {
 /// An http(s) URL with a host, with its slashes at the end taken off.
 fn public_url(text: &str) -> Result<String, ConfigError> {
     let wrong = || ConfigError(format!("public URL {text:?}: must be an http:// or https:// address"));
-    let uri: axum::http::Uri = text.parse().map_err(|_| wrong())?;
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
     let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }

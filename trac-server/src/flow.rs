@@ -97,6 +97,10 @@ fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
         return Err(ignored(Reason::AccountMismatch));
     }
     Facts::read(event, now).map_err(|why| match why {
+        NoFacts::NothingPaid(reason) => Answer {
+            outcome: Outcome::Skipped,
+            reason: Reason::from_code(reason).unwrap_or(Reason::PaymentFailed),
+        },
         NoFacts::Unreadable => Answer { outcome: Outcome::Failed, reason: Reason::Unreadable },
         NoFacts::UnsupportedEvent => ignored(Reason::UnsupportedEvent),
         NoFacts::UnsupportedThinEvent => ignored(Reason::UnsupportedThinEvent),

@@ -114,5 +114,5 @@ pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod test_app;

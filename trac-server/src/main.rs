@@ -51,9 +51,9 @@ fn start_log(config: &Config) -> Result<(), Failure> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
     if config.log_json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }
