@@ -1,1 +1,37 @@
-//! End-to-end tests of trac.
+//! What the end-to-end tests share: the server as a process, a merchant as an actor, Stripe as an envelope and a
+//! signature, a browser.
+//!
+//! The tests know trac by its contract alone: the command line, the HTTP API, the pages. They call none of its
+//! functions but the one that writes a time. Each file in `tests/` drives one arrow of the flow
+//!
+//! ```text
+//! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission
+//! ```
+//!
+//! or one promise: `scenarios`, `genuine_events`, `crash`, `bad_input`. Those in `tests/` that need a browser say
+//! "skipped: no browser" where there is none.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "what a test leans on fails the test by panicking, with the words to read"
+)]
+
+mod binary;
+mod server;
+mod merchant;
+mod stripe;
+mod material;
+mod browser;
+mod demo;
+mod stage;
+mod scenario;
+
+pub use binary::{Finished, trac};
+pub use browser::Browser;
+pub use demo::Demo;
+pub use material::{say, shared, stripe_events};
+pub use merchant::{Answer, Merchant, Terms};
+pub use scenario::{Order, Scenario};
+pub use server::Server;
+pub use stripe::{Endpoint, envelope, now, session};

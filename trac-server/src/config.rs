@@ -29,6 +29,9 @@ pub struct CommandLine {
 pub enum Command {
     /// Run the server.
     Serve(Options),
+    /// A merchant, two partners, a shop page and a stand-in for Stripe, ready to click through.
+    #[cfg(feature = "demo")]
+    Demo(DemoOptions),
     /// Workspaces: one merchant each, with its own keys, programs and ledger.
     Workspace {
         /// What to do with them.
@@ -80,6 +83,30 @@ pub struct Options {
     /// Log one JSON object a line.
     #[arg(long, env = "TRAC_LOG_JSON", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub log_json: Option<bool>,
+}
+
+/// Where the demo runs. Everything has a default; nothing outlives it.
+#[cfg(feature = "demo")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct DemoOptions {
+    /// A folder to keep the data in [default: a temporary one].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where the tracker listens [default: 127.0.0.1:8787, or a free port].
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Where the shop listens [default: 127.0.0.1:8788, or a free port].
+    #[arg(long, value_name = "ADDRESS")]
+    pub shop: Option<SocketAddr>,
+    /// Where the stand-in for Stripe listens [default: 127.0.0.1:8789, or a free port].
+    #[arg(long, value_name = "ADDRESS")]
+    pub stripe: Option<SocketAddr>,
+    /// Another shop that the second partner's link leads to, such as the axum-shop example.
+    #[arg(long, value_name = "URL")]
+    pub second_shop: Option<String>,
+    /// Print the addresses as one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Everything settled.
@@ -139,7 +166,7 @@ fn read(file: &Path) -> Result<Options, ConfigError> {
 /// An http(s) URL with a host, with its slashes at the end taken off.
 fn public_url(text: &str) -> Result<String, ConfigError> {
     let wrong = || ConfigError(format!("public URL {text:?}: must be an http:// or https:// address"));
-    let uri: axum::http::Uri = text.parse().map_err(|_| wrong())?;
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
     let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }

@@ -84,6 +84,7 @@ impl Fields {
     }
 
     /// Takes a field whose `null` means something: `Some(None)`.
+    #[expect(clippy::option_option, reason = "absent, null and a value are three things to say")]
     pub(crate) fn take_nullable<T>(
         &mut self,
         name: &str,
@@ -102,12 +103,10 @@ impl Fields {
         name: &str,
         read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
-        let object = match self.object.remove(name).filter(|value| !value.is_null())? {
-            Value::Object(object) => object,
-            _ => {
-                self.note(name, "must be an object");
-                return None;
-            }
+        let value = self.object.remove(name).filter(|value| !value.is_null())?;
+        let Value::Object(object) = value else {
+            self.note(name, "must be an object");
+            return None;
         };
         let prefix = format!("{}{name}.", self.prefix);
         let mut inner = Self { prefix, object, wrong: BTreeMap::new() };
@@ -228,7 +227,22 @@ mod tests {
         fields.take("age", integer::<u32>(0..=150));
         fields.need("email", email);
         fields.take_object("inner", |inner| inner.take("a", flag));
-        insta::assert_debug_snapshot!(fields.finish().unwrap_err(), @"");
+        insta::assert_debug_snapshot!(fields.finish().unwrap_err(), @r#"
+        Problem {
+            status: 422,
+            code: "VALIDATION_FAILED",
+            message: "These fields are not as they should be: age, email, inner.a, inner.b, name, what.",
+            fields: {
+                "age": "must be a whole number from 0 to 150",
+                "email": "is required",
+                "inner.a": "must be true or false",
+                "inner.b": "is not a field of this resource",
+                "name": "must be a text of 1 to 10 characters",
+                "what": "is not a field of this resource",
+            },
+            retry_after_secs: None,
+        }
+        "#);
     }
 
     #[test]

@@ -21,14 +21,11 @@ pub(crate) enum Kind {
     Partner,
     Enrollment,
     Link,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
+    Payment,
     Commission,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
     Entry,
     Payout,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
     Event,
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by the flow"))]
     Attribution,
     Request,
 }
@@ -42,6 +39,7 @@ impl Kind {
             Self::Partner => "part",
             Self::Enrollment => "enr",
             Self::Link => "link",
+            Self::Payment => "pay",
             Self::Commission => "com",
             Self::Entry => "ent",
             Self::Payout => "po",
@@ -81,7 +79,12 @@ pub(crate) fn new_key(kind_prefix: &str, mode: Mode) -> String {
 
 /// `2 × N` hex digits of chance.
 pub(crate) fn random_hex<const N: usize>() -> String {
-    random_bytes::<N>().iter().fold(String::new(), |mut text, byte| {
+    hex(&random_bytes::<N>())
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -7,6 +7,55 @@
 //! ```
 //!
 //! What is decided is decided by [`trac_core`]; here is what reads sockets, keeps rows and tells the time.
+//!
+//! # In a merchant's own server
+//!
+//! ```toml
+//! trac-server = { version = "0.1", default-features = false }
+//! ```
+//!
+//! is the SDK alone, for any axum app: the click that brought a visitor, put on a Checkout Session, and Stripe's
+//! events, verified.
+//!
+//! ```
+//! use axum::Router;
+//! use axum::routing::{get, post};
+//! use trac_server::{Click, ClickLayer, StripeEvent, WebhookSecrets, stripe_metadata};
+//!
+//! /// Makes a Checkout Session that carries the click, if there is one.
+//! async fn buy(click: Option<Click>) -> String {
+//!     let mut fields = vec![("mode".to_owned(), "payment".to_owned())];
+//!     if let Some(click) = click {
+//!         let metadata = stripe_metadata(&click, Some("user_17"));
+//!         fields.extend(metadata.session_fields().map(|(name, value)| (name, value.to_owned())));
+//!     }
+//!     format!("POST /v1/checkout/sessions with {fields:?}")
+//! }
+//!
+//! async fn paid(event: StripeEvent) -> String {
+//!     format!("{} is authentic", event.id)
+//! }
+//!
+//! let secrets = WebhookSecrets::new(["whsec_from_the_dashboard"])?;
+//! let shop: Router = Router::new()
+//!     .route("/buy", post(buy))
+//!     .route("/webhook", post(paid))
+//!     .with_state(secrets)
+//!     .layer(ClickLayer::new());
+//! # Ok::<(), trac_server::UnusableSecret>(())
+//! ```
+//!
+//! | wanted | called |
+//! |---|---|
+//! | the click of a request | [`get_click_id`], or [`Click`] and `Option<Click>` as extractors |
+//! | a cookie that outlives script storage | [`ClickLayer`] |
+//! | a Checkout Session that carries the click | [`stripe_metadata`] |
+//! | Stripe's events, verified or rejected | [`StripeEvent`] with [`WebhookSecrets`] |
+//!
+//! # The whole server
+//!
+//! With the feature `server`, which is on by default, `Store::open`, `Trac::new` and `router` mount the tracking
+//! service inside an axum app, and the program `trac` runs it by itself.
 
 // ground
 pub mod clock;
@@ -15,13 +64,13 @@ pub mod config;
 #[cfg(feature = "server")]
 mod id;
 #[cfg(feature = "server")]
-mod problem;
-#[cfg(feature = "server")]
 mod request_id;
 #[cfg(feature = "server")]
-mod fields;
-#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+mod problem;
+#[cfg(feature = "server")]
+mod fields;
 #[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
@@ -32,9 +81,9 @@ mod list;
 mod program;
 
 // stages
-#[cfg(feature = "server")]
 mod click;
-#[cfg(feature = "server")]
+mod cookie;
+mod checkout;
 mod webhook;
 #[cfg(feature = "server")]
 mod conversion;
@@ -43,13 +92,27 @@ mod commission;
 
 // the whole
 #[cfg(feature = "server")]
+mod flow;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
 #[cfg(feature = "server")]
 mod router;
 
+#[cfg(feature = "demo")]
+pub mod demo;
+
+pub use checkout::{StripeMetadata, stripe_metadata};
+pub use click::{Click, NoClick, RequestHead, get_click_id};
+pub use cookie::{ClickLayer, ClickService, SetCookie};
+pub use trac_core::click::ClickId;
+pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
+
 #[cfg(feature = "server")]
 pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
+
+#[cfg(test)]
+mod test_app;

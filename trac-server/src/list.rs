@@ -128,7 +128,7 @@ impl Resource {
             let known = self.filters.iter().find(|(filter, _)| filter == name);
             let (_, expression) =
                 known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
-            conditions.push_str(&format!(" AND {expression} = :filter{at}"));
+            conditions = format!("{conditions} AND {expression} = :filter{at}");
             bound.push(format!(":filter{at}"), Bound::Text(value.clone()));
         }
         let total = match &listing.starting_after {
@@ -142,9 +142,9 @@ impl Resource {
             }
             let order = self.order.join(", ");
             let Self { from, within, id, .. } = self;
-            conditions.push_str(&format!(
-                " AND ({order}) < (SELECT {order} FROM {from} WHERE {within} AND {id} = :after)"
-            ));
+            conditions = format!(
+                "{conditions} AND ({order}) < (SELECT {order} FROM {from} WHERE {within} AND {id} = :after)"
+            );
             bound.push(":after".to_owned(), Bound::Text(after.clone()));
             skip = 0;
         }

@@ -34,6 +34,8 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             start_log(&config)?;
             runtime.block_on(serve(&config))
         }
+        #[cfg(feature = "demo")]
+        Command::Demo(options) => runtime.block_on(demonstrate(options)),
         Command::Workspace { command: WorkspaceCommand::Create { name, json, options } } => {
             let created = runtime.block_on(create_workspace(&options.settle()?, &name))?;
             Ok(print(&created, json)?)
@@ -49,9 +51,9 @@ fn start_log(config: &Config) -> Result<(), Failure> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
     if config.log_json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }
@@ -70,6 +72,21 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     axum::serve(listener, app).with_graceful_shutdown(asked_to_stop()).await?;
     tracing::info!("stopping: finishing what was accepted");
     tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(())
+}
+
+/// Runs the demo until it is asked to stop.
+#[cfg(feature = "demo")]
+async fn demonstrate(options: trac_server::config::DemoOptions) -> Result<(), Failure> {
+    let json = options.json;
+    let demo = trac_server::demo::start(options).await?;
+    if json {
+        writeln!(io::stdout(), "{}", demo.addresses)?;
+    } else {
+        writeln!(io::stdout(), "{}", demo.story())?;
+    }
+    asked_to_stop().await;
+    demo.stop().await;
     Ok(())
 }
 

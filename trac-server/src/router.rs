@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
-use crate::{click, commission, conversion, operations, program, request_id, webhook};
+use crate::{click, commission, conversion, flow, operations, program, request_id, webhook};
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
@@ -37,6 +37,8 @@ pub fn router(trac: Trac) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
+        .merge(flow::routes())
+        .merge(click::public_routes())
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || {
@@ -46,3 +48,6 @@ pub fn router(trac: Trac) -> Router {
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,12 @@
 //! * [`series`]: which payments of a subscription are covered.
 //! * [`entry`]: the lines of the ledger.
 //! * [`settle`]: all facts in, the entries still to append out.
+//! * [`answer`]: what an event is told: its outcome and reason.
 //! * [`balance`]: status and sums as people see them.
 
 pub mod terms;
 pub mod series;
 pub mod entry;
 pub mod settle;
+pub mod answer;
 pub mod balance;

@@ -187,10 +187,24 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, news: Option<Topic>) -> Settlem
     decision.reason = match (&target, frozen) {
         (_, Some(_)) => Reason::AttributionFrozen,
         (Ok(target), None) => target.claim.reason,
-        (Err(reason), None) => *reason,
+        (Err(reason), None) => waiting(book, sale, lost).unwrap_or(*reason),
     };
     changes.extend(towards(target, survivor, news));
     Settlement { decision, changes }
+}
+
+/// What a charge or refund waits for that belongs to no payment known here.
+fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
+    let stray = !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none();
+    let went_back =
+        lost.total_minor() > 0 || !sale.facts.refunds.is_empty() || !sale.facts.disputes.is_empty();
+    if !stray || !went_back || matches!(sale.inference, Inference::SameAs(_)) {
+        return None;
+    }
+    let customer = sale.customer.as_deref();
+    let could_be = |(_, other): (Timestamp, &Sale<'_>)| payment::is_checkout(&other.facts);
+    let unlinked = customer.is_some_and(|customer| book.of_customer(customer).any(could_be));
+    Some(if unlinked { Reason::PaymentUnlinked } else { Reason::PaymentUnknown })
 }
 
 fn target(

@@ -1,16 +1,40 @@
 //! Click: a partner's link is followed.
 
+mod extract;
+#[cfg(feature = "server")]
 mod destination;
+#[cfg(feature = "server")]
 mod links;
+#[cfg(feature = "server")]
 mod clicks;
+#[cfg(feature = "server")]
+mod visit;
+#[cfg(feature = "server")]
+mod visitor;
+#[cfg(feature = "server")]
+mod location;
+#[cfg(feature = "server")]
+mod redirect;
+#[cfg(feature = "server")]
+mod script;
 
+#[cfg(feature = "server")]
 use axum::Router;
+#[cfg(feature = "server")]
 use axum::routing::{delete, patch, post};
+#[cfg(feature = "server")]
+use tower_http::cors::{Any, CorsLayer};
 
+#[cfg(feature = "server")]
 use crate::list::{list_of, one_of};
+#[cfg(feature = "server")]
 use crate::trac::Trac;
 
+pub use extract::{Click, NoClick, RequestHead, get_click_id};
+pub(crate) use extract::{arriving, stored};
+
 /// `/links` and `/clicks`.
+#[cfg(feature = "server")]
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/links", list_of(&links::LINKS).merge(post(links::create)))
@@ -19,4 +43,12 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/clicks/{id}", one_of(&clicks::CLICKS))
 }
 
-pub(crate) use clicks::CLICKS;
+/// What visitors and their browsers ask for: tracked links and the script, from any origin, without credentials.
+#[cfg(feature = "server")]
+pub(crate) fn public_routes() -> Router<Trac> {
+    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
+    redirect::routes().merge(script::routes()).layer(cors)
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests;

@@ -21,4 +21,5 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/payouts/{id}", one_of(&payouts::PAYOUTS))
 }
 
-pub(crate) use commissions::{COMMISSIONS, ENTRIES};
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ mod settings;
 mod queue;
 mod writer;
 mod readers;
+pub(crate) mod load;
+pub(crate) mod apply;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -136,13 +136,17 @@ CREATE TABLE event (
     reason           TEXT NOT NULL,
     message          TEXT NOT NULL,
     deliveries       INTEGER NOT NULL DEFAULT 1,
-    payment_id       TEXT,
+    -- The payment it is about, or the subscription (`sub_…`) where that is all it names.
+    subject_id       TEXT,
     settled_by       TEXT,
     PRIMARY KEY (workspace_id, mode, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX event_stripe_id ON event (workspace_id, mode, stripe_event_id)
     WHERE stripe_event_id IS NOT NULL;
-CREATE INDEX event_payment ON event (workspace_id, mode, payment_id) WHERE payment_id IS NOT NULL;
+CREATE INDEX event_subject ON event (workspace_id, mode, subject_id) WHERE subject_id IS NOT NULL;
+-- Rejected deliveries are folded: one row for each endpoint, reason and minute.
+CREATE INDEX event_rejected ON event (workspace_id, mode, endpoint_id, reason, received_at)
+    WHERE outcome = 'rejected';
 
 CREATE TABLE event_body (
     workspace_id  TEXT NOT NULL,
@@ -162,6 +166,8 @@ CREATE TABLE payment (
     subscription_id  TEXT,
     customer_id      TEXT,
     decision         TEXT,
+    -- Whether it is a sale of its own, not a stray charge or refund that waits for one.
+    is_conversion    INTEGER NOT NULL,
     created_at       INTEGER NOT NULL,
     PRIMARY KEY (workspace_id, mode, id)
 ) STRICT, WITHOUT ROWID;
@@ -206,7 +212,10 @@ CREATE TABLE commission (
     reversed_minor      INTEGER NOT NULL,
     reason              TEXT NOT NULL,
     matures_at          INTEGER NOT NULL,
+    payment_time        INTEGER NOT NULL,
     held                INTEGER NOT NULL,
+    -- Whether another commission took its place.
+    closed              INTEGER NOT NULL,
     stripe              TEXT NOT NULL,
     created_at          INTEGER NOT NULL,
     PRIMARY KEY (workspace_id, mode, id)

@@ -1,16 +1,30 @@
 //! Webhook: where Stripe tells what was paid, and the log of what it told.
 
+mod extract;
+#[cfg(feature = "server")]
+pub(crate) mod delivery;
+#[cfg(feature = "server")]
+pub(crate) mod log;
+#[cfg(feature = "server")]
 mod endpoints;
+#[cfg(feature = "server")]
 mod events;
 
+#[cfg(feature = "server")]
 use axum::Router;
+#[cfg(feature = "server")]
 use axum::routing::{patch, post};
 
+#[cfg(feature = "server")]
 use crate::list::{list_of, one_of};
+#[cfg(feature = "server")]
 use crate::trac::Trac;
+
+pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
 /// payments exact.
+#[cfg(feature = "server")]
 pub(crate) const EVENT_TYPES: &[&str] = &[
     "checkout.session.completed",
     "invoice.paid",
@@ -31,6 +45,7 @@ pub(crate) const EVENT_TYPES: &[&str] = &[
 ];
 
 /// `/webhook-endpoints` and `/events`.
+#[cfg(feature = "server")]
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/webhook-endpoints", list_of(&endpoints::ENDPOINTS).merge(post(endpoints::create)))
@@ -39,4 +54,5 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/events/{id}", axum::routing::get(events::one))
 }
 
-pub(crate) use events::EVENTS;
+#[cfg(all(test, feature = "server"))]
+mod tests;

@@ -1,0 +1,48 @@
+//! The envelope of an event.
+
+use serde_json::{Value, json};
+
+use crate::chance::stripe_id;
+
+/// The API version whose shapes the stand-in writes.
+pub const API_VERSION: &str = "2026-10-28.endive";
+
+/// Something happened to `object`.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) kind: &'static str,
+    pub(crate) body: String,
+}
+
+impl Event {
+    pub(crate) fn new(kind: &'static str, created: i64, object: &Value) -> Self {
+        Self::with_previous(kind, created, object, None)
+    }
+
+    /// With what the changed fields held before.
+    pub(crate) fn with_previous(
+        kind: &'static str,
+        created: i64,
+        object: &Value,
+        previous: Option<Value>,
+    ) -> Self {
+        let id = stripe_id("evt_1", 23);
+        let mut data = json!({ "object": object });
+        if let (Some(previous), Some(fields)) = (previous, data.as_object_mut()) {
+            fields.insert("previous_attributes".to_owned(), previous);
+        }
+        let body = json!({
+            "id": id,
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": created,
+            "data": data,
+            "livemode": false,
+            "pending_webhooks": 1,
+            "request": {"id": null, "idempotency_key": null},
+            "type": kind,
+        });
+        Self { id, kind, body: body.to_string() }
+    }
+}

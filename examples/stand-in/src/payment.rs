@@ -1,0 +1,154 @@
+//! Money taken: a `PaymentIntent`, its charge, its refunds and its dispute.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::chance::{now, stripe_id};
+
+/// One payment as the merchant's dashboard lists it. Its ID is the `PaymentIntent`'s.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Payment {
+    pub(crate) id: String,
+    pub(crate) charge: String,
+    pub(crate) session: Option<String>,
+    pub(crate) invoice: Option<String>,
+    pub(crate) subscription: Option<String>,
+    pub(crate) customer: Option<String>,
+    pub(crate) client_reference_id: Option<String>,
+    pub(crate) email: String,
+    pub(crate) description: String,
+    pub(crate) amount_minor: i64,
+    pub(crate) currency: String,
+    pub(crate) refunded_minor: i64,
+    pub(crate) dispute: Option<Dispute>,
+    pub(crate) created: i64,
+    pub(crate) metadata: Map<String, Value>,
+}
+
+/// A buyer's bank took the money back, for now or for good.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Dispute {
+    pub(crate) id: String,
+    /// `needs_response`, `won` or `lost`.
+    pub(crate) status: &'static str,
+    pub(crate) created: i64,
+}
+
+impl Payment {
+    pub(crate) fn refundable_minor(&self) -> i64 {
+        self.amount_minor.saturating_sub(self.refunded_minor)
+    }
+
+    /// The charge, as `charge.succeeded` and `charge.refunded` carry it: `amount_refunded` counts from the
+    /// beginning, `refunded` only says whether everything went back, and there is no `invoice` any more.
+    pub(crate) fn charge_object(&self) -> Value {
+        json!({
+            "id": self.charge,
+            "object": "charge",
+            "amount": self.amount_minor,
+            "amount_captured": self.amount_minor,
+            "amount_refunded": self.refunded_minor,
+            "application": null,
+            "application_fee_amount": null,
+            "balance_transaction": null,
+            "billing_details": {"address": {"city": null, "country": "US", "line1": null, "line2": null,
+                "postal_code": "94107", "state": null}, "email": self.email, "name": "Ada Buyer", "phone": null,
+                "tax_id": null},
+            "calculated_statement_descriptor": "KETTLE AND LEAF",
+            "captured": true,
+            "created": self.created,
+            "currency": self.currency,
+            "customer": self.customer,
+            "description": self.description,
+            "dispute": self.dispute.as_ref().map(|dispute| &dispute.id),
+            "disputed": self.dispute.is_some(),
+            "failure_code": null,
+            "failure_message": null,
+            "livemode": false,
+            "metadata": self.metadata,
+            "outcome": {"network_status": "approved_by_network", "risk_level": "normal",
+                "seller_message": "Payment complete.", "type": "authorized"},
+            "paid": true,
+            "payment_intent": self.id,
+            "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242"}},
+            "receipt_email": null,
+            "refunded": self.refunded_minor >= self.amount_minor,
+            "review": null,
+            "shipping": null,
+            "status": "succeeded",
+            "transfer_data": null,
+        })
+    }
+
+    /// As `payment_intent.succeeded` carries it.
+    pub(crate) fn intent_object(&self) -> Value {
+        json!({
+            "id": self.id,
+            "object": "payment_intent",
+            "amount": self.amount_minor,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": self.amount_minor,
+            "capture_method": "automatic_async",
+            "created": self.created,
+            "currency": self.currency,
+            "customer": self.customer,
+            "customer_account": null,
+            "description": self.description,
+            "latest_charge": self.charge,
+            "livemode": false,
+            "metadata": self.metadata,
+            "payment_details": {"customer_reference": null,
+                "order_reference": self.invoice.as_ref().or(self.session.as_ref())},
+            "payment_method_types": ["card"],
+            "receipt_email": null,
+            "shipping": null,
+            "status": "succeeded",
+        })
+    }
+
+    /// One refund of `amount_minor`, as `refund.created` carries it.
+    pub(crate) fn refund_object(&self, amount_minor: i64) -> Value {
+        json!({
+            "id": stripe_id("re_3", 23),
+            "object": "refund",
+            "amount": amount_minor,
+            "balance_transaction": null,
+            "charge": self.charge,
+            "created": now(),
+            "currency": self.currency,
+            "customer": self.customer,
+            "destination_details": {"card": {"type": "refund"}, "type": "card"},
+            "metadata": {},
+            "payment_intent": self.id,
+            "reason": "requested_by_customer",
+            "status": "succeeded",
+        })
+    }
+
+    /// The dispute with the balance transactions that show where the money is.
+    pub(crate) fn dispute_object(&self, dispute: &Dispute) -> Value {
+        let taken = json!({"object": "balance_transaction", "amount": -self.amount_minor, "fee": 1_500,
+            "currency": self.currency, "reporting_category": "dispute"});
+        let given_back = json!({"object": "balance_transaction", "amount": self.amount_minor, "fee": 0,
+            "currency": self.currency, "reporting_category": "dispute_reversal"});
+        let moved = if dispute.status == "won" { vec![taken, given_back] } else { vec![taken] };
+        json!({
+            "id": dispute.id,
+            "object": "dispute",
+            "amount": self.amount_minor,
+            "balance_transactions": moved,
+            "charge": self.charge,
+            "created": dispute.created,
+            "currency": self.currency,
+            "is_charge_refundable": false,
+            "livemode": false,
+            "metadata": {},
+            "payment_intent": self.id,
+            "payment_method_details": {"type": "card",
+                "card": {"brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4"}},
+            "reason": "fraudulent",
+            "status": dispute.status,
+        })
+    }
+}

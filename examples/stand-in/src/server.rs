@@ -1,0 +1,139 @@
+//! The stand-in as a server: what it is told, what it keeps, and its routes.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use crate::catalogue::Catalogue;
+use crate::event::Event;
+use crate::merchant::Books;
+use crate::outbox::{Outbox, Webhook};
+use crate::refusal::Refusal;
+use crate::{api, control, pages};
+
+/// What the stand-in is told at the start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its own address as browsers see it, such as `http://127.0.0.1:12111`, without a slash at the end.
+    pub origin: String,
+    /// Where a Payment Link sends the buyer after paying; `{CHECKOUT_SESSION_ID}` is filled in.
+    pub after_payment: Option<String>,
+    /// What is for sale.
+    pub catalogue: Catalogue,
+    /// Where events go; none are sent before it is known.
+    pub webhook: Option<Webhook>,
+}
+
+/// A running stand-in; clones share the same books.
+///
+/// # Examples
+/// ```
+/// use trac_stand_in::{Catalogue, Config, StandIn};
+///
+/// let stand_in = StandIn::new(Config {
+///     origin: "http://127.0.0.1:12111".to_owned(),
+///     after_payment: None,
+///     catalogue: Catalogue::tea_shop(),
+///     webhook: None,
+/// });
+/// let app: axum::Router = stand_in.router();
+/// ```
+#[derive(Clone, Debug)]
+pub struct StandIn {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    books: Mutex<Books>,
+    outbox: Outbox,
+}
+
+impl StandIn {
+    /// A merchant's account with nothing paid yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let outbox = Outbox::default();
+        if let Some(webhook) = config.webhook.clone() {
+            outbox.set_webhook(webhook);
+        }
+        Self { inner: Arc::new(Inner { config, books: Mutex::default(), outbox }) }
+    }
+
+    /// Names the endpoint that events are posted to, and its secret.
+    pub fn set_webhook(&self, webhook: Webhook) {
+        self.inner.outbox.set_webhook(webhook);
+    }
+
+    /// Answers requests on this socket until the task is dropped.
+    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        axum::serve(listener, self.router()).await
+    }
+
+    /// Every page, script and API route.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/", get(pages::index))
+            .route("/stand-in.css", get(pages::style))
+            .route("/v3/buy-button.js", get(pages::buy_button_script))
+            .route("/v3/pricing-table.js", get(pages::pricing_table_script))
+            .route("/embed/buy-button/{id}", get(pages::buy_button))
+            .route("/embed/pricing-table/{id}", get(pages::pricing_table))
+            .route("/{slug}", get(pages::payment_link))
+            .route("/c/pay/{session}", get(pages::hosted_session))
+            .route("/pay/{session}", post(pages::pay))
+            .route("/dashboard", get(pages::dashboard))
+            .route("/dashboard/{verb}/{id}", post(pages::act))
+            .route("/v1/checkout/sessions", post(api::create_session))
+            .route("/v1/checkout/sessions/{id}", get(api::session))
+            .route("/stand-in/payments", get(control::payments).post(control::create_payment))
+            .route("/stand-in/{verb}/{id}", post(control::act))
+            .route("/stand-in/events", get(control::events))
+            .route("/stand-in/hold", post(control::hold))
+            .route("/stand-in/release", post(control::release))
+            .with_state(self.clone())
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.inner.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.inner.outbox
+    }
+
+    /// Changes the books and tells the webhook endpoint; comes back when the events are answered or given up.
+    pub(crate) async fn tell<T>(
+        &self,
+        change: impl FnOnce(&mut Books) -> Result<(T, Vec<Event>), Refusal>,
+    ) -> Result<T, Refusal> {
+        let (answer, events) = change(&mut self.books())?;
+        self.inner.outbox.send(events).await;
+        Ok(answer)
+    }
+
+    /// The verbs of the merchant's dashboard, by name; `id` is the payment's or the subscription's.
+    pub(crate) async fn act(&self, verb: &str, id: &str, amount_minor: Option<i64>) -> Result<(), Refusal> {
+        self.tell(|books| {
+            let events = match verb {
+                "refund" => books.refund(id, amount_minor)?,
+                "renew" => books.renew(id)?.1,
+                "cancel" => books.cancel(id)?,
+                "dispute" => books.dispute(id)?,
+                "win" => books.decide(id, "won")?,
+                "lose" => books.decide(id, "lost")?,
+                _ => return Err(Refusal::not_found("action", verb)),
+            };
+            Ok(((), events))
+        })
+        .await
+    }
+}

@@ -1,0 +1,73 @@
+//! The shop of `examples/payment-link` on loopback: the same files, with the two addresses that differ here.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+
+const INDEX: &str = include_str!("../../payment-link/index.html");
+const THANKS: &str = include_str!("../../payment-link/thanks.html");
+const STYLE: &str = include_str!("../../payment-link/shop.css");
+const SHIM: &str = include_str!("../assets/demo-shim.js");
+
+/// Where the shop's scripts come from here.
+#[derive(Clone, Debug)]
+pub struct ShopOrigins {
+    /// Takes the place of `https://track.example.com`.
+    pub tracker: String,
+    /// Takes the place of `https://js.stripe.com`, and of `https://buy.stripe.com` when a link is clicked.
+    pub stripe: String,
+}
+
+/// The static shop, ready to be served.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    index: String,
+    thanks: String,
+}
+
+impl Shop {
+    /// Fills the addresses into the pages and adds the demo's shim after everything else.
+    #[must_use]
+    pub fn new(origins: &ShopOrigins) -> Self {
+        let shim =
+            format!("<script src=\"demo-shim.js\" data-stripe=\"{}\"></script>\n</body>", origins.stripe);
+        let fill = |page: &str| {
+            page.replace("https://track.example.com", &origins.tracker)
+                .replace("https://js.stripe.com", &origins.stripe)
+                .replace("</body>", &shim)
+        };
+        Self { index: fill(INDEX), thanks: fill(THANKS) }
+    }
+
+    /// The pages as routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/", get(async |State(shop): State<Self>| Html(shop.index)))
+            .route("/thanks.html", get(async |State(shop): State<Self>| Html(shop.thanks)))
+            .route("/shop.css", get(async || typed("text/css; charset=utf-8", STYLE)))
+            .route("/demo-shim.js", get(async || typed("text/javascript; charset=utf-8", SHIM)))
+            .with_state(self)
+    }
+}
+
+fn typed(kind: &'static str, body: &'static str) -> Response {
+    ([(CONTENT_TYPE, kind)], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payment_links_stay_stripes_own_and_scripts_come_from_here() {
+        let origins =
+            ShopOrigins { tracker: "http://127.0.0.1:1".to_owned(), stripe: "http://127.0.0.1:2".to_owned() };
+        let shop = Shop::new(&origins);
+        assert!(shop.index.contains("href=\"https://buy.stripe.com/test_teachest"));
+        assert!(shop.index.contains("src=\"http://127.0.0.1:1/trac.js\" defer"));
+        assert!(shop.index.contains("src=\"http://127.0.0.1:2/v3/buy-button.js\""));
+        assert!(!shop.index.contains("track.example.com"));
+    }
+}

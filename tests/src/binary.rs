@@ -1,0 +1,60 @@
+//! The `trac` binary: built once by cargo, run as a merchant runs it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// What a finished run of the binary left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code; nothing if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs `trac` with these arguments until it ends.
+#[must_use]
+pub fn trac(arguments: &[&str]) -> Finished {
+    let output = command().args(arguments).output().expect("the binary runs");
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The binary as a command, without the environment variables that would configure it.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(path());
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("TRAC_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// `TRAC_BIN` if it is set, else `target/debug/trac`, which cargo makes sure is up to date. A bare `cargo build`
+/// chooses the same packages as a bare `cargo test`, so nothing is compiled twice.
+fn path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        if let Some(path) = env::var_os("TRAC_BIN") {
+            return PathBuf::from(path);
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
+        let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--bin", "trac"])
+            .current_dir(root)
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "cargo build: {}", String::from_utf8_lossy(&output.stderr));
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        target.join("debug").join(format!("trac{}", env::consts::EXE_SUFFIX))
+    })
+}

@@ -1,0 +1,168 @@
+//! What an event is told: its outcome and reason, as the log shows them.
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Kind, NewEntry};
+use super::settle::Settlement;
+use crate::conversion::reason::Reason;
+use crate::conversion::world::Admitted;
+use crate::webhook::facts::Topic;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It had its effect.
+    Processed,
+    /// It was understood, and nothing follows from it.
+    Skipped,
+    /// It waits for something that has not arrived yet, and settles by itself when that does.
+    Deferred,
+    /// It says what is known already.
+    Duplicate,
+    /// It is not for this endpoint, or of no concern here.
+    Ignored,
+    /// It was not believed.
+    Rejected,
+    /// It could not be read; it is kept for replay.
+    Failed,
+}
+
+impl Outcome {
+    /// The code, such as `processed`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Processed => "processed",
+            Self::Skipped => "skipped",
+            Self::Deferred => "deferred",
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Outcome and reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What became of the event.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+}
+
+const fn answer(outcome: Outcome, reason: Reason) -> Answer {
+    Answer { outcome, reason }
+}
+
+/// What an event about a payment is told when its facts are settled.
+#[must_use]
+pub fn of_payment(topic: Topic, settlement: &Settlement, admitted: &Admitted) -> Answer {
+    let decision = settlement.decision.reason;
+    match topic {
+        Topic::Link => answer(Outcome::Processed, Reason::Linked),
+        Topic::Holder | Topic::Cancellation => answer(Outcome::Processed, Reason::Noted),
+        Topic::Sale if earned(settlement).is_some() => answer(Outcome::Processed, decision),
+        Topic::Sale if is_credited(decision) => {
+            let same = if admitted.object_known { Reason::DuplicateObject } else { Reason::DuplicatePayment };
+            answer(Outcome::Duplicate, same)
+        }
+        Topic::Sale => of_decision(decision),
+        Topic::Refund | Topic::Dispute => {
+            if let Some(reason) = waits_for(decision) {
+                return answer(Outcome::Deferred, reason);
+            }
+            match moved_back(settlement) {
+                Some(entry) => answer(Outcome::Processed, entry.reason),
+                None if topic == Topic::Dispute => answer(Outcome::Processed, hold(settlement)),
+                None if admitted.nothing_new => answer(Outcome::Skipped, Reason::Stale),
+                None => answer(Outcome::Processed, Reason::Noted),
+            }
+        }
+    }
+}
+
+/// What the end of a subscription is told.
+#[must_use]
+pub fn of_cancellation<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> Answer {
+    let mut known = false;
+    for settlement in settlements {
+        known = true;
+        let entries = settlement.changes.iter().flat_map(|change| &change.entries);
+        if entries.into_iter().any(|entry| entry.reason == Reason::SubscriptionCanceled) {
+            return answer(Outcome::Processed, Reason::SubscriptionCanceled);
+        }
+    }
+    if known {
+        answer(Outcome::Processed, Reason::Noted)
+    } else {
+        answer(Outcome::Deferred, Reason::PaymentUnknown)
+    }
+}
+
+/// What an event that waited is told once its payment is settled again; `None` while it goes on waiting.
+#[must_use]
+pub fn of_waiting(topic: Topic, settlement: &Settlement) -> Option<Answer> {
+    let decision = settlement.decision.reason;
+    let found = match topic {
+        Topic::Sale => of_decision(decision),
+        Topic::Refund | Topic::Dispute if waits_for(decision).is_some() => return None,
+        Topic::Refund | Topic::Dispute | Topic::Cancellation => {
+            let reason = moved_back(settlement).map_or(Reason::Noted, |entry| entry.reason);
+            answer(Outcome::Processed, reason)
+        }
+        Topic::Link | Topic::Holder => return None,
+    };
+    (found.outcome != Outcome::Deferred).then_some(found)
+}
+
+fn of_decision(decision: Reason) -> Answer {
+    let outcome = match decision {
+        _ if is_credited(decision) => Outcome::Processed,
+        Reason::NoAttributionYet
+        | Reason::UnpaidSession
+        | Reason::Uncaptured
+        | Reason::ProductsUnknown
+        | Reason::PaymentUnknown
+        | Reason::PaymentUnlinked => Outcome::Deferred,
+        Reason::DuplicatePayment => Outcome::Duplicate,
+        _ => Outcome::Skipped,
+    };
+    answer(outcome, decision)
+}
+
+const fn is_credited(decision: Reason) -> bool {
+    matches!(
+        decision,
+        Reason::Ok
+            | Reason::OkRecurring
+            | Reason::OkProration
+            | Reason::OkCustomerLookup
+            | Reason::OkCapped
+            | Reason::AttributionFrozen
+    )
+}
+
+/// What money that went back waits for, if the payment it belongs to is not known.
+fn waits_for(decision: Reason) -> Option<Reason> {
+    matches!(decision, Reason::PaymentUnknown | Reason::PaymentUnlinked).then_some(decision)
+}
+
+fn earned(settlement: &Settlement) -> Option<&NewEntry> {
+    entries(settlement).find(|entry| matches!(entry.kind, Kind::Earn | Kind::Adjust))
+}
+
+fn moved_back(settlement: &Settlement) -> Option<&NewEntry> {
+    entries(settlement).find(|entry| matches!(entry.kind, Kind::Reverse | Kind::Restore))
+}
+
+fn entries(settlement: &Settlement) -> impl Iterator<Item = &NewEntry> {
+    settlement.changes.iter().filter(|change| !change.closed).flat_map(|change| &change.entries)
+}
+
+fn hold(settlement: &Settlement) -> Reason {
+    let mut claims = settlement.changes.iter().filter_map(|change| change.claim.as_ref());
+    if claims.any(|claim| claim.held) { Reason::Held } else { Reason::Released }
+}

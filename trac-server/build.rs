@@ -1,0 +1,49 @@
+//! Bakes the script into the server, compressed once: `cargo xtask build-script` makes it, and a build without it
+//! works too, with a server that says so.
+
+#[cfg(feature = "server")]
+mod script {
+    use std::error::Error;
+    use std::io::Write as _;
+    use std::path::Path;
+    use std::{env, fs};
+
+    const FILES: [&str; 2] = ["trac.js", "trac.compat.js"];
+
+    pub(super) fn bake() -> Result<(), Box<dyn Error>> {
+        println!("cargo:rerun-if-changed=build.rs");
+        let dist = Path::new("../dist");
+        // A folder that is there is looked at again; one that is not would make every build start over.
+        if Path::new("../xtask").is_dir() {
+            fs::create_dir_all(dist)?;
+            println!("cargo:rerun-if-changed=../dist");
+        }
+        let out = env::var("OUT_DIR")?;
+        for name in FILES {
+            let script = fs::read(dist.join(name)).unwrap_or_default();
+            write_compressed(&script, &Path::new(&out).join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the file as it is, and beside it as `.br` and `.gz`.
+    fn write_compressed(bytes: &[u8], file: &Path) -> Result<(), Box<dyn Error>> {
+        let mut brotlied = Vec::new();
+        let settings = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+        brotli::BrotliCompress(&mut &*bytes, &mut brotlied, &settings)?;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(bytes)?;
+        fs::write(file, bytes)?;
+        fs::write(file.with_added_extension("br"), brotlied)?;
+        fs::write(file.with_added_extension("gz"), gzip.finish()?)?;
+        Ok(())
+    }
+}
+
+#[cfg(feature = "server")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    script::bake()
+}
+
+#[cfg(not(feature = "server"))]
+const fn main() {}

@@ -1,0 +1,168 @@
+use serde_json::json;
+
+use crate::test_app::{App, Merchant, START};
+
+async fn link(merchant: &Merchant<'_>, slug: &str, destination: &str) -> String {
+    let (program, partner) = merchant.program_and_partner().await;
+    let body = json!({
+        "program_id": program, "partner_id": partner, "slug": slug, "destination": destination,
+    });
+    merchant.make("/links", body).await
+}
+
+#[tokio::test]
+async fn a_tracked_link_records_the_click_and_sends_the_visitor_on() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let link_id = link(&merchant, "ada", "https://shop.example.com/sale?a=1#top").await;
+    let answer = app.visit("/s/ada?utm=x", &[("referer", "https://blog.example/post")]).await;
+    assert_eq!(answer.status, 302);
+    let (clicks, row) = (merchant.get("/clicks").await, "/data/0");
+    assert_eq!(clicks.number("/meta/total"), 1);
+    let id = clicks.text(&format!("{row}/click_id"));
+    assert!(id.starts_with(&format!("clk_{START}_")), "{id}");
+    let location = format!("https://shop.example.com/sale?a=1&utm=x&trac_click_id={id}#top");
+    assert_eq!(answer.header("location"), location);
+    let cookie = format!("trac_click_id={id}; Path=/; Max-Age=7776000; SameSite=Lax; Secure");
+    assert_eq!(answer.header("set-cookie"), cookie);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(clicks.text(&format!("{row}/link_id")), link_id);
+    assert_eq!(clicks.text(&format!("{row}/referrer")), "https://blog.example/post");
+    assert_eq!(clicks.column("unique"), [true]);
+}
+
+#[tokio::test]
+async fn a_payment_link_gets_the_click_as_its_reference() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "pay", "https://buy.stripe.com/test_1").await;
+    let answer = app.visit("/s/pay", &[]).await;
+    let id = merchant.get("/clicks").await.text("/data/0/id");
+    assert_eq!(answer.header("location"), format!("https://buy.stripe.com/test_1?client_reference_id={id}"));
+}
+
+#[tokio::test]
+async fn what_is_no_visit_is_redirected_and_not_counted() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example.com/").await;
+    for headers in [
+        [("user-agent", "Googlebot/2.1")],
+        [("sec-purpose", "prefetch")],
+        [("sec-fetch-dest", "image")],
+        [("sec-fetch-dest", "iframe")],
+    ] {
+        let answer = app.visit("/s/ada?x=1", &headers).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (302, "https://shop.example.com/?x=1")
+        );
+        assert_eq!(answer.header("set-cookie"), "");
+    }
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 0);
+}
+
+#[tokio::test]
+async fn a_repeat_visit_is_a_new_click_that_is_not_unique() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example.com/").await;
+    let first = app.visit("/s/ada", &[]).await;
+    let cookie = first.header("set-cookie").split(';').next().unwrap().to_owned();
+    app.trac.clock.advance(10);
+    app.visit("/s/ada", &[("cookie", &cookie)]).await;
+    app.trac.clock.advance(10);
+    app.visit("/s/ada", &[("cookie", "trac_click_id=clk_1_0000000000000000")]).await;
+    let clicks = merchant.get("/clicks").await;
+    assert_eq!(clicks.column("unique"), [true, false, true]);
+    assert_eq!(merchant.get("/clicks?unique=false").await.number("/meta/total"), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_does_not_strand_the_visitor() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example.com/").await;
+    app.rows("CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END".into())
+        .await;
+    let answer = app.visit("/s/ada", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example.com/"));
+    assert_eq!(answer.header("set-cookie"), "");
+}
+
+#[tokio::test]
+async fn a_slug_is_one_public_address_until_its_link_is_deleted() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    let other = app.merchant().await;
+    let (program, partner) = other.program_and_partner().await;
+    let body = json!({
+        "program_id": program, "partner_id": partner, "slug": "ada", "destination": "https://other.example/",
+    });
+    assert_eq!(other.post("/links", body.clone()).await.code(), (409, "SLUG_TAKEN".to_owned()));
+    let path = format!("/links/{id}");
+    let changed = merchant.patch(&path, json!({ "destination": "https://shop.example.com/new" })).await;
+    assert_eq!(changed.text("/url"), "https://track.example.com/s/ada");
+    let deleted = merchant.delete(&path).await;
+    assert_eq!((deleted.status.as_u16(), deleted.body), (200, json!({ "id": id, "deleted": true })));
+    assert_eq!(merchant.get(&path).await.status, 404);
+    assert_eq!(merchant.delete(&path).await.status, 404);
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
+    other.make("/links", body).await;
+}
+
+#[tokio::test]
+async fn a_link_leads_to_a_plain_web_address_only() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, partner) = merchant.program_and_partner().await;
+    for destination in
+        ["javascript:alert(1)", "https://user@shop.example.com", "https://a\r\nb", "//evil.example"]
+    {
+        let body = json!({ "program_id": program, "partner_id": partner, "destination": destination });
+        let answer = merchant.post("/links", body).await;
+        assert_eq!(answer.code(), (422, "VALIDATION_FAILED".to_owned()), "{destination}");
+        assert!(answer.body.pointer("/error/fields/destination").is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_merchant_records_clicks_and_dates_them_in_test_mode_only() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let (program, partner) = test.program_and_partner().await;
+    let body = json!({
+        "program_id": program, "partner_id": partner, "click_id": "legacy-1",
+        "clicked_at": "2026-11-01T00:00:00+01:00",
+    });
+    let made = test.post("/clicks", body.clone()).await;
+    insta::assert_json_snapshot!(made.body, { ".program_id" => "prog", ".partner_id" => "part" }, @r#"
+    {
+      "click_id": "legacy-1",
+      "clicked_at": "2026-10-31T23:00:00Z",
+      "created_at": "2026-10-31T23:00:00Z",
+      "id": "legacy-1",
+      "landing_url": null,
+      "link_id": null,
+      "partner_id": "part",
+      "program_id": "prog",
+      "referrer": null,
+      "unique": true
+    }
+    "#);
+    assert_eq!(test.post("/clicks", body).await.code(), (409, "CLICK_EXISTS".to_owned()));
+    assert_eq!(test.get("/clicks/legacy-1").await.status, 200);
+
+    let (program, partner) = live.program_and_partner().await;
+    let dated = json!({ "program_id": program, "partner_id": partner, "clicked_at": "2026-11-01T00:00:00Z" });
+    assert_eq!(live.post("/clicks", dated).await.code().0, 422);
+    live.make("/clicks", json!({ "program_id": program, "partner_id": partner })).await;
+    for body in
+        [json!({}), json!({ "program_id": program }), json!({ "link_id": "l", "partner_id": partner })]
+    {
+        assert_eq!(live.post("/clicks", body.clone()).await.code().0, 422, "{body}");
+    }
+    let foreign = json!({ "program_id": program, "partner_id": partner });
+    assert_eq!(test.post("/clicks", foreign).await.code().0, 404, "live IDs mean nothing in test mode");
+}

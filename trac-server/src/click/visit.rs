@@ -1,0 +1,106 @@
+//! Whether a request for a tracked link is a person's visit.
+//!
+//! Whatever is no visit is redirected all the same, and not counted: a machine's look, a browser's guess, a link
+//! loaded as part of another page.
+
+use axum::http::{HeaderMap, HeaderName, Method, header};
+
+/// Why a request is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotCounted {
+    /// It asks for the headers alone.
+    Head,
+    /// It calls itself a machine.
+    Bot,
+    /// The browser fetches it in case somebody goes there.
+    Prefetch,
+    /// It is loaded as an image, a frame, a script.
+    Embedded,
+}
+
+/// Words in a `User-Agent` by which crawlers and link previews call themselves.
+const BOT_WORDS: &[&str] = &[
+    "bot",
+    "crawl",
+    "spider",
+    "slurp",
+    "facebookexternalhit",
+    "facebookcatalog",
+    "embedly",
+    "link preview",
+    "linkpreview",
+    "whatsapp",
+    "telegram",
+    "skypeuripreview",
+    "mediapartners",
+    "google-read-aloud",
+    "lighthouse",
+    "pingdom",
+    "uptime",
+    "feedfetcher",
+    "ia_archiver",
+    "quora link",
+];
+/// Phones whose name only sounds like a bot.
+const NO_BOTS: &[&str] = &["cubot"];
+
+/// Judges a request. `Ok` is a visit.
+pub(super) fn judge(method: &Method, headers: &HeaderMap) -> Result<(), NotCounted> {
+    if method == Method::HEAD {
+        return Err(NotCounted::Head);
+    }
+    let lower = |name: HeaderName| {
+        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase()
+    };
+    let purposes = ["sec-purpose", "purpose", "x-purpose", "x-moz"].map(HeaderName::from_static).map(lower);
+    if purposes
+        .iter()
+        .any(|purpose| ["prefetch", "prerender", "preview"].iter().any(|word| purpose.contains(word)))
+    {
+        return Err(NotCounted::Prefetch);
+    }
+    let destination = lower(HeaderName::from_static("sec-fetch-dest"));
+    if !matches!(destination.as_str(), "" | "document") {
+        return Err(NotCounted::Embedded);
+    }
+    let agent = lower(header::USER_AGENT);
+    let is_bot = BOT_WORDS.iter().any(|word| agent.contains(word));
+    if is_bot && !NO_BOTS.iter().any(|name| agent.contains(name)) {
+        return Err(NotCounted::Bot);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_visit_is_a_person_who_goes_there() {
+        let check = |name: &'static str, value: &'static str, want: Result<(), NotCounted>| {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
+            assert_eq!(judge(&Method::GET, &headers), want, "{name}: {value}");
+        };
+        check("accept", "*/*", Ok(()));
+        check(
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36",
+            Ok(()),
+        );
+        check("user-agent", "Mozilla/5.0 (Linux; Android 12; CUBOT X50)", Ok(()));
+        check("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)", Err(NotCounted::Bot));
+        check("user-agent", "facebookexternalhit/1.1", Err(NotCounted::Bot));
+        check("user-agent", "Slackbot-LinkExpanding 1.0", Err(NotCounted::Bot));
+        check("sec-fetch-dest", "document", Ok(()));
+        check("sec-fetch-dest", "image", Err(NotCounted::Embedded));
+        check("sec-fetch-dest", "iframe", Err(NotCounted::Embedded));
+        check("sec-fetch-dest", "script", Err(NotCounted::Embedded));
+        check("sec-purpose", "prefetch;prerender", Err(NotCounted::Prefetch));
+        check("purpose", "prefetch", Err(NotCounted::Prefetch));
+        check("x-moz", "prefetch", Err(NotCounted::Prefetch));
+        assert_eq!(judge(&Method::HEAD, &HeaderMap::new()), Err(NotCounted::Head));
+    }
+}

@@ -1,0 +1,159 @@
+//! The whole story: one event, one transaction, from verified bytes to appended entries.
+//!
+//! ```text
+//! verified body ─▶ Event ─▶ Facts ─▶ load the neighbourhood ─▶ settle ─▶ append ─▶ answer
+//! ```
+//!
+//! Nothing here depends on the order of events. Facts are joined to what is known, the ledger is brought to what all facts
+//! together ask for, and whatever waited for this event is answered in the same transaction. If the answer cannot be
+//! written, nothing is.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::routing::post;
+use axum::{Json, Router};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use trac_core::commission::answer::{self, Answer, Outcome};
+use trac_core::commission::settle::{Settlement, settle};
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::world::Admitted;
+use trac_core::program::Mode;
+use trac_core::time::Timestamp;
+use trac_core::webhook::event::Event;
+use trac_core::webhook::facts::{Facts, NoFacts, Topic};
+
+use crate::id::{Ids, Kind};
+use crate::problem::Problem;
+use crate::store::apply::Writing;
+use crate::store::{Priority, StoreError, load};
+use crate::trac::Trac;
+use crate::webhook::delivery::{self, Delivery};
+use crate::webhook::log::{self, Seen};
+
+/// The route that Stripe calls.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new().route("/api/webhooks/{endpoint_id}", post(deliver))
+}
+
+/// `POST /api/webhooks/{endpoint_id}`: `200` for everything authentic, whatever becomes of it. An answer of another kind
+/// makes Stripe send the event again, which helps only where this server failed.
+async fn deliver(
+    State(trac): State<Trac>,
+    Path(endpoint_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let delivery = delivery::accept(&trac, endpoint_id, &headers, body).await?;
+    let (ids, now) = (trac.ids.clone(), trac.clock.now());
+    let answer = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await?;
+    let (outcome, reason) = (answer.outcome.as_str(), answer.reason.as_str());
+    Ok(Json(json!({ "received": true, "outcome": outcome, "reason": reason })))
+}
+
+/// Takes one delivery in: logs it, joins its facts, settles, appends.
+///
+/// # Errors
+/// Only the store's; then nothing is kept, and Stripe sends the event again.
+pub(crate) fn receive(
+    tx: &Connection,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+) -> Result<Answer, StoreError> {
+    let Delivery { scope, event, body, .. } = delivery;
+    if let Some(seen) = Seen::find(tx, scope, &event.id)? {
+        seen.count(tx, scope)?;
+        if seen.had_effect && seen.body != *body {
+            // The same event in another API version can carry a link the first rendering lacked.
+            if let Ok(facts) = Facts::read(event, seen.received_at) {
+                take_in(&Writing { tx, scope, ids, now, event_id: Some(&seen.id) }, event, facts)?;
+            }
+        }
+        return Ok(Answer { outcome: Outcome::Duplicate, reason: Reason::DuplicateEvent });
+    }
+    let id = ids.make(Kind::Event);
+    let writing = Writing { tx, scope, ids, now, event_id: Some(&id) };
+    log::open(&writing, &id, delivery)?;
+    let (answer, subject) = match concerns(delivery, now) {
+        Ok(facts) => take_in(&writing, event, facts)?,
+        Err(answer) => (answer, None),
+    };
+    log::conclude(&writing, &id, answer, subject.as_deref())?;
+    Ok(answer)
+}
+
+/// The facts of a delivery that is meant for this endpoint, or the answer to one that is not.
+fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
+    let Delivery { scope, stripe_account, event, .. } = delivery;
+    let ignored = |reason| Answer { outcome: Outcome::Ignored, reason };
+    if event.livemode.is_some_and(|livemode| Mode::from_livemode(livemode) != scope.mode()) {
+        return Err(ignored(Reason::ModeMismatch));
+    }
+    if event.account != *stripe_account {
+        return Err(ignored(Reason::AccountMismatch));
+    }
+    Facts::read(event, now).map_err(|why| match why {
+        NoFacts::NothingPaid(reason) => Answer {
+            outcome: Outcome::Skipped,
+            reason: Reason::from_code(reason).unwrap_or(Reason::PaymentFailed),
+        },
+        NoFacts::Unreadable => Answer { outcome: Outcome::Failed, reason: Reason::Unreadable },
+        NoFacts::UnsupportedEvent => ignored(Reason::UnsupportedEvent),
+        NoFacts::UnsupportedThinEvent => ignored(Reason::UnsupportedThinEvent),
+        NoFacts::UseInvoicePaid => ignored(Reason::UseInvoicePaid),
+    })
+}
+
+/// Joins facts to what is known and settles all they touch. Answers what the event is told, and what it is about.
+fn take_in(
+    writing: &Writing<'_>,
+    event: &Event,
+    facts: Facts,
+) -> Result<(Answer, Option<String>), StoreError> {
+    let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
+    let news = facts.clone();
+    let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
+    let admitted = loaded.world.admit(facts, &writing.ids.make(Kind::Payment));
+    load::resolve(writing.tx, writing.scope, &mut loaded.world)?;
+    writing.facts(&loaded.world, &admitted, &news)?;
+
+    let settlements = settle(&loaded.world, Some(topic));
+    for (payment_id, settlement) in &settlements {
+        let before = loaded.decisions.get(payment_id).map(String::as_str);
+        if writing.settlement(payment_id, settlement, before)? {
+            log::settle_waiting(writing, payment_id, settlement)?;
+            if let Some(subscription) = &settlement.decision.stripe.subscription {
+                log::settle_waiting(writing, subscription, settlement)?;
+            }
+        }
+    }
+    Ok(told(topic, &news, &admitted, &settlements))
+}
+
+/// What the event is told, and what it is about.
+fn told(
+    topic: Topic,
+    news: &Facts,
+    admitted: &Admitted,
+    settlements: &BTreeMap<String, Settlement>,
+) -> (Answer, Option<String>) {
+    let of_subscription = |id: &String| {
+        let own = settlements.values().filter(|one| one.decision.stripe.subscription.as_ref() == Some(id));
+        answer::of_cancellation(own)
+    };
+    if let (Topic::Cancellation, Some(id)) = (topic, news.subscriptions.keys().next()) {
+        return (of_subscription(id), Some(id.clone()));
+    }
+    let noted = Answer { outcome: Outcome::Processed, reason: Reason::Noted };
+    let Some(own) = admitted.payment_id.as_ref().and_then(|id| settlements.get(id)) else {
+        return (noted, None);
+    };
+    // Money that went back of a charge inferred to be another payment's is told by that payment.
+    let other = own.decision.same_as.as_ref().and_then(|id| settlements.get(id));
+    let settled = if matches!(topic, Topic::Refund | Topic::Dispute) { other.unwrap_or(own) } else { own };
+    (answer::of_payment(topic, settled, admitted), admitted.payment_id.clone())
+}

@@ -1,0 +1,155 @@
+use serde_json::json;
+
+use crate::test_app::App;
+
+#[tokio::test]
+async fn a_program_has_the_contracts_defaults() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let body = json!({ "name": "Friends", "commission": { "type": "percentage", "rate_bps": 2_000 } });
+    let made = merchant.post("/programs", body).await;
+    assert_eq!(made.status, 201);
+    insta::assert_json_snapshot!(made.body, { ".id" => "prog" }, @r#"
+    {
+      "attribute_by_customer": true,
+      "attribution_model": "last_click",
+      "attribution_window_days": 30,
+      "base": "net",
+      "block_self_referral": true,
+      "cancel_policy": "void_pending",
+      "commission": {
+        "rate_bps": 2000,
+        "type": "percentage"
+      },
+      "count_out_of_band": true,
+      "created_at": "2026-11-21T08:00:00Z",
+      "hold_days": {
+        "lead": 3,
+        "recurring": 30,
+        "sale": 30
+      },
+      "id": "prog",
+      "include_shipping": false,
+      "lead_amount_minor": 0,
+      "lead_currency": null,
+      "name": "Friends",
+      "products": [],
+      "recurring": "lifetime",
+      "status": "active",
+      "version": 1
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_change_of_terms_is_a_new_version_and_a_change_of_name_is_none() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, _) = merchant.program_and_partner().await;
+    let path = format!("/programs/{program}");
+    let check = |answer: crate::test_app::Answer, version: i64| {
+        assert_eq!((answer.status.as_u16(), answer.number("/version")), (200, version), "{}", answer.body);
+        answer
+    };
+    check(merchant.patch(&path, json!({ "name": "Old friends" })).await, 1);
+    check(merchant.patch(&path, json!({ "attribution_window_days": 30 })).await, 1);
+    app.trac.clock.advance(60);
+    let changed =
+        merchant.patch(&path, json!({ "hold_days": { "sale": 0 }, "recurring": { "months": 3 } })).await;
+    let changed = check(changed, 2);
+    assert_eq!(changed.body["hold_days"], json!({ "lead": 3, "sale": 0, "recurring": 30 }));
+    assert_eq!(changed.body["name"], "Old friends");
+    check(merchant.get(&path).await, 2);
+    let versions = app.trac.store.read(|connection| {
+        let mut rows =
+            connection.prepare("SELECT number, valid_from FROM program_version ORDER BY number")?;
+        let rows = rows.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    });
+    let start = crate::test_app::START;
+    assert_eq!(versions.await.unwrap(), [(1, start), (2, start + 60)]);
+}
+
+#[tokio::test]
+async fn wrong_terms_are_refused_field_by_field() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let percentage = json!({ "type": "percentage", "rate_bps": 2_000 });
+    let check = async |mut terms: serde_json::Value, want: &[&str]| {
+        let shown = terms.to_string();
+        let object = terms.as_object_mut().unwrap();
+        object.entry("name").or_insert(json!("P"));
+        object.entry("commission").or_insert(percentage.clone());
+        let answer = merchant.post("/programs", terms).await;
+        assert_eq!(answer.code(), (422, "VALIDATION_FAILED".to_owned()), "{shown}");
+        let fields = answer.body.pointer("/error/fields").unwrap().as_object().unwrap();
+        assert_eq!(fields.keys().collect::<Vec<_>>(), want, "{shown}");
+    };
+    check(json!({ "name": null }), &["name"]).await;
+    check(json!({ "name": " " }), &["name"]).await;
+    check(json!({ "commission": null }), &["commission"]).await;
+    check(json!({ "commission": "20%" }), &["commission"]).await;
+    check(json!({ "commission": { "rate_bps": 1 } }), &["commission.rate_bps", "commission.type"]).await;
+    check(json!({ "commission": { "type": "percentage", "rate_bps": 10_001 } }), &["commission.rate_bps"])
+        .await;
+    check(json!({ "commission": { "type": "percentage", "rate_bps": -1 } }), &["commission.rate_bps"]).await;
+    check(json!({ "commission": { "type": "percentage", "rate_bps": 1.5 } }), &["commission.rate_bps"]).await;
+    let fixed = json!({ "type": "fixed", "amount_minor": -1, "currency": "dollar", "cap_at_sale": 1 });
+    let wrong = ["commission.amount_minor", "commission.cap_at_sale", "commission.currency"];
+    check(json!({ "commission": fixed }), &wrong).await;
+    check(json!({ "status": "on" }), &["status"]).await;
+    check(json!({ "attribution_window_days": 3_651 }), &["attribution_window_days"]).await;
+    check(json!({ "recurring": { "months": 0 } }), &["recurring"]).await;
+    check(json!({ "recurring": "first" }), &["recurring"]).await;
+    check(json!({ "lead_amount_minor": 100 }), &["lead_currency"]).await;
+    check(json!({ "hold_days": { "sale": -1, "sales": 1 } }), &["hold_days.sale", "hold_days.sales"]).await;
+    check(json!({ "products": ["sku_1"] }), &["products"]).await;
+    check(json!({ "include_shipping": "yes" }), &["include_shipping"]).await;
+    check(json!({ "commision": {} }), &["commision"]).await;
+    assert_eq!(merchant.get("/programs").await.number("/meta/total"), 0);
+}
+
+#[tokio::test]
+async fn a_partner_gets_a_code_and_codes_are_unique() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let made =
+        merchant.post("/partners", json!({ "name": "Ada Lovelace", "email": "ada@example.com" })).await;
+    assert!(made.text("/code").starts_with("adalovelace-"), "{}", made.body);
+    merchant.make("/partners", json!({ "name": "Grace", "code": "grace" })).await;
+    let again = merchant.post("/partners", json!({ "name": "Grace II", "code": "grace" })).await;
+    assert_eq!(again.code(), (409, "CODE_TAKEN".to_owned()));
+    let path = format!("/partners/{}", made.text("/id"));
+    let taken = merchant.patch(&path, json!({ "name": "A", "code": "grace" })).await;
+    assert_eq!(taken.code(), (409, "CODE_TAKEN".to_owned()));
+    assert_eq!(merchant.get(&path).await.text("/name"), "Ada Lovelace", "a refused change changes nothing");
+    let changed = merchant.patch(&path, json!({ "email": null })).await;
+    assert_eq!(changed.body["email"], json!(null));
+    let wrong = merchant.patch(&path, json!({ "email": "ada" })).await;
+    assert_eq!(wrong.code(), (422, "VALIDATION_FAILED".to_owned()));
+    // Another workspace has its own codes.
+    app.merchant().await.make("/partners", json!({ "name": "Grace", "code": "grace" })).await;
+}
+
+#[tokio::test]
+async fn an_enrollment_is_one_for_each_partner_and_program_and_has_versions() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, partner) = merchant.program_and_partner().await;
+    let body = json!({ "program_id": program, "partner_id": partner });
+    let again = merchant.post("/enrollments", body).await;
+    assert_eq!(again.code(), (409, "ENROLLMENT_EXISTS".to_owned()));
+    let list = merchant.get(&format!("/enrollments?partner_id={partner}&status=approved")).await;
+    assert_eq!(list.number("/meta/total"), 1);
+    let path = format!("/enrollments/{}", list.text("/data/0/id"));
+    let own = json!({ "type": "fixed", "amount_minor": 500, "currency": "EUR" });
+    let changed = merchant.patch(&path, json!({ "status": "suspended", "commission": own })).await;
+    let want = json!({ "type": "fixed", "amount_minor": 500, "currency": "eur", "cap_at_sale": false });
+    assert_eq!((changed.text("/status"), &changed.body["commission"]), ("suspended".to_owned(), &want));
+    assert_eq!(changed.number("/version"), 2);
+    let back = merchant.patch(&path, json!({ "commission": null })).await;
+    assert_eq!((&back.body["commission"], back.number("/version")), (&json!(null), 3));
+    let missing =
+        merchant.post("/enrollments", json!({ "program_id": "prog_0", "partner_id": partner })).await;
+    assert_eq!(missing.code(), (404, "NOT_FOUND".to_owned()));
+}

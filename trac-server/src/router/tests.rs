@@ -1,0 +1,158 @@
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+
+use crate::test_app::App;
+
+#[tokio::test]
+async fn only_a_secret_key_opens_the_api() {
+    let app = App::new();
+    let created = crate::workspace::create(&app.trac, "A shop").await.unwrap();
+    let check = async |header: Option<String>, want: u16| {
+        let mut request = Request::get("/api/v1/programs");
+        if let Some(header) = &header {
+            request = request.header("authorization", header);
+        }
+        let answer = app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, want, "{header:?}");
+    };
+    let key = |name: &str| created["keys"][name].as_str().unwrap();
+    check(Some(format!("Bearer {}", key("sk_test"))), 200).await;
+    check(Some(format!("bearer {}", key("sk_live"))), 200).await;
+    check(None, 401).await;
+    check(Some(format!("Bearer {}", key("pk_test"))), 401).await;
+    check(Some("Bearer sk_test_0000000000000000000000000000000000000000".to_owned()), 401).await;
+    check(Some(key("sk_test").to_owned()), 401).await;
+    app.rows("UPDATE api_key SET revoked_at = 1".into()).await;
+    check(Some(format!("Bearer {}", key("sk_test"))), 401).await;
+}
+
+#[tokio::test]
+async fn a_key_itself_is_not_kept() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let secret = merchant.key.rsplit_once('_').unwrap().1.to_owned();
+    let kept = app.trac.store.read(move |connection| {
+        let sql = "SELECT count(*) FROM api_key WHERE instr(hash || prefix || last_four, ?1) > 0";
+        Ok(connection.query_row(sql, [secret], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(kept.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn lists_are_paged_newest_first_with_an_exact_total() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.insert(0, merchant.make("/partners", json!({ "name": format!("P{number}") })).await);
+    }
+    let page = merchant.get("/partners?limit=2&page=2").await;
+    assert_eq!(page.column("id"), &ids[2..4]);
+    assert_eq!(page.body["meta"], json!({ "total": 5, "page": 2, "limit": 2, "has_more": true }));
+    let after = merchant.get(&format!("/partners?limit=3&starting_after={}", ids[1])).await;
+    assert_eq!(after.column("id"), &ids[2..5]);
+    assert_eq!(after.body["meta"], json!({ "limit": 3, "has_more": false }));
+    let beyond = merchant.get("/partners?page=9").await;
+    assert_eq!((beyond.column("id").len(), beyond.number("/meta/total")), (0, 5));
+    for query in ["limit=0", "limit=101", "limit=x", "page=0", "starting_after=part_0", "colour=red"] {
+        let answer = merchant.get(&format!("/partners?{query}")).await;
+        assert_eq!(answer.code(), (422, "VALIDATION_FAILED".to_owned()), "{query}");
+        let name = query.split('=').next().unwrap();
+        assert!(answer.body["error"]["fields"].get(name).is_some(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn every_error_has_the_same_form_and_names_the_request() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let malformed = merchant.call("POST", "/partners", "{").await;
+    assert_eq!(malformed.header("x-request-id"), "req_test");
+    insta::assert_json_snapshot!(malformed.body, @r#"
+    {
+      "error": {
+        "code": "VALIDATION_FAILED",
+        "message": "The body is no JSON: EOF while parsing an object at line 1 column 1.",
+        "request_id": "req_test"
+      }
+    }
+    "#);
+    let invalid = merchant.post("/partners", json!({ "nam": "x" })).await;
+    insta::assert_json_snapshot!(invalid.body, @r#"
+    {
+      "error": {
+        "code": "VALIDATION_FAILED",
+        "fields": {
+          "nam": "is not a field of this resource",
+          "name": "is required"
+        },
+        "message": "These fields are not as they should be: nam, name.",
+        "request_id": "req_test"
+      }
+    }
+    "#);
+    let unknown = app.visit("/nowhere", &[("x-request-id", "not sane")]).await;
+    assert_eq!(unknown.code(), (404, "NOT_FOUND".to_owned()));
+    assert!(unknown.header("x-request-id").starts_with("req_"));
+    assert_eq!(unknown.text("/error/request_id"), unknown.header("x-request-id"));
+    assert_eq!(merchant.delete("/partners").await.code(), (405, "METHOD_NOT_ALLOWED".to_owned()));
+    let large = merchant.call("POST", "/partners", "x".repeat(300_000)).await;
+    assert_eq!(large.code(), (413, "BODY_TOO_LARGE".to_owned()));
+}
+
+#[tokio::test]
+async fn another_workspaces_and_the_other_modes_rows_do_not_exist() {
+    let app = App::new();
+    let (mine, mine_live) = app.both_modes().await;
+    let other = app.merchant().await;
+    let (program, partner) = mine.program_and_partner().await;
+    let enrollment = mine.get("/enrollments").await.text("/data/0/id");
+    let link =
+        json!({ "program_id": program, "partner_id": partner, "destination": "https://shop.example.com" });
+    let link_id = mine.make("/links", link.clone()).await;
+    let click = mine.make("/clicks", json!({ "link_id": link_id })).await;
+    let endpoint = mine.get("/webhook-endpoints").await.text("/data/0/id");
+    let paths = [
+        format!("/programs/{program}"),
+        format!("/partners/{partner}"),
+        format!("/enrollments/{enrollment}"),
+        format!("/links/{link_id}"),
+        format!("/clicks/{click}"),
+        format!("/webhook-endpoints/{endpoint}"),
+    ];
+    for stranger in [&mine_live, &other] {
+        for path in &paths {
+            assert_eq!(mine.get(path).await.status, 200, "{path}");
+            for method in ["GET", "PATCH", "DELETE"] {
+                let answer = stranger.call(method, path, "{}").await;
+                assert!(matches!(answer.status.as_u16(), 404 | 405), "{method} {path}: {}", answer.body);
+            }
+            let list = path.rsplit_once('/').unwrap().0;
+            let seen = stranger.get(list).await.body.to_string();
+            assert!(!seen.contains(path.rsplit_once('/').unwrap().1), "{list}");
+        }
+        assert_eq!(stranger.post("/links", link.clone()).await.status, 404);
+        assert_eq!(stranger.post("/clicks", json!({ "link_id": link_id })).await.status, 404);
+        let enrollment = json!({ "program_id": program, "partner_id": partner });
+        assert_eq!(stranger.post("/enrollments", enrollment).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn whoever_watches_is_answered_without_any_workspace() {
+    let app = App::new();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(app.visit(path, &[]).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn tracking_routes_answer_any_origin_without_credentials() {
+    let app = App::new();
+    let answer = app.visit("/trac.js", &[("origin", "https://shop.example.com")]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+    let api = app.visit("/api/v1/programs", &[("origin", "https://shop.example.com")]).await;
+    assert_eq!(api.header("access-control-allow-origin"), "");
+}

@@ -1,0 +1,318 @@
+//! Writes what was decided, in the transaction of the event that caused it.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use trac_core::commission::entry::{Kind, NewEntry};
+use trac_core::commission::settle::{Change, Claim, Decision, Settlement};
+use trac_core::conversion::payment;
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::world::{Admitted, World};
+use trac_core::time::Timestamp;
+use trac_core::webhook::facts::Facts;
+
+use super::{Scope, StoreError};
+use crate::id::{Ids, Kind as IdKind};
+
+/// Where and on whose account something is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writing<'a> {
+    pub(crate) tx: &'a Connection,
+    pub(crate) scope: &'a Scope,
+    pub(crate) ids: &'a Ids,
+    pub(crate) now: Timestamp,
+    /// Our ID of the event that is the cause.
+    pub(crate) event_id: Option<&'a str>,
+}
+
+impl Writing<'_> {
+    /// Keeps the facts an event brought, where `admitted` says they belong.
+    pub(crate) fn facts(
+        &self,
+        world: &World,
+        admitted: &Admitted,
+        holders: &Facts,
+    ) -> Result<(), StoreError> {
+        self.holders(world, holders)?;
+        let Some(id) = &admitted.payment_id else { return Ok(()) };
+        for absorbed in &admitted.absorbed {
+            self.absorb(absorbed, id)?;
+        }
+        let Some(known) = world.payments.get(id) else { return Ok(()) };
+        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
+        self.tx
+            .prepare_cached(
+                "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \
+                 is_conversion, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) \
+                 ON CONFLICT (workspace_id, mode, id) DO UPDATE SET facts = excluded.facts, \
+                 subscription_id = excluded.subscription_id, customer_id = excluded.customer_id",
+            )?
+            .execute(params![
+                workspace,
+                mode,
+                id,
+                serde_json::to_string(&known.facts)?,
+                payment::subscription(&known.facts),
+                payment::customer(&known.facts),
+                self.now.unix_secs()
+            ])?;
+        let mut name = self.tx.prepare_cached(
+            "INSERT OR IGNORE INTO payment_object (workspace_id, mode, stripe_id, payment_id) \
+             VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for stripe_id in known.facts.payment_ids() {
+            name.execute(params![workspace, mode, stripe_id, id])?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what is known of the subscriptions and customers that `news` names.
+    fn holders(&self, world: &World, news: &Facts) -> Result<(), StoreError> {
+        let keep = |id: &str, facts: Facts| -> Result<(), StoreError> {
+            let mut statement = self.tx.prepare_cached(
+                "INSERT INTO holder (workspace_id, mode, stripe_id, facts) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET facts = excluded.facts",
+            )?;
+            let facts = serde_json::to_string(&facts)?;
+            statement.execute(params![self.scope.workspace_id(), self.scope.mode_str(), id, facts])?;
+            Ok(())
+        };
+        for id in news.subscriptions.keys() {
+            if let Some(known) = world.holders.subscriptions.get(id) {
+                let only = BTreeMap::from([(id.clone(), known.clone())]);
+                keep(id, Facts { subscriptions: only, ..Facts::default() })?;
+            }
+        }
+        for id in news.customers.keys() {
+            if let Some(known) = world.holders.customers.get(id) {
+                let only = BTreeMap::from([(id.clone(), known.clone())]);
+                keep(id, Facts { customers: only, ..Facts::default() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Two payments turned out to be one: everything of the one is now of the other.
+    fn absorb(&self, gone: &str, survivor: &str) -> Result<(), StoreError> {
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), gone, survivor];
+        for sql in [
+            "UPDATE payment_object SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
+            "UPDATE commission SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
+            "UPDATE event SET subject_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND subject_id = ?3",
+            "UPDATE attribution SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
+        ] {
+            self.tx.prepare_cached(sql)?.execute(key)?;
+        }
+        let mut delete = self
+            .tx
+            .prepare_cached("DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+        delete.execute(params![self.scope.workspace_id(), self.scope.mode_str(), gone])?;
+        Ok(())
+    }
+
+    /// Appends what a settlement asks for and keeps its decision; answers whether anything is different now.
+    pub(crate) fn settlement(
+        &self,
+        payment_id: &str,
+        settlement: &Settlement,
+        before: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let mut moved = false;
+        for change in &settlement.changes {
+            moved |= !change.entries.is_empty();
+            self.change(payment_id, change, &settlement.decision)?;
+        }
+        let decision = serde_json::to_string(&settlement.decision)?;
+        let decided = before != Some(decision.as_str());
+        if decided {
+            self.decision(payment_id, &decision, is_conversion(&settlement.decision))?;
+        }
+        Ok(moved || decided)
+    }
+
+    fn decision(&self, payment_id: &str, decision: &str, is_conversion: bool) -> Result<(), StoreError> {
+        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
+        self.tx
+            .prepare_cached(
+                "UPDATE payment SET decision = ?4, is_conversion = ?5 \
+                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            )?
+            .execute(params![workspace, mode, payment_id, decision, is_conversion])?;
+        let id = self.ids.make(IdKind::Attribution);
+        self.tx
+            .prepare_cached(
+                "INSERT INTO attribution (workspace_id, mode, id, payment_id, event_id, decision, at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                workspace,
+                mode,
+                id,
+                payment_id,
+                self.event_id,
+                decision,
+                self.now.unix_secs()
+            ])?;
+        Ok(())
+    }
+
+    fn change(&self, payment_id: &str, change: &Change, decision: &Decision) -> Result<(), StoreError> {
+        let stripe = serde_json::to_string(&decision.stripe)?;
+        let id = match (&change.commission_id, &change.claim) {
+            (None, Some(claim)) => self.open(payment_id, claim, change, &stripe)?,
+            (None, None) => return Ok(()),
+            (Some(id), claim) => {
+                self.project(id, claim.as_ref(), change, &stripe)?;
+                id.clone()
+            }
+        };
+        for entry in &change.entries {
+            self.append(&id, entry, change)?;
+        }
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        payment_id: &str,
+        claim: &Claim,
+        change: &Change,
+        stripe: &str,
+    ) -> Result<String, StoreError> {
+        let id = self.ids.make(IdKind::Commission);
+        self.tx
+            .prepare_cached(
+                "INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, \
+                 enrollment_id, click_id, program_version, enrollment_version, source, recurring_month, currency, \
+                 base_minor, amount_minor, reversed_minor, reason, matures_at, payment_time, held, closed, stripe, \
+                 created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20, 0, ?21, ?22)",
+            )?
+            .execute(params![
+                self.scope.workspace_id(),
+                self.scope.mode_str(),
+                id,
+                payment_id,
+                claim.program_id,
+                claim.partner_id,
+                claim.enrollment_id,
+                claim.click_id,
+                claim.program_version,
+                claim.enrollment_version,
+                claim.source.as_str(),
+                claim.recurring_month,
+                claim.currency.as_str(),
+                claim.base_minor,
+                change.sums.amount_minor,
+                change.sums.reversed_minor,
+                claim.reason.as_str(),
+                claim.matures_at.unix_secs(),
+                claim.payment_time.unix_secs(),
+                claim.held,
+                stripe,
+                self.now.unix_secs()
+            ])?;
+        Ok(id)
+    }
+
+    /// Brings the row of a commission up to its entries.
+    fn project(
+        &self,
+        id: &str,
+        claim: Option<&Claim>,
+        change: &Change,
+        stripe: &str,
+    ) -> Result<(), StoreError> {
+        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
+        self.tx
+            .prepare_cached(
+                "UPDATE commission SET amount_minor = ?4, reversed_minor = ?5, reason = ?6, stripe = ?7, \
+                 closed = closed OR ?8 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            )?
+            .execute(params![
+                workspace,
+                mode,
+                id,
+                change.sums.amount_minor,
+                change.sums.reversed_minor,
+                change.reason.as_str(),
+                stripe,
+                change.closed
+            ])?;
+        let Some(claim) = claim else { return Ok(()) };
+        self.tx
+            .prepare_cached(
+                "UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8 \
+                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            )?
+            .execute(params![
+                workspace,
+                mode,
+                id,
+                claim.source.as_str(),
+                claim.recurring_month,
+                claim.base_minor,
+                claim.matures_at.unix_secs(),
+                claim.held
+            ])?;
+        Ok(())
+    }
+
+    fn append(&self, commission_id: &str, entry: &NewEntry, change: &Change) -> Result<(), StoreError> {
+        let corrects = match entry.kind {
+            Kind::Earn => None,
+            Kind::Adjust | Kind::Reverse => self.entry_of(commission_id, "earn")?,
+            Kind::Restore => self.entry_of(commission_id, "reverse")?,
+        };
+        let currency = match &change.claim {
+            Some(claim) => claim.currency.as_str().to_owned(),
+            None => self.currency_of(commission_id)?,
+        };
+        self.tx
+            .prepare_cached(
+                "INSERT INTO ledger_entry (workspace_id, mode, id, commission_id, kind, amount_minor, currency, \
+                 reason, event_id, corrects, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                self.scope.workspace_id(),
+                self.scope.mode_str(),
+                self.ids.make(IdKind::Entry),
+                commission_id,
+                entry.kind.as_str(),
+                entry.amount_minor,
+                currency,
+                entry.reason.as_str(),
+                self.event_id,
+                corrects,
+                self.now.unix_secs()
+            ])?;
+        Ok(())
+    }
+
+    /// The newest entry of a kind.
+    fn entry_of(&self, commission_id: &str, kind: &str) -> Result<Option<String>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT max(id) FROM ledger_entry \
+             WHERE workspace_id = ?1 AND mode = ?2 AND commission_id = ?3 AND kind = ?4",
+        )?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), commission_id, kind];
+        Ok(statement.query_row(key, |row| row.get::<_, Option<String>>(0)).optional()?.flatten())
+    }
+
+    fn currency_of(&self, commission_id: &str) -> Result<String, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT currency FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        )?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), commission_id];
+        Ok(statement.query_row(key, |row| row.get(0))?)
+    }
+}
+
+/// Whether a payment is a sale of its own.
+fn is_conversion(decision: &Decision) -> bool {
+    let stray = matches!(
+        decision.reason,
+        Reason::PaymentUnknown | Reason::PaymentUnlinked | Reason::DuplicatePayment
+    );
+    decision.time.is_some() && !stray
+}

@@ -1,0 +1,220 @@
+//! Loads everything an event could touch: its payment, the payments of the same subscription and customer, and all that
+//! is needed to judge them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::types::Type;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
+use serde::de::DeserializeOwned;
+use trac_core::conversion::payment;
+use trac_core::conversion::sale;
+use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
+use trac_core::money::Currency;
+use trac_core::program::{History, Version};
+use trac_core::time::Timestamp;
+use trac_core::webhook::facts::Facts;
+use trac_core::webhook::join::Join as _;
+
+use super::{Scope, StoreError};
+
+/// A world, and what is decided in it so far.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) world: World,
+    /// The decision kept for each payment, as it was written.
+    pub(crate) decisions: BTreeMap<String, String>,
+}
+
+/// Loads the neighbourhood of facts: payments that share an ID with them, then the payments of their subscriptions and
+/// customers, until nothing new is found.
+pub(crate) fn neighbourhood(tx: &Connection, scope: &Scope, facts: &Facts) -> Result<Loaded, StoreError> {
+    let mut loading = Loading { tx, scope, loaded: Loaded::default(), seen: BTreeSet::new() };
+    let mut found = Vec::new();
+    let mut of_object = tx.prepare_cached(
+        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
+    )?;
+    for id in facts.payment_ids() {
+        let key = params![scope.workspace_id(), scope.mode_str(), id];
+        found.extend(of_object.query_row(key, |row| row.get::<_, String>(0)).optional()?);
+    }
+    for id in found {
+        loading.payment(&id)?;
+    }
+    loading.holders_of(facts)?;
+    Ok(loading.loaded)
+}
+
+struct Loading<'a> {
+    tx: &'a Connection,
+    scope: &'a Scope,
+    loaded: Loaded,
+    /// Subscriptions and customers whose payments were looked up.
+    seen: BTreeSet<String>,
+}
+
+impl Loading<'_> {
+    fn payment(&mut self, id: &str) -> Result<(), StoreError> {
+        let sql = "SELECT id, facts, decision FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        self.payments(sql, id)
+    }
+
+    /// Takes in the payments of a query over one text, and then the payments of all their subscriptions and customers.
+    fn payments(&mut self, sql: &str, key: &str) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let rows =
+            statement.query_map(params![self.scope.workspace_id(), self.scope.mode_str(), key], |row| {
+                Ok((row.get::<_, String>(0)?, document::<Facts>(row, 1)?, row.get::<_, Option<String>>(2)?))
+            })?;
+        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+        for (id, facts, decision) in rows {
+            if self.loaded.world.payments.contains_key(&id) {
+                continue;
+            }
+            self.loaded.decisions.extend(decision.map(|decision| (id.clone(), decision)));
+            let commissions = commissions(self.tx, self.scope, &id)?;
+            let known = Known { facts: facts.clone(), commissions };
+            self.loaded.world.payments.insert(id, known);
+            self.holders_of(&facts)?;
+        }
+        Ok(())
+    }
+
+    fn holders_of(&mut self, facts: &Facts) -> Result<(), StoreError> {
+        let subscriptions =
+            facts.subscriptions.keys().map(String::as_str).chain(payment::subscription(facts));
+        let customers = facts.customers.keys().map(String::as_str).chain(payment::customer(facts));
+        let of_subscriptions = facts.subscriptions.values().filter_map(|holder| holder.customer.as_deref());
+        let by_subscription = "SELECT id, facts, decision FROM payment \
+                               WHERE workspace_id = ?1 AND mode = ?2 AND subscription_id = ?3";
+        let by_customer = "SELECT id, facts, decision FROM payment \
+                           WHERE workspace_id = ?1 AND mode = ?2 AND customer_id = ?3";
+        for id in subscriptions {
+            self.holder(id, by_subscription)?;
+        }
+        for id in customers.chain(of_subscriptions) {
+            self.holder(id, by_customer)?;
+        }
+        Ok(())
+    }
+
+    fn holder(&mut self, id: &str, its_payments: &str) -> Result<(), StoreError> {
+        if !self.seen.insert(id.to_owned()) {
+            return Ok(());
+        }
+        let mut statement = self.tx.prepare_cached(
+            "SELECT facts FROM holder WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
+        )?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id];
+        if let Some(facts) = statement.query_row(key, |row| document::<Facts>(row, 0)).optional()? {
+            self.loaded.world.holders.join(facts);
+        }
+        self.payments(its_payments, id)
+    }
+}
+
+fn commissions(tx: &Connection, scope: &Scope, payment_id: &str) -> Result<Vec<Commission>, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT c.id, c.click_id, c.program_id, c.partner_id, c.program_version, c.enrollment_version, \
+         c.payment_time, c.currency, c.amount_minor, c.reversed_minor, c.closed, \
+         EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id AND p.mode = c.mode \
+         AND p.commission_id = c.id) AS paid \
+         FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 ORDER BY c.id",
+    )?;
+    let rows = statement.query_map(params![scope.workspace_id(), scope.mode_str(), payment_id], |row| {
+        Ok(Commission {
+            id: row.get("id")?,
+            click_id: row.get("click_id")?,
+            program_id: row.get("program_id")?,
+            partner_id: row.get("partner_id")?,
+            program_version: row.get("program_version")?,
+            enrollment_version: row.get("enrollment_version")?,
+            payment_time: Timestamp::from_unix_secs(row.get("payment_time")?),
+            currency: currency(row, "currency")?,
+            amount_minor: row.get("amount_minor")?,
+            reversed_minor: row.get("reversed_minor")?,
+            closed: row.get("closed")?,
+            paid: row.get("paid")?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Looks up every value that may be a click, and the programs, enrollments and partners behind the clicks.
+pub(crate) fn resolve(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), StoreError> {
+    let of_commissions = world.payments.values().flat_map(|known| &known.commissions);
+    let mut values: BTreeSet<String> = of_commissions.map(|commission| commission.click_id.clone()).collect();
+    values.extend(sale::values_to_resolve(world));
+    let mut statement = tx.prepare_cached(
+        "SELECT program_id, partner_id, clicked_at FROM click \
+         WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    )?;
+    for value in values {
+        let key = params![scope.workspace_id(), scope.mode_str(), value];
+        let click = statement.query_row(key, |row| {
+            let clicked_at = Timestamp::from_unix_secs(row.get(2)?);
+            Ok(Click { program_id: row.get(0)?, partner_id: row.get(1)?, clicked_at })
+        });
+        if let Some(click) = click.optional()? {
+            behind(tx, scope, world, &click)?;
+            world.clicks.insert(value, click);
+        }
+    }
+    Ok(())
+}
+
+fn behind(tx: &Connection, scope: &Scope, world: &mut World, click: &Click) -> Result<(), StoreError> {
+    let Click { program_id, partner_id, .. } = click;
+    if !world.programs.contains_key(program_id) {
+        let versions = tx.prepare_cached(
+            "SELECT number, valid_from, terms FROM program_version \
+             WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3",
+        )?;
+        world.programs.insert(program_id.clone(), history(versions, scope, program_id)?);
+    }
+    let key = (program_id.clone(), partner_id.clone());
+    if let std::collections::btree_map::Entry::Vacant(e) = world.enrollments.entry(key) {
+        let mut statement = tx.prepare_cached(
+            "SELECT id FROM enrollment \
+             WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND partner_id = ?4",
+        )?;
+        let enrolled = params![scope.workspace_id(), scope.mode_str(), program_id, partner_id];
+        if let Some(id) = statement.query_row(enrolled, |row| row.get::<_, String>(0)).optional()? {
+            let versions = tx.prepare_cached(
+                "SELECT number, valid_from, terms FROM enrollment_version \
+                 WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3",
+            )?;
+            let history = history(versions, scope, &id)?;
+            e.insert(Enrollment { id, history });
+        }
+    }
+    let mut statement =
+        tx.prepare_cached("SELECT email FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    let key = params![scope.workspace_id(), scope.mode_str(), partner_id];
+    let email = statement.query_row(key, |row| row.get::<_, Option<String>>(0)).optional()?.flatten();
+    world.partner_emails.extend(email.map(|email| (partner_id.clone(), email)));
+    Ok(())
+}
+
+fn history<T: DeserializeOwned>(
+    mut statement: CachedStatement<'_>,
+    scope: &Scope,
+    id: &str,
+) -> Result<History<T>, StoreError> {
+    let rows = statement.query_map(params![scope.workspace_id(), scope.mode_str(), id], |row| {
+        let valid_from = Timestamp::from_unix_secs(row.get(1)?);
+        Ok(Version { number: row.get(0)?, valid_from, terms: document(row, 2)? })
+    })?;
+    Ok(History::new(rows.collect::<Result<Vec<_>, _>>()?))
+}
+
+fn document<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+fn currency(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Currency> {
+    let code: String = row.get(column)?;
+    Currency::parse(&code)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+}

@@ -1,0 +1,153 @@
+//! A whole server in a test: a fresh store, a clock that stands still, and a merchant who calls.
+#![cfg(feature = "server")]
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+use trac_core::time::Timestamp;
+
+use crate::Trac;
+use crate::clock::Clock;
+use crate::store::{Priority, Store, StoreError};
+
+/// The time at which tests begin: 2026-11-21T08:00:00Z.
+pub(crate) const START: i64 = 1_795_248_000;
+
+pub(crate) struct App {
+    pub(crate) trac: Trac,
+    pub(crate) router: Router,
+    _folder: TempDir,
+}
+
+/// One merchant in one mode.
+pub(crate) struct Merchant<'a> {
+    app: &'a App,
+    pub(crate) key: String,
+    pub(crate) workspace_id: String,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl App {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let clock = Clock::settable(Timestamp::from_unix_secs(START));
+        let trac = Trac::new(store, clock, "https://track.example.com/");
+        Self { router: crate::router(trac.clone()), trac, _folder: folder }
+    }
+
+    /// A new workspace, as its merchant in test mode.
+    pub(crate) async fn merchant(&self) -> Merchant<'_> {
+        self.both_modes().await.0
+    }
+
+    /// A new workspace, as its merchant in test mode and in live mode.
+    pub(crate) async fn both_modes(&self) -> (Merchant<'_>, Merchant<'_>) {
+        let created = crate::workspace::create(&self.trac, "A shop").await.unwrap();
+        let text = |path: &str| created.pointer(path).unwrap().as_str().unwrap().to_owned();
+        let merchant = |key| Merchant { app: self, key: text(key), workspace_id: text("/workspace_id") };
+        (merchant("/keys/sk_test"), merchant("/keys/sk_live"))
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 1 << 24).await.unwrap();
+        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A GET with headers and no key.
+    pub(crate) async fn visit(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request =
+            headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Writes rows by hand, as the flow would.
+    pub(crate) async fn rows(&self, sql: String) {
+        let written =
+            self.trac.store.write(Priority::Api, move |tx| Ok::<_, StoreError>(tx.execute_batch(&sql)?));
+        written.await.unwrap();
+    }
+}
+
+impl Merchant<'_> {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("x-request-id", "req_test");
+        self.app.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call("POST", path, body.to_string()).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.call("PATCH", path, body.to_string()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", path, Body::empty()).await
+    }
+
+    /// Makes something and answers its ID.
+    pub(crate) async fn make(&self, path: &str, body: Value) -> String {
+        let made = self.post(path, body).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{path}: {}", made.body);
+        made.text("/id")
+    }
+
+    /// A program of 20 % and a partner enrolled in it: their IDs.
+    pub(crate) async fn program_and_partner(&self) -> (String, String) {
+        let commission = json!({ "type": "percentage", "rate_bps": 2_000 });
+        let program = self.make("/programs", json!({ "name": "Friends", "commission": commission })).await;
+        let partner = self.make("/partners", json!({ "name": "Ada", "code": "ada" })).await;
+        self.make("/enrollments", json!({ "program_id": program, "partner_id": partner })).await;
+        (program, partner)
+    }
+}
+
+impl Answer {
+    pub(crate) fn text(&self, path: &str) -> String {
+        let found = self.body.pointer(path).and_then(Value::as_str);
+        found.unwrap_or_else(|| panic!("no text at {path}: {}", self.body)).to_owned()
+    }
+
+    pub(crate) fn number(&self, path: &str) -> i64 {
+        let found = self.body.pointer(path).and_then(Value::as_i64);
+        found.unwrap_or_else(|| panic!("no number at {path}: {}", self.body))
+    }
+
+    pub(crate) fn code(&self) -> (u16, String) {
+        (self.status.as_u16(), self.text("/error/code"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The value of a field in every row of a list.
+    pub(crate) fn column(&self, name: &str) -> Vec<Value> {
+        let rows = self.body.pointer("/data").and_then(Value::as_array).unwrap();
+        rows.iter().map(|row| row[name].clone()).collect()
+    }
+}

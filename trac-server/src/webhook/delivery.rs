@@ -1,0 +1,119 @@
+//! A delivery is let in only if Stripe signed it, with one of the endpoint's secrets, not long ago.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, StatusCode};
+use rusqlite::{Connection, Row, params};
+use trac_core::webhook::event::Event;
+use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
+
+use super::log;
+use crate::problem::Problem;
+use crate::store::{Priority, Scope, StoreError, mode_of};
+use crate::trac::Trac;
+
+/// The largest body that is read: invoices with many lines are larger than one would think.
+const BODY_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+
+/// An endpoint and what its deliveries may be signed with.
+#[derive(Clone, Debug)]
+struct Endpoint {
+    id: String,
+    scope: Scope,
+    stripe_account: Option<String>,
+    secrets: Vec<String>,
+}
+
+/// One authentic delivery.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) scope: Scope,
+    pub(crate) endpoint_id: String,
+    /// The account the endpoint is for; `None` takes only events without one.
+    pub(crate) stripe_account: Option<String>,
+    pub(crate) event: Event,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Finds the endpoint, verifies the signature over the raw body and reads the envelope, in this order.
+///
+/// # Errors
+/// `404` unknown endpoint, `413` body too large, `401` signature or time wrong, `400` a verified body that is no event.
+/// The last two are logged, without the body.
+pub(crate) async fn accept(
+    trac: &Trac,
+    endpoint_id: String,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Delivery, Problem> {
+    let endpoints = trac.store.read(move |connection| endpoints(connection, &endpoint_id)).await?;
+    let Some(first) = endpoints.first().cloned() else { return Err(Problem::not_found("webhook endpoint")) };
+    let body = to_bytes(body, BODY_LIMIT_BYTES).await.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?;
+    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let now = trac.clock.now();
+    let read = |endpoint: &Endpoint| {
+        let secrets = endpoint.secrets.iter().map(String::as_str);
+        let verified = Unverified::new(signature, &body).verify(secrets, now, TOLERANCE_SECS)?;
+        Ok(Event::read(verified))
+    };
+    let mut found = endpoints.into_iter().map(|endpoint| (read(&endpoint), endpoint));
+    let tried: Result<_, VerifyError> = match found.next() {
+        Some((Ok(event), endpoint)) => Ok((event, endpoint)),
+        Some((Err(error), _)) => {
+            found.find_map(|(event, endpoint)| event.ok().map(|event| (event, endpoint))).ok_or(error)
+        }
+        None => Err(VerifyError::NoSecret),
+    };
+    let (event, endpoint) = match tried {
+        Ok((Ok(event), endpoint)) => (event, endpoint),
+        Ok((Err(error), endpoint)) => {
+            log_rejected(trac, endpoint, "unreadable", error.to_string()).await?;
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "UNREADABLE", error.to_string()));
+        }
+        Err(error) => {
+            log_rejected(trac, first, error.reason(), error.to_string()).await?;
+            let code = match error {
+                VerifyError::TimestampOutsideTolerance => "TIMESTAMP_OUTSIDE_TOLERANCE",
+                _ => "SIGNATURE_INVALID",
+            };
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, code, error.to_string()));
+        }
+    };
+    let Endpoint { id: endpoint_id, scope, stripe_account, .. } = endpoint;
+    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.into() })
+}
+
+async fn log_rejected(
+    trac: &Trac,
+    endpoint: Endpoint,
+    reason: &'static str,
+    message: String,
+) -> Result<(), StoreError> {
+    tracing::warn!(endpoint = %endpoint.id, reason, message, "a webhook delivery was rejected");
+    let (ids, now) = (trac.ids.clone(), trac.clock.now());
+    let logged = trac.store.write(Priority::Click, move |tx| {
+        log::reject(tx, &ids, now, &endpoint.scope, &endpoint.id, reason, &message)
+    });
+    logged.await
+}
+
+/// The endpoint of that ID. The name `stripe` stands for all endpoints of the only workspace, if there is only one.
+fn endpoints(connection: &Connection, id: &str) -> Result<Vec<Endpoint>, StoreError> {
+    let read = |row: &Row<'_>| {
+        let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
+        let secrets: String = row.get(4)?;
+        Ok((row.get(0)?, Scope::new(&workspace_id, mode_of(&mode)), row.get(3)?, secrets))
+    };
+    let columns = "SELECT id, workspace_id, mode, stripe_account, secrets FROM webhook_endpoint";
+    let rows = if id == "stripe" {
+        let only = format!("{columns} WHERE (SELECT count(*) FROM workspace) = 1 ORDER BY id");
+        let mut statement = connection.prepare_cached(&only)?;
+        statement.query_map([], read)?.collect::<Result<Vec<_>, _>>()?
+    } else {
+        let mut statement = connection.prepare_cached(&format!("{columns} WHERE id = ?1"))?;
+        statement.query_map(params![id], read)?.collect::<Result<Vec<_>, _>>()?
+    };
+    let endpoint = |(id, scope, stripe_account, secrets): (String, Scope, Option<String>, String)| {
+        Ok(Endpoint { id, scope, stripe_account, secrets: serde_json::from_str(&secrets)? })
+    };
+    rows.into_iter().map(endpoint).collect()
+}

@@ -1,0 +1,179 @@
+//! The rows of the webhook log: every delivery, what became of it, and what still waits.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use trac_core::commission::answer::{self, Answer};
+use trac_core::commission::settle::Settlement;
+use trac_core::time::Timestamp;
+use trac_core::webhook::facts::Topic;
+
+use super::delivery::Delivery;
+use crate::id::{Ids, Kind};
+use crate::store::apply::Writing;
+use crate::store::{Scope, StoreError};
+
+/// Answers the events that waited for this payment.
+pub(crate) fn settle_waiting(
+    writing: &Writing<'_>,
+    subject_id: &str,
+    settlement: &Settlement,
+) -> Result<(), StoreError> {
+    let (workspace, mode) = (writing.scope.workspace_id(), writing.scope.mode_str());
+    let mut deferred = writing.tx.prepare_cached(
+        "SELECT id, type FROM event \
+         WHERE workspace_id = ?1 AND mode = ?2 AND subject_id = ?3 AND outcome = 'deferred'",
+    )?;
+    let rows = deferred.query_map(params![workspace, mode, subject_id], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+    })?;
+    for (id, kind) in rows.collect::<Result<Vec<_>, _>>()? {
+        let topic = kind.as_deref().and_then(Topic::of);
+        let Some(answer) = topic.and_then(|topic| answer::of_waiting(topic, settlement)) else { continue };
+        let mut settle = writing.tx.prepare_cached(
+            "UPDATE event SET outcome = ?4, reason = ?5, message = ?6, settled_by = ?7 \
+             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        )?;
+        settle.execute(params![
+            workspace,
+            mode,
+            id,
+            answer.outcome.as_str(),
+            answer.reason.as_str(),
+            answer.reason.meaning(),
+            writing.event_id
+        ])?;
+    }
+    Ok(())
+}
+
+/// An event that was received before.
+pub(crate) struct Seen {
+    pub(crate) id: String,
+    pub(crate) received_at: Timestamp,
+    /// Whether its facts were taken in.
+    pub(crate) had_effect: bool,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Seen {
+    pub(crate) fn find(
+        tx: &Connection,
+        scope: &Scope,
+        stripe_event_id: &str,
+    ) -> Result<Option<Self>, StoreError> {
+        let mut statement = tx.prepare_cached(
+            "SELECT e.id, e.received_at, e.outcome, b.body FROM event AS e \
+             JOIN event_body AS b ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
+             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.stripe_event_id = ?3",
+        )?;
+        let key = params![scope.workspace_id(), scope.mode_str(), stripe_event_id];
+        let seen = statement.query_row(key, |row| {
+            let outcome: String = row.get(2)?;
+            Ok(Self {
+                id: row.get(0)?,
+                received_at: Timestamp::from_unix_secs(row.get(1)?),
+                had_effect: !matches!(outcome.as_str(), "ignored" | "failed"),
+                body: row.get(3)?,
+            })
+        });
+        Ok(seen.optional()?)
+    }
+
+    /// Counts one more delivery.
+    pub(crate) fn count(&self, tx: &Connection, scope: &Scope) -> Result<(), StoreError> {
+        let mut statement = tx.prepare_cached(
+            "UPDATE event SET deliveries = deliveries + 1 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        )?;
+        statement.execute(params![scope.workspace_id(), scope.mode_str(), self.id])?;
+        Ok(())
+    }
+}
+
+/// Writes the delivery down before anything is made of it.
+pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
+    let Delivery { scope, endpoint_id, event, body, .. } = delivery;
+    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+    writing
+        .tx
+        .prepare_cached(
+            "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, api_version, \
+             stripe_created, received_at, outcome, reason, message) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'failed', 'unreadable', '')",
+        )?
+        .execute(params![
+            workspace,
+            mode,
+            id,
+            event.id,
+            endpoint_id,
+            event.kind,
+            event.api_version,
+            event.created.map(Timestamp::unix_secs),
+            writing.now.unix_secs()
+        ])?;
+    writing
+        .tx
+        .prepare_cached(
+            "INSERT INTO event_body (workspace_id, mode, event_id, body) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![workspace, mode, id, body])?;
+    Ok(())
+}
+
+/// Says what became of an event, and what it is about.
+pub(crate) fn conclude(
+    writing: &Writing<'_>,
+    id: &str,
+    answer: Answer,
+    subject_id: Option<&str>,
+) -> Result<(), StoreError> {
+    let mut statement = writing.tx.prepare_cached(
+        "UPDATE event SET outcome = ?4, reason = ?5, message = ?6, subject_id = ?7 \
+         WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    )?;
+    statement.execute(params![
+        writing.scope.workspace_id(),
+        writing.scope.mode_str(),
+        id,
+        answer.outcome.as_str(),
+        answer.reason.as_str(),
+        answer.reason.meaning(),
+        subject_id
+    ])?;
+    Ok(())
+}
+
+/// Logs a delivery that is not believed: without its body, one row for each endpoint, reason and minute.
+pub(super) fn reject(
+    tx: &Connection,
+    ids: &Ids,
+    now: Timestamp,
+    scope: &Scope,
+    endpoint_id: &str,
+    reason: &str,
+    message: &str,
+) -> Result<(), StoreError> {
+    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+    let minute = now.unix_secs().div_euclid(60).saturating_mul(60);
+    let folded = tx
+        .prepare_cached(
+            "UPDATE event SET deliveries = deliveries + 1 WHERE workspace_id = ?1 AND mode = ?2 \
+             AND endpoint_id = ?3 AND reason = ?4 AND received_at >= ?5 AND outcome = 'rejected'",
+        )?
+        .execute(params![workspace, mode, endpoint_id, reason, minute])?;
+    if folded == 0 {
+        tx.prepare_cached(
+            "INSERT INTO event (workspace_id, mode, id, endpoint_id, received_at, outcome, reason, message) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 'rejected', ?6, ?7)",
+        )?
+        .execute(params![
+            workspace,
+            mode,
+            ids.make(Kind::Event),
+            endpoint_id,
+            now.unix_secs(),
+            reason,
+            message
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+use serde_json::json;
+
+use crate::test_app::{App, START};
+
+#[tokio::test]
+async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let secrets = json!(["whsec_one", "whsec_two"]);
+    let made = merchant.post("/webhook-endpoints", json!({ "signing_secrets": secrets })).await;
+    assert_eq!((made.status.as_u16(), made.number("/signing_secret_count")), (201, 2));
+    assert!(!made.body.to_string().contains("whsec"));
+    let path = format!("/webhook-endpoints/{}", made.text("/id"));
+    let url = format!("https://track.example.com/api/webhooks/{}", made.text("/id"));
+    assert_eq!(made.text("/url"), url);
+    let changed = merchant.patch(&path, json!({ "stripe_account": "acct_1" })).await;
+    assert_eq!(
+        (changed.text("/stripe_account"), changed.number("/signing_secret_count")),
+        ("acct_1".into(), 2)
+    );
+    let check = async |body: serde_json::Value, field: &str| {
+        let answer = merchant.patch(&path, body.clone()).await;
+        assert_eq!(answer.status, 422, "{body}");
+        assert!(answer.body["error"]["fields"].get(field).is_some(), "{body}");
+        assert!(!answer.body.to_string().contains("whsec"), "a refusal repeats no secret");
+    };
+    check(json!({ "signing_secrets": "whsec_one" }), "signing_secrets").await;
+    check(json!({ "signing_secrets": [""] }), "signing_secrets").await;
+    check(json!({ "signing_secrets": ["whsec one"] }), "signing_secrets").await;
+    check(json!({ "signing_secrets": ["whsec_ö"] }), "signing_secrets").await;
+    check(json!({ "signing_secrets": ["x".repeat(256)] }), "signing_secrets").await;
+    check(json!({ "stripe_account": "1" }), "stripe_account").await;
+    check(json!({ "url": "https://example.com" }), "url").await;
+    // A workspace begins with one endpoint for each mode.
+    assert_eq!(merchant.get("/webhook-endpoints").await.number("/meta/total"), 2);
+}
+
+#[tokio::test]
+async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let ws = &merchant.workspace_id;
+    app.rows(format!(
+        "INSERT INTO event VALUES ('{ws}', 'test', 'evl_1', 'evt_1', 'we_1', 'invoice.paid', '2026-08-26.dahlia', \
+         {START}, {START}, 'deferred', 'no_attribution_yet', 'It waits.', 2, 'pay_1', NULL); \
+         INSERT INTO event_body VALUES ('{ws}', 'test', 'evl_1', cast('\u{feff}{{\"id\":\"evt_1\"}}' AS BLOB)); \
+         INSERT INTO event VALUES ('{ws}', 'test', 'evl_2', NULL, 'we_1', NULL, NULL, NULL, {START}, 'rejected', \
+         'signature_invalid', 'No.', 1, NULL, NULL);"
+    ))
+    .await;
+    let by_ours = merchant.get("/events/evl_1").await;
+    assert_eq!(by_ours.body, merchant.get("/events/evt_1").await.body);
+    insta::assert_json_snapshot!(by_ours.body, @r#"
+    {
+      "api_version": "2026-08-26.dahlia",
+      "created_at": "2026-11-21T08:00:00Z",
+      "deliveries": 2,
+      "endpoint_id": "we_1",
+      "id": "evl_1",
+      "message": "It waits.",
+      "outcome": "deferred",
+      "payload": {
+        "id": "evt_1"
+      },
+      "reason": "no_attribution_yet",
+      "settled_by": null,
+      "stripe_created_at": "2026-11-21T08:00:00Z",
+      "stripe_event_id": "evt_1",
+      "type": "invoice.paid"
+    }
+    "#);
+    assert_eq!(merchant.get("/events/evl_2").await.body["payload"], json!(null));
+    let ids = async |query: &str| merchant.get(&format!("/events{query}")).await.column("id");
+    assert_eq!(ids("").await, ["evl_2", "evl_1"]);
+    assert_eq!(ids("?outcome=deferred").await, ["evl_1"]);
+    assert_eq!(ids("?type=invoice.paid&reason=no_attribution_yet").await, ["evl_1"]);
+    app.trac.clock.advance(72 * 3_600 - 1);
+    assert_eq!(ids("?outcome=deferred").await, ["evl_1"]);
+    app.trac.clock.advance(1);
+    assert!(ids("?outcome=deferred").await.is_empty());
+    assert_eq!(ids("?outcome=skipped&reason=no_click").await, ["evl_1"]);
+    let other = app.merchant().await;
+    assert_eq!(other.get("/events/evt_1").await.status, 404);
+}
