@@ -179,3 +179,6 @@ impl Considered {
         (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
     }
 }
+
+#[cfg(test)]
+mod tests;
