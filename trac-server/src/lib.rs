@@ -100,6 +100,8 @@ pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
 #[cfg(feature = "server")]
+mod dashboard;
+#[cfg(feature = "server")]
 mod router;
 
 #[cfg(feature = "demo")]

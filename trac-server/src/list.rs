@@ -102,6 +102,11 @@ impl Listing {
         if wrong.is_empty() { Ok(listing) } else { Err(Problem::validation(wrong)) }
     }
 
+    /// The newest rows.
+    pub(crate) const fn newest(limit: u32) -> Self {
+        Self { page: 1, limit, starting_after: None, filters: Vec::new() }
+    }
+
     /// The value of a filter.
     pub(crate) fn filter(&self, name: &str) -> Option<&str> {
         self.filters.iter().find(|(filter, _)| filter == name).map(|(_, value)| value.as_str())

@@ -147,5 +147,9 @@ fn print(created: &Value, json: bool) -> io::Result<()> {
     for event in created.pointer("/events").and_then(Value::as_array).into_iter().flatten() {
         writeln!(out, "  {}", event.as_str().unwrap_or_default())?;
     }
-    Ok(())
+    writeln!(
+        out,
+        "\nDashboard (this link opens it once; later, a secret key does):\n  {}",
+        text("/dashboard_url")
+    )
 }

@@ -8,7 +8,9 @@ use axum::middleware::from_fn_with_state;
 use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
-use crate::{click, commission, conversion, flow, operations, program, replay, request_id, webhook};
+use crate::{
+    click, commission, conversion, dashboard, flow, operations, program, replay, request_id, webhook,
+};
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
@@ -40,6 +42,7 @@ pub fn router(trac: Trac) -> Router {
         .nest("/api/v1", api)
         .merge(flow::routes())
         .merge(click::public_routes())
+        .merge(dashboard::routes())
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || {

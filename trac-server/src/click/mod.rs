@@ -30,6 +30,8 @@ use crate::list::{list_of, one_of};
 #[cfg(feature = "server")]
 use crate::trac::Trac;
 
+#[cfg(feature = "server")]
+pub(crate) use clicks::CLICKS;
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 

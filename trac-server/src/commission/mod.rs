@@ -7,6 +7,9 @@ mod payouts;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(crate) use balances::BALANCES;
+pub(crate) use commissions::{COMMISSIONS, ENTRIES};
+
 use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 

@@ -5,6 +5,8 @@ mod conversions;
 
 use axum::Router;
 
+pub(crate) use conversions::CONVERSIONS;
+
 use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 

@@ -25,6 +25,15 @@ CREATE TABLE api_key (
     revoked_at    INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- What opens the dashboard: links that open it once, and the sessions made of links and keys. Hashed like keys.
+CREATE TABLE dashboard_token (
+    hash          BLOB NOT NULL PRIMARY KEY,
+    kind          TEXT NOT NULL CHECK (kind IN ('link', 'session')),
+    workspace_id  TEXT NOT NULL REFERENCES workspace (id),
+    mode          TEXT NOT NULL CHECK (mode IN ('test', 'live')),
+    expires_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Found by ID alone: the address Stripe posts to names nothing else.
 CREATE TABLE webhook_endpoint (
     id              TEXT NOT NULL PRIMARY KEY,
