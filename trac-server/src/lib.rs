@@ -96,6 +96,8 @@ mod flow;
 #[cfg(feature = "server")]
 pub mod replay;
 #[cfg(feature = "server")]
+pub mod explain;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
