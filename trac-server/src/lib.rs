@@ -122,3 +122,5 @@ pub use trac::Trac;
 
 #[cfg(test)]
 mod test_app;
+#[cfg(test)]
+mod test_shop;

@@ -92,6 +92,14 @@ fn of_payment(
     decision: &Decision,
 ) -> Result<Vec<Hop>, StoreError> {
     let mut hops = Vec::new();
+    let events = archive.events(Some(payment_id), &subject.events)?;
+    let told = format!("{} of Stripe's events are about this payment.", events.len());
+    let told = Hop::ok("event", told, events.into());
+    if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) {
+        // Money went back of a sale that is not known: what is missing is the sale, not a click.
+        let details = json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor });
+        return Ok(vec![told, Hop::broken("payment", "missing", decision.reason, details)]);
+    }
     match &decision.attribution {
         Some(attribution) => {
             hops.extend(of_click(archive, &attribution.click_id)?);
@@ -105,12 +113,7 @@ fn of_payment(
         }
         None => hops.push(no_reference(decision)),
     }
-    let events = archive.events(Some(payment_id), &subject.events)?;
-    hops.push(Hop::ok(
-        "event",
-        format!("{} of Stripe's events are about this payment.", events.len()),
-        events.into(),
-    ));
+    hops.push(told);
     hops.push(of_money(decision));
     hops.push(of_decision(decision));
     let commissions = archive.commissions(payment_id)?;
