@@ -10,6 +10,12 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     let Some(browser) = Browser::open().await else { return };
     let demo = Demo::start();
 
+    browser.visit(&demo.address("/dashboard_url")).await;
+    browser.click("#enter").await;
+    browser.until("document.querySelector('#commissions .empty') !== null").await;
+    let dashboard = browser.address().await;
+    browser.picture("0-dashboard-empty").await;
+
     browser.visit(&demo.address("/links/0")).await;
     browser.until("document.querySelector('stripe-pricing-table iframe') !== null").await;
     browser.picture("1-shop").await;
@@ -42,16 +48,31 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     let partner = demo.merchant.get(&format!("/partners/{partner}")).await;
     assert_eq!(partner.text("/name"), "Paula Press");
 
-    // The merchant gives half back, then the rest.
-    let stripe = format!("{}/dashboard", demo.address("/stripe"));
-    browser.visit(&stripe).await;
-    browser.click("button.refund-half").await;
-    browser.until("document.querySelector('#payments .bad') !== null").await;
-    browser.picture("4-merchant").await;
+    // trac's page tells the story, and goes on telling it while it stays open.
+    browser.visit(&dashboard).await;
+    let page = "document.body.innerText";
+    let story = browser.text(page).await;
+    for told in [click.as_str(), "Paula Press", "6.40 USD", "checkout.session.completed", "earn"] {
+        assert!(story.contains(told), "{told} is not on the page: {story}");
+    }
+    browser.picture("4-dashboard-earned").await;
+    browser.run("window.stayed = true").await;
+    let payments = demo.stripe_list("payments").await;
+    let payment = payments.first().and_then(|row| row.get("id")).and_then(Value::as_str).unwrap_or_default();
+    demo.stripe(&format!("refund/{payment}"), json!({"amount": 1_600})).await;
+    browser.until(&format!("{page}.includes('-3.20 USD')")).await;
+    assert_eq!(browser.js("window.stayed").await, true, "without being loaded again");
+    browser.picture("5-dashboard-refunded").await;
     assert_eq!(demo.merchant.net_minor().await, 320);
+
+    // The merchant gives the rest back, by the button.
+    browser.visit(&format!("{}/dashboard", demo.address("/stripe"))).await;
+    browser.picture("6-merchant").await;
     browser.click("button.refund").await;
     browser.until("document.querySelector('button.refund') === null").await;
     assert_eq!(demo.merchant.net_minor().await, 0);
+    browser.visit(&dashboard).await;
+    browser.picture("7-dashboard-reversed").await;
 
     let id = commission.get("id").and_then(Value::as_str).unwrap_or_default();
     let entries = demo.merchant.all(&format!("/commissions/{id}/entries")).await;

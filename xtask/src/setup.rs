@@ -58,3 +58,32 @@ pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
     }
     Ok(package.join("node_modules/.bin").join(name))
 }
+
+/// Chromium and its driver, by apt where that is possible; elsewhere says what to install.
+#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+pub(crate) fn browser() {
+    let answers = |program: &str| {
+        let asked =
+            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        asked.is_ok_and(|status| status.success())
+    };
+    if ["chromedriver", "chromium"].into_iter().all(answers) {
+        return;
+    }
+    // Only root may install; for anybody else apt ends at once.
+    let apt = |arguments: &[&str]| {
+        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    let installed = apt(&["update", "-qq"]).and_then(|()| {
+        apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "chromium-driver"])
+    });
+    if installed.is_err() {
+        eprintln!("The browser tests are skipped. To run them, install Chromium and chromedriver.");
+    }
+}
+
+/// A program that cargo has built.
+pub(crate) fn program(name: &str) -> Outcome<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root()?.join("target"), PathBuf::from);
+    Ok(target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
