@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use serde_json::Value;
@@ -13,6 +14,9 @@ use trac_server::config::{Command, CommandLine, Config, WorkspaceCommand};
 use trac_server::store::Store;
 use trac_server::{Trac, explain, replay, router, workspace};
 use tracing_subscriber::EnvFilter;
+
+/// How long callers may take to finish once the server is asked to stop.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// A failure, as one line for whoever started the program.
 type Failure = Box<dyn std::error::Error>;
@@ -78,8 +82,20 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_cookie_domain(config.cookie_domain.as_deref());
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     let app = router(trac).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).with_graceful_shutdown(asked_to_stop()).await?;
-    tracing::info!("stopping: finishing what was accepted");
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
+        asked_to_stop().await;
+        tracing::info!("stopping: finishing what was accepted");
+        drop(stop);
+    });
+    let too_late = async {
+        let _ = stopping.await;
+        tokio::time::sleep(SHUTDOWN_LIMIT).await;
+    };
+    tokio::select! {
+        ended = served => ended?,
+        () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
+    }
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
 }

@@ -4,6 +4,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse as _;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
@@ -50,6 +52,7 @@ pub fn router(trac: Trac) -> Router {
             let message = "This address does not answer this method.";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
         })
+        .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }
