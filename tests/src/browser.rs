@@ -10,6 +10,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::demo::Demo;
 use crate::material::say;
 use crate::server::free_port;
 
@@ -38,12 +39,25 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Opens one; where there is none, says so and answers nothing.
-    pub async fn open() -> Option<Self> {
+    /// Opens one, and the demo to be looked at. Where there is no browser, or the server was built without the script,
+    /// says so and answers nothing.
+    ///
+    /// `cargo xtask test` has both and sets `TRAC_TEST_BROWSER`: then a browser that does not open is a failure.
+    pub async fn with_demo() -> Option<(Self, Demo)> {
+        let browser = Self::open().await?;
+        let demo = Demo::start();
+        if demo.serves_script().await {
+            return Some((browser, demo));
+        }
+        skipped("no script, run cargo xtask build-script");
+        None
+    }
+
+    async fn open() -> Option<Self> {
         let driver = find("CHROMEDRIVER", &["chromedriver"]);
         let chromium = find("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
         let (Some(driver), Some(chromium)) = (driver, chromium) else {
-            say("skipped: no browser");
+            skipped("no browser");
             return None;
         };
         let port = free_port();
@@ -153,6 +167,11 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+fn skipped(why: &str) {
+    assert!(env::var_os("TRAC_TEST_BROWSER").is_none(), "the browser tests are wanted, but: {why}");
+    say(&format!("skipped: {why}"));
 }
 
 type Connector = hyper_util::client::legacy::connect::HttpConnector;

@@ -59,16 +59,16 @@ pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
     Ok(package.join("node_modules/.bin").join(name))
 }
 
-/// Chromium and its driver, by apt where that is possible; elsewhere says what to install.
+/// Whether there is Chromium with its driver: installed by apt where that is possible; elsewhere says what to do.
 #[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
-pub(crate) fn browser() {
+pub(crate) fn browser() -> bool {
     let answers = |program: &str| {
         let asked =
             Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         asked.is_ok_and(|status| status.success())
     };
     if ["chromedriver", "chromium"].into_iter().all(answers) {
-        return;
+        return true;
     }
     // Only root may install; for anybody else apt ends at once.
     let apt = |arguments: &[&str]| {
@@ -80,6 +80,7 @@ pub(crate) fn browser() {
     if installed.is_err() {
         eprintln!("The browser tests are skipped. To run them, install Chromium and chromedriver.");
     }
+    installed.is_ok()
 }
 
 /// A program that cargo has built.
