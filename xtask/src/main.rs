@@ -2,6 +2,7 @@
 
 mod script;
 mod setup;
+mod vectors;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -15,11 +16,18 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 1] = [Task {
-    name: "build-script",
-    does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
-    run: script::build,
-}];
+const TASKS: [Task; 2] = [
+    Task {
+        name: "build-script",
+        does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
+        run: script::build,
+    },
+    Task {
+        name: "test-vectors",
+        does: "runs the core's vectors in a headless browser, compiled to WebAssembly",
+        run: vectors::run,
+    },
+];
 
 #[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
 fn main() -> ExitCode {
