@@ -86,3 +86,36 @@ impl Drop for Demo {
         let _ = self.child.wait();
     }
 }
+
+/// A running `axum-shop`, paying at a demo's stand-in; killed when dropped.
+#[derive(Debug)]
+pub struct AxumShop {
+    child: Child,
+    /// Where it is, such as `http://localhost:40124`.
+    pub url: String,
+}
+
+impl AxumShop {
+    /// Starts it on a free port.
+    #[must_use]
+    pub fn start(demo: &Demo) -> Self {
+        let mut child = binary::example("trac-axum-shop")
+            .env("SHOP_LISTEN", "127.0.0.1:0")
+            .env("STRIPE_API_URL", demo.address("/stripe"))
+            .env("STRIPE_SECRET_KEY", "sk_test_kettleandleaf")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example runs");
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("the shop says where it is");
+        Self { child, url: line.trim().to_owned() }
+    }
+}
+
+impl Drop for AxumShop {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

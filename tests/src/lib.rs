@@ -30,7 +30,7 @@ mod scenario;
 
 pub use binary::{Finished, trac};
 pub use browser::Browser;
-pub use demo::Demo;
+pub use demo::{AxumShop, Demo};
 pub use material::{say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
 pub use pages::Pages;

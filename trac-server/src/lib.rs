@@ -94,6 +94,8 @@ mod commission;
 #[cfg(feature = "server")]
 mod flow;
 #[cfg(feature = "server")]
+pub mod replay;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;

@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
-use crate::{click, commission, conversion, flow, operations, program, request_id, webhook};
+use crate::{click, commission, conversion, flow, operations, program, replay, request_id, webhook};
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
@@ -34,6 +34,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(webhook::routes())
         .merge(conversion::routes())
         .merge(commission::routes())
+        .merge(replay::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
