@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::demo::Demo;
-use crate::material::say;
+use crate::material::skipped;
 use crate::server::free_port;
 
 /// How long a page may take to show what it must show.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Headless, and silent towards the Internet.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 10] = [
     "--no-sandbox",
     "--headless",
     "--disable-gpu",
@@ -28,6 +28,8 @@ const FLAGS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1200,900",
+    // Every other name leads nowhere: a test sees where a page would have gone, and nobody else does.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
 ];
 
 /// One window of Chromium with a profile of its own; closed when dropped.
@@ -53,7 +55,8 @@ impl Browser {
         None
     }
 
-    async fn open() -> Option<Self> {
+    /// Opens one; where there is none, says so and answers nothing.
+    pub async fn open() -> Option<Self> {
         let driver = find("CHROMEDRIVER", &["chromedriver"]);
         let chromium = find("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
         let (Some(driver), Some(chromium)) = (driver, chromium) else {
@@ -167,11 +170,6 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
-}
-
-fn skipped(why: &str) {
-    assert!(env::var_os("TRAC_TEST_BROWSER").is_none(), "the browser tests are wanted, but: {why}");
-    say(&format!("skipped: {why}"));
 }
 
 type Connector = hyper_util::client::legacy::connect::HttpConnector;

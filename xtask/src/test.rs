@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that is tested, with what it needs.
 
-use crate::{Outcome, script, setup};
+use crate::{Outcome, script, setup, vectors};
 
 /// Builds the script, so that the server carries it, looks for a browser, and runs every test.
 pub(crate) fn run() -> Outcome {
@@ -11,8 +11,9 @@ pub(crate) fn run() -> Outcome {
         first.env("TRAC_TEST_BROWSER", "must");
     }
     let root = setup::root()?;
-    // Two runs: the first is what a bare `cargo test` does, so its tests find the programs it has built.
+    // Two runs, and the vectors in the browser: the first is what a bare `cargo test` does, so its tests find the programs it has built.
     setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root))?;
     let rest = ["test", "--no-fail-fast", "-p", "trac-js", "-p", "xtask"];
-    setup::run(setup::cargo().args(rest).current_dir(&root))
+    setup::run(setup::cargo().args(rest).current_dir(&root))?;
+    vectors::run()
 }
