@@ -16,8 +16,8 @@ use crate::trac::Trac;
 /// `/commissions`, `/balances` and `/payouts`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
-        .route("/commissions", list_of(&commissions::COMMISSIONS))
-        .route("/commissions/{id}", one_of(&commissions::COMMISSIONS))
+        .route("/commissions", list_of(&COMMISSIONS))
+        .route("/commissions/{id}", one_of(&COMMISSIONS))
         .route("/commissions/{id}/entries", get(commissions::entries))
         .route("/balances", get(balances::list))
         .route("/payouts", list_of(&payouts::PAYOUTS).merge(post(payouts::create)))

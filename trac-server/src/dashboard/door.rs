@@ -59,11 +59,11 @@ async fn own_forms_only(request: axum::extract::Request, next: middleware::Next)
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {
             let host = origin.parse::<Uri>().ok();
-            host.as_ref().and_then(Uri::authority).map(|host| host.as_str()) == text("host")
+            host.as_ref().and_then(Uri::authority).map(http::uri::Authority::as_str) == text("host")
         }
         (None, None) => true,
     };
-    if request.method() == axum::http::Method::POST && !is_own {
+    if request.method() == http::Method::POST && !is_own {
         return Problem::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This form was sent from another site.")
             .into_response();
     }

@@ -50,8 +50,8 @@ pub(super) fn token(headers: &HeaderMap) -> Option<String> {
 /// The cookie of a token; an empty one takes it away.
 pub(super) fn cookie(trac: &Trac, token: &str) -> Option<HeaderValue> {
     let secure = if trac.public_url.starts_with("https://") { "; Secure" } else { "" };
-    let life = if token.is_empty() { 0 } else { SESSION_SECS };
-    let line = format!("{COOKIE}={token}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{secure}");
+    let life_secs = if token.is_empty() { 0 } else { SESSION_SECS };
+    let line = format!("{COOKIE}={token}; Path=/; Max-Age={life_secs}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::from_str(&line).ok()
 }
 

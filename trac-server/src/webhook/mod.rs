@@ -52,7 +52,7 @@ pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/webhook-endpoints", list_of(&endpoints::ENDPOINTS).merge(post(endpoints::create)))
         .route("/webhook-endpoints/{id}", one_of(&endpoints::ENDPOINTS).merge(patch(endpoints::change)))
-        .route("/events", list_of(&events::EVENTS))
+        .route("/events", list_of(&EVENTS))
         .route("/events/{id}", axum::routing::get(events::one))
 }
 
