@@ -56,7 +56,9 @@ fn start<'s>(
     terms: &ProgramTerms,
 ) -> Option<(Timestamp, &'s str)> {
     let has_money = |other: &Sale<'_>| {
-        Money::of(&other.facts).and_then(|money| money.base_minor(terms)).is_ok_and(|base| base > 0)
+        let base =
+            Money::of(&other.facts).and_then(|money| money.base_minor(terms, other.payment_link.as_deref()));
+        base.is_ok_and(|base| base > 0)
     };
     if let Some(subscription) = &sale.subscription {
         let paid = book.of_subscription(subscription).filter(|(_, other)| has_money(other));

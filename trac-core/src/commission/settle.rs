@@ -230,7 +230,7 @@ fn target(
         }
         series::place(book, sale, time, attribution, &terms.program.terms)
     };
-    let base = money.base_minor(&terms.program.terms)?;
+    let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
     let place = place(base)?;
     let paid = survivor.is_some_and(|commission| commission.paid);
     earn(book, sale, money, lost, &Claimant { attribution, click, terms, place, time, base, paid })
@@ -324,7 +324,7 @@ fn frozen_target(
         bound_at: time,
     };
     let place = series::place(book, sale, time, &own, &terms.program.terms)?;
-    let base = money.base_minor(&terms.program.terms)?;
+    let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
     earn(
         book,
         sale,
