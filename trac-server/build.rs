@@ -10,7 +10,6 @@ mod script {
 
     const FILES: [&str; 2] = ["trac.js", "trac.compat.js"];
 
-    #[expect(clippy::print_stdout, reason = "how a build script talks to cargo")]
     pub(super) fn bake() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed=build.rs");
         let dist = Path::new("../dist");

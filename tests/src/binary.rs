@@ -29,7 +29,16 @@ pub fn trac(arguments: &[&str]) -> Finished {
 
 /// The binary as a command, without the environment variables that would configure it.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(path());
+    plain(&env::var_os("TRAC_BIN").map_or_else(|| built("trac"), PathBuf::from))
+}
+
+/// An example of `examples/` as a command.
+pub(crate) fn example(name: &str) -> Command {
+    plain(&built(name))
+}
+
+fn plain(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("TRAC_") {
             command.env_remove(name);
@@ -39,22 +48,20 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// `TRAC_BIN` if it is set, else `target/debug/trac`, which cargo makes sure is up to date. A bare `cargo build`
-/// chooses the same packages as a bare `cargo test`, so nothing is compiled twice.
-fn path() -> &'static Path {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        if let Some(path) = env::var_os("TRAC_BIN") {
-            return PathBuf::from(path);
-        }
+/// A program in `target/debug`, which cargo makes sure is up to date. A bare `cargo build` chooses the same packages
+/// as a bare `cargo test`, so nothing is compiled twice.
+fn built(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
         let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--bin", "trac"])
+            .args(["build", "--bins"])
             .current_dir(root)
             .output()
             .expect("cargo runs");
         assert!(output.status.success(), "cargo build: {}", String::from_utf8_lossy(&output.stderr));
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        target.join("debug").join(format!("trac{}", env::consts::EXE_SUFFIX))
-    })
+        target.join("debug")
+    });
+    folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }

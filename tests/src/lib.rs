@@ -22,12 +22,18 @@ mod server;
 mod merchant;
 mod stripe;
 mod material;
+mod browser;
+mod pages;
+mod demo;
 mod stage;
 mod scenario;
 
 pub use binary::{Finished, trac};
+pub use browser::Browser;
+pub use demo::{AxumShop, Demo};
 pub use material::{say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
+pub use pages::Pages;
 pub use scenario::{Order, Scenario};
 pub use server::Server;
 pub use stripe::{Endpoint, envelope, now, session};

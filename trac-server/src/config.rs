@@ -32,6 +32,29 @@ pub enum Command {
     /// A merchant, two partners, a shop page and a stand-in for Stripe, ready to click through.
     #[cfg(feature = "demo")]
     Demo(DemoOptions),
+    /// Tell the story of any ID or e-mail address, hop by hop, and name the first missing hop.
+    Explain {
+        /// A Stripe ID, click ID, customer, e-mail address, commission or event.
+        id: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Decide stored events again under today's rules, and print what changes.
+    Replay {
+        /// Show what would change, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Only events received since then (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// Workspaces: one merchant each, with its own keys, programs and ledger.
     Workspace {
         /// What to do with them.
@@ -166,7 +189,7 @@ fn read(file: &Path) -> Result<Options, ConfigError> {
 /// An http(s) URL with a host, with its slashes at the end taken off.
 fn public_url(text: &str) -> Result<String, ConfigError> {
     let wrong = || ConfigError(format!("public URL {text:?}: must be an http:// or https:// address"));
-    let uri: axum::http::Uri = text.parse().map_err(|_| wrong())?;
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
     let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }

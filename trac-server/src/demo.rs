@@ -102,23 +102,23 @@ impl Demo {
     pub fn story(&self) -> String {
         let line =
             |pointer: &str| self.addresses.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let look = match line("/dashboard_url") {
-            "" => format!("{}/healthz", line("/tracker")),
-            url => url.to_owned(),
-        };
         format!(
             "Kettle & Leaf sells tea, and two partners send it buyers. Nothing leaves this machine.\n\n\
-             \x20 1  Follow Paula's link, as her readers do:  {}\n\
-             \x20    or Pete's, who has better terms:         {}\n\
-             \x20 2  Buy something in the shop; Stripe's page is a stand-in, no card is charged.\n\
-             \x20 3  See what trac made of it:                {look}\n\
-             \x20    secret key to log in with:               {}\n\
-             \x20 4  Refund it, renew it, dispute it:         {}/dashboard\n\n\
+             \x20 1  Open trac's page and leave it open; it shows what happens as it happens (this link opens once):\n\
+             \x20      {}\n\
+             \x20 2  Follow a partner's link, as their readers do:\n\
+             \x20      {}   Paula, 20 %\n\
+             \x20      {}    Pete, 30 %\n\
+             \x20 3  Buy something. The payment page is a stand-in for Stripe's: no card is charged.\n\
+             \x20 4  Be the merchant at Stripe: refund, renew, dispute, cancel:\n\
+             \x20      {}/dashboard\n\n\
+             For the API, and to open trac's page again: {}\n\
              Ctrl-C ends the demo and forgets everything.",
+            line("/dashboard_url"),
             line("/links/0"),
             line("/links/1"),
-            line("/workspace/keys/sk_test"),
             line("/stripe"),
+            line("/workspace/keys/sk_test"),
         )
     }
 }

@@ -84,6 +84,7 @@ impl Fields {
     }
 
     /// Takes a field whose `null` means something: `Some(None)`.
+    #[expect(clippy::option_option, reason = "absent, null and a value are three things to say")]
     pub(crate) fn take_nullable<T>(
         &mut self,
         name: &str,
@@ -102,12 +103,10 @@ impl Fields {
         name: &str,
         read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
-        let object = match self.object.remove(name).filter(|value| !value.is_null())? {
-            Value::Object(object) => object,
-            _ => {
-                self.note(name, "must be an object");
-                return None;
-            }
+        let value = self.object.remove(name).filter(|value| !value.is_null())?;
+        let Value::Object(object) = value else {
+            self.note(name, "must be an object");
+            return None;
         };
         let prefix = format!("{}{name}.", self.prefix);
         let mut inner = Self { prefix, object, wrong: BTreeMap::new() };

@@ -18,7 +18,7 @@ use axum::{Json, Router};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use trac_core::commission::answer::{self, Answer, Outcome};
-use trac_core::commission::settle::{Settlement, settle};
+use trac_core::commission::settle::{Occasion, Settlement, settle};
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::Admitted;
 use trac_core::program::Mode;
@@ -29,7 +29,8 @@ use trac_core::webhook::facts::{Facts, NoFacts, Topic};
 use crate::id::{Ids, Kind};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::{Priority, StoreError, load};
+use crate::store::load::{self, Loaded};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 use crate::webhook::delivery::{self, Delivery};
 use crate::webhook::log::{self, Seen};
@@ -87,7 +88,7 @@ pub(crate) fn receive(
 }
 
 /// The facts of a delivery that is meant for this endpoint, or the answer to one that is not.
-fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
+pub(crate) fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
     let Delivery { scope, stripe_account, event, .. } = delivery;
     let ignored = |reason| Answer { outcome: Outcome::Ignored, reason };
     if event.livemode.is_some_and(|livemode| Mode::from_livemode(livemode) != scope.mode()) {
@@ -97,6 +98,10 @@ fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
         return Err(ignored(Reason::AccountMismatch));
     }
     Facts::read(event, now).map_err(|why| match why {
+        NoFacts::NothingPaid(reason) => Answer {
+            outcome: Outcome::Skipped,
+            reason: Reason::from_code(reason).unwrap_or(Reason::PaymentFailed),
+        },
         NoFacts::Unreadable => Answer { outcome: Outcome::Failed, reason: Reason::Unreadable },
         NoFacts::UnsupportedEvent => ignored(Reason::UnsupportedEvent),
         NoFacts::UnsupportedThinEvent => ignored(Reason::UnsupportedThinEvent),
@@ -110,46 +115,70 @@ fn take_in(
     event: &Event,
     facts: Facts,
 ) -> Result<(Answer, Option<String>), StoreError> {
-    let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
-    let news = facts.clone();
-    let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
-    let admitted = loaded.world.admit(facts, &writing.ids.make(Kind::Payment));
-    load::resolve(writing.tx, writing.scope, &mut loaded.world)?;
-    writing.facts(&loaded.world, &admitted, &news)?;
+    let considered = Considered::of(writing, event, facts, false)?;
+    considered.keep(writing)?;
+    Ok(considered.told())
+}
 
-    let settlements = settle(&loaded.world, Some(topic));
-    for (payment_id, settlement) in &settlements {
-        let before = loaded.decisions.get(payment_id).map(String::as_str);
-        if writing.settlement(payment_id, settlement, before)? {
-            log::settle_waiting(writing, payment_id, settlement)?;
-            if let Some(subscription) = &settlement.decision.stripe.subscription {
-                log::settle_waiting(writing, subscription, settlement)?;
+/// What an event would do: everything is decided, nothing is written yet.
+pub(crate) struct Considered {
+    topic: Topic,
+    news: Facts,
+    pub(crate) loaded: Loaded,
+    pub(crate) admitted: Admitted,
+    pub(crate) settlements: BTreeMap<String, Settlement>,
+}
+
+impl Considered {
+    /// Loads what facts could touch, joins them and settles. With `redecide`, terms are looked up anew.
+    pub(crate) fn of(
+        writing: &Writing<'_>,
+        event: &Event,
+        facts: Facts,
+        redecide: bool,
+    ) -> Result<Self, StoreError> {
+        let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
+        let news = facts.clone();
+        let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
+        let admitted = loaded.world.admit(facts, &writing.ids.make(Kind::Payment));
+        load::resolve(writing.tx, writing.scope, &mut loaded.world)?;
+        let settlements = settle(&loaded.world, Occasion { news: Some(topic), redecide });
+        Ok(Self { topic, news, loaded, admitted, settlements })
+    }
+
+    /// Writes it down, and answers the events that waited for it.
+    pub(crate) fn keep(&self, writing: &Writing<'_>) -> Result<(), StoreError> {
+        writing.facts(&self.loaded.world, &self.admitted, &self.news)?;
+        for (payment_id, settlement) in &self.settlements {
+            let before = self.loaded.decisions.get(payment_id).map(String::as_str);
+            if writing.settlement(payment_id, settlement, before)? {
+                log::settle_waiting(writing, payment_id, settlement)?;
+                if let Some(subscription) = &settlement.decision.stripe.subscription {
+                    log::settle_waiting(writing, subscription, settlement)?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(told(topic, &news, &admitted, &settlements))
+
+    /// What the event is told, and what it is about.
+    pub(crate) fn told(&self) -> (Answer, Option<String>) {
+        if let (Topic::Cancellation, Some(id)) = (self.topic, self.news.subscriptions.keys().next()) {
+            let own =
+                self.settlements.values().filter(|one| one.decision.stripe.subscription.as_ref() == Some(id));
+            return (answer::of_cancellation(own), Some(id.clone()));
+        }
+        let payment_id = self.admitted.payment_id.as_ref();
+        let Some(own) = payment_id.and_then(|id| self.settlements.get(id)) else {
+            return (Answer { outcome: Outcome::Processed, reason: Reason::Noted }, None);
+        };
+        // Money that went back of a charge inferred to be another payment's is told by that payment.
+        let other = own.decision.same_as.as_ref().and_then(|id| self.settlements.get(id));
+        let went_back = matches!(self.topic, Topic::Refund | Topic::Dispute);
+        let settled = other.filter(|_| went_back).unwrap_or(own);
+        (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
+    }
 }
 
-/// What the event is told, and what it is about.
-fn told(
-    topic: Topic,
-    news: &Facts,
-    admitted: &Admitted,
-    settlements: &BTreeMap<String, Settlement>,
-) -> (Answer, Option<String>) {
-    let of_subscription = |id: &String| {
-        let own = settlements.values().filter(|one| one.decision.stripe.subscription.as_ref() == Some(id));
-        answer::of_cancellation(own)
-    };
-    if let (Topic::Cancellation, Some(id)) = (topic, news.subscriptions.keys().next()) {
-        return (of_subscription(id), Some(id.clone()));
-    }
-    let noted = Answer { outcome: Outcome::Processed, reason: Reason::Noted };
-    let Some(own) = admitted.payment_id.as_ref().and_then(|id| settlements.get(id)) else {
-        return (noted, None);
-    };
-    // Money that went back of a charge inferred to be another payment's is told by that payment.
-    let other = own.decision.same_as.as_ref().and_then(|id| settlements.get(id));
-    let settled = if matches!(topic, Topic::Refund | Topic::Dispute) { other.unwrap_or(own) } else { own };
-    (answer::of_payment(topic, settled, admitted), admitted.payment_id.clone())
-}
+#[cfg(test)]
+mod tests;

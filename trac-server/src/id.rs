@@ -79,7 +79,12 @@ pub(crate) fn new_key(kind_prefix: &str, mode: Mode) -> String {
 
 /// `2 × N` hex digits of chance.
 pub(crate) fn random_hex<const N: usize>() -> String {
-    random_bytes::<N>().iter().fold(String::new(), |mut text, byte| {
+    hex(&random_bytes::<N>())
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

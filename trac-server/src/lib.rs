@@ -94,9 +94,15 @@ mod commission;
 #[cfg(feature = "server")]
 mod flow;
 #[cfg(feature = "server")]
+pub mod replay;
+#[cfg(feature = "server")]
+pub mod explain;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
+#[cfg(feature = "server")]
+mod dashboard;
 #[cfg(feature = "server")]
 mod router;
 
@@ -114,5 +120,7 @@ pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod test_app;
+#[cfg(test)]
+mod test_shop;

@@ -102,6 +102,11 @@ impl Listing {
         if wrong.is_empty() { Ok(listing) } else { Err(Problem::validation(wrong)) }
     }
 
+    /// The newest rows.
+    pub(crate) const fn newest(limit: u32) -> Self {
+        Self { page: 1, limit, starting_after: None, filters: Vec::new() }
+    }
+
     /// The value of a filter.
     pub(crate) fn filter(&self, name: &str) -> Option<&str> {
         self.filters.iter().find(|(filter, _)| filter == name).map(|(_, value)| value.as_str())
@@ -128,7 +133,7 @@ impl Resource {
             let known = self.filters.iter().find(|(filter, _)| filter == name);
             let (_, expression) =
                 known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
-            conditions.push_str(&format!(" AND {expression} = :filter{at}"));
+            conditions = format!("{conditions} AND {expression} = :filter{at}");
             bound.push(format!(":filter{at}"), Bound::Text(value.clone()));
         }
         let total = match &listing.starting_after {
@@ -142,9 +147,9 @@ impl Resource {
             }
             let order = self.order.join(", ");
             let Self { from, within, id, .. } = self;
-            conditions.push_str(&format!(
-                " AND ({order}) < (SELECT {order} FROM {from} WHERE {within} AND {id} = :after)"
-            ));
+            conditions = format!(
+                "{conditions} AND ({order}) < (SELECT {order} FROM {from} WHERE {within} AND {id} = :after)"
+            );
             bound.push(":after".to_owned(), Bound::Text(after.clone()));
             skip = 0;
         }

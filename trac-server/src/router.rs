@@ -4,11 +4,15 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse as _;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
-use crate::{click, commission, conversion, flow, operations, program, request_id, webhook};
+use crate::{
+    click, commission, conversion, dashboard, explain, flow, operations, program, replay, request_id, webhook,
+};
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
@@ -34,17 +38,21 @@ pub fn router(trac: Trac) -> Router {
         .merge(webhook::routes())
         .merge(conversion::routes())
         .merge(commission::routes())
+        .merge(replay::routes())
+        .merge(explain::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
         .merge(flow::routes())
         .merge(click::public_routes())
+        .merge(dashboard::routes())
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || {
             let message = "This address does not answer this method.";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
         })
+        .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }

@@ -1,4 +1,5 @@
 //! A whole server in a test: a fresh store, a clock that stands still, and a merchant who calls.
+#![cfg(feature = "server")]
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use trac_core::program::Mode;
 
 use crate::access::key_hash;
+use crate::dashboard;
 use crate::id::{Ids, Kind, new_key};
 use crate::store::{PUBLIC_URL, Priority, Store, StoreError, set_setting, setting};
 use crate::trac::Trac;
@@ -42,7 +43,7 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
                 "live": { "id": live, "url": address(&live) },
             },
             "events": EVENT_TYPES,
-            "dashboard_url": null,
+            "dashboard_url": dashboard::new_link(tx, &trac, &id)?,
         }))
     });
     created.await

@@ -1,7 +1,10 @@
 //! What cargo alone cannot do. `cargo xtask` lists it.
 
+mod demo;
 mod script;
 mod setup;
+mod test;
+mod vectors;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -15,11 +18,24 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 1] = [Task {
-    name: "build-script",
-    does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
-    run: script::build,
-}];
+const TASKS: [Task; 4] = [
+    Task {
+        name: "build-script",
+        does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
+        run: script::build,
+    },
+    Task {
+        name: "demo",
+        does: "a merchant, two partners, two shops and a stand-in for Stripe, ready to click through",
+        run: demo::run,
+    },
+    Task { name: "test", does: "runs every test, in a real browser too", run: test::run },
+    Task {
+        name: "test-vectors",
+        does: "runs the core's vectors in a headless browser, compiled to WebAssembly",
+        run: vectors::run,
+    },
+];
 
 #[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
 fn main() -> ExitCode {

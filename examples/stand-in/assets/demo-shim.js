@@ -1,6 +1,6 @@
 // Demo only; a shop needs none of this. The page keeps its real Payment Links (https://buy.stripe.com/…), and
 // trac.js decorates them as it would anywhere. This machine's stand-in plays Stripe, so when such a link is
-// clicked, the same path and query are opened there. The strip at the bottom shows what trac.js has found.
+// clicked, the same path and query are opened there. The strip at the top shows what trac.js has found.
 (() => {
   const stripe = document.currentScript.dataset.stripe;
   const hosts = ["buy.stripe.com", "donate.stripe.com", "book.stripe.com"];
@@ -14,12 +14,12 @@
 
   const strip = document.createElement("div");
   strip.id = "trac-demo";
-  strip.style.cssText = "position:fixed;inset:auto 0 0 0;background:#1f2937;color:#e5e7eb;font:13px ui-monospace,monospace;padding:.5rem 1rem;text-align:center";
+  strip.style.cssText = "background:#1f2937;color:#e5e7eb;font:13px ui-monospace,monospace;padding:.5rem 1rem;text-align:center";
   const show = () => {
     const id = window.trac && trac.getClickId ? trac.getClickId() : null;
     strip.textContent = id ? `trac.getClickId() = "${id}"` : "trac.getClickId() = null (no partner sent you)";
   };
-  document.body.append(strip);
+  document.body.prepend(strip);
   addEventListener("trac:ready", show);
   addEventListener("trac:click", show);
   addEventListener("load", show);

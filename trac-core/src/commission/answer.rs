@@ -77,7 +77,7 @@ pub fn of_payment(topic: Topic, settlement: &Settlement, admitted: &Admitted) ->
             match moved_back(settlement) {
                 Some(entry) => answer(Outcome::Processed, entry.reason),
                 None if topic == Topic::Dispute => answer(Outcome::Processed, hold(settlement)),
-                None if admitted.nothing_new => answer(Outcome::Skipped, Reason::Stale),
+                None if admitted.nothing_back => answer(Outcome::Skipped, Reason::Stale),
                 None => answer(Outcome::Processed, Reason::Noted),
             }
         }

@@ -51,6 +51,21 @@ pub struct Decision {
     pub stripe: StripeIds,
 }
 
+/// Why a world is settled. It never changes what facts ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occasion {
+    /// The kind of news that came; it words the entries and changes no amount.
+    pub news: Option<Topic>,
+    /// Whether terms are looked up anew, as a replay does. Else a commission keeps the versions it was settled by.
+    pub redecide: bool,
+}
+
+impl From<Topic> for Occasion {
+    fn from(news: Topic) -> Self {
+        Self { news: Some(news), redecide: false }
+    }
+}
+
 /// What a commission is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,15 +157,14 @@ struct Target {
     voided: bool,
 }
 
-/// Settles every payment of a world. The answers are by our ID of the payment. What kind of news gave the occasion only
-/// words the entries: it changes no amount.
+/// Settles every payment of a world. The answers are by our ID of the payment.
 #[must_use]
-pub fn settle(world: &World, news: Option<Topic>) -> BTreeMap<String, Settlement> {
+pub fn settle(world: &World, occasion: Occasion) -> BTreeMap<String, Settlement> {
     let book = Book::open(world);
-    book.sales.values().map(|sale| (sale.id.into(), settle_sale(&book, sale, news))).collect()
+    book.sales.values().map(|sale| (sale.id.into(), settle_sale(&book, sale, occasion))).collect()
 }
 
-fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, news: Option<Topic>) -> Settlement {
+fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settlement {
     let known = book.world.payments.get(sale.id).map_or(&[][..], |known| known.commissions.as_slice());
     let mut open: Vec<&Commission> = known.iter().filter(|commission| !commission.closed).collect();
     open.sort_by_key(|commission| (commission.payment_time, &commission.id));
@@ -179,9 +193,13 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, news: Option<Topic>) -> Settlem
     let frozen = survivor.filter(|commission| {
         commission.paid && decision.attribution.as_ref().is_some_and(|it| it.click_id != commission.click_id)
     });
-    let target = money.and_then(|money| match frozen {
-        Some(commission) => frozen_target(book, sale, &money, lost, commission),
-        None => target(book, sale, &money, lost, decision.attribution.as_ref(), survivor),
+    let target = money.and_then(|money| {
+        if let Some(commission) = frozen {
+            return frozen_target(book, sale, &money, lost, commission);
+        }
+        let settled = survivor.filter(|_| !occasion.redecide);
+        let paid = survivor.is_some_and(|commission| commission.paid);
+        target(book, sale, &money, lost, decision.attribution.as_ref(), settled, paid)
     });
     decision.base_minor = target.as_ref().ok().map(|target| target.claim.base_minor);
     decision.reason = match (&target, frozen) {
@@ -189,7 +207,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, news: Option<Topic>) -> Settlem
         (Ok(target), None) => target.claim.reason,
         (Err(reason), None) => waiting(book, sale, lost).unwrap_or(*reason),
     };
-    changes.extend(towards(target, survivor, news));
+    changes.extend(towards(target, survivor, occasion.news));
     Settlement { decision, changes }
 }
 
@@ -213,7 +231,8 @@ fn target(
     money: &Money<'_>,
     lost: Lost,
     attribution: Option<&Attribution>,
-    survivor: Option<&Commission>,
+    settled: Option<&Commission>,
+    paid: bool,
 ) -> Result<Target, Reason> {
     if sale.inference != Inference::Alone {
         return Err(Reason::DuplicatePayment);
@@ -221,7 +240,7 @@ fn target(
     let time = sale.time.ok_or(Reason::PaymentUnknown)?;
     let attribution = attribution.ok_or(Reason::NoAttributionYet)?;
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoAttributionYet)?;
-    let settled = survivor.filter(|commission| commission.click_id == attribution.click_id);
+    let settled = settled.filter(|commission| commission.click_id == attribution.click_id);
     let terms = Terms::of(book, click, time, settled)?;
     eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
     let place = |base: i64| {
@@ -232,7 +251,6 @@ fn target(
     };
     let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
     let place = place(base)?;
-    let paid = survivor.is_some_and(|commission| commission.paid);
     earn(book, sale, money, lost, &Claimant { attribution, click, terms, place, time, base, paid })
 }
 

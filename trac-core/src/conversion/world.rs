@@ -118,6 +118,8 @@ pub struct Admitted {
     pub absorbed: Vec<String>,
     /// Whether every fact was known before.
     pub nothing_new: bool,
+    /// Whether it is known of no more money than before that it went back.
+    pub nothing_back: bool,
     /// Whether an object of the same ID was known before.
     pub object_known: bool,
 }
@@ -166,6 +168,9 @@ impl World {
         let before = payment.facts.clone();
         payment.facts.join(facts);
         admitted.nothing_new &= payment.facts == before;
+        let refunded = |facts: &Facts| facts.charges.values().map(|charge| charge.refunded_minor).max();
+        admitted.nothing_back =
+            payment.facts.refunds == before.refunds && refunded(&payment.facts) == refunded(&before);
         admitted.payment_id = Some(survivor);
         admitted
     }

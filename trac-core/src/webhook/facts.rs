@@ -6,6 +6,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use super::charge::Charge;
+use super::credit_note;
 use super::customer::Customer;
 use super::dispute::Dispute;
 use super::event::Event;
@@ -41,7 +42,7 @@ pub struct Facts {
     pub subscriptions: BTreeMap<String, Subscription>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub customers: BTreeMap<String, Customer>,
-    /// Pairs that `invoice_payment.paid` shows to be the same money.
+    /// Pairs that `invoice_payment.paid` and `credit_note.created` show to be the same money.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<(String, String)>,
 }
@@ -72,6 +73,8 @@ pub enum NoFacts {
     UnsupportedThinEvent,
     /// `invoice.payment_succeeded`: `invoice.paid` says the same and more.
     UseInvoicePaid,
+    /// A payment that failed, or a session that ran out: no money moved.
+    NothingPaid(&'static str),
     /// A known type whose object has no ID.
     Unreadable,
 }
@@ -84,6 +87,7 @@ impl NoFacts {
             Self::UnsupportedEvent => "unsupported_event",
             Self::UnsupportedThinEvent => "unsupported_thin_event",
             Self::UseInvoicePaid => "use_invoice_paid",
+            Self::NothingPaid(reason) => reason,
             Self::Unreadable => "unreadable",
         }
     }
@@ -105,12 +109,11 @@ impl Topic {
             "checkout.session.completed"
             | "checkout.session.async_payment_succeeded"
             | "checkout.session.async_payment_failed"
-            | "checkout.session.expired"
             | "invoice.paid"
             | "payment_intent.succeeded"
             | "charge.succeeded"
             | "charge.captured" => Self::Sale,
-            "invoice_payment.paid" => Self::Link,
+            "invoice_payment.paid" | "credit_note.created" => Self::Link,
             "charge.refunded"
             | "charge.refund.updated"
             | "refund.created"
@@ -140,8 +143,13 @@ impl Facts {
         if event.is_thin {
             return Err(NoFacts::UnsupportedThinEvent);
         }
-        if event.kind == "invoice.payment_succeeded" {
-            return Err(NoFacts::UseInvoicePaid);
+        match event.kind.as_str() {
+            "invoice.payment_succeeded" => return Err(NoFacts::UseInvoicePaid),
+            "checkout.session.expired" => return Err(NoFacts::NothingPaid("unpaid_session")),
+            "invoice.payment_failed" | "payment_intent.payment_failed" | "charge.failed" => {
+                return Err(NoFacts::NothingPaid("payment_failed"));
+            }
+            _ => {}
         }
         Topic::of(&event.kind).ok_or(NoFacts::UnsupportedEvent)?;
         let at = event.created.unwrap_or(received_at);
@@ -160,6 +168,9 @@ impl Facts {
             }
             "invoice_payment" => {
                 facts.links.insert(invoice_payment::read(fields)?);
+            }
+            "credit_note" => {
+                facts.links = credit_note::read(fields)?;
             }
             "payment_intent" => {
                 facts.payment_intents.insert(id()?, PaymentIntent::read(fields, at));

@@ -18,6 +18,7 @@ pub mod references;
 pub mod session;
 pub mod invoice;
 pub mod invoice_payment;
+pub mod credit_note;
 pub mod payment_intent;
 pub mod charge;
 pub mod refund;

@@ -45,13 +45,20 @@ pub struct Unverified<'a> {
     body: &'a [u8],
 }
 
-/// A body that Stripe signed with one of our secrets, not long ago. Only [`Unverified::verify`] makes one.
+/// A body that Stripe signed with one of our secrets, not long ago. [`Unverified::verify`] makes one; [`Verified::kept`]
+/// reads one back.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<'a> {
     body: &'a [u8],
 }
 
 impl<'a> Verified<'a> {
+    /// A body that was verified when it came in, read back from where it was kept.
+    #[must_use]
+    pub const fn kept(body: &'a [u8]) -> Self {
+        Self { body }
+    }
+
     /// The raw bytes that were signed.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {

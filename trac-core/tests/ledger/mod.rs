@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use trac_core::commission::entry::Kind;
-use trac_core::commission::settle::{Change, settle};
+use trac_core::commission::settle::{Change, Occasion, settle};
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
 use trac_core::program::{EnrollmentTerms, History, ProgramTerms, Version};
@@ -91,7 +91,7 @@ impl Ledger {
     /// Settles everything in view; answers how many entries that caused.
     pub(crate) fn settle(&mut self, news: Option<Topic>) -> usize {
         let before = self.entries.len();
-        for (payment_id, settlement) in settle(&self.world, news) {
+        for (payment_id, settlement) in settle(&self.world, Occasion { news, redecide: false }) {
             for change in settlement.changes {
                 self.apply(&payment_id, change);
             }

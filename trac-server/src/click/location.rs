@@ -1,5 +1,7 @@
 //! Where the visitor of a tracked link is sent: the link's destination, the visitor's query, the click.
 
+use std::fmt::Write as _;
+
 use trac_core::checkout::link::{Decision, decorate, is_payment_link};
 use trac_core::checkout::reference;
 use trac_core::click::{ClickId, dialect, query};
@@ -58,7 +60,7 @@ fn printable(query: &str) -> String {
         if byte.is_ascii_graphic() && !b"\\\"'<>`".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })

@@ -30,6 +30,8 @@ use crate::list::{list_of, one_of};
 #[cfg(feature = "server")]
 use crate::trac::Trac;
 
+#[cfg(feature = "server")]
+pub(crate) use clicks::CLICKS;
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 
@@ -39,8 +41,8 @@ pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/links", list_of(&links::LINKS).merge(post(links::create)))
         .route("/links/{id}", one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)))
-        .route("/clicks", list_of(&clicks::CLICKS).merge(post(clicks::create)))
-        .route("/clicks/{id}", one_of(&clicks::CLICKS))
+        .route("/clicks", list_of(&CLICKS).merge(post(clicks::create)))
+        .route("/clicks/{id}", one_of(&CLICKS))
 }
 
 /// What visitors and their browsers ask for: tracked links and the script, from any origin, without credentials.

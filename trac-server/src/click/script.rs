@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use sha2::{Digest as _, Sha256};
 
+use crate::id::hex;
 use crate::trac::Trac;
 
 /// `/trac.js`, its fallback for pages that refuse WebAssembly, and their versioned addresses.
@@ -49,7 +50,7 @@ struct Script {
 impl Script {
     fn new(plain: &'static [u8], brotli: &'static [u8], gzip: &'static [u8]) -> Self {
         let digest: [u8; 32] = Sha256::digest(plain).into();
-        let version = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let version = hex(digest.first_chunk::<8>().map_or(&[], |first| first));
         Self { plain, brotli, gzip, version }
     }
 

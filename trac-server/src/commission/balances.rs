@@ -18,7 +18,7 @@ use crate::trac::Trac;
 ///
 /// Entries are summed for each commission, then commissions for each partner and currency. Two currencies are
 /// never added.
-static BALANCES: Resource = Resource {
+pub(crate) static BALANCES: Resource = Resource {
     name: "balance",
     columns: "b.partner_id, b.currency, b.pending_minor, b.approved_minor, b.paid_minor, \
               b.approved_minor + b.unpaid_of_paid_minor AS owed_minor",

@@ -7,14 +7,17 @@ mod payouts;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(crate) use balances::BALANCES;
+pub(crate) use commissions::{COMMISSIONS, ENTRIES};
+
 use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 
 /// `/commissions`, `/balances` and `/payouts`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
-        .route("/commissions", list_of(&commissions::COMMISSIONS))
-        .route("/commissions/{id}", one_of(&commissions::COMMISSIONS))
+        .route("/commissions", list_of(&COMMISSIONS))
+        .route("/commissions/{id}", one_of(&COMMISSIONS))
         .route("/commissions/{id}/entries", get(commissions::entries))
         .route("/balances", get(balances::list))
         .route("/payouts", list_of(&payouts::PAYOUTS).merge(post(payouts::create)))

@@ -15,10 +15,10 @@ use crate::trac::Trac;
 /// `/programs`, `/partners` and `/enrollments`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
-        .route("/programs", list_of(&programs::PROGRAMS).merge(post(programs::create)))
-        .route("/programs/{id}", one_of(&programs::PROGRAMS).merge(patch(programs::change)))
-        .route("/partners", list_of(&partners::PARTNERS).merge(post(partners::create)))
-        .route("/partners/{id}", one_of(&partners::PARTNERS).merge(patch(partners::change)))
+        .route("/programs", list_of(&PROGRAMS).merge(post(programs::create)))
+        .route("/programs/{id}", one_of(&PROGRAMS).merge(patch(programs::change)))
+        .route("/partners", list_of(&PARTNERS).merge(post(partners::create)))
+        .route("/partners/{id}", one_of(&PARTNERS).merge(patch(partners::change)))
         .route("/enrollments", list_of(&enrollments::ENROLLMENTS).merge(post(enrollments::create)))
         .route("/enrollments/{id}", one_of(&enrollments::ENROLLMENTS).merge(patch(enrollments::change)))
 }

@@ -84,13 +84,13 @@ pub(super) async fn change(
     let changed = store.try_write(Priority::Api, move |tx| {
         PARTNERS.find(tx, &trac, &scope, &id)?;
         if let Some(name) = name {
-            update(tx, &scope, &id, "name", Some(name))?;
+            update(tx, &scope, &id, "name", Some(&name))?;
         }
         if let Some(email) = email {
-            update(tx, &scope, &id, "email", email)?;
+            update(tx, &scope, &id, "email", email.as_deref())?;
         }
         if let Some(code) = code {
-            update(tx, &scope, &id, "code", Some(code)).map_err(code_taken)?;
+            update(tx, &scope, &id, "code", Some(&code)).map_err(code_taken)?;
         }
         PARTNERS.find(tx, &trac, &scope, &id)
     });
@@ -102,7 +102,7 @@ fn update(
     scope: &Scope,
     id: &str,
     column: &'static str,
-    value: Option<String>,
+    value: Option<&str>,
 ) -> rusqlite::Result<usize> {
     let sql = format!("UPDATE partner SET {column} = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
     connection.prepare_cached(&sql)?.execute(params![scope.workspace_id(), scope.mode_str(), id, value])

@@ -22,8 +22,8 @@ pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
     set(&mut terms.recurring, fields.take("recurring", recurring));
     set(&mut terms.lead_amount_minor, fields.take("lead_amount_minor", integer(0..=AMOUNT_MAX)));
     set(&mut terms.lead_currency, fields.take_nullable("lead_currency", currency));
-    let mut hold_days = terms.hold_days;
-    set(&mut terms.hold_days, fields.take_object("hold_days", |inner| hold(inner, &mut hold_days)));
+    let hold_days = terms.hold_days;
+    set(&mut terms.hold_days, fields.take_object("hold_days", |inner| Some(hold(inner, hold_days))));
     set(&mut terms.base, fields.take("base", one_of("net, gross")));
     set(&mut terms.include_shipping, fields.take("include_shipping", flag));
     set(&mut terms.count_out_of_band, fields.take("count_out_of_band", flag));
@@ -69,11 +69,11 @@ fn commission(fields: &mut Fields) -> Option<CommissionRule> {
 }
 
 /// Changes those of the three that are named.
-fn hold(fields: &mut Fields, days: &mut HoldDays) -> Option<HoldDays> {
+fn hold(fields: &mut Fields, mut days: HoldDays) -> HoldDays {
     set(&mut days.lead, fields.take("lead", integer(0..=DAYS_MAX)));
     set(&mut days.sale, fields.take("sale", integer(0..=DAYS_MAX)));
     set(&mut days.recurring, fields.take("recurring", integer(0..=DAYS_MAX)));
-    Some(*days)
+    days
 }
 
 fn recurring(value: &Value) -> Result<Recurring, Wrong> {

@@ -172,7 +172,7 @@ fn behind(tx: &Connection, scope: &Scope, world: &mut World, click: &Click) -> R
         world.programs.insert(program_id.clone(), history(versions, scope, program_id)?);
     }
     let key = (program_id.clone(), partner_id.clone());
-    if !world.enrollments.contains_key(&key) {
+    if let std::collections::btree_map::Entry::Vacant(e) = world.enrollments.entry(key) {
         let mut statement = tx.prepare_cached(
             "SELECT id FROM enrollment \
              WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND partner_id = ?4",
@@ -184,7 +184,7 @@ fn behind(tx: &Connection, scope: &Scope, world: &mut World, click: &Click) -> R
                  WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3",
             )?;
             let history = history(versions, scope, &id)?;
-            world.enrollments.insert(key, Enrollment { id, history });
+            e.insert(Enrollment { id, history });
         }
     }
     let mut statement =

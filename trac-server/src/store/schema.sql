@@ -25,6 +25,15 @@ CREATE TABLE api_key (
     revoked_at    INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- What opens the dashboard: links that open it once, and the sessions made of links and keys. Hashed like keys.
+CREATE TABLE dashboard_token (
+    hash          BLOB NOT NULL PRIMARY KEY,
+    kind          TEXT NOT NULL CHECK (kind IN ('link', 'session')),
+    workspace_id  TEXT NOT NULL REFERENCES workspace (id),
+    mode          TEXT NOT NULL CHECK (mode IN ('test', 'live')),
+    expires_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Found by ID alone: the address Stripe posts to names nothing else.
 CREATE TABLE webhook_endpoint (
     id              TEXT NOT NULL PRIMARY KEY,
@@ -129,6 +138,8 @@ CREATE TABLE event (
     stripe_event_id  TEXT,
     endpoint_id      TEXT NOT NULL,
     type             TEXT,
+    -- `data.object.id`: what the event is about.
+    object_id        TEXT,
     api_version      TEXT,
     stripe_created   INTEGER,
     received_at      INTEGER NOT NULL,
@@ -144,6 +155,7 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_stripe_id ON event (workspace_id, mode, stripe_event_id)
     WHERE stripe_event_id IS NOT NULL;
 CREATE INDEX event_subject ON event (workspace_id, mode, subject_id) WHERE subject_id IS NOT NULL;
+CREATE INDEX event_object ON event (workspace_id, mode, object_id) WHERE object_id IS NOT NULL;
 -- Rejected deliveries are folded: one row for each endpoint, reason and minute.
 CREATE INDEX event_rejected ON event (workspace_id, mode, endpoint_id, reason, received_at)
     WHERE outcome = 'rejected';

@@ -15,10 +15,13 @@ use super::queue::Queue;
 /// Something to write. It is given the transaction, or the reason why there is none.
 pub(super) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
 
+/// Tells whoever waits for a job how the commit went.
+type Tell = Box<dyn FnOnce(Result<(), StoreError>)>;
+
 /// A job that ran: whether its savepoint is to be kept, and who is to be told once the commit is known.
 pub(super) struct Ran {
     keep: bool,
-    tell: Box<dyn FnOnce(Result<(), StoreError>)>,
+    tell: Tell,
 }
 
 /// Wraps a job so that its answer travels back after the commit.
@@ -81,7 +84,7 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) {
 }
 
 /// Runs one job in a savepoint, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
-fn run(tx: &Transaction<'_>, job: Job) -> Option<Box<dyn FnOnce(Result<(), StoreError>)>> {
+fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
     // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
     let begun = if tx.is_autocommit() {
         Err(rolled_back())

@@ -20,6 +20,8 @@ use crate::list::{list_of, one_of};
 #[cfg(feature = "server")]
 use crate::trac::Trac;
 
+#[cfg(feature = "server")]
+pub(crate) use events::EVENTS;
 pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
@@ -50,7 +52,7 @@ pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/webhook-endpoints", list_of(&endpoints::ENDPOINTS).merge(post(endpoints::create)))
         .route("/webhook-endpoints/{id}", one_of(&endpoints::ENDPOINTS).merge(patch(endpoints::change)))
-        .route("/events", list_of(&events::EVENTS))
+        .route("/events", list_of(&EVENTS))
         .route("/events/{id}", axum::routing::get(events::one))
 }
 

@@ -1,0 +1,77 @@
+// What the pages beside it are written with. A page visits other pages in frames, checks what it finds, and ends
+// with `ok` or with what was wrong in the element `result`, where `cargo xtask test-pages` reads it.
+
+const NATIVE = 'clk_1764000000_0123456789abcdef';
+const OLDER = 'clk_1700000000_fedcba9876543210';
+const FOREIGN = '2f1c6a1e-4d0b-4f6e-9a57-3c8f0a1b2c3d';
+const LINK = 'https://buy.stripe.com/test_1';
+
+const failures = [];
+let checks = 0;
+let inFront = window;
+
+const check = (name, got, want) => {
+  checks++;
+  if (JSON.stringify(got) !== JSON.stringify(want)) {
+    failures.push(`${name}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
+  }
+};
+
+const forget = () => {
+  localStorage.clear();
+  sessionStorage.clear();
+  for (const name of ['trac_click_id', 'clk_id', 'rd_click_id']) {
+    document.cookie = `${name}=; Path=/; Max-Age=0`;
+    document.cookie = `${name}=; Path=/; Max-Age=0; Domain=shop.localhost`;
+  }
+};
+
+const loaded = (element) => new Promise((resolve) => element.addEventListener('load', resolve));
+
+// Opens a page in a frame with `html` in it, does `before` to its window, then adds the script with its attributes.
+const visit = async (query = '', { html = '', attributes = {}, before = () => {} } = {}) => {
+  const frame = document.createElement('iframe');
+  frame.src = 'blank.html' + query;
+  document.body.append(frame);
+  await loaded(frame);
+  const { contentWindow: window, contentDocument } = frame;
+  window.thrown = [];
+  window.addEventListener('error', (event) => window.thrown.push(event.message));
+  contentDocument.body.innerHTML = html;
+  before(window);
+  await addScript(window, attributes);
+  inFront = window;
+  return window;
+};
+
+const addScript = async (window, attributes = {}) => {
+  const script = window.document.createElement('script');
+  for (const [name, value] of Object.entries(attributes)) script.setAttribute(name, value);
+  script.src = '/trac.js';
+  const done = loaded(script);
+  window.document.head.append(script);
+  await done;
+};
+
+// Long enough for observers, which run before the next task.
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+const decorated = (url, id = NATIVE) => `${url}${url.includes('?') ? '&' : '?'}client_reference_id=${id}`;
+const href = (window, selector = 'a') => window.document.querySelector(selector).getAttribute('href');
+// Asked of the page in front: a browser may tell other documents of a cookie a moment later.
+const cookie = (name = 'trac_click_id') =>
+  (inFront.document.cookie.split('; ').find((pair) => pair.startsWith(name + '=')) || '').slice(name.length + 1) || null;
+
+const run = async (pages) => {
+  try {
+    await pages();
+  } catch (error) {
+    failures.push(`stopped: ${error.stack}`);
+  }
+  forget();
+  document.querySelectorAll('iframe').forEach((frame) => frame.remove());
+  const result = document.createElement('pre');
+  result.id = 'result';
+  result.textContent = failures.length || !checks ? failures.join('\n') || 'nothing was checked' : `ok, ${checks} checks`;
+  document.body.append(result);
+};

@@ -1,0 +1,187 @@
+//! A real browser, headless, by WebDriver.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::demo::Demo;
+use crate::material::skipped;
+use crate::server::free_port;
+
+/// How long a page may take to show what it must show.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Headless, and silent towards the Internet.
+const FLAGS: [&str; 10] = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,900",
+    // Every other name leads nowhere: a test sees where a page would have gone, and nobody else does.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
+];
+
+/// One window of Chromium with a profile of its own; closed when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    driver: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Opens one, and the demo to be looked at. Where there is no browser, or the server was built without the script,
+    /// says so and answers nothing.
+    ///
+    /// `cargo xtask test` has both and sets `TRAC_TEST_BROWSER`: then a browser that does not open is a failure.
+    pub async fn with_demo() -> Option<(Self, Demo)> {
+        let browser = Self::open().await?;
+        let demo = Demo::start();
+        if demo.serves_script().await {
+            return Some((browser, demo));
+        }
+        skipped("no script, run cargo xtask build-script");
+        None
+    }
+
+    /// Opens one; where there is none, says so and answers nothing.
+    pub async fn open() -> Option<Self> {
+        let driver = find("CHROMEDRIVER", &["chromedriver"]);
+        let chromium = find("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
+        let (Some(driver), Some(chromium)) = (driver, chromium) else {
+            skipped("no browser");
+            return None;
+        };
+        let port = free_port();
+        let driver = Command::new(driver)
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver runs");
+        let profile = tempfile::tempdir().expect("a temporary folder");
+        let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+        flags.push(format!("--user-data-dir={}", profile.path().display()));
+        let options = json!({ "binary": chromium, "args": flags });
+        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
+        let wanted = wanted.as_object().cloned().expect("an object");
+        let url = format!("http://127.0.0.1:{port}");
+        // The driver needs a moment to listen.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match ClientBuilder::new(Connector::new()).capabilities(wanted.clone()).connect(&url).await {
+                Ok(client) => return Some(Self { client, driver, _profile: profile }),
+                Err(error) if Instant::now() > deadline => panic!("the browser does not start: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    /// Opens a page and waits until it is loaded.
+    pub async fn visit(&self, url: &str) {
+        self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// The address in front.
+    pub async fn address(&self) -> String {
+        self.client.current_url().await.expect("a page is open").to_string()
+    }
+
+    /// What an expression of JavaScript is worth on the page.
+    pub async fn js(&self, expression: &str) -> Value {
+        let script = format!("return ({expression});");
+        self.client.execute(&script, Vec::new()).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// Runs statements of JavaScript on the page.
+    pub async fn run(&self, script: &str) {
+        self.client.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"));
+    }
+
+    /// What the expression is worth as text; empty if it is none.
+    pub async fn text(&self, expression: &str) -> String {
+        self.js(expression).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the expression is worth something and answers it.
+    pub async fn until(&self, expression: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        let script = format!("return ({expression});");
+        loop {
+            // While a page is being left there is nothing to ask.
+            let value = self.client.execute(&script, Vec::new()).await.unwrap_or_default();
+            if !matches!(value, Value::Null | Value::Bool(false)) && value != json!("") {
+                return value;
+            }
+            assert!(Instant::now() < deadline, "never on {}: {expression}", self.address().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Clicks what the selector finds, as a person would.
+    pub async fn click(&self, selector: &str) {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Writes into a field.
+    pub async fn fill(&self, selector: &str, text: &str) {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        element.send_keys(text).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Steps into the frame that the selector finds.
+    pub async fn enter(&self, selector: &str) {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let frame = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        frame.enter_frame().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Keeps a picture as `NAME.png` in the folder `TRAC_SCREENSHOTS`, if that is set.
+    pub async fn picture(&self, name: &str) {
+        if let Some(folder) = env::var_os("TRAC_SCREENSHOTS") {
+            let picture = self.client.screenshot().await.expect("a picture");
+            std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), picture).expect("a folder");
+        }
+    }
+
+    /// Closes the window and ends the driver.
+    pub async fn close(self) {
+        // The driver is ended anyway.
+        let _ = self.client.clone().close().await;
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+type Connector = hyper_util::client::legacy::connect::HttpConnector;
+
+/// The program an environment variable names, or the first of these on the path.
+fn find(variable: &str, names: &[&str]) -> Option<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
+        return Some(path.into());
+    }
+    let path = env::var_os("PATH")?;
+    let folders: Vec<_> = env::split_paths(&path).collect();
+    let places =
+        names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(OsStr::new(name))));
+    places.into_iter().find(|place| place.is_file())
+}

@@ -1,0 +1,59 @@
+//! click ─▶ cookie: a partner's link is followed, and the shop's page remembers.
+
+use serde_json::Value;
+use trac_tests::Browser;
+
+const COOKIE: &str = r"(document.cookie.match(/(?:^|; )trac_click_id=([^;]*)/) || [])[1] || ''";
+const STORED: &str = "localStorage.getItem('trac_click_id') || ''";
+
+#[tokio::test]
+async fn a_tracked_link_leads_to_the_shop_and_leaves_its_click_in_cookie_and_storage() {
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
+    browser.visit(&demo.address("/links/0")).await;
+
+    let address = browser.address().await;
+    assert!(address.starts_with(&demo.address("/shop")), "{address}");
+    let (_, id) = address.split_once("trac_click_id=").expect("the address carries the click");
+    assert!(id.starts_with("clk_"), "{id}");
+    assert_eq!(browser.text("window.trac.getClickId()").await, id);
+    assert_eq!(browser.text(COOKIE).await, id);
+    assert_eq!(browser.text(STORED).await, id);
+
+    let kept = demo.merchant.get(&format!("/clicks/{id}")).await;
+    assert_eq!(kept.text("/click_id"), id, "what the address names is on disk");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn cookie_and_storage_repair_each_other() {
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
+    browser.visit(&demo.address("/links/0")).await;
+    let id = browser.text("window.trac.getClickId()").await;
+    let shop = format!("{}/", demo.address("/shop"));
+
+    browser.run("localStorage.clear()").await;
+    browser.visit(&shop).await;
+    assert_eq!(browser.text(STORED).await, id, "storage, from the cookie");
+
+    browser.run("document.cookie = 'trac_click_id=; path=/; max-age=0'").await;
+    assert_eq!(browser.text(COOKIE).await, "");
+    browser.visit(&shop).await;
+    assert_eq!(browser.text(COOKIE).await, id, "the cookie, from storage");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_last_partner_wins_and_nobody_is_nobody() {
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
+    browser.visit(&format!("{}/", demo.address("/shop"))).await;
+    assert_eq!(browser.js("window.trac.getClickId()").await, Value::Null);
+    assert_eq!((browser.text(COOKIE).await, browser.text(STORED).await), (String::new(), String::new()));
+
+    browser.visit(&demo.address("/links/0")).await;
+    let paulas = browser.text(COOKIE).await;
+    browser.visit(&demo.address("/links/1")).await;
+    let petes = browser.text(COOKIE).await;
+    assert!(petes.starts_with("clk_") && petes != paulas, "{paulas} {petes}");
+    assert_eq!(demo.merchant.all("/clicks").await.len(), 2);
+    browser.close().await;
+}

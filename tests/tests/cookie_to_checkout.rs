@@ -1,0 +1,60 @@
+//! cookie ─▶ checkout: the click rides on Payment Links, Buy Buttons and Pricing Tables.
+
+use trac_tests::Browser;
+
+const LINK: &str = "document.querySelector('#payment-link').href";
+
+#[tokio::test]
+async fn every_way_to_pay_carries_the_click() {
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
+    browser.visit(&demo.address("/links/0")).await;
+    let id = browser.text("window.trac.getClickId()").await;
+
+    let want = format!("https://buy.stripe.com/test_teachest?locale=en&client_reference_id={id}");
+    assert_eq!(browser.text(LINK).await, want, "what was there stays");
+    for element in ["stripe-buy-button", "stripe-pricing-table"] {
+        let attribute = format!("document.querySelector('{element}').getAttribute('client-reference-id')");
+        assert_eq!(browser.text(&attribute).await, id, "{element}");
+        let frame = format!("(document.querySelector('{element} iframe') || {{}}).src");
+        let source = browser.until(&frame).await;
+        let source = source.as_str().unwrap_or_default();
+        assert!(source.contains(&format!("client_reference_id={id}")), "{element} was shown with {source}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn what_is_added_later_is_decorated_and_what_is_the_merchants_stays() {
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
+    browser.visit(&demo.address("/links/0")).await;
+    let id = browser.text("window.trac.getClickId()").await;
+    browser
+        .run(
+            "document.body.insertAdjacentHTML('beforeend', `
+                <a id=own href='https://buy.stripe.com/test_giftbox?client_reference_id=user_7'>own</a>
+                <a id=other href='https://buy.stripe.com.evil.example/test_giftbox'>other</a>
+                <a id=late href='https://buy.stripe.com/test_giftbox#x'>late</a>`)",
+        )
+        .await;
+    let want = format!("https://buy.stripe.com/test_giftbox?client_reference_id={id}#x");
+    let late = "document.querySelector('#late').href";
+    browser.until(&format!("{late}.includes('client_reference_id') && {late}")).await;
+    assert_eq!(browser.text(late).await, want);
+    let href = |name: &str| format!("document.querySelector('#{name}').getAttribute('href')");
+    assert_eq!(
+        browser.text(&href("own")).await,
+        "https://buy.stripe.com/test_giftbox?client_reference_id=user_7"
+    );
+    assert_eq!(browser.text(&href("other")).await, "https://buy.stripe.com.evil.example/test_giftbox");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_visitor_nobody_sent_leaves_every_link_as_it_was() {
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
+    browser.visit(&format!("{}/", demo.address("/shop"))).await;
+    assert_eq!(browser.text(LINK).await, "https://buy.stripe.com/test_teachest?locale=en");
+    let marked = "document.querySelector('[client-reference-id]') === null";
+    assert_eq!(browser.js(marked).await, true);
+    browser.close().await;
+}

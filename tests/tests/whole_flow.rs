@@ -1,0 +1,82 @@
+//! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission, and back, as a person clicks it.
+//!
+//! With `TRAC_SCREENSHOTS=DIR` every step leaves a picture.
+
+use serde_json::{Value, json};
+use trac_tests::Browser;
+
+#[tokio::test]
+async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
+
+    browser.visit(&demo.address("/dashboard_url")).await;
+    browser.click("#enter").await;
+    browser.until("document.querySelector('#commissions .empty') !== null").await;
+    let dashboard = browser.address().await;
+    browser.picture("0-dashboard-empty").await;
+
+    browser.visit(&demo.address("/links/0")).await;
+    browser.until("document.querySelector('stripe-pricing-table iframe') !== null").await;
+    browser.picture("1-shop").await;
+    let click = browser.text("window.trac.getClickId()").await;
+
+    // From another page of the shop, without the click in the address: the cookie remembers.
+    browser.visit(&format!("{}/", demo.address("/shop"))).await;
+    browser.enter("stripe-buy-button iframe").await;
+    browser.click(".offer .button").await;
+    browser.until("location.pathname === '/test_giftbox'").await;
+    browser.picture("2-stripe").await;
+    browser.click("#pay").await;
+    browser.until("location.pathname === '/thanks.html'").await;
+    browser.picture("3-thanks").await;
+
+    let rows = demo.merchant.all("/commissions").await;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let commission = rows.first().cloned().unwrap_or_default();
+    let value = |key: &str| commission.get(key).cloned().unwrap_or_default();
+    assert_eq!(value("click_id"), json!(click));
+    assert_eq!(
+        (value("source"), value("reason"), value("status")),
+        (json!("sale"), json!("ok"), json!("pending"))
+    );
+    assert_eq!(
+        (value("base_minor"), value("amount_minor"), value("currency")),
+        (json!(3_200), json!(640), json!("usd"))
+    );
+    let partner = value("partner_id").as_str().unwrap_or_default().to_owned();
+    let partner = demo.merchant.get(&format!("/partners/{partner}")).await;
+    assert_eq!(partner.text("/name"), "Paula Press");
+
+    // trac's page tells the story, and goes on telling it while it stays open.
+    browser.visit(&dashboard).await;
+    let page = "document.body.innerText";
+    let story = browser.text(page).await;
+    for told in [click.as_str(), "Paula Press", "6.40 USD", "checkout.session.completed", "earn"] {
+        assert!(story.contains(told), "{told} is not on the page: {story}");
+    }
+    browser.picture("4-dashboard-earned").await;
+    browser.run("window.stayed = true").await;
+    let payments = demo.stripe_list("payments").await;
+    let payment = payments.first().and_then(|row| row.get("id")).and_then(Value::as_str).unwrap_or_default();
+    demo.stripe(&format!("refund/{payment}"), json!({"amount": 1_600})).await;
+    browser.until(&format!("{page}.includes('-3.20 USD')")).await;
+    assert_eq!(browser.js("window.stayed").await, true, "without being loaded again");
+    browser.picture("5-dashboard-refunded").await;
+    assert_eq!(demo.merchant.net_minor().await, 320);
+
+    // The merchant gives the rest back, by the button.
+    browser.visit(&format!("{}/dashboard", demo.address("/stripe"))).await;
+    browser.picture("6-merchant").await;
+    browser.click("button.refund").await;
+    browser.until("document.querySelector('button.refund') === null").await;
+    assert_eq!(demo.merchant.net_minor().await, 0);
+    browser.visit(&dashboard).await;
+    browser.picture("7-dashboard-reversed").await;
+
+    let id = commission.get("id").and_then(Value::as_str).unwrap_or_default();
+    let entries = demo.merchant.all(&format!("/commissions/{id}/entries")).await;
+    let amounts: Vec<_> =
+        entries.iter().rev().filter_map(|row| row.get("amount_minor").and_then(Value::as_i64)).collect();
+    assert_eq!(amounts, [640, -320, -320], "every step stays on record");
+    browser.close().await;
+}

@@ -1,0 +1,53 @@
+//! The dashboard: what a merchant sees. Its first page shows the whole flow, live.
+//!
+//! Pages are templates that escape at compile time, under a policy without inline script or style. What changes
+//! something is a POST from this very origin. All addresses in pages are relative, so that the router can be mounted
+//! under any path.
+
+mod session;
+mod door;
+mod assets;
+mod flow_page;
+mod words;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+
+use crate::trac::Trac;
+
+pub(crate) use session::new_link;
+
+/// Everything under `/dashboard`.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new()
+        .merge(flow_page::routes())
+        .merge(door::routes())
+        .merge(assets::routes())
+        .layer(from_fn(guard))
+}
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Marks every page: nothing from elsewhere, in no frame, in no cache.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+use axum::body::Body;
+use axum::http::Request;
+
+use crate::test_app::{Answer, App};
+
+async fn form(app: &App, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    app.send(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+/// Logs in with a key; answers the cookie to send.
+async fn log_in(app: &App, key: &str) -> String {
+    let answer = form(app, "/dashboard/login", &format!("key={key}"), &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "../dashboard"));
+    answer.header("set-cookie").split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_secret_key_opens_the_dashboard_of_its_workspace() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let closed = app.visit("/dashboard", &[]).await;
+    assert_eq!((closed.status.as_u16(), closed.header("location")), (303, "dashboard/login"));
+    let wrong = form(&app, "/dashboard/login", "key=sk_test_0", &[]).await;
+    assert_eq!((wrong.status.as_u16(), wrong.header("set-cookie")), (401, ""));
+
+    let answer = form(&app, "/dashboard/login", &format!("key={}", merchant.key), &[]).await;
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+    let cookie = log_in(&app, &merchant.key).await;
+    let page = app.visit("/dashboard", &[("cookie", &cookie)]).await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.as_str().unwrap().contains("A shop"));
+
+    let out = form(&app, "/dashboard/logout", "", &[("cookie", &cookie)]).await;
+    assert!(out.header("set-cookie").starts_with("trac_session=; Path=/; Max-Age=0"));
+    assert_eq!(app.visit("/dashboard", &[("cookie", &cookie)]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_link_opens_the_dashboard_once() {
+    let app = App::new();
+    let created = crate::workspace::create(&app.trac, "A shop").await.unwrap();
+    let url = created["dashboard_url"].as_str().unwrap();
+    let path = url.strip_prefix("https://track.example.com").unwrap();
+    let token = path.split_once("?token=").unwrap().1;
+    for _ in 0..2 {
+        assert_eq!(app.visit(path, &[]).await.status, 200, "looking does not use it up");
+    }
+    let entered = form(&app, "/dashboard/enter", &format!("token={token}"), &[]).await;
+    assert_eq!((entered.status.as_u16(), entered.header("location")), (303, "../dashboard"));
+    let again = form(&app, "/dashboard/enter", &format!("token={token}"), &[]).await;
+    assert_eq!((again.status.as_u16(), again.header("set-cookie")), (401, ""));
+}
+
+#[tokio::test]
+async fn sessions_and_links_end() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let cookie = log_in(&app, &merchant.key).await;
+    app.trac.clock.advance(7 * 86_400);
+    assert_eq!(app.visit("/dashboard", &[("cookie", &cookie)]).await.status, 200);
+    app.trac.clock.advance(1);
+    assert_eq!(app.visit("/dashboard", &[("cookie", &cookie)]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_is_refused() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let body = format!("key={}", merchant.key);
+    let check = async |headers: &[(&str, &str)], want: u16| {
+        assert_eq!(form(&app, "/dashboard/login", &body, headers).await.status, want, "{headers:?}");
+    };
+    check(&[("sec-fetch-site", "same-origin")], 303).await;
+    check(&[("sec-fetch-site", "none")], 303).await;
+    check(&[("sec-fetch-site", "cross-site")], 403).await;
+    check(&[("sec-fetch-site", "same-site")], 403).await;
+    check(&[("origin", "https://track.example.com"), ("host", "track.example.com")], 303).await;
+    check(&[("origin", "https://evil.example"), ("host", "track.example.com")], 403).await;
+    check(&[("origin", "null"), ("host", "track.example.com")], 403).await;
+}
+
+#[tokio::test]
+async fn nothing_a_stranger_wrote_becomes_markup() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let hostile = "\"><script>alert(1)</script>";
+    let partner = merchant.make("/partners", serde_json::json!({ "name": hostile })).await;
+    let commission = serde_json::json!({ "type": "percentage", "rate_bps": 1 });
+    let body = serde_json::json!({ "name": hostile, "commission": commission });
+    let program = merchant.make("/programs", body).await;
+    let link = serde_json::json!({
+        "program_id": program, "partner_id": partner, "slug": "x", "destination": "https://shop.example.com/",
+    });
+    merchant.make("/links", link).await;
+    app.visit("/s/x", &[("referer", "https://evil.example/<script>alert(2)</script>")]).await;
+    let ws = &merchant.workspace_id;
+    app.rows(format!(
+        "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, received_at, outcome, reason, \
+         message) VALUES ('{ws}', 'test', 'evl_1', '<img src=x>', 'we', '<script>alert(3)</script>', 0, 'processed', \
+         '<b>', '<i>')"
+    ))
+    .await;
+    let cookie = log_in(&app, &merchant.key).await;
+    for path in ["/dashboard", "/dashboard/live"] {
+        let page = app.visit(path, &[("cookie", &cookie)]).await;
+        let html = page.body.as_str().unwrap();
+        assert!(
+            html.contains("alert(1)") && html.contains("alert(2)") && html.contains("alert(3)"),
+            "{html}"
+        );
+        assert!(
+            !html.contains("<script>") && !html.contains("<img") && !html.contains("<b></code>"),
+            "{html}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_page_is_under_the_policy() {
+    let app = App::new();
+    for path in ["/dashboard", "/dashboard/login", "/dashboard/style.css", "/dashboard/script.js"] {
+        let answer = app.visit(path, &[]).await;
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    }
+    for template in ["door", "flow", "live"] {
+        let file = format!("{}/templates/dashboard/{template}.html", env!("CARGO_MANIFEST_DIR"));
+        let html = std::fs::read_to_string(file).unwrap();
+        for inline in ["style=", "<style", "onclick", "onload", "javascript:"] {
+            assert!(!html.contains(inline), "{template}: {inline}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+use serde_json::{Value, json};
+
+use crate::test_app::{App, START};
+use crate::test_shop::{DAY, Shop, charge, invoice, with};
+
+/// The first event of a shop with such terms.
+async fn first(terms: Value, change: Value, want: &str) {
+    let app = App::new();
+    let shop = Shop::open(&app, terms).await;
+    let told = shop.told("checkout.session.completed", 0, shop.session(change)).await;
+    assert_eq!(told, want);
+}
+
+#[tokio::test]
+async fn every_reason_of_a_single_sale_can_be_had() {
+    let none = || json!({});
+    first(none(), none(), "processed ok").await;
+    let fixed = json!({ "commission": { "type": "fixed", "amount_minor": 50_000, "currency": "usd", "cap_at_sale": true } });
+    first(fixed, none(), "processed ok_capped").await;
+    first(none(), json!({ "amount_total": 0 }), "skipped zero_amount").await;
+    let zero = json!({ "commission": { "type": "percentage", "rate_bps": 0 } });
+    first(zero, none(), "skipped zero_commission").await;
+    first(none(), json!({ "metadata": {} }), "deferred no_attribution_yet").await;
+    first(
+        none(),
+        json!({ "metadata": { "tracClickId": "clk_1760000000_0123456789abcdef" } }),
+        "deferred no_attribution_yet",
+    )
+    .await;
+    first(json!({ "attribution_window_days": 0 }), none(), "skipped click_expired").await;
+    first(json!({ "status": "paused" }), none(), "skipped program_inactive").await;
+    first(json!({ "status": "draft" }), none(), "skipped program_inactive").await;
+    first(json!({ "status": "archived" }), none(), "skipped program_inactive").await;
+    first(json!({ "products": ["plink_1"] }), none(), "deferred products_unknown").await;
+    first(json!({ "products": ["plink_1"] }), json!({ "payment_link": "plink_1" }), "processed ok").await;
+    first(none(), json!({ "customer_details": { "email": "ADA@example.com" } }), "skipped self_referral")
+        .await;
+    first(none(), json!({ "mode": "setup", "amount_total": null }), "skipped setup_mode").await;
+    first(none(), json!({ "payment_status": "unpaid" }), "deferred unpaid_session").await;
+}
+
+#[tokio::test]
+async fn an_enrollment_that_is_not_approved_earns_nothing() {
+    for status in ["pending", "rejected", "suspended", "banned"] {
+        let app = App::new();
+        let shop = Shop::open(&app, json!({})).await;
+        shop.merchant.patch(&format!("/enrollments/{}", shop.enrollment), json!({ "status": status })).await;
+        app.trac.clock.advance(60);
+        let session = shop.session(json!({ "created": START + 30 }));
+        assert_eq!(
+            shop.told("checkout.session.completed", 30, session).await,
+            "skipped partner_not_approved"
+        );
+    }
+}
+
+#[tokio::test]
+async fn terms_are_those_of_the_payments_time_and_stay() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    app.trac.clock.advance(100);
+    let program = format!("/programs/{}", shop.program);
+    let halved = json!({ "commission": { "type": "percentage", "rate_bps": 1_000 } });
+    shop.merchant.patch(&program, halved).await;
+    app.trac.clock.advance(100);
+    // Paid before the change, told after it: the old terms. Paid after it: the new ones.
+    assert_eq!(shop.told("checkout.session.completed", 50, shop.session(json!({}))).await, "processed ok");
+    assert_eq!(shop.net().await, 2_000);
+    let later = shop.session(json!({ "id": "cs_2", "payment_intent": "pi_2" }));
+    assert_eq!(shop.told("checkout.session.completed", 150, later).await, "processed ok");
+    assert_eq!(shop.net().await, 3_000);
+    assert_eq!(shop.told("charge.refunded", 160, charge(5_000, json!({}))).await, "processed refund_partial");
+    assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn a_subscription_is_told_month_by_month() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({ "recurring": { "months": 2 } })).await;
+    let session = json!({ "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "payment_intent": null,
+        "amount_total": 5_000, "customer": "cus_1" });
+    let told = async |at: i64, id: &str| shop.told("invoice.paid", at, invoice(id, json!({}))).await;
+    assert_eq!(told(0, "in_1").await, "deferred no_attribution_yet");
+    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(session)).await, "processed ok");
+    let waited = shop.merchant.get("/events?type=invoice.paid").await;
+    assert_eq!(waited.text("/data/0/outcome"), "processed");
+    assert!(waited.text("/data/0/settled_by").starts_with("evl_"));
+    assert_eq!(told(30 * DAY, "in_2").await, "processed ok_recurring");
+    assert_eq!(told(61 * DAY, "in_3").await, "skipped recurring_window_ended");
+    let months = shop.merchant.get("/commissions").await.column("recurring_month");
+    assert_eq!(months, [json!(2), json!(1)]);
+    let proration = json!({ "lines": { "data": [{ "amount": 900, "proration": true }] } });
+    assert_eq!(
+        shop.told("invoice.paid", 5 * DAY, invoice("in_4", proration)).await,
+        "processed ok_proration"
+    );
+    let outside = json!({ "customer": "cus_1", "parent": null });
+    assert_eq!(
+        shop.told("invoice.paid", DAY, invoice("in_9", outside)).await,
+        "processed ok_customer_lookup"
+    );
+}
+
+#[tokio::test]
+async fn the_end_of_a_subscription_voids_what_is_not_due() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({ "recurring": "first_payment" })).await;
+    let by_click = json!({ "metadata": { "tracClickId": shop.click } });
+    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", by_click)).await, "processed ok");
+    assert_eq!(
+        shop.told("invoice.paid", 30 * DAY, invoice("in_2", json!({}))).await,
+        "skipped recurring_not_covered"
+    );
+    let end =
+        async |at: i64, id: &str| shop.told("customer.subscription.deleted", at, json!({ "id": id })).await;
+    assert_eq!(end(DAY, "sub_other").await, "deferred payment_unknown");
+    assert_eq!(end(29 * DAY, "sub_1").await, "processed subscription_canceled");
+    assert_eq!(shop.net().await, 0);
+    assert_eq!(end(40 * DAY, "sub_1").await, "processed noted");
+}
+
+#[tokio::test]
+async fn money_that_goes_back_takes_its_commission() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    assert_eq!(shop.told("charge.refunded", 9, charge(2_500, json!({}))).await, "deferred payment_unknown");
+    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(json!({}))).await, "processed ok");
+    assert_eq!(shop.net().await, 1_500);
+    assert_eq!(shop.told("charge.refunded", 10, charge(2_500, json!({}))).await, "skipped stale");
+    assert_eq!(shop.told("charge.refunded", 11, charge(10_000, json!({}))).await, "processed refund_full");
+    let failed = json!({ "id": "re_1", "amount": 7_500, "status": "failed", "charge": "ch_1" });
+    assert_eq!(shop.told("refund.failed", 12, failed).await, "processed refund_failed");
+    assert_eq!(shop.net().await, 1_500);
+    let dispute = |status: &str| {
+        json!({ "id": "du_1", "amount": 7_500, "charge": "ch_1", "payment_intent": "pi_1",
+        "currency": "usd", "status": status })
+    };
+    assert_eq!(shop.told("charge.dispute.created", 13, dispute("needs_response")).await, "processed held");
+    assert_eq!(shop.merchant.get("/commissions").await.text("/data/0/status"), "held");
+    let withdrawn = dispute("needs_response");
+    assert_eq!(shop.told("charge.dispute.funds_withdrawn", 14, withdrawn).await, "processed dispute");
+    assert_eq!(shop.net().await, 0);
+    assert_eq!(shop.told("charge.dispute.closed", 15, dispute("won")).await, "processed dispute_won");
+    assert_eq!(shop.net().await, 1_500);
+    let inquiry = json!({ "id": "du_2", "amount": 100, "charge": "ch_1", "status": "warning_closed" });
+    assert_eq!(shop.told("charge.dispute.closed", 16, inquiry).await, "processed released");
+}
+
+#[tokio::test]
+async fn what_is_not_news_or_not_for_us_is_told_so() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let session = shop.session(json!({}));
+    assert_eq!(shop.told("checkout.session.completed", 0, session.clone()).await, "processed ok");
+    assert_eq!(
+        shop.told("checkout.session.completed", 0, session.clone()).await,
+        "duplicate duplicate_event"
+    );
+    assert_eq!(shop.told("checkout.session.completed", 1, session).await, "duplicate duplicate_object");
+    assert_eq!(shop.told("charge.succeeded", 2, charge(0, json!({}))).await, "duplicate duplicate_payment");
+    assert_eq!(
+        shop.told("invoice.payment_succeeded", 3, json!({ "id": "in_1" })).await,
+        "ignored use_invoice_paid"
+    );
+    assert_eq!(shop.told("payout.paid", 4, json!({ "id": "po_1" })).await, "ignored unsupported_event");
+    assert_eq!(shop.told("invoice.paid", 5, json!({})).await, "failed unreadable");
+    assert_eq!(
+        shop.told("invoice.payment_failed", 6, json!({ "id": "in_1" })).await,
+        "skipped payment_failed"
+    );
+    assert_eq!(shop.told("customer.updated", 7, json!({ "id": "cus_1" })).await, "processed noted");
+    let held_back = charge(0, json!({ "id": "ch_2", "payment_intent": "pi_2", "captured": false }));
+    assert_eq!(shop.told("charge.succeeded", 8, held_back).await, "deferred uncaptured");
+    let link = json!({ "id": "inpay_1", "invoice": "in_7", "payment": { "payment_intent": "pi_7" } });
+    assert_eq!(shop.told("invoice_payment.paid", 9, link).await, "processed linked");
+    let check = async |event: Value, want: &str| {
+        assert_eq!(shop.deliver(&event).await.text("/reason"), want);
+    };
+    check(json!({ "id": "evt_live", "type": "invoice.paid", "livemode": true }), "mode_mismatch").await;
+    check(json!({ "id": "evt_acct", "type": "invoice.paid", "account": "acct_1" }), "account_mismatch").await;
+    check(json!({ "id": "evt_thin", "object": "v2.core.event" }), "unsupported_thin_event").await;
+    assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn a_charge_is_linked_by_amount_and_time_only_if_nothing_else_fits() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let by_click = |id: &str| invoice(id, json!({ "metadata": { "tracClickId": shop.click } }));
+    let refund = json!({ "id": "ch_9", "payment_intent": "pi_9", "customer": "cus_1", "amount": 5_000,
+        "amount_captured": 5_000, "created": START + 60 });
+    assert_eq!(shop.told("invoice.paid", 0, by_click("in_1")).await, "processed ok");
+    let told = shop.told("charge.refunded", 60, charge(5_000, refund.clone())).await;
+    assert_eq!((told.as_str(), shop.net().await), ("processed refund_full", 0));
+    // A second payment of the same amount makes it a guess, and nothing is taken back on a guess.
+    assert_eq!(shop.told("invoice.paid", 30, by_click("in_2")).await, "processed ok_recurring");
+    assert_eq!(shop.net().await, 2_000);
+    let told = shop.told("charge.refunded", 61, charge(5_000, refund)).await;
+    assert_eq!(told, "deferred payment_unlinked");
+    // The exact link ends it.
+    let link = json!({ "id": "inpay_1", "invoice": "in_2", "payment": { "payment_intent": "pi_9" } });
+    assert_eq!(shop.told("invoice_payment.paid", 62, link).await, "processed linked");
+    assert_eq!(shop.net().await, 1_000);
+    assert_eq!(shop.merchant.get("/events?reason=payment_unlinked").await.number("/meta/total"), 0);
+}
+
+#[tokio::test]
+async fn an_event_of_two_api_versions_brings_the_link_of_either() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let by_click = json!({ "metadata": { "tracClickId": shop.click } });
+    shop.told("invoice.paid", 0, invoice("in_1", by_click)).await;
+    let refunded = |change: Value| {
+        let object = charge(5_000, with(json!({ "amount": 5_000, "amount_captured": 5_000 }), change));
+        json!({ "id": "evt_two", "type": "charge.refunded", "created": START + 9, "data": { "object": object } })
+    };
+    assert_eq!(shop.deliver(&refunded(json!({}))).await.text("/reason"), "payment_unknown");
+    let old_version = refunded(json!({ "invoice": "in_1" }));
+    assert_eq!(shop.deliver(&old_version).await.text("/reason"), "duplicate_event");
+    assert_eq!(shop.net().await, 0);
+    let log = shop.merchant.get("/events/evt_two").await;
+    assert_eq!((log.text("/outcome"), log.number("/deliveries")), ("processed".into(), 2));
+}
+
+#[tokio::test]
+async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
+    for paid in [false, true] {
+        let app = App::new();
+        let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0, "recurring": 0 } })).await;
+        let bea = shop.merchant.make("/partners", json!({ "name": "Bea", "code": "bea" })).await;
+        let enrolled = json!({ "program_id": shop.program, "partner_id": bea });
+        shop.merchant.make("/enrollments", enrolled.clone()).await;
+        let other = shop.merchant.make("/clicks", enrolled).await;
+        let by_intent = json!({ "id": "pi_1", "amount_received": 10_000, "currency": "usd",
+            "metadata": { "tracClickId": shop.click } });
+        assert_eq!(shop.told("payment_intent.succeeded", 0, by_intent).await, "processed ok");
+        if paid {
+            let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
+            shop.merchant.make("/payouts", payout).await;
+        }
+        // Session metadata goes before that of the PaymentIntent.
+        let session = shop.session(json!({ "metadata": { "tracClickId": other } }));
+        let told = shop.told("checkout.session.completed", 1, session).await;
+        assert_eq!(told, if paid { "duplicate duplicate_payment" } else { "processed ok" });
+        let commissions = shop.merchant.get("/commissions").await;
+        let nets = commissions.column("net_minor");
+        assert_eq!(nets, if paid { vec![json!(2_000)] } else { vec![json!(2_000), json!(0)] });
+        let latest = shop.merchant.get("/attributions").await;
+        let reason = latest.text("/data/0/decision/reason");
+        assert_eq!(reason, if paid { "attribution_frozen" } else { "ok" });
+    }
+}
+
+#[tokio::test]
+async fn a_replay_changes_nothing_unless_the_rules_did() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.told("charge.refunded", 1, charge(2_500, json!({}))).await;
+    let events = shop.merchant.get("/events").await.column("id");
+    for id in &events {
+        for dry_run in ["?dry_run=1", ""] {
+            let path = format!("/events/{}/replay{dry_run}", id.as_str().unwrap());
+            let replayed = shop.merchant.post(&path, json!({})).await;
+            assert_eq!(replayed.body["changes"], json!([]), "{}", replayed.body);
+            assert_eq!(replayed.body["before"], replayed.body["after"]);
+        }
+    }
+    assert_eq!(shop.merchant.get("/events").await.column("outcome").len(), events.len());
+
+    // An event for another account is let in by a replay once the endpoint says so.
+    let connected = json!({ "id": "evt_acct", "type": "checkout.session.completed", "account": "acct_1",
+        "created": START, "data": { "object": shop.session(json!({ "id": "cs_2", "payment_intent": "pi_2" })) } });
+    assert_eq!(shop.deliver(&connected).await.text("/reason"), "account_mismatch");
+    let endpoint = format!("/webhook-endpoints/{}", shop.endpoint);
+    shop.merchant.patch(&endpoint, json!({ "stripe_account": "acct_1" })).await;
+    let dry = shop.merchant.post("/events/evt_acct/replay?dry_run=1", json!({})).await;
+    assert_eq!((dry.number("/changes/0/after/net_minor"), shop.net().await), (2_000, 1_500));
+    let real = shop.merchant.post("/events/evt_acct/replay", json!({})).await;
+    assert_eq!((real.text("/after/reason"), shop.net().await), ("ok".into(), 3_500));
+    assert_eq!(shop.merchant.get("/events/evt_acct").await.text("/outcome"), "processed");
+    assert_eq!(shop.merchant.post("/events/evt_none/replay", json!({})).await.status, 404);
+}
