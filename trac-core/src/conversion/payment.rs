@@ -108,13 +108,11 @@ impl<'a> Money<'a> {
             }
             Self::Bare { amount_minor, .. } => *amount_minor,
         };
-        let is_link = |product: &String| product.starts_with("plink_");
         let is_bought = |product: &String| Some(product.as_str()) == payment_link;
         if terms.products.is_empty() || terms.products.iter().any(is_bought) {
             return Ok(base);
         }
         match self {
-            Self::Session(_) if terms.products.iter().all(is_link) => Err(Reason::ProductNotCovered),
             Self::Invoice(InvoiceAmounts { lines: Some(lines), .. }) => covered(base, lines, &terms.products),
             _ => Err(Reason::ProductsUnknown),
         }
