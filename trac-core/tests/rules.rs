@@ -434,3 +434,14 @@ fn months_end_a_day_early_and_begin_with_the_first_money() {
     check(json!({"recurring": {"months": 2}}), &three, [400, 0]);
     check(json!({"recurring": "first_payment"}), &three, [200, 0]);
 }
+
+#[test]
+fn a_renewal_that_repeats_its_click_does_not_make_it_the_customers_latest() {
+    let four = [
+        invoice("in_1", 0, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
+        session("cs_1", DAY, 1_000, json!({"customer": "cus_1", "metadata": by("clk_2")})),
+        invoice("in_2", 30 * DAY, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
+        session("cs_2", 31 * DAY, 1_000, json!({"customer": "cus_1"})),
+    ];
+    check(json!({"attribute_by_customer": true}), &four, [400, 400]);
+}

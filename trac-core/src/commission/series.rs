@@ -3,7 +3,7 @@
 //! A series is a subscription, or the customer for payments that are credited through the customer alone. It begins at
 //! its first payment with money in it, whatever Stripe's `billing_reason` says: a trial's first money is number one.
 
-use crate::conversion::attribution::{Attribution, attribute};
+use crate::conversion::attribution::Attribution;
 use crate::conversion::payment::Money;
 use crate::conversion::reason::Reason;
 use crate::conversion::sale::{Book, Rule, Sale};
@@ -68,7 +68,7 @@ fn start<'s>(
     let customer = sale.customer.as_deref().filter(|_| by_customer)?;
     let credited = book.of_customer(customer).filter(|(_, other)| {
         has_money(other)
-            && attribute(book, other).is_some_and(|theirs| theirs.click_id == attribution.click_id)
+            && book.credits.get(other.id).is_some_and(|theirs| theirs.click_id == attribution.click_id)
     });
     credited.map(|(moment, other)| (moment, other.id)).min().map(|((time, _), id)| (time, id))
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{NewEntry, Reasons, Sums};
 use super::series::{self, Place};
 use super::terms;
-use crate::conversion::attribution::{Attribution, attribute};
+use crate::conversion::attribution::Attribution;
 use crate::conversion::clawback::Lost;
 use crate::conversion::eligibility::{self, Terms};
 use crate::conversion::payment::{self, Money, StripeIds};
@@ -176,7 +176,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
     let lost = money.as_ref().map_or_else(|_| Lost::default(), |money| Lost::of(&sale.facts, money));
     let mut decision = Decision {
         reason: Reason::Ok,
-        attribution: attribute(book, sale),
+        attribution: book.credits.get(sale.id).cloned(),
         candidates: sale.candidates.clone(),
         time: sale.time,
         gross_minor: money.as_ref().ok().map(Money::gross_minor),

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use super::eligibility;
@@ -28,9 +29,12 @@ pub struct Attribution {
     pub bound_at: Timestamp,
 }
 
-/// The click that a payment is credited to; `None` while nothing resolves.
-#[must_use]
-pub fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
+/// The clicks that payments are credited to, by our ID of the payment; one to which nothing resolves is left out.
+pub(super) fn credits<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Attribution> {
+    book.sales.values().filter_map(|sale| Some((sale.id, attribute(book, sale)?))).collect()
+}
+
+fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let time = sale.time?;
     let direct = direct(book, sale, time);
     let inherited = || {
@@ -99,14 +103,14 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = checkout_customer(sale)?;
     let bound = book.of_customer(id).filter(|((at, _), other)| *at <= time && other.id != sale.id);
-    let bound = bound.filter_map(|((at, name), other)| Some((at, name, direct(book, other, at)?)));
-    let ranked = bound.filter_map(|(at, name, found)| {
+    let bound = bound.filter_map(|((at, name), other)| Some((name, direct(book, other, at)?)));
+    let ranked = bound.filter_map(|(name, found)| {
         let click = book.world.clicks.get(&found.click_id)?;
         let terms = terms_of(book, &found.click_id, time)?;
         let in_window = eligibility::is_in_window(click, found.bound_at, terms.attribution_window_days);
         let age = match terms.attribution_model {
-            AttributionModel::LastClick => at.unix_secs(),
-            AttributionModel::FirstClick => at.unix_secs().saturating_neg(),
+            AttributionModel::LastClick => found.bound_at.unix_secs(),
+            AttributionModel::FirstClick => found.bound_at.unix_secs().saturating_neg(),
         };
         terms.attribute_by_customer.then_some((in_window, age, name, found))
     });

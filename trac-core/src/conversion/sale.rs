@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::attribution::{self, Attribution};
 use super::payment::{self, Money};
 use super::world::World;
 use crate::money::Currency;
@@ -97,6 +98,9 @@ pub struct Book<'a> {
     pub world: &'a World,
     /// By our ID.
     pub sales: BTreeMap<&'a str, Sale<'a>>,
+    /// The click each payment is credited to, by our ID of the payment; worked out once, because a customer's payments ask
+    /// for each other's.
+    pub credits: BTreeMap<&'a str, Attribution>,
 }
 
 impl<'a> Book<'a> {
@@ -130,7 +134,10 @@ impl<'a> Book<'a> {
             };
             (id, sale)
         };
-        Self { world, sales: facts.into_iter().map(sale).collect() }
+        let sales = facts.into_iter().map(sale).collect();
+        let mut book = Self { world, sales, credits: BTreeMap::new() };
+        book.credits = attribution::credits(&book);
+        book
     }
 
     /// Payments of a subscription that are their own money.
