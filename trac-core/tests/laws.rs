@@ -3,6 +3,8 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
     clippy::arithmetic_side_effects,
     reason = "a test"
 )]
@@ -116,8 +118,8 @@ fn subscription(n: u32) -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
-/// Charges and PaymentIntents that come without a session, or before one that may be the same money; refunds that name
-/// only a PaymentIntent, or a charge that never comes.
+/// Charges and `PaymentIntent`s that come without a session, or before one that may be the same money; refunds that name
+/// only a `PaymentIntent`, or a charge that never comes.
 fn bare(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click = select(vec![None, Some("clk_1"), Some("clk_2")]);
     let customer = select(vec![None, Some("cus_1"), Some("cus_2")]);

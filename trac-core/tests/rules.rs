@@ -1,6 +1,13 @@
 //! The money rules that are easily got wrong, as what Stripe sends and what the ledger then holds. Each is delivered in
 //! order, backwards, and twice over.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a test"
+)]
 
 mod ledger;
 
@@ -95,4 +102,346 @@ fn of_two_clicks_in_one_second_the_same_binds_the_customer() {
         session("cs_3", DAY, 1_000, json!({"customer": "cus_1"})),
     ];
     check(json!({"attribute_by_customer": true}), &three, [200, 400]);
+}
+
+#[test]
+fn a_click_earns_nothing_of_what_was_paid_before_it() {
+    let late = || json!({"metadata": by("clk_late"), "id": "sub_1"});
+    // Through the metadata of a later invoice of the subscription.
+    let of_invoice = [
+        invoice("in_1", 0, 1_000, json!({})),
+        invoice("in_2", 60 * DAY, 1_000, json!({"metadata": by("clk_late")})),
+        invoice("in_3", 90 * DAY, 1_000, json!({})),
+    ];
+    check(json!({}), &of_invoice, [400, 0]);
+    // Through the metadata the subscription has by then; what another click brought before stays.
+    let of_subscription = [
+        invoice("in_1", 0, 1_000, json!({"metadata": by("clk_2")})),
+        invoice("in_2", 30 * DAY, 1_000, json!({})),
+        event("customer.subscription.updated", 50 * DAY, late()),
+        invoice("in_3", 60 * DAY, 1_000, json!({})),
+    ];
+    check(json!({}), &of_subscription, [200, 400]);
+    // Through the metadata the customer has by then.
+    let of_customer = [
+        invoice("in_1", 0, 1_000, json!({})),
+        event("customer.updated", 50 * DAY, json!({"id": "cus_1", "metadata": by("clk_late")})),
+        invoice("in_2", 60 * DAY, 1_000, json!({})),
+    ];
+    check(json!({}), &of_customer, [200, 0]);
+}
+
+#[test]
+fn under_first_click_a_customers_earlier_click_comes_before_the_payments_own() {
+    let first_click = || json!({"attribution_model": "first_click", "attribute_by_customer": true});
+    let sale = session("cs_1", 0, 1_000, json!({"customer": "cus_1", "metadata": by("clk_1")}));
+    let subscribed = [
+        sale.clone(),
+        invoice("in_1", DAY, 1_000, json!({"metadata": by("clk_2")})),
+        invoice("in_2", 31 * DAY, 1_000, json!({})),
+        invoice("in_3", 61 * DAY, 1_000, json!({"metadata": by("clk_2")})),
+    ];
+    check(first_click(), &subscribed, [800, 0]);
+    check(json!({"attribute_by_customer": true}), &subscribed, [200, 600]);
+
+    let of_customer = event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_2")}));
+    check(first_click(), &[of_customer, sale], [0, 200]);
+}
+
+#[test]
+fn a_covered_payment_link_covers_what_is_bought_through_it() {
+    let only = |products: &[&str]| json!({"products": products});
+    let through = |link: &str| json!({"metadata": by("clk_1"), "payment_link": link});
+    let single = [session("cs_1", 0, 1_000, through("plink_1"))];
+    check(only(&["plink_1"]), &single, [200, 0]);
+    check(only(&["plink_2"]), &single, [0, 0]);
+    check(only(&["prod_1"]), &single, [0, 0]);
+
+    let lines =
+        json!({"lines": {"data": [{"amount": 1_000, "price": {"id": "price_1", "product": "prod_1"}}]}});
+    let subscribed = [
+        session(
+            "cs_1",
+            0,
+            1_000,
+            merged(
+                through("plink_1"),
+                json!({
+                    "mode": "subscription", "subscription": "sub_1", "invoice": "in_1"
+                }),
+            ),
+        ),
+        invoice("in_1", 1, 1_000, lines.clone()),
+        invoice("in_2", 30 * DAY, 1_000, lines),
+    ];
+    check(only(&["plink_1"]), &subscribed, [400, 0]);
+    check(only(&["plink_2"]), &subscribed, [0, 0]);
+    check(only(&["plink_2", "prod_1"]), &subscribed, [400, 0]);
+}
+
+#[test]
+fn a_charge_that_names_an_invoice_unknown_here_is_no_other_payments_money() {
+    let two = [
+        invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})),
+        charge("charge.refunded", "ch_9", 60, 1_000, json!({"amount_refunded": 1_000, "invoice": "in_9"})),
+    ];
+    check(json!({}), &two, [200, 0]);
+}
+
+#[test]
+fn a_charge_near_a_session_and_its_unnamed_invoice_is_their_money() {
+    let subscribed = [
+        session(
+            "cs_1",
+            0,
+            1_000,
+            json!({
+                "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "metadata": by("clk_1")
+            }),
+        ),
+        invoice("in_1", 1, 1_000, json!({})),
+        charge("charge.refunded", "ch_1", 2, 1_000, json!({"amount_refunded": 500})),
+    ];
+    check(json!({}), &subscribed, [100, 0]);
+}
+
+fn refund(kind: &str, id: &str, at: i64, amount: i64, status: &str, of: Value) -> Value {
+    event(kind, at, merged(json!({"id": id, "amount": amount, "status": status, "currency": "usd"}), of))
+}
+
+fn dispute(kind: &str, at: i64, amount: i64, status: &str, other: Value) -> Value {
+    let usual = json!({
+        "id": "du_1", "amount": amount, "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd", "status": status
+    });
+    event(&format!("charge.dispute.{kind}"), at, merged(usual, other))
+}
+
+#[test]
+fn money_that_went_back_takes_its_share_once() {
+    let sale = || {
+        session(
+            "cs_1",
+            0,
+            12_000,
+            json!({
+                "payment_intent": "pi_1", "metadata": by("clk_1"), "total_details": {"amount_tax": 2_000, "amount_shipping": 0}
+            }),
+        )
+    };
+    let back = |amount: i64| {
+        charge(
+            "charge.refunded",
+            "ch_1",
+            9,
+            12_000,
+            json!({
+                "payment_intent": "pi_1", "amount_refunded": amount
+            }),
+        )
+    };
+    let of = || json!({"charge": "ch_1", "payment_intent": "pi_1"});
+    let one = |kind: &str, id: &str, amount: i64, status: &str| refund(kind, id, 9, amount, status, of());
+    let rows: [(&[Value], i64); 16] = [
+        (&[back(6_000)], 1_000),
+        (&[back(6_000), one("refund.created", "re_1", 6_000, "succeeded")], 1_000),
+        (
+            &[
+                one("refund.created", "re_1", 3_000, "succeeded"),
+                one("refund.updated", "re_1", 3_000, "succeeded"),
+            ],
+            1_500,
+        ),
+        (&[one("refund.created", "re_1", 3_000, "pending")], 2_000),
+        (
+            &[
+                one("refund.created", "re_1", 3_000, "pending"),
+                one("charge.refund.updated", "re_1", 3_000, "succeeded"),
+            ],
+            1_500,
+        ),
+        (&[back(12_000), one("refund.failed", "re_1", 12_000, "failed")], 2_000),
+        (&[back(12_000), one("charge.refund.updated", "re_1", 12_000, "failed")], 2_000),
+        (
+            &[
+                back(9_000),
+                one("refund.updated", "re_1", 6_000, "failed"),
+                one("refund.created", "re_2", 3_000, "succeeded"),
+            ],
+            1_500,
+        ),
+        (
+            &[
+                refund("refund.created", "re_1", 9, 6_000, "succeeded", json!({"payment_intent": "pi_1"})),
+                back(6_000),
+            ],
+            1_000,
+        ),
+        (&[dispute("created", 9, 12_000, "needs_response", json!({}))], 2_000),
+        (
+            &[dispute(
+                "created",
+                9,
+                12_000,
+                "needs_response",
+                json!({"balance_transactions": [{"amount": -12_000, "fee": 1_500}]}),
+            )],
+            0,
+        ),
+        (
+            &[
+                dispute("created", 9, 12_000, "warning_needs_response", json!({})),
+                dispute("closed", 99, 12_000, "warning_closed", json!({})),
+            ],
+            2_000,
+        ),
+        (
+            &[
+                dispute("created", 9, 12_000, "needs_response", json!({})),
+                dispute("closed", 99, 12_000, "lost", json!({})),
+            ],
+            0,
+        ),
+        (&[dispute("funds_withdrawn", 9, 3_000, "needs_response", json!({})), back(3_000)], 1_000),
+        (
+            &[
+                dispute("funds_withdrawn", 9, 12_000, "needs_response", json!({})),
+                dispute("funds_reinstated", 99, 12_000, "won", json!({})),
+            ],
+            2_000,
+        ),
+        (
+            &[
+                dispute("funds_withdrawn", 9, 12_000, "needs_response", json!({})),
+                back(12_000),
+                dispute("closed", 99, 12_000, "won", json!({})),
+            ],
+            0,
+        ),
+    ];
+    for (later, want) in rows {
+        check(json!({}), &[&[sale()], later].concat(), [want, 0]);
+    }
+}
+
+#[test]
+fn the_amount_comes_from_the_best_object_known() {
+    let own = |other: Value| merged(json!({"metadata": by("clk_1")}), other);
+    let authorised = || {
+        charge(
+            "charge.succeeded",
+            "ch_1",
+            0,
+            10_000,
+            own(json!({
+                "captured": false, "amount_captured": 0, "payment_intent": "pi_1"
+            })),
+        )
+    };
+    let captured = |back: i64| {
+        charge(
+            "charge.captured",
+            "ch_1",
+            60,
+            10_000,
+            own(json!({
+                "amount_captured": 6_000, "amount_refunded": back, "payment_intent": "pi_1"
+            })),
+        )
+    };
+    let intent = |amount: i64| {
+        event(
+            "payment_intent.succeeded",
+            1,
+            own(json!({
+                "id": "pi_1", "amount": amount, "amount_received": amount, "currency": "usd", "created": T0
+            })),
+        )
+    };
+    let invoiced = |other: Value| invoice("in_1", 0, 5_000, own(other));
+    let status = |status: &str| own(json!({"payment_status": status, "payment_intent": "pi_1"}));
+    let outside = || json!({"count_out_of_band": false});
+    let rows: [(Value, &[Value], i64); 17] = [
+        (json!({}), &[authorised()], 0),
+        (json!({}), &[authorised(), captured(4_000)], 1_200),
+        (json!({}), &[authorised(), captured(7_000)], 600),
+        (json!({}), &[intent(6_000), captured(4_000)], 1_200),
+        (json!({}), &[intent(6_000)], 1_200),
+        (json!({}), &[session("cs_1", 0, 6_000, status("unpaid"))], 0),
+        (json!({}), &[session("cs_1", 0, 6_000, status("unpaid")), intent(6_000)], 1_200),
+        (json!({}), &[session("cs_1", 0, 0, status("no_payment_required"))], 0),
+        (json!({}), &[session("cs_1", 0, 6_000, own(json!({"mode": "setup"})))], 0),
+        (
+            json!({"include_shipping": true}),
+            &[session(
+                "cs_1",
+                0,
+                6_500,
+                own(json!({"total_details": {"amount_tax": 1_000, "amount_shipping": 500}})),
+            )],
+            1_100,
+        ),
+        (
+            json!({"base": "gross"}),
+            &[session(
+                "cs_1",
+                0,
+                6_500,
+                own(json!({"total_details": {"amount_tax": 1_000, "amount_shipping": 500}})),
+            )],
+            1_200,
+        ),
+        (json!({}), &[invoiced(json!({"total": 5_000, "tax": 1_000, "total_taxes": null}))], 800),
+        (json!({}), &[invoiced(json!({"total": -4_000, "amount_paid": 0}))], 0),
+        (outside(), &[invoiced(json!({"paid_out_of_band": true}))], 0),
+        (
+            outside(),
+            &[invoiced(json!({"amount_paid_off_stripe": 2_000, "total_taxes": [{"amount": 1_000}]}))],
+            480,
+        ),
+        (json!({}), &[invoiced(json!({"paid_out_of_band": true}))], 1_000),
+        (
+            json!({"products": ["prod_1"]}),
+            &[invoiced(json!({"total": 10_000, "lines": {"data": [
+                {"amount": 4_000, "pricing": {"price_details": {"price": "price_1", "product": "prod_1"}}},
+                {"amount": 6_000, "price": {"id": "price_2", "product": "prod_2"}}
+            ]}}))],
+            400,
+        ),
+    ];
+    for (terms, events, want) in rows {
+        check(terms, events, [want, 0]);
+    }
+}
+
+#[test]
+fn months_end_a_day_early_and_begin_with_the_first_money() {
+    let trial = |at: i64| {
+        session(
+            "cs_1",
+            at,
+            0,
+            json!({
+                "mode": "subscription", "subscription": "sub_1", "invoice": "in_0", "metadata": by("clk_1")
+            }),
+        )
+    };
+    let three = [
+        trial(0),
+        invoice("in_1", 14 * DAY, 1_000, json!({})),
+        invoice("in_2", 14 * DAY + 61 * DAY - DAY - 1, 1_000, json!({})),
+        invoice("in_3", 14 * DAY + 61 * DAY - DAY, 1_000, json!({})),
+    ];
+    check(json!({"recurring": {"months": 2}}), &three, [400, 0]);
+    check(json!({"recurring": "first_payment"}), &three, [200, 0]);
+}
+
+#[test]
+fn a_renewal_that_repeats_its_click_does_not_make_it_the_customers_latest() {
+    let four = [
+        invoice("in_1", 0, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
+        session("cs_1", DAY, 1_000, json!({"customer": "cus_1", "metadata": by("clk_2")})),
+        invoice("in_2", 30 * DAY, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
+        session("cs_2", 31 * DAY, 1_000, json!({"customer": "cus_1"})),
+    ];
+    check(json!({"attribute_by_customer": true}), &four, [400, 400]);
 }

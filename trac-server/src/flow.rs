@@ -68,10 +68,17 @@ pub(crate) fn receive(
     let Delivery { scope, event, body, .. } = delivery;
     if let Some(seen) = Seen::find(tx, scope, &event.id)? {
         seen.count(tx, scope)?;
-        if seen.had_effect && seen.body != *body {
-            // The same event in another API version can carry a link the first rendering lacked.
-            if let Ok(facts) = Facts::read(event, seen.received_at) {
-                take_in(&Writing { tx, scope, ids, now, event_id: Some(&seen.id) }, event, facts)?;
+        // The same event in another API version can carry a link the first rendering lacked. One that was of no concern
+        // where it came first, or could not be read, can be of concern, or be readable, here.
+        if seen.body != *body || !seen.had_effect {
+            let writing = Writing { tx, scope, ids, now, event_id: Some(&seen.id) };
+            if let Ok(facts) = concerns(delivery, seen.received_at) {
+                let (answer, subject) = take_in(&writing, event, facts)?;
+                if !seen.had_effect {
+                    log::renew(&writing, &seen.id, delivery)?;
+                    log::conclude(&writing, &seen.id, answer, subject.as_deref())?;
+                    return Ok(answer);
+                }
             }
         }
         return Ok(Answer { outcome: Outcome::Duplicate, reason: Reason::DuplicateEvent });

@@ -3,7 +3,7 @@
 //! A series is a subscription, or the customer for payments that are credited through the customer alone. It begins at
 //! its first payment with money in it, whatever Stripe's `billing_reason` says: a trial's first money is number one.
 
-use crate::conversion::attribution::{Attribution, attribute};
+use crate::conversion::attribution::Attribution;
 use crate::conversion::payment::Money;
 use crate::conversion::reason::Reason;
 use crate::conversion::sale::{Book, Rule, Sale};
@@ -56,7 +56,9 @@ fn start<'s>(
     terms: &ProgramTerms,
 ) -> Option<(Timestamp, &'s str)> {
     let has_money = |other: &Sale<'_>| {
-        Money::of(&other.facts).and_then(|money| money.base_minor(terms)).is_ok_and(|base| base > 0)
+        let base =
+            Money::of(&other.facts).and_then(|money| money.base_minor(terms, other.payment_link.as_deref()));
+        base.is_ok_and(|base| base > 0)
     };
     if let Some(subscription) = &sale.subscription {
         let paid = book.of_subscription(subscription).filter(|(_, other)| has_money(other));
@@ -66,7 +68,7 @@ fn start<'s>(
     let customer = sale.customer.as_deref().filter(|_| by_customer)?;
     let credited = book.of_customer(customer).filter(|(_, other)| {
         has_money(other)
-            && attribute(book, other).is_some_and(|theirs| theirs.click_id == attribution.click_id)
+            && book.credits.get(other.id).is_some_and(|theirs| theirs.click_id == attribution.click_id)
     });
     credited.map(|(moment, other)| (moment, other.id)).min().map(|((time, _), id)| (time, id))
 }

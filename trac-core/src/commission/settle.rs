@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{NewEntry, Reasons, Sums};
 use super::series::{self, Place};
 use super::terms;
-use crate::conversion::attribution::{Attribution, attribute};
+use crate::conversion::attribution::Attribution;
 use crate::conversion::clawback::Lost;
 use crate::conversion::eligibility::{self, Terms};
 use crate::conversion::payment::{self, Money, StripeIds};
@@ -176,7 +176,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
     let lost = money.as_ref().map_or_else(|_| Lost::default(), |money| Lost::of(&sale.facts, money));
     let mut decision = Decision {
         reason: Reason::Ok,
-        attribution: attribute(book, sale),
+        attribution: book.credits.get(sale.id).cloned(),
         candidates: sale.candidates.clone(),
         time: sale.time,
         gross_minor: money.as_ref().ok().map(Money::gross_minor),
@@ -249,7 +249,7 @@ fn target(
         }
         series::place(book, sale, time, attribution, &terms.program.terms)
     };
-    let base = money.base_minor(&terms.program.terms)?;
+    let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
     let place = place(base)?;
     earn(book, sale, money, lost, &Claimant { attribution, click, terms, place, time, base, paid })
 }
@@ -342,7 +342,7 @@ fn frozen_target(
         bound_at: time,
     };
     let place = series::place(book, sale, time, &own, &terms.program.terms)?;
-    let base = money.base_minor(&terms.program.terms)?;
+    let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
     earn(
         book,
         sale,

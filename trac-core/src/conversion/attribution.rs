@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use super::eligibility;
@@ -28,13 +29,16 @@ pub struct Attribution {
     pub bound_at: Timestamp,
 }
 
-/// The click that a payment is credited to; `None` while nothing resolves.
-#[must_use]
-pub fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
+/// The clicks that payments are credited to, by our ID of the payment; one to which nothing resolves is left out.
+pub(super) fn credits<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Attribution> {
+    book.sales.values().filter_map(|sale| Some((sale.id, attribute(book, sale)?))).collect()
+}
+
+fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let time = sale.time?;
     let direct = direct(book, sale, time);
     let inherited = || {
-        by_subscription(book, sale)
+        by_subscription(book, sale, time)
             .or_else(|| by_customer_metadata(book, sale, time))
             .or_else(|| by_customer(book, sale, time))
     };
@@ -43,7 +47,7 @@ pub fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
         terms.is_some_and(|terms| terms.attribution_model == AttributionModel::FirstClick)
     });
     if first_click {
-        return inherited().filter(|found| found.bound_by != sale.id).or(direct);
+        return inherited().or(direct);
     }
     direct.or_else(inherited)
 }
@@ -64,14 +68,19 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
     Some(Attribution { rule: found.rule, click_id: found.value.clone(), bound_by: bound_by.into(), bound_at })
 }
 
-/// Rule (6): the payment that first tied a click to this subscription speaks for all of it.
-fn by_subscription(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
-    let bound = book
-        .of_subscription(sale.subscription.as_deref()?)
-        .filter_map(|(moment, other)| Some((moment, other.id, other.direct(book.world)?)));
-    let ((bound_at, _), bound_by, found) = bound.min_by_key(|(moment, ..)| *moment)?;
-    let click_id = found.value.clone();
-    Some(Attribution { rule: Rule::Subscription, click_id, bound_by: bound_by.into(), bound_at })
+/// Rule (6): the payment that first tied a click to this subscription speaks for all of it, but for nothing that was
+/// paid before the click.
+fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let of_subscription = book.of_subscription(sale.subscription.as_deref()?);
+    let bound = of_subscription.filter(|(_, other)| other.direct(book.world).is_some());
+    let (_, binder) = bound.min_by_key(|(moment, _)| *moment)?;
+    if binder.id == sale.id {
+        return None;
+    }
+    // The binder has no earlier one in its subscription, so this goes no deeper.
+    let found = attribute(book, binder)?;
+    let click = book.world.clicks.get(&found.click_id)?;
+    click.is_before(time).then_some(Attribution { rule: Rule::Subscription, ..found })
 }
 
 /// Rule (7), for payments with a session or an invoice.
@@ -80,10 +89,9 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
     let references = &book.world.holders.customers.get(id)?.references.as_ref()?.value;
     let (click_id, click) =
         references.clicks.iter().find_map(|value| book.world.clicks.get_key_value(value))?;
-    let after_click = |at: Timestamp| at.secs_since(click.clicked_at) >= -eligibility::CLOCK_SKEW_SECS;
     let first = book
         .of_customer(id)
-        .filter(|((at, _), other)| after_click(*at) && payment::is_checkout(&other.facts));
+        .filter(|((at, _), other)| *at <= time && click.is_before(*at) && payment::is_checkout(&other.facts));
     let first = first.map(|(moment, other)| (moment, other.id)).min();
     let (bound_at, bound_by) = first.map_or((time, sale.id), |((at, _), id)| (at, id));
     let click_id = click_id.clone();
@@ -95,14 +103,14 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = checkout_customer(sale)?;
     let bound = book.of_customer(id).filter(|((at, _), other)| *at <= time && other.id != sale.id);
-    let bound = bound.filter_map(|((at, name), other)| Some((at, name, direct(book, other, at)?)));
-    let ranked = bound.filter_map(|(at, name, found)| {
+    let bound = bound.filter_map(|((at, name), other)| Some((name, direct(book, other, at)?)));
+    let ranked = bound.filter_map(|(name, found)| {
         let click = book.world.clicks.get(&found.click_id)?;
         let terms = terms_of(book, &found.click_id, time)?;
         let in_window = eligibility::is_in_window(click, found.bound_at, terms.attribution_window_days);
         let age = match terms.attribution_model {
-            AttributionModel::LastClick => at.unix_secs(),
-            AttributionModel::FirstClick => at.unix_secs().saturating_neg(),
+            AttributionModel::LastClick => found.bound_at.unix_secs(),
+            AttributionModel::FirstClick => found.bound_at.unix_secs().saturating_neg(),
         };
         terms.attribute_by_customer.then_some((in_window, age, name, found))
     });

@@ -11,9 +11,6 @@ use super::world::{Click, Commission};
 use crate::program::{EnrollmentStatus, EnrollmentTerms, ProgramStatus, ProgramTerms, Version};
 use crate::time::{DAY_SECS, Timestamp};
 
-/// How far a payment may seem to lie before its click, because clocks differ.
-pub const CLOCK_SKEW_SECS: i64 = 300;
-
 /// The versions a payment is judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
@@ -57,8 +54,7 @@ impl<'a> Terms<'a> {
 /// Whether a time lies in the window of a click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`.
 #[must_use]
 pub fn is_in_window(click: &Click, time: Timestamp, days: u32) -> bool {
-    let age = time.secs_since(click.clicked_at);
-    (-CLOCK_SKEW_SECS..=i64::from(days).saturating_mul(DAY_SECS)).contains(&age)
+    click.is_before(time) && time.secs_since(click.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS)
 }
 
 /// Judges a payment that resolved to a click. What was settled already (`settled`) is not asked again whether program

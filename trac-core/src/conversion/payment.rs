@@ -18,8 +18,8 @@ use crate::webhook::session::{Session, SessionAmounts};
 pub enum Money<'a> {
     /// A paid invoice.
     Invoice(&'a InvoiceAmounts),
-    /// A session that is not unpaid, and its Payment Link.
-    Session(&'a SessionAmounts, Option<&'a str>),
+    /// A session that is not unpaid.
+    Session(&'a SessionAmounts),
     /// `amount_received` of a PaymentIntent, or `amount_captured` of a charge.
     Bare {
         /// Minor units.
@@ -55,7 +55,7 @@ impl<'a> Money<'a> {
         let paid = facts.sessions.values().filter(|session| session.paid && !session.is_mode("setup"));
         for session in paid {
             if let Some(amounts) = &session.amounts {
-                return Ok(Self::Session(&amounts.value, session.payment_link.as_deref()));
+                return Ok(Self::Session(&amounts.value));
             }
         }
         Self::bare(facts).ok_or_else(|| why_no_money(facts))
@@ -77,7 +77,7 @@ impl<'a> Money<'a> {
     pub const fn currency(&self) -> Currency {
         match self {
             Self::Invoice(amounts) => amounts.currency,
-            Self::Session(amounts, _) => amounts.currency,
+            Self::Session(amounts) => amounts.currency,
             Self::Bare { currency, .. } => *currency,
         }
     }
@@ -87,31 +87,32 @@ impl<'a> Money<'a> {
     pub const fn gross_minor(&self) -> i64 {
         match self {
             Self::Invoice(amounts) => amounts.paid_minor,
-            Self::Session(amounts, _) => amounts.total_minor,
+            Self::Session(amounts) => amounts.total_minor,
             Self::Bare { amount_minor, .. } => *amount_minor,
         }
     }
 
-    /// What a commission is a share of, in minor units; may be zero or negative.
+    /// What a commission is a share of, in minor units; may be zero or negative. `payment_link` is the one it was bought
+    /// through: where the program covers that, it covers all of it.
     ///
     /// # Errors
     /// * [`Reason::PaidOutOfBand`] where the program does not count such money,
     /// * [`Reason::ProductNotCovered`] and [`Reason::ProductsUnknown`] where it covers certain products only.
-    pub fn base_minor(&self, terms: &ProgramTerms) -> Result<i64, Reason> {
+    pub fn base_minor(&self, terms: &ProgramTerms, payment_link: Option<&str>) -> Result<i64, Reason> {
         let base = match self {
             Self::Invoice(amounts) => invoice_base(amounts, terms)?,
-            Self::Session(amounts, _) => {
+            Self::Session(amounts) => {
                 let tax = if terms.base == Base::Net { amounts.tax_minor } else { 0 };
                 let shipping = if terms.include_shipping { 0 } else { amounts.shipping_minor };
                 amounts.total_minor.saturating_sub(tax).saturating_sub(shipping)
             }
             Self::Bare { amount_minor, .. } => *amount_minor,
         };
-        if terms.products.is_empty() {
+        let is_bought = |product: &String| Some(product.as_str()) == payment_link;
+        if terms.products.is_empty() || terms.products.iter().any(is_bought) {
             return Ok(base);
         }
         match self {
-            Self::Session(_, Some(link)) if terms.products.iter().any(|product| product == link) => Ok(base),
             Self::Invoice(InvoiceAmounts { lines: Some(lines), .. }) => covered(base, lines, &terms.products),
             _ => Err(Reason::ProductsUnknown),
         }
@@ -199,6 +200,12 @@ pub fn customer(facts: &Facts) -> Option<&str> {
         .or_else(|| facts.sessions.values().find_map(|session| session.customer.as_deref()))
         .or_else(|| facts.payment_intents.values().find_map(|intent| intent.customer.as_deref()))
         .or_else(|| facts.charges.values().find_map(|charge| charge.customer.as_deref()))
+}
+
+/// `plink_…` of the payment.
+#[must_use]
+pub fn payment_link(facts: &Facts) -> Option<&str> {
+    facts.sessions.values().find_map(|session| session.payment_link.as_deref())
 }
 
 /// Whether the payment has a session or an invoice, not only a PaymentIntent or charge.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::attribution::{self, Attribution};
 use super::payment::{self, Money};
 use super::world::World;
 use crate::money::Currency;
@@ -84,6 +85,8 @@ pub struct Sale<'a> {
     pub customer: Option<String>,
     /// Rules (1) to (5): every value found, in order.
     pub candidates: Vec<Candidate>,
+    /// `plink_…`: the Payment Link it was bought through, or its subscription was.
+    pub payment_link: Option<String>,
     /// Whether it is inferred to be another payment's money.
     pub inference: Inference,
 }
@@ -95,6 +98,9 @@ pub struct Book<'a> {
     pub world: &'a World,
     /// By our ID.
     pub sales: BTreeMap<&'a str, Sale<'a>>,
+    /// The click each payment is credited to, by our ID of the payment; worked out once, because a customer's payments ask
+    /// for each other's.
+    pub credits: BTreeMap<&'a str, Attribution>,
 }
 
 impl<'a> Book<'a> {
@@ -102,6 +108,7 @@ impl<'a> Book<'a> {
     #[must_use]
     pub fn open(world: &'a World) -> Self {
         let inferred = infer(world);
+        let links = payment_links(world);
         let mut facts: BTreeMap<&str, Cow<'_, Facts>> =
             world.payments.iter().map(|(id, known)| (id.as_str(), Cow::Borrowed(&known.facts))).collect();
         for (id, inference) in &inferred {
@@ -113,6 +120,7 @@ impl<'a> Book<'a> {
             }
         }
         let sale = |(id, facts): (&'a str, Cow<'a, Facts>)| {
+            let of_subscription = payment::subscription(&facts).and_then(|id| links.get(id).copied());
             let sale = Sale {
                 id,
                 named_by: payment::named_by(&facts).unwrap_or_default().into(),
@@ -120,12 +128,16 @@ impl<'a> Book<'a> {
                 subscription: payment::subscription(&facts).map(Into::into),
                 customer: payment::customer(&facts).map(Into::into),
                 candidates: candidates(&facts, &world.holders),
+                payment_link: payment::payment_link(&facts).or(of_subscription).map(Into::into),
                 inference: inferred.get(id).cloned().unwrap_or_default(),
                 facts,
             };
             (id, sale)
         };
-        Self { world, sales: facts.into_iter().map(sale).collect() }
+        let sales = facts.into_iter().map(sale).collect();
+        let mut book = Self { world, sales, credits: BTreeMap::new() };
+        book.credits = attribution::credits(&book);
+        book
     }
 
     /// Payments of a subscription that are their own money.
@@ -145,10 +157,17 @@ impl<'a> Book<'a> {
 }
 
 impl Sale<'_> {
-    /// The first value that is a known click.
+    /// The first value that is a known click. What a subscription says of itself is its latest word, not a snapshot of the
+    /// payment's time, so a click it names is passed over for what was paid before.
     #[must_use]
     pub fn direct<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
-        self.candidates.iter().find(|candidate| world.clicks.contains_key(&candidate.value))
+        let is_snapshot = |candidate: &Candidate| Some(&candidate.object) != self.subscription.as_ref();
+        self.candidates.iter().find(|candidate| {
+            let click = world.clicks.get(&candidate.value);
+            click.is_some_and(|click| {
+                is_snapshot(candidate) || self.time.is_none_or(|time| click.is_before(time))
+            })
+        })
     }
 }
 
@@ -205,9 +224,28 @@ pub fn values_to_resolve(world: &World) -> Vec<String> {
     values
 }
 
+/// The Payment Links that subscriptions were bought through.
+fn payment_links(world: &World) -> BTreeMap<&str, &str> {
+    let mut links = BTreeMap::new();
+    for known in world.payments.values() {
+        let bought = payment::subscription(&known.facts).zip(payment::payment_link(&known.facts));
+        if let Some((subscription, link)) = bought {
+            let first = links.entry(subscription).or_insert(link);
+            *first = link.min(first);
+        }
+    }
+    links
+}
+
 /// Payments that can only be told apart by amount and time.
 fn infer(world: &World) -> BTreeMap<&str, Inference> {
-    let whole: Vec<_> = world.payments.iter().filter_map(|(id, known)| Whole::of(id, &known.facts)).collect();
+    let of_sessions: BTreeMap<&str, &str> = world
+        .payments
+        .iter()
+        .filter_map(|(id, known)| Some((id.as_str(), first_invoice_of_session(&known.facts, world)?)))
+        .collect();
+    let own = world.payments.iter().filter(|(id, _)| !of_sessions.contains_key(id.as_str()));
+    let whole: Vec<_> = own.filter_map(|(id, known)| Whole::of(id, &known.facts)).collect();
     let mut matches: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, known) in &world.payments {
         let found = same_money_by_charge(&known.facts, &whole);
@@ -223,11 +261,7 @@ fn infer(world: &World) -> BTreeMap<&str, Inference> {
             _ => (*id, Inference::Ambiguous),
         })
         .collect();
-    for (id, known) in &world.payments {
-        if let Some(invoice) = first_invoice_of_session(&known.facts, world) {
-            inferred.insert(id, Inference::SameAs(invoice.into()));
-        }
-    }
+    inferred.extend(of_sessions.into_iter().map(|(id, invoice)| (id, Inference::SameAs(invoice.into()))));
     inferred
 }
 
@@ -251,7 +285,7 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// A charge without a session or invoice may be the money of a payment of the same customer, currency and amount
+/// A charge that names no session or invoice may be the money of a payment of the same customer, currency and amount
 /// within one hour.
 fn same_money_by_charge<'a>(facts: &Facts, whole: &[Whole<'a>]) -> Vec<&'a str> {
     let bare = || {
@@ -259,7 +293,9 @@ fn same_money_by_charge<'a>(facts: &Facts, whole: &[Whole<'a>]) -> Vec<&'a str> 
         let amount = (money.gross_minor(), money.currency());
         Some((payment::customer(facts)?, amount, payment::time(facts)?))
     };
-    let Some((customer, amount, time)) = (!payment::is_checkout(facts)).then(bare).flatten() else {
+    let is_named = |id: &str| ["cs_", "in_"].iter().any(|prefix| id.starts_with(prefix));
+    let is_linked = payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_named);
+    let Some((customer, amount, time)) = (!is_linked).then(bare).flatten() else {
         return Vec::new();
     };
     let is_same = |other: &&Whole<'_>| {

@@ -48,6 +48,29 @@ pub struct Click {
     pub clicked_at: Timestamp,
 }
 
+/// How far a payment may seem to lie before its click, because clocks differ.
+pub const CLOCK_SKEW_SECS: i64 = 300;
+
+impl Click {
+    /// Whether a payment of that time can have come by this click: it lies after it, or before it by no more than
+    /// [`CLOCK_SKEW_SECS`].
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::conversion::world::Click;
+    /// use trac_core::time::Timestamp;
+    ///
+    /// let clicked_at = Timestamp::from_unix_secs(1_000);
+    /// let click = Click { program_id: "prog_1".into(), partner_id: "part_1".into(), clicked_at };
+    /// assert!(click.is_before(Timestamp::from_unix_secs(700)));
+    /// assert!(!click.is_before(Timestamp::from_unix_secs(699)));
+    /// ```
+    #[must_use]
+    pub const fn is_before(&self, time: Timestamp) -> bool {
+        time.secs_since(self.clicked_at) >= -CLOCK_SKEW_SECS
+    }
+}
+
 /// An enrollment with all its versions.
 #[derive(Clone, Debug)]
 pub struct Enrollment {

@@ -167,7 +167,7 @@ impl Facts {
                 facts.invoices.insert(id()?, Invoice::read(fields, at));
             }
             "invoice_payment" => {
-                facts.links.insert(invoice_payment::read(fields)?);
+                facts.links = invoice_payment::read(fields)?;
             }
             "credit_note" => {
                 facts.links = credit_note::read(fields)?;

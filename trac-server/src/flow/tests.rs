@@ -281,3 +281,33 @@ async fn a_replay_changes_nothing_unless_the_rules_did() {
     assert_eq!(shop.merchant.get("/events/evt_acct").await.text("/outcome"), "processed");
     assert_eq!(shop.merchant.post("/events/evt_none/replay", json!({})).await.status, 404);
 }
+
+#[tokio::test]
+async fn an_event_ignored_at_one_endpoint_has_its_effect_at_the_one_it_is_for() {
+    let app = App::new();
+    let mut shop = Shop::open(&app, json!({})).await;
+    let connected = json!({ "id": "evt_1", "type": "checkout.session.completed", "account": "acct_1",
+        "created": START, "livemode": false, "data": { "object": shop.session(json!({})) } });
+    let told =
+        |answer: crate::test_app::Answer| format!("{} {}", answer.text("/outcome"), answer.text("/reason"));
+    assert_eq!(told(shop.deliver(&connected).await), "ignored account_mismatch");
+    assert_eq!(told(shop.deliver(&connected).await), "duplicate duplicate_event");
+    assert_eq!(shop.net().await, 0);
+    let own = json!({ "signing_secrets": ["whsec_flow"], "stripe_account": "acct_1" });
+    shop.endpoint = shop.merchant.make("/webhook-endpoints", own).await;
+    assert_eq!(told(shop.deliver(&connected).await), "processed ok");
+    assert_eq!(told(shop.deliver(&connected).await), "duplicate duplicate_event");
+    assert_eq!(shop.net().await, 2_000);
+    let row = shop.merchant.get("/events/evt_1").await;
+    assert_eq!((row.text("/outcome"), row.text("/endpoint_id")), ("processed".into(), shop.endpoint.clone()));
+    assert_eq!(row.number("/deliveries"), 4);
+}
+
+#[tokio::test]
+async fn an_invoice_paid_in_another_way_is_noted() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let payment = json!({ "type": "payment_record", "payment_record": "prec_1" });
+    let object = json!({ "id": "inpay_1", "invoice": "in_1", "payment": payment });
+    assert_eq!(shop.told("invoice_payment.paid", 0, object).await, "processed noted");
+}

@@ -120,6 +120,35 @@ pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Resu
     Ok(())
 }
 
+/// Writes the delivery that had an effect over an earlier one of the same event that had none.
+pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
+    let Delivery { scope, endpoint_id, event, body, .. } = delivery;
+    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+    writing
+        .tx
+        .prepare_cached(
+            "UPDATE event SET endpoint_id = ?4, type = ?5, object_id = ?6, api_version = ?7, stripe_created = ?8 \
+             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        )?
+        .execute(params![
+            workspace,
+            mode,
+            id,
+            endpoint_id,
+            event.kind,
+            event.object_id(),
+            event.api_version,
+            event.created.map(Timestamp::unix_secs)
+        ])?;
+    writing
+        .tx
+        .prepare_cached(
+            "UPDATE event_body SET body = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3",
+        )?
+        .execute(params![workspace, mode, id, body])?;
+    Ok(())
+}
+
 /// Says what became of an event, and what it is about.
 pub(crate) fn conclude(
     writing: &Writing<'_>,
