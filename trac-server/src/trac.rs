@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::click::LastKnown;
 use crate::clock::Clock;
 use crate::id::Ids;
 use crate::store::Store;
@@ -14,6 +15,7 @@ pub struct Trac {
     pub(crate) ids: Ids,
     pub(crate) public_url: Arc<str>,
     pub(crate) cookie_domain: Option<Arc<str>>,
+    pub(crate) last_known: LastKnown,
 }
 
 impl Trac {
@@ -22,7 +24,14 @@ impl Trac {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let ids = Ids::new(clock.clone());
-        Self { store, clock, ids, public_url: public_url.trim_end_matches('/').into(), cookie_domain: None }
+        Self {
+            store,
+            clock,
+            ids,
+            public_url: public_url.trim_end_matches('/').into(),
+            cookie_domain: None,
+            last_known: LastKnown::default(),
+        }
     }
 
     /// Sets the `Domain` of the click cookie, for a tracker that serves the merchant's site too.

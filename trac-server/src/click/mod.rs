@@ -12,6 +12,8 @@ mod visit;
 #[cfg(feature = "server")]
 mod visitor;
 #[cfg(feature = "server")]
+mod last_known;
+#[cfg(feature = "server")]
 mod location;
 #[cfg(feature = "server")]
 mod redirect;
@@ -34,6 +36,8 @@ use crate::trac::Trac;
 pub(crate) use clicks::CLICKS;
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
+#[cfg(feature = "server")]
+pub(crate) use last_known::LastKnown;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]

@@ -91,6 +91,23 @@ async fn a_store_that_takes_nothing_does_not_strand_the_visitor() {
 }
 
 #[tokio::test]
+async fn a_store_that_cannot_be_read_does_not_strand_the_visitor_of_a_link_it_knew() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    app.visit("/s/ada", &[]).await;
+    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
+    let answer = app.visit("/s/ada?a=1", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example.com/?a=1"));
+    assert_eq!(app.visit("/s/other", &[]).await.status, 500);
+    app.rows("ALTER TABLE gone RENAME TO link".into()).await;
+    merchant.delete(&format!("/links/{id}")).await;
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
+    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 500, "a deleted link leads nowhere any more");
+}
+
+#[tokio::test]
 async fn a_slug_is_one_public_address_until_its_link_is_deleted() {
     let app = App::new();
     let merchant = app.merchant().await;

@@ -145,6 +145,9 @@ async fn whoever_watches_is_answered_without_any_workspace() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(app.visit(path, &[]).await.status, 200, "{path}");
     }
+    app.trac.store.close();
+    assert_eq!(app.visit("/readyz", &[]).await.code(), (503, "STORE_BUSY".to_owned()));
+    assert_eq!(app.visit("/healthz", &[]).await.status, 200);
 }
 
 #[tokio::test]
