@@ -61,6 +61,11 @@ impl Fields {
         self.object.get(name).is_some_and(Value::is_null)
     }
 
+    /// Whether something was noted about the field.
+    pub(crate) fn is_wrong(&self, name: &str) -> bool {
+        self.wrong.contains_key(&format!("{}{name}", self.prefix))
+    }
+
     /// Takes a field out; absent and `null` are `None`, and so is a wrong one, which is noted.
     pub(crate) fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
         let value = self.object.remove(name).filter(|value| !value.is_null())?;

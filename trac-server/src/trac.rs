@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::click::LastKnown;
+use crate::click::{LastKnown, Limiter};
 use crate::clock::Clock;
 use crate::id::Ids;
 use crate::store::Store;
@@ -16,6 +16,7 @@ pub struct Trac {
     pub(crate) public_url: Arc<str>,
     pub(crate) cookie_domain: Option<Arc<str>>,
     pub(crate) last_known: LastKnown,
+    pub(crate) limiter: Limiter,
 }
 
 impl Trac {
@@ -31,6 +32,7 @@ impl Trac {
             public_url: public_url.trim_end_matches('/').into(),
             cookie_domain: None,
             last_known: LastKnown::default(),
+            limiter: Limiter::default(),
         }
     }
 

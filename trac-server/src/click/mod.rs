@@ -14,11 +14,15 @@ mod visitor;
 #[cfg(feature = "server")]
 mod last_known;
 #[cfg(feature = "server")]
+mod limit;
+#[cfg(feature = "server")]
 mod location;
 #[cfg(feature = "server")]
 mod redirect;
 #[cfg(feature = "server")]
 mod script;
+#[cfg(feature = "server")]
+mod track;
 
 #[cfg(feature = "server")]
 use axum::Router;
@@ -38,6 +42,8 @@ pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
 pub(crate) use last_known::LastKnown;
+#[cfg(feature = "server")]
+pub(crate) use limit::Limiter;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]
@@ -49,12 +55,12 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/clicks/{id}", one_of(&CLICKS))
 }
 
-/// What visitors and their browsers ask for: tracked links and the script, from any origin, without credentials.
+/// What visitors and their browsers ask for: tracked links, the script and its clicks, from any origin, without credentials.
 #[cfg(feature = "server")]
 pub(crate) fn public_routes() -> Router<Trac> {
     let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
-    redirect::routes().merge(script::routes()).layer(cors)
+    redirect::routes().merge(script::routes()).merge(track::routes()).layer(cors)
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests;

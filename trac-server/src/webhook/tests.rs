@@ -1,3 +1,5 @@
+#![cfg(feature = "server")]
+
 use serde_json::json;
 
 use crate::test_app::{App, START};
