@@ -10,14 +10,15 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::material::say;
+use crate::demo::Demo;
+use crate::material::skipped;
 use crate::server::free_port;
 
 /// How long a page may take to show what it must show.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Headless, and silent towards the Internet.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 10] = [
     "--no-sandbox",
     "--headless",
     "--disable-gpu",
@@ -27,6 +28,8 @@ const FLAGS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1200,900",
+    // Every other name leads nowhere: a test sees where a page would have gone, and nobody else does.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
 ];
 
 /// One window of Chromium with a profile of its own; closed when dropped.
@@ -38,12 +41,26 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// Opens one, and the demo to be looked at. Where there is no browser, or the server was built without the script,
+    /// says so and answers nothing.
+    ///
+    /// `cargo xtask test` has both and sets `TRAC_TEST_BROWSER`: then a browser that does not open is a failure.
+    pub async fn with_demo() -> Option<(Self, Demo)> {
+        let browser = Self::open().await?;
+        let demo = Demo::start();
+        if demo.serves_script().await {
+            return Some((browser, demo));
+        }
+        skipped("no script, run cargo xtask build-script");
+        None
+    }
+
     /// Opens one; where there is none, says so and answers nothing.
     pub async fn open() -> Option<Self> {
         let driver = find("CHROMEDRIVER", &["chromedriver"]);
         let chromium = find("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
         let (Some(driver), Some(chromium)) = (driver, chromium) else {
-            say("skipped: no browser");
+            skipped("no browser");
             return None;
         };
         let port = free_port();

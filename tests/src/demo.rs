@@ -54,6 +54,11 @@ impl Demo {
         found.unwrap_or_else(|| panic!("no {pointer} in {}", self.addresses)).to_owned()
     }
 
+    pub(crate) async fn serves_script(&self) -> bool {
+        let answer = self.client.get(format!("{}/trac.js", self.address("/tracker"))).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200)
+    }
+
     /// Asks the stand-in: `payments` with a new payment, or `refund/pi_…` and the like.
     pub async fn stripe(&self, verb: &str, body: Value) -> Answer {
         let url = format!("{}/stand-in/{verb}", self.address("/stripe"));

@@ -1,5 +1,6 @@
 //! Test material that may lie beside the repository, in `../shared`. The tests pass without it and say so.
 
+use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -38,4 +39,10 @@ pub fn stripe_events() -> Option<Vec<(String, Value)>> {
 pub fn say(text: &str) {
     // A closed standard output is no reason to fail.
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Says why a browser test is not run. Where `TRAC_TEST_BROWSER` is set, as by `cargo xtask test`, it must be.
+pub(crate) fn skipped(why: &str) {
+    assert!(env::var_os("TRAC_TEST_BROWSER").is_none(), "the browser tests are wanted, but: {why}");
+    say(&format!("skipped: {why}"));
 }

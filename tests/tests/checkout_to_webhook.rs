@@ -5,8 +5,7 @@ use trac_tests::{Browser, Demo};
 
 #[tokio::test]
 async fn paying_by_payment_link_tells_the_click_in_a_signed_event() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;
     browser.click("#payment-link").await;
@@ -29,8 +28,7 @@ async fn paying_by_payment_link_tells_the_click_in_a_signed_event() {
 
 #[tokio::test]
 async fn subscribing_in_the_pricing_table_tells_session_invoice_and_payment() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;
     browser.enter("stripe-pricing-table iframe").await;

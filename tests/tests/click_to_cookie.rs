@@ -1,15 +1,14 @@
 //! click ─▶ cookie: a partner's link is followed, and the shop's page remembers.
 
 use serde_json::Value;
-use trac_tests::{Browser, Demo};
+use trac_tests::Browser;
 
 const COOKIE: &str = r"(document.cookie.match(/(?:^|; )trac_click_id=([^;]*)/) || [])[1] || ''";
 const STORED: &str = "localStorage.getItem('trac_click_id') || ''";
 
 #[tokio::test]
 async fn a_tracked_link_leads_to_the_shop_and_leaves_its_click_in_cookie_and_storage() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
 
     let address = browser.address().await;
@@ -27,8 +26,7 @@ async fn a_tracked_link_leads_to_the_shop_and_leaves_its_click_in_cookie_and_sto
 
 #[tokio::test]
 async fn cookie_and_storage_repair_each_other() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;
     let shop = format!("{}/", demo.address("/shop"));
@@ -46,8 +44,7 @@ async fn cookie_and_storage_repair_each_other() {
 
 #[tokio::test]
 async fn the_last_partner_wins_and_nobody_is_nobody() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&format!("{}/", demo.address("/shop"))).await;
     assert_eq!(browser.js("window.trac.getClickId()").await, Value::Null);
     assert_eq!((browser.text(COOKIE).await, browser.text(STORED).await), (String::new(), String::new()));

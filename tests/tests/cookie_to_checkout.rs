@@ -1,13 +1,12 @@
 //! cookie ─▶ checkout: the click rides on Payment Links, Buy Buttons and Pricing Tables.
 
-use trac_tests::{Browser, Demo};
+use trac_tests::Browser;
 
 const LINK: &str = "document.querySelector('#payment-link').href";
 
 #[tokio::test]
 async fn every_way_to_pay_carries_the_click() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;
 
@@ -26,8 +25,7 @@ async fn every_way_to_pay_carries_the_click() {
 
 #[tokio::test]
 async fn what_is_added_later_is_decorated_and_what_is_the_merchants_stays() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;
     browser
@@ -53,8 +51,7 @@ async fn what_is_added_later_is_decorated_and_what_is_the_merchants_stays() {
 
 #[tokio::test]
 async fn a_visitor_nobody_sent_leaves_every_link_as_it_was() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&format!("{}/", demo.address("/shop"))).await;
     assert_eq!(browser.text(LINK).await, "https://buy.stripe.com/test_teachest?locale=en");
     let marked = "document.querySelector('[client-reference-id]') === null";

@@ -3,12 +3,11 @@
 //! With `TRAC_SCREENSHOTS=DIR` every step leaves a picture.
 
 use serde_json::{Value, json};
-use trac_tests::{Browser, Demo};
+use trac_tests::Browser;
 
 #[tokio::test]
 async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
-    let Some(browser) = Browser::open().await else { return };
-    let demo = Demo::start();
+    let Some((browser, demo)) = Browser::with_demo().await else { return };
 
     browser.visit(&demo.address("/dashboard_url")).await;
     browser.click("#enter").await;

@@ -49,9 +49,11 @@ mod bare {
         Blocks { free: [const { Cell::new(ptr::null_mut()) }; CLASSES], next: Cell::new(0) };
 
     impl Blocks {
+        /// The list for a block, and the bytes of it.
         fn class(layout: Layout) -> (usize, usize) {
             let bytes = layout.size().max(layout.align()).max(SMALLEST_BYTES).next_power_of_two();
-            (bytes.trailing_zeros().saturating_sub(SMALLEST_BYTES.trailing_zeros()) as usize, bytes)
+            let class = bytes.trailing_zeros().saturating_sub(SMALLEST_BYTES.trailing_zeros());
+            (usize::try_from(class).unwrap_or(CLASSES), bytes)
         }
 
         /// Cuts a block from the end, which stays aligned to its size because sizes are powers of two.
@@ -67,10 +69,11 @@ mod bare {
                 }
             }
             self.next.set(needed);
-            start as *mut u8
+            ptr::with_exposed_provenance_mut(start)
         }
     }
 
+    #[expect(clippy::cast_ptr_alignment, reason = "a block is aligned to its size, 16 bytes at least")]
     // SAFETY: a block is at least as large and as aligned as asked for, and is in nobody else's hands: it comes
     // fresh from the end, or from the list of blocks that were given back.
     unsafe impl GlobalAlloc for Blocks {

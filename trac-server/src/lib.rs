@@ -96,11 +96,13 @@ mod flow;
 #[cfg(feature = "server")]
 pub mod replay;
 #[cfg(feature = "server")]
+pub mod explain;
+#[cfg(feature = "server")]
+mod dashboard;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
-#[cfg(feature = "server")]
-mod dashboard;
 #[cfg(feature = "server")]
 mod router;
 
@@ -120,3 +122,5 @@ pub use trac::Trac;
 
 #[cfg(test)]
 mod test_app;
+#[cfg(test)]
+mod test_shop;

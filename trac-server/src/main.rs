@@ -8,10 +8,11 @@ use std::time::Duration;
 use clap::Parser as _;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use trac_core::time::Timestamp;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, WorkspaceCommand};
 use trac_server::store::Store;
-use trac_server::{Trac, router, workspace};
+use trac_server::{Trac, explain, replay, router, workspace};
 use tracing_subscriber::EnvFilter;
 
 /// How long callers may take to finish once the server is asked to stop.
@@ -40,6 +41,14 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         }
         #[cfg(feature = "demo")]
         Command::Demo(options) => runtime.block_on(demonstrate(options)),
+        Command::Explain { id, json, options } => {
+            let stories = runtime.block_on(tell(&options.settle()?, &id))?;
+            Ok(print_stories(&stories, json)?)
+        }
+        Command::Replay { dry_run, since, options } => {
+            let replayed = runtime.block_on(replay_events(&options.settle()?, dry_run, since.as_deref()))?;
+            Ok(writeln!(io::stdout(), "{replayed:#}")?)
+        }
         Command::Workspace { command: WorkspaceCommand::Create { name, json, options } } => {
             let created = runtime.block_on(create_workspace(&options.settle()?, &name))?;
             Ok(print(&created, json)?)
@@ -141,6 +150,43 @@ async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure>
     let created = workspace::create(&trac, name).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(created)
+}
+
+async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
+    let store = Store::open(&config.data)?;
+    let trac = Trac::new(store.clone(), Clock::system(), "");
+    let stories = explain::explain_everywhere(&trac, id).await?;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(stories)
+}
+
+fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if stories.is_empty() {
+        return writeln!(out, "Nothing is known of this ID in any workspace.");
+    }
+    for story in stories {
+        if json {
+            writeln!(out, "{story:#}")?;
+        } else {
+            writeln!(out, "{}\n", explain::as_text(story))?;
+        }
+    }
+    Ok(())
+}
+
+async fn replay_events(config: &Config, dry_run: bool, since: Option<&str>) -> Result<Value, Failure> {
+    let since = match since {
+        None => Timestamp::default(),
+        Some(text) => {
+            Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?
+        }
+    };
+    let store = Store::open(&config.data)?;
+    let trac = Trac::new(store.clone(), Clock::system(), "");
+    let replayed = replay::replay_all(&trac, since, dry_run).await?;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(replayed)
 }
 
 /// Writes a new workspace to standard output: as JSON and nothing else, or as lines for a person.

@@ -11,7 +11,7 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    click, commission, conversion, dashboard, flow, operations, program, replay, request_id, webhook,
+    click, commission, conversion, dashboard, explain, flow, operations, program, replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
@@ -39,6 +39,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(conversion::routes())
         .merge(commission::routes())
         .merge(replay::routes())
+        .merge(explain::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)

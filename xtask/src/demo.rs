@@ -35,7 +35,7 @@ pub(crate) fn run() -> Outcome {
         free_port(STRIPE_PORT)?,
         free_port(AXUM_SHOP_PORT)?,
     ];
-    let beside = Command::new(setup::program("trac-axum-shop")?)
+    let beside = Command::new(setup::built("trac-axum-shop")?)
         .env("SHOP_LISTEN", format!("127.0.0.1:{axum_shop}"))
         .env("STRIPE_API_URL", format!("http://127.0.0.1:{stripe}"))
         .env("STRIPE_SECRET_KEY", "sk_test_kettleandleaf")
@@ -43,7 +43,7 @@ pub(crate) fn run() -> Outcome {
         .stdout(Stdio::null())
         .spawn()?;
     let _beside = Beside(beside);
-    let mut demo = Command::new(setup::program("trac")?);
+    let mut demo = Command::new(setup::built("trac")?);
     demo.arg("demo")
         .args(["--listen", &format!("127.0.0.1:{tracker}")])
         .args(["--shop", &format!("127.0.0.1:{shop}")])

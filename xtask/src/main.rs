@@ -4,6 +4,7 @@ mod demo;
 mod script;
 mod setup;
 mod test;
+mod vectors;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 3] = [
+const TASKS: [Task; 4] = [
     Task {
         name: "build-script",
         does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
@@ -29,6 +30,11 @@ const TASKS: [Task; 3] = [
         run: demo::run,
     },
     Task { name: "test", does: "runs every test, in a real browser too", run: test::run },
+    Task {
+        name: "test-vectors",
+        does: "runs the core's vectors in a headless browser, compiled to WebAssembly",
+        run: vectors::run,
+    },
 ];
 
 #[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]

@@ -59,16 +59,13 @@ pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
     Ok(package.join("node_modules/.bin").join(name))
 }
 
-/// Chromium and its driver, by apt where that is possible; elsewhere says what to install.
+/// Whether there is Chromium with its driver: installed by apt where that is possible; elsewhere says what to do.
 #[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
-pub(crate) fn browser() {
-    let answers = |program: &str| {
-        let asked =
-            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        asked.is_ok_and(|status| status.success())
-    };
-    if ["chromedriver", "chromium"].into_iter().all(answers) {
-        return;
+pub(crate) fn browser() -> bool {
+    if program(&["chromedriver"]).is_some()
+        && program(&["chromium", "chromium-browser", "google-chrome"]).is_some()
+    {
+        return true;
     }
     // Only root may install; for anybody else apt ends at once.
     let apt = |arguments: &[&str]| {
@@ -80,10 +77,41 @@ pub(crate) fn browser() {
     if installed.is_err() {
         eprintln!("The browser tests are skipped. To run them, install Chromium and chromedriver.");
     }
+    installed.is_ok()
 }
 
 /// A program that cargo has built.
-pub(crate) fn program(name: &str) -> Outcome<PathBuf> {
+pub(crate) fn built(name: &str) -> Outcome<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root()?.join("target"), PathBuf::from);
     Ok(target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// The program by which cargo runs a test for WebAssembly in a browser, of the same version as the library.
+pub(crate) fn browser_test_runner() -> Outcome<PathBuf> {
+    let version = locked_version("wasm-bindgen")?;
+    let folder = root()?.join("target/tools").join(format!("wasm-bindgen-{version}"));
+    let runner = folder.join("bin/wasm-bindgen-test-runner");
+    if !runner.is_file() {
+        let install = ["install", "--quiet", "wasm-bindgen-cli", "--version", &version, "--root"];
+        run(cargo().args(install).arg(&folder))?;
+    }
+    Ok(runner)
+}
+
+/// The version of a package that `Cargo.lock` names.
+fn locked_version(package: &str) -> Outcome<String> {
+    let lock = std::fs::read_to_string(root()?.join("Cargo.lock"))?;
+    let named = format!("name = \"{package}\"\nversion = \"");
+    let version = lock.split(&named).nth(1).and_then(|rest| rest.split('"').next());
+    Ok(version.ok_or_else(|| format!("Cargo.lock has no {package}"))?.to_owned())
+}
+
+/// The first of these programs that is on the path.
+pub(crate) fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|file| file.is_file())
 }

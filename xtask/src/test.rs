@@ -1,15 +1,19 @@
 //! `cargo xtask test`: everything that is tested, with what it needs.
 
-use crate::{Outcome, script, setup};
+use crate::{Outcome, script, setup, vectors};
 
 /// Builds the script, so that the server carries it, looks for a browser, and runs every test.
 pub(crate) fn run() -> Outcome {
     script::build()?;
-    setup::browser();
+    let mut first = setup::cargo();
+    if setup::browser() {
+        // From here on a browser that does not open is a failure, not a reason to skip.
+        first.env("TRAC_TEST_BROWSER", "must");
+    }
     let root = setup::root()?;
-    // Two runs: the first is what a bare `cargo test` does, so its tests find the programs it has built.
-    setup::run(setup::cargo().args(["test", "--no-fail-fast"]).current_dir(&root))?;
-    setup::run(
-        setup::cargo().args(["test", "--no-fail-fast", "-p", "trac-js", "-p", "xtask"]).current_dir(&root),
-    )
+    // Two runs, and the vectors in the browser: the first is what a bare `cargo test` does, so its tests find the programs it has built.
+    setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root))?;
+    let rest = ["test", "--no-fail-fast", "-p", "trac-js", "-p", "xtask"];
+    setup::run(setup::cargo().args(rest).current_dir(&root))?;
+    vectors::run()
 }

@@ -1,0 +1,82 @@
+//! Pages served on loopback, with the built script beside them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io, thread};
+
+use crate::material::skipped;
+
+/// The files of one folder, and `/trac.js`.
+#[derive(Debug)]
+pub struct Pages {
+    port: u16,
+}
+
+struct Site {
+    folder: PathBuf,
+    script: Vec<u8>,
+    /// What is put before every page, such as the script's tag.
+    head: &'static str,
+}
+
+impl Pages {
+    /// Serves a folder; where the script has not been built, says so and answers nothing.
+    #[must_use]
+    pub fn serve(folder: &Path, head: &'static str) -> Option<Self> {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/trac.js");
+        let Ok(script) = fs::read(built) else {
+            skipped("no dist/trac.js; `cargo xtask build-script` makes it");
+            return None;
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("it has a port").port();
+        let site = Arc::new(Site { folder: folder.to_owned(), script, head });
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let site = Arc::clone(&site);
+                // A browser that goes away in the middle is none of the test's business.
+                thread::spawn(move || drop(site.answer(&stream)));
+            }
+        });
+        Some(Self { port })
+    }
+
+    /// The address of a page on a host name that means this machine.
+    #[must_use]
+    pub fn address(&self, host: &str, page: &str) -> String {
+        format!("http://{host}:{}/{page}", self.port)
+    }
+}
+
+impl Site {
+    fn answer(&self, mut stream: &TcpStream) -> io::Result<()> {
+        let mut lines = BufReader::new(stream).lines();
+        let request = lines.next().transpose()?.unwrap_or_default();
+        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+        let path = request.split([' ', '?']).nth(1).unwrap_or_default().trim_start_matches('/');
+        let (status, body) = match self.file(path) {
+            Some(body) => ("200 OK", body),
+            None => ("404 Not Found", Vec::new()),
+        };
+        let kind = if path.rsplit('.').next() == Some("js") { "text/javascript" } else { "text/html" };
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\ncontent-type: {kind}; charset=utf-8\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        )?;
+        stream.write_all(&body)
+    }
+
+    fn file(&self, path: &str) -> Option<Vec<u8>> {
+        if path == "trac.js" {
+            return Some(self.script.clone());
+        }
+        let plain = !path.is_empty()
+            && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        let file = fs::read(self.folder.join(path)).ok().filter(|_| plain)?;
+        let head = if path.rsplit('.').next() == Some("html") { self.head } else { "" };
+        Some([head.as_bytes(), &file].concat())
+    }
+}
