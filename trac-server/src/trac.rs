@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::click::{LastKnown, Limiter};
 use crate::clock::Clock;
 use crate::id::Ids;
+use crate::last_known::LastKnown;
+use crate::limit::Limiter;
 use crate::store::Store;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.

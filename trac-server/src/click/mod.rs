@@ -12,10 +12,6 @@ mod visit;
 #[cfg(feature = "server")]
 mod visitor;
 #[cfg(feature = "server")]
-mod last_known;
-#[cfg(feature = "server")]
-mod limit;
-#[cfg(feature = "server")]
 mod location;
 #[cfg(feature = "server")]
 mod redirect;
@@ -40,10 +36,6 @@ use crate::trac::Trac;
 pub(crate) use clicks::CLICKS;
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
-#[cfg(feature = "server")]
-pub(crate) use last_known::LastKnown;
-#[cfg(feature = "server")]
-pub(crate) use limit::Limiter;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]

@@ -17,7 +17,7 @@ pub(crate) struct Limiter(Arc<Mutex<HashMap<[u8; 32], VecDeque<i64>>>>);
 
 impl Limiter {
     /// Counts a call, or refuses it: `Err` is how many seconds to wait.
-    pub(super) fn count(&self, key: [u8; 32], now_millis: i64) -> Result<(), u32> {
+    pub(crate) fn count(&self, key: [u8; 32], now_millis: i64) -> Result<(), u32> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = now_millis.saturating_sub(WINDOW_MILLIS);
         if !keys.contains_key(&key) {

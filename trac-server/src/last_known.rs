@@ -13,7 +13,7 @@ pub(crate) struct LastKnown(Arc<RwLock<HashMap<String, String>>>);
 
 impl LastKnown {
     /// Remembers what the store said: a destination, or that there is no such link.
-    pub(super) fn heard(&self, slug: &str, destination: Option<&str>) {
+    pub(crate) fn heard(&self, slug: &str, destination: Option<&str>) {
         let known = self.destination(slug);
         if known.as_deref() == destination {
             return;
@@ -31,7 +31,7 @@ impl LastKnown {
     }
 
     /// Where the link led.
-    pub(super) fn destination(&self, slug: &str) -> Option<String> {
+    pub(crate) fn destination(&self, slug: &str) -> Option<String> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(slug).cloned()
     }
 }
