@@ -69,6 +69,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// The address answers other methods.
+    pub(crate) fn method_not_allowed() -> Self {
+        let message = "This address does not answer this method.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+    }
+
     /// Too many calls with one key.
     pub(crate) fn rate_limited(retry_after_secs: u32) -> Self {
         let message = "This key has called a thousand times within a minute.";
