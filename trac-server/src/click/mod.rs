@@ -59,7 +59,7 @@ pub(crate) fn public_routes() -> Router<Trac> {
         .allow_origin(Any)
         .allow_methods(Any)
         .allow_headers(Any)
-        .max_age(Duration::from_secs(86_400));
+        .max_age(Duration::from_hours(24));
     let routes = redirect::routes().merge(script::routes()).merge(track::routes());
     // Under the layer, so that a preflight is answered by it and not by the router's own refusal.
     routes.method_not_allowed_fallback(async || Problem::method_not_allowed()).layer(cors)
