@@ -150,6 +150,14 @@ pub(crate) fn text(length: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Resu
     }
 }
 
+/// A text that is nobody's to correct: control characters are taken out, and what is too long is cut.
+pub(crate) fn clipped(length_max: usize) -> impl FnOnce(&Value) -> Result<String, Wrong> {
+    move |value| {
+        let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+        Ok(text.chars().filter(|letter| !letter.is_control()).take(length_max).collect())
+    }
+}
+
 /// A whole number in a range.
 pub(crate) fn integer<T>(range: RangeInclusive<i64>) -> impl FnOnce(&Value) -> Result<T, Wrong>
 where

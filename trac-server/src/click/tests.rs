@@ -213,6 +213,12 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
         (&json!(null), "https://blog.example/".into())
     );
 
+    let long =
+        ask(&app, key, json!({ "ref": "ada", "url": format!("https://a.example/{}", "ä".repeat(9_000)) }))
+            .await;
+    let click = merchant.get(&format!("/clicks/{}", long.text("/click_id"))).await;
+    assert_eq!(click.text("/landing_url").chars().count(), 2_048);
+
     let body = json!({ "code": "ada", "key": key }).to_string();
     let request = http::Request::post("/api/track/click").header("origin", "https://shop.example.com");
     let in_body = app.send(request.body(body.into()).unwrap()).await;

@@ -13,7 +13,7 @@ use trac_core::click::ClickId;
 use super::clicks::{NewClick, insert};
 use super::visitor;
 use crate::access::{key_hash, publishable_key_scope};
-use crate::fields::{Fields, text, token};
+use crate::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
 use crate::store::{Priority, Scope, StoreError};
@@ -25,6 +25,9 @@ pub(super) fn routes() -> Router<Trac> {
 
 /// The names a partner's code comes under.
 const CODE_NAMES: [&str; 3] = ["ref", "via", "code"];
+
+/// How much of an address is kept. A longer one is cut: the click matters more.
+const URL_MAX: usize = 2_048;
 
 /// What the script asks.
 struct Asked {
@@ -50,8 +53,8 @@ impl Asked {
             key,
             code: code.unwrap_or_default(),
             program_id: fields.take("program", text(1..=64)),
-            url: fields.take("url", text(0..=2_048)),
-            referrer: fields.take("referrer", text(0..=2_048)),
+            url: fields.take("url", clipped(URL_MAX)),
+            referrer: fields.take("referrer", clipped(URL_MAX)),
         };
         fields.finish()?;
         Ok(asked)
