@@ -72,6 +72,10 @@ mod problem;
 #[cfg(feature = "server")]
 mod fields;
 #[cfg(feature = "server")]
+mod last_known;
+#[cfg(feature = "server")]
+mod limit;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
