@@ -116,6 +116,124 @@ fn subscription(n: u32) -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
+/// Charges and PaymentIntents that come without a session, or before one that may be the same money; refunds that name
+/// only a PaymentIntent, or a charge that never comes.
+fn bare(n: u32) -> impl Strategy<Value = Vec<Value>> {
+    let click = select(vec![None, Some("clk_1"), Some("clk_2")]);
+    let customer = select(vec![None, Some("cus_1"), Some("cus_2")]);
+    let refunds = prop::collection::vec((1_i64..3_000, 0..3_usize, any::<bool>()), 0..3);
+    let amount = select(vec![0_i64, 1_000, 2_000, 2_001]);
+    (click, customer, amount, 0_i64..4, refunds, any::<[bool; 7]>()).prop_map(
+        move |(click, customer, amount, quarter, refunds, [intent, charge, known, partial, uncaptured, session, invoice])| {
+            let (pi, ch) = (format!("pi_b{n}"), format!("ch_b{n}"));
+            let at = quarter * 900;
+            let metadata = json!({"tracClickId": click});
+            let captured = if partial { amount / 2 } else { amount };
+            let mut events = Vec::new();
+            if intent {
+                events.push(event("payment_intent.succeeded", at, json!({
+                    "id": pi, "amount_received": captured, "currency": "usd", "customer": customer,
+                    "created": T0 + at, "latest_charge": known.then_some(&ch), "metadata": metadata
+                })));
+            }
+            let charge_at = |captured: Option<i64>, back: i64| json!({
+                "id": ch, "amount": amount, "amount_captured": captured.unwrap_or(0), "captured": captured.is_some(),
+                "amount_refunded": back, "currency": "usd", "payment_intent": known.then_some(&pi),
+                "customer": customer, "created": T0 + at, "status": "succeeded", "metadata": metadata
+            });
+            if charge && uncaptured {
+                events.push(event("charge.succeeded", at, charge_at(None, 0)));
+                events.push(event("charge.captured", at + 1, charge_at(Some(captured), amount - captured)));
+            } else if charge {
+                events.push(event("charge.succeeded", at, charge_at(Some(captured), amount - captured)));
+            }
+            for (k, (back, status, by_intent)) in refunds.into_iter().enumerate() {
+                let status = ["succeeded", "failed", "pending"][status];
+                events.push(event("refund.created", at + 2, json!({
+                    "id": format!("re_b{n}_{k}"), "amount": back, "status": status, "payment_intent": pi,
+                    "charge": (!by_intent).then_some(&ch)
+                })));
+            }
+            if session {
+                events.push(event("checkout.session.completed", at, json!({
+                    "id": format!("cs_b{n}"), "mode": "payment", "payment_status": "paid", "amount_total": amount,
+                    "currency": "usd", "created": T0 + at, "customer": customer,
+                    "payment_intent": partial.then_some(&pi), "payment_link": "plink_1",
+                    "invoice": invoice.then(|| format!("in_b{n}")), "metadata": if known { metadata } else { json!({}) }
+                })));
+            }
+            events
+        },
+    )
+}
+
+/// A subscription as old versions tell it: the session does not name the invoice, charges may, and there can be several
+/// sessions, prorations, money from outside and metadata anywhere, at any second.
+fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
+    let click =
+        || select(vec![None, None, Some("clk_1"), Some("clk_2"), Some("clk_late"), Some("clk_late_2")]);
+    let customer = || select(vec![None, Some("cus_1"), Some("cus_2")]);
+    let one = (0..6_u32, select(vec![-500_i64, 0, 1_000, 2_000]), click(), customer(), any::<[bool; 7]>());
+    let sessions = prop::collection::vec((click(), customer(), 0_i64..3, any::<[bool; 2]>()), 0..3);
+    let holder = (click(), click(), 0_i64..3, any::<[bool; 3]>());
+    (prop::collection::vec(one, 0..4), sessions, holder).prop_map(move |(invoices, sessions, holder)| {
+        let sub = format!("sub_u{n}");
+        let mut events = Vec::new();
+        for (k, (click, customer, hour, [named, paid])) in sessions.into_iter().enumerate() {
+            let status = if paid { "paid" } else { "unpaid" };
+            events.push(event("checkout.session.completed", hour * 3_600, json!({
+                "id": format!("cs_u{n}_{k}"), "mode": "subscription", "payment_status": status,
+                "amount_total": 1_000, "currency": "usd", "created": T0 + hour * 3_600, "subscription": sub,
+                "customer": customer, "invoice": named.then(|| format!("in_u{n}_0")),
+                "payment_link": "plink_1", "client_reference_id": click
+            })));
+        }
+        for (slot, amount, click, customer, [linked, charged, old, outside, snapshot, own, first]) in invoices {
+            let (at, id) = (i64::from(slot / 2) * 30 * DAY, format!("in_u{n}_{slot}"));
+            let metadata = json!({"tracClickId": click});
+            let (pi, ch) = (format!("pi_u{n}_{slot}"), format!("ch_u{n}_{slot}"));
+            events.push(event("invoice.paid", at + i64::from(first), json!({
+                "id": id, "amount_paid": amount.max(0), "total": amount, "currency": "usd", "created": T0 + at,
+                "customer": customer, "subscription": sub, "metadata": if own { metadata.clone() } else { json!({}) },
+                "subscription_details": {"metadata": if snapshot { metadata } else { json!({}) }},
+                "paid_out_of_band": outside && old, "amount_paid_off_stripe": if outside { amount.max(0) / 2 } else { 0 },
+                "charge": (old && linked).then_some(&ch),
+                "lines": {"data": [
+                    {"amount": amount, "price": {"id": "price_1", "product": "prod_1"}},
+                    {"amount": 700, "price": {"id": "price_2", "product": "prod_2"}, "proration": true}
+                ]}
+            })));
+            if linked && !old {
+                events.push(event("invoice_payment.paid", at, json!({
+                    "id": format!("inpay_{id}"), "invoice": id, "payment": {"payment_intent": pi}
+                })));
+            }
+            if charged {
+                let object = |back: i64| json!({
+                    "id": ch, "amount": amount.max(0), "captured": true, "amount_refunded": back, "currency": "usd",
+                    "payment_intent": pi, "customer": customer, "created": T0 + at + 5, "status": "succeeded"
+                });
+                events.push(event("charge.succeeded", at + 5, object(0)));
+                events.push(event("charge.refunded", at + DAY, object(amount.max(0) / 3)));
+            }
+        }
+        let (of_subscription, of_customer, month, [deleted, updated, known]) = holder;
+        let at = month * 30 * DAY + 10;
+        let object = |click| json!({"id": sub, "customer": "cus_1", "metadata": {"tracClickId": click}});
+        if updated {
+            events.push(event("customer.subscription.updated", at, object(of_subscription)));
+        }
+        if deleted {
+            events.push(event("customer.subscription.deleted", at + DAY, object(of_subscription)));
+        }
+        if known {
+            let object = json!({"id": "cus_1", "metadata": {"tracClickId": of_customer}});
+            events.push(event("customer.updated", at, object));
+        }
+        events
+    })
+}
+
 fn terms() -> impl Strategy<Value = Value> {
     let recurring = select(vec![json!("lifetime"), json!("first_payment"), json!({"months": 2})]);
     let commission = select(vec![
@@ -125,9 +243,11 @@ fn terms() -> impl Strategy<Value = Value> {
         json!({"type": "fixed", "amount_minor": 700, "currency": "eur", "cap_at_sale": true}),
     ]);
     let model = select(vec!["last_click", "first_click"]);
-    (recurring, commission, model, any::<[bool; 3]>()).prop_map(
-        |(recurring, commission, model, [keep, lookup, gross])| {
+    let products = select(vec![json!([]), json!([]), json!(["prod_1"]), json!(["plink_1", "price_2"])]);
+    (recurring, commission, model, products, any::<[bool; 4]>()).prop_map(
+        |(recurring, commission, model, products, [keep, lookup, gross, outside])| {
             json!({
+                "products": products, "count_out_of_band": outside,
                 "commission": commission, "recurring": recurring, "attribution_model": model,
                 "cancel_policy": if keep { "keep" } else { "void_pending" }, "attribute_by_customer": lookup,
                 "base": if gross { "gross" } else { "net" }
@@ -137,12 +257,12 @@ fn terms() -> impl Strategy<Value = Value> {
 }
 
 fn life() -> impl Strategy<Value = Vec<Value>> {
-    (purchase(1), purchase(2), subscription(1), subscription(2), any::<[bool; 4]>()).prop_map(
-        |(a, b, c, d, parts)| {
-            let kept = [a, b, c, d].into_iter().zip(parts).filter(|(_, kept)| *kept);
-            kept.flat_map(|(events, _)| events).collect()
-        },
-    )
+    let tidy = (purchase(1), purchase(2), subscription(1), subscription(2));
+    let rest = (bare(1), bare(2), bare(3), untidy(1), untidy(2));
+    (tidy, rest, any::<[bool; 9]>()).prop_map(|((a, b, c, d), (e, f, g, h, i), parts)| {
+        let kept = [a, b, c, d, e, f, g, h, i].into_iter().zip(parts).filter(|(_, kept)| *kept);
+        kept.flat_map(|(events, _)| events).collect()
+    })
 }
 
 fn settled(terms: &Value, events: &[Value]) -> Ledger {

@@ -15,12 +15,29 @@ const begin = guarded((instance) => {
   if (clickId) tell('click');
 });
 
+// The WebAssembly stands in this file as printable text; `printable` in xtask wrote it.
+const readBytes = () => {
+  const bytes = [];
+  let above = 0;
+  for (const letter of WASM) {
+    const code = letter.charCodeAt(0);
+    const digit = code - 35 - (code > 92);
+    if (digit > 87) {
+      above = (digit - 87) * 88;
+    } else {
+      bytes.push(digit + above);
+      above = 0;
+    }
+  }
+  return bytes;
+};
+
 const earlier = window.trac;
 const queue = (earlier && earlier.q) || [];
 if (!(earlier && earlier.getClickId)) {
   window.trac = trac;
   guarded(() => {
-    const bytes = Uint8Array.from(atob(WASM), (letter) => letter.charCodeAt(0));
+    const bytes = new Uint8Array(readBytes());
     try {
       begin(new WebAssembly.Instance(new WebAssembly.Module(bytes), IMPORTS));
     } catch (error) {

@@ -20,12 +20,17 @@ pub(crate) fn read_cookie() -> Option<ClickId> {
 
 /// The stored ID, unless its time is over. One without a time was stored by another script, and counts.
 pub(crate) fn read_storage() -> Option<ClickId> {
-    let until: Option<u32> = page::read_stored(UNTIL).parse().ok();
-    if until.is_some_and(|until| until < page::read_clock()) {
+    if number(&page::read_stored(UNTIL)).is_some_and(|until| until < page::read_clock()) {
         return None;
     }
-    let keys = dialect::ALL.iter().flat_map(|dialect| dialect.storage_keys);
-    keys.into_iter().find_map(|key| ClickId::parse(&page::read_stored(key)).ok())
+    for dialect in &dialect::ALL {
+        for key in dialect.storage_keys {
+            if let Ok(id) = ClickId::parse(&page::read_stored(key)) {
+                return Some(id);
+            }
+        }
+    }
+    None
 }
 
 /// Writes the cookie for the widest domain the browser allows. It refuses public suffixes without a word, so the
@@ -87,6 +92,16 @@ fn storage_keys(settings: &Settings) -> impl Iterator<Item = &'static str> {
 
 fn attributes<'a>(domain: Option<&'a str>, settings: &Settings) -> Attributes<'a> {
     Attributes { domain, days: settings.days, secure: page::read_url().starts_with("https:") }
+}
+
+/// Reads a decimal number; the parser of `core` would come with signs, radixes and reasons.
+pub(crate) fn number(text: &str) -> Option<u32> {
+    let mut number = 0_u32;
+    for byte in text.bytes() {
+        let digit = char::from(byte).to_digit(10)?;
+        number = number.checked_mul(10)?.checked_add(digit)?;
+    }
+    (!text.is_empty()).then_some(number)
 }
 
 fn decimal(number: u32) -> String {

@@ -6,7 +6,7 @@ use trac_core::click::dialect::{self, Dialect};
 use trac_core::program::AttributionModel;
 
 use crate::memory::Global;
-use crate::page;
+use crate::{cookie, page};
 
 /// Browsers keep no cookie longer.
 const LONGEST_DAYS: u32 = 400;
@@ -71,5 +71,5 @@ pub(crate) fn with<R>(f: impl FnOnce(&Settings) -> R) -> Option<R> {
 
 /// A number of days that browsers grant; any other text is none.
 fn days(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|days| (1..=LONGEST_DAYS).contains(days))
+    cookie::number(text).filter(|days| (1..=LONGEST_DAYS).contains(days))
 }

@@ -32,6 +32,29 @@ pub enum Command {
     /// A merchant, two partners, a shop page and a stand-in for Stripe, ready to click through.
     #[cfg(feature = "demo")]
     Demo(DemoOptions),
+    /// Tell the story of any ID or e-mail address, hop by hop, and name the first missing hop.
+    Explain {
+        /// A Stripe ID, click ID, customer, e-mail address, commission or event.
+        id: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Decide stored events again under today's rules, and print what changes.
+    Replay {
+        /// Show what would change, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Only events received since then (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// Workspaces: one merchant each, with its own keys, programs and ledger.
     Workspace {
         /// What to do with them.

@@ -96,6 +96,8 @@ mod flow;
 #[cfg(feature = "server")]
 pub mod replay;
 #[cfg(feature = "server")]
+pub mod explain;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
@@ -120,3 +122,5 @@ pub use trac::Trac;
 
 #[cfg(test)]
 mod test_app;
+#[cfg(test)]
+mod test_shop;

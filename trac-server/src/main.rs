@@ -3,15 +3,20 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use trac_core::time::Timestamp;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, WorkspaceCommand};
 use trac_server::store::Store;
-use trac_server::{Trac, router, workspace};
+use trac_server::{Trac, explain, replay, router, workspace};
 use tracing_subscriber::EnvFilter;
+
+/// How long callers may take to finish once the server is asked to stop.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// A failure, as one line for whoever started the program.
 type Failure = Box<dyn std::error::Error>;
@@ -36,6 +41,14 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         }
         #[cfg(feature = "demo")]
         Command::Demo(options) => runtime.block_on(demonstrate(options)),
+        Command::Explain { id, json, options } => {
+            let stories = runtime.block_on(tell(&options.settle()?, &id))?;
+            Ok(print_stories(&stories, json)?)
+        }
+        Command::Replay { dry_run, since, options } => {
+            let replayed = runtime.block_on(replay_events(&options.settle()?, dry_run, since.as_deref()))?;
+            Ok(writeln!(io::stdout(), "{replayed:#}")?)
+        }
         Command::Workspace { command: WorkspaceCommand::Create { name, json, options } } => {
             let created = runtime.block_on(create_workspace(&options.settle()?, &name))?;
             Ok(print(&created, json)?)
@@ -69,8 +82,20 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_cookie_domain(config.cookie_domain.as_deref());
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     let app = router(trac).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).with_graceful_shutdown(asked_to_stop()).await?;
-    tracing::info!("stopping: finishing what was accepted");
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
+        asked_to_stop().await;
+        tracing::info!("stopping: finishing what was accepted");
+        drop(stop);
+    });
+    let too_late = async {
+        let _ = stopping.await;
+        tokio::time::sleep(SHUTDOWN_LIMIT).await;
+    };
+    tokio::select! {
+        ended = served => ended?,
+        () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
+    }
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
 }
@@ -125,6 +150,43 @@ async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure>
     let created = workspace::create(&trac, name).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(created)
+}
+
+async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
+    let store = Store::open(&config.data)?;
+    let trac = Trac::new(store.clone(), Clock::system(), "");
+    let stories = explain::explain_everywhere(&trac, id).await?;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(stories)
+}
+
+fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if stories.is_empty() {
+        return writeln!(out, "Nothing is known of this ID in any workspace.");
+    }
+    for story in stories {
+        if json {
+            writeln!(out, "{story:#}")?;
+        } else {
+            writeln!(out, "{}\n", explain::as_text(story))?;
+        }
+    }
+    Ok(())
+}
+
+async fn replay_events(config: &Config, dry_run: bool, since: Option<&str>) -> Result<Value, Failure> {
+    let since = match since {
+        None => Timestamp::default(),
+        Some(text) => {
+            Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?
+        }
+    };
+    let store = Store::open(&config.data)?;
+    let trac = Trac::new(store.clone(), Clock::system(), "");
+    let replayed = replay::replay_all(&trac, since, dry_run).await?;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(replayed)
 }
 
 /// Writes a new workspace to standard output: as JSON and nothing else, or as lines for a person.

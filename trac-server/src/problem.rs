@@ -69,6 +69,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// A mistake in this program.
+    pub(crate) fn internal() -> Self {
+        let message = "Something failed here. The log says what, under this request ID.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+    }
+
     /// The body is larger than this route reads.
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         let message = format!("The body is larger than {limit_bytes} bytes.");
@@ -89,8 +95,7 @@ impl From<StoreError> for Problem {
             StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This exists already."),
             StoreErrorKind::Corrupt | StoreErrorKind::Internal => {
                 tracing::error!(%error, "the store failed");
-                let message = "Something failed here. The log says what, under this request ID.";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+                Self::internal()
             }
         }
     }

@@ -4,12 +4,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse as _;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    click, commission, conversion, dashboard, flow, operations, program, replay, request_id, webhook,
+    click, commission, conversion, dashboard, explain, flow, operations, program, replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
@@ -37,6 +39,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(conversion::routes())
         .merge(commission::routes())
         .merge(replay::routes())
+        .merge(explain::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
@@ -49,6 +52,7 @@ pub fn router(trac: Trac) -> Router {
             let message = "This address does not answer this method.";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
         })
+        .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }

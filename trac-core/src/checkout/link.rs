@@ -73,7 +73,8 @@ pub fn decorate(url: &str, id: Option<&ClickId>, model: AttributionModel, domain
     };
     let mut ours = false;
     for found in query::values(trimmed(&url), PARAMETER) {
-        match Reference::judge_bytes(found, id, model) {
+        let found: String = found.map(char::from).collect();
+        match Reference::judge(&found, id, model) {
             Reference::Merchant => return Decision::MerchantReference,
             Reference::Ours => ours = true,
             Reference::Free => {}
@@ -108,11 +109,19 @@ pub fn is_on(url: &str, hosts: &str) -> bool {
 /// The URL without tabs and line breaks (<https://url.spec.whatwg.org/#concept-basic-url-parser>, step 3).
 fn seen_by_browser(url: &str) -> Cow<'_, str> {
     let is_removed = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r');
-    if url.bytes().any(is_removed) {
-        Cow::Owned(url.chars().filter(|letter| !u8::try_from(*letter).is_ok_and(is_removed)).collect())
-    } else {
-        Cow::Borrowed(url)
+    if !url.bytes().any(is_removed) {
+        return Cow::Borrowed(url);
     }
+    let mut seen = String::with_capacity(url.len());
+    let mut rest = url;
+    while let Some((piece, after)) =
+        rest.bytes().position(is_removed).and_then(|at| rest.split_at_checked(at))
+    {
+        seen.push_str(piece);
+        rest = after.get(1..).unwrap_or_default();
+    }
+    seen.push_str(rest);
+    Cow::Owned(seen)
 }
 
 /// What stands before the URL, the URL, and what stands behind it: blanks and control characters do not belong to it
@@ -138,20 +147,22 @@ fn is_clean_payment_link(url: &str, domains: &str) -> bool {
     if !scheme.eq_ignore_ascii_case("https") || place.bytes().any(|byte| byte == b'\\') {
         return false;
     }
-    let mut segments = query::pieces(path, b'/').filter(|segment| !segment.is_empty());
-    let (first, second, third) = (segments.next(), segments.next(), segments.next());
-    if third.is_some() || first.is_none_or(is_dots) || second.is_some_and(is_dots) {
-        return false;
+    let (mut first, mut segments) = ("", 0_usize);
+    for segment in query::pieces(path, b'/').filter(|segment| !segment.is_empty()) {
+        if is_dots(segment) {
+            return false;
+        }
+        if segments == 0 {
+            first = segment;
+        }
+        segments = segments.saturating_add(1);
     }
-    if second.is_none() {
-        HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known))
-            || listed(domains)
-                .filter_map(|domain| domain.strip_suffix("/*"))
-                .any(|domain| is_host(host, domain))
-    } else {
-        first == Some("b")
-            && listed(domains).any(|domain| is_host(host, domain.strip_suffix("/*").unwrap_or(domain)))
-    }
+    let on_stripe = segments == 1 && HOSTS.iter().any(|known| is_host(host, known));
+    on_stripe
+        || listed(domains).any(|domain| {
+            let (named, is_whole) = domain.strip_suffix("/*").map_or((domain, false), |named| (named, true));
+            is_host(host, named) && (segments == 1 && is_whole || segments == 2 && first == "b")
+        })
 }
 
 fn is_host(host: &str, named: &str) -> bool {

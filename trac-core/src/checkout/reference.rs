@@ -6,8 +6,8 @@
 
 use core::iter;
 
-use crate::click::ClickId;
 use crate::click::dialect::{self, CUSTOMER_KEY, Dialect};
+use crate::click::{ClickId, is_native};
 use crate::program::AttributionModel;
 
 /// The reference as a query parameter of Payment Links and a field of Checkout Sessions.
@@ -45,22 +45,16 @@ impl Reference {
     /// ```
     #[must_use]
     pub fn judge(found: &str, id: &ClickId, model: AttributionModel) -> Self {
-        Self::judge_bytes(found.bytes(), id, model)
-    }
-
-    pub(crate) fn judge_bytes(
-        mut found: impl Iterator<Item = u8> + Clone,
-        id: &ClickId,
-        model: AttributionModel,
-    ) -> Self {
-        match ClickId::from_bytes(found.clone()) {
-            None if found.next().is_none() => Self::Free,
-            Some(other) if other == *id => Self::Ours,
-            Some(other) if other.is_native() => match model {
-                AttributionModel::LastClick => Self::Free,
-                AttributionModel::FirstClick => Self::Ours,
-            },
-            _ => Self::Merchant,
+        if found.is_empty() {
+            Self::Free
+        } else if found == id.as_str() {
+            Self::Ours
+        } else if !is_native(found) {
+            Self::Merchant
+        } else if model == AttributionModel::LastClick {
+            Self::Free
+        } else {
+            Self::Ours
         }
     }
 }

@@ -75,12 +75,7 @@ impl ClickId {
     /// merchants use too.
     #[must_use]
     pub fn is_native(&self) -> bool {
-        let Some(rest) = self.0.strip_prefix(PREFIX) else { return false };
-        let (secs, random) = query::cut(rest, b'_');
-        !secs.is_empty()
-            && secs.bytes().all(|byte| byte.is_ascii_digit())
-            && random.len() == RANDOM_DIGITS.saturating_add(1)
-            && random.bytes().skip(1).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        is_native(&self.0)
     }
 
     /// The ID as text.
@@ -94,6 +89,16 @@ impl ClickId {
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+/// [`ClickId::is_native`], of any text.
+pub(crate) fn is_native(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(PREFIX) else { return false };
+    let (secs, random) = query::cut(rest, b'_');
+    !secs.is_empty()
+        && secs.bytes().all(|byte| byte.is_ascii_digit())
+        && random.len() == RANDOM_DIGITS.saturating_add(1)
+        && random.bytes().skip(1).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 pub(crate) fn push_decimal(text: &mut String, number: u64) {

@@ -9,5 +9,5 @@ pub mod dialect;
 pub mod query;
 
 pub use dialect::Dialect;
-pub(crate) use id::push_decimal;
 pub use id::{ClickId, ParseClickIdError};
+pub(crate) use id::{is_native, push_decimal};

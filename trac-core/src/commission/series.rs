@@ -48,7 +48,7 @@ pub fn place(
     Ok(Place { is_first, recurring_month })
 }
 
-/// The smallest (time, ID) of the series' payments with money in them; `None` for a sale outside any series.
+/// The smallest (time, Stripe ID) of the series' payments with money in them; `None` for a sale outside any series.
 fn start<'s>(
     book: &'s Book<'_>,
     sale: &'s Sale<'_>,
@@ -60,7 +60,7 @@ fn start<'s>(
     };
     if let Some(subscription) = &sale.subscription {
         let paid = book.of_subscription(subscription).filter(|(_, other)| has_money(other));
-        return paid.map(|(time, other)| (time, other.id)).min();
+        return paid.map(|(moment, other)| (moment, other.id)).min().map(|((time, _), id)| (time, id));
     }
     let by_customer = matches!(attribution.rule, Rule::Customer | Rule::CustomerMetadata);
     let customer = sale.customer.as_deref().filter(|_| by_customer)?;
@@ -68,7 +68,7 @@ fn start<'s>(
         has_money(other)
             && attribute(book, other).is_some_and(|theirs| theirs.click_id == attribution.click_id)
     });
-    credited.map(|(time, other)| (time, other.id)).min()
+    credited.map(|(moment, other)| (moment, other.id)).min().map(|((time, _), id)| (time, id))
 }
 
 /// 1 + the largest k with start + k months − 24 h ≤ time.

@@ -18,7 +18,7 @@ use crate::conversion::clawback::Lost;
 use crate::conversion::eligibility::{self, Terms};
 use crate::conversion::payment::{self, Money, StripeIds};
 use crate::conversion::reason::Reason;
-use crate::conversion::sale::{Book, Candidate, Inference, Rule, Sale};
+use crate::conversion::sale::{Book, Candidate, Inference, Moment, Rule, Sale};
 use crate::conversion::world::{Click, Commission, World};
 use crate::money::{Currency, share_half_up};
 use crate::program::CancelPolicy;
@@ -220,7 +220,7 @@ fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
         return None;
     }
     let customer = sale.customer.as_deref();
-    let could_be = |(_, other): (Timestamp, &Sale<'_>)| payment::is_checkout(&other.facts);
+    let could_be = |(_, other): (Moment<'_>, &Sale<'_>)| payment::is_checkout(&other.facts);
     let unlinked = customer.is_some_and(|customer| book.of_customer(customer).any(could_be));
     Some(if unlinked { Reason::PaymentUnlinked } else { Reason::PaymentUnknown })
 }

@@ -58,9 +58,9 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
             let alike = book.of_subscription(id).filter(|(_, other)| {
                 other.direct(book.world).is_some_and(|theirs| theirs.value == found.value)
             });
-            alike.map(|(time, other)| (time, other.id)).min()
+            alike.map(|(moment, other)| (moment, other.id)).min()
         })
-        .unwrap_or((time, sale.id));
+        .map_or((time, sale.id), |((at, _), id)| (at, id));
     Some(Attribution { rule: found.rule, click_id: found.value.clone(), bound_by: bound_by.into(), bound_at })
 }
 
@@ -68,8 +68,8 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let bound = book
         .of_subscription(sale.subscription.as_deref()?)
-        .filter_map(|(time, other)| Some((time, other.id, other.direct(book.world)?)));
-    let (bound_at, bound_by, found) = bound.min_by_key(|(time, id, _)| (*time, *id))?;
+        .filter_map(|(moment, other)| Some((moment, other.id, other.direct(book.world)?)));
+    let ((bound_at, _), bound_by, found) = bound.min_by_key(|(moment, ..)| *moment)?;
     let click_id = found.value.clone();
     Some(Attribution { rule: Rule::Subscription, click_id, bound_by: bound_by.into(), bound_at })
 }
@@ -81,9 +81,11 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
     let (click_id, click) =
         references.clicks.iter().find_map(|value| book.world.clicks.get_key_value(value))?;
     let after_click = |at: Timestamp| at.secs_since(click.clicked_at) >= -eligibility::CLOCK_SKEW_SECS;
-    let first =
-        book.of_customer(id).filter(|(at, other)| after_click(*at) && payment::is_checkout(&other.facts));
-    let (bound_at, bound_by) = first.map(|(at, other)| (at, other.id)).min().unwrap_or((time, sale.id));
+    let first = book
+        .of_customer(id)
+        .filter(|((at, _), other)| after_click(*at) && payment::is_checkout(&other.facts));
+    let first = first.map(|(moment, other)| (moment, other.id)).min();
+    let (bound_at, bound_by) = first.map_or((time, sale.id), |((at, _), id)| (at, id));
     let click_id = click_id.clone();
     Some(Attribution { rule: Rule::CustomerMetadata, click_id, bound_by: bound_by.into(), bound_at })
 }
@@ -92,9 +94,9 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
 /// `first_click` the earliest, else the latest; one inside its window goes before one outside.
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = checkout_customer(sale)?;
-    let bound = book.of_customer(id).filter(|(at, other)| *at <= time && other.id != sale.id);
-    let bound = bound.filter_map(|(at, other)| Some((at, other.id, direct(book, other, at)?)));
-    let ranked = bound.filter_map(|(at, other, found)| {
+    let bound = book.of_customer(id).filter(|((at, _), other)| *at <= time && other.id != sale.id);
+    let bound = bound.filter_map(|((at, name), other)| Some((at, name, direct(book, other, at)?)));
+    let ranked = bound.filter_map(|(at, name, found)| {
         let click = book.world.clicks.get(&found.click_id)?;
         let terms = terms_of(book, &found.click_id, time)?;
         let in_window = eligibility::is_in_window(click, found.bound_at, terms.attribution_window_days);
@@ -102,9 +104,9 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
             AttributionModel::LastClick => at.unix_secs(),
             AttributionModel::FirstClick => at.unix_secs().saturating_neg(),
         };
-        terms.attribute_by_customer.then_some((in_window, age, other, found))
+        terms.attribute_by_customer.then_some((in_window, age, name, found))
     });
-    let (.., found) = ranked.max_by_key(|(in_window, age, other, _)| (*in_window, *age, *other))?;
+    let (.., found) = ranked.max_by_key(|(in_window, age, name, _)| (*in_window, *age, *name))?;
     Some(Attribution { rule: Rule::Customer, ..found })
 }
 

@@ -116,7 +116,7 @@ fn in_force(
 fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
     let Some(subscription) = &sale.subscription else { return true };
     if attribution.rule == Rule::Customer || attribution.rule == Rule::CustomerMetadata {
-        let first = book.of_subscription(subscription).map(|(time, other)| (time, other.id)).min();
+        let first = book.of_subscription(subscription).map(|(moment, other)| (moment, other.id)).min();
         return first.is_none_or(|(_, id)| id == sale.id);
     }
     attribution.bound_by == sale.id

@@ -6,9 +6,10 @@
 //! * [`sale`]: the payments of a world side by side, with what ties them together.
 //! * [`attribution`]: which click earns a payment, by the contract's eight rules.
 //! * [`eligibility`]: whether program, partner and time let it.
-//! * [`reason`]: the stable codes of every answer.
+//! * [`reason`]: the stable codes of every answer; [`remedy`]: what to do about them.
 
 pub mod reason;
+pub mod remedy;
 pub mod payment;
 pub mod clawback;
 pub mod world;

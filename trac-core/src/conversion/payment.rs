@@ -173,6 +173,15 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| first(&mut facts.charges.values().map(|charge| charge.created)))
 }
 
+/// The Stripe ID of the object that says when the payment happened; the smallest, where there are several. It decides
+/// between payments of the same second, which our own IDs must not: those follow the order of arrival.
+#[must_use]
+pub fn named_by(facts: &Facts) -> Option<&str> {
+    let first = facts.invoices.keys().next().or_else(|| facts.sessions.keys().next());
+    let first = first.or_else(|| facts.payment_intents.keys().next()).or_else(|| facts.charges.keys().next());
+    first.map(String::as_str)
+}
+
 /// `sub_…` of the payment.
 #[must_use]
 pub fn subscription(facts: &Facts) -> Option<&str> {

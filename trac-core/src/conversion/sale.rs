@@ -64,11 +64,16 @@ pub enum Inference {
     Ambiguous,
 }
 
+/// Where a payment stands among others: its time, then its Stripe ID ([`payment::named_by`]).
+pub type Moment<'s> = (Timestamp, &'s str);
+
 /// One payment of a world.
 #[derive(Clone, Debug)]
 pub struct Sale<'a> {
     /// Our ID of the payment.
     pub id: &'a str,
+    /// The Stripe ID that decides between payments of the same second.
+    pub named_by: String,
     /// Its facts, with those of payments inferred to be the same money.
     pub facts: Cow<'a, Facts>,
     /// When it happened; `None` for facts that are no payment yet.
@@ -110,6 +115,7 @@ impl<'a> Book<'a> {
         let sale = |(id, facts): (&'a str, Cow<'a, Facts>)| {
             let sale = Sale {
                 id,
+                named_by: payment::named_by(&facts).unwrap_or_default().into(),
                 time: payment::time(&facts),
                 subscription: payment::subscription(&facts).map(Into::into),
                 customer: payment::customer(&facts).map(Into::into),
@@ -122,19 +128,19 @@ impl<'a> Book<'a> {
         Self { world, sales: facts.into_iter().map(sale).collect() }
     }
 
-    /// Payments of a subscription that are their own money, with their times.
-    pub fn of_subscription<'s>(&'s self, id: &'s str) -> impl Iterator<Item = (Timestamp, &'s Sale<'a>)> {
+    /// Payments of a subscription that are their own money.
+    pub fn of_subscription<'s>(&'s self, id: &'s str) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> {
         self.own().filter(move |(_, sale)| sale.subscription.as_deref() == Some(id))
     }
 
-    /// Payments of a customer that are their own money, with their times.
-    pub fn of_customer<'s>(&'s self, id: &'s str) -> impl Iterator<Item = (Timestamp, &'s Sale<'a>)> {
+    /// Payments of a customer that are their own money.
+    pub fn of_customer<'s>(&'s self, id: &'s str) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> {
         self.own().filter(move |(_, sale)| sale.customer.as_deref() == Some(id))
     }
 
-    fn own(&self) -> impl Iterator<Item = (Timestamp, &Sale<'a>)> {
+    fn own(&self) -> impl Iterator<Item = (Moment<'_>, &Sale<'a>)> {
         let own = self.sales.values().filter(|sale| !matches!(sale.inference, Inference::SameAs(_)));
-        own.filter_map(|sale| Some((sale.time?, sale)))
+        own.filter_map(|sale| Some(((sale.time?, sale.named_by.as_str()), sale)))
     }
 }
 
@@ -274,9 +280,11 @@ fn first_invoice_of_session<'a>(facts: &Facts, world: &'a World) -> Option<&'a s
         !known.facts.invoices.is_empty() && payment::subscription(&known.facts) == Some(subscription)
     });
     let first = invoices
-        .filter_map(|(id, known)| Some((payment::time(&known.facts)?, id, known)))
-        .min_by_key(|(time, id, _)| (*time, *id));
-    let (time, id, known) = first.filter(|_| unnamed)?;
+        .filter_map(|(id, known)| {
+            Some(((payment::time(&known.facts)?, payment::named_by(&known.facts)?), id, known))
+        })
+        .min_by_key(|(moment, ..)| *moment);
+    let ((time, _), id, known) = first.filter(|_| unnamed)?;
     let near = (-300..=SESSION_SECS).contains(&time.secs_since(opened));
     (near && known.facts.sessions.is_empty()).then_some(id.as_str())
 }

@@ -31,11 +31,13 @@ where
     I::IntoIter: Clone,
 {
     let headers = headers.into_iter();
-    for name in dialect::ALL.iter().flat_map(|dialect| dialect.cookies) {
-        for header in headers.clone() {
-            for pair in header.split(|byte| *byte == b';') {
-                if let Some(id) = click_in(pair, name) {
-                    return Some(id);
+    for dialect in &dialect::ALL {
+        for name in dialect.cookies {
+            for header in headers.clone() {
+                for pair in header.split(|byte| *byte == b';') {
+                    if let Some(id) = click_in(pair, name) {
+                        return Some(id);
+                    }
                 }
             }
         }

@@ -1,11 +1,12 @@
-//! The smallest store there can be: one world in memory, settled after each event.
+//! The smallest store there can be: one world in memory, settled around each event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use trac_core::commission::entry::Kind;
 use trac_core::commission::settle::{Change, Occasion, settle};
-use trac_core::conversion::world::{Click, Commission, Enrollment, World};
+use trac_core::conversion::payment;
+use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
 use trac_core::program::{EnrollmentTerms, History, ProgramTerms, Version};
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
@@ -13,6 +14,8 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, sign};
 
 pub(crate) const T0: i64 = 1_760_000_000;
+/// Forty days, in seconds.
+pub(crate) const LATE: i64 = 40 * 86_400;
 
 /// A ledger as the events delivered so far leave it.
 #[derive(Clone)]
@@ -23,16 +26,19 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Two partners in one program, with a click each an hour before `T0`.
+    /// Two partners in one program, with a click each an hour before `T0`, and one each [`LATE`] after it.
     pub(crate) fn new(terms: Value) -> Self {
         let terms: ProgramTerms = serde_json::from_value(terms).unwrap();
         let from = Timestamp::from_unix_secs(0);
         let mut world = World::default();
         world.programs.insert("prog".into(), History::new([Version { number: 1, valid_from: from, terms }]));
-        for n in ["1", "2"] {
-            let (partner_id, clicked_at) = (format!("part{n}"), Timestamp::from_unix_secs(T0 - 3_600));
-            let click = Click { program_id: "prog".into(), partner_id: partner_id.clone(), clicked_at };
-            world.clicks.insert(format!("clk_{n}"), click);
+        for (n, late) in [("1", "clk_late"), ("2", "clk_late_2")] {
+            let partner_id = format!("part{n}");
+            for (id, at) in [(format!("clk_{n}"), T0 - 3_600), (late.into(), T0 + LATE)] {
+                let clicked_at = Timestamp::from_unix_secs(at);
+                let click = Click { program_id: "prog".into(), partner_id: partner_id.clone(), clicked_at };
+                world.clicks.insert(id, click);
+            }
             let first = Version { number: 1, valid_from: from, terms: EnrollmentTerms::default() };
             let enrollment = Enrollment { id: format!("enr{n}"), history: History::new([first]) };
             world.enrollments.insert(("prog".into(), partner_id), enrollment);
@@ -40,7 +46,8 @@ impl Ledger {
         Self { world, entries: Vec::new(), next_id: 0 }
     }
 
-    /// Takes one event in; answers how many entries it caused.
+    /// Takes one event in, with no more of the world in view than a store would load; answers how many entries it
+    /// caused.
     pub(crate) fn deliver(&mut self, event: &Value) -> usize {
         let now = Timestamp::from_unix_secs(T0);
         let body = event.to_string();
@@ -50,11 +57,38 @@ impl Ledger {
         let event = Event::read(verified).unwrap();
         let Ok(facts) = Facts::read(&event, now) else { return 0 };
         self.next_id += 1;
+        let far = self.put_away(&facts);
         self.world.admit(facts, &format!("pay{:04}", self.next_id));
-        self.settle(Topic::of(&event.kind))
+        let caused = self.settle(Topic::of(&event.kind));
+        self.world.payments.extend(far);
+        caused
     }
 
-    /// Settles everything; answers how many entries that caused.
+    /// Takes the payments out of the world that have neither an ID nor, by whatever detour, a subscription or customer in
+    /// common with these facts.
+    fn put_away(&mut self, facts: &Facts) -> BTreeMap<String, Known> {
+        let holders = |facts: &Facts| -> BTreeSet<String> {
+            let own = facts.subscriptions.keys().chain(facts.customers.keys()).map(String::as_str);
+            let own = own.chain(facts.subscriptions.values().filter_map(|it| it.customer.as_deref()));
+            own.chain(payment::subscription(facts)).chain(payment::customer(facts)).map(Into::into).collect()
+        };
+        let (mut ids, mut near) = (facts.payment_ids(), holders(facts));
+        let mut far = std::mem::take(&mut self.world.payments);
+        loop {
+            let is_near = |_: &String, known: &mut Known| {
+                !known.facts.payment_ids().is_disjoint(&ids) || !holders(&known.facts).is_disjoint(&near)
+            };
+            let found: BTreeMap<String, Known> = far.extract_if(.., is_near).collect();
+            if found.is_empty() {
+                return far;
+            }
+            near.extend(found.values().flat_map(|known| holders(&known.facts)));
+            ids.clear();
+            self.world.payments.extend(found);
+        }
+    }
+
+    /// Settles everything in view; answers how many entries that caused.
     pub(crate) fn settle(&mut self, news: Option<Topic>) -> usize {
         let before = self.entries.len();
         for (payment_id, settlement) in settle(&self.world, Occasion { news, redecide: false }) {

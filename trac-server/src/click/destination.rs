@@ -17,7 +17,7 @@ pub(super) fn destination(value: &Value) -> Result<String, Wrong> {
 /// Whether the URL is ASCII without blanks, control characters, quotes, angle brackets or backslashes, has an
 /// http(s) scheme, and an authority that is a host and perhaps a port.
 pub(super) fn is_sane(url: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\\"<>`".contains(&byte);
     if url.len() > LENGTH_MAX || !url.bytes().all(plain) {
         return false;
     }

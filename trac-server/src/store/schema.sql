@@ -138,6 +138,8 @@ CREATE TABLE event (
     stripe_event_id  TEXT,
     endpoint_id      TEXT NOT NULL,
     type             TEXT,
+    -- `data.object.id`: what the event is about.
+    object_id        TEXT,
     api_version      TEXT,
     stripe_created   INTEGER,
     received_at      INTEGER NOT NULL,
@@ -153,6 +155,7 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_stripe_id ON event (workspace_id, mode, stripe_event_id)
     WHERE stripe_event_id IS NOT NULL;
 CREATE INDEX event_subject ON event (workspace_id, mode, subject_id) WHERE subject_id IS NOT NULL;
+CREATE INDEX event_object ON event (workspace_id, mode, object_id) WHERE object_id IS NOT NULL;
 -- Rejected deliveries are folded: one row for each endpoint, reason and minute.
 CREATE INDEX event_rejected ON event (workspace_id, mode, endpoint_id, reason, received_at)
     WHERE outcome = 'rejected';

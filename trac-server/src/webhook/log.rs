@@ -95,9 +95,9 @@ pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Resu
     writing
         .tx
         .prepare_cached(
-            "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, api_version, \
+            "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, object_id, api_version, \
              stripe_created, received_at, outcome, reason, message) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'failed', 'unreadable', '')",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'failed', 'unreadable', '')",
         )?
         .execute(params![
             workspace,
@@ -106,6 +106,7 @@ pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Resu
             event.id,
             endpoint_id,
             event.kind,
+            event.object_id(),
             event.api_version,
             event.created.map(Timestamp::unix_secs),
             writing.now.unix_secs()

@@ -41,10 +41,10 @@ async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
     let merchant = app.merchant().await;
     let ws = &merchant.workspace_id;
     app.rows(format!(
-        "INSERT INTO event VALUES ('{ws}', 'test', 'evl_1', 'evt_1', 'we_1', 'invoice.paid', '2026-08-26.dahlia', \
+        "INSERT INTO event VALUES ('{ws}', 'test', 'evl_1', 'evt_1', 'we_1', 'invoice.paid', 'in_1', '2026-08-26.dahlia', \
          {START}, {START}, 'deferred', 'no_attribution_yet', 'It waits.', 2, 'pay_1', NULL); \
          INSERT INTO event_body VALUES ('{ws}', 'test', 'evl_1', cast('\u{feff}{{\"id\":\"evt_1\"}}' AS BLOB)); \
-         INSERT INTO event VALUES ('{ws}', 'test', 'evl_2', NULL, 'we_1', NULL, NULL, NULL, {START}, 'rejected', \
+         INSERT INTO event VALUES ('{ws}', 'test', 'evl_2', NULL, 'we_1', NULL, NULL, NULL, NULL, {START}, 'rejected', \
          'signature_invalid', 'No.', 1, NULL, NULL);"
     ))
     .await;

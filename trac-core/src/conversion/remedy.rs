@@ -1,0 +1,86 @@
+//! What a merchant can do about an answer.
+
+use super::reason::Reason;
+
+/// What must change so that the next payment is credited; `None` where nothing is wrong.
+///
+/// # Examples
+/// ```
+/// use trac_core::conversion::reason::Reason;
+/// use trac_core::conversion::remedy::remedy;
+///
+/// assert!(remedy(Reason::PaymentUnlinked).is_some_and(|advice| advice.contains("invoice_payment.paid")));
+/// assert_eq!(remedy(Reason::Ok), None);
+/// ```
+#[must_use]
+pub const fn remedy(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::NoClick | Reason::NoAttributionYet => {
+            "Put the click ID on the checkout: the script does it for Payment Links, Buy Buttons and Pricing Tables; \
+             a server writes metadata.tracClickId on the Checkout Session, and on subscription_data.metadata."
+        }
+        Reason::ClickExpired => {
+            "The click is older than the program's attribution_window_days. Lengthen the window for later sales."
+        }
+        Reason::PartnerNotApproved => {
+            "Approve the partner's enrollment: PATCH /enrollments/{id} with status approved."
+        }
+        Reason::ProgramInactive => "Activate the program: PATCH /programs/{id} with status active.",
+        Reason::ProductNotCovered => {
+            "Add the product or price to the program's products, or empty the list to cover all."
+        }
+        Reason::ProductsUnknown => {
+            "The event does not say what was bought. Send invoice.paid, or cover the Payment Link (plink_…) itself."
+        }
+        Reason::RecurringNotCovered => {
+            "The program pays for first payments only. Set recurring to lifetime or months."
+        }
+        Reason::RecurringWindowEnded => {
+            "The program's months are over for this subscription. Raise recurring.months."
+        }
+        Reason::SelfReferral => {
+            "The buyer's e-mail is the partner's. Set block_self_referral to false to allow it."
+        }
+        Reason::ZeroAmount => {
+            "Nothing was paid. The attribution is kept: the first payment with money in it earns."
+        }
+        Reason::ZeroCommission => "The program's or enrollment's rate gives nothing. Raise it.",
+        Reason::PaidOutOfBand => {
+            "The invoice was paid outside Stripe. Set count_out_of_band to true to count it."
+        }
+        Reason::UnpaidSession => {
+            "The payment is on its way (bank debit, voucher). Select checkout.session.async_payment_succeeded in Stripe."
+        }
+        Reason::Uncaptured => {
+            "The charge is only authorised. Capture it, and select charge.captured in Stripe."
+        }
+        Reason::SetupMode => "A session in setup mode moves no money. The payment comes with a later event.",
+        Reason::PaymentFailed => "The payment failed. Nothing is owed.",
+        Reason::PaymentUnknown => {
+            "Nothing is known of the sale yet. Select checkout.session.completed and invoice.paid."
+        }
+        Reason::PaymentUnlinked => {
+            "Which payment this belongs to cannot be told. Select invoice_payment.paid in Stripe, so that charges are \
+             linked to invoices."
+        }
+        Reason::ModeMismatch => {
+            "The event is of the other mode. Use the endpoint, and the keys, of the same mode."
+        }
+        Reason::AccountMismatch => {
+            "The event is of another Stripe account. Set the endpoint's stripe_account."
+        }
+        Reason::UnsupportedThinEvent => {
+            "Set the event destination in Stripe to send snapshot payloads, not thin ones."
+        }
+        Reason::UseInvoicePaid => "Select invoice.paid in Stripe as well.",
+        Reason::SignatureInvalid => {
+            "The endpoint's signing secret is not the one Stripe signs with. Copy whsec_… of this very endpoint and mode."
+        }
+        Reason::TimestampOutsideTolerance => {
+            "This machine's clock, or a proxy that holds requests back, is wrong."
+        }
+        Reason::Unreadable => "The event could not be read. It is kept: replay it after an update.",
+        Reason::AttributionFrozen => "The commission was paid out already. Settle the difference by hand.",
+        _ => return None,
+    })
+}

@@ -1,0 +1,151 @@
+//! What the store knows, as the hops of a story tell it.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use serde_json::{Value, json};
+use trac_core::commission::balance::Status;
+use trac_core::commission::settle::Decision;
+use trac_core::time::Timestamp;
+
+use crate::store::{Scope, StoreError};
+
+/// One workspace and mode, at one moment.
+pub(super) struct Archive<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) scope: &'a Scope,
+    pub(super) now: Timestamp,
+}
+
+/// A recorded click with the names behind it.
+pub(super) struct ClickRow {
+    pub(super) link_id: Option<String>,
+    pub(super) slug: Option<String>,
+    pub(super) partner: String,
+    pub(super) program: String,
+    pub(super) clicked_at: Timestamp,
+}
+
+impl Archive<'_> {
+    pub(super) fn click(&self, id: &str) -> Result<Option<ClickRow>, StoreError> {
+        let read = |row: &Row<'_>| {
+            Ok(ClickRow {
+                link_id: row.get(0)?,
+                slug: row.get(1)?,
+                partner: row.get(2)?,
+                program: row.get(3)?,
+                clicked_at: Timestamp::from_unix_secs(row.get(4)?),
+            })
+        };
+        let sql = "SELECT k.link_id, l.slug, coalesce(p.name, k.partner_id), coalesce(g.name, k.program_id), \
+                   k.clicked_at FROM click AS k \
+                   LEFT JOIN link AS l ON l.workspace_id = k.workspace_id AND l.mode = k.mode AND l.id = k.link_id \
+                   LEFT JOIN partner AS p ON p.workspace_id = k.workspace_id AND p.mode = k.mode \
+                   AND p.id = k.partner_id \
+                   LEFT JOIN program AS g ON g.workspace_id = k.workspace_id AND g.mode = k.mode \
+                   AND g.id = k.program_id \
+                   WHERE k.workspace_id = ?1 AND k.mode = ?2 AND k.id = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(self.key(id), read).optional()?)
+    }
+
+    pub(super) fn decision(&self, payment_id: &str) -> Result<Option<Decision>, StoreError> {
+        let sql = "SELECT decision FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let text: Option<Option<String>> =
+            statement.query_row(self.key(payment_id), |row| row.get(0)).optional()?;
+        Ok(text.flatten().map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    /// The events about a payment, or those of these IDs, newest first.
+    pub(super) fn events(&self, payment_id: Option<&str>, ids: &[String]) -> Result<Vec<Value>, StoreError> {
+        let columns = "SELECT id, stripe_event_id, type, outcome, reason, message, deliveries, received_at, settled_by \
+                       FROM event WHERE workspace_id = ?1 AND mode = ?2";
+        let read = |row: &Row<'_>| {
+            Ok(json!({
+                "id": row.get::<_, String>(0)?,
+                "stripe_event_id": row.get::<_, Option<String>>(1)?,
+                "type": row.get::<_, Option<String>>(2)?,
+                "outcome": row.get::<_, String>(3)?,
+                "reason": row.get::<_, String>(4)?,
+                "message": row.get::<_, String>(5)?,
+                "deliveries": row.get::<_, i64>(6)?,
+                "created_at": Timestamp::from_unix_secs(row.get(7)?).to_rfc3339(),
+                "settled_by": row.get::<_, Option<String>>(8)?,
+            }))
+        };
+        let mut found = Vec::new();
+        if let Some(payment_id) = payment_id {
+            let sql = format!("{columns} AND subject_id = ?3 ORDER BY id DESC LIMIT 50");
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            found.extend(statement.query_map(self.key(payment_id), read)?.collect::<Result<Vec<_>, _>>()?);
+        }
+        let mut statement = self.connection.prepare_cached(&format!("{columns} AND id = ?3"))?;
+        for id in ids {
+            if !found.iter().any(|event| event["id"] == **id) {
+                found.extend(statement.query_row(self.key(id), read).optional()?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The commissions of a payment, each with its entries.
+    pub(super) fn commissions(&self, payment_id: &str) -> Result<Vec<Value>, StoreError> {
+        let sql = "SELECT c.id, c.partner_id, c.currency, c.amount_minor, c.reversed_minor, c.reason, c.matures_at, \
+                   c.held, EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id \
+                   AND p.mode = c.mode AND p.commission_id = c.id) FROM commission AS c \
+                   WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 ORDER BY c.id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(self.key(payment_id), |row| {
+            let (amount, reversed): (i64, i64) = (row.get(3)?, row.get(4)?);
+            let matures_at = Timestamp::from_unix_secs(row.get(6)?);
+            let net = amount.saturating_sub(reversed);
+            let status = Status::of(row.get(8)?, net, row.get(7)?, matures_at, self.now);
+            Ok(json!({
+                "id": row.get::<_, String>(0)?,
+                "partner_id": row.get::<_, String>(1)?,
+                "currency": row.get::<_, String>(2)?,
+                "amount_minor": amount,
+                "reversed_minor": reversed,
+                "net_minor": net,
+                "status": status,
+                "reason": row.get::<_, String>(5)?,
+                "matures_at": matures_at.to_rfc3339(),
+            }))
+        })?;
+        let mut commissions = rows.collect::<Result<Vec<_>, _>>()?;
+        for commission in &mut commissions {
+            let entries = self.entries(commission["id"].as_str().unwrap_or_default())?;
+            if let Some(object) = commission.as_object_mut() {
+                object.insert("entries".to_owned(), entries.into());
+            }
+        }
+        Ok(commissions)
+    }
+
+    fn entries(&self, commission_id: &str) -> Result<Vec<Value>, StoreError> {
+        let sql = "SELECT id, kind, amount_minor, reason, event_id, at FROM ledger_entry \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND commission_id = ?3 ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(self.key(commission_id), |row| {
+            Ok(json!({
+                "id": row.get::<_, String>(0)?,
+                "kind": row.get::<_, String>(1)?,
+                "amount_minor": row.get::<_, i64>(2)?,
+                "reason": row.get::<_, String>(3)?,
+                "event_id": row.get::<_, Option<String>>(4)?,
+                "at": Timestamp::from_unix_secs(row.get(5)?).to_rfc3339(),
+            }))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a count over this workspace and mode is more than zero.
+    pub(super) fn any(&self, sql: &str, argument: &str) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.exists(self.key(argument))?)
+    }
+
+    /// The three parameters of every query here.
+    fn key<'k>(&'k self, id: &'k str) -> [&'k str; 3] {
+        [self.scope.workspace_id(), self.scope.mode_str(), id]
+    }
+}

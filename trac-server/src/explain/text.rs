@@ -1,0 +1,43 @@
+//! A story as lines for a terminal.
+
+use serde_json::Value;
+
+/// Writes a story for a person.
+#[must_use]
+pub fn as_text(story: &Value) -> String {
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let mut lines = vec![format!(
+        "{} ({}, {} mode of {})",
+        text(story, "id"),
+        text(story, "kind"),
+        text(story, "mode"),
+        text(story, "workspace_id")
+    )];
+    for told in story["stories"].as_array().into_iter().flatten() {
+        if let Some(payment_id) = told["payment_id"].as_str() {
+            lines.push(format!("\n  payment {payment_id}"));
+        }
+        for hop in told["hops"].as_array().into_iter().flatten() {
+            let mark = if hop["status"] == "ok" { "✓" } else { "✗" };
+            lines.push(format!("  {mark} {:<10} {}", text(hop, "hop"), text(hop, "what")));
+            if let Some(remedy) = hop["remedy"].as_str() {
+                lines.push(format!("    {:<10} → {remedy}", ""));
+            }
+            let entries = hop["details"].as_array().into_iter().flatten().filter(|_| hop["hop"] == "entries");
+            for entry in entries.flat_map(|commission| commission["entries"].as_array().into_iter().flatten())
+            {
+                lines.push(format!(
+                    "    {:<10} {} {:+} {} ({})",
+                    "",
+                    text(entry, "at"),
+                    entry["amount_minor"].as_i64().unwrap_or_default(),
+                    text(entry, "kind"),
+                    text(entry, "reason")
+                ));
+            }
+        }
+    }
+    lines.push(String::new());
+    lines.push(text(story, "summary"));
+    lines.join("\n")
+}
