@@ -98,11 +98,11 @@ pub mod replay;
 #[cfg(feature = "server")]
 pub mod explain;
 #[cfg(feature = "server")]
+mod dashboard;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
-#[cfg(feature = "server")]
-mod dashboard;
 #[cfg(feature = "server")]
 mod router;
 
