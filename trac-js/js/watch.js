@@ -42,8 +42,6 @@ const settle = (element, name, judge, byVisitor, write) => {
   log('rewritten', told, element);
 };
 
-const posts = (element, name) => /^post$/i.test(element.getAttribute(name) || '');
-
 // A form that GETs drops the query of its action: a hidden field carries the reference.
 const settleForm = (form, action, byVisitor) => {
   const field = form.querySelector('[name=client_reference_id]');
@@ -59,7 +57,8 @@ const settleForm = (form, action, byVisitor) => {
 
 const settleElement = (element, byVisitor) => {
   const name = 'client-reference-id';
-  settle(element, name, (value) => judgeReference('https://buy.stripe.com/1', value), byVisitor, (value, place) => {
+  const judge = (value) => judgeReference('https://buy.stripe.com/1', value);
+  settle(element, name, judge, byVisitor, (value, place) => {
     const late = !place.late && element.matches(':defined');
     element.setAttribute(name, value);
     if (late && element.parentNode) {
@@ -72,18 +71,19 @@ const settleElement = (element, byVisitor) => {
 
 const visit = guarded((element, byVisitor) => {
   const tag = element.localName;
-  const form = tag === 'form' ? element : element.form;
-  if (tag === 'a' || tag === 'area') {
-    for (const name of ['href', 'xlink:href']) {
-      if (element.hasAttribute(name)) settle(element, name, judgeLink, byVisitor);
-    }
-  } else if (tag === 'stripe-buy-button' || tag === 'stripe-pricing-table') {
+  const settleLink = (name) => element.hasAttribute(name) && settle(element, name, judgeLink, byVisitor);
+  if (/^(a|area)$/.test(tag)) {
+    settleLink('href');
+    settleLink('xlink:href');
+  } else if (/^stripe-(buy-button|pricing-table)$/.test(tag)) {
     settleElement(element, byVisitor);
-  } else if (form) {
-    const name = form === element ? 'action' : 'formaction';
-    const method = form === element ? 'method' : element.hasAttribute('formmethod') ? 'formmethod' : 0;
-    if (!element.hasAttribute(name)) return;
-    if (method ? posts(element, method) : posts(form, 'method')) settle(element, name, judgeLink, byVisitor);
+  } else {
+    const isForm = tag === 'form';
+    const form = isForm ? element : element.form;
+    const name = isForm ? 'action' : 'formaction';
+    if (!form || !element.hasAttribute(name)) return;
+    const method = (!isForm && element.getAttribute('formmethod')) || form.getAttribute('method');
+    if (/^post$/i.test(method)) settleLink(name);
     else settleForm(form, element.getAttribute(name), byVisitor);
   }
 });
