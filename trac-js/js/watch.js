@@ -8,8 +8,13 @@ const known = new WeakMap();
 let found = 0;
 let rewritten = 0;
 
-const judgeLink = (url) => ask(LINK, url);
 const isNew = (told) => told && told !== '=' && told[0] !== '!';
+// A link without a scheme has the page's.
+const judgeLink = (url) => {
+  const scheme = url.startsWith('//') ? location.protocol : '';
+  const told = ask(LINK, scheme + url);
+  return isNew(told) ? told.slice(scheme.length) : told;
+};
 // A reference is asked about on the URL that it is going to be part of.
 const judgeReference = (action, found) => {
   const told = judgeLink(action.replace(/[?#].*/s, '') + '?client_reference_id=' + encodeURIComponent(found));
