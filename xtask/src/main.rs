@@ -29,7 +29,11 @@ const TASKS: [Task; 4] = [
         does: "a merchant, two partners, two shops and a stand-in for Stripe, ready to click through",
         run: demo::run,
     },
-    Task { name: "test", does: "runs every test, in a real browser too", run: test::run },
+    Task {
+        name: "test",
+        does: "runs every test, in a real browser too; with --all-browsers in Firefox as well",
+        run: test::run,
+    },
     Task {
         name: "test-vectors",
         does: "runs the core's vectors in a headless browser, compiled to WebAssembly",
