@@ -3,9 +3,8 @@
 // It stands in this file as printable text; `printable` in xtask wrote it.
 const readBytes = () => {
   const bytes = [];
-  let above = 0;
-  for (const letter of WASM) {
-    const code = letter.charCodeAt(0);
+  for (let at = 0, above = 0; at < WASM.length; at++) {
+    const code = WASM.charCodeAt(at);
     const digit = code - 35 - (code > 92);
     if (digit > 87) {
       above = (digit - 87) * 88;

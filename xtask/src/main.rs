@@ -1,5 +1,6 @@
 //! What cargo alone cannot do. `cargo xtask` lists it.
 
+mod bench;
 mod demo;
 mod script;
 mod setup;
@@ -18,7 +19,8 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
+    Task { name: "bench", does: "measures; --browser how long a page waits for its links", run: bench::run },
     Task {
         name: "build-script",
         does: "builds dist/trac.js, and writes its size to trac-js/size.txt",

@@ -1,0 +1,1 @@
+// A loader that is there.
