@@ -246,7 +246,7 @@ async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
         let nets = commissions.column("net_minor");
         assert_eq!(nets, if paid { vec![json!(2_000)] } else { vec![json!(2_000), json!(0)] });
         let latest = shop.merchant.get("/attributions").await;
-        let reason = latest.text("/data/0/decision/reason");
+        let reason = latest.text("/data/0/reason");
         assert_eq!(reason, if paid { "attribution_frozen" } else { "ok" });
     }
 }
