@@ -60,10 +60,15 @@ fn by(click: &str) -> Value {
 /// What each of the two partners is left with, however the events arrive.
 #[track_caller]
 fn check(other_terms: Value, events: &[Value], want: [i64; 2]) {
+    check_in(&Ledger::new(terms(other_terms)), events, want);
+}
+
+#[track_caller]
+fn check_in(empty: &Ledger, events: &[Value], want: [i64; 2]) {
     let backwards: Vec<Value> = events.iter().rev().cloned().collect();
     let orders = [events.to_vec(), backwards.clone(), [backwards, events.to_vec()].concat()];
     for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
-        let mut ledger = Ledger::new(terms(other_terms.clone()));
+        let mut ledger = empty.clone();
         for event in order {
             ledger.deliver(event);
         }
@@ -444,4 +449,27 @@ fn a_renewal_that_repeats_its_click_does_not_make_it_the_customers_latest() {
         session("cs_2", 31 * DAY, 1_000, json!({"customer": "cus_1"})),
     ];
     check(json!({"attribute_by_customer": true}), &four, [400, 400]);
+}
+
+#[test]
+fn terms_are_those_of_the_payments_time_whichever_of_its_objects_comes_first() {
+    let opened_before_and_paid_after = [
+        session(
+            "cs_1",
+            0,
+            1_000,
+            json!({
+                "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "metadata": by("clk_1")
+            }),
+        ),
+        invoice("in_1", 7_200, 1_000, json!({})),
+    ];
+    let revised = |to: Value| {
+        let mut ledger = Ledger::new(terms(json!({})));
+        ledger.revise(terms(to), 3_600);
+        ledger
+    };
+    let dearer = revised(json!({"commission": {"type": "percentage", "rate_bps": 3_000}}));
+    check_in(&dearer, &opened_before_and_paid_after, [300, 0]);
+    check_in(&revised(json!({"status": "archived"})), &opened_before_and_paid_after, [0, 0]);
 }
