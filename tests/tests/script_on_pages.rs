@@ -21,7 +21,6 @@ async fn check(page: &str) {
         let result = result.as_str().unwrap_or_default();
         assert!(result.starts_with("ok, "), "{page} on {host}:\n{result}");
     }
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -59,7 +58,6 @@ async fn a_script_that_sets_the_location_takes_the_click_along() {
         browser.until(&format!("location.href !== '{want}' && !location.href.startsWith('http')")).await;
         assert_eq!(browser.address().await, want, "location.{way}");
     }
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -87,5 +85,4 @@ async fn merchants_pages_are_decorated_or_left_as_they_say() {
         seen += 1;
     }
     assert!(seen > 0, "the index names no page");
-    browser.close().await;
 }

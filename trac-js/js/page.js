@@ -1,6 +1,6 @@
 // What `page.rs` asks of the browser. A read that is refused finds nothing, a write that is refused does nothing.
 
-const script = document.currentScript || document.querySelector('script[src*="/trac.js"]');
+const script = document.currentScript || document.querySelector('script[src*="/trac.js"],script[src*="/selgeo.js"]');
 const settings = script ? script.dataset : {};
 const errors = [];
 const skipped = new Map();

@@ -114,3 +114,19 @@ fn decimal(number: u32) -> String {
     }
     digits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_and_read_as_decimals() {
+        for (number, text) in [(0, "0000000000"), (7, "0000000007"), (u32::MAX, "4294967295")] {
+            assert_eq!(decimal(number), text);
+            assert_eq!(super::number(text), Some(number));
+        }
+        for wrong in ["", "-1", "+1", " 1", "1.5", "0x1", "4294967296", "٣"] {
+            assert_eq!(number(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -73,3 +73,23 @@ pub(crate) fn with<R>(f: impl FnOnce(&Settings) -> R) -> Option<R> {
 fn days(text: &str) -> Option<u32> {
     cookie::number(text).filter(|days| (1..=LONGEST_DAYS).contains(days))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_that_no_browser_grants_are_left_out() {
+        for (text, want) in [
+            ("1", Some(1)),
+            ("90", Some(90)),
+            ("400", Some(400)),
+            ("401", None),
+            ("0", None),
+            ("", None),
+            ("9 days", None),
+        ] {
+            assert_eq!(days(text), want, "{text}");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
 use crate::problem::Problem;
@@ -35,13 +35,19 @@ fn bearer(header: &str) -> Option<&str> {
 
 /// What a secret key opens; `None` for a publishable, revoked or unknown one.
 pub(crate) fn secret_key_scope(connection: &Connection, key: &str) -> Result<Option<Scope>, StoreError> {
-    if !key.starts_with("sk_") {
-        return Ok(None);
-    }
+    key_scope(connection, key, "secret")
+}
+
+/// Where a publishable key may track; `None` for a secret, revoked or unknown one.
+pub(crate) fn publishable_key_scope(connection: &Connection, key: &str) -> Result<Option<Scope>, StoreError> {
+    key_scope(connection, key, "publishable")
+}
+
+fn key_scope(connection: &Connection, key: &str, kind: &str) -> Result<Option<Scope>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT workspace_id, mode FROM api_key WHERE hash = ?1 AND kind = 'secret' AND revoked_at IS NULL",
+        "SELECT workspace_id, mode FROM api_key WHERE hash = ?1 AND kind = ?2 AND revoked_at IS NULL",
     )?;
-    let scope = statement.query_row([key_hash(key).as_slice()], |row| {
+    let scope = statement.query_row(params![key_hash(key).as_slice(), kind], |row| {
         let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
         Ok(Scope::new(&workspace_id, mode_of(&mode)))
     });

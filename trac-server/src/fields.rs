@@ -61,6 +61,11 @@ impl Fields {
         self.object.get(name).is_some_and(Value::is_null)
     }
 
+    /// Whether something was noted about the field.
+    pub(crate) fn is_wrong(&self, name: &str) -> bool {
+        self.wrong.contains_key(&format!("{}{name}", self.prefix))
+    }
+
     /// Takes a field out; absent and `null` are `None`, and so is a wrong one, which is noted.
     pub(crate) fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
         let value = self.object.remove(name).filter(|value| !value.is_null())?;
@@ -142,6 +147,14 @@ pub(crate) fn text(length: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Resu
         let text = value.as_str().ok_or_else(wrong)?.trim();
         let fine = length.contains(&text.chars().count()) && !text.chars().any(char::is_control);
         if fine { Ok(text.to_owned()) } else { Err(wrong()) }
+    }
+}
+
+/// A text that is nobody's to correct: control characters are taken out, and what is too long is cut.
+pub(crate) fn clipped(length_max: usize) -> impl FnOnce(&Value) -> Result<String, Wrong> {
+    move |value| {
+        let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
+        Ok(text.chars().filter(|letter| !letter.is_control()).take(length_max).collect())
     }
 }
 

@@ -72,6 +72,10 @@ mod problem;
 #[cfg(feature = "server")]
 mod fields;
 #[cfg(feature = "server")]
+mod last_known;
+#[cfg(feature = "server")]
+mod limit;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
@@ -98,11 +102,11 @@ pub mod replay;
 #[cfg(feature = "server")]
 pub mod explain;
 #[cfg(feature = "server")]
+mod dashboard;
+#[cfg(feature = "server")]
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
-#[cfg(feature = "server")]
-mod dashboard;
 #[cfg(feature = "server")]
 mod router;
 

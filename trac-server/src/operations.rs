@@ -5,16 +5,18 @@ use axum::extract::State;
 use axum::routing::get;
 
 use crate::problem::Problem;
-use crate::store::{PUBLIC_URL, StoreError, setting};
+use crate::store::{PUBLIC_URL, Priority, StoreError, StoreErrorKind, setting};
 use crate::trac::Trac;
 
 pub(crate) fn routes() -> Router<Trac> {
     Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready))
 }
 
-/// Whether the store can be read: `200`, with or without a workspace, or `503`.
+/// Whether the store can be read and takes writes: `200`, with or without a workspace, or `503`.
 async fn ready(State(trac): State<Trac>) -> Result<&'static str, Problem> {
+    let unavailable = |error: StoreError| StoreError::new(StoreErrorKind::Unavailable, error.to_string());
     let read = trac.store.read(|connection| setting(connection, PUBLIC_URL).map(|_| ())).await;
-    read.map_err(|error| StoreError::new(crate::store::StoreErrorKind::Unavailable, error.to_string()))?;
+    read.map_err(unavailable)?;
+    trac.store.write(Priority::Webhook, |_| Ok(())).await.map_err(unavailable)?;
     Ok("ready\n")
 }

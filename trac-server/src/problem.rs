@@ -69,6 +69,20 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// The address answers other methods.
+    pub(crate) fn method_not_allowed() -> Self {
+        let message = "This address does not answer this method.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+    }
+
+    /// Too many calls with one key.
+    pub(crate) fn rate_limited(retry_after_secs: u32) -> Self {
+        let message = "This key has called a thousand times within a minute.";
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
+        problem.retry_after_secs = Some(retry_after_secs);
+        problem
+    }
+
     /// A mistake in this program.
     pub(crate) fn internal() -> Self {
         let message = "Something failed here. The log says what, under this request ID.";

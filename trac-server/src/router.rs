@@ -2,7 +2,6 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -48,10 +47,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(dashboard::routes())
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
-        .method_not_allowed_fallback(async || {
-            let message = "This address does not answer this method.";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
-        })
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)

@@ -26,6 +26,7 @@ pub(crate) struct App {
 pub(crate) struct Merchant<'a> {
     app: &'a App,
     pub(crate) key: String,
+    pub(crate) publishable_key: String,
     pub(crate) workspace_id: String,
 }
 
@@ -55,8 +56,13 @@ impl App {
     pub(crate) async fn both_modes(&self) -> (Merchant<'_>, Merchant<'_>) {
         let created = crate::workspace::create(&self.trac, "A shop").await.unwrap();
         let text = |path: &str| created.pointer(path).unwrap().as_str().unwrap().to_owned();
-        let merchant = |key| Merchant { app: self, key: text(key), workspace_id: text("/workspace_id") };
-        (merchant("/keys/sk_test"), merchant("/keys/sk_live"))
+        let merchant = |mode: &str| Merchant {
+            app: self,
+            key: text(&format!("/keys/sk_{mode}")),
+            publishable_key: text(&format!("/keys/pk_{mode}")),
+            workspace_id: text("/workspace_id"),
+        };
+        (merchant("test"), merchant("live"))
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

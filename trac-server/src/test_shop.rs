@@ -72,7 +72,8 @@ impl<'a> Shop<'a> {
 }
 
 pub(crate) fn with(mut object: Value, change: Value) -> Value {
-    object.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    let Value::Object(change) = change else { panic!("a change is an object: {change}") };
+    object.as_object_mut().unwrap().extend(change);
     object
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::id::Ids;
+use crate::last_known::LastKnown;
+use crate::limit::Limiter;
 use crate::store::Store;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
@@ -14,6 +16,8 @@ pub struct Trac {
     pub(crate) ids: Ids,
     pub(crate) public_url: Arc<str>,
     pub(crate) cookie_domain: Option<Arc<str>>,
+    pub(crate) last_known: LastKnown,
+    pub(crate) limiter: Limiter,
 }
 
 impl Trac {
@@ -22,7 +26,15 @@ impl Trac {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let ids = Ids::new(clock.clone());
-        Self { store, clock, ids, public_url: public_url.trim_end_matches('/').into(), cookie_domain: None }
+        Self {
+            store,
+            clock,
+            ids,
+            public_url: public_url.trim_end_matches('/').into(),
+            cookie_domain: None,
+            last_known: LastKnown::default(),
+            limiter: Limiter::default(),
+        }
     }
 
     /// Sets the `Domain` of the click cookie, for a tracker that serves the merchant's site too.

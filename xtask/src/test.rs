@@ -11,9 +11,13 @@ pub(crate) fn run() -> Outcome {
         first.env("TRAC_TEST_BROWSER", "must");
     }
     let root = setup::root()?;
-    // Two runs, and the vectors in the browser: the first is what a bare `cargo test` does, so its tests find the programs it has built.
-    setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root))?;
+    // Three runs: the first is what a bare `cargo test` does, so its tests find the programs it has built. A failure
+    // in one keeps nothing from the others.
     let rest = ["test", "--no-fail-fast", "-p", "trac-js", "-p", "xtask"];
-    setup::run(setup::cargo().args(rest).current_dir(&root))?;
-    vectors::run()
+    let outcomes = [
+        setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root)),
+        setup::run(setup::cargo().args(rest).current_dir(&root)),
+        vectors::run(),
+    ];
+    outcomes.into_iter().collect()
 }

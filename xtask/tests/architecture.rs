@@ -101,7 +101,7 @@ fn only_page_names_the_browser() {
 #[test]
 fn every_table_is_led_by_workspace_and_mode() {
     let schema = fs::read_to_string(root().join("trac-server/src/store/schema.sql")).unwrap();
-    let free = ["setting", "workspace", "api_key", "webhook_endpoint"];
+    let free = ["setting", "workspace", "api_key", "dashboard_token", "webhook_endpoint"];
     let tables: Vec<_> = schema.split("CREATE TABLE ").skip(1).collect();
     assert!(tables.len() > 15, "the schema was not read");
     for table in tables {

@@ -85,7 +85,7 @@ pub fn add(url: &str, name: &str, id: &ClickId) -> String {
     if !added {
         if query.is_empty() {
             out.push('?');
-        } else if !matches!(query.as_bytes(), [.., b'?' | b'&']) {
+        } else if !matches!(query.as_bytes(), [b'?'] | [.., b'&']) {
             out.push('&');
         }
         push_parameter(&mut out, name, id);

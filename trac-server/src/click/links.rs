@@ -53,7 +53,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let program_id = fields.need("program_id", text(1..=64)).unwrap_or_default();
     let partner_id = fields.need("partner_id", text(1..=64)).unwrap_or_default();
-    let slug = fields.take("slug", token).unwrap_or_else(random_word::<8>);
+    let slug = fields.take("slug", token).unwrap_or_else(random_word::<10>);
     let destination = fields.need("destination", destination).unwrap_or_default();
     fields.finish()?;
     let store = trac.store.clone();

@@ -17,6 +17,11 @@ mod location;
 mod redirect;
 #[cfg(feature = "server")]
 mod script;
+#[cfg(feature = "server")]
+mod track;
+
+#[cfg(feature = "server")]
+use std::time::Duration;
 
 #[cfg(feature = "server")]
 use axum::Router;
@@ -27,6 +32,8 @@ use tower_http::cors::{Any, CorsLayer};
 
 #[cfg(feature = "server")]
 use crate::list::{list_of, one_of};
+#[cfg(feature = "server")]
+use crate::problem::Problem;
 #[cfg(feature = "server")]
 use crate::trac::Trac;
 
@@ -45,12 +52,18 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/clicks/{id}", one_of(&CLICKS))
 }
 
-/// What visitors and their browsers ask for: tracked links and the script, from any origin, without credentials.
+/// What visitors and their browsers ask for: tracked links, the script and its clicks, from any origin, without credentials.
 #[cfg(feature = "server")]
 pub(crate) fn public_routes() -> Router<Trac> {
-    let cors = CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
-    redirect::routes().merge(script::routes()).layer(cors)
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(Any)
+        .allow_headers(Any)
+        .max_age(Duration::from_hours(24));
+    let routes = redirect::routes().merge(script::routes()).merge(track::routes());
+    // Under the layer, so that a preflight is answered by it and not by the router's own refusal.
+    routes.method_not_allowed_fallback(async || Problem::method_not_allowed()).layer(cors)
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests;

@@ -44,9 +44,14 @@ async fn follow(
     Path(slug): Path<String>,
     request: Parts,
 ) -> Result<Response, Problem> {
-    let link = trac.store.read(move |connection| find(connection, &slug)).await?;
-    let link = link.ok_or_else(|| Problem::not_found("link"))?;
     let query = request.uri.query().map(ToOwned::to_owned);
+    let wanted = slug.clone();
+    let link = match trac.store.read(move |connection| find(connection, &wanted)).await {
+        Ok(link) => link,
+        Err(error) => return stranded(&trac, &slug, query.as_deref(), error),
+    };
+    trac.last_known.heard(&slug, link.as_ref().map(|link| link.destination.as_str()));
+    let link = link.ok_or_else(|| Problem::not_found("link"))?;
     let destination = link.destination.clone();
     let recorded = match judge(&request.method, &request.headers) {
         Ok(()) => record(&trac, link, &request).await,
@@ -56,6 +61,13 @@ async fn follow(
         }
     };
     Ok(redirect(&trac, &location(&destination, query.as_deref(), recorded.as_ref()), recorded.as_ref()))
+}
+
+/// Sends the visitor where the link led when the store could be read, without a click.
+fn stranded(trac: &Trac, slug: &str, query: Option<&str>, error: StoreError) -> Result<Response, Problem> {
+    let Some(destination) = trac.last_known.destination(slug) else { return Err(error.into()) };
+    tracing::error!(%error, "a link could not be read; the visitor was sent where it led before");
+    Ok(redirect(trac, &location(&destination, query, None), None))
 }
 
 fn find(connection: &Connection, slug: &str) -> Result<Option<Tracked>, StoreError> {

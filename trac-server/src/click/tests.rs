@@ -1,3 +1,5 @@
+#![cfg(feature = "server")]
+
 use serde_json::json;
 
 use crate::test_app::{App, Merchant, START};
@@ -91,6 +93,23 @@ async fn a_store_that_takes_nothing_does_not_strand_the_visitor() {
 }
 
 #[tokio::test]
+async fn a_store_that_cannot_be_read_does_not_strand_the_visitor_of_a_link_it_knew() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    app.visit("/s/ada", &[]).await;
+    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
+    let answer = app.visit("/s/ada?a=1", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example.com/?a=1"));
+    assert_eq!(app.visit("/s/other", &[]).await.status, 500);
+    app.rows("ALTER TABLE gone RENAME TO link".into()).await;
+    merchant.delete(&format!("/links/{id}")).await;
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
+    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 500, "a deleted link leads nowhere any more");
+}
+
+#[tokio::test]
 async fn a_slug_is_one_public_address_until_its_link_is_deleted() {
     let app = App::new();
     let merchant = app.merchant().await;
@@ -165,4 +184,90 @@ async fn a_merchant_records_clicks_and_dates_them_in_test_mode_only() {
     }
     let foreign = json!({ "program_id": program, "partner_id": partner });
     assert_eq!(test.post("/clicks", foreign).await.code().0, 404, "live IDs mean nothing in test mode");
+}
+
+/// What the script sends, with a key in the header.
+async fn ask(app: &App, key: &str, body: serde_json::Value) -> crate::test_app::Answer {
+    let request = http::Request::post("/v1/clicks").header("x-publishable-key", key);
+    app.send(request.body(body.to_string().into()).unwrap()).await
+}
+
+#[tokio::test]
+async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let link_id = link(&merchant, "summer", "https://shop.example.com/").await;
+    let key = &merchant.publishable_key;
+    let by_slug =
+        ask(&app, key, json!({ "ref": "summer", "url": "https://shop.example.com/?ref=summer" })).await;
+    assert_eq!(by_slug.status, 201);
+    let click = merchant.get(&format!("/clicks/{}", by_slug.text("/click_id"))).await;
+    assert_eq!(
+        (click.text("/link_id"), click.text("/landing_url")),
+        (link_id, "https://shop.example.com/?ref=summer".into())
+    );
+    let by_code = ask(&app, key, json!({ "via": "ada", "referrer": "https://blog.example/" })).await;
+    let click = merchant.get(&format!("/clicks/{}", by_code.text("/click_id"))).await;
+    assert_eq!(
+        (&click.body["link_id"], click.text("/referrer")),
+        (&json!(null), "https://blog.example/".into())
+    );
+
+    let long =
+        ask(&app, key, json!({ "ref": "ada", "url": format!("https://a.example/{}", "ä".repeat(9_000)) }))
+            .await;
+    let click = merchant.get(&format!("/clicks/{}", long.text("/click_id"))).await;
+    assert_eq!(click.text("/landing_url").chars().count(), 2_048);
+
+    let body = json!({ "code": "ada", "key": key }).to_string();
+    let request = http::Request::post("/api/track/click").header("origin", "https://shop.example.com");
+    let in_body = app.send(request.body(body.into()).unwrap()).await;
+    assert_eq!((in_body.status.as_u16(), in_body.header("access-control-allow-origin")), (201, "*"));
+
+    let check = async |key: &str, body: serde_json::Value, want: (u16, &str)| {
+        let answer = ask(&app, key, body.clone()).await;
+        assert_eq!(answer.code(), (want.0, want.1.to_owned()), "{body}");
+    };
+    check(key, json!({ "ref": "nobody" }), (404, "NOT_FOUND")).await;
+    check(key, json!({ "ref": "ada", "program": "prog_0" }), (404, "NOT_FOUND")).await;
+    check(key, json!({}), (422, "VALIDATION_FAILED")).await;
+    check(key, json!({ "ref": "a b" }), (422, "VALIDATION_FAILED")).await;
+    check(key, json!({ "ref": "ada", "partner": 1 }), (422, "VALIDATION_FAILED")).await;
+    check(&merchant.key, json!({ "ref": "ada" }), (401, "UNAUTHORIZED")).await;
+    check("pk_test_0", json!({ "ref": "ada" }), (401, "UNAUTHORIZED")).await;
+    check(&app.merchant().await.publishable_key, json!({ "ref": "summer" }), (404, "NOT_FOUND")).await;
+}
+
+#[tokio::test]
+async fn a_code_counts_while_its_partner_is_approved_and_the_program_active() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, _) = merchant.program_and_partner().await;
+    let status = async || ask(&app, &merchant.publishable_key, json!({ "ref": "ada" })).await.status.as_u16();
+    assert_eq!(status().await, 201);
+    let path = format!("/programs/{program}");
+    merchant.patch(&path, json!({ "status": "paused" })).await;
+    assert_eq!(status().await, 404);
+    merchant.patch(&path, json!({ "status": "active" })).await;
+    let enrollment = format!("/enrollments/{}", merchant.get("/enrollments").await.text("/data/0/id"));
+    merchant.patch(&enrollment, json!({ "status": "banned" })).await;
+    assert_eq!(status().await, 404);
+    merchant.patch(&enrollment, json!({ "status": "approved" })).await;
+    assert_eq!(status().await, 201);
+}
+
+#[tokio::test]
+async fn the_thousand_and_first_call_within_a_minute_waits() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    merchant.program_and_partner().await;
+    let call = async || ask(&app, &merchant.publishable_key, json!({ "ref": "nobody" })).await;
+    for _ in 0..1_000 {
+        assert_eq!(call().await.status, 404);
+    }
+    let refused = call().await;
+    assert_eq!(refused.code(), (429, "RATE_LIMITED".to_owned()));
+    assert_eq!(refused.header("retry-after"), "60");
+    app.trac.clock.advance(60);
+    assert_eq!(call().await.status, 404);
 }

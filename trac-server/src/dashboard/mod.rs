@@ -14,15 +14,18 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
+use axum::routing::get;
 
 use crate::trac::Trac;
 
 pub(crate) use session::new_link;
 
-/// Everything under `/dashboard`.
+/// Everything under `/dashboard`, and the way there from the root.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
+        .route("/", get(async || Redirect::to("dashboard")))
+        .route("/dashboard/", get(async || Redirect::to("../dashboard")))
         .merge(flow_page::routes())
         .merge(door::routes())
         .merge(assets::routes())

@@ -39,6 +39,16 @@ async fn a_secret_key_opens_the_dashboard_of_its_workspace() {
 }
 
 #[tokio::test]
+async fn whoever_comes_to_the_root_is_shown_the_way() {
+    let app = App::new();
+    for (path, to) in [("/", "dashboard"), ("/dashboard/", "../dashboard"), ("/dashboard", "dashboard/login")]
+    {
+        let answer = app.visit(path, &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, to), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_link_opens_the_dashboard_once() {
     let app = App::new();
     let created = crate::workspace::create(&app.trac, "A shop").await.unwrap();

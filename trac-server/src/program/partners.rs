@@ -116,9 +116,9 @@ fn code_taken(error: rusqlite::Error) -> Problem {
     error.into()
 }
 
-/// A code made of a name: its first letters and digits, then four of chance, as in `ada-k7xq`.
+/// A code made of a name: its first letters and digits, then six of chance, as in `ada-k7xqbr`.
 fn code_from(name: &str) -> String {
     let plain: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-    let tail = random_word::<4>();
+    let tail = random_word::<6>();
     if plain.is_empty() { format!("{}{tail}", random_word::<4>()) } else { format!("{plain}-{tail}") }
 }

@@ -145,6 +145,9 @@ async fn whoever_watches_is_answered_without_any_workspace() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(app.visit(path, &[]).await.status, 200, "{path}");
     }
+    app.trac.store.close();
+    assert_eq!(app.visit("/readyz", &[]).await.code(), (503, "STORE_BUSY".to_owned()));
+    assert_eq!(app.visit("/healthz", &[]).await.status, 200);
 }
 
 #[tokio::test]
@@ -153,6 +156,12 @@ async fn tracking_routes_answer_any_origin_without_credentials() {
     let answer = app.visit("/trac.js", &[("origin", "https://shop.example.com")]).await;
     assert_eq!(answer.header("access-control-allow-origin"), "*");
     assert_eq!(answer.header("access-control-allow-credentials"), "");
+    let preflight = Request::options("/v1/clicks").header("origin", "https://shop.example.com");
+    let preflight = preflight.header("access-control-request-method", "POST");
+    let preflight = preflight.header("access-control-request-headers", "x-publishable-key");
+    let answer = app.send(preflight.body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-headers")), (200, "*"));
+    assert_eq!(answer.header("access-control-allow-methods"), "*");
     let api = app.visit("/api/v1/programs", &[("origin", "https://shop.example.com")]).await;
     assert_eq!(api.header("access-control-allow-origin"), "");
 }

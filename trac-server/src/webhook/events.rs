@@ -24,7 +24,7 @@ pub(crate) static EVENTS: Resource = Resource {
     name: "event",
     columns: concat!(
         "e.id, e.stripe_event_id, e.endpoint_id, e.type, e.api_version, e.stripe_created, e.received_at, ",
-        "e.message, e.deliveries, e.settled_by, ",
+        "e.message, e.deliveries, e.subject_id, e.settled_by, ",
         "CASE WHEN ",
         gave_up!(),
         " THEN 'skipped' ELSE e.outcome END AS outcome, ",
@@ -43,6 +43,7 @@ pub(crate) static EVENTS: Resource = Resource {
         ("api_version", "e.api_version"),
         ("endpoint_id", "e.endpoint_id"),
         ("stripe_event_id", "e.stripe_event_id"),
+        ("subject_id", "e.subject_id"),
         ("settled_by", "e.settled_by"),
     ],
     read,
@@ -60,6 +61,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "reason": word(row, "reason")?,
         "message": word(row, "message")?,
         "deliveries": number(row, "deliveries")?,
+        "subject_id": word(row, "subject_id")?,
         "settled_by": word(row, "settled_by")?,
         "created_at": time(row, "received_at")?,
     }))

@@ -56,5 +56,5 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/events/{id}", axum::routing::get(events::one))
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+#![cfg(feature = "server")]
+
 use serde_json::json;
 
 use crate::test_app::{App, START};
@@ -66,6 +68,7 @@ async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
       "settled_by": null,
       "stripe_created_at": "2026-11-21T08:00:00Z",
       "stripe_event_id": "evt_1",
+      "subject_id": "pay_1",
       "type": "invoice.paid"
     }
     "#);

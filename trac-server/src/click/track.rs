@@ -1,0 +1,144 @@
+//! `POST /v1/clicks`: the script found a partner's code in the URL and asks for a click.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::post;
+use axum::{Json, Router};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::{Value, json};
+use trac_core::click::ClickId;
+
+use super::clicks::{NewClick, insert};
+use super::visitor;
+use crate::access::{key_hash, publishable_key_scope};
+use crate::fields::{Fields, clipped, text, token};
+use crate::id::random_bits;
+use crate::problem::Problem;
+use crate::store::{Priority, Scope, StoreError};
+use crate::trac::Trac;
+
+pub(super) fn routes() -> Router<Trac> {
+    Router::new().route("/v1/clicks", post(track)).route("/api/track/click", post(track))
+}
+
+/// The names a partner's code comes under.
+const CODE_NAMES: [&str; 3] = ["ref", "via", "code"];
+
+/// How much of an address is kept. A longer one is cut: the click matters more.
+const URL_MAX: usize = 2_048;
+
+/// What the script asks.
+struct Asked {
+    key: String,
+    code: String,
+    program_id: Option<String>,
+    url: Option<String>,
+    referrer: Option<String>,
+}
+
+impl Asked {
+    fn read(mut fields: Fields, headers: &HeaderMap) -> Result<Self, Problem> {
+        let header = headers.get("x-publishable-key").and_then(|value| value.to_str().ok());
+        let in_body = fields.take("key", text(1..=100));
+        let key = header.map(ToOwned::to_owned).or(in_body).ok_or_else(publishable_key_missing)?;
+        let codes = CODE_NAMES.map(|name| fields.take(name, token));
+        let named = CODE_NAMES.iter().any(|name| fields.is_wrong(name));
+        let code = codes.into_iter().flatten().next();
+        if code.is_none() && !named {
+            fields.note("ref", "is required, or via, or code");
+        }
+        let asked = Self {
+            key,
+            code: code.unwrap_or_default(),
+            program_id: fields.take("program", text(1..=64)),
+            url: fields.take("url", clipped(URL_MAX)),
+            referrer: fields.take("referrer", clipped(URL_MAX)),
+        };
+        fields.finish()?;
+        Ok(asked)
+    }
+}
+
+fn publishable_key_missing() -> Problem {
+    let message = "Send a publishable key: `x-publishable-key: pk_…`, or `key` in the body.";
+    Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+}
+
+async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
+    let headers = request.headers().clone();
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let asked = Asked::read(Fields::from_request(request, &()).await?, &headers)?;
+    let hash = key_hash(&asked.key);
+    let key = asked.key.clone();
+    let scope = trac.store.read(move |connection| publishable_key_scope(connection, &key)).await?;
+    let scope = scope.ok_or_else(publishable_key_missing)?;
+    let counted = trac.limiter.count(hash, trac.clock.unix_millis());
+    counted.map_err(Problem::rate_limited)?;
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let trail = visitor::Trail::new(address, agent);
+    let store = trac.store.clone();
+    let tracked = store.try_write(Priority::Click, move |tx| {
+        let Some(source) = Source::find(tx, &scope, &asked)? else {
+            return Err(Problem::not_found("link or partner's code"));
+        };
+        let now = trac.clock.now();
+        let id = ClickId::new(now.unix_secs(), random_bits());
+        let subject = source.link_id.as_deref().unwrap_or(&source.partner_id);
+        let visitor = trail.map(|trail| trail.hash(tx, subject, now)).transpose()?;
+        let seen = visitor.as_ref().map(|visitor| visitor::was_here(tx, &scope, visitor)).transpose()?;
+        let click = NewClick {
+            id: id.clone(),
+            program_id: source.program_id,
+            partner_id: source.partner_id,
+            link_id: source.link_id,
+            clicked_at: now,
+            is_unique: seen != Some(true),
+            visitor,
+            referrer: asked.referrer,
+            landing_url: asked.url,
+        };
+        insert(tx, &scope, &click)?;
+        Ok(json!({ "click_id": id }))
+    });
+    tracked.await.map(|body| (StatusCode::CREATED, Json(body)))
+}
+
+/// Whose click it is.
+#[expect(clippy::struct_field_names, reason = "they are IDs, all three")]
+struct Source {
+    link_id: Option<String>,
+    program_id: String,
+    partner_id: String,
+}
+
+/// A link's slug comes first.
+const BY_SLUG: &str = "SELECT id, program_id, partner_id FROM link \
+    WHERE workspace_id = ?1 AND mode = ?2 AND slug = ?3 AND deleted_at IS NULL AND (?4 IS NULL OR program_id = ?4)";
+
+/// Then a partner's code, with the newest approved enrollment in an active program.
+const BY_CODE: &str = "SELECT NULL, e.program_id, e.partner_id FROM partner AS p \
+    JOIN enrollment AS e ON e.workspace_id = p.workspace_id AND e.mode = p.mode AND e.partner_id = p.id \
+    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 AND (?4 IS NULL OR e.program_id = ?4) \
+    AND (SELECT json_extract(v.terms, '$.status') FROM enrollment_version AS v WHERE v.workspace_id = e.workspace_id \
+         AND v.mode = e.mode AND v.enrollment_id = e.id ORDER BY v.number DESC LIMIT 1) = 'approved' \
+    AND (SELECT json_extract(v.terms, '$.status') FROM program_version AS v WHERE v.workspace_id = e.workspace_id \
+         AND v.mode = e.mode AND v.program_id = e.program_id ORDER BY v.number DESC LIMIT 1) = 'active' \
+    ORDER BY e.id DESC LIMIT 1";
+
+impl Source {
+    fn find(connection: &Connection, scope: &Scope, asked: &Asked) -> Result<Option<Self>, StoreError> {
+        for sql in [BY_SLUG, BY_CODE] {
+            let mut statement = connection.prepare_cached(sql)?;
+            let key = params![scope.workspace_id(), scope.mode_str(), asked.code, asked.program_id];
+            let found = statement.query_row(key, |row| {
+                Ok(Self { link_id: row.get(0)?, program_id: row.get(1)?, partner_id: row.get(2)? })
+            });
+            if let Some(source) = found.optional()? {
+                return Ok(Some(source));
+            }
+        }
+        Ok(None)
+    }
+}
