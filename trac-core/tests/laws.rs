@@ -314,6 +314,21 @@ proptest! {
     }
 
     #[test]
+    fn what_was_paid_out_stays_with_its_click(
+        (rules, events, at) in (rules(), life().prop_shuffle(), 0_usize..30)
+    ) {
+        let (before, after) = events.split_at(at.min(events.len()));
+        let mut ledger = settled(&rules, before);
+        let paid = ledger.pay_out();
+        for event in after {
+            ledger.deliver(event);
+        }
+        prop_assert_eq!(ledger.settle(None), 0);
+        let moved = ledger.entries.iter().filter(|(_, _, _, reason)| *reason == "attribution_changed");
+        prop_assert!(moved.into_iter().all(|(id, ..)| !paid.contains(id)));
+    }
+
+    #[test]
     fn facts_are_a_join(events in life()) {
         let facts: Vec<Facts> = events.iter().take(6).map(read).collect();
         for a in &facts {

@@ -473,3 +473,17 @@ fn terms_are_those_of_the_payments_time_whichever_of_its_objects_comes_first() {
     check_in(&dearer, &opened_before_and_paid_after, [300, 0]);
     check_in(&revised(json!({"status": "archived"})), &opened_before_and_paid_after, [0, 0]);
 }
+
+#[test]
+fn what_was_paid_out_goes_back_with_its_money_and_for_nothing_else() {
+    let mut ledger = Ledger::new(terms(json!({"cancel_policy": "void_pending"})));
+    let net = |ledger: &Ledger| ledger.sums().into_values().sum::<i64>();
+    ledger.deliver(&invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1"), "charge": "ch_1"})));
+    assert_eq!(ledger.pay_out().len(), 1);
+    let ended = json!({"id": "sub_1", "status": "canceled", "customer": "cus_1"});
+    assert_eq!(ledger.deliver(&event("customer.subscription.deleted", DAY, ended)), 0);
+    let better = session("cs_1", 0, 1_000, json!({"invoice": "in_1", "metadata": by("clk_2")}));
+    assert_eq!((ledger.deliver(&better), net(&ledger)), (0, 200));
+    let part = charge("charge.refunded", "ch_1", 9, 1_000, json!({"amount_refunded": 400}));
+    assert_eq!((ledger.deliver(&part), net(&ledger)), (1, 120));
+}

@@ -149,6 +149,17 @@ impl Ledger {
         commission.closed |= change.closed;
     }
 
+    /// Pays every commission with something left of it; answers which.
+    pub(crate) fn pay_out(&mut self) -> BTreeSet<String> {
+        let all = self.world.payments.values_mut().flat_map(|known| &mut known.commissions);
+        let due = all.filter(|commission| commission.amount_minor > commission.reversed_minor);
+        due.map(|commission| {
+            commission.paid = true;
+            commission.id.clone()
+        })
+        .collect()
+    }
+
     /// What is left to each partner in each currency.
     pub(crate) fn sums(&self) -> BTreeMap<(String, String), i64> {
         let mut sums = BTreeMap::new();
