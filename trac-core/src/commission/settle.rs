@@ -240,7 +240,8 @@ fn target(
     let time = sale.time.ok_or(Reason::PaymentUnknown)?;
     let attribution = attribution.ok_or(Reason::NoAttributionYet)?;
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoAttributionYet)?;
-    let settled = settled.filter(|commission| commission.click_id == attribution.click_id);
+    let settled = settled
+        .filter(|commission| commission.click_id == attribution.click_id && commission.payment_time == time);
     let terms = Terms::of(book, click, time, settled)?;
     eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
     let place = |base: i64| {

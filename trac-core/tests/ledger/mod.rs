@@ -46,6 +46,14 @@ impl Ledger {
         Self { world, entries: Vec::new(), next_id: 0 }
     }
 
+    /// The program has other terms from `at` on.
+    pub(crate) fn revise(&mut self, terms: Value, at: i64) {
+        let valid_from = Timestamp::from_unix_secs(T0 + at);
+        let second = Version { number: 2, valid_from, terms: serde_json::from_value(terms).unwrap() };
+        let first = self.world.programs["prog"].number(1).unwrap().clone();
+        self.world.programs.insert("prog".into(), History::new([first, second]));
+    }
+
     /// Takes one event in, with no more of the world in view than a store would load; answers how many entries it
     /// caused.
     pub(crate) fn deliver(&mut self, event: &Value) -> usize {
@@ -122,6 +130,11 @@ impl Ledger {
             fresh_id
         });
         let commission = commissions.iter_mut().find(|commission| commission.id == id).unwrap();
+        if let Some(claim) = &change.claim {
+            commission.payment_time = claim.payment_time;
+            commission.program_version = claim.program_version;
+            commission.enrollment_version = claim.enrollment_version;
+        }
         for entry in change.entries {
             assert_ne!(entry.amount_minor, 0, "an entry moves something");
             match entry.kind {
@@ -134,6 +147,17 @@ impl Ledger {
         assert_eq!(commission.reversed_minor, change.sums.reversed_minor, "the entries lead to the sums");
         assert!((0..=commission.amount_minor).contains(&commission.reversed_minor), "{commission:?}");
         commission.closed |= change.closed;
+    }
+
+    /// Pays every commission with something left of it; answers which.
+    pub(crate) fn pay_out(&mut self) -> BTreeSet<String> {
+        let all = self.world.payments.values_mut().flat_map(|known| &mut known.commissions);
+        let due = all.filter(|commission| commission.amount_minor > commission.reversed_minor);
+        due.map(|commission| {
+            commission.paid = true;
+            commission.id.clone()
+        })
+        .collect()
     }
 
     /// What is left to each partner in each currency.

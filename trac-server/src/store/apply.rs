@@ -242,7 +242,8 @@ impl Writing<'_> {
         let Some(claim) = claim else { return Ok(()) };
         self.tx
             .prepare_cached(
-                "UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8 \
+                "UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8, \
+                 payment_time = ?9, program_version = ?10, enrollment_version = ?11 \
                  WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             )?
             .execute(params![
@@ -253,7 +254,10 @@ impl Writing<'_> {
                 claim.recurring_month,
                 claim.base_minor,
                 claim.matures_at.unix_secs(),
-                claim.held
+                claim.held,
+                claim.payment_time.unix_secs(),
+                claim.program_version,
+                claim.enrollment_version
             ])?;
         Ok(())
     }
