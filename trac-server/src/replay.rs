@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use trac_core::commission::answer::{Answer, Outcome};
-use trac_core::commission::settle::Change;
+use trac_core::commission::change::Change;
 use trac_core::conversion::world::Commission;
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;

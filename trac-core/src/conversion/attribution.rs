@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
+use super::candidate::Rule;
 use super::eligibility;
 use super::payment;
-use super::sale::{Book, Rule, Sale};
+use super::sale::{Book, Sale};
 use super::world::Click;
 use crate::program::{AttributionModel, ProgramTerms};
 use crate::time::Timestamp;

@@ -3,10 +3,11 @@
 use alloc::string::String;
 
 use super::attribution::Attribution;
+use super::candidate::Rule;
 use super::email;
 use super::payment;
 use super::reason::Reason;
-use super::sale::{Book, Rule, Sale};
+use super::sale::{Book, Sale};
 use super::world::{Click, Commission};
 use crate::program::{EnrollmentStatus, EnrollmentTerms, ProgramStatus, ProgramTerms, Version};
 use crate::time::{DAY_SECS, Timestamp};

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use trac_core::commission::change::Change;
 use trac_core::commission::entry::Kind;
-use trac_core::commission::settle::{Change, Occasion, settle};
+use trac_core::commission::settle::{Occasion, settle};
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
 use trac_core::program::{EnrollmentTerms, History, ProgramTerms, Version};

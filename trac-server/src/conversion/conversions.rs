@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 use serde_json::{Value, json};
-use trac_core::commission::settle::Decision;
+use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
 use crate::list::{Resource, time, word};

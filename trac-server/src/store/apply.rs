@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use trac_core::commission::change::Change;
+use trac_core::commission::claim::Claim;
+use trac_core::commission::decision::Decision;
 use trac_core::commission::entry::{Kind, NewEntry};
-use trac_core::commission::settle::{Change, Claim, Decision, Settlement};
+use trac_core::commission::settle::Settlement;
 use trac_core::conversion::payment;
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::{Admitted, World};

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 use serde::de::DeserializeOwned;
+use trac_core::conversion::candidate;
 use trac_core::conversion::payment;
-use trac_core::conversion::sale;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
 use trac_core::money::Currency;
 use trac_core::program::{History, Version};
@@ -143,7 +143,7 @@ fn commissions(tx: &Connection, scope: &Scope, payment_id: &str) -> Result<Vec<C
 pub(crate) fn resolve(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), StoreError> {
     let of_commissions = world.payments.values().flat_map(|known| &known.commissions);
     let mut values: BTreeSet<String> = of_commissions.map(|commission| commission.click_id.clone()).collect();
-    values.extend(sale::values_to_resolve(world));
+    values.extend(candidate::values_to_resolve(world));
     let mut statement = tx.prepare_cached(
         "SELECT program_id, partner_id, clicked_at FROM click \
          WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
