@@ -102,6 +102,19 @@ async fn a_subscription_is_told_month_by_month() {
 }
 
 #[tokio::test]
+async fn a_partner_who_subscribes_earns_nothing_in_months_without_an_address_either() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let own = json!({ "customer_email": "Ada@Example.com", "metadata": { "tracClickId": shop.click } });
+    assert_eq!(
+        shop.told("invoice.paid", 30 * DAY, invoice("in_2", json!({}))).await,
+        "deferred no_attribution_yet"
+    );
+    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", own)).await, "skipped self_referral");
+    assert_eq!(shop.merchant.get("/events?reason=self_referral").await.number("/meta/total"), 2);
+}
+
+#[tokio::test]
 async fn the_end_of_a_subscription_voids_what_is_not_due() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "recurring": "first_payment" })).await;

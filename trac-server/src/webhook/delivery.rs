@@ -1,18 +1,16 @@
 //! A delivery is let in only if Stripe signed it, with one of the endpoint's secrets, not long ago.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use rusqlite::{Connection, Row, params};
 use trac_core::webhook::event::Event;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
 
+use super::body::{self, Unread};
 use super::log;
 use crate::problem::Problem;
 use crate::store::{Priority, Scope, StoreError, mode_of};
 use crate::trac::Trac;
-
-/// The largest body that is read: invoices with many lines are larger than one would think.
-const BODY_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 /// An endpoint and what its deliveries may be signed with.
 #[derive(Clone, Debug)]
@@ -47,7 +45,10 @@ pub(crate) async fn accept(
 ) -> Result<Delivery, Problem> {
     let endpoints = trac.store.read(move |connection| endpoints(connection, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else { return Err(Problem::not_found("webhook endpoint")) };
-    let body = to_bytes(body, BODY_LIMIT_BYTES).await.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?;
+    let body = body::read(body).await.map_err(|unread| match unread {
+        Unread::TooLarge => Problem::too_large(body::LIMIT_BYTES),
+        Unread::Incomplete => Problem::malformed("The body ended too soon."),
+    })?;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let now = trac.clock.now();
     let read = |endpoint: &Endpoint| {
@@ -79,7 +80,7 @@ pub(crate) async fn accept(
         }
     };
     let Endpoint { id: endpoint_id, scope, stripe_account, .. } = endpoint;
-    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.into() })
+    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.to_vec() })
 }
 
 async fn log_rejected(

@@ -1,5 +1,6 @@
 //! Webhook: where Stripe tells what was paid, and the log of what it told.
 
+mod body;
 mod extract;
 #[cfg(feature = "server")]
 pub(crate) mod delivery;
