@@ -10,6 +10,7 @@
 pub mod terms;
 pub mod series;
 pub mod entry;
+mod lead;
 pub mod settle;
 pub mod answer;
 pub mod balance;

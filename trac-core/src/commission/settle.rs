@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{NewEntry, Reasons, Sums};
+use super::lead;
 use super::series::{self, Place};
 use super::terms;
 use crate::conversion::attribution::Attribution;
@@ -47,8 +48,25 @@ pub struct Decision {
     pub same_as: Option<String>,
     /// What went back, in minor units.
     pub lost_minor: i64,
+    /// Our ID of the lead, where it is one and no payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_id: Option<String>,
     /// The Stripe IDs of the payment.
     pub stripe: StripeIds,
+}
+
+impl Decision {
+    /// What it is about: a lead, a payment of a subscription, or another one.
+    #[must_use]
+    pub const fn source(&self) -> Source {
+        if self.lead_id.is_some() {
+            Source::Lead
+        } else if self.stripe.subscription.is_some() {
+            Source::Recurring
+        } else {
+            Source::Sale
+        }
+    }
 }
 
 /// Why a world is settled. It never changes what facts ask for.
@@ -149,12 +167,12 @@ pub struct Settlement {
     pub changes: Vec<Change>,
 }
 
-/// What the ledger should hold for a payment that earns.
-struct Target {
-    claim: Claim,
-    sums: Sums,
-    lost: Lost,
-    voided: bool,
+/// What the ledger should hold for a payment or lead that earns.
+pub(super) struct Target {
+    pub(super) claim: Claim,
+    pub(super) sums: Sums,
+    pub(super) lost: Lost,
+    pub(super) voided: bool,
 }
 
 /// Settles every payment of a world. The answers are by our ID of the payment.
@@ -184,6 +202,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
         currency: money.as_ref().ok().map(Money::currency),
         same_as: None,
         lost_minor: lost.total_minor(),
+        lead_id: sale.facts.leads.keys().next().cloned(),
         stripe: payment::stripe_ids(&sale.facts),
     };
     if let Inference::SameAs(other) = &sale.inference {
@@ -193,14 +212,23 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
     let frozen = survivor.filter(|commission| {
         commission.paid && decision.attribution.as_ref().is_some_and(|it| it.click_id != commission.click_id)
     });
-    let target = money.and_then(|money| {
+    let of_payment = |money: Money<'_>| {
         if let Some(commission) = frozen {
             return frozen_target(book, sale, &money, lost, commission);
         }
         let settled = survivor.filter(|_| !occasion.redecide);
         let paid = survivor.is_some_and(|commission| commission.paid);
         target(book, sale, &money, lost, decision.attribution.as_ref(), settled, paid)
-    });
+    };
+    let target = match sale.facts.leads.values().next() {
+        Some(lead) => {
+            let own = frozen.and_then(|commission| lead::own_attribution(sale, commission));
+            let attribution = own.as_ref().or(decision.attribution.as_ref());
+            let settled = frozen.or(survivor.filter(|_| !occasion.redecide));
+            lead::target(book, sale, lead, attribution, settled)
+        }
+        None => money.and_then(of_payment),
+    };
     decision.base_minor = target.as_ref().ok().map(|target| target.claim.base_minor);
     decision.reason = match (&target, frozen) {
         (_, Some(_)) => Reason::AttributionFrozen,
