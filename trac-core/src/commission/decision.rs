@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::claim::Source;
 use crate::conversion::attribution::Attribution;
 use crate::conversion::candidate::Candidate;
 use crate::conversion::payment::StripeIds;
@@ -33,6 +34,23 @@ pub struct Decision {
     pub same_as: Option<String>,
     /// What went back, in minor units.
     pub lost_minor: i64,
+    /// Our ID of the lead, where it is one and no payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_id: Option<String>,
     /// The Stripe IDs of the payment.
     pub stripe: StripeIds,
+}
+
+impl Decision {
+    /// What it is about: a lead, a payment of a subscription, or another one.
+    #[must_use]
+    pub const fn source(&self) -> Source {
+        if self.lead_id.is_some() {
+            Source::Lead
+        } else if self.stripe.subscription.is_some() {
+            Source::Recurring
+        } else {
+            Source::Sale
+        }
+    }
 }

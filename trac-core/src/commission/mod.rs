@@ -14,6 +14,7 @@ pub mod entry;
 pub mod claim;
 pub mod decision;
 mod target;
+mod lead;
 pub mod change;
 pub mod settle;
 pub mod answer;

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::change::{Change, close, towards};
 use super::decision::Decision;
+use super::lead;
 use super::target::{frozen_target, target};
 use crate::conversion::clawback::Lost;
 use crate::conversion::inference::Inference;
@@ -70,6 +71,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
         currency: money.as_ref().ok().map(Money::currency),
         same_as: None,
         lost_minor: lost.total_minor(),
+        lead_id: sale.facts.leads.keys().next().cloned(),
         stripe: payment::stripe_ids(&sale.facts),
     };
     if let Inference::SameAs(other) = &sale.inference {
@@ -79,14 +81,23 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
     let frozen = survivor.filter(|commission| {
         commission.paid && decision.attribution.as_ref().is_some_and(|it| it.click_id != commission.click_id)
     });
-    let target = money.and_then(|money| {
+    let of_payment = |money: Money<'_>| {
         if let Some(commission) = frozen {
             return frozen_target(book, sale, &money, lost, commission);
         }
         let settled = survivor.filter(|_| !occasion.redecide);
         let paid = survivor.is_some_and(|commission| commission.paid);
         target(book, sale, &money, lost, decision.attribution.as_ref(), settled, paid)
-    });
+    };
+    let target = match sale.facts.leads.values().next() {
+        Some(lead) => {
+            let own = frozen.and_then(|commission| lead::own_attribution(sale, commission));
+            let attribution = own.as_ref().or(decision.attribution.as_ref());
+            let settled = frozen.or(survivor.filter(|_| !occasion.redecide));
+            lead::target(book, sale, lead, attribution, settled)
+        }
+        None => money.and_then(of_payment),
+    };
     decision.base_minor = target.as_ref().ok().map(|target| target.claim.base_minor);
     decision.reason = match (&target, frozen) {
         (_, Some(_)) => Reason::AttributionFrozen,

@@ -18,7 +18,7 @@ use crate::program::CancelPolicy;
 use crate::time::Timestamp;
 use crate::webhook::dispute::Dispute;
 
-/// What the ledger should hold for a payment that earns.
+/// What the ledger should hold for a payment or lead that earns.
 pub(super) struct Target {
     pub(super) claim: Claim,
     pub(super) sums: Sums,

@@ -27,8 +27,10 @@ pub enum Rule {
     Subscription,
     /// (7) metadata of the customer.
     CustomerMetadata,
-    /// (8) the customer was attributed before.
+    /// (8) the customer was attributed before, by a payment or a lead.
     Customer,
+    /// The click that was told with a lead; it speaks for the lead itself.
+    Lead,
 }
 
 /// A value that may be a click ID.
@@ -75,6 +77,9 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     let charges = facts.charges.iter().map(|(id, charge)| (id, &charge.references));
     for (id, references) in intents.chain(charges) {
         add(Rule::PaymentMetadata, id, &mut references.iter().flat_map(|latest| &latest.value.clicks));
+    }
+    for (id, lead) in &facts.leads {
+        add(Rule::Lead, id, &mut lead.clicks.iter().map(|(_, click)| click));
     }
     found
 }

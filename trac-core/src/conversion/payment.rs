@@ -164,7 +164,8 @@ fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64,
     Ok(share_half_up(sum(&mut lines.iter().filter(is_covered)), base, whole))
 }
 
-/// When the payment happened: `created` of the invoice, else session, else PaymentIntent, else charge.
+/// When the payment happened: `created` of the invoice, else session, else PaymentIntent, else charge. A lead happened
+/// when it was told.
 #[must_use]
 pub fn time(facts: &Facts) -> Option<Timestamp> {
     let first = |times: &mut dyn Iterator<Item = Option<Timestamp>>| times.flatten().min();
@@ -172,6 +173,7 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| first(&mut facts.sessions.values().map(|session| session.created)))
         .or_else(|| first(&mut facts.payment_intents.values().map(|intent| intent.created)))
         .or_else(|| first(&mut facts.charges.values().map(|charge| charge.created)))
+        .or_else(|| first(&mut facts.leads.values().map(|lead| lead.at)))
 }
 
 /// The Stripe ID of the object that says when the payment happened; the smallest, where there are several. It decides
@@ -180,7 +182,7 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
 pub fn named_by(facts: &Facts) -> Option<&str> {
     let first = facts.invoices.keys().next().or_else(|| facts.sessions.keys().next());
     let first = first.or_else(|| facts.payment_intents.keys().next()).or_else(|| facts.charges.keys().next());
-    first.map(String::as_str)
+    first.or_else(|| facts.leads.keys().next()).map(String::as_str)
 }
 
 /// `sub_…` of the payment.
@@ -221,7 +223,23 @@ pub fn emails(facts: &Facts) -> BTreeSet<&str> {
     let invoices = facts.invoices.values().flat_map(|invoice: &Invoice| &invoice.emails);
     let intents = facts.payment_intents.values().flat_map(|intent| &intent.emails);
     let charges = facts.charges.values().flat_map(|charge| &charge.emails);
-    sessions.chain(invoices).chain(intents).chain(charges).map(String::as_str).collect()
+    let leads = facts.leads.values().flat_map(|lead| &lead.emails);
+    sessions.chain(invoices).chain(intents).chain(charges).chain(leads).map(String::as_str).collect()
+}
+
+/// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name, in metadata or as leads.
+#[must_use]
+pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
+    let sessions = facts.sessions.values().map(|session| &session.references);
+    let invoices =
+        facts.invoices.values().flat_map(|invoice| [&invoice.references, &invoice.subscription_references]);
+    let intents = facts.payment_intents.values().map(|intent| &intent.references);
+    let charges = facts.charges.values().map(|charge| &charge.references);
+    let subscriptions = facts.subscriptions.values().map(|subscription| &subscription.references);
+    let customers = facts.customers.values().map(|customer| &customer.references);
+    let all = sessions.chain(invoices).chain(intents).chain(charges).chain(subscriptions).chain(customers);
+    let named = all.flatten().filter_map(|latest| latest.value.customer.as_deref());
+    named.chain(facts.leads.values().map(|lead| lead.customer.as_str())).collect()
 }
 
 /// The Stripe IDs of the payment.

@@ -1,7 +1,7 @@
 //! The payments of a world side by side: what each is, and which are inferred to be the same money.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -32,6 +32,8 @@ pub struct Sale<'a> {
     pub subscription: Option<String>,
     /// `cus_…`
     pub customer: Option<String>,
+    /// The merchant's own IDs of the customer, in metadata of the payment, its subscription or customer, or of the lead.
+    pub external_customers: BTreeSet<String>,
     /// Rules (1) to (5): every value found, in order.
     pub candidates: Vec<Candidate>,
     /// `plink_…`: the Payment Link it was bought through, or its subscription was.
@@ -47,6 +49,8 @@ pub struct Book<'a> {
     pub world: &'a World,
     /// By our ID.
     pub sales: BTreeMap<&'a str, Sale<'a>>,
+    /// Whether any of them is a lead.
+    pub has_leads: bool,
     /// The click each payment is credited to, by our ID of the payment; worked out once, because a customer's payments ask
     /// for each other's.
     pub credits: BTreeMap<&'a str, Attribution>,
@@ -76,6 +80,7 @@ impl<'a> Book<'a> {
                 time: payment::time(&facts),
                 subscription: payment::subscription(&facts).map(Into::into),
                 customer: payment::customer(&facts).map(Into::into),
+                external_customers: external_customers(&facts, &world.holders),
                 candidates: candidates(&facts, &world.holders),
                 payment_link: payment::payment_link(&facts).or(of_subscription).map(Into::into),
                 inference: inferred.get(id).cloned().unwrap_or_default(),
@@ -84,7 +89,8 @@ impl<'a> Book<'a> {
             (id, sale)
         };
         let sales = facts.into_iter().map(sale).collect();
-        let mut book = Self { world, sales, credits: BTreeMap::new() };
+        let has_leads = world.payments.values().any(|known| !known.facts.leads.is_empty());
+        let mut book = Self { world, sales, has_leads, credits: BTreeMap::new() };
         book.credits = attribution::credits(&book);
         book
     }
@@ -99,6 +105,14 @@ impl<'a> Book<'a> {
         self.own().filter(move |(_, sale)| sale.customer.as_deref() == Some(id))
     }
 
+    /// Leads and payments of a customer whom the merchant knows by any of these IDs.
+    pub fn of_external_customers<'s>(
+        &'s self,
+        ids: &'s BTreeSet<&str>,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> {
+        self.own().filter(|(_, sale)| sale.external_customers.iter().any(|id| ids.contains(id.as_str())))
+    }
+
     fn own(&self) -> impl Iterator<Item = (Moment<'_>, &Sale<'a>)> {
         let own = self.sales.values().filter(|sale| !matches!(sale.inference, Inference::SameAs(_)));
         own.filter_map(|sale| Some(((sale.time?, sale.named_by.as_str()), sale)))
@@ -106,6 +120,12 @@ impl<'a> Book<'a> {
 }
 
 impl Sale<'_> {
+    /// Whether it is a lead, which moves no money.
+    #[must_use]
+    pub fn is_lead(&self) -> bool {
+        !self.facts.leads.is_empty()
+    }
+
     /// The first value that is a known click. What a subscription says of itself is its latest word, not a snapshot of the
     /// payment's time, so a click it names is passed over for what was paid before.
     #[must_use]
@@ -131,4 +151,16 @@ fn payment_links(world: &World) -> BTreeMap<&str, &str> {
         }
     }
     links
+}
+
+/// The merchant's own IDs of whoever paid: in the payment's own metadata, and in that of its subscription and customer.
+fn external_customers(facts: &Facts, holders: &Facts) -> BTreeSet<String> {
+    let subscription = payment::subscription(facts).and_then(|id| holders.subscriptions.get(id));
+    let customer = payment::customer(facts).and_then(|id| holders.customers.get(id));
+    let references = [
+        subscription.and_then(|known| known.references.as_ref()),
+        customer.and_then(|known| known.references.as_ref()),
+    ];
+    let of_holders = references.into_iter().flatten().filter_map(|latest| latest.value.customer.as_deref());
+    payment::external_customers(facts).into_iter().chain(of_holders).map(Into::into).collect()
 }

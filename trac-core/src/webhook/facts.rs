@@ -14,6 +14,7 @@ use super::field::Fields;
 use super::invoice::Invoice;
 use super::invoice_payment;
 use super::join::Join;
+use super::lead::Lead;
 use super::payment_intent::PaymentIntent;
 use super::refund::Refund;
 use super::session::Session;
@@ -42,6 +43,9 @@ pub struct Facts {
     pub subscriptions: BTreeMap<String, Subscription>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub customers: BTreeMap<String, Customer>,
+    /// What merchants told of visitors, by our ID of the lead.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub leads: BTreeMap<String, Lead>,
     /// Pairs that `invoice_payment.paid` and `credit_note.created` show to be the same money.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<(String, String)>,
@@ -195,7 +199,7 @@ impl Facts {
     }
 
     /// The IDs of all objects that are the same money, named by these facts: `cs_`, `in_`, `pi_`, `ch_`, and the
-    /// refunds and disputes of them. Never `sub_` or `cus_`.
+    /// refunds and disputes of them. Never `sub_` or `cus_`. A lead stands alone, under our ID of it.
     #[must_use]
     pub fn payment_ids(&self) -> BTreeSet<&str> {
         let sessions =
@@ -211,8 +215,9 @@ impl Facts {
         let disputes =
             self.disputes.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.payment_intent.as_ref()]);
         let links = self.links.iter().map(|(one, other)| [Some(one), Some(other), None]);
+        let leads = self.leads.keys().map(|id| [Some(id), None, None]);
         let all = sessions.chain(invoices).chain(intents).chain(charges).chain(refunds).chain(disputes);
-        all.chain(links).flatten().flatten().map(String::as_str).collect()
+        all.chain(links).chain(leads).flatten().flatten().map(String::as_str).collect()
     }
 
     /// The facts about subscriptions and customers, taken out of these.
@@ -234,6 +239,7 @@ impl Facts {
             || self.charges.keys().any(|id| other.charges.contains_key(id))
             || self.refunds.keys().any(|id| other.refunds.contains_key(id))
             || self.disputes.keys().any(|id| other.disputes.contains_key(id))
+            || self.leads.keys().any(|id| other.leads.contains_key(id))
             || self.links.iter().any(|link| other.links.contains(link))
     }
 
@@ -254,6 +260,7 @@ impl Join for Facts {
         self.disputes.join(other.disputes);
         self.subscriptions.join(other.subscriptions);
         self.customers.join(other.customers);
+        self.leads.join(other.leads);
         self.links.join(other.links);
     }
 }

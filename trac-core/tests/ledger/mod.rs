@@ -65,10 +65,15 @@ impl Ledger {
             Unverified::new(&header, body.as_bytes()).verify(["whsec"], now, TOLERANCE_SECS).unwrap();
         let event = Event::read(verified).unwrap();
         let Ok(facts) = Facts::read(&event, now) else { return 0 };
+        self.take_in(facts, Topic::of(&event.kind))
+    }
+
+    /// Takes facts in, whoever told them.
+    pub(crate) fn take_in(&mut self, facts: Facts, news: Option<Topic>) -> usize {
         self.next_id += 1;
         let far = self.put_away(&facts);
         self.world.admit(facts, &format!("pay{:04}", self.next_id));
-        let caused = self.settle(Topic::of(&event.kind));
+        let caused = self.settle(news);
         self.world.payments.extend(far);
         caused
     }
@@ -79,11 +84,19 @@ impl Ledger {
         let holders = |facts: &Facts| -> BTreeSet<String> {
             let own = facts.subscriptions.keys().chain(facts.customers.keys()).map(String::as_str);
             let own = own.chain(facts.subscriptions.values().filter_map(|it| it.customer.as_deref()));
+            let own = own.chain(payment::external_customers(facts));
             own.chain(payment::subscription(facts)).chain(payment::customer(facts)).map(Into::into).collect()
         };
+        let known: Vec<BTreeSet<String>> =
+            each_holder(&self.world.holders).map(|one| holders(&one)).collect();
         let (mut ids, mut near) = (facts.payment_ids(), holders(facts));
         let mut far = std::mem::take(&mut self.world.payments);
         loop {
+            for names in known.iter().chain(&known) {
+                if !names.is_disjoint(&near) {
+                    near.extend(names.iter().cloned());
+                }
+            }
             let is_near = |_: &String, known: &mut Known| {
                 !known.facts.payment_ids().is_disjoint(&ids) || !holders(&known.facts).is_disjoint(&near)
             };
@@ -171,6 +184,17 @@ impl Ledger {
         sums.retain(|_, net| *net != 0);
         sums
     }
+}
+
+/// The subscriptions and customers, one by one.
+fn each_holder(holders: &Facts) -> impl Iterator<Item = Facts> {
+    let subscriptions = holders
+        .subscriptions
+        .clone()
+        .into_iter()
+        .map(|one| Facts { subscriptions: [one].into(), ..Facts::default() });
+    let customers = holders.customers.clone().into_iter();
+    subscriptions.chain(customers.map(|one| Facts { customers: [one].into(), ..Facts::default() }))
 }
 
 /// Wraps an object as Stripe would.

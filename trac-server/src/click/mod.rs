@@ -55,12 +55,17 @@ pub(crate) fn routes() -> Router<Trac> {
 /// What visitors and their browsers ask for: tracked links, the script and its clicks, from any origin, without credentials.
 #[cfg(feature = "server")]
 pub(crate) fn public_routes() -> Router<Trac> {
+    for_any_origin(redirect::routes().merge(script::routes()).merge(track::routes()))
+}
+
+/// Lets pages of any origin call these routes, without credentials.
+#[cfg(feature = "server")]
+pub(crate) fn for_any_origin(routes: Router<Trac>) -> Router<Trac> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods(Any)
         .allow_headers(Any)
         .max_age(Duration::from_hours(24));
-    let routes = redirect::routes().merge(script::routes()).merge(track::routes());
     // Under the layer, so that a preflight is answered by it and not by the router's own refusal.
     routes.method_not_allowed_fallback(async || Problem::method_not_allowed()).layer(cors)
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/conversions`: every sale, credited or not, and why.
+//! `/api/v1/conversions`: every lead and sale, credited or not, and why.
 
 use rusqlite::Row;
 use serde_json::{Value, json};
@@ -17,6 +17,16 @@ macro_rules! commission_id {
     };
 }
 
+pub(super) use commission_id;
+
+/// What payment `p` is: a lead, a payment of a subscription, or another one.
+macro_rules! source {
+    () => {
+        "(CASE WHEN p.decision ->> '$.lead_id' IS NOT NULL THEN 'lead' \
+         WHEN p.subscription_id IS NOT NULL THEN 'recurring' ELSE 'sale' END)"
+    };
+}
+
 /// Whether payment `p` has waited 72 hours for an attribution.
 macro_rules! gave_up {
     () => {
@@ -24,7 +34,7 @@ macro_rules! gave_up {
     };
 }
 
-/// Payments as sales, with what was decided about them.
+/// Payments and leads, with what was decided about them.
 pub(crate) static CONVERSIONS: Resource = Resource {
     name: "conversion",
     columns: concat!(
@@ -43,6 +53,8 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         ("currency", "p.decision ->> '$.currency'"),
         ("reason", concat!("CASE WHEN ", gave_up!(), " THEN 'no_click' ELSE p.decision ->> '$.reason' END")),
         ("commission_id", commission_id!()),
+        ("source", source!()),
+        ("lead_id", "p.decision ->> '$.lead_id'"),
     ],
     read,
 };
@@ -50,10 +62,10 @@ pub(crate) static CONVERSIONS: Resource = Resource {
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let decision: Decision = serde_json::from_str(&row.get::<_, String>("decision")?)?;
     let attribution = decision.attribution.as_ref();
-    let source = if decision.stripe.subscription.is_some() { "recurring" } else { "sale" };
     Ok(json!({
         "id": word(row, "id")?,
-        "source": source,
+        "source": decision.source().as_str(),
+        "lead_id": decision.lead_id,
         "stripe": decision.stripe,
         "amount_minor": decision.gross_minor,
         "base_minor": decision.base_minor,
