@@ -42,6 +42,14 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The click it is credited to: the one found, unless it was refused. A payment that earns nothing is credited all the
+    /// same.
+    #[must_use]
+    pub fn credited_click(&self) -> Option<&str> {
+        let attribution = self.attribution.as_ref().filter(|_| !self.reason.refuses_click());
+        attribution.map(|attribution| attribution.click_id.as_str())
+    }
+
     /// What it is about: a lead, a payment of a subscription, or another one.
     #[must_use]
     pub const fn source(&self) -> Source {

@@ -71,7 +71,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "base_minor": decision.base_minor,
         "lost_minor": decision.lost_minor,
         "currency": decision.currency,
-        "attributed": attribution.is_some(),
+        "attributed": decision.credited_click().is_some(),
         "click_id": attribution.map(|attribution| &attribution.click_id),
         "rule": attribution.map(|attribution| attribution.rule),
         "reason": word(row, "reason")?,

@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 use serde_json::{Value, json};
+use trac_core::conversion::reason::Reason;
 
 use super::conversions::commission_id;
 use crate::list::{Resource, document, time, word};
@@ -36,7 +37,8 @@ pub(crate) static LEADS: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let click_id = word(row, "click_id")?;
+    let (click_id, reason) = (word(row, "click_id")?, word(row, "reason")?);
+    let refused = reason.as_str().and_then(Reason::from_code).is_some_and(Reason::refuses_click);
     Ok(json!({
         "id": word(row, "id")?,
         "customer_external_id": word(row, "customer_external_id")?,
@@ -45,10 +47,10 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "customer_name": word(row, "name")?,
         "metadata": document(row, "metadata")?,
         "deferred": row.get::<_, bool>("deferred")?,
-        "attributed": !click_id.is_null(),
+        "attributed": !click_id.is_null() && !refused,
         "click_id": click_id,
         "rule": word(row, "rule")?,
-        "reason": word(row, "reason")?,
+        "reason": reason,
         "commission_id": word(row, "commission_id")?,
         "conversion_id": word(row, "conversion_id")?,
         "created_at": time(row, "created_at")?,
