@@ -79,14 +79,14 @@ async fn a_lead_that_earns_nothing_is_kept_with_its_reason() {
     )
     .await;
     check(paying_leads(), json!({ "clickId": "<script>" }), json!([false, "no_click"])).await;
-    check(paying_leads(), json!({ "customerEmail": "Ada@example.com" }), json!([true, "self_referral"]))
+    check(paying_leads(), json!({ "customerEmail": "Ada@example.com" }), json!([false, "self_referral"]))
         .await;
-    check(with(paying_leads(), json!({ "status": "paused" })), json!({}), json!([true, "program_inactive"]))
+    check(with(paying_leads(), json!({ "status": "paused" })), json!({}), json!([false, "program_inactive"]))
         .await;
     check(
         with(paying_leads(), json!({ "attribution_window_days": 0 })),
         json!({}),
-        json!([true, "click_expired"]),
+        json!([false, "click_expired"]),
     )
     .await;
 }
