@@ -51,6 +51,9 @@ pub struct Decision {
     /// Our ID of the lead, where it is one and no payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_id: Option<String>,
+    /// The transaction that was reported, where it was: Stripe's ID, or `transaction:` and the merchant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
     /// The Stripe IDs of the payment.
     pub stripe: StripeIds,
 }
@@ -203,6 +206,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
         same_as: None,
         lost_minor: lost.total_minor(),
         lead_id: sale.facts.leads.keys().next().cloned(),
+        transaction: sale.facts.reports.values().map(|report| report.transaction.clone()).min(),
         stripe: payment::stripe_ids(&sale.facts),
     };
     if let Inference::SameAs(other) = &sale.inference {
@@ -311,6 +315,7 @@ fn earn(
         Some(_) => (Source::Recurring, program.hold_days.recurring),
         None => (Source::Sale, program.hold_days.sale),
     };
+    let is_claim = payment::is_mere_claim(&sale.facts);
     let matures_at = time.plus_days(hold);
     let voided = !paid && program.cancel_policy == CancelPolicy::VoidPending && {
         let ended = sale.subscription.as_ref().and_then(|id| book.world.holders.subscriptions.get(id));
@@ -334,8 +339,12 @@ fn earn(
         base_minor: *base,
         matures_at,
         payment_time: *time,
-        held: sale.facts.disputes.values().any(Dispute::is_open),
-        reason: why(money, attribution, *place, earned.capped),
+        held: is_claim || sale.facts.disputes.values().any(Dispute::is_open),
+        reason: if is_claim {
+            Reason::ClientReported
+        } else {
+            why(money, attribution, *place, earned.capped)
+        },
     };
     Ok(Target { claim, sums: Sums { amount_minor: earned.amount_minor, reversed_minor }, lost, voided })
 }

@@ -42,6 +42,10 @@ pub enum Rule {
     Customer,
     /// The click that was told with a lead; it speaks for the lead itself.
     Lead,
+    /// The click that the merchant reported with the payment, after (5).
+    Report,
+    /// The click that a browser claimed with the payment, where nothing else resolves.
+    Claim,
 }
 
 /// A value that may be a click ID.
@@ -173,6 +177,19 @@ impl<'a> Book<'a> {
 }
 
 impl Sale<'_> {
+    /// The first claimed value that is a known click.
+    #[must_use]
+    pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
+        let mut claims = self.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
+        claims.find(|candidate| world.clicks.contains_key(&candidate.value))
+    }
+
+    /// Whether rule (8) looks at it: a lead, a report, or a payment with a session or an invoice.
+    #[must_use]
+    pub fn inherits(&self) -> bool {
+        self.is_lead() || !self.facts.reports.is_empty() || payment::is_checkout(&self.facts)
+    }
+
     /// Whether it is a lead, which moves no money.
     #[must_use]
     pub fn is_lead(&self) -> bool {
@@ -184,7 +201,7 @@ impl Sale<'_> {
     #[must_use]
     pub fn direct<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let is_snapshot = |candidate: &Candidate| Some(&candidate.object) != self.subscription.as_ref();
-        self.candidates.iter().find(|candidate| {
+        self.candidates.iter().filter(|candidate| candidate.rule != Rule::Claim).find(|candidate| {
             let click = world.clicks.get(&candidate.value);
             click.is_some_and(|click| {
                 is_snapshot(candidate) || self.time.is_none_or(|time| click.is_before(time))
@@ -229,6 +246,10 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     }
     for (id, lead) in &facts.leads {
         add(Rule::Lead, id, &mut lead.clicks.iter().map(|(_, click)| click));
+    }
+    for (id, report) in facts.reports.iter().filter(|(_, report)| !report.is_refused()) {
+        let rule = if report.is_trusted() { Rule::Report } else { Rule::Claim };
+        add(rule, id, &mut report.click.iter());
     }
     found
 }
