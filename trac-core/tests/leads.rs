@@ -1,20 +1,30 @@
 //! Leads among payments: what they earn, and what they tie a customer's payments to. Each story is told in order, backwards,
 //! and twice over.
-#![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, dead_code, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    dead_code,
+    reason = "a test"
+)]
 
 mod ledger;
 
 use ledger::{LATE, Ledger, T0, event};
 use serde_json::{Value, json};
+use trac_core::money::Currency;
 use trac_core::time::{DAY_SECS as DAY, Timestamp};
 use trac_core::webhook::facts::{Facts, Topic};
+use trac_core::webhook::join::Latest;
 use trac_core::webhook::lead::Lead;
+use trac_core::webhook::report::Report;
 
 /// What is told, by Stripe or by the merchant.
 #[derive(Clone)]
 enum Told {
     Event(Value),
-    Lead(Facts),
+    Facts(Box<Facts>),
 }
 
 /// A lead of `user_1`.
@@ -28,7 +38,7 @@ fn lead(id: &str, at: i64, click: Option<&str>) -> Told {
         clicks: click.map(|click| (at, click.into())).into_iter().collect(),
         ..Lead::default()
     };
-    Told::Lead(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() })
+    Told::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
 }
 
 fn session(id: &str, at: i64, other: Value) -> Told {
@@ -55,7 +65,7 @@ fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
         for one in order {
             match one {
                 Told::Event(event) => ledger.deliver(event),
-                Told::Lead(facts) => ledger.take_in(facts.clone(), Some(Topic::Sale)),
+                Told::Facts(facts) => ledger.take_in(Facts::clone(facts), Some(Topic::Sale)),
             };
         }
         let sums = ledger.sums();
@@ -122,4 +132,60 @@ fn a_paused_program_and_a_program_without_a_lead_amount_give_nothing_for_a_lead(
     let sign_up = [lead("lead_1", 0, Some("clk_1"))];
     check(json!({ "status": "paused" }), &sign_up, [0, 0]);
     check(json!({ "lead_amount_minor": 0 }), &sign_up, [0, 0]);
+}
+
+/// A report about a transaction.
+fn report(id: &str, at: i64, change: impl FnOnce(&mut Report)) -> Told {
+    let at = Timestamp::from_unix_secs(T0 + at);
+    let amount = Some(Latest { at, value: (1_000, Currency::parse("usd").unwrap()) });
+    let mut report = Report { transaction: "cs_1".into(), at: Some(at), amount, ..Report::default() };
+    change(&mut report);
+    Told::Facts(Box::new(Facts { reports: [(id.into(), report)].into(), ..Facts::default() }))
+}
+
+#[test]
+fn a_report_and_stripes_events_for_one_payment_make_one_commission() {
+    let told = |amount: i64| {
+        report("rep_1", 0, |report| {
+            report.by_merchant = true;
+            report.click = Some("clk_1".into());
+            report.amount.as_mut().unwrap().value.0 = amount;
+        })
+    };
+    check(json!({}), &[told(5_000)], [1_000, 0]);
+    check(json!({}), &[told(5_000), session("cs_1", 60, json!({}))], [200, 0]);
+    let by_session = session("cs_1", 60, json!({ "client_reference_id": "clk_2" }));
+    check(json!({}), &[told(5_000), by_session], [0, 200]);
+}
+
+#[test]
+fn a_claims_click_counts_where_nothing_else_resolves_and_binds_nobody() {
+    let claim = |click: &str| {
+        report("rep_1", 0, |report| {
+            report.click = Some(click.into());
+            report.customer = Some("user_1".into());
+        })
+    };
+    check(json!({}), &[claim("clk_1")], [200, 0]);
+    check(json!({}), &[claim("clk_1"), session("cs_1", 60, json!({}))], [200, 0]);
+    check(json!({}), &[claim("clk_1"), session("cs_2", 60, user_1())], [200, 0]);
+    let near = lead("lead_1", -60, Some("clk_2"));
+    check(json!({}), &[claim("clk_1"), near], [0, 500]);
+}
+
+#[test]
+fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
+    let refused = report("rep_1", 0, |report| {
+        report.click = Some("clk_1".into());
+        report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: false });
+    });
+    check(json!({}), &[refused], [0, 0]);
+    let refunded = report("rep_1", 0, |report| {
+        report.by_merchant = true;
+        report.click = Some("clk_1".into());
+        report.refunded_minor = 250;
+    });
+    check(json!({}), std::slice::from_ref(&refunded), [150, 0]);
+    // Stripe's word about refunds goes before the merchant's, like that about amounts.
+    check(json!({}), &[refunded, session("cs_1", 0, json!({}))], [200, 0]);
 }

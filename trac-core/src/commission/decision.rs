@@ -37,6 +37,9 @@ pub struct Decision {
     /// Our ID of the lead, where it is one and no payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_id: Option<String>,
+    /// The transaction that was reported, where it was: Stripe's ID, or `transaction:` and the merchant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
     /// The Stripe IDs of the payment.
     pub stripe: StripeIds,
 }

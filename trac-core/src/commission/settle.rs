@@ -72,6 +72,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
         same_as: None,
         lost_minor: lost.total_minor(),
         lead_id: sale.facts.leads.keys().next().cloned(),
+        transaction: sale.facts.reports.values().map(|report| report.transaction.clone()).min(),
         stripe: payment::stripe_ids(&sale.facts),
     };
     if let Inference::SameAs(other) = &sale.inference {

@@ -9,7 +9,7 @@ use crate::conversion::candidate::Rule;
 use crate::conversion::clawback::Lost;
 use crate::conversion::eligibility::{self, Terms};
 use crate::conversion::inference::Inference;
-use crate::conversion::payment::Money;
+use crate::conversion::payment::{self, Money};
 use crate::conversion::reason::Reason;
 use crate::conversion::sale::{Book, Sale};
 use crate::conversion::world::{Click, Commission};
@@ -86,6 +86,7 @@ fn earn(
         Some(_) => (Source::Recurring, program.hold_days.recurring),
         None => (Source::Sale, program.hold_days.sale),
     };
+    let is_claim = payment::is_mere_claim(&sale.facts);
     let matures_at = time.plus_days(hold);
     let voided = !paid && program.cancel_policy == CancelPolicy::VoidPending && {
         let ended = sale.subscription.as_ref().and_then(|id| book.world.holders.subscriptions.get(id));
@@ -109,8 +110,12 @@ fn earn(
         base_minor: *base,
         matures_at,
         payment_time: *time,
-        held: sale.facts.disputes.values().any(Dispute::is_open),
-        reason: why(money, attribution, *place, earned.capped),
+        held: is_claim || sale.facts.disputes.values().any(Dispute::is_open),
+        reason: if is_claim {
+            Reason::ClientReported
+        } else {
+            why(money, attribution, *place, earned.capped)
+        },
     };
     Ok(Target { claim, sums: Sums { amount_minor: earned.amount_minor, reversed_minor }, lost, voided })
 }

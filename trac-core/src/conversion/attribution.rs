@@ -50,7 +50,14 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     if first_click {
         return inherited().or(direct);
     }
-    direct.or_else(inherited)
+    direct.or_else(inherited).or_else(|| claimed(book, sale, time))
+}
+
+/// What a browser claimed. It speaks for this payment alone and ties nothing else to the click.
+fn claimed(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let found = sale.claimed(book.world)?;
+    let click_id = found.value.clone();
+    Some(Attribution { rule: found.rule, click_id, bound_by: sale.id.into(), bound_at: time })
 }
 
 /// Rules (1) to (5).
@@ -99,11 +106,11 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
     Some(Attribution { rule: Rule::CustomerMetadata, click_id, bound_by: bound_by.into(), bound_at })
 }
 
-/// Rule (8), for leads and for payments with a session or an invoice: what the customer was attributed to at or before
+/// Rule (8), for leads, reports and payments with a session or an invoice: what the customer was attributed to at or before
 /// this time, by a payment or a lead. Under `first_click` the earliest, else the latest; one inside its window goes before
 /// one outside.
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
-    if !sale.is_lead() && !payment::is_checkout(&sale.facts) {
+    if !sale.inherits() {
         return None;
     }
     let known_as = if book.has_leads { known_as(book, sale, time) } else { BTreeSet::new() };

@@ -31,6 +31,10 @@ pub enum Rule {
     Customer,
     /// The click that was told with a lead; it speaks for the lead itself.
     Lead,
+    /// The click that the merchant reported with the payment, after (5).
+    Report,
+    /// The click that a browser claimed with the payment, where nothing else resolves.
+    Claim,
 }
 
 /// A value that may be a click ID.
@@ -77,6 +81,10 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     let charges = facts.charges.iter().map(|(id, charge)| (id, &charge.references));
     for (id, references) in intents.chain(charges) {
         add(Rule::PaymentMetadata, id, &mut references.iter().flat_map(|latest| &latest.value.clicks));
+    }
+    for (id, report) in facts.reports.iter().filter(|(_, report)| !report.is_refused()) {
+        let rule = if report.is_trusted() { Rule::Report } else { Rule::Claim };
+        add(rule, id, &mut report.click.iter());
     }
     for (id, lead) in &facts.leads {
         add(Rule::Lead, id, &mut lead.clicks.iter().map(|(_, click)| click));

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::attribution::{self, Attribution};
-use super::candidate::{Candidate, candidates};
+use super::candidate::{Candidate, Rule, candidates};
 use super::inference::{Inference, infer};
 use super::payment;
 use super::world::World;
@@ -120,6 +120,19 @@ impl<'a> Book<'a> {
 }
 
 impl Sale<'_> {
+    /// The first claimed value that is a known click.
+    #[must_use]
+    pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
+        let mut claims = self.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
+        claims.find(|candidate| world.clicks.contains_key(&candidate.value))
+    }
+
+    /// Whether rule (8) looks at it: a lead, a report, or a payment with a session or an invoice.
+    #[must_use]
+    pub fn inherits(&self) -> bool {
+        self.is_lead() || !self.facts.reports.is_empty() || payment::is_checkout(&self.facts)
+    }
+
     /// Whether it is a lead, which moves no money.
     #[must_use]
     pub fn is_lead(&self) -> bool {
@@ -131,7 +144,7 @@ impl Sale<'_> {
     #[must_use]
     pub fn direct<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let is_snapshot = |candidate: &Candidate| Some(&candidate.object) != self.subscription.as_ref();
-        self.candidates.iter().find(|candidate| {
+        self.candidates.iter().filter(|candidate| candidate.rule != Rule::Claim).find(|candidate| {
             let click = world.clicks.get(&candidate.value);
             click.is_some_and(|click| {
                 is_snapshot(candidate) || self.time.is_none_or(|time| click.is_before(time))
