@@ -29,6 +29,9 @@ pub(crate) struct Fields {
 /// The largest body the management API reads.
 pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
+/// The largest amount, in minor units: twelve digits, as Stripe's own.
+pub(crate) const AMOUNT_MAX: i64 = 999_999_999_999;
+
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
@@ -270,6 +273,7 @@ mod tests {
                 "what": "is not a field of this resource",
             },
             retry_after_secs: None,
+            about: None,
         }
         "#);
     }

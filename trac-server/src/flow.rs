@@ -6,7 +6,8 @@
 //!
 //! Nothing here depends on the order of events. Facts are joined to what is known, the ledger is brought to what all facts
 //! together ask for, and whatever waited for this event is answered in the same transaction. If the answer cannot be
-//! written, nothing is. What a merchant tells, a lead, takes the same way.
+//! written, nothing is. What a merchant tells, a lead or a conversion, takes
+//! the same way.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, NoFacts, Topic};
 
 use crate::click;
-use crate::fields::BODY_LIMIT_BYTES;
+use crate::fields::{BODY_LIMIT_BYTES, Wrong};
 use crate::id::{Ids, Kind};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
@@ -39,8 +40,18 @@ use crate::webhook::log::{self, Seen};
 
 /// The routes by which facts come in: the one that Stripe calls, and those a merchant's pages and server call.
 pub(crate) fn routes() -> Router<Trac> {
-    let tracking = lead::routes().layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
+    let tracking = lead::routes().merge(report::routes()).layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new().route("/api/webhooks/{endpoint_id}", post(deliver)).merge(click::for_any_origin(tracking))
+}
+
+/// What the merchant's own server tells, under `/api/v1`.
+pub(crate) fn api_routes() -> Router<Trac> {
+    report::api_routes().merge(verdict::api_routes())
+}
+
+/// A text of any length and kind, where one that means nothing is no mistake.
+fn any_text(value: &Value) -> Result<String, Wrong> {
+    value.as_str().map(ToOwned::to_owned).ok_or_else(|| "must be a text".to_owned())
 }
 
 /// `POST /api/webhooks/{endpoint_id}`: `200` for everything authentic, whatever becomes of it. An answer of another kind
@@ -191,6 +202,8 @@ impl Considered {
 }
 
 mod lead;
+mod report;
+mod verdict;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! # Wire form
 //! `{"error":{"code":"NOT_FOUND","message":"…","request_id":"req_…"}}`; `VALIDATION_FAILED` has `fields` too, an
-//! object of field names and what is wrong with each. Codes are stable, messages are for people.
+//! object of field names and what is wrong with each; `CONVERSION_DUPLICATE` has `conversion_id`. Codes are stable, messages are for people.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,12 +23,20 @@ pub(crate) struct Problem {
     message: Cow<'static, str>,
     fields: BTreeMap<String, String>,
     retry_after_secs: Option<u32>,
+    about: Option<(&'static str, String)>,
 }
 
 impl Problem {
     /// A problem with a code of its own.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), fields: BTreeMap::new(), retry_after_secs: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            fields: BTreeMap::new(),
+            retry_after_secs: None,
+            about: None,
+        }
     }
 
     /// No key, or not one that opens this.
@@ -62,6 +70,12 @@ impl Problem {
     /// One field is wrong.
     pub(crate) fn field(name: &str, message: &str) -> Self {
         Self::validation(BTreeMap::from([(name.to_owned(), message.to_owned())]))
+    }
+
+    /// Names what it is about, under a field of its own.
+    pub(crate) fn about(mut self, name: &'static str, id: &str) -> Self {
+        self.about = Some((name, id.to_owned()));
+        self
     }
 
     /// It exists already.
@@ -136,6 +150,9 @@ impl IntoResponse for Problem {
         });
         if let (false, Some(object)) = (self.fields.is_empty(), error.as_object_mut()) {
             object.insert("fields".to_owned(), json!(self.fields));
+        }
+        if let (Some((name, id)), Some(object)) = (self.about, error.as_object_mut()) {
+            object.insert(name.to_owned(), id.into());
         }
         let mut response = (self.status, Json(json!({ "error": error }))).into_response();
         if let Some(secs) = self.retry_after_secs {

@@ -37,6 +37,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(webhook::routes())
         .merge(conversion::routes())
         .merge(commission::routes())
+        .merge(flow::api_routes())
         .merge(replay::routes())
         .merge(explain::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));

@@ -19,6 +19,8 @@ mod redirect;
 mod script;
 #[cfg(feature = "server")]
 mod track;
+#[cfg(feature = "server")]
+mod promo_code;
 
 #[cfg(feature = "server")]
 use std::time::Duration;
@@ -41,6 +43,8 @@ use crate::trac::Trac;
 pub(crate) use clicks::CLICKS;
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
+#[cfg(feature = "server")]
+pub(crate) use promo_code::click_by_promo_code;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]

@@ -1,12 +1,16 @@
 //! `/api/v1/conversions`: every lead and sale, credited or not, and why.
 
-use rusqlite::Row;
+use axum::Json;
+use axum::extract::{Path, State};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
+use crate::access::Merchant;
 use crate::list::{Resource, time, word};
-use crate::store::StoreError;
+use crate::problem::Problem;
+use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
 /// The open commission of payment `p`.
@@ -55,17 +59,54 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         ("commission_id", commission_id!()),
         ("source", source!()),
         ("lead_id", "p.decision ->> '$.lead_id'"),
+        ("external_transaction_id", "replace(p.decision ->> '$.transaction', 'transaction:', '')"),
     ],
     read,
 };
 
+/// The conversion that goes by an ID: its own, one it once had, a Stripe ID, a lead's.
+pub(crate) fn conversion_id(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), id];
+    Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+}
+
+/// Reads the conversion that goes by an ID.
+pub(crate) fn find_conversion(
+    connection: &Connection,
+    trac: &Trac,
+    scope: &Scope,
+    id: &str,
+) -> Result<Value, Problem> {
+    let named = conversion_id(connection, scope, id)?;
+    CONVERSIONS.find(connection, trac, scope, named.as_deref().unwrap_or(id))
+}
+
+pub(super) async fn one(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    store.try_read(move |connection| find_conversion(connection, &trac, &scope, &id)).await.map(Json)
+}
+
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let decision: Decision = serde_json::from_str(&row.get::<_, String>("decision")?)?;
     let attribution = decision.attribution.as_ref();
+    let transaction = decision.transaction.as_deref();
+    let transaction = transaction.map(|id| id.strip_prefix("transaction:").unwrap_or(id));
     Ok(json!({
         "id": word(row, "id")?,
         "source": decision.source().as_str(),
         "lead_id": decision.lead_id,
+        "external_transaction_id": transaction,
         "stripe": decision.stripe,
         "amount_minor": decision.gross_minor,
         "base_minor": decision.base_minor,

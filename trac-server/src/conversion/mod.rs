@@ -6,8 +6,9 @@ mod customers;
 mod leads;
 
 use axum::Router;
+use axum::routing::get;
 
-pub(crate) use conversions::CONVERSIONS;
+pub(crate) use conversions::{CONVERSIONS, conversion_id, find_conversion};
 pub(crate) use leads::LEADS;
 
 use crate::list::{list_of, one_of};
@@ -17,7 +18,7 @@ use crate::trac::Trac;
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/conversions", list_of(&CONVERSIONS))
-        .route("/conversions/{id}", one_of(&CONVERSIONS))
+        .route("/conversions/{id}", get(conversions::one))
         .route("/leads", list_of(&LEADS))
         .route("/leads/{id}", one_of(&LEADS))
         .route("/customers", list_of(&customers::CUSTOMERS))

@@ -14,7 +14,7 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::lead::Lead;
 
-use super::Considered;
+use super::{Considered, any_text};
 use crate::access::Tracker;
 use crate::conversion::LEADS;
 use crate::fields::{Fields, Wrong, document, external_id, text};
@@ -57,10 +57,6 @@ impl Told {
         fields.finish()?;
         Ok(told)
     }
-}
-
-fn any_text(value: &Value) -> Result<String, Wrong> {
-    value.as_str().map(ToOwned::to_owned).ok_or_else(|| "must be a text".to_owned())
 }
 
 fn is_deferred(value: &Value) -> Result<bool, Wrong> {

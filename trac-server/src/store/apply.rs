@@ -120,6 +120,13 @@ impl Writing<'_> {
         ] {
             self.tx.prepare_cached(sql)?.execute(key)?;
         }
+        // What was answered with the ID that is gone still finds the payment by it.
+        self.tx
+            .prepare_cached(
+                "INSERT OR IGNORE INTO payment_object (workspace_id, mode, stripe_id, payment_id) \
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(key)?;
         let mut delete = self
             .tx
             .prepare_cached("DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
