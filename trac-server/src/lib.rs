@@ -82,6 +82,8 @@ mod access;
 #[cfg(feature = "server")]
 mod list;
 #[cfg(feature = "server")]
+mod api_key;
+#[cfg(feature = "server")]
 mod program;
 
 // stages
