@@ -125,6 +125,8 @@ pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecr
 pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
+#[cfg(feature = "server")]
+pub use webhook::secrets;
 
 #[cfg(test)]
 mod test_app;
