@@ -1,8 +1,5 @@
 //! `/api/v1/clicks`: every click, and a way for a merchant to record one.
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
 use rusqlite::{Connection, Row, params};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
@@ -10,13 +7,12 @@ use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use super::links::LINKS;
-use crate::access::Merchant;
 use crate::fields::{Fields, Wrong, moment, text};
 use crate::id::random_bits;
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
-use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::store::{Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Clicks.

@@ -48,8 +48,8 @@ fn settle_waiting(tx: &Connection, trac: &Trac, scope: &Scope, click_id: &str) -
          FROM json_each(decision, '$.candidates') WHERE value ->> '$.value' = ?3)",
     )?;
     let key = params![scope.workspace_id(), scope.mode_str(), click_id];
-    let waiting = statement.query_map(key, |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    for facts in waiting {
+    let found = statement.query_map(key, |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    for facts in found {
         let facts: Facts = serde_json::from_str(&facts)?;
         let writing = Writing { tx, scope, ids: &trac.ids, now: trac.clock.now(), event_id: None };
         // Joining what is known already changes nothing but lets everything be settled again.
