@@ -40,7 +40,7 @@ use crate::problem::Problem;
 use crate::trac::Trac;
 
 #[cfg(feature = "server")]
-pub(crate) use clicks::CLICKS;
+pub(crate) use clicks::{CLICKS, Wanted, record};
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
@@ -52,7 +52,7 @@ pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/links", list_of(&links::LINKS).merge(post(links::create)))
         .route("/links/{id}", one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)))
-        .route("/clicks", list_of(&CLICKS).merge(post(clicks::create)))
+        .route("/clicks", list_of(&CLICKS))
         .route("/clicks/{id}", one_of(&CLICKS))
 }
 

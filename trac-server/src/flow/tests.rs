@@ -115,6 +115,23 @@ async fn a_partner_who_subscribes_earns_nothing_in_months_without_an_address_eit
 }
 
 #[tokio::test]
+async fn a_click_that_is_recorded_after_its_payment_settles_it() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let early = shop.session(json!({ "metadata": {}, "client_reference_id": "partner-7" }));
+    assert_eq!(shop.told("checkout.session.completed", 0, early).await, "deferred no_attribution_yet");
+    let clicked = json!({ "program_id": shop.program, "partner_id": shop.partner, "click_id": "partner-7",
+        "clicked_at": "2026-11-21T07:30:00Z" });
+    shop.merchant.make("/clicks", clicked).await;
+    assert_eq!(shop.net().await, 2_000);
+    let event = shop.merchant.get("/events").await;
+    assert_eq!(
+        (event.text("/data/0/outcome"), event.text("/data/0/reason")),
+        ("processed".into(), "ok".into())
+    );
+}
+
+#[tokio::test]
 async fn the_end_of_a_subscription_voids_what_is_not_due() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "recurring": "first_payment" })).await;
