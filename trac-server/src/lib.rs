@@ -76,6 +76,8 @@ mod last_known;
 #[cfg(feature = "server")]
 mod limit;
 #[cfg(feature = "server")]
+mod key_uses;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::access::KeyUses;
 use crate::clock::Clock;
 use crate::id::Ids;
+use crate::key_uses::KeyUses;
 use crate::last_known::LastKnown;
 use crate::limit::Limiter;
 use crate::store::Store;
