@@ -82,6 +82,8 @@ mod trac;
 #[cfg(feature = "server")]
 mod access;
 #[cfg(feature = "server")]
+mod idempotency;
+#[cfg(feature = "server")]
 mod list;
 #[cfg(feature = "server")]
 mod api_key;

@@ -10,8 +10,8 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    api_key, click, commission, conversion, dashboard, explain, flow, operations, program, replay,
-    request_id, webhook,
+    api_key, click, commission, conversion, dashboard, explain, flow, idempotency, operations, program,
+    replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
@@ -42,6 +42,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(flow::api_routes())
         .merge(replay::routes())
         .merge(explain::routes())
+        .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
