@@ -2,16 +2,20 @@
 //!
 //! Keys are random, so one look-up of a plain SHA-256 serves; the key itself is not kept.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 use trac_core::program::Mode;
+use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError, mode_of};
+use crate::store::{Priority, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 
 /// The holder of a secret key, and so the scope of everything the request may touch.
@@ -24,7 +28,7 @@ impl FromRequestParts<Trac> for Merchant {
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(bearer).ok_or_else(Problem::unauthorized)?.to_owned();
-        let scope = trac.store.read(move |connection| secret_key_scope(connection, &key)).await?;
+        let scope = secret_key_scope(trac, key).await?;
         scope.map(Self).ok_or_else(Problem::unauthorized)
     }
 }
@@ -70,22 +74,18 @@ impl FromRequestParts<Trac> for Tracker {
             Some(_) => return Err(Problem::field("x-trac-mode", "must be test or live")),
         };
         let (key, workspace_id) = (key.map(ToOwned::to_owned), workspace_id.map(ToOwned::to_owned));
-        let shown = match (&key, &workspace_id) {
-            (Some(key), _) => key_hash(key),
-            (None, Some(id)) => key_hash(&format!("{id} {}", mode.as_str())),
-            (None, None) => return Err(nobody()),
-        };
-        let scope = trac.store.read(move |connection| match (key, workspace_id) {
-            (Some(key), _) => publishable_key_scope(connection, &key),
-            (None, Some(id)) => workspace_scope(connection, &id, mode),
-            (None, None) => Ok(None),
-        });
-        let scope = scope.await?.ok_or_else(nobody)?;
-        Ok(Self { scope, is_merchant: false, shown })
+        if let Some(key) = key {
+            let key = Key::publishable(trac, key, &parts.headers).await?;
+            return Ok(Self { scope: key.scope, is_merchant: false, shown: key.hash });
+        }
+        let id = workspace_id.ok_or_else(nobody)?;
+        let shown = key_hash(&format!("{id} {}", mode.as_str()));
+        let scope = trac.store.read(move |connection| workspace_scope(connection, &id, mode)).await?;
+        Ok(Self { scope: scope.ok_or_else(nobody)?, is_merchant: false, shown })
     }
 }
 
-fn nobody() -> Problem {
+pub(crate) fn nobody() -> Problem {
     let message =
         "Send a publishable key, `x-publishable-key: pk_…`, or the workspace's ID, `x-workspace-id: ws_…`.";
     Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
@@ -103,25 +103,88 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// What a secret key opens; `None` for a publishable, revoked or unknown one.
-pub(crate) fn secret_key_scope(connection: &Connection, key: &str) -> Result<Option<Scope>, StoreError> {
-    key_scope(connection, key, "secret")
+/// What a secret key opens; `None` for a publishable, revoked, expired or unknown one.
+pub(crate) async fn secret_key_scope(trac: &Trac, key: String) -> Result<Option<Scope>, StoreError> {
+    Ok(Key::find(trac, key, "secret").await?.map(|key| key.scope))
 }
 
-/// Where a publishable key may track; `None` for a secret, revoked or unknown one.
-pub(crate) fn publishable_key_scope(connection: &Connection, key: &str) -> Result<Option<Scope>, StoreError> {
-    key_scope(connection, key, "publishable")
+/// A key that is in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) scope: Scope,
+    pub(crate) hash: [u8; 32],
+    /// The origins whose pages may use it; `None` for all.
+    allowed_origins: Option<Vec<String>>,
 }
 
-fn key_scope(connection: &Connection, key: &str, kind: &str) -> Result<Option<Scope>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT workspace_id, mode FROM api_key WHERE hash = ?1 AND kind = ?2 AND revoked_at IS NULL",
-    )?;
-    let scope = statement.query_row(params![key_hash(key).as_slice(), kind], |row| {
-        let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(Scope::new(&workspace_id, mode_of(&mode)))
-    });
-    Ok(scope.optional()?)
+impl Key {
+    /// A publishable key, shown by a page that may use it.
+    ///
+    /// # Errors
+    /// `401` for a secret, revoked, expired or unknown key, `403` for a page of another origin.
+    pub(crate) async fn publishable(trac: &Trac, key: String, headers: &HeaderMap) -> Result<Self, Problem> {
+        let found = Self::find(trac, key, "publishable").await?.ok_or_else(nobody)?;
+        let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok());
+        let is_allowed = found.allowed_origins.as_ref().is_none_or(|allowed| {
+            origin.is_some_and(|origin| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin)))
+        });
+        if is_allowed { Ok(found) } else { Err(Problem::origin_not_allowed()) }
+    }
+
+    async fn find(trac: &Trac, key: String, kind: &'static str) -> Result<Option<Self>, StoreError> {
+        let now = trac.clock.now();
+        let found =
+            trac.store.read(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
+        if let Some(key) = &found {
+            trac.key_uses.note(trac, key, now);
+        }
+        Ok(found)
+    }
+
+    fn read(
+        connection: &Connection,
+        hash: [u8; 32],
+        kind: &str,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let mut statement = connection.prepare_cached(
+            "SELECT workspace_id, mode, allowed_origins FROM api_key WHERE hash = ?1 AND kind = ?2 \
+             AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)",
+        )?;
+        let found = statement.query_row(params![hash.as_slice(), kind, now.unix_secs()], |row| {
+            let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get::<_, Option<String>>(2)?))
+        });
+        let Some((scope, origins)) = found.optional()? else { return Ok(None) };
+        let allowed_origins = origins.map(|text| serde_json::from_str(&text)).transpose()?;
+        Ok(Some(Self { scope, hash, allowed_origins }))
+    }
+}
+
+/// When keys were last used, to the minute: one write a minute and key, not one a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyUses(Arc<Mutex<HashMap<[u8; 32], i64>>>);
+
+impl KeyUses {
+    fn note(&self, trac: &Trac, key: &Key, now: Timestamp) {
+        let minute = now.unix_secs().div_euclid(60);
+        {
+            let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if uses.insert(key.hash, minute) == Some(minute) {
+                return;
+            }
+            uses.retain(|_, last| *last == minute);
+        }
+        let (hash, scope) = (key.hash, key.scope.clone());
+        // Nobody waits for this, and where the store is busy it is not worth a try.
+        drop(trac.store.write(Priority::Click, move |tx| {
+            let mut statement = tx.prepare_cached(
+                "UPDATE api_key SET last_used_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND hash = ?3",
+            )?;
+            let key = params![scope.workspace_id(), scope.mode_str(), hash.as_slice(), now.unix_secs()];
+            Ok(statement.execute(key)?)
+        }));
+    }
 }
 
 /// What is kept of a key.

@@ -55,6 +55,12 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// What is kept sealed: the signing secrets of webhooks.
+    Secrets {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: SecretsCommand,
+    },
     /// Workspaces: one merchant each, with its own keys, programs and ledger.
     Workspace {
         /// What to do with them.
@@ -74,6 +80,20 @@ pub enum WorkspaceCommand {
         /// Print JSON and nothing else.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+}
+
+/// What to do with secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Seal every secret anew under a new master key, and forget the old one. Works beside a running server.
+    ///
+    /// Where the key comes from `TRAC_MASTER_KEY`, give the new key and the old one with a comma between, run this, and
+    /// take the old one away.
+    Rotate {
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
@@ -100,6 +120,9 @@ pub struct Options {
     /// The registrable domain for the click cookie where the tracker serves the merchant's site too.
     #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN")]
     pub cookie_domain: Option<String>,
+    /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
+    #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
+    pub master_key: Option<MasterKey>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
     #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -143,10 +166,38 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `Domain` of the click cookie.
     pub cookie_domain: Option<String>,
+    /// The master key, if it was given.
+    pub master_key: Option<MasterKey>,
     /// What to log.
     pub log: String,
     /// Whether to log JSON.
     pub log_json: bool,
+}
+
+/// A master key as it was written. It shows itself to nobody.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct MasterKey(String);
+
+impl MasterKey {
+    /// The key, for the store that opens with it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for MasterKey {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
 }
 
 /// An option that cannot be used; the message is one line for the person who set it.
@@ -170,6 +221,7 @@ impl Options {
             listen,
             public_url: self.public_url.or(file.public_url).as_deref().map(public_url).transpose()?,
             cookie_domain: self.cookie_domain.or(file.cookie_domain),
+            master_key: self.master_key.or(file.master_key),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: self.log_json.or(file.log_json).unwrap_or_default(),
         })

@@ -82,6 +82,8 @@ mod access;
 #[cfg(feature = "server")]
 mod list;
 #[cfg(feature = "server")]
+mod api_key;
+#[cfg(feature = "server")]
 mod program;
 
 // stages
@@ -123,6 +125,8 @@ pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecr
 pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
+#[cfg(feature = "server")]
+pub use webhook::secrets;
 
 #[cfg(test)]
 mod test_app;

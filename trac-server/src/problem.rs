@@ -97,6 +97,12 @@ impl Problem {
         problem
     }
 
+    /// The key is kept to pages of other origins.
+    pub(crate) fn origin_not_allowed() -> Self {
+        let message = "This key may not be used by pages of this origin: see its allowed_origins.";
+        Self::new(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
+    }
+
     /// A mistake in this program.
     pub(crate) fn internal() -> Self {
         let message = "Something failed here. The log says what, under this request ID.";

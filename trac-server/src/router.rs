@@ -10,7 +10,8 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    click, commission, conversion, dashboard, explain, flow, operations, program, replay, request_id, webhook,
+    api_key, click, commission, conversion, dashboard, explain, flow, operations, program, replay,
+    request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
@@ -32,6 +33,7 @@ use crate::{
 /// ```
 pub fn router(trac: Trac) -> Router {
     let api = Router::new()
+        .merge(api_key::routes())
         .merge(program::routes())
         .merge(click::routes())
         .merge(webhook::routes())

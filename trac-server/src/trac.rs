@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::KeyUses;
 use crate::clock::Clock;
 use crate::id::Ids;
 use crate::last_known::LastKnown;
@@ -18,6 +19,7 @@ pub struct Trac {
     pub(crate) cookie_domain: Option<Arc<str>>,
     pub(crate) last_known: LastKnown,
     pub(crate) limiter: Limiter,
+    pub(crate) key_uses: KeyUses,
 }
 
 impl Trac {
@@ -34,6 +36,7 @@ impl Trac {
             cookie_domain: None,
             last_known: LastKnown::default(),
             limiter: Limiter::default(),
+            key_uses: KeyUses::default(),
         }
     }
 

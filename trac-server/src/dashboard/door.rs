@@ -77,7 +77,7 @@ struct KeyForm {
 
 async fn log_in(State(trac): State<Trac>, Form(form): Form<KeyForm>) -> Result<Response, Problem> {
     let key = form.key.trim().to_owned();
-    match trac.store.read(move |connection| secret_key_scope(connection, &key)).await? {
+    match secret_key_scope(&trac, key).await? {
         Some(scope) => welcome(&trac, scope).await,
         None => Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED)),
     }

@@ -13,7 +13,12 @@ const FILE_NAME: &str = "trac.db";
 /// `trac`, so that a database of another program is refused.
 const APPLICATION_ID: i32 = 0x7472_6163;
 /// Step `n` brings `user_version` from `n` to `n + 1`. Steps are only appended.
-const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("leads.sql"), include_str!("reports.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("leads.sql"),
+    include_str!("reports.sql"),
+    include_str!("keys.sql"),
+];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
 pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {

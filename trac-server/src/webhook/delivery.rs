@@ -7,9 +7,9 @@ use trac_core::webhook::event::Event;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
 
 use super::body::{self, Unread};
-use super::log;
+use super::{log, secrets};
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError, mode_of};
+use crate::store::{Priority, Scope, StoreError, Vault, mode_of};
 use crate::trac::Trac;
 
 /// An endpoint and what its deliveries may be signed with.
@@ -43,7 +43,8 @@ pub(crate) async fn accept(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Delivery, Problem> {
-    let endpoints = trac.store.read(move |connection| endpoints(connection, &endpoint_id)).await?;
+    let vault = trac.store.vault();
+    let endpoints = trac.store.read(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else { return Err(Problem::not_found("webhook endpoint")) };
     let body = body::read(body).await.map_err(|unread| match unread {
         Unread::TooLarge => Problem::too_large(body::LIMIT_BYTES),
@@ -98,7 +99,7 @@ async fn log_rejected(
 }
 
 /// The endpoint of that ID. The name `stripe` stands for all endpoints of the only workspace, if there is only one.
-fn endpoints(connection: &Connection, id: &str) -> Result<Vec<Endpoint>, StoreError> {
+fn endpoints(connection: &Connection, vault: &Vault, id: &str) -> Result<Vec<Endpoint>, StoreError> {
     let read = |row: &Row<'_>| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
         let secrets: String = row.get(4)?;
@@ -114,7 +115,8 @@ fn endpoints(connection: &Connection, id: &str) -> Result<Vec<Endpoint>, StoreEr
         statement.query_map(params![id], read)?.collect::<Result<Vec<_>, _>>()?
     };
     let endpoint = |(id, scope, stripe_account, secrets): (String, Scope, Option<String>, String)| {
-        Ok(Endpoint { id, scope, stripe_account, secrets: serde_json::from_str(&secrets)? })
+        let secrets = secrets::open(vault, &scope, &id, &secrets)?;
+        Ok(Endpoint { id, scope, stripe_account, secrets })
     };
     rows.into_iter().map(endpoint).collect()
 }

@@ -9,6 +9,8 @@ pub(crate) mod log;
 #[cfg(feature = "server")]
 mod endpoints;
 #[cfg(feature = "server")]
+pub mod secrets;
+#[cfg(feature = "server")]
 mod events;
 
 #[cfg(feature = "server")]
