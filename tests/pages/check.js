@@ -56,6 +56,11 @@ const addScript = async (window, attributes = {}) => {
 // Long enough for observers, which run before the next task.
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
+// Waits for what takes a request, and no longer than a check may.
+const until = async (holds) => {
+  for (let left = 500; left > 0 && !holds(); left--) await new Promise((resolve) => setTimeout(resolve, 10));
+};
+
 const decorated = (url, id = NATIVE) => `${url}${url.includes('?') ? '&' : '?'}client_reference_id=${id}`;
 const href = (window, selector = 'a') => window.document.querySelector(selector).getAttribute('href');
 // Asked of the page in front: a browser may tell other documents of a cookie a moment later.

@@ -17,6 +17,7 @@ pub struct Pages {
 struct Site {
     folder: PathBuf,
     script: Vec<u8>,
+    compat: Vec<u8>,
     /// What is put before every page, such as the script's tag.
     head: &'static str,
 }
@@ -25,14 +26,16 @@ impl Pages {
     /// Serves a folder; where the script has not been built, says so and answers nothing.
     #[must_use]
     pub fn serve(folder: &Path, head: &'static str) -> Option<Self> {
-        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/trac.js");
-        let Ok(script) = fs::read(built) else {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+        let (Ok(script), Ok(compat)) =
+            (fs::read(built.join("trac.js")), fs::read(built.join("trac.compat.js")))
+        else {
             skipped("no dist/trac.js; `cargo xtask build-script` makes it");
             return None;
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = listener.local_addr().expect("it has a port").port();
-        let site = Arc::new(Site { folder: folder.to_owned(), script, head });
+        let site = Arc::new(Site { folder: folder.to_owned(), script, compat, head });
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let site = Arc::clone(&site);
@@ -70,8 +73,10 @@ impl Site {
     }
 
     fn file(&self, path: &str) -> Option<Vec<u8>> {
-        if path == "trac.js" {
-            return Some(self.script.clone());
+        match path {
+            "trac.js" => return Some(self.script.clone()),
+            "trac.compat.js" => return Some(self.compat.clone()),
+            _ => {}
         }
         let plain = !path.is_empty()
             && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));

@@ -1,25 +1,41 @@
 // `window.trac`: a function that also has each of its methods by name, so that what was called before the script
 // was there (`trac('ready', f)`) is called the same way after.
 
-const waiting = [];
-let started = false;
-
-const tell = (name) =>
-  dispatchEvent(new CustomEvent('trac:' + name, { detail: { clickId, source } }));
+// What waits for the script to have started.
+const later = (name, act) =>
+  function () {
+    return started ? guarded(act).apply(this, arguments) : void trac.q.push([name, ...arguments]);
+  };
 
 const methods = {
   getClickId: () => clickId,
-  ready: (callback) => {
-    if (started) Promise.resolve(clickId).then(callback);
-    else waiting.push(callback);
-  },
-  link: linked,
-  refresh: guarded(() => {
-    look();
+  ready: later('ready', (callback) => {
+    Promise.resolve(clickId).then(callback);
+  }),
+  trackLead: (lead) =>
+    started
+      ? post('/api/track/lead', { clickId: clickId || undefined, ...lead })
+      : new Promise((resolve) => trac.q.push(['ready', () => resolve(trac.trackLead(lead))])),
+  link: (url) => linked(url),
+  refresh: later('refresh', () => {
+    arrive();
     scan(document);
   }),
-  consent: guarded((granted) => consent(!!granted)),
-  clear: guarded(() => clear()),
+  consent: later('consent', (granted) => {
+    settings.consent = granted ? '' : 'required';
+    if (granted) {
+      if (landing) keep(landing);
+      arrive();
+    } else {
+      ask(clear);
+      attempt(() => sessionStorage.removeItem(LANDING));
+    }
+  }),
+  clear: later('clear', () => {
+    ask(clear);
+    attempt(() => sessionStorage.removeItem(LANDING));
+    follow(null, null);
+  }),
   debug: () => ({
     clickId,
     source,
@@ -34,6 +50,3 @@ const methods = {
     version: VERSION,
   }),
 };
-
-const trac = (name, ...rest) => (methods[name] ? methods[name](...rest) : undefined);
-Object.assign(trac, methods);

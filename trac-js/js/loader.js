@@ -1,21 +1,6 @@
-// Brings the script to life, in the same task as its tag where the engine allows it.
+// Starts the WebAssembly, in the same task as the script's tag where the engine allows it.
 
-const begin = guarded((instance) => {
-  wasm = instance.exports;
-  start();
-  started = true;
-  guarded(follow)();
-  guarded(listen)();
-  scan(document);
-  guarded(observe)();
-  for (const call of queue) guarded(trac)(...call);
-  waiting.forEach(methods.ready);
-  log('started', clickId, source);
-  tell('ready');
-  if (clickId) tell('click');
-});
-
-// The WebAssembly stands in this file as printable text; `printable` in xtask wrote it.
+// It stands in this file as printable text; `printable` in xtask wrote it.
 const readBytes = () => {
   const bytes = [];
   let above = 0;
@@ -29,21 +14,34 @@ const readBytes = () => {
       above = 0;
     }
   }
-  return bytes;
+  return new Uint8Array(bytes);
 };
 
-const earlier = window.trac;
-const queue = (earlier && earlier.q) || [];
-if (!(earlier && earlier.getClickId)) {
-  window.trac = trac;
+// Where WebAssembly is refused (a policy without 'wasm-unsafe-eval', a browser locked down), the same in JavaScript.
+const fallBack = guarded((reason) => {
+  log(reason, 'so trac.compat.js is loaded');
+  const element = document.createElement('script');
+  const url = new URL('trac.compat.js', script.src).href;
+  Object.assign(element.dataset, settings);
+  element.nonce = script.nonce;
+  element.src = window.trustedTypes
+    ? trustedTypes.createPolicy('trac', { createScriptURL: () => url }).createScriptURL(url)
+    : url;
+  document.head.append(element);
+});
+
+if (isFirst) {
   guarded(() => {
-    const bytes = new Uint8Array(readBytes());
+    const code = readBytes();
     try {
-      begin(new WebAssembly.Instance(new WebAssembly.Module(bytes), IMPORTS));
+      start(new WebAssembly.Instance(new WebAssembly.Module(code), IMPORTS).exports);
     } catch (error) {
       // Engines that compile only small modules on the main thread say so by a RangeError.
-      if (!(error instanceof RangeError)) throw error;
-      WebAssembly.instantiate(bytes, IMPORTS).then((result) => begin(result.instance), guarded((late) => { throw late; }));
+      if (error instanceof RangeError) {
+        WebAssembly.instantiate(code, IMPORTS).then((result) => start(result.instance.exports), fallBack);
+      } else {
+        fallBack(error);
+      }
     }
   })();
 }

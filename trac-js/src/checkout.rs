@@ -3,60 +3,62 @@
 //! Each question is answered with one text: empty where the place has nothing to do with a checkout, `=` where it is
 //! as it should be, `!` and a reason where something of the merchant's is respected, else the new value.
 
-use alloc::string::String;
+use trac_core::checkout::link::{Judged, is_clean_payment_link, is_on, is_removed, judge};
+use trac_core::checkout::reference::{PARAMETER, Reference};
+use trac_core::click::bytes::{Sink as _, trim};
+use trac_core::click::query::add_to;
 
-use trac_core::checkout::link::{self, Decision, decorate};
-use trac_core::checkout::reference::Reference;
-use trac_core::click::ClickId;
-use wasm_bindgen::prelude::wasm_bindgen;
-
-use crate::settings::Settings;
-use crate::{click, settings};
+use crate::click;
+use crate::memory::Tape;
+use crate::settings::Request;
 
 /// Said of a place that is as it should be.
-const SETTLED: &str = "=";
+const SETTLED: &[u8] = b"=";
 
 /// Said where the merchant's own reference stays.
-const MERCHANT_REFERENCE: &str = "!merchant_reference";
+const MERCHANT_REFERENCE: &[u8] = b"!merchant_reference";
 
 /// A URL on its way: the `href` of a link, the `action` of a form that posts, the first argument of
 /// `window.open`.
-#[wasm_bindgen]
-#[must_use]
-pub fn link(url: &str) -> String {
-    settings::with(|settings| {
-        let id = click::current();
-        match decorate(url, id.as_ref(), settings.model, &settings.stripe_domains) {
-            Decision::Decorated(decorated) => decorated,
-            Decision::MerchantReference => String::from(MERCHANT_REFERENCE),
-            Decision::NotAPaymentLink => id.and_then(|id| outbound(url, &id, settings)).unwrap_or_default(),
-            Decision::AlreadyOurs | Decision::NoClick => String::from(SETTLED),
+pub(crate) fn link<'a>(mut tape: &'a Tape, request: &Request<'a>) -> usize {
+    let url = seen_by_browser(tape, request);
+    let start = tape.end();
+    match judge(url, request.id(), request.model(), request.stripe_domains()) {
+        Judged::Free(id) => add_to(&mut tape, url, PARAMETER, id),
+        Judged::MerchantReference => tape.put(MERCHANT_REFERENCE),
+        Judged::AlreadyOurs | Judged::NoClick => tape.put(SETTLED),
+        Judged::NotAPaymentLink => {
+            if let Some(id) = request.id().filter(|_| is_on(url, request.outbound_domains())) {
+                click::carry(tape, url, id, request);
+            }
         }
-    })
-    .unwrap_or_default()
+    }
+    start
 }
 
-/// The reference of a Buy Button, a Pricing Table (`action` is empty) or a form that GETs a Payment Link, where the
-/// query of the action is dropped and a hidden field takes its place; `found` is the value there now.
-#[wasm_bindgen]
-#[must_use]
-pub fn reference(action: &str, found: &str) -> String {
-    settings::with(|settings| {
-        if !action.is_empty() && !link::is_payment_link(action, &settings.stripe_domains) {
-            return None;
+/// The reference of a Buy Button, a Pricing Table (there is no URL) or a form that GETs a Payment Link, where the
+/// query of the action is dropped and a hidden field takes its place.
+pub(crate) fn reference<'a>(mut tape: &'a Tape, request: &Request<'a>) -> usize {
+    let url = seen_by_browser(tape, request);
+    let start = tape.end();
+    if url.is_empty() || is_clean_payment_link(url, request.stripe_domains()) {
+        match request.id().map(|id| (id, Reference::judge_value(request.found(), id, request.model()))) {
+            Some((id, Reference::Free)) => tape.put(id.0),
+            Some((_, Reference::Merchant)) => tape.put(MERCHANT_REFERENCE),
+            Some((_, Reference::Ours)) | None => tape.put(SETTLED),
         }
-        let Some(id) = click::current() else { return Some(String::from(SETTLED)) };
-        match Reference::judge(found, &id, settings.model) {
-            Reference::Free => Some(id.into_string()),
-            Reference::Ours => Some(String::from(SETTLED)),
-            Reference::Merchant => Some(String::from(MERCHANT_REFERENCE)),
-        }
-    })
-    .flatten()
-    .unwrap_or_default()
+    }
+    start
 }
 
-/// A link to another site of the merchant's takes the click along.
-fn outbound(url: &str, id: &ClickId, settings: &Settings) -> Option<String> {
-    link::is_on(url, &settings.outbound_domains).then(|| click::carried(url, id, settings)).flatten()
+/// The URL without what a browser takes out of it before it looks.
+#[inline(never)]
+fn seen_by_browser<'a>(mut tape: &'a Tape, request: &Request<'a>) -> &'a [u8] {
+    let start = tape.end();
+    for byte in trim(request.url) {
+        if !is_removed(*byte) {
+            tape.put(&[*byte]);
+        }
+    }
+    tape.since(start)
 }

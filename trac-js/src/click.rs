@@ -1,77 +1,58 @@
 //! Which click the visitor came by: from the URL, else from where it is kept.
 
-use alloc::string::String;
+use trac_core::click::bytes::{Decoded, Sink as _, put_decoded, spells};
+use trac_core::click::query::{add_to, find_value, pairs, split};
+use trac_core::cookie::displaces;
 
-use trac_core::click::{ClickId, query};
-use trac_core::cookie::keep;
-use wasm_bindgen::prelude::wasm_bindgen;
+use crate::memory::Tape;
+use crate::settings::Request;
+use crate::{cookie, page};
 
-use crate::memory::Global;
-use crate::{cookie, page, settings};
-
-/// The click of this page; it outlives storage that refuses to keep it.
-static CURRENT: Global<Option<ClickId>> = Global::new(None);
-
-/// The click of this page.
-pub(crate) fn current() -> Option<ClickId> {
-    CURRENT.with(|current| current.clone()).flatten()
-}
-
-/// Looks for the click, keeps it twice, and tells the page. To be called again whenever the URL has changed.
-#[wasm_bindgen]
-pub fn look() {
-    let told = settings::with(|settings| {
-        let arriving = query::find(&page::read_url(), settings.dialect);
-        let in_cookie = cookie::read_cookie();
-        let in_storage = cookie::read_storage();
-        let in_memory = current();
-        let stored = in_cookie.as_ref().or(in_storage.as_ref()).or(in_memory.as_ref());
-        let id = keep(stored, arriving.as_ref(), settings.model)?.clone();
-        let source = if arriving.as_ref() == Some(&id) {
-            "url"
-        } else if in_cookie.as_ref() == Some(&id) {
-            "cookie"
-        } else {
-            "storage"
-        };
-        if settings.may_store && in_cookie.as_ref() != Some(&id) {
-            cookie::write_cookie(&id, settings);
-        }
-        if settings.may_store && in_storage.as_ref() != Some(&id) {
-            cookie::write_storage(&id, settings);
-        }
-        Some((id, source))
+/// Looks for the click in the URL and where it is kept, and keeps it twice.
+///
+/// Writes where it is from (`u` for the URL, `c` for the cookie, `s` for storage) and the ID behind it; nothing where
+/// there is none.
+pub(crate) fn look<'a>(mut tape: &'a Tape, request: &Request<'a>) -> usize {
+    let names = request.names();
+    page::claim_global(tape, names.js_global);
+    let arriving = find_value(pairs(split(request.url).1), names.is_ambiguous).map_or(&b""[..], |id| {
+        let start = tape.end();
+        put_decoded(&mut tape, id);
+        tape.since(start)
     });
-    if let Some((id, source)) = told.flatten() {
-        let changed = CURRENT.with(|current| current.replace(id.clone()).as_ref() != Some(&id));
-        if changed == Some(true) {
-            page::tell_click(id.as_str(), source);
+    let in_cookie = cookie::read_cookie(tape);
+    let in_storage = cookie::read_storage(tape, request.now());
+    let in_memory = request.id().unwrap_or_default().0;
+    let mut id = [in_cookie, in_storage, in_memory].into_iter().find(|id| !id.is_empty()).unwrap_or_default();
+    if !arriving.is_empty() && (id.is_empty() || displaces(Decoded(arriving), Decoded(id), request.model())) {
+        id = arriving;
+    }
+    if id.is_empty() {
+        return tape.end();
+    }
+    if request.may_store() {
+        if in_cookie != id {
+            cookie::write_cookie(tape, names.cookie, id, request);
+        }
+        if in_storage != id {
+            cookie::write_storage(tape, names.storage, id, request);
         }
     }
-}
-
-/// Takes the visitor's answer: what is found is kept from now on, or nothing is and what was kept is removed. The page
-/// in front keeps its click either way.
-#[wasm_bindgen]
-pub fn consent(granted: bool) {
-    settings::allow_storing(granted);
-    if granted {
-        look();
-    } else {
-        settings::with(cookie::clear);
-    }
-}
-
-/// Forgets the click, here and wherever it is kept.
-#[wasm_bindgen]
-pub fn clear() {
-    settings::with(cookie::clear);
-    CURRENT.with(|current| *current = None);
-    page::tell_click("", "");
+    let start = tape.end();
+    tape.put(match id {
+        id if id == arriving => b"u",
+        id if id == in_cookie => b"c",
+        _ => b"s",
+    });
+    tape.put(id);
+    start
 }
 
 /// The URL with the click's own parameter, for sites that share the click but not the cookie.
-pub(crate) fn carried(url: &str, id: &ClickId, settings: &settings::Settings) -> Option<String> {
-    let name = settings.dialect.url_parameters.first()?;
-    (query::find(url, settings.dialect).as_ref() != Some(id)).then(|| query::add(url, name, id))
+pub(crate) fn carry(mut tape: &Tape, url: &[u8], id: Decoded<'_>, request: &Request<'_>) {
+    let names = request.names();
+    let there = find_value(pairs(split(url).1), names.is_ambiguous);
+    if !there.is_some_and(|there| spells(there, id)) {
+        add_to(&mut tape, url, names.parameter, id);
+    }
 }

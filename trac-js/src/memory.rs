@@ -1,24 +1,87 @@
-//! Memory without `std`: an allocator with one free list for each power of two, a panic handler that traps, and
-//! statics for a program with one thread.
-#![allow(unsafe_code, reason = "an allocator and shared statics cannot be written without")]
+//! Memory without an allocator: one stretch of bytes, written from the front during a call and forgotten after it.
+//!
+//! Texts cross between the languages here, and here alone: JavaScript writes a request at the start and reads the
+//! answer where it is told. So nothing is ever freed, and `alloc` serves types that the script does not make.
+#![allow(unsafe_code, reason = "a stretch of memory that two languages share cannot be written without")]
 
-use core::cell::RefCell;
+use core::cell::{Cell, UnsafeCell};
 
-/// A static value of a program that has one thread.
-pub(crate) struct Global<T>(RefCell<T>);
+use trac_core::click::bytes::Sink;
 
-// SAFETY: the script is instantiated without threads, so no other thread ever sees the value.
-unsafe impl<T> Sync for Global<T> {}
+/// Longer texts are nothing the script reads: JavaScript does not send them. Four of them have room.
+pub const LONGEST_BYTES: usize = 262_144;
 
-impl<T> Global<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(RefCell::new(value))
+const BYTES: usize = LONGEST_BYTES * 4;
+
+/// The shared stretch of memory. What is written stays as it is for as long as the tape is borrowed.
+pub struct Tape {
+    bytes: UnsafeCell<[u8; BYTES]>,
+    end: Cell<usize>,
+}
+
+// SAFETY: the script is instantiated without threads.
+unsafe impl Sync for Tape {}
+
+static TAPE: Tape = Tape { bytes: UnsafeCell::new([0; BYTES]), end: Cell::new(0) };
+
+/// Where the stretch begins.
+pub(crate) fn address() -> usize {
+    TAPE.bytes.get().addr()
+}
+
+/// Answers a request of so many bytes: `f` writes the answer and says where it starts; it is put at the beginning, and
+/// its length is said.
+pub(crate) fn answer(length: usize, f: impl for<'a> FnOnce(&'a Tape, &'a [u8]) -> usize) -> usize {
+    TAPE.end.set(length);
+    let start = f(&TAPE, TAPE.slice(0, length));
+    let answer = TAPE.since(start);
+    let length = answer.len();
+    // SAFETY: both lie inside the array, and nothing of it is borrowed any more.
+    unsafe { core::ptr::copy(answer.as_ptr(), TAPE.bytes.get().cast::<u8>(), length) };
+    length
+}
+
+impl Tape {
+    /// How much is written.
+    pub(crate) fn end(&self) -> usize {
+        self.end.get()
     }
 
-    /// Uses the value. Where it is in use already, which only a call from within `f` could bring about, there is
-    /// nothing to be had.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        self.0.try_borrow_mut().ok().map(|mut value| f(&mut value))
+    /// What is written from there on.
+    pub(crate) fn since(&self, start: usize) -> &[u8] {
+        self.slice(start, self.end.get())
+    }
+
+    /// Takes what JavaScript has written at the end.
+    pub(crate) fn take(&self, start: usize, length: usize) -> &[u8] {
+        self.end.set(start.wrapping_add(length));
+        self.since(start)
+    }
+
+    #[inline(never)]
+    fn slice(&self, start: usize, end: usize) -> &[u8] {
+        if start > end || end > BYTES {
+            return &[];
+        }
+        // SAFETY: inside the array, and never written again while the tape is borrowed: `put` and JavaScript write
+        // behind the end alone, and `answer` starts anew when nothing is borrowed any more.
+        unsafe {
+            core::slice::from_raw_parts(self.bytes.get().cast::<u8>().add(start), end.wrapping_sub(start))
+        }
+    }
+}
+
+impl Sink for &Tape {
+    #[inline(never)]
+    fn put(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let end = self.end.get();
+            if end < BYTES {
+                // SAFETY: inside the array, and behind everything that is borrowed.
+                unsafe { self.bytes.get().cast::<u8>().add(end).write(*byte) };
+                self.end.set(end.wrapping_add(1));
+            }
+        }
     }
 }
 
@@ -26,76 +89,22 @@ impl<T> Global<T> {
 mod bare {
     use core::alloc::{GlobalAlloc, Layout};
     use core::arch::wasm32;
-    use core::cell::Cell;
     use core::panic::PanicInfo;
     use core::ptr;
 
-    const PAGE_BYTES: usize = 65_536;
-    const SMALLEST_BYTES: usize = 16;
-    const CLASSES: usize = 28;
-
-    /// Blocks of 16, 32, 64 … bytes. A freed block heads the list of its size; new ones are cut from the end of
-    /// memory, which grows by whole pages and is never given back.
-    struct Blocks {
-        free: [Cell<*mut u8>; CLASSES],
-        next: Cell<usize>,
-    }
-
-    // SAFETY: one thread, as above.
-    unsafe impl Sync for Blocks {}
+    /// No memory: what would ask for some is not called, and is taken out of the file.
+    struct NoMemory;
 
     #[global_allocator]
-    static BLOCKS: Blocks =
-        Blocks { free: [const { Cell::new(ptr::null_mut()) }; CLASSES], next: Cell::new(0) };
+    static NONE: NoMemory = NoMemory;
 
-    impl Blocks {
-        /// The list for a block, and the bytes of it.
-        fn class(layout: Layout) -> (usize, usize) {
-            let bytes = layout.size().max(layout.align()).max(SMALLEST_BYTES).next_power_of_two();
-            let class = bytes.trailing_zeros().saturating_sub(SMALLEST_BYTES.trailing_zeros());
-            (usize::try_from(class).unwrap_or(CLASSES), bytes)
+    // SAFETY: a null pointer says that there is nothing to be had.
+    unsafe impl GlobalAlloc for NoMemory {
+        unsafe fn alloc(&self, _: Layout) -> *mut u8 {
+            ptr::null_mut()
         }
 
-        /// Cuts a block from the end, which stays aligned to its size because sizes are powers of two.
-        fn cut(&self, bytes: usize) -> *mut u8 {
-            let end = wasm32::memory_size::<0>().wrapping_mul(PAGE_BYTES);
-            let next = if self.next.get() == 0 { end } else { self.next.get() };
-            let start = next.wrapping_add(bytes).wrapping_sub(1) & !bytes.wrapping_sub(1);
-            let needed = start.wrapping_add(bytes);
-            if needed > end {
-                let pages = needed.wrapping_sub(end).div_ceil(PAGE_BYTES);
-                if wasm32::memory_grow::<0>(pages) == usize::MAX {
-                    return ptr::null_mut();
-                }
-            }
-            self.next.set(needed);
-            ptr::with_exposed_provenance_mut(start)
-        }
-    }
-
-    #[expect(clippy::cast_ptr_alignment, reason = "a block is aligned to its size, 16 bytes at least")]
-    // SAFETY: a block is at least as large and as aligned as asked for, and is in nobody else's hands: it comes
-    // fresh from the end, or from the list of blocks that were given back.
-    unsafe impl GlobalAlloc for Blocks {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            let (class, bytes) = Self::class(layout);
-            let Some(list) = self.free.get(class) else { return ptr::null_mut() };
-            let head = list.get();
-            if head.is_null() {
-                return self.cut(bytes);
-            }
-            // SAFETY: a listed block holds the pointer to the next one in its first bytes.
-            list.set(unsafe { head.cast::<*mut u8>().read() });
-            head
-        }
-
-        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-            if let Some(list) = self.free.get(Self::class(layout).0) {
-                // SAFETY: the block is at least 16 bytes, aligned to its size, and no longer used.
-                unsafe { block.cast::<*mut u8>().write(list.get()) };
-                list.set(block);
-            }
-        }
+        unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
     }
 
     #[panic_handler]

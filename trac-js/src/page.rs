@@ -1,51 +1,76 @@
-//! What the script asks of the browser: a handful of coarse calls, made in `js/page.js`.
+//! What the script asks of the browser: one call, made in `js/page.js`, with a number for what is wanted.
 //!
-//! Each answers even where the browser refuses (storage blocked, cookies off, a sandboxed frame): a read has
-//! found nothing, a write has done nothing.
+//! It answers even where the browser refuses (storage blocked, cookies off, a sandboxed frame): a read has found
+//! nothing, a write has done nothing.
 
-use alloc::string::String;
-
+use trac_core::click::bytes::Sink as _;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::memory::Tape;
+
+/// What is asked, in the order of `hands` in `js/page.js`.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Hand {
+    ReadCookies,
+    WriteCookie,
+    ReadStored,
+    WriteStored,
+    RemoveStored,
+    ClaimGlobal,
+}
 
 #[wasm_bindgen]
 extern "C" {
-    /// An attribute of the script tag by its `dataset` name, empty where there is none.
-    #[wasm_bindgen(js_name = readSetting)]
-    pub fn read_setting(name: &str) -> String;
+    /// Does what is asked with the text on the tape, puts the answer in its place and says how long it is.
+    #[wasm_bindgen(js_name = hand)]
+    fn hand(what: u32, start: usize, length: usize) -> usize;
+}
 
-    /// Puts the script's object on `window` under one more name.
-    #[wasm_bindgen(js_name = claimGlobal)]
-    pub fn claim_global(name: &str);
+/// `document.cookie`.
+pub(crate) fn read_cookies(tape: &Tape) -> &[u8] {
+    ask(tape, Hand::ReadCookies, tape.end())
+}
 
-    /// The URL of the page.
-    #[wasm_bindgen(js_name = readUrl)]
-    pub fn read_url() -> String;
+/// Writes what has been put on the tape since `start` to `document.cookie`.
+pub(crate) fn write_cookie(tape: &Tape, start: usize) {
+    ask(tape, Hand::WriteCookie, start);
+}
 
-    /// The host name of the page.
-    #[wasm_bindgen(js_name = readHost)]
-    pub fn read_host() -> String;
+/// A value of `localStorage`, else of `sessionStorage`; empty where there is none.
+pub(crate) fn read_stored<'a>(tape: &'a Tape, key: &[u8]) -> &'a [u8] {
+    say(tape, Hand::ReadStored, key)
+}
 
-    /// Seconds since 1970.
-    #[wasm_bindgen(js_name = readClock)]
-    pub fn read_clock() -> u32;
+/// Writes what `put` puts on the tape to `localStorage`.
+pub(crate) fn write_stored<'a>(mut tape: &'a Tape, key: &[u8], put: impl FnOnce(&'a Tape)) {
+    let start = tape.end();
+    tape.put(key);
+    tape.put(b"=");
+    put(tape);
+    ask(tape, Hand::WriteStored, start);
+}
 
-    /// `document.cookie`.
-    #[wasm_bindgen(js_name = readCookies)]
-    pub fn read_cookies() -> String;
+/// Removes a key from both storages.
+pub(crate) fn remove_stored(tape: &Tape, key: &[u8]) {
+    say(tape, Hand::RemoveStored, key);
+}
 
-    /// Writes a cookie through `document.cookie`.
-    #[wasm_bindgen(js_name = writeCookie)]
-    pub fn write_cookie(cookie: &str);
+/// Puts the script's object on `window` under one more name.
+pub(crate) fn claim_global(tape: &Tape, name: &str) {
+    say(tape, Hand::ClaimGlobal, name.as_bytes());
+}
 
-    /// A value of `localStorage`, else of `sessionStorage`, empty where there is none.
-    #[wasm_bindgen(js_name = readStored)]
-    pub fn read_stored(key: &str) -> String;
+#[inline(never)]
+fn say<'a>(mut tape: &'a Tape, what: Hand, text: &[u8]) -> &'a [u8] {
+    let start = tape.end();
+    tape.put(text);
+    ask(tape, what, start)
+}
 
-    /// Writes a value into `localStorage`; an empty one removes the key.
-    #[wasm_bindgen(js_name = writeStored)]
-    pub fn write_stored(key: &str, value: &str);
-
-    /// Tells the page which click it has, and from where: `url`, `cookie` or `storage`. Both are empty for none.
-    #[wasm_bindgen(js_name = tellClick)]
-    pub fn tell_click(id: &str, source: &str);
+#[inline(never)]
+#[expect(clippy::as_conversions, reason = "the number of a variant is read in no other way")]
+fn ask(tape: &Tape, what: Hand, start: usize) -> &[u8] {
+    let length = hand(what as u32, start, tape.end().wrapping_sub(start));
+    tape.take(start, length)
 }

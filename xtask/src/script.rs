@@ -12,7 +12,10 @@ use crate::Outcome;
 use crate::setup;
 
 /// The parts of the script written in JavaScript, in the order they stand in the file.
-const PARTS: [&str; 4] = ["page.js", "watch.js", "api.js", "loader.js"];
+const PARTS: [&str; 7] = ["tag.js", "page.js", "talk.js", "watch.js", "api.js", "begin.js", "window.js"];
+
+/// What ends `trac.js`, and what ends `trac.compat.js`.
+const ENDS: [&str; 2] = ["loader.js", "compat.js"];
 
 /// The module that bindgen's imports come from, as the WebAssembly calls it.
 const IMPORT_MODULE: &str = "a";
@@ -35,10 +38,18 @@ pub(crate) fn build() -> Outcome {
     compile(&root)?;
     let bound = bind(&root.join("target").join(setup::WASM_TARGET).join("script/trac_js.wasm"))?;
     let wasm = optimize(&bound.wasm, &work)?;
-    let script = minify(&assemble(&root, &bound, &wasm)?, &work)?;
+    let code = compat(&work)?;
+    let [with_wasm, with_script] = ENDS;
+    let carried = format!("const WASM = \"{}\";\n", printable(&wasm));
+    let script = minify(&assemble(&root, &bound, &carried, with_wasm)?, &work)?;
+    let compat = minify(&assemble(&root, &bound, &code, with_script)?, &work)?;
     std::fs::create_dir_all(root.join("dist"))?;
     std::fs::write(root.join("dist/trac.js"), &script)?;
-    std::fs::write(root.join("trac-js/size.txt"), sizes(&script, wasm.len())?)?;
+    std::fs::write(root.join("dist/trac.compat.js"), &compat)?;
+    let mut told = size("dist/trac.js", &script)?;
+    told.push_str(&size("dist/trac.compat.js", &compat)?);
+    writeln!(told, "WebAssembly, before it becomes text: {} raw, {} brotli", wasm.len(), brotli(&wasm)?)?;
+    std::fs::write(root.join("trac-js/size.txt"), told)?;
     Ok(())
 }
 
@@ -61,6 +72,8 @@ struct Bound {
     wasm: Vec<u8>,
     glue: String,
     imports: String,
+    /// What the memory is called.
+    memory: String,
 }
 
 /// Runs bindgen, and gives imports and exports names of a letter or two.
@@ -83,14 +96,23 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
         IMPORT_MODULE.clone_into(&mut import.module);
         import.name = short;
     }
+    let mut memory = String::new();
     let mut exports: Vec<_> = module.exports.iter_mut().collect();
     exports.sort_by_key(|export| std::cmp::Reverse(export.name.len()));
     for (number, export) in exports.into_iter().enumerate() {
         let short = short_name(number);
         glue = glue.replace(&format!("wasm.{}", export.name), &format!("wasm.{short}"));
+        if matches!(export.item, ExportItem::Memory(_)) {
+            memory.clone_from(&short);
+        }
         export.name = short;
     }
-    Ok(Bound { wasm: module.emit_wasm(), glue, imports: format!("{{ {IMPORT_MODULE}: {{ {imports} }} }}") })
+    Ok(Bound {
+        memory,
+        wasm: module.emit_wasm(),
+        glue,
+        imports: format!("{{ {IMPORT_MODULE}: {{ {imports} }} }}"),
+    })
 }
 
 /// Takes out what the script can do without, so that wasm-opt finds it unused.
@@ -117,7 +139,10 @@ fn drop_unused(module: &mut Module) {
     let tables: Vec<_> = module
         .exports
         .iter()
-        .filter(|export| matches!(export.item, ExportItem::Table(_)) || export.name == "__wbindgen_start")
+        .filter(|export| {
+            matches!(export.item, ExportItem::Table(_) | ExportItem::Global(_))
+                || export.name == "__wbindgen_start"
+        })
         .map(Export::id)
         .collect();
     for id in tables {
@@ -157,16 +182,34 @@ fn optimize(wasm: &[u8], work: &Path) -> Outcome<Vec<u8>> {
     Ok(std::fs::read(after)?)
 }
 
+/// The WebAssembly as JavaScript, which works where a policy refuses the former: a function from imports to exports.
+fn compat(work: &Path) -> Outcome<String> {
+    let after = work.join("compat.js");
+    setup::run(
+        Command::new(setup::npm_tool("wasm2js")?)
+            .arg("-Oz")
+            .args(WASM_FEATURES.iter().filter(|feature| !feature.contains("reference-types")))
+            .arg(work.join("small.wasm"))
+            .arg("-o")
+            .arg(&after),
+    )?;
+    let module = std::fs::read_to_string(after)?;
+    let import = format!("import * as {IMPORT_MODULE} from '{IMPORT_MODULE}';");
+    let body = module.strip_prefix(&import).and_then(|body| body.split_once("var retasmFunc = "));
+    let (body, _) = body.ok_or("wasm2js writes something else now")?;
+    Ok(format!("const instantiate = (imports) => {{\n{body}\nreturn asmFunc(imports);\n}};\n"))
+}
+
 /// One function around everything, so that nothing of it is seen by the page.
-fn assemble(root: &Path, bound: &Bound, wasm: &[u8]) -> Outcome<String> {
+fn assemble(root: &Path, bound: &Bound, code: &str, end: &str) -> Outcome<String> {
     let mut script = String::from("(() => {\n");
     writeln!(script, "const VERSION = '{}';", env!("CARGO_PKG_VERSION"))?;
-    writeln!(script, "const WASM = \"{}\";", printable(wasm))?;
+    script.push_str(code);
     script.push_str(&bound.glue);
-    for part in PARTS {
-        script.push_str(
-            &std::fs::read_to_string(root.join("trac-js/js").join(part))?.replace("IMPORTS", &bound.imports),
-        );
+    for part in PARTS.iter().chain([&end]) {
+        let text = std::fs::read_to_string(root.join("trac-js/js").join(part))?;
+        let text = text.replace("IMPORTS", &bound.imports);
+        script.push_str(&text.replace("wasm.memory", &format!("wasm.{}", bound.memory)));
     }
     script.push_str("})();\n");
     Ok(script)
@@ -201,19 +244,19 @@ fn printable(bytes: &[u8]) -> String {
     text
 }
 
-/// What the script weighs, for `size.txt`.
-fn sizes(script: &[u8], wasm: usize) -> Outcome<String> {
+/// What a file weighs, for `size.txt`.
+fn size(name: &str, script: &[u8]) -> Outcome<String> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(script)?;
-    let gzip = gzip.finish()?.len();
+    let (gzip, brotli) = (gzip.finish()?.len(), brotli(script)?);
+    Ok(format!("{name}, in bytes\nraw     {}\ngzip    {gzip}\nbrotli  {brotli}\n\n", script.len()))
+}
+
+fn brotli(bytes: &[u8]) -> Outcome<usize> {
     let mut brotli = Vec::new();
     let best = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
-    brotli::BrotliCompress(&mut &*script, &mut brotli, &best)?;
-    Ok(format!(
-        "dist/trac.js, in bytes\nraw     {}\ngzip    {gzip}\nbrotli  {}\n(WebAssembly in it, before it became text: {wasm})\n",
-        script.len(),
-        brotli.len()
-    ))
+    brotli::BrotliCompress(&mut &*bytes, &mut brotli, &best)?;
+    Ok(brotli.len())
 }
 
 #[cfg(test)]

@@ -9,13 +9,18 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::reference::{PARAMETER, Reference};
-use crate::click::{ClickId, dialect, query};
+use crate::click::bytes::{Decoded, Sink as _, cut, pieces, trim};
+use crate::click::{ClickId, Form, form, query};
 use crate::cookie;
 use crate::program::AttributionModel;
 
-const HOSTS: [&str; 3] = ["buy.stripe.com", "donate.stripe.com", "book.stripe.com"];
+const HOSTS: &[u8] = b"buy.stripe.com,donate.stripe.com,book.stripe.com";
+
+/// The parameter that a merchant may have written by hand.
+const TWIN: &[u8] = b"trac_click_id";
 
 /// What became of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,126 +66,169 @@ pub enum Decision {
 #[must_use]
 pub fn decorate(url: &str, id: Option<&ClickId>, model: AttributionModel, domains: &str) -> Decision {
     let url = seen_by_browser(url);
-    if !is_clean_payment_link(trimmed(&url), domains) {
-        return Decision::NotAPaymentLink;
+    let (before, inner, after) = parts(url.as_bytes());
+    let id = id.map(|id| Decoded(id.as_str().as_bytes()));
+    match judge(inner, id, model, domains.as_bytes()) {
+        Judged::Free(id) => {
+            let mut decorated = Vec::with_capacity(url.len().saturating_add(64));
+            decorated.put(before);
+            query::add_to(&mut decorated, inner, PARAMETER, id);
+            decorated.put(after);
+            Decision::Decorated(query::text(decorated))
+        }
+        Judged::AlreadyOurs => Decision::AlreadyOurs,
+        Judged::MerchantReference => Decision::MerchantReference,
+        Judged::NoClick => Decision::NoClick,
+        Judged::NotAPaymentLink => Decision::NotAPaymentLink,
     }
-    let written = dialect::TRAC
-        .url_parameters
-        .first()
-        .and_then(|name| query::values(&url, name).find_map(ClickId::from_bytes));
-    let Some(id) = cookie::keep(id, written.as_ref(), AttributionModel::LastClick) else {
-        return Decision::NoClick;
+}
+
+/// [`Decision`] before anything is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Judged<'a> {
+    /// A Payment Link that is to be given this ID by [`query::add_to`].
+    Free(Decoded<'a>),
+    /// As in [`Decision`].
+    AlreadyOurs,
+    /// As in [`Decision`].
+    MerchantReference,
+    /// As in [`Decision`].
+    NoClick,
+    /// As in [`Decision`].
+    NotAPaymentLink,
+}
+
+/// [`decorate`] in bytes, of a URL without line breaks, tabs and what stands around it.
+#[must_use]
+pub fn judge<'a>(
+    url: &'a [u8],
+    id: Option<Decoded<'a>>,
+    model: AttributionModel,
+    domains: &[u8],
+) -> Judged<'a> {
+    if !is_clean_payment_link(url, domains) {
+        return Judged::NotAPaymentLink;
+    }
+    let parameters = query::pairs(query::split(url).1);
+    let written = query::values(parameters, TWIN).find(|value| form(*value) != Form::NoId);
+    let id = match (id, written) {
+        (Some(id), Some(written)) if !cookie::displaces(written, id, AttributionModel::LastClick) => id,
+        (_, Some(id)) | (Some(id), None) => id,
+        (None, None) => return Judged::NoClick,
     };
-    let mut ours = false;
-    for found in query::values(trimmed(&url), PARAMETER) {
-        let found: String = found.map(char::from).collect();
-        match Reference::judge(&found, id, model) {
-            Reference::Merchant => return Decision::MerchantReference,
-            Reference::Ours => ours = true,
+    let mut judged = Judged::Free(id);
+    for found in query::values(parameters, PARAMETER.as_bytes()) {
+        match Reference::judge_value(found, id, model) {
+            Reference::Merchant => return Judged::MerchantReference,
+            Reference::Ours => judged = Judged::AlreadyOurs,
             Reference::Free => {}
         }
     }
-    if ours {
-        return Decision::AlreadyOurs;
-    }
-    let (before, inner, after) = parts(&url);
-    let mut decorated = String::from(before);
-    decorated.push_str(&query::add(inner, PARAMETER, id));
-    decorated.push_str(after);
-    Decision::Decorated(decorated)
+    judged
 }
 
 /// Whether a URL is a Payment Link; `domains` as in [`decorate`].
 #[must_use]
 pub fn is_payment_link(url: &str, domains: &str) -> bool {
-    is_clean_payment_link(trimmed(&seen_by_browser(url)), domains)
+    is_clean_payment_link(parts(seen_by_browser(url).as_bytes()).1, domains.as_bytes())
 }
 
 /// Whether a URL is http or https on one of several hosts, comma-separated; user info and ports make it another.
 #[must_use]
-pub fn is_on(url: &str, hosts: &str) -> bool {
-    let (place, _, _) = query::split(url);
-    let (scheme, rest) = query::cut(place, b':');
-    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-    let host = rest.strip_prefix("://").map(|rest| query::cut(rest, b'/').0);
-    is_web && host.is_some_and(|host| listed(hosts).any(|named| is_host(host, named)))
+pub fn is_on(url: &[u8], hosts: &[u8]) -> bool {
+    place(url).is_some_and(|place| listed(hosts, place.authority).is_named)
 }
 
 /// The URL without tabs and line breaks (<https://url.spec.whatwg.org/#concept-basic-url-parser>, step 3).
 fn seen_by_browser(url: &str) -> Cow<'_, str> {
-    let is_removed = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r');
-    if !url.bytes().any(is_removed) {
-        return Cow::Borrowed(url);
+    if url.bytes().any(is_removed) {
+        Cow::Owned(url.chars().filter(|letter| !u8::try_from(*letter).is_ok_and(is_removed)).collect())
+    } else {
+        Cow::Borrowed(url)
     }
-    let mut seen = String::with_capacity(url.len());
-    let mut rest = url;
-    while let Some((piece, after)) =
-        rest.bytes().position(is_removed).and_then(|at| rest.split_at_checked(at))
-    {
-        seen.push_str(piece);
-        rest = after.get(1..).unwrap_or_default();
-    }
-    seen.push_str(rest);
-    Cow::Owned(seen)
+}
+
+/// Whether a browser takes the byte out of a URL before it looks.
+#[must_use]
+pub const fn is_removed(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r')
 }
 
 /// What stands before the URL, the URL, and what stands behind it: blanks and control characters do not belong to it
 /// (the same, step 1).
-fn parts(text: &str) -> (&str, &str, &str) {
-    let is_url = |byte: u8| byte > b' ';
-    let start = text.bytes().position(is_url).unwrap_or(0);
-    let end = text.bytes().rposition(is_url).map_or(start, |last| last.saturating_add(1));
-    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-    (part(0, start), part(start, end), part(end, text.len()))
+fn parts(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let url = trim(text);
+    let start = text.iter().position(|byte| *byte > b' ').unwrap_or(0);
+    let (before, rest) = text.split_at_checked(start).unwrap_or_default();
+    (before, url, rest.get(url.len()..).unwrap_or_default())
 }
 
-fn trimmed(text: &str) -> &str {
-    parts(text).1
+/// Scheme, host and path of an absolute URL of the web.
+struct Place<'a> {
+    is_secure: bool,
+    authority: &'a [u8],
+    path: &'a [u8],
 }
 
-fn is_clean_payment_link(url: &str, domains: &str) -> bool {
-    let (place, _, _) = query::split(url);
-    let (scheme, rest) = query::cut(place, b':');
-    let Some(rest) = rest.strip_prefix("://") else { return false };
-    let (authority, path) = query::cut(rest, b'/');
-    let host = authority.strip_suffix(":443").unwrap_or(authority);
-    if !scheme.eq_ignore_ascii_case("https") || place.bytes().any(|byte| byte == b'\\') {
-        return false;
-    }
-    let (mut first, mut segments) = ("", 0_usize);
-    for segment in query::pieces(path, b'/').filter(|segment| !segment.is_empty()) {
-        if is_dots(segment) {
-            return false;
+#[inline(never)]
+fn place(url: &[u8]) -> Option<Place<'_>> {
+    let (scheme, rest) = cut(query::split(url).0, b':');
+    let is_secure = scheme.eq_ignore_ascii_case(b"https");
+    let [b':', b'/', b'/', rest @ ..] = rest else { return None };
+    let (authority, path) = cut(rest, b'/');
+    (is_secure || scheme.eq_ignore_ascii_case(b"http")).then_some(Place { is_secure, authority, path })
+}
+
+/// [`is_payment_link`] in bytes, of a URL without what a browser takes out of it.
+#[must_use]
+#[inline(never)]
+pub fn is_clean_payment_link(url: &[u8], domains: &[u8]) -> bool {
+    let Some(Place { is_secure: true, authority, path }) = place(url) else { return false };
+    let host = authority.strip_suffix(b":443").unwrap_or(authority);
+    let (mut is_b, mut segments) = (false, 0_usize);
+    for segment in pieces(path, b'/') {
+        if !segment.is_empty() {
+            if is_odd(segment) {
+                return false;
+            }
+            is_b |= segments == 0 && segment == b"b";
+            segments = segments.wrapping_add(1);
         }
-        if segments == 0 {
-            first = segment;
-        }
-        segments = segments.saturating_add(1);
     }
-    let on_stripe = segments == 1 && HOSTS.iter().any(|known| is_host(host, known));
-    on_stripe
-        || listed(domains).any(|domain| {
-            let (named, is_whole) = domain.strip_suffix("/*").map_or((domain, false), |named| (named, true));
-            is_host(host, named) && (segments == 1 && is_whole || segments == 2 && first == "b")
-        })
+    let custom = listed(domains, host);
+    match segments {
+        1 => custom.is_whole || listed(HOSTS, host).is_named,
+        2 => custom.is_named && is_b,
+        _ => false,
+    }
 }
 
-fn is_host(host: &str, named: &str) -> bool {
-    !host.is_empty() && host.eq_ignore_ascii_case(named)
+/// What a comma-separated list says about a host.
+struct Listed {
+    is_named: bool,
+    /// Named with `/*`.
+    is_whole: bool,
 }
 
-/// The entries of a comma-separated list, without the blanks around them.
-fn listed(list: &str) -> impl Iterator<Item = &str> {
-    query::pieces(list, b',').map(str::trim_ascii).filter(|entry| !entry.is_empty())
+#[inline(never)]
+fn listed(list: &[u8], host: &[u8]) -> Listed {
+    let mut listed = Listed { is_named: false, is_whole: false };
+    for entry in pieces(list, b',') {
+        let (named, paths) = cut(trim(entry), b'/');
+        if !host.is_empty() && host.eq_ignore_ascii_case(named) {
+            listed.is_named = true;
+            listed.is_whole |= paths == b"/*";
+        }
+    }
+    listed
 }
 
-/// Whether a browser would take the path segment for `.` or `..` (<https://url.spec.whatwg.org/#double-dot-path-segment>).
-fn is_dots(segment: &str) -> bool {
+/// Whether a browser would take the path segment for `.` or `..`
+/// (<https://url.spec.whatwg.org/#double-dot-path-segment>), or for more than one.
+fn is_odd(segment: &[u8]) -> bool {
     let mut rest = segment;
-    while let Some(tail) =
-        rest.strip_prefix('.').or_else(|| rest.strip_prefix("%2e")).or_else(|| rest.strip_prefix("%2E"))
-    {
+    while let [b'.', tail @ ..] | [b'%', b'2', b'e' | b'E', tail @ ..] = rest {
         rest = tail;
     }
-    rest.is_empty()
+    rest.is_empty() || segment.contains(&b'\\')
 }

@@ -6,8 +6,9 @@
 
 use core::iter;
 
+use crate::click::bytes::{Decoded, spells};
 use crate::click::dialect::{self, CUSTOMER_KEY, Dialect};
-use crate::click::{ClickId, is_native};
+use crate::click::{ClickId, Form, form, is_raw_id};
 use crate::program::AttributionModel;
 
 /// The reference as a query parameter of Payment Links and a field of Checkout Sessions.
@@ -45,11 +46,22 @@ impl Reference {
     /// ```
     #[must_use]
     pub fn judge(found: &str, id: &ClickId, model: AttributionModel) -> Self {
-        if found.is_empty() {
+        // Nothing is percent-encoded here, so what looks so is no ID.
+        if found.is_empty() || is_raw_id(found.as_bytes()) {
+            Self::judge_value(Decoded(found.as_bytes()), Decoded(id.as_str().as_bytes()), model)
+        } else {
+            Self::Merchant
+        }
+    }
+
+    /// [`Self::judge`] in bytes.
+    #[must_use]
+    pub fn judge_value(found: Decoded<'_>, id: Decoded<'_>, model: AttributionModel) -> Self {
+        if found.0.is_empty() {
             Self::Free
-        } else if found == id.as_str() {
+        } else if spells(found, id) {
             Self::Ours
-        } else if !is_native(found) {
+        } else if form(found) != Form::Native {
             Self::Merchant
         } else if model == AttributionModel::LastClick {
             Self::Free

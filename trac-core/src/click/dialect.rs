@@ -29,6 +29,8 @@ pub struct Dialect {
     pub metadata_keys: &'static [&'static str],
     /// The name of the script's object on `window`.
     pub js_global: Option<&'static str>,
+    /// Whether others use its URL parameter too, for IDs of their own.
+    pub is_ambiguous: bool,
 }
 
 /// This product's own names.
@@ -39,6 +41,7 @@ pub const TRAC: Dialect = Dialect {
     storage_keys: &["trac_click_id"],
     metadata_keys: &["tracClickId", "trac_click_id"],
     js_global: Some("trac"),
+    is_ambiguous: false,
 };
 
 /// Selgeo's names. Its URL parameter is one that every advertising network uses too; see [`super::query::find`].
@@ -49,6 +52,7 @@ pub const SELGEO: Dialect = Dialect {
     storage_keys: &["__selgeo_cid"],
     metadata_keys: &["aff_click_id"],
     js_global: Some("__selgeo"),
+    is_ambiguous: true,
 };
 
 /// Attro's names.
@@ -59,10 +63,23 @@ pub const ATTRO: Dialect = Dialect {
     storage_keys: &[],
     metadata_keys: &["rd_click_id"],
     js_global: None,
+    is_ambiguous: false,
 };
 
 /// All dialects, in reading order.
 pub static ALL: [Dialect; 3] = [TRAC, SELGEO, ATTRO];
+
+/// Every dialect's URL parameters in reading order, comma-separated: the same table for who reads bytes.
+pub const URL_PARAMETERS: &[u8] = b"trac_click_id,trac_id,click_id,rd_click_id";
+
+/// The one among [`URL_PARAMETERS`] that others use too.
+pub const AMBIGUOUS_PARAMETER: &[u8] = b"click_id";
+
+/// Every dialect's cookies in reading order, comma-separated.
+pub const COOKIES: &[u8] = b"trac_click_id,clk_id,rd_click_id";
+
+/// Every dialect's keys of web storage in reading order, comma-separated.
+pub const STORAGE_KEYS: &[u8] = b"trac_click_id,__selgeo_cid";
 
 /// The metadata key under which the merchant's own ID of the customer travels.
 pub const CUSTOMER_KEY: &str = "tracCustomerExternalId";
@@ -72,5 +89,25 @@ impl Dialect {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|dialect| dialect.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn the_lists_of_bytes_are_the_dialects_own() {
+        let check = |list: &[u8], names: fn(&Dialect) -> &'static [&'static str]| {
+            assert_eq!(list, ALL.iter().flat_map(names).copied().collect::<Vec<_>>().join(",").as_bytes());
+        };
+        check(URL_PARAMETERS, |dialect| dialect.url_parameters);
+        check(COOKIES, |dialect| dialect.cookies);
+        check(STORAGE_KEYS, |dialect| dialect.storage_keys);
+        let ambiguous =
+            ALL.iter().filter(|dialect| dialect.is_ambiguous).flat_map(|dialect| dialect.url_parameters);
+        assert!(ambiguous.map(|name| name.as_bytes()).eq([AMBIGUOUS_PARAMETER]));
     }
 }

@@ -3,11 +3,10 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::query;
+use super::bytes::Decoded;
 
 const PREFIX: &str = "clk_";
 const LENGTH_LIMIT: usize = 200;
-const RANDOM_DIGITS: usize = 16;
 
 /// The ID of a click, ours or one that another system gave.
 ///
@@ -57,25 +56,24 @@ impl ClickId {
     /// # Errors
     /// [`ParseClickIdError`] where the text is empty, too long, or holds any other character; nothing is trimmed.
     pub fn parse(text: &str) -> Result<Self, ParseClickIdError> {
-        Self::from_bytes(text.bytes()).ok_or(ParseClickIdError)
+        Self::from_raw(text.as_bytes()).ok_or(ParseClickIdError)
     }
 
-    pub(crate) fn from_bytes(bytes: impl Iterator<Item = u8> + Clone) -> Option<Self> {
-        let mut length = 0_usize;
-        for byte in bytes.clone() {
-            length = length.saturating_add(1);
-            if length > LENGTH_LIMIT || !(byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
-                return None;
-            }
-        }
-        (length > 0).then(|| Self(bytes.map(char::from).collect()))
+    /// The ID a value spells.
+    pub(crate) fn from_bytes(value: Decoded<'_>) -> Option<Self> {
+        (form(value) != Form::NoId).then(|| Self(value.map(char::from).collect()))
+    }
+
+    /// The ID where nothing is percent-encoded.
+    pub(crate) fn from_raw(text: &[u8]) -> Option<Self> {
+        is_raw_id(text).then(|| Self(text.iter().copied().map(char::from).collect()))
     }
 
     /// Whether it has the form that trac writes. Only such an ID is surely ours where it turns up in a place that
     /// merchants use too.
     #[must_use]
     pub fn is_native(&self) -> bool {
-        is_native(&self.0)
+        form(Decoded(self.0.as_bytes())) == Form::Native
     }
 
     /// The ID as text.
@@ -91,17 +89,67 @@ impl ClickId {
     }
 }
 
-/// [`ClickId::is_native`], of any text.
-pub(crate) fn is_native(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(PREFIX) else { return false };
-    let (secs, random) = query::cut(rest, b'_');
-    !secs.is_empty()
-        && secs.bytes().all(|byte| byte.is_ascii_digit())
-        && random.len() == RANDOM_DIGITS.saturating_add(1)
-        && random.bytes().skip(1).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+/// What a value is as a click ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// None.
+    NoId,
+    /// One, as another system writes them.
+    Foreign,
+    /// One of the form that trac writes.
+    Native,
 }
 
-pub(crate) fn push_decimal(text: &mut String, number: u64) {
+/// Tells what a value is as a click ID; see [`ClickId`] for the grammar. Nothing is allocated.
+///
+/// # Examples
+/// ```
+/// use trac_core::click::bytes::Decoded;
+/// use trac_core::click::{Form, form};
+///
+/// assert_eq!(form(Decoded(b"clk_1764000000_0000000000c0ffee")), Form::Native);
+/// assert_eq!(form(Decoded(b"user_17")), Form::Foreign);
+/// assert_eq!(form(Decoded(b"user 17")), Form::NoId);
+/// ```
+#[must_use]
+#[inline(never)]
+pub fn form(value: Decoded<'_>) -> Form {
+    let mut length = 0_usize;
+    // How many of the characters of a native ID have passed, all digits of the seconds counted as one.
+    let mut passed = 0_usize;
+    for byte in value {
+        length = length.wrapping_add(1);
+        if length > LENGTH_LIMIT || !matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_') {
+            return Form::NoId;
+        }
+        passed = match (passed, byte) {
+            (AT_SECS | AFTER_SECS, b'0'..=b'9') => AFTER_SECS,
+            (AFTER_SECS, b'_') => AT_RANDOM,
+            (AT_RANDOM..AT_END, b'0'..=b'9' | b'a'..=b'f') => passed.wrapping_add(1),
+            (_, byte) if PREFIX.as_bytes().get(passed) == Some(&byte) => passed.wrapping_add(1),
+            _ => usize::MAX,
+        };
+    }
+    match (length, passed) {
+        (0, _) => Form::NoId,
+        (_, AT_END) => Form::Native,
+        _ => Form::Foreign,
+    }
+}
+
+const AT_SECS: usize = PREFIX.len();
+const AFTER_SECS: usize = 5;
+const AT_RANDOM: usize = 6;
+const AT_END: usize = 22;
+
+/// Whether a text that nobody has percent-encoded, such as a cookie's value, is a click ID.
+#[must_use]
+#[inline(never)]
+pub fn is_raw_id(text: &[u8]) -> bool {
+    !text.iter().any(|byte| matches!(byte, b'%' | b'+')) && form(Decoded(text)) != Form::NoId
+}
+
+fn push_decimal(text: &mut String, number: u64) {
     let mut unit = 1_u64;
     while number.checked_div(unit).is_some_and(|left| left >= 10) {
         unit = unit.saturating_mul(10);

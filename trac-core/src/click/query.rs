@@ -6,10 +6,11 @@
 //! [`application/x-www-form-urlencoded`](https://url.spec.whatwg.org/#application/x-www-form-urlencoded) has it.
 
 use alloc::string::String;
-use core::iter;
+use alloc::vec::Vec;
 
+use super::bytes::{Decoded, Pieces, Sink, cut, pieces, put_decoded, spells};
 use super::dialect::{self, Dialect};
-use super::id::ClickId;
+use super::id::{ClickId, Form, form};
 
 /// Finds the click ID in a URL.
 ///
@@ -28,19 +29,26 @@ use super::id::ClickId;
 /// ```
 #[must_use]
 pub fn find(url: &str, written: &Dialect) -> Option<ClickId> {
-    let (_, query, _) = split(url);
-    find_in_query(query.get(1..)?, written)
+    ClickId::from_bytes(find_value(pairs(split(url.as_bytes()).1), written.is_ambiguous)?)
 }
 
 /// [`find`] where there is only the query, without its `?`.
 #[must_use]
 pub fn find_in_query(query: &str, written: &Dialect) -> Option<ClickId> {
-    for dialect in &dialect::ALL {
-        for name in dialect.url_parameters {
-            for pair in pieces(query, b'&') {
-                if let Some(id) = click_in(pair, name, dialect, written) {
-                    return Some(id);
-                }
+    ClickId::from_bytes(find_value(pieces(query.as_bytes(), b'&'), written.is_ambiguous)?)
+}
+
+/// [`find`] in bytes: the ID as it stands in a query's parameters; the ambiguous one counts as that dialect's where
+/// that is the one written.
+#[must_use]
+pub fn find_value(parameters: Pieces<'_>, is_ambiguous_written: bool) -> Option<Decoded<'_>> {
+    for name in pieces(dialect::URL_PARAMETERS, b',') {
+        let is_sure = is_ambiguous_written || name != dialect::AMBIGUOUS_PARAMETER;
+        for value in values(parameters, name) {
+            match form(value) {
+                Form::Native => return Some(value),
+                Form::Foreign if is_sure => return Some(value),
+                Form::Foreign | Form::NoId => {}
             }
         }
     }
@@ -63,35 +71,42 @@ pub fn find_in_query(query: &str, written: &Dialect) -> Option<ClickId> {
 /// ```
 #[must_use]
 pub fn add(url: &str, name: &str, id: &ClickId) -> String {
+    let mut out = Vec::with_capacity(url.len().saturating_add(name.len()).saturating_add(42));
+    add_to(&mut out, url.as_bytes(), name, Decoded(id.as_str().as_bytes()));
+    text(out)
+}
+
+/// [`add`] in bytes.
+pub fn add_to(out: &mut impl Sink, url: &[u8], name: &str, id: Decoded<'_>) {
     let (path, query, fragment) = split(url);
-    let mut out = String::with_capacity(url.len().saturating_add(name.len()).saturating_add(42));
-    out.push_str(path);
+    out.put(path);
     let mut added = false;
-    let mut mark = '?';
+    let mut mark: &[u8] = b"?";
     for pair in pairs(query) {
         let named = is_named(pair, name);
         if named && added {
             continue;
         }
-        out.push(mark);
-        mark = '&';
+        out.put(mark);
+        mark = b"&";
         if named {
-            push_parameter(&mut out, name, id);
+            put_parameter(out, name, id);
             added = true;
         } else {
-            out.push_str(pair);
+            out.put(pair);
         }
     }
     if !added {
-        if query.is_empty() {
-            out.push('?');
-        } else if !matches!(query.as_bytes(), [b'?'] | [.., b'&']) {
-            out.push('&');
+        // Nothing is put between what ends in a mark and the parameter.
+        if let [.., last] = query
+            && (*last == b'&' || query.len() == 1)
+        {
+            mark = b"";
         }
-        push_parameter(&mut out, name, id);
+        out.put(mark);
+        put_parameter(out, name, id);
     }
-    out.push_str(fragment);
-    out
+    out.put(fragment);
 }
 
 /// Takes every parameter out of a URL that [`find`] could have read an ID from; `None` where there is none.
@@ -107,112 +122,104 @@ pub fn add(url: &str, name: &str, id: &ClickId) -> String {
 /// ```
 #[must_use]
 pub fn strip(url: &str, written: &Dialect) -> Option<String> {
-    let (path, query, fragment) = split(url);
-    let mut out = String::with_capacity(url.len());
-    out.push_str(path);
+    let (path, query, fragment) = split(url.as_bytes());
+    let mut out = Vec::with_capacity(url.len());
+    out.put(path);
     let mut stripped = false;
-    let mut mark = '?';
+    let mut mark = b'?';
     for pair in pairs(query) {
-        if is_click(pair, written) {
+        if is_read(pair, written) {
             stripped = true;
         } else {
-            out.push(mark);
-            out.push_str(pair);
-            mark = '&';
+            out.put(&[mark]);
+            out.put(pair);
+            mark = b'&';
         }
     }
-    out.push_str(fragment);
-    stripped.then_some(out)
+    out.put(fragment);
+    stripped.then(|| text(out))
 }
 
-/// The percent-decoded values of a parameter, in the order of the URL.
-pub(crate) fn values<'a>(url: &'a str, name: &'a str) -> impl Iterator<Item = Decoded<'a>> {
-    pairs(split(url).1).filter(|pair| is_named(pair, name)).map(|pair| name_and_value(pair).1)
+/// The values of a parameter. See [`values`].
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    parameters: Pieces<'a>,
+    name: &'a [u8],
+}
+
+/// The values of a parameter, in the order of the URL.
+#[must_use]
+pub const fn values<'a>(parameters: Pieces<'a>, name: &'a [u8]) -> Values<'a> {
+    Values { parameters, name }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = Decoded<'a>;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Decoded<'a>> {
+        loop {
+            let (name, value) = name_and_value(self.parameters.next()?);
+            if spells(name, Decoded(self.name)) {
+                return Some(value);
+            }
+        }
+    }
 }
 
 /// A URL as what stands before the query, the query with its `?`, and the fragment with its `#`.
-pub(crate) fn split(url: &str) -> (&str, &str, &str) {
+#[must_use]
+#[inline(never)]
+pub fn split(url: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let (rest, fragment) = cut(url, b'#');
     let (path, query) = cut(rest, b'?');
     (path, query, fragment)
 }
 
-/// Cuts a text before the first such byte, which must be ASCII; where there is none, all of it stands before.
-///
-/// The pattern searches of `str` would do the same at fifty times the size in WebAssembly.
-pub(crate) fn cut(text: &str, mark: u8) -> (&str, &str) {
-    let at = text.bytes().position(|byte| byte == mark);
-    at.and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
+/// What was cut from UTF-8 at ASCII characters is UTF-8.
+pub(crate) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The text between such bytes, empty pieces too.
-pub(crate) fn pieces(text: &str, mark: u8) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    iter::from_fn(move || {
-        let (piece, after) = cut(rest?, mark);
-        rest = after.get(1..);
-        Some(piece)
-    })
+/// The parameters of a query with its `?`; none of an empty one.
+#[must_use]
+pub fn pairs(query: &[u8]) -> Pieces<'_> {
+    Pieces::of(query.get(1..), b'&')
 }
 
-fn pairs(query: &str) -> impl Iterator<Item = &str> {
-    query.get(1..).into_iter().flat_map(|query| pieces(query, b'&'))
+fn put_parameter(out: &mut impl Sink, name: &str, id: Decoded<'_>) {
+    out.put(name.as_bytes());
+    out.put(b"=");
+    put_decoded(out, id);
 }
 
-fn push_parameter(out: &mut String, name: &str, id: &ClickId) {
-    out.push_str(name);
-    out.push('=');
-    out.push_str(id.as_str());
-}
-
-fn name_and_value(pair: &str) -> (Decoded<'_>, Decoded<'_>) {
+fn name_and_value(pair: &[u8]) -> (Decoded<'_>, Decoded<'_>) {
     let (name, value) = cut(pair, b'=');
-    (Decoded(name.as_bytes()), Decoded(value.get(1..).unwrap_or_default().as_bytes()))
+    (Decoded(name), Decoded(value.get(1..).unwrap_or_default()))
 }
 
-fn is_named(pair: &str, name: &str) -> bool {
-    name_and_value(pair).0.eq(name.bytes())
+fn is_named(pair: &[u8], name: &str) -> bool {
+    spells(name_and_value(pair).0, Decoded(name.as_bytes()))
 }
 
-fn is_click(pair: &str, written: &Dialect) -> bool {
+fn is_read(pair: &[u8], written: &Dialect) -> bool {
     dialect::ALL.iter().any(|dialect| {
         dialect.url_parameters.iter().any(|name| {
             is_named(pair, name)
-                && (!is_ambiguous(dialect, written) || click_in(pair, name, dialect, written).is_some())
+                && (!is_ambiguous(dialect, written) || is_click(name_and_value(pair).1, dialect, written))
         })
     })
 }
 
-fn click_in(pair: &str, name: &str, dialect: &Dialect, written: &Dialect) -> Option<ClickId> {
-    let (found, value) = name_and_value(pair);
-    if !found.eq(name.bytes()) {
-        return None;
+fn is_click(value: Decoded<'_>, dialect: &Dialect, written: &Dialect) -> bool {
+    match form(value) {
+        Form::Native => true,
+        Form::Foreign => !is_ambiguous(dialect, written),
+        Form::NoId => false,
     }
-    ClickId::from_bytes(value).filter(|id| id.is_native() || !is_ambiguous(dialect, written))
 }
 
 /// Whether the dialect's URL parameter may be somebody else's.
 fn is_ambiguous(dialect: &Dialect, written: &Dialect) -> bool {
-    dialect.name == dialect::SELGEO.name && written.name != dialect.name
-}
-
-/// The bytes of a name or value, percent-decoded; a `%` without two hex digits stands for itself.
-#[derive(Clone)]
-pub(crate) struct Decoded<'a>(&'a [u8]);
-
-impl Iterator for Decoded<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        let (&first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        if let (b'%', [high, low, rest @ ..]) = (first, rest)
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            self.0 = rest;
-            return Some(high.wrapping_mul(16) | low);
-        }
-        Some(if first == b'+' { b' ' } else { first })
-    }
+    dialect.is_ambiguous && !written.is_ambiguous
 }

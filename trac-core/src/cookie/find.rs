@@ -1,6 +1,7 @@
 //! Reading the click ID from cookies that anybody may have written.
 
-use crate::click::{ClickId, dialect};
+use crate::click::bytes::{cut, pieces, trim};
+use crate::click::{ClickId, dialect, is_raw_id};
 
 /// Finds the click ID in a `Cookie` header or in `document.cookie`.
 ///
@@ -31,27 +32,21 @@ where
     I::IntoIter: Clone,
 {
     let headers = headers.into_iter();
-    for dialect in &dialect::ALL {
-        for name in dialect.cookies {
-            for header in headers.clone() {
-                for pair in header.split(|byte| *byte == b';') {
-                    if let Some(id) = click_in(pair, name) {
-                        return Some(id);
-                    }
-                }
-            }
+    for name in pieces(dialect::COOKIES, b',') {
+        if let Some(value) = headers.clone().find_map(|header| find_value(header, name)) {
+            return ClickId::from_raw(value);
         }
     }
     None
 }
 
-fn click_in(pair: &[u8], name: &str) -> Option<ClickId> {
-    let mark = pair.iter().position(|byte| *byte == b'=')?;
-    let (found, value) = pair.split_at_checked(mark)?;
-    if found.trim_ascii() != name.as_bytes() {
-        return None;
-    }
-    let value = value.get(1..)?.trim_ascii();
-    let unquoted = if let [b'"', unquoted @ .., b'"'] = value { unquoted } else { value };
-    ClickId::from_bytes(unquoted.iter().copied())
+/// The first ID in cookies of one name, as it stands there.
+#[must_use]
+pub fn find_value<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    pieces(header, b';').find_map(|pair| {
+        let (found, value) = cut(pair, b'=');
+        let value = trim(value.get(1..).unwrap_or_default());
+        let unquoted = if let [b'"', unquoted @ .., b'"'] = value { unquoted } else { value };
+        (trim(found) == name && is_raw_id(unquoted)).then_some(unquoted)
+    })
 }

@@ -8,6 +8,6 @@ mod find;
 mod set;
 mod touch;
 
-pub use find::{find, find_across};
-pub use set::{Attributes, clear, domains, set};
-pub use touch::keep;
+pub use find::{find, find_across, find_value};
+pub use set::{Attributes, clear, domains, host_tails, set, set_to};
+pub use touch::{displaces, keep};

@@ -1,13 +1,15 @@
 //! Writing the cookie, for a `Set-Cookie` header or for `document.cookie`.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use crate::click::ClickId;
+use crate::click::bytes::{Sink, cut, put_decimal};
+use crate::click::{ClickId, query};
 
 /// What a cookie says about itself beside name and value.
 ///
 /// # Units
-/// `days` of 86,400 s.
+/// `days` of 86,400 s; more than 49,710 of them count as so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes<'a> {
     /// The domain whose hosts all get it; `None` for this host alone. What is no domain name is left out.
@@ -41,13 +43,13 @@ pub struct Attributes<'a> {
 /// ```
 #[must_use]
 pub fn set(name: &str, id: &ClickId, attributes: &Attributes<'_>) -> String {
-    write(name, id.as_str(), u64::from(attributes.days).saturating_mul(86_400), attributes)
+    written(name, id.as_str(), attributes)
 }
 
 /// Writes what removes the cookie: the same with an empty value and no time to live.
 #[must_use]
 pub fn clear(name: &str, attributes: &Attributes<'_>) -> String {
-    write(name, "", 0, attributes)
+    written(name, "", attributes)
 }
 
 /// The domains a cookie could be set for on a host, the widest first: candidates for finding the registrable domain
@@ -63,32 +65,51 @@ pub fn clear(name: &str, attributes: &Attributes<'_>) -> String {
 /// assert_eq!(cookie::domains("localhost").next(), None);
 /// ```
 pub fn domains(host: &str) -> impl Iterator<Item = &str> {
-    let is_name = is_domain(host) && !host.bytes().next_back().is_some_and(|byte| byte.is_ascii_digit());
-    let host = if is_name { host } else { "" };
-    let dots = host.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').skip(1);
-    let tails =
-        dots.filter_map(|(dot, _)| host.split_at_checked(dot.saturating_add(1)).map(|(_, tail)| tail));
-    tails.chain(host.bytes().any(|byte| byte == b'.').then_some(host))
+    let is_name = is_domain(host.as_bytes()) && !host.ends_with(|last: char| last.is_ascii_digit());
+    // What was cut from text at dots is text.
+    host_tails(if is_name { host.as_bytes() } else { b"" }).filter_map(|tail| str::from_utf8(tail).ok())
 }
 
-fn write(name: &str, value: &str, max_age_secs: u64, attributes: &Attributes<'_>) -> String {
-    let mut out = String::with_capacity(160);
-    out.push_str(name);
-    out.push('=');
-    out.push_str(value);
-    out.push_str("; Path=/; Max-Age=");
-    crate::click::push_decimal(&mut out, max_age_secs);
-    out.push_str("; SameSite=Lax");
-    if let Some(domain) = attributes.domain.filter(|domain| is_domain(domain)) {
-        out.push_str("; Domain=");
-        out.push_str(domain);
-    }
-    if attributes.secure {
-        out.push_str("; Secure");
-    }
-    out
+/// [`domains`] in bytes, of a host that is a name or an IPv6 address.
+pub fn host_tails(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+    (0..host.len()).rev().filter_map(move |start| {
+        let tail = host.get(start..)?;
+        let is_whole = start.checked_sub(1).is_none_or(|before| host.get(before) == Some(&b'.'));
+        (is_whole && !cut(tail, b'.').1.is_empty()).then_some(tail)
+    })
 }
 
-fn is_domain(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+fn written(name: &str, value: &str, attributes: &Attributes<'_>) -> String {
+    let mut out = Vec::with_capacity(160);
+    set_to(
+        &mut out,
+        name.as_bytes(),
+        value.as_bytes(),
+        attributes.days,
+        attributes.domain.unwrap_or_default().as_bytes(),
+        attributes.secure,
+    );
+    query::text(out)
+}
+
+/// [`set`] in bytes, or [`clear`] where the value is empty; so is the domain where there is none.
+pub fn set_to(out: &mut impl Sink, name: &[u8], value: &[u8], days: u32, domain: &[u8], secure: bool) {
+    out.put(name);
+    out.put(b"=");
+    out.put(value);
+    out.put(b"; Path=/; Max-Age=");
+    put_decimal(out, if value.is_empty() { 0 } else { days.saturating_mul(86_400) });
+    out.put(b"; SameSite=Lax");
+    if is_domain(domain) {
+        out.put(b"; Domain=");
+        out.put(domain);
+    }
+    if secure {
+        out.put(b"; Secure");
+    }
+}
+
+fn is_domain(text: &[u8]) -> bool {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    !text.is_empty() && text.iter().all(is_name)
 }

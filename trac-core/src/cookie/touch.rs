@@ -1,6 +1,7 @@
 //! First or last touch: which of two clicks stays.
 
-use crate::click::ClickId;
+use crate::click::bytes::Decoded;
+use crate::click::{ClickId, Form, form};
 use crate::program::AttributionModel;
 
 /// Of the stored ID and the one that arrives in a URL, the one to keep.
@@ -29,10 +30,15 @@ pub fn keep<'a>(
 ) -> Option<&'a ClickId> {
     match (stored, arriving) {
         (Some(stored), Some(arriving)) => {
-            let displaced =
-                model == AttributionModel::LastClick && (arriving.is_native() || !stored.is_native());
-            Some(if displaced { arriving } else { stored })
+            let by = |id: &'a ClickId| Decoded(id.as_str().as_bytes());
+            Some(if displaces(by(arriving), by(stored), model) { arriving } else { stored })
         }
         (stored, arriving) => stored.or(arriving),
     }
+}
+
+/// Whether an arriving ID takes the place of a stored one; see [`keep`].
+#[must_use]
+pub fn displaces(arriving: Decoded<'_>, stored: Decoded<'_>, model: AttributionModel) -> bool {
+    model == AttributionModel::LastClick && (form(arriving) == Form::Native || form(stored) != Form::Native)
 }

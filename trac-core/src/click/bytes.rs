@@ -1,0 +1,164 @@
+//! Text as bytes, cut and copied without memory of its own.
+//!
+//! The browser's script makes the same decisions as the server, in a few kilobytes and without an allocator. So the
+//! decisions read borrowed bytes and write into a [`Sink`] that the caller brings; what is public beside them wraps
+//! them in `String`s.
+
+use alloc::vec::Vec;
+
+/// Where text is written: a `Vec<u8>` on the server, a stretch of fixed memory in the browser.
+pub trait Sink {
+    /// Appends the bytes.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Cuts a text before the first such byte; where there is none, all of it stands before.
+///
+/// # Examples
+/// ```
+/// use trac_core::click::bytes::cut;
+///
+/// assert_eq!(cut(b"a=b=c", b'='), (&b"a"[..], &b"=b=c"[..]));
+/// assert_eq!(cut(b"a", b'='), (&b"a"[..], &b""[..]));
+/// ```
+#[must_use]
+#[inline(never)]
+pub fn cut(text: &[u8], mark: u8) -> (&[u8], &[u8]) {
+    let at = text.iter().position(|byte| *byte == mark).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or_default()
+}
+
+/// The text without blanks and control characters around it.
+///
+/// # Examples
+/// ```
+/// assert_eq!(trac_core::click::bytes::trim(b" \t a b\n"), b"a b");
+/// ```
+#[must_use]
+#[inline(never)]
+pub fn trim(mut text: &[u8]) -> &[u8] {
+    while let [0..=b' ', rest @ ..] | [rest @ .., 0..=b' '] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The text between such bytes, empty pieces too. See [`pieces`].
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces<'a> {
+    rest: Option<&'a [u8]>,
+    mark: u8,
+}
+
+/// The text between such bytes, empty pieces too.
+///
+/// # Examples
+/// ```
+/// use trac_core::click::bytes::pieces;
+///
+/// assert!(pieces(b"a,,b", b',').eq([&b"a"[..], b"", b"b"]));
+/// assert!(pieces(b"", b',').eq([b""]));
+/// ```
+#[must_use]
+pub const fn pieces(text: &[u8], mark: u8) -> Pieces<'_> {
+    Pieces { rest: Some(text), mark }
+}
+
+impl<'a> Pieces<'a> {
+    /// None at all of no text.
+    pub(crate) const fn of(text: Option<&'a [u8]>, mark: u8) -> Self {
+        Self { rest: text, mark }
+    }
+
+    /// All that no piece has been made of yet.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest.unwrap_or_default()
+    }
+}
+
+#[expect(clippy::copy_iterator, reason = "it is two words, looked through more than once")]
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (piece, after) = cut(self.rest?, self.mark);
+        self.rest = after.get(1..);
+        Some(piece)
+    }
+}
+
+/// The bytes of a name or value in a URL, percent-decoded and with `+` as a blank; a `%` without two hex digits stands
+/// for itself.
+///
+/// An ID holds none of these characters, so one from a cookie reads the same.
+///
+/// # Examples
+/// ```
+/// use trac_core::click::bytes::Decoded;
+///
+/// assert!(Decoded(b"a%62+%zz").eq(*b"ab %zz"));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Decoded<'a>(pub &'a [u8]);
+
+#[expect(clippy::copy_iterator, reason = "it is the value itself, and reading it through is how it is used")]
+impl Iterator for Decoded<'_> {
+    type Item = u8;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        if let (b'%', [high, low, rest @ ..]) = (first, rest)
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            self.0 = rest;
+            return Some(high.wrapping_mul(16) | low);
+        }
+        Some(if first == b'+' { b' ' } else { first })
+    }
+}
+
+/// Writes the bytes that a value spells.
+#[inline(never)]
+pub fn put_decoded(out: &mut impl Sink, value: Decoded<'_>) {
+    for byte in value {
+        out.put(&[byte]);
+    }
+}
+
+/// Whether two texts spell the same.
+#[must_use]
+#[inline(never)]
+pub fn spells(a: Decoded<'_>, b: Decoded<'_>) -> bool {
+    a.eq(b)
+}
+
+const fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),
+        b'A'..=b'F' | b'a'..=b'f' => Some((digit | 0x20).wrapping_sub(b'a' - 10)),
+        _ => None,
+    }
+}
+
+/// Writes a number, at least one digit.
+pub fn put_decimal(out: &mut impl Sink, number: u32) {
+    let mut unit = 1_u32;
+    while number.checked_div(unit).is_some_and(|left| left >= 10) {
+        unit = unit.wrapping_mul(10);
+    }
+    while let Some(digits) = number.checked_div(unit) {
+        let [last, ..] = digits.wrapping_rem(10).to_le_bytes();
+        out.put(&[last | b'0']);
+        unit = unit.wrapping_div(10);
+    }
+}

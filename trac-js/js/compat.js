@@ -1,0 +1,3 @@
+// Starts what wasm2js made of the WebAssembly.
+
+if (isFirst) guarded(() => start(instantiate(IMPORTS)))();

@@ -1,0 +1,62 @@
+// What is sent, and only where the merchant gave a key: a landing by a partner's code, and leads.
+
+const key = settings.key || settings.publishableKey || settings.merchant;
+const LANDING = 'trac_landing';
+
+const pause = (milliseconds) =>
+  new Promise((resolve) => {
+    addEventListener('online', resolve, { once: true });
+    setTimeout(resolve, milliseconds);
+  });
+
+const post = async (path, body) => {
+  const headers = { 'content-type': 'application/json' };
+  if (key) headers['x-publishable-key'] = key;
+  else if (settings.workspaceId) headers['x-workspace-id'] = settings.workspaceId;
+  const url = new URL(path, base);
+  for (let wait = 1e3; ; wait *= 2) {
+    const answer = await fetch(url, { method: 'POST', keepalive: true, headers, body: JSON.stringify(body) }).catch(note);
+    if (answer && answer.ok) return answer.json();
+    if (wait > 3e4 || (answer && answer.status < 500 && answer.status !== 429)) {
+      throw new Error(path + ' ' + (answer ? answer.status : 'offline'));
+    }
+    await pause(wait);
+  }
+};
+
+// What is kept until the answer is here, so that a visitor who leaves at once is asked for on the next page; then
+// the code, so that it is asked for once.
+let landing = attempt(() => sessionStorage.getItem(LANDING));
+const keep = (text) => {
+  landing = text;
+  if (settings.consent !== 'required') attempt(() => sessionStorage.setItem(LANDING, text));
+};
+
+let asked = null;
+
+const land = () => {
+  if (!key) return;
+  const query = new URLSearchParams(location.search);
+  const name = (settings.queryParams || 'ref,via').split(',').find((one) => query.get(one));
+  const code = name && query.get(name);
+  if (name && (code === asked || landing === '=' + code)) return;
+  // Once a page, what the last one did not hear of.
+  const left = asked === null && landing[0] === '{' && landing;
+  asked = code || '';
+  if (!name && !left) return;
+  const body = name
+    ? { [/^(ref|via)$/.test(name) ? name : 'code']: code, url: location.href, referrer: document.referrer }
+    : JSON.parse(left);
+  keep(JSON.stringify(body));
+  post('/v1/clicks', body).then(
+    (answer) => {
+      keep('=' + (body.ref || body.via || body.code));
+      find('?trac_click_id=' + answer.click_id);
+    },
+    (error) => {
+      keep('');
+      note(error);
+      tell('error', { message: String(error) });
+    },
+  );
+};
