@@ -273,7 +273,11 @@ impl Life<'_> {
         let later = Carried { subscription_metadata: snapshot, ..Carried::default() };
         let trial = self.chance.percent(25);
         let months = self.chance.int(0..=4);
-        let mut moments: Vec<_> = (0..=months).map(|month| (plus_months(begun, month), false)).collect();
+        let mut moments = vec![(begun, false)];
+        // Stripe's renewals come some hours early or late.
+        moments.extend(
+            (1..=months).map(|month| (plus_months(begun, month) + self.chance.int(-80_000..=20_000), false)),
+        );
         if self.chance.percent(30) {
             let month = self.chance.int(0..=months);
             moments.push((plus_months(begun, month) + self.chance.int(8..=15) * DAY, true));
