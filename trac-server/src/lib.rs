@@ -78,6 +78,8 @@ mod limit;
 #[cfg(feature = "server")]
 mod key_uses;
 #[cfg(feature = "server")]
+mod metrics;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
@@ -113,6 +115,8 @@ mod dashboard;
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
+#[cfg(feature = "server")]
+mod api;
 #[cfg(feature = "server")]
 mod router;
 

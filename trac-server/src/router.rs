@@ -10,8 +10,8 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    api_key, click, commission, conversion, dashboard, explain, flow, idempotency, operations, program,
-    replay, request_id, webhook,
+    api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, metrics, operations,
+    program, replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
@@ -50,9 +50,11 @@ pub fn router(trac: Trac) -> Router {
         .merge(click::public_routes())
         .merge(dashboard::routes())
         .merge(operations::routes())
+        .merge(api::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
+        .layer(from_fn_with_state(trac.metrics.clone(), metrics::count))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }

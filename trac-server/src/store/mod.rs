@@ -95,6 +95,11 @@ impl Store {
         Arc::clone(&self.0.vault)
     }
 
+    /// How many jobs of each kind are still to be written.
+    pub(crate) fn waiting(&self) -> [(&'static str, usize); 3] {
+        self.0.queue.waiting()
+    }
+
     /// Runs a job in a transaction of its own and answers after the commit: `Ok` means it is on disk. A job that
     /// answers `Err` leaves nothing behind.
     ///
