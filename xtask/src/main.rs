@@ -1,5 +1,6 @@
 //! What cargo alone cannot do. `cargo xtask` lists it.
 
+mod bench;
 mod demo;
 mod script;
 mod setup;
@@ -19,7 +20,12 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
+    Task {
+        name: "bench",
+        does: "measures one event in the core, and webhooks through the whole server",
+        run: bench::run,
+    },
     Task {
         name: "build-script",
         does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
