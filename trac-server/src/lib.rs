@@ -70,6 +70,10 @@ pub mod store;
 #[cfg(feature = "server")]
 mod problem;
 #[cfg(feature = "server")]
+mod path;
+#[cfg(feature = "server")]
+mod patience;
+#[cfg(feature = "server")]
 mod fields;
 #[cfg(feature = "server")]
 mod last_known;
@@ -111,6 +115,8 @@ pub mod workspace;
 mod operations;
 #[cfg(feature = "server")]
 mod router;
+#[cfg(feature = "server")]
+pub mod listen;
 
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -10,13 +10,14 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    api_key, click, commission, conversion, dashboard, explain, flow, operations, program, replay,
-    request_id, webhook,
+    api_key, click, commission, conversion, dashboard, explain, flow, operations, path, patience, program,
+    replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
-/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one.
+/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one. A request that takes longer than 30 s is
+/// answered `408`.
 ///
 /// # Examples
 /// ```no_run
@@ -51,6 +52,8 @@ pub fn router(trac: Trac) -> Router {
         .merge(operations::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn(path::must_be_text))
+        .layer(from_fn(patience::limit))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
