@@ -1,4 +1,4 @@
-//! Paths that are no text.
+//! Percent-encoding undone, and paths that are no text then.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -17,11 +17,13 @@ pub(crate) async fn must_be_text(request: Request, next: Next) -> Response {
 
 /// Whether a path is UTF-8 once its percent-encoding is undone.
 fn is_text(path: &str) -> bool {
-    let mut bytes = path.bytes();
-    let mut decoded = Vec::with_capacity(path.len());
-    let digit = |byte: Option<u8>| {
-        byte.and_then(|byte| char::from(byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok())
-    };
+    std::str::from_utf8(&decoded(path)).is_ok()
+}
+
+/// The bytes of a part of a URL, percent-decoded; a `%` without two hex digits stands for itself.
+pub(crate) fn decoded(part: &str) -> Vec<u8> {
+    let digit = |byte: Option<u8>| byte.and_then(|byte| u8::try_from(char::from(byte).to_digit(16)?).ok());
+    let (mut bytes, mut decoded) = (part.bytes(), Vec::with_capacity(part.len()));
     while let Some(byte) = bytes.next() {
         let mut ahead = bytes.clone();
         match (byte, digit(ahead.next()), digit(ahead.next())) {
@@ -32,7 +34,7 @@ fn is_text(path: &str) -> bool {
             _ => decoded.push(byte),
         }
     }
-    std::str::from_utf8(&decoded).is_ok()
+    decoded
 }
 
 #[cfg(test)]
