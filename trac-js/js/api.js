@@ -27,13 +27,11 @@ const methods = {
       if (landing) keep(landing);
       arrive();
     } else {
-      ask(clear);
-      attempt(() => sessionStorage.removeItem(LANDING));
+      ask(CLEAR);
     }
   }),
   clear: later('clear', () => {
-    ask(clear);
-    attempt(() => sessionStorage.removeItem(LANDING));
+    ask(CLEAR);
     follow(null, null);
   }),
   debug: () => ({

@@ -40,7 +40,10 @@ const attempt = (act) => {
 
 // A visitor who asks not to be tracked is asked first, where the merchant wants it so.
 if ('gpc' in settings && navigator.globalPrivacyControl) settings.consent = 'required';
-if (settings.cookieDays > 400) log('data-cookie-days: no browser keeps a cookie longer than 400 days');
+// No browser keeps a cookie longer than 400 days.
+const days = settings.cookieDays;
+const seconds = (days > 0 && days <= 400 ? days : 90) * 86400;
+if (days > 400) log('data-cookie-days: 400 at most');
 
 const readCookies = () => attempt(() => document.cookie);
 const readStored = (key) => attempt(() => localStorage.getItem(key)) || attempt(() => sessionStorage.getItem(key));
@@ -67,11 +70,17 @@ const write = (at, text) => (text.length < 87e3 ? encoder.encodeInto(text, bytes
 const read = (at, length) => decoder.decode(bytes.subarray(at, at + length));
 const hand = (what, at, length) => write(at, attempt(() => hands[what](read(at, length))));
 
+// The questions of `lib.rs`.
+const LOOK = 0;
+const LINK = 1;
+const CLEAR = 2;
+
 // The fields of `settings.rs`, in its order.
-const ask = (question, url, found) => {
+const ask = (question, url) => {
   if (!wasm || busy) return '';
   busy = true;
   try {
+    const now = Math.floor(Date.now() / 1e3);
     const request = [
       clickId,
       settings.stripeDomains,
@@ -79,15 +88,15 @@ const ask = (question, url, found) => {
       settings.attributionModel,
       settings.dialect,
       settings.consent,
-      settings.cookieDays,
+      seconds,
+      now,
+      now + seconds,
       settings.cookieDomain,
       location.hostname,
-      location.protocol,
-      Math.floor(Date.now() / 1000),
-      found,
+      location.protocol.slice(5),
       url,
     ].join('\0');
-    return read(0, question(write(0, request)));
+    return read(0, answer(question, write(0, request)));
   } finally {
     busy = false;
   }
@@ -107,10 +116,10 @@ const follow = (id, from) => {
 
 // Whether the URL named a click.
 const find = (url) => {
-  const answer = ask(look, url);
-  const id = answer.slice(1);
-  if (id && id !== clickId) follow(id, { u: 'url', c: 'cookie', s: 'storage' }[answer[0]]);
-  return answer[0] === 'u';
+  const told = ask(LOOK, url);
+  const id = told.slice(1);
+  if (id && id !== clickId) follow(id, { u: 'url', c: 'cookie', s: 'storage' }[told[0]]);
+  return told[0] === 'u';
 };
 
 const arrive = guarded(() => find(location.href) || land());

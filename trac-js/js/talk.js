@@ -11,8 +11,7 @@ const pause = (milliseconds) =>
 
 const post = async (path, body) => {
   const headers = { 'content-type': 'application/json' };
-  if (key) headers['x-publishable-key'] = key;
-  else if (settings.workspaceId) headers['x-workspace-id'] = settings.workspaceId;
+  headers[key ? 'x-publishable-key' : 'x-workspace-id'] = key || settings.workspaceId;
   const url = new URL(path, base);
   for (let wait = 1e3; ; wait *= 2) {
     const answer = await fetch(url, { method: 'POST', keepalive: true, headers, body: JSON.stringify(body) }).catch(note);

@@ -8,8 +8,13 @@ const known = new WeakMap();
 let found = 0;
 let rewritten = 0;
 
-const judgeLink = (url) => ask(link, url);
-const isNew = (answer) => answer && answer !== '=' && answer[0] !== '!';
+const judgeLink = (url) => ask(LINK, url);
+const isNew = (told) => told && told !== '=' && told[0] !== '!';
+// A reference is asked about on the URL that it is going to be part of.
+const judgeReference = (action, found) => {
+  const told = judgeLink(action.replace(/[?#].*/s, '') + '?client_reference_id=' + encodeURIComponent(found));
+  return isNew(told) ? clickId : told;
+};
 
 // Answers `judge` for one attribute of an element, and writes what it says. A value of our own writing is asked about
 // as it was before, so that it follows when the click changes.
@@ -19,22 +24,22 @@ const settle = (element, name, judge, byVisitor, write) => {
   const now = element.getAttribute(name) || '';
   const place = places[name] || (places[name] = { times: 0 });
   const before = now && now === place.written ? place.original : now;
-  const answer = judge(before);
-  if (answer && !place.counted) {
+  const told = judge(before);
+  if (told && !place.counted) {
     place.counted = true;
     found++;
   }
-  if (answer[0] === '!') {
-    skipped.set(place, { reason: answer.slice(1), value: now });
-    log('skipped', answer, element);
+  if (told[0] === '!') {
+    skipped.set(place, { reason: told.slice(1), value: now });
+    log('skipped', told, element);
   }
-  if (!isNew(answer) || answer === now || (place.times >= REWRITES && !byVisitor)) return;
+  if (!isNew(told) || told === now || (place.times >= REWRITES && !byVisitor)) return;
   if (!place.times++) rewritten++;
   place.original = before;
-  place.written = answer;
+  place.written = told;
   skipped.delete(place);
-  write ? write(answer, place) : element.setAttribute(name, answer);
-  log('rewritten', answer, element);
+  write ? write(told, place) : element.setAttribute(name, told);
+  log('rewritten', told, element);
 };
 
 const posts = (element, name) => /^post$/i.test(element.getAttribute(name) || '');
@@ -44,7 +49,7 @@ const settleForm = (form, action, byVisitor) => {
   const field = form.querySelector('[name=client_reference_id]');
   if (!action || (field && field.type !== 'hidden')) return;
   const input = field || document.createElement('input');
-  settle(input, 'value', (value) => ask(reference, action, value), byVisitor, (value) => {
+  settle(input, 'value', (value) => judgeReference(action, value), byVisitor, (value) => {
     input.type = 'hidden';
     input.name = 'client_reference_id';
     input.setAttribute('value', value);
@@ -54,7 +59,7 @@ const settleForm = (form, action, byVisitor) => {
 
 const settleElement = (element, byVisitor) => {
   const name = 'client-reference-id';
-  settle(element, name, (value) => ask(reference, '', value), byVisitor, (value, place) => {
+  settle(element, name, (value) => judgeReference('https://buy.stripe.com/1', value), byVisitor, (value, place) => {
     const late = !place.late && element.matches(':defined');
     element.setAttribute(name, value);
     if (late && element.parentNode) {

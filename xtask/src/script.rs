@@ -56,15 +56,20 @@ pub(crate) fn build() -> Outcome {
 fn compile(root: &Path) -> Outcome {
     setup::wasm_target()?;
     // At `opt-level = "z"` hardly anything is inlined; a little of it saves more than it costs.
-    setup::run(setup::cargo().current_dir(root).env("RUSTFLAGS", "-Cllvm-args=-inline-threshold=50").args([
-        "build",
-        "--quiet",
-        "--package=trac-js",
-        "--profile=script",
-        "--target",
-        setup::WASM_TARGET,
-        "--target-dir=target",
-    ]))
+    setup::run(
+        setup::cargo()
+            .current_dir(root)
+            .env("RUSTFLAGS", "-Cllvm-args=-inline-threshold=50 -Clink-arg=-zstack-size=4096")
+            .args([
+                "build",
+                "--quiet",
+                "--package=trac-js",
+                "--profile=script",
+                "--target",
+                setup::WASM_TARGET,
+                "--target-dir=target",
+            ]),
+    )
 }
 
 /// What bindgen made: the module, the functions it imports, and an expression for the import object.
