@@ -56,6 +56,22 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// Copy everything to one file, while the server runs. The master key is not in it: keep that apart.
+    Backup {
+        /// The file to write; it must not be there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Make a data folder of a backup. The folder must not hold anything yet.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// What is kept sealed: the signing secrets of webhooks.
     Secrets {
         /// What to do with them.

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use trac_core::time::Timestamp;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
-use trac_server::store::Store;
+use trac_server::store::{self, Store};
 use trac_server::{Trac, explain, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
 
@@ -48,6 +48,8 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let replayed = runtime.block_on(replay_events(&options.settle()?, dry_run, since.as_deref()))?;
             Ok(writeln!(io::stdout(), "{replayed:#}")?)
         }
+        Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
+        Command::Restore { file, options } => Ok(store::restore(&file, &options.settle()?.data)?),
         Command::Secrets { command: SecretsCommand::Rotate { options } } => {
             let config = options.settle()?;
             runtime.block_on(rotate_master_key(&config))?;

@@ -13,6 +13,7 @@ mod file;
 mod settings;
 mod vault;
 mod ticket;
+mod backup;
 mod queue;
 mod writer;
 mod readers;
@@ -25,6 +26,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction};
 
+pub use backup::{back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
 pub use queue::Priority;
 pub use scope::Scope;
