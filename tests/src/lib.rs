@@ -8,7 +8,8 @@
 //! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission
 //! ```
 //!
-//! or one promise: `scenarios`, `genuine_events`, `crash`, `bad_input`. Those in `tests/` that need a browser say
+//! or one promise: `scenarios`, `genuine_events`, `crash`, `bad_input`. The [`simulation`] alone is different: it runs the
+//! router in its own process, by a clock it sets, so that months pass in milliseconds. Those in `tests/` that need a browser say
 //! "skipped: no browser" where there is none.
 #![expect(
     clippy::expect_used,
@@ -27,13 +28,14 @@ mod pages;
 mod demo;
 mod stage;
 mod scenario;
+pub mod simulation;
 
 pub use binary::{Finished, trac};
 pub use browser::Browser;
 pub use demo::{AxumShop, Demo};
 pub use material::{say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
-pub use pages::Pages;
+pub use pages::{Pages, Way};
 pub use scenario::{Order, Scenario};
 pub use server::Server;
 pub use stripe::{Endpoint, envelope, now, session};

@@ -27,22 +27,17 @@ const methods = {
       if (landing) keep(landing);
       arrive();
     } else {
-      ask(clear);
-      attempt(() => sessionStorage.removeItem(LANDING));
+      ask(CLEAR);
     }
   }),
   clear: later('clear', () => {
-    ask(clear);
-    attempt(() => sessionStorage.removeItem(LANDING));
+    ask(CLEAR);
     follow(null, null);
   }),
   debug: () => ({
     clickId,
     source,
-    stored: [
-      readCookies().includes('=' + clickId) && 'cookie',
-      attempt(() => localStorage.getItem('trac_click_id')) === clickId && 'localStorage',
-    ].filter((place) => clickId && place),
+    stored: [readCookies().includes('=' + clickId) && 'cookie', readStored('trac_click_id') === clickId && 'localStorage'].filter(Boolean),
     found,
     rewritten,
     skipped: [...skipped.values()],

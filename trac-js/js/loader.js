@@ -19,7 +19,7 @@ const readBytes = () => {
 
 // Where WebAssembly is refused (a policy without 'wasm-unsafe-eval', a browser locked down), the same in JavaScript.
 const fallBack = guarded((reason) => {
-  log(reason, 'so trac.compat.js is loaded');
+  log(reason);
   const element = document.createElement('script');
   const url = new URL('trac.compat.js', script.src).href;
   Object.assign(element.dataset, settings);

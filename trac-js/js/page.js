@@ -12,8 +12,7 @@ let clickId = null;
 let source = null;
 let bytes;
 
-const debugging = 'debug' in settings;
-const log = (...words) => debugging && console.debug('trac:', ...words);
+const log = (...words) => 'debug' in settings && console.debug('trac:', ...words);
 
 const note = (error) => {
   if (errors.length < 20) errors.push(String(error));
@@ -40,7 +39,10 @@ const attempt = (act) => {
 
 // A visitor who asks not to be tracked is asked first, where the merchant wants it so.
 if ('gpc' in settings && navigator.globalPrivacyControl) settings.consent = 'required';
-if (settings.cookieDays > 400) log('data-cookie-days: no browser keeps a cookie longer than 400 days');
+// No browser keeps a cookie longer than 400 days.
+const days = settings.cookieDays;
+const seconds = (days > 0 && days <= 400 ? days : 90) * 86400;
+if (days > 400) log('cookieDays', days);
 
 const readCookies = () => attempt(() => document.cookie);
 const readStored = (key) => attempt(() => localStorage.getItem(key)) || attempt(() => sessionStorage.getItem(key));
@@ -56,7 +58,10 @@ const hands = [
     const at = pair.indexOf('=');
     localStorage.setItem(pair.slice(0, at), pair.slice(at + 1));
   },
-  (key) => ['localStorage', 'sessionStorage'].forEach((name) => attempt(() => window[name].removeItem(key))),
+  (key) => {
+    attempt(() => localStorage.removeItem(key));
+    sessionStorage.removeItem(key);
+  },
   (name) => {
     if (!started) window[name] = trac;
   },
@@ -67,11 +72,17 @@ const write = (at, text) => (text.length < 87e3 ? encoder.encodeInto(text, bytes
 const read = (at, length) => decoder.decode(bytes.subarray(at, at + length));
 const hand = (what, at, length) => write(at, attempt(() => hands[what](read(at, length))));
 
+// The questions of `lib.rs`.
+const LOOK = 0;
+const LINK = 1;
+const CLEAR = 2;
+
 // The fields of `settings.rs`, in its order.
-const ask = (question, url, found) => {
+const ask = (question, url) => {
   if (!wasm || busy) return '';
   busy = true;
   try {
+    const now = Math.floor(Date.now() / 1e3);
     const request = [
       clickId,
       settings.stripeDomains,
@@ -79,21 +90,21 @@ const ask = (question, url, found) => {
       settings.attributionModel,
       settings.dialect,
       settings.consent,
-      settings.cookieDays,
+      seconds,
+      now,
+      now + seconds,
       settings.cookieDomain,
       location.hostname,
-      location.protocol,
-      Math.floor(Date.now() / 1000),
-      found,
+      location.protocol.slice(5),
       url,
     ].join('\0');
-    return read(0, question(write(0, request)));
+    return read(0, answer(question, write(0, request)));
   } finally {
     busy = false;
   }
 };
 
-const tell = (name, detail = { clickId, source }) => dispatchEvent(new CustomEvent('trac:' + name, { detail }));
+const tell = (name) => dispatchEvent(new CustomEvent('trac:' + name, { detail: { clickId, source } }));
 
 const follow = (id, from) => {
   clickId = id;
@@ -107,10 +118,9 @@ const follow = (id, from) => {
 
 // Whether the URL named a click.
 const find = (url) => {
-  const answer = ask(look, url);
-  const id = answer.slice(1);
-  if (id && id !== clickId) follow(id, { u: 'url', c: 'cookie', s: 'storage' }[answer[0]]);
-  return answer[0] === 'u';
+  const [from, id] = ask(LOOK, url).split('=');
+  if (id && id !== clickId) follow(id, from);
+  return from === 'url';
 };
 
 const arrive = guarded(() => find(location.href) || land());

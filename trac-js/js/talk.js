@@ -11,8 +11,7 @@ const pause = (milliseconds) =>
 
 const post = async (path, body) => {
   const headers = { 'content-type': 'application/json' };
-  if (key) headers['x-publishable-key'] = key;
-  else if (settings.workspaceId) headers['x-workspace-id'] = settings.workspaceId;
+  headers[key ? 'x-publishable-key' : 'x-workspace-id'] = key || settings.workspaceId;
   const url = new URL(path, base);
   for (let wait = 1e3; ; wait *= 2) {
     const answer = await fetch(url, { method: 'POST', keepalive: true, headers, body: JSON.stringify(body) }).catch(note);
@@ -45,18 +44,18 @@ const land = () => {
   asked = code || '';
   if (!name && !left) return;
   const body = name
-    ? { [/^(ref|via)$/.test(name) ? name : 'code']: code, url: location.href, referrer: document.referrer }
+    ? { [settings.queryParams ? 'code' : name]: code, url: location.href, referrer: document.referrer }
     : JSON.parse(left);
   keep(JSON.stringify(body));
   post('/v1/clicks', body).then(
     (answer) => {
-      keep('=' + (body.ref || body.via || body.code));
+      keep('=' + asked);
       find('?trac_click_id=' + answer.click_id);
     },
     (error) => {
       keep('');
       note(error);
-      tell('error', { message: String(error) });
+      tell('error');
     },
   );
 };

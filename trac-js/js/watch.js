@@ -8,8 +8,18 @@ const known = new WeakMap();
 let found = 0;
 let rewritten = 0;
 
-const judgeLink = (url) => ask(link, url);
-const isNew = (answer) => answer && answer !== '=' && answer[0] !== '!';
+const isNew = (told) => told && told !== '=' && told[0] !== '!';
+// A link without a scheme has the page's.
+const judgeLink = (url) => {
+  const scheme = url.startsWith('//') ? location.protocol : '';
+  const told = ask(LINK, scheme + url);
+  return isNew(told) ? told.slice(scheme.length) : told;
+};
+// A reference is asked about on the URL that it is going to be part of.
+const judgeReference = (action, found) => {
+  const told = judgeLink(action.replace(/[?#].*/s, '') + '?client_reference_id=' + encodeURIComponent(found));
+  return isNew(told) ? clickId : told;
+};
 
 // Answers `judge` for one attribute of an element, and writes what it says. A value of our own writing is asked about
 // as it was before, so that it follows when the click changes.
@@ -19,32 +29,30 @@ const settle = (element, name, judge, byVisitor, write) => {
   const now = element.getAttribute(name) || '';
   const place = places[name] || (places[name] = { times: 0 });
   const before = now && now === place.written ? place.original : now;
-  const answer = judge(before);
-  if (answer && !place.counted) {
+  const told = judge(before);
+  if (told && !place.counted) {
     place.counted = true;
     found++;
   }
-  if (answer[0] === '!') {
-    skipped.set(place, { reason: answer.slice(1), value: now });
-    log('skipped', answer, element);
+  if (told[0] === '!') {
+    skipped.set(place, { reason: told.slice(1), value: now });
+    log('skipped', told, element);
   }
-  if (!isNew(answer) || answer === now || (place.times >= REWRITES && !byVisitor)) return;
+  if (!isNew(told) || told === now || (place.times >= REWRITES && !byVisitor)) return;
   if (!place.times++) rewritten++;
   place.original = before;
-  place.written = answer;
+  place.written = told;
   skipped.delete(place);
-  write ? write(answer, place) : element.setAttribute(name, answer);
-  log('rewritten', answer, element);
+  write ? write(told, place) : element.setAttribute(name, told);
+  log('rewritten', told, element);
 };
-
-const posts = (element, name) => /^post$/i.test(element.getAttribute(name) || '');
 
 // A form that GETs drops the query of its action: a hidden field carries the reference.
 const settleForm = (form, action, byVisitor) => {
   const field = form.querySelector('[name=client_reference_id]');
   if (!action || (field && field.type !== 'hidden')) return;
   const input = field || document.createElement('input');
-  settle(input, 'value', (value) => ask(reference, action, value), byVisitor, (value) => {
+  settle(input, 'value', (value) => judgeReference(action, value), byVisitor, (value) => {
     input.type = 'hidden';
     input.name = 'client_reference_id';
     input.setAttribute('value', value);
@@ -54,7 +62,8 @@ const settleForm = (form, action, byVisitor) => {
 
 const settleElement = (element, byVisitor) => {
   const name = 'client-reference-id';
-  settle(element, name, (value) => ask(reference, '', value), byVisitor, (value, place) => {
+  const judge = (value) => judgeReference('https://buy.stripe.com/1', value);
+  settle(element, name, judge, byVisitor, (value, place) => {
     const late = !place.late && element.matches(':defined');
     element.setAttribute(name, value);
     if (late && element.parentNode) {
@@ -67,18 +76,19 @@ const settleElement = (element, byVisitor) => {
 
 const visit = guarded((element, byVisitor) => {
   const tag = element.localName;
-  const form = tag === 'form' ? element : element.form;
-  if (tag === 'a' || tag === 'area') {
-    for (const name of ['href', 'xlink:href']) {
-      if (element.hasAttribute(name)) settle(element, name, judgeLink, byVisitor);
-    }
-  } else if (tag === 'stripe-buy-button' || tag === 'stripe-pricing-table') {
+  const settleLink = (name) => element.hasAttribute(name) && settle(element, name, judgeLink, byVisitor);
+  if (/^(a|area)$/.test(tag)) {
+    settleLink('href');
+    settleLink('xlink:href');
+  } else if (/^stripe-(buy-button|pricing-table)$/.test(tag)) {
     settleElement(element, byVisitor);
-  } else if (form) {
-    const name = form === element ? 'action' : 'formaction';
-    const method = form === element ? 'method' : element.hasAttribute('formmethod') ? 'formmethod' : 0;
-    if (!element.hasAttribute(name)) return;
-    if (method ? posts(element, method) : posts(form, 'method')) settle(element, name, judgeLink, byVisitor);
+  } else {
+    const isForm = tag === 'form';
+    const form = isForm ? element : element.form;
+    const name = isForm ? 'action' : 'formaction';
+    if (!form || !element.hasAttribute(name)) return;
+    const method = (!isForm && element.getAttribute('formmethod')) || form.getAttribute('method');
+    if (/^post$/i.test(method)) settleLink(name);
     else settleForm(form, element.getAttribute(name), byVisitor);
   }
 });

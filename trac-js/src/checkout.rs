@@ -3,8 +3,8 @@
 //! Each question is answered with one text: empty where the place has nothing to do with a checkout, `=` where it is
 //! as it should be, `!` and a reason where something of the merchant's is respected, else the new value.
 
-use trac_core::checkout::link::{Judged, is_clean_payment_link, is_on, is_removed, judge};
-use trac_core::checkout::reference::{PARAMETER, Reference};
+use trac_core::checkout::link::{Judged, is_on, is_removed, judge};
+use trac_core::checkout::reference::PARAMETER;
 use trac_core::click::bytes::{Sink as _, trim};
 use trac_core::click::query::add_to;
 
@@ -19,12 +19,14 @@ const SETTLED: &[u8] = b"=";
 const MERCHANT_REFERENCE: &[u8] = b"!merchant_reference";
 
 /// A URL on its way: the `href` of a link, the `action` of a form that posts, the first argument of
-/// `window.open`.
-pub(crate) fn link<'a>(mut tape: &'a Tape, request: &Request<'a>) -> usize {
+/// `window.open`. The reference of a Buy Button, a Pricing Table or a hidden field is asked about on the URL that it will be
+/// part of.
+#[inline(never)]
+pub(crate) fn link<'a>(mut tape: Tape<'a>, request: Request<'a>) -> usize {
     let url = seen_by_browser(tape, request);
     let start = tape.end();
     match judge(url, request.id(), request.model(), request.stripe_domains()) {
-        Judged::Free(id) => add_to(&mut tape, url, PARAMETER, id),
+        Judged::Free(id) => add_to(&mut tape, url, PARAMETER.as_bytes(), id),
         Judged::MerchantReference => tape.put(MERCHANT_REFERENCE),
         Judged::AlreadyOurs | Judged::NoClick => tape.put(SETTLED),
         Judged::NotAPaymentLink => {
@@ -36,26 +38,10 @@ pub(crate) fn link<'a>(mut tape: &'a Tape, request: &Request<'a>) -> usize {
     start
 }
 
-/// The reference of a Buy Button, a Pricing Table (there is no URL) or a form that GETs a Payment Link, where the
-/// query of the action is dropped and a hidden field takes its place.
-pub(crate) fn reference<'a>(mut tape: &'a Tape, request: &Request<'a>) -> usize {
-    let url = seen_by_browser(tape, request);
-    let start = tape.end();
-    if url.is_empty() || is_clean_payment_link(url, request.stripe_domains()) {
-        match request.id().map(|id| (id, Reference::judge_value(request.found(), id, request.model()))) {
-            Some((id, Reference::Free)) => tape.put(id.0),
-            Some((_, Reference::Merchant)) => tape.put(MERCHANT_REFERENCE),
-            Some((_, Reference::Ours)) | None => tape.put(SETTLED),
-        }
-    }
-    start
-}
-
 /// The URL without what a browser takes out of it before it looks.
-#[inline(never)]
-fn seen_by_browser<'a>(mut tape: &'a Tape, request: &Request<'a>) -> &'a [u8] {
+fn seen_by_browser<'a>(mut tape: Tape<'a>, request: Request<'a>) -> &'a [u8] {
     let start = tape.end();
-    for byte in trim(request.url) {
+    for byte in trim(request.url()) {
         if !is_removed(*byte) {
             tape.put(&[*byte]);
         }

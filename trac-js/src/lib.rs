@@ -13,14 +13,13 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![deny(clippy::arithmetic_side_effects)]
 
-pub mod memory;
+mod memory;
 mod page;
 mod settings;
 mod cookie;
 mod click;
 mod checkout;
 
-use memory::Tape;
 use settings::Request;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -31,37 +30,22 @@ pub fn tape() -> usize {
     memory::address()
 }
 
-/// Looks for the click and keeps it; the request is `length` bytes long, the answer as many as are returned.
+/// Answers a request of `length` bytes with as many as are returned.
+///
+/// `question` 0 looks for the click and keeps it ([`click::look`]), 1 is what is to become of a URL
+/// ([`checkout::link`]), 2 forgets the click wherever it is kept.
 #[wasm_bindgen]
 #[must_use]
-pub fn look(length: usize) -> usize {
-    answer(length, click::look)
-}
-
-/// Answers what is to become of a URL.
-#[wasm_bindgen]
-#[must_use]
-pub fn link(length: usize) -> usize {
-    answer(length, checkout::link)
-}
-
-/// Answers what is to become of a reference.
-#[wasm_bindgen]
-#[must_use]
-pub fn reference(length: usize) -> usize {
-    answer(length, checkout::reference)
-}
-
-/// Forgets the click wherever it is kept.
-#[wasm_bindgen]
-#[must_use]
-pub fn clear(length: usize) -> usize {
-    answer(length, |tape, request| {
-        cookie::clear(tape, request);
-        tape.end()
+pub fn answer(question: u32, length: usize) -> usize {
+    memory::answer(length, |tape, text| {
+        let request = Request(text);
+        match question {
+            0 => click::look(tape, request),
+            1 => checkout::link(tape, request),
+            _ => {
+                cookie::clear(tape, request);
+                tape.end()
+            }
+        }
     })
-}
-
-fn answer(length: usize, f: impl for<'a> FnOnce(&'a Tape, &Request<'a>) -> usize) -> usize {
-    memory::answer(length, |tape, text| f(tape, &Request::read(text)))
 }

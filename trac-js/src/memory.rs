@@ -5,81 +5,81 @@
 #![allow(unsafe_code, reason = "a stretch of memory that two languages share cannot be written without")]
 
 use core::cell::{Cell, UnsafeCell};
+use core::marker::PhantomData;
 
 use trac_core::click::bytes::Sink;
 
 /// Longer texts are nothing the script reads: JavaScript does not send them. Four of them have room.
-pub const LONGEST_BYTES: usize = 262_144;
+const LONGEST_BYTES: usize = 262_144;
 
 const BYTES: usize = LONGEST_BYTES * 4;
 
-/// The shared stretch of memory. What is written stays as it is for as long as the tape is borrowed.
-pub struct Tape {
-    bytes: UnsafeCell<[u8; BYTES]>,
+struct Stretch {
+    /// How much is written.
     end: Cell<usize>,
+    bytes: UnsafeCell<[u8; BYTES]>,
 }
 
 // SAFETY: the script is instantiated without threads.
-unsafe impl Sync for Tape {}
+unsafe impl Sync for Stretch {}
 
-static TAPE: Tape = Tape { bytes: UnsafeCell::new([0; BYTES]), end: Cell::new(0) };
+static STRETCH: Stretch = Stretch { end: Cell::new(0), bytes: UnsafeCell::new([0; BYTES]) };
+
+/// The leave to write on the shared stretch during a call. What is written stays as it is as long as the call lasts.
+#[derive(Clone, Copy)]
+pub(crate) struct Tape<'a>(PhantomData<&'a Stretch>);
 
 /// Where the stretch begins.
 pub(crate) fn address() -> usize {
-    TAPE.bytes.get().addr()
+    STRETCH.bytes.get().addr()
 }
 
 /// Answers a request of so many bytes: `f` writes the answer and says where it starts; it is put at the beginning, and
 /// its length is said.
-pub(crate) fn answer(length: usize, f: impl for<'a> FnOnce(&'a Tape, &'a [u8]) -> usize) -> usize {
-    TAPE.end.set(length);
-    let start = f(&TAPE, TAPE.slice(0, length));
-    let answer = TAPE.since(start);
+pub(crate) fn answer(length: usize, f: impl for<'a> FnOnce(Tape<'a>, &'a [u8]) -> usize) -> usize {
+    let tape = Tape(PhantomData);
+    let start = f(tape, tape.take(0, length));
+    let answer = tape.since(start);
     let length = answer.len();
     // SAFETY: both lie inside the array, and nothing of it is borrowed any more.
-    unsafe { core::ptr::copy(answer.as_ptr(), TAPE.bytes.get().cast::<u8>(), length) };
+    unsafe { core::ptr::copy(answer.as_ptr(), STRETCH.bytes.get().cast::<u8>(), length) };
     length
 }
 
-impl Tape {
+impl<'a> Tape<'a> {
     /// How much is written.
-    pub(crate) fn end(&self) -> usize {
-        self.end.get()
+    #[expect(clippy::unused_self, reason = "whoever has no leave has no business here")]
+    pub(crate) fn end(self) -> usize {
+        STRETCH.end.get()
     }
 
     /// What is written from there on.
-    pub(crate) fn since(&self, start: usize) -> &[u8] {
-        self.slice(start, self.end.get())
+    pub(crate) fn since(self, start: usize) -> &'a [u8] {
+        let length = self.end().wrapping_sub(start);
+        if length > BYTES || start > BYTES {
+            return &[];
+        }
+        // SAFETY: inside the array, because the end is, and never written again during the call: `put` and JavaScript
+        // write behind the end alone.
+        unsafe { core::slice::from_raw_parts(STRETCH.bytes.get().cast::<u8>().add(start), length) }
     }
 
     /// Takes what JavaScript has written at the end.
-    pub(crate) fn take(&self, start: usize, length: usize) -> &[u8] {
-        self.end.set(start.wrapping_add(length));
+    pub(crate) fn take(self, start: usize, length: usize) -> &'a [u8] {
+        STRETCH.end.set(start.wrapping_add(length).min(BYTES));
         self.since(start)
-    }
-
-    #[inline(never)]
-    fn slice(&self, start: usize, end: usize) -> &[u8] {
-        if start > end || end > BYTES {
-            return &[];
-        }
-        // SAFETY: inside the array, and never written again while the tape is borrowed: `put` and JavaScript write
-        // behind the end alone, and `answer` starts anew when nothing is borrowed any more.
-        unsafe {
-            core::slice::from_raw_parts(self.bytes.get().cast::<u8>().add(start), end.wrapping_sub(start))
-        }
     }
 }
 
-impl Sink for &Tape {
+impl Sink for Tape<'_> {
     #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            let end = self.end.get();
+            let end = STRETCH.end.get();
             if end < BYTES {
                 // SAFETY: inside the array, and behind everything that is borrowed.
-                unsafe { self.bytes.get().cast::<u8>().add(end).write(*byte) };
-                self.end.set(end.wrapping_add(1));
+                unsafe { STRETCH.bytes.get().cast::<u8>().add(end).write(*byte) };
+                STRETCH.end.set(end.wrapping_add(1));
             }
         }
     }

@@ -28,41 +28,41 @@ extern "C" {
 }
 
 /// `document.cookie`.
-pub(crate) fn read_cookies(tape: &Tape) -> &[u8] {
+pub(crate) fn read_cookies(tape: Tape<'_>) -> &[u8] {
     ask(tape, Hand::ReadCookies, tape.end())
 }
 
 /// Writes what has been put on the tape since `start` to `document.cookie`.
-pub(crate) fn write_cookie(tape: &Tape, start: usize) {
+pub(crate) fn write_cookie(tape: Tape<'_>, start: usize) {
     ask(tape, Hand::WriteCookie, start);
 }
 
 /// A value of `localStorage`, else of `sessionStorage`; empty where there is none.
-pub(crate) fn read_stored<'a>(tape: &'a Tape, key: &[u8]) -> &'a [u8] {
+pub(crate) fn read_stored<'a>(tape: Tape<'a>, key: &[u8]) -> &'a [u8] {
     say(tape, Hand::ReadStored, key)
 }
 
-/// Writes what `put` puts on the tape to `localStorage`.
-pub(crate) fn write_stored<'a>(mut tape: &'a Tape, key: &[u8], put: impl FnOnce(&'a Tape)) {
+/// Writes a value to `localStorage`.
+pub(crate) fn write_stored(mut tape: Tape<'_>, key: &[u8], value: &[u8]) {
     let start = tape.end();
     tape.put(key);
     tape.put(b"=");
-    put(tape);
+    tape.put(value);
     ask(tape, Hand::WriteStored, start);
 }
 
 /// Removes a key from both storages.
-pub(crate) fn remove_stored(tape: &Tape, key: &[u8]) {
+pub(crate) fn remove_stored(tape: Tape<'_>, key: &[u8]) {
     say(tape, Hand::RemoveStored, key);
 }
 
 /// Puts the script's object on `window` under one more name.
-pub(crate) fn claim_global(tape: &Tape, name: &str) {
-    say(tape, Hand::ClaimGlobal, name.as_bytes());
+pub(crate) fn claim_global(tape: Tape<'_>, name: &[u8]) {
+    say(tape, Hand::ClaimGlobal, name);
 }
 
 #[inline(never)]
-fn say<'a>(mut tape: &'a Tape, what: Hand, text: &[u8]) -> &'a [u8] {
+fn say<'a>(mut tape: Tape<'a>, what: Hand, text: &[u8]) -> &'a [u8] {
     let start = tape.end();
     tape.put(text);
     ask(tape, what, start)
@@ -70,7 +70,7 @@ fn say<'a>(mut tape: &'a Tape, what: Hand, text: &[u8]) -> &'a [u8] {
 
 #[inline(never)]
 #[expect(clippy::as_conversions, reason = "the number of a variant is read in no other way")]
-fn ask(tape: &Tape, what: Hand, start: usize) -> &[u8] {
+fn ask(tape: Tape<'_>, what: Hand, start: usize) -> &[u8] {
     let length = hand(what as u32, start, tape.end().wrapping_sub(start));
     tape.take(start, length)
 }

@@ -2,9 +2,6 @@
 //!
 //! Keys are random, so one look-up of a plain SHA-256 serves; the key itself is not kept.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
@@ -15,7 +12,7 @@ use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError, mode_of};
+use crate::store::{Scope, StoreError, mode_of};
 use crate::trac::Trac;
 
 /// The holder of a secret key, and so the scope of everything the request may touch.
@@ -136,7 +133,7 @@ impl Key {
         let found =
             trac.store.read(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
         if let Some(key) = &found {
-            trac.key_uses.note(trac, key, now);
+            trac.key_uses.note(&trac.store, &key.scope, key.hash, now);
         }
         Ok(found)
     }
@@ -158,32 +155,6 @@ impl Key {
         let Some((scope, origins)) = found.optional()? else { return Ok(None) };
         let allowed_origins = origins.map(|text| serde_json::from_str(&text)).transpose()?;
         Ok(Some(Self { scope, hash, allowed_origins }))
-    }
-}
-
-/// When keys were last used, to the minute: one write a minute and key, not one a request.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct KeyUses(Arc<Mutex<HashMap<[u8; 32], i64>>>);
-
-impl KeyUses {
-    fn note(&self, trac: &Trac, key: &Key, now: Timestamp) {
-        let minute = now.unix_secs().div_euclid(60);
-        {
-            let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if uses.insert(key.hash, minute) == Some(minute) {
-                return;
-            }
-            uses.retain(|_, last| *last == minute);
-        }
-        let (hash, scope) = (key.hash, key.scope.clone());
-        // Nobody waits for this, and where the store is busy it is not worth a try.
-        drop(trac.store.write(Priority::Click, move |tx| {
-            let mut statement = tx.prepare_cached(
-                "UPDATE api_key SET last_used_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND hash = ?3",
-            )?;
-            let key = params![scope.workspace_id(), scope.mode_str(), hash.as_slice(), now.unix_secs()];
-            Ok(statement.execute(key)?)
-        }));
     }
 }
 

@@ -66,6 +66,7 @@ async fn deliver(
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let answer = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await?;
     let (outcome, reason) = (answer.outcome.as_str(), answer.reason.as_str());
+    trac.metrics.event(outcome, reason);
     Ok(Json(json!({ "received": true, "outcome": outcome, "reason": reason })))
 }
 

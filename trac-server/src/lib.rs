@@ -80,9 +80,15 @@ mod last_known;
 #[cfg(feature = "server")]
 mod limit;
 #[cfg(feature = "server")]
+mod key_uses;
+#[cfg(feature = "server")]
+mod metrics;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
+#[cfg(feature = "server")]
+mod idempotency;
 #[cfg(feature = "server")]
 mod list;
 #[cfg(feature = "server")]
@@ -113,6 +119,8 @@ mod dashboard;
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
+#[cfg(feature = "server")]
+mod api;
 #[cfg(feature = "server")]
 mod router;
 #[cfg(feature = "server")]

@@ -1,7 +1,9 @@
-//! `/healthz` and `/readyz`: for whatever watches the server.
+//! `/healthz`, `/readyz` and `/metrics`: for whatever watches the server.
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::problem::Problem;
@@ -12,7 +14,16 @@ use crate::trac::Trac;
 const CHECKED_AT: &str = "checked_at";
 
 pub(crate) fn routes() -> Router<Trac> {
-    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready))
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+/// Figures for Prometheus.
+async fn metrics(State(trac): State<Trac>) -> impl IntoResponse {
+    let text = trac.metrics.text(trac.store.waiting());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
 /// Whether the store can be read and takes writes: `200`, with or without a workspace, or `503`.

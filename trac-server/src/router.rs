@@ -10,8 +10,8 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    api_key, click, commission, conversion, dashboard, explain, flow, operations, path, patience, program,
-    replay, request_id, webhook,
+    api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, metrics, operations,
+    path, patience, program, replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
@@ -43,6 +43,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(flow::api_routes())
         .merge(replay::routes())
         .merge(explain::routes())
+        .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
@@ -50,11 +51,13 @@ pub fn router(trac: Trac) -> Router {
         .merge(click::public_routes())
         .merge(dashboard::routes())
         .merge(operations::routes())
+        .merge(api::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn(path::must_be_text))
         .layer(from_fn(patience::limit))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
+        .layer(from_fn_with_state(trac.metrics.clone(), metrics::count))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::access::KeyUses;
 use crate::clock::Clock;
 use crate::id::Ids;
+use crate::key_uses::KeyUses;
 use crate::last_known::LastKnown;
 use crate::limit::Limiter;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
@@ -20,6 +21,7 @@ pub struct Trac {
     pub(crate) last_known: LastKnown,
     pub(crate) limiter: Limiter,
     pub(crate) key_uses: KeyUses,
+    pub(crate) metrics: Metrics,
 }
 
 impl Trac {
@@ -37,6 +39,7 @@ impl Trac {
             last_known: LastKnown::default(),
             limiter: Limiter::default(),
             key_uses: KeyUses::default(),
+            metrics: Metrics::default(),
         }
     }
 

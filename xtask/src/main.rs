@@ -1,8 +1,10 @@
 //! What cargo alone cannot do. `cargo xtask` lists it.
 
+mod bench;
 mod demo;
 mod script;
 mod setup;
+mod sim;
 mod test;
 mod vectors;
 
@@ -18,7 +20,12 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 6] = [
+    Task {
+        name: "bench",
+        does: "measures one event in the core, and webhooks through the whole server",
+        run: bench::run,
+    },
     Task {
         name: "build-script",
         does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
@@ -28,6 +35,11 @@ const TASKS: [Task; 4] = [
         name: "demo",
         does: "a merchant, two partners, two shops and a stand-in for Stripe, ready to click through",
         run: demo::run,
+    },
+    Task {
+        name: "sim",
+        does: "SEED [COUNT]: lives simulated merchants' lives and compares them with the model",
+        run: sim::run,
     },
     Task { name: "test", does: "runs every test, in a real browser too", run: test::run },
     Task {

@@ -72,7 +72,7 @@ pub fn decorate(url: &str, id: Option<&ClickId>, model: AttributionModel, domain
         Judged::Free(id) => {
             let mut decorated = Vec::with_capacity(url.len().saturating_add(64));
             decorated.put(before);
-            query::add_to(&mut decorated, inner, PARAMETER, id);
+            query::add_to(&mut decorated, inner, PARAMETER.as_bytes(), id);
             decorated.put(after);
             Decision::Decorated(query::text(decorated))
         }
@@ -184,21 +184,29 @@ fn place(url: &[u8]) -> Option<Place<'_>> {
 #[inline(never)]
 pub fn is_clean_payment_link(url: &[u8], domains: &[u8]) -> bool {
     let Some(Place { is_secure: true, authority, path }) = place(url) else { return false };
-    let host = authority.strip_suffix(b":443").unwrap_or(authority);
-    let (mut is_b, mut segments) = (false, 0_usize);
+    let host = if let [host @ .., b':', b'4', b'4', b'3'] = authority { host } else { authority };
+    let mut segments = 0_usize;
     for segment in pieces(path, b'/') {
         if !segment.is_empty() {
-            if is_odd(segment) {
+            // A browser takes `.` and `..` away (<https://url.spec.whatwg.org/#double-dot-path-segment>), and a
+            // backslash for a slash.
+            let mut is_dots = true;
+            for byte in Decoded(segment) {
+                if byte == b'\\' {
+                    return false;
+                }
+                is_dots &= byte == b'.';
+            }
+            if is_dots {
                 return false;
             }
-            is_b |= segments == 0 && segment == b"b";
             segments = segments.wrapping_add(1);
         }
     }
     let custom = listed(domains, host);
     match segments {
         1 => custom.is_whole || listed(HOSTS, host).is_named,
-        2 => custom.is_named && is_b,
+        2 => custom.is_named && matches!(path, [b'/', b'b', b'/', ..]),
         _ => false,
     }
 }
@@ -221,14 +229,4 @@ fn listed(list: &[u8], host: &[u8]) -> Listed {
         }
     }
     listed
-}
-
-/// Whether a browser would take the path segment for `.` or `..`
-/// (<https://url.spec.whatwg.org/#double-dot-path-segment>), or for more than one.
-fn is_odd(segment: &[u8]) -> bool {
-    let mut rest = segment;
-    while let [b'.', tail @ ..] | [b'%', b'2', b'e' | b'E', tail @ ..] = rest {
-        rest = tail;
-    }
-    rest.is_empty() || segment.contains(&b'\\')
 }

@@ -72,12 +72,12 @@ pub fn find_value(parameters: Pieces<'_>, is_ambiguous_written: bool) -> Option<
 #[must_use]
 pub fn add(url: &str, name: &str, id: &ClickId) -> String {
     let mut out = Vec::with_capacity(url.len().saturating_add(name.len()).saturating_add(42));
-    add_to(&mut out, url.as_bytes(), name, Decoded(id.as_str().as_bytes()));
+    add_to(&mut out, url.as_bytes(), name.as_bytes(), Decoded(id.as_str().as_bytes()));
     text(out)
 }
 
 /// [`add`] in bytes.
-pub fn add_to(out: &mut impl Sink, url: &[u8], name: &str, id: Decoded<'_>) {
+pub fn add_to(out: &mut impl Sink, url: &[u8], name: &[u8], id: Decoded<'_>) {
     let (path, query, fragment) = split(url);
     out.put(path);
     let mut added = false;
@@ -187,8 +187,8 @@ pub fn pairs(query: &[u8]) -> Pieces<'_> {
     Pieces::of(query.get(1..), b'&')
 }
 
-fn put_parameter(out: &mut impl Sink, name: &str, id: Decoded<'_>) {
-    out.put(name.as_bytes());
+fn put_parameter(out: &mut impl Sink, name: &[u8], id: Decoded<'_>) {
+    out.put(name);
     out.put(b"=");
     put_decoded(out, id);
 }
@@ -198,14 +198,14 @@ fn name_and_value(pair: &[u8]) -> (Decoded<'_>, Decoded<'_>) {
     (Decoded(name), Decoded(value.get(1..).unwrap_or_default()))
 }
 
-fn is_named(pair: &[u8], name: &str) -> bool {
-    spells(name_and_value(pair).0, Decoded(name.as_bytes()))
+fn is_named(pair: &[u8], name: &[u8]) -> bool {
+    spells(name_and_value(pair).0, Decoded(name))
 }
 
 fn is_read(pair: &[u8], written: &Dialect) -> bool {
     dialect::ALL.iter().any(|dialect| {
         dialect.url_parameters.iter().any(|name| {
-            is_named(pair, name)
+            is_named(pair, name.as_bytes())
                 && (!is_ambiguous(dialect, written) || is_click(name_and_value(pair).1, dialect, written))
         })
     })

@@ -33,20 +33,26 @@ where
 {
     let headers = headers.into_iter();
     for name in pieces(dialect::COOKIES, b',') {
-        if let Some(value) = headers.clone().find_map(|header| find_value(header, name)) {
-            return ClickId::from_raw(value);
+        let mut values = headers.clone().map(|header| find_value(header, name));
+        if let Some(id) = values.find_map(ClickId::from_raw) {
+            return Some(id);
         }
     }
     None
 }
 
-/// The first ID in cookies of one name, as it stands there.
+/// The first ID in cookies of one name, as it stands there; empty where there is none.
 #[must_use]
-pub fn find_value<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    pieces(header, b';').find_map(|pair| {
+pub fn find_value<'a>(header: &'a [u8], name: &[u8]) -> &'a [u8] {
+    for pair in pieces(header, b';') {
         let (found, value) = cut(pair, b'=');
-        let value = trim(value.get(1..).unwrap_or_default());
-        let unquoted = if let [b'"', unquoted @ .., b'"'] = value { unquoted } else { value };
-        (trim(found) == name && is_raw_id(unquoted)).then_some(unquoted)
-    })
+        if trim(found) == name {
+            let value = trim(value.get(1..).unwrap_or_default());
+            let unquoted = if let [b'"', unquoted @ .., b'"'] = value { unquoted } else { value };
+            if is_raw_id(unquoted) {
+                return unquoted;
+            }
+        }
+    }
+    b""
 }

@@ -66,41 +66,50 @@ pub fn clear(name: &str, attributes: &Attributes<'_>) -> String {
 /// ```
 pub fn domains(host: &str) -> impl Iterator<Item = &str> {
     let is_name = is_domain(host.as_bytes()) && !host.ends_with(|last: char| last.is_ascii_digit());
+    let host = if is_name { host } else { "" };
     // What was cut from text at dots is text.
-    host_tails(if is_name { host.as_bytes() } else { b"" }).filter_map(|tail| str::from_utf8(tail).ok())
+    let domains =
+        (0..host.len()).rev().filter_map(|start| str::from_utf8(domain_at(host.as_bytes(), start)).ok());
+    domains.filter(|domain| !domain.is_empty())
 }
 
-/// [`domains`] in bytes, of a host that is a name or an IPv6 address.
-pub fn host_tails(host: &[u8]) -> impl Iterator<Item = &[u8]> {
-    (0..host.len()).rev().filter_map(move |start| {
-        let tail = host.get(start..)?;
-        let is_whole = start.checked_sub(1).is_none_or(|before| host.get(before) == Some(&b'.'));
-        (is_whole && !cut(tail, b'.').1.is_empty()).then_some(tail)
-    })
+/// The domain that starts at this byte of a host, where a label starts there and another follows; else empty. Asked
+/// from the end on, that is [`domains`] in bytes.
+#[must_use]
+pub fn domain_at(host: &[u8], start: usize) -> &[u8] {
+    let (before, domain) = host.split_at_checked(start).unwrap_or_default();
+    let is_label = matches!(before, [] | [.., b'.']) && !cut(domain, b'.').1.is_empty();
+    if is_label { domain } else { b"" }
 }
 
 fn written(name: &str, value: &str, attributes: &Attributes<'_>) -> String {
     let mut out = Vec::with_capacity(160);
-    set_to(
-        &mut out,
-        name.as_bytes(),
-        value.as_bytes(),
-        attributes.days,
-        attributes.domain.unwrap_or_default().as_bytes(),
-        attributes.secure,
-    );
+    let mut max_age_secs = Vec::with_capacity(10);
+    let days = if value.is_empty() { 0 } else { attributes.days };
+    put_decimal(&mut max_age_secs, days.saturating_mul(86_400));
+    let domain = attributes.domain.unwrap_or_default().as_bytes();
+    let domain = if is_domain(domain) { domain } else { b"" };
+    set_to(&mut out, name.as_bytes(), value.as_bytes(), &max_age_secs, domain, attributes.secure);
     query::text(out)
 }
 
-/// [`set`] in bytes, or [`clear`] where the value is empty; so is the domain where there is none.
-pub fn set_to(out: &mut impl Sink, name: &[u8], value: &[u8], days: u32, domain: &[u8], secure: bool) {
+/// [`set`] in bytes, or [`clear`] where the time to live is 0; the domain is empty where there is none, and is written
+/// as it is.
+pub fn set_to(
+    out: &mut impl Sink,
+    name: &[u8],
+    value: &[u8],
+    max_age_secs: &[u8],
+    domain: &[u8],
+    secure: bool,
+) {
     out.put(name);
     out.put(b"=");
     out.put(value);
     out.put(b"; Path=/; Max-Age=");
-    put_decimal(out, if value.is_empty() { 0 } else { days.saturating_mul(86_400) });
+    out.put(max_age_secs);
     out.put(b"; SameSite=Lax");
-    if is_domain(domain) {
+    if !domain.is_empty() {
         out.put(b"; Domain=");
         out.put(domain);
     }

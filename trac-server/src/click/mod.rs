@@ -21,6 +21,8 @@ mod script;
 mod track;
 #[cfg(feature = "server")]
 mod promo_code;
+#[cfg(feature = "server")]
+mod qr;
 
 #[cfg(feature = "server")]
 use std::time::Duration;
@@ -28,7 +30,7 @@ use std::time::Duration;
 #[cfg(feature = "server")]
 use axum::Router;
 #[cfg(feature = "server")]
-use axum::routing::{delete, patch, post};
+use axum::routing::{delete, get, patch, post};
 #[cfg(feature = "server")]
 use tower_http::cors::{Any, CorsLayer};
 
@@ -52,6 +54,7 @@ pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/links", list_of(&links::LINKS).merge(post(links::create)))
         .route("/links/{id}", one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)))
+        .route("/links/{id}/qr.svg", get(qr::draw))
         .route("/clicks", list_of(&CLICKS))
         .route("/clicks/{id}", one_of(&CLICKS))
 }

@@ -11,13 +11,16 @@ use sha2::{Digest as _, Sha256};
 use crate::id::hex;
 use crate::trac::Trac;
 
-/// `/trac.js`, its fallback for pages that refuse WebAssembly, and their versioned addresses.
+/// `/trac.js`, its fallback for pages that refuse WebAssembly, and their versioned addresses. Under the name
+/// `selgeo.js` the script speaks that dialect.
 pub(super) fn routes() -> Router<Trac> {
     let script = get(async |headers: HeaderMap| SCRIPT.answer(&headers));
     let compat = get(async |headers: HeaderMap| COMPAT.answer(&headers));
     Router::new()
         .route("/trac.js", script.clone())
-        .route("/v1/trac.js", script)
+        .route("/v1/trac.js", script.clone())
+        // The script reads its own address: under this name it writes the selgeo dialect.
+        .route("/v1/selgeo.js", script)
         .route("/trac.compat.js", compat.clone())
         .route("/v1/trac.compat.js", compat)
 }

@@ -1,5 +1,6 @@
 //! Conversion: what was paid, and which click it is credited to.
 
+mod analytics;
 mod attributions;
 mod conversions;
 mod customers;
@@ -14,11 +15,12 @@ pub(crate) use leads::LEADS;
 use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 
-/// `/conversions`, `/leads`, `/customers` and `/attributions`.
+/// `/conversions`, `/leads`, `/customers`, `/analytics` and `/attributions`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/conversions", list_of(&CONVERSIONS))
         .route("/conversions/{id}", get(conversions::one))
+        .route("/analytics", get(analytics::report))
         .route("/leads", list_of(&LEADS))
         .route("/leads/{id}", one_of(&LEADS))
         .route("/customers", list_of(&customers::CUSTOMERS))

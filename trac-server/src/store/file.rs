@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("leads.sql"),
     include_str!("reports.sql"),
     include_str!("keys.sql"),
+    include_str!("idempotency.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.

@@ -12,6 +12,7 @@ mod scope;
 mod file;
 mod settings;
 mod vault;
+mod ticket;
 mod queue;
 mod writer;
 mod readers;
@@ -29,6 +30,7 @@ pub use queue::Priority;
 pub use scope::Scope;
 pub(crate) use scope::mode_of;
 pub(crate) use settings::{PUBLIC_URL, set_setting, setting};
+pub(crate) use ticket::{Made, TICKET, Ticket};
 pub(crate) use vault::{Place, Vault};
 
 use queue::Queue;
@@ -93,6 +95,11 @@ impl Store {
         Arc::clone(&self.0.vault)
     }
 
+    /// How many jobs of each kind are still to be written.
+    pub(crate) fn waiting(&self) -> [(&'static str, usize); 3] {
+        self.0.queue.waiting()
+    }
+
     /// Runs a job in a transaction of its own and answers after the commit: `Ok` means it is on disk. A job that
     /// answers `Err` leaves nothing behind.
     ///
@@ -125,7 +132,15 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
-        let (job, answer) = writer::job(job);
+        // What a merchant's call writes under an idempotency key leaves its mark with it.
+        let ticket = Ticket::held().filter(|_| priority == Priority::Api);
+        let (job, answer) = writer::job(move |tx: &Transaction<'_>| {
+            let written = job(tx)?;
+            if let Some(ticket) = ticket {
+                ticket.punch(tx)?;
+            }
+            Ok(written)
+        });
         let accepted = self.0.queue.push(priority, job);
         async move {
             accepted?;
