@@ -159,6 +159,16 @@ async fn whoever_watches_is_answered_without_any_workspace() {
 }
 
 #[tokio::test]
+async fn a_store_that_takes_no_row_is_not_ready() {
+    let app = App::new();
+    assert_eq!(app.visit("/readyz", &[]).await.status, 200);
+    // A full disk lets transactions begin and end; only a row does not fit.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON setting BEGIN SELECT raise(ABORT, 'full'); END";
+    app.rows(full.to_owned()).await;
+    assert_eq!(app.visit("/readyz", &[]).await.code(), (503, "STORE_BUSY".to_owned()));
+}
+
+#[tokio::test]
 async fn tracking_routes_answer_any_origin_without_credentials() {
     let app = App::new();
     let answer = app.visit("/trac.js", &[("origin", "https://shop.example.com")]).await;
