@@ -2,9 +2,13 @@
 
 use std::env;
 use std::ffi::OsStr;
+<<<<<<< HEAD
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+=======
+use std::path::{Path, PathBuf};
+>>>>>>> script
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,7 +38,7 @@ const FLAGS: [&str; 10] = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
 ];
 
-/// One window of Chromium with a profile of its own; closed when dropped.
+/// One window of a browser with a profile of its own; closed when dropped.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
@@ -59,27 +63,27 @@ impl Browser {
         None
     }
 
-    /// Opens one; where there is none, says so and answers nothing.
+    /// Opens Chromium, or what `TRAC_TEST_ENGINE` names (`firefox`); where there is none, says so and answers nothing.
     pub async fn open() -> Option<Self> {
-        let driver = find("CHROMEDRIVER", &["chromedriver"]);
-        let chromium = find("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
-        let (Some(driver), Some(chromium)) = (driver, chromium) else {
+        let profile = tempfile::tempdir().expect("a temporary folder");
+        let engine = if env::var("TRAC_TEST_ENGINE").is_ok_and(|name| name == "firefox") {
+            Engine::firefox()
+        } else {
+            Engine::chromium(profile.path())
+        };
+        let Some(engine) = engine else {
             skipped("no browser");
             return None;
         };
         let port = free_port();
-        let driver = Command::new(driver)
+        let driver = Command::new(engine.driver)
             .arg(format!("--port={port}"))
+            .args(engine.arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver runs");
-        let profile = tempfile::tempdir().expect("a temporary folder");
-        let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
-        flags.push(format!("--user-data-dir={}", profile.path().display()));
-        let options = json!({ "binary": chromium, "args": flags });
-        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
-        let wanted = wanted.as_object().cloned().expect("an object");
+            .expect("the driver runs");
+        let wanted = engine.wanted.as_object().cloned().expect("an object");
         let url = format!("http://127.0.0.1:{port}");
         // The driver needs a moment to listen.
         let deadline = Instant::now() + PATIENCE;
@@ -103,6 +107,15 @@ impl Browser {
     /// The address in front.
     pub async fn address(&self) -> String {
         self.client.current_url().await.expect("a page is open").to_string()
+    }
+
+    /// Waits until this is the address in front, whether or not there is anything.
+    pub async fn arrives(&self, address: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.client.current_url().await.map_or_else(|_| String::new(), Into::into) != address {
+            assert!(Instant::now() < deadline, "never at {address}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// What an expression of JavaScript is worth on the page.
@@ -163,6 +176,44 @@ impl Browser {
             let picture = self.client.screenshot().await.expect("a picture");
             std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), picture).expect("a folder");
         }
+    }
+}
+
+/// A browser's driver, and what it is asked for.
+struct Engine {
+    driver: PathBuf,
+    arguments: Vec<String>,
+    wanted: Value,
+}
+
+impl Engine {
+    fn chromium(profile: &Path) -> Option<Self> {
+        let driver = find("CHROMEDRIVER", &["chromedriver"])?;
+        let binary = find("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?;
+        let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+        flags.push(format!("--user-data-dir={}", profile.display()));
+        let options = json!({ "binary": binary, "args": flags });
+        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
+        Some(Self { driver, arguments: Vec::new(), wanted })
+    }
+
+    fn firefox() -> Option<Self> {
+        let driver = find("GECKODRIVER", &["geckodriver"])?;
+        let binary = find("FIREFOX", &["firefox-esr", "firefox"])?;
+        // Every other name leads to a proxy that is not there.
+        let prefs = json!({
+            "network.proxy.type": 1,
+            "network.proxy.http": "127.0.0.1",
+            "network.proxy.http_port": 9,
+            "network.proxy.ssl": "127.0.0.1",
+            "network.proxy.ssl_port": 9,
+            "network.proxy.no_proxies_on": "localhost, 127.0.0.1, .localhost",
+        });
+        let options = json!({ "binary": binary, "args": ["-headless"], "prefs": prefs });
+        let wanted = json!({ "browserName": "firefox", "moz:firefoxOptions": options });
+        // Two browsers at once share no port for their second protocol.
+        let arguments = vec![format!("--websocket-port={}", free_port())];
+        Some(Self { driver, arguments, wanted })
     }
 }
 

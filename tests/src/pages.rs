@@ -38,7 +38,7 @@ impl Way {
     }
 }
 
-/// The files of one folder, `/trac.js` and `/trac.compat.js`.
+/// The files of one folder, `/trac.js`, `/trac.compat.js`, and the package's module as `/npm.js`.
 #[derive(Debug)]
 pub struct Pages {
     port: u16,
@@ -48,6 +48,7 @@ struct Site {
     folder: PathBuf,
     script: Vec<u8>,
     compat: Vec<u8>,
+    module: Vec<u8>,
     /// What is put before every page, such as the script's tag.
     head: &'static str,
     way: Way,
@@ -58,8 +59,9 @@ impl Pages {
     #[must_use]
     pub fn serve(folder: &Path, head: &'static str, way: Way) -> Option<Self> {
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
-        let (Ok(script), Ok(compat)) =
-            (fs::read(built.join("trac.js")), fs::read(built.join("trac.compat.js")))
+        let read = |name: &str| fs::read(built.join(name));
+        let (Ok(script), Ok(compat), Ok(module)) =
+            (read("trac.js"), read("trac.compat.js"), read("npm/index.js"))
         else {
             skipped("no dist/trac.js; `cargo xtask build-script` makes it");
             return None;
@@ -70,6 +72,7 @@ impl Pages {
             folder: folder.to_owned(),
             script: if way == Way::Compat { compat.clone() } else { script },
             compat,
+            module,
             head,
             way,
         });
@@ -113,6 +116,7 @@ impl Site {
     fn file(&self, path: &str) -> Option<Vec<u8>> {
         match path {
             "trac.js" => return Some(self.script.clone()),
+            "npm.js" => return Some(self.module.clone()),
             "trac.compat.js" => return Some(self.compat.clone()),
             _ => {}
         }

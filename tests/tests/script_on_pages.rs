@@ -51,6 +51,32 @@ async fn a_partners_code_asks_for_a_click_and_a_lead_is_told() {
 }
 
 #[tokio::test]
+async fn the_package_does_the_same_when_it_is_called() {
+    check("module.html").await;
+}
+
+#[test]
+fn the_package_may_be_imported_on_a_server() {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/npm/index.js");
+    let Ok(module) = module.canonicalize() else { return };
+    let code = format!(
+        "const trac = await import('file://{}'); trac.init({{ key: 'pk' }}); trac.consent(true); \
+         console.log(trac.getClickId(), trac.link('a'), trac.debug(), \
+         await trac.trackLead({{}}).catch((error) => error.message), Object.keys(globalThis).includes('trac'))",
+        module.display()
+    );
+    let node = std::process::Command::new("node").args(["--input-type=module", "-e", &code]).output();
+    let Ok(node) = node else { return };
+    let said = String::from_utf8_lossy(&node.stdout).into_owned();
+    assert_eq!(
+        said.trim(),
+        "null a null trac: call init() first false",
+        "{}",
+        String::from_utf8_lossy(&node.stderr)
+    );
+}
+
+#[tokio::test]
 async fn under_a_nonce_and_trusted_types_the_fallback_comes_by_itself() {
     let Some(pages) = Pages::serve(&own_pages(), "", Way::Nonce) else { return };
     let Some(browser) = Browser::open().await else { return };
@@ -75,8 +101,7 @@ async fn a_script_that_sets_the_location_takes_the_click_along() {
             ))
             .await;
         let want = format!("https://buy.stripe.com/test_1?a=b&client_reference_id={CLICK}#c");
-        browser.until(&format!("location.href !== '{want}' && !location.href.startsWith('http')")).await;
-        assert_eq!(browser.address().await, want, "location.{way}");
+        browser.arrives(&want).await;
     }
 }
 

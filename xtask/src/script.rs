@@ -13,7 +13,7 @@ use crate::Outcome;
 use crate::setup;
 
 /// The parts of the script written in JavaScript, in the order they stand in the file.
-const PARTS: [&str; 7] = ["tag.js", "page.js", "talk.js", "watch.js", "api.js", "begin.js", "window.js"];
+const PARTS: [&str; 6] = ["page.js", "talk.js", "watch.js", "api.js", "begin.js", "window.js"];
 
 /// What ends `trac.js`, and what ends `trac.compat.js`.
 const ENDS: [&str; 2] = ["loader.js", "compat.js"];
@@ -45,8 +45,13 @@ pub(crate) fn build() -> Outcome {
     let code = compat(&work)?;
     let [with_wasm, with_script] = ENDS;
     let carried = format!("const WASM = \"{}\";\n", printable(&wasm));
-    let script = minify(&assemble(&root, &bound, &carried, with_wasm)?, &work)?;
-    let compat = minify(&assemble(&root, &bound, &code, with_script)?, &work)?;
+    let tagged = |body: String| {
+        Ok::<_, Box<dyn std::error::Error>>(format!("(() => {{\n{}{body}}})();\n", part(&root, "tag.js")?))
+    };
+    let script = minify(&tagged(assemble(&root, &bound, &carried, with_wasm)?)?, &work)?;
+    let compat = assemble(&root, &bound, &code, with_script)?;
+    package(&root, &compat, &work)?;
+    let compat = minify(&tagged(compat)?, &work)?;
     std::fs::create_dir_all(root.join("dist"))?;
     let mut told = String::new();
     let mut heavy = None;
@@ -235,19 +240,35 @@ fn compat(work: &Path) -> Outcome<String> {
     Ok(format!("const instantiate = (imports) => {{\n{body}\nreturn asmFunc(imports);\n}};\n"))
 }
 
-/// One function around everything, so that nothing of it is seen by the page.
+/// Everything but what reads the settings. One function is put around it, so that nothing of it is seen by the page.
 fn assemble(root: &Path, bound: &Bound, code: &str, end: &str) -> Outcome<String> {
-    let mut script = String::from("(() => {\n");
+    let mut script = String::new();
     writeln!(script, "const VERSION = '{}';", env!("CARGO_PKG_VERSION"))?;
     script.push_str(code);
     script.push_str(&bound.glue);
     for part in PARTS.iter().chain([&end]) {
-        let text = std::fs::read_to_string(root.join("trac-js/js").join(part))?;
-        let text = text.replace("IMPORTS", &bound.imports);
+        let text = self::part(root, part)?.replace("IMPORTS", &bound.imports);
         script.push_str(&text.replace("wasm.memory", &format!("wasm.{}", bound.memory)));
     }
-    script.push_str("})();\n");
     Ok(script)
+}
+
+fn part(root: &Path, name: &str) -> Outcome<String> {
+    Ok(std::fs::read_to_string(root.join("trac-js/js").join(name))?)
+}
+
+/// The package for npm in `dist/npm`: the script as a module that a call starts, its types, the React hook.
+fn package(root: &Path, body: &str, work: &Path) -> Outcome {
+    let folder = root.join("dist/npm");
+    std::fs::create_dir_all(&folder)?;
+    for file in std::fs::read_dir(root.join("trac-js/npm"))? {
+        let file = file?;
+        std::fs::copy(file.path(), folder.join(file.file_name()))?;
+    }
+    let start = "const boot = (settings) => {\nconst base = settings.apiUrl || location.href;\n";
+    let module = format!("{start}{body}}};\n{}", part(root, "module.js")?);
+    std::fs::write(folder.join("index.js"), minify(&module, work)?)?;
+    Ok(())
 }
 
 fn minify(script: &str, work: &Path) -> Outcome<Vec<u8>> {
@@ -256,7 +277,7 @@ fn minify(script: &str, work: &Path) -> Outcome<Vec<u8>> {
     setup::run(
         Command::new(setup::npm_tool("terser")?)
             .arg(&before)
-            .args(["--ecma", "2020", "--mangle", "--output"])
+            .args(["--ecma", "2020", "--module", "--mangle", "--output"])
             .arg(&after)
             .args(["--compress", "passes=3,ecma=2020,unsafe_arrows=true,pure_getters=true"]),
     )?;

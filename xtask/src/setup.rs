@@ -67,17 +67,36 @@ pub(crate) fn browser() -> bool {
     {
         return true;
     }
-    // Only root may install; for anybody else apt ends at once.
-    let apt = |arguments: &[&str]| {
-        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-    };
-    let installed = apt(&["update", "-qq"]).and_then(|()| {
-        apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "chromium-driver"])
-    });
+    let installed = apt(&["chromium", "chromium-driver"]);
     if installed.is_err() {
         eprintln!("The browser tests are skipped. To run them, install Chromium and chromedriver.");
     }
     installed.is_ok()
+}
+
+/// Installs packages of Debian. Only root may; for anybody else apt ends at once.
+fn apt(packages: &[&str]) -> Outcome {
+    let apt = |arguments: &[&str]| {
+        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update", "-qq"])?;
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
+}
+
+/// The driver of Firefox, and Firefox: by apt and by cargo where they are missing.
+pub(crate) fn geckodriver() -> Outcome<PathBuf> {
+    if program(&["firefox-esr", "firefox"]).is_none() {
+        apt(&["firefox-esr"])?;
+    }
+    if let Some(driver) = program(&["geckodriver"]) {
+        return Ok(driver);
+    }
+    let folder = root()?.join("target/tools/geckodriver");
+    let driver = folder.join("bin/geckodriver");
+    if !driver.is_file() {
+        run(cargo().args(["install", "--quiet", "geckodriver", "--root"]).arg(&folder))?;
+    }
+    Ok(driver)
 }
 
 /// A program that cargo has built.

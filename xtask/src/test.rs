@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything that is tested, with what it needs.
+//! `cargo xtask test`: everything that is tested, with what it needs. With `--all-browsers` the script's pages are
+//! opened in Firefox too.
 
 use crate::{Outcome, script, setup, vectors};
 
@@ -14,10 +15,26 @@ pub(crate) fn run() -> Outcome {
     // Three runs: the first is what a bare `cargo test` does, so its tests find the programs it has built. A failure
     // in one keeps nothing from the others.
     let rest = ["test", "--no-fail-fast", "-p", "trac-js", "-p", "xtask"];
-    let outcomes = [
+    let mut outcomes = vec![
         setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root)),
         setup::run(setup::cargo().args(rest).current_dir(&root)),
         vectors::run(),
     ];
+    if std::env::args().any(|argument| argument == "--all-browsers") {
+        outcomes.push(firefox());
+    }
     outcomes.into_iter().collect()
+}
+
+/// The script's pages once more in Firefox.
+fn firefox() -> Outcome {
+    let driver = setup::geckodriver()?;
+    setup::run(
+        setup::cargo()
+            .current_dir(setup::root()?)
+            .env("TRAC_TEST_BROWSER", "must")
+            .env("TRAC_TEST_ENGINE", "firefox")
+            .env("GECKODRIVER", driver)
+            .args(["test", "--package=trac-tests", "--test=script_on_pages"]),
+    )
 }
