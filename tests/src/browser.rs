@@ -2,13 +2,9 @@
 
 use std::env;
 use std::ffi::OsStr;
-<<<<<<< HEAD
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
-=======
 use std::path::{Path, PathBuf};
->>>>>>> script
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

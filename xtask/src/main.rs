@@ -37,18 +37,15 @@ const TASKS: [Task; 6] = [
         run: demo::run,
     },
     Task {
-<<<<<<< HEAD
         name: "sim",
         does: "SEED [COUNT]: lives simulated merchants' lives and compares them with the model",
         run: sim::run,
     },
-    Task { name: "test", does: "runs every test, in a real browser too", run: test::run },
-=======
+    Task {
         name: "test",
         does: "runs every test, in a real browser too; with --all-browsers in Firefox as well",
         run: test::run,
     },
->>>>>>> script
     Task {
         name: "test-vectors",
         does: "runs the core's vectors in a headless browser, compiled to WebAssembly",
