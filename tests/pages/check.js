@@ -51,6 +51,8 @@ const addScript = async (window, attributes = {}) => {
   const done = loaded(script);
   window.document.head.append(script);
   await done;
+  // Where WebAssembly is refused, one more file is on its way.
+  await until(() => window.trac.getClickId && !window.trac.q);
 };
 
 // Long enough for observers, which run before the next task.

@@ -35,7 +35,7 @@ pub use browser::Browser;
 pub use demo::{AxumShop, Demo};
 pub use material::{say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
-pub use pages::Pages;
+pub use pages::{Pages, Way};
 pub use scenario::{Order, Scenario};
 pub use server::Server;
 pub use stripe::{Endpoint, envelope, now, session};

@@ -8,7 +8,37 @@ use std::{fs, io, thread};
 
 use crate::material::skipped;
 
-/// The files of one folder, and `/trac.js`.
+/// How the script gets to a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// As merchants have it.
+    Plain,
+    /// `trac.compat.js` in the place of `trac.js`.
+    Compat,
+    /// As merchants have it, under a policy that refuses WebAssembly.
+    Strict,
+    /// Under a policy by nonce with `strict-dynamic` and Trusted Types, for the pages that have the nonce.
+    Nonce,
+}
+
+impl Way {
+    /// All but the last, which are for every page.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Compat, Self::Strict];
+
+    const fn policy(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Compat => "",
+            // The pages have scripts of their own in them.
+            Self::Strict => "content-security-policy: script-src 'self' 'unsafe-inline'\r\n",
+            Self::Nonce => {
+                "content-security-policy: script-src 'nonce-bm9uY2U' 'strict-dynamic'; base-uri 'none'; \
+                 require-trusted-types-for 'script'; trusted-types trac\r\n"
+            }
+        }
+    }
+}
+
+/// The files of one folder, `/trac.js` and `/trac.compat.js`.
 #[derive(Debug)]
 pub struct Pages {
     port: u16,
@@ -20,12 +50,13 @@ struct Site {
     compat: Vec<u8>,
     /// What is put before every page, such as the script's tag.
     head: &'static str,
+    way: Way,
 }
 
 impl Pages {
     /// Serves a folder; where the script has not been built, says so and answers nothing.
     #[must_use]
-    pub fn serve(folder: &Path, head: &'static str) -> Option<Self> {
+    pub fn serve(folder: &Path, head: &'static str, way: Way) -> Option<Self> {
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
         let (Ok(script), Ok(compat)) =
             (fs::read(built.join("trac.js")), fs::read(built.join("trac.compat.js")))
@@ -35,7 +66,13 @@ impl Pages {
         };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = listener.local_addr().expect("it has a port").port();
-        let site = Arc::new(Site { folder: folder.to_owned(), script, compat, head });
+        let site = Arc::new(Site {
+            folder: folder.to_owned(),
+            script: if way == Way::Compat { compat.clone() } else { script },
+            compat,
+            head,
+            way,
+        });
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let site = Arc::clone(&site);
@@ -67,7 +104,8 @@ impl Site {
         let length = body.len();
         write!(
             stream,
-            "HTTP/1.1 {status}\r\ncontent-type: {kind}; charset=utf-8\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            "HTTP/1.1 {status}\r\ncontent-type: {kind}; charset=utf-8\r\ncontent-length: {length}\r\nconnection: close\r\n{}\r\n",
+            self.way.policy()
         )?;
         stream.write_all(&body)
     }

@@ -37,10 +37,7 @@ const methods = {
   debug: () => ({
     clickId,
     source,
-    stored: [
-      readCookies().includes('=' + clickId) && 'cookie',
-      attempt(() => localStorage.getItem('trac_click_id')) === clickId && 'localStorage',
-    ].filter((place) => clickId && place),
+    stored: [readCookies().includes('=' + clickId) && 'cookie', readStored('trac_click_id') === clickId && 'localStorage'].filter(Boolean),
     found,
     rewritten,
     skipped: [...skipped.values()],

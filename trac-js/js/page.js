@@ -12,8 +12,7 @@ let clickId = null;
 let source = null;
 let bytes;
 
-const debugging = 'debug' in settings;
-const log = (...words) => debugging && console.debug('trac:', ...words);
+const log = (...words) => 'debug' in settings && console.debug('trac:', ...words);
 
 const note = (error) => {
   if (errors.length < 20) errors.push(String(error));
@@ -43,7 +42,7 @@ if ('gpc' in settings && navigator.globalPrivacyControl) settings.consent = 'req
 // No browser keeps a cookie longer than 400 days.
 const days = settings.cookieDays;
 const seconds = (days > 0 && days <= 400 ? days : 90) * 86400;
-if (days > 400) log('data-cookie-days: 400 at most');
+if (days > 400) log('cookieDays', days);
 
 const readCookies = () => attempt(() => document.cookie);
 const readStored = (key) => attempt(() => localStorage.getItem(key)) || attempt(() => sessionStorage.getItem(key));
@@ -59,7 +58,10 @@ const hands = [
     const at = pair.indexOf('=');
     localStorage.setItem(pair.slice(0, at), pair.slice(at + 1));
   },
-  (key) => ['localStorage', 'sessionStorage'].forEach((name) => attempt(() => window[name].removeItem(key))),
+  (key) => {
+    attempt(() => localStorage.removeItem(key));
+    sessionStorage.removeItem(key);
+  },
   (name) => {
     if (!started) window[name] = trac;
   },
@@ -102,7 +104,7 @@ const ask = (question, url) => {
   }
 };
 
-const tell = (name, detail = { clickId, source }) => dispatchEvent(new CustomEvent('trac:' + name, { detail }));
+const tell = (name) => dispatchEvent(new CustomEvent('trac:' + name, { detail: { clickId, source } }));
 
 const follow = (id, from) => {
   clickId = id;
@@ -116,10 +118,9 @@ const follow = (id, from) => {
 
 // Whether the URL named a click.
 const find = (url) => {
-  const told = ask(LOOK, url);
-  const id = told.slice(1);
-  if (id && id !== clickId) follow(id, { u: 'url', c: 'cookie', s: 'storage' }[told[0]]);
-  return told[0] === 'u';
+  const [from, id] = ask(LOOK, url).split('=');
+  if (id && id !== clickId) follow(id, from);
+  return from === 'url';
 };
 
 const arrive = guarded(() => find(location.href) || land());

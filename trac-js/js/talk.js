@@ -44,18 +44,18 @@ const land = () => {
   asked = code || '';
   if (!name && !left) return;
   const body = name
-    ? { [/^(ref|via)$/.test(name) ? name : 'code']: code, url: location.href, referrer: document.referrer }
+    ? { [settings.queryParams ? 'code' : name]: code, url: location.href, referrer: document.referrer }
     : JSON.parse(left);
   keep(JSON.stringify(body));
   post('/v1/clicks', body).then(
     (answer) => {
-      keep('=' + (body.ref || body.via || body.code));
+      keep('=' + asked);
       find('?trac_click_id=' + answer.click_id);
     },
     (error) => {
       keep('');
       note(error);
-      tell('error', { message: String(error) });
+      tell('error');
     },
   );
 };

@@ -8,8 +8,13 @@ const known = new WeakMap();
 let found = 0;
 let rewritten = 0;
 
-const judgeLink = (url) => ask(LINK, url);
 const isNew = (told) => told && told !== '=' && told[0] !== '!';
+// A link without a scheme has the page's.
+const judgeLink = (url) => {
+  const scheme = url.startsWith('//') ? location.protocol : '';
+  const told = ask(LINK, scheme + url);
+  return isNew(told) ? told.slice(scheme.length) : told;
+};
 // A reference is asked about on the URL that it is going to be part of.
 const judgeReference = (action, found) => {
   const told = judgeLink(action.replace(/[?#].*/s, '') + '?client_reference_id=' + encodeURIComponent(found));
@@ -42,8 +47,6 @@ const settle = (element, name, judge, byVisitor, write) => {
   log('rewritten', told, element);
 };
 
-const posts = (element, name) => /^post$/i.test(element.getAttribute(name) || '');
-
 // A form that GETs drops the query of its action: a hidden field carries the reference.
 const settleForm = (form, action, byVisitor) => {
   const field = form.querySelector('[name=client_reference_id]');
@@ -59,7 +62,8 @@ const settleForm = (form, action, byVisitor) => {
 
 const settleElement = (element, byVisitor) => {
   const name = 'client-reference-id';
-  settle(element, name, (value) => judgeReference('https://buy.stripe.com/1', value), byVisitor, (value, place) => {
+  const judge = (value) => judgeReference('https://buy.stripe.com/1', value);
+  settle(element, name, judge, byVisitor, (value, place) => {
     const late = !place.late && element.matches(':defined');
     element.setAttribute(name, value);
     if (late && element.parentNode) {
@@ -72,18 +76,19 @@ const settleElement = (element, byVisitor) => {
 
 const visit = guarded((element, byVisitor) => {
   const tag = element.localName;
-  const form = tag === 'form' ? element : element.form;
-  if (tag === 'a' || tag === 'area') {
-    for (const name of ['href', 'xlink:href']) {
-      if (element.hasAttribute(name)) settle(element, name, judgeLink, byVisitor);
-    }
-  } else if (tag === 'stripe-buy-button' || tag === 'stripe-pricing-table') {
+  const settleLink = (name) => element.hasAttribute(name) && settle(element, name, judgeLink, byVisitor);
+  if (/^(a|area)$/.test(tag)) {
+    settleLink('href');
+    settleLink('xlink:href');
+  } else if (/^stripe-(buy-button|pricing-table)$/.test(tag)) {
     settleElement(element, byVisitor);
-  } else if (form) {
-    const name = form === element ? 'action' : 'formaction';
-    const method = form === element ? 'method' : element.hasAttribute('formmethod') ? 'formmethod' : 0;
-    if (!element.hasAttribute(name)) return;
-    if (method ? posts(element, method) : posts(form, 'method')) settle(element, name, judgeLink, byVisitor);
+  } else {
+    const isForm = tag === 'form';
+    const form = isForm ? element : element.form;
+    const name = isForm ? 'action' : 'formaction';
+    if (!form || !element.hasAttribute(name)) return;
+    const method = (!isForm && element.getAttribute('formmethod')) || form.getAttribute('method');
+    if (/^post$/i.test(method)) settleLink(name);
     else settleForm(form, element.getAttribute(name), byVisitor);
   }
 });

@@ -39,7 +39,6 @@ pub(crate) fn link<'a>(mut tape: Tape<'a>, request: Request<'a>) -> usize {
 }
 
 /// The URL without what a browser takes out of it before it looks.
-#[inline(never)]
 fn seen_by_browser<'a>(mut tape: Tape<'a>, request: Request<'a>) -> &'a [u8] {
     let start = tape.end();
     for byte in trim(request.url()) {

@@ -10,8 +10,7 @@ use crate::{cookie, page};
 
 /// Looks for the click in the URL and where it is kept, and keeps it twice.
 ///
-/// Writes where it is from (`u` for the URL, `c` for the cookie, `s` for storage) and the ID behind it; nothing where
-/// there is none.
+/// Writes where it is from, an `=` and the ID; nothing where there is none.
 #[inline(never)]
 pub(crate) fn look<'a>(mut tape: Tape<'a>, request: Request<'a>) -> usize {
     page::claim_global(tape, request.name(GLOBALS));
@@ -42,10 +41,12 @@ pub(crate) fn look<'a>(mut tape: Tape<'a>, request: Request<'a>) -> usize {
         }
     }
     let start = tape.end();
-    tape.put(match id {
-        id if id == arriving => b"u",
-        id if id == in_cookie => b"c",
-        _ => b"s",
+    tape.put(if arriving == id {
+        b"url=".as_slice()
+    } else if in_cookie.is_empty() {
+        b"storage="
+    } else {
+        b"cookie="
     });
     tape.put(id);
     start

@@ -54,7 +54,6 @@ impl<'a> Tape<'a> {
     }
 
     /// What is written from there on.
-    #[inline(never)]
     pub(crate) fn since(self, start: usize) -> &'a [u8] {
         let length = self.end().wrapping_sub(start);
         if length > BYTES || start > BYTES {
@@ -67,7 +66,7 @@ impl<'a> Tape<'a> {
 
     /// Takes what JavaScript has written at the end.
     pub(crate) fn take(self, start: usize, length: usize) -> &'a [u8] {
-        STRETCH.end.set(start.saturating_add(length).min(BYTES));
+        STRETCH.end.set(start.wrapping_add(length).min(BYTES));
         self.since(start)
     }
 }

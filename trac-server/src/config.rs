@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
+use trac_core::cookie;
 
 /// Where the store is if nothing else is said.
 const DATA: &str = "trac-data";
@@ -91,7 +92,7 @@ pub enum WorkspaceCommand {
     /// Make a workspace and print its keys, which are shown this once. Works beside a running server.
     Create {
         /// What to call it; names need not be unique.
-        #[arg(long)]
+        #[arg(long, value_parser = workspace_name)]
         name: String,
         /// Print JSON and nothing else.
         #[arg(long)]
@@ -236,7 +237,7 @@ impl Options {
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen,
             public_url: self.public_url.or(file.public_url).as_deref().map(public_url).transpose()?,
-            cookie_domain: self.cookie_domain.or(file.cookie_domain),
+            cookie_domain: self.cookie_domain.or(file.cookie_domain).map(cookie_domain).transpose()?,
             master_key: self.master_key.or(file.master_key),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: self.log_json.or(file.log_json).unwrap_or_default(),
@@ -263,9 +264,56 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
 }
 
+/// A domain name of several labels, which a cookie can be set for.
+fn cookie_domain(text: String) -> Result<String, ConfigError> {
+    let widest_to_whole = cookie::domains(&text).last();
+    if widest_to_whole == Some(text.as_str()) {
+        return Ok(text);
+    }
+    Err(ConfigError(format!("cookie domain {text:?}: must be a domain name, such as example.com")))
+}
+
+/// A name that a page can show.
+fn workspace_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let fits = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits {
+        Ok(name.to_owned())
+    } else {
+        Err("must be 1 to 200 characters, none of them a control character".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_domain_is_one_that_a_cookie_can_be_set_for() {
+        let check =
+            |text: &str, want: bool| assert_eq!(cookie_domain(text.to_owned()).is_ok(), want, "{text:?}");
+        check("example.com", true);
+        check("shop.example.co.uk", true);
+        check("localhost", false);
+        check("127.0.0.1", false);
+        check("", false);
+        check("a b; HttpOnly", false);
+        check("https://example.com", false);
+    }
+
+    #[test]
+    fn a_workspace_is_called_what_a_page_can_show() {
+        let check = |text: &str, want: Option<&str>| {
+            assert_eq!(workspace_name(text).ok().as_deref(), want, "{text:?}");
+        };
+        check(" My shop ", Some("My shop"));
+        check("Bücher & <Kaffee>", Some("Bücher & <Kaffee>"));
+        check("", None);
+        check("  ", None);
+        check("a\u{1b}[31m", None);
+        check("a\nb", None);
+        check(&"x".repeat(201), None);
+    }
 
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {

@@ -71,6 +71,10 @@ pub mod store;
 #[cfg(feature = "server")]
 mod problem;
 #[cfg(feature = "server")]
+mod path;
+#[cfg(feature = "server")]
+mod patience;
+#[cfg(feature = "server")]
 mod fields;
 #[cfg(feature = "server")]
 mod last_known;
@@ -124,6 +128,8 @@ mod operations;
 mod api;
 #[cfg(feature = "server")]
 mod router;
+#[cfg(feature = "server")]
+pub mod listen;
 
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -1,7 +1,6 @@
 //! `trac`: the server and what is done beside it.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use trac_core::time::Timestamp;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
 use trac_server::store::{self, Store};
-use trac_server::{Trac, explain, replay, router, secrets, workspace};
+use trac_server::{Trac, explain, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
 
 /// How long callers may take to finish once the server is asked to stop.
@@ -101,9 +100,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let trac = Trac::new(store.clone(), Clock::system(), &public_url)
         .with_cookie_domain(config.cookie_domain.as_deref());
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
-    let app = router(trac).into_make_service_with_connect_info::<SocketAddr>();
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
+    let served = listen::serve(listener, router(trac), async move {
         asked_to_stop().await;
         tracing::info!("stopping: finishing what was accepted");
         drop(stop);
@@ -113,7 +111,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         tokio::time::sleep(SHUTDOWN_LIMIT).await;
     };
     tokio::select! {
-        ended = served => ended?,
+        () = served => {}
         () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
     }
     tokio::task::spawn_blocking(move || store.close()).await?;

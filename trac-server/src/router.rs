@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -11,12 +11,13 @@ use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
     api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, metrics, operations,
-    program, replay, request_id, webhook,
+    path, patience, program, replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
-/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one.
+/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one. A request that takes longer than 30 s is
+/// answered `408`.
 ///
 /// # Examples
 /// ```no_run
@@ -53,6 +54,8 @@ pub fn router(trac: Trac) -> Router {
         .merge(api::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn(path::must_be_text))
+        .layer(from_fn(patience::limit))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn_with_state(trac.metrics.clone(), metrics::count))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use sha2::Digest as _;
 use walrus::{Export, ExportItem, Function, FunctionBuilder, FunctionKind, Module};
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -16,6 +17,9 @@ const PARTS: [&str; 7] = ["tag.js", "page.js", "talk.js", "watch.js", "api.js", 
 
 /// What ends `trac.js`, and what ends `trac.compat.js`.
 const ENDS: [&str; 2] = ["loader.js", "compat.js"];
+
+/// What each file may weigh at most, in bytes after brotli.
+const LIMITS: [(&str, usize); 2] = [("trac.js", 7_000), ("trac.compat.js", 9_000)];
 
 /// The module that bindgen's imports come from, as the WebAssembly calls it.
 const IMPORT_MODULE: &str = "a";
@@ -44,13 +48,39 @@ pub(crate) fn build() -> Outcome {
     let script = minify(&assemble(&root, &bound, &carried, with_wasm)?, &work)?;
     let compat = minify(&assemble(&root, &bound, &code, with_script)?, &work)?;
     std::fs::create_dir_all(root.join("dist"))?;
-    std::fs::write(root.join("dist/trac.js"), &script)?;
-    std::fs::write(root.join("dist/trac.compat.js"), &compat)?;
-    let mut told = size("dist/trac.js", &script)?;
-    told.push_str(&size("dist/trac.compat.js", &compat)?);
+    let mut told = String::new();
+    let mut heavy = None;
+    for ((name, limit), bytes) in LIMITS.into_iter().zip([script, compat]) {
+        std::fs::write(root.join("dist").join(name), &bytes)?;
+        let weight = brotli(&bytes)?;
+        told.push_str(&size(name, &bytes, weight, limit)?);
+        say_integrity(name, &bytes);
+        if weight > limit {
+            heavy = Some(format!("{name} weighs {weight} bytes, {limit} are allowed"));
+        }
+    }
     writeln!(told, "WebAssembly, before it becomes text: {} raw, {} brotli", wasm.len(), brotli(&wasm)?)?;
     std::fs::write(root.join("trac-js/size.txt"), told)?;
-    Ok(())
+    heavy.map_or(Ok(()), |words| Err(words.into()))
+}
+
+/// Prints what a page may demand of the file: `integrity="sha384-…"`.
+#[expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
+fn say_integrity(name: &str, bytes: &[u8]) {
+    println!("dist/{name}  integrity=\"sha384-{}\"", base64(&sha2::Sha384::digest(bytes)));
+}
+
+/// Base64 of bytes whose number three divides, as 48 is.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks_exact(3) {
+        let bits = three.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        for shift in [18, 12, 6, 0] {
+            text.extend(DIGITS.get(bits >> shift & 63).copied().map(char::from));
+        }
+    }
+    text
 }
 
 fn compile(root: &Path) -> Outcome {
@@ -250,11 +280,14 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// What a file weighs, for `size.txt`.
-fn size(name: &str, script: &[u8]) -> Outcome<String> {
+fn size(name: &str, script: &[u8], brotli: usize, limit: usize) -> Outcome<String> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(script)?;
-    let (gzip, brotli) = (gzip.finish()?.len(), brotli(script)?);
-    Ok(format!("{name}, in bytes\nraw     {}\ngzip    {gzip}\nbrotli  {brotli}\n\n", script.len()))
+    let gzip = gzip.finish()?.len();
+    Ok(format!(
+        "dist/{name}, in bytes\nraw     {}\ngzip    {gzip}\nbrotli  {brotli} of {limit}\n\n",
+        script.len()
+    ))
 }
 
 fn brotli(bytes: &[u8]) -> Outcome<usize> {
@@ -287,6 +320,11 @@ mod tests {
         let text = printable(&all);
         assert_eq!(read(&text), all);
         assert!(text.bytes().all(|letter| letter.is_ascii_graphic() && letter != b'"' && letter != b'\\'));
+    }
+
+    #[test]
+    fn base64_is_what_everybody_else_calls_it() {
+        assert_eq!(base64(b"ManMan\xff\xfe\xfd"), "TWFuTWFu//79");
     }
 
     #[test]

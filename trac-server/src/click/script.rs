@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use crate::id::hex;
 use crate::trac::Trac;
 
-/// `/trac.js`, its fallback for pages that refuse WebAssembly, and their versioned addresses.
+/// `/trac.js`, its fallback for pages that refuse WebAssembly, and their versioned addresses. Under the name
+/// `selgeo.js` the script speaks that dialect.
 pub(super) fn routes() -> Router<Trac> {
     let script = get(async |headers: HeaderMap| SCRIPT.answer(&headers));
     let compat = get(async |headers: HeaderMap| COMPAT.answer(&headers));

@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("reports.sql"),
     include_str!("keys.sql"),
     include_str!("idempotency.sql"),
+    include_str!("statistics.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.

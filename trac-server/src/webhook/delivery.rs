@@ -68,11 +68,11 @@ pub(crate) async fn accept(
     let (event, endpoint) = match tried {
         Ok((Ok(event), endpoint)) => (event, endpoint),
         Ok((Err(error), endpoint)) => {
-            log_rejected(trac, endpoint, "unreadable", error.to_string()).await?;
+            log_rejected(trac, endpoint, "unreadable", error.to_string()).await;
             return Err(Problem::new(StatusCode::BAD_REQUEST, "UNREADABLE", error.to_string()));
         }
         Err(error) => {
-            log_rejected(trac, first, error.reason(), error.to_string()).await?;
+            log_rejected(trac, first, error.reason(), error.to_string()).await;
             let code = match error {
                 VerifyError::TimestampOutsideTolerance => "TIMESTAMP_OUTSIDE_TOLERANCE",
                 _ => "SIGNATURE_INVALID",
@@ -84,18 +84,16 @@ pub(crate) async fn accept(
     Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.to_vec() })
 }
 
-async fn log_rejected(
-    trac: &Trac,
-    endpoint: Endpoint,
-    reason: &'static str,
-    message: String,
-) -> Result<(), StoreError> {
+/// Logs a delivery that is not let in. If that fails, the answer stays what it is: sent again, it would be no better.
+async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: &'static str, message: String) {
     tracing::warn!(endpoint = %endpoint.id, reason, message, "a webhook delivery was rejected");
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let logged = trac.store.write(Priority::Click, move |tx| {
         log::reject(tx, &ids, now, &endpoint.scope, &endpoint.id, reason, &message)
     });
-    logged.await
+    if let Err(error) = logged.await {
+        tracing::error!(%error, "a rejected delivery could not be logged");
+    }
 }
 
 /// The endpoint of that ID. The name `stripe` stands for all endpoints of the only workspace, if there is only one.

@@ -1,6 +1,9 @@
 #![cfg(feature = "server")]
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::json;
+use trac_core::webhook::signature::sign;
 
 use crate::test_app::{App, START};
 use crate::test_shop::{Shop, charge};
@@ -128,4 +131,41 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
     let event = json!({ "id": "evt_moved", "type": "invoice.paid" });
     assert_eq!(shop.deliver(&event).await.status, 500);
     assert!(super::secrets::check_secrets(app.trac.store()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_forged_delivery_is_told_so_by_a_disk_that_refuses_too() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
+    let forged = async || {
+        let request =
+            Request::post(format!("/api/webhooks/{endpoint}")).header("stripe-signature", "t=1,v1=0");
+        app.send(request.body(Body::from("{}")).unwrap()).await.code()
+    };
+    assert_eq!(forged().await, (401, "SIGNATURE_INVALID".to_owned()));
+    app.rows("PRAGMA query_only = true".to_owned()).await;
+    assert_eq!(forged().await, (401, "SIGNATURE_INVALID".to_owned()));
+}
+
+#[tokio::test]
+async fn rejections_of_a_minute_are_one_row_that_says_what_was_wrong_with_the_last() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
+    let forged = async || {
+        let header = sign(b"{}", "whsec_wrong", app.trac.clock.now());
+        let request = Request::post(format!("/api/webhooks/{endpoint}")).header("stripe-signature", header);
+        assert_eq!(app.send(request.body(Body::from("{}")).unwrap()).await.status, 401);
+        let log = merchant.get("/events?outcome=rejected").await;
+        (log.number("/meta/total"), log.number("/data/0/deliveries"), log.text("/data/0/message"))
+    };
+    let (_, _, message) = forged().await;
+    assert!(message.contains("no signing secret"), "{message}");
+    merchant
+        .patch(&format!("/webhook-endpoints/{endpoint}"), json!({ "signing_secrets": ["whsec_right"] }))
+        .await;
+    let (rows, deliveries, message) = forged().await;
+    assert_eq!((rows, deliveries), (1, 2));
+    assert!(message.contains("no signature matches"), "{message}");
 }
