@@ -51,6 +51,7 @@
 //! | a cookie that outlives script storage | [`ClickLayer`] |
 //! | a Checkout Session that carries the click | [`stripe_metadata`] |
 //! | Stripe's events, verified or rejected | [`StripeEvent`] with [`WebhookSecrets`] |
+//! | leads and conversions of one's own | `TracClient`, with the feature `client` |
 //!
 //! # The whole server
 //!
@@ -106,6 +107,10 @@ mod conversion;
 #[cfg(feature = "server")]
 mod commission;
 
+// the SDK's voice
+#[cfg(feature = "client")]
+pub mod client;
+
 // the whole
 #[cfg(feature = "server")]
 mod flow;
@@ -131,6 +136,8 @@ pub mod demo;
 
 pub use checkout::{StripeMetadata, stripe_metadata};
 pub use click::{Click, NoClick, RequestHead, get_click_id};
+#[cfg(feature = "client")]
+pub use client::TracClient;
 pub use cookie::{ClickLayer, ClickService, SetCookie};
 pub use trac_core::click::ClickId;
 pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};

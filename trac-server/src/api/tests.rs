@@ -241,6 +241,17 @@ async fn the_table_names_every_route_and_no_other() {
     }
 }
 
+#[test]
+fn the_reference_page_lists_every_route_and_no_other() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
+    // The package can be built without the repository around it.
+    let Ok(page) = std::fs::read_to_string(page) else { return };
+    let listed: Vec<_> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let known: Vec<_> = OPERATIONS.iter().map(|one| format!("{} {}", one.method, one.path)).collect();
+    assert_eq!(listed, known);
+}
+
 #[tokio::test]
 async fn answers_have_the_fields_that_are_described() {
     let app = App::new();
