@@ -46,7 +46,7 @@ pub(crate) fn routes() -> Router<Trac> {
 
 /// What the merchant's own server tells, under `/api/v1`.
 pub(crate) fn api_routes() -> Router<Trac> {
-    by_hand::routes().merge(report::api_routes()).merge(verdict::api_routes())
+    by_hand::routes().merge(report::api_routes()).merge(verdict::api_routes()).merge(link::api_routes())
 }
 
 /// A text of any length and kind, where one that means nothing is no mistake.
@@ -204,6 +204,7 @@ impl Considered {
 
 mod by_hand;
 mod lead;
+mod link;
 mod report;
 mod verdict;
 

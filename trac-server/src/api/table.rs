@@ -208,6 +208,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (200, "any"),
     ),
+    merchant(
+        "POST",
+        "/api/v1/events/{id}/link",
+        "Say which payment an unlinked refund, dispute or charge belongs to",
+        "payment*: string",
+        (200, "Event"),
+    ),
     merchant("GET", "/api/v1/attributions", "The audit log of attribution", "", (200, "Attribution[]")),
     merchant("GET", "/api/v1/attributions/{id}", "One decision", "", (200, "Attribution")),
     merchant(
