@@ -55,7 +55,6 @@ async fn main() {
         println!("{middle:8.2}  {:4.2} × trac.js  {name}", middle / own);
     }
     println!("{:8.2}  pushState with another click → all links rewritten", median(navigations));
-    browser.close().await;
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -2,6 +2,8 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,6 +38,8 @@ const FLAGS: [&str; 10] = [
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
+    session: String,
+    port: u16,
     driver: Child,
     _profile: TempDir,
 }
@@ -81,7 +85,10 @@ impl Browser {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match ClientBuilder::new(Connector::new()).capabilities(wanted.clone()).connect(&url).await {
-                Ok(client) => return Some(Self { client, driver, _profile: profile }),
+                Ok(client) => {
+                    let session = client.session_id().await.ok().flatten().unwrap_or_default();
+                    return Some(Self { client, session, port, driver, _profile: profile });
+                }
                 Err(error) if Instant::now() > deadline => panic!("the browser does not start: {error}"),
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
@@ -166,12 +173,6 @@ impl Browser {
             std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), picture).expect("a folder");
         }
     }
-
-    /// Closes the window and ends the driver.
-    pub async fn close(self) {
-        // The driver is ended anyway.
-        let _ = self.client.clone().close().await;
-    }
 }
 
 /// A browser's driver, and what it is asked for.
@@ -213,7 +214,18 @@ impl Engine {
 }
 
 impl Drop for Browser {
+    /// Ends the session, and with it the browser's own processes, also when a test fails half-way.
     fn drop(&mut self) {
+        let request = format!(
+            "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
+            self.session, self.port
+        );
+        // If the driver does not answer any more, ending it is all that can be done.
+        let _ = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut driver| {
+            driver.set_read_timeout(Some(PATIENCE))?;
+            driver.write_all(request.as_bytes())?;
+            driver.read(&mut [0; 64])
+        });
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }

@@ -8,7 +8,8 @@
 //! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission
 //! ```
 //!
-//! or one promise: `scenarios`, `genuine_events`, `crash`, `bad_input`. Those in `tests/` that need a browser say
+//! or one promise: `scenarios`, `genuine_events`, `crash`, `bad_input`. The [`simulation`] alone is different: it runs the
+//! router in its own process, by a clock it sets, so that months pass in milliseconds. Those in `tests/` that need a browser say
 //! "skipped: no browser" where there is none.
 #![expect(
     clippy::expect_used,
@@ -27,6 +28,7 @@ mod pages;
 mod demo;
 mod stage;
 mod scenario;
+pub mod simulation;
 
 pub use binary::{Finished, trac};
 pub use browser::Browser;

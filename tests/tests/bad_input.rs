@@ -97,7 +97,7 @@ async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much
 
     assert_eq!(post_raw(&server, "we_nobody", b"{}".to_vec(), "t=1,v1=00").await, 404);
     let limit = 2 * 1024 * 1024;
-    for (length, want) in [(limit, 200), (limit + 1, 413)] {
+    for (length, want) in [(limit, 200), (limit + 1, 413), (4 * limit, 413)] {
         let head = r#"{"id":"evt_large","type":"customer.created","padding":""#;
         let padding = "x".repeat(length - head.len() - 2);
         let answer = endpoint.deliver_bytes(format!("{head}{padding}\"}}").into_bytes()).await;

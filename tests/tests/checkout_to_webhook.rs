@@ -23,7 +23,6 @@ async fn paying_by_payment_link_tells_the_click_in_a_signed_event() {
     let event = session.get("id").and_then(Value::as_str).expect("an ID");
     let payload = demo.merchant.get(&format!("/events/{event}")).await;
     assert_eq!(payload.text("/payload/data/object/client_reference_id"), id);
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -42,7 +41,6 @@ async fn subscribing_in_the_pricing_table_tells_session_invoice_and_payment() {
         let outcome = row.get("outcome").and_then(Value::as_str).unwrap_or_default();
         assert!(matches!(outcome, "processed" | "duplicate"), "{kind}: {row}");
     }
-    browser.close().await;
 }
 
 async fn logged(demo: &Demo, kind: &str) -> Value {

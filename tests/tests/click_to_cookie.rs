@@ -21,7 +21,6 @@ async fn a_tracked_link_leads_to_the_shop_and_leaves_its_click_in_cookie_and_sto
 
     let kept = demo.merchant.get(&format!("/clicks/{id}")).await;
     assert_eq!(kept.text("/click_id"), id, "what the address names is on disk");
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -39,7 +38,6 @@ async fn cookie_and_storage_repair_each_other() {
     assert_eq!(browser.text(COOKIE).await, "");
     browser.visit(&shop).await;
     assert_eq!(browser.text(COOKIE).await, id, "the cookie, from storage");
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -55,5 +53,4 @@ async fn the_last_partner_wins_and_nobody_is_nobody() {
     let petes = browser.text(COOKIE).await;
     assert!(petes.starts_with("clk_") && petes != paulas, "{paulas} {petes}");
     assert_eq!(demo.merchant.all("/clicks").await.len(), 2);
-    browser.close().await;
 }

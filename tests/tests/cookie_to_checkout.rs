@@ -20,7 +20,6 @@ async fn every_way_to_pay_carries_the_click() {
         let source = source.as_str().unwrap_or_default();
         assert!(source.contains(&format!("client_reference_id={id}")), "{element} was shown with {source}");
     }
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -46,7 +45,6 @@ async fn what_is_added_later_is_decorated_and_what_is_the_merchants_stays() {
         "https://buy.stripe.com/test_giftbox?client_reference_id=user_7"
     );
     assert_eq!(browser.text(&href("other")).await, "https://buy.stripe.com.evil.example/test_giftbox");
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -56,5 +54,4 @@ async fn a_visitor_nobody_sent_leaves_every_link_as_it_was() {
     assert_eq!(browser.text(LINK).await, "https://buy.stripe.com/test_teachest?locale=en");
     let marked = "document.querySelector('[client-reference-id]') === null";
     assert_eq!(browser.js(marked).await, true);
-    browser.close().await;
 }

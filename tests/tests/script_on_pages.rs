@@ -23,7 +23,6 @@ async fn check(page: &str) {
             assert!(result.starts_with("ok, "), "{page} on {host}, {way:?}:\n{result}");
         }
     }
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -88,7 +87,6 @@ async fn under_a_nonce_and_trusted_types_the_fallback_comes_by_itself() {
     assert_eq!(browser.text(fallback).await, "first-click", "with the attributes of the tag");
     let refused = browser.js("(window.refused || []).filter((one) => !/wasm-eval/.test(one))").await;
     assert_eq!(refused, serde_json::json!([]), "nothing but WebAssembly was refused");
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -105,7 +103,6 @@ async fn a_script_that_sets_the_location_takes_the_click_along() {
         let want = format!("https://buy.stripe.com/test_1?a=b&client_reference_id={CLICK}#c");
         browser.arrives(&want).await;
     }
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -137,5 +134,4 @@ async fn merchants_pages_are_decorated_or_left_as_they_say() {
         }
         assert!(seen > 0, "the index names no page");
     }
-    browser.close().await;
 }

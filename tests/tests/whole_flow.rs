@@ -78,5 +78,4 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     let amounts: Vec<_> =
         entries.iter().rev().filter_map(|row| row.get("amount_minor").and_then(Value::as_i64)).collect();
     assert_eq!(amounts, [640, -320, -320], "every step stays on record");
-    browser.close().await;
 }

@@ -267,8 +267,23 @@ fn life() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-fn settled(terms: &Value, events: &[Value]) -> Ledger {
+/// A program's terms, and perhaps other ones from some second on.
+type Rules = (Value, Option<(Value, i64)>);
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let revised = (terms(), select(vec!["active", "active", "paused", "archived"]), 0_i64..4_000, 0_i64..3);
+    let revised = revised.prop_map(|(mut terms, status, second, month)| {
+        terms["status"] = json!(status);
+        (terms, month * 30 * DAY + second)
+    });
+    (terms(), prop::option::of(revised))
+}
+
+fn settled((terms, revised): &Rules, events: &[Value]) -> Ledger {
     let mut ledger = Ledger::new(terms.clone());
+    if let Some((terms, at)) = revised {
+        ledger.revise(terms.clone(), *at);
+    }
     for event in events {
         ledger.deliver(event);
     }
@@ -280,22 +295,37 @@ proptest! {
 
     #[test]
     fn any_order_and_any_repeats_leave_the_same_sums(
-        (terms, events, mixed) in (terms(), life()).prop_flat_map(|(terms, events)| {
+        (rules, events, mixed) in (rules(), life()).prop_flat_map(|(rules, events)| {
             let twice = [events.clone(), events.clone()].concat();
-            (Just(terms), Just(events), Just(twice).prop_shuffle())
+            (Just(rules), Just(events), Just(twice).prop_shuffle())
         })
     ) {
-        let (straight, mixed) = (settled(&terms, &events), settled(&terms, &mixed));
+        let (straight, mixed) = (settled(&rules, &events), settled(&rules, &mixed));
         prop_assert_eq!(straight.sums(), mixed.sums());
     }
 
     #[test]
-    fn settling_again_changes_nothing(terms in terms(), events in life()) {
-        let mut ledger = settled(&terms, &events);
+    fn settling_again_changes_nothing(rules in rules(), events in life()) {
+        let mut ledger = settled(&rules, &events);
         prop_assert_eq!(ledger.settle(None), 0);
         for event in &events {
             prop_assert_eq!(ledger.deliver(event), 0);
         }
+    }
+
+    #[test]
+    fn what_was_paid_out_stays_with_its_click(
+        (rules, events, at) in (rules(), life().prop_shuffle(), 0_usize..30)
+    ) {
+        let (before, after) = events.split_at(at.min(events.len()));
+        let mut ledger = settled(&rules, before);
+        let paid = ledger.pay_out();
+        for event in after {
+            ledger.deliver(event);
+        }
+        prop_assert_eq!(ledger.settle(None), 0);
+        let moved = ledger.entries.iter().filter(|(_, _, _, reason)| *reason == "attribution_changed");
+        prop_assert!(moved.into_iter().all(|(id, ..)| !paid.contains(id)));
     }
 
     #[test]

@@ -60,10 +60,15 @@ fn by(click: &str) -> Value {
 /// What each of the two partners is left with, however the events arrive.
 #[track_caller]
 fn check(other_terms: Value, events: &[Value], want: [i64; 2]) {
+    check_in(&Ledger::new(terms(other_terms)), events, want);
+}
+
+#[track_caller]
+fn check_in(empty: &Ledger, events: &[Value], want: [i64; 2]) {
     let backwards: Vec<Value> = events.iter().rev().cloned().collect();
     let orders = [events.to_vec(), backwards.clone(), [backwards, events.to_vec()].concat()];
     for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
-        let mut ledger = Ledger::new(terms(other_terms.clone()));
+        let mut ledger = empty.clone();
         for event in order {
             ledger.deliver(event);
         }
@@ -444,4 +449,41 @@ fn a_renewal_that_repeats_its_click_does_not_make_it_the_customers_latest() {
         session("cs_2", 31 * DAY, 1_000, json!({"customer": "cus_1"})),
     ];
     check(json!({"attribute_by_customer": true}), &four, [400, 400]);
+}
+
+#[test]
+fn terms_are_those_of_the_payments_time_whichever_of_its_objects_comes_first() {
+    let opened_before_and_paid_after = [
+        session(
+            "cs_1",
+            0,
+            1_000,
+            json!({
+                "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "metadata": by("clk_1")
+            }),
+        ),
+        invoice("in_1", 7_200, 1_000, json!({})),
+    ];
+    let revised = |to: Value| {
+        let mut ledger = Ledger::new(terms(json!({})));
+        ledger.revise(terms(to), 3_600);
+        ledger
+    };
+    let dearer = revised(json!({"commission": {"type": "percentage", "rate_bps": 3_000}}));
+    check_in(&dearer, &opened_before_and_paid_after, [300, 0]);
+    check_in(&revised(json!({"status": "archived"})), &opened_before_and_paid_after, [0, 0]);
+}
+
+#[test]
+fn what_was_paid_out_goes_back_with_its_money_and_for_nothing_else() {
+    let mut ledger = Ledger::new(terms(json!({"cancel_policy": "void_pending"})));
+    let net = |ledger: &Ledger| ledger.sums().into_values().sum::<i64>();
+    ledger.deliver(&invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1"), "charge": "ch_1"})));
+    assert_eq!(ledger.pay_out().len(), 1);
+    let ended = json!({"id": "sub_1", "status": "canceled", "customer": "cus_1"});
+    assert_eq!(ledger.deliver(&event("customer.subscription.deleted", DAY, ended)), 0);
+    let better = session("cs_1", 0, 1_000, json!({"invoice": "in_1", "metadata": by("clk_2")}));
+    assert_eq!((ledger.deliver(&better), net(&ledger)), (0, 200));
+    let part = charge("charge.refunded", "ch_1", 9, 1_000, json!({"amount_refunded": 400}));
+    assert_eq!((ledger.deliver(&part), net(&ledger)), (1, 120));
 }

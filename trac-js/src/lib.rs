@@ -32,8 +32,8 @@ pub fn tape() -> usize {
 
 /// Answers a request of `length` bytes with as many as are returned.
 ///
-/// `question` 0 looks for the click and keeps it ([`click::look`]), 1 is what is to become of a URL
-/// ([`checkout::link`]), 2 forgets the click wherever it is kept.
+/// `question` 0 looks for the click and keeps it (`click::look`), 1 is what is to become of a URL
+/// (`checkout::link`), 2 forgets the click wherever it is kept.
 #[wasm_bindgen]
 #[must_use]
 pub fn answer(question: u32, length: usize) -> usize {

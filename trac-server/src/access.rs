@@ -3,10 +3,13 @@
 //! Keys are random, so one look-up of a plain SHA-256 serves; the key itself is not kept.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
+use trac_core::program::Mode;
+use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError, mode_of};
@@ -22,9 +25,73 @@ impl FromRequestParts<Trac> for Merchant {
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(bearer).ok_or_else(Problem::unauthorized)?.to_owned();
-        let scope = trac.store.read(move |connection| secret_key_scope(connection, &key)).await?;
+        let scope = secret_key_scope(trac, key).await?;
         scope.map(Self).ok_or_else(Problem::unauthorized)
     }
+}
+
+/// Whoever tells of leads and conversions: a page with a publishable key or the workspace's ID, or a server with a secret key.
+#[derive(Clone, Debug)]
+pub(crate) struct Tracker {
+    pub(crate) scope: Scope,
+    /// Whether it is the merchant that speaks. What a publishable key or workspace ID tells, anybody could.
+    pub(crate) is_merchant: bool,
+    /// The hash of what was shown.
+    shown: [u8; 32],
+}
+
+impl Tracker {
+    /// Counts a call of this kind, or refuses it. A merchant's own server is not counted.
+    pub(crate) fn count(&self, trac: &Trac, kind: &str) -> Result<(), Problem> {
+        if self.is_merchant {
+            return Ok(());
+        }
+        let mut key = Sha256::new();
+        key.update(kind);
+        key.update(self.shown);
+        let counted = trac.limiter.count(key.finalize().into(), trac.clock.unix_millis());
+        counted.map_err(Problem::rate_limited)
+    }
+}
+
+impl FromRequestParts<Trac> for Tracker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
+        if parts.headers.contains_key(AUTHORIZATION) {
+            let Merchant(scope) = Merchant::from_request_parts(parts, trac).await?;
+            return Ok(Self { scope, is_merchant: true, shown: [0; 32] });
+        }
+        let header =
+            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let (key, workspace_id) = (header("x-publishable-key"), header("x-workspace-id"));
+        let mode = match header("x-trac-mode") {
+            None | Some("live") => Mode::Live,
+            Some("test") => Mode::Test,
+            Some(_) => return Err(Problem::field("x-trac-mode", "must be test or live")),
+        };
+        let (key, workspace_id) = (key.map(ToOwned::to_owned), workspace_id.map(ToOwned::to_owned));
+        if let Some(key) = key {
+            let key = Key::publishable(trac, key, &parts.headers).await?;
+            return Ok(Self { scope: key.scope, is_merchant: false, shown: key.hash });
+        }
+        let id = workspace_id.ok_or_else(nobody)?;
+        let shown = key_hash(&format!("{id} {}", mode.as_str()));
+        let scope = trac.store.read(move |connection| workspace_scope(connection, &id, mode)).await?;
+        Ok(Self { scope: scope.ok_or_else(nobody)?, is_merchant: false, shown })
+    }
+}
+
+pub(crate) fn nobody() -> Problem {
+    let message =
+        "Send a publishable key, `x-publishable-key: pk_…`, or the workspace's ID, `x-workspace-id: ws_…`.";
+    Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+}
+
+/// The rows of a workspace named by its ID, if there is one.
+fn workspace_scope(connection: &Connection, id: &str, mode: Mode) -> Result<Option<Scope>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM workspace WHERE id = ?1")?;
+    Ok(statement.exists([id])?.then(|| Scope::new(id, mode)))
 }
 
 /// The token of `Bearer <token>`; the scheme's name is read in any case (RFC 9110, section 11.1).
@@ -33,25 +100,62 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// What a secret key opens; `None` for a publishable, revoked or unknown one.
-pub(crate) fn secret_key_scope(connection: &Connection, key: &str) -> Result<Option<Scope>, StoreError> {
-    key_scope(connection, key, "secret")
+/// What a secret key opens; `None` for a publishable, revoked, expired or unknown one.
+pub(crate) async fn secret_key_scope(trac: &Trac, key: String) -> Result<Option<Scope>, StoreError> {
+    Ok(Key::find(trac, key, "secret").await?.map(|key| key.scope))
 }
 
-/// Where a publishable key may track; `None` for a secret, revoked or unknown one.
-pub(crate) fn publishable_key_scope(connection: &Connection, key: &str) -> Result<Option<Scope>, StoreError> {
-    key_scope(connection, key, "publishable")
+/// A key that is in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) scope: Scope,
+    pub(crate) hash: [u8; 32],
+    /// The origins whose pages may use it; `None` for all.
+    allowed_origins: Option<Vec<String>>,
 }
 
-fn key_scope(connection: &Connection, key: &str, kind: &str) -> Result<Option<Scope>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT workspace_id, mode FROM api_key WHERE hash = ?1 AND kind = ?2 AND revoked_at IS NULL",
-    )?;
-    let scope = statement.query_row(params![key_hash(key).as_slice(), kind], |row| {
-        let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(Scope::new(&workspace_id, mode_of(&mode)))
-    });
-    Ok(scope.optional()?)
+impl Key {
+    /// A publishable key, shown by a page that may use it.
+    ///
+    /// # Errors
+    /// `401` for a secret, revoked, expired or unknown key, `403` for a page of another origin.
+    pub(crate) async fn publishable(trac: &Trac, key: String, headers: &HeaderMap) -> Result<Self, Problem> {
+        let found = Self::find(trac, key, "publishable").await?.ok_or_else(nobody)?;
+        let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok());
+        let is_allowed = found.allowed_origins.as_ref().is_none_or(|allowed| {
+            origin.is_some_and(|origin| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin)))
+        });
+        if is_allowed { Ok(found) } else { Err(Problem::origin_not_allowed()) }
+    }
+
+    async fn find(trac: &Trac, key: String, kind: &'static str) -> Result<Option<Self>, StoreError> {
+        let now = trac.clock.now();
+        let found =
+            trac.store.read(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
+        if let Some(key) = &found {
+            trac.key_uses.note(&trac.store, &key.scope, key.hash, now);
+        }
+        Ok(found)
+    }
+
+    fn read(
+        connection: &Connection,
+        hash: [u8; 32],
+        kind: &str,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let mut statement = connection.prepare_cached(
+            "SELECT workspace_id, mode, allowed_origins FROM api_key WHERE hash = ?1 AND kind = ?2 \
+             AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)",
+        )?;
+        let found = statement.query_row(params![hash.as_slice(), kind, now.unix_secs()], |row| {
+            let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get::<_, Option<String>>(2)?))
+        });
+        let Some((scope, origins)) = found.optional()? else { return Ok(None) };
+        let allowed_origins = origins.map(|text| serde_json::from_str(&text)).transpose()?;
+        Ok(Some(Self { scope, hash, allowed_origins }))
+    }
 }
 
 /// What is kept of a key.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
+use trac_core::cookie;
 
 /// Where the store is if nothing else is said.
 const DATA: &str = "trac-data";
@@ -55,6 +56,28 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// Copy everything to one file, while the server runs. The master key is not in it: keep that apart.
+    Backup {
+        /// The file to write; it must not be there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Make a data folder of a backup. The folder must not hold anything yet.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// What is kept sealed: the signing secrets of webhooks.
+    Secrets {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: SecretsCommand,
+    },
     /// Workspaces: one merchant each, with its own keys, programs and ledger.
     Workspace {
         /// What to do with them.
@@ -69,11 +92,25 @@ pub enum WorkspaceCommand {
     /// Make a workspace and print its keys, which are shown this once. Works beside a running server.
     Create {
         /// What to call it; names need not be unique.
-        #[arg(long)]
+        #[arg(long, value_parser = workspace_name)]
         name: String,
         /// Print JSON and nothing else.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+}
+
+/// What to do with secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Seal every secret anew under a new master key, and forget the old one. Works beside a running server.
+    ///
+    /// Where the key comes from `TRAC_MASTER_KEY`, give the new key and the old one with a comma between, run this, and
+    /// take the old one away.
+    Rotate {
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
@@ -100,6 +137,9 @@ pub struct Options {
     /// The registrable domain for the click cookie where the tracker serves the merchant's site too.
     #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN")]
     pub cookie_domain: Option<String>,
+    /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
+    #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
+    pub master_key: Option<MasterKey>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
     #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -143,10 +183,38 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `Domain` of the click cookie.
     pub cookie_domain: Option<String>,
+    /// The master key, if it was given.
+    pub master_key: Option<MasterKey>,
     /// What to log.
     pub log: String,
     /// Whether to log JSON.
     pub log_json: bool,
+}
+
+/// A master key as it was written. It shows itself to nobody.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct MasterKey(String);
+
+impl MasterKey {
+    /// The key, for the store that opens with it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for MasterKey {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
 }
 
 /// An option that cannot be used; the message is one line for the person who set it.
@@ -169,7 +237,8 @@ impl Options {
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen,
             public_url: self.public_url.or(file.public_url).as_deref().map(public_url).transpose()?,
-            cookie_domain: self.cookie_domain.or(file.cookie_domain),
+            cookie_domain: self.cookie_domain.or(file.cookie_domain).map(cookie_domain).transpose()?,
+            master_key: self.master_key.or(file.master_key),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: self.log_json.or(file.log_json).unwrap_or_default(),
         })
@@ -195,9 +264,56 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
 }
 
+/// A domain name of several labels, which a cookie can be set for.
+fn cookie_domain(text: String) -> Result<String, ConfigError> {
+    let widest_to_whole = cookie::domains(&text).last();
+    if widest_to_whole == Some(text.as_str()) {
+        return Ok(text);
+    }
+    Err(ConfigError(format!("cookie domain {text:?}: must be a domain name, such as example.com")))
+}
+
+/// A name that a page can show.
+fn workspace_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let fits = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits {
+        Ok(name.to_owned())
+    } else {
+        Err("must be 1 to 200 characters, none of them a control character".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_domain_is_one_that_a_cookie_can_be_set_for() {
+        let check =
+            |text: &str, want: bool| assert_eq!(cookie_domain(text.to_owned()).is_ok(), want, "{text:?}");
+        check("example.com", true);
+        check("shop.example.co.uk", true);
+        check("localhost", false);
+        check("127.0.0.1", false);
+        check("", false);
+        check("a b; HttpOnly", false);
+        check("https://example.com", false);
+    }
+
+    #[test]
+    fn a_workspace_is_called_what_a_page_can_show() {
+        let check = |text: &str, want: Option<&str>| {
+            assert_eq!(workspace_name(text).ok().as_deref(), want, "{text:?}");
+        };
+        check(" My shop ", Some("My shop"));
+        check("Bücher & <Kaffee>", Some("Bücher & <Kaffee>"));
+        check("", None);
+        check("  ", None);
+        check("a\u{1b}[31m", None);
+        check("a\nb", None);
+        check(&"x".repeat(201), None);
+    }
 
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {

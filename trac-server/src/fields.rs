@@ -29,6 +29,9 @@ pub(crate) struct Fields {
 /// The largest body the management API reads.
 pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
+/// The largest amount, in minor units: twelve digits, as Stripe's own.
+pub(crate) const AMOUNT_MAX: i64 = 999_999_999_999;
+
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
@@ -158,6 +161,22 @@ pub(crate) fn clipped(length_max: usize) -> impl FnOnce(&Value) -> Result<String
     }
 }
 
+/// A merchant's own ID of something: a text of 1 to 255 characters, or a whole number, which is read as its digits.
+pub(crate) fn external_id(value: &Value) -> Result<String, Wrong> {
+    match value {
+        Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+        _ => text(1..=255)(value),
+    }
+}
+
+/// A JSON object of at most so many bytes, written out.
+pub(crate) fn document(bytes_max: usize) -> impl FnOnce(&Value) -> Result<String, Wrong> {
+    move |value| {
+        let written = value.is_object().then(|| value.to_string()).filter(|text| text.len() <= bytes_max);
+        written.ok_or_else(|| format!("must be an object of at most {bytes_max} bytes"))
+    }
+}
+
 /// A whole number in a range.
 pub(crate) fn integer<T>(range: RangeInclusive<i64>) -> impl FnOnce(&Value) -> Result<T, Wrong>
 where
@@ -254,6 +273,7 @@ mod tests {
                 "what": "is not a field of this resource",
             },
             retry_after_secs: None,
+            about: None,
         }
         "#);
     }

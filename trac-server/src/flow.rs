@@ -6,12 +6,13 @@
 //!
 //! Nothing here depends on the order of events. Facts are joined to what is known, the ledger is brought to what all facts
 //! together ask for, and whatever waited for this event is answered in the same transaction. If the answer cannot be
-//! written, nothing is.
+//! written, nothing is. What a merchant tells, a lead or a conversion, takes
+//! the same way.
 
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -26,6 +27,8 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, NoFacts, Topic};
 
+use crate::click;
+use crate::fields::{BODY_LIMIT_BYTES, Wrong};
 use crate::id::{Ids, Kind};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
@@ -35,9 +38,20 @@ use crate::trac::Trac;
 use crate::webhook::delivery::{self, Delivery};
 use crate::webhook::log::{self, Seen};
 
-/// The route that Stripe calls.
+/// The routes by which facts come in: the one that Stripe calls, and those a merchant's pages and server call.
 pub(crate) fn routes() -> Router<Trac> {
-    Router::new().route("/api/webhooks/{endpoint_id}", post(deliver))
+    let tracking = lead::routes().merge(report::routes()).layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
+    Router::new().route("/api/webhooks/{endpoint_id}", post(deliver)).merge(click::for_any_origin(tracking))
+}
+
+/// What the merchant's own server tells, under `/api/v1`.
+pub(crate) fn api_routes() -> Router<Trac> {
+    by_hand::routes().merge(report::api_routes()).merge(verdict::api_routes()).merge(link::api_routes())
+}
+
+/// A text of any length and kind, where one that means nothing is no mistake.
+fn any_text(value: &Value) -> Result<String, Wrong> {
+    value.as_str().map(ToOwned::to_owned).ok_or_else(|| "must be a text".to_owned())
 }
 
 /// `POST /api/webhooks/{endpoint_id}`: `200` for everything authentic, whatever becomes of it. An answer of another kind
@@ -52,6 +66,7 @@ async fn deliver(
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let answer = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await?;
     let (outcome, reason) = (answer.outcome.as_str(), answer.reason.as_str());
+    trac.metrics.event(outcome, reason);
     Ok(Json(json!({ "received": true, "outcome": outcome, "reason": reason })))
 }
 
@@ -122,7 +137,8 @@ fn take_in(
     event: &Event,
     facts: Facts,
 ) -> Result<(Answer, Option<String>), StoreError> {
-    let considered = Considered::of(writing, event, facts, false)?;
+    let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
+    let considered = Considered::of(writing, topic, facts, false)?;
     considered.keep(writing)?;
     Ok(considered.told())
 }
@@ -140,11 +156,10 @@ impl Considered {
     /// Loads what facts could touch, joins them and settles. With `redecide`, terms are looked up anew.
     pub(crate) fn of(
         writing: &Writing<'_>,
-        event: &Event,
+        topic: Topic,
         facts: Facts,
         redecide: bool,
     ) -> Result<Self, StoreError> {
-        let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
         let news = facts.clone();
         let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
         let admitted = loaded.world.admit(facts, &writing.ids.make(Kind::Payment));
@@ -186,6 +201,12 @@ impl Considered {
         (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
     }
 }
+
+mod by_hand;
+mod lead;
+mod link;
+mod report;
+mod verdict;
 
 #[cfg(test)]
 mod tests;

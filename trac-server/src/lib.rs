@@ -51,6 +51,7 @@
 //! | a cookie that outlives script storage | [`ClickLayer`] |
 //! | a Checkout Session that carries the click | [`stripe_metadata`] |
 //! | Stripe's events, verified or rejected | [`StripeEvent`] with [`WebhookSecrets`] |
+//! | leads and conversions of one's own | `TracClient`, with the feature `client` |
 //!
 //! # The whole server
 //!
@@ -70,17 +71,29 @@ pub mod store;
 #[cfg(feature = "server")]
 mod problem;
 #[cfg(feature = "server")]
+mod path;
+#[cfg(feature = "server")]
+mod patience;
+#[cfg(feature = "server")]
 mod fields;
 #[cfg(feature = "server")]
 mod last_known;
 #[cfg(feature = "server")]
 mod limit;
 #[cfg(feature = "server")]
+mod key_uses;
+#[cfg(feature = "server")]
+mod metrics;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
 #[cfg(feature = "server")]
+mod idempotency;
+#[cfg(feature = "server")]
 mod list;
+#[cfg(feature = "server")]
+mod api_key;
 #[cfg(feature = "server")]
 mod program;
 
@@ -93,6 +106,10 @@ mod webhook;
 mod conversion;
 #[cfg(feature = "server")]
 mod commission;
+
+// the SDK's voice
+#[cfg(feature = "client")]
+pub mod client;
 
 // the whole
 #[cfg(feature = "server")]
@@ -108,13 +125,19 @@ pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
 #[cfg(feature = "server")]
+mod api;
+#[cfg(feature = "server")]
 mod router;
+#[cfg(feature = "server")]
+pub mod listen;
 
 #[cfg(feature = "demo")]
 pub mod demo;
 
 pub use checkout::{StripeMetadata, stripe_metadata};
 pub use click::{Click, NoClick, RequestHead, get_click_id};
+#[cfg(feature = "client")]
+pub use client::TracClient;
 pub use cookie::{ClickLayer, ClickService, SetCookie};
 pub use trac_core::click::ClickId;
 pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
@@ -123,6 +146,8 @@ pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecr
 pub use router::router;
 #[cfg(feature = "server")]
 pub use trac::Trac;
+#[cfg(feature = "server")]
+pub use webhook::secrets;
 
 #[cfg(test)]
 mod test_app;

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Calls a key may make in any window.
 const CALLS: usize = 1_000;
 const WINDOW_MILLIS: i64 = 60_000;
+/// By how much calls that arrive together may be counted in another order.
+const JITTER_MILLIS: i64 = 1_000;
 
 /// The calls of each key within the last window. Clones share them.
 ///
@@ -24,6 +26,11 @@ impl Limiter {
             keys.retain(|_, calls| calls.back().is_some_and(|last| *last > begin));
         }
         let calls = keys.entry(key).or_default();
+        // A clock that was put back must not keep a key out until it has caught up.
+        let latest = now_millis.saturating_add(JITTER_MILLIS);
+        for call in calls.iter_mut().rev().take_while(|call| **call > latest) {
+            *call = latest;
+        }
         while calls.front().is_some_and(|first| *first <= begin) {
             calls.pop_front();
         }
@@ -63,6 +70,16 @@ mod tests {
         assert_eq!(limiter.count(key, 59_999), Err(1));
         assert_eq!(limiter.count(key, 60_000), Ok(()), "the first call left the window");
         assert_eq!(limiter.count(key, 60_000), Err(1), "and no other has");
+    }
+
+    #[test]
+    fn a_clock_put_back_keeps_a_key_out_no_longer_than_a_window() {
+        let limiter = Limiter::default();
+        for _ in 0..1_000 {
+            limiter.count([1; 32], 3_600_000).unwrap();
+        }
+        assert_eq!(limiter.count([1; 32], 0), Err(61));
+        assert_eq!(limiter.count([1; 32], 61_000), Ok(()));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `trac`: the server and what is done beside it.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,9 +9,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use trac_core::time::Timestamp;
 use trac_server::clock::Clock;
-use trac_server::config::{Command, CommandLine, Config, WorkspaceCommand};
-use trac_server::store::Store;
-use trac_server::{Trac, explain, replay, router, workspace};
+use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
+use trac_server::store::{self, Store};
+use trac_server::{Trac, explain, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
 
 /// How long callers may take to finish once the server is asked to stop.
@@ -49,6 +48,13 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let replayed = runtime.block_on(replay_events(&options.settle()?, dry_run, since.as_deref()))?;
             Ok(writeln!(io::stdout(), "{replayed:#}")?)
         }
+        Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
+        Command::Restore { file, options } => Ok(store::restore(&file, &options.settle()?.data)?),
+        Command::Secrets { command: SecretsCommand::Rotate { options } } => {
+            let config = options.settle()?;
+            runtime.block_on(rotate_master_key(&config))?;
+            Ok(writeln!(io::stdout(), "Every secret is sealed with the new master key.")?)
+        }
         Command::Workspace { command: WorkspaceCommand::Create { name, json, options } } => {
             let created = runtime.block_on(create_workspace(&options.settle()?, &name))?;
             Ok(print(&created, json)?)
@@ -71,8 +77,21 @@ fn start_log(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+fn open_store(config: &Config) -> Result<Store, Failure> {
+    let master_key = config.master_key.as_ref().map(MasterKey::reveal);
+    Ok(Store::open_with_master_key(&config.data, master_key)?)
+}
+
+async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
+    let store = open_store(config)?;
+    secrets::rotate_master_key(&store).await?;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(())
+}
+
 async fn serve(config: &Config) -> Result<(), Failure> {
-    let store = Store::open(&config.data)?;
+    let store = open_store(config)?;
+    secrets::check_secrets(&store).await?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
@@ -81,9 +100,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let trac = Trac::new(store.clone(), Clock::system(), &public_url)
         .with_cookie_domain(config.cookie_domain.as_deref());
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
-    let app = router(trac).into_make_service_with_connect_info::<SocketAddr>();
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
+    let served = listen::serve(listener, router(trac), async move {
         asked_to_stop().await;
         tracing::info!("stopping: finishing what was accepted");
         drop(stop);
@@ -93,7 +111,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         tokio::time::sleep(SHUTDOWN_LIMIT).await;
     };
     tokio::select! {
-        ended = served => ended?,
+        () = served => {}
         () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
     }
     tokio::task::spawn_blocking(move || store.close()).await?;
@@ -138,7 +156,7 @@ async fn asked_to_stop() {
 }
 
 async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure> {
-    let store = Store::open(&config.data)?;
+    let store = open_store(config)?;
     let public_url = match &config.public_url {
         Some(url) => url.clone(),
         None => match workspace::last_public_url(&store).await? {
@@ -153,7 +171,7 @@ async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure>
 }
 
 async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
-    let store = Store::open(&config.data)?;
+    let store = open_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let stories = explain::explain_everywhere(&trac, id).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
@@ -182,7 +200,7 @@ async fn replay_events(config: &Config, dry_run: bool, since: Option<&str>) -> R
             Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?
         }
     };
-    let store = Store::open(&config.data)?;
+    let store = open_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let replayed = replay::replay_all(&trac, since, dry_run).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;

@@ -2,7 +2,7 @@
 //!
 //! # Wire form
 //! `{"error":{"code":"NOT_FOUND","message":"…","request_id":"req_…"}}`; `VALIDATION_FAILED` has `fields` too, an
-//! object of field names and what is wrong with each. Codes are stable, messages are for people.
+//! object of field names and what is wrong with each; `CONVERSION_DUPLICATE` has `conversion_id`. Codes are stable, messages are for people.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,12 +23,20 @@ pub(crate) struct Problem {
     message: Cow<'static, str>,
     fields: BTreeMap<String, String>,
     retry_after_secs: Option<u32>,
+    about: Option<(&'static str, String)>,
 }
 
 impl Problem {
     /// A problem with a code of its own.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), fields: BTreeMap::new(), retry_after_secs: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            fields: BTreeMap::new(),
+            retry_after_secs: None,
+            about: None,
+        }
     }
 
     /// No key, or not one that opens this.
@@ -64,6 +72,12 @@ impl Problem {
         Self::validation(BTreeMap::from([(name.to_owned(), message.to_owned())]))
     }
 
+    /// Names what it is about, under a field of its own.
+    pub(crate) fn about(mut self, name: &'static str, id: &str) -> Self {
+        self.about = Some((name, id.to_owned()));
+        self
+    }
+
     /// It exists already.
     pub(crate) fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
@@ -81,6 +95,12 @@ impl Problem {
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
         problem.retry_after_secs = Some(retry_after_secs);
         problem
+    }
+
+    /// The key is kept to pages of other origins.
+    pub(crate) fn origin_not_allowed() -> Self {
+        let message = "This key may not be used by pages of this origin: see its allowed_origins.";
+        Self::new(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
     }
 
     /// A mistake in this program.
@@ -136,6 +156,9 @@ impl IntoResponse for Problem {
         });
         if let (false, Some(object)) = (self.fields.is_empty(), error.as_object_mut()) {
             object.insert("fields".to_owned(), json!(self.fields));
+        }
+        if let (Some((name, id)), Some(object)) = (self.about, error.as_object_mut()) {
+            object.insert(name.to_owned(), id.into());
         }
         let mut response = (self.status, Json(json!({ "error": error }))).into_response();
         if let Some(secs) = self.retry_after_secs {

@@ -9,10 +9,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use trac_core::commission::answer::{Answer, Outcome};
-use trac_core::commission::settle::Change;
+use trac_core::commission::change::Change;
 use trac_core::conversion::world::Commission;
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
+use trac_core::webhook::facts::Topic;
 use trac_core::webhook::signature::Verified;
 
 use crate::access::Merchant;
@@ -130,7 +131,8 @@ impl Stored {
         let (answer, subject, changes) = match flow::concerns(&self.delivery, self.received_at) {
             Err(answer) => (answer, None, Vec::new()),
             Ok(facts) => {
-                let considered = Considered::of(&writing, event, facts, true)?;
+                let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
+                let considered = Considered::of(&writing, topic, facts, true)?;
                 if !dry_run {
                     considered.keep(&writing)?;
                 }

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -10,12 +10,14 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    click, commission, conversion, dashboard, explain, flow, operations, program, replay, request_id, webhook,
+    api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, metrics, operations,
+    path, patience, program, replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
-/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one.
+/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one. A request that takes longer than 30 s is
+/// answered `408`.
 ///
 /// # Examples
 /// ```no_run
@@ -32,13 +34,16 @@ use crate::{
 /// ```
 pub fn router(trac: Trac) -> Router {
     let api = Router::new()
+        .merge(api_key::routes())
         .merge(program::routes())
         .merge(click::routes())
         .merge(webhook::routes())
         .merge(conversion::routes())
         .merge(commission::routes())
+        .merge(flow::api_routes())
         .merge(replay::routes())
         .merge(explain::routes())
+        .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
@@ -46,9 +51,13 @@ pub fn router(trac: Trac) -> Router {
         .merge(click::public_routes())
         .merge(dashboard::routes())
         .merge(operations::routes())
+        .merge(api::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn(path::must_be_text))
+        .layer(from_fn(patience::limit))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
+        .layer(from_fn_with_state(trac.metrics.clone(), metrics::count))
         .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
         .with_state(trac)
 }

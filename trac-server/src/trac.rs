@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::id::Ids;
+use crate::key_uses::KeyUses;
 use crate::last_known::LastKnown;
 use crate::limit::Limiter;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
@@ -18,6 +20,8 @@ pub struct Trac {
     pub(crate) cookie_domain: Option<Arc<str>>,
     pub(crate) last_known: LastKnown,
     pub(crate) limiter: Limiter,
+    pub(crate) key_uses: KeyUses,
+    pub(crate) metrics: Metrics,
 }
 
 impl Trac {
@@ -34,6 +38,8 @@ impl Trac {
             cookie_domain: None,
             last_known: LastKnown::default(),
             limiter: Limiter::default(),
+            key_uses: KeyUses::default(),
+            metrics: Metrics::default(),
         }
     }
 

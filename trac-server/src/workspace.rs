@@ -4,10 +4,10 @@ use rusqlite::{Transaction, params};
 use serde_json::{Value, json};
 use trac_core::program::Mode;
 
-use crate::access::key_hash;
+use crate::api_key::{KeyKind, NewKey};
 use crate::dashboard;
-use crate::id::{Ids, Kind, new_key};
-use crate::store::{PUBLIC_URL, Priority, Store, StoreError, set_setting, setting};
+use crate::id::{Ids, Kind};
+use crate::store::{PUBLIC_URL, Priority, Scope, Store, StoreError, set_setting, setting};
 use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
 
@@ -26,17 +26,20 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
             "INSERT INTO workspace (id, name, created_at) VALUES (?1, ?2, ?3)",
             params![id, name, now],
         )?;
-        let key = |kind, mode| add_key(tx, &id, kind, mode, now);
+        let key = |kind, mode| {
+            let scope = Scope::new(&id, mode);
+            Ok::<_, StoreError>(NewKey::insert(tx, &trac, &scope, kind, None)?.key)
+        };
         let endpoint = |mode| add_endpoint(tx, &trac.ids, &id, mode, now);
         let address = |endpoint: &str| format!("{}/api/webhooks/{endpoint}", trac.public_url);
         let (test, live) = (endpoint(Mode::Test)?, endpoint(Mode::Live)?);
         Ok(json!({
             "workspace_id": id,
             "keys": {
-                "pk_test": key("publishable", Mode::Test)?,
-                "sk_test": key("secret", Mode::Test)?,
-                "pk_live": key("publishable", Mode::Live)?,
-                "sk_live": key("secret", Mode::Live)?,
+                "pk_test": key(KeyKind::Publishable, Mode::Test)?,
+                "sk_test": key(KeyKind::Secret, Mode::Test)?,
+                "pk_live": key(KeyKind::Publishable, Mode::Live)?,
+                "sk_live": key(KeyKind::Secret, Mode::Live)?,
             },
             "endpoints": {
                 "test": { "id": test, "url": address(&test) },
@@ -64,25 +67,6 @@ pub async fn last_public_url(store: &Store) -> Result<Option<String>, StoreError
 pub async fn remember_public_url(store: &Store, public_url: &str) -> Result<(), StoreError> {
     let public_url = public_url.to_owned();
     store.write(Priority::Api, move |tx| set_setting(tx, PUBLIC_URL, &public_url)).await
-}
-
-fn add_key(
-    tx: &Transaction<'_>,
-    workspace_id: &str,
-    kind: &str,
-    mode: Mode,
-    now: i64,
-) -> Result<String, StoreError> {
-    let short = if kind == "secret" { "sk" } else { "pk" };
-    let key = new_key(short, mode);
-    let (prefix, random) = key.rsplit_once('_').unwrap_or_default();
-    let last_four = random.get(random.len().saturating_sub(4)..).unwrap_or_default();
-    tx.execute(
-        "INSERT INTO api_key (hash, workspace_id, mode, kind, prefix, last_four, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![key_hash(&key).as_slice(), workspace_id, mode.as_str(), kind, prefix, last_four, now],
-    )?;
-    Ok(key)
 }
 
 fn add_endpoint(

@@ -1,15 +1,53 @@
-//! `cargo xtask bench --browser`: the script's speed in a real browser.
+//! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--browser`: how long a page
+//! waits for its links.
+
+use serde_json::Value;
 
 use crate::{Outcome, script, setup};
 
+/// Runs the benchmarks and says how the core stands to the HMAC and the JSON parser of the same run.
+#[expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
 pub(crate) fn run() -> Outcome {
-    if !std::env::args().any(|argument| argument == "--browser") {
-        return Err("say what to measure: --browser".into());
+    if std::env::args().any(|argument| argument == "--browser") {
+        return browser();
     }
+    for (package, bench) in [("trac-core", "webhook"), ("trac-server", "webhooks")] {
+        let bench = ["bench", "-p", package, "--bench", bench];
+        setup::run(setup::cargo().args(bench).current_dir(setup::root()?))?;
+    }
+    let whole = median_nanos("session/verify_parse_facts_settle")?;
+    for part in ["hmac", "serde_json_value"] {
+        let alone = median_nanos(&format!("session/{part}"))?;
+        println!("verify + parse + facts + settle is {} times {part} alone", in_tenths(whole, alone));
+    }
+    for folder in ["on_disk", "in_memory"] {
+        let Ok(nanos) = median_nanos(&format!("webhooks/{folder}")) else { continue };
+        println!("webhooks, {folder}: {} a second", 1_000_000_000_u64.checked_div(nanos).unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn browser() -> Outcome {
     script::build()?;
     if !setup::browser() {
         return Err("there is no browser to measure in".into());
     }
     let example = ["run", "--quiet", "--package=trac-tests", "--example=script_speed"];
     setup::run(setup::cargo().current_dir(setup::root()?).args(example))
+}
+
+/// One over the other, with one decimal.
+fn in_tenths(one: u64, other: u64) -> String {
+    let tenths = one.saturating_mul(10).checked_div(other).unwrap_or_default();
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// What criterion measured last.
+fn median_nanos(name: &str) -> Outcome<u64> {
+    let file = setup::root()?.join("target/criterion").join(name).join("new/estimates.json");
+    let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let estimates: Value = serde_json::from_str(&text)?;
+    let median = estimates.pointer("/median/point_estimate").and_then(Value::as_f64);
+    let median = median.ok_or_else(|| format!("{} says no median", file.display()))?;
+    Ok(format!("{median:.0}").parse()?)
 }

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod script;
 mod setup;
+mod sim;
 mod test;
 mod vectors;
 
@@ -19,8 +20,12 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 5] = [
-    Task { name: "bench", does: "measures; --browser how long a page waits for its links", run: bench::run },
+const TASKS: [Task; 6] = [
+    Task {
+        name: "bench",
+        does: "measures events and webhooks; with --browser how long a page waits for its links",
+        run: bench::run,
+    },
     Task {
         name: "build-script",
         does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
@@ -30,6 +35,11 @@ const TASKS: [Task; 5] = [
         name: "demo",
         does: "a merchant, two partners, two shops and a stand-in for Stripe, ready to click through",
         run: demo::run,
+    },
+    Task {
+        name: "sim",
+        does: "SEED [COUNT]: lives simulated merchants' lives and compares them with the model",
+        run: sim::run,
     },
     Task {
         name: "test",

@@ -13,6 +13,7 @@
       frame.title = "Buy button";
       frame.src = `${origin}/embed/buy-button/${encodeURIComponent(this.getAttribute("buy-button-id") || "")}?${query}`;
       frame.style.cssText = "border:0;width:100%;max-width:320px;height:200px;display:block";
+      this.style.display = "block";
       this.replaceChildren(frame);
     }
   }

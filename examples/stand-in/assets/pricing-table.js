@@ -13,6 +13,7 @@
       frame.title = "Pricing table";
       frame.src = `${origin}/embed/pricing-table/${encodeURIComponent(this.getAttribute("pricing-table-id") || "")}?${query}`;
       frame.style.cssText = "border:0;width:100%;height:220px;display:block";
+      this.style.display = "block";
       this.replaceChildren(frame);
     }
   }

@@ -4,9 +4,10 @@
 //! its first payment with money in it, whatever Stripe's `billing_reason` says: a trial's first money is number one.
 
 use crate::conversion::attribution::Attribution;
+use crate::conversion::candidate::Rule;
 use crate::conversion::payment::Money;
 use crate::conversion::reason::Reason;
-use crate::conversion::sale::{Book, Rule, Sale};
+use crate::conversion::sale::{Book, Sale};
 use crate::program::{ProgramTerms, Recurring};
 use crate::time::{DAY_SECS, Timestamp};
 

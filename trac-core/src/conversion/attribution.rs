@@ -6,12 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
+use super::candidate::Rule;
 use super::eligibility;
 use super::payment;
-use super::sale::{Book, Rule, Sale};
+use super::sale::{Book, Moment, Sale};
 use super::world::Click;
 use crate::program::{AttributionModel, ProgramTerms};
 use crate::time::Timestamp;
@@ -49,7 +50,14 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     if first_click {
         return inherited().or(direct);
     }
-    direct.or_else(inherited)
+    direct.or_else(inherited).or_else(|| claimed(book, sale, time))
+}
+
+/// What a browser claimed. It speaks for this payment alone and ties nothing else to the click.
+fn claimed(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let found = sale.claimed(book.world)?;
+    let click_id = found.value.clone();
+    Some(Attribution { rule: found.rule, click_id, bound_by: sale.id.into(), bound_at: time })
 }
 
 /// Rules (1) to (5).
@@ -98,11 +106,20 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
     Some(Attribution { rule: Rule::CustomerMetadata, click_id, bound_by: bound_by.into(), bound_at })
 }
 
-/// Rule (8), for payments with a session or an invoice: what the customer was attributed to at or before this time. Under
-/// `first_click` the earliest, else the latest; one inside its window goes before one outside.
+/// Rule (8), for leads, reports and payments with a session or an invoice: what the customer was attributed to at or before
+/// this time, by a payment or a lead. Under `first_click` the earliest, else the latest; one inside its window goes before
+/// one outside.
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
-    let id = checkout_customer(sale)?;
-    let bound = book.of_customer(id).filter(|((at, _), other)| *at <= time && other.id != sale.id);
+    if !sale.inherits() {
+        return None;
+    }
+    let known_as = if book.has_leads { known_as(book, sale, time) } else { BTreeSet::new() };
+    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.of_customer(id));
+    let before = |((at, _), other): &(Moment<'_>, &Sale<'_>)| *at <= time && other.id != sale.id;
+    // The merchant's own ID of a customer ties by a lead: a lead to what came before it, a payment to its leads.
+    let by_lead = book.of_external_customers(&known_as);
+    let by_lead = by_lead.filter(|(_, other)| sale.is_lead() || other.is_lead());
+    let bound = payments.chain(by_lead).filter(before);
     let bound = bound.filter_map(|((at, name), other)| Some((name, direct(book, other, at)?)));
     let ranked = bound.filter_map(|(name, found)| {
         let click = book.world.clicks.get(&found.click_id)?;
@@ -116,6 +133,15 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
     });
     let (.., found) = ranked.max_by_key(|(in_window, age, name, _)| (*in_window, *age, *name))?;
     Some(Attribution { rule: Rule::Customer, ..found })
+}
+
+/// The merchant's own IDs of the customer: those the payment names, and those that payments of the same `cus_` named at or
+/// before this time.
+fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
+    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.of_customer(id));
+    let before = payments.filter(|((at, _), _)| *at <= time).map(|(_, other)| other);
+    let named = before.chain([sale]).flat_map(|sale| &sale.external_customers);
+    named.map(String::as_str).collect()
 }
 
 fn checkout_customer<'s>(sale: &'s Sale<'_>) -> Option<&'s str> {

@@ -33,7 +33,7 @@ impl Lost {
         let captured = captured.fold(0_i64, |sum, charge| sum.saturating_add(charge.value.captured_minor));
         let disputed = facts.disputes.values().fold(0_i64, |sum, one| sum.saturating_add(one.lost_minor()));
         Self {
-            refunded_minor: refunded(facts),
+            refunded_minor: if facts.is_told_by_stripe() { refunded(facts) } else { reported(facts) },
             disputed_minor: disputed,
             whole_minor: money.gross_minor().max(captured),
             refund_failed: facts.refunds.values().any(|refund| refund.status == RefundStatus::Failed),
@@ -45,6 +45,11 @@ impl Lost {
     pub fn total_minor(&self) -> i64 {
         self.refunded_minor.saturating_add(self.disputed_minor).min(self.whole_minor).max(0)
     }
+}
+
+/// What the merchant says went back of a payment that Stripe knows nothing of.
+fn reported(facts: &Facts) -> i64 {
+    facts.reports.values().map(|report| report.refunded_minor).max().unwrap_or(0).max(refunded(facts))
 }
 
 fn refunded(facts: &Facts) -> i64 {

@@ -3,10 +3,11 @@
 use alloc::string::String;
 
 use super::attribution::Attribution;
+use super::candidate::Rule;
 use super::email;
 use super::payment;
 use super::reason::Reason;
-use super::sale::{Book, Rule, Sale};
+use super::sale::{Book, Sale};
 use super::world::{Click, Commission};
 use crate::program::{EnrollmentStatus, EnrollmentTerms, ProgramStatus, ProgramTerms, Version};
 use crate::time::{DAY_SECS, Timestamp};
@@ -125,10 +126,14 @@ fn was_paused_when_bound(book: &Book<'_>, attribution: &Attribution, click: &Cli
     then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
 }
 
+/// Whether any address of the payment, of its subscription's other payments, or of the customer is the partner's. One month
+/// without an address does not make it another buyer.
 fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
     let Some(partner) = book.world.partner_emails.get(&click.partner_id) else { return false };
     let of_customer = sale.customer.as_ref().and_then(|id| book.world.holders.customers.get(id));
-    let of_customer = of_customer.into_iter().flat_map(|customer| &customer.emails);
-    let mut buyers = payment::emails(&sale.facts).into_iter().chain(of_customer.map(String::as_str));
+    let of_customer = of_customer.into_iter().flat_map(|customer| &customer.emails).map(String::as_str);
+    let others = sale.subscription.as_deref().into_iter().flat_map(|id| book.of_subscription(id));
+    let of_others = others.flat_map(|(_, other)| payment::emails(&other.facts));
+    let mut buyers = payment::emails(&sale.facts).into_iter().chain(of_customer).chain(of_others);
     buyers.any(|buyer| email::is_same(buyer, partner))
 }

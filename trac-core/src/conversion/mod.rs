@@ -3,6 +3,7 @@
 //! * [`payment`]: one payment out of the facts about its objects: its time, amount, base, buyer.
 //! * [`clawback`]: how much of it went back.
 //! * [`world`]: everything one event could touch, as the store loads it.
+//! * [`candidate`]: values that may be a click ID. [`inference`]: payments that are the same money though no event says so.
 //! * [`sale`]: the payments of a world side by side, with what ties them together.
 //! * [`attribution`]: which click earns a payment, by the contract's eight rules.
 //! * [`eligibility`]: whether program, partner and time let it.
@@ -13,6 +14,8 @@ pub mod remedy;
 pub mod payment;
 pub mod clawback;
 pub mod world;
+pub mod candidate;
+pub mod inference;
 pub mod sale;
 pub mod attribution;
 mod email;

@@ -11,6 +11,7 @@ use crate::program::{Base, ProgramTerms};
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::invoice::{Invoice, InvoiceAmounts, InvoiceLine};
+use crate::webhook::report::Report;
 use crate::webhook::session::{Session, SessionAmounts};
 
 /// Where the amount of a payment is read. One object tells amount and currency, the best that is known.
@@ -44,7 +45,8 @@ pub struct StripeIds {
 
 impl<'a> Money<'a> {
     /// The amount of a payment: the invoice's if known, else that of a session that is not unpaid, else what a
-    /// PaymentIntent received, else what a charge captured.
+    /// PaymentIntent received, else what a charge captured. Where Stripe said nothing at all, what the merchant reported, or
+    /// else what was claimed.
     ///
     /// # Errors
     /// Why there is no money yet.
@@ -58,7 +60,7 @@ impl<'a> Money<'a> {
                 return Ok(Self::Session(&amounts.value));
             }
         }
-        Self::bare(facts).ok_or_else(|| why_no_money(facts))
+        Self::bare(facts).or_else(|| Self::reported(facts)).ok_or_else(|| why_no_money(facts))
     }
 
     /// What a PaymentIntent or charge alone says.
@@ -70,6 +72,13 @@ impl<'a> Money<'a> {
             Some((captured.value.captured_minor, captured.value.currency))
         };
         received.or_else(captured).map(|(amount_minor, currency)| Self::Bare { amount_minor, currency })
+    }
+
+    /// What is reported, where Stripe said nothing.
+    fn reported(facts: &Facts) -> Option<Self> {
+        let amount = reports(facts).find_map(|report| report.amount.as_ref());
+        let (amount_minor, currency) = amount.filter(|_| !facts.is_told_by_stripe())?.value;
+        Some(Self::Bare { amount_minor, currency })
     }
 
     /// The currency of the payment.
@@ -119,7 +128,25 @@ impl<'a> Money<'a> {
     }
 }
 
+/// Reports that were not refused, the merchant's own before claims.
+fn reports(facts: &Facts) -> impl Iterator<Item = &Report> {
+    let trusted = facts.reports.values().filter(|report| report.is_trusted());
+    trusted.chain(facts.reports.values().filter(|report| !report.is_trusted() && !report.is_refused()))
+}
+
+/// Whether nobody but a browser says that the payment happened.
+#[must_use]
+pub fn is_mere_claim(facts: &Facts) -> bool {
+    !facts.reports.is_empty() && !facts.is_told_by_stripe() && !facts.reports.values().any(Report::is_trusted)
+}
+
 fn why_no_money(facts: &Facts) -> Reason {
+    if is_mere_claim(facts) {
+        return Reason::ClientReported;
+    }
+    if !facts.reports.is_empty() && !facts.is_told_by_stripe() {
+        return Reason::ZeroAmount;
+    }
     let mut sessions = facts.sessions.values();
     if let Some(session) = sessions.next() {
         return if session.is_mode("setup") {
@@ -164,7 +191,8 @@ fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64,
     Ok(share_half_up(sum(&mut lines.iter().filter(is_covered)), base, whole))
 }
 
-/// When the payment happened: `created` of the invoice, else session, else PaymentIntent, else charge.
+/// When the payment happened: `created` of the invoice, else session, else PaymentIntent, else charge. A lead happened
+/// when it was told.
 #[must_use]
 pub fn time(facts: &Facts) -> Option<Timestamp> {
     let first = |times: &mut dyn Iterator<Item = Option<Timestamp>>| times.flatten().min();
@@ -172,6 +200,8 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| first(&mut facts.sessions.values().map(|session| session.created)))
         .or_else(|| first(&mut facts.payment_intents.values().map(|intent| intent.created)))
         .or_else(|| first(&mut facts.charges.values().map(|charge| charge.created)))
+        .or_else(|| first(&mut facts.reports.values().map(|report| report.at)))
+        .or_else(|| first(&mut facts.leads.values().map(|lead| lead.at)))
 }
 
 /// The Stripe ID of the object that says when the payment happened; the smallest, where there are several. It decides
@@ -180,7 +210,8 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
 pub fn named_by(facts: &Facts) -> Option<&str> {
     let first = facts.invoices.keys().next().or_else(|| facts.sessions.keys().next());
     let first = first.or_else(|| facts.payment_intents.keys().next()).or_else(|| facts.charges.keys().next());
-    first.map(String::as_str)
+    let first = first.or_else(|| facts.reports.values().map(|report| &report.transaction).min());
+    first.or_else(|| facts.leads.keys().next()).map(String::as_str)
 }
 
 /// `sub_…` of the payment.
@@ -221,7 +252,32 @@ pub fn emails(facts: &Facts) -> BTreeSet<&str> {
     let invoices = facts.invoices.values().flat_map(|invoice: &Invoice| &invoice.emails);
     let intents = facts.payment_intents.values().flat_map(|intent| &intent.emails);
     let charges = facts.charges.values().flat_map(|charge| &charge.emails);
-    sessions.chain(invoices).chain(intents).chain(charges).map(String::as_str).collect()
+    let leads = facts.leads.values().flat_map(|lead| &lead.emails);
+    let reports = facts.reports.values().flat_map(|report| &report.emails);
+    sessions
+        .chain(invoices)
+        .chain(intents)
+        .chain(charges)
+        .chain(leads)
+        .chain(reports)
+        .map(String::as_str)
+        .collect()
+}
+
+/// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name, in metadata, leads or reports.
+#[must_use]
+pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
+    let sessions = facts.sessions.values().map(|session| &session.references);
+    let invoices =
+        facts.invoices.values().flat_map(|invoice| [&invoice.references, &invoice.subscription_references]);
+    let intents = facts.payment_intents.values().map(|intent| &intent.references);
+    let charges = facts.charges.values().map(|charge| &charge.references);
+    let subscriptions = facts.subscriptions.values().map(|subscription| &subscription.references);
+    let customers = facts.customers.values().map(|customer| &customer.references);
+    let all = sessions.chain(invoices).chain(intents).chain(charges).chain(subscriptions).chain(customers);
+    let named = all.flatten().filter_map(|latest| latest.value.customer.as_deref());
+    let reported = facts.reports.values().filter_map(|report| report.customer.as_deref());
+    named.chain(facts.leads.values().map(|lead| lead.customer.as_str())).chain(reported).collect()
 }
 
 /// The Stripe IDs of the payment.

@@ -150,6 +150,22 @@ reasons! {
     Unreadable = "unreadable",
 }
 
+impl Reason {
+    /// Whether a click was found and refused: too old, partner not approved, program not active, the partner's own purchase,
+    /// or money that is credited already.
+    #[must_use]
+    pub const fn refuses_click(self) -> bool {
+        matches!(
+            self,
+            Self::ClickExpired
+                | Self::PartnerNotApproved
+                | Self::ProgramInactive
+                | Self::SelfReferral
+                | Self::DuplicatePayment
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -61,7 +61,7 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         }
         Reason::PaymentUnlinked => {
             "Which payment this belongs to cannot be told. Select invoice_payment.paid in Stripe, so that charges are \
-             linked to invoices."
+             linked to invoices; this one link by POST /events/{id}/link."
         }
         Reason::ModeMismatch => {
             "The event is of the other mode. Use the endpoint, and the keys, of the same mode."

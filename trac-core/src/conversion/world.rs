@@ -95,7 +95,8 @@ pub struct Commission {
     pub program_version: u32,
     /// The version of the enrollment it was settled by.
     pub enrollment_version: u32,
-    /// The time of its payment when it was opened; the older of two that turn out to be one payment survives.
+    /// The time of its payment when it was settled last. The versions hold for that time: where a better object moves the
+    /// payment, they are looked up anew. The older of two commissions that turn out to be one payment's survives.
     pub payment_time: Timestamp,
     /// Its currency.
     pub currency: Currency,

@@ -14,8 +14,10 @@ use super::field::Fields;
 use super::invoice::Invoice;
 use super::invoice_payment;
 use super::join::Join;
+use super::lead::Lead;
 use super::payment_intent::PaymentIntent;
 use super::refund::Refund;
+use super::report::Report;
 use super::session::Session;
 use super::subscription::Subscription;
 use crate::time::Timestamp;
@@ -42,6 +44,12 @@ pub struct Facts {
     pub subscriptions: BTreeMap<String, Subscription>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub customers: BTreeMap<String, Customer>,
+    /// What merchants told of visitors, by our ID of the lead.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub leads: BTreeMap<String, Lead>,
+    /// What others than Stripe told of payments, by our ID of the report.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reports: BTreeMap<String, Report>,
     /// Pairs that `invoice_payment.paid` and `credit_note.created` show to be the same money.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<(String, String)>,
@@ -195,7 +203,7 @@ impl Facts {
     }
 
     /// The IDs of all objects that are the same money, named by these facts: `cs_`, `in_`, `pi_`, `ch_`, and the
-    /// refunds and disputes of them. Never `sub_` or `cus_`.
+    /// refunds and disputes of them. Never `sub_` or `cus_`. A lead stands alone, under our ID of it.
     #[must_use]
     pub fn payment_ids(&self) -> BTreeSet<&str> {
         let sessions =
@@ -211,8 +219,10 @@ impl Facts {
         let disputes =
             self.disputes.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.payment_intent.as_ref()]);
         let links = self.links.iter().map(|(one, other)| [Some(one), Some(other), None]);
+        let leads = self.leads.keys().map(|id| [Some(id), None, None]);
         let all = sessions.chain(invoices).chain(intents).chain(charges).chain(refunds).chain(disputes);
-        all.chain(links).flatten().flatten().map(String::as_str).collect()
+        let reports = self.reports.values().map(|report| [Some(&report.transaction), None, None]);
+        all.chain(links).chain(leads).chain(reports).flatten().flatten().map(String::as_str).collect()
     }
 
     /// The facts about subscriptions and customers, taken out of these.
@@ -234,7 +244,18 @@ impl Facts {
             || self.charges.keys().any(|id| other.charges.contains_key(id))
             || self.refunds.keys().any(|id| other.refunds.contains_key(id))
             || self.disputes.keys().any(|id| other.disputes.contains_key(id))
+            || self.leads.keys().any(|id| other.leads.contains_key(id))
+            || self.reports.keys().any(|id| other.reports.contains_key(id))
             || self.links.iter().any(|link| other.links.contains(link))
+    }
+
+    /// Whether Stripe said anything of the money. Then its word is the only one about amounts.
+    #[must_use]
+    pub fn is_told_by_stripe(&self) -> bool {
+        !(self.sessions.is_empty()
+            && self.invoices.is_empty()
+            && self.payment_intents.is_empty()
+            && self.charges.is_empty())
     }
 
     /// Whether nothing is known.
@@ -254,6 +275,8 @@ impl Join for Facts {
         self.disputes.join(other.disputes);
         self.subscriptions.join(other.subscriptions);
         self.customers.join(other.customers);
+        self.leads.join(other.leads);
+        self.reports.join(other.reports);
         self.links.join(other.links);
     }
 }

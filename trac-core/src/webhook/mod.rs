@@ -8,7 +8,7 @@
 //! * [`event`]: the envelope, in every API version from 2016 on.
 //! * [`facts`]: what an event says of the objects it names. Facts are joined ([`join::Join`]) without regard to order:
 //!   commutative, associative, idempotent. Retries, repeats and late arrivals need no special case.
-//! * One module for each Stripe object, named like it.
+//! * One module for each Stripe object, named like it; and [`lead`] and [`report`], which a merchant tells.
 
 pub mod signature;
 pub mod event;
@@ -25,4 +25,6 @@ pub mod refund;
 pub mod dispute;
 pub mod subscription;
 pub mod customer;
+pub mod lead;
+pub mod report;
 pub mod facts;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use trac_core::commission::change::Change;
 use trac_core::commission::entry::Kind;
-use trac_core::commission::settle::{Change, Occasion, settle};
+use trac_core::commission::settle::{Occasion, settle};
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
 use trac_core::program::{EnrollmentTerms, History, ProgramTerms, Version};
@@ -46,6 +47,14 @@ impl Ledger {
         Self { world, entries: Vec::new(), next_id: 0 }
     }
 
+    /// The program has other terms from `at` on.
+    pub(crate) fn revise(&mut self, terms: Value, at: i64) {
+        let valid_from = Timestamp::from_unix_secs(T0 + at);
+        let second = Version { number: 2, valid_from, terms: serde_json::from_value(terms).unwrap() };
+        let first = self.world.programs["prog"].number(1).unwrap().clone();
+        self.world.programs.insert("prog".into(), History::new([first, second]));
+    }
+
     /// Takes one event in, with no more of the world in view than a store would load; answers how many entries it
     /// caused.
     pub(crate) fn deliver(&mut self, event: &Value) -> usize {
@@ -56,10 +65,15 @@ impl Ledger {
             Unverified::new(&header, body.as_bytes()).verify(["whsec"], now, TOLERANCE_SECS).unwrap();
         let event = Event::read(verified).unwrap();
         let Ok(facts) = Facts::read(&event, now) else { return 0 };
+        self.take_in(facts, Topic::of(&event.kind))
+    }
+
+    /// Takes facts in, whoever told them.
+    pub(crate) fn take_in(&mut self, facts: Facts, news: Option<Topic>) -> usize {
         self.next_id += 1;
         let far = self.put_away(&facts);
         self.world.admit(facts, &format!("pay{:04}", self.next_id));
-        let caused = self.settle(Topic::of(&event.kind));
+        let caused = self.settle(news);
         self.world.payments.extend(far);
         caused
     }
@@ -70,11 +84,19 @@ impl Ledger {
         let holders = |facts: &Facts| -> BTreeSet<String> {
             let own = facts.subscriptions.keys().chain(facts.customers.keys()).map(String::as_str);
             let own = own.chain(facts.subscriptions.values().filter_map(|it| it.customer.as_deref()));
+            let own = own.chain(payment::external_customers(facts));
             own.chain(payment::subscription(facts)).chain(payment::customer(facts)).map(Into::into).collect()
         };
+        let known: Vec<BTreeSet<String>> =
+            each_holder(&self.world.holders).map(|one| holders(&one)).collect();
         let (mut ids, mut near) = (facts.payment_ids(), holders(facts));
         let mut far = std::mem::take(&mut self.world.payments);
         loop {
+            for names in known.iter().chain(&known) {
+                if !names.is_disjoint(&near) {
+                    near.extend(names.iter().cloned());
+                }
+            }
             let is_near = |_: &String, known: &mut Known| {
                 !known.facts.payment_ids().is_disjoint(&ids) || !holders(&known.facts).is_disjoint(&near)
             };
@@ -122,6 +144,11 @@ impl Ledger {
             fresh_id
         });
         let commission = commissions.iter_mut().find(|commission| commission.id == id).unwrap();
+        if let Some(claim) = &change.claim {
+            commission.payment_time = claim.payment_time;
+            commission.program_version = claim.program_version;
+            commission.enrollment_version = claim.enrollment_version;
+        }
         for entry in change.entries {
             assert_ne!(entry.amount_minor, 0, "an entry moves something");
             match entry.kind {
@@ -136,6 +163,17 @@ impl Ledger {
         commission.closed |= change.closed;
     }
 
+    /// Pays every commission with something left of it; answers which.
+    pub(crate) fn pay_out(&mut self) -> BTreeSet<String> {
+        let all = self.world.payments.values_mut().flat_map(|known| &mut known.commissions);
+        let due = all.filter(|commission| commission.amount_minor > commission.reversed_minor);
+        due.map(|commission| {
+            commission.paid = true;
+            commission.id.clone()
+        })
+        .collect()
+    }
+
     /// What is left to each partner in each currency.
     pub(crate) fn sums(&self) -> BTreeMap<(String, String), i64> {
         let mut sums = BTreeMap::new();
@@ -146,6 +184,17 @@ impl Ledger {
         sums.retain(|_, net| *net != 0);
         sums
     }
+}
+
+/// The subscriptions and customers, one by one.
+fn each_holder(holders: &Facts) -> impl Iterator<Item = Facts> {
+    let subscriptions = holders
+        .subscriptions
+        .clone()
+        .into_iter()
+        .map(|one| Facts { subscriptions: [one].into(), ..Facts::default() });
+    let customers = holders.customers.clone().into_iter();
+    subscriptions.chain(customers.map(|one| Facts { customers: [one].into(), ..Facts::default() }))
 }
 
 /// Wraps an object as Stripe would.

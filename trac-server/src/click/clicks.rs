@@ -1,8 +1,5 @@
 //! `/api/v1/clicks`: every click, and a way for a merchant to record one.
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
 use rusqlite::{Connection, Row, params};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
@@ -10,13 +7,12 @@ use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use super::links::LINKS;
-use crate::access::Merchant;
 use crate::fields::{Fields, Wrong, moment, text};
 use crate::id::random_bits;
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
-use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::store::{Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Clicks.
@@ -90,16 +86,17 @@ pub(crate) fn insert(connection: &Connection, scope: &Scope, click: &NewClick) -
 }
 
 /// What a body says about a click to be recorded.
-struct Wanted {
+pub(crate) struct Wanted {
     link_id: Option<String>,
     program_id: Option<String>,
     partner_id: Option<String>,
     clicked_at: Option<Timestamp>,
-    click_id: Option<ClickId>,
+    /// In test mode the caller may name the click.
+    pub(crate) click_id: Option<ClickId>,
 }
 
 impl Wanted {
-    fn read(mut fields: Fields, mode: Mode) -> Result<Self, Problem> {
+    pub(crate) fn read(mut fields: Fields, mode: Mode) -> Result<Self, Problem> {
         for name in ["clicked_at", "click_id"] {
             if mode == Mode::Live && fields.has(name) {
                 fields.note(name, "can be set in test mode only");
@@ -129,40 +126,32 @@ fn click_id(value: &Value) -> Result<ClickId, Wrong> {
     id.ok_or_else(|| "must be 1 to 200 letters, digits, hyphens and underscores".to_owned())
 }
 
-pub(super) async fn create(
-    State(trac): State<Trac>,
-    Merchant(scope): Merchant,
-    fields: Fields,
-) -> Result<(StatusCode, Json<Value>), Problem> {
-    let wanted = Wanted::read(fields, scope.mode())?;
-    let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let (program_id, partner_id) = match &wanted.link_id {
-            Some(link_id) => {
-                let link = LINKS.find(tx, &trac, &scope, link_id)?;
-                let named = |name| link.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                (named("program_id"), named("partner_id"))
-            }
-            None => (wanted.program_id.unwrap_or_default(), wanted.partner_id.unwrap_or_default()),
-        };
-        PROGRAMS.find(tx, &trac, &scope, &program_id)?;
-        PARTNERS.find(tx, &trac, &scope, &partner_id)?;
-        let now = trac.clock.now();
-        let click = NewClick {
-            id: wanted.click_id.unwrap_or_else(|| ClickId::new(now.unix_secs(), random_bits())),
-            program_id,
-            partner_id,
-            link_id: wanted.link_id,
-            clicked_at: wanted.clicked_at.unwrap_or(now),
-            is_unique: true,
-            visitor: None,
-            referrer: None,
-            landing_url: None,
-        };
-        insert(tx, &scope, &click).map_err(click_exists)?;
-        CLICKS.find(tx, &trac, &scope, click.id.as_str())
-    });
-    created.await.map(|click| (StatusCode::CREATED, Json(click)))
+/// Records the click a body asks for, whatever the status of program or enrollment: eligibility is judged at the payment.
+pub(crate) fn record(tx: &Connection, trac: &Trac, scope: &Scope, wanted: Wanted) -> Result<Value, Problem> {
+    let (program_id, partner_id) = match &wanted.link_id {
+        Some(link_id) => {
+            let link = LINKS.find(tx, trac, scope, link_id)?;
+            let named = |name| link.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            (named("program_id"), named("partner_id"))
+        }
+        None => (wanted.program_id.unwrap_or_default(), wanted.partner_id.unwrap_or_default()),
+    };
+    PROGRAMS.find(tx, trac, scope, &program_id)?;
+    PARTNERS.find(tx, trac, scope, &partner_id)?;
+    let now = trac.clock.now();
+    let click = NewClick {
+        id: wanted.click_id.unwrap_or_else(|| ClickId::new(now.unix_secs(), random_bits())),
+        program_id,
+        partner_id,
+        link_id: wanted.link_id,
+        clicked_at: wanted.clicked_at.unwrap_or(now),
+        is_unique: true,
+        visitor: None,
+        referrer: None,
+        landing_url: None,
+    };
+    insert(tx, scope, &click).map_err(click_exists)?;
+    CLICKS.find(tx, trac, scope, click.id.as_str())
 }
 
 fn click_exists(error: StoreError) -> Problem {

@@ -7,6 +7,8 @@ use trac_core::checkout::reference;
 use trac_core::click::{ClickId, dialect, query};
 use trac_core::program::AttributionModel;
 
+use crate::path::decoded;
+
 /// Writes the address. The destination's own parameters win over the visitor's of the same name; the visitor's click
 /// parameters are an older click's and go. A Payment Link gets the click as its reference, any other page as
 /// `trac_click_id`.
@@ -32,13 +34,13 @@ fn with_query(destination: &str, visitors_query: &str) -> String {
         None => (destination, None),
     };
     let own = page.split_once('?').map(|(_, own)| own).unwrap_or_default();
-    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    let name = |pair: &str| decoded(pair.split('=').next().unwrap_or_default());
     let own_names: Vec<_> = own.split('&').map(name).collect();
     let reference_is_ours = is_payment_link(destination, "");
     let mut url = page.to_owned();
     for pair in stripped.trim_start_matches('?').split('&').filter(|pair| !pair.is_empty()) {
         let name = name(pair);
-        if own_names.contains(&name) || (reference_is_ours && name == reference::PARAMETER) {
+        if own_names.contains(&name) || (reference_is_ours && name == reference::PARAMETER.as_bytes()) {
             continue;
         }
         url.push(match url.split_once('?') {
@@ -89,6 +91,7 @@ mod tests {
             "q=\"<b>\\é",
             "https://s.example/?q=%22%3Cb%3E%5C%C3%A9&trac_click_id=abc",
         );
+        check("https://s.example/?ref=1", "r%65f=2&x", "https://s.example/?ref=1&x&trac_click_id=abc");
         check("https://s.example/", "&&", "https://s.example/?trac_click_id=abc");
     }
 
@@ -109,6 +112,11 @@ mod tests {
         check(
             "https://buy.stripe.com/x",
             "client_reference_id=me",
+            "https://buy.stripe.com/x?client_reference_id=ID",
+        );
+        check(
+            "https://buy.stripe.com/x",
+            "client%5Freference%5Fid=me",
             "https://buy.stripe.com/x?client_reference_id=ID",
         );
         // The merchant's stays.

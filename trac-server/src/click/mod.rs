@@ -19,6 +19,10 @@ mod redirect;
 mod script;
 #[cfg(feature = "server")]
 mod track;
+#[cfg(feature = "server")]
+mod promo_code;
+#[cfg(feature = "server")]
+mod qr;
 
 #[cfg(feature = "server")]
 use std::time::Duration;
@@ -26,7 +30,7 @@ use std::time::Duration;
 #[cfg(feature = "server")]
 use axum::Router;
 #[cfg(feature = "server")]
-use axum::routing::{delete, patch, post};
+use axum::routing::{delete, get, patch, post};
 #[cfg(feature = "server")]
 use tower_http::cors::{Any, CorsLayer};
 
@@ -38,9 +42,11 @@ use crate::problem::Problem;
 use crate::trac::Trac;
 
 #[cfg(feature = "server")]
-pub(crate) use clicks::CLICKS;
+pub(crate) use clicks::{CLICKS, Wanted, record};
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
+#[cfg(feature = "server")]
+pub(crate) use promo_code::click_by_promo_code;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]
@@ -48,19 +54,25 @@ pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/links", list_of(&links::LINKS).merge(post(links::create)))
         .route("/links/{id}", one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)))
-        .route("/clicks", list_of(&CLICKS).merge(post(clicks::create)))
+        .route("/links/{id}/qr.svg", get(qr::draw))
+        .route("/clicks", list_of(&CLICKS))
         .route("/clicks/{id}", one_of(&CLICKS))
 }
 
 /// What visitors and their browsers ask for: tracked links, the script and its clicks, from any origin, without credentials.
 #[cfg(feature = "server")]
 pub(crate) fn public_routes() -> Router<Trac> {
+    for_any_origin(redirect::routes().merge(script::routes()).merge(track::routes()))
+}
+
+/// Lets pages of any origin call these routes, without credentials.
+#[cfg(feature = "server")]
+pub(crate) fn for_any_origin(routes: Router<Trac>) -> Router<Trac> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods(Any)
         .allow_headers(Any)
         .max_age(Duration::from_hours(24));
-    let routes = redirect::routes().merge(script::routes()).merge(track::routes());
     // Under the layer, so that a preflight is answered by it and not by the router's own refusal.
     routes.method_not_allowed_fallback(async || Problem::method_not_allowed()).layer(cors)
 }

@@ -54,7 +54,13 @@ async fn follow(
     let link = link.ok_or_else(|| Problem::not_found("link"))?;
     let destination = link.destination.clone();
     let recorded = match judge(&request.method, &request.headers) {
-        Ok(()) => record(&trac, link, &request).await,
+        Ok(()) => {
+            let recorded = record(&trac, link, &request).await;
+            if recorded.is_none() {
+                trac.metrics.click_unrecorded();
+            }
+            recorded
+        }
         Err(why) => {
             tracing::debug!(?why, "redirected and not counted");
             None
@@ -66,6 +72,7 @@ async fn follow(
 /// Sends the visitor where the link led when the store could be read, without a click.
 fn stranded(trac: &Trac, slug: &str, query: Option<&str>, error: StoreError) -> Result<Response, Problem> {
     let Some(destination) = trac.last_known.destination(slug) else { return Err(error.into()) };
+    trac.metrics.click_unrecorded();
     tracing::error!(%error, "a link could not be read; the visitor was sent where it led before");
     Ok(redirect(trac, &location(&destination, query, None), None))
 }

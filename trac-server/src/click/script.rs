@@ -19,6 +19,7 @@ pub(super) fn routes() -> Router<Trac> {
     Router::new()
         .route("/trac.js", script.clone())
         .route("/v1/trac.js", script.clone())
+        // The script reads its own address: under this name it writes the selgeo dialect.
         .route("/v1/selgeo.js", script)
         .route("/trac.compat.js", compat.clone())
         .route("/v1/trac.compat.js", compat)

@@ -12,7 +12,7 @@ use trac_core::click::ClickId;
 
 use super::clicks::{NewClick, insert};
 use super::visitor;
-use crate::access::{key_hash, publishable_key_scope};
+use crate::access::Key;
 use crate::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
@@ -70,10 +70,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
     let headers = request.headers().clone();
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let asked = Asked::read(Fields::from_request(request, &()).await?, &headers)?;
-    let hash = key_hash(&asked.key);
-    let key = asked.key.clone();
-    let scope = trac.store.read(move |connection| publishable_key_scope(connection, &key)).await?;
-    let scope = scope.ok_or_else(publishable_key_missing)?;
+    let Key { scope, hash, .. } = Key::publishable(&trac, asked.key.clone(), &headers).await?;
     let counted = trac.limiter.count(hash, trac.clock.unix_millis());
     counted.map_err(Problem::rate_limited)?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());

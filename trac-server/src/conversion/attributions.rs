@@ -3,8 +3,10 @@
 
 use rusqlite::Row;
 use serde_json::{Value, json};
+use trac_core::commission::decision::Decision;
+use trac_core::time::Timestamp;
 
-use crate::list::{Resource, document, time, word};
+use crate::list::{Resource, time, word};
 use crate::store::StoreError;
 use crate::trac::Trac;
 
@@ -21,11 +23,21 @@ pub(super) static ATTRIBUTIONS: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    let decision: Decision = serde_json::from_str(&row.get::<_, String>("decision")?)?;
+    let attribution = decision.attribution.as_ref();
     Ok(json!({
         "id": word(row, "id")?,
         "payment_id": word(row, "payment_id")?,
         "event_id": word(row, "event_id")?,
-        "decision": document(row, "decision")?,
+        "stripe": decision.stripe,
+        "candidates": decision.candidates,
+        "rule": attribution.map(|attribution| attribution.rule),
+        "click_id": attribution.map(|attribution| &attribution.click_id),
+        "bound_by": attribution.map(|attribution| &attribution.bound_by),
+        "bound_at": attribution.map(|attribution| attribution.bound_at.to_rfc3339()),
+        "reason": decision.reason,
+        "same_as": decision.same_as,
+        "occurred_at": decision.time.map(Timestamp::to_rfc3339),
         "created_at": time(row, "at")?,
     }))
 }

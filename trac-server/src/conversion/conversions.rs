@@ -1,12 +1,16 @@
-//! `/api/v1/conversions`: every sale, credited or not, and why.
+//! `/api/v1/conversions`: every lead and sale, credited or not, and why.
 
-use rusqlite::Row;
+use axum::Json;
+use axum::extract::{Path, State};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
-use trac_core::commission::settle::Decision;
+use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
+use crate::access::Merchant;
 use crate::list::{Resource, time, word};
-use crate::store::StoreError;
+use crate::problem::Problem;
+use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
 /// The open commission of payment `p`.
@@ -17,6 +21,16 @@ macro_rules! commission_id {
     };
 }
 
+pub(super) use commission_id;
+
+/// What payment `p` is: a lead, a payment of a subscription, or another one.
+macro_rules! source {
+    () => {
+        "(CASE WHEN p.decision ->> '$.lead_id' IS NOT NULL THEN 'lead' \
+         WHEN p.subscription_id IS NOT NULL THEN 'recurring' ELSE 'sale' END)"
+    };
+}
+
 /// Whether payment `p` has waited 72 hours for an attribution.
 macro_rules! gave_up {
     () => {
@@ -24,7 +38,7 @@ macro_rules! gave_up {
     };
 }
 
-/// Payments as sales, with what was decided about them.
+/// Payments and leads, with what was decided about them.
 pub(crate) static CONVERSIONS: Resource = Resource {
     name: "conversion",
     columns: concat!(
@@ -43,23 +57,62 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         ("currency", "p.decision ->> '$.currency'"),
         ("reason", concat!("CASE WHEN ", gave_up!(), " THEN 'no_click' ELSE p.decision ->> '$.reason' END")),
         ("commission_id", commission_id!()),
+        ("source", source!()),
+        ("lead_id", "p.decision ->> '$.lead_id'"),
+        ("external_transaction_id", "replace(p.decision ->> '$.transaction', 'transaction:', '')"),
     ],
     read,
 };
 
+/// The conversion that goes by an ID: its own, one it once had, a Stripe ID, a lead's.
+pub(crate) fn conversion_id(
+    connection: &Connection,
+    scope: &Scope,
+    id: &str,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), id];
+    Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+}
+
+/// Reads the conversion that goes by an ID.
+pub(crate) fn find_conversion(
+    connection: &Connection,
+    trac: &Trac,
+    scope: &Scope,
+    id: &str,
+) -> Result<Value, Problem> {
+    let named = conversion_id(connection, scope, id)?;
+    CONVERSIONS.find(connection, trac, scope, named.as_deref().unwrap_or(id))
+}
+
+pub(super) async fn one(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    store.try_read(move |connection| find_conversion(connection, &trac, &scope, &id)).await.map(Json)
+}
+
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let decision: Decision = serde_json::from_str(&row.get::<_, String>("decision")?)?;
     let attribution = decision.attribution.as_ref();
-    let source = if decision.stripe.subscription.is_some() { "recurring" } else { "sale" };
+    let transaction = decision.transaction.as_deref();
+    let transaction = transaction.map(|id| id.strip_prefix("transaction:").unwrap_or(id));
     Ok(json!({
         "id": word(row, "id")?,
-        "source": source,
+        "source": decision.source().as_str(),
+        "lead_id": decision.lead_id,
+        "external_transaction_id": transaction,
         "stripe": decision.stripe,
         "amount_minor": decision.gross_minor,
         "base_minor": decision.base_minor,
         "lost_minor": decision.lost_minor,
         "currency": decision.currency,
-        "attributed": attribution.is_some(),
+        "attributed": decision.credited_click().is_some(),
         "click_id": attribution.map(|attribution| &attribution.click_id),
         "rule": attribution.map(|attribution| attribution.rule),
         "reason": word(row, "reason")?,

@@ -1,20 +1,30 @@
 //! Conversion: what was paid, and which click it is credited to.
 
+mod analytics;
 mod attributions;
 mod conversions;
+mod customers;
+mod leads;
 
 use axum::Router;
+use axum::routing::get;
 
-pub(crate) use conversions::CONVERSIONS;
+pub(crate) use conversions::{CONVERSIONS, conversion_id, find_conversion};
+pub(crate) use leads::LEADS;
 
 use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 
-/// `/conversions` and `/attributions`.
+/// `/conversions`, `/leads`, `/customers`, `/analytics` and `/attributions`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/conversions", list_of(&CONVERSIONS))
-        .route("/conversions/{id}", one_of(&CONVERSIONS))
+        .route("/conversions/{id}", get(conversions::one))
+        .route("/analytics", get(analytics::report))
+        .route("/leads", list_of(&LEADS))
+        .route("/leads/{id}", one_of(&LEADS))
+        .route("/customers", list_of(&customers::CUSTOMERS))
+        .route("/customers/{id}", one_of(&customers::CUSTOMERS))
         .route("/attributions", list_of(&attributions::ATTRIBUTIONS))
         .route("/attributions/{id}", one_of(&attributions::ATTRIBUTIONS))
 }

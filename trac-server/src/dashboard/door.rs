@@ -1,6 +1,7 @@
 //! Coming in and going out: by a secret key typed into a form, or by the link a new workspace was given.
 
 use askama::Template;
+use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
@@ -75,9 +76,13 @@ struct KeyForm {
     key: String,
 }
 
-async fn log_in(State(trac): State<Trac>, Form(form): Form<KeyForm>) -> Result<Response, Problem> {
+async fn log_in(
+    State(trac): State<Trac>,
+    form: Result<Form<KeyForm>, FormRejection>,
+) -> Result<Response, Problem> {
+    let Ok(Form(form)) = form else { return Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED)) };
     let key = form.key.trim().to_owned();
-    match trac.store.read(move |connection| secret_key_scope(connection, &key)).await? {
+    match secret_key_scope(&trac, key).await? {
         Some(scope) => welcome(&trac, scope).await,
         None => Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED)),
     }
@@ -89,11 +94,18 @@ struct LinkForm {
 }
 
 /// A link shows a button and does nothing yet: programs that look at links must not use it up.
-async fn show_link(Query(link): Query<LinkForm>) -> Response {
-    page(Door::Link(link.token), StatusCode::OK)
+async fn show_link(link: Result<Query<LinkForm>, QueryRejection>) -> Response {
+    match link {
+        Ok(Query(link)) => page(Door::Link(link.token), StatusCode::OK),
+        Err(_) => page(Door::Key, StatusCode::OK),
+    }
 }
 
-async fn enter(State(trac): State<Trac>, Form(form): Form<LinkForm>) -> Result<Response, Problem> {
+async fn enter(
+    State(trac): State<Trac>,
+    form: Result<Form<LinkForm>, FormRejection>,
+) -> Result<Response, Problem> {
+    let Ok(Form(form)) = form else { return Ok(page(Door::UsedLink, StatusCode::UNAUTHORIZED)) };
     match session::redeem(&trac, form.token).await? {
         Some(scope) => welcome(&trac, scope).await,
         None => Ok(page(Door::UsedLink, StatusCode::UNAUTHORIZED)),

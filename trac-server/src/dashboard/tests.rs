@@ -49,6 +49,23 @@ async fn whoever_comes_to_the_root_is_shown_the_way() {
 }
 
 #[tokio::test]
+async fn a_form_that_says_nothing_is_answered_with_the_page_to_fill_in() {
+    let app = App::new();
+    let check = |answer: Answer, want: u16, at: &str| {
+        assert_eq!(answer.status.as_u16(), want, "{at}");
+        assert!(answer.header("content-type").starts_with("text/html"), "{at}");
+        assert!(answer.body.as_str().unwrap().contains("id=\"key\""), "{at}");
+    };
+    for path in ["/dashboard/login", "/dashboard/enter"] {
+        check(form(&app, path, "", &[]).await, 401, path);
+        check(form(&app, path, "key=a&key=b&token=a&token=b", &[]).await, 401, path);
+    }
+    for path in ["/dashboard/enter", "/dashboard/enter?token=a&token=b"] {
+        check(app.visit(path, &[]).await, 200, path);
+    }
+}
+
+#[tokio::test]
 async fn a_link_opens_the_dashboard_once() {
     let app = App::new();
     let created = crate::workspace::create(&app.trac, "A shop").await.unwrap();

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Value, json};
 use trac_core::commission::balance::Status;
-use trac_core::commission::settle::Decision;
+use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
 use crate::store::{Scope, StoreError};

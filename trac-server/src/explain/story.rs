@@ -1,7 +1,7 @@
 //! The hops, in order, and the first that is missing.
 
 use serde_json::{Value, json};
-use trac_core::commission::settle::Decision;
+use trac_core::commission::decision::Decision;
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
 use trac_core::time::Timestamp;

@@ -23,8 +23,8 @@ pub(super) struct Subject {
 impl Subject {
     /// Whether the ID is of our own making and not known in this workspace and mode.
     pub(super) fn is_unknown_here(&self) -> bool {
-        let ours = ["payment", "commission", "event log row"].contains(&self.kind);
-        ours && self.payments.is_empty() && self.events.is_empty()
+        let ours = ["payment", "commission", "event log row", "click", "other"].contains(&self.kind);
+        ours && self.payments.is_empty() && self.events.is_empty() && self.click_id.is_none()
     }
 }
 
@@ -46,6 +46,14 @@ fn kind(id: &str) -> &'static str {
         ("cus_", "customer"),
         ("pay_", "payment"),
         ("com_", "commission"),
+        // What is set up rather than happens has no story.
+        ("prog_", "other"),
+        ("part_", "other"),
+        ("enr_", "other"),
+        ("link_", "other"),
+        ("we_", "other"),
+        ("ws_", "other"),
+        ("po_", "other"),
     ];
     let known = prefixes.into_iter().find(|(prefix, _)| id.starts_with(prefix));
     known.map_or(if id.contains('@') { "e-mail address" } else { "click" }, |(_, kind)| kind)

@@ -40,6 +40,47 @@ async fn every_reason_of_a_single_sale_can_be_had() {
 }
 
 #[tokio::test]
+async fn an_invoice_says_what_was_bought_and_how_it_was_paid() {
+    let check = async |terms: Value, change: Value, want: &str| {
+        let app = App::new();
+        let shop = Shop::open(&app, terms).await;
+        let invoice = with(invoice("in_1", json!({ "metadata": { "tracClickId": shop.click } })), change);
+        assert_eq!(shop.told("invoice.paid", 0, invoice).await, want);
+    };
+    let bought = |product: &str| json!({ "lines": { "data": [{ "amount": 5_000, "price": { "product": product } }] } });
+    check(json!({ "products": ["prod_1"] }), bought("prod_1"), "processed ok").await;
+    check(json!({ "products": ["prod_1"] }), bought("prod_2"), "skipped product_not_covered").await;
+    check(json!({ "products": ["prod_1"] }), json!({}), "deferred products_unknown").await;
+    check(json!({}), json!({ "amount_paid_off_stripe": 5_000 }), "processed ok").await;
+    let strict = json!({ "count_out_of_band": false });
+    check(strict.clone(), json!({ "amount_paid_off_stripe": 5_000 }), "skipped paid_out_of_band").await;
+    check(strict, json!({ "paid_out_of_band": true }), "skipped paid_out_of_band").await;
+}
+
+#[tokio::test]
+async fn amounts_are_exact_in_every_currency_and_size() {
+    let check = async |currency: &str, amount: i64, rate_bps: u32, want: i64| {
+        let app = App::new();
+        let terms = json!({ "commission": { "type": "percentage", "rate_bps": rate_bps } });
+        let shop = Shop::open(&app, terms).await;
+        let sale = json!({ "currency": currency, "amount_total": amount });
+        shop.told("checkout.session.completed", 0, shop.session(sale)).await;
+        assert_eq!(shop.net().await, want, "{rate_bps} bps of {amount} {currency}");
+    };
+    check("jpy", 999, 1_500, 150).await;
+    check("kwd", 12_340, 1_000, 1_234).await;
+    check("isk", 150_000, 1_000, 15_000).await;
+    check("ugx", 150_000, 1_000, 15_000).await;
+    check("huf", 123_400, 750, 9_255).await;
+    check("usd", 25, 1_000, 3).await;
+    check("usd", 24, 1_000, 2).await;
+    check("usd", 1_999, 725, 145).await;
+    check("usd", 1, 5_000, 1).await;
+    check("usd", 1, 4_999, 0).await;
+    check("usd", 999_999_999_999, 3_333, 333_300_000_000).await;
+}
+
+#[tokio::test]
 async fn an_enrollment_that_is_not_approved_earns_nothing() {
     for status in ["pending", "rejected", "suspended", "banned"] {
         let app = App::new();
@@ -98,6 +139,36 @@ async fn a_subscription_is_told_month_by_month() {
     assert_eq!(
         shop.told("invoice.paid", DAY, invoice("in_9", outside)).await,
         "processed ok_customer_lookup"
+    );
+}
+
+#[tokio::test]
+async fn a_partner_who_subscribes_earns_nothing_in_months_without_an_address_either() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let own = json!({ "customer_email": "Ada@Example.com", "metadata": { "tracClickId": shop.click } });
+    assert_eq!(
+        shop.told("invoice.paid", 30 * DAY, invoice("in_2", json!({}))).await,
+        "deferred no_attribution_yet"
+    );
+    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", own)).await, "skipped self_referral");
+    assert_eq!(shop.merchant.get("/events?reason=self_referral").await.number("/meta/total"), 2);
+}
+
+#[tokio::test]
+async fn a_click_that_is_recorded_after_its_payment_settles_it() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let early = shop.session(json!({ "metadata": {}, "client_reference_id": "partner-7" }));
+    assert_eq!(shop.told("checkout.session.completed", 0, early).await, "deferred no_attribution_yet");
+    let clicked = json!({ "program_id": shop.program, "partner_id": shop.partner, "click_id": "partner-7",
+        "clicked_at": "2026-11-21T07:30:00Z" });
+    shop.merchant.make("/clicks", clicked).await;
+    assert_eq!(shop.net().await, 2_000);
+    let event = shop.merchant.get("/events").await;
+    assert_eq!(
+        (event.text("/data/0/outcome"), event.text("/data/0/reason")),
+        ("processed".into(), "ok".into())
     );
 }
 
@@ -246,7 +317,7 @@ async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
         let nets = commissions.column("net_minor");
         assert_eq!(nets, if paid { vec![json!(2_000)] } else { vec![json!(2_000), json!(0)] });
         let latest = shop.merchant.get("/attributions").await;
-        let reason = latest.text("/data/0/decision/reason");
+        let reason = latest.text("/data/0/reason");
         assert_eq!(reason, if paid { "attribution_frozen" } else { "ok" });
     }
 }

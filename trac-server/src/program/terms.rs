@@ -5,10 +5,8 @@
 use serde_json::Value;
 use trac_core::program::{CommissionRule, EnrollmentTerms, HoldDays, ProgramTerms, Recurring};
 
-use crate::fields::{Fields, Wrong, currency, flag, integer, one_of};
+use crate::fields::{AMOUNT_MAX, Fields, Wrong, currency, flag, integer, one_of};
 
-/// The largest amount, in minor units: twelve digits, as Stripe's own.
-const AMOUNT_MAX: i64 = 999_999_999_999;
 /// Ten years.
 const DAYS_MAX: i64 = 3_650;
 const PRODUCTS_MAX: usize = 1_000;

@@ -1,5 +1,10 @@
-use axum::body::Body;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
 use axum::http::Request;
+use hyper::body::Frame;
 use serde_json::json;
 
 use crate::test_app::App;
@@ -96,6 +101,9 @@ async fn every_error_has_the_same_form_and_names_the_request() {
     assert_eq!(unknown.code(), (404, "NOT_FOUND".to_owned()));
     assert!(unknown.header("x-request-id").starts_with("req_"));
     assert_eq!(unknown.text("/error/request_id"), unknown.header("x-request-id"));
+    for path in ["/s/%ff", "/api/v1/programs/%C0%AF", "/api/webhooks/%ff"] {
+        assert_eq!(app.visit(path, &[]).await.code(), (404, "NOT_FOUND".to_owned()), "{path}");
+    }
     assert_eq!(merchant.delete("/partners").await.code(), (405, "METHOD_NOT_ALLOWED".to_owned()));
     let large = merchant.call("POST", "/partners", "x".repeat(300_000)).await;
     assert_eq!(large.code(), (413, "BODY_TOO_LARGE".to_owned()));
@@ -151,6 +159,16 @@ async fn whoever_watches_is_answered_without_any_workspace() {
 }
 
 #[tokio::test]
+async fn a_store_that_takes_no_row_is_not_ready() {
+    let app = App::new();
+    assert_eq!(app.visit("/readyz", &[]).await.status, 200);
+    // A full disk lets transactions begin and end; only a row does not fit.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON setting BEGIN SELECT raise(ABORT, 'full'); END";
+    app.rows(full.to_owned()).await;
+    assert_eq!(app.visit("/readyz", &[]).await.code(), (503, "STORE_BUSY".to_owned()));
+}
+
+#[tokio::test]
 async fn tracking_routes_answer_any_origin_without_credentials() {
     let app = App::new();
     let answer = app.visit("/trac.js", &[("origin", "https://shop.example.com")]).await;
@@ -164,4 +182,34 @@ async fn tracking_routes_answer_any_origin_without_credentials() {
     assert_eq!(answer.header("access-control-allow-methods"), "*");
     let api = app.visit("/api/v1/programs", &[("origin", "https://shop.example.com")]).await;
     assert_eq!(api.header("access-control-allow-origin"), "");
+}
+
+/// A body that never comes.
+struct Stalled;
+
+impl hyper::body::Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_is_not_waited_for() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let endpoints = merchant.get("/webhook-endpoints").await;
+    let endpoint = endpoints.text("/data/0/id");
+    tokio::time::pause();
+    let check = async |path: String| {
+        let answer = app.send(Request::post(path.clone()).body(Body::new(Stalled)).unwrap()).await;
+        assert_eq!(answer.code(), (408, "TIMEOUT".to_owned()), "{path}");
+    };
+    check(format!("/api/webhooks/{endpoint}")).await;
+    check("/v1/clicks".to_owned()).await;
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use trac_core::commission::change::Change;
+use trac_core::commission::claim::Claim;
+use trac_core::commission::decision::Decision;
 use trac_core::commission::entry::{Kind, NewEntry};
-use trac_core::commission::settle::{Change, Claim, Decision, Settlement};
+use trac_core::commission::settle::Settlement;
 use trac_core::conversion::payment;
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::{Admitted, World};
@@ -63,6 +66,18 @@ impl Writing<'_> {
         for stripe_id in known.facts.payment_ids() {
             name.execute(params![workspace, mode, stripe_id, id])?;
         }
+        self.external_customers(&known.facts, id)
+    }
+
+    /// Notes the merchant's own IDs of a customer, and who names them.
+    fn external_customers(&self, facts: &Facts, named_by: &str) -> Result<(), StoreError> {
+        let mut name = self.tx.prepare_cached(
+            "INSERT OR IGNORE INTO external_customer (workspace_id, mode, customer_external_id, named_by) \
+             VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for id in payment::external_customers(facts) {
+            name.execute(params![self.scope.workspace_id(), self.scope.mode_str(), id, named_by])?;
+        }
         Ok(())
     }
 
@@ -73,9 +88,9 @@ impl Writing<'_> {
                 "INSERT INTO holder (workspace_id, mode, stripe_id, facts) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET facts = excluded.facts",
             )?;
-            let facts = serde_json::to_string(&facts)?;
-            statement.execute(params![self.scope.workspace_id(), self.scope.mode_str(), id, facts])?;
-            Ok(())
+            let document = serde_json::to_string(&facts)?;
+            statement.execute(params![self.scope.workspace_id(), self.scope.mode_str(), id, document])?;
+            self.external_customers(&facts, id)
         };
         for id in news.subscriptions.keys() {
             if let Some(known) = world.holders.subscriptions.get(id) {
@@ -100,9 +115,18 @@ impl Writing<'_> {
             "UPDATE commission SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
             "UPDATE event SET subject_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND subject_id = ?3",
             "UPDATE attribution SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
+            "UPDATE OR REPLACE external_customer SET named_by = ?4 \
+             WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3",
         ] {
             self.tx.prepare_cached(sql)?.execute(key)?;
         }
+        // What was answered with the ID that is gone still finds the payment by it.
+        self.tx
+            .prepare_cached(
+                "INSERT OR IGNORE INTO payment_object (workspace_id, mode, stripe_id, payment_id) \
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(key)?;
         let mut delete = self
             .tx
             .prepare_cached("DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
@@ -242,7 +266,8 @@ impl Writing<'_> {
         let Some(claim) = claim else { return Ok(()) };
         self.tx
             .prepare_cached(
-                "UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8 \
+                "UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8, \
+                 payment_time = ?9, program_version = ?10, enrollment_version = ?11 \
                  WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             )?
             .execute(params![
@@ -253,7 +278,10 @@ impl Writing<'_> {
                 claim.recurring_month,
                 claim.base_minor,
                 claim.matures_at.unix_secs(),
-                claim.held
+                claim.held,
+                claim.payment_time.unix_secs(),
+                claim.program_version,
+                claim.enrollment_version
             ])?;
         Ok(())
     }
@@ -308,11 +336,11 @@ impl Writing<'_> {
     }
 }
 
-/// Whether a payment is a sale of its own.
+/// Whether it is a sale of its own, or a lead that counts.
 fn is_conversion(decision: &Decision) -> bool {
     let stray = matches!(
         decision.reason,
-        Reason::PaymentUnknown | Reason::PaymentUnlinked | Reason::DuplicatePayment
+        Reason::PaymentUnknown | Reason::PaymentUnlinked | Reason::DuplicatePayment | Reason::Noted
     );
     decision.time.is_some() && !stray
 }

@@ -9,11 +9,18 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{StoreError, StoreErrorKind};
 
-const FILE_NAME: &str = "trac.db";
+pub(super) const FILE_NAME: &str = "trac.db";
 /// `trac`, so that a database of another program is refused.
 const APPLICATION_ID: i32 = 0x7472_6163;
 /// Step `n` brings `user_version` from `n` to `n + 1`. Steps are only appended.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("leads.sql"),
+    include_str!("reports.sql"),
+    include_str!("keys.sql"),
+    include_str!("idempotency.sql"),
+    include_str!("statistics.sql"),
+];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
 pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
@@ -27,17 +34,17 @@ pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
 }
 
 #[cfg(unix)]
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-fn open_private(file: &Path) -> io::Result<()> {
+pub(super) fn open_private(file: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
@@ -58,6 +65,17 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     Ok(connection)
+}
+
+/// Whether a file is a whole database of this program, of this version or an older one.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let corrupt = |detail: String| StoreError::new(StoreErrorKind::Corrupt, detail);
+    let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if owner != APPLICATION_ID {
+        return Err(corrupt("this is no database of this program".to_owned()));
+    }
+    let found: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(corrupt(found)) }
 }
 
 /// Brings the schema to the newest version, one numbered step after the other.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 use serde::de::DeserializeOwned;
+use trac_core::conversion::candidate;
 use trac_core::conversion::payment;
-use trac_core::conversion::sale;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
 use trac_core::money::Currency;
 use trac_core::program::{History, Version};
@@ -43,6 +43,11 @@ pub(crate) fn neighbourhood(tx: &Connection, scope: &Scope, facts: &Facts) -> Re
     loading.holders_of(facts)?;
     Ok(loading.loaded)
 }
+
+const BY_SUBSCRIPTION: &str =
+    "SELECT id, facts, decision FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND subscription_id = ?3";
+const BY_CUSTOMER: &str =
+    "SELECT id, facts, decision FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND customer_id = ?3";
 
 struct Loading<'a> {
     tx: &'a Connection,
@@ -84,15 +89,37 @@ impl Loading<'_> {
             facts.subscriptions.keys().map(String::as_str).chain(payment::subscription(facts));
         let customers = facts.customers.keys().map(String::as_str).chain(payment::customer(facts));
         let of_subscriptions = facts.subscriptions.values().filter_map(|holder| holder.customer.as_deref());
-        let by_subscription = "SELECT id, facts, decision FROM payment \
-                               WHERE workspace_id = ?1 AND mode = ?2 AND subscription_id = ?3";
-        let by_customer = "SELECT id, facts, decision FROM payment \
-                           WHERE workspace_id = ?1 AND mode = ?2 AND customer_id = ?3";
         for id in subscriptions {
-            self.holder(id, by_subscription)?;
+            self.holder(id, BY_SUBSCRIPTION)?;
         }
         for id in customers.chain(of_subscriptions) {
-            self.holder(id, by_customer)?;
+            self.holder(id, BY_CUSTOMER)?;
+        }
+        for id in payment::external_customers(facts) {
+            self.external_customer(id)?;
+        }
+        Ok(())
+    }
+
+    /// The payments, leads, subscriptions and customers that name a customer by the merchant's own ID.
+    fn external_customer(&mut self, id: &str) -> Result<(), StoreError> {
+        if !self.seen.insert(format!("external:{id}")) {
+            return Ok(());
+        }
+        let mut statement = self.tx.prepare_cached(
+            "SELECT named_by FROM external_customer \
+             WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3",
+        )?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id];
+        let named_by = statement.query_map(key, |row| row.get::<_, String>(0))?;
+        for name in named_by.collect::<Result<Vec<_>, _>>()? {
+            if name.starts_with("cus_") {
+                self.holder(&name, BY_CUSTOMER)?;
+            } else if name.starts_with("sub_") {
+                self.holder(&name, BY_SUBSCRIPTION)?;
+            } else {
+                self.payment(&name)?;
+            }
         }
         Ok(())
     }
@@ -106,6 +133,9 @@ impl Loading<'_> {
         )?;
         let key = params![self.scope.workspace_id(), self.scope.mode_str(), id];
         if let Some(facts) = statement.query_row(key, |row| document::<Facts>(row, 0)).optional()? {
+            for id in payment::external_customers(&facts) {
+                self.external_customer(id)?;
+            }
             self.loaded.world.holders.join(facts);
         }
         self.payments(its_payments, id)
@@ -143,7 +173,7 @@ fn commissions(tx: &Connection, scope: &Scope, payment_id: &str) -> Result<Vec<C
 pub(crate) fn resolve(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), StoreError> {
     let of_commissions = world.payments.values().flat_map(|known| &known.commissions);
     let mut values: BTreeSet<String> = of_commissions.map(|commission| commission.click_id.clone()).collect();
-    values.extend(sale::values_to_resolve(world));
+    values.extend(candidate::values_to_resolve(world));
     let mut statement = tx.prepare_cached(
         "SELECT program_id, partner_id, clicked_at FROM click \
          WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",

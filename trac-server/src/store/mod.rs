@@ -11,6 +11,9 @@ mod error;
 mod scope;
 mod file;
 mod settings;
+mod vault;
+mod ticket;
+mod backup;
 mod queue;
 mod writer;
 mod readers;
@@ -23,11 +26,14 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction};
 
+pub use backup::{back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
 pub use queue::Priority;
 pub use scope::Scope;
 pub(crate) use scope::mode_of;
 pub(crate) use settings::{PUBLIC_URL, set_setting, setting};
+pub(crate) use ticket::{Made, TICKET, Ticket};
+pub(crate) use vault::{Place, Vault};
 
 use queue::Queue;
 use readers::Readers;
@@ -43,6 +49,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     queue: Arc<Queue>,
     readers: Readers,
+    vault: Arc<Vault>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -54,16 +61,45 @@ impl Store {
     /// no database of this program or was made by a newer version of it; the message names the file.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let file = file::prepare(data)?;
-        let named = |error: StoreError| error.at(&file);
-        let mut connection = file::connect(&file).map_err(named)?;
+        Self::start(&file, Vault::beside(data)?)
+    }
+
+    /// [`Store::open`] with the master key that opens the secrets in it: 64 hex digits, or several such with commas between,
+    /// the newest first. Without one it is the file `master.key` in the folder.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and if the key is not written so.
+    pub fn open_with_master_key(data: &Path, master_key: Option<&str>) -> Result<Self, StoreError> {
+        match master_key {
+            None => Self::open(data),
+            Some(text) => {
+                let vault = Vault::given(text)?;
+                Self::start(&file::prepare(data)?, vault)
+            }
+        }
+    }
+
+    fn start(file: &Path, vault: Vault) -> Result<Self, StoreError> {
+        let named = |error: StoreError| error.at(file);
+        let mut connection = file::connect(file).map_err(named)?;
         file::migrate(&mut connection).map_err(named)?;
-        let readers = Readers::open(&file, READERS).map_err(named)?;
+        let readers = Readers::open(file, READERS).map_err(named)?;
         let queue = Arc::new(Queue::default());
         let threads = vec![
             writer::start(connection, Arc::clone(&queue))?,
-            writer::start_checkpoints(file::connect(&file).map_err(named)?, &file, Arc::clone(&queue))?,
+            writer::start_checkpoints(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
         ];
-        Ok(Self(Arc::new(Inner { queue, readers, threads: Mutex::new(threads) })))
+        Ok(Self(Arc::new(Inner { queue, readers, vault: Arc::new(vault), threads: Mutex::new(threads) })))
+    }
+
+    /// What seals and opens secrets.
+    pub(crate) fn vault(&self) -> Arc<Vault> {
+        Arc::clone(&self.0.vault)
+    }
+
+    /// How many jobs of each kind are still to be written.
+    pub(crate) fn waiting(&self) -> [(&'static str, usize); 3] {
+        self.0.queue.waiting()
     }
 
     /// Runs a job in a transaction of its own and answers after the commit: `Ok` means it is on disk. A job that
@@ -98,7 +134,15 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
-        let (job, answer) = writer::job(job);
+        // What a merchant's call writes under an idempotency key leaves its mark with it.
+        let ticket = Ticket::held().filter(|_| priority == Priority::Api);
+        let (job, answer) = writer::job(move |tx: &Transaction<'_>| {
+            let written = job(tx)?;
+            if let Some(ticket) = ticket {
+                ticket.punch(tx)?;
+            }
+            Ok(written)
+        });
         let accepted = self.0.queue.push(priority, job);
         async move {
             accepted?;

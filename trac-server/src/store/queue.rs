@@ -84,6 +84,13 @@ impl Queue {
         }
     }
 
+    /// How many jobs of each kind wait.
+    pub(super) fn waiting(&self) -> [(&'static str, usize); 3] {
+        let waiting = self.lock();
+        let Waiting { webhooks, calls, clicks, .. } = &*waiting;
+        [("webhook", webhooks.len()), ("api", calls.len()), ("click", clicks.len())]
+    }
+
     /// Lets what waits be finished and takes no more.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -172,6 +172,38 @@ async fn only_the_owner_can_read_what_is_kept() {
 }
 
 #[tokio::test]
+async fn what_is_named_by_an_id_is_found_by_an_index() {
+    let (_folder, store) = open();
+    let check = async |table: &'static str, column: &'static str, want: &'static str| {
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND {column} = ?3"
+        );
+        let plan = store.read(move |connection| {
+            let plan = connection.query_row(&sql, ["ws", "test", "id"], |row| row.get::<_, String>("detail"));
+            Ok(plan?)
+        });
+        let plan = plan.await.unwrap();
+        assert!(plan.contains(want) && plan.contains(&format!("{column}=?")), "{table}.{column}: {plan}");
+    };
+    check("payment", "id", "PRIMARY KEY").await;
+    check("payment", "subscription_id", "payment_subscription").await;
+    check("payment", "customer_id", "payment_customer").await;
+    check("payment_object", "stripe_id", "PRIMARY KEY").await;
+    check("payment_object", "payment_id", "payment_object_payment").await;
+    check("commission", "payment_id", "commission_payment").await;
+    check("commission", "partner_id", "commission_partner").await;
+    check("ledger_entry", "commission_id", "ledger_entry_commission").await;
+    check("payout_entry", "commission_id", "payout_entry_commission").await;
+    check("payout_entry", "payout_id", "payout_entry_payout").await;
+    check("event", "stripe_event_id", "event_stripe_id").await;
+    check("event", "subject_id", "event_subject").await;
+    check("event", "object_id", "event_object").await;
+    check("attribution", "payment_id", "attribution_payment").await;
+    check("external_customer", "named_by", "external_customer_named_by").await;
+    check("click", "visitor", "click_visitor").await;
+}
+
+#[tokio::test]
 async fn the_ledger_is_only_appended() {
     let (_folder, store) = open();
     let entry =

@@ -1,18 +1,16 @@
 //! A delivery is let in only if Stripe signed it, with one of the endpoint's secrets, not long ago.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use rusqlite::{Connection, Row, params};
 use trac_core::webhook::event::Event;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
 
-use super::log;
+use super::body::{self, Unread};
+use super::{log, secrets};
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError, mode_of};
+use crate::store::{Priority, Scope, StoreError, Vault, mode_of};
 use crate::trac::Trac;
-
-/// The largest body that is read: invoices with many lines are larger than one would think.
-const BODY_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 /// An endpoint and what its deliveries may be signed with.
 #[derive(Clone, Debug)]
@@ -45,9 +43,13 @@ pub(crate) async fn accept(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Delivery, Problem> {
-    let endpoints = trac.store.read(move |connection| endpoints(connection, &endpoint_id)).await?;
+    let vault = trac.store.vault();
+    let endpoints = trac.store.read(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else { return Err(Problem::not_found("webhook endpoint")) };
-    let body = to_bytes(body, BODY_LIMIT_BYTES).await.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?;
+    let body = body::read(body).await.map_err(|unread| match unread {
+        Unread::TooLarge => Problem::too_large(body::LIMIT_BYTES),
+        Unread::Incomplete => Problem::malformed("The body ended too soon."),
+    })?;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let now = trac.clock.now();
     let read = |endpoint: &Endpoint| {
@@ -66,11 +68,11 @@ pub(crate) async fn accept(
     let (event, endpoint) = match tried {
         Ok((Ok(event), endpoint)) => (event, endpoint),
         Ok((Err(error), endpoint)) => {
-            log_rejected(trac, endpoint, "unreadable", error.to_string()).await?;
+            log_rejected(trac, endpoint, "unreadable", error.to_string()).await;
             return Err(Problem::new(StatusCode::BAD_REQUEST, "UNREADABLE", error.to_string()));
         }
         Err(error) => {
-            log_rejected(trac, first, error.reason(), error.to_string()).await?;
+            log_rejected(trac, first, error.reason(), error.to_string()).await;
             let code = match error {
                 VerifyError::TimestampOutsideTolerance => "TIMESTAMP_OUTSIDE_TOLERANCE",
                 _ => "SIGNATURE_INVALID",
@@ -79,25 +81,23 @@ pub(crate) async fn accept(
         }
     };
     let Endpoint { id: endpoint_id, scope, stripe_account, .. } = endpoint;
-    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.into() })
+    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.to_vec() })
 }
 
-async fn log_rejected(
-    trac: &Trac,
-    endpoint: Endpoint,
-    reason: &'static str,
-    message: String,
-) -> Result<(), StoreError> {
+/// Logs a delivery that is not let in. If that fails, the answer stays what it is: sent again, it would be no better.
+async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: &'static str, message: String) {
     tracing::warn!(endpoint = %endpoint.id, reason, message, "a webhook delivery was rejected");
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let logged = trac.store.write(Priority::Click, move |tx| {
         log::reject(tx, &ids, now, &endpoint.scope, &endpoint.id, reason, &message)
     });
-    logged.await
+    if let Err(error) = logged.await {
+        tracing::error!(%error, "a rejected delivery could not be logged");
+    }
 }
 
 /// The endpoint of that ID. The name `stripe` stands for all endpoints of the only workspace, if there is only one.
-fn endpoints(connection: &Connection, id: &str) -> Result<Vec<Endpoint>, StoreError> {
+fn endpoints(connection: &Connection, vault: &Vault, id: &str) -> Result<Vec<Endpoint>, StoreError> {
     let read = |row: &Row<'_>| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
         let secrets: String = row.get(4)?;
@@ -113,7 +113,8 @@ fn endpoints(connection: &Connection, id: &str) -> Result<Vec<Endpoint>, StoreEr
         statement.query_map(params![id], read)?.collect::<Result<Vec<_>, _>>()?
     };
     let endpoint = |(id, scope, stripe_account, secrets): (String, Scope, Option<String>, String)| {
-        Ok(Endpoint { id, scope, stripe_account, secrets: serde_json::from_str(&secrets)? })
+        let secrets = secrets::open(vault, &scope, &id, &secrets)?;
+        Ok(Endpoint { id, scope, stripe_account, secrets })
     };
     rows.into_iter().map(endpoint).collect()
 }

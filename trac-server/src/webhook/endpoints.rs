@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use serde_json::{Value, json};
 use trac_core::webhook::signature::is_secret;
 
-use super::EVENT_TYPES;
+use super::{EVENT_TYPES, secrets};
 use crate::access::Merchant;
 use crate::fields::{Fields, Wrong};
 use crate::id::Kind;
@@ -61,7 +61,7 @@ pub(super) async fn create(
             scope.workspace_id(),
             scope.mode_str(),
             account,
-            serde_json::to_string(&secrets)?,
+            secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?,
             trac.clock.now().unix_secs()
         ])?;
         ENDPOINTS.find(tx, &trac, &scope, &id)
@@ -82,15 +82,8 @@ pub(super) async fn change(
     let changed = store.try_write(Priority::Api, move |tx| {
         ENDPOINTS.find(tx, &trac, &scope, &id)?;
         if let Some(secrets) = secrets {
-            tx.prepare_cached(
-                "UPDATE webhook_endpoint SET secrets = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?
-            .execute(params![
-                scope.workspace_id(),
-                scope.mode_str(),
-                id,
-                serde_json::to_string(&secrets)?
-            ])?;
+            let sealed = secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?;
+            secrets::keep(tx, &scope, &id, &sealed)?;
         }
         if let Some(account) = account {
             tx.prepare_cached(

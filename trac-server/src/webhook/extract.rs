@@ -9,14 +9,11 @@ use axum_core::extract::{FromRef, FromRequest};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use trac_core::webhook::event::{Event, UnreadableEvent};
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, is_secret};
 
+use super::body::{self, Unread};
 use crate::clock::Clock;
-
-/// The largest body that is read: invoices with many lines are larger than one would think.
-const BODY_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 /// The signing secrets of a webhook endpoint; several while one is rolled. Kept out of `Debug`.
 ///
@@ -155,11 +152,10 @@ where
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, StripeEventRejection> {
         let WebhookSecrets { secrets, clock } = WebhookSecrets::from_ref(state);
         let (parts, body) = request.into_parts();
-        let body = Limited::new(body, BODY_LIMIT_BYTES).collect().await.map_err(|error| {
-            let too_large = error.downcast_ref::<LengthLimitError>().is_some();
-            if too_large { StripeEventRejection::TooLarge } else { StripeEventRejection::Incomplete }
+        let body = body::read(body).await.map_err(|unread| match unread {
+            Unread::TooLarge => StripeEventRejection::TooLarge,
+            Unread::Incomplete => StripeEventRejection::Incomplete,
         })?;
-        let body = body.to_bytes();
         let signature = parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok());
         let unverified = Unverified::new(signature.unwrap_or_default(), &body);
         let secrets = secrets.iter().map(String::as_str);
@@ -206,7 +202,7 @@ mod tests {
         check("whsec_new", 301, BODY, 401).await;
         check("whsec_new", -301, BODY, 401).await;
         check("whsec_new", 0, "[]", 400).await;
-        check("whsec_new", 0, &"x".repeat(BODY_LIMIT_BYTES + 1), 413).await;
+        check("whsec_new", 0, &"x".repeat(body::LIMIT_BYTES + 1), 413).await;
         assert_eq!(extract("", BODY).await, Err(401));
         let header = sign(BODY.as_bytes(), "whsec_new", NOW);
         assert_eq!(extract(&header, &format!("{BODY} ")).await, Err(401), "a changed body");

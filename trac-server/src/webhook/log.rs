@@ -172,7 +172,8 @@ pub(crate) fn conclude(
     Ok(())
 }
 
-/// Logs a delivery that is not believed: without its body, one row for each endpoint, reason and minute.
+/// Logs a delivery that is not believed: without its body, one row for each endpoint, reason and minute, with the
+/// message of the last.
 pub(super) fn reject(
     tx: &Connection,
     ids: &Ids,
@@ -186,10 +187,10 @@ pub(super) fn reject(
     let minute = now.unix_secs().div_euclid(60).saturating_mul(60);
     let folded = tx
         .prepare_cached(
-            "UPDATE event SET deliveries = deliveries + 1 WHERE workspace_id = ?1 AND mode = ?2 \
+            "UPDATE event SET deliveries = deliveries + 1, message = ?6 WHERE workspace_id = ?1 AND mode = ?2 \
              AND endpoint_id = ?3 AND reason = ?4 AND received_at >= ?5 AND outcome = 'rejected'",
         )?
-        .execute(params![workspace, mode, endpoint_id, reason, minute])?;
+        .execute(params![workspace, mode, endpoint_id, reason, minute, message])?;
     if folded == 0 {
         tx.prepare_cached(
             "INSERT INTO event (workspace_id, mode, id, endpoint_id, received_at, outcome, reason, message) \

@@ -1,5 +1,6 @@
 //! Webhook: where Stripe tells what was paid, and the log of what it told.
 
+mod body;
 mod extract;
 #[cfg(feature = "server")]
 pub(crate) mod delivery;
@@ -7,6 +8,8 @@ pub(crate) mod delivery;
 pub(crate) mod log;
 #[cfg(feature = "server")]
 mod endpoints;
+#[cfg(feature = "server")]
+pub mod secrets;
 #[cfg(feature = "server")]
 mod events;
 

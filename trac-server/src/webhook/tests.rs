@@ -1,8 +1,12 @@
 #![cfg(feature = "server")]
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::json;
+use trac_core::webhook::signature::sign;
 
 use crate::test_app::{App, START};
+use crate::test_shop::{Shop, charge};
 
 #[tokio::test]
 async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
@@ -84,4 +88,84 @@ async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
     assert_eq!(ids("?outcome=skipped&reason=no_click").await, ["evl_1"]);
     let other = app.merchant().await;
     assert_eq!(other.get("/events/evt_1").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let kept = async || {
+        let read = app.trac.store.read(|connection| {
+            let sql = "SELECT group_concat(secrets) FROM webhook_endpoint";
+            Ok(connection.query_row(sql, [], |row| row.get::<_, String>(0))?)
+        });
+        read.await.unwrap()
+    };
+    let before = kept().await;
+    assert!(before.contains("sealed:1:") && !before.contains("whsec"), "{before}");
+    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(json!({}))).await, "processed ok");
+    super::secrets::rotate_master_key(app.trac.store()).await.unwrap();
+    assert_ne!(kept().await, before);
+    assert_eq!(shop.told("charge.refunded", 1, charge(2_500, json!({}))).await, "processed refund_partial");
+
+    // One that an older version left as it was is read, and sealed when the server starts.
+    app.rows(format!(
+        r#"UPDATE webhook_endpoint SET secrets = '["whsec_flow"]' WHERE id = '{}'"#,
+        shop.endpoint
+    ))
+    .await;
+    assert_eq!(shop.told("charge.refunded", 2, charge(5_000, json!({}))).await, "processed refund_partial");
+    super::secrets::check_secrets(app.trac.store()).await.unwrap();
+    assert!(!kept().await.contains("whsec"));
+    assert_eq!(shop.told("charge.refunded", 3, charge(7_500, json!({}))).await, "processed refund_partial");
+
+    // One that was moved from another endpoint opens nothing, and the server says so before it serves.
+    let theirs = app.merchant().await;
+    let other = theirs.make("/webhook-endpoints", json!({ "signing_secrets": ["whsec_other"] })).await;
+    app.rows(format!(
+        "UPDATE webhook_endpoint SET secrets = (SELECT secrets FROM webhook_endpoint WHERE id = '{other}') \
+         WHERE id = '{}'",
+        shop.endpoint
+    ))
+    .await;
+    let event = json!({ "id": "evt_moved", "type": "invoice.paid" });
+    assert_eq!(shop.deliver(&event).await.status, 500);
+    assert!(super::secrets::check_secrets(app.trac.store()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_forged_delivery_is_told_so_by_a_disk_that_refuses_too() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
+    let forged = async || {
+        let request =
+            Request::post(format!("/api/webhooks/{endpoint}")).header("stripe-signature", "t=1,v1=0");
+        app.send(request.body(Body::from("{}")).unwrap()).await.code()
+    };
+    assert_eq!(forged().await, (401, "SIGNATURE_INVALID".to_owned()));
+    app.rows("PRAGMA query_only = true".to_owned()).await;
+    assert_eq!(forged().await, (401, "SIGNATURE_INVALID".to_owned()));
+}
+
+#[tokio::test]
+async fn rejections_of_a_minute_are_one_row_that_says_what_was_wrong_with_the_last() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
+    let forged = async || {
+        let header = sign(b"{}", "whsec_wrong", app.trac.clock.now());
+        let request = Request::post(format!("/api/webhooks/{endpoint}")).header("stripe-signature", header);
+        assert_eq!(app.send(request.body(Body::from("{}")).unwrap()).await.status, 401);
+        let log = merchant.get("/events?outcome=rejected").await;
+        (log.number("/meta/total"), log.number("/data/0/deliveries"), log.text("/data/0/message"))
+    };
+    let (_, _, message) = forged().await;
+    assert!(message.contains("no signing secret"), "{message}");
+    merchant
+        .patch(&format!("/webhook-endpoints/{endpoint}"), json!({ "signing_secrets": ["whsec_right"] }))
+        .await;
+    let (rows, deliveries, message) = forged().await;
+    assert_eq!((rows, deliveries), (1, 2));
+    assert!(message.contains("no signature matches"), "{message}");
 }

@@ -1,0 +1,28 @@
+//! `simulate SEED [COUNT]`: lives so many seeds from `SEED` on, on every core, and stops at the first that differs.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to whoever started it")]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use trac_tests::simulation::live_all;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+    let (Some(Ok(first)), count) = (arguments.next(), arguments.next()) else {
+        eprintln!("simulate SEED [COUNT]");
+        return ExitCode::from(2);
+    };
+    let begun = Instant::now();
+    let count = count.and_then(Result::ok).unwrap_or(1);
+    match live_all(first, count) {
+        Ok(tally) => {
+            let secs = begun.elapsed().as_secs();
+            println!("{count} seeds agree with the model: {tally:?} in {secs} s");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}

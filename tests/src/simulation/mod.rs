@@ -1,0 +1,267 @@
+//! Merchants' lives by the hundred: one seed is one life of several merchants in one store, and every life is checked
+//! against a model that knows the whole truth.
+//!
+//! ```text
+//! seed ─▶ truth ─┬▶ what Stripe tells of it, late, twice, out of order ─▶ the product ─▶ ledger ┐
+//!                └▶ the model: the contract's arithmetic over the truth ─▶ what should be kept ─┴▶ the same
+//! ```
+//!
+//! Beside that: entries are only appended; a commission is the sum of its entries; nothing is clawed back twice; replay and
+//! repeats change nothing; a balance is negative only after a payout.
+
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a name it lacks")]
+
+mod calendar;
+mod chance;
+mod house;
+mod lives;
+mod model;
+mod shop;
+mod told;
+mod truth;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use calendar::DAY;
+use chance::Chance;
+use house::House;
+use shop::{Entries, Shop};
+use told::Told;
+
+/// When every life begins: 2026-11-21T08:00:00Z.
+const START: i64 = 1_795_248_000;
+
+/// How much was lived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Merchants.
+    pub merchants: usize,
+    /// Payments that really happened.
+    pub payments: usize,
+    /// Webhooks delivered, repeats included.
+    pub deliveries: usize,
+    /// Ledger entries.
+    pub entries: usize,
+}
+
+impl Tally {
+    /// Adds another life's.
+    const fn add(&mut self, other: Self) {
+        self.merchants += other.merchants;
+        self.payments += other.payments;
+        self.deliveries += other.deliveries;
+        self.entries += other.entries;
+    }
+}
+
+/// Something that happens at a time, to the shop of that number.
+enum Act {
+    Deliver(Told),
+    Revise(i64),
+    /// The signing secret is rolled: from now on the old and the new are believed.
+    Roll,
+    /// The old secret ends.
+    Retire,
+    Restart,
+}
+
+/// Lives so many seeds, on every core.
+///
+/// # Errors
+/// The first seed whose life differs, and how.
+pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
+    let end = first.saturating_add(count);
+    let next = AtomicU64::new(first);
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let mut sum = Tally::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return Ok(sum);
+            }
+            match runtime.block_on(live(seed)) {
+                Ok(tally) => sum.add(tally),
+                Err(why) => {
+                    next.store(end, Ordering::Relaxed);
+                    return Err(format!("seed {seed}: {why}"));
+                }
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let done: Vec<Result<Tally, String>> = thread::scope(|scope| {
+        let started: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        started
+            .into_iter()
+            .map(|one| one.join().unwrap_or_else(|_| Err("a life panicked".to_owned())))
+            .collect()
+    });
+    done.into_iter().try_fold(Tally::default(), |mut sum, one| {
+        sum.add(one?);
+        Ok(sum)
+    })
+}
+
+/// Lives the life of a seed.
+///
+/// # Errors
+/// What differs from the model, or which invariant broke, in words.
+pub async fn live(seed: u64) -> Result<Tally, String> {
+    let mut chance = Chance::of(seed);
+    let mut house = House::open(START);
+    let mut shops = Vec::new();
+    for n in 0..usize::try_from(chance.int(1..=2)).unwrap_or(1) {
+        let truth = lives::live(&mut chance, n, START);
+        shops.push(Shop::open(&house, &mut chance, &format!("shop{n}"), truth).await);
+    }
+    let mut tally = Tally { merchants: shops.len(), ..Tally::default() };
+    let mut acts = first_acts(&mut chance, &shops);
+    let all: Vec<(usize, Told)> = acts.iter().filter_map(told).collect();
+    acts.extend(upkeep(&mut chance, &shops));
+    tally.deliveries += play(&mut house, &mut chance, &mut shops, acts).await?;
+    let before = compare(&house, &shops).await?;
+
+    let replayed = house.replay().await;
+    if !replayed.is_empty() {
+        return Err(format!("replay changed {replayed:?}"));
+    }
+    tally.deliveries += repeat(&mut house, &mut chance, &mut shops, all).await?;
+    if compare(&house, &shops).await? != before {
+        return Err("a repeat appended entries".to_owned());
+    }
+
+    house.wait_until(house.clock.now().unix_secs() + 60 * DAY);
+    for shop in &shops {
+        shop.pay_out(&house).await?;
+    }
+    tally.deliveries += regrets(&mut house, &mut chance, &mut shops).await?;
+    let after = compare(&house, &shops).await?;
+    if before.iter().any(|(id, entry)| after.get(id) != Some(entry)) {
+        return Err("an entry was changed or is gone".to_owned());
+    }
+    for shop in &shops {
+        shop.check_balances(&house).await?;
+        tally.payments += shop.truth.payments.len();
+    }
+    tally.entries = after.len();
+    Ok(tally)
+}
+
+fn told((_, shop, act): &(i64, usize, Act)) -> Option<(usize, Told)> {
+    if let Act::Deliver(told) = act { Some((*shop, told.clone())) } else { None }
+}
+
+/// Everything Stripe tells of the lives, when it arrives: mostly at once, sometimes hours or days late, sometimes twice.
+fn first_acts(chance: &mut Chance, shops: &[Shop]) -> Vec<(i64, usize, Act)> {
+    let mut acts = Vec::new();
+    for (n, shop) in shops.iter().enumerate() {
+        for told in told::events(chance, &shop.truth, shop.selected) {
+            acts.extend(arrivals(chance, told).map(|(at, told)| (at, n, Act::Deliver(told))));
+        }
+        acts.extend(shop.truth.rules.revised.map(|(at, bps)| (at, n, Act::Revise(bps))));
+    }
+    acts
+}
+
+fn arrivals(chance: &mut Chance, told: Told) -> impl Iterator<Item = (i64, Told)> + use<> {
+    let delay = |chance: &mut Chance| match chance.int(0..=99) {
+        0..=64 => chance.int(0..=5),
+        65..=84 => chance.int(0..=7_200),
+        85..=96 => chance.int(0..=3 * DAY),
+        _ => chance.int(0..=60 * DAY),
+    };
+    let mut times = vec![told.created + delay(chance)];
+    if chance.percent(12) {
+        times.push(told.created + delay(chance));
+    }
+    times.into_iter().map(move |at| (at, told.clone()))
+}
+
+fn upkeep(chance: &mut Chance, shops: &[Shop]) -> Vec<(i64, usize, Act)> {
+    let mut acts = Vec::new();
+    for n in 0..shops.len() {
+        if chance.percent(40) {
+            let at = START + chance.int(0..=60) * DAY;
+            acts.push((at, n, Act::Roll));
+            acts.push((at + DAY, n, Act::Retire));
+        }
+    }
+    if chance.percent(30) {
+        acts.push((START + chance.int(0..=90) * DAY, 0, Act::Restart));
+    }
+    acts
+}
+
+async fn play(
+    house: &mut House,
+    chance: &mut Chance,
+    shops: &mut [Shop],
+    mut acts: Vec<(i64, usize, Act)>,
+) -> Result<usize, String> {
+    acts.sort_by_key(|(at, shop, _)| (*at, *shop));
+    let mut deliveries = 0;
+    for (at, n, act) in acts {
+        house.wait_until(at);
+        let shop = shops.get_mut(n).expect("a shop");
+        match act {
+            Act::Deliver(told) => {
+                shop.deliver(house, chance, &told).await?;
+                deliveries += 1;
+            }
+            Act::Revise(bps) => shop.revise(house, bps).await,
+            Act::Roll => {
+                let old = shop.secrets.last().cloned().unwrap_or_default();
+                shop.believe(house, vec![format!("{old}_rolled"), old]).await;
+            }
+            Act::Retire => {
+                let new = shop.secrets.first().cloned().unwrap_or_default();
+                shop.believe(house, vec![new]).await;
+            }
+            Act::Restart => house.restart(),
+        }
+    }
+    Ok(deliveries)
+}
+
+/// Everything once more, in any order.
+async fn repeat(
+    house: &mut House,
+    chance: &mut Chance,
+    shops: &mut [Shop],
+    mut all: Vec<(usize, Told)>,
+) -> Result<usize, String> {
+    let now = house.clock.now().unix_secs();
+    chance.shuffle(&mut all);
+    all.truncate(40);
+    let acts = all.into_iter().map(|(shop, told)| (now, shop, Act::Deliver(told))).collect();
+    play(house, chance, shops, acts).await
+}
+
+/// Money goes back after the partners were paid.
+async fn regrets(house: &mut House, chance: &mut Chance, shops: &mut [Shop]) -> Result<usize, String> {
+    let now = house.clock.now().unix_secs();
+    let mut acts = Vec::new();
+    for (n, shop) in shops.iter_mut().enumerate() {
+        for payment in &mut shop.truth.payments {
+            if !chance.percent(20) {
+                continue;
+            }
+            let (refunds, disputes) = (payment.refunds.len(), payment.disputes.len());
+            lives::regret(chance, payment, now);
+            for told in told::later(chance, payment, shop.selected, refunds, disputes) {
+                acts.extend(arrivals(chance, told).map(|(at, told)| (at, n, Act::Deliver(told))));
+            }
+        }
+    }
+    play(house, chance, shops, acts).await
+}
+
+async fn compare(house: &House, shops: &[Shop]) -> Result<Entries, String> {
+    let mut entries = Entries::new();
+    for (n, shop) in shops.iter().enumerate() {
+        entries.extend(shop.compare(house).await.map_err(|why| format!("shop {n}: {why}"))?);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,179 @@
+//! What should be kept of what really happened: the contract's money rules (4.5) in plain arithmetic.
+//!
+//! Nothing here calls the product. It knows the whole truth at once, so it needs no order, no joins and no memory.
+
+use super::calendar::{DAY, plus_months};
+use super::truth::{Click, Earning, Money, Payment, Recurring, Truth, Verdict};
+
+/// What one payment should leave in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) partner: usize,
+    pub(super) currency: &'static str,
+    /// What is left, in minor units.
+    pub(super) net: i64,
+    /// Whether a dispute is open.
+    pub(super) held: bool,
+}
+
+fn half_up(one: i64, other: i64, whole: i64) -> i64 {
+    if whole <= 0 {
+        return 0;
+    }
+    let (product, whole) = (i128::from(one) * i128::from(other), i128::from(whole));
+    i64::try_from((2 * product + whole).div_euclid(2 * whole)).expect("money fits")
+}
+
+impl Truth {
+    /// What should be kept of a payment; `None` where it earns nothing.
+    pub(super) fn kept(&self, payment: &Payment) -> Option<Kept> {
+        let credit = self.credit(payment)?;
+        let partner = self.partners.get(credit.click.partner)?;
+        let age = credit.bound_at - credit.click.at;
+        let in_window = (-300..=self.rules.window_days * DAY).contains(&age);
+        let base = self.base(payment)?;
+        if !partner.approved || !in_window || payment.email == partner.email || base <= 0 {
+            return None;
+        }
+        if !self.is_covered(payment, &credit) {
+            return None;
+        }
+        let earning = partner.own.unwrap_or_else(|| self.earning_at(payment.time));
+        let (earned, currency) = match earning {
+            Earning::Share(bps) => (half_up(base, bps, 10_000), payment.currency),
+            Earning::Fixed { minor, currency, cap } if cap && currency == payment.currency => {
+                (minor.min(base), currency)
+            }
+            Earning::Fixed { minor, currency, .. } => (minor, currency),
+        };
+        let net = if self.is_voided(payment) { 0 } else { earned - clawed_back(payment, earned) };
+        let held = payment.disputes.iter().any(|dispute| dispute.verdict == Verdict::Open);
+        Some(Kept { partner: credit.click.partner, currency, net, held })
+    }
+
+    fn earning_at(&self, time: i64) -> Earning {
+        match self.rules.revised {
+            Some((from, bps)) if time >= from => Earning::Share(bps),
+            _ => self.rules.earning,
+        }
+    }
+
+    /// What a commission is a share of; `None` where no money came.
+    fn base(&self, payment: &Payment) -> Option<i64> {
+        let rules = &self.rules;
+        Some(match payment.money {
+            Money::Failed => return None,
+            Money::Session { total, tax, shipping } => {
+                total - if rules.gross { 0 } else { tax } - if rules.with_shipping { 0 } else { shipping }
+            }
+            Money::Invoice { paid, total, tax, outside, .. } => {
+                let paid = paid - if rules.count_outside { 0 } else { outside };
+                paid - if rules.gross { 0 } else { half_up(tax, paid, total) }
+            }
+            Money::Bare { received, .. } => received,
+        })
+    }
+
+    /// Rules (1) to (5).
+    fn own_click(&self, payment: &Payment) -> Option<&Click> {
+        let carried = &payment.carried;
+        let values = [
+            &carried.session_metadata,
+            &carried.client_reference,
+            &carried.subscription_metadata,
+            &carried.invoice_metadata,
+            &carried.intent_metadata,
+        ];
+        let mut values = values.into_iter().flatten();
+        values.find_map(|value| self.clicks.iter().find(|click| click.id == *value))
+    }
+
+    fn own_credit(&self, payment: &Payment) -> Option<Credit<'_>> {
+        let click = self.own_click(payment)?;
+        let alike = self.of_subscription(payment);
+        let alike = alike.filter(|other| self.own_click(other).is_some_and(|it| it.id == click.id));
+        let bound_at = alike.map(|other| other.time).min().unwrap_or(payment.time);
+        Some(Credit { click, bound_at, by_customer: false })
+    }
+
+    fn credit(&self, payment: &Payment) -> Option<Credit<'_>> {
+        let own = self.own_credit(payment);
+        let inherited = || self.by_subscription(payment).or_else(|| self.by_customer(payment));
+        if self.rules.first_click { inherited().or(own) } else { own.or_else(inherited) }
+    }
+
+    /// Rule (6): what the first payment of the subscription that named a click is credited to.
+    fn by_subscription(&self, payment: &Payment) -> Option<Credit<'_>> {
+        let bound = self.of_subscription(payment).filter(|other| self.own_click(other).is_some());
+        let binder = bound.min_by_key(|other| other.time)?;
+        if binder.name == payment.name { None } else { self.credit(binder) }
+    }
+
+    /// Rule (8): what the customer was credited to before; the first under `first_click`, else the last.
+    fn by_customer(&self, payment: &Payment) -> Option<Credit<'_>> {
+        let customer = payment.customer.as_ref().filter(|_| self.rules.by_customer && !payment.is_bare())?;
+        let before = self.payments.iter().filter(|other| {
+            other.customer.as_ref() == Some(customer)
+                && other.name != payment.name
+                && other.time <= payment.time
+                && self.own_click(other).is_some()
+        });
+        let chosen = if self.rules.first_click {
+            before.min_by_key(|other| other.time)
+        } else {
+            before.max_by_key(|other| other.time)
+        };
+        self.own_credit(chosen?).map(|credit| Credit { by_customer: true, ..credit })
+    }
+
+    fn of_subscription<'a>(&'a self, payment: &'a Payment) -> impl Iterator<Item = &'a Payment> {
+        self.payments
+            .iter()
+            .filter(|other| other.subscription.is_some() && other.subscription == payment.subscription)
+    }
+
+    fn is_covered(&self, payment: &Payment, credit: &Credit<'_>) -> bool {
+        let has_money = |other: &&Payment| self.base(other).is_some_and(|base| base > 0);
+        let of_series: Vec<&Payment> = if payment.subscription.is_some() {
+            self.of_subscription(payment).filter(has_money).collect()
+        } else if credit.by_customer {
+            let of_customer = self.payments.iter().filter(|other| other.customer == payment.customer);
+            of_customer.filter(has_money).collect()
+        } else {
+            vec![payment]
+        };
+        let start = of_series.iter().map(|other| other.time).min().unwrap_or(payment.time);
+        match self.rules.recurring {
+            Recurring::Lifetime => true,
+            Recurring::First => payment.time == start,
+            Recurring::Months(months) => payment.time < plus_months(start, months) - DAY,
+        }
+    }
+
+    fn is_voided(&self, payment: &Payment) -> bool {
+        let Some(id) = payment.subscription.as_ref().filter(|_| !self.rules.keep_when_cancelled) else {
+            return false;
+        };
+        let ended = self.subscriptions.iter().find(|one| one.id == *id).and_then(|one| one.ended_at);
+        ended.is_some_and(|ended| payment.time + self.rules.hold_days * DAY > ended)
+    }
+}
+
+/// The click a payment is credited to, and when that was first bound.
+struct Credit<'a> {
+    click: &'a Click,
+    bound_at: i64,
+    by_customer: bool,
+}
+
+/// How much of a commission goes back with the money.
+fn clawed_back(payment: &Payment, earned: i64) -> i64 {
+    let refunded: i64 = payment.refunds.iter().filter(|it| !it.failed).map(|it| it.minor).sum();
+    let gone = |verdict| matches!(verdict, Verdict::Open | Verdict::Lost);
+    let disputed: i64 = payment.disputes.iter().filter(|it| gone(it.verdict)).map(|it| it.minor).sum();
+    let gross = match payment.money {
+        Money::Invoice { paid, .. } => paid,
+        _ => payment.charged(),
+    };
+    half_up(earned, (refunded + disputed).min(gross), gross)
+}

@@ -1,0 +1,227 @@
+//! One merchant of a house: set up, told, and compared with the model.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::chance::Chance;
+use super::house::{House, Keys};
+use super::told::{Selected, Told};
+use super::truth::{Payment, Truth};
+
+/// A merchant, what really happened to it, and how the house knows it.
+pub(super) struct Shop {
+    pub(super) keys: Keys,
+    pub(super) truth: Truth,
+    pub(super) selected: Selected,
+    /// A second endpoint that gets every event in the other shape.
+    pub(super) second: Option<String>,
+    /// What deliveries may be signed with now.
+    pub(super) secrets: Vec<String>,
+    program: String,
+    partners: Vec<String>,
+}
+
+/// What the ledger of a shop says: entries by ID, as they were read.
+pub(super) type Entries = BTreeMap<String, Value>;
+
+impl Shop {
+    pub(super) async fn open(house: &House, chance: &mut Chance, name: &str, truth: Truth) -> Self {
+        let keys = house.merchant(name).await;
+        let program = house.make(&keys, "/programs", truth.rules.to_json()).await;
+        let mut partners = Vec::new();
+        for partner in &truth.partners {
+            let body = json!({"name": "A partner", "email": partner.email});
+            let id = house.make(&keys, "/partners", body).await;
+            let status = if partner.approved { "approved" } else { "suspended" };
+            let mut enrolled = json!({"program_id": program, "partner_id": id, "status": status});
+            if let Some(own) = partner.own {
+                enrolled["commission"] = own.to_json();
+            }
+            house.make(&keys, "/enrollments", enrolled).await;
+            partners.push(id);
+        }
+        for click in &truth.clicks {
+            let partner = partners.get(click.partner).expect("a partner");
+            let at = trac_core::time::Timestamp::from_unix_secs(click.at).to_rfc3339();
+            let body =
+                json!({"program_id": program, "partner_id": partner, "click_id": click.id, "clicked_at": at});
+            house.make(&keys, "/clicks", body).await;
+        }
+        let secrets = vec![format!("whsec_{name}_1")];
+        house.believe(&keys, &keys.endpoint, &secrets).await;
+        let mut second = None;
+        if chance.percent(25) {
+            let body = json!({ "signing_secrets": secrets });
+            second = Some(house.make(&keys, "/webhook-endpoints", body).await);
+        }
+        let selected = Selected::by_chance(chance);
+        Self { keys, truth, selected, second, secrets, program, partners }
+    }
+
+    /// The merchant sets another rate.
+    pub(super) async fn revise(&self, house: &House, bps: i64) {
+        let body = json!({"commission": {"type": "percentage", "rate_bps": bps}});
+        let path = format!("/programs/{}", self.program);
+        let (status, answer) = house.call(&self.keys, "PATCH", &path, &body).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Tells both endpoints what they believe from now on.
+    pub(super) async fn believe(&mut self, house: &House, secrets: Vec<String>) {
+        for endpoint in [Some(&self.keys.endpoint), self.second.as_ref()].into_iter().flatten() {
+            house.believe(&self.keys, endpoint, &secrets).await;
+        }
+        self.secrets = secrets;
+    }
+
+    /// Delivers an event to the first endpoint, and in the other shape to the second.
+    pub(super) async fn deliver(
+        &self,
+        house: &House,
+        chance: &mut Chance,
+        told: &Told,
+    ) -> Result<(), String> {
+        if chance.percent(3) {
+            let wrong = ["whsec_of_another_endpoint".to_owned()];
+            let (status, answer) =
+                house.deliver(&self.keys.endpoint, told.body(self.selected.old), &wrong).await;
+            if status != 401 {
+                return Err(format!("{} under a wrong secret: {status} {answer}", told.id));
+            }
+        }
+        let both = chance.percent(50);
+        let secrets = if both { self.secrets.clone() } else { vec![chance.pick(&self.secrets)] };
+        let mut posts = vec![(&self.keys.endpoint, self.selected.old)];
+        posts.extend(self.second.as_ref().map(|second| (second, !self.selected.old)));
+        chance.shuffle(&mut posts);
+        for (endpoint, old) in posts {
+            let (status, answer) = house.deliver(endpoint, told.body(old), &secrets).await;
+            let outcome = answer.pointer("/outcome").and_then(Value::as_str).unwrap_or_default();
+            if status != 200 || outcome == "failed" || (!told.livemode && answer["reason"] == "mode_mismatch")
+            {
+                return Err(format!("{}: {status} {answer}", told.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares each payment's commissions with the model, and answers all entries.
+    pub(super) async fn compare(&self, house: &House) -> Result<Entries, String> {
+        let commissions = house.all(&self.keys, "/commissions").await;
+        let mut left: BTreeMap<(String, String, String), i64> = BTreeMap::new();
+        let mut entries = Entries::new();
+        for commission in &commissions {
+            let owner = self.owner(commission).ok_or_else(|| format!("nobody's commission: {commission}"))?;
+            entries.extend(self.entries(house, commission).await?);
+            let key = (owner.name.clone(), word(commission, "/partner_id"), word(commission, "/currency"));
+            *left.entry(key).or_default() += number(commission, "/net_minor");
+        }
+        left.retain(|_, net| *net != 0);
+        let mut want = BTreeMap::new();
+        for payment in &self.truth.payments {
+            let Some(kept) = self.truth.kept(payment).filter(|kept| kept.net != 0) else { continue };
+            let partner = self.partners.get(kept.partner).expect("a partner").clone();
+            want.insert((payment.name.clone(), partner, kept.currency.to_owned()), kept.net);
+        }
+        if left == want {
+            return Ok(entries);
+        }
+        let wrong = |payment: &&Payment| {
+            let of = |sums: &BTreeMap<(String, String, String), i64>| {
+                let own = sums.iter().filter(|((name, ..), _)| *name == payment.name);
+                own.map(|((_, partner, currency), net)| (partner.clone(), currency.clone(), *net))
+                    .collect::<Vec<_>>()
+            };
+            of(&left) != of(&want)
+        };
+        let payments: Vec<_> = self.truth.payments.iter().filter(wrong).collect();
+        Err(format!(
+            "kept {left:?}\n wanted {want:?}\n rules {:?} selected {:?}\n payments {payments:#?}\n subscriptions {:?}\n \
+             clicks {:?} partners {:?}",
+            self.truth.rules, self.selected, self.truth.subscriptions, self.truth.clicks, self.truth.partners
+        ))
+    }
+
+    /// The payment a commission is of.
+    fn owner(&self, commission: &Value) -> Option<&Payment> {
+        let ids = commission.pointer("/stripe")?.as_object()?;
+        let names: Vec<&str> = ["checkout_session", "invoice", "payment_intent", "charge"]
+            .into_iter()
+            .filter_map(|field| ids.get(field)?.as_str()?.split_once('_'))
+            .map(|(_, name)| name)
+            .collect();
+        self.truth.payments.iter().find(|payment| names.contains(&payment.name.as_str()))
+    }
+
+    /// The entries of a commission, which must add up to it.
+    async fn entries(&self, house: &House, commission: &Value) -> Result<Entries, String> {
+        let rows = house.all(&self.keys, &format!("/commissions/{}/entries", word(commission, "/id"))).await;
+        let sum = |kinds: [&str; 2]| -> i64 {
+            let own = rows.iter().filter(|row| kinds.contains(&word(row, "/kind").as_str()));
+            own.map(|row| number(row, "/amount_minor")).sum()
+        };
+        let (earned, back) = (sum(["earn", "adjust"]), -sum(["reverse", "restore"]));
+        let amount = number(commission, "/amount_minor");
+        let says = (amount, number(commission, "/reversed_minor"), number(commission, "/net_minor"));
+        if says != (earned, back, earned - back) || back < 0 || back > earned {
+            return Err(format!("entries {rows:?} are not {commission}"));
+        }
+        if rows.iter().any(|row| number(row, "/amount_minor") == 0) {
+            return Err(format!("an entry of nothing in {commission}"));
+        }
+        // Which payout paid an entry is no part of it.
+        let without_payout = |mut row: Value| {
+            row.as_object_mut().map(|row| row.remove("payout_id"));
+            (word(&row, "/id"), row)
+        };
+        Ok(rows.into_iter().map(without_payout).collect())
+    }
+
+    /// Pays every partner what is due, and checks the sums against the model's.
+    pub(super) async fn pay_out(&self, house: &House) -> Result<(), String> {
+        for (n, partner) in self.partners.iter().enumerate() {
+            for currency in ["usd", "eur", "jpy"] {
+                let mine = self.truth.payments.iter().filter_map(|payment| self.truth.kept(payment));
+                let mine = mine.filter(|kept| kept.partner == n && kept.currency == currency && !kept.held);
+                let due: i64 = mine.map(|kept| kept.net).sum();
+                let body = json!({"partner_id": partner, "currency": currency});
+                let (status, answer) = house.call(&self.keys, "POST", "/payouts", &body).await;
+                let paid = if status == 201 { number(&answer, "/amount_minor") } else { 0 };
+                if paid != due {
+                    return Err(format!("a payout of {paid} {currency}, due were {due}: {status} {answer}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is owed is what is kept less what was paid, and negative only where something was paid.
+    pub(super) async fn check_balances(&self, house: &House) -> Result<(), String> {
+        for row in house.all(&self.keys, "/balances").await {
+            let (partner, currency) = (word(&row, "/partner_id"), word(&row, "/currency"));
+            let kept: i64 = self
+                .truth
+                .payments
+                .iter()
+                .filter_map(|payment| self.truth.kept(payment))
+                .filter(|kept| self.partners.get(kept.partner) == Some(&partner) && kept.currency == currency)
+                .map(|kept| kept.net)
+                .sum();
+            let [pending, owed, paid] =
+                ["/pending_minor", "/owed_minor", "/paid_minor"].map(|field| number(&row, field));
+            if pending + owed + paid != kept || (owed < 0 && paid == 0) || pending < 0 {
+                return Err(format!("kept {kept}, but the balance is {row}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn word(row: &Value, pointer: &str) -> String {
+    row.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn number(row: &Value, pointer: &str) -> i64 {
+    row.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}

@@ -1,0 +1,333 @@
+//! What Stripe tells of the truth: its events, each in the old shape (up to 2025-02-24.acacia) and in the new.
+
+use serde_json::{Value, json};
+
+use super::calendar::DAY;
+use super::chance::Chance;
+use super::truth::{Carried, Dispute, Money, Payment, Subscription, Truth, Verdict};
+
+/// What a merchant has selected in Stripe.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a tick in Stripe's dashboard")]
+pub(super) struct Selected {
+    /// Whether the account renders old shapes.
+    pub(super) old: bool,
+    /// `invoice_payment.paid`; without it charges of new shapes are joined by inference.
+    pub(super) links: bool,
+    pub(super) charges: bool,
+    pub(super) intents: bool,
+    /// Whether `amount_refunded` falls again when a refund fails.
+    pub(super) falls: bool,
+}
+
+/// One event. It arrives in one shape or in both.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) id: String,
+    pub(super) kind: &'static str,
+    pub(super) created: i64,
+    pub(super) livemode: bool,
+    pub(super) new: Value,
+    pub(super) old: Value,
+}
+
+impl Told {
+    /// The event's body.
+    pub(super) fn body(&self, old: bool) -> Vec<u8> {
+        let (version, object) =
+            if old { ("2023-10-16", &self.old) } else { ("2026-08-26.dahlia", &self.new) };
+        let event = json!({
+            "id": self.id, "object": "event", "api_version": version, "created": self.created, "type": self.kind,
+            "livemode": self.livemode, "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
+            "data": {"object": object},
+        });
+        event.to_string().into_bytes()
+    }
+}
+
+impl Selected {
+    pub(super) fn by_chance(chance: &mut Chance) -> Self {
+        let (old, links) = (chance.percent(35), chance.percent(75));
+        let linked = old || links;
+        Self {
+            old,
+            links,
+            charges: !linked || chance.percent(60),
+            intents: linked && chance.percent(40),
+            falls: chance.percent(50),
+        }
+    }
+}
+
+/// Every event of a life so far.
+pub(super) fn events(chance: &mut Chance, truth: &Truth, selected: Selected) -> Vec<Told> {
+    let mut teller = Teller { chance, selected, told: Vec::new() };
+    for payment in &truth.payments {
+        teller.payment(payment);
+        teller.went_back(payment, 0, 0);
+    }
+    for subscription in &truth.subscriptions {
+        if let Some(at) = subscription.ended_at {
+            teller.ended(subscription, at);
+        }
+    }
+    teller.noise(truth);
+    teller.told
+}
+
+/// The events of what went back of a payment after so many refunds and disputes.
+pub(super) fn later(
+    chance: &mut Chance,
+    payment: &Payment,
+    selected: Selected,
+    refunds: usize,
+    disputes: usize,
+) -> Vec<Told> {
+    let mut teller = Teller { chance, selected, told: Vec::new() };
+    teller.went_back(payment, refunds, disputes);
+    teller.told
+}
+
+struct Teller<'a> {
+    chance: &'a mut Chance,
+    selected: Selected,
+    told: Vec<Told>,
+}
+
+fn metadata(click: Option<&String>) -> Value {
+    click.map_or_else(|| json!({}), |click| json!({ "tracClickId": click }))
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, kind: &'static str, created: i64, new: Value, old: Value) {
+        let id = format!("evt_{kind}_{}_{created}", new["id"].as_str().unwrap_or_default());
+        self.told.push(Told { id, kind, created, livemode: false, new, old });
+    }
+
+    fn tell_both(&mut self, kind: &'static str, created: i64, object: Value) {
+        self.tell(kind, created, object.clone(), object);
+    }
+
+    fn payment(&mut self, payment: &Payment) {
+        let has_charge = payment.charged() > 0;
+        if payment.has_session {
+            self.session(payment);
+        }
+        if payment.has_invoice() {
+            self.invoice(payment);
+            if has_charge && self.selected.links && !self.selected.old {
+                let link = json!({
+                    "id": format!("inpay_{}", payment.name), "object": "invoice_payment", "status": "paid",
+                    "invoice": format!("in_{}", payment.name),
+                    "payment": {"type": "payment_intent", "payment_intent": format!("pi_{}", payment.name)},
+                });
+                self.tell_both("invoice_payment.paid", payment.time + 2, link);
+            }
+        }
+        if !has_charge {
+            return;
+        }
+        let at = payment.time + payment.delayed_by.unwrap_or(0) + 2;
+        let bare = payment.is_bare();
+        if self.selected.charges || bare {
+            let (new, old) = (charge(payment, 0, false), charge(payment, 0, true));
+            self.tell("charge.succeeded", at, new, old);
+        }
+        if self.selected.intents || (bare && self.chance.percent(50)) {
+            let (new, old) = (self.intent(payment, false), self.intent(payment, true));
+            self.tell("payment_intent.succeeded", at, new, old);
+        }
+    }
+
+    fn session(&mut self, payment: &Payment) {
+        let failed = matches!(payment.money, Money::Failed);
+        let session = |status: &str| session(payment, status);
+        if let Some(delay) = payment.delayed_by {
+            self.tell_both("checkout.session.completed", payment.time + 1, session("unpaid"));
+            let (kind, status) = if failed {
+                ("checkout.session.async_payment_failed", "unpaid")
+            } else {
+                ("checkout.session.async_payment_succeeded", "paid")
+            };
+            self.tell_both(kind, payment.time + delay, session(status));
+        } else {
+            self.tell_both("checkout.session.completed", payment.time + 1, session("paid"));
+        }
+    }
+
+    fn invoice(&mut self, payment: &Payment) {
+        let (new, old) = (invoice(payment, false), invoice(payment, true));
+        self.tell("invoice.paid", payment.time + 1, new.clone(), old.clone());
+        if self.chance.percent(20) {
+            self.tell("invoice.payment_succeeded", payment.time + 1, new, old);
+        }
+    }
+
+    fn intent(&mut self, payment: &Payment, old: bool) -> Value {
+        let Payment { name, currency, customer, .. } = payment;
+        let mut intent = json!({
+            "id": format!("pi_{name}"), "object": "payment_intent", "amount_received": payment.charged(),
+            "currency": currency, "customer": customer, "created": payment.time, "latest_charge": format!("ch_{name}"),
+            "metadata": metadata(payment.carried.intent_metadata.as_ref()), "status": "succeeded",
+        });
+        if payment.has_invoice() && old {
+            intent["invoice"] = json!(format!("in_{name}"));
+        } else if payment.has_invoice() && self.chance.percent(50) {
+            intent["payment_details"] = json!({"order_reference": format!("in_{name}")});
+        }
+        intent
+    }
+
+    /// Refunds and disputes from the given ones on.
+    fn went_back(&mut self, payment: &Payment, refunds: usize, disputes: usize) {
+        let Payment { name, currency, .. } = payment;
+        let mut cumulative = 0;
+        for (n, refund) in payment.refunds.iter().enumerate() {
+            cumulative += refund.minor;
+            if n >= refunds {
+                let object = |status: &str| {
+                    json!({"id": format!("re_{name}_{n}"), "object": "refund", "amount": refund.minor, "status": status,
+                        "charge": format!("ch_{name}"), "payment_intent": format!("pi_{name}"), "currency": currency})
+                };
+                if self.chance.percent(20) {
+                    self.tell_both("refund.created", refund.at, object("pending"));
+                    self.tell_both("refund.updated", refund.at + 60, object("succeeded"));
+                } else {
+                    self.tell_both("refund.created", refund.at, object("succeeded"));
+                }
+                let (new, old) = (charge(payment, cumulative, false), charge(payment, cumulative, true));
+                self.tell("charge.refunded", refund.at + 1, new, old);
+                if refund.failed {
+                    self.tell_both("refund.failed", refund.at + DAY, object("failed"));
+                }
+            }
+            if refund.failed && self.selected.falls {
+                cumulative -= refund.minor;
+            }
+        }
+        for dispute in payment.disputes.iter().skip(disputes) {
+            self.dispute(payment, dispute);
+        }
+    }
+
+    fn dispute(&mut self, payment: &Payment, dispute: &Dispute) {
+        let Payment { name, currency, .. } = payment;
+        let taken = self.chance.percent(50) && dispute.verdict != Verdict::Inquiry;
+        let transactions = if taken { json!([{"amount": -dispute.minor, "fee": 1_500}]) } else { json!([]) };
+        let object = |status: &str| {
+            json!({"id": format!("du_{name}_{}", dispute.at), "object": "dispute", "amount": dispute.minor,
+                "currency": currency, "status": status, "charge": format!("ch_{name}"),
+                "payment_intent": format!("pi_{name}"), "balance_transactions": transactions})
+        };
+        let at = dispute.at;
+        if dispute.verdict == Verdict::Inquiry {
+            self.tell_both("charge.dispute.created", at, object("warning_needs_response"));
+            self.tell_both("charge.dispute.closed", at + 9 * DAY, object("warning_closed"));
+            return;
+        }
+        self.tell_both("charge.dispute.created", at, object("needs_response"));
+        self.tell_both("charge.dispute.funds_withdrawn", at + 1, object("needs_response"));
+        match dispute.verdict {
+            Verdict::Won => {
+                self.tell_both("charge.dispute.closed", at + 9 * DAY, object("won"));
+                self.tell_both("charge.dispute.funds_reinstated", at + 9 * DAY + 1, object("won"));
+            }
+            Verdict::Lost => self.tell_both("charge.dispute.closed", at + 9 * DAY, object("lost")),
+            Verdict::Open | Verdict::Inquiry => {
+                self.tell_both("charge.dispute.updated", at + DAY, object("under_review"));
+            }
+        }
+    }
+
+    fn ended(&mut self, subscription: &Subscription, at: i64) {
+        let object = json!({"id": subscription.id, "object": "subscription", "status": "canceled",
+            "customer": subscription.customer, "metadata": {}, "ended_at": at});
+        self.tell_both("customer.subscription.deleted", at, object);
+    }
+
+    /// What must have no effect: other types, and the same payments in the other mode.
+    fn noise(&mut self, truth: &Truth) {
+        let Some(payment) = truth.payments.first() else { return };
+        self.tell_both(
+            "payout.paid",
+            payment.time,
+            json!({"id": format!("po_{}", payment.name), "amount": 1}),
+        );
+        let mut other = session(payment, "paid");
+        other["amount_total"] = json!(99_999_999);
+        let id = format!("evt_live_{}", payment.name);
+        let (new, old) = (other.clone(), other);
+        let kind = "checkout.session.completed";
+        self.told.push(Told { id, kind, created: payment.time, livemode: true, new, old });
+    }
+}
+
+fn session(payment: &Payment, status: &str) -> Value {
+    let Payment { name, customer, subscription, email, currency, carried, .. } = payment;
+    let (total, tax, shipping) = match payment.money {
+        Money::Failed => (5_000, 0, 0),
+        Money::Session { total, tax, shipping } => (total, tax, shipping),
+        Money::Invoice { total, tax, .. } => (total.max(0), tax, 0),
+        Money::Bare { received, .. } => (received, 0, 0),
+    };
+    let is_subscription = subscription.is_some();
+    let intent = (!is_subscription && total > 0).then(|| format!("pi_{name}"));
+    let Carried { session_metadata, client_reference, .. } = carried;
+    json!({
+        "id": format!("cs_{name}"), "object": "checkout.session", "amount_total": total, "currency": currency,
+        "client_reference_id": client_reference, "created": payment.time, "customer": customer,
+        "customer_details": {"email": email}, "invoice": payment.has_invoice().then(|| format!("in_{name}")),
+        "metadata": metadata(session_metadata.as_ref()), "payment_intent": intent, "payment_status": status,
+        "mode": if is_subscription { "subscription" } else { "payment" }, "subscription": subscription,
+        "total_details": {"amount_discount": 0, "amount_tax": tax, "amount_shipping": shipping}, "status": "complete",
+    })
+}
+
+fn invoice(payment: &Payment, old: bool) -> Value {
+    let Payment { name, customer, subscription, email, currency, carried, .. } = payment;
+    let Money::Invoice { paid, total, tax, outside, proration } = payment.money else { return Value::Null };
+    let snapshot = metadata(carried.subscription_metadata.as_ref());
+    let mut invoice = json!({
+        "id": format!("in_{name}"), "object": "invoice", "status": "paid", "amount_paid": paid, "total": total,
+        "currency": currency, "customer": customer, "customer_email": email, "created": payment.time,
+        "metadata": metadata(carried.invoice_metadata.as_ref()),
+        "lines": {"object": "list", "has_more": false, "data": [{"amount": total - tax}]},
+    });
+    let charged = paid - outside > 0;
+    if old {
+        invoice["subscription"] = json!(subscription);
+        invoice["subscription_details"] = json!({ "metadata": snapshot });
+        invoice["tax"] = json!(tax);
+        invoice["paid_out_of_band"] = json!(outside > 0);
+        invoice["payment_intent"] = json!(charged.then(|| format!("pi_{name}")));
+        invoice["charge"] = json!(charged.then(|| format!("ch_{name}")));
+        invoice["lines"]["data"][0]["proration"] = json!(proration);
+    } else {
+        if let Some(id) = subscription {
+            let details = json!({"subscription": id, "metadata": snapshot});
+            invoice["parent"] = json!({"type": "subscription_details", "subscription_details": details});
+        }
+        invoice["total_taxes"] = json!([{ "amount": tax }]);
+        invoice["amount_paid_off_stripe"] = json!(outside);
+        let item = json!({ "proration": proration });
+        invoice["lines"]["data"][0]["parent"] = json!({ "subscription_item_details": item });
+    }
+    invoice
+}
+
+fn charge(payment: &Payment, refunded: i64, old: bool) -> Value {
+    let Payment { name, customer, currency, email, .. } = payment;
+    let captured = payment.charged();
+    let authorised = if let Money::Bare { authorised, .. } = payment.money { authorised } else { captured };
+    let mut charge = json!({
+        "id": format!("ch_{name}"), "object": "charge", "amount": authorised, "amount_captured": captured,
+        "amount_refunded": refunded + authorised - captured, "captured": true, "currency": currency,
+        "customer": customer, "created": payment.time + 2, "payment_intent": format!("pi_{name}"),
+        "billing_details": {"email": email}, "status": "succeeded",
+        "metadata": metadata(payment.carried.intent_metadata.as_ref()),
+    });
+    if payment.has_invoice() && old {
+        charge["invoice"] = json!(format!("in_{name}"));
+    }
+    charge
+}

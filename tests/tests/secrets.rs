@@ -1,0 +1,67 @@
+//! Secrets that a merchant gives, and what visitors show of themselves, are looked for wherever they don't belong.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use trac_tests::{Server, trac};
+
+const SECRETS: [&str; 2] = ["whsec_planted0123456789abcdef", "whsec_planted_before_the_rotation"];
+const VISITOR: &str = "203.0.113.77";
+const EMAIL: &str = "planted.reader@example.com";
+
+/// How often a text stands in a file.
+fn hits(file: &Path, planted: &str) -> usize {
+    let bytes = fs::read(file).unwrap_or_default();
+    bytes.windows(planted.len()).filter(|window| *window == planted.as_bytes()).count()
+}
+
+#[tokio::test]
+async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
+    let server = Server::start().await;
+    let merchant = server.merchant("A shop");
+    let client = reqwest::Client::new();
+    let data = server.data();
+    let secret_key = merchant.workspace["keys"]["sk_test"].as_str().unwrap().to_owned();
+    let made = client
+        .post(format!("{}/api/v1/webhook-endpoints", server.origin()))
+        .bearer_auth(&secret_key)
+        .json(&json!({ "signing_secrets": SECRETS }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(made.status(), 201);
+    let endpoint: serde_json::Value = serde_json::from_str(&made.text().await.unwrap()).unwrap();
+    // A forged delivery, a call with a wrong key and a visit: each has something that must not be written down.
+    let forged = client
+        .post(endpoint["url"].as_str().unwrap())
+        .header("stripe-signature", format!("t=1,v1={}", SECRETS[0]))
+        .header("x-forwarded-for", VISITOR)
+        .body(format!("{{\"id\":\"evt_1\",\"email\":\"{EMAIL}\"}}"));
+    assert_eq!(forged.send().await.unwrap().status(), 401);
+    let stray = "sk_test_planted0123456789abcdef0123456789abcdef";
+    let wrong = client.get(format!("{}/api/v1/programs", server.origin())).bearer_auth(stray).send().await;
+    assert_eq!(wrong.unwrap().status(), 401);
+    let missed = client.get(format!("{}/s/nothing", server.origin())).header("x-forwarded-for", VISITOR);
+    assert_eq!(missed.send().await.unwrap().status(), 404);
+
+    let rotated = trac(&["secrets", "rotate", "--data", &data]);
+    assert_eq!(rotated.code, Some(0), "{}", rotated.stderr);
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup.db");
+    let copied = trac(&["backup", &backup.display().to_string(), "--data", &data]);
+    assert_eq!(copied.code, Some(0), "{}", copied.stderr);
+    assert!(fs::metadata(&backup).unwrap().len() > 4_096);
+
+    let log = folder.path().join("log");
+    fs::write(&log, server.log() + &rotated.stdout + &rotated.stderr + &copied.stdout).unwrap();
+    let places = ["trac.db", "trac.db-wal"].map(|name| Path::new(&data).join(name));
+    for place in places.iter().chain([&backup, &log]) {
+        for planted in [SECRETS[0], SECRETS[1], stray, &secret_key, VISITOR, EMAIL] {
+            assert_eq!(hits(place, planted), 0, "{planted} in {}", place.display());
+        }
+    }
+    let kept = fs::read_to_string(Path::new(&data).join("master.key")).unwrap();
+    assert_eq!(kept.lines().count(), 1, "the old master key is forgotten");
+}

@@ -1,0 +1,20 @@
+//! Merchants' lives by seed, each checked against the model. `cargo xtask sim SEED` lives one again, `cargo xtask sim 1 2000`
+//! many.
+
+use trac_tests::say;
+use trac_tests::simulation::live_all;
+
+/// More by the environment: `TRAC_SEEDS=2000`.
+const SEEDS: u64 = 200;
+
+#[test]
+fn every_life_leaves_what_the_model_says() {
+    let count = std::env::var("TRAC_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS);
+    match live_all(1, count) {
+        Ok(tally) => {
+            assert!(tally.entries > 0 && tally.payments > tally.merchants, "something was lived: {tally:?}");
+            say(&format!("{count} seeds: {tally:?}"));
+        }
+        Err(why) => panic!("{why}"),
+    }
+}

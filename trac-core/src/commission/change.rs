@@ -1,0 +1,109 @@
+//! What becomes of a commission: brought to its target, emptied, or closed for another.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::claim::Claim;
+use super::entry::{NewEntry, Reasons, Sums};
+use super::target::Target;
+use crate::conversion::reason::Reason;
+use crate::conversion::world::Commission;
+use crate::webhook::facts::Topic;
+
+/// What becomes of one commission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The commission; `None` opens one.
+    pub commission_id: Option<String>,
+    /// What it says from now on; `None` leaves that as it is.
+    pub claim: Option<Claim>,
+    /// Why it stands as it does, where it no longer earns.
+    pub reason: Reason,
+    /// Its sums, once the entries are appended.
+    pub sums: Sums,
+    /// Whether another commission takes its place.
+    pub closed: bool,
+    /// The entries to append, in order.
+    pub entries: Vec<NewEntry>,
+}
+
+/// The changes that bring the surviving commission, or a new one, to the target.
+pub(super) fn towards(
+    target: Result<Target, Reason>,
+    survivor: Option<&Commission>,
+    news: Option<Topic>,
+) -> Vec<Change> {
+    match (target, survivor) {
+        (Ok(target), Some(commission)) if is_same_claim(&target.claim, commission) => {
+            Vec::from([bring(&target, Some(commission), news)])
+        }
+        (Ok(target), Some(commission)) => {
+            Vec::from([close(commission, Reason::AttributionChanged), bring(&target, None, news)])
+        }
+        (Ok(target), None) => Vec::from([bring(&target, None, news)]),
+        (Err(reason), Some(commission)) => Vec::from([empty(commission, reason)]),
+        (Err(_), None) => Vec::new(),
+    }
+}
+
+fn is_same_claim(claim: &Claim, commission: &Commission) -> bool {
+    claim.click_id == commission.click_id && claim.currency == commission.currency
+}
+
+fn bring(target: &Target, commission: Option<&Commission>, news: Option<Topic>) -> Change {
+    let now = commission.map_or_else(Sums::default, sums);
+    let lost = target.lost;
+    let by_dispute = lost.disputed_minor > 0 && (lost.refunded_minor == 0 || news == Some(Topic::Dispute));
+    let went_back = if target.voided {
+        Reason::SubscriptionCanceled
+    } else if by_dispute {
+        Reason::Dispute
+    } else if lost.refunded_minor >= lost.whole_minor {
+        Reason::RefundFull
+    } else {
+        Reason::RefundPartial
+    };
+    let by_refund = lost.refund_failed && news != Some(Topic::Dispute);
+    let came_back = if by_refund { Reason::RefundFailed } else { Reason::DisputeWon };
+    let reasons = Reasons { earn: target.claim.reason, reverse: went_back, restore: came_back };
+    Change {
+        commission_id: commission.map(|commission| commission.id.clone()),
+        reason: target.claim.reason,
+        claim: Some(target.claim.clone()),
+        sums: target.sums,
+        closed: false,
+        entries: now.entries_towards(target.sums, commission.is_some(), reasons),
+    }
+}
+
+/// Nothing is earned any more, or not yet again; the commission stays open for what may come.
+fn empty(commission: &Commission, reason: Reason) -> Change {
+    let reasons = Reasons { earn: reason, reverse: reason, restore: reason };
+    Change {
+        commission_id: Some(commission.id.clone()),
+        claim: None,
+        reason,
+        sums: Sums::default(),
+        closed: false,
+        entries: sums(commission).entries_towards(Sums::default(), true, reasons),
+    }
+}
+
+/// Another commission takes the place of this one: what is left of it goes.
+pub(super) fn close(commission: &Commission, reason: Reason) -> Change {
+    let now = sums(commission);
+    let wanted = Sums { amount_minor: now.reversed_minor, ..now };
+    let reasons = Reasons { earn: reason, reverse: reason, restore: reason };
+    Change {
+        commission_id: Some(commission.id.clone()),
+        claim: None,
+        reason,
+        sums: wanted,
+        closed: true,
+        entries: now.entries_towards(wanted, true, reasons),
+    }
+}
+
+const fn sums(commission: &Commission) -> Sums {
+    Sums { amount_minor: commission.amount_minor, reversed_minor: commission.reversed_minor }
+}

@@ -1,0 +1,109 @@
+//! Values that may be a click ID, and where they stood.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::payment;
+use super::world::World;
+use crate::webhook::facts::Facts;
+
+/// Where a candidate for the click was found, in the order of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// (1) metadata of the Checkout Session.
+    SessionMetadata,
+    /// (2) `client_reference_id`.
+    ClientReferenceId,
+    /// (3) metadata of the subscription.
+    SubscriptionMetadata,
+    /// (4) metadata of the invoice.
+    InvoiceMetadata,
+    /// (5) metadata of the PaymentIntent or charge.
+    PaymentMetadata,
+    /// (6) the subscription was attributed before.
+    Subscription,
+    /// (7) metadata of the customer.
+    CustomerMetadata,
+    /// (8) the customer was attributed before, by a payment or a lead.
+    Customer,
+    /// The click that was told with a lead; it speaks for the lead itself.
+    Lead,
+    /// The click that the merchant reported with the payment, after (5).
+    Report,
+    /// The click that a browser claimed with the payment, where nothing else resolves.
+    Claim,
+}
+
+/// A value that may be a click ID.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Where it stood.
+    pub rule: Rule,
+    /// The Stripe object that carried it.
+    pub object: String,
+    /// The value.
+    pub value: String,
+}
+
+/// Every value that may be a click ID, by rules (1) to (5).
+#[must_use]
+pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut add = |rule, object: &str, values: &mut dyn Iterator<Item = &String>| {
+        found.extend(values.map(|value| Candidate { rule, object: object.into(), value: value.clone() }));
+    };
+    for (id, session) in &facts.sessions {
+        let references = session.references.iter();
+        add(Rule::SessionMetadata, id, &mut references.flat_map(|latest| &latest.value.clicks));
+    }
+    for (id, session) in &facts.sessions {
+        let reference = session.client_reference.iter();
+        add(Rule::ClientReferenceId, id, &mut reference.map(|latest| &latest.value));
+    }
+    for (id, invoice) in &facts.invoices {
+        let references = invoice.subscription_references.iter();
+        add(Rule::SubscriptionMetadata, id, &mut references.flat_map(|latest| &latest.value.clicks));
+    }
+    if let Some((id, subscription)) =
+        payment::subscription(facts).and_then(|id| holders.subscriptions.get_key_value(id))
+    {
+        let references = subscription.references.iter();
+        add(Rule::SubscriptionMetadata, id, &mut references.flat_map(|latest| &latest.value.clicks));
+    }
+    for (id, invoice) in &facts.invoices {
+        let references = invoice.references.iter();
+        add(Rule::InvoiceMetadata, id, &mut references.flat_map(|latest| &latest.value.clicks));
+    }
+    let intents = facts.payment_intents.iter().map(|(id, intent)| (id, &intent.references));
+    let charges = facts.charges.iter().map(|(id, charge)| (id, &charge.references));
+    for (id, references) in intents.chain(charges) {
+        add(Rule::PaymentMetadata, id, &mut references.iter().flat_map(|latest| &latest.value.clicks));
+    }
+    for (id, report) in facts.reports.iter().filter(|(_, report)| !report.is_refused()) {
+        let rule = if report.is_trusted() { Rule::Report } else { Rule::Claim };
+        add(rule, id, &mut report.click.iter());
+    }
+    for (id, lead) in &facts.leads {
+        add(Rule::Lead, id, &mut lead.clicks.iter().map(|(_, click)| click));
+    }
+    found
+}
+
+/// Values that may be click IDs anywhere in a world, for the store to look up.
+#[must_use]
+pub fn values_to_resolve(world: &World) -> Vec<String> {
+    let of_payments = world
+        .payments
+        .values()
+        .flat_map(|known| candidates(&known.facts, &world.holders))
+        .map(|found| found.value);
+    let of_customers = world.holders.customers.values().filter_map(|customer| customer.references.as_ref());
+    let mut values: Vec<_> =
+        of_payments.chain(of_customers.flat_map(|latest| latest.value.clicks.iter().cloned())).collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}

@@ -1,0 +1,118 @@
+//! Payments that no event ties together and that are the same money all the same.
+//!
+//! An inference is made anew from all facts each time and never stored: an exact link ends it.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::payment::{self, Money};
+use super::world::World;
+use crate::money::Currency;
+use crate::time::Timestamp;
+use crate::webhook::facts::Facts;
+
+/// How far a charge may lie from the payment it is inferred to be, in seconds.
+const INFERENCE_SECS: u64 = 3_600;
+/// A session can be paid for a day after it was opened; an hour is left for the invoice.
+const SESSION_SECS: i64 = 25 * 3_600;
+
+/// Whether a payment without an exact link is some other payment's money.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Inference {
+    /// It stands alone.
+    #[default]
+    Alone,
+    /// It is the same money as the payment of that ID.
+    SameAs(String),
+    /// It could be several.
+    Ambiguous,
+}
+
+/// Payments that can only be told apart by amount and time.
+pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
+    let of_sessions: BTreeMap<&str, &str> = world
+        .payments
+        .iter()
+        .filter_map(|(id, known)| Some((id.as_str(), first_invoice_of_session(&known.facts, world)?)))
+        .collect();
+    let own = world.payments.iter().filter(|(id, _)| !of_sessions.contains_key(id.as_str()));
+    let whole: Vec<_> = own.filter_map(|(id, known)| Whole::of(id, &known.facts)).collect();
+    let mut matches: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (id, known) in &world.payments {
+        let found = same_money_by_charge(&known.facts, &whole);
+        if !found.is_empty() {
+            matches.insert(id, found);
+        }
+    }
+    let claims = |other: &str| matches.values().filter(|found| found.contains(&other)).count();
+    let mut inferred: BTreeMap<&str, Inference> = matches
+        .iter()
+        .map(|(id, found)| match found.as_slice() {
+            [only] if claims(only) == 1 => (*id, Inference::SameAs(String::from(*only))),
+            _ => (*id, Inference::Ambiguous),
+        })
+        .collect();
+    inferred.extend(of_sessions.into_iter().map(|(id, invoice)| (id, Inference::SameAs(invoice.into()))));
+    inferred
+}
+
+/// A payment with a session or invoice to which no event has tied a charge yet.
+struct Whole<'a> {
+    id: &'a str,
+    customer: &'a str,
+    amount: (i64, Currency),
+    time: Timestamp,
+}
+
+impl<'a> Whole<'a> {
+    fn of(id: &'a str, facts: &'a Facts) -> Option<Self> {
+        let money = Money::of(facts).ok()?;
+        let is_charge = |id: &str| ["pi_", "ch_", "py_"].iter().any(|prefix| id.starts_with(prefix));
+        if !payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_charge) {
+            return None;
+        }
+        let amount = (money.gross_minor(), money.currency());
+        Some(Self { id, customer: payment::customer(facts)?, amount, time: payment::time(facts)? })
+    }
+}
+
+/// A charge that names no session or invoice may be the money of a payment of the same customer, currency and amount
+/// within one hour.
+fn same_money_by_charge<'a>(facts: &Facts, whole: &[Whole<'a>]) -> Vec<&'a str> {
+    let bare = || {
+        let money = Money::of(facts).ok()?;
+        let amount = (money.gross_minor(), money.currency());
+        Some((payment::customer(facts)?, amount, payment::time(facts)?))
+    };
+    let is_named = |id: &str| ["cs_", "in_"].iter().any(|prefix| id.starts_with(prefix));
+    let is_linked = payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_named);
+    let Some((customer, amount, time)) = (!is_linked).then(bare).flatten() else {
+        return Vec::new();
+    };
+    let is_same = |other: &&Whole<'_>| {
+        other.customer == customer
+            && other.amount == amount
+            && other.time.unix_secs().abs_diff(time.unix_secs()) <= INFERENCE_SECS
+    };
+    whole.iter().filter(is_same).map(|other| other.id).collect()
+}
+
+/// Before 2022-11-15 a session in subscription mode did not name its invoice. It is then the first invoice of that
+/// subscription, if that was made within a day of the session.
+fn first_invoice_of_session<'a>(facts: &Facts, world: &'a World) -> Option<&'a str> {
+    let session = facts.sessions.values().next()?;
+    let unnamed = session.is_mode("subscription") && session.invoice.is_none() && facts.invoices.is_empty();
+    let (subscription, opened) = (session.subscription.as_deref()?, session.created?);
+    let invoices = world.payments.iter().filter(|(_, known)| {
+        !known.facts.invoices.is_empty() && payment::subscription(&known.facts) == Some(subscription)
+    });
+    let first = invoices
+        .filter_map(|(id, known)| {
+            Some(((payment::time(&known.facts)?, payment::named_by(&known.facts)?), id, known))
+        })
+        .min_by_key(|(moment, ..)| *moment);
+    let ((time, _), id, known) = first.filter(|_| unnamed)?;
+    let near = (-300..=SESSION_SECS).contains(&time.secs_since(opened));
+    (near && known.facts.sessions.is_empty()).then_some(id.as_str())
+}

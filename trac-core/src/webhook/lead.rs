@@ -1,0 +1,68 @@
+//! A lead: a visitor who signed up, asked for a demo, began a trial. No Stripe object says so but the merchant does, and
+//! it is a fact like the others: what was told of it is joined, in whatever order it came.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::join::{Join, earliest, greatest};
+use crate::time::Timestamp;
+
+/// What is known of one lead. There is one for each customer and event name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lead {
+    /// The merchant's own ID of the customer, as `tracCustomerExternalId` names it in Stripe's metadata.
+    pub customer: String,
+    /// What the customer did, in the merchant's word.
+    pub event_name: String,
+    /// When it was first told: from then on the customer is tied to the click.
+    pub at: Option<Timestamp>,
+    /// When it was told to count. A deferred lead ties the customer to the click and earns nothing yet.
+    pub counted_at: Option<Timestamp>,
+    /// The click IDs told with it, the first told first; whether they are clicks is for the store to say.
+    pub clicks: BTreeSet<(Timestamp, String)>,
+    /// The customer's e-mail addresses.
+    pub emails: BTreeSet<String>,
+}
+
+impl Join for Lead {
+    fn join(&mut self, other: Self) {
+        greatest(&mut self.customer, other.customer);
+        greatest(&mut self.event_name, other.event_name);
+        earliest(&mut self.at, other.at);
+        earliest(&mut self.counted_at, other.counted_at);
+        self.clicks.join(other.clicks);
+        self.emails.join(other.emails);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(at: i64, counts: bool, click: &str) -> Lead {
+        let at = Timestamp::from_unix_secs(at);
+        Lead {
+            customer: "user_1".into(),
+            event_name: "Sign up".into(),
+            at: Some(at),
+            counted_at: counts.then_some(at),
+            clicks: BTreeSet::from([(at, click.into())]),
+            emails: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_deferred_lead_and_the_one_that_counts_are_one_in_either_order() {
+        let (deferred, counted) = (told(100, false, "clk_1"), told(200, true, "clk_2"));
+        let (mut one, mut other) = (deferred.clone(), counted.clone());
+        one.join(counted);
+        other.join(deferred);
+        assert_eq!(one, other);
+        assert_eq!(one.at.map(Timestamp::unix_secs), Some(100));
+        assert_eq!(one.counted_at.map(Timestamp::unix_secs), Some(200));
+        assert_eq!(one.clicks.first().map(|(_, click)| click.as_str()), Some("clk_1"));
+    }
+}

@@ -1,0 +1,191 @@
+//! Leads among payments: what they earn, and what they tie a customer's payments to. Each story is told in order, backwards,
+//! and twice over.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    dead_code,
+    reason = "a test"
+)]
+
+mod ledger;
+
+use ledger::{LATE, Ledger, T0, event};
+use serde_json::{Value, json};
+use trac_core::money::Currency;
+use trac_core::time::{DAY_SECS as DAY, Timestamp};
+use trac_core::webhook::facts::{Facts, Topic};
+use trac_core::webhook::join::Latest;
+use trac_core::webhook::lead::Lead;
+use trac_core::webhook::report::Report;
+
+/// What is told, by Stripe or by the merchant.
+#[derive(Clone)]
+enum Told {
+    Event(Value),
+    Facts(Box<Facts>),
+}
+
+/// A lead of `user_1`.
+fn lead(id: &str, at: i64, click: Option<&str>) -> Told {
+    let at = Timestamp::from_unix_secs(T0 + at);
+    let lead = Lead {
+        customer: "user_1".into(),
+        event_name: id.into(),
+        at: Some(at),
+        counted_at: Some(at),
+        clicks: click.map(|click| (at, click.into())).into_iter().collect(),
+        ..Lead::default()
+    };
+    Told::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
+}
+
+fn session(id: &str, at: i64, other: Value) -> Told {
+    let mut session = json!({ "id": id, "mode": "payment", "payment_status": "paid", "amount_total": 1_000,
+        "currency": "usd", "created": T0 + at });
+    session.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    Told::Event(event("checkout.session.completed", at, session))
+}
+
+fn user_1() -> Value {
+    json!({ "metadata": { "tracCustomerExternalId": "user_1" } })
+}
+
+/// What each of the two partners is left with: a fifth of each payment and 3.00 for each lead.
+#[track_caller]
+fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
+    let mut terms = json!({ "commission": { "type": "percentage", "rate_bps": 2_000 },
+        "lead_amount_minor": 300, "lead_currency": "usd" });
+    terms.as_object_mut().unwrap().extend(other_terms.as_object().unwrap().clone());
+    let backwards: Vec<Told> = told.iter().rev().cloned().collect();
+    let orders = [told.to_vec(), backwards.clone(), [backwards, told.to_vec()].concat()];
+    for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
+        let mut ledger = Ledger::new(terms.clone());
+        for one in order {
+            match one {
+                Told::Event(event) => ledger.deliver(event),
+                Told::Facts(facts) => ledger.take_in(Facts::clone(facts), Some(Topic::Sale)),
+            };
+        }
+        let sums = ledger.sums();
+        let of = |partner: &str| -> i64 {
+            sums.iter().filter(|((known, _), _)| known == partner).map(|(_, net)| net).sum()
+        };
+        assert_eq!([of("part1"), of("part2")], want, "{name}");
+    }
+}
+
+#[test]
+fn a_lead_earns_its_amount_and_ties_the_customer_to_its_click() {
+    let sign_up = || lead("lead_1", 0, Some("clk_1"));
+    check(json!({}), &[sign_up()], [300, 0]);
+    check(json!({}), &[sign_up(), session("cs_1", DAY, user_1())], [500, 0]);
+    check(json!({}), &[sign_up(), session("cs_1", -DAY, user_1())], [300, 0]);
+    check(json!({ "attribute_by_customer": false }), &[sign_up(), session("cs_1", DAY, user_1())], [300, 0]);
+    let someone = json!({ "metadata": { "tracCustomerExternalId": "user_2" } });
+    check(json!({}), &[sign_up(), session("cs_1", DAY, someone)], [300, 0]);
+}
+
+#[test]
+fn a_payment_long_after_the_lead_is_judged_by_the_leads_time() {
+    let late = session("cs_1", 300 * DAY, user_1());
+    check(json!({}), &[lead("lead_1", 0, Some("clk_1")), late.clone()], [500, 0]);
+    check(json!({}), &[lead("lead_1", 31 * DAY, Some("clk_1")), late], [0, 0]);
+}
+
+#[test]
+fn a_lead_reaches_payments_of_the_stripe_customer_that_once_named_it() {
+    let mut named = user_1();
+    named["customer"] = json!("cus_1");
+    let unnamed = || json!({ "customer": "cus_1" });
+    let sign_up = lead("lead_1", 0, Some("clk_2"));
+    let story = [sign_up.clone(), session("cs_1", DAY, named), session("cs_2", 2 * DAY, unnamed())];
+    check(json!({}), &story, [0, 700]);
+    let mut customer = user_1();
+    customer["id"] = json!("cus_1");
+    let known = Told::Event(event("customer.updated", DAY, customer));
+    check(json!({}), &[sign_up, known, session("cs_2", 2 * DAY, unnamed())], [0, 500]);
+}
+
+#[test]
+fn a_lead_without_a_click_inherits_the_customers() {
+    let story = [lead("lead_1", 0, Some("clk_1")), lead("lead_2", DAY, None)];
+    check(json!({}), &story, [600, 0]);
+    let unknown = [lead("lead_1", 0, Some("clk_unknown")), lead("lead_2", DAY, None)];
+    check(json!({}), &unknown, [0, 0]);
+    let mut paid = user_1();
+    paid["client_reference_id"] = json!("clk_2");
+    check(json!({}), &[session("cs_1", 0, paid), lead("lead_1", DAY, None)], [0, 500]);
+}
+
+#[test]
+fn the_newest_lead_speaks_for_a_payment_and_under_first_click_the_oldest() {
+    let second = || lead("lead_2", LATE + DAY, Some("clk_late_2"));
+    let story = [lead("lead_1", 0, Some("clk_1")), second(), session("cs_1", LATE + 2 * DAY, user_1())];
+    check(json!({}), &story, [300, 500]);
+    check(json!({ "attribution_model": "first_click" }), &story, [800, 0]);
+}
+
+#[test]
+fn a_paused_program_and_a_program_without_a_lead_amount_give_nothing_for_a_lead() {
+    let sign_up = [lead("lead_1", 0, Some("clk_1"))];
+    check(json!({ "status": "paused" }), &sign_up, [0, 0]);
+    check(json!({ "lead_amount_minor": 0 }), &sign_up, [0, 0]);
+}
+
+/// A report about a transaction.
+fn report(id: &str, at: i64, change: impl FnOnce(&mut Report)) -> Told {
+    let at = Timestamp::from_unix_secs(T0 + at);
+    let amount = Some(Latest { at, value: (1_000, Currency::parse("usd").unwrap()) });
+    let mut report = Report { transaction: "cs_1".into(), at: Some(at), amount, ..Report::default() };
+    change(&mut report);
+    Told::Facts(Box::new(Facts { reports: [(id.into(), report)].into(), ..Facts::default() }))
+}
+
+#[test]
+fn a_report_and_stripes_events_for_one_payment_make_one_commission() {
+    let told = |amount: i64| {
+        report("rep_1", 0, |report| {
+            report.by_merchant = true;
+            report.click = Some("clk_1".into());
+            report.amount.as_mut().unwrap().value.0 = amount;
+        })
+    };
+    check(json!({}), &[told(5_000)], [1_000, 0]);
+    check(json!({}), &[told(5_000), session("cs_1", 60, json!({}))], [200, 0]);
+    let by_session = session("cs_1", 60, json!({ "client_reference_id": "clk_2" }));
+    check(json!({}), &[told(5_000), by_session], [0, 200]);
+}
+
+#[test]
+fn a_claims_click_counts_where_nothing_else_resolves_and_binds_nobody() {
+    let claim = |click: &str| {
+        report("rep_1", 0, |report| {
+            report.click = Some(click.into());
+            report.customer = Some("user_1".into());
+        })
+    };
+    check(json!({}), &[claim("clk_1")], [200, 0]);
+    check(json!({}), &[claim("clk_1"), session("cs_1", 60, json!({}))], [200, 0]);
+    check(json!({}), &[claim("clk_1"), session("cs_2", 60, user_1())], [200, 0]);
+    let near = lead("lead_1", -60, Some("clk_2"));
+    check(json!({}), &[claim("clk_1"), near], [0, 500]);
+}
+
+#[test]
+fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
+    let refused = report("rep_1", 0, |report| {
+        report.click = Some("clk_1".into());
+        report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: false });
+    });
+    check(json!({}), &[refused], [0, 0]);
+    let refunded = report("rep_1", 0, |report| {
+        report.by_merchant = true;
+        report.click = Some("clk_1".into());
+        report.refunded_minor = 250;
+    });
+    check(json!({}), std::slice::from_ref(&refunded), [150, 0]);
+    // Stripe's word about refunds goes before the merchant's, like that about amounts.
+    check(json!({}), &[refunded, session("cs_1", 0, json!({}))], [200, 0]);
+}

@@ -1,0 +1,20 @@
+//! `docs/reasons.md` says what the code says.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::remedy::remedy;
+
+#[test]
+fn every_reason_stands_in_the_document_with_its_meaning_and_remedy() {
+    let rows = Reason::ALL.iter().map(|reason| {
+        let advice = remedy(*reason).unwrap_or("–");
+        format!("| `{reason}` | {} | {advice} |", reason.meaning())
+    });
+    let wanted: Vec<String> = rows.collect();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reasons.md");
+    let Ok(text) = std::fs::read_to_string(file) else {
+        return println!("skipped: no docs beside this crate");
+    };
+    let found: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(found, wanted, "docs/reasons.md should hold:\n{}", wanted.join("\n"));
+}

@@ -1,0 +1,119 @@
+//! Webhooks through the router of one process: signature, parse, facts, settle, ledger and log, committed before the answer.
+//! Each event is a new paid session with a click; so many at a time as Stripe would send in a rush.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+use trac_core::time::Timestamp;
+use trac_core::webhook::signature::sign;
+use trac_server::clock::Clock;
+use trac_server::store::Store;
+use trac_server::{Trac, router, workspace};
+
+const NOW: Timestamp = Timestamp::from_unix_secs(1_795_248_000);
+const SECRET: &str = "whsec_0123456789abcdef";
+/// Deliveries under way at the same time.
+const AT_ONCE: u64 = 64;
+
+struct Server {
+    router: Router,
+    endpoint: String,
+    key: String,
+}
+
+impl Server {
+    async fn open(folder: &std::path::Path) -> Self {
+        let trac = Trac::new(Store::open(folder).unwrap(), Clock::settable(NOW), "https://track.example.com");
+        let created = workspace::create(&trac, "bench").await.unwrap();
+        let text = |path: &str| created.pointer(path).unwrap().as_str().unwrap().to_owned();
+        let (endpoint, key) = (text("/endpoints/test/id"), text("/keys/sk_test"));
+        let server = Self { router: router(trac), endpoint, key };
+        let secrets = json!({ "signing_secrets": [SECRET] });
+        server.call("PATCH", &format!("/webhook-endpoints/{}", server.endpoint), secrets).await;
+        let commission = json!({"type": "percentage", "rate_bps": 2_000});
+        let program = server.call("POST", "/programs", json!({"name": "P", "commission": commission})).await;
+        let partner = server.call("POST", "/partners", json!({"name": "A"})).await;
+        let enrolled = json!({"program_id": program["id"], "partner_id": partner["id"]});
+        server.call("POST", "/enrollments", enrolled.clone()).await;
+        let mut click = enrolled;
+        click["click_id"] = json!("clk_bench");
+        server.call("POST", "/clicks", click).await;
+        server
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Value) -> Value {
+        let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        let request = request.header("authorization", format!("Bearer {}", self.key));
+        let answer = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await;
+        let answer = answer.unwrap();
+        assert!(answer.status().is_success(), "{method} {path}: {}", answer.status());
+        let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    fn delivery(&self, number: u64) -> Request<Body> {
+        let session = json!({
+            "id": format!("cs_{number}"), "mode": "payment", "payment_status": "paid", "amount_total": 12_900,
+            "currency": "eur", "created": NOW.unix_secs(), "payment_intent": format!("pi_{number}"), "customer": null,
+            "customer_details": {"email": "buyer@example.com"}, "metadata": {"tracClickId": "clk_bench"},
+            "total_details": {"amount_discount": 0, "amount_shipping": 700, "amount_tax": 500},
+            "padding": "x".repeat(1_800),
+        });
+        let event = json!({"id": format!("evt_{number}"), "type": "checkout.session.completed", "livemode": false,
+            "created": NOW.unix_secs(), "api_version": "2026-08-26.dahlia", "data": {"object": session}});
+        let body = event.to_string();
+        let header = sign(body.as_bytes(), SECRET, NOW);
+        let request = Request::post(format!("/api/webhooks/{}", self.endpoint));
+        request.header("stripe-signature", header).body(Body::from(body)).unwrap()
+    }
+}
+
+fn rush(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group("webhooks");
+    group.throughput(Throughput::Elements(1)).sample_size(10).measurement_time(Duration::from_secs(10));
+    let folders = [("on_disk", tempfile::tempdir()), ("in_memory", tempfile::tempdir_in("/dev/shm"))];
+    for (name, folder) in folders {
+        let Ok(folder) = folder else { continue };
+        let server = runtime.block_on(Server::open(folder.path()));
+        let mut number = 0;
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|count| {
+                let requests: Vec<_> = (0..count)
+                    .map(|_| {
+                        number += 1;
+                        server.delivery(number)
+                    })
+                    .collect();
+                let begun = Instant::now();
+                runtime.block_on(all(&server.router, requests));
+                begun.elapsed()
+            });
+        });
+    }
+    group.finish();
+}
+
+async fn all(router: &Router, requests: Vec<Request<Body>>) {
+    let mut waiting = requests.into_iter();
+    let mut under_way = JoinSet::new();
+    loop {
+        while u64::try_from(under_way.len()).unwrap() < AT_ONCE {
+            let Some(request) = waiting.next() else { break };
+            under_way.spawn(router.clone().oneshot(request));
+        }
+        let Some(answer) = under_way.join_next().await else { return };
+        assert_eq!(answer.unwrap().unwrap().status(), 200);
+    }
+}
+
+criterion_group!(benches, rush);
+criterion_main!(benches);

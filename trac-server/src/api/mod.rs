@@ -1,0 +1,17 @@
+//! The API as it is told to others: one table of operations, and `/openapi.json` made of it.
+
+mod openapi;
+mod table;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::trac::Trac;
+
+/// `/openapi.json`.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new().route("/openapi.json", get(openapi::serve))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,440 @@
+//! Every route that callers outside may rely on, in one table: the API reference is made of it, and so is the test that tries
+//! every door with every wrong key.
+//!
+//! # Notation
+//! Fields are written `name: type`, with `*` behind the name of one that a body must have, `?` behind the type of one that
+//! may be null in an answer, and `[]` behind the type of a list.
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A secret key: its workspace and mode are all that the call sees.
+    Merchant,
+    /// A page with a publishable key or the workspace's ID, or a server with a secret key.
+    Tracker,
+    /// A page with a publishable key.
+    Page,
+    /// Stripe, by its signature.
+    Stripe,
+    /// Anybody.
+    Anybody,
+}
+
+/// One method of one address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) caller: Caller,
+    pub(crate) summary: &'static str,
+    /// The fields of the body.
+    pub(crate) body: &'static str,
+    /// Status and the schema of the answer; `[]` behind its name is a list of them. Empty for what is no JSON.
+    pub(crate) answer: (u16, &'static str),
+}
+
+const fn merchant(
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    body: &'static str,
+    answer: (u16, &'static str),
+) -> Operation {
+    Operation { method, path, caller: Caller::Merchant, summary, body, answer }
+}
+
+const fn public(
+    caller: Caller,
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    body: &'static str,
+    answer: (u16, &'static str),
+) -> Operation {
+    Operation { method, path, caller, summary, body, answer }
+}
+
+const PROGRAM: &str = "name: string; status: string; attribution_window_days: integer; attribution_model: string; \
+    commission: object; recurring: any; lead_amount_minor: integer; lead_currency: currency?; hold_days: object; \
+    base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
+    attribute_by_customer: boolean; block_self_referral: boolean";
+const NEW_PROGRAM: &str = "name*: string; status: string; attribution_window_days: integer; attribution_model: string; \
+    commission*: object; recurring: any; lead_amount_minor: integer; lead_currency: currency; hold_days: object; \
+    base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
+    attribute_by_customer: boolean; block_self_referral: boolean";
+
+/// All of them, in the order of the contract.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    merchant("GET", "/api/v1/programs", "List programs", "", (200, "Program[]")),
+    merchant("POST", "/api/v1/programs", "Make a program", NEW_PROGRAM, (201, "Program")),
+    merchant("GET", "/api/v1/programs/{id}", "One program", "", (200, "Program")),
+    merchant(
+        "PATCH",
+        "/api/v1/programs/{id}",
+        "Change a program: a new version, from now on",
+        PROGRAM,
+        (200, "Program"),
+    ),
+    merchant("GET", "/api/v1/partners", "List partners", "", (200, "Partner[]")),
+    merchant(
+        "POST",
+        "/api/v1/partners",
+        "Make a partner",
+        "name*: string; email: string; code: string",
+        (201, "Partner"),
+    ),
+    merchant("GET", "/api/v1/partners/{id}", "One partner", "", (200, "Partner")),
+    merchant(
+        "PATCH",
+        "/api/v1/partners/{id}",
+        "Change a partner",
+        "name: string; email: string?; code: string",
+        (200, "Partner"),
+    ),
+    merchant("GET", "/api/v1/enrollments", "List enrollments", "", (200, "Enrollment[]")),
+    merchant(
+        "POST",
+        "/api/v1/enrollments",
+        "Enroll a partner in a program",
+        "program_id*: string; partner_id*: string; status: string; commission: object",
+        (201, "Enrollment"),
+    ),
+    merchant("GET", "/api/v1/enrollments/{id}", "One enrollment", "", (200, "Enrollment")),
+    merchant(
+        "PATCH",
+        "/api/v1/enrollments/{id}",
+        "Change an enrollment: a new version, from now on",
+        "status: string; commission: object?",
+        (200, "Enrollment"),
+    ),
+    merchant("GET", "/api/v1/links", "List tracked links", "", (200, "Link[]")),
+    merchant(
+        "POST",
+        "/api/v1/links",
+        "Make a tracked link",
+        "program_id*: string; partner_id*: string; destination*: string; slug: string",
+        (201, "Link"),
+    ),
+    merchant("GET", "/api/v1/links/{id}", "One tracked link", "", (200, "Link")),
+    merchant(
+        "PATCH",
+        "/api/v1/links/{id}",
+        "Change a tracked link",
+        "destination: string; slug: string",
+        (200, "Link"),
+    ),
+    merchant(
+        "DELETE",
+        "/api/v1/links/{id}",
+        "Take a tracked link away; its clicks stay",
+        "",
+        (200, "Deleted"),
+    ),
+    merchant("GET", "/api/v1/links/{id}/qr.svg", "The link as a QR code (SVG)", "", (200, "")),
+    merchant("GET", "/api/v1/clicks", "List clicks", "", (200, "Click[]")),
+    merchant(
+        "POST",
+        "/api/v1/clicks",
+        "Record a click by hand",
+        "link_id: string; program_id: string; partner_id: string; clicked_at: time; click_id: string",
+        (201, "Click"),
+    ),
+    merchant("GET", "/api/v1/clicks/{id}", "One click", "", (200, "Click")),
+    merchant(
+        "GET",
+        "/api/v1/conversions",
+        "List leads and sales, credited or not",
+        "",
+        (200, "Conversion[]"),
+    ),
+    merchant(
+        "POST",
+        "/api/v1/conversions",
+        "Tell of a payment; 409 CONVERSION_DUPLICATE if it was told before",
+        "external_transaction_id*: string; event_type*: string; click_id: string; promo_code: string; \
+         amount_cents: integer; currency: currency; occurred_at: time; customer_external_id: string; \
+         customer_email: string",
+        (201, "Conversion"),
+    ),
+    merchant("GET", "/api/v1/conversions/{id}", "One conversion", "", (200, "Conversion")),
+    merchant(
+        "PATCH",
+        "/api/v1/conversions/{id}",
+        "Approve or reject a claim (status), or tell what went back in all (refunded_cents)",
+        "status: string; refunded_cents: integer",
+        (200, "Conversion"),
+    ),
+    merchant("GET", "/api/v1/customers", "List customers", "", (200, "Customer[]")),
+    merchant("GET", "/api/v1/customers/{id}", "One customer", "", (200, "Customer")),
+    merchant("GET", "/api/v1/leads", "List leads", "", (200, "Lead[]")),
+    merchant("GET", "/api/v1/leads/{id}", "One lead", "", (200, "Lead")),
+    merchant("GET", "/api/v1/commissions", "List commissions", "", (200, "Commission[]")),
+    merchant("GET", "/api/v1/commissions/{id}", "One commission", "", (200, "Commission")),
+    merchant(
+        "GET",
+        "/api/v1/commissions/{id}/entries",
+        "The ledger entries of a commission",
+        "",
+        (200, "Entry[]"),
+    ),
+    merchant(
+        "GET",
+        "/api/v1/balances",
+        "What each partner has earned, been paid and is owed",
+        "",
+        (200, "Balance[]"),
+    ),
+    merchant("GET", "/api/v1/payouts", "List payouts", "", (200, "Payout[]")),
+    merchant(
+        "POST",
+        "/api/v1/payouts",
+        "Pay a partner all that is due in a currency",
+        "partner_id*: string; currency*: currency",
+        (201, "Payout"),
+    ),
+    merchant("GET", "/api/v1/payouts/{id}", "One payout", "", (200, "Payout")),
+    merchant("GET", "/api/v1/events", "The webhook log", "", (200, "Event[]")),
+    merchant(
+        "GET",
+        "/api/v1/events/{id}",
+        "One delivery with its payload, by our ID or Stripe's",
+        "",
+        (200, "any"),
+    ),
+    merchant(
+        "POST",
+        "/api/v1/events/{id}/replay",
+        "Decide an event again; ?dry_run=1 only shows",
+        "",
+        (200, "any"),
+    ),
+    merchant(
+        "POST",
+        "/api/v1/events/{id}/link",
+        "Say which payment an unlinked refund, dispute or charge belongs to",
+        "payment*: string",
+        (200, "Event"),
+    ),
+    merchant("GET", "/api/v1/attributions", "The audit log of attribution", "", (200, "Attribution[]")),
+    merchant("GET", "/api/v1/attributions/{id}", "One decision", "", (200, "Attribution")),
+    merchant(
+        "GET",
+        "/api/v1/explain/{id}",
+        "The story of any ID or e-mail address, hop by hop",
+        "",
+        (200, "any"),
+    ),
+    merchant("GET", "/api/v1/webhook-endpoints", "List webhook endpoints", "", (200, "WebhookEndpoint[]")),
+    merchant(
+        "POST",
+        "/api/v1/webhook-endpoints",
+        "Make a webhook endpoint",
+        "signing_secrets: string[]; stripe_account: string",
+        (201, "WebhookEndpoint"),
+    ),
+    merchant("GET", "/api/v1/webhook-endpoints/{id}", "One webhook endpoint", "", (200, "WebhookEndpoint")),
+    merchant(
+        "PATCH",
+        "/api/v1/webhook-endpoints/{id}",
+        "Set its signing secrets, or the Stripe account",
+        "signing_secrets: string[]; stripe_account: string?",
+        (200, "WebhookEndpoint"),
+    ),
+    merchant("GET", "/api/v1/analytics", "Clicks, leads, sales and revenue over time", "", (200, "any")),
+    merchant("GET", "/api/v1/api-keys", "List API keys", "", (200, "ApiKey[]")),
+    merchant(
+        "POST",
+        "/api/v1/api-keys",
+        "Make an API key; it is shown this once",
+        "kind*: string; name: string; allowed_origins: string[]",
+        (201, "NewApiKey"),
+    ),
+    merchant("GET", "/api/v1/api-keys/{id}", "One API key", "", (200, "ApiKey")),
+    merchant(
+        "PATCH",
+        "/api/v1/api-keys/{id}",
+        "Rename it, or keep it to origins",
+        "name: string?; allowed_origins: string[]?",
+        (200, "ApiKey"),
+    ),
+    merchant("DELETE", "/api/v1/api-keys/{id}", "Revoke an API key at once", "", (200, "ApiKey")),
+    merchant(
+        "POST",
+        "/api/v1/api-keys/{id}/roll",
+        "Make a successor; the old key works for overlap_hours more (24)",
+        "overlap_hours: integer",
+        (201, "NewApiKey"),
+    ),
+    public(
+        Caller::Tracker,
+        "POST",
+        "/api/track/lead",
+        "Tell that a visitor signed up; 200 if it was told before",
+        "eventName*: string; customerExternalId*: string; clickId: string; customerEmail: string; customerName: string; \
+         metadata: object; mode: string",
+        (201, "Told"),
+    ),
+    public(
+        Caller::Tracker,
+        "POST",
+        "/api/track/conversion",
+        "Claim a payment; held until the merchant approves it or Stripe tells of it",
+        "amount*: integer; currency*: currency; eventName: string; externalTransactionId: string; \
+         customerExternalId: string; clickId: string; customerEmail: string",
+        (201, "Told"),
+    ),
+    public(
+        Caller::Page,
+        "POST",
+        "/v1/clicks",
+        "Ask for a click by a link's slug or a partner's code",
+        "ref: string; via: string; code: string; program: string; url: string; referrer: string; key: string",
+        (201, "NewClick"),
+    ),
+    public(
+        Caller::Page,
+        "POST",
+        "/api/track/click",
+        "The same, under its older address",
+        "ref: string; via: string; code: string; program: string; url: string; referrer: string; key: string",
+        (201, "NewClick"),
+    ),
+    public(
+        Caller::Stripe,
+        "POST",
+        "/api/webhooks/{endpoint_id}",
+        "Where Stripe posts its events",
+        "",
+        (200, "Received"),
+    ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/s/{slug}",
+        "A tracked link: records the click and redirects",
+        "",
+        (302, ""),
+    ),
+    public(Caller::Anybody, "GET", "/trac.js", "The script", "", (200, "")),
+    public(Caller::Anybody, "GET", "/v1/trac.js", "The script", "", (200, "")),
+    public(Caller::Anybody, "GET", "/v1/selgeo.js", "The script in the selgeo dialect", "", (200, "")),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/trac.compat.js",
+        "The script for pages that refuse WebAssembly",
+        "",
+        (200, ""),
+    ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/v1/trac.compat.js",
+        "The script for pages that refuse WebAssembly",
+        "",
+        (200, ""),
+    ),
+    public(Caller::Anybody, "GET", "/healthz", "Whether the server runs", "", (200, "")),
+    public(Caller::Anybody, "GET", "/readyz", "Whether the store can be read and written", "", (200, "")),
+    public(Caller::Anybody, "GET", "/metrics", "Figures for Prometheus", "", (200, "")),
+    public(Caller::Anybody, "GET", "/openapi.json", "This description", "", (200, "any")),
+];
+
+/// What answers hold: name and fields.
+pub(crate) const SCHEMAS: &[(&str, &str)] = &[
+    (
+        "Program",
+        "id: string; name: string; status: string; version: integer; attribution_window_days: integer; \
+         attribution_model: string; commission: object; recurring: any; lead_amount_minor: integer; \
+         lead_currency: currency?; hold_days: object; base: string; include_shipping: boolean; \
+         count_out_of_band: boolean; products: string[]; cancel_policy: string; attribute_by_customer: boolean; \
+         block_self_referral: boolean; created_at: time",
+    ),
+    ("Partner", "id: string; name: string; email: string?; code: string; created_at: time"),
+    (
+        "Enrollment",
+        "id: string; program_id: string; partner_id: string; status: string; version: integer; commission: object?; \
+         created_at: time",
+    ),
+    (
+        "Link",
+        "id: string; program_id: string; partner_id: string; slug: string; destination: string; url: string; \
+         created_at: time",
+    ),
+    ("Deleted", "id: string; deleted: boolean"),
+    (
+        "Click",
+        "id: string; click_id: string; program_id: string; partner_id: string; link_id: string?; clicked_at: time; \
+         unique: boolean; referrer: string?; landing_url: string?; created_at: time",
+    ),
+    (
+        "Conversion",
+        "id: string; source: string; lead_id: string?; external_transaction_id: string?; stripe: object; \
+         amount_minor: integer?; base_minor: integer?; lost_minor: integer; currency: currency?; attributed: boolean; \
+         click_id: string?; rule: string?; reason: string; commission_id: string?; occurred_at: time?; \
+         created_at: time",
+    ),
+    (
+        "Customer",
+        "id: string; external_id: string?; stripe_customer_id: string?; email: string?; name: string?; \
+         attributed: boolean; click_id: string?; created_at: time",
+    ),
+    (
+        "Lead",
+        "id: string; customer_external_id: string; event_name: string; customer_email: string?; \
+         customer_name: string?; metadata: object?; deferred: boolean; attributed: boolean; click_id: string?; \
+         rule: string?; reason: string; commission_id: string?; conversion_id: string; created_at: time",
+    ),
+    (
+        "Commission",
+        "id: string; payment_id: string; program_id: string; partner_id: string; enrollment_id: string; \
+         click_id: string; source: string; recurring_month: integer?; status: string; currency: currency; \
+         base_minor: integer; amount_minor: integer; reversed_minor: integer; net_minor: integer; reason: string; \
+         matures_at: time; stripe: object; created_at: time",
+    ),
+    (
+        "Entry",
+        "id: string; commission_id: string; kind: string; amount_minor: integer; currency: currency; reason: string; \
+         event_id: string?; corrects: string?; payout_id: string?; at: time; created_at: time",
+    ),
+    (
+        "Balance",
+        "partner_id: string; currency: currency; pending_minor: integer; approved_minor: integer; paid_minor: integer; \
+         owed_minor: integer",
+    ),
+    (
+        "Payout",
+        "id: string; partner_id: string; currency: currency; amount_minor: integer; commission_ids: string[]; \
+         created_at: time",
+    ),
+    (
+        "Event",
+        "id: string; stripe_event_id: string?; endpoint_id: string; type: string?; \
+         api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; deliveries: integer; \
+         subject_id: string?; settled_by: string?; created_at: time",
+    ),
+    (
+        "Attribution",
+        "id: string; payment_id: string; event_id: string?; reason: string; rule: string?; click_id: string?; \
+         bound_by: string?; bound_at: time?; candidates: object[]; same_as: string?; stripe: object; \
+         occurred_at: time?; created_at: time",
+    ),
+    (
+        "WebhookEndpoint",
+        "id: string; url: string; stripe_account: string?; signing_secret_count: integer; events: string[]; \
+         created_at: time",
+    ),
+    (
+        "ApiKey",
+        "id: string; kind: string; name: string?; hint: string; status: string; allowed_origins: string[]?; \
+         created_at: time; last_used_at: time?; expires_at: time?; revoked_at: time?",
+    ),
+    (
+        "NewApiKey",
+        "id: string; key: string; kind: string; name: string?; hint: string; status: string; \
+         allowed_origins: string[]?; created_at: time; last_used_at: time?; expires_at: time?; revoked_at: time?",
+    ),
+    ("Told", "id: string; attributed: boolean; reason: string; click_id: string?; commission_id: string?"),
+    ("NewClick", "click_id: string"),
+    ("Received", "received: boolean; outcome: string; reason: string"),
+];

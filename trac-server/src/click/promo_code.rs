@@ -1,0 +1,47 @@
+//! A promo code is a link that is said aloud: whoever uses a partner's code came by that partner.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use trac_core::click::ClickId;
+use trac_core::time::Timestamp;
+
+use super::clicks::{NewClick, insert};
+use crate::id::random_bits;
+use crate::store::{Scope, StoreError};
+
+/// The partner of a code, in any case, with the newest enrollment; an approved one in an active program goes first.
+const BY_CODE: &str = "SELECT e.program_id, e.partner_id FROM partner AS p \
+    JOIN enrollment AS e ON e.workspace_id = p.workspace_id AND e.mode = p.mode AND e.partner_id = p.id \
+    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 COLLATE NOCASE \
+    ORDER BY p.code = ?3 DESC, \
+    ((SELECT json_extract(v.terms, '$.status') FROM enrollment_version AS v WHERE v.workspace_id = e.workspace_id \
+      AND v.mode = e.mode AND v.enrollment_id = e.id ORDER BY v.number DESC LIMIT 1) = 'approved' \
+     AND (SELECT json_extract(v.terms, '$.status') FROM program_version AS v WHERE v.workspace_id = e.workspace_id \
+      AND v.mode = e.mode AND v.program_id = e.program_id ORDER BY v.number DESC LIMIT 1) = 'active') DESC, \
+    e.id DESC LIMIT 1";
+
+/// Records the click that the use of a code stands for; `None` if no partner has the code. It counts as no visit.
+pub(crate) fn click_by_promo_code(
+    tx: &Connection,
+    scope: &Scope,
+    code: &str,
+    used_at: Timestamp,
+) -> Result<Option<ClickId>, StoreError> {
+    let mut statement = tx.prepare_cached(BY_CODE)?;
+    let key = params![scope.workspace_id(), scope.mode_str(), code];
+    let found = statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((program_id, partner_id)) = found else { return Ok(None) };
+    let id = ClickId::new(used_at.unix_secs(), random_bits());
+    let click = NewClick {
+        id: id.clone(),
+        program_id,
+        partner_id,
+        link_id: None,
+        clicked_at: used_at,
+        is_unique: false,
+        visitor: None,
+        referrer: None,
+        landing_url: None,
+    };
+    insert(tx, scope, &click)?;
+    Ok(Some(id))
+}

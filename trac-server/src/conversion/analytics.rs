@@ -1,0 +1,199 @@
+//! `/api/v1/analytics`: what partners brought, in all and day by day (UTC).
+//!
+//! Clicks are visits; leads and sales are those credited to a click; revenue is what was paid for these sales less what went
+//! back, currency by currency. Rates are in hundredths of a percent.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use rusqlite::{Connection, Row, named_params};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use trac_core::time::{DAY_SECS, Timestamp};
+
+use crate::access::Merchant;
+use crate::problem::Problem;
+use crate::store::{Scope, StoreError};
+use crate::trac::Trac;
+
+/// What is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    interval: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+    program_id: Option<String>,
+    partner_id: Option<String>,
+}
+
+/// Days of the longest report.
+const DAYS_MAX: i64 = 366;
+
+/// Whole days: from the first second of one to the last of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Days {
+    first: i64,
+    last: i64,
+}
+
+impl Days {
+    fn read(asked: &Asked, now: Timestamp) -> Result<Self, Problem> {
+        let today = now.unix_secs().div_euclid(DAY_SECS);
+        let day = |name: &str, text: &str| {
+            let midnight = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
+            let midnight = midnight.or_else(|| Timestamp::parse_rfc3339(text));
+            let wrong = || Problem::field(name, "must be a date such as 2026-11-21");
+            midnight.map(|time| time.unix_secs().div_euclid(DAY_SECS)).ok_or_else(wrong)
+        };
+        let length = match asked.interval.as_deref() {
+            None | Some("30d") => 30,
+            Some("7d") => 7,
+            Some("90d") => 90,
+            Some(_) => return Err(Problem::field("interval", "must be one of 7d, 30d, 90d")),
+        };
+        let last = asked.end.as_deref().map(|text| day("end", text)).transpose()?.unwrap_or(today);
+        let first = match asked.start.as_deref() {
+            Some(text) => day("start", text)?,
+            None => last.saturating_sub(length).saturating_add(1),
+        };
+        if asked.start.is_some() && asked.interval.is_some() {
+            return Err(Problem::field("interval", "stands alone, without start"));
+        }
+        if !(0..DAYS_MAX).contains(&last.saturating_sub(first)) {
+            return Err(Problem::field("start", "must lie before end, by at most 366 days"));
+        }
+        Ok(Self { first, last })
+    }
+}
+
+/// The figures of one day, or of all.
+#[derive(Clone, Debug, Default)]
+struct Figures {
+    clicks: i64,
+    unique_clicks: i64,
+    leads: i64,
+    sales: i64,
+    revenue: BTreeMap<String, i64>,
+}
+
+impl Figures {
+    fn add(&mut self, other: &Self) {
+        self.clicks = self.clicks.saturating_add(other.clicks);
+        self.unique_clicks = self.unique_clicks.saturating_add(other.unique_clicks);
+        self.leads = self.leads.saturating_add(other.leads);
+        self.sales = self.sales.saturating_add(other.sales);
+        for (currency, amount) in &other.revenue {
+            let sum = self.revenue.entry(currency.clone()).or_default();
+            *sum = sum.saturating_add(*amount);
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let revenue = self.revenue.iter();
+        let revenue: Vec<_> = revenue
+            .map(|(currency, amount)| json!({ "currency": currency, "amount_minor": amount }))
+            .collect();
+        json!({ "clicks": self.clicks, "unique_clicks": self.unique_clicks, "leads": self.leads, "sales": self.sales,
+            "revenue": revenue })
+    }
+}
+
+/// A share in hundredths of a percent; of nothing there is none.
+fn rate_bps(part: i64, whole: i64) -> Option<i64> {
+    part.saturating_mul(10_000).checked_div(whole)
+}
+
+pub(super) async fn report(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(asked) = asked.map_err(|_| {
+        Problem::malformed("The parameters are interval, start, end, program_id and partner_id.")
+    })?;
+    let days = Days::read(&asked, trac.clock.now())?;
+    let counted = trac.store.read(move |connection| count(connection, &scope, days, &asked)).await?;
+    let mut whole = Figures::default();
+    for figures in counted.values() {
+        whole.add(figures);
+    }
+    let date = |day: i64| Timestamp::from_unix_secs(day.saturating_mul(DAY_SECS)).to_rfc3339();
+    let dates = (days.first..=days.last).map(|day| {
+        let mut figures = counted.get(&day).cloned().unwrap_or_default().to_json();
+        if let Some(object) = figures.as_object_mut() {
+            let date = date(day);
+            object.insert("date".to_owned(), date.split('T').next().unwrap_or_default().into());
+        }
+        figures
+    });
+    let timeseries: Vec<_> = dates.collect();
+    let mut answer = whole.to_json();
+    if let Some(object) = answer.as_object_mut() {
+        let rates = json!({
+            "click_to_lead_bps": rate_bps(whole.leads, whole.clicks),
+            "click_to_sale_bps": rate_bps(whole.sales, whole.clicks),
+            "lead_to_sale_bps": rate_bps(whole.sales, whole.leads),
+        });
+        object.insert("rates".to_owned(), rates);
+        object.insert("start".to_owned(), date(days.first).into());
+        object.insert("end".to_owned(), date(days.last.saturating_add(1)).into());
+        object.insert("timeseries".to_owned(), timeseries.into());
+    }
+    Ok(Json(answer))
+}
+
+/// Clicks that are visits: the use of a promo code stands for one that nobody made.
+const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique) FROM click \
+    WHERE workspace_id = :workspace_id AND mode = :mode AND clicked_at >= :from AND clicked_at < :until \
+    AND (is_unique OR link_id IS NOT NULL OR visitor IS NOT NULL) AND (:program_id IS NULL OR program_id = :program_id) AND (:partner_id IS NULL OR partner_id = :partner_id) \
+    GROUP BY day";
+
+const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
+    p.decision ->> '$.lead_id' IS NOT NULL AS is_lead, p.decision ->> '$.currency' AS currency, count(*), \
+    sum(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
+    FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode \
+    AND k.id = p.decision ->> '$.attribution.click_id' \
+    WHERE p.workspace_id = :workspace_id AND p.mode = :mode AND p.is_conversion \
+    AND p.decision ->> '$.time' >= :from AND p.decision ->> '$.time' < :until \
+    AND (:program_id IS NULL OR k.program_id = :program_id) AND (:partner_id IS NULL OR k.partner_id = :partner_id) \
+    GROUP BY day, is_lead, currency";
+
+/// The figures of each day that has any.
+fn count(
+    connection: &Connection,
+    scope: &Scope,
+    days: Days,
+    asked: &Asked,
+) -> Result<BTreeMap<i64, Figures>, StoreError> {
+    let until = days.last.saturating_add(1).saturating_mul(DAY_SECS);
+    let bound = named_params! {
+        ":workspace_id": scope.workspace_id(),
+        ":mode": scope.mode_str(),
+        ":from": days.first.saturating_mul(DAY_SECS),
+        ":until": until,
+        ":program_id": asked.program_id,
+        ":partner_id": asked.partner_id,
+    };
+    let mut counted: BTreeMap<i64, Figures> = BTreeMap::new();
+    let mut statement = connection.prepare_cached(CLICKS)?;
+    let clicks = statement.query_map(bound, |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for row in clicks {
+        let (day, clicks, unique_clicks) = row?;
+        counted.entry(day).or_default().add(&Figures { clicks, unique_clicks, ..Figures::default() });
+    }
+    let mut statement = connection.prepare_cached(CONVERSIONS)?;
+    let conversions = statement.query_map(bound, |row: &Row<'_>| {
+        let (is_lead, currency): (bool, Option<String>) = (row.get(1)?, row.get(2)?);
+        let (count, amount): (i64, i64) = (row.get(3)?, row.get(4)?);
+        let revenue = currency.filter(|_| !is_lead).map(|currency| (currency, amount)).into_iter().collect();
+        let (leads, sales) = if is_lead { (count, 0) } else { (0, count) };
+        Ok((row.get::<_, i64>(0)?, Figures { leads, sales, revenue, ..Figures::default() }))
+    })?;
+    for row in conversions {
+        let (day, figures) = row?;
+        counted.entry(day).or_default().add(&figures);
+    }
+    Ok(counted)
+}

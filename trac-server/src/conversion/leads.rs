@@ -1,0 +1,58 @@
+//! `/api/v1/leads`: what a merchant told of visitors who signed up, and what was decided about it.
+
+use rusqlite::Row;
+use serde_json::{Value, json};
+use trac_core::conversion::reason::Reason;
+
+use super::conversions::commission_id;
+use crate::list::{Resource, document, time, word};
+use crate::store::StoreError;
+use crate::trac::Trac;
+
+/// Leads, each with the decision kept for it.
+pub(crate) static LEADS: Resource = Resource {
+    name: "lead",
+    columns: concat!(
+        "l.id, l.customer_external_id, l.event_name, l.email, l.name, l.metadata, l.deferred, l.created_at, ",
+        "p.id AS conversion_id, p.decision ->> '$.attribution.click_id' AS click_id, ",
+        "p.decision ->> '$.attribution.rule' AS rule, p.decision ->> '$.reason' AS reason, ",
+        commission_id!(),
+        " AS commission_id"
+    ),
+    from: "lead AS l LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode \
+           AND o.stripe_id = l.id LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode \
+           AND p.id = o.payment_id",
+    within: "l.workspace_id = :workspace_id AND l.mode = :mode",
+    id: "l.id",
+    order: &["l.id"],
+    filters: &[
+        ("customer_external_id", "l.customer_external_id"),
+        ("event_name", "l.event_name"),
+        ("click_id", "p.decision ->> '$.attribution.click_id'"),
+        ("reason", "p.decision ->> '$.reason'"),
+        ("commission_id", commission_id!()),
+        ("deferred", "CASE WHEN l.deferred THEN 'true' ELSE 'false' END"),
+    ],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    let (click_id, reason) = (word(row, "click_id")?, word(row, "reason")?);
+    let refused = reason.as_str().and_then(Reason::from_code).is_some_and(Reason::refuses_click);
+    Ok(json!({
+        "id": word(row, "id")?,
+        "customer_external_id": word(row, "customer_external_id")?,
+        "event_name": word(row, "event_name")?,
+        "customer_email": word(row, "email")?,
+        "customer_name": word(row, "name")?,
+        "metadata": document(row, "metadata")?,
+        "deferred": row.get::<_, bool>("deferred")?,
+        "attributed": !click_id.is_null() && !refused,
+        "click_id": click_id,
+        "rule": word(row, "rule")?,
+        "reason": reason,
+        "commission_id": word(row, "commission_id")?,
+        "conversion_id": word(row, "conversion_id")?,
+        "created_at": time(row, "created_at")?,
+    }))
+}

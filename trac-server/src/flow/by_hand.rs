@@ -1,0 +1,59 @@
+//! `POST /api/v1/clicks`: a click recorded by hand, and the payments that waited for it.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use rusqlite::{Connection, params};
+use serde_json::Value;
+use trac_core::webhook::facts::{Facts, Topic};
+
+use super::Considered;
+use crate::access::Merchant;
+use crate::click::{Wanted, record};
+use crate::fields::Fields;
+use crate::problem::Problem;
+use crate::store::apply::Writing;
+use crate::store::{Priority, Scope, StoreError};
+use crate::trac::Trac;
+
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new().route("/clicks", post(create))
+}
+
+async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let wanted = Wanted::read(fields, scope.mode())?;
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        let named = wanted.click_id.clone();
+        let click = record(tx, &trac, &scope, wanted)?;
+        if let Some(id) = named {
+            settle_waiting(tx, &trac, &scope, id.as_str())?;
+        }
+        Ok::<_, Problem>(click)
+    });
+    created.await.map(|click| (StatusCode::CREATED, Json(click)))
+}
+
+/// Settles the payments that carry this ID and were credited to nobody. Only a click that was named by hand can be waited
+/// for: every other ID is made of chance, after nothing has carried it.
+fn settle_waiting(tx: &Connection, trac: &Trac, scope: &Scope, click_id: &str) -> Result<(), StoreError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 \
+         AND decision ->> '$.attribution' IS NULL AND EXISTS (SELECT 1 \
+         FROM json_each(decision, '$.candidates') WHERE value ->> '$.value' = ?3)",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), click_id];
+    let found = statement.query_map(key, |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    for facts in found {
+        let facts: Facts = serde_json::from_str(&facts)?;
+        let writing = Writing { tx, scope, ids: &trac.ids, now: trac.clock.now(), event_id: None };
+        // Joining what is known already changes nothing but lets everything be settled again.
+        Considered::of(&writing, Topic::Sale, facts, false)?.keep(&writing)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `POST /api/v1/events/{id}/link`: the merchant says which payment a refund, dispute or charge belongs to that no event ties
+//! to one (`payment_unlinked`, `payment_unknown`).
+//!
+//! The statement is kept as a fact like Stripe's own links, so nothing that arrives later undoes it. It is taken only for
+//! what waits: two payments that each earned stay two.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::Value;
+use trac_core::conversion::payment::Money;
+use trac_core::webhook::facts::{Facts, Topic};
+
+use super::Considered;
+use crate::access::Merchant;
+use crate::fields::{Fields, text};
+use crate::problem::Problem;
+use crate::store::apply::Writing;
+use crate::store::{Priority, Scope, StoreError};
+use crate::trac::Trac;
+use crate::webhook::EVENTS;
+
+pub(super) fn api_routes() -> Router<Trac> {
+    Router::new().route("/events/{id}/link", post(link))
+}
+
+async fn link(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let named = fields.take("payment", text(1..=255));
+    fields.finish()?;
+    let store = trac.store.clone();
+    let linked = store.try_write(Priority::Api, move |tx| {
+        let stuck = Waiting::find(tx, &scope, &id)?;
+        let named = named.ok_or_else(|| Problem::field("payment", "is required"))?;
+        let stray = facts_of(tx, &scope, &stuck.payment_id)?;
+        let news = Facts { links: [(named.clone(), own_name(&stray)?)].into(), ..Facts::default() };
+        let (payment_id, whole) = payment_named(tx, &scope, &named)?;
+        if payment_id == stuck.payment_id || differs_in_currency(&stray, &whole) {
+            return Err(Problem::field("payment", "must be another payment, in the same currency"));
+        }
+        let now = trac.clock.now();
+        let writing = Writing { tx, scope: &scope, ids: &trac.ids, now, event_id: Some(&stuck.event_id) };
+        Considered::of(&writing, Topic::Refund, news, false)?.keep(&writing)?;
+        EVENTS.find(tx, &trac, &scope, &stuck.event_id)
+    });
+    linked.await.map(Json)
+}
+
+/// An event that waits for its payment to be known.
+struct Waiting {
+    event_id: String,
+    /// Where its facts lie.
+    payment_id: String,
+}
+
+impl Waiting {
+    /// By our ID or Stripe's.
+    fn find(tx: &Connection, scope: &Scope, id: &str) -> Result<Self, Problem> {
+        let mut statement = tx.prepare_cached(
+            "SELECT id, subject_id, outcome, reason FROM event \
+             WHERE workspace_id = ?1 AND mode = ?2 AND (id = ?3 OR stripe_event_id = ?3)",
+        )?;
+        let key = params![scope.workspace_id(), scope.mode_str(), id];
+        let found = statement.query_row(key, |row| {
+            let subject: Option<String> = row.get(1)?;
+            Ok((row.get::<_, String>(0)?, subject, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+        });
+        let found = found.optional()?.ok_or_else(|| Problem::not_found("event"))?;
+        let (event_id, Some(payment_id), outcome, reason) = found else { return Err(not_waiting()) };
+        let waits = matches!(reason.as_str(), "payment_unlinked" | "payment_unknown");
+        if outcome == "deferred" && waits { Ok(Self { event_id, payment_id }) } else { Err(not_waiting()) }
+    }
+}
+
+fn not_waiting() -> Problem {
+    let message =
+        "The event does not wait for a payment: only payment_unlinked and payment_unknown can be linked.";
+    Problem::new(StatusCode::CONFLICT, "NOT_WAITING", message)
+}
+
+fn facts_of(tx: &Connection, scope: &Scope, payment_id: &str) -> Result<Facts, StoreError> {
+    let mut statement =
+        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    let key = params![scope.workspace_id(), scope.mode_str(), payment_id];
+    let facts: String = statement.query_row(key, |row| row.get(0))?;
+    Ok(serde_json::from_str(&facts)?)
+}
+
+/// What the money that went back is called: its charge, its `PaymentIntent`, or whatever names it.
+fn own_name(stray: &Facts) -> Result<String, Problem> {
+    let ids = stray.payment_ids();
+    let named = |prefix: &str| ids.iter().find(|id| id.starts_with(prefix));
+    let name = named("ch_").or_else(|| named("pi_")).or_else(|| ids.first());
+    name.map(|name| (*name).to_owned()).ok_or_else(not_waiting)
+}
+
+/// The payment that has an object of this Stripe ID.
+fn payment_named(tx: &Connection, scope: &Scope, stripe_id: &str) -> Result<(String, Facts), Problem> {
+    let mut statement = tx.prepare_cached(
+        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), stripe_id];
+    let found: Option<String> = statement.query_row(key, |row| row.get(0)).optional()?;
+    let message = "must be the ID of a session, invoice, PaymentIntent or charge of a payment known here";
+    let payment_id = found.ok_or_else(|| Problem::field("payment", message))?;
+    let facts = facts_of(tx, scope, &payment_id)?;
+    Ok((payment_id, facts))
+}
+
+fn differs_in_currency(one: &Facts, other: &Facts) -> bool {
+    let currency = |facts| Money::of(facts).ok().map(|money| money.currency());
+    currency(one).zip(currency(other)).is_some_and(|(one, other)| one != other)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+use serde_json::json;
+
+use crate::test_app::App;
+use crate::test_shop::{Shop, charge, invoice};
+
+/// Two invoices of one customer, alike to the cent and the minute, and a refund of a charge that is tied to neither.
+async fn unlinked(app: &App) -> Shop<'_> {
+    let shop = Shop::open(app, json!({})).await;
+    let metadata = json!({ "tracClickId": shop.click });
+    for id in ["in_1", "in_2"] {
+        let told = shop.told("invoice.paid", 0, invoice(id, json!({ "metadata": metadata }))).await;
+        assert_eq!(told.split(' ').next(), Some("processed"), "{told}");
+    }
+    let refunded = charge(
+        2_500,
+        json!({ "amount": 5_000, "amount_captured": 5_000, "customer": "cus_1", "payment_intent": "pi_9" }),
+    );
+    assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
+    assert_eq!(shop.net().await, 2_000);
+    shop
+}
+
+const EVENT: &str = "/events/evt_charge.refunded_9_ch_1";
+
+#[tokio::test]
+async fn a_refund_the_merchant_links_takes_its_part_back_and_no_more() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let linked = shop.merchant.post(&format!("{EVENT}/link"), json!({ "payment": "in_2" })).await;
+    assert_eq!(linked.status, 200, "{}", linked.body);
+    assert_eq!(
+        (linked.text("/outcome"), linked.text("/reason")),
+        ("processed".into(), "refund_partial".into())
+    );
+    assert_eq!(shop.net().await, 1_500);
+    let commissions = shop.merchant.get("/commissions").await;
+    let back = |row: &serde_json::Value| row["stripe"]["invoice"] == "in_2" && row["reversed_minor"] == 500;
+    assert!(commissions.body["data"].as_array().unwrap().iter().any(back), "{}", commissions.body);
+
+    // What arrives later finds the link, and a replay keeps it.
+    let rest = charge(
+        5_000,
+        json!({ "amount": 5_000, "amount_captured": 5_000, "customer": "cus_1", "payment_intent": "pi_9" }),
+    );
+    assert_eq!(shop.told("charge.refunded", 99, rest).await, "processed refund_full");
+    assert_eq!(shop.net().await, 1_000);
+    let replayed = shop.merchant.post(&format!("{EVENT}/replay"), json!({})).await;
+    assert_eq!(replayed.body["changes"], json!([]), "{}", replayed.body);
+    assert_eq!(shop.net().await, 1_000);
+}
+
+#[tokio::test]
+async fn a_link_is_taken_only_for_what_waits_and_only_to_what_is_known() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let check = async |event: &str, payment: &str, status: u16| {
+        let answer = shop.merchant.post(&format!("{event}/link"), json!({ "payment": payment })).await;
+        assert_eq!(answer.status, status, "{event} {payment}: {}", answer.body);
+    };
+    check("/events/evt_nobody_knows", "in_1", 404).await;
+    check("/events/evt_invoice.paid_0_in_1", "in_2", 409).await;
+    check(EVENT, "in_of_somebody_else", 422).await;
+    check(EVENT, "ch_1", 422).await;
+    let yen = invoice("in_3", json!({ "currency": "jpy", "customer": "cus_2", "parent": null }));
+    shop.told("invoice.paid", 5, yen).await;
+    check(EVENT, "in_3", 422).await;
+    let foreign = app.merchant().await;
+    let answer = foreign.post(&format!("{EVENT}/link"), json!({ "payment": "in_1" })).await;
+    assert_eq!(answer.status, 404, "another workspace's event");
+    assert_eq!(shop.net().await, 2_000);
+    check(EVENT, "in_1", 200).await;
+    check(EVENT, "in_2", 409).await;
+}

@@ -1,0 +1,220 @@
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use crate::test_app::{Answer, App, START};
+use crate::test_shop::{DAY, Shop, charge, with};
+
+async fn claim(shop: &Shop<'_>, change: Value) -> Answer {
+    let body = json!({ "eventName": "Purchase", "customerExternalId": "user_1", "clickId": shop.click,
+        "amount": 5_000, "currency": "USD", "externalTransactionId": "order 1" });
+    let request =
+        Request::post("/api/track/conversion").header("x-publishable-key", &shop.merchant.publishable_key);
+    shop.app.send(request.body(Body::from(with(body, change).to_string())).unwrap()).await
+}
+
+fn sale(change: Value) -> Value {
+    with(
+        json!({ "external_transaction_id": "order 1", "event_type": "purchase", "amount_cents": 5_000,
+            "currency": "usd" }),
+        change,
+    )
+}
+
+#[tokio::test]
+async fn a_reported_conversion_earns_once() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let by_click = sale(json!({ "click_id": shop.click, "occurred_at": "2026-11-21T07:30:00Z" }));
+    let first = shop.merchant.post("/conversions", by_click.clone()).await;
+    assert_eq!(first.status, 201, "{}", first.body);
+    let row = &first.body;
+    let told =
+        json!([row["attributed"], row["reason"], row["rule"], row["amount_minor"], row["occurred_at"]]);
+    assert_eq!(told, json!([true, "ok", "report", 5_000, "2026-11-21T07:30:00Z"]));
+    assert_eq!(row["external_transaction_id"], "order 1");
+    assert_eq!(shop.net().await, 1_000);
+
+    let again = shop.merchant.post("/conversions", with(by_click, json!({ "amount_cents": 1 }))).await;
+    assert_eq!(again.code(), (409, "CONVERSION_DUPLICATE".to_owned()));
+    assert_eq!(again.text("/error/conversion_id"), first.text("/id"));
+    assert_eq!(shop.net().await, 1_000);
+    let found = shop.merchant.get(&format!("/conversions/{}", first.text("/id"))).await;
+    assert_eq!(found.body, first.body);
+}
+
+#[tokio::test]
+async fn a_promo_code_is_the_partner_whose_code_it_is() {
+    let check = async |change: Value, want: Value| {
+        let app = App::new();
+        let shop = Shop::open(&app, json!({})).await;
+        let answer = shop.merchant.post("/conversions", sale(change)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        assert_eq!(json!([answer.body["attributed"], answer.body["reason"]]), want);
+        let partners = shop.merchant.get("/commissions").await.column("partner_id");
+        assert_eq!(partners, if want[0] == true { vec![json!(shop.partner)] } else { vec![] });
+    };
+    check(json!({ "promo_code": "ada" }), json!([true, "ok"])).await;
+    check(json!({ "promo_code": "ADA" }), json!([true, "ok"])).await;
+    check(json!({ "promo_code": "SUMMER20" }), json!([false, "no_attribution_yet"])).await;
+    check(json!({}), json!([false, "no_attribution_yet"])).await;
+}
+
+#[tokio::test]
+async fn stripes_amount_wins_whichever_comes_first() {
+    for report_first in [true, false] {
+        let app = App::new();
+        let shop = Shop::open(&app, json!({})).await;
+        let report = async || {
+            let by_click = sale(json!({ "external_transaction_id": "pi_1", "click_id": shop.click }));
+            shop.merchant.make("/conversions", by_click).await
+        };
+        let pay = async || {
+            let session = shop.session(json!({ "metadata": {} }));
+            shop.told("checkout.session.completed", 0, session).await
+        };
+        let id = if report_first {
+            let id = report().await;
+            assert_eq!(shop.net().await, 1_000);
+            assert_eq!(pay().await, "processed ok");
+            id
+        } else {
+            assert_eq!(pay().await, "deferred no_attribution_yet");
+            report().await
+        };
+        assert_eq!(shop.net().await, 2_000, "a fifth of the session's 100.00");
+        let conversion = shop.merchant.get(&format!("/conversions/{id}")).await;
+        assert_eq!(conversion.number("/amount_minor"), 10_000);
+        assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 1);
+        assert_eq!(shop.merchant.get("/events").await.text("/data/0/outcome"), "processed");
+        assert_eq!(
+            shop.told("charge.refunded", 9, charge(5_000, json!({}))).await,
+            "processed refund_partial"
+        );
+        assert_eq!(shop.net().await, 1_000);
+    }
+}
+
+#[tokio::test]
+async fn an_answered_id_still_finds_the_conversion_when_it_turned_out_to_be_another_payment() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let event = shop.session(json!({ "payment_intent": null, "metadata": {} }));
+    shop.told("checkout.session.completed", 0, event.clone()).await;
+    let by_click = sale(json!({ "external_transaction_id": "pi_1", "click_id": shop.click }));
+    let id = shop.merchant.make("/conversions", by_click.clone()).await;
+    assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 2);
+    // The session names its PaymentIntent at last: both are one payment, and the older row stays.
+    let event = with(event, json!({ "payment_intent": "pi_1" }));
+    shop.told("checkout.session.async_payment_succeeded", 9, event).await;
+    assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 1);
+    let found = shop.merchant.get(&format!("/conversions/{id}")).await;
+    assert_eq!(found.number("/amount_minor"), 10_000);
+    assert_eq!(shop.merchant.post("/conversions", by_click).await.text("/error/conversion_id"), id);
+    assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn a_claim_is_held_until_the_merchant_approves_it() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;
+    let told = claim(&shop, json!({})).await;
+    assert_eq!(told.status, 201, "{}", told.body);
+    assert_eq!(told.text("/reason"), "client_reported");
+    let names: Vec<_> = told.body.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["attributed", "click_id", "commission_id", "id", "reason"]);
+    let row = async || {
+        let row = shop.merchant.get("/commissions").await;
+        json!([
+            row.body["data"][0]["status"],
+            row.body["data"][0]["reason"],
+            row.body["data"][0]["net_minor"]
+        ])
+    };
+    assert_eq!(row().await, json!(["held", "client_reported", 1_000]));
+    app.trac.clock.advance(100 * DAY);
+    assert_eq!(row().await, json!(["held", "client_reported", 1_000]));
+    let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
+    assert_eq!(shop.merchant.post("/payouts", payout).await.status, 422);
+    let again = claim(&shop, json!({ "amount": 9_000_000 })).await;
+    assert_eq!((again.status.as_u16(), again.text("/id")), (200, told.text("/id")));
+
+    let path = format!("/conversions/{}", told.text("/id"));
+    let judge = async |status: &str| shop.merchant.patch(&path, json!({ "status": status })).await.status;
+    assert_eq!(judge("rejected").await, 200);
+    assert_eq!(row().await, json!(["reversed", "client_reported", 0]));
+    assert_eq!(judge("approved").await, 200);
+    assert_eq!(row().await, json!(["approved", "ok", 1_000]));
+}
+
+#[tokio::test]
+async fn a_claim_is_released_by_stripes_event_with_stripes_amount() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    claim(&shop, json!({ "externalTransactionId": "cs_1", "amount": 9_000_000 })).await;
+    assert_eq!(shop.merchant.get("/commissions").await.text("/data/0/status"), "held");
+    let session = shop.session(json!({ "metadata": {} }));
+    assert_eq!(shop.told("checkout.session.completed", 0, session).await, "processed ok");
+    let commissions = shop.merchant.get("/commissions").await;
+    assert_eq!(commissions.column("status"), [json!("pending")]);
+    assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn a_merchant_says_what_went_back_of_a_payment_stripe_does_not_know() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let id = shop.merchant.make("/conversions", sale(json!({ "click_id": shop.click }))).await;
+    let path = format!("/conversions/{id}");
+    let refund = async |amount: i64| shop.merchant.patch(&path, json!({ "refunded_cents": amount })).await;
+    assert_eq!(refund(1_250).await.number("/lost_minor"), 1_250);
+    assert_eq!(refund(1_250).await.status, 200);
+    assert_eq!(shop.net().await, 750);
+    assert_eq!(refund(1_000).await.code(), (422, "VALIDATION_FAILED".to_owned()));
+    assert_eq!(refund(5_001).await.status, 422);
+    assert_eq!(refund(5_000).await.status, 200);
+    assert_eq!(shop.net().await, 0);
+    let judged = shop.merchant.patch(&path, json!({ "status": "approved" })).await;
+    assert_eq!(judged.code(), (409, "NOT_A_CLAIM".to_owned()));
+    let by_stripe = sale(json!({ "external_transaction_id": "cs_1" }));
+    let id = shop.merchant.make("/conversions", by_stripe).await;
+    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    let refunded = shop.merchant.patch(&format!("/conversions/{id}"), json!({ "refunded_cents": 1 })).await;
+    assert_eq!(refunded.code(), (409, "TOLD_BY_STRIPE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_conversion_says_which_of_its_fields_are_wrong() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let check = async |body: Value, want: &[&str]| {
+        let answer = shop.merchant.post("/conversions", body).await;
+        assert_eq!(answer.status, 422, "{}", answer.body);
+        let fields = answer.body["error"]["fields"].as_object().unwrap();
+        assert_eq!(fields.keys().map(String::as_str).collect::<Vec<_>>(), want);
+    };
+    check(json!({}), &["event_type", "external_transaction_id"]).await;
+    check(sale(json!({ "currency": null })), &["currency"]).await;
+    check(sale(json!({ "amount_cents": -1 })), &["amount_cents"]).await;
+    check(sale(json!({ "amount_cents": 1.5 })), &["amount_cents"]).await;
+    check(sale(json!({ "external_transaction_id": "x".repeat(256) })), &["external_transaction_id"]).await;
+    check(sale(json!({ "event_type": "x".repeat(101) })), &["event_type"]).await;
+    check(sale(json!({ "occurred_at": "2026-11-22T08:00:00Z", "x": 1 })), &["occurred_at", "x"]).await;
+    assert_eq!(claim(&shop, json!({ "amount": null })).await.status, 422);
+    assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 0);
+}
+
+#[tokio::test]
+async fn a_customer_known_by_a_lead_converts_without_a_click() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let lead = json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": shop.click });
+    let request =
+        Request::post("/api/track/lead").header("x-publishable-key", &shop.merchant.publishable_key);
+    app.send(request.body(Body::from(lead.to_string())).unwrap()).await;
+    app.trac.clock.advance(60);
+    assert!(app.trac.clock.now().unix_secs() > START);
+    let told = shop.merchant.post("/conversions", sale(json!({ "customer_external_id": "user_1" }))).await;
+    assert_eq!(told.text("/reason"), "ok_customer_lookup");
+    assert_eq!(shop.net().await, 1_000);
+}

@@ -1,0 +1,101 @@
+//! `PATCH /api/v1/conversions/{id}`: what the merchant says of a conversion that Stripe does not tell of: whether a claim is
+//! approved, and how much of a reported payment went back.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::patch;
+use axum::{Json, Router};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::Value;
+use trac_core::conversion::payment::Money;
+use trac_core::time::Timestamp;
+use trac_core::webhook::facts::{Facts, Topic};
+use trac_core::webhook::join::Latest;
+use trac_core::webhook::report::Report;
+
+use super::Considered;
+use crate::access::Merchant;
+use crate::conversion::{conversion_id, find_conversion};
+use crate::fields::{AMOUNT_MAX, Fields, integer};
+use crate::problem::Problem;
+use crate::store::apply::Writing;
+use crate::store::{Priority, Scope};
+use crate::trac::Trac;
+
+pub(super) fn api_routes() -> Router<Trac> {
+    Router::new().route("/conversions/{id}", patch(change))
+}
+
+async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let approved = fields.take("status", |value| match value.as_str() {
+        Some("approved") => Ok(true),
+        Some("rejected") => Ok(false),
+        _ => Err("must be approved or rejected".to_owned()),
+    });
+    let refunded = fields.take("refunded_cents", integer::<i64>(0..=AMOUNT_MAX));
+    fields.finish()?;
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        let id = conversion_id(tx, &scope, &id)?.unwrap_or(id);
+        find_conversion(tx, &trac, &scope, &id)?;
+        let mut facts = facts_of(tx, &scope, &id)?;
+        if let Some(approved) = approved {
+            judge(&mut facts, approved, trac.clock.now())?;
+        }
+        if let Some(refunded) = refunded {
+            refund(&mut facts, refunded)?;
+        }
+        let writing =
+            Writing { tx, scope: &scope, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
+        let news = Facts { reports: facts.reports, ..Facts::default() };
+        Considered::of(&writing, Topic::Refund, news, false)?.keep(&writing)?;
+        find_conversion(tx, &trac, &scope, &id)
+    });
+    changed.await.map(Json)
+}
+
+fn facts_of(tx: &Connection, scope: &Scope, id: &str) -> Result<Facts, Problem> {
+    let mut statement =
+        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    let key = params![scope.workspace_id(), scope.mode_str(), id];
+    let text: Option<String> = statement.query_row(key, |row| row.get(0)).optional()?;
+    Ok(serde_json::from_str(&text.ok_or_else(|| Problem::not_found("conversion"))?)?)
+}
+
+/// Approves or refuses the claims about a payment. The latest verdict holds.
+fn judge(facts: &mut Facts, approved: bool, now: Timestamp) -> Result<(), Problem> {
+    let mut claims = facts.reports.values_mut().filter(|report| !report.by_merchant).peekable();
+    if claims.peek().is_none() {
+        let message = "Nobody but you or Stripe told of this conversion: there is no claim to judge.";
+        return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
+    }
+    for claim in claims {
+        let after = claim.verdict.as_ref().map_or(now, |verdict| now.max(verdict.at.plus_secs(1)));
+        claim.verdict = Some(Latest { at: after, value: approved });
+    }
+    Ok(())
+}
+
+/// Notes how much of a reported payment went back so far.
+fn refund(facts: &mut Facts, refunded_minor: i64) -> Result<(), Problem> {
+    if facts.is_told_by_stripe() {
+        let message =
+            "Stripe tells of this payment: refund it there, and its event takes the commission back.";
+        return Err(Problem::new(StatusCode::CONFLICT, "TOLD_BY_STRIPE", message));
+    }
+    let paid = Money::of(facts).map_or(0, |money| money.gross_minor());
+    let before = facts.reports.values().map(|report: &Report| report.refunded_minor).max().unwrap_or(0);
+    if !(before..=paid).contains(&refunded_minor) {
+        let message = format!("must be all that went back so far: from {before} to {paid}");
+        return Err(Problem::field("refunded_cents", &message));
+    }
+    for report in facts.reports.values_mut() {
+        report.refunded_minor = refunded_minor;
+    }
+    Ok(())
+}

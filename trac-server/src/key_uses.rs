@@ -1,0 +1,35 @@
+//! When keys were last used, to the minute: one write a minute and key, not one a request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::params;
+use trac_core::time::Timestamp;
+
+use crate::store::{Priority, Scope, Store};
+
+/// The keys used within this minute. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyUses(Arc<Mutex<HashMap<[u8; 32], i64>>>);
+
+impl KeyUses {
+    /// Notes that a key was used. Nobody waits for that, and where the store is busy it is not worth another try.
+    pub(crate) fn note(&self, store: &Store, scope: &Scope, hash: [u8; 32], now: Timestamp) {
+        let minute = now.unix_secs().div_euclid(60);
+        {
+            let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if uses.insert(hash, minute) == Some(minute) {
+                return;
+            }
+            uses.retain(|_, last| *last == minute);
+        }
+        let scope = scope.clone();
+        drop(store.write(Priority::Click, move |tx| {
+            let mut statement = tx.prepare_cached(
+                "UPDATE api_key SET last_used_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND hash = ?3",
+            )?;
+            let key = params![scope.workspace_id(), scope.mode_str(), hash.as_slice(), now.unix_secs()];
+            Ok(statement.execute(key)?)
+        }));
+    }
+}

@@ -1,0 +1,176 @@
+//! `/metrics`: figures for Prometheus, counted since the server started.
+//!
+//! # Wire form
+//! The text exposition format 0.0.4. Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// Upper bounds of the buckets of a request's time, in microseconds, and as they are written in seconds.
+const BUCKETS: [(u128, &str); 8] = [
+    (500, "0.0005"),
+    (1_000, "0.001"),
+    (2_500, "0.0025"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (50_000, "0.05"),
+    (250_000, "0.25"),
+    (1_000_000, "1"),
+];
+
+/// The figures. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics(Arc<Mutex<Figures>>);
+
+#[derive(Debug, Default)]
+struct Figures {
+    /// By method, route and status.
+    requests: BTreeMap<(&'static str, String, u16), u64>,
+    times: BTreeMap<String, Times>,
+    /// By outcome and reason.
+    events: BTreeMap<(&'static str, &'static str), u64>,
+    clicks_unrecorded: u64,
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    buckets: [u64; BUCKETS.len()],
+    count: u64,
+    micros: u128,
+}
+
+impl Metrics {
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what became of an event.
+    pub(crate) fn event(&self, outcome: &'static str, reason: &'static str) {
+        add_one(self.figures().events.entry((outcome, reason)).or_default());
+    }
+
+    /// Counts a visitor who was sent on although the click could not be written.
+    pub(crate) fn click_unrecorded(&self) {
+        add_one(&mut self.figures().clicks_unrecorded);
+    }
+
+    fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let mut figures = self.figures();
+        add_one(figures.requests.entry((method, route.to_owned(), status)).or_default());
+        let times = figures.times.entry(route.to_owned()).or_default();
+        for (bucket, (bound, _)) in times.buckets.iter_mut().zip(BUCKETS) {
+            if took.as_micros() <= bound {
+                add_one(bucket);
+            }
+        }
+        add_one(&mut times.count);
+        times.micros = times.micros.saturating_add(took.as_micros());
+    }
+
+    /// Everything, as text. `waiting` is how many jobs of each kind the store has still to write.
+    pub(crate) fn text(&self, waiting: [(&str, usize); 3]) -> String {
+        let figures = self.figures();
+        let mut text = String::new();
+        let mut family = |name: &str, kind: &str, help: &str, lines: String| {
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
+        };
+        let build = format!("trac_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+        family("trac_build_info", "gauge", "The version that runs.", build);
+        let requests = figures.requests.iter().fold(String::new(), |text, ((method, route, status), count)| {
+            format!("{text}trac_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}\n")
+        });
+        family("trac_http_requests_total", "counter", "Requests answered.", requests);
+        let times =
+            figures.times.iter().fold(String::new(), |text, (route, times)| text + &times.lines(route));
+        family("trac_http_request_seconds", "histogram", "Time until the answer began.", times);
+        let events = figures.events.iter().fold(String::new(), |text, ((outcome, reason), count)| {
+            format!("{text}trac_events_total{{outcome=\"{outcome}\",reason=\"{reason}\"}} {count}\n")
+        });
+        family("trac_events_total", "counter", "Authentic deliveries of Stripe's events.", events);
+        let unrecorded = format!("trac_clicks_unrecorded_total {}\n", figures.clicks_unrecorded);
+        family(
+            "trac_clicks_unrecorded_total",
+            "counter",
+            "Visitors sent on without a click on disk.",
+            unrecorded,
+        );
+        let waiting = waiting.iter().fold(String::new(), |text, (kind, count)| {
+            format!("{text}trac_store_waiting{{kind=\"{kind}\"}} {count}\n")
+        });
+        family("trac_store_waiting", "gauge", "Jobs that the store has still to write.", waiting);
+        text
+    }
+}
+
+impl Times {
+    fn lines(&self, route: &str) -> String {
+        let name = "trac_http_request_seconds";
+        let mut text = String::new();
+        for (count, (_, bound)) in self.buckets.iter().zip(BUCKETS) {
+            let _ = writeln!(text, "{name}_bucket{{route=\"{route}\",le=\"{bound}\"}} {count}");
+        }
+        let (secs, micros) = (self.micros.div_euclid(1_000_000), self.micros.rem_euclid(1_000_000));
+        let _ = writeln!(text, "{name}_bucket{{route=\"{route}\",le=\"+Inf\"}} {}", self.count);
+        let _ = writeln!(text, "{name}_sum{{route=\"{route}\"}} {secs}.{micros:06}");
+        let _ = writeln!(text, "{name}_count{{route=\"{route}\"}} {}", self.count);
+        text
+    }
+}
+
+fn add_one(count: &mut u64) {
+    *count = count.saturating_add(1);
+}
+
+/// The layer that counts requests, by route and never by address: an address can be made up.
+pub(crate) async fn count(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let method = named(request.method());
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let route = route.as_deref().unwrap_or("none");
+    metrics.request(method, route, response.status().as_u16(), began.elapsed());
+    response
+}
+
+/// The method, of those that any route answers.
+fn named(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_falls_into_every_bucket_it_fits() {
+        let metrics = Metrics::default();
+        metrics.request("GET", "/s/{slug}", 302, Duration::from_millis(2));
+        metrics.request("GET", "/s/{slug}", 302, Duration::from_secs(3));
+        let text = metrics.text([("webhook", 0), ("api", 0), ("click", 7)]);
+        for line in [
+            "trac_http_requests_total{method=\"GET\",route=\"/s/{slug}\",status=\"302\"} 2",
+            "trac_http_request_seconds_bucket{route=\"/s/{slug}\",le=\"0.001\"} 0",
+            "trac_http_request_seconds_bucket{route=\"/s/{slug}\",le=\"0.0025\"} 1",
+            "trac_http_request_seconds_bucket{route=\"/s/{slug}\",le=\"+Inf\"} 2",
+            "trac_http_request_seconds_sum{route=\"/s/{slug}\"} 3.002000",
+            "trac_store_waiting{kind=\"click\"} 7",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+        }
+    }
+}

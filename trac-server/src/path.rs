@@ -1,0 +1,56 @@
+//! Percent-encoding undone, and paths that are no text then.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::problem::Problem;
+
+/// The middleware: nothing is found under a path that is no text. (The routes would each refuse it in a form of their own.)
+pub(crate) async fn must_be_text(request: Request, next: Next) -> Response {
+    if is_text(request.uri().path()) {
+        next.run(request).await
+    } else {
+        Problem::not_found("page").into_response()
+    }
+}
+
+/// Whether a path is UTF-8 once its percent-encoding is undone.
+fn is_text(path: &str) -> bool {
+    std::str::from_utf8(&decoded(path)).is_ok()
+}
+
+/// The bytes of a part of a URL, percent-decoded; a `%` without two hex digits stands for itself.
+pub(crate) fn decoded(part: &str) -> Vec<u8> {
+    let digit = |byte: Option<u8>| byte.and_then(|byte| u8::try_from(char::from(byte).to_digit(16)?).ok());
+    let (mut bytes, mut decoded) = (part.bytes(), Vec::with_capacity(part.len()));
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        match (byte, digit(ahead.next()), digit(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push(high << 4 | low);
+                bytes = ahead;
+            }
+            _ => decoded.push(byte),
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_text_if_its_decoded_bytes_are() {
+        let check = |path: &str, want: bool| assert_eq!(is_text(path), want, "{path}");
+        check("/s/paula", true);
+        check("/s/%C3%BC", true);
+        check("/s/%00", true);
+        check("/s/100%", true);
+        check("/s/%zz%2", true);
+        check("/s/%ff", false);
+        check("/s/%C0%AF", false);
+        check("/s/%ED%A0%80", false);
+    }
+}

@@ -1,0 +1,129 @@
+//! One file that holds everything, and a data folder made of it.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{StoreError, StoreErrorKind};
+use super::file;
+
+fn cannot(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()))
+}
+
+fn is_there(path: &Path) -> StoreError {
+    let detail = format!("{} is there already and is left as it is", path.display());
+    StoreError::new(StoreErrorKind::Conflict, detail)
+}
+
+/// Copies the database of a data folder to a file that is not there yet, readable by its owner alone. A server may run on
+/// the folder: the copy is what was committed at one moment. The master key is not part of it.
+///
+/// # Errors
+/// [`StoreErrorKind::Conflict`] if the file is there already, [`StoreErrorKind::Unavailable`] if there is no database or
+/// the copy cannot be written, [`StoreErrorKind::Corrupt`] if the database is not whole.
+pub fn back_up(data: &Path, to: &Path) -> Result<(), StoreError> {
+    let from = data.join(file::FILE_NAME);
+    if !from.is_file() {
+        return Err(cannot(&from, &io::Error::from(io::ErrorKind::NotFound)));
+    }
+    if to.exists() {
+        return Err(is_there(to));
+    }
+    file::open_private(to).map_err(|error| cannot(to, &error))?;
+    let copied = copy(&from, to);
+    if copied.is_err() {
+        let _ = fs::remove_file(to);
+    }
+    copied.map_err(|error| error.at(&from))
+}
+
+/// SQLite writes into a file that is there only if it is empty. Source: <https://sqlite.org/lang_vacuum.html>.
+fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let name = to.to_str().ok_or_else(|| cannot(to, &io::Error::from(io::ErrorKind::InvalidFilename)))?;
+    let connection = file::connect(from)?;
+    connection.execute("VACUUM INTO ?1", [name])?;
+    let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    file::check(&copied)?;
+    File::open(to).and_then(|file| file.sync_all()).map_err(|error| cannot(to, &error))
+}
+
+/// Makes a data folder of a backup. A folder that holds a database is left as it is.
+///
+/// # Errors
+/// [`StoreErrorKind::Conflict`] if there is a database, [`StoreErrorKind::Corrupt`] if the backup is not whole,
+/// [`StoreErrorKind::Unavailable`] if it cannot be read or the folder cannot be written.
+pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
+    let to = data.join(file::FILE_NAME);
+    if to.exists() {
+        return Err(is_there(&to));
+    }
+    let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let backup = backup.map_err(StoreError::from).and_then(|backup| file::check(&backup));
+    backup.map_err(|error| error.at(from))?;
+    // Under another name until it is whole, so that no half of it is ever taken for a database.
+    let draft = data.join("restoring.db");
+    let copied = (|| {
+        file::make_folder(data)?;
+        file::open_private(&draft)?;
+        io::copy(&mut File::open(from)?, &mut File::options().write(true).open(&draft)?)?;
+        File::open(&draft)?.sync_all()?;
+        fs::rename(&draft, &to)?;
+        File::open(data)?.sync_all()
+    })();
+    copied.map_err(|error: io::Error| cannot(&to, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Priority, Store};
+    use super::*;
+
+    async fn add(store: &Store, id: &'static str) {
+        let sql = "INSERT INTO workspace (id, name, created_at) VALUES (?1, ?1, 0)";
+        store.write(Priority::Api, move |tx| Ok(tx.execute(sql, [id])?)).await.unwrap();
+    }
+
+    async fn count(store: &Store) -> i64 {
+        let counted = store.read(|connection| {
+            Ok(connection.query_row("SELECT count(*) FROM workspace", [], |row| row.get(0))?)
+        });
+        counted.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_backup_of_a_running_store_becomes_a_store_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy, other) =
+            (folder.path().join("data"), folder.path().join("copy.db"), folder.path().join("other"));
+        let store = Store::open(&data).unwrap();
+        add(&store, "a").await;
+        back_up(&data, &copy).unwrap();
+        add(&store, "b").await;
+        assert_eq!(back_up(&data, &copy).unwrap_err().kind(), StoreErrorKind::Conflict);
+        assert_eq!(restore(&copy, &data).unwrap_err().kind(), StoreErrorKind::Conflict);
+        restore(&copy, &other).unwrap();
+        assert_eq!(count(&Store::open(&other).unwrap()).await, 1);
+        assert_eq!(count(&store).await, 2);
+        #[cfg(unix)]
+        for file in [&copy, &other.join(file::FILE_NAME)] {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+        }
+    }
+
+    #[test]
+    fn what_is_no_backup_is_refused_and_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, nothing) = (folder.path().join("data"), folder.path().join("nothing"));
+        fs::write(&nothing, "no database at all, but long enough to have a header of that kind of file")
+            .unwrap();
+        assert!(restore(&nothing, &data).is_err());
+        assert!(restore(&folder.path().join("missing"), &data).is_err());
+        assert!(!data.exists());
+        assert!(back_up(&data, &folder.path().join("copy.db")).is_err());
+        assert!(!folder.path().join("copy.db").exists());
+    }
+}

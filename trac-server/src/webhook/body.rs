@@ -1,0 +1,35 @@
+//! Reads a delivery's body, up to a limit.
+
+use axum_core::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+
+/// The largest body that is read: invoices with many lines are larger than one would think.
+pub(super) const LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// How much more is listened to, so that whoever sends too much can hear that it is.
+const PATIENCE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is larger than [`LIMIT_BYTES`].
+    TooLarge,
+    /// The sender stopped in the middle.
+    Incomplete,
+}
+
+pub(super) async fn read(mut body: Body) -> Result<Bytes, Unread> {
+    let (mut kept, mut heard) = (BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unread::Incomplete)?;
+        let Some(data) = frame.data_ref() else { continue };
+        heard = heard.saturating_add(data.len());
+        if heard > LIMIT_BYTES.saturating_add(PATIENCE_BYTES) {
+            break;
+        }
+        if heard <= LIMIT_BYTES {
+            kept.extend_from_slice(data);
+        }
+    }
+    if heard > LIMIT_BYTES { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
+}

@@ -1,0 +1,96 @@
+//! Signing secrets of endpoints, sealed where they are kept.
+
+use rusqlite::{Connection, params};
+
+use crate::store::{Place, Priority, Scope, Store, StoreError, Vault, mode_of};
+
+fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
+    Place { scope, table: "webhook_endpoint", row: endpoint_id }
+}
+
+/// The column of an endpoint's secrets: a list of sealed texts.
+pub(super) fn seal(
+    vault: &Vault,
+    scope: &Scope,
+    endpoint_id: &str,
+    secrets: &[String],
+) -> Result<String, StoreError> {
+    let sealed = secrets.iter().map(|secret| vault.seal(place(scope, endpoint_id), secret));
+    Ok(serde_json::to_string(&sealed.collect::<Result<Vec<_>, _>>()?)?)
+}
+
+/// The secrets of an endpoint.
+pub(super) fn open(
+    vault: &Vault,
+    scope: &Scope,
+    endpoint_id: &str,
+    column: &str,
+) -> Result<Vec<String>, StoreError> {
+    let sealed: Vec<String> = serde_json::from_str(column)?;
+    sealed.iter().map(|text| vault.open(place(scope, endpoint_id), text)).collect()
+}
+
+/// Opens every secret once, so that a wrong master key is told when the server starts and not when money comes in; seals
+/// those that an older version left as they were.
+///
+/// # Errors
+/// [`crate::store::StoreErrorKind::Corrupt`] if one does not open.
+pub async fn check_secrets(store: &Store) -> Result<(), StoreError> {
+    reseal(store, |column| column.contains('"') && !all_sealed(column)).await
+}
+
+/// Seals every secret anew under a new master key, and forgets the old one. Works beside a running server.
+///
+/// # Errors
+/// [`StoreError`] if one does not open, or nothing can be written; then the old key stays in force beside the new one.
+pub async fn rotate_master_key(store: &Store) -> Result<(), StoreError> {
+    let vault = store.vault();
+    vault.begin_rotation()?;
+    reseal(store, |_| true).await?;
+    vault.end_rotation()
+}
+
+fn all_sealed(column: &str) -> bool {
+    serde_json::from_str::<Vec<String>>(column)
+        .is_ok_and(|secrets| secrets.iter().all(|text| Vault::is_sealed(text)))
+}
+
+/// Opens all secrets, and seals those of the endpoints that are due.
+async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreError> {
+    let vault = store.vault();
+    store
+        .write(Priority::Api, move |tx| {
+            for (id, scope, column) in all(tx)? {
+                let secrets = open(&vault, &scope, &id, &column)?;
+                if is_due(&column) {
+                    let sealed = seal(&vault, &scope, &id, &secrets)?;
+                    keep(tx, &scope, &id, &sealed)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn all(tx: &Connection) -> Result<Vec<(String, Scope, String)>, StoreError> {
+    let mut statement = tx.prepare_cached("SELECT id, workspace_id, mode, secrets FROM webhook_endpoint")?;
+    let rows = statement.query_map([], |row| {
+        let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
+        Ok((row.get(0)?, Scope::new(&workspace_id, mode_of(&mode)), row.get(3)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Writes the column of an endpoint's secrets.
+pub(super) fn keep(
+    tx: &Connection,
+    scope: &Scope,
+    endpoint_id: &str,
+    sealed: &str,
+) -> Result<(), StoreError> {
+    let mut statement = tx.prepare_cached(
+        "UPDATE webhook_endpoint SET secrets = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    )?;
+    statement.execute(params![scope.workspace_id(), scope.mode_str(), endpoint_id, sealed])?;
+    Ok(())
+}
