@@ -64,7 +64,7 @@ async fn a_call_whose_answer_was_lost_has_its_effect_once() {
 async fn what_is_sent_without_waiting_is_there_after_a_flush() {
     let app = App::new();
     let merchant = app.merchant().await;
-    let (address, _) = serve(&app, true).await;
+    let (address, _) = serve(&app, false).await;
     let trac = TracClient::new(&address, &merchant.key).unwrap();
     for number in 0..20 {
         trac.send_lead(Lead::new("Sign up", &format!("user_{number}")));
