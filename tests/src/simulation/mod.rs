@@ -74,7 +74,7 @@ pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
     let end = first.saturating_add(count);
     let next = AtomicU64::new(first);
     let work = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let mut sum = Tally::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
