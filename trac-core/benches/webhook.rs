@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use trac_core::commission::settle::{Occasion, settle};
-use trac_core::conversion::world::{Click, Enrollment, World};
+use trac_core::conversion::world::{Click, Enrollment, Known, World};
 use trac_core::program::{EnrollmentTerms, History, Version};
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
@@ -139,5 +139,51 @@ fn one_session(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, one_session);
+/// Settling everything that one event can touch, where that is much: one subscription's invoices, or one customer's sessions,
+/// the first of them with a click.
+fn neighbourhoods(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("neighbourhood");
+    group.sample_size(10);
+    for count in [10, 200, 1_000, 5_000] {
+        for (name, is_subscription) in [("subscription", true), ("customer", false)] {
+            let mut world = world();
+            for n in 0..count {
+                let metadata = if n == 0 {
+                    json!({"tracClickId": "clk_1795240000_0123456789abcdef"})
+                } else {
+                    json!({})
+                };
+                let created = NOW.unix_secs() + n * 86_400;
+                let object = if is_subscription {
+                    json!({"id": format!("in_{n:05}"), "amount_paid": 5_000, "total": 5_000, "currency": "eur",
+                        "customer": "cus_1", "subscription": "sub_1", "created": created, "metadata": metadata})
+                } else {
+                    json!({"id": format!("cs_{n:05}"), "mode": "payment", "payment_status": "paid", "amount_total": 5_000,
+                        "currency": "eur", "customer": "cus_1", "created": created, "metadata": metadata,
+                        "payment_intent": format!("pi_{n:05}")})
+                };
+                let kind = if is_subscription { "invoice.paid" } else { "checkout.session.completed" };
+                let facts = facts(&json!({"id": format!("evt_{n}"), "type": kind, "created": created,
+                    "data": {"object": object}}));
+                let known = Known { facts, commissions: Vec::new() };
+                world.payments.insert(format!("pay_{n:05}"), known);
+            }
+            let earning = settle(&world, Occasion::from(Topic::Sale));
+            assert!(earning.values().all(|one| one.changes.len() == 1), "every payment earns");
+            group.bench_function(format!("{name}/{count}"), |bencher| {
+                bencher.iter(|| settle(black_box(&world), Occasion::from(Topic::Sale)));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn facts(event: &Value) -> Facts {
+    let body = event.to_string();
+    let header = sign(body.as_bytes(), SECRET, NOW);
+    let verified = Unverified::new(&header, body.as_bytes()).verify([SECRET], NOW, TOLERANCE_SECS).unwrap();
+    Facts::read(&Event::read(verified).unwrap(), NOW).unwrap()
+}
+
+criterion_group!(benches, one_session, neighbourhoods);
 criterion_main!(benches);

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -59,10 +60,10 @@ impl Server {
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    fn delivery(&self, number: u64) -> Request<Body> {
+    fn delivery(&self, number: u64, customer: Option<&str>) -> Request<Body> {
         let session = json!({
             "id": format!("cs_{number}"), "mode": "payment", "payment_status": "paid", "amount_total": 12_900,
-            "currency": "eur", "created": NOW.unix_secs(), "payment_intent": format!("pi_{number}"), "customer": null,
+            "currency": "eur", "created": NOW.unix_secs(), "payment_intent": format!("pi_{number}"), "customer": customer,
             "customer_details": {"email": "buyer@example.com"}, "metadata": {"tracClickId": "clk_bench"},
             "total_details": {"amount_discount": 0, "amount_shipping": 700, "amount_tax": 500},
             "padding": "x".repeat(1_800),
@@ -90,7 +91,7 @@ fn rush(criterion: &mut Criterion) {
                 let requests: Vec<_> = (0..count)
                     .map(|_| {
                         number += 1;
-                        server.delivery(number)
+                        server.delivery(number, None)
                     })
                     .collect();
                 let begun = Instant::now();
@@ -99,7 +100,23 @@ fn rush(criterion: &mut Criterion) {
             });
         });
     }
+    one_customer(&runtime, &mut group);
     group.finish();
+}
+
+/// One more payment of a customer who has a thousand.
+fn one_customer(runtime: &Runtime, group: &mut BenchmarkGroup<'_, WallTime>) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = runtime.block_on(Server::open(folder.path()));
+    let many: Vec<_> = (0..1_000).map(|number| server.delivery(number, Some("cus_1"))).collect();
+    runtime.block_on(all(&server.router, many));
+    let mut number = 1_000;
+    group.bench_function("customer_of_1000", |bencher| {
+        bencher.iter(|| {
+            number += 1;
+            runtime.block_on(all(&server.router, vec![server.delivery(number, Some("cus_1"))]));
+        });
+    });
 }
 
 async fn all(router: &Router, requests: Vec<Request<Body>>) {

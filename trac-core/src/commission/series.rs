@@ -62,16 +62,16 @@ fn start<'s>(
         base.is_ok_and(|base| base > 0)
     };
     if let Some(subscription) = &sale.subscription {
-        let paid = book.of_subscription(subscription).filter(|(_, other)| has_money(other));
-        return paid.map(|(moment, other)| (moment, other.id)).min().map(|((time, _), id)| (time, id));
+        let first = book.of_subscription(subscription).find(|(_, other)| has_money(other));
+        return first.map(|((time, _), other)| (time, other.id));
     }
     let by_customer = matches!(attribution.rule, Rule::Customer | Rule::CustomerMetadata);
     let customer = sale.customer.as_deref().filter(|_| by_customer)?;
-    let credited = book.of_customer(customer).filter(|(_, other)| {
+    let first = book.of_customer(customer).find(|(_, other)| {
         has_money(other)
             && book.credits.get(other.id).is_some_and(|theirs| theirs.click_id == attribution.click_id)
     });
-    credited.map(|(moment, other)| (moment, other.id)).min().map(|((time, _), id)| (time, id))
+    first.map(|((time, _), other)| (time, other.id))
 }
 
 /// 1 + the largest k with start + k months − 24 h ≤ time.

@@ -67,10 +67,11 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
         .subscription
         .as_deref()
         .and_then(|id| {
-            let alike = book.of_subscription(id).filter(|(_, other)| {
+            let mut referred = book.referred_of_subscription(id);
+            let first = referred.find(|(_, other)| {
                 other.direct(book.world).is_some_and(|theirs| theirs.value == found.value)
             });
-            alike.map(|(moment, other)| (moment, other.id)).min()
+            first.map(|(moment, other)| (moment, other.id))
         })
         .map_or((time, sale.id), |((at, _), id)| (at, id));
     Some(Attribution { rule: found.rule, click_id: found.value.clone(), bound_by: bound_by.into(), bound_at })
@@ -79,9 +80,7 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
 /// Rule (6): the payment that first tied a click to this subscription speaks for all of it, but for nothing that was
 /// paid before the click.
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
-    let of_subscription = book.of_subscription(sale.subscription.as_deref()?);
-    let bound = of_subscription.filter(|(_, other)| other.direct(book.world).is_some());
-    let (_, binder) = bound.min_by_key(|(moment, _)| *moment)?;
+    let (_, binder) = book.referred_of_subscription(sale.subscription.as_deref()?).next()?;
     if binder.id == sale.id {
         return None;
     }
@@ -99,8 +98,8 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
         references.clicks.iter().find_map(|value| book.world.clicks.get_key_value(value))?;
     let first = book
         .of_customer(id)
-        .filter(|((at, _), other)| *at <= time && click.is_before(*at) && payment::is_checkout(&other.facts));
-    let first = first.map(|(moment, other)| (moment, other.id)).min();
+        .find(|((at, _), other)| *at <= time && click.is_before(*at) && payment::is_checkout(&other.facts));
+    let first = first.map(|(moment, other)| (moment, other.id));
     let (bound_at, bound_by) = first.map_or((time, sale.id), |((at, _), id)| (at, id));
     let click_id = click_id.clone();
     Some(Attribution { rule: Rule::CustomerMetadata, click_id, bound_by: bound_by.into(), bound_at })
@@ -114,10 +113,10 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
         return None;
     }
     let known_as = if book.has_leads { known_as(book, sale, time) } else { BTreeSet::new() };
-    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.of_customer(id));
+    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.referred_of_customer(id));
     let before = |((at, _), other): &(Moment<'_>, &Sale<'_>)| *at <= time && other.id != sale.id;
     // The merchant's own ID of a customer ties by a lead: a lead to what came before it, a payment to its leads.
-    let by_lead = book.of_external_customers(&known_as);
+    let by_lead = book.referred_of_external_customers(&known_as);
     let by_lead = by_lead.filter(|(_, other)| sale.is_lead() || other.is_lead());
     let bound = payments.chain(by_lead).filter(before);
     let bound = bound.filter_map(|((at, name), other)| Some((name, direct(book, other, at)?)));
@@ -138,7 +137,7 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
 /// The merchant's own IDs of the customer: those the payment names, and those that payments of the same `cus_` named at or
 /// before this time.
 fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
-    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.of_customer(id));
+    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.named_of_customer(id));
     let before = payments.filter(|((at, _), _)| *at <= time).map(|(_, other)| other);
     let named = before.chain([sale]).flat_map(|sale| &sale.external_customers);
     named.map(String::as_str).collect()

@@ -113,8 +113,8 @@ fn in_force(
 fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
     let Some(subscription) = &sale.subscription else { return true };
     if attribution.rule == Rule::Customer || attribution.rule == Rule::CustomerMetadata {
-        let first = book.of_subscription(subscription).map(|(moment, other)| (moment, other.id)).min();
-        return first.is_none_or(|(_, id)| id == sale.id);
+        let first = book.of_subscription(subscription).next();
+        return first.is_none_or(|(_, other)| other.id == sale.id);
     }
     attribution.bound_by == sale.id
 }
@@ -132,8 +132,8 @@ fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
     let Some(partner) = book.world.partner_emails.get(&click.partner_id) else { return false };
     let of_customer = sale.customer.as_ref().and_then(|id| book.world.holders.customers.get(id));
     let of_customer = of_customer.into_iter().flat_map(|customer| &customer.emails).map(String::as_str);
-    let others = sale.subscription.as_deref().into_iter().flat_map(|id| book.of_subscription(id));
-    let of_others = others.flat_map(|(_, other)| payment::emails(&other.facts));
+    let others = sale.subscription.as_ref().and_then(|id| book.timeline.subscriptions.get(id));
+    let of_others = others.into_iter().flat_map(|line| &line.emails).map(String::as_str);
     let mut buyers = payment::emails(&sale.facts).into_iter().chain(of_customer).chain(of_others);
     buyers.any(|buyer| email::is_same(buyer, partner))
 }

@@ -37,19 +37,28 @@ pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
         .filter_map(|(id, known)| Some((id.as_str(), first_invoice_of_session(&known.facts, world)?)))
         .collect();
     let own = world.payments.iter().filter(|(id, _)| !of_sessions.contains_key(id.as_str()));
-    let whole: Vec<_> = own.filter_map(|(id, known)| Whole::of(id, &known.facts)).collect();
+    let mut wholes = Wholes::new();
+    for (id, known) in own {
+        if let Some((key, whole)) = Whole::of(id, &known.facts) {
+            wholes.entry(key).or_default().push(whole);
+        }
+    }
     let mut matches: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, known) in &world.payments {
-        let found = same_money_by_charge(&known.facts, &whole);
+        let found = same_money_by_charge(&known.facts, &wholes);
         if !found.is_empty() {
             matches.insert(id, found);
         }
     }
-    let claims = |other: &str| matches.values().filter(|found| found.contains(&other)).count();
+    let mut claims: BTreeMap<&str, u32> = BTreeMap::new();
+    for other in matches.values().flatten() {
+        let count = claims.entry(other).or_default();
+        *count = count.saturating_add(1);
+    }
     let mut inferred: BTreeMap<&str, Inference> = matches
         .iter()
         .map(|(id, found)| match found.as_slice() {
-            [only] if claims(only) == 1 => (*id, Inference::SameAs(String::from(*only))),
+            [only] if claims.get(only) == Some(&1) => (*id, Inference::SameAs(String::from(*only))),
             _ => (*id, Inference::Ambiguous),
         })
         .collect();
@@ -60,49 +69,48 @@ pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
 /// A payment with a session or invoice to which no event has tied a charge yet.
 struct Whole<'a> {
     id: &'a str,
-    customer: &'a str,
-    amount: (i64, Currency),
     time: Timestamp,
 }
 
+/// By customer, amount and currency.
+type Wholes<'a> = BTreeMap<(&'a str, i64, Currency), Vec<Whole<'a>>>;
+
 impl<'a> Whole<'a> {
-    fn of(id: &'a str, facts: &'a Facts) -> Option<Self> {
+    fn of(id: &'a str, facts: &'a Facts) -> Option<((&'a str, i64, Currency), Self)> {
         let money = Money::of(facts).ok()?;
         let is_charge = |id: &str| ["pi_", "ch_", "py_"].iter().any(|prefix| id.starts_with(prefix));
         if !payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_charge) {
             return None;
         }
-        let amount = (money.gross_minor(), money.currency());
-        Some(Self { id, customer: payment::customer(facts)?, amount, time: payment::time(facts)? })
+        let key = (payment::customer(facts)?, money.gross_minor(), money.currency());
+        Some((key, Self { id, time: payment::time(facts)? }))
     }
 }
 
 /// A charge that names no session or invoice may be the money of a payment of the same customer, currency and amount
 /// within one hour.
-fn same_money_by_charge<'a>(facts: &Facts, whole: &[Whole<'a>]) -> Vec<&'a str> {
+fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> {
     let bare = || {
         let money = Money::of(facts).ok()?;
-        let amount = (money.gross_minor(), money.currency());
-        Some((payment::customer(facts)?, amount, payment::time(facts)?))
+        let key = (payment::customer(facts)?, money.gross_minor(), money.currency());
+        Some((key, payment::time(facts)?))
     };
     let is_named = |id: &str| ["cs_", "in_"].iter().any(|prefix| id.starts_with(prefix));
     let is_linked = payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_named);
-    let Some((customer, amount, time)) = (!is_linked).then(bare).flatten() else {
+    let Some((key, time)) = (!is_linked).then(bare).flatten() else {
         return Vec::new();
     };
-    let is_same = |other: &&Whole<'_>| {
-        other.customer == customer
-            && other.amount == amount
-            && other.time.unix_secs().abs_diff(time.unix_secs()) <= INFERENCE_SECS
-    };
-    whole.iter().filter(is_same).map(|other| other.id).collect()
+    let is_near = |other: &&Whole<'_>| other.time.unix_secs().abs_diff(time.unix_secs()) <= INFERENCE_SECS;
+    wholes.get(&key).into_iter().flatten().filter(is_near).map(|other| other.id).collect()
 }
 
 /// Before 2022-11-15 a session in subscription mode did not name its invoice. It is then the first invoice of that
 /// subscription, if that was made within a day of the session.
 fn first_invoice_of_session<'a>(facts: &Facts, world: &'a World) -> Option<&'a str> {
     let session = facts.sessions.values().next()?;
-    let unnamed = session.is_mode("subscription") && session.invoice.is_none() && facts.invoices.is_empty();
+    if !session.is_mode("subscription") || session.invoice.is_some() || !facts.invoices.is_empty() {
+        return None;
+    }
     let (subscription, opened) = (session.subscription.as_deref()?, session.created?);
     let invoices = world.payments.iter().filter(|(_, known)| {
         !known.facts.invoices.is_empty() && payment::subscription(&known.facts) == Some(subscription)
@@ -112,7 +120,7 @@ fn first_invoice_of_session<'a>(facts: &Facts, world: &'a World) -> Option<&'a s
             Some(((payment::time(&known.facts)?, payment::named_by(&known.facts)?), id, known))
         })
         .min_by_key(|(moment, ..)| *moment);
-    let ((time, _), id, known) = first.filter(|_| unnamed)?;
+    let ((time, _), id, known) = first?;
     let near = (-300..=SESSION_SECS).contains(&time.secs_since(opened));
     (near && known.facts.sessions.is_empty()).then_some(id.as_str())
 }

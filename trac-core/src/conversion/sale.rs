@@ -9,6 +9,7 @@ use super::attribution::{self, Attribution};
 use super::candidate::{Candidate, Rule, candidates};
 use super::inference::{Inference, infer};
 use super::payment;
+use super::timeline::{Line, Timeline};
 use super::world::World;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
@@ -49,6 +50,8 @@ pub struct Book<'a> {
     pub world: &'a World,
     /// By our ID.
     pub sales: BTreeMap<&'a str, Sale<'a>>,
+    /// The sales of each subscription and customer.
+    pub timeline: Timeline<'a>,
     /// Whether any of them is a lead.
     pub has_leads: bool,
     /// The click each payment is credited to, by our ID of the payment; worked out once, because a customer's payments ask
@@ -88,34 +91,70 @@ impl<'a> Book<'a> {
             };
             (id, sale)
         };
-        let sales = facts.into_iter().map(sale).collect();
+        let sales: BTreeMap<&str, Sale<'_>> = facts.into_iter().map(sale).collect();
+        let timeline = Timeline::of(sales.values(), world);
         let has_leads = world.payments.values().any(|known| !known.facts.leads.is_empty());
-        let mut book = Self { world, sales, has_leads, credits: BTreeMap::new() };
+        let mut book = Self { world, sales, timeline, has_leads, credits: BTreeMap::new() };
         book.credits = attribution::credits(&book);
         book
     }
 
-    /// Payments of a subscription that are their own money.
-    pub fn of_subscription<'s>(&'s self, id: &'s str) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> {
-        self.own().filter(move |(_, sale)| sale.subscription.as_deref() == Some(id))
+    /// Payments of a subscription that are their own money, the earliest first.
+    pub fn of_subscription<'s>(
+        &'s self,
+        id: &str,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
+        self.found(self.timeline.subscriptions.get(id).map(|line| &line.all))
     }
 
-    /// Payments of a customer that are their own money.
-    pub fn of_customer<'s>(&'s self, id: &'s str) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> {
-        self.own().filter(move |(_, sale)| sale.customer.as_deref() == Some(id))
+    /// Those of them with a click of their own.
+    pub fn referred_of_subscription<'s>(
+        &'s self,
+        id: &str,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
+        self.found(self.timeline.subscriptions.get(id).map(|line| &line.referred))
     }
 
-    /// Leads and payments of a customer whom the merchant knows by any of these IDs.
-    pub fn of_external_customers<'s>(
+    /// Payments of a customer that are their own money, the earliest first.
+    pub fn of_customer<'s>(
+        &'s self,
+        id: &str,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
+        self.found(self.timeline.customers.get(id).map(|line| &line.all))
+    }
+
+    /// Those of them with a click of their own.
+    pub fn referred_of_customer<'s>(
+        &'s self,
+        id: &str,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
+        self.found(self.timeline.customers.get(id).map(|line| &line.referred))
+    }
+
+    /// Those of a customer's payments that name the customer by the merchant's own ID.
+    pub fn named_of_customer<'s>(
+        &'s self,
+        id: &str,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
+        self.found(self.timeline.customers.get(id).map(|line| &line.named))
+    }
+
+    /// Leads and payments with a click of their own, of a customer whom the merchant knows by any of these IDs. One known by
+    /// several is answered several times.
+    pub fn referred_of_external_customers<'s>(
         &'s self,
         ids: &'s BTreeSet<&str>,
     ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> {
-        self.own().filter(|(_, sale)| sale.external_customers.iter().any(|id| ids.contains(id.as_str())))
+        let lines = ids.iter().filter_map(|id| self.timeline.external_customers.get(*id));
+        lines.flat_map(|line: &Line<'_>| self.found(Some(&line.referred)))
     }
 
-    fn own(&self) -> impl Iterator<Item = (Moment<'_>, &Sale<'a>)> {
-        let own = self.sales.values().filter(|sale| !matches!(sale.inference, Inference::SameAs(_)));
-        own.filter_map(|sale| Some(((sale.time?, sale.named_by.as_str()), sale)))
+    fn found<'s>(
+        &'s self,
+        ids: Option<&'s Vec<&'a str>>,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
+        let sales = ids.into_iter().flatten().filter_map(|id| self.sales.get(id));
+        sales.filter_map(|sale| Some(((sale.time?, sale.named_by.as_str()), sale)))
     }
 }
 
