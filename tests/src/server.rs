@@ -56,6 +56,8 @@ impl Server {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
         let child = binary::command()
             .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])
+            // Tests look for secrets in the log: let it be the longest there is.
+            .args(["--log", "trac_server=trace"])
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()

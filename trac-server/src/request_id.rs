@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -24,8 +24,10 @@ pub(crate) fn current() -> String {
 /// The middleware: names the request, logs how it went, and marks the answer.
 pub(crate) async fn stamp(State(ids): State<Ids>, request: Request, next: Next) -> Response {
     let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| ids.make(Kind::Request));
-    // The path names IDs and slugs, never a key; the query is a visitor's and stays out of the log.
-    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    // The route, not the path: what callers put into a path can be an e-mail address. The query is a visitor's.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.as_deref().unwrap_or("none");
+    let span = tracing::info_span!("request", id, method = %request.method(), route);
     let started = Instant::now();
     let answer = async move {
         let response = next.run(request).await;

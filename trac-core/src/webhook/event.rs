@@ -5,6 +5,7 @@ use alloc::string::String;
 use serde_json::{Map, Value};
 
 use super::field::Fields;
+use super::legible;
 use super::signature::Verified;
 use crate::time::Timestamp;
 
@@ -12,7 +13,9 @@ use crate::time::Timestamp;
 ///
 /// # Wire form
 /// A JSON object with a string `id`, after at most one byte-order mark. Everything else may be missing: Stripe's
-/// envelope has changed often since 2016, so nothing is demanded that is not needed.
+/// envelope has changed often since 2016, so nothing is demanded that is not needed. What is JSON and yet more than a
+/// reader can hold, nested a thousand levels deep or with the number `1e999` in it, is an event too: one that is not
+/// [whole](Event::is_whole).
 ///
 /// # Examples
 /// ```
@@ -46,6 +49,8 @@ pub struct Event {
     pub account: Option<String>,
     /// Whether this is a thin (v2) event, which carries no object.
     pub is_thin: bool,
+    /// Whether all of it could be read. Of one that is not whole, the fields above are what could be.
+    pub is_whole: bool,
     /// `data.object`, or an empty object.
     pub(super) object: Map<String, Value>,
 }
@@ -63,8 +68,10 @@ impl Event {
     pub fn read(verified: Verified<'_>) -> Result<Self, UnreadableEvent> {
         let body = verified.body();
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-        let Ok(Value::Object(mut envelope)) = serde_json::from_slice(body) else {
-            return Err(UnreadableEvent);
+        let (mut envelope, is_whole) = match serde_json::from_slice(body) {
+            Ok(Value::Object(envelope)) => (envelope, true),
+            Ok(_) => return Err(UnreadableEvent),
+            Err(_) => (legible::object(body).ok_or(UnreadableEvent)?, false),
         };
         let fields = Fields(&envelope);
         let id = fields.text("id").ok_or(UnreadableEvent)?;
@@ -76,6 +83,7 @@ impl Event {
             livemode: fields.bool("livemode"),
             account: fields.id("account").map(Into::into),
             is_thin: fields.text("object").is_some_and(|object| object.starts_with("v2.")),
+            is_whole,
             object: Map::new(),
         };
         let object = match envelope.get_mut("data").and_then(|data| data.get_mut("object")) {
@@ -94,6 +102,8 @@ impl Event {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
     use crate::webhook::signature::{Unverified, sign};
 
@@ -116,6 +126,35 @@ mod tests {
         check(br#"["evt_1"]"#, None);
         check(b"", None);
         check(b"{\"id\":\"\xFF\"}", None);
+    }
+
+    #[test]
+    fn what_is_more_than_a_reader_can_hold_is_an_event_that_is_not_whole() {
+        let check = |object: &str, want: Option<(&str, &str, Option<&str>)>| {
+            let body =
+                format!(r#"{{"id":"evt_1","data":{{"object":{object}}},"type":"invoice.paid","created":7}}"#);
+            let event = read(body.as_bytes()).ok();
+            assert!(
+                event.as_ref().is_none_or(|event| !event.is_whole && event.created.is_some()),
+                "{object}"
+            );
+            let read =
+                event.as_ref().map(|event| (event.id.as_str(), event.kind.as_str(), event.object_id()));
+            assert_eq!(read, want, "{object}");
+        };
+        let deep =
+            |levels: usize| format!(r#"{{"id":"in_1","x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let known = Some(("evt_1", "invoice.paid", Some("in_1")));
+        check(&deep(128), known);
+        check(&deep(500_000), known);
+        check(r#"{"id":"in_1","total":1e999}"#, known);
+        check(r#"{"id":"in_1","description":"\ud800"}"#, known);
+        check(r#"{"id":"\ud800"}"#, Some(("evt_1", "invoice.paid", None)));
+        check(&deep(500_000).replace(']', "}"), None);
+        check(r#"{"id":"in_1","total":1e}"#, None);
+        check("{\"id\":\"in_1\",\"total\":1e999,\"x\":\"\u{1}\"}", None);
+        assert!(read(br#"{"id":"\ud800","x":1}"#).is_err());
+        assert!(read(b"{\"id\":\"evt_1\",\"x\":1e999,\"y\":\"\xFF\"}").is_err());
     }
 
     #[test]

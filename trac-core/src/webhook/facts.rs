@@ -83,7 +83,7 @@ pub enum NoFacts {
     UseInvoicePaid,
     /// A payment that failed, or a session that ran out: no money moved.
     NothingPaid(&'static str),
-    /// A known type whose object has no ID.
+    /// A known type whose object has no ID, or an event that is not whole.
     Unreadable,
 }
 
@@ -158,6 +158,9 @@ impl Facts {
                 return Err(NoFacts::NothingPaid("payment_failed"));
             }
             _ => {}
+        }
+        if !event.is_whole && (event.kind.is_empty() || Topic::of(&event.kind).is_some()) {
+            return Err(NoFacts::Unreadable);
         }
         Topic::of(&event.kind).ok_or(NoFacts::UnsupportedEvent)?;
         let at = event.created.unwrap_or(received_at);

@@ -12,6 +12,7 @@
 
 pub mod signature;
 pub mod event;
+mod legible;
 pub mod join;
 mod field;
 pub mod references;

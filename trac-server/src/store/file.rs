@@ -33,6 +33,17 @@ pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
     Ok(file)
 }
 
+/// Makes sure that there is a store in a folder.
+pub(super) fn must_be_there(data: &Path) -> Result<(), StoreError> {
+    let file = data.join(FILE_NAME);
+    if file.is_file() {
+        return Ok(());
+    }
+    let detail =
+        format!("there is no store in {}: --data names the folder that trac serve keeps", data.display());
+    Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+}
+
 #[cfg(unix)]
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
