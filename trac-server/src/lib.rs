@@ -85,6 +85,8 @@ mod key_uses;
 #[cfg(feature = "server")]
 mod metrics;
 #[cfg(feature = "server")]
+mod refusal;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
@@ -92,6 +94,8 @@ mod access;
 mod idempotency;
 #[cfg(feature = "server")]
 mod list;
+#[cfg(feature = "server")]
+mod refusals;
 #[cfg(feature = "server")]
 mod api_key;
 #[cfg(feature = "server")]

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
     api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, metrics, operations,
-    path, patience, program, replay, request_id, webhook,
+    path, patience, program, refusals, replay, request_id, webhook,
 };
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
@@ -42,6 +42,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(commission::routes())
         .merge(flow::api_routes())
         .merge(replay::routes())
+        .merge(refusals::routes())
         .merge(explain::routes())
         .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));

@@ -224,6 +224,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (200, "any"),
     ),
+    merchant(
+        "GET",
+        "/api/v1/refusals",
+        "Calls that were turned away: wrong keys, limits, unknown codes and addresses",
+        "",
+        (200, "Refusal[]"),
+    ),
+    merchant("GET", "/api/v1/refusals/{id}", "One of them", "", (200, "Refusal")),
     merchant("GET", "/api/v1/webhook-endpoints", "List webhook endpoints", "", (200, "WebhookEndpoint[]")),
     merchant(
         "POST",
@@ -349,6 +357,11 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
          lead_currency: currency?; hold_days: object; base: string; include_shipping: boolean; \
          count_out_of_band: boolean; products: string[]; cancel_policy: string; attribute_by_customer: boolean; \
          block_self_referral: boolean; created_at: time",
+    ),
+    (
+        "Refusal",
+        "id: string; route: string; cause: string; message: string; remedy: string; calls: integer; created_at: time; \
+         last_at: time",
     ),
     ("Partner", "id: string; name: string; email: string?; code: string; created_at: time"),
     (

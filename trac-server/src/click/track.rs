@@ -12,10 +12,11 @@ use trac_core::click::ClickId;
 
 use super::clicks::{NewClick, insert};
 use super::visitor;
-use crate::access::Key;
+use crate::access::{Key, route, within_limit};
 use crate::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
+use crate::refusal::Cause;
 use crate::store::{Priority, Scope, StoreError};
 use crate::trac::Trac;
 
@@ -67,20 +68,17 @@ fn publishable_key_missing() -> Problem {
 }
 
 async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
-    let headers = request.headers().clone();
+    let (headers, route) = (request.headers().clone(), route(request.extensions()).to_owned());
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let asked = Asked::read(Fields::from_request(request, &()).await?, &headers)?;
-    let Key { scope, hash, .. } = Key::publishable(&trac, asked.key.clone(), &headers).await?;
-    let counted = trac.limiter.count(hash, trac.clock.unix_millis());
-    counted.map_err(Problem::rate_limited)?;
+    let Key { scope, hash, .. } = Key::publishable(&trac, &route, asked.key.clone(), &headers).await?;
+    within_limit(&trac, &scope, &route, hash).await?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let trail = visitor::Trail::new(address, agent);
-    let store = trac.store.clone();
-    let tracked = store.try_write(Priority::Click, move |tx| {
-        let Some(source) = Source::find(tx, &scope, &asked)? else {
-            return Err(Problem::not_found("link or partner's code"));
-        };
-        let now = trac.clock.now();
+    let (now, for_whom) = (trac.clock.now(), scope.clone());
+    let unknown = format!("No link and no approved partner of an active program goes by {}.", asked.code);
+    let tracked = trac.store.try_write(Priority::Click, move |tx| {
+        let Some(source) = Source::find(tx, &scope, &asked)? else { return Ok(None) };
         let id = ClickId::new(now.unix_secs(), random_bits());
         let subject = source.link_id.as_deref().unwrap_or(&source.partner_id);
         let visitor = trail.map(|trail| trail.hash(tx, subject, now)).transpose()?;
@@ -97,9 +95,13 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
             landing_url: asked.url,
         };
         insert(tx, &scope, &click)?;
-        Ok(json!({ "click_id": id }))
+        Ok::<_, Problem>(Some(json!({ "click_id": id })))
     });
-    tracked.await.map(|body| (StatusCode::CREATED, Json(body)))
+    if let Some(body) = tracked.await? {
+        return Ok((StatusCode::CREATED, Json(body)));
+    }
+    trac.refused(&for_whom, &route, Cause::CodeUnknown, &unknown).await;
+    Err(Problem::not_found("link or partner's code"))
 }
 
 /// Whose click it is.

@@ -72,7 +72,7 @@ async fn track(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "lead")?;
+    tracker.count(&trac, "lead").await?;
     let told = Told::read(fields)?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {

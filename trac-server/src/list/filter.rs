@@ -4,6 +4,7 @@ use trac_core::conversion::reason::Reason;
 use trac_core::money::Currency;
 
 use crate::problem::Problem;
+use crate::refusal::Cause;
 
 /// The value a filter is compared with, as it is kept.
 ///
@@ -27,6 +28,9 @@ pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, P
 fn allowed(resource: &str, name: &str) -> Option<Vec<&'static str>> {
     let words: &[&str] = match (resource, name) {
         (_, "reason") => return Some(Reason::ALL.iter().map(|reason| reason.as_str()).collect()),
+        ("refusal", "cause") => {
+            return Some(Cause::ALL.iter().map(|cause| cause.as_str()).collect());
+        }
         ("event", "outcome") => {
             &["processed", "skipped", "deferred", "duplicate", "ignored", "rejected", "failed"]
         }
