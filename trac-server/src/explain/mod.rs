@@ -84,3 +84,9 @@ fn tell(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "rehearsal/tests.rs"]
+mod rehearsal;
+#[cfg(test)]
+#[path = "reasons/tests.rs"]
+mod reasons;

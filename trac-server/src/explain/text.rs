@@ -30,7 +30,9 @@ pub fn as_text(story: &Value) -> String {
         }
         for hop in told["hops"].as_array().into_iter().flatten() {
             let mark = if hop["status"] == "ok" { "✓" } else { "✗" };
-            lines.push(format!("  {mark} {:<10} {}", text(hop, "hop"), text(hop, "what")));
+            let reason = hop["reason"].as_str().filter(|_| mark == "✗");
+            let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+            lines.push(format!("  {mark} {:<10} {}{reason}", text(hop, "hop"), text(hop, "what")));
             if let Some(remedy) = hop["remedy"].as_str() {
                 lines.push(format!("    {:<10} → {remedy}", ""));
             }

@@ -62,6 +62,8 @@ pub(super) fn of_event(event: &Value) -> Hop {
     let message = message.trim_end_matches('.');
     let words = format!("{kind}, received at {}: {outcome}. {message}.{repeats}", text("created_at"));
     let status = match outcome {
+        // An event of a type that was never asked for is no mistake.
+        "ignored" if reason == Reason::UnsupportedEvent => return Hop::ok(NAME, words).because(reason),
         "ignored" | "failed" | "rejected" => Status::Refused,
         "skipped" if !matches!(reason, Reason::Stale) => Status::Refused,
         "deferred" => Status::Waiting,
