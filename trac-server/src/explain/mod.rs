@@ -90,3 +90,6 @@ mod rehearsal;
 #[cfg(test)]
 #[path = "reasons/tests.rs"]
 mod reasons;
+#[cfg(test)]
+#[path = "causes/tests.rs"]
+mod causes;
