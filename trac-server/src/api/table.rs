@@ -423,7 +423,8 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Event",
         "id: string; stripe_event_id: string?; endpoint_id: string; type: string?; \
-         api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; deliveries: integer; \
+         api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; \
+         remedy: string?; deliveries: integer; \
          subject_id: string?; settled_by: string?; created_at: time",
     ),
     (

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
-use trac_core::conversion::remedy::remedy;
 
 use super::evidence::Archive;
 use super::subject::Kind;
 use crate::refusal::Cause;
 use crate::store::StoreError;
 use crate::webhook::delivery::ROUTE;
+use crate::webhook::remedy_of;
 
 /// How long back what was rejected or refused is looked at.
 const RECENT_SECS: i64 = 7 * 86_400;
@@ -110,8 +110,16 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
              AND reason = '{reason}' AND received_at >= CAST(?3 AS INTEGER)"
         );
         if archive.any(&sql, &since)? {
-            let what = format!("Deliveries were rejected in the last seven days: {}", reason.meaning());
-            found.push(Diagnosis::new(reason.as_str(), what, remedy(reason).unwrap_or_default()));
+            let meaning = match reason {
+                Reason::Unreadable => "What was signed is no event.",
+                _ => reason.meaning(),
+            };
+            let what = format!("Deliveries were rejected in the last seven days. {meaning}");
+            found.push(Diagnosis::new(
+                reason.as_str(),
+                what,
+                remedy_of("rejected", reason).unwrap_or_default(),
+            ));
         }
     }
     found.extend(refused(archive, &format!("= '{ROUTE}'"))?);

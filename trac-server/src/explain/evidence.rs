@@ -8,6 +8,7 @@ use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::Click;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
+use trac_core::webhook::report::Report;
 
 use crate::store::{Scope, StoreError, mode_of};
 
@@ -47,6 +48,13 @@ impl Payment {
 
     pub(super) fn is_lead(&self) -> bool {
         !self.facts.leads.is_empty()
+    }
+
+    /// Whether it is nothing but a claim, and the merchant rejected it.
+    pub(super) fn is_rejected_claim(&self) -> bool {
+        let reports = &self.facts.reports;
+        let rejected = !reports.is_empty() && reports.values().all(Report::is_refused);
+        rejected && !self.facts.is_told_by_stripe()
     }
 }
 

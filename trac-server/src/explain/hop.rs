@@ -75,12 +75,18 @@ impl Hop {
     }
 
     /// The same, with what may have led to it.
-    pub(super) fn also(mut self, what: &str, remedy: &str) -> Self {
-        self.what = format!("{} {what}", self.what);
+    pub(super) fn perhaps_for(mut self, what: &str, remedy: &str) -> Self {
+        self.what = format!("{} Perhaps for this: {what}", self.what);
         self.remedy = Some(match self.remedy {
-            Some(own) => format!("{own} {remedy}"),
+            Some(own) => format!("{own} If it was that: {remedy}"),
             None => remedy.to_owned(),
         });
+        self
+    }
+
+    /// The same, where the remedy is told at the hop before.
+    pub(super) fn without_remedy(mut self) -> Self {
+        self.remedy = None;
         self
     }
 

@@ -86,7 +86,7 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     let causes = diagnosis::of_refused_calls(archive)?;
     let hop = match causes.first() {
         // A page that was refused its click cannot put one on the checkout.
-        Some(cause) => hop.also(&cause.what, &cause.remedy),
+        Some(cause) => hop.perhaps_for(&cause.what, &cause.remedy),
         None => hop,
     };
     let causes: Vec<Value> = causes.iter().map(diagnosis::Diagnosis::to_json).collect();

@@ -137,7 +137,9 @@ fn of_clicks(archive: &Archive<'_>, column: &str, id: &str) -> Result<Hop, Store
              a page that uses ?ref= needs the script with data-key.",
         );
     let refused = diagnosis::of_refused_calls(archive)?;
-    Ok(refused.first().map_or_else(|| hop.clone(), |cause| hop.clone().also(&cause.what, &cause.remedy)))
+    Ok(refused
+        .first()
+        .map_or_else(|| hop.clone(), |cause| hop.clone().perhaps_for(&cause.what, &cause.remedy)))
 }
 
 fn of_endpoint(archive: &Archive<'_>, id: &str) -> Result<Hop, StoreError> {

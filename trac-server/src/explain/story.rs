@@ -68,6 +68,11 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
     if decision.same_as.is_some() {
         return Ok(vec![told, of_money(payment), verdict::of(archive, payment)?]);
     }
+    if payment.is_rejected_claim() {
+        let mut hops = vec![told, verdict::of(archive, payment)?];
+        hops.extend(of_ledger(archive, payment)?);
+        return Ok(hops);
+    }
     let mut hops = match &decision.attribution {
         Some(attribution) => {
             let mut hops = reference::of_click(archive, &attribution.click_id)?;
@@ -76,13 +81,21 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
         }
         None => vec![reference::missing(archive, payment)?],
     };
-    hops.extend([told, of_money(payment), verdict::of(archive, payment)?]);
-    let commissions = archive.commissions(&payment.id)?;
-    if !commissions.is_empty() {
-        let said: Vec<_> = commissions.iter().map(of_commission).collect();
-        hops.push(Hop::ok("entries", said.join(" ")).with(commissions.into()));
-    }
+    let (money, verdict) = (of_money(payment), verdict::of(archive, payment)?);
+    let verdict = if money.is_ok() { verdict } else { verdict.without_remedy() };
+    hops.extend([told, money, verdict]);
+    hops.extend(of_ledger(archive, payment)?);
     Ok(hops)
+}
+
+/// What the ledger says of a payment, if anything.
+fn of_ledger(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Hop>, StoreError> {
+    let commissions = archive.commissions(&payment.id)?;
+    if commissions.is_empty() {
+        return Ok(None);
+    }
+    let said: Vec<_> = commissions.iter().map(of_commission).collect();
+    Ok(Some(Hop::ok("entries", said.join(" ")).with(commissions.into())))
 }
 
 /// What is left of a commission, whose it is, and when it is due.
@@ -96,7 +109,10 @@ fn of_commission(commission: &Value) -> String {
     let whose = if text("partner").is_empty() { text("partner_id") } else { text("partner") };
     let status = match text("status") {
         "pending" => format!("pending until {}", text("matures_at")),
-        "held" => "held: a dispute or a review is open".to_owned(),
+        "held" if text("reason") == Reason::ClientReported.as_str() => {
+            "held until the merchant or Stripe confirms it".to_owned()
+        }
+        "held" => "held while a dispute is open".to_owned(),
         status => status.to_owned(),
     };
     format!("{net} for {whose}, {status}.")

@@ -104,10 +104,6 @@ impl Subject {
         !stripes && !self.is_found()
     }
 
-    pub(super) const fn is_event(&self) -> bool {
-        matches!(self.kind, Kind::Event | Kind::LogRow)
-    }
-
     /// Whether an event of the log is the one that is asked about.
     pub(super) fn names(&self, event: &Value) -> bool {
         event["id"] == *self.id || event["stripe_event_id"] == *self.id
@@ -173,25 +169,13 @@ impl Finding<'_> {
     }
 
     fn prefixed(&self, id: &str, kind: Kind) -> Result<Subject, StoreError> {
-        let thing = |table: &str| {
-            self.one(&format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"), id)
-        };
-        let (mut subject, mut events) = (Subject::bare(id, kind), Vec::new());
-        subject.payments = match kind {
-            Kind::Event | Kind::LogRow => {
-                events = self.all(
-                    "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 \
-                     AND (id = ?3 OR stripe_event_id = ?3) LIMIT ?4",
-                    id,
-                )?;
-                self.all(
-                    "SELECT p.id FROM event AS e JOIN payment AS p ON p.workspace_id = e.workspace_id \
-                     AND p.mode = e.mode AND (p.id = e.subject_id OR p.subscription_id = e.subject_id) \
-                     WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3) \
-                     ORDER BY p.id DESC LIMIT ?4",
-                    id,
-                )?
-            }
+        if let Some(subject) = self.set_up(id, kind)? {
+            return Ok(subject);
+        }
+        if matches!(kind, Kind::Event | Kind::LogRow) {
+            return self.event(id, kind);
+        }
+        let payments = match kind {
             Kind::Subscription => self.payments("p.subscription_id = ?3", id)?,
             Kind::Customer => self.payments("p.customer_id = ?3", id)?,
             Kind::Payment => {
@@ -216,43 +200,49 @@ impl Finding<'_> {
                 "SELECT conversion_id FROM report WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 LIMIT ?4",
                 id,
             )?,
-            Kind::Payout => {
-                subject.thing = thing("payout")?;
-                Vec::new()
-            }
-            Kind::Endpoint => {
-                subject.thing = thing("webhook_endpoint")?;
-                Vec::new()
-            }
-            Kind::Link => {
-                subject.thing = thing("link")?;
-                self.payments(by_click!("k.link_id = ?3"), id)?
-            }
-            Kind::Partner => {
-                subject.thing = thing("partner")?;
-                self.payments(by_click!("k.partner_id = ?3"), id)?
-            }
-            Kind::Program => {
-                subject.thing = thing("program")?;
-                self.payments(by_click!("k.program_id = ?3"), id)?
-            }
-            Kind::Enrollment => {
-                subject.thing = thing("enrollment")?;
-                self.payments(
-                    by_click!(
-                        "EXISTS (SELECT 1 FROM enrollment AS n WHERE n.workspace_id = ?1 AND n.mode = ?2 \
-                         AND n.id = ?3 AND n.program_id = k.program_id AND n.partner_id = k.partner_id)"
-                    ),
-                    id,
-                )?
-            }
             Kind::Other => Vec::new(),
             _ => self.of_object(id)?,
         };
-        if events.is_empty() {
-            events = self.about(id)?;
-        }
-        Ok(Subject { events, ..subject })
+        Ok(Subject { payments, events: self.about(id)?, ..Subject::bare(id, kind) })
+    }
+
+    fn event(&self, id: &str, kind: Kind) -> Result<Subject, StoreError> {
+        let events = self.all(
+            "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 \
+             AND (id = ?3 OR stripe_event_id = ?3) LIMIT ?4",
+            id,
+        )?;
+        let payments = self.all(
+            "SELECT p.id FROM event AS e JOIN payment AS p ON p.workspace_id = e.workspace_id \
+             AND p.mode = e.mode AND (p.id = e.subject_id OR p.subscription_id = e.subject_id) \
+             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3) \
+             ORDER BY p.id DESC LIMIT ?4",
+            id,
+        )?;
+        Ok(Subject { payments, events, ..Subject::bare(id, kind) })
+    }
+
+    /// What was set up rather than happened, with the payments it brought; nothing for other kinds.
+    fn set_up(&self, id: &str, kind: Kind) -> Result<Option<Subject>, StoreError> {
+        let (table, brought) = match kind {
+            Kind::Payout => ("payout", None),
+            Kind::Endpoint => ("webhook_endpoint", None),
+            Kind::Link => ("link", Some(by_click!("k.link_id = ?3"))),
+            Kind::Partner => ("partner", Some(by_click!("k.partner_id = ?3"))),
+            Kind::Program => ("program", Some(by_click!("k.program_id = ?3"))),
+            Kind::Enrollment => (
+                "enrollment",
+                Some(by_click!(
+                    "EXISTS (SELECT 1 FROM enrollment AS n WHERE n.workspace_id = ?1 AND n.mode = ?2 \
+                     AND n.id = ?3 AND n.program_id = k.program_id AND n.partner_id = k.partner_id)"
+                )),
+            ),
+            _ => return Ok(None),
+        };
+        let sql = format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
+        let thing = self.one(&sql, id)?;
+        let payments = brought.map_or_else(|| Ok(Vec::new()), |condition| self.payments(condition, id))?;
+        Ok(Some(Subject { thing, payments, ..Subject::bare(id, kind) }))
     }
 
     /// The events about an object.

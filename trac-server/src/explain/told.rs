@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
-use trac_core::conversion::remedy::remedy;
 use trac_core::time::Timestamp;
 use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
@@ -11,6 +10,7 @@ use super::evidence::{Archive, Payment};
 use super::hop::{Hop, Status};
 use super::subject::Subject;
 use crate::store::StoreError;
+use crate::webhook::remedy_of;
 
 const NAME: &str = "event";
 /// How many events are named in words.
@@ -23,10 +23,8 @@ pub(super) fn of_payment(
     payment: &Payment,
 ) -> Result<Hop, StoreError> {
     let events = archive.events(Some(&payment.id), &subject.events)?;
-    if subject.is_event() {
-        if let Some(event) = events.iter().find(|event| subject.names(event)) {
-            return Ok(of_event(event).with(events.clone().into()));
-        }
+    if let Some(event) = events.iter().find(|event| subject.names(event)) {
+        return Ok(of_event(event).with(events.clone().into()));
     }
     let mut words: Vec<String> = payment.facts.leads.values().map(lead_words).collect();
     words.extend(payment.facts.reports.values().map(report_words));
@@ -69,7 +67,7 @@ pub(super) fn of_event(event: &Value) -> Hop {
         "deferred" => Status::Waiting,
         _ => return Hop::ok(NAME, words).because(reason),
     };
-    Hop::cause(NAME, status, reason.as_str(), words, remedy(reason).unwrap_or_default())
+    Hop::cause(NAME, status, reason.as_str(), words, remedy_of(outcome, reason).unwrap_or_default())
 }
 
 fn event_words(events: &[Value]) -> String {

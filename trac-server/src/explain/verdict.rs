@@ -26,6 +26,9 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
             Some(click) => Grounds::of(archive, payment, attribution, click)?.hop(reason),
             None => plain(payment, reason),
         },
+        None if matches!(reason, Reason::NoClick | Reason::NoAttributionYet) => {
+            plain(payment, reason).without_remedy()
+        }
         None => plain(payment, reason),
     };
     Ok(hop.with(json!({ "reason": reason })))
@@ -64,7 +67,7 @@ fn plain(payment: &Payment, reason: Reason) -> Hop {
 }
 
 fn claimed(payment: &Payment, hop: Hop) -> Hop {
-    if payment.facts.reports.values().all(|report| report.is_refused()) {
+    if payment.is_rejected_claim() {
         return Hop::cause(
             NAME,
             Status::Refused,
@@ -167,6 +170,10 @@ impl<'a> Grounds<'a> {
         }
     }
 
+    fn what_happened(&self) -> &'static str {
+        if self.payment.is_lead() { "the lead was told" } else { "the payment was made" }
+    }
+
     fn program_path(&self) -> String {
         format!("/programs/{}", self.click.click.program_id)
     }
@@ -205,9 +212,10 @@ impl<'a> Grounds<'a> {
         let then = word(enrollment.history.at(self.time).map(|version| version.terms.status));
         let latest = enrollment.history.latest().map(|version| version.terms.status);
         let hop = hop.saying(format!(
-            "{}'s enrollment in {} was {then} when the payment was made, at {}.",
+            "{}'s enrollment in {} was {then} when {}, at {}.",
             self.click.partner,
             self.click.program,
+            self.what_happened(),
             self.time.to_rfc3339()
         ));
         if latest == Some(EnrollmentStatus::Approved) {
@@ -227,8 +235,9 @@ impl<'a> Grounds<'a> {
         let at = times.find(|at| status(*at) != Some(ProgramStatus::Active)).unwrap_or(self.time);
         let then = status(at).map_or_else(|| "without terms".to_owned(), |status| json_word(&status));
         let hop = hop.saying(format!(
-            "The program {} was {then} when the payment was made, at {}.",
+            "The program {} was {then} when {}, at {}.",
             self.click.program,
+            self.what_happened(),
             at.to_rfc3339()
         ));
         let history = self.world.programs.get(&self.click.click.program_id);
@@ -271,9 +280,10 @@ impl<'a> Grounds<'a> {
             Some(Recurring::Months(months)) => months,
             _ => 0,
         };
-        let of = payment::subscription(&self.payment.facts).unwrap_or("a customer");
+        let of = payment::subscription(&self.payment.facts).unwrap_or("this customer");
+        let months = if months == 1 { "month".to_owned() } else { format!("{months} months") };
         format!(
-            "{} pays for the first {months} months of a subscription, and those of {of} are over.",
+            "{} pays for the first {months} of a subscription; {of} has gone on for longer.",
             self.click.program
         )
     }

@@ -205,7 +205,7 @@ fn by_terms() -> Vec<Row> {
             .explains(
                 "in_2",
                 Some("decision"),
-                &["the first 1 months of a subscription, and those of sub_1 are over"],
+                &["the first month of a subscription; sub_1 has gone on for longer"],
             ),
         row("paid_out_of_band")
             .terms(json!({ "count_out_of_band": false }))
@@ -272,7 +272,7 @@ fn waiting() -> Vec<Row> {
                 &[
                     "A page claimed transaction order 1",
                     "PATCH /conversions/$id with status approved",
-                    "held: a dispute or a review",
+                    "held until the merchant or Stripe confirms it",
                 ],
             ),
     ]
@@ -377,7 +377,7 @@ fn beside() -> Vec<Row> {
             .session(0, json!({}))
             .event("charge.dispute.created", 13, with(dispute("needs_response"), json!({ "amount": 7_500 })))
             .answers("processed held")
-            .explains("du_1", None, &["held: a dispute or a review is open"]),
+            .explains("du_1", None, &["held while a dispute is open"]),
         row("released")
             .session(0, json!({}))
             .event("charge.dispute.created", 13, dispute("warning_needs_response"))

@@ -4,6 +4,8 @@
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::remedy::remedy;
 use trac_core::webhook::signature::sign;
 
 use crate::test_app::{Answer, App, START};
@@ -159,6 +161,11 @@ impl Row {
         assert_eq!(said.join(" "), want, "{}: {path} says {row:#}", self.name);
         if want.is_empty() {
             return assert_eq!(log.body["data"], json!([]), "{}: {path}", self.name);
+        }
+        if path.starts_with("/events") || path.starts_with("/refusals") {
+            let reason = word("reason").and_then(|code| Reason::from_code(&code));
+            let wanted = reason.is_none_or(|reason| remedy(reason).is_some());
+            assert_eq!(row["remedy"].is_string(), wanted, "{}: {path} and its remedy {row:#}", self.name);
         }
         let has_words =
             ["message", "reason"].iter().any(|name| word(name).is_some_and(|words| !words.is_empty()));
