@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -17,6 +17,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Server {
     child: Option<Child>,
+    // Before the folder, so that it is let go before that is removed.
+    _mount: Option<Mount>,
     folder: TempDir,
     port: u16,
     client: reqwest::Client,
@@ -25,8 +27,24 @@ pub struct Server {
 impl Server {
     /// Starts one with an empty data folder on a free port and waits until it is ready.
     pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), None).await
+    }
+
+    /// [`Server::start`] with the data on a disk of a few megabytes, in memory. `None` where this user may not mount one.
+    pub async fn start_on_small_disk(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Self { child: None, folder, port: 0, client: reqwest::Client::new() };
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("a folder");
+        let size = format!("size={megabytes}m,mode=0700");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&data).output();
+        if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+            return None;
+        }
+        Some(Self::start_in(folder, Some(Mount(data))).await)
+    }
+
+    async fn start_in(folder: TempDir, mount: Option<Mount>) -> Self {
+        let mut server = Self { child: None, _mount: mount, folder, port: 0, client: reqwest::Client::new() };
         // Another process may take the free port in between: then there is another one.
         for _ in 0..5 {
             server.port = free_port();
@@ -106,6 +124,16 @@ impl Server {
 
     fn log_path(&self) -> PathBuf {
         Path::new(self.folder.path()).join("log")
+    }
+}
+
+/// A mounted folder, let go when dropped.
+#[derive(Debug)]
+struct Mount(PathBuf);
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 

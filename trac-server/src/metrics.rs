@@ -70,8 +70,11 @@ impl Metrics {
     }
 
     /// Counts a visitor who was sent on although the click could not be written.
-    pub(crate) fn click_unrecorded(&self) {
-        add_one(&mut self.figures().clicks_unrecorded);
+    /// Answers how many there were.
+    pub(crate) fn click_unrecorded(&self) -> u64 {
+        let mut figures = self.figures();
+        add_one(&mut figures.clicks_unrecorded);
+        figures.clicks_unrecorded
     }
 
     fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
