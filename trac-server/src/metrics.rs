@@ -37,6 +37,8 @@ struct Figures {
     /// By outcome and reason.
     events: BTreeMap<(&'static str, &'static str), u64>,
     clicks_unrecorded: u64,
+    /// By what Stripe answered.
+    questions: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +61,11 @@ impl Metrics {
     /// Counts a visitor who was sent on although the click could not be written.
     pub(crate) fn click_unrecorded(&self) {
         add_one(&mut self.figures().clicks_unrecorded);
+    }
+
+    /// Counts a question asked of Stripe, by its answer.
+    pub(crate) fn question(&self, answer: &'static str) {
+        add_one(self.figures().questions.entry(answer).or_default());
     }
 
     fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
@@ -101,6 +108,10 @@ impl Metrics {
             "Visitors sent on without a click on disk.",
             unrecorded,
         );
+        let questions = figures.questions.iter().fold(String::new(), |text, (answer, count)| {
+            format!("{text}trac_stripe_questions_total{{answer=\"{answer}\"}} {count}\n")
+        });
+        family("trac_stripe_questions_total", "counter", "Questions asked of Stripe.", questions);
         let waiting = waiting.iter().fold(String::new(), |text, (kind, count)| {
             format!("{text}trac_store_waiting{{kind=\"{kind}\"}} {count}\n")
         });
