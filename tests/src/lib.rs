@@ -37,5 +37,5 @@ pub use material::{say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
 pub use pages::{Pages, Way};
 pub use scenario::{Order, Scenario};
-pub use server::Server;
+pub use server::{Server, Setup};
 pub use stripe::{Endpoint, envelope, now, session};

@@ -1,5 +1,6 @@
 //! Everything a request needs, in one handle.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -12,7 +13,11 @@ use crate::store::Store;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Trac {
+pub struct Trac(Arc<Parts>);
+
+/// What a [`Trac`] is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
@@ -30,7 +35,7 @@ impl Trac {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let ids = Ids::new(clock.clone());
-        Self {
+        Self(Arc::new(Parts {
             store,
             clock,
             ids,
@@ -40,25 +45,33 @@ impl Trac {
             limiter: Limiter::default(),
             key_uses: KeyUses::default(),
             metrics: Metrics::default(),
-        }
+        }))
     }
 
     /// Sets the `Domain` of the click cookie, for a tracker that serves the merchant's site too.
     #[must_use]
     pub fn with_cookie_domain(mut self, domain: Option<&str>) -> Self {
-        self.cookie_domain = domain.map(Into::into);
+        Arc::make_mut(&mut self.0).cookie_domain = domain.map(Into::into);
         self
     }
 
     /// The store.
     #[must_use]
-    pub const fn store(&self) -> &Store {
-        &self.store
+    pub fn store(&self) -> &Store {
+        &self.0.store
     }
 
     /// The clock.
     #[must_use]
-    pub const fn clock(&self) -> &Clock {
-        &self.clock
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+}
+
+impl Deref for Trac {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

@@ -46,7 +46,7 @@ async fn follow(
 ) -> Result<Response, Problem> {
     let query = request.uri.query().map(ToOwned::to_owned);
     let wanted = slug.clone();
-    let link = match trac.store.read(move |connection| find(connection, &wanted)).await {
+    let link = match trac.store.look_up(move |connection| find(connection, &wanted)).await {
         Ok(link) => link,
         Err(error) => return stranded(&trac, &slug, query.as_deref(), error),
     };

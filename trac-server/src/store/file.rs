@@ -10,6 +10,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::{StoreError, StoreErrorKind};
 
 pub(super) const FILE_NAME: &str = "trac.db";
+/// SQLite's default, which nothing here changes.
+pub(super) const PAGE_BYTES: u64 = 4_096;
 /// `trac`, so that a database of another program is refused.
 const APPLICATION_ID: i32 = 0x7472_6163;
 /// Step `n` brings `user_version` from `n` to `n + 1`. Steps are only appended.

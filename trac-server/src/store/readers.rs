@@ -26,6 +26,21 @@ impl Readers {
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
     }
 
+    /// Reads on this thread if a connection is idle, which it nearly always is; otherwise on another, when one is.
+    pub(super) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            return self.read(reader).await;
+        };
+        let lent = Lent::take(Arc::clone(&self.idle))?;
+        let answer = lent.connection.as_ref().map(reader);
+        drop((lent, permit));
+        answer.unwrap_or_else(|| Err(StoreError::internal("no reader was lent")))
+    }
+
     pub(super) async fn read<T, E, F>(&self, reader: F) -> Result<T, E>
     where
         T: Send + 'static,
