@@ -26,9 +26,11 @@ mod material;
 mod browser;
 mod pages;
 mod demo;
+mod chance;
 mod stage;
 mod scenario;
 pub mod simulation;
+pub mod battery;
 
 pub use binary::{Finished, trac};
 pub use browser::Browser;

@@ -5,7 +5,7 @@
 //! that was captured in part.
 
 use super::calendar::{DAY, plus_months};
-use super::chance::Chance;
+use crate::chance::Chance;
 use super::truth::{
     Carried, Click, Dispute, Earning, Money, Partner, Payment, Recurring, Refund, Rules, Subscription, Truth,
     Verdict,

@@ -12,7 +12,6 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a name it lacks")]
 
 mod calendar;
-mod chance;
 mod house;
 mod lives;
 mod model;
@@ -24,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use calendar::DAY;
-use chance::Chance;
+use crate::chance::Chance;
 use house::House;
 use shop::{Entries, Shop};
 use told::Told;

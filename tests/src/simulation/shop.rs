@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::chance::Chance;
+use crate::chance::Chance;
 use super::house::{House, Keys};
 use super::told::{Selected, Told};
 use super::truth::{Payment, Truth};

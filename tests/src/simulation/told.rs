@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::calendar::DAY;
-use super::chance::Chance;
+use crate::chance::Chance;
 use super::truth::{Carried, Dispute, Money, Payment, Subscription, Truth, Verdict};
 
 /// What a merchant has selected in Stripe.
