@@ -13,13 +13,25 @@ use crate::merchant::Merchant;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// How a server is run, where that is not as usual.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Its data folder; otherwise one of its own that is gone with it.
+    pub data: Option<PathBuf>,
+    /// The one processor it may use.
+    pub processor: Option<usize>,
+    /// Environment variables.
+    pub variables: Vec<(&'static str, String)>,
+    /// More arguments of `trac serve`.
+    pub arguments: Vec<String>,
+}
+
 /// A running `trac serve`; killed when dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Option<Child>,
-    // Before the folder, so that it is let go before that is removed.
-    _mount: Option<Mount>,
     folder: TempDir,
+    setup: Setup,
     port: u16,
     client: reqwest::Client,
 }
@@ -27,24 +39,13 @@ pub struct Server {
 impl Server {
     /// Starts one with an empty data folder on a free port and waits until it is ready.
     pub async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a temporary folder"), None).await
+        Self::start_as(Setup::default()).await
     }
 
-    /// [`Server::start`] with the data on a disk of a few megabytes, in memory. `None` where this user may not mount one.
-    pub async fn start_on_small_disk(megabytes: u32) -> Option<Self> {
+    /// Starts one on a free port and waits until it is ready.
+    pub async fn start_as(setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let data = folder.path().join("data");
-        fs::create_dir(&data).expect("a folder");
-        let size = format!("size={megabytes}m,mode=0700");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&data).output();
-        if !mounted.is_ok_and(|mounted| mounted.status.success()) {
-            return None;
-        }
-        Some(Self::start_in(folder, Some(Mount(data))).await)
-    }
-
-    async fn start_in(folder: TempDir, mount: Option<Mount>) -> Self {
-        let mut server = Self { child: None, _mount: mount, folder, port: 0, client: reqwest::Client::new() };
+        let mut server = Self { child: None, folder, setup, port: 0, client: reqwest::Client::new() };
         // Another process may take the free port in between: then there is another one.
         for _ in 0..5 {
             server.port = free_port();
@@ -63,6 +64,20 @@ impl Server {
         }
     }
 
+    /// Asks it to end, as a service manager does, and waits until it has. Answers the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "a process takes a signal");
+        child.wait().ok()?.code()
+    }
+
+    /// Starts it again in another way, on the same port.
+    pub async fn restart_as(&mut self, setup: Setup) {
+        self.setup = setup;
+        self.restart().await;
+    }
+
     /// Starts it again on the same folder and port.
     pub async fn restart(&mut self) {
         self.kill();
@@ -72,8 +87,8 @@ impl Server {
     /// Whether the process is up and ready; false if it ended by itself.
     async fn run(&mut self) -> bool {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
-        let child = binary::command()
-            .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])
+        let child = self
+            .command()
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
@@ -91,6 +106,24 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         false
+    }
+
+    fn command(&self) -> Command {
+        let mut command = match self.setup.processor {
+            Some(number) => binary::command_on(number),
+            None => binary::command(),
+        };
+        command
+            .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(&self.setup.arguments)
+            .envs(self.setup.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The number of the process, while it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Makes a workspace beside the running server and answers its merchant.
@@ -113,7 +146,8 @@ impl Server {
     /// The data folder.
     #[must_use]
     pub fn data(&self) -> String {
-        self.folder.path().join("data").display().to_string()
+        let own = || self.folder.path().join("data");
+        self.setup.data.clone().unwrap_or_else(own).display().to_string()
     }
 
     /// Everything the process has written so far.
@@ -124,16 +158,6 @@ impl Server {
 
     fn log_path(&self) -> PathBuf {
         Path::new(self.folder.path()).join("log")
-    }
-}
-
-/// A mounted folder, let go when dropped.
-#[derive(Debug)]
-struct Mount(PathBuf);
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 

@@ -1,8 +1,6 @@
 //! A locked or full disk under a real server: visitors go on, what was told stays, and all recovers without a restart.
 #![expect(clippy::expect_used, reason = "what a test leans on fails the test by panicking")]
 
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use rusqlite::Connection;
 use serde_json::json;
-use trac_tests::{Merchant, Server, envelope, now, say, session};
+use trac_tests::{Merchant, Server, Setup, SmallDisk, envelope, now, say, session};
 
 struct Visitor(Client);
 
@@ -31,6 +29,12 @@ impl Visitor {
         let id = location.split_once("trac_click_id=").map_or("", |(_, id)| id);
         (id.to_owned(), begun.elapsed())
     }
+}
+
+/// A server with its data on a small disk.
+async fn on(disk: &SmallDisk) -> Server {
+    let data = Some(disk.path().join("data"));
+    Server::start_as(Setup { data, ..Setup::default() }).await
 }
 
 async fn status(server: &Server, path: &str) -> u16 {
@@ -101,10 +105,8 @@ async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
 
 #[tokio::test]
 async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
-    let Some(mut server) = Server::start_on_small_disk(8).await else {
-        say("skipped: this user may not mount a small disk");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(8) else { return };
+    let mut server = on(&disk).await;
     let merchant = server.merchant("full");
     let endpoint = merchant.endpoint().await;
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
@@ -112,11 +114,7 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
     let (id, _) = visitor.follow(&terms.url).await;
     told.push(id.clone());
 
-    let filler = Path::new(&server.data()).join("filler");
-    let mut file = File::create(&filler).expect("a file");
-    while file.write_all(&[1; 4_096]).is_ok() {}
-    while file.write_all(&[1]).is_ok() {}
-    drop(file);
+    disk.fill();
 
     // Room was kept for some thousand clicks: visitors still carry IDs.
     for _ in 0..50 {
@@ -133,7 +131,7 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
     assert_eq!(refused.status, 503, "Stripe sends it again: {}", refused.body);
     assert_eq!(status(&server, "/readyz").await, 503);
 
-    fs::remove_file(&filler).expect("room again");
+    disk.clear();
     recovered(&server).await;
     all_are_kept(&merchant, &told).await;
     endpoint.deliver(&paid).await;
@@ -146,16 +144,11 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
 
 #[tokio::test]
 async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
-    let Some(server) = Server::start_on_small_disk(4).await else {
-        say("skipped: this user may not mount a small disk");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(4) else { return };
+    let server = on(&disk).await;
     let merchant = server.merchant("tiny");
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
-    let filler = Path::new(&server.data()).join("filler");
-    let mut file = File::create(&filler).expect("a file");
-    while file.write_all(&[1; 4_096]).is_ok() {}
-    drop(file);
+    disk.fill();
     let (visitor, mut told) = (Visitor::new(), Vec::new());
     let long = format!("{}?x={}", terms.url, "y".repeat(10));
     // The room for clicks is used up by referrers of two kilobytes each; then the visitors go on without an ID.
@@ -173,7 +166,7 @@ async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
         }
     }
     assert!(without_id > 50 && told.len() > 300, "{without_id} without, {} with", told.len());
-    fs::remove_file(&filler).expect("room again");
+    disk.clear();
     recovered(&server).await;
     all_are_kept(&merchant, &told).await;
     assert!(visitor.follow(&terms.url).await.0.starts_with("clk_"));

@@ -13,6 +13,8 @@ use crate::proxy::Network;
 const DATA: &str = "trac-data";
 /// Where the server listens if nothing else is said.
 const LISTEN: &str = "127.0.0.1:8787";
+/// Where Stripe is asked if nothing else is said.
+const STRIPE_API_URL: &str = "https://api.stripe.com";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -153,6 +155,10 @@ pub struct Options {
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
+    /// Where Stripe is asked for links that no event told, for merchants who have set a restricted key [default:
+    /// https://api.stripe.com]. Without TLS only on this machine.
+    #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
+    pub stripe_api_url: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
     #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -202,6 +208,8 @@ pub struct Config {
     pub trusted_proxy: Vec<Network>,
     /// The master key, if it was given.
     pub master_key: Option<MasterKey>,
+    /// Where Stripe is asked, without a slash at the end.
+    pub stripe_api_url: String,
     /// What to log.
     pub log: String,
     /// Whether to log JSON.
@@ -258,6 +266,10 @@ impl Options {
             tracking_domain: each(self.tracking_domain.or(file.tracking_domain), tracking_domain)?,
             trusted_proxy: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
             master_key: self.master_key.or(file.master_key),
+            stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
+                Some(url) => stripe_api_url(&url)?,
+                None => STRIPE_API_URL.to_owned(),
+            },
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: self.log_json.or(file.log_json).unwrap_or_default(),
         })
@@ -281,6 +293,21 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
     let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
+}
+
+/// An address that a key may be sent to: with TLS, or on this machine.
+fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
+    let wrong = || {
+        ConfigError(format!(
+            "Stripe API URL {text:?}: must be an https:// address, or http:// on this machine"
+        ))
+    };
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
+    let host = uri.host().unwrap_or_default();
+    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let safe = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && here);
+    let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
+    if safe && plain && !host.is_empty() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
 }
 
 /// A domain name of several labels, which a cookie can be set for.
@@ -384,6 +411,24 @@ mod tests {
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.public_url.as_deref(), Some("https://t.example.com"));
         assert_eq!(config.data, PathBuf::from("trac-data"));
+    }
+
+    #[test]
+    fn a_key_is_sent_under_tls_or_stays_on_this_machine() {
+        let check = |text: &str, want: Option<&str>| {
+            assert_eq!(stripe_api_url(text).ok().as_deref(), want, "{text}");
+        };
+        check("https://api.stripe.com/", Some("https://api.stripe.com"));
+        check("http://127.0.0.1:8789", Some("http://127.0.0.1:8789"));
+        check("http://localhost:1/stripe/", Some("http://localhost:1/stripe"));
+        check("http://[::1]:1", Some("http://[::1]:1"));
+        check("http://api.stripe.com", None);
+        check("http://127.0.0.1.evil.example", None);
+        check("http://127.0.0.1@evil.example", None);
+        check("https://api.stripe.com?key=1", None);
+        check("ftp://127.0.0.1", None);
+        check("api.stripe.com", None);
+        check("", None);
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub mod client;
 #[cfg(feature = "server")]
 mod flow;
 #[cfg(feature = "server")]
+pub mod ask;
+#[cfg(feature = "server")]
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod explain;

@@ -8,6 +8,7 @@ use clap::Parser as _;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use trac_core::time::Timestamp;
+use trac_server::ask::Asker;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
 use trac_server::store::{self, Store};
@@ -102,6 +103,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_tracking_domains(&config.tracking_domain)
         .with_trusted_proxies(&config.trusted_proxy);
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
+    let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
     let house = tokio::spawn(housekeeping::keep(trac.clone()));
     let served = listen::serve(listener, router(trac), async move {
@@ -117,6 +119,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         () = served => {}
         () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
     }
+    // What is being asked is asked again after the next start.
+    asking.abort();
     house.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! Everything a request needs, in one handle.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -15,7 +16,11 @@ use crate::store::Store;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Trac {
+pub struct Trac(Arc<Parts>);
+
+/// What a [`Trac`] is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
@@ -35,7 +40,7 @@ impl Trac {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let ids = Ids::new(clock.clone());
-        Self {
+        Self(Arc::new(Parts {
             store,
             clock,
             ids,
@@ -47,14 +52,14 @@ impl Trac {
             limiter: Limiter::default(),
             key_uses: KeyUses::default(),
             metrics: Metrics::default(),
-        }
+        }))
     }
 
     /// Sets the `Domain` of the click cookie, for a tracker that serves a merchant's site too. Of several, the one that the
     /// host of the request belongs to is taken.
     #[must_use]
     pub fn with_cookie_domains(mut self, domains: &[String]) -> Self {
-        self.hosts.cookie_domains = domains.into();
+        Arc::make_mut(&mut self.0).hosts.cookie_domains = domains.into();
         self
     }
 
@@ -62,26 +67,34 @@ impl Trac {
     /// them.
     #[must_use]
     pub fn with_tracking_domains(mut self, domains: &[String]) -> Self {
-        self.hosts.tracking_domains = domains.into();
+        Arc::make_mut(&mut self.0).hosts.tracking_domains = domains.into();
         self
     }
 
     /// Names the proxies in front, whose word on who is calling counts.
     #[must_use]
     pub fn with_trusted_proxies(mut self, networks: &[Network]) -> Self {
-        self.proxies = TrustedProxies::new(networks);
+        Arc::make_mut(&mut self.0).proxies = TrustedProxies::new(networks);
         self
     }
 
     /// The store.
     #[must_use]
-    pub const fn store(&self) -> &Store {
-        &self.store
+    pub fn store(&self) -> &Store {
+        &self.0.store
     }
 
     /// The clock.
     #[must_use]
-    pub const fn clock(&self) -> &Clock {
-        &self.clock
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+}
+
+impl Deref for Trac {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

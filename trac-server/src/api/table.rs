@@ -229,15 +229,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "POST",
         "/api/v1/webhook-endpoints",
         "Make a webhook endpoint",
-        "signing_secrets: string[]; stripe_account: string",
+        "signing_secrets: string[]; stripe_account: string; stripe_api_key: string",
         (201, "WebhookEndpoint"),
     ),
     merchant("GET", "/api/v1/webhook-endpoints/{id}", "One webhook endpoint", "", (200, "WebhookEndpoint")),
     merchant(
         "PATCH",
         "/api/v1/webhook-endpoints/{id}",
-        "Set its signing secrets, or the Stripe account",
-        "signing_secrets: string[]; stripe_account: string?",
+        "Set its signing secrets, the Stripe account, or the restricted key to ask Stripe with",
+        "signing_secrets: string[]; stripe_account: string?; stripe_api_key: string?",
         (200, "WebhookEndpoint"),
     ),
     merchant("GET", "/api/v1/analytics", "Clicks, leads, sales and revenue over time", "", (200, "any")),
@@ -419,7 +419,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "Event",
         "id: string; stripe_event_id: string?; endpoint_id: string; type: string?; \
          api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; deliveries: integer; \
-         subject_id: string?; settled_by: string?; created_at: time",
+         subject_id: string?; settled_by: string?; asked_at: time?; created_at: time",
     ),
     (
         "Attribution",
@@ -429,8 +429,8 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     ),
     (
         "WebhookEndpoint",
-        "id: string; url: string; stripe_account: string?; signing_secret_count: integer; events: string[]; \
-         created_at: time",
+        "id: string; url: string; stripe_account: string?; signing_secret_count: integer; stripe_api_key: string?; \
+         stripe_api_key_problem: string?; events: string[]; created_at: time",
     ),
     (
         "ApiKey",

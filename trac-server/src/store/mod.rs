@@ -18,6 +18,7 @@ mod queue;
 pub(crate) mod click;
 mod spool;
 mod writer;
+mod checkpoints;
 mod readers;
 pub(crate) mod load;
 pub(crate) mod apply;
@@ -92,7 +93,7 @@ impl Store {
         let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::beside(file)));
         let threads = vec![
             writer::start(connection, Arc::clone(&queue), Arc::clone(&spool))?,
-            writer::start_checkpoints(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
+            checkpoints::start(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
         ];
         let (vault, threads) = (Arc::new(vault), Mutex::new(threads));
         Ok(Self(Arc::new(Inner { queue, spool, readers, vault, threads })))
@@ -193,6 +194,19 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         self.try_read(reader).await
+    }
+
+    /// Looks one row up, on the caller's own thread: as quick as handing it to another one would be. Not for lists, which
+    /// would keep other requests of that thread waiting; and one statement only, since there is no snapshot around it.
+    ///
+    /// # Errors
+    /// What the reader answers.
+    pub(crate) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.0.readers.look_up(reader).await
     }
 
     /// [`Store::read`] for readers with an error of their own.

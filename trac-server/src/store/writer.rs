@@ -1,10 +1,8 @@
-//! The one thread that writes, and the one that tidies up behind it.
+//! The one thread that writes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -110,11 +108,7 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) {
 /// Runs one job in a savepoint, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
 fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
     // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
-    let begun = if tx.is_autocommit() {
-        Err(rolled_back())
-    } else {
-        tx.execute_batch("SAVEPOINT job").map_err(Into::into)
-    };
+    let begun = if tx.is_autocommit() { Err(rolled_back()) } else { execute(tx, "SAVEPOINT job") };
     if let Err(error) = begun {
         return Some(job(Err(error)).tell);
     }
@@ -123,11 +117,10 @@ fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
         tracing::error!("a write panicked and was undone");
     }
     let keep = ran.as_ref().is_some_and(|ran| ran.keep);
-    let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    match (tx.execute_batch(end), ran) {
+    let undone = if keep { Ok(()) } else { execute(tx, "ROLLBACK TO job") };
+    match (undone.and_then(|()| execute(tx, "RELEASE job")), ran) {
         (Ok(()), ran) => ran.map(|ran| ran.tell),
         (Err(error), Some(ran)) => {
-            let error = StoreError::from(error);
             (ran.tell)(Err(error));
             None
         }
@@ -135,37 +128,17 @@ fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
     }
 }
 
+/// Runs a statement that stays prepared.
+fn execute(tx: &Transaction<'_>, sql: &str) -> Result<(), StoreError> {
+    tx.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
 fn rolled_back() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the transaction was rolled back")
 }
 
-/// How large the log may grow before it is copied into the database, and before writers wait for that.
-const CHECKPOINT_BYTES: u64 = 4 << 20;
-const TRUNCATE_BYTES: u64 = 256 << 20;
-
-/// Starts the thread that copies the write-ahead log into the database, off the path of any commit.
-pub(super) fn start_checkpoints(
-    connection: Connection,
-    file: &Path,
-    queue: Arc<Queue>,
-) -> Result<JoinHandle<()>, StoreError> {
-    let mut log: PathBuf = file.to_owned();
-    log.as_mut_os_string().push("-wal");
-    spawn("trac-checkpoints", move || {
-        while queue.is_open_after(Duration::from_millis(500)) {
-            let bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();
-            let how = match bytes {
-                TRUNCATE_BYTES.. => "PRAGMA wal_checkpoint(TRUNCATE)",
-                CHECKPOINT_BYTES.. => "PRAGMA wal_checkpoint(PASSIVE)",
-                _ => continue,
-            };
-            if let Err(error) = connection.query_row(how, [], |_| Ok(())) {
-                tracing::warn!(%error, "a checkpoint failed");
-            }
-        }
-    })
-}
-
+/// Starts a thread of the store.
 pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     let started = thread::Builder::new().name(name.to_owned()).spawn(body);
     started.map_err(|error| StoreError::internal(format!("the thread {name} did not start: {error}")))
