@@ -29,7 +29,18 @@ pub fn trac(arguments: &[&str]) -> Finished {
 
 /// The binary as a command, without the environment variables that would configure it.
 pub(crate) fn command() -> Command {
-    plain(&env::var_os("TRAC_BIN").map_or_else(|| built("trac"), PathBuf::from))
+    plain(&program())
+}
+
+/// The binary as a command that runs on one processor only.
+pub(crate) fn command_on(processor: usize) -> Command {
+    let mut command = plain(Path::new("taskset"));
+    command.args(["--cpu-list", &processor.to_string()]).arg(program());
+    command
+}
+
+fn program() -> PathBuf {
+    env::var_os("TRAC_BIN").map_or_else(|| built("trac"), PathBuf::from)
 }
 
 /// An example of `examples/` as a command.

@@ -77,7 +77,7 @@ impl FromRequestParts<Trac> for Tracker {
         }
         let id = workspace_id.ok_or_else(nobody)?;
         let shown = key_hash(&format!("{id} {}", mode.as_str()));
-        let scope = trac.store.read(move |connection| workspace_scope(connection, &id, mode)).await?;
+        let scope = trac.store.look_up(move |connection| workspace_scope(connection, &id, mode)).await?;
         Ok(Self { scope: scope.ok_or_else(nobody)?, is_merchant: false, shown })
     }
 }
@@ -131,7 +131,7 @@ impl Key {
     async fn find(trac: &Trac, key: String, kind: &'static str) -> Result<Option<Self>, StoreError> {
         let now = trac.clock.now();
         let found =
-            trac.store.read(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
+            trac.store.look_up(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
         if let Some(key) = &found {
             trac.key_uses.note(&trac.store, &key.scope, key.hash, now);
         }

@@ -12,7 +12,6 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a name it lacks")]
 
 mod calendar;
-mod chance;
 mod house;
 mod lives;
 mod model;
@@ -23,8 +22,8 @@ mod truth;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use crate::chance::Chance;
 use calendar::DAY;
-use chance::Chance;
 use house::House;
 use shop::{Entries, Shop};
 use told::Told;

@@ -54,11 +54,11 @@ const fn public(
     Operation { method, path, caller, summary, body, answer }
 }
 
-const PROGRAM: &str = "name: string; status: string; attribution_window_days: integer; attribution_model: string; \
+const PROGRAM: &str = "name: string; slug: string?; tracking_domain: string?; status: string; attribution_window_days: integer; attribution_model: string; \
     commission: object; recurring: any; lead_amount_minor: integer; lead_currency: currency?; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
     attribute_by_customer: boolean; block_self_referral: boolean";
-const NEW_PROGRAM: &str = "name*: string; status: string; attribution_window_days: integer; attribution_model: string; \
+const NEW_PROGRAM: &str = "name*: string; slug: string; tracking_domain: string; status: string; attribution_window_days: integer; attribution_model: string; \
     commission*: object; recurring: any; lead_amount_minor: integer; lead_currency: currency; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
     attribute_by_customer: boolean; block_self_referral: boolean";
@@ -120,7 +120,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PATCH",
         "/api/v1/links/{id}",
         "Change a tracked link",
-        "destination: string; slug: string",
+        "destination: string; slug: string; archived: boolean",
         (200, "Link"),
     ),
     merchant(
@@ -315,6 +315,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (302, ""),
     ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/s/{program}/{code}",
+        "A partner's newest link in a program, by the program's slug or ID and the partner's code",
+        "",
+        (302, ""),
+    ),
     public(Caller::Anybody, "GET", "/trac.js", "The script", "", (200, "")),
     public(Caller::Anybody, "GET", "/v1/trac.js", "The script", "", (200, "")),
     public(Caller::Anybody, "GET", "/v1/selgeo.js", "The script in the selgeo dialect", "", (200, "")),
@@ -344,7 +352,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Program",
-        "id: string; name: string; status: string; version: integer; attribution_window_days: integer; \
+        "id: string; name: string; slug: string?; tracking_domain: string?; status: string; version: integer; attribution_window_days: integer; \
          attribution_model: string; commission: object; recurring: any; lead_amount_minor: integer; \
          lead_currency: currency?; hold_days: object; base: string; include_shipping: boolean; \
          count_out_of_band: boolean; products: string[]; cancel_policy: string; attribute_by_customer: boolean; \
@@ -359,7 +367,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Link",
         "id: string; program_id: string; partner_id: string; slug: string; destination: string; url: string; \
-         created_at: time",
+         archived: boolean; not_counted: object; created_at: time",
     ),
     ("Deleted", "id: string; deleted: boolean"),
     (

@@ -11,6 +11,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::{StoreError, StoreErrorKind};
 
 pub(super) const FILE_NAME: &str = "trac.db";
+/// SQLite's default, which nothing here changes.
+pub(super) const PAGE_BYTES: u64 = 4_096;
+/// How long a connection waits for another process that has locked the file.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// `trac`, so that a database of another program is refused.
 const APPLICATION_ID: i32 = 0x7472_6163;
 /// Step `n` brings `user_version` from `n` to `n + 1`. Steps are only appended.
@@ -22,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("idempotency.sql"),
     include_str!("statistics.sql"),
     include_str!("questions.sql"),
+    include_str!("links.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
@@ -57,7 +62,7 @@ pub(super) fn open_private(file: &Path) -> io::Result<()> {
 /// Opens a connection with everything every connection needs.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(128);
     // Else SQLite looks at what is bound and plans a kept statement anew each time that differs: a third of all it did.
     // Source: https://www.sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_ENABLE_QPSG.

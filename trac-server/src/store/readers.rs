@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::error::StoreError;
+use super::error::{StoreError, StoreErrorKind};
 use super::file;
 
 #[derive(Clone, Debug)]
@@ -24,6 +25,29 @@ impl Readers {
         };
         let idle = (0..count).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
+    }
+
+    /// Reads on this thread if a connection is idle and nobody has locked the file, which is nearly always so; otherwise on
+    /// another, which may wait.
+    pub(super) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            return self.read(reader).await;
+        };
+        let lent = Lent::take(Arc::clone(&self.idle))?;
+        let connection =
+            lent.connection.as_ref().ok_or_else(|| StoreError::internal("no reader was lent"))?;
+        connection.busy_timeout(Duration::ZERO)?;
+        let answer = reader(connection);
+        connection.busy_timeout(file::PATIENCE)?;
+        drop((lent, permit));
+        match answer {
+            Err(error) if error.kind() == StoreErrorKind::Busy => self.read(reader).await,
+            answer => answer,
+        }
     }
 
     pub(super) async fn read<T, E, F>(&self, reader: F) -> Result<T, E>

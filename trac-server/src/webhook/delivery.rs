@@ -44,7 +44,7 @@ pub(crate) async fn accept(
     body: Body,
 ) -> Result<Delivery, Problem> {
     let vault = trac.store.vault();
-    let endpoints = trac.store.read(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
+    let endpoints = trac.store.look_up(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else { return Err(Problem::not_found("webhook endpoint")) };
     let body = body::read(body).await.map_err(|unread| match unread {
         Unread::TooLarge => Problem::too_large(body::LIMIT_BYTES),
