@@ -20,7 +20,9 @@ pub(crate) fn run() -> Outcome {
         let alone = median_nanos(&format!("session/{part}"))?;
         println!("verify + parse + facts + settle is {} times {part} alone", in_tenths(whole, alone));
     }
-    for folder in ["on_disk", "in_memory", "customer_of_1000"] {
+    for folder in
+        ["on_disk", "in_memory", "customer_of_10", "customer_of_100", "customer_of_1000", "customer_of_10000"]
+    {
         let Ok(nanos) = median_nanos(&format!("webhooks/{folder}")) else { continue };
         println!("webhooks, {folder}: {} a second", 1_000_000_000_u64.checked_div(nanos).unwrap_or_default());
     }
