@@ -10,52 +10,12 @@
 )]
 
 mod ledger;
+mod stripe;
 
 use ledger::{Ledger, T0, event};
 use serde_json::{Value, json};
+use stripe::{by, charge, dispute, invoice, merged, refund, session, terms};
 use trac_core::time::DAY_SECS as DAY;
-
-/// The terms of most rows: a fifth of each payment, without what the contract switches on by itself.
-fn terms(other: Value) -> Value {
-    let usual = json!({
-        "commission": {"type": "percentage", "rate_bps": 2_000}, "cancel_policy": "keep",
-        "attribute_by_customer": false, "block_self_referral": false
-    });
-    merged(usual, other)
-}
-
-fn merged(mut object: Value, other: Value) -> Value {
-    object.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-    object
-}
-
-fn session(id: &str, at: i64, amount: i64, other: Value) -> Value {
-    let usual = json!({
-        "id": id, "mode": "payment", "payment_status": "paid", "amount_total": amount, "currency": "usd",
-        "created": T0 + at
-    });
-    event("checkout.session.completed", at, merged(usual, other))
-}
-
-fn invoice(id: &str, at: i64, amount: i64, other: Value) -> Value {
-    let usual = json!({
-        "id": id, "status": "paid", "amount_paid": amount, "total": amount, "currency": "usd", "created": T0 + at,
-        "subscription": "sub_1", "customer": "cus_1"
-    });
-    event("invoice.paid", at, merged(usual, other))
-}
-
-fn charge(kind: &str, id: &str, at: i64, amount: i64, other: Value) -> Value {
-    let usual = json!({
-        "id": id, "amount": amount, "amount_captured": amount, "captured": true, "amount_refunded": 0,
-        "currency": "usd", "customer": "cus_1", "created": T0 + at, "status": "succeeded"
-    });
-    event(kind, at, merged(usual, other))
-}
-
-fn by(click: &str) -> Value {
-    json!({"tracClickId": click})
-}
 
 /// What each of the two partners is left with, however the events arrive.
 #[track_caller]
@@ -72,11 +32,7 @@ fn check_in(empty: &Ledger, events: &[Value], want: [i64; 2]) {
         for event in order {
             ledger.deliver(event);
         }
-        let sums = ledger.sums();
-        let of = |partner: &str| -> i64 {
-            sums.iter().filter(|((known, _), _)| known == partner).map(|(_, net)| net).sum()
-        };
-        assert_eq!([of("part1"), of("part2")], want, "{name}");
+        assert_eq!(ledger.left(), want, "{name}");
     }
 }
 
@@ -208,17 +164,6 @@ fn a_charge_near_a_session_and_its_unnamed_invoice_is_their_money() {
         charge("charge.refunded", "ch_1", 2, 1_000, json!({"amount_refunded": 500})),
     ];
     check(json!({}), &subscribed, [100, 0]);
-}
-
-fn refund(kind: &str, id: &str, at: i64, amount: i64, status: &str, of: Value) -> Value {
-    event(kind, at, merged(json!({"id": id, "amount": amount, "status": status, "currency": "usd"}), of))
-}
-
-fn dispute(kind: &str, at: i64, amount: i64, status: &str, other: Value) -> Value {
-    let usual = json!({
-        "id": "du_1", "amount": amount, "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd", "status": status
-    });
-    event(&format!("charge.dispute.{kind}"), at, merged(usual, other))
 }
 
 #[test]

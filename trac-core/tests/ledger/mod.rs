@@ -1,4 +1,5 @@
 //! The smallest store there can be: one world in memory, settled around each event.
+#![allow(dead_code, reason = "each file of tests needs some of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use trac_core::commission::entry::Kind;
 use trac_core::commission::settle::{Occasion, settle};
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
-use trac_core::program::{EnrollmentTerms, History, ProgramTerms, Version};
+use trac_core::program::{EnrollmentStatus, EnrollmentTerms, History, ProgramTerms, Version};
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, Topic};
@@ -53,6 +54,15 @@ impl Ledger {
         let second = Version { number: 2, valid_from, terms: serde_json::from_value(terms).unwrap() };
         let first = self.world.programs["prog"].number(1).unwrap().clone();
         self.world.programs.insert("prog".into(), History::new([first, second]));
+    }
+
+    /// A partner stands otherwise with the program from `at` on.
+    pub(crate) fn enroll(&mut self, partner: &str, status: EnrollmentStatus, at: i64) {
+        let enrollment = self.world.enrollments.get_mut(&("prog".into(), partner.into())).unwrap();
+        let first = enrollment.history.number(1).unwrap().clone();
+        let terms = EnrollmentTerms { status, ..EnrollmentTerms::default() };
+        let second = Version { number: 2, valid_from: Timestamp::from_unix_secs(T0 + at), terms };
+        enrollment.history = History::new([first, second]);
     }
 
     /// Takes one event in, with no more of the world in view than a store would load; answers how many entries it
@@ -183,6 +193,13 @@ impl Ledger {
         }
         sums.retain(|_, net| *net != 0);
         sums
+    }
+
+    /// What is left to the first and to the second partner, where there is one currency.
+    pub(crate) fn left(&self) -> [i64; 2] {
+        let sums = self.sums();
+        ["part1", "part2"]
+            .map(|partner| sums.iter().filter(|((known, _), _)| known == partner).map(|(_, net)| net).sum())
     }
 }
 
