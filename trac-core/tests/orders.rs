@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::needless_pass_by_value,
-    dead_code,
     reason = "a test"
 )]
 
@@ -219,6 +218,10 @@ fn an_invoice_paid_by_two_charges_gives_back_the_share_of_the_one_refunded() {
     check(json!({}), &steps, [800, 0]);
     let both = [&steps[..4], &[part(2, 4_000, 1_000)]].concat();
     check(json!({}), &both, [600, 0]);
+    // A refund that names only the other PaymentIntent is not taken for the one whose charge is known.
+    let of = json!({"payment_intent": "pi_2"});
+    let unseen = Sent(refund("refund.created", "re_1", DAY, 4_000, "succeeded", of));
+    check(json!({}), &[&steps[..4], &[unseen]].concat(), [0, 0]);
 }
 
 #[test]
@@ -284,4 +287,42 @@ fn a_session_that_names_no_invoice_earns_once_with_it() {
         Sent(charge("charge.refunded", "ch_1", 5, 1_000, json!({"amount_refunded": 500}))),
     ];
     check(json!({}), &steps, [300, 0]);
+    // The commission the session earned is the invoice's from then on: nothing is taken back and earned anew.
+    assert_eq!(entries(json!({}), &steps[..2]), [("earn", 200, "ok")]);
+    let larger = [steps[0].clone(), Sent(invoice("in_1", 2, 1_500, json!({})))];
+    check(json!({}), &larger, [300, 0]);
+    assert_eq!(entries(json!({}), &larger), [("earn", 200, "ok"), ("adjust", 100, "ok")]);
+}
+
+#[test]
+fn a_charge_that_earned_before_its_invoice_came_earns_once_with_it() {
+    let steps = [
+        Sent(charge("charge.succeeded", "ch_1", 60, 1_000, json!({"metadata": by("clk_1")}))),
+        Sent(invoice("in_1", 0, 1_000, json!({}))),
+        Sent(charge("charge.refunded", "ch_1", 90, 1_000, json!({"amount_refunded": 250}))),
+    ];
+    check(json!({}), &steps, [150, 0]);
+    let want = [("earn", 200, "ok"), ("reverse", -50, "refund_partial")];
+    assert_eq!(entries(json!({}), &steps), want);
+}
+
+#[test]
+fn a_partner_who_is_the_buyer_anywhere_earns_nothing_of_that_customer() {
+    let blocked = || json!({"block_self_referral": true, "attribute_by_customer": true});
+    let of_customer = |id: &str, at: i64, email: Value| {
+        let other =
+            json!({"customer": "cus_1", "metadata": by("clk_1"), "customer_details": {"email": email}});
+        Sent(session(id, at, 1_000, other))
+    };
+    let own = || of_customer("cs_1", 0, json!("Partner1+shop@googlemail.com"));
+    check(blocked(), &[own()], [0, 0]);
+    check(json!({}), &[own()], [200, 0]);
+    // What the customer pays without telling an address is still the partner's own.
+    let nameless =
+        || [of_customer("cs_2", DAY, json!(null)), Sent(invoice("in_1", 2 * DAY, 1_000, json!({})))];
+    check(blocked(), &nameless(), [400, 0]);
+    check(blocked(), &[&[own()][..], &nameless()].concat(), [0, 0]);
+    // Another partner's customer is not.
+    let other = of_customer("cs_1", 0, json!("partner.2@gmail.com"));
+    check(blocked(), &[&[other][..], &nameless()].concat(), [600, 0]);
 }

@@ -43,7 +43,8 @@ impl Ledger {
             }
             let first = Version { number: 1, valid_from: from, terms: EnrollmentTerms::default() };
             let enrollment = Enrollment { id: format!("enr{n}"), history: History::new([first]) };
-            world.enrollments.insert(("prog".into(), partner_id), enrollment);
+            world.enrollments.insert(("prog".into(), partner_id.clone()), enrollment);
+            world.partner_emails.insert(partner_id, format!("partner.{n}@gmail.com"));
         }
         Self { world, entries: Vec::new(), next_id: 0 }
     }
@@ -134,6 +135,7 @@ impl Ledger {
     fn apply(&mut self, payment_id: &str, change: Change) {
         self.next_id += 1;
         let fresh_id = format!("com{:04}", self.next_id);
+        self.move_to(payment_id, change.commission_id.as_deref());
         let commissions = &mut self.world.payments.get_mut(payment_id).unwrap().commissions;
         let id = change.commission_id.clone().unwrap_or_else(|| {
             let claim = change.claim.clone().unwrap();
@@ -171,6 +173,19 @@ impl Ledger {
         assert_eq!(commission.reversed_minor, change.sums.reversed_minor, "the entries lead to the sums");
         assert!((0..=commission.amount_minor).contains(&commission.reversed_minor), "{commission:?}");
         commission.closed |= change.closed;
+    }
+
+    /// A commission of a payment that is inferred to be another's money is settled with that one.
+    fn move_to(&mut self, payment_id: &str, commission_id: Option<&str>) {
+        let Some(wanted) = commission_id else { return };
+        let is_wanted = |commission: &mut Commission| commission.id == wanted;
+        let moved: Vec<Commission> = self
+            .world
+            .payments
+            .values_mut()
+            .flat_map(|known| known.commissions.extract_if(.., is_wanted).collect::<Vec<_>>())
+            .collect();
+        self.world.payments.get_mut(payment_id).unwrap().commissions.extend(moved);
     }
 
     /// Pays every commission with something left of it; answers which.
