@@ -19,14 +19,21 @@ pub struct Server {
     child: Option<Child>,
     folder: TempDir,
     port: u16,
+    options: Vec<String>,
     client: reqwest::Client,
 }
 
 impl Server {
     /// Starts one with an empty data folder on a free port and waits until it is ready.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// [`Server::start`] with more options.
+    pub async fn start_with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Self { child: None, folder, port: 0, client: reqwest::Client::new() };
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        let mut server = Self { child: None, folder, port: 0, options, client: reqwest::Client::new() };
         // Another process may take the free port in between: then there is another one.
         for _ in 0..5 {
             server.port = free_port();
@@ -56,6 +63,7 @@ impl Server {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
         let child = binary::command()
             .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(&self.options)
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()

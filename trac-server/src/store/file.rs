@@ -20,6 +20,8 @@ const STEPS: &[&str] = &[
     include_str!("keys.sql"),
     include_str!("idempotency.sql"),
     include_str!("statistics.sql"),
+    include_str!("questions.sql"),
+    include_str!("links.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.

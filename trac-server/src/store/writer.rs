@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
+use super::spool::Spool;
 
 /// Something to write. It is given the transaction, or the reason why there is none.
 pub(super) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
@@ -49,25 +50,44 @@ where
 }
 
 /// Starts the writer.
-pub(super) fn start(mut connection: Connection, queue: Arc<Queue>) -> Result<JoinHandle<()>, StoreError> {
+///
+/// What waits in the spool is written before the jobs that were pushed after it: they may name those clicks.
+pub(super) fn start(
+    mut connection: Connection,
+    queue: Arc<Queue>,
+    spool: Arc<Spool>,
+) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
-        while let Some(jobs) = queue.take() {
-            commit(&mut connection, jobs);
+        let mut failed_before = false;
+        while let Some(jobs) = queue.take(|| spool.waiting() > 0) {
+            let drained = spool.drain(&mut connection);
+            if let (Err(error), false) = (&drained, failed_before) {
+                tracing::warn!(%error, "clicks wait in the spool");
+            }
+            failed_before = drained.is_err();
+            match drained {
+                // Whoever locks the store out has been waited for; the jobs need not wait as long again.
+                Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
+                _ => commit(&mut connection, jobs),
+            }
         }
     })
 }
 
+fn refuse(jobs: Vec<Job>, error: &StoreError) {
+    for job in jobs {
+        (job(Err(error.clone())).tell)(Err(error.clone()));
+    }
+}
+
 /// Runs jobs in one transaction, commits, then tells each how it went.
 fn commit(connection: &mut Connection, jobs: Vec<Job>) {
+    if jobs.is_empty() {
+        return;
+    }
     let tx = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(tx) => tx,
-        Err(error) => {
-            let error = StoreError::from(error);
-            for job in jobs {
-                (job(Err(error.clone())).tell)(Err(error.clone()));
-            }
-            return;
-        }
+        Err(error) => return refuse(jobs, &error.into()),
     };
     let mut told = Vec::with_capacity(jobs.len());
     for job in jobs {
@@ -142,7 +162,7 @@ pub(super) fn start_checkpoints(
     })
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     let started = thread::Builder::new().name(name.to_owned()).spawn(body);
     started.map_err(|error| StoreError::internal(format!("the thread {name} did not start: {error}")))
 }
