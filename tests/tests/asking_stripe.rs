@@ -71,6 +71,9 @@ async fn a_refund_is_tied_to_its_invoice_by_asking_after_a_sudden_end_too() {
     assert_eq!(refund.text("/reason"), "refund_full", "{}\n{}", refund.body, server.log());
     assert_eq!(merchant.net_minor().await, 0);
     let asked = merchant.get(&format!("/events/{}", refund.text("/settled_by"))).await;
-    assert_eq!((asked.text("/type").as_str(), asked.text("/stripe_event_id").as_str()), ("invoice_payment.paid", ""));
+    assert_eq!(
+        (asked.text("/type").as_str(), asked.text("/stripe_event_id").as_str()),
+        ("invoice_payment.paid", "")
+    );
     assert!(!asked.text("/asked_at").is_empty(), "{}", asked.body);
 }

@@ -297,7 +297,11 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
 
 /// An address that a key may be sent to: with TLS, or on this machine.
 fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
-    let wrong = || ConfigError(format!("Stripe API URL {text:?}: must be an https:// address, or http:// on this machine"));
+    let wrong = || {
+        ConfigError(format!(
+            "Stripe API URL {text:?}: must be an https:// address, or http:// on this machine"
+        ))
+    };
     let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let host = uri.host().unwrap_or_default();
     let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");

@@ -125,13 +125,20 @@ impl Asker {
                 Reply::Unknown(why) => account.unanswered(tx, &payment_intent, &why, NO_INVOICE_TRIES),
                 Reply::Refused(why) => {
                     tracing::warn!(
-                        endpoint, why, "Stripe refuses the endpoint's stripe_api_key: set another that may read Invoices"
+                        endpoint,
+                        why,
+                        "Stripe refuses the endpoint's stripe_api_key: set another that may read Invoices"
                     );
                     account.refuse(tx, &why)?;
                     account.unanswered(tx, &payment_intent, &why, NO_ANSWER_TRIES)
                 }
                 Reply::Later { secs, why } => {
-                    tracing::warn!(endpoint, why, secs, "Stripe did not answer a question; it is asked again");
+                    tracing::warn!(
+                        endpoint,
+                        why,
+                        secs,
+                        "Stripe did not answer a question; it is asked again"
+                    );
                     account.rest(tx, now.plus_secs(secs))?;
                     account.unanswered(tx, &payment_intent, &why, NO_ANSWER_TRIES)
                 }
@@ -161,7 +168,8 @@ fn take_in(
         "data": { "object": link },
     });
     let body = body.to_string().into_bytes();
-    let event = Event::read(Verified::kept(&body)).map_err(|error| StoreError::internal(error.to_string()))?;
+    let event =
+        Event::read(Verified::kept(&body)).map_err(|error| StoreError::internal(error.to_string()))?;
     let (endpoint_id, stripe_account) = (account.endpoint_id.clone(), account.stripe_account.clone());
     let delivery = Delivery { scope, endpoint_id, stripe_account, event, body };
     flow::receive_answer(tx, &trac.ids, now, &delivery)?;

@@ -144,7 +144,8 @@ fn read(status: StatusCode, body: &[u8], rest: Option<i64>, mode: Mode, payment_
 fn is_link(link: &Value, mode: Mode, payment_intent: &str) -> bool {
     let paid_by = link.pointer("/payment/payment_intent");
     let paid_by = paid_by.and_then(|id| id.as_str().or_else(|| id.get("id")?.as_str()));
-    let of_mode = link.get("livemode").and_then(Value::as_bool).is_none_or(|live| live == (mode == Mode::Live));
+    let of_mode =
+        link.get("livemode").and_then(Value::as_bool).is_none_or(|live| live == (mode == Mode::Live));
     let paid = link.get("status").and_then(Value::as_str).is_none_or(|status| status == "paid");
     paid_by == Some(payment_intent) && of_mode && paid && invoice_of(link).starts_with("in_")
 }
@@ -182,7 +183,11 @@ mod tests {
         check(json!({ "invoice": null }), Mode::Test, false);
         check(json!({ "payment": { "payment_intent": "pi_2" } }), Mode::Test, false);
         check(json!({ "payment": { "payment_intent": { "id": "pi_1" } } }), Mode::Test, true);
-        check(json!({ "payment": { "type": "payment_record", "payment_record": "pr_1" } }), Mode::Test, false);
+        check(
+            json!({ "payment": { "type": "payment_record", "payment_record": "pr_1" } }),
+            Mode::Test,
+            false,
+        );
     }
 
     #[test]

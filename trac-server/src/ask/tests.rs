@@ -68,7 +68,10 @@ async fn unlinked(app: &App) -> Shop<'_> {
     let shop = Shop::open(app, json!({})).await;
     let metadata = json!({ "tracClickId": shop.click });
     let parent = json!({ "subscription_details": { "subscription": "sub_1", "metadata": metadata } });
-    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await, "processed ok");
+    assert_eq!(
+        shop.told("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await,
+        "processed ok"
+    );
     let refunded = charge(2_000, json!({ "amount": 2_000, "amount_captured": 2_000, "customer": "cus_1" }));
     assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
     app.trac.clock.advance(60);
@@ -138,7 +141,11 @@ async fn an_answer_that_comes_before_its_invoice_is_kept() {
     shop.set_key(json!(KEY)).await;
     let refunded = charge(5_000, json!({ "amount": 5_000, "amount_captured": 5_000 }));
     assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unknown");
-    assert_eq!(asker.round().await.unwrap(), 0, "what has only just come in may be followed by what it lacks");
+    assert_eq!(
+        asker.round().await.unwrap(),
+        0,
+        "what has only just come in may be followed by what it lacks"
+    );
     app.trac.clock.advance(60);
     api.will_name("in_1", "pi_1");
     assert_eq!(asker.round().await.unwrap(), 1);
@@ -158,10 +165,16 @@ async fn a_key_that_stripe_refuses_is_shown_and_used_no_more_until_another_is_se
         let shop = unlinked(&app).await;
         let (api, asker) = Api::open(&app).await;
         shop.set_key(json!(KEY)).await;
-        api.will(error(status, "Having the 'rak_invoice_read' permission would allow this request to continue."));
+        api.will(error(
+            status,
+            "Having the 'rak_invoice_read' permission would allow this request to continue.",
+        ));
         assert_eq!(asker.round().await.unwrap(), 1);
         let problem = shop.problem().await;
-        assert!(problem.as_str().unwrap().starts_with(&format!("Stripe answered {status}: Having")), "{problem}");
+        assert!(
+            problem.as_str().unwrap().starts_with(&format!("Stripe answered {status}: Having")),
+            "{problem}"
+        );
         app.trac.clock.advance(DAY);
         assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 1));
         assert_eq!(app.visit("/readyz", &[]).await.status, 200, "the store is ready whatever Stripe says");
@@ -262,7 +275,8 @@ async fn a_server_that_ends_amid_a_question_asks_again_after_it_starts() {
     let now = app.trac.clock.now();
     let vault = app.trac.store.vault();
     let begun = app.trac.store.write(crate::store::Priority::Api, move |tx| {
-        let account = super::Account::all(tx, &vault, now)?.into_iter().find(|one| one.scope == scope).unwrap();
+        let account =
+            super::Account::all(tx, &vault, now)?.into_iter().find(|one| one.scope == scope).unwrap();
         assert_eq!((account.key.reveal(), &account.endpoint_id), (key.as_str(), &endpoint_id));
         account.begin(tx, "pi_1", now)
     });
@@ -315,7 +329,9 @@ async fn a_key_is_written_and_never_read_out() {
     let made = merchant.post("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;
     assert_eq!((made.status.as_u16(), made.text("/stripe_api_key")), (201, "rk_test_…wxyz".to_owned()));
     let path = format!("/webhook-endpoints/{}", made.text("/id"));
-    for refused in [json!("sk_test_0123456789abcdef01"), json!("rk_live_0123456789abcdef01"), json!(""), json!(7)] {
+    for refused in
+        [json!("sk_test_0123456789abcdef01"), json!("rk_live_0123456789abcdef01"), json!(""), json!(7)]
+    {
         let answer = merchant.patch(&path, json!({ "stripe_api_key": refused })).await;
         assert_eq!(answer.status, 422, "{refused}");
         assert!(answer.body["error"]["fields"]["stripe_api_key"].is_string());

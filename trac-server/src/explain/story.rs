@@ -95,13 +95,16 @@ fn of_payment(
     let events = archive.events(Some(payment_id), &subject.events)?;
     let asked = events.iter().filter_map(|event| event["asked_at"].as_str()).next();
     let asked_at = asked.map(|at| format!(" One is what Stripe answered when it was asked at {at}."));
-    let told = format!("{} of Stripe's events are about this payment.{}", events.len(), asked_at.unwrap_or_default());
+    let told = format!(
+        "{} of Stripe's events are about this payment.{}",
+        events.len(),
+        asked_at.unwrap_or_default()
+    );
     let told = Hop::ok("event", told, events.into());
     if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) {
         // Money went back of a sale that is not known: what is missing is the sale, not a click.
         let asked = archive.questions(payment_id)?;
-        let details =
-            json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked });
+        let details = json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked });
         let mut missing = Hop::broken("payment", "missing", decision.reason, details);
         for question in &asked {
             let word = |name: &str| question[name].as_str().unwrap_or_default();

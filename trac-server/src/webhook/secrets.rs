@@ -63,7 +63,9 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
         .write(Priority::Api, move |tx| {
             for Kept { id, scope, column, stripe_api_key } in all(tx)? {
                 let secrets = open(&vault, &scope, &id, &column)?;
-                let key = stripe_api_key.map(|sealed| stripe_key::open(&vault, &scope, &id, &sealed)).transpose()?;
+                let key = stripe_api_key
+                    .map(|sealed| stripe_key::open(&vault, &scope, &id, &sealed))
+                    .transpose()?;
                 if is_due(&column) {
                     let sealed = seal(&vault, &scope, &id, &secrets)?;
                     keep(tx, &scope, &id, &sealed)?;
