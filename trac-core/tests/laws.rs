@@ -246,7 +246,14 @@ fn terms() -> impl Strategy<Value = Value> {
         json!({"type": "fixed", "amount_minor": 700, "currency": "eur", "cap_at_sale": true}),
     ]);
     let model = select(vec!["last_click", "first_click"]);
-    let products = select(vec![json!([]), json!([]), json!(["prod_1"]), json!(["plink_1", "price_2"])]);
+    let products = select(vec![
+        json!([]),
+        json!([]),
+        json!([]),
+        json!(["prod_1"]),
+        json!(["plink_1", "price_2"]),
+        json!(["plink_1"]),
+    ]);
     (recurring, commission, model, products, any::<[bool; 4]>()).prop_map(
         |(recurring, commission, model, products, [keep, lookup, gross, outside])| {
             json!({
