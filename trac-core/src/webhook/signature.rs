@@ -238,6 +238,7 @@ mod tests {
         check(&[&old], Ok(()));
         check(&[&new], Ok(()));
         check(&[&foreign, &new], Ok(()));
+        check(&[&new, &new], Ok(()));
         check(&[&foreign, "bad", "", &new.to_ascii_uppercase()], Ok(()));
         check(&[&foreign], Err(VerifyError::NoMatch));
         check(&[old.get(..63).unwrap()], Err(VerifyError::MalformedHeader));
