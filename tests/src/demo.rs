@@ -49,7 +49,13 @@ impl Demo {
         let client = reqwest::Client::new();
         let workspace = addresses.pointer("/workspace").cloned().unwrap_or_default();
         let tracker = addresses.pointer("/tracker").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { child, _data: data, merchant: Merchant::new(tracker, workspace, client.clone()), addresses, client }
+        Self {
+            child,
+            _data: data,
+            merchant: Merchant::new(tracker, workspace, client.clone()),
+            addresses,
+            client,
+        }
     }
 
     /// An address by its JSON pointer: `/tracker`, `/shop`, `/stripe`, `/links/0`, `/dashboard_url`.

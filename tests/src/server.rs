@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary;
@@ -133,7 +134,12 @@ impl Server {
         let arguments = ["workspace", "create", "--data", &data, "--name", name, "--json"];
         let made = binary::trac(&arguments);
         assert_eq!(made.code, Some(0), "{}", made.stderr);
-        let workspace = serde_json::from_str(&made.stdout).expect("workspace create prints JSON only");
+        self.merchant_of(serde_json::from_str(&made.stdout).expect("workspace create prints JSON only"))
+    }
+
+    /// The merchant of a workspace that was made before, as `workspace create` printed it.
+    #[must_use]
+    pub fn merchant_of(&self, workspace: Value) -> Merchant {
         Merchant::new(self.origin(), workspace, self.client.clone())
     }
 

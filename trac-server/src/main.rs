@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use trac_core::time::Timestamp;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
-use trac_server::store::{self, Store};
+use trac_server::store::{self, Alone, Store};
 use trac_server::{Trac, explain, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
 
@@ -90,6 +90,7 @@ async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
 }
 
 async fn serve(config: &Config) -> Result<(), Failure> {
+    let _alone = Alone::on(&config.data)?;
     let store = open_store(config)?;
     secrets::check_secrets(&store).await?;
     let listener = TcpListener::bind(config.listen).await;

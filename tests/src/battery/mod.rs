@@ -9,9 +9,9 @@ mod crowd;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
+use crate::chance::Chance;
 use crate::merchant::Merchant;
 use crate::server::Server;
-use crate::chance::Chance;
 use crowd::{Crowd, Told};
 
 const SALE_MINOR: i64 = 10_000;

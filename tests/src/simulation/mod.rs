@@ -22,8 +22,8 @@ mod truth;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use calendar::DAY;
 use crate::chance::Chance;
+use calendar::DAY;
 use house::House;
 use shop::{Entries, Shop};
 use told::Told;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::calendar::DAY;
-use crate::chance::Chance;
 use super::truth::{Carried, Dispute, Money, Payment, Subscription, Truth, Verdict};
+use crate::chance::Chance;
 
 /// What a merchant has selected in Stripe.
 #[derive(Clone, Copy, Debug)]

@@ -54,6 +54,13 @@ pub(super) fn open_private(file: &Path) -> io::Result<()> {
     options.open(file).map(|_| ())
 }
 
+/// The write-ahead log of a database.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    let mut log = database.to_owned();
+    log.as_mut_os_string().push("-wal");
+    log
+}
+
 /// Opens a connection with everything every connection needs.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;

@@ -10,6 +10,7 @@
 mod error;
 mod scope;
 mod file;
+mod alone;
 mod settings;
 mod vault;
 mod ticket;
@@ -27,6 +28,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction};
 
+pub use alone::Alone;
 pub use backup::{back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
 pub use queue::Priority;
@@ -36,6 +38,7 @@ pub(crate) use settings::{PUBLIC_URL, set_setting, setting};
 pub(crate) use ticket::{Made, TICKET, Ticket};
 pub(crate) use vault::{Place, Vault};
 
+use alone::Original;
 use queue::Queue;
 use readers::Readers;
 
@@ -86,8 +89,9 @@ impl Store {
         file::migrate(&mut connection).map_err(named)?;
         let readers = Readers::open(file, READERS).map_err(named)?;
         let queue = Arc::new(Queue::default());
+        let original = Original::of(file);
         let threads = vec![
-            writer::start(connection, Arc::clone(&queue))?,
+            writer::start(connection, original, Arc::clone(&queue))?,
             checkpoints::start(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
         ];
         Ok(Self(Arc::new(Inner { queue, readers, vault: Arc::new(vault), threads: Mutex::new(threads) })))

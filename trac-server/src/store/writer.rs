@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::alone::Original;
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 
@@ -47,20 +48,26 @@ where
 }
 
 /// Starts the writer.
-pub(super) fn start(mut connection: Connection, queue: Arc<Queue>) -> Result<JoinHandle<()>, StoreError> {
+pub(super) fn start(
+    mut connection: Connection,
+    original: Original,
+    queue: Arc<Queue>,
+) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
         while let Some(jobs) = queue.take() {
-            commit(&mut connection, jobs);
+            commit(&mut connection, &original, jobs);
         }
     })
 }
 
 /// Runs jobs in one transaction, commits, then tells each how it went.
-fn commit(connection: &mut Connection, jobs: Vec<Job>) {
-    let tx = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
+    let begun = original.is_in_place().and_then(|()| {
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)
+    });
+    let tx = match begun {
         Ok(tx) => tx,
         Err(error) => {
-            let error = StoreError::from(error);
             for job in jobs {
                 (job(Err(error.clone())).tell)(Err(error.clone()));
             }
@@ -84,11 +91,7 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) {
 /// Runs one job in a savepoint, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
 fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
     // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
-    let begun = if tx.is_autocommit() {
-        Err(rolled_back())
-    } else {
-        execute(tx, "SAVEPOINT job")
-    };
+    let begun = if tx.is_autocommit() { Err(rolled_back()) } else { execute(tx, "SAVEPOINT job") };
     if let Err(error) = begun {
         return Some(job(Err(error)).tell);
     }
