@@ -43,6 +43,12 @@ impl Server {
         Self::start_as(Setup::default()).await
     }
 
+    /// [`Server::start`] with more options.
+    pub async fn start_with(options: &[&str]) -> Self {
+        let arguments = options.iter().map(|&option| option.to_owned()).collect();
+        Self::start_as(Setup { arguments, ..Setup::default() }).await
+    }
+
     /// Starts one on a free port and waits until it is ready.
     pub async fn start_as(setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");

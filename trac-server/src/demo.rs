@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use trac_stand_in::{Catalogue, Config, Shop, ShopOrigins, StandIn, Webhook};
 use uuid::Uuid;
 
+use crate::ask::Asker;
 use crate::clock::Clock;
 use crate::config::DemoOptions;
 use crate::store::{Alone, Store};
@@ -63,6 +64,11 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
     };
     let workspace = created.await.map_err(|error| failed("the workspace", &error))?;
     let mut tasks = JoinSet::new();
+    let asker = Asker::new(trac.clone(), &stripe_at);
+    tasks.spawn(async move {
+        asker.run().await;
+        Ok(())
+    });
     tasks.spawn(async move {
         listen::serve(tracker, router(trac), pending()).await;
         Ok(())

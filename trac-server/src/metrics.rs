@@ -33,7 +33,12 @@ struct Figures {
     routes: BTreeMap<String, Route>,
     /// By outcome and reason.
     events: BTreeMap<(&'static str, &'static str), u64>,
+    clicks_spooled: u64,
     clicks_unrecorded: u64,
+    /// By what Stripe answered.
+    questions: BTreeMap<&'static str, u64>,
+    /// Visits that were redirected and not counted, by why.
+    visits_not_counted: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -60,9 +65,24 @@ impl Metrics {
         add_one(self.figures().events.entry((outcome, reason)).or_default());
     }
 
+    /// Counts a click that waits on disk because the store did not take it in time.
+    pub(crate) fn click_spooled(&self) {
+        add_one(&mut self.figures().clicks_spooled);
+    }
+
+    /// Counts a visit that was redirected and is no click.
+    pub(crate) fn visit_not_counted(&self, why: &'static str) {
+        add_one(self.figures().visits_not_counted.entry(why).or_default());
+    }
+
     /// Counts a visitor who was sent on although the click could not be written.
     pub(crate) fn click_unrecorded(&self) {
         add_one(&mut self.figures().clicks_unrecorded);
+    }
+
+    /// Counts a question asked of Stripe, by its answer.
+    pub(crate) fn question(&self, answer: &'static str) {
+        add_one(self.figures().questions.entry(answer).or_default());
     }
 
     fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
@@ -73,8 +93,9 @@ impl Metrics {
         }
     }
 
-    /// Everything, as text. `waiting` is how many jobs of each kind the store has still to write.
-    pub(crate) fn text(&self, waiting: [(&str, usize); 3]) -> String {
+    /// Everything, as text. `waiting` is how many jobs of each kind the store has still to write, `spooled` how many clicks wait
+    /// beside it.
+    pub(crate) fn text(&self, waiting: [(&str, usize); 3], spooled: usize) -> String {
         let figures = self.figures();
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, lines: String| {
@@ -99,6 +120,19 @@ impl Metrics {
             "Visitors sent on without a click on disk.",
             unrecorded,
         );
+        let questions = figures.questions.iter().fold(String::new(), |text, (answer, count)| {
+            format!("{text}trac_stripe_questions_total{{answer=\"{answer}\"}} {count}\n")
+        });
+        family("trac_stripe_questions_total", "counter", "Questions asked of Stripe.", questions);
+        let in_spool = format!("trac_clicks_spooled_total {}\n", figures.clicks_spooled);
+        let help = "Clicks kept on disk beside the store, which did not take them in time.";
+        family("trac_clicks_spooled_total", "counter", help, in_spool);
+        let spooled = format!("trac_spool_waiting {spooled}\n");
+        family("trac_spool_waiting", "gauge", "Clicks that wait beside the store.", spooled);
+        let skipped = figures.visits_not_counted.iter().fold(String::new(), |text, (why, count)| {
+            format!("{text}trac_visits_not_counted_total{{why=\"{why}\"}} {count}\n")
+        });
+        family("trac_visits_not_counted_total", "counter", "Visits redirected that are no clicks.", skipped);
         let waiting = waiting.iter().fold(String::new(), |text, (kind, count)| {
             format!("{text}trac_store_waiting{{kind=\"{kind}\"}} {count}\n")
         });
@@ -186,7 +220,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.request("GET", "/s/{slug}", 302, Duration::from_millis(2));
         metrics.request("GET", "/s/{slug}", 302, Duration::from_secs(3));
-        let text = metrics.text([("webhook", 0), ("api", 0), ("click", 7)]);
+        let text = metrics.text([("webhook", 0), ("api", 0), ("click", 7)], 5);
         for line in [
             "trac_http_requests_total{method=\"GET\",route=\"/s/{slug}\",status=\"302\"} 2",
             "trac_http_request_seconds_bucket{route=\"/s/{slug}\",le=\"0.001\"} 0",
@@ -194,6 +228,7 @@ mod tests {
             "trac_http_request_seconds_bucket{route=\"/s/{slug}\",le=\"+Inf\"} 2",
             "trac_http_request_seconds_sum{route=\"/s/{slug}\"} 3.002000",
             "trac_store_waiting{kind=\"click\"} 7",
+            "trac_spool_waiting 5",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n{text}");
         }

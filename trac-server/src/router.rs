@@ -33,6 +33,7 @@ mod around;
 /// # }
 /// ```
 pub fn router(trac: Trac) -> Router {
+    trac.store.use_spool();
     let api = Router::new()
         .merge(api_key::routes())
         .merge(program::routes())

@@ -7,7 +7,5 @@ pub(crate) fn run() -> Outcome {
     let server = setup::released_server()?;
     let torture = ["run", "--release", "-p", "trac-tests", "--bin", "torture", "--"];
     let numbers = std::env::args().skip(2);
-    setup::run(
-        setup::cargo().args(torture).args(numbers).env("TRAC_BIN", server).current_dir(setup::root()?),
-    )
+    setup::run(setup::cargo().args(torture).args(numbers).env("TRAC_BIN", server).current_dir(setup::root()?))
 }

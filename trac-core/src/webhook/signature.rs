@@ -53,7 +53,8 @@ pub struct Verified<'a> {
 }
 
 impl<'a> Verified<'a> {
-    /// A body that was verified when it came in, read back from where it was kept.
+    /// A body that was verified when it came in, read back from where it was kept; or one made of what Stripe itself answered
+    /// over TLS when it was asked.
     #[must_use]
     pub const fn kept(body: &'a [u8]) -> Self {
         Self { body }

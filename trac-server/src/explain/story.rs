@@ -93,12 +93,24 @@ fn of_payment(
 ) -> Result<Vec<Hop>, StoreError> {
     let mut hops = Vec::new();
     let events = archive.events(Some(payment_id), &subject.events)?;
-    let told = format!("{} of Stripe's events are about this payment.", events.len());
+    let asked = events.iter().filter_map(|event| event["asked_at"].as_str()).next();
+    let asked_at = asked.map(|at| format!(" One is what Stripe answered when it was asked at {at}."));
+    let told = format!(
+        "{} of Stripe's events are about this payment.{}",
+        events.len(),
+        asked_at.unwrap_or_default()
+    );
     let told = Hop::ok("event", told, events.into());
     if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) {
         // Money went back of a sale that is not known: what is missing is the sale, not a click.
-        let details = json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor });
-        return Ok(vec![told, Hop::broken("payment", "missing", decision.reason, details)]);
+        let asked = archive.questions(payment_id)?;
+        let details = json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked });
+        let mut missing = Hop::broken("payment", "missing", decision.reason, details);
+        for question in &asked {
+            let word = |name: &str| question[name].as_str().unwrap_or_default();
+            missing.what = format!("{} Asked at {}: {}", missing.what, word("asked_at"), word("answer"));
+        }
+        return Ok(vec![told, missing]);
     }
     match &decision.attribution {
         Some(attribution) => {

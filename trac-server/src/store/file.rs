@@ -10,6 +10,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::{StoreError, StoreErrorKind};
 
 pub(super) const FILE_NAME: &str = "trac.db";
+/// How long a connection waits for whoever locks the database.
+pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// SQLite's default, which nothing here changes.
 pub(super) const PAGE_BYTES: u64 = 4_096;
 /// `trac`, so that a database of another program is refused.
@@ -22,6 +24,8 @@ const STEPS: &[&str] = &[
     include_str!("keys.sql"),
     include_str!("idempotency.sql"),
     include_str!("statistics.sql"),
+    include_str!("questions.sql"),
+    include_str!("links.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
@@ -64,7 +68,7 @@ pub(super) fn log_of(database: &Path) -> PathBuf {
 /// Opens a connection with everything every connection needs.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_LIMIT)?;
     connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::alone::Original;
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
+use super::spool::Spool;
 
 /// Something to write. It is given the transaction, or the reason why there is none.
 pub(super) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
@@ -48,31 +49,48 @@ where
 }
 
 /// Starts the writer.
+///
+/// What waits in the spool is written before the jobs that were pushed after it: they may name those clicks.
 pub(super) fn start(
     mut connection: Connection,
     original: Original,
     queue: Arc<Queue>,
+    spool: Arc<Spool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
-        while let Some(jobs) = queue.take() {
-            commit(&mut connection, &original, jobs);
+        let mut failed_before = false;
+        while let Some(jobs) = queue.take(|| spool.waiting() > 0) {
+            let drained = original.is_in_place().and_then(|()| spool.drain(&mut connection));
+            if let (Err(error), false) = (&drained, failed_before) {
+                tracing::warn!(%error, "clicks wait in the spool");
+            }
+            failed_before = drained.is_err();
+            match drained {
+                // Whoever locks the store out has been waited for; the jobs need not wait as long again.
+                Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
+                _ => commit(&mut connection, &original, jobs),
+            }
         }
     })
 }
 
+fn refuse(jobs: Vec<Job>, error: &StoreError) {
+    for job in jobs {
+        (job(Err(error.clone())).tell)(Err(error.clone()));
+    }
+}
+
 /// Runs jobs in one transaction, commits, then tells each how it went.
 fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
+    if jobs.is_empty() {
+        return;
+    }
     let begun = original.is_in_place().and_then(|()| {
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)
     });
     let tx = match begun {
         Ok(tx) => tx,
-        Err(error) => {
-            for job in jobs {
-                (job(Err(error.clone())).tell)(Err(error.clone()));
-            }
-            return;
-        }
+        Err(error) => return refuse(jobs, &error),
     };
     let mut told = Vec::with_capacity(jobs.len());
     for job in jobs {
