@@ -33,11 +33,11 @@ if (isFirst) {
   guarded(() => {
     const code = readBytes();
     try {
-      start(new WebAssembly.Instance(new WebAssembly.Module(code), IMPORTS).exports);
+      start(new WebAssembly.Instance(new WebAssembly.Module(code)).exports);
     } catch (error) {
       // Engines that compile only small modules on the main thread say so by a RangeError.
       if (error instanceof RangeError) {
-        WebAssembly.instantiate(code, IMPORTS).then((result) => start(result.instance.exports), fallBack);
+        WebAssembly.instantiate(code).then((result) => start(result.instance.exports), fallBack);
       } else {
         fallBack(error);
       }

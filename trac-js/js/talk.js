@@ -1,7 +1,6 @@
 // What is sent, and only where the merchant gave a key: a landing by a partner's code, and leads.
 
 const key = settings.key || settings.publishableKey || settings.merchant;
-const LANDING = 'trac_landing';
 
 const pause = (milliseconds) =>
   new Promise((resolve) => {
@@ -25,10 +24,10 @@ const post = async (path, body) => {
 
 // What is kept until the answer is here, so that a visitor who leaves at once is asked for on the next page; then
 // the code, so that it is asked for once.
-let landing = attempt(() => sessionStorage.getItem(LANDING));
-const keep = (text) => {
+let landing = read(LANDING)[1];
+const keepLanding = (text) => {
   landing = text;
-  if (settings.consent !== 'required') attempt(() => sessionStorage.setItem(LANDING, text));
+  if (mayKeep()) attempt(() => sessionStorage.setItem(LANDING, text));
 };
 
 let asked = null;
@@ -46,14 +45,14 @@ const land = () => {
   const body = name
     ? { [settings.queryParams ? 'code' : name]: code, url: location.href, referrer: document.referrer }
     : JSON.parse(left);
-  keep(JSON.stringify(body));
+  keepLanding(JSON.stringify(body));
   post('/v1/clicks', body).then(
     (answer) => {
-      keep('=' + asked);
+      keepLanding('=' + asked);
       find('?trac_click_id=' + answer.click_id);
     },
     (error) => {
-      keep('');
+      keepLanding('');
       note(error);
       tell('error');
     },

@@ -9,10 +9,11 @@ let found = 0;
 let rewritten = 0;
 
 const isNew = (told) => told && told !== '=' && told[0] !== '!';
-// A link without a scheme has the page's.
-const judgeLink = (url) => {
+// A browser takes blanks around a URL away, and tabs and line breaks in it. A link without a scheme has the page's.
+const judgeLink = (text) => {
+  const url = text.replace(/^[\0- ]+|[\t\n\r]|[\0- ]+$/g, '');
   const scheme = url.startsWith('//') ? location.protocol : '';
-  const told = ask(LINK, scheme + url);
+  const told = ask(true, scheme + url);
   return isNew(told) ? told.slice(scheme.length) : told;
 };
 // A reference is asked about on the URL that it is going to be part of.
