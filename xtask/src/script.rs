@@ -9,8 +9,7 @@ use sha2::Digest as _;
 use walrus::{Export, ExportItem, Function, FunctionBuilder, FunctionKind, Module};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::Outcome;
-use crate::setup;
+use crate::{Outcome, frames, setup};
 
 /// The parts of the script written in JavaScript, in the order they stand in the file.
 const PARTS: [&str; 7] = ["page.js", "keep.js", "talk.js", "watch.js", "api.js", "begin.js", "window.js"];
@@ -125,6 +124,7 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
     let mut glue = start.replace("export function", "function").replace("export const", "const");
     let module = output.wasm_mut();
     drop_unused(module);
+    frames::fix(module)?;
     if let Some(import) = module.imports.iter().next() {
         return Err(format!("the script imports {}, and is given nothing", import.name).into());
     }
