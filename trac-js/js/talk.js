@@ -9,8 +9,7 @@ const pause = (milliseconds) =>
   });
 
 const post = async (path, body) => {
-  const headers = { 'content-type': 'application/json' };
-  headers[key ? 'x-publishable-key' : 'x-workspace-id'] = key || settings.workspaceId;
+  const headers = { 'content-type': 'application/json', [key ? 'x-publishable-key' : 'x-workspace-id']: key || settings.workspaceId };
   const url = new URL(path, base);
   for (let wait = 1e3; ; wait *= 2) {
     const answer = await fetch(url, { method: 'POST', keepalive: true, headers, body: JSON.stringify(body) }).catch(note);
