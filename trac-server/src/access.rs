@@ -104,7 +104,7 @@ impl FromRequestParts<Trac> for Tracker {
             return Err(nobody(cause));
         };
         let shown = key_hash(&format!("{id} {}", mode.as_str()));
-        let found = trac.store.read(move |connection| workspace_scope(connection, &id, mode)).await?;
+        let found = trac.store.look_up(move |connection| workspace_scope(connection, &id, mode)).await?;
         if let Some(scope) = found {
             return Ok(Self { scope, is_merchant: false, shown, route });
         }
@@ -236,7 +236,7 @@ impl Key {
     async fn find(trac: &Trac, key: String, kind: &'static str) -> Result<Option<Self>, StoreError> {
         let now = trac.clock.now();
         let found =
-            trac.store.read(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
+            trac.store.look_up(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
         if let Some(key) = &found {
             trac.key_uses.note(&trac.store, &key.scope, key.hash, now);
         }

@@ -108,14 +108,34 @@ pub(crate) fn receive(
         }
         return Ok(Answer { outcome: Outcome::Duplicate, reason: Reason::DuplicateEvent });
     }
-    let id = ids.make(Kind::Event);
-    let writing = Writing { tx, scope, ids, now, event_id: Some(&id) };
-    log::open(&writing, &id, delivery)?;
+    take_in_new(tx, ids, now, delivery, &ids.make(Kind::Event))
+}
+
+/// Takes in what Stripe answered when it was asked, as if it had told it by itself. Such an event has an ID of ours.
+pub(crate) fn receive_answer(
+    tx: &Connection,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+) -> Result<Answer, StoreError> {
+    take_in_new(tx, ids, now, delivery, &delivery.event.id)
+}
+
+/// Logs a delivery under this ID, joins its facts, settles, appends.
+fn take_in_new(
+    tx: &Connection,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+    id: &str,
+) -> Result<Answer, StoreError> {
+    let writing = Writing { tx, scope: &delivery.scope, ids, now, event_id: Some(id) };
+    log::open(&writing, id, delivery)?;
     let (answer, subject) = match concerns(delivery, now) {
-        Ok(facts) => take_in(&writing, event, facts)?,
+        Ok(facts) => take_in(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
     };
-    log::conclude(&writing, &id, answer, subject.as_deref())?;
+    log::conclude(&writing, id, answer, subject.as_deref())?;
     Ok(answer)
 }
 

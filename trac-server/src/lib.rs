@@ -79,6 +79,12 @@ mod fields;
 #[cfg(feature = "server")]
 mod last_known;
 #[cfg(feature = "server")]
+pub mod proxy;
+#[cfg(feature = "server")]
+mod hosts;
+#[cfg(feature = "server")]
+mod day_salt;
+#[cfg(feature = "server")]
 mod limit;
 #[cfg(feature = "server")]
 mod key_uses;
@@ -119,6 +125,8 @@ pub mod client;
 #[cfg(feature = "server")]
 mod flow;
 #[cfg(feature = "server")]
+pub mod ask;
+#[cfg(feature = "server")]
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod explain;
@@ -128,6 +136,8 @@ mod dashboard;
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
+#[cfg(feature = "server")]
+pub mod housekeeping;
 #[cfg(feature = "server")]
 mod api;
 #[cfg(feature = "server")]

@@ -8,10 +8,11 @@ use clap::Parser as _;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use trac_core::time::Timestamp;
+use trac_server::ask::Asker;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
-use trac_server::store::{self, Store};
-use trac_server::{Trac, explain, listen, replay, router, secrets, workspace};
+use trac_server::store::{self, Alone, Store};
+use trac_server::{Trac, explain, housekeeping, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
 
 /// How long callers may take to finish once the server is asked to stop.
@@ -96,6 +97,7 @@ async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
 }
 
 async fn serve(config: &Config) -> Result<(), Failure> {
+    let _alone = Alone::on(&config.data)?;
     let store = open_store(config)?;
     secrets::check_secrets(&store).await?;
     let listener = TcpListener::bind(config.listen).await;
@@ -104,9 +106,13 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     workspace::remember_public_url(&store, &public_url).await?;
     let trac = Trac::new(store.clone(), Clock::system(), &public_url)
-        .with_cookie_domain(config.cookie_domain.as_deref());
+        .with_cookie_domains(&config.cookie_domain)
+        .with_tracking_domains(&config.tracking_domain)
+        .with_trusted_proxies(&config.trusted_proxy);
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
+    let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let house = tokio::spawn(housekeeping::keep(trac.clone()));
     let served = listen::serve(listener, router(trac), async move {
         asked_to_stop().await;
         tracing::info!("stopping: finishing what was accepted");
@@ -120,6 +126,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         () = served => {}
         () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
     }
+    // What is being asked is asked again after the next start.
+    asking.abort();
+    house.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
 }

@@ -111,6 +111,13 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
     }
 
+    /// The store cannot take this now.
+    pub(crate) fn store_busy(message: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_BUSY", message);
+        problem.retry_after_secs = Some(1);
+        problem
+    }
+
     /// A mistake in this program.
     pub(crate) fn internal() -> Self {
         let message = "Something failed here. The log says what, under this request ID.";
@@ -129,10 +136,7 @@ impl From<StoreError> for Problem {
         match error.kind() {
             StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
                 tracing::warn!(%error, "the store cannot take this now");
-                let message = "The store cannot take this now. Try again in a moment.";
-                let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_BUSY", message);
-                problem.retry_after_secs = Some(1);
-                problem
+                Self::store_busy("The store cannot take this now. Try again in a moment.")
             }
             StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This exists already."),
             StoreErrorKind::Corrupt | StoreErrorKind::Internal => {

@@ -12,7 +12,6 @@
 
 pub mod signature;
 pub mod event;
-mod legible;
 pub mod join;
 mod field;
 pub mod references;

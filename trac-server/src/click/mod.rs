@@ -12,7 +12,13 @@ mod visit;
 #[cfg(feature = "server")]
 mod visitor;
 #[cfg(feature = "server")]
+mod not_counted;
+#[cfg(feature = "server")]
 mod location;
+#[cfg(feature = "server")]
+mod find;
+#[cfg(feature = "server")]
+mod record;
 #[cfg(feature = "server")]
 mod redirect;
 #[cfg(feature = "server")]
@@ -47,6 +53,8 @@ pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
 pub(crate) use promo_code::click_by_promo_code;
+#[cfg(feature = "server")]
+pub(crate) use redirect::remember_links;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]

@@ -16,6 +16,21 @@ pub(super) enum NotCounted {
     Prefetch,
     /// It is loaded as an image, a frame, a script.
     Embedded,
+    /// The link is archived.
+    Archived,
+}
+
+impl NotCounted {
+    /// The word by which it is counted and shown.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Bot => "bot",
+            Self::Prefetch => "prefetch",
+            Self::Embedded => "embedded",
+            Self::Archived => "archived",
+        }
+    }
 }
 
 /// Words in a `User-Agent` by which crawlers and link previews call themselves.

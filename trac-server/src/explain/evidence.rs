@@ -114,7 +114,8 @@ impl Archive<'_> {
     /// The events about a payment, or those of these IDs, newest first.
     pub(super) fn events(&self, payment_id: Option<&str>, ids: &[String]) -> Result<Vec<Value>, StoreError> {
         let columns = "SELECT id, stripe_event_id, type, outcome, reason, message, deliveries, received_at, settled_by, \
-                       endpoint_id FROM event WHERE workspace_id = ?1 AND mode = ?2";
+                       CASE WHEN stripe_event_id IS NULL AND outcome <> 'rejected' THEN received_at END, endpoint_id \
+                       FROM event WHERE workspace_id = ?1 AND mode = ?2";
         let read = |row: &Row<'_>| {
             let (outcome, reason): (String, String) = (row.get(3)?, row.get(4)?);
             let received_at: i64 = row.get(7)?;
@@ -123,7 +124,7 @@ impl Archive<'_> {
             Ok(json!({
                 "id": row.get::<_, String>(0)?,
                 "stripe_event_id": row.get::<_, Option<String>>(1)?,
-                "endpoint_id": row.get::<_, String>(9)?,
+                "endpoint_id": row.get::<_, String>(10)?,
                 "type": row.get::<_, Option<String>>(2)?,
                 "outcome": if gave_up { "skipped" } else { &outcome },
                 "reason": if gave_up { Reason::NoClick.as_str() } else { &reason },
@@ -131,6 +132,7 @@ impl Archive<'_> {
                 "deliveries": row.get::<_, i64>(6)?,
                 "created_at": Timestamp::from_unix_secs(received_at).to_rfc3339(),
                 "settled_by": row.get::<_, Option<String>>(8)?,
+                "asked_at": row.get::<_, Option<i64>>(9)?.map(moment),
             }))
         };
         let mut found = Vec::new();
@@ -146,6 +148,25 @@ impl Archive<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// What Stripe was asked about the `PaymentIntent`s of a payment, and what became of it.
+    pub(super) fn questions(&self, payment_id: &str) -> Result<Vec<Value>, StoreError> {
+        let sql = "SELECT q.stripe_id, q.tries, q.asked_at, q.next_at, q.answer FROM payment_object AS o \
+                   JOIN question AS q ON q.workspace_id = o.workspace_id AND q.mode = o.mode \
+                   AND q.stripe_id = o.stripe_id \
+                   WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.payment_id = ?3 ORDER BY q.stripe_id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(self.key(payment_id), |row| {
+            Ok(json!({
+                "payment_intent": row.get::<_, String>(0)?,
+                "tries": row.get::<_, i64>(1)?,
+                "asked_at": moment(row.get(2)?),
+                "asked_again_at": row.get::<_, Option<i64>>(3)?.map(moment),
+                "answer": row.get::<_, String>(4)?,
+            }))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The commissions of a payment, each with its entries.
@@ -229,4 +250,8 @@ impl Archive<'_> {
     pub(super) fn key<'k>(&'k self, id: &'k str) -> [&'k str; 3] {
         [self.scope.workspace_id(), self.scope.mode_str(), id]
     }
+}
+
+fn moment(unix_secs: i64) -> String {
+    Timestamp::from_unix_secs(unix_secs).to_rfc3339()
 }

@@ -68,6 +68,12 @@ impl Hop {
         self
     }
 
+    /// The same with more words.
+    pub(super) fn adding(mut self, what: &str) -> Self {
+        self.what = format!("{} {what}", self.what);
+        self
+    }
+
     /// The same with another remedy.
     pub(super) fn mended_by(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());

@@ -164,7 +164,12 @@ fn unlinked(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError>
         let advice = remedy(decision.reason).unwrap_or_default();
         hop.mended_by(format!("{advice} If the sale was made before trac was: nothing is owed for it."))
     };
-    Ok(hop.with(json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor })))
+    let asked = archive.questions(&payment.id)?;
+    let hop = asked.iter().fold(hop, |hop, question| {
+        let word = |name: &str| question[name].as_str().unwrap_or_default();
+        hop.adding(&format!("Asked at {}: {}", word("asked_at"), word("answer")))
+    });
+    Ok(hop.with(json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked })))
 }
 
 /// The story of something no payment is known of.

@@ -50,7 +50,7 @@ pub(crate) async fn accept(
     body: Body,
 ) -> Result<Delivery, Problem> {
     let vault = trac.store.vault();
-    let endpoints = trac.store.read(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
+    let endpoints = trac.store.look_up(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else {
         note_for_all(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
         return Err(Problem::not_found("webhook endpoint"));

@@ -27,6 +27,8 @@ pub(crate) static EVENTS: Resource = Resource {
     columns: concat!(
         "e.id, e.stripe_event_id, e.endpoint_id, e.type, e.api_version, e.stripe_created, e.received_at, ",
         "e.message, e.deliveries, e.subject_id, e.settled_by, ",
+        // What Stripe was asked for is no event of Stripe's.
+        "CASE WHEN e.stripe_event_id IS NULL AND e.outcome <> 'rejected' THEN e.received_at END AS asked_at, ",
         "CASE WHEN ",
         gave_up!(),
         " THEN 'skipped' ELSE e.outcome END AS outcome, ",
@@ -84,6 +86,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "deliveries": number(row, "deliveries")?,
         "subject_id": word(row, "subject_id")?,
         "settled_by": word(row, "settled_by")?,
+        "asked_at": time(row, "asked_at")?,
         "created_at": time(row, "received_at")?,
     }))
 }

@@ -88,7 +88,7 @@ impl Seen {
     }
 }
 
-/// Writes the delivery down before anything is made of it.
+/// Writes the delivery down before anything is made of it. What Stripe was asked for has no ID of Stripe's, only ours.
 pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
     let Delivery { scope, endpoint_id, event, body, .. } = delivery;
     let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
@@ -103,7 +103,7 @@ pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Resu
             workspace,
             mode,
             id,
-            event.id,
+            Some(&event.id).filter(|stripe_event_id| *stripe_event_id != id),
             endpoint_id,
             event.kind,
             event.object_id(),
@@ -169,6 +169,15 @@ pub(crate) fn conclude(
         answer.reason.meaning(),
         subject_id
     ])?;
+    Ok(())
+}
+
+/// Says in other words what became of an event.
+pub(crate) fn remark(writing: &Writing<'_>, id: &str, message: &str) -> Result<(), StoreError> {
+    let mut statement = writing
+        .tx
+        .prepare_cached("UPDATE event SET message = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    statement.execute(params![writing.scope.workspace_id(), writing.scope.mode_str(), id, message])?;
     Ok(())
 }
 

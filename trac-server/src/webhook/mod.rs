@@ -7,6 +7,8 @@ pub(crate) mod delivery;
 #[cfg(feature = "server")]
 pub(crate) mod log;
 #[cfg(feature = "server")]
+pub(crate) mod stripe_key;
+#[cfg(feature = "server")]
 mod endpoints;
 #[cfg(feature = "server")]
 pub mod secrets;

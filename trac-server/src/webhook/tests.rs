@@ -59,6 +59,7 @@ async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
     insta::assert_json_snapshot!(by_ours.body, @r#"
     {
       "api_version": "2026-08-26.dahlia",
+      "asked_at": null,
       "created_at": "2026-11-21T08:00:00Z",
       "deliveries": 2,
       "endpoint_id": "we_1",
