@@ -187,7 +187,12 @@ async fn why_is_told_on_a_page_by_whatever_is_at_hand() {
         }
         assert!(!html.contains("<script>"), "{html}");
     };
-    ask("cs_1", 200, &["verdict-whole", "Ada earns in P", "+20.00 USD"]).await;
+    ask(
+        "cs_1",
+        200,
+        &["verdict-whole", "Every hop is there. 20.00 USD for Ada", "Ada earns in P", "+20.00 USD"],
+    )
+    .await;
     ask("reader%40example.com", 200, &["verdict-broken", "no_click", "Write the click ID beside it"]).await;
     ask("nobody", 404, &["Nothing in test mode goes by this."]).await;
     ask("%3Cscript%3E", 404, &["&#60;script&#62;"]).await;

@@ -62,6 +62,8 @@ struct Hop {
     what: String,
     reason: String,
     remedy: String,
+    /// What else may have led to it, each with its remedy.
+    others: Vec<(String, String)>,
     entries: Vec<Entry>,
 }
 
@@ -154,6 +156,8 @@ impl Hop {
         let (status, name) = (text(hop, "status"), text(hop, "hop"));
         let commissions = hop.get("details").and_then(Value::as_array).filter(|_| name == "entries");
         let entries = commissions.into_iter().flatten().flat_map(|commission| rows(commission, "entries"));
+        let causes = hop.get("details").map(|details| rows(details, "causes").skip(1));
+        let others = causes.into_iter().flatten().map(|cause| (text(cause, "what"), text(cause, "remedy")));
         let word = match status.as_str() {
             "ok" => "yes",
             "waiting" => "waiting",
@@ -165,6 +169,7 @@ impl Hop {
             what: text(hop, "what"),
             reason: if status == "ok" { String::new() } else { text(hop, "reason") },
             remedy: text(hop, "remedy"),
+            others: others.collect(),
             entries: entries.map(Entry::read).collect(),
             name,
             status,
