@@ -33,7 +33,7 @@ mod scenario;
 pub mod simulation;
 pub mod battery;
 
-pub use binary::{Finished, trac};
+pub use binary::{Finished, trac, trac_with};
 pub use browser::Browser;
 pub use demo::{AxumShop, Demo};
 pub use material::{say, shared, stripe_events};

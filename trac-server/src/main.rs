@@ -11,7 +11,7 @@ use trac_core::time::Timestamp;
 use trac_server::ask::Asker;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
-use trac_server::store::{self, Store};
+use trac_server::store::{self, Alone, Store};
 use trac_server::{Trac, explain, housekeeping, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
 
@@ -91,6 +91,7 @@ async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
 }
 
 async fn serve(config: &Config) -> Result<(), Failure> {
+    let _alone = Alone::on(&config.data)?;
     let store = open_store(config)?;
     secrets::check_secrets(&store).await?;
     let listener = TcpListener::bind(config.listen).await;

@@ -11,10 +11,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::{StoreError, StoreErrorKind};
 
 pub(super) const FILE_NAME: &str = "trac.db";
+/// How long a connection waits for whoever locks the database.
+pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// SQLite's default, which nothing here changes.
 pub(super) const PAGE_BYTES: u64 = 4_096;
-/// How long a connection waits for another process that has locked the file.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// `trac`, so that a database of another program is refused.
 const APPLICATION_ID: i32 = 0x7472_6163;
 /// Step `n` brings `user_version` from `n` to `n + 1`. Steps are only appended.
@@ -59,10 +59,17 @@ pub(super) fn open_private(file: &Path) -> io::Result<()> {
     options.open(file).map(|_| ())
 }
 
+/// The write-ahead log of a database.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    let mut log = database.to_owned();
+    log.as_mut_os_string().push("-wal");
+    log
+}
+
 /// Opens a connection with everything every connection needs.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BUSY_LIMIT)?;
     connection.set_prepared_statement_cache_capacity(128);
     // Else SQLite looks at what is bound and plans a kept statement anew each time that differs: a third of all it did.
     // Source: https://www.sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_ENABLE_QPSG.
