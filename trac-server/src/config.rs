@@ -335,16 +335,16 @@ fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
 }
 
 /// A domain name of several labels, which a cookie can be set for.
-fn cookie_domain(text: String) -> Result<String, ConfigError> {
-    let widest_to_whole = cookie::domains(&text).last();
-    if widest_to_whole == Some(text.as_str()) {
-        return Ok(text);
+fn cookie_domain(text: &str) -> Result<String, ConfigError> {
+    let widest_to_whole = cookie::domains(text).last();
+    if widest_to_whole == Some(text) {
+        return Ok(text.to_owned());
     }
     Err(ConfigError(format!("cookie domain {text:?}: must be a domain name, such as example.com")))
 }
 
 /// A host name, perhaps with a port: what stands between `https://` and the path.
-fn tracking_domain(text: String) -> Result<String, ConfigError> {
+fn tracking_domain(text: &str) -> Result<String, ConfigError> {
     let name = text.trim().to_ascii_lowercase();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');
     let authority = name.parse::<http::uri::Authority>().ok();
@@ -357,9 +357,9 @@ fn tracking_domain(text: String) -> Result<String, ConfigError> {
 /// Checks each of a list; one that is not there is empty.
 fn each(
     list: Option<Vec<String>>,
-    check: fn(String) -> Result<String, ConfigError>,
+    check: fn(&str) -> Result<String, ConfigError>,
 ) -> Result<Vec<String>, ConfigError> {
-    list.unwrap_or_default().into_iter().map(check).collect()
+    list.unwrap_or_default().iter().map(|text| check(text)).collect()
 }
 
 /// A list in the file, or the one thing that would be in it.
@@ -397,8 +397,7 @@ mod tests {
 
     #[test]
     fn a_cookie_domain_is_one_that_a_cookie_can_be_set_for() {
-        let check =
-            |text: &str, want: bool| assert_eq!(cookie_domain(text.to_owned()).is_ok(), want, "{text:?}");
+        let check = |text: &str, want: bool| assert_eq!(cookie_domain(text).is_ok(), want, "{text:?}");
         check("example.com", true);
         check("shop.example.co.uk", true);
         check("localhost", false);

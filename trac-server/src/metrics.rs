@@ -76,8 +76,11 @@ impl Metrics {
     }
 
     /// Counts a visitor who was sent on although the click could not be written.
-    pub(crate) fn click_unrecorded(&self) {
-        add_one(&mut self.figures().clicks_unrecorded);
+    /// Answers how many there were.
+    pub(crate) fn click_unrecorded(&self) -> u64 {
+        let mut figures = self.figures();
+        add_one(&mut figures.clicks_unrecorded);
+        figures.clicks_unrecorded
     }
 
     /// Counts a question asked of Stripe, by its answer.

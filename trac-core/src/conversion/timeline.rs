@@ -34,6 +34,8 @@ pub struct Line<'a> {
     pub named: Vec<&'a str>,
     /// The buyers' e-mail addresses.
     pub emails: BTreeSet<String>,
+    /// The merchant's own IDs of the buyers.
+    pub known_as: BTreeSet<String>,
 }
 
 impl<'a> Timeline<'a> {
@@ -72,6 +74,11 @@ impl<'a> Line<'a> {
         for address in payment::emails(&sale.facts) {
             if !self.emails.contains(address) {
                 self.emails.insert(address.into());
+            }
+        }
+        for id in &sale.external_customers {
+            if !self.known_as.contains(id) {
+                self.known_as.insert(id.clone());
             }
         }
     }

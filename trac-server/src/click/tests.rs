@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::test_app::{App, Merchant, START};
 
 mod links;
+mod open_redirect;
 mod outage;
 
 async fn link(merchant: &Merchant<'_>, slug: &str, destination: &str) -> String {

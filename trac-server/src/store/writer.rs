@@ -65,6 +65,10 @@ pub(super) fn start(
                 tracing::warn!(%error, "clicks wait in the spool");
             }
             failed_before = drained.is_err();
+            if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+                // On a full disk the log cannot grow; copied into the database, it is written from its beginning again.
+                let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            }
             match drained {
                 // Whoever locks the store out has been waited for; the jobs need not wait as long again.
                 Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
