@@ -143,7 +143,7 @@ async fn claim(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "conversion")?;
+    tracker.count(&trac, "conversion").await?;
     let told = Told::claim(fields, trac.clock.now(), tracker.is_merchant)?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {

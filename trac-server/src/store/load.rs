@@ -205,7 +205,13 @@ pub(crate) fn resolve(tx: &Connection, scope: &Scope, world: &mut World) -> Resu
     Ok(())
 }
 
-fn behind(tx: &Connection, scope: &Scope, world: &mut World, click: &Click) -> Result<(), StoreError> {
+/// Loads the program, the enrollment and the partner behind a click.
+pub(crate) fn behind(
+    tx: &Connection,
+    scope: &Scope,
+    world: &mut World,
+    click: &Click,
+) -> Result<(), StoreError> {
     let Click { program_id, partner_id, .. } = click;
     if !world.programs.contains_key(program_id) {
         let versions = tx.prepare_cached(
