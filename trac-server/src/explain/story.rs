@@ -93,7 +93,7 @@ fn of_payment(
 ) -> Result<Vec<Hop>, StoreError> {
     let mut hops = Vec::new();
     let events = archive.events(Some(payment_id), &subject.events)?;
-    let asked = events.iter().filter_map(|event| event["asked_at"].as_str()).next();
+    let asked = events.iter().find_map(|event| event["asked_at"].as_str());
     let asked_at = asked.map(|at| format!(" One is what Stripe answered when it was asked at {at}."));
     let told = format!(
         "{} of Stripe's events are about this payment.{}",
