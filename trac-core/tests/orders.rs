@@ -13,7 +13,7 @@
 mod ledger;
 mod stripe;
 
-use ledger::Ledger;
+use ledger::{Ledger, event};
 use serde_json::{Value, json};
 use stripe::{by, charge, intent, invoice, link, merged, refund, session, terms};
 use trac_core::program::EnrollmentStatus;
@@ -325,4 +325,22 @@ fn a_partner_who_is_the_buyer_anywhere_earns_nothing_of_that_customer() {
     // Another partner's customer is not.
     let other = of_customer("cs_1", 0, json!("partner.2@gmail.com"));
     check(blocked(), &[&[other][..], &nameless()].concat(), [600, 0]);
+}
+
+#[test]
+fn a_refund_told_twice_is_counted_once_whatever_it_names() {
+    let paid = json!({"metadata": by("clk_1"), "payment_intent": "pi_1", "charge": "ch_1"});
+    let sale = || Sent(invoice("in_1", 0, 1_000, paid.clone()));
+    let back = |intent: Value| {
+        let other = json!({"payment_intent": intent, "amount_refunded": 500});
+        Sent(charge("charge.refunded", "ch_1", DAY, 1_000, other))
+    };
+    let one = |of: Value| Sent(refund("refund.created", "re_1", DAY, 500, "succeeded", of));
+    let noted = json!({"id": "cn_1", "invoice": "in_1", "refunds": [{"refund": "re_1"}]});
+    let note = || Sent(event("credit_note.created", DAY, noted.clone()));
+    check(json!({}), &[sale(), back(json!(null)), one(json!({"payment_intent": "pi_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({"payment_intent": "pi_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({"charge": "ch_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({})), note()], [100, 0]);
+    check(json!({}), &[sale(), one(json!({})), note()], [100, 0]);
 }
