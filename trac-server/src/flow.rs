@@ -230,3 +230,5 @@ mod verdict;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod promotion_tests;

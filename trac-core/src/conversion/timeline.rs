@@ -30,6 +30,8 @@ pub struct Line<'a> {
     pub all: Vec<&'a str>,
     /// Those with a click of their own, by rules (1) to (5).
     pub referred: Vec<&'a str>,
+    /// Those that a partner's promotion code was used for.
+    pub promoted: Vec<&'a str>,
     /// Those that name the customer by the merchant's own ID.
     pub named: Vec<&'a str>,
     /// The buyers' e-mail addresses.
@@ -47,10 +49,11 @@ impl<'a> Timeline<'a> {
         own.sort_by_key(|(time, sale)| (*time, &sale.named_by, sale.id));
         let mut timeline = Self::default();
         for (_, sale) in own {
-            let referred = sale.direct(world).is_some();
+            let named =
+                Named { referred: sale.direct(world).is_some(), promoted: sale.promoted(world).is_some() };
             let add = |lines: &mut BTreeMap<String, Line<'a>>, id: &String| match lines.get_mut(id) {
-                Some(line) => line.add(sale, referred),
-                None => lines.entry(id.clone()).or_default().add(sale, referred),
+                Some(line) => line.add(sale, named),
+                None => lines.entry(id.clone()).or_default().add(sale, named),
             };
             sale.subscription.iter().for_each(|id| add(&mut timeline.subscriptions, id));
             sale.customer.iter().for_each(|id| add(&mut timeline.customers, id));
@@ -60,11 +63,21 @@ impl<'a> Timeline<'a> {
     }
 }
 
+/// How a sale names a partner by itself.
+#[derive(Clone, Copy)]
+struct Named {
+    referred: bool,
+    promoted: bool,
+}
+
 impl<'a> Line<'a> {
-    fn add(&mut self, sale: &Sale<'a>, referred: bool) {
+    fn add(&mut self, sale: &Sale<'a>, named: Named) {
         self.all.push(sale.id);
-        if referred {
+        if named.referred {
             self.referred.push(sale.id);
+        }
+        if named.promoted {
+            self.promoted.push(sale.id);
         }
         if !sale.external_customers.is_empty() {
             self.named.push(sale.id);

@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("statistics.sql"),
     include_str!("questions.sql"),
     include_str!("links.sql"),
+    include_str!("promotions.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
