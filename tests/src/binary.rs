@@ -19,7 +19,13 @@ pub struct Finished {
 /// Runs `trac` with these arguments until it ends.
 #[must_use]
 pub fn trac(arguments: &[&str]) -> Finished {
-    let output = command().args(arguments).output().expect("the binary runs");
+    trac_with(&[], arguments)
+}
+
+/// Runs `trac` with these environment variables and arguments until it ends.
+#[must_use]
+pub fn trac_with(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
+    let output = command().envs(variables.iter().copied()).args(arguments).output().expect("the binary runs");
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

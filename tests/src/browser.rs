@@ -100,6 +100,11 @@ impl Browser {
         self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
+    /// Goes back to the page before.
+    pub async fn back(&self) {
+        self.client.back().await.unwrap_or_else(|error| panic!("back: {error}"));
+    }
+
     /// The address in front.
     pub async fn address(&self) -> String {
         self.client.current_url().await.expect("a page is open").to_string()
@@ -189,7 +194,8 @@ impl Engine {
         let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({ "binary": binary, "args": flags });
-        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
+        let wanted =
+            json!({ "browserName": "chrome", "acceptInsecureCerts": true, "goog:chromeOptions": options });
         Some(Self { driver, arguments: Vec::new(), wanted })
     }
 
@@ -206,7 +212,8 @@ impl Engine {
             "network.proxy.no_proxies_on": "localhost, 127.0.0.1, .localhost",
         });
         let options = json!({ "binary": binary, "args": ["-headless"], "prefs": prefs });
-        let wanted = json!({ "browserName": "firefox", "moz:firefoxOptions": options });
+        let wanted =
+            json!({ "browserName": "firefox", "acceptInsecureCerts": true, "moz:firefoxOptions": options });
         // Two browsers at once share no port for their second protocol.
         let arguments = vec![format!("--websocket-port={}", free_port())];
         Some(Self { driver, arguments, wanted })

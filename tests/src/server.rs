@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary;
@@ -40,6 +41,12 @@ impl Server {
     /// Starts one with an empty data folder on a free port and waits until it is ready.
     pub async fn start() -> Self {
         Self::start_as(Setup::default()).await
+    }
+
+    /// [`Server::start`] with more options.
+    pub async fn start_with(options: &[&str]) -> Self {
+        let arguments = options.iter().map(|&option| option.to_owned()).collect();
+        Self::start_as(Setup { arguments, ..Setup::default() }).await
     }
 
     /// Starts one on a free port and waits until it is ready.
@@ -133,7 +140,12 @@ impl Server {
         let arguments = ["workspace", "create", "--data", &data, "--name", name, "--json"];
         let made = binary::trac(&arguments);
         assert_eq!(made.code, Some(0), "{}", made.stderr);
-        let workspace = serde_json::from_str(&made.stdout).expect("workspace create prints JSON only");
+        self.merchant_of(serde_json::from_str(&made.stdout).expect("workspace create prints JSON only"))
+    }
+
+    /// The merchant of a workspace that was made before, as `workspace create` printed it.
+    #[must_use]
+    pub fn merchant_of(&self, workspace: Value) -> Merchant {
         Merchant::new(self.origin(), workspace, self.client.clone())
     }
 

@@ -134,6 +134,13 @@ fn one_session(criterion: &mut Criterion) {
     group.bench_function("serde_json_value", |bencher| {
         bencher.iter(|| serde_json::from_slice::<Value>(black_box(&body)).unwrap());
     });
+    let verify =
+        || Unverified::new(black_box(&header), black_box(&body)).verify([SECRET], NOW, TOLERANCE_SECS);
+    group.bench_function("verify", |bencher| bencher.iter(|| verify().unwrap()));
+    group.bench_function("verify_parse", |bencher| bencher.iter(|| Event::read(verify().unwrap()).unwrap()));
+    group.bench_function("verify_parse_facts", |bencher| {
+        bencher.iter(|| Facts::read(&Event::read(verify().unwrap()).unwrap(), NOW).unwrap());
+    });
     group.bench_function("verify_parse_facts_settle", |bencher| {
         bencher.iter(|| whole(black_box(&header), black_box(&body), black_box(&world)));
     });

@@ -223,6 +223,7 @@ impl Considered {
 }
 
 mod by_hand;
+mod crowd;
 mod lead;
 mod link;
 mod report;

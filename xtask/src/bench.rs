@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--browser`: how long a page
-//! waits for its links.
+//! waits for its links. Each table is of one run, in Markdown, for the documents.
 
 use serde_json::Value;
 
@@ -15,16 +15,40 @@ pub(crate) fn run() -> Outcome {
         let bench = ["bench", "-p", package, "--bench", bench];
         setup::run(setup::cargo().args(bench).current_dir(setup::root()?))?;
     }
-    let whole = median_nanos("session/verify_parse_facts_settle")?;
-    for part in ["hmac", "serde_json_value"] {
-        let alone = median_nanos(&format!("session/{part}"))?;
-        println!("verify + parse + facts + settle is {} times {part} alone", in_tenths(whole, alone));
-    }
-    for folder in ["on_disk", "in_memory", "customer_of_1000"] {
+    println!("{}", session_table()?);
+    for folder in
+        ["on_disk", "in_memory", "customer_of_10", "customer_of_100", "customer_of_1000", "customer_of_10000"]
+    {
         let Ok(nanos) = median_nanos(&format!("webhooks/{folder}")) else { continue };
         println!("webhooks, {folder}: {} a second", 1_000_000_000_u64.checked_div(nanos).unwrap_or_default());
     }
     Ok(())
+}
+
+/// What is measured of one session, from what cannot be saved to the whole.
+const SESSION: [(&str, &str); 6] = [
+    ("hmac", "HMAC-SHA256 alone"),
+    ("serde_json_value", "`serde_json::Value` alone"),
+    ("verify", "verify"),
+    ("verify_parse", "verify, parse"),
+    ("verify_parse_facts", "verify, parse, facts"),
+    ("verify_parse_facts_settle", "verify, parse, facts, settle"),
+];
+
+/// What one session costs, step by step, as a ratio to the HMAC and to the JSON parser of the same run.
+fn session_table() -> Outcome<String> {
+    let median = |bench: &str| median_nanos(&format!("session/{bench}"));
+    let (hmac, json) = (median("hmac")?, median("serde_json_value")?);
+    let mut lines = vec![
+        "| one session of 2.4 kB | µs | ÷ HMAC | ÷ JSON | ÷ both |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    for (bench, step) in SESSION {
+        let nanos = median(bench)?;
+        let ratios = [hmac, json, hmac.saturating_add(json)].map(|floor| in_tenths(nanos, floor));
+        lines.push(format!("| {step} | {} | {} |", in_tenths(nanos, 1_000), ratios.join(" | ")));
+    }
+    Ok(lines.join("\n"))
 }
 
 fn browser() -> Outcome {
@@ -38,7 +62,7 @@ fn browser() -> Outcome {
 
 /// One over the other, with one decimal.
 fn in_tenths(one: u64, other: u64) -> String {
-    let tenths = one.saturating_mul(10).checked_div(other).unwrap_or_default();
+    let tenths = one.saturating_mul(10).saturating_add(other / 2).checked_div(other).unwrap_or_default();
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 

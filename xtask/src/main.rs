@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod frames;
 mod script;
 mod setup;
 mod sim;

@@ -148,10 +148,8 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
 /// The merchant's own IDs of the customer: those the payment names, and those that payments of the same `cus_` named at or
 /// before this time.
 fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
-    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.named_of_customer(id));
-    let before = payments.filter(|((at, _), _)| *at <= time).map(|(_, other)| other);
-    let named = before.chain([sale]).flat_map(|sale| &sale.external_customers);
-    named.map(String::as_str).collect()
+    let before = sale.customer.as_deref().into_iter().flat_map(|id| book.names_of_customer(id, time));
+    before.chain(sale.external_customers.iter().map(String::as_str)).collect()
 }
 
 fn checkout_customer<'s>(sale: &'s Sale<'_>) -> Option<&'s str> {

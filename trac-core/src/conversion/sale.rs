@@ -139,12 +139,14 @@ impl<'a> Book<'a> {
         self.found(self.timeline.customers.get(id).map(|line| &line.referred))
     }
 
-    /// Those of a customer's payments that name the customer by the merchant's own ID.
-    pub fn named_of_customer<'s>(
+    /// The merchant's own IDs that a customer's payments had named by that time.
+    pub fn names_of_customer<'s>(
         &'s self,
         id: &str,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.customers.get(id).map(|line| &line.named))
+        time: Timestamp,
+    ) -> impl Iterator<Item = &'s str> + use<'s, 'a> {
+        let named = self.timeline.customers.get(id).into_iter().flat_map(|line| &line.named);
+        named.filter(move |(_, first)| **first <= time).map(|(id, _)| id.as_str())
     }
 
     /// Leads and payments with a click of their own, of a customer whom the merchant knows by any of these IDs. One known by

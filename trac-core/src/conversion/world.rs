@@ -192,7 +192,7 @@ impl World {
         if ids.is_empty() {
             return admitted;
         }
-        let shares_an_id = |known: &Known| known.facts.payment_ids().iter().any(|id| ids.contains(id));
+        let shares_an_id = |known: &Known| known.facts.names_any(&ids);
         let mut touched =
             self.payments.iter().filter(|(_, known)| shares_an_id(known)).map(|(id, _)| id.clone());
         let survivor = touched.next().unwrap_or_else(|| fresh_id.into());

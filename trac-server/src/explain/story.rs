@@ -102,7 +102,7 @@ fn of_payment(
     );
     let told = Hop::ok("event", told, events.into());
     if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) {
-        // Money went back of a sale that is not known: what is missing is the sale, not a click.
+        // Money moved of a sale that is not known, or of one of several: what is missing is the sale, not a click.
         let asked = archive.questions(payment_id)?;
         let details = json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked });
         let mut missing = Hop::broken("payment", "missing", decision.reason, details);

@@ -82,7 +82,7 @@ async fn the_first_missing_hop_is_named_with_its_remedy() {
 async fn terms_that_refuse_are_named() {
     for (terms, reason) in [
         (json!({ "status": "paused" }), "program_inactive"),
-        (json!({ "products": ["plink_1"], "status": "active" }), "products_unknown"),
+        (json!({ "products": ["prod_1"], "status": "active" }), "products_unknown"),
         (json!({ "attribution_window_days": 0 }), "click_expired"),
     ] {
         let app = App::new();

@@ -1,3 +1,5 @@
+mod corrections;
+
 use serde_json::{Value, json};
 
 use crate::test_app::{App, START};
@@ -31,12 +33,16 @@ async fn every_reason_of_a_single_sale_can_be_had() {
     first(json!({ "status": "paused" }), none(), "skipped program_inactive").await;
     first(json!({ "status": "draft" }), none(), "skipped program_inactive").await;
     first(json!({ "status": "archived" }), none(), "skipped program_inactive").await;
-    first(json!({ "products": ["plink_1"] }), none(), "deferred products_unknown").await;
+    first(json!({ "products": ["plink_1"] }), none(), "skipped product_not_covered").await;
+    first(json!({ "products": ["prod_1"] }), none(), "deferred products_unknown").await;
     first(json!({ "products": ["plink_1"] }), json!({ "payment_link": "plink_1" }), "processed ok").await;
     first(none(), json!({ "customer_details": { "email": "ADA@example.com" } }), "skipped self_referral")
         .await;
     first(none(), json!({ "mode": "setup", "amount_total": null }), "skipped setup_mode").await;
     first(none(), json!({ "payment_status": "unpaid" }), "deferred unpaid_session").await;
+    for amount in [json!("10000"), json!(1e3), json!(u64::MAX), json!(null)] {
+        first(none(), json!({ "amount_total": amount }), "failed unreadable").await;
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::alone::Alone;
 use super::error::{StoreError, StoreErrorKind};
 use super::file;
 
@@ -50,10 +51,10 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| cannot(to, &error))
 }
 
-/// Makes a data folder of a backup. A folder that holds a database is left as it is.
+/// Makes a data folder of a backup. A folder that holds a database, or that a server runs on, is left as it is.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if there is a database, [`StoreErrorKind::Corrupt`] if the backup is not whole,
+/// [`StoreErrorKind::Conflict`] if there is a database or a server, [`StoreErrorKind::Corrupt`] if the backup is not whole,
 /// [`StoreErrorKind::Unavailable`] if it cannot be read or the folder cannot be written.
 pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let to = data.join(file::FILE_NAME);
@@ -63,10 +64,10 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let backup = backup.map_err(StoreError::from).and_then(|backup| file::check(&backup));
     backup.map_err(|error| error.at(from))?;
+    let _alone = Alone::on(data)?;
     // Under another name until it is whole, so that no half of it is ever taken for a database.
     let draft = data.join("restoring.db");
     let copied = (|| {
-        file::make_folder(data)?;
         file::open_private(&draft)?;
         io::copy(&mut File::open(from)?, &mut File::options().write(true).open(&draft)?)?;
         File::open(&draft)?.sync_all()?;

@@ -3,7 +3,7 @@
 //! Copying needs no lock that a commit waits for. Only to begin the log anew must writers be kept out, and that is done
 //! when next to nothing is left to copy, so that it takes milliseconds. Source: <https://sqlite.org/wal.html>, section 6.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::file::PAGE_BYTES;
+use super::file::{PAGE_BYTES, log_of};
 use super::queue::Queue;
 use super::writer::spawn;
 
@@ -44,8 +44,7 @@ pub(super) fn start(
     queue: Arc<Queue>,
 ) -> Result<JoinHandle<()>, StoreError> {
     connection.busy_timeout(PATIENCE)?;
-    let mut log: PathBuf = file.to_owned();
-    log.as_mut_os_string().push("-wal");
+    let log = log_of(file);
     spawn("trac-checkpoints", move || {
         while queue.is_open_after(PAUSE) {
             let file_bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();

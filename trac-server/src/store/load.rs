@@ -77,11 +77,24 @@ impl Loading<'_> {
             }
             self.loaded.decisions.extend(decision.map(|decision| (id.clone(), decision)));
             let commissions = commissions(self.tx, self.scope, &id)?;
-            let known = Known { facts: facts.clone(), commissions };
-            self.loaded.world.payments.insert(id, known);
-            self.holders_of(&facts)?;
+            // Of a customer's thousand payments the first leads to all others, and no more needs to be copied.
+            let others = self.leads_on(&facts).then(|| facts.clone());
+            self.loaded.world.payments.insert(id, Known { facts, commissions });
+            if let Some(facts) = others {
+                self.holders_of(&facts)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether facts name a subscription or customer that was not looked up yet.
+    fn leads_on(&self, facts: &Facts) -> bool {
+        let holders = payment::subscription(facts).into_iter().chain(payment::customer(facts));
+        let is_new = |id: &str| !self.seen.contains(id);
+        let named = payment::external_customers(facts);
+        !(facts.subscriptions.is_empty() && facts.customers.is_empty())
+            || holders.into_iter().any(is_new)
+            || named.into_iter().any(|id| is_new(&format!("external:{id}")))
     }
 
     fn holders_of(&mut self, facts: &Facts) -> Result<(), StoreError> {

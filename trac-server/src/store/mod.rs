@@ -10,6 +10,7 @@
 mod error;
 mod scope;
 mod file;
+mod alone;
 mod settings;
 mod vault;
 mod ticket;
@@ -29,15 +30,18 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction};
 
+pub use alone::Alone;
 pub use backup::{back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
+pub(crate) use file::{make_folder as make_private_folder, new_private as new_private_file};
 pub use queue::Priority;
 pub use scope::Scope;
 pub(crate) use scope::mode_of;
 pub(crate) use settings::{PUBLIC_URL, forget_setting, set_setting, setting};
 pub(crate) use ticket::{Made, TICKET, Ticket};
-pub(crate) use vault::{Place, Vault};
+pub(crate) use vault::{Place, Vault, unhex};
 
+use alone::Original;
 use click::NewClick;
 use queue::Queue;
 use readers::Readers;
@@ -91,8 +95,9 @@ impl Store {
         file::migrate(&mut connection).map_err(named)?;
         let readers = Readers::open(file, READERS).map_err(named)?;
         let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::beside(file)));
+        let original = Original::of(file);
         let threads = vec![
-            writer::start(connection, Arc::clone(&queue), Arc::clone(&spool))?,
+            writer::start(connection, original, Arc::clone(&queue), Arc::clone(&spool))?,
             checkpoints::start(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
         ];
         let (vault, threads) = (Arc::new(vault), Mutex::new(threads));

@@ -27,8 +27,8 @@ impl Readers {
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
     }
 
-    /// Reads on this thread if a connection is idle and nobody has locked the file, which is nearly always so; otherwise on
-    /// another, which may wait.
+    /// Reads on this thread if a connection is idle and nobody locks the database, which is nearly always so; otherwise on
+    /// another, which can wait.
     pub(super) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -38,13 +38,9 @@ impl Readers {
             return self.read(reader).await;
         };
         let lent = Lent::take(Arc::clone(&self.idle))?;
-        let connection =
-            lent.connection.as_ref().ok_or_else(|| StoreError::internal("no reader was lent"))?;
-        connection.busy_timeout(Duration::ZERO)?;
-        let answer = reader(connection);
-        connection.busy_timeout(file::PATIENCE)?;
+        let answer = lent.connection.as_ref().map(|connection| at_once(connection, &reader));
         drop((lent, permit));
-        match answer {
+        match answer.unwrap_or_else(|| Err(StoreError::internal("no reader was lent"))) {
             Err(error) if error.kind() == StoreErrorKind::Busy => self.read(reader).await,
             answer => answer,
         }
@@ -67,6 +63,16 @@ impl Readers {
         });
         read.await.unwrap_or_else(|_| Err(StoreError::internal("a read panicked").into()))
     }
+}
+
+fn at_once<T>(
+    connection: &Connection,
+    reader: impl Fn(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let answer = reader(connection);
+    connection.busy_timeout(file::BUSY_LIMIT)?;
+    answer
 }
 
 fn in_snapshot<T, E, F>(connection: &mut Connection, reader: F) -> Result<T, E>

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::alone::Original;
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 use super::spool::Spool;
@@ -52,13 +53,14 @@ where
 /// What waits in the spool is written before the jobs that were pushed after it: they may name those clicks.
 pub(super) fn start(
     mut connection: Connection,
+    original: Original,
     queue: Arc<Queue>,
     spool: Arc<Spool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
         let mut failed_before = false;
         while let Some(jobs) = queue.take(|| spool.waiting() > 0) {
-            let drained = spool.drain(&mut connection);
+            let drained = original.is_in_place().and_then(|()| spool.drain(&mut connection));
             if let (Err(error), false) = (&drained, failed_before) {
                 tracing::warn!(%error, "clicks wait in the spool");
             }
@@ -70,7 +72,7 @@ pub(super) fn start(
             match drained {
                 // Whoever locks the store out has been waited for; the jobs need not wait as long again.
                 Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
-                _ => commit(&mut connection, jobs),
+                _ => commit(&mut connection, &original, jobs),
             }
         }
     })
@@ -83,13 +85,16 @@ fn refuse(jobs: Vec<Job>, error: &StoreError) {
 }
 
 /// Runs jobs in one transaction, commits, then tells each how it went.
-fn commit(connection: &mut Connection, jobs: Vec<Job>) {
+fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
     if jobs.is_empty() {
         return;
     }
-    let tx = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+    let begun = original.is_in_place().and_then(|()| {
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)
+    });
+    let tx = match begun {
         Ok(tx) => tx,
-        Err(error) => return refuse(jobs, &error.into()),
+        Err(error) => return refuse(jobs, &error),
     };
     let mut told = Vec::with_capacity(jobs.len());
     for job in jobs {
