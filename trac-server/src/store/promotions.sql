@@ -13,3 +13,6 @@ CREATE TABLE promotion_code (
 -- One partner holds it at a time.
 CREATE UNIQUE INDEX promotion_code_held ON promotion_code (workspace_id, mode, code) WHERE taken_at IS NULL;
 CREATE INDEX promotion_code_enrollment ON promotion_code (workspace_id, mode, enrollment_id);
+
+-- Whoever types a partner's code does not mind the case.
+CREATE INDEX partner_code_any_case ON partner (workspace_id, mode, code COLLATE NOCASE);
