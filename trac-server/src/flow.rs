@@ -241,3 +241,5 @@ mod verdict;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod promotion_tests;

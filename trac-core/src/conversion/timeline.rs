@@ -31,6 +31,8 @@ pub struct Line<'a> {
     pub all: Vec<&'a str>,
     /// Those with a click of their own, by rules (1) to (5).
     pub referred: Vec<&'a str>,
+    /// Those that a partner's promotion code was used for.
+    pub promoted: Vec<&'a str>,
     /// The merchant's own IDs of the customer that they name, and when each was first named.
     pub named: BTreeMap<String, Timestamp>,
     /// The buyers' e-mail addresses.
@@ -50,10 +52,10 @@ impl<'a> Timeline<'a> {
         own.sort_by_key(|(time, sale)| (*time, &sale.named_by, sale.id));
         let mut timeline = Self::default();
         for (time, sale) in own {
-            let referred = sale.direct(world).is_some();
+            let by = By { click: sale.direct(world).is_some(), code: sale.promoted(world).is_some() };
             let add = |lines: &mut BTreeMap<String, Line<'a>>, id: &String| match lines.get_mut(id) {
-                Some(line) => line.add(time, sale, referred),
-                None => lines.entry(id.clone()).or_default().add(time, sale, referred),
+                Some(line) => line.add(time, sale, by),
+                None => lines.entry(id.clone()).or_default().add(time, sale, by),
             };
             sale.subscription.iter().for_each(|id| add(&mut timeline.subscriptions, id));
             sale.customer.iter().for_each(|id| add(&mut timeline.customers, id));
@@ -63,12 +65,22 @@ impl<'a> Timeline<'a> {
     }
 }
 
+/// How a sale names a partner by itself.
+#[derive(Clone, Copy)]
+struct By {
+    click: bool,
+    code: bool,
+}
+
 impl<'a> Line<'a> {
     /// Adds a sale that is no earlier than those before it.
-    fn add(&mut self, time: Timestamp, sale: &Sale<'a>, referred: bool) {
+    fn add(&mut self, time: Timestamp, sale: &Sale<'a>, by: By) {
         self.all.push(sale.id);
-        if referred {
+        if by.click {
             self.referred.push(sale.id);
+        }
+        if by.code {
+            self.promoted.push(sale.id);
         }
         for id in &sale.external_customers {
             if !self.named.contains_key(id) {

@@ -51,6 +51,8 @@ async fn busy(app: &App) -> Shop<'_> {
     let link = json!({"program_id": shop.program, "partner_id": shop.partner, "slug": "ada",
         "destination": "https://shop.example/"});
     m.make("/links", link).await;
+    let codes = json!({ "promotion_codes": ["promo_1"] });
+    assert_eq!(m.patch(&format!("/enrollments/{}", shop.enrollment), codes).await.status, 200);
     app.visit("/s/ada", &[("user-agent", "Mozilla/5.0"), ("referer", "https://blog.example/=1+1")]).await;
     app.visit("/s/ada", &[("user-agent", "Googlebot/2.1")]).await;
     let lead = json!({"eventName": "sign_up", "customerExternalId": "user_1", "clickId": shop.click});

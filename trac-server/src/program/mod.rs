@@ -5,6 +5,7 @@ mod terms;
 mod address;
 mod programs;
 mod partners;
+mod promotion_codes;
 mod enrollments;
 
 use axum::Router;
