@@ -20,7 +20,8 @@ const FIRST: i32 = 16;
 /// Where a function calls itself, through others too, or handles the stack in a way that is not known here; and where
 /// the frames take more than the stack had.
 pub(crate) fn fix(module: &mut Module) -> Outcome {
-    let Some(pointer) = module.globals.iter().find(|global| global.name.as_deref() == Some("__stack_pointer"))
+    let Some(pointer) =
+        module.globals.iter().find(|global| global.name.as_deref() == Some("__stack_pointer"))
     else {
         return Err("the script has no stack pointer to be found by its name".into());
     };
@@ -79,7 +80,8 @@ fn fix_sequence(sequence: &mut InstrSeq, pointer: GlobalId, next: &mut i32) {
     while let Some(rest) = sequence.instrs.get(at..) {
         let mut few = rest.iter().map(|(instr, _)| instr);
         let four = [few.next(), few.next(), few.next(), few.next()];
-        let is_set = |instr: Option<&Instr>| matches!(instr, Some(Instr::GlobalSet(set)) if set.global == pointer);
+        let is_set =
+            |instr: Option<&Instr>| matches!(instr, Some(Instr::GlobalSet(set)) if set.global == pointer);
         match four {
             [None, ..] => return,
             // A frame is taken: pointer, size, sub, and the new pointer is kept in a local, by a leaf alone.
