@@ -35,6 +35,7 @@ mod small_disk;
 mod scenario;
 pub mod simulation;
 pub mod battery;
+pub mod load;
 
 pub use binary::{Finished, trac, trac_with};
 pub use browser::Browser;
