@@ -146,6 +146,53 @@ async fn a_backup_under_load_is_whole_and_becomes_a_server_again() {
     assert_eq!(sell(&endpoint, "new", &click).await, processed());
 }
 
+#[tokio::test]
+async fn an_export_beside_a_running_server_is_imported_beside_another_one() {
+    let (here, there) = (Server::start().await, Server::start().await);
+    let merchant = here.merchant("moved");
+    let endpoint = merchant.endpoint().await;
+    let terms = merchant.terms(2_000, "moved", "https://shop.example/").await;
+    let click = merchant.click(&terms.link).await;
+    for number in 0..5 {
+        assert_eq!(sell(&endpoint, &format!("moved_{number}"), &click).await, processed());
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [file, cut, sheets] =
+        ["all.jsonl", "cut", "sheets"].map(|name| folder.path().join(name).display().to_string());
+    let written = trac(&["export", &file, "--data", &here.data()]);
+    assert_eq!(written.code, Some(0), "{}", written.stderr);
+    refused(&trac(&["export", &file, "--data", &here.data()]), "all.jsonl");
+    let printed = trac(&["export", "--data", &here.data()]).stdout;
+    let rows = |text: &str| {
+        text.lines().skip(1).map(str::to_owned).filter(|line| line.contains("\"row\"")).collect::<Vec<_>>()
+    };
+    let text = fs::read_to_string(&file).expect("an export");
+    assert_eq!(rows(&printed), rows(&text), "standard output is exactly the lines");
+
+    // Cut short, it is refused, and nothing of it is there.
+    fs::write(&cut, text.get(..text.len() / 2).unwrap_or_default()).expect("a file");
+    refused(&trac(&["import", &cut, "--data", &there.data()]), "line");
+    let moved = there.merchant_of(merchant.workspace.clone());
+    assert_eq!(moved.ask(Method::GET, "/events", None).await.status, 401);
+
+    let taken = trac(&["import", &file, "--data", &there.data()]);
+    assert_eq!(taken.code, Some(0), "{}", taken.stderr);
+    let id = merchant.workspace.pointer("/endpoints/test/id").and_then(Value::as_str).unwrap_or_default();
+    assert!(taken.stdout.contains(id), "the endpoint without a secret is named: {}", taken.stdout);
+    assert_eq!(moved.all("/commissions").await, merchant.all("/commissions").await);
+    assert_eq!(moved.all("/events").await, merchant.all("/events").await);
+    let at = moved.endpoint_as_it_is(&endpoint);
+    assert_eq!(sell(&at, "moved_0", &click).await.0, 401, "a secret is not carried");
+    let at = moved.endpoint().await;
+    assert_eq!(sell(&at, "moved_0", &click).await, (200, "duplicate".to_owned()));
+    assert_eq!(sell(&at, "moved_5", &click).await, processed());
+
+    let tables = trac(&["export", "--csv", &sheets, "--data", &here.data()]);
+    assert_eq!(tables.code, Some(0), "{}", tables.stderr);
+    let commissions = fs::read_to_string(Path::new(&sheets).join("commissions.csv")).expect("a table");
+    assert_eq!(commissions.lines().count(), 6, "{commissions}");
+}
+
 #[test]
 fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");

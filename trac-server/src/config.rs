@@ -76,6 +76,30 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// Write everything of a workspace, or of all, as lines that `trac import` takes in; or as tables for people. Works beside a
+    /// running server. API keys are in it as hashes; signing secrets are not: they are set again after an import.
+    Export {
+        /// The file to write; it must not be there yet [default: standard output].
+        file: Option<PathBuf>,
+        /// Only this workspace.
+        #[arg(long, value_name = "ID")]
+        workspace: Option<String>,
+        /// Write one CSV file for each resource of the API into this folder instead.
+        #[arg(long, value_name = "DIR", conflicts_with = "file")]
+        csv: Option<PathBuf>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Take an export in, whole or not at all. What is there already stays; taken in twice, it changes nothing. Works beside
+    /// a running server, whose writes wait meanwhile.
+    Import {
+        /// The export, or - for standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// What is kept sealed: the signing secrets of webhooks.
     Secrets {
         /// What to do with them.
@@ -156,7 +180,7 @@ pub struct Options {
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
     /// Where Stripe is asked for links that no event told, for merchants who have set a restricted key [default:
-    /// https://api.stripe.com]. Without TLS only on this machine.
+    /// `https://api.stripe.com`]. Without TLS only on this machine.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].

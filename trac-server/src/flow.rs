@@ -130,12 +130,11 @@ fn take_in_new(
     id: &str,
 ) -> Result<Answer, StoreError> {
     let writing = Writing { tx, scope: &delivery.scope, ids, now, event_id: Some(id) };
-    log::open(&writing, id, delivery)?;
     let (answer, subject) = match concerns(delivery, now) {
         Ok(facts) => take_in(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
     };
-    log::conclude(&writing, id, answer, subject.as_deref())?;
+    log::write(&writing, id, delivery, answer, subject.as_deref())?;
     Ok(answer)
 }
 
@@ -233,6 +232,7 @@ impl Considered {
 }
 
 mod by_hand;
+mod crowd;
 mod lead;
 mod link;
 mod report;
@@ -240,3 +240,5 @@ mod verdict;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod promotion_tests;

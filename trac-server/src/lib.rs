@@ -129,6 +129,8 @@ pub mod ask;
 #[cfg(feature = "server")]
 pub mod replay;
 #[cfg(feature = "server")]
+pub mod export;
+#[cfg(feature = "server")]
 pub mod explain;
 #[cfg(feature = "server")]
 mod dashboard;

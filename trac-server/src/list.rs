@@ -203,6 +203,25 @@ impl Resource {
         self.one(connection, trac, scope, id)?.ok_or_else(|| Problem::not_found(self.name))
     }
 
+    /// Reads every row, the oldest first.
+    pub(crate) fn each(
+        &self,
+        connection: &Connection,
+        trac: &Trac,
+        scope: &Scope,
+        mut take: impl FnMut(Value) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Self { columns, from, within, order, .. } = self;
+        let sql = format!("SELECT {columns} FROM {from} WHERE {within} ORDER BY {}", order.join(", "));
+        let mut statement = connection.prepare(&sql)?;
+        Bindings::new(scope, trac.clock.now()).bind(&mut statement)?;
+        let mut found = statement.raw_query();
+        while let Some(row) = found.next()? {
+            take((self.read)(row, trac)?)?;
+        }
+        Ok(())
+    }
+
     fn count(&self, connection: &Connection, conditions: &str, bound: &Bindings) -> Result<i64, StoreError> {
         let sql = format!("SELECT count(*) AS total FROM {} WHERE {conditions}", self.from);
         let counted = rows(connection, &sql, bound, |row| Ok(row.get(0)?))?;

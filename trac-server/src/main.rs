@@ -1,6 +1,8 @@
 //! `trac`: the server and what is done beside it.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use trac_core::time::Timestamp;
 use trac_server::ask::Asker;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
+use trac_server::export::{self, Imported};
 use trac_server::store::{self, Alone, Store};
 use trac_server::{Trac, explain, housekeeping, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
@@ -51,6 +54,13 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
         Command::Restore { file, options } => Ok(store::restore(&file, &options.settle()?.data)?),
+        Command::Export { file, workspace, csv, options } => {
+            runtime.block_on(write_export(&options.settle()?, workspace.as_deref(), file, csv))
+        }
+        Command::Import { file, options } => {
+            let imported = runtime.block_on(take_import(&options.settle()?, &file))?;
+            Ok(write!(io::stdout(), "{imported}")?)
+        }
         Command::Secrets { command: SecretsCommand::Rotate { options } } => {
             let config = options.settle()?;
             runtime.block_on(rotate_master_key(&config))?;
@@ -183,6 +193,40 @@ async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure>
     let created = workspace::create(&trac, name).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(created)
+}
+
+async fn write_export(
+    config: &Config,
+    workspace: Option<&str>,
+    file: Option<PathBuf>,
+    csv: Option<PathBuf>,
+) -> Result<(), Failure> {
+    let store = open_store(config)?;
+    let trac = Trac::new(store.clone(), Clock::system(), "");
+    match (csv, file) {
+        (Some(folder), _) => export::export_csv(&trac, workspace, &folder).await?,
+        (None, Some(file)) => {
+            let written = export::export_to_file(&trac, workspace, &file).await?;
+            writeln!(io::stdout(), "{} rows of {} workspaces", written.rows, written.workspaces.len())?;
+        }
+        (None, None) => {
+            export::export(&trac, workspace, io::stdout()).await?;
+        }
+    }
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(())
+}
+
+async fn take_import(config: &Config, file: &Path) -> Result<Imported, Failure> {
+    let store = open_store(config)?;
+    let imported = if file.as_os_str() == "-" {
+        export::import(&store, io::BufReader::new(io::stdin())).await?
+    } else {
+        let stream = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        export::import(&store, io::BufReader::new(stream)).await?
+    };
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(imported)
 }
 
 async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {

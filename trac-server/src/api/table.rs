@@ -96,7 +96,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "POST",
         "/api/v1/enrollments",
         "Enroll a partner in a program",
-        "program_id*: string; partner_id*: string; status: string; commission: object",
+        "program_id*: string; partner_id*: string; status: string; commission: object; promotion_codes: string[]",
         (201, "Enrollment"),
     ),
     merchant("GET", "/api/v1/enrollments/{id}", "One enrollment", "", (200, "Enrollment")),
@@ -104,7 +104,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PATCH",
         "/api/v1/enrollments/{id}",
         "Change an enrollment: a new version, from now on",
-        "status: string; commission: object?",
+        "status: string; commission: object?; promotion_codes: string[]",
         (200, "Enrollment"),
     ),
     merchant("GET", "/api/v1/links", "List tracked links", "", (200, "Link[]")),
@@ -375,7 +375,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Enrollment",
         "id: string; program_id: string; partner_id: string; status: string; version: integer; commission: object?; \
-         created_at: time",
+         promotion_codes: string[]; created_at: time",
     ),
     (
         "Link",

@@ -70,6 +70,7 @@ impl Archive<'_> {
                     program_id: row.get(5)?,
                     partner_id: row.get(6)?,
                     clicked_at: Timestamp::from_unix_secs(row.get(4)?),
+                    is_standing: false,
                 },
             })
         };

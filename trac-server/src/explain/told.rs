@@ -30,9 +30,8 @@ pub(super) fn of_payment(
     words.extend(payment.facts.reports.values().map(report_words));
     if !events.is_empty() {
         words.push(event_words(&events));
-        let mut asked = events.iter().filter_map(|event| event["asked_at"].as_str());
-        words
-            .extend(asked.next().map(|at| format!("One is what Stripe answered when it was asked at {at}.")));
+        let asked = events.iter().find_map(|event| event["asked_at"].as_str());
+        words.extend(asked.map(|at| format!("One is what Stripe answered when it was asked at {at}.")));
     } else if words.is_empty() {
         words.push("Another payment's event names this one.".to_owned());
     }

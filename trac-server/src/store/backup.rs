@@ -46,6 +46,11 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let name = to.to_str().ok_or_else(|| cannot(to, &io::Error::from(io::ErrorKind::InvalidFilename)))?;
     let connection = file::connect(from)?;
     connection.execute("VACUUM INTO ?1", [name])?;
+    let copied = Connection::open(to)?;
+    // With the salt of the day, whoever has a backup could still tell whose visits that day's were.
+    copied.pragma_update(None, "secure_delete", true)?;
+    copied.execute("DELETE FROM setting WHERE name = 'visitor_salt'", [])?;
+    drop(copied);
     let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file::check(&copied)?;
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| cannot(to, &error))
@@ -113,6 +118,25 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
         }
+    }
+
+    #[tokio::test]
+    async fn the_salt_of_the_day_is_no_part_of_a_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
+        let store = Store::open(&data).unwrap();
+        let salt = "20777:0123456789abcdef-the-salt";
+        let set = store.write(Priority::Api, move |tx| super::super::set_setting(tx, "visitor_salt", salt));
+        set.await.unwrap();
+        back_up(&data, &copy).unwrap();
+        let bytes = fs::read(&copy).unwrap();
+        assert!(
+            !bytes.windows(salt.len()).any(|window| window == salt.as_bytes()),
+            "the salt is in the backup"
+        );
+        assert!(
+            !folder.path().join("copy.db-wal").exists() && !folder.path().join("copy.db-journal").exists()
+        );
     }
 
     #[test]

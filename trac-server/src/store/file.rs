@@ -28,6 +28,7 @@ const STEPS: &[&str] = &[
     include_str!("links.sql"),
     include_str!("questions.sql"),
     include_str!("refusals.sql"),
+    include_str!("promotions.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
@@ -53,14 +54,23 @@ pub(super) fn must_be_there(data: &Path) -> Result<(), StoreError> {
 }
 
 #[cfg(unix)]
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
+}
+
+/// Makes a file that is not there yet, readable by its owner alone.
+pub(crate) fn new_private(file: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
 }
 
 pub(super) fn open_private(file: &Path) -> io::Result<()> {
@@ -91,6 +101,8 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     // Checkpoints belong to a thread of their own, never to a commit someone waits for.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is written over where that costs nothing: yesterday's salt, for one.
+    connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     Ok(connection)

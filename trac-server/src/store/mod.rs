@@ -33,12 +33,13 @@ use rusqlite::{Connection, Transaction};
 pub use alone::Alone;
 pub use backup::{back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
+pub(crate) use file::{make_folder as make_private_folder, new_private as new_private_file};
 pub use queue::Priority;
 pub use scope::Scope;
 pub(crate) use scope::mode_of;
 pub(crate) use settings::{PUBLIC_URL, forget_setting, set_setting, setting};
 pub(crate) use ticket::{Made, TICKET, Ticket};
-pub(crate) use vault::{Place, Vault};
+pub(crate) use vault::{Place, Vault, unhex};
 
 use alone::Original;
 use click::NewClick;
