@@ -59,13 +59,13 @@ impl Browser {
         None
     }
 
-    /// Opens Chromium, or what `TRAC_TEST_ENGINE` names (`firefox`); where there is none, says so and answers nothing.
+    /// Opens Chromium, or what `TRAC_TEST_ENGINE` names (`firefox`, `webkit`); where there is none, says so and answers nothing.
     pub async fn open() -> Option<Self> {
         let profile = tempfile::tempdir().expect("a temporary folder");
-        let engine = if env::var("TRAC_TEST_ENGINE").is_ok_and(|name| name == "firefox") {
-            Engine::firefox()
-        } else {
-            Engine::chromium(profile.path())
+        let engine = match env::var("TRAC_TEST_ENGINE").as_deref() {
+            Ok("firefox") => Engine::firefox(),
+            Ok("webkit") => Engine::webkit(),
+            _ => Engine::chromium(profile.path()),
         };
         let Some(engine) = engine else {
             skipped("no browser");
@@ -157,6 +157,14 @@ impl Browser {
         element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
+    /// Clicks what leads elsewhere, whether or not there is anything.
+    pub async fn leave_by(&self, selector: &str) {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        // Some drivers call it an error that the other page is not there; `arrives` tells.
+        let _ = element.click().await;
+    }
+
     /// Writes into a field.
     pub async fn fill(&self, selector: &str, text: &str) {
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
@@ -218,6 +226,36 @@ impl Engine {
         let arguments = vec![format!("--websocket-port={}", free_port())];
         Some(Self { driver, arguments, wanted })
     }
+
+    /// WebKitGTK's small browser, which wants a display.
+    fn webkit() -> Option<Self> {
+        let driver = find("WEBKITDRIVER", &["WebKitWebDriver"])?;
+        let binary = env::var_os("MINIBROWSER").map_or_else(mini_browser, |path| Some(path.into()))?;
+        let proxy = json!({
+            "proxyType": "manual",
+            "httpProxy": "127.0.0.1:9",
+            "sslProxy": "127.0.0.1:9",
+            "noProxy": ["127.0.0.1", "localhost", "*.localhost"],
+        });
+        let options = json!({ "binary": binary, "args": ["--automation"] });
+        let wanted = json!({
+            "browserName": "MiniBrowser",
+            "acceptInsecureCerts": true,
+            "proxy": proxy,
+            "webkitgtk:browserOptions": options,
+        });
+        Some(Self { driver, arguments: Vec::new(), wanted })
+    }
+}
+
+/// Where distributions put it: beside the library, and on no path.
+fn mini_browser() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
+    let places = folders.flat_map(|folder| {
+        ["webkit2gtk-4.1", "webkitgtk-6.0", "webkit2gtk-4.0"]
+            .map(|name| folder.join(name).join("MiniBrowser"))
+    });
+    places.into_iter().find(|place| place.is_file())
 }
 
 impl Drop for Browser {

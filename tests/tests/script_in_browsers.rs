@@ -30,7 +30,13 @@ async fn strict_policies_are_kept_and_the_fallback_comes_by_itself() {
         assert_eq!(browser.js(fallback).await, attributes, "{way:?}: with the attributes of the tag");
         let refused = browser.js("(window.refused || []).filter((one) => !/wasm-eval/.test(one))").await;
         assert_eq!(refused, json!([]), "{way:?}: nothing but WebAssembly was refused");
-        assert_eq!(browser.js("(window.refused || []).length > 0").await, falls_back, "{way:?}");
+        if !falls_back {
+            assert_eq!(
+                browser.js("window.refused || []").await,
+                json!([]),
+                "{way:?}: and here not even that"
+            );
+        }
     }
 }
 
@@ -38,14 +44,19 @@ async fn strict_policies_are_kept_and_the_fallback_comes_by_itself() {
 async fn a_script_that_sets_the_location_takes_the_click_along() {
     let Some(pages) = Pages::serve(&own_pages(), "", Way::Plain) else { return };
     let Some(browser) = Browser::open().await else { return };
+    let want = format!("https://buy.stripe.com/test_1?a=b&client_reference_id={CLICK}#c");
     for way in ["href = url", "assign(url)", "replace(url)"] {
         browser.visit(&pages.address("localhost", &format!("location.html?trac_click_id={CLICK}"))).await;
+        if browser.js("typeof navigation").await == "undefined" {
+            say("this browser lets nobody see where a script leads");
+            assert_eq!(browser.text("trac.link('https://buy.stripe.com/test_1?a=b#c')").await, want);
+            continue;
+        }
         browser
             .run(&format!(
                 "const url = 'https://buy.stripe.com/test_1?a=b#c'; setTimeout(() => location.{way})"
             ))
             .await;
-        let want = format!("https://buy.stripe.com/test_1?a=b&client_reference_id={CLICK}#c");
         browser.arrives(&want).await;
     }
 }
@@ -57,7 +68,7 @@ async fn what_is_made_as_it_is_clicked_takes_the_click_along() {
     for place in ["#early", "#late", "#submit", "#path"] {
         browser.visit(&pages.address("localhost", &landing("act.html"))).await;
         browser.until("trac.getClickId()").await;
-        browser.click(place).await;
+        browser.leave_by(place).await;
         browser.arrives(&format!("https://buy.stripe.com/test_1?client_reference_id={CLICK}")).await;
     }
 }

@@ -93,7 +93,7 @@ async fn merchants_scripts_set_the_location_with_the_click() {
                 // Without the Navigation API it is to be left as it is.
                 continue;
             }
-            browser.click("button, input").await;
+            browser.leave_by("button, input").await;
             browser.arrives(&format!("https://{path}?client_reference_id={CLICK}")).await;
         }
     }

@@ -213,3 +213,78 @@ fn a_dispute_holds_a_commission_while_it_is_open() {
     assert!(!is_held("closed", "won"));
     assert!(!is_held("funds_reinstated", "needs_response"));
 }
+
+#[test]
+fn each_entry_says_why() {
+    let entries = |told: &[Told]| -> Vec<(&str, i64, &str)> {
+        let ledger = ledger_of(json!({"cancel_policy": "void_pending"}), told);
+        let said = ledger.entries.iter().skip(1);
+        said.map(|(_, kind, amount, reason)| (kind.as_str(), *amount, *reason)).collect()
+    };
+    let sale = || Sent(session("cs_1", 0, 1_000, own(json!({"payment_intent": "pi_1"}))));
+    let back = |amount: i64| {
+        let other = json!({"payment_intent": "pi_1", "amount_refunded": amount});
+        Sent(charge("charge.refunded", "ch_1", 9, 1_000, other))
+    };
+    let of = || json!({"charge": "ch_1", "payment_intent": "pi_1"});
+    let failed = |id: &str, amount: i64| Sent(refund("refund.failed", id, 10, amount, "failed", of()));
+    let bank = |kind: &str, status: &str| Sent(dispute(kind, 11, 500, status, json!({})));
+    let taken = || bank("funds_withdrawn", "needs_response");
+    let won = || bank("closed", "won");
+
+    assert_eq!(entries(&[sale(), back(500)]), [("reverse", -100, "refund_partial")]);
+    assert_eq!(entries(&[sale(), back(1_000)]), [("reverse", -200, "refund_full")]);
+    let twice = [("reverse", -100, "refund_partial"), ("reverse", -100, "refund_full")];
+    assert_eq!(entries(&[sale(), back(500), back(1_000)]), twice);
+    let gone = [("reverse", -100, "refund_partial"), ("restore", 100, "refund_failed")];
+    assert_eq!(entries(&[sale(), back(500), failed("re_1", 500)]), gone);
+    let disputed = [("reverse", -100, "dispute"), ("restore", 100, "dispute_won")];
+    assert_eq!(entries(&[sale(), taken(), won()]), disputed);
+    let both =
+        [("reverse", -100, "refund_partial"), ("reverse", -100, "dispute"), ("restore", 100, "dispute_won")];
+    assert_eq!(entries(&[sale(), back(500), taken(), won()]), both);
+    // A refund that comes after the dispute is told as what it is.
+    let other = [("reverse", -100, "dispute"), ("reverse", -20, "refund_partial")];
+    assert_eq!(entries(&[sale(), taken(), back(100)]), other);
+    let three = [
+        ("reverse", -100, "refund_partial"),
+        ("restore", 100, "refund_failed"),
+        ("reverse", -100, "dispute"),
+        ("restore", 100, "dispute_won"),
+    ];
+    assert_eq!(entries(&[sale(), back(500), failed("re_1", 500), taken(), won()]), three);
+
+    let first = || Sent(invoice("in_1", 0, 1_000, own(json!({}))));
+    let ended =
+        || Sent(event("customer.subscription.deleted", DAY, json!({"id": "sub_1", "customer": "cus_1"})));
+    assert_eq!(entries(&[first(), ended()]), [("reverse", -200, "subscription_canceled")]);
+    let larger = Sent(invoice("in_1", 0, 1_500, own(json!({}))));
+    assert_eq!(entries(&[sale(), Sent(session("cs_1", 0, 1_500, own(json!({}))))]), [("adjust", 100, "ok")]);
+    assert_eq!(entries(&[first(), larger]), [("adjust", 100, "ok")]);
+}
+
+#[test]
+fn a_decision_names_every_object_of_the_payment() {
+    let ids = |told: &[Told]| serde_json::to_value(settled(json!({}), told).decision.stripe).unwrap();
+    let all = [
+        Sent(session(
+            "cs_1",
+            0,
+            900,
+            own(json!({"invoice": "in_1", "customer": "cus_1", "subscription": "sub_1"})),
+        )),
+        Sent(event(
+            "invoice_payment.paid",
+            1,
+            json!({"invoice": "in_1", "payment": {"payment_intent": "pi_1"}}),
+        )),
+        Sent(charge("charge.succeeded", "ch_1", 2, 900, json!({"payment_intent": "pi_1"}))),
+    ];
+    let want = json!({"checkout_session": "cs_1", "payment_intent": "pi_1", "charge": "ch_1", "invoice": "in_1",
+        "subscription": "sub_1", "customer": "cus_1"});
+    assert_eq!(ids(&all), want);
+    let bank_debit = [Sent(charge("charge.succeeded", "py_1", 0, 900, own(json!({"customer": null}))))];
+    let want = json!({"checkout_session": null, "payment_intent": null, "charge": "py_1", "invoice": null,
+        "subscription": null, "customer": null});
+    assert_eq!(ids(&bank_debit), want);
+}

@@ -13,7 +13,7 @@
 mod ledger;
 mod stripe;
 
-use ledger::Ledger;
+use ledger::{Ledger, event};
 use serde_json::{Value, json};
 use stripe::{by, charge, intent, invoice, link, merged, refund, session, terms};
 use trac_core::program::EnrollmentStatus;
@@ -325,4 +325,59 @@ fn a_partner_who_is_the_buyer_anywhere_earns_nothing_of_that_customer() {
     // Another partner's customer is not.
     let other = of_customer("cs_1", 0, json!("partner.2@gmail.com"));
     check(blocked(), &[&[other][..], &nameless()].concat(), [600, 0]);
+}
+
+#[test]
+fn a_refund_told_twice_is_counted_once_whatever_it_names() {
+    let paid = json!({"metadata": by("clk_1"), "payment_intent": "pi_1", "charge": "ch_1"});
+    let sale = || Sent(invoice("in_1", 0, 1_000, paid.clone()));
+    let back = |intent: Value| {
+        let other = json!({"payment_intent": intent, "amount_refunded": 500});
+        Sent(charge("charge.refunded", "ch_1", DAY, 1_000, other))
+    };
+    let one = |of: Value| Sent(refund("refund.created", "re_1", DAY, 500, "succeeded", of));
+    let noted = json!({"id": "cn_1", "invoice": "in_1", "refunds": [{"refund": "re_1"}]});
+    let note = || Sent(event("credit_note.created", DAY, noted.clone()));
+    check(json!({}), &[sale(), back(json!(null)), one(json!({"payment_intent": "pi_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({"payment_intent": "pi_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({"charge": "ch_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({})), note()], [100, 0]);
+    check(json!({}), &[sale(), one(json!({})), note()], [100, 0]);
+}
+
+#[test]
+fn what_is_inferred_by_time_ends_with_the_second() {
+    let opened = json!({
+        "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "metadata": by("clk_1")
+    });
+    let invoiced = |at: i64| {
+        [Sent(session("cs_1", 0, 1_000, opened.clone())), Sent(invoice("in_1", at, 1_000, json!({})))]
+    };
+    // An hour to pay beyond the day that a session is open; the clocks may differ by five minutes.
+    check(json!({}), &invoiced(25 * 3_600), [200, 0]);
+    check(json!({}), &invoiced(25 * 3_600 + 1), [400, 0]);
+    check(json!({}), &invoiced(-300), [200, 0]);
+    check(json!({}), &invoiced(-301), [400, 0]);
+    let sums = |at: i64| told(&invoiced(at), &json!({}), &[0, 1]).entries.len();
+    assert_eq!((sums(25 * 3_600), sums(25 * 3_600 + 1)), (1, 2));
+
+    let charged = |at: i64| {
+        let refunded = charge("charge.refunded", "ch_1", at, 1_000, json!({"amount_refunded": 1_000}));
+        [Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")}))), Sent(refunded)]
+    };
+    check(json!({}), &charged(3_600), [0, 0]);
+    check(json!({}), &charged(3_601), [200, 0]);
+    check(json!({}), &charged(-3_600), [0, 0]);
+    check(json!({}), &charged(-3_601), [200, 0]);
+    // The customer, the currency and the amount must be the same.
+    let unlike = |other: Value| {
+        let other = merged(json!({"amount_refunded": 1_000}), other);
+        let refunded = charge("charge.refunded", "ch_1", 60, 1_000, other);
+        [charged(0)[0].clone(), Sent(refunded)]
+    };
+    check(json!({}), &unlike(json!({})), [0, 0]);
+    check(json!({}), &unlike(json!({"customer": "cus_2"})), [200, 0]);
+    check(json!({}), &unlike(json!({"customer": null})), [200, 0]);
+    check(json!({}), &unlike(json!({"currency": "eur"})), [200, 0]);
+    check(json!({}), &unlike(json!({"amount": 1_001, "amount_captured": 1_001})), [200, 0]);
 }

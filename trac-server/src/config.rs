@@ -180,7 +180,7 @@ pub struct Options {
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
     /// Where Stripe is asked for links that no event told, for merchants who have set a restricted key [default:
-    /// https://api.stripe.com]. Without TLS only on this machine.
+    /// `https://api.stripe.com`]. Without TLS only on this machine.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].

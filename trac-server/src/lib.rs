@@ -91,6 +91,8 @@ mod key_uses;
 #[cfg(feature = "server")]
 mod metrics;
 #[cfg(feature = "server")]
+mod refusal;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
@@ -98,6 +100,8 @@ mod access;
 mod idempotency;
 #[cfg(feature = "server")]
 mod list;
+#[cfg(feature = "server")]
+mod refusals;
 #[cfg(feature = "server")]
 mod api_key;
 #[cfg(feature = "server")]

@@ -3,7 +3,9 @@
 //! # Wire form
 //! `?page=1&limit=50` (at most 100) answers `{"data":[…],"meta":{"total","page","limit","has_more"}}`, newest first,
 //! `total` exact. `?starting_after=<id>` goes on after that row without counting. Any other parameter is a filter the
-//! resource knows, or `422`.
+//! resource knows, with a value that its rows can have, or `422`.
+
+mod filter;
 
 use std::collections::BTreeMap;
 
@@ -134,7 +136,8 @@ impl Resource {
             let (_, expression) =
                 known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
             conditions = format!("{conditions} AND {expression} = :filter{at}");
-            bound.push(format!(":filter{at}"), Bound::Text(value.clone()));
+            let value = filter::value(self.name, name, value)?;
+            bound.push(format!(":filter{at}"), Bound::Text(value));
         }
         let total = match &listing.starting_after {
             Some(_) => None,

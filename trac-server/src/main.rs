@@ -93,8 +93,14 @@ fn open_store(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open_with_master_key(&config.data, master_key)?)
 }
 
+/// Opens a store that must be there: a mistyped folder is no new merchant.
+fn open_known_store(config: &Config) -> Result<Store, Failure> {
+    let master_key = config.master_key.as_ref().map(MasterKey::reveal);
+    Ok(Store::open_known(&config.data, master_key)?)
+}
+
 async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
-    let store = open_store(config)?;
+    let store = open_known_store(config)?;
     secrets::rotate_master_key(&store).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
@@ -224,7 +230,7 @@ async fn take_import(config: &Config, file: &Path) -> Result<Imported, Failure> 
 }
 
 async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
-    let store = open_store(config)?;
+    let store = open_known_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let stories = explain::explain_everywhere(&trac, id).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
@@ -253,7 +259,7 @@ async fn replay_events(config: &Config, dry_run: bool, since: Option<&str>) -> R
             Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?
         }
     };
-    let store = open_store(config)?;
+    let store = open_known_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let replayed = replay::replay_all(&trac, since, dry_run).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;

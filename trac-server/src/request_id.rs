@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use tracing::Instrument as _;
@@ -27,8 +27,10 @@ pub(crate) async fn stamp(
     answer: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| ids.make(Kind::Request));
-    // The path names IDs and slugs, never a key; the query is a visitor's and stays out of the log.
-    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    // The route, not the path: what callers put into a path can be an e-mail address. The query is a visitor's.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.as_deref().unwrap_or("none");
+    let span = tracing::info_span!("request", id, method = %request.method(), route);
     let started = Instant::now();
     let answer = async move {
         let response = answer(request).await;

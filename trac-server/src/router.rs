@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
     api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, operations, program,
-    replay, webhook,
+    refusals, replay, webhook,
 };
 
 mod around;
@@ -43,6 +43,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(commission::routes())
         .merge(flow::api_routes())
         .merge(replay::routes())
+        .merge(refusals::routes())
         .merge(explain::routes())
         .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));

@@ -12,7 +12,8 @@ use crate::last_known::LastKnown;
 use crate::limit::Limiter;
 use crate::metrics::Metrics;
 use crate::proxy::{Network, TrustedProxies};
-use crate::store::Store;
+use crate::refusal::{Cause, Refusals};
+use crate::store::{Scope, Store};
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub struct Parts {
     pub(crate) limiter: Limiter,
     pub(crate) key_uses: KeyUses,
     pub(crate) metrics: Metrics,
+    pub(crate) refusals: Refusals,
 }
 
 impl Trac {
@@ -52,6 +54,7 @@ impl Trac {
             limiter: Limiter::default(),
             key_uses: KeyUses::default(),
             metrics: Metrics::default(),
+            refusals: Refusals::default(),
         }))
     }
 
@@ -82,6 +85,14 @@ impl Trac {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// Notes that a call was turned away, for the merchant to see. `detail` says what was wrong with this one.
+    pub(crate) async fn refused(&self, scope: &Scope, route: &str, cause: Cause, detail: &str) {
+        let message = if detail.is_empty() { cause.meaning() } else { detail };
+        let call = (scope.clone(), route.to_owned(), cause);
+        let now = self.clock.now();
+        self.refusals.note((&self.store, &self.ids), call, message.to_owned(), now).await;
     }
 
     /// The clock.

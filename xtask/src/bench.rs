@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--browser`: how long a page
-//! waits for its links. Each table is of one run, in Markdown, for the documents.
+//! waits for its links. With `--http`: how much the released server answers on one processor. Each table is of one run, in Markdown, for the documents.
 
 use serde_json::Value;
 
@@ -10,6 +10,9 @@ use crate::{Outcome, script, setup};
 pub(crate) fn run() -> Outcome {
     if std::env::args().any(|argument| argument == "--browser") {
         return browser();
+    }
+    if std::env::args().any(|argument| argument == "--http") {
+        return http();
     }
     for (package, bench) in [("trac-core", "webhook"), ("trac-server", "webhooks")] {
         let bench = ["bench", "-p", package, "--bench", bench];
@@ -58,6 +61,15 @@ fn browser() -> Outcome {
     }
     let example = ["run", "--quiet", "--package=trac-tests", "--example=script_speed"];
     setup::run(setup::cargo().current_dir(setup::root()?).args(example))
+}
+
+/// The released server on one processor, the load on another.
+fn http() -> Outcome {
+    setup::web_tools();
+    let server = setup::released_server()?;
+    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "load", "--"];
+    let seconds = std::env::args().skip(2).filter(|argument| argument != "--http");
+    setup::run(setup::cargo().args(load).args(seconds).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
 
 /// One over the other, with one decimal.

@@ -25,7 +25,7 @@ struct Task {
 const TASKS: [Task; 7] = [
     Task {
         name: "bench",
-        does: "measures events and webhooks; with --browser how long a page waits for its links",
+        does: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load",
         run: bench::run,
     },
     Task {

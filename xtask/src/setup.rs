@@ -74,6 +74,15 @@ pub(crate) fn browser() -> bool {
     installed.is_ok()
 }
 
+/// nginx and wrk, which the load is measured with: installed by apt where that is possible; elsewhere says what to do.
+#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+pub(crate) fn web_tools() {
+    let are_there = program(&["nginx"]).is_some() && program(&["wrk"]).is_some();
+    if !are_there && apt(&["nginx-light", "wrk"]).is_err() {
+        eprintln!("Redirects are not measured. To measure them, install nginx and wrk.");
+    }
+}
+
 /// Installs packages of Debian. Only root may; for anybody else apt ends at once.
 fn apt(packages: &[&str]) -> Outcome {
     let apt = |arguments: &[&str]| {

@@ -72,7 +72,7 @@ async fn track(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "lead")?;
+    tracker.count(&trac, "lead").await?;
     let told = Told::read(fields)?;
     let (store, scope, is_merchant) = (trac.store.clone(), tracker.scope, tracker.is_merchant);
     let taken = store.try_write(Priority::Api, move |tx| {

@@ -27,6 +27,7 @@ const STEPS: &[&str] = &[
     include_str!("statistics.sql"),
     include_str!("links.sql"),
     include_str!("questions.sql"),
+    include_str!("refusals.sql"),
     include_str!("promotions.sql"),
 ];
 
@@ -39,6 +40,17 @@ pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
     make_folder(data).map_err(|error| cannot(data, &error))?;
     open_private(&file).map_err(|error| cannot(&file, &error))?;
     Ok(file)
+}
+
+/// Makes sure that there is a store in a folder.
+pub(super) fn must_be_there(data: &Path) -> Result<(), StoreError> {
+    let file = data.join(FILE_NAME);
+    if file.is_file() {
+        return Ok(());
+    }
+    let detail =
+        format!("there is no store in {}: --data names the folder that trac serve keeps", data.display());
+    Err(StoreError::new(StoreErrorKind::Unavailable, detail))
 }
 
 #[cfg(unix)]

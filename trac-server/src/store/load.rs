@@ -230,7 +230,13 @@ fn promotions(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), S
     Ok(())
 }
 
-fn behind(tx: &Connection, scope: &Scope, world: &mut World, click: &Click) -> Result<(), StoreError> {
+/// Loads the program, the enrollment and the partner behind a click.
+pub(crate) fn behind(
+    tx: &Connection,
+    scope: &Scope,
+    world: &mut World,
+    click: &Click,
+) -> Result<(), StoreError> {
     let Click { program_id, partner_id, .. } = click;
     if !world.programs.contains_key(program_id) {
         let versions = tx.prepare_cached(

@@ -89,6 +89,15 @@ impl Store {
         }
     }
 
+    /// [`Store::open_with_master_key`] for a store that must be there already: nothing is made where there is none.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`StoreErrorKind::Unavailable`] if there is no store in the folder; the message names it.
+    pub fn open_known(data: &Path, master_key: Option<&str>) -> Result<Self, StoreError> {
+        file::must_be_there(data)?;
+        Self::open_with_master_key(data, master_key)
+    }
+
     fn start(file: &Path, vault: Vault) -> Result<Self, StoreError> {
         let named = |error: StoreError| error.at(file);
         let mut connection = file::connect(file).map_err(named)?;
