@@ -40,6 +40,15 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
     assert_eq!(decided.text("/data/0/rule"), "promotion_code");
     assert_eq!(decided.body["data"][0]["candidates"][0]["value"], json!("promo_Ada"));
 
+    let story = shop.merchant.get("/explain/pi_2").await.body.to_string();
+    for hop in [
+        "the promotion code promo_Ada of cs_2 is the partner's",
+        "A promotion code of Ada's in P",
+        "stands for a promotion code",
+    ] {
+        assert!(story.contains(hop), "{hop}: {story}");
+    }
+
     // Its money goes back as any other's, also when the code is nobody's any more.
     app.trac.clock.advance(5);
     let taken = shop.merchant.patch(&enrollment, json!({ "promotion_codes": [] })).await;
