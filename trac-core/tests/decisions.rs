@@ -288,3 +288,30 @@ fn a_decision_names_every_object_of_the_payment() {
         "subscription": null, "customer": null});
     assert_eq!(ids(&bank_debit), want);
 }
+
+#[test]
+fn the_rule_that_decided_is_recorded() {
+    let rule = |told: &[Told]| {
+        let lookup = json!({"attribute_by_customer": true});
+        let attribution = settled(lookup, told).decision.attribution.unwrap();
+        serde_json::to_value(attribution.rule).unwrap()
+    };
+    let of_customer = |id: &str, at: i64, other: Value| {
+        Sent(session(id, at, 900, merged(json!({"customer": "cus_1"}), other)))
+    };
+    let first = || Sent(invoice("in_1", 0, 900, own(json!({}))));
+    let snapshot = json!({"subscription_details": {"metadata": by("clk_1")}});
+    let known = Sent(event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_1")})));
+    assert_eq!(rule(&[of_customer("cs_1", 0, own(json!({})))]), "session_metadata");
+    assert_eq!(
+        rule(&[of_customer("cs_1", 0, json!({"client_reference_id": "clk_1"}))]),
+        "client_reference_id"
+    );
+    assert_eq!(rule(&[Sent(invoice("in_1", 0, 900, snapshot))]), "subscription_metadata");
+    assert_eq!(rule(&[first()]), "invoice_metadata");
+    assert_eq!(rule(&[Sent(intent("pi_1", 0, 900, own(json!({}))))]), "payment_metadata");
+    assert_eq!(rule(&[first(), Sent(invoice("in_2", 30 * DAY, 900, json!({})))]), "subscription");
+    assert_eq!(rule(&[known, of_customer("cs_1", 0, json!({}))]), "customer_metadata");
+    let twice = [of_customer("cs_1", 0, own(json!({}))), of_customer("cs_2", DAY, json!({}))];
+    assert_eq!(rule(&twice), "customer");
+}

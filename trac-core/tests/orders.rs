@@ -358,6 +358,13 @@ fn what_is_inferred_by_time_ends_with_the_second() {
     check(json!({}), &invoiced(25 * 3_600 + 1), [400, 0]);
     check(json!({}), &invoiced(-300), [200, 0]);
     check(json!({}), &invoiced(-301), [400, 0]);
+    // A session that names another invoice, or an invoice that has its session, is taken for nothing else.
+    let other = merged(opened.clone(), json!({"invoice": "in_9"}));
+    let named = [Sent(session("cs_1", 0, 1_000, other)), invoiced(60)[1].clone()];
+    check(json!({}), &named, [400, 0]);
+    let exact = merged(opened.clone(), json!({"invoice": "in_1"}));
+    let taken = [Sent(session("cs_0", 0, 1_000, exact)), invoiced(60)[0].clone(), invoiced(60)[1].clone()];
+    check(json!({}), &taken, [400, 0]);
     let sums = |at: i64| told(&invoiced(at), &json!({}), &[0, 1]).entries.len();
     assert_eq!((sums(25 * 3_600), sums(25 * 3_600 + 1)), (1, 2));
 
