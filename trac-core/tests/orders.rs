@@ -388,3 +388,26 @@ fn what_is_inferred_by_time_ends_with_the_second() {
     check(json!({}), &unlike(json!({"currency": "eur"})), [200, 0]);
     check(json!({}), &unlike(json!({"amount": 1_001, "amount_captured": 1_001})), [200, 0]);
 }
+
+#[test]
+fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
+    let of_charge = json!({"payment_intent": "pi_1", "metadata": by("clk_1")});
+    let sale = Sent(charge("charge.succeeded", "ch_1", 0, 1_000, of_charge.clone()));
+    let dearer = || Revised(json!({"commission": {"type": "percentage", "rate_bps": 5_000}}), -10);
+    let refunded = merged(of_charge, json!({"amount_refunded": 500}));
+    let refunded = Sent(charge("charge.refunded", "ch_1", DAY, 1_000, refunded));
+    let better = |click: &str| {
+        let other = json!({"payment_intent": "pi_1", "metadata": by(click)});
+        Sent(session("cs_1", 0, 1_000, other))
+    };
+    let left = |steps: &[Step]| {
+        let order: Vec<usize> = (0..steps.len()).collect();
+        told(steps, &json!({}), &order).left()
+    };
+    assert_eq!(left(&[sale.clone(), dearer(), refunded.clone()]), [100, 0]);
+    assert_eq!(left(&[sale.clone(), dearer(), better("clk_1")]), [200, 0]);
+    assert_eq!(left(&[sale.clone(), Banned(-10), refunded.clone()]), [100, 0]);
+    // Another click is another settlement.
+    assert_eq!(left(&[sale.clone(), dearer(), better("clk_2")]), [0, 500]);
+    assert_eq!(left(&[dearer(), sale, refunded]), [250, 0]);
+}
