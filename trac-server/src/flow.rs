@@ -240,5 +240,3 @@ mod verdict;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod promotion_tests;

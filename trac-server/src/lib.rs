@@ -61,6 +61,8 @@
 // ground
 pub mod clock;
 #[cfg(feature = "server")]
+pub mod proxy;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod id;
@@ -78,8 +80,6 @@ mod patience;
 mod fields;
 #[cfg(feature = "server")]
 mod last_known;
-#[cfg(feature = "server")]
-pub mod proxy;
 #[cfg(feature = "server")]
 mod hosts;
 #[cfg(feature = "server")]
