@@ -59,13 +59,13 @@ impl Browser {
         None
     }
 
-    /// Opens Chromium, or what `TRAC_TEST_ENGINE` names (`firefox`); where there is none, says so and answers nothing.
+    /// Opens Chromium, or what `TRAC_TEST_ENGINE` names (`firefox`, `webkit`); where there is none, says so and answers nothing.
     pub async fn open() -> Option<Self> {
         let profile = tempfile::tempdir().expect("a temporary folder");
-        let engine = if env::var("TRAC_TEST_ENGINE").is_ok_and(|name| name == "firefox") {
-            Engine::firefox()
-        } else {
-            Engine::chromium(profile.path())
+        let engine = match env::var("TRAC_TEST_ENGINE").as_deref() {
+            Ok("firefox") => Engine::firefox(),
+            Ok("webkit") => Engine::webkit(),
+            _ => Engine::chromium(profile.path()),
         };
         let Some(engine) = engine else {
             skipped("no browser");
@@ -98,6 +98,11 @@ impl Browser {
     /// Opens a page and waits until it is loaded.
     pub async fn visit(&self, url: &str) {
         self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Goes back to the page before.
+    pub async fn back(&self) {
+        self.client.back().await.unwrap_or_else(|error| panic!("back: {error}"));
     }
 
     /// The address in front.
@@ -152,6 +157,14 @@ impl Browser {
         element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
+    /// Clicks what leads elsewhere, whether or not there is anything.
+    pub async fn leave_by(&self, selector: &str) {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        // Some drivers call it an error that the other page is not there; `arrives` tells.
+        let _ = element.click().await;
+    }
+
     /// Writes into a field.
     pub async fn fill(&self, selector: &str, text: &str) {
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
@@ -189,7 +202,8 @@ impl Engine {
         let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({ "binary": binary, "args": flags });
-        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
+        let wanted =
+            json!({ "browserName": "chrome", "acceptInsecureCerts": true, "goog:chromeOptions": options });
         Some(Self { driver, arguments: Vec::new(), wanted })
     }
 
@@ -206,11 +220,42 @@ impl Engine {
             "network.proxy.no_proxies_on": "localhost, 127.0.0.1, .localhost",
         });
         let options = json!({ "binary": binary, "args": ["-headless"], "prefs": prefs });
-        let wanted = json!({ "browserName": "firefox", "moz:firefoxOptions": options });
+        let wanted =
+            json!({ "browserName": "firefox", "acceptInsecureCerts": true, "moz:firefoxOptions": options });
         // Two browsers at once share no port for their second protocol.
         let arguments = vec![format!("--websocket-port={}", free_port())];
         Some(Self { driver, arguments, wanted })
     }
+
+    /// WebKitGTK's small browser, which wants a display.
+    fn webkit() -> Option<Self> {
+        let driver = find("WEBKITDRIVER", &["WebKitWebDriver"])?;
+        let binary = env::var_os("MINIBROWSER").map_or_else(mini_browser, |path| Some(path.into()))?;
+        let proxy = json!({
+            "proxyType": "manual",
+            "httpProxy": "127.0.0.1:9",
+            "sslProxy": "127.0.0.1:9",
+            "noProxy": ["127.0.0.1", "localhost", "*.localhost"],
+        });
+        let options = json!({ "binary": binary, "args": ["--automation"] });
+        let wanted = json!({
+            "browserName": "MiniBrowser",
+            "acceptInsecureCerts": true,
+            "proxy": proxy,
+            "webkitgtk:browserOptions": options,
+        });
+        Some(Self { driver, arguments: Vec::new(), wanted })
+    }
+}
+
+/// Where distributions put it: beside the library, and on no path.
+fn mini_browser() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
+    let places = folders.flat_map(|folder| {
+        ["webkit2gtk-4.1", "webkitgtk-6.0", "webkit2gtk-4.0"]
+            .map(|name| folder.join(name).join("MiniBrowser"))
+    });
+    places.into_iter().find(|place| place.is_file())
 }
 
 impl Drop for Browser {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::{fs, io, thread};
 
 use crate::material::skipped;
+use crate::react;
 
 /// How the script gets to a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +18,16 @@ pub enum Way {
     Compat,
     /// As merchants have it, under a policy that refuses WebAssembly.
     Strict,
-    /// Under a policy by nonce with `strict-dynamic` and Trusted Types, for the pages that have the nonce.
+    /// Under a policy by nonce with `strict-dynamic`, for the pages that have the nonce.
     Nonce,
+    /// The same, and with Trusted Types, among which the script's policy is allowed.
+    Trusted,
+    /// With Trusted Types and no policy allowed, where WebAssembly is.
+    TrustedWasm,
 }
 
 impl Way {
-    /// All but the last, which are for every page.
+    /// Those for every page.
     pub const ALL: [Self; 3] = [Self::Plain, Self::Compat, Self::Strict];
 
     const fn policy(self) -> &'static str {
@@ -31,14 +36,22 @@ impl Way {
             // The pages have scripts of their own in them.
             Self::Strict => "content-security-policy: script-src 'self' 'unsafe-inline'\r\n",
             Self::Nonce => {
+                "content-security-policy: script-src 'nonce-bm9uY2U' 'strict-dynamic'; base-uri 'none'\r\n"
+            }
+            Self::Trusted => {
                 "content-security-policy: script-src 'nonce-bm9uY2U' 'strict-dynamic'; base-uri 'none'; \
                  require-trusted-types-for 'script'; trusted-types trac\r\n"
+            }
+            Self::TrustedWasm => {
+                "content-security-policy: script-src 'nonce-bm9uY2U' 'strict-dynamic' 'wasm-unsafe-eval'; \
+                 base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n"
             }
         }
     }
 }
 
-/// The files of one folder, `/trac.js`, `/trac.compat.js`, and the package's module as `/npm.js`.
+/// The files of one folder, `/trac.js`, `/trac.compat.js`, and the package: its module as `/npm.js`, its hook as `/hook.js`,
+/// and React as `/react.js`.
 #[derive(Debug)]
 pub struct Pages {
     port: u16,
@@ -58,8 +71,7 @@ impl Pages {
     /// Serves a folder; where the script has not been built, says so and answers nothing.
     #[must_use]
     pub fn serve(folder: &Path, head: &'static str, way: Way) -> Option<Self> {
-        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
-        let read = |name: &str| fs::read(built.join(name));
+        let read = |name: &str| fs::read(dist().join(name));
         let (Ok(script), Ok(compat), Ok(module)) =
             (read("trac.js"), read("trac.compat.js"), read("npm/index.js"))
         else {
@@ -93,6 +105,11 @@ impl Pages {
     }
 }
 
+/// Where the built script is.
+fn dist() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist")
+}
+
 impl Site {
     fn answer(&self, mut stream: &TcpStream) -> io::Result<()> {
         let mut lines = BufReader::new(stream).lines();
@@ -118,6 +135,8 @@ impl Site {
             "trac.js" => return Some(self.script.clone()),
             "npm.js" => return Some(self.module.clone()),
             "trac.compat.js" => return Some(self.compat.clone()),
+            "hook.js" => return fs::read(dist().join("npm/react.js")).ok(),
+            "react.js" => return react::module(),
             _ => {}
         }
         let plain = !path.is_empty()

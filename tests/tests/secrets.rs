@@ -20,7 +20,8 @@ fn hits(file: &Path, planted: &str) -> usize {
 
 #[tokio::test]
 async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
-    let server = Server::start().await;
+    // The longest log there is.
+    let server = Server::start_with(&["--log", "trac_server=trace"]).await;
     let merchant = server.merchant("A shop");
     let client = reqwest::Client::new();
     let data = server.data();
@@ -46,6 +47,17 @@ async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
     assert_eq!(wrong.unwrap().status(), 401);
     let missed = client.get(format!("{}/s/nothing", server.origin())).header("x-forwarded-for", VISITOR);
     assert_eq!(missed.send().await.unwrap().status(), 404);
+    for (path, key, want) in [
+        (format!("/api/v1/explain/{EMAIL}"), secret_key.as_str(), 200),
+        (format!("/api/v1/explain/{EMAIL}?about={EMAIL}"), stray, 401),
+        (format!("/api/v1/partners?email={EMAIL}"), &secret_key, 200),
+        (format!("/s/{EMAIL}"), stray, 404),
+        (format!("/nowhere/{EMAIL}"), stray, 404),
+    ] {
+        let asked = client.get(format!("{}{path}", server.origin())).bearer_auth(key).send().await;
+        assert_eq!(asked.unwrap().status(), want, "{path}");
+    }
+    assert!(server.log().contains("/api/v1/explain/{id}"), "the log names the route: {}", server.log());
 
     let rotated = trac(&["secrets", "rotate", "--data", &data]);
     assert_eq!(rotated.code, Some(0), "{}", rotated.stderr);

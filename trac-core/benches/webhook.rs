@@ -99,7 +99,8 @@ fn world() -> World {
     let enrollment = Enrollment { id: "enr".into(), history: History::new([first]) };
     world.enrollments.insert(("prog".into(), "part".into()), enrollment);
     let clicked_at = Timestamp::from_unix_secs(1_795_240_000);
-    let click = Click { program_id: "prog".into(), partner_id: "part".into(), clicked_at };
+    let click =
+        Click { program_id: "prog".into(), partner_id: "part".into(), clicked_at, is_standing: false };
     world.clicks.insert("clk_1795240000_0123456789abcdef".into(), click);
     world
 }

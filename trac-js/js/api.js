@@ -24,20 +24,20 @@ const methods = {
   consent: later('consent', (granted) => {
     settings.consent = granted ? '' : 'required';
     if (granted) {
-      if (landing) keep(landing);
+      if (landing) keepLanding(landing);
       arrive();
     } else {
-      ask(CLEAR);
+      forget();
     }
   }),
   clear: later('clear', () => {
-    ask(CLEAR);
+    forget();
     follow(null, null);
   }),
   debug: () => ({
     clickId,
     source,
-    stored: [readCookies().includes('=' + clickId) && 'cookie', readStored('trac_click_id') === clickId && 'localStorage'].filter(Boolean),
+    stored: [isInCookie(clickId) && 'cookie', read(OWN)[0] === clickId && 'localStorage'].filter(Boolean),
     found,
     rewritten,
     skipped: [...skipped.values()],

@@ -1,3 +1,3 @@
 // Starts what wasm2js made of the WebAssembly.
 
-if (isFirst) guarded(() => start(instantiate(IMPORTS)))();
+if (isFirst) guarded(() => start(instantiate()))();

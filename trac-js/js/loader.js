@@ -1,11 +1,11 @@
-// Starts the WebAssembly, in the same task as the script's tag where the engine allows it.
+// Starts the WebAssembly, in the same task as the script's tag.
 
 // It stands in this file as printable text; `printable` in xtask wrote it.
 const readBytes = () => {
   const bytes = [];
-  for (let at = 0, above = 0; at < WASM.length; at++) {
-    const code = WASM.charCodeAt(at);
-    const digit = code - 35 - (code > 92);
+  let above = 0;
+  for (const letter of WASM) {
+    const digit = letter.charCodeAt() - 35 - (letter > '\\');
     if (digit > 87) {
       above = (digit - 87) * 88;
     } else {
@@ -16,7 +16,7 @@ const readBytes = () => {
   return new Uint8Array(bytes);
 };
 
-// Where WebAssembly is refused (a policy without 'wasm-unsafe-eval', a browser locked down), the same in JavaScript.
+// Where WebAssembly is refused (a policy without 'wasm-unsafe-eval', a browser locked down, an old one that compiles only small modules at once), the same in JavaScript.
 const fallBack = guarded((reason) => {
   log(reason);
   const element = document.createElement('script');
@@ -30,17 +30,9 @@ const fallBack = guarded((reason) => {
 });
 
 if (isFirst) {
-  guarded(() => {
-    const code = readBytes();
-    try {
-      start(new WebAssembly.Instance(new WebAssembly.Module(code), IMPORTS).exports);
-    } catch (error) {
-      // Engines that compile only small modules on the main thread say so by a RangeError.
-      if (error instanceof RangeError) {
-        WebAssembly.instantiate(code, IMPORTS).then((result) => start(result.instance.exports), fallBack);
-      } else {
-        fallBack(error);
-      }
-    }
-  })();
+  try {
+    start(new WebAssembly.Instance(new WebAssembly.Module(readBytes())).exports);
+  } catch (error) {
+    fallBack(error);
+  }
 }

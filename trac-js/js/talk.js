@@ -1,7 +1,6 @@
 // What is sent, and only where the merchant gave a key: a landing by a partner's code, and leads.
 
 const key = settings.key || settings.publishableKey || settings.merchant;
-const LANDING = 'trac_landing';
 
 const pause = (milliseconds) =>
   new Promise((resolve) => {
@@ -10,8 +9,7 @@ const pause = (milliseconds) =>
   });
 
 const post = async (path, body) => {
-  const headers = { 'content-type': 'application/json' };
-  headers[key ? 'x-publishable-key' : 'x-workspace-id'] = key || settings.workspaceId;
+  const headers = { 'content-type': 'application/json', [key ? 'x-publishable-key' : 'x-workspace-id']: key || settings.workspaceId };
   const url = new URL(path, base);
   for (let wait = 1e3; ; wait *= 2) {
     const answer = await fetch(url, { method: 'POST', keepalive: true, headers, body: JSON.stringify(body) }).catch(note);
@@ -25,10 +23,10 @@ const post = async (path, body) => {
 
 // What is kept until the answer is here, so that a visitor who leaves at once is asked for on the next page; then
 // the code, so that it is asked for once.
-let landing = attempt(() => sessionStorage.getItem(LANDING));
-const keep = (text) => {
+let landing = read(LANDING)[1];
+const keepLanding = (text) => {
   landing = text;
-  if (settings.consent !== 'required') attempt(() => sessionStorage.setItem(LANDING, text));
+  if (mayKeep()) attempt(() => sessionStorage.setItem(LANDING, text));
 };
 
 let asked = null;
@@ -46,14 +44,14 @@ const land = () => {
   const body = name
     ? { [settings.queryParams ? 'code' : name]: code, url: location.href, referrer: document.referrer }
     : JSON.parse(left);
-  keep(JSON.stringify(body));
+  keepLanding(JSON.stringify(body));
   post('/v1/clicks', body).then(
     (answer) => {
-      keep('=' + asked);
+      keepLanding('=' + asked);
       find('?trac_click_id=' + answer.click_id);
     },
     (error) => {
-      keep('');
+      keepLanding('');
       note(error);
       tell('error');
     },

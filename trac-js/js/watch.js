@@ -9,10 +9,11 @@ let found = 0;
 let rewritten = 0;
 
 const isNew = (told) => told && told !== '=' && told[0] !== '!';
-// A link without a scheme has the page's.
-const judgeLink = (url) => {
+// A browser takes blanks around a URL away, and tabs and line breaks in it. A link without a scheme has the page's.
+const judgeLink = (text) => {
+  const url = text.replace(/^[\0- ]+|[\t\n\r]|[\0- ]+$/g, '');
   const scheme = url.startsWith('//') ? location.protocol : '';
-  const told = ask(LINK, scheme + url);
+  const told = ask(true, scheme + url);
   return isNew(told) ? told.slice(scheme.length) : told;
 };
 // A reference is asked about on the URL that it is going to be part of.
@@ -139,7 +140,7 @@ const listen = () => {
   for (const type of ['pointerdown', 'click', 'auxclick', 'keydown', 'contextmenu', 'submit']) {
     addEventListener(type, act, { capture: true, passive: true });
   }
-  for (const type of ['popstate', 'hashchange', 'pageshow']) addEventListener(type, arrive);
+  addEventListener('pageshow', arrive);
 };
 
 // Replaces a function of the browser by one that also does ours; where the page has frozen it, nothing is replaced.
@@ -154,24 +155,27 @@ const extend = guarded((owner, name, before, after) => {
 });
 
 const extendAll = () => {
-  extend(history, 'pushState', 0, arrive);
-  extend(history, 'replaceState', 0, arrive);
   extend(Element.prototype, 'attachShadow', 0, (element) => enter(element.shadowRoot));
   extend(window, 'open', (words) => {
     if (words.length) words[0] = linked(words[0]);
   });
-  // Where a script sets `location`, only this event sees it.
-  if (window.navigation) {
-    navigation.addEventListener('currententrychange', arrive);
-    navigation.addEventListener(
-      'navigate',
-      guarded((event) => {
-        const url = event.destination.url;
-        const to = linked(url);
-        if (to === url || !event.cancelable || event.formData || event.defaultPrevented) return;
-        event.preventDefault();
-        event.navigationType === 'replace' ? location.replace(to) : location.assign(to);
-      }),
-    );
+  const { navigation } = window;
+  // A frame without an origin of its own has the object, and hears nothing from it.
+  if (!navigation || !navigation.currentEntry) {
+    for (const type of ['popstate', 'hashchange']) addEventListener(type, arrive);
+    for (const name of ['pushState', 'replaceState']) extend(history, name, 0, arrive);
+    return;
   }
+  navigation.addEventListener('currententrychange', arrive);
+  // Where a script sets `location`, only this event sees it.
+  navigation.addEventListener(
+    'navigate',
+    guarded((event) => {
+      const url = event.destination.url;
+      const to = linked(url);
+      if (to === url || !event.cancelable || event.formData || event.defaultPrevented) return;
+      event.preventDefault();
+      event.navigationType === 'replace' ? location.replace(to) : location.assign(to);
+    }),
+  );
 };

@@ -9,4 +9,5 @@ if (isFirst) {
   trac.q = (earlier && earlier.q) || [];
   Object.assign(trac, methods);
   window.trac = trac;
+  if (isSelgeo) window.__selgeo = trac;
 }

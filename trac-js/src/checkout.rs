@@ -3,14 +3,14 @@
 //! Each question is answered with one text: empty where the place has nothing to do with a checkout, `=` where it is
 //! as it should be, `!` and a reason where something of the merchant's is respected, else the new value.
 
-use trac_core::checkout::link::{Judged, is_on, is_removed, judge};
+use trac_core::checkout::link::{Judged, is_on, judge};
 use trac_core::checkout::reference::PARAMETER;
-use trac_core::click::bytes::{Sink as _, trim};
+use trac_core::click::bytes::Sink as _;
 use trac_core::click::query::add_to;
 
 use crate::click;
 use crate::memory::Tape;
-use crate::settings::Request;
+use crate::request::Request;
 
 /// Said of a place that is as it should be.
 const SETTLED: &[u8] = b"=";
@@ -20,11 +20,10 @@ const MERCHANT_REFERENCE: &[u8] = b"!merchant_reference";
 
 /// A URL on its way: the `href` of a link, the `action` of a form that posts, the first argument of
 /// `window.open`. The reference of a Buy Button, a Pricing Table or a hidden field is asked about on the URL that it will be
-/// part of.
+/// part of. JavaScript has taken out what a browser takes out of a URL before it looks.
 #[inline(never)]
-pub(crate) fn link<'a>(mut tape: Tape<'a>, request: Request<'a>) -> usize {
-    let url = seen_by_browser(tape, request);
-    let start = tape.end();
+pub(crate) fn link(mut tape: Tape<'_>, request: Request<'_>) {
+    let url = request.url();
     match judge(url, request.id(), request.model(), request.stripe_domains()) {
         Judged::Free(id) => add_to(&mut tape, url, PARAMETER.as_bytes(), id),
         Judged::MerchantReference => tape.put(MERCHANT_REFERENCE),
@@ -35,16 +34,4 @@ pub(crate) fn link<'a>(mut tape: Tape<'a>, request: Request<'a>) -> usize {
             }
         }
     }
-    start
-}
-
-/// The URL without what a browser takes out of it before it looks.
-fn seen_by_browser<'a>(mut tape: Tape<'a>, request: Request<'a>) -> &'a [u8] {
-    let start = tape.end();
-    for byte in trim(request.url()) {
-        if !is_removed(*byte) {
-            tape.put(&[*byte]);
-        }
-    }
-    tape.since(start)
 }

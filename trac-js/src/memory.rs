@@ -1,7 +1,7 @@
 //! Memory without an allocator: one stretch of bytes, written from the front during a call and forgotten after it.
 //!
 //! Texts cross between the languages here, and here alone: JavaScript writes a request at the start and reads the
-//! answer where it is told. So nothing is ever freed, and `alloc` serves types that the script does not make.
+//! answer behind it. So nothing is ever freed, and `alloc` serves types that the script does not make.
 #![allow(unsafe_code, reason = "a stretch of memory that two languages share cannot be written without")]
 
 use core::cell::{Cell, UnsafeCell};
@@ -9,10 +9,8 @@ use core::marker::PhantomData;
 
 use trac_core::click::bytes::Sink;
 
-/// Longer texts are nothing the script reads: JavaScript does not send them. Four of them have room.
-const LONGEST_BYTES: usize = 262_144;
-
-const BYTES: usize = LONGEST_BYTES * 4;
+/// A request of the longest URL, and the URL once more, have room: JavaScript sends no more than half of this.
+const BYTES: usize = 1 << 20;
 
 struct Stretch {
     /// How much is written.
@@ -25,7 +23,7 @@ unsafe impl Sync for Stretch {}
 
 static STRETCH: Stretch = Stretch { end: Cell::new(0), bytes: UnsafeCell::new([0; BYTES]) };
 
-/// The leave to write on the shared stretch during a call. What is written stays as it is as long as the call lasts.
+/// The leave to write on the shared stretch during a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Tape<'a>(PhantomData<&'a Stretch>);
 
@@ -34,41 +32,14 @@ pub(crate) fn address() -> usize {
     STRETCH.bytes.get().addr()
 }
 
-/// Answers a request of so many bytes: `f` writes the answer and says where it starts; it is put at the beginning, and
-/// its length is said.
-pub(crate) fn answer(length: usize, f: impl for<'a> FnOnce(Tape<'a>, &'a [u8]) -> usize) -> usize {
-    let tape = Tape(PhantomData);
-    let start = f(tape, tape.take(0, length));
-    let answer = tape.since(start);
-    let length = answer.len();
-    // SAFETY: both lie inside the array, and nothing of it is borrowed any more.
-    unsafe { core::ptr::copy(answer.as_ptr(), STRETCH.bytes.get().cast::<u8>(), length) };
-    length
-}
-
-impl<'a> Tape<'a> {
-    /// How much is written.
-    #[expect(clippy::unused_self, reason = "whoever has no leave has no business here")]
-    pub(crate) fn end(self) -> usize {
-        STRETCH.end.get()
-    }
-
-    /// What is written from there on.
-    pub(crate) fn since(self, start: usize) -> &'a [u8] {
-        let length = self.end().wrapping_sub(start);
-        if length > BYTES || start > BYTES {
-            return &[];
-        }
-        // SAFETY: inside the array, because the end is, and never written again during the call: `put` and JavaScript
-        // write behind the end alone.
-        unsafe { core::slice::from_raw_parts(STRETCH.bytes.get().cast::<u8>().add(start), length) }
-    }
-
-    /// Takes what JavaScript has written at the end.
-    pub(crate) fn take(self, start: usize, length: usize) -> &'a [u8] {
-        STRETCH.end.set(start.wrapping_add(length).min(BYTES));
-        self.since(start)
-    }
+/// Answers a request of so many bytes: `f` writes the answer behind it; where that ends is said.
+pub(crate) fn answer(length: usize, f: impl for<'a> FnOnce(Tape<'a>, &'a [u8])) -> usize {
+    let length = length.min(BYTES);
+    STRETCH.end.set(length);
+    // SAFETY: inside the array, and never written during the call: `put` writes behind it alone.
+    let request = unsafe { core::slice::from_raw_parts(STRETCH.bytes.get().cast::<u8>(), length) };
+    f(Tape(PhantomData), request);
+    STRETCH.end.get()
 }
 
 impl Sink for Tape<'_> {
@@ -77,7 +48,7 @@ impl Sink for Tape<'_> {
         for byte in bytes {
             let end = STRETCH.end.get();
             if end < BYTES {
-                // SAFETY: inside the array, and behind everything that is borrowed.
+                // SAFETY: inside the array, and behind the request.
                 unsafe { STRETCH.bytes.get().cast::<u8>().add(end).write(*byte) };
                 STRETCH.end.set(end.wrapping_add(1));
             }

@@ -76,6 +76,30 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// Write everything of a workspace, or of all, as lines that `trac import` takes in; or as tables for people. Works beside a
+    /// running server. API keys are in it as hashes; signing secrets are not: they are set again after an import.
+    Export {
+        /// The file to write; it must not be there yet [default: standard output].
+        file: Option<PathBuf>,
+        /// Only this workspace.
+        #[arg(long, value_name = "ID")]
+        workspace: Option<String>,
+        /// Write one CSV file for each resource of the API into this folder instead.
+        #[arg(long, value_name = "DIR", conflicts_with = "file")]
+        csv: Option<PathBuf>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Take an export in, whole or not at all. What is there already stays; taken in twice, it changes nothing. Works beside
+    /// a running server, whose writes wait meanwhile.
+    Import {
+        /// The export, or - for standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// What is kept sealed: the signing secrets of webhooks.
     Secrets {
         /// What to do with them.
@@ -156,7 +180,7 @@ pub struct Options {
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
     /// Where Stripe is asked for links that no event told, for merchants who have set a restricted key [default:
-    /// https://api.stripe.com]. Without TLS only on this machine.
+    /// `https://api.stripe.com`]. Without TLS only on this machine.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
@@ -311,16 +335,16 @@ fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
 }
 
 /// A domain name of several labels, which a cookie can be set for.
-fn cookie_domain(text: String) -> Result<String, ConfigError> {
-    let widest_to_whole = cookie::domains(&text).last();
-    if widest_to_whole == Some(text.as_str()) {
-        return Ok(text);
+fn cookie_domain(text: &str) -> Result<String, ConfigError> {
+    let widest_to_whole = cookie::domains(text).last();
+    if widest_to_whole == Some(text) {
+        return Ok(text.to_owned());
     }
     Err(ConfigError(format!("cookie domain {text:?}: must be a domain name, such as example.com")))
 }
 
 /// A host name, perhaps with a port: what stands between `https://` and the path.
-fn tracking_domain(text: String) -> Result<String, ConfigError> {
+fn tracking_domain(text: &str) -> Result<String, ConfigError> {
     let name = text.trim().to_ascii_lowercase();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');
     let authority = name.parse::<http::uri::Authority>().ok();
@@ -333,9 +357,9 @@ fn tracking_domain(text: String) -> Result<String, ConfigError> {
 /// Checks each of a list; one that is not there is empty.
 fn each(
     list: Option<Vec<String>>,
-    check: fn(String) -> Result<String, ConfigError>,
+    check: fn(&str) -> Result<String, ConfigError>,
 ) -> Result<Vec<String>, ConfigError> {
-    list.unwrap_or_default().into_iter().map(check).collect()
+    list.unwrap_or_default().iter().map(|text| check(text)).collect()
 }
 
 /// A list in the file, or the one thing that would be in it.
@@ -373,8 +397,7 @@ mod tests {
 
     #[test]
     fn a_cookie_domain_is_one_that_a_cookie_can_be_set_for() {
-        let check =
-            |text: &str, want: bool| assert_eq!(cookie_domain(text.to_owned()).is_ok(), want, "{text:?}");
+        let check = |text: &str, want: bool| assert_eq!(cookie_domain(text).is_ok(), want, "{text:?}");
         check("example.com", true);
         check("shop.example.co.uk", true);
         check("localhost", false);

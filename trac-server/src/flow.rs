@@ -31,6 +31,7 @@ use crate::click;
 use crate::fields::{BODY_LIMIT_BYTES, Wrong};
 use crate::id::{Ids, Kind};
 use crate::problem::Problem;
+use crate::refusal::Cause;
 use crate::store::apply::Writing;
 use crate::store::load::{self, Loaded};
 use crate::store::{Priority, StoreError};
@@ -64,7 +65,16 @@ async fn deliver(
 ) -> Result<Json<Value>, Problem> {
     let delivery = delivery::accept(&trac, endpoint_id, &headers, body).await?;
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
-    let answer = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await?;
+    let scope = delivery.scope.clone();
+    let written = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await;
+    let answer = match written {
+        Ok(answer) => answer,
+        Err(error) => {
+            trac.refused(&scope, delivery::ROUTE, Cause::StoreUnavailable, "").await;
+            return Err(error.into());
+        }
+    };
+    trac.refusals.catch_up(&trac.store, &trac.ids).await;
     let (outcome, reason) = (answer.outcome.as_str(), answer.reason.as_str());
     trac.metrics.event(outcome, reason);
     Ok(Json(json!({ "received": true, "outcome": outcome, "reason": reason })))
@@ -120,12 +130,11 @@ fn take_in_new(
     id: &str,
 ) -> Result<Answer, StoreError> {
     let writing = Writing { tx, scope: &delivery.scope, ids, now, event_id: Some(id) };
-    log::open(&writing, id, delivery)?;
     let (answer, subject) = match concerns(delivery, now) {
         Ok(facts) => take_in(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
     };
-    log::conclude(&writing, id, answer, subject.as_deref())?;
+    log::write(&writing, id, delivery, answer, subject.as_deref())?;
     Ok(answer)
 }
 
@@ -223,6 +232,7 @@ impl Considered {
 }
 
 mod by_hand;
+mod crowd;
 mod lead;
 mod link;
 mod report;

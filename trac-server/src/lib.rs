@@ -61,6 +61,8 @@
 // ground
 pub mod clock;
 #[cfg(feature = "server")]
+pub mod proxy;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod id;
@@ -79,8 +81,6 @@ mod fields;
 #[cfg(feature = "server")]
 mod last_known;
 #[cfg(feature = "server")]
-pub mod proxy;
-#[cfg(feature = "server")]
 mod hosts;
 #[cfg(feature = "server")]
 mod day_salt;
@@ -91,6 +91,8 @@ mod key_uses;
 #[cfg(feature = "server")]
 mod metrics;
 #[cfg(feature = "server")]
+mod refusal;
+#[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
 mod access;
@@ -98,6 +100,8 @@ mod access;
 mod idempotency;
 #[cfg(feature = "server")]
 mod list;
+#[cfg(feature = "server")]
+mod refusals;
 #[cfg(feature = "server")]
 mod api_key;
 #[cfg(feature = "server")]
@@ -124,6 +128,8 @@ mod flow;
 pub mod ask;
 #[cfg(feature = "server")]
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod export;
 #[cfg(feature = "server")]
 pub mod explain;
 #[cfg(feature = "server")]

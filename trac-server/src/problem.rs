@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::refusal::Cause;
 use crate::request_id;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -46,6 +47,13 @@ impl Problem {
             "UNAUTHORIZED",
             "Send a secret key of this workspace: `Authorization: Bearer sk_…`.",
         )
+    }
+
+    /// A key that does not open this, and why.
+    pub(crate) fn unauthorized_because(cause: Cause) -> Self {
+        let message =
+            format!("{} Send a secret key of this workspace: `Authorization: Bearer sk_…`.", cause.meaning());
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
     }
 
     /// There is no such thing in this workspace and mode.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--core`: without the server. With
-//! `--browser`: how long a page waits for its links. Each table is of one run, in Markdown, for the documents.
+//! `--http`: how much the released server answers on one processor. With `--browser`: how long a page waits for its links.
+//! Each table is of one run, in Markdown, for the documents.
 
 use serde_json::Value;
 
@@ -12,13 +13,18 @@ pub(crate) fn run() -> Outcome {
     if asked("--browser") {
         return browser();
     }
+    if asked("--http") {
+        return http();
+    }
     measure("trac-core", "webhook")?;
     println!("{}", session_table()?);
     if asked("--core") {
         return Ok(());
     }
     measure("trac-server", "webhooks")?;
-    for folder in ["on_disk", "in_memory", "customer_of_1000"] {
+    for folder in
+        ["on_disk", "in_memory", "customer_of_10", "customer_of_100", "customer_of_1000", "customer_of_10000"]
+    {
         let Ok(nanos) = median_nanos(&format!("webhooks/{folder}")) else { continue };
         println!("webhooks, {folder}: {} a second", 1_000_000_000_u64.checked_div(nanos).unwrap_or_default());
     }
@@ -63,6 +69,15 @@ fn browser() -> Outcome {
     }
     let example = ["run", "--quiet", "--package=trac-tests", "--example=script_speed"];
     setup::run(setup::cargo().current_dir(setup::root()?).args(example))
+}
+
+/// The released server on one processor, the load on another.
+fn http() -> Outcome {
+    setup::web_tools();
+    let server = setup::released_server()?;
+    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "load", "--"];
+    let seconds = std::env::args().skip(2).filter(|argument| argument != "--http");
+    setup::run(setup::cargo().args(load).args(seconds).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
 
 /// One over the other, with one decimal.

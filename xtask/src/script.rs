@@ -9,20 +9,16 @@ use sha2::Digest as _;
 use walrus::{Export, ExportItem, Function, FunctionBuilder, FunctionKind, Module};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::Outcome;
-use crate::setup;
+use crate::{Outcome, frames, setup};
 
 /// The parts of the script written in JavaScript, in the order they stand in the file.
-const PARTS: [&str; 6] = ["page.js", "talk.js", "watch.js", "api.js", "begin.js", "window.js"];
+const PARTS: [&str; 7] = ["page.js", "keep.js", "talk.js", "watch.js", "api.js", "begin.js", "window.js"];
 
 /// What ends `trac.js`, and what ends `trac.compat.js`.
 const ENDS: [&str; 2] = ["loader.js", "compat.js"];
 
 /// What each file may weigh at most, in bytes after brotli.
 const LIMITS: [(&str, usize); 2] = [("trac.js", 7_000), ("trac.compat.js", 9_000)];
-
-/// The module that bindgen's imports come from, as the WebAssembly calls it.
-const IMPORT_MODULE: &str = "a";
 
 /// What wasm-opt may assume: what every engine of the last years has. Named one by one, so that a newer binaryen
 /// brings in nothing newer.
@@ -107,16 +103,15 @@ fn compile(root: &Path) -> Outcome {
     )
 }
 
-/// What bindgen made: the module, the functions it imports, and an expression for the import object.
+/// What bindgen made: the module, and the functions that call it.
 struct Bound {
     wasm: Vec<u8>,
     glue: String,
-    imports: String,
     /// What the memory is called.
     memory: String,
 }
 
-/// Runs bindgen, and gives imports and exports names of a letter or two.
+/// Runs bindgen, and gives exports names of a letter or two. There are no imports: Rust is asked, and asks nothing.
 fn bind(wasm: &Path) -> Outcome<Bound> {
     let mut output = Bindgen::new()
         .input_path(wasm)
@@ -129,12 +124,9 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
     let mut glue = start.replace("export function", "function").replace("export const", "const");
     let module = output.wasm_mut();
     drop_unused(module);
-    let mut imports = String::new();
-    for (number, import) in module.imports.iter_mut().enumerate() {
-        let short = short_name(number);
-        write!(imports, "{short}: {}, ", import.name)?;
-        IMPORT_MODULE.clone_into(&mut import.module);
-        import.name = short;
+    frames::fix(module)?;
+    if let Some(import) = module.imports.iter().next() {
+        return Err(format!("the script imports {}, and is given nothing", import.name).into());
     }
     let mut memory = String::new();
     let mut exports: Vec<_> = module.exports.iter_mut().collect();
@@ -147,12 +139,7 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
         }
         export.name = short;
     }
-    Ok(Bound {
-        memory,
-        wasm: module.emit_wasm(),
-        glue,
-        imports: format!("{{ {IMPORT_MODULE}: {{ {imports} }} }}"),
-    })
+    Ok(Bound { memory, wasm: module.emit_wasm(), glue })
 }
 
 /// Takes out what the script can do without, so that wasm-opt finds it unused.
@@ -222,7 +209,7 @@ fn optimize(wasm: &[u8], work: &Path) -> Outcome<Vec<u8>> {
     Ok(std::fs::read(after)?)
 }
 
-/// The WebAssembly as JavaScript, which works where a policy refuses the former: a function from imports to exports.
+/// The WebAssembly as JavaScript, which works where a policy refuses the former: a function that answers the exports.
 fn compat(work: &Path) -> Outcome<String> {
     let after = work.join("compat.js");
     setup::run(
@@ -234,10 +221,8 @@ fn compat(work: &Path) -> Outcome<String> {
             .arg(&after),
     )?;
     let module = std::fs::read_to_string(after)?;
-    let import = format!("import * as {IMPORT_MODULE} from '{IMPORT_MODULE}';");
-    let body = module.strip_prefix(&import).and_then(|body| body.split_once("var retasmFunc = "));
-    let (body, _) = body.ok_or("wasm2js writes something else now")?;
-    Ok(format!("const instantiate = (imports) => {{\n{body}\nreturn asmFunc(imports);\n}};\n"))
+    let body = module.split_once("var retasmFunc = ").ok_or("wasm2js writes something else now")?.0;
+    Ok(format!("const instantiate = () => {{\n{body}\nreturn asmFunc();\n}};\n"))
 }
 
 /// Everything but what reads the settings. One function is put around it, so that nothing of it is seen by the page.
@@ -247,7 +232,7 @@ fn assemble(root: &Path, bound: &Bound, code: &str, end: &str) -> Outcome<String
     script.push_str(code);
     script.push_str(&bound.glue);
     for part in PARTS.iter().chain([&end]) {
-        let text = self::part(root, part)?.replace("IMPORTS", &bound.imports);
+        let text = self::part(root, part)?;
         script.push_str(&text.replace("wasm.memory", &format!("wasm.{}", bound.memory)));
     }
     Ok(script)

@@ -52,10 +52,11 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Whether a time lies in the window of a click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`.
+/// Whether a time lies in the window of a click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`. A promotion code has none.
 #[must_use]
 pub fn is_in_window(click: &Click, time: Timestamp, days: u32) -> bool {
-    click.is_before(time) && time.secs_since(click.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS)
+    let in_time = || time.secs_since(click.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS);
+    click.is_standing || (click.is_before(time) && in_time())
 }
 
 /// Judges a payment that resolved to a click. What was settled already (`settled`) is not asked again whether program

@@ -206,6 +206,17 @@ impl Facts {
     /// refunds and disputes of them. Never `sub_` or `cus_`. A lead stands alone, under our ID of it.
     #[must_use]
     pub fn payment_ids(&self) -> BTreeSet<&str> {
+        self.every_payment_id().collect()
+    }
+
+    /// Whether one of these IDs is named by these facts.
+    #[must_use]
+    pub fn names_any(&self, ids: &BTreeSet<&str>) -> bool {
+        self.every_payment_id().any(|id| ids.contains(id))
+    }
+
+    /// [`Facts::payment_ids`] as they stand, some of them twice.
+    fn every_payment_id(&self) -> impl Iterator<Item = &str> {
         let sessions =
             self.sessions.iter().map(|(id, it)| [Some(id), it.invoice.as_ref(), it.payment_intent.as_ref()]);
         let invoices =
@@ -222,7 +233,7 @@ impl Facts {
         let leads = self.leads.keys().map(|id| [Some(id), None, None]);
         let all = sessions.chain(invoices).chain(intents).chain(charges).chain(refunds).chain(disputes);
         let reports = self.reports.values().map(|report| [Some(&report.transaction), None, None]);
-        all.chain(links).chain(leads).chain(reports).flatten().flatten().map(String::as_str).collect()
+        all.chain(links).chain(leads).chain(reports).flatten().flatten().map(String::as_str)
     }
 
     /// The facts about subscriptions and customers, taken out of these.

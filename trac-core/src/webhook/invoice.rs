@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable, sum_of};
 use super::join::{Join, Latest, earliest, greatest};
+use super::promotion;
 use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -38,6 +39,9 @@ pub struct Invoice {
     pub references: Option<Latest<References>>,
     /// What the snapshot of the subscription's metadata says.
     pub subscription_references: Option<Latest<References>>,
+    /// The promotion codes used, as [`super::promotion::normal`] writes them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub promotions: BTreeSet<String>,
 }
 
 /// The amounts of an invoice, from one snapshot, in minor units.
@@ -91,6 +95,7 @@ impl Invoice {
             emails: fields.text("customer_email").map(Into::into).into_iter().collect(),
             references: Latest::said(at, fields.references("metadata")),
             subscription_references: Latest::said(at, subscription_references),
+            promotions: promotion::read(fields),
         })
     }
 }
@@ -191,5 +196,6 @@ impl Join for Invoice {
         self.emails.join(other.emails);
         greatest(&mut self.references, other.references);
         greatest(&mut self.subscription_references, other.subscription_references);
+        self.promotions.join(other.promotions);
     }
 }

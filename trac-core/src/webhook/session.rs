@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable};
 use super::join::{Join, Latest, earliest, greatest};
+use super::promotion;
 use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -44,6 +45,9 @@ pub struct Session {
     pub client_reference: Option<Latest<String>>,
     /// What its metadata says.
     pub references: Option<Latest<References>>,
+    /// The promotion codes used, as [`super::promotion::normal`] writes them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub promotions: BTreeSet<String>,
 }
 
 /// The amounts of a session, from one snapshot. Minor units of the merchant's currency; what the customer saw under
@@ -88,6 +92,7 @@ impl Session {
             emails: emails.into_iter().flatten().map(Into::into).collect(),
             client_reference: Latest::said(at, fields.id("client_reference_id").map(Into::into)),
             references: Latest::said(at, fields.references("metadata")),
+            promotions: promotion::read(fields),
         })
     }
 
@@ -126,5 +131,6 @@ impl Join for Session {
         self.emails.join(other.emails);
         greatest(&mut self.client_reference, other.client_reference);
         greatest(&mut self.references, other.references);
+        self.promotions.join(other.promotions);
     }
 }

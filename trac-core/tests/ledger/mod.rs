@@ -38,7 +38,12 @@ impl Ledger {
             let partner_id = format!("part{n}");
             for (id, at) in [(format!("clk_{n}"), T0 - 3_600), (late.into(), T0 + LATE)] {
                 let clicked_at = Timestamp::from_unix_secs(at);
-                let click = Click { program_id: "prog".into(), partner_id: partner_id.clone(), clicked_at };
+                let click = Click {
+                    program_id: "prog".into(),
+                    partner_id: partner_id.clone(),
+                    clicked_at,
+                    is_standing: false,
+                };
                 world.clicks.insert(id, click);
             }
             let first = Version { number: 1, valid_from: from, terms: EnrollmentTerms::default() };

@@ -96,7 +96,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "POST",
         "/api/v1/enrollments",
         "Enroll a partner in a program",
-        "program_id*: string; partner_id*: string; status: string; commission: object",
+        "program_id*: string; partner_id*: string; status: string; commission: object; promotion_codes: string[]",
         (201, "Enrollment"),
     ),
     merchant("GET", "/api/v1/enrollments/{id}", "One enrollment", "", (200, "Enrollment")),
@@ -104,7 +104,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PATCH",
         "/api/v1/enrollments/{id}",
         "Change an enrollment: a new version, from now on",
-        "status: string; commission: object?",
+        "status: string; commission: object?; promotion_codes: string[]",
         (200, "Enrollment"),
     ),
     merchant("GET", "/api/v1/links", "List tracked links", "", (200, "Link[]")),
@@ -224,6 +224,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (200, "any"),
     ),
+    merchant(
+        "GET",
+        "/api/v1/refusals",
+        "Calls that were turned away: wrong keys, limits, unknown codes and addresses",
+        "",
+        (200, "Refusal[]"),
+    ),
+    merchant("GET", "/api/v1/refusals/{id}", "One of them", "", (200, "Refusal")),
     merchant("GET", "/api/v1/webhook-endpoints", "List webhook endpoints", "", (200, "WebhookEndpoint[]")),
     merchant(
         "POST",
@@ -358,11 +366,16 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
          count_out_of_band: boolean; products: string[]; cancel_policy: string; attribute_by_customer: boolean; \
          block_self_referral: boolean; created_at: time",
     ),
+    (
+        "Refusal",
+        "id: string; route: string; cause: string; message: string; remedy: string; calls: integer; created_at: time; \
+         last_at: time",
+    ),
     ("Partner", "id: string; name: string; email: string?; code: string; created_at: time"),
     (
         "Enrollment",
         "id: string; program_id: string; partner_id: string; status: string; version: integer; commission: object?; \
-         created_at: time",
+         promotion_codes: string[]; created_at: time",
     ),
     (
         "Link",
@@ -418,7 +431,8 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Event",
         "id: string; stripe_event_id: string?; endpoint_id: string; type: string?; \
-         api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; deliveries: integer; \
+         api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; \
+         remedy: string?; deliveries: integer; \
          subject_id: string?; settled_by: string?; asked_at: time?; created_at: time",
     ),
     (

@@ -69,14 +69,14 @@ impl Asker {
     pub async fn round(&self) -> Result<usize, StoreError> {
         let (vault, now) = (self.trac.store.vault(), self.trac.clock.now());
         let accounts = self.trac.store.read(move |connection| Account::all(connection, &vault, now)).await?;
-        let (mut accounts, mut asking, mut asked) = (accounts.into_iter(), JoinSet::new(), 0_usize);
+        let (mut waiting, mut under_way, mut asked) = (accounts.into_iter(), JoinSet::new(), 0_usize);
         loop {
-            while asking.len() < AT_ONCE {
-                let Some(account) = accounts.next() else { break };
-                let asker = self.clone();
-                asking.spawn(async move { asker.account(account).await });
+            while under_way.len() < AT_ONCE {
+                let Some(account) = waiting.next() else { break };
+                let this = self.clone();
+                under_way.spawn(async move { this.account(account).await });
             }
-            let Some(done) = asking.join_next().await else { return Ok(asked) };
+            let Some(done) = under_way.join_next().await else { return Ok(asked) };
             let done = done.unwrap_or_else(|error| Err(StoreError::internal(error.to_string())));
             asked = asked.saturating_add(done?);
         }
@@ -164,13 +164,13 @@ fn take_in(
         "api_version": stripe::VERSION,
         "created": now.unix_secs(),
         "livemode": scope.mode() == Mode::Live,
-        "account": account.stripe_account,
+        "account": account.connected,
         "data": { "object": link },
     });
     let body = body.to_string().into_bytes();
     let event =
         Event::read(Verified::kept(&body)).map_err(|error| StoreError::internal(error.to_string()))?;
-    let (endpoint_id, stripe_account) = (account.endpoint_id.clone(), account.stripe_account.clone());
+    let (endpoint_id, stripe_account) = (account.endpoint_id.clone(), account.connected.clone());
     let delivery = Delivery { scope, endpoint_id, stripe_account, event, body };
     flow::receive_answer(tx, &trac.ids, now, &delivery)?;
     let writing = Writing { tx, scope: &account.scope, ids: &trac.ids, now, event_id: Some(&id) };

@@ -25,7 +25,8 @@ const QUESTIONS_MAX: u32 = 20;
 pub(super) struct Account {
     pub(super) scope: Scope,
     pub(super) endpoint_id: String,
-    pub(super) stripe_account: Option<String>,
+    /// `acct_…` of a connected account.
+    pub(super) connected: Option<String>,
     pub(super) key: StripeKey,
 }
 
@@ -48,15 +49,13 @@ impl Account {
             Ok((id, scope, account, row.get::<_, String>(4)?, row.get::<_, i64>(5)?))
         })?;
         let (mut accounts, mut seen) = (Vec::new(), BTreeSet::new());
-        for (endpoint_id, scope, stripe_account, sealed, rests_until) in
-            rows.collect::<Result<Vec<_>, _>>()?
-        {
-            let whose = (scope.workspace_id().to_owned(), scope.mode_str(), stripe_account.clone());
+        for (endpoint_id, scope, connected, sealed, rests_until) in rows.collect::<Result<Vec<_>, _>>()? {
+            let whose = (scope.workspace_id().to_owned(), scope.mode_str(), connected.clone());
             if !seen.insert(whose) || rests_until > now.unix_secs() {
                 continue;
             }
             match stripe_key::open(vault, &scope, &endpoint_id, &sealed) {
-                Ok(key) => accounts.push(Self { scope, endpoint_id, stripe_account, key }),
+                Ok(key) => accounts.push(Self { scope, endpoint_id, connected, key }),
                 Err(error) => {
                     tracing::error!(%error, endpoint = endpoint_id, "nothing can be asked of Stripe");
                 }
@@ -89,7 +88,7 @@ impl Account {
             self.scope.mode_str(),
             came,
             now,
-            self.stripe_account,
+            self.connected,
             QUESTIONS_MAX
         ];
         Ok(statement.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)

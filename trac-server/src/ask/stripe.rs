@@ -83,7 +83,7 @@ impl Stripe {
             self.base
         );
         let request = client.get(url).bearer_auth(account.key.reveal()).header("stripe-version", VERSION);
-        let request = match &account.stripe_account {
+        let request = match &account.connected {
             Some(id) => request.header("stripe-account", id),
             None => request,
         };

@@ -215,13 +215,13 @@ async fn a_question_without_an_answer_is_asked_twelve_times_and_no_more() {
     // Nobody listens there any more.
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let asker = Asker::new(app.trac.clone(), &format!("http://{gone}"));
-    let mut asked = 0;
+    let mut tries = 0;
     for _ in 0..30 {
-        asked += asker.round().await.unwrap();
+        tries += asker.round().await.unwrap();
         assert_eq!(asker.round().await.unwrap(), 0, "there is a pause after each try");
         app.trac.clock.advance(DAY);
     }
-    assert_eq!(asked, 12);
+    assert_eq!(tries, 12);
     assert_eq!(shop.problem().await, Value::Null, "it is not the key's fault");
     let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
     assert!(story.contains("Stripe was not reached"), "{story}");

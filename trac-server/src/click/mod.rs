@@ -52,6 +52,8 @@ pub(crate) use clicks::{CLICKS, Wanted, record};
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
+pub(crate) use links::LINKS;
+#[cfg(feature = "server")]
 pub(crate) use promo_code::click_by_promo_code;
 #[cfg(feature = "server")]
 pub(crate) use redirect::remember_links;
@@ -60,8 +62,8 @@ pub(crate) use redirect::remember_links;
 #[cfg(feature = "server")]
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
-        .route("/links", list_of(&links::LINKS).merge(post(links::create)))
-        .route("/links/{id}", one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)))
+        .route("/links", list_of(&LINKS).merge(post(links::create)))
+        .route("/links/{id}", one_of(&LINKS).merge(patch(links::change)).merge(delete(links::remove)))
         .route("/links/{id}/qr.svg", get(qr::draw))
         .route("/clicks", list_of(&CLICKS))
         .route("/clicks/{id}", one_of(&CLICKS))

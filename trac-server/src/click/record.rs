@@ -7,7 +7,7 @@ use trac_core::click::ClickId;
 
 use super::visitor::Trail;
 use crate::store::click::NewClick;
-use crate::store::{Priority, Scope};
+use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// How long the store may take over a visitor, and the whole. A commit takes some milliseconds.
@@ -61,10 +61,12 @@ pub(super) async fn record(
             Some(id)
         }
         failed => {
-            trac.metrics.click_unrecorded();
-            match failed {
-                Ok(Err(error)) => tracing::error!(%error, "a click is lost: the disk takes nothing"),
-                _ => tracing::error!("a click is lost: the disk took too long"),
+            let lost = trac.metrics.click_unrecorded();
+            let late = || StoreError::new(StoreErrorKind::Busy, "the disk took too long");
+            let error = failed.ok().and_then(Result::err).unwrap_or_else(late);
+            // Not each of them: a disk that is full would be filled by the log.
+            if lost.is_power_of_two() {
+                tracing::error!(%error, lost, "a click is lost");
             }
             None
         }
@@ -77,7 +79,7 @@ async fn in_store(
     click: &NewClick,
     trail: Option<Trail>,
     subject: &str,
-) -> Result<(), crate::store::StoreError> {
+) -> Result<(), StoreError> {
     let (salts, scope, mut click, subject) =
         (trac.day_salt.clone(), scope.clone(), click.clone(), subject.to_owned());
     let written = trac.store.write(Priority::Click, move |tx| {

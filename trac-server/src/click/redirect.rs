@@ -79,9 +79,9 @@ async fn find(trac: &Trac, named: Named, patience: Patience) -> Result<Arc<Known
         Named::Slug(slug) => slug.clone(),
         Named::Code { program, code } => format!("{program}/{code}"),
     };
-    let read = trac.store.read(move |connection| match named {
-        Named::Slug(slug) => by_slug(connection, &slug),
-        Named::Code { program, code } => by_code(connection, &program, &code),
+    let read = trac.store.look_up(move |connection| match &named {
+        Named::Slug(slug) => by_slug(connection, slug),
+        Named::Code { program, code } => by_code(connection, program, code),
     });
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store was not read in time"));
     match timeout_at(patience.store(), read).await.unwrap_or_else(late) {

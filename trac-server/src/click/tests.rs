@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::test_app::{App, Merchant, START};
 
 mod links;
+mod open_redirect;
 mod outage;
 
 async fn link(merchant: &Merchant<'_>, slug: &str, destination: &str) -> String {
@@ -241,7 +242,14 @@ async fn the_thousand_and_first_call_within_a_minute_waits() {
     }
     let refused = call().await;
     assert_eq!(refused.code(), (429, "RATE_LIMITED".to_owned()));
+    for stranger in 0..50 {
+        let key = format!("pk_test_{stranger}");
+        assert_eq!(ask(&app, &key, json!({ "ref": "nobody" })).await.status, 401);
+    }
+    assert_eq!(format!("{:?}", app.trac.limiter), "Limiter { keys: 1 }", "a made-up key takes no memory");
+    app.trac.clock.advance(59);
+    assert_eq!(call().await.header("retry-after"), "1");
     assert_eq!(refused.header("retry-after"), "60");
-    app.trac.clock.advance(60);
+    app.trac.clock.advance(1);
     assert_eq!(call().await.status, 404);
 }

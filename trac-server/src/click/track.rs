@@ -10,10 +10,11 @@ use trac_core::click::ClickId;
 
 use super::record::{Patience, record};
 use super::visitor::Trail;
-use crate::access::Key;
+use crate::access::{Key, route, within_limit};
 use crate::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
+use crate::refusal::Cause;
 use crate::store::click::NewClick;
 use crate::store::{Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
@@ -69,18 +70,21 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
     let patience = Patience::begin();
     let (parts, body) = request.into_parts();
     let address = trac.proxies.caller(&parts);
-    let headers = parts.headers.clone();
+    let (headers, route) = (parts.headers.clone(), route(&parts.extensions).to_owned());
     let fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
     let asked = Asked::read(fields, &headers)?;
-    let Key { scope, hash, .. } = Key::publishable(&trac, asked.key.clone(), &headers).await?;
-    let counted = trac.limiter.count(hash, trac.clock.unix_millis());
-    counted.map_err(Problem::rate_limited)?;
+    let Key { scope, hash, .. } = Key::publishable(&trac, &route, asked.key.clone(), &headers).await?;
+    within_limit(&trac, &scope, &route, hash).await?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let trail = Trail::new(address, agent);
+    let unknown = format!("No link and no approved partner of an active program goes by {}.", asked.code);
     let (code, program_id, of) = (asked.code, asked.program_id, scope.clone());
     let found =
         trac.store.read(move |connection| Source::find(connection, &of, &code, program_id.as_deref()));
-    let source = found.await?.ok_or_else(|| Problem::not_found("link or partner's code"))?;
+    let Some(source) = found.await? else {
+        trac.refused(&scope, &route, Cause::CodeUnknown, &unknown).await;
+        return Err(Problem::not_found("link or partner's code"));
+    };
     let now = trac.clock.now();
     let click = NewClick {
         id: ClickId::new(now.unix_secs(), random_bits()),

@@ -1,4 +1,5 @@
 mod corrections;
+mod promotion;
 
 use serde_json::{Value, json};
 

@@ -88,16 +88,23 @@ impl Seen {
     }
 }
 
-/// Writes the delivery down before anything is made of it. What Stripe was asked for has no ID of Stripe's, only ours.
-pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
+/// Writes the delivery down with what became of it, in the transaction of all that it caused. What Stripe was asked for has
+/// no ID of Stripe's, only ours.
+pub(crate) fn write(
+    writing: &Writing<'_>,
+    id: &str,
+    delivery: &Delivery,
+    answer: Answer,
+    subject_id: Option<&str>,
+) -> Result<(), StoreError> {
     let Delivery { scope, endpoint_id, event, body, .. } = delivery;
     let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
     writing
         .tx
         .prepare_cached(
             "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, object_id, api_version, \
-             stripe_created, received_at, outcome, reason, message) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'failed', 'unreadable', '')",
+             stripe_created, received_at, outcome, reason, message, subject_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             workspace,
@@ -109,7 +116,11 @@ pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Resu
             event.object_id(),
             event.api_version,
             event.created.map(Timestamp::unix_secs),
-            writing.now.unix_secs()
+            writing.now.unix_secs(),
+            answer.outcome.as_str(),
+            answer.reason.as_str(),
+            answer.reason.meaning(),
+            subject_id
         ])?;
     writing
         .tx
@@ -149,7 +160,7 @@ pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Res
     Ok(())
 }
 
-/// Says what became of an event, and what it is about.
+/// Says what became of an event that was written down before, and what it is about.
 pub(crate) fn conclude(
     writing: &Writing<'_>,
     id: &str,

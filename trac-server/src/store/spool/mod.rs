@@ -181,7 +181,10 @@ fn lock(file: &Mutex<SpoolFile>) -> MutexGuard<'_, SpoolFile> {
 
 impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spool").field("path", &self.path).field("waiting", &self.waiting()).finish()
+        f.debug_struct("Spool")
+            .field("path", &self.path)
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
     }
 }
 

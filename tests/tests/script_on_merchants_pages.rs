@@ -1,0 +1,100 @@
+//! The script on pages that merchants have, where they are at hand: decorated, left alone, or followed to where their own
+//! scripts lead.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use trac_tests::{Browser, Pages, Way, shared};
+
+const CLICK: &str = "clk_1764000000_0123456789abcdef";
+
+/// Keeps what the page would have opened, before the script comes.
+const TAG: &str = "<script>opened = []; open = (...words) => (opened.push(words), words[2] ? null : 'window')</script>\
+    <script src='/trac.js'></script>";
+
+fn index() -> Option<(PathBuf, Vec<(String, String)>)> {
+    let folder = shared("pages")?;
+    let index = std::fs::read(folder.join("INDEX.json")).expect("an index");
+    let index: Vec<Value> = serde_json::from_slice(&index).expect("a list");
+    let word =
+        |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let pages = index.iter().map(|entry| (word(entry, "file"), word(entry, "kind"))).collect();
+    Some((folder, pages))
+}
+
+#[tokio::test]
+async fn merchants_pages_are_decorated_or_left_as_they_say() {
+    let Some((folder, index)) = index() else { return };
+    let Some(browser) = Browser::open().await else { return };
+    for way in Way::ALL {
+        let Some(pages) = Pages::serve(&folder, TAG, way) else { return };
+        let mut seen = 0;
+        for (file, kind) in &index {
+            browser.visit(&pages.address("localhost", &format!("{file}?trac_click_id={CLICK}"))).await;
+            browser.until("trac.getClickId()").await;
+            let marked = format!("document.documentElement.outerHTML.includes('{CLICK}')");
+            match kind.as_str() {
+                "rewrite" | "form" | "element" | "dynamic" => {
+                    browser.until(&format!("{marked} && trac.debug().rewritten > 0")).await;
+                }
+                "leave" => assert_eq!(browser.js(&marked).await, false, "{file}, {way:?}"),
+                // What leads to Stripe in its script alone is for the tests below.
+                _ => continue,
+            }
+            assert_eq!(browser.js("trac.debug().errors").await, json!([]), "{file}, {way:?}");
+            seen += 1;
+        }
+        assert!(seen > 0, "the index names no page");
+    }
+}
+
+#[tokio::test]
+async fn merchants_scripts_open_windows_with_the_click() {
+    let Some((folder, index)) = index() else { return };
+    let Some(browser) = Browser::open().await else { return };
+    let link = |path: &str| format!("https://{path}?client_reference_id={CLICK}");
+    let once = json!([link("donate.stripe.com/5kA9BD2gJ19abj0000"), "_blank"]);
+    let monthly = json!([link("buy.stripe.com/5kAeVX8F7dVWcn0000"), "_blank", "noopener"]);
+    let table = [
+        ("42_window_open_handler.html", json!([[link("buy.stripe.com/test_eVq4gz9Xb7FK6c0000"), "_blank"]])),
+        ("43_window_open_multi.html", json!([once, monthly])),
+        ("50_custom_attr_data_href.html", json!([[link("buy.stripe.com/9AQ7sWemT48u1L0000")]])),
+    ];
+    for way in Way::ALL {
+        let Some(pages) = Pages::serve(&folder, TAG, way) else { return };
+        for (file, want) in &table {
+            assert!(index.contains(&((*file).to_owned(), "script".to_owned())), "{file} is in the index");
+            browser.visit(&pages.address("localhost", &format!("{file}?trac_click_id={CLICK}"))).await;
+            browser.until("trac.getClickId()").await;
+            browser
+                .run("document.querySelectorAll('button, [data-href]').forEach((one) => one.click())")
+                .await;
+            assert_eq!(browser.js("opened").await, *want, "{file}, {way:?}");
+            assert_eq!(browser.js("trac.debug().errors").await, json!([]), "{file}, {way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn merchants_scripts_set_the_location_with_the_click() {
+    let Some((folder, _)) = index() else { return };
+    let Some(browser) = Browser::open().await else { return };
+    let table = [
+        ("40_onclick_location_href.html", "buy.stripe.com/5kQ6oI6HHefh5b0000"),
+        ("41_onclick_submit_input.html", "buy.stripe.com/test_00g9Dq5gPbJU5d0000"),
+        ("44_location_replace.html", "buy.stripe.com/dR601T3kp6b9dd0000"),
+    ];
+    for way in Way::ALL {
+        let Some(pages) = Pages::serve(&folder, TAG, way) else { return };
+        for (file, path) in &table {
+            browser.visit(&pages.address("localhost", &format!("{file}?trac_click_id={CLICK}"))).await;
+            browser.until("trac.getClickId()").await;
+            if browser.js("typeof navigation").await == "undefined" {
+                // Without the Navigation API it is to be left as it is.
+                continue;
+            }
+            browser.leave_by("button, input").await;
+            browser.arrives(&format!("https://{path}?client_reference_id={CLICK}")).await;
+        }
+    }
+}
