@@ -36,6 +36,10 @@ pub fn as_text(story: &Value) -> String {
             if let Some(remedy) = hop["remedy"].as_str() {
                 lines.push(format!("    {:<10} → {remedy}", ""));
             }
+            for other in hop["details"]["causes"].as_array().into_iter().flatten().skip(1) {
+                lines.push(format!("    {:<10} Or: {}", "", text(other, "what")));
+                lines.push(format!("    {:<10} → {}", "", text(other, "remedy")));
+            }
             let entries = hop["details"].as_array().into_iter().flatten().filter(|_| hop["hop"] == "entries");
             for entry in entries.flat_map(|commission| commission["entries"].as_array().into_iter().flatten())
             {
