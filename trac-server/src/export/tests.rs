@@ -209,8 +209,7 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
     assert!(error.to_string().contains("partner"), "{error}");
 }
 
-/// What stays with the server: sessions and links of the dashboard, answers kept for a day, calls that this server turned away,
-/// its own settings.
+/// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings.
 const STAYS: [&str; 3] = ["dashboard_token", "idempotency", "setting"];
 
 #[tokio::test]
