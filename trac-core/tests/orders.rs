@@ -411,3 +411,23 @@ fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
     assert_eq!(left(&[sale.clone(), dearer(), better("clk_2")]), [0, 500]);
     assert_eq!(left(&[dearer(), sale, refunded]), [250, 0]);
 }
+
+#[test]
+fn the_end_of_a_subscription_voids_what_is_due_after_it() {
+    let ends = |at: i64| {
+        let object = json!({"id": "sub_1", "customer": "cus_1", "status": "canceled"});
+        [
+            Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")}))),
+            Sent(invoice("in_2", 5 * DAY, 1_000, json!({}))),
+            Sent(event("customer.subscription.deleted", at, object)),
+        ]
+    };
+    let void = || json!({"cancel_policy": "void_pending", "hold_days": {"recurring": 30}});
+    check(void(), &ends(30 * DAY - 1), [0, 0]);
+    check(void(), &ends(30 * DAY), [200, 0]);
+    check(void(), &ends(35 * DAY), [400, 0]);
+    check(json!({"cancel_policy": "keep"}), &ends(DAY), [400, 0]);
+    let other =
+        Sent(event("customer.subscription.deleted", DAY, json!({"id": "sub_2", "customer": "cus_1"})));
+    check(void(), &[&ends(DAY)[..2], &[other]].concat(), [400, 0]);
+}
