@@ -18,8 +18,9 @@ use trac_core::commission::claim::Source;
 use trac_core::commission::settle::{Occasion, Settlement, settle};
 use trac_core::money::Currency;
 use trac_core::time::{DAY_SECS as DAY, Timestamp};
-use trac_core::webhook::facts::Facts;
+use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
+use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
 
 /// What is told, by Stripe or by somebody else.
@@ -339,4 +340,67 @@ fn a_refused_click_is_credited_with_nothing_and_an_empty_sale_keeps_its_click() 
     assert_eq!(credited(json!({}), &[month]), ("ok", clicked(), "recurring"));
     let nobody = Sent(session("cs_1", 0, 900, json!({})));
     assert_eq!(credited(json!({}), &[nobody]), ("no_attribution_yet", None, "sale"));
+}
+
+#[test]
+fn money_that_goes_back_of_no_known_sale_says_what_it_waits_for() {
+    let back = |id: &str, other: Value| {
+        let other = merged(json!({"amount_refunded": 100}), other);
+        Sent(charge("charge.refunded", id, 9, 700, other))
+    };
+    let sale = || Sent(invoice("in_1", 0, 900, own(json!({}))));
+    check(&[back("ch_1", json!({"customer": null}))], "payment_unknown", Some(700), None);
+    check(&[back("ch_1", json!({}))], "payment_unknown", Some(700), None);
+    check(&[sale(), back("ch_1", json!({}))], "payment_unlinked", Some(700), None);
+    check(&[sale(), back("ch_1", json!({"customer": "cus_2"}))], "payment_unknown", Some(700), None);
+    check(&[sale(), back("ch_1", json!({"amount_refunded": 0}))], "no_attribution_yet", Some(700), None);
+    check(&[sale(), back("ch_1", own(json!({})))], "ok", Some(700), Some(700));
+    let contested = Sent(dispute("created", 9, 700, "needs_response", json!({})));
+    let bare = back("ch_1", json!({"amount_refunded": 0}));
+    check(&[sale(), bare, contested], "payment_unlinked", Some(700), None);
+}
+
+#[test]
+fn a_replay_alone_looks_terms_up_anew() {
+    let again = |told: &[Told], redecide: bool| {
+        let mut ledger = ledger_of(json!({"lead_amount_minor": 300, "lead_currency": "usd"}), told);
+        let dearer = json!({"commission": {"type": "percentage", "rate_bps": 5_000}, "lead_amount_minor": 400,
+            "lead_currency": "usd"});
+        ledger.revise(terms(dearer), -10);
+        let settled = settle(&ledger.world, Occasion { redecide, ..Occasion::from(Topic::Sale) });
+        settled.into_values().next().unwrap().changes[0].sums.amount_minor
+    };
+    let sale = || [Sent(session("cs_1", 0, 1_000, own(json!({}))))];
+    assert_eq!((again(&sale(), false), again(&sale(), true)), (200, 500));
+    let at = Timestamp::from_unix_secs(T0);
+    let lead = Lead {
+        customer: "user_1".into(),
+        at: Some(at),
+        counted_at: Some(at),
+        clicks: [(at, "clk_1".into())].into(),
+        ..Lead::default()
+    };
+    let lead = || {
+        [Reported(Box::new(Facts { leads: [("lead_1".into(), lead.clone())].into(), ..Facts::default() }))]
+    };
+    assert_eq!((again(&lead(), false), again(&lead(), true)), (300, 400));
+    assert_eq!(Occasion::from(Topic::Sale), Occasion { news: Some(Topic::Sale), redecide: false });
+}
+
+#[test]
+fn a_commission_is_taken_over_once() {
+    let opened = json!({"mode": "subscription", "subscription": "sub_1", "customer": "cus_1"});
+    let mut ledger = ledger_of(json!({}), &[Sent(session("cs_1", 0, 900, own(opened)))]);
+    let taken_over = |ledger: &Ledger| -> Vec<bool> {
+        let settled = settle(&ledger.world, Occasion::default());
+        settled.values().flat_map(|one| &one.changes).map(|change| change.taken_over).collect()
+    };
+    assert_eq!(taken_over(&ledger), [false]);
+    let mut invoiced = Ledger::new(terms(json!({})));
+    invoiced.deliver(&invoice("in_1", 2, 900, json!({})));
+    let mut both = ledger.clone();
+    both.world.payments.extend(invoiced.world.payments.into_values().map(|known| ("pay9".into(), known)));
+    assert_eq!(taken_over(&both), [true]);
+    ledger.deliver(&invoice("in_1", 2, 900, json!({})));
+    assert_eq!((taken_over(&ledger), ledger.entries.len()), (vec![false], 1));
 }

@@ -431,3 +431,17 @@ fn the_end_of_a_subscription_voids_what_is_due_after_it() {
         Sent(event("customer.subscription.deleted", DAY, json!({"id": "sub_2", "customer": "cus_1"})));
     check(void(), &[&ends(DAY)[..2], &[other]].concat(), [400, 0]);
 }
+
+#[test]
+fn the_series_of_a_customer_begins_with_the_first_money_by_that_click() {
+    let first_payment = || json!({"recurring": "first_payment", "attribute_by_customer": true});
+    let of_customer = |id: &str, day: i64, amount: i64, click: Option<&str>| {
+        let metadata = click.map_or(json!({}), by);
+        Sent(session(id, day * DAY, amount, json!({"customer": "cus_1", "metadata": metadata})))
+    };
+    let returning = || of_customer("cs_9", 9, 1_000, None);
+    check(first_payment(), &[of_customer("cs_1", 0, 1_000, Some("clk_1")), returning()], [200, 0]);
+    let free = || of_customer("cs_1", 1, 0, Some("clk_1"));
+    check(first_payment(), &[free(), returning(), of_customer("cs_10", 10, 1_000, None)], [200, 0]);
+    check(first_payment(), &[of_customer("cs_0", 0, 1_000, Some("clk_2")), free(), returning()], [200, 200]);
+}
