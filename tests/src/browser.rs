@@ -229,7 +229,7 @@ impl Engine {
         Some(Self { driver, arguments, wanted })
     }
 
-    /// WebKitGTK's small browser, which wants a display.
+    /// The small browser of `WebKitGTK`, which wants a display.
     fn webkit() -> Option<Self> {
         let driver = find("WEBKITDRIVER", &["WebKitWebDriver"])?;
         let binary = env::var_os("MINIBROWSER").map_or_else(mini_browser, |path| Some(path.into()))?;
