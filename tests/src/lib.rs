@@ -36,7 +36,7 @@ pub use binary::{Finished, trac};
 pub use browser::Browser;
 pub use demo::{AxumShop, Demo};
 pub use https::HttpsFolder;
-pub use material::{say, shared, stripe_events};
+pub use material::{merchants_pages, say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
 pub use pages::{Pages, Way};
 pub use react::node_modules;
