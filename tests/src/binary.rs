@@ -19,7 +19,13 @@ pub struct Finished {
 /// Runs `trac` with these arguments until it ends.
 #[must_use]
 pub fn trac(arguments: &[&str]) -> Finished {
-    let output = command().args(arguments).output().expect("the binary runs");
+    trac_with(&[], arguments)
+}
+
+/// Runs `trac` with these environment variables and arguments until it ends.
+#[must_use]
+pub fn trac_with(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
+    let output = command().envs(variables.iter().copied()).args(arguments).output().expect("the binary runs");
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -29,7 +35,18 @@ pub fn trac(arguments: &[&str]) -> Finished {
 
 /// The binary as a command, without the environment variables that would configure it.
 pub(crate) fn command() -> Command {
-    plain(&env::var_os("TRAC_BIN").map_or_else(|| built("trac"), PathBuf::from))
+    plain(&program())
+}
+
+/// The binary as a command that runs on one processor only.
+pub(crate) fn command_on(processor: usize) -> Command {
+    let mut command = plain(Path::new("taskset"));
+    command.args(["--cpu-list", &processor.to_string()]).arg(program());
+    command
+}
+
+fn program() -> PathBuf {
+    env::var_os("TRAC_BIN").map_or_else(|| built("trac"), PathBuf::from)
 }
 
 /// An example of `examples/` as a command.

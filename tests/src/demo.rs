@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::binary;
 use crate::merchant::{Answer, Merchant};
@@ -12,6 +13,8 @@ use crate::merchant::{Answer, Merchant};
 #[derive(Debug)]
 pub struct Demo {
     child: Child,
+    // The demo would remove a folder of its own, but is given no time to.
+    _data: TempDir,
     addresses: Value,
     /// The demo's merchant, Kettle & Leaf.
     pub merchant: Merchant,
@@ -29,8 +32,10 @@ impl Demo {
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
         let any = "127.0.0.1:0";
+        let data = tempfile::tempdir().expect("a temporary folder");
         let mut child = binary::command()
-            .args(["demo", "--json", "--listen", any, "--shop", any, "--stripe", any])
+            .args(["demo", "--json", "--listen", any, "--shop", any, "--stripe", any, "--data"])
+            .arg(data.path().join("trac-demo"))
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -44,7 +49,13 @@ impl Demo {
         let client = reqwest::Client::new();
         let workspace = addresses.pointer("/workspace").cloned().unwrap_or_default();
         let tracker = addresses.pointer("/tracker").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { child, merchant: Merchant::new(tracker, workspace, client.clone()), addresses, client }
+        Self {
+            child,
+            _data: data,
+            merchant: Merchant::new(tracker, workspace, client.clone()),
+            addresses,
+            client,
+        }
     }
 
     /// An address by its JSON pointer: `/tracker`, `/shop`, `/stripe`, `/links/0`, `/dashboard_url`.

@@ -147,6 +147,13 @@ impl Merchant {
         Endpoint::new(url, secret, self.client.clone())
     }
 
+    /// An endpoint of another server, at this one, with the secret it has.
+    #[must_use]
+    pub fn endpoint_as_it_is(&self, other: &Endpoint) -> Endpoint {
+        let path = other.url.splitn(4, '/').nth(3).unwrap_or_default();
+        Endpoint::new(format!("{}/{path}", self.origin), other.secret.clone(), self.client.clone())
+    }
+
     /// A program paying `rate_bps`, a partner, their enrollment and a link to `destination`.
     pub async fn terms(&self, rate_bps: i64, slug: &str, destination: &str) -> Terms {
         let rate = json!({"type": "percentage", "rate_bps": rate_bps});

@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary;
@@ -13,11 +14,25 @@ use crate::merchant::Merchant;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// How a server is run, where that is not as usual.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Its data folder; otherwise one of its own that is gone with it.
+    pub data: Option<PathBuf>,
+    /// The one processor it may use.
+    pub processor: Option<usize>,
+    /// Environment variables.
+    pub variables: Vec<(&'static str, String)>,
+    /// More arguments of `trac serve`.
+    pub arguments: Vec<String>,
+}
+
 /// A running `trac serve`; killed when dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Option<Child>,
     folder: TempDir,
+    setup: Setup,
     port: u16,
     client: reqwest::Client,
 }
@@ -25,8 +40,19 @@ pub struct Server {
 impl Server {
     /// Starts one with an empty data folder on a free port and waits until it is ready.
     pub async fn start() -> Self {
+        Self::start_as(Setup::default()).await
+    }
+
+    /// [`Server::start`] with more options.
+    pub async fn start_with(options: &[&str]) -> Self {
+        let arguments = options.iter().map(|&option| option.to_owned()).collect();
+        Self::start_as(Setup { arguments, ..Setup::default() }).await
+    }
+
+    /// Starts one on a free port and waits until it is ready.
+    pub async fn start_as(setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Self { child: None, folder, port: 0, client: reqwest::Client::new() };
+        let mut server = Self { child: None, folder, setup, port: 0, client: reqwest::Client::new() };
         // Another process may take the free port in between: then there is another one.
         for _ in 0..5 {
             server.port = free_port();
@@ -45,6 +71,20 @@ impl Server {
         }
     }
 
+    /// Asks it to end, as a service manager does, and waits until it has. Answers the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "a process takes a signal");
+        child.wait().ok()?.code()
+    }
+
+    /// Starts it again in another way, on the same port.
+    pub async fn restart_as(&mut self, setup: Setup) {
+        self.setup = setup;
+        self.restart().await;
+    }
+
     /// Starts it again on the same folder and port.
     pub async fn restart(&mut self) {
         self.kill();
@@ -54,8 +94,8 @@ impl Server {
     /// Whether the process is up and ready; false if it ended by itself.
     async fn run(&mut self) -> bool {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
-        let child = binary::command()
-            .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])
+        let child = self
+            .command()
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
@@ -75,6 +115,24 @@ impl Server {
         false
     }
 
+    fn command(&self) -> Command {
+        let mut command = match self.setup.processor {
+            Some(number) => binary::command_on(number),
+            None => binary::command(),
+        };
+        command
+            .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(&self.setup.arguments)
+            .envs(self.setup.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The number of the process, while it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Makes a workspace beside the running server and answers its merchant.
     #[must_use]
     pub fn merchant(&self, name: &str) -> Merchant {
@@ -82,7 +140,12 @@ impl Server {
         let arguments = ["workspace", "create", "--data", &data, "--name", name, "--json"];
         let made = binary::trac(&arguments);
         assert_eq!(made.code, Some(0), "{}", made.stderr);
-        let workspace = serde_json::from_str(&made.stdout).expect("workspace create prints JSON only");
+        self.merchant_of(serde_json::from_str(&made.stdout).expect("workspace create prints JSON only"))
+    }
+
+    /// The merchant of a workspace that was made before, as `workspace create` printed it.
+    #[must_use]
+    pub fn merchant_of(&self, workspace: Value) -> Merchant {
         Merchant::new(self.origin(), workspace, self.client.clone())
     }
 
@@ -95,7 +158,8 @@ impl Server {
     /// The data folder.
     #[must_use]
     pub fn data(&self) -> String {
-        self.folder.path().join("data").display().to_string()
+        let own = || self.folder.path().join("data");
+        self.setup.data.clone().unwrap_or_else(own).display().to_string()
     }
 
     /// Everything the process has written so far.

@@ -74,7 +74,12 @@ async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much
     let endpoint = merchant.endpoint().await;
     let mut with_bom = b"\xEF\xBB\xBF".to_vec();
     with_bom.extend(envelope("evt_bom", "customer.created", now(), &json!({})).to_string().into_bytes());
-    let cases: [(&str, Vec<u8>, u16); 8] = [
+    let deep = format!(
+        r#"{{"id":"evt_deep","type":"invoice.paid","data":{{"object":{{"id":"in_deep","x":{}{}}}}}}}"#,
+        "[".repeat(200_000),
+        "]".repeat(200_000)
+    );
+    let cases: [(&str, Vec<u8>, u16); 11] = [
         ("no JSON", b"hello".to_vec(), 400),
         ("no object", b"[1]".to_vec(), 400),
         ("no id", b"{}".to_vec(), 400),
@@ -82,6 +87,17 @@ async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much
         ("no UTF-8", b"{\"id\":\"\xFF\"}".to_vec(), 400),
         ("nothing", Vec::new(), 400),
         ("one BOM", with_bom, 200),
+        ("nested deeper than any reader goes", deep.into_bytes(), 200),
+        (
+            "a number out of range",
+            br#"{"id":"evt_huge","type":"invoice.paid","data":{"object":{"id":"in_huge","total":1e999}}}"#.to_vec(),
+            200,
+        ),
+        (
+            "half a surrogate pair",
+            br#"{"id":"evt_half","type":"invoice.paid","data":{"object":{"id":"in_half","number":"\ud800"}}}"#.to_vec(),
+            200,
+        ),
         (
             "a known type without its object",
             br#"{"id":"evt_odd","type":"invoice.paid","data":{}}"#.to_vec(),
@@ -92,8 +108,18 @@ async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much
         let answer = endpoint.deliver_bytes(body).await;
         assert_eq!(answer.status, want, "{name}: {}", answer.body);
     }
-    let odd = merchant.get("/events/evt_odd").await;
-    assert_eq!((odd.text("/outcome").as_str(), odd.text("/reason").as_str()), ("failed", "unreadable"));
+    for id in ["evt_odd", "evt_deep", "evt_huge", "evt_half"] {
+        let kept = merchant.get(&format!("/events/{id}")).await;
+        assert_eq!(
+            (kept.text("/outcome").as_str(), kept.text("/reason").as_str()),
+            ("failed", "unreadable"),
+            "{id}"
+        );
+        assert!(
+            kept.body.pointer("/payload").is_some_and(|payload| !payload.is_null()),
+            "{id} is kept for replay"
+        );
+    }
 
     assert_eq!(post_raw(&server, "we_nobody", b"{}".to_vec(), "t=1,v1=00").await, 404);
     let limit = 2 * 1024 * 1024;

@@ -42,6 +42,25 @@ fn a_workspace_is_printed_as_json_and_nothing_else_with_no_server_running() {
     assert!(known.iter().all(|key| first.get(key).is_some()), "{first}");
 }
 
+#[test]
+fn what_only_looks_makes_no_store_where_there_is_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("mistyped");
+    let named = data.display().to_string();
+    for command in [&["explain", "cs_1"][..], &["replay", "--dry-run"], &["secrets", "rotate"]] {
+        let arguments: Vec<_> = command.iter().chain(&["--data", &named]).copied().collect();
+        let ended = trac(&arguments);
+        assert_eq!(ended.code, Some(1), "{command:?}: {}", ended.stdout);
+        assert!(
+            ended.stderr.contains("there is no store in") && ended.stderr.contains(&named),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        assert!(!data.exists(), "{command:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_running_server_is_ready_without_a_workspace_and_honours_a_new_one_at_once() {
     let server = Server::start().await;

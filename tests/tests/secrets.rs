@@ -8,6 +8,7 @@ use serde_json::json;
 use trac_tests::{Server, trac};
 
 const SECRETS: [&str; 2] = ["whsec_planted0123456789abcdef", "whsec_planted_before_the_rotation"];
+const STRIPE_KEY: &str = "rk_test_planted0123456789abcdef";
 const VISITOR: &str = "203.0.113.77";
 const EMAIL: &str = "planted.reader@example.com";
 
@@ -19,7 +20,8 @@ fn hits(file: &Path, planted: &str) -> usize {
 
 #[tokio::test]
 async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
-    let server = Server::start().await;
+    // The longest log there is.
+    let server = Server::start_with(&["--log", "trac_server=trace"]).await;
     let merchant = server.merchant("A shop");
     let client = reqwest::Client::new();
     let data = server.data();
@@ -27,7 +29,7 @@ async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
     let made = client
         .post(format!("{}/api/v1/webhook-endpoints", server.origin()))
         .bearer_auth(&secret_key)
-        .json(&json!({ "signing_secrets": SECRETS }))
+        .json(&json!({ "signing_secrets": SECRETS, "stripe_api_key": STRIPE_KEY }))
         .send()
         .await
         .unwrap();
@@ -45,6 +47,17 @@ async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
     assert_eq!(wrong.unwrap().status(), 401);
     let missed = client.get(format!("{}/s/nothing", server.origin())).header("x-forwarded-for", VISITOR);
     assert_eq!(missed.send().await.unwrap().status(), 404);
+    for (path, key, want) in [
+        (format!("/api/v1/explain/{EMAIL}"), secret_key.as_str(), 200),
+        (format!("/api/v1/explain/{EMAIL}?about={EMAIL}"), stray, 401),
+        (format!("/api/v1/partners?email={EMAIL}"), &secret_key, 200),
+        (format!("/s/{EMAIL}"), stray, 404),
+        (format!("/nowhere/{EMAIL}"), stray, 404),
+    ] {
+        let asked = client.get(format!("{}{path}", server.origin())).bearer_auth(key).send().await;
+        assert_eq!(asked.unwrap().status(), want, "{path}");
+    }
+    assert!(server.log().contains("/api/v1/explain/{id}"), "the log names the route: {}", server.log());
 
     let rotated = trac(&["secrets", "rotate", "--data", &data]);
     assert_eq!(rotated.code, Some(0), "{}", rotated.stderr);
@@ -58,7 +71,7 @@ async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
     fs::write(&log, server.log() + &rotated.stdout + &rotated.stderr + &copied.stdout).unwrap();
     let places = ["trac.db", "trac.db-wal"].map(|name| Path::new(&data).join(name));
     for place in places.iter().chain([&backup, &log]) {
-        for planted in [SECRETS[0], SECRETS[1], stray, &secret_key, VISITOR, EMAIL] {
+        for planted in [SECRETS[0], SECRETS[1], STRIPE_KEY, stray, &secret_key, VISITOR, EMAIL] {
             assert_eq!(hits(place, planted), 0, "{planted} in {}", place.display());
         }
     }

@@ -99,7 +99,8 @@ fn world() -> World {
     let enrollment = Enrollment { id: "enr".into(), history: History::new([first]) };
     world.enrollments.insert(("prog".into(), "part".into()), enrollment);
     let clicked_at = Timestamp::from_unix_secs(1_795_240_000);
-    let click = Click { program_id: "prog".into(), partner_id: "part".into(), clicked_at };
+    let click =
+        Click { program_id: "prog".into(), partner_id: "part".into(), clicked_at, is_standing: false };
     world.clicks.insert("clk_1795240000_0123456789abcdef".into(), click);
     world
 }
@@ -132,6 +133,13 @@ fn one_session(criterion: &mut Criterion) {
     });
     group.bench_function("serde_json_value", |bencher| {
         bencher.iter(|| serde_json::from_slice::<Value>(black_box(&body)).unwrap());
+    });
+    let verify =
+        || Unverified::new(black_box(&header), black_box(&body)).verify([SECRET], NOW, TOLERANCE_SECS);
+    group.bench_function("verify", |bencher| bencher.iter(|| verify().unwrap()));
+    group.bench_function("verify_parse", |bencher| bencher.iter(|| Event::read(verify().unwrap()).unwrap()));
+    group.bench_function("verify_parse_facts", |bencher| {
+        bencher.iter(|| Facts::read(&Event::read(verify().unwrap()).unwrap(), NOW).unwrap());
     });
     group.bench_function("verify_parse_facts_settle", |bencher| {
         bencher.iter(|| whole(black_box(&header), black_box(&body), black_box(&world)));

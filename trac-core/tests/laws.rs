@@ -24,9 +24,10 @@ const DAY: i64 = 86_400;
 /// One purchase and what becomes of it, as the events Stripe would send.
 fn purchase(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click = select(vec![None, Some("clk_1"), Some("clk_2"), Some("clk_foreign")]);
+    let email = select(vec![None, None, None, Some("Partner1@gmail.com"), Some("buyer@example.com")]);
     let refunds = prop::collection::vec(1_i64..6_000, 0..3);
-    (click, 0_i64..12_000, 0_i64..40, refunds, any::<[bool; 6]>()).prop_map(
-        move |(click, amount, day, refunds, [charge, dispute, won, meta, customer, failed])| {
+    ((click, email), 0_i64..12_000, 0_i64..40, refunds, any::<[bool; 6]>()).prop_map(
+        move |((click, email), amount, day, refunds, [charge, dispute, won, meta, customer, failed])| {
             let (cs, pi, ch) = (format!("cs_{n}"), format!("pi_{n}"), format!("ch_{n}"));
             let at = day * DAY;
             let customer = customer.then_some("cus_1");
@@ -34,7 +35,7 @@ fn purchase(n: u32) -> impl Strategy<Value = Vec<Value>> {
             let mut events = vec![event("checkout.session.completed", at, json!({
                 "id": cs, "mode": "payment", "payment_status": "paid", "amount_total": amount, "currency": "usd",
                 "created": T0 + at, "payment_intent": pi, "customer": customer,
-                "client_reference_id": click, "metadata": metadata,
+                "client_reference_id": click, "metadata": metadata, "customer_email": email,
                 "total_details": {"amount_tax": amount / 6, "amount_shipping": 0, "amount_discount": 0}
             }))];
             let charge_at = |refunded: i64| json!({
@@ -245,7 +246,14 @@ fn terms() -> impl Strategy<Value = Value> {
         json!({"type": "fixed", "amount_minor": 700, "currency": "eur", "cap_at_sale": true}),
     ]);
     let model = select(vec!["last_click", "first_click"]);
-    let products = select(vec![json!([]), json!([]), json!(["prod_1"]), json!(["plink_1", "price_2"])]);
+    let products = select(vec![
+        json!([]),
+        json!([]),
+        json!([]),
+        json!(["prod_1"]),
+        json!(["plink_1", "price_2"]),
+        json!(["plink_1"]),
+    ]);
     (recurring, commission, model, products, any::<[bool; 4]>()).prop_map(
         |(recurring, commission, model, products, [keep, lookup, gross, outside])| {
             json!({

@@ -5,7 +5,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::needless_pass_by_value,
-    dead_code,
     reason = "a test"
 )]
 
@@ -68,11 +67,7 @@ fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
                 Told::Facts(facts) => ledger.take_in(Facts::clone(facts), Some(Topic::Sale)),
             };
         }
-        let sums = ledger.sums();
-        let of = |partner: &str| -> i64 {
-            sums.iter().filter(|((known, _), _)| known == partner).map(|(_, net)| net).sum()
-        };
-        assert_eq!([of("part1"), of("part2")], want, "{name}");
+        assert_eq!(ledger.left(), want, "{name}");
     }
 }
 
@@ -188,4 +183,25 @@ fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
     check(json!({}), std::slice::from_ref(&refunded), [150, 0]);
     // Stripe's word about refunds goes before the merchant's, like that about amounts.
     check(json!({}), &[refunded, session("cs_1", 0, json!({}))], [200, 0]);
+}
+
+#[test]
+fn a_lead_that_gives_the_partners_address_says_who_the_customer_is() {
+    let sign_up = |email: &str| {
+        let Told::Facts(mut facts) = lead("lead_1", 0, Some("clk_1")) else {
+            unreachable!("a lead is facts")
+        };
+        facts.leads.get_mut("lead_1").unwrap().emails.insert(email.into());
+        Told::Facts(facts)
+    };
+    let mut named = user_1();
+    named["customer"] = json!("cus_1");
+    let sale = session("cs_1", DAY, named);
+    let later = session("cs_2", 2 * DAY, json!({ "customer": "cus_1" }));
+    let check_with = |email: &str, want: i64| {
+        check(json!({}), &[sign_up(email), sale.clone(), later.clone()], [want, 0]);
+    };
+    check_with("buyer@example.com", 700);
+    check_with("Part.ner1+lead@GMail.com", 0);
+    check(json!({ "block_self_referral": false }), &[sign_up("partner1@gmail.com"), sale, later], [700, 0]);
 }

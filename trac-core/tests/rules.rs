@@ -10,52 +10,13 @@
 )]
 
 mod ledger;
+mod stripe;
 
 use ledger::{Ledger, T0, event};
 use serde_json::{Value, json};
+use stripe::{by, charge, dispute, invoice, merged, refund, session, terms};
+use trac_core::commission::settle::{Occasion, settle};
 use trac_core::time::DAY_SECS as DAY;
-
-/// The terms of most rows: a fifth of each payment, without what the contract switches on by itself.
-fn terms(other: Value) -> Value {
-    let usual = json!({
-        "commission": {"type": "percentage", "rate_bps": 2_000}, "cancel_policy": "keep",
-        "attribute_by_customer": false, "block_self_referral": false
-    });
-    merged(usual, other)
-}
-
-fn merged(mut object: Value, other: Value) -> Value {
-    object.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-    object
-}
-
-fn session(id: &str, at: i64, amount: i64, other: Value) -> Value {
-    let usual = json!({
-        "id": id, "mode": "payment", "payment_status": "paid", "amount_total": amount, "currency": "usd",
-        "created": T0 + at
-    });
-    event("checkout.session.completed", at, merged(usual, other))
-}
-
-fn invoice(id: &str, at: i64, amount: i64, other: Value) -> Value {
-    let usual = json!({
-        "id": id, "status": "paid", "amount_paid": amount, "total": amount, "currency": "usd", "created": T0 + at,
-        "subscription": "sub_1", "customer": "cus_1"
-    });
-    event("invoice.paid", at, merged(usual, other))
-}
-
-fn charge(kind: &str, id: &str, at: i64, amount: i64, other: Value) -> Value {
-    let usual = json!({
-        "id": id, "amount": amount, "amount_captured": amount, "captured": true, "amount_refunded": 0,
-        "currency": "usd", "customer": "cus_1", "created": T0 + at, "status": "succeeded"
-    });
-    event(kind, at, merged(usual, other))
-}
-
-fn by(click: &str) -> Value {
-    json!({"tracClickId": click})
-}
 
 /// What each of the two partners is left with, however the events arrive.
 #[track_caller]
@@ -72,11 +33,7 @@ fn check_in(empty: &Ledger, events: &[Value], want: [i64; 2]) {
         for event in order {
             ledger.deliver(event);
         }
-        let sums = ledger.sums();
-        let of = |partner: &str| -> i64 {
-            sums.iter().filter(|((known, _), _)| known == partner).map(|(_, net)| net).sum()
-        };
-        assert_eq!([of("part1"), of("part2")], want, "{name}");
+        assert_eq!(ledger.left(), want, "{name}");
     }
 }
 
@@ -208,17 +165,6 @@ fn a_charge_near_a_session_and_its_unnamed_invoice_is_their_money() {
         charge("charge.refunded", "ch_1", 2, 1_000, json!({"amount_refunded": 500})),
     ];
     check(json!({}), &subscribed, [100, 0]);
-}
-
-fn refund(kind: &str, id: &str, at: i64, amount: i64, status: &str, of: Value) -> Value {
-    event(kind, at, merged(json!({"id": id, "amount": amount, "status": status, "currency": "usd"}), of))
-}
-
-fn dispute(kind: &str, at: i64, amount: i64, status: &str, other: Value) -> Value {
-    let usual = json!({
-        "id": "du_1", "amount": amount, "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd", "status": status
-    });
-    event(&format!("charge.dispute.{kind}"), at, merged(usual, other))
 }
 
 #[test]
@@ -486,4 +432,80 @@ fn what_was_paid_out_goes_back_with_its_money_and_for_nothing_else() {
     assert_eq!((ledger.deliver(&better), net(&ledger)), (0, 200));
     let part = charge("charge.refunded", "ch_1", 9, 1_000, json!({"amount_refunded": 400}));
     assert_eq!((ledger.deliver(&part), net(&ledger)), (1, 120));
+}
+
+#[test]
+fn where_only_payment_links_are_covered_what_is_bought_otherwise_is_not() {
+    let reason = |products: &[&str], event: Value| {
+        let mut ledger = Ledger::new(terms(json!({"products": products})));
+        ledger.deliver(&event);
+        let settled = settle(&ledger.world, Occasion::default());
+        settled.values().next().map(|one| one.decision.reason.as_str()).unwrap()
+    };
+    let through =
+        |link: Value| session("cs_1", 0, 1_000, json!({"metadata": by("clk_1"), "payment_link": link}));
+    let more = json!({"metadata": by("clk_1"), "lines": {"data": [{"amount": 9}], "has_more": true}});
+    let bare = || charge("charge.succeeded", "ch_1", 0, 1_000, json!({"metadata": by("clk_1")}));
+    let links: &[&str] = &["plink_1", "plink_2"];
+    assert_eq!(reason(links, through(json!("plink_2"))), "ok");
+    assert_eq!(reason(links, through(json!("plink_3"))), "product_not_covered");
+    assert_eq!(reason(links, through(json!(null))), "product_not_covered");
+    assert_eq!(reason(links, invoice("in_1", 0, 1_000, more.clone())), "product_not_covered");
+    // Its session may still come, and with it the link.
+    assert_eq!(reason(links, bare()), "products_unknown");
+    assert_eq!(reason(&["plink_1", "prod_1"], through(json!("plink_3"))), "products_unknown");
+    assert_eq!(reason(&["prod_1"], invoice("in_1", 0, 1_000, more)), "products_unknown");
+}
+
+#[test]
+fn a_charge_in_another_currency_is_no_part_of_what_was_paid_and_gives_back_its_share() {
+    let sale = || session("cs_1", 0, 1_000, json!({"payment_intent": "pi_1", "metadata": by("clk_1")}));
+    let yen = |kind: &str, amount: i64, back: i64| {
+        let other = json!({"payment_intent": "pi_1", "currency": "jpy", "amount_refunded": back});
+        charge(kind, "ch_1", 0, amount, other)
+    };
+    let of = || json!({"charge": "ch_1", "payment_intent": "pi_1"});
+    let rows: [(&[Value], i64); 6] = [
+        (&[yen("charge.succeeded", 150_000, 0)], 200),
+        (&[yen("charge.refunded", 150_000, 75_000)], 100),
+        (&[yen("charge.refunded", 150_000, 150_000)], 0),
+        (
+            &[
+                yen("charge.succeeded", 150_000, 0),
+                refund("refund.created", "re_1", 9, 15_000, "succeeded", of()),
+            ],
+            180,
+        ),
+        (
+            &[
+                yen("charge.succeeded", 150_000, 0),
+                dispute("funds_withdrawn", 9, 150_000, "needs_response", json!({})),
+            ],
+            0,
+        ),
+        // Beside a charge in the payment's own currency it stands for the rest.
+        (
+            &[
+                yen("charge.refunded", 150_000, 150_000),
+                charge("charge.succeeded", "ch_2", 0, 600, json!({"payment_intent": "pi_1"})),
+            ],
+            120,
+        ),
+    ];
+    for (later, want) in rows {
+        check(json!({}), &[&[sale()], later].concat(), [want, 0]);
+    }
+}
+
+#[test]
+fn charges_that_could_be_several_payments_wait_for_review() {
+    let mut ledger = Ledger::new(terms(json!({})));
+    ledger.deliver(&invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})));
+    ledger.deliver(&charge("charge.succeeded", "ch_1", 60, 1_000, json!({})));
+    let told = |ledger: &Ledger| -> Vec<&str> {
+        settle(&ledger.world, Occasion::default()).values().map(|one| one.decision.reason.as_str()).collect()
+    };
+    assert_eq!(told(&ledger), ["ok", "duplicate_payment"]);
+    ledger.deliver(&charge("charge.succeeded", "ch_2", 90, 1_000, json!({})));
+    assert_eq!(told(&ledger), ["ok", "payment_unlinked", "payment_unlinked"]);
 }

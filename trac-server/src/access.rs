@@ -2,16 +2,17 @@
 //!
 //! Keys are random, so one look-up of a plain SHA-256 serves; the key itself is not kept.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header::{AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use axum::http::{Extensions, HeaderMap, StatusCode};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
+use crate::refusal::Cause;
 use crate::store::{Scope, StoreError, mode_of};
 use crate::trac::Trac;
 
@@ -25,8 +26,11 @@ impl FromRequestParts<Trac> for Merchant {
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(bearer).ok_or_else(Problem::unauthorized)?.to_owned();
-        let scope = secret_key_scope(trac, key).await?;
-        scope.map(Self).ok_or_else(Problem::unauthorized)
+        if let Some(scope) = secret_key_scope(trac, key.clone()).await? {
+            return Ok(Self(scope));
+        }
+        let cause = turned_away(trac, route(&parts.extensions), Some(key), "secret").await?;
+        Err(Problem::unauthorized_because(cause.meaning()))
     }
 }
 
@@ -38,20 +42,39 @@ pub(crate) struct Tracker {
     pub(crate) is_merchant: bool,
     /// The hash of what was shown.
     shown: [u8; 32],
+    /// The route that was called.
+    route: String,
 }
 
 impl Tracker {
     /// Counts a call of this kind, or refuses it. A merchant's own server is not counted.
-    pub(crate) fn count(&self, trac: &Trac, kind: &str) -> Result<(), Problem> {
+    pub(crate) async fn count(&self, trac: &Trac, kind: &str) -> Result<(), Problem> {
         if self.is_merchant {
             return Ok(());
         }
         let mut key = Sha256::new();
         key.update(kind);
         key.update(self.shown);
-        let counted = trac.limiter.count(key.finalize().into(), trac.clock.unix_millis());
-        counted.map_err(Problem::rate_limited)
+        let key = key.finalize().into();
+        within_limit(trac, &self.scope, &self.route, key).await
     }
+}
+
+/// Counts a call with a key, or refuses it and notes that.
+pub(crate) async fn within_limit(
+    trac: &Trac,
+    scope: &Scope,
+    route: &str,
+    key: [u8; 32],
+) -> Result<(), Problem> {
+    let Err(secs) = trac.limiter.count(key, trac.clock.unix_millis()) else { return Ok(()) };
+    trac.refused(scope, route, Cause::RateLimited, "").await;
+    Err(Problem::rate_limited(secs))
+}
+
+/// The route of a request, as it is mounted.
+pub(crate) fn route(extensions: &Extensions) -> &str {
+    extensions.get::<MatchedPath>().map_or("none", MatchedPath::as_str)
 }
 
 impl FromRequestParts<Trac> for Tracker {
@@ -60,8 +83,9 @@ impl FromRequestParts<Trac> for Tracker {
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
         if parts.headers.contains_key(AUTHORIZATION) {
             let Merchant(scope) = Merchant::from_request_parts(parts, trac).await?;
-            return Ok(Self { scope, is_merchant: true, shown: [0; 32] });
+            return Ok(Self { scope, is_merchant: true, shown: [0; 32], route: String::new() });
         }
+        let route = route(&parts.extensions).to_owned();
         let header =
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let (key, workspace_id) = (header("x-publishable-key"), header("x-workspace-id"));
@@ -72,20 +96,89 @@ impl FromRequestParts<Trac> for Tracker {
         };
         let (key, workspace_id) = (key.map(ToOwned::to_owned), workspace_id.map(ToOwned::to_owned));
         if let Some(key) = key {
-            let key = Key::publishable(trac, key, &parts.headers).await?;
-            return Ok(Self { scope: key.scope, is_merchant: false, shown: key.hash });
+            let key = Key::publishable(trac, &route, key, &parts.headers).await?;
+            return Ok(Self { scope: key.scope, is_merchant: false, shown: key.hash, route });
         }
-        let id = workspace_id.ok_or_else(nobody)?;
+        let Some(id) = workspace_id else {
+            let cause = turned_away(trac, &route, None, "publishable").await?;
+            return Err(nobody(cause));
+        };
         let shown = key_hash(&format!("{id} {}", mode.as_str()));
-        let scope = trac.store.read(move |connection| workspace_scope(connection, &id, mode)).await?;
-        Ok(Self { scope: scope.ok_or_else(nobody)?, is_merchant: false, shown })
+        let found = trac.store.look_up(move |connection| workspace_scope(connection, &id, mode)).await?;
+        if let Some(scope) = found {
+            return Ok(Self { scope, is_merchant: false, shown, route });
+        }
+        if let Some(only) = only_workspace(trac).await? {
+            trac.refused(&Scope::new(&only, mode), &route, Cause::WorkspaceUnknown, "").await;
+        }
+        Err(nobody(Cause::WorkspaceUnknown))
     }
 }
 
-pub(crate) fn nobody() -> Problem {
-    let message =
-        "Send a publishable key, `x-publishable-key: pk_…`, or the workspace's ID, `x-workspace-id: ws_…`.";
+/// Nobody that is known here, and what to show.
+fn nobody(cause: Cause) -> Problem {
+    let message = format!(
+        "{} Send a publishable key, `x-publishable-key: pk_…`, or the workspace's ID, `x-workspace-id: ws_…`.",
+        cause.meaning()
+    );
     Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+}
+
+/// Notes that a key did not open a route, and says why. What nobody's key is, the only workspace sees, where there is one.
+pub(crate) async fn turned_away(
+    trac: &Trac,
+    route: &str,
+    key: Option<String>,
+    wanted: &str,
+) -> Result<Cause, StoreError> {
+    let Some(key) = key.filter(|key| !key.is_empty()) else {
+        note_for_all(trac, route, Cause::KeyMissing, &[Mode::Test, Mode::Live]).await?;
+        return Ok(Cause::KeyMissing);
+    };
+    let hash = key_hash(&key);
+    let known = trac.store.read(move |connection| {
+        let sql = "SELECT workspace_id, mode, kind FROM api_key WHERE hash = ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        Ok(statement.query_row([hash.as_slice()], read).optional()?)
+    });
+    let known: Option<(String, String, String)> = known.await?;
+    if let Some((workspace_id, mode, kind)) = known {
+        let cause = if kind == wanted { Cause::KeyRevoked } else { Cause::KeyOfOtherKind };
+        trac.refused(&Scope::new(&workspace_id, mode_of(&mode)), route, cause, "").await;
+        return Ok(cause);
+    }
+    let modes: &[Mode] = match key.get(..8) {
+        Some("pk_test_" | "sk_test_") => &[Mode::Test],
+        Some("pk_live_" | "sk_live_") => &[Mode::Live],
+        _ => &[Mode::Test, Mode::Live],
+    };
+    note_for_all(trac, route, Cause::KeyUnknown, modes).await?;
+    Ok(Cause::KeyUnknown)
+}
+
+/// Notes a call that names no workspace for the only one there is, in these modes.
+pub(crate) async fn note_for_all(
+    trac: &Trac,
+    route: &str,
+    cause: Cause,
+    modes: &[Mode],
+) -> Result<(), StoreError> {
+    let Some(only) = only_workspace(trac).await? else { return Ok(()) };
+    for mode in modes {
+        trac.refused(&Scope::new(&only, *mode), route, cause, "").await;
+    }
+    Ok(())
+}
+
+/// The workspace of a server that has only one.
+async fn only_workspace(trac: &Trac) -> Result<Option<String>, StoreError> {
+    let read = trac.store.read(|connection| {
+        let mut statement = connection.prepare_cached("SELECT id FROM workspace LIMIT 2")?;
+        let ids = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(<[String; 1]>::try_from(ids).ok().map(|[only]| only))
+    });
+    read.await
 }
 
 /// The rows of a workspace named by its ID, if there is one.
@@ -119,19 +212,31 @@ impl Key {
     ///
     /// # Errors
     /// `401` for a secret, revoked, expired or unknown key, `403` for a page of another origin.
-    pub(crate) async fn publishable(trac: &Trac, key: String, headers: &HeaderMap) -> Result<Self, Problem> {
-        let found = Self::find(trac, key, "publishable").await?.ok_or_else(nobody)?;
+    pub(crate) async fn publishable(
+        trac: &Trac,
+        route: &str,
+        key: String,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let Some(found) = Self::find(trac, key.clone(), "publishable").await? else {
+            let cause = turned_away(trac, route, Some(key), "publishable").await?;
+            return Err(nobody(cause));
+        };
         let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok());
         let is_allowed = found.allowed_origins.as_ref().is_none_or(|allowed| {
             origin.is_some_and(|origin| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin)))
         });
-        if is_allowed { Ok(found) } else { Err(Problem::origin_not_allowed()) }
+        if is_allowed {
+            return Ok(found);
+        }
+        trac.refused(&found.scope, route, Cause::OriginNotAllowed, "").await;
+        Err(Problem::origin_not_allowed())
     }
 
     async fn find(trac: &Trac, key: String, kind: &'static str) -> Result<Option<Self>, StoreError> {
         let now = trac.clock.now();
         let found =
-            trac.store.read(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
+            trac.store.look_up(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
         if let Some(key) = &found {
             trac.key_uses.note(&trac.store, &key.scope, key.hash, now);
         }

@@ -7,10 +7,14 @@ use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 use trac_core::cookie;
 
+use crate::proxy::Network;
+
 /// Where the store is if nothing else is said.
 const DATA: &str = "trac-data";
 /// Where the server listens if nothing else is said.
 const LISTEN: &str = "127.0.0.1:8787";
+/// Where Stripe is asked if nothing else is said.
+const STRIPE_API_URL: &str = "https://api.stripe.com";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -67,6 +71,30 @@ pub enum Command {
     /// Make a data folder of a backup. The folder must not hold anything yet.
     Restore {
         /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Write everything of a workspace, or of all, as lines that `trac import` takes in; or as tables for people. Works beside a
+    /// running server. API keys are in it as hashes; signing secrets are not: they are set again after an import.
+    Export {
+        /// The file to write; it must not be there yet [default: standard output].
+        file: Option<PathBuf>,
+        /// Only this workspace.
+        #[arg(long, value_name = "ID")]
+        workspace: Option<String>,
+        /// Write one CSV file for each resource of the API into this folder instead.
+        #[arg(long, value_name = "DIR", conflicts_with = "file")]
+        csv: Option<PathBuf>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Take an export in, whole or not at all. What is there already stays; taken in twice, it changes nothing. Works beside
+    /// a running server, whose writes wait meanwhile.
+    Import {
+        /// The export, or - for standard input.
         file: PathBuf,
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
@@ -134,12 +162,27 @@ pub struct Options {
     /// How the server is reached from outside [default: http:// and the address].
     #[arg(long, env = "TRAC_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// The registrable domain for the click cookie where the tracker serves the merchant's site too.
-    #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN")]
-    pub cookie_domain: Option<String>,
+    /// The registrable domain for the click cookie where the tracker serves the merchant's site too; several with commas, of which
+    /// the host of each request chooses.
+    #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub cookie_domain: Option<Vec<String>>,
+    /// Hosts beside that of the public URL that lead here too, with commas between: a program's links may be shown under one.
+    #[arg(long, env = "TRAC_TRACKING_DOMAIN", value_name = "HOST", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub tracking_domain: Option<Vec<String>>,
+    /// The networks of the proxies in front, such as 10.0.0.0/8, with commas between: their Forwarded and X-Forwarded-For headers
+    /// are believed, and nobody else's.
+    #[arg(long, env = "TRAC_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub trusted_proxy: Option<Vec<Network>>,
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
+    /// Where Stripe is asked for links that no event told, for merchants who have set a restricted key [default:
+    /// `https://api.stripe.com`]. Without TLS only on this machine.
+    #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
+    pub stripe_api_url: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
     #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -181,10 +224,16 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How the server is reached from outside, without a slash at the end, if somebody said so.
     pub public_url: Option<String>,
-    /// `Domain` of the click cookie.
-    pub cookie_domain: Option<String>,
+    /// `Domain` of the click cookie, by host.
+    pub cookie_domain: Vec<String>,
+    /// Hosts under which links may be shown.
+    pub tracking_domain: Vec<String>,
+    /// The proxies in front.
+    pub trusted_proxy: Vec<Network>,
     /// The master key, if it was given.
     pub master_key: Option<MasterKey>,
+    /// Where Stripe is asked, without a slash at the end.
+    pub stripe_api_url: String,
     /// What to log.
     pub log: String,
     /// Whether to log JSON.
@@ -237,8 +286,14 @@ impl Options {
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen,
             public_url: self.public_url.or(file.public_url).as_deref().map(public_url).transpose()?,
-            cookie_domain: self.cookie_domain.or(file.cookie_domain).map(cookie_domain).transpose()?,
+            cookie_domain: each(self.cookie_domain.or(file.cookie_domain), cookie_domain)?,
+            tracking_domain: each(self.tracking_domain.or(file.tracking_domain), tracking_domain)?,
+            trusted_proxy: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
             master_key: self.master_key.or(file.master_key),
+            stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
+                Some(url) => stripe_api_url(&url)?,
+                None => STRIPE_API_URL.to_owned(),
+            },
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: self.log_json.or(file.log_json).unwrap_or_default(),
         })
@@ -264,13 +319,65 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
 }
 
+/// An address that a key may be sent to: with TLS, or on this machine.
+fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
+    let wrong = || {
+        ConfigError(format!(
+            "Stripe API URL {text:?}: must be an https:// address, or http:// on this machine"
+        ))
+    };
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
+    let host = uri.host().unwrap_or_default();
+    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let safe = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && here);
+    let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
+    if safe && plain && !host.is_empty() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
+}
+
 /// A domain name of several labels, which a cookie can be set for.
-fn cookie_domain(text: String) -> Result<String, ConfigError> {
-    let widest_to_whole = cookie::domains(&text).last();
-    if widest_to_whole == Some(text.as_str()) {
-        return Ok(text);
+fn cookie_domain(text: &str) -> Result<String, ConfigError> {
+    let widest_to_whole = cookie::domains(text).last();
+    if widest_to_whole == Some(text) {
+        return Ok(text.to_owned());
     }
     Err(ConfigError(format!("cookie domain {text:?}: must be a domain name, such as example.com")))
+}
+
+/// A host name, perhaps with a port: what stands between `https://` and the path.
+fn tracking_domain(text: &str) -> Result<String, ConfigError> {
+    let name = text.trim().to_ascii_lowercase();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');
+    let authority = name.parse::<http::uri::Authority>().ok();
+    if name.bytes().all(plain) && authority.is_some_and(|authority| !authority.host().is_empty()) {
+        return Ok(name);
+    }
+    Err(ConfigError(format!("tracking domain {text:?}: must be a host name, such as go.example.com")))
+}
+
+/// Checks each of a list; one that is not there is empty.
+fn each(
+    list: Option<Vec<String>>,
+    check: fn(&str) -> Result<String, ConfigError>,
+) -> Result<Vec<String>, ConfigError> {
+    list.unwrap_or_default().iter().map(|text| check(text)).collect()
+}
+
+/// A list in the file, or the one thing that would be in it.
+fn one_or_many<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
+    }
+    Ok(Some(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    }))
 }
 
 /// A name that a page can show.
@@ -290,8 +397,7 @@ mod tests {
 
     #[test]
     fn a_cookie_domain_is_one_that_a_cookie_can_be_set_for() {
-        let check =
-            |text: &str, want: bool| assert_eq!(cookie_domain(text.to_owned()).is_ok(), want, "{text:?}");
+        let check = |text: &str, want: bool| assert_eq!(cookie_domain(text).is_ok(), want, "{text:?}");
         check("example.com", true);
         check("shop.example.co.uk", true);
         check("localhost", false);
@@ -329,6 +435,52 @@ mod tests {
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.public_url.as_deref(), Some("https://t.example.com"));
         assert_eq!(config.data, PathBuf::from("trac-data"));
+    }
+
+    #[test]
+    fn a_key_is_sent_under_tls_or_stays_on_this_machine() {
+        let check = |text: &str, want: Option<&str>| {
+            assert_eq!(stripe_api_url(text).ok().as_deref(), want, "{text}");
+        };
+        check("https://api.stripe.com/", Some("https://api.stripe.com"));
+        check("http://127.0.0.1:8789", Some("http://127.0.0.1:8789"));
+        check("http://localhost:1/stripe/", Some("http://localhost:1/stripe"));
+        check("http://[::1]:1", Some("http://[::1]:1"));
+        check("http://api.stripe.com", None);
+        check("http://127.0.0.1.evil.example", None);
+        check("http://127.0.0.1@evil.example", None);
+        check("https://api.stripe.com?key=1", None);
+        check("ftp://127.0.0.1", None);
+        check("api.stripe.com", None);
+        check("", None);
+    }
+
+    #[test]
+    fn lists_are_read_from_the_file_as_one_or_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trac.toml");
+        let settle = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Options { config: Some(file.clone()), ..Options::default() }.settle()
+        };
+        let config = settle(
+            "cookie_domain = \"shop.example\"\ntracking_domain = [\"Go.tea.example\", \"a.example:8443\"]\n\
+             trusted_proxy = [\"10.0.0.0/8\"]",
+        );
+        let config = config.unwrap();
+        assert_eq!(config.cookie_domain, ["shop.example"]);
+        assert_eq!(config.tracking_domain, ["go.tea.example", "a.example:8443"]);
+        assert_eq!(config.trusted_proxy, ["10.0.0.0/8".parse().unwrap()]);
+        for wrong in [
+            "tracking_domain = \"https://go.example\"",
+            "tracking_domain = [\"go.example/x\"]",
+            "tracking_domain = \"\"",
+            "tracking_domain = \"a@go.example\"",
+            "trusted_proxy = \"10.0.0.0/99\"",
+            "cookie_domain = [\"localhost\"]",
+        ] {
+            assert!(settle(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

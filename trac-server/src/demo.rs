@@ -6,6 +6,7 @@
 //! would not be shared on the Internet.
 
 use std::fmt::Display;
+use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -16,10 +17,11 @@ use tokio::task::JoinSet;
 use trac_stand_in::{Catalogue, Config, Shop, ShopOrigins, StandIn, Webhook};
 use uuid::Uuid;
 
+use crate::ask::Asker;
 use crate::clock::Clock;
 use crate::config::DemoOptions;
-use crate::store::Store;
-use crate::{Trac, router, workspace};
+use crate::store::{Alone, Store};
+use crate::{Trac, listen, router, workspace};
 
 /// Ports tried first, so that the addresses are the same every time; a taken one gives way to any free one.
 const TRACKER_PORT: u16 = 8787;
@@ -38,6 +40,7 @@ pub struct Demo {
     pub addresses: Value,
     tasks: JoinSet<std::io::Result<()>>,
     store: Store,
+    _alone: Alone,
     // Removed with everything in it at the end, unless the person named a folder.
     _folder: Option<tempfile::TempDir>,
 }
@@ -52,6 +55,7 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
     let (stripe_at, stripe) = bind(options.stripe, STRIPE_PORT, "127.0.0.1").await?;
     let (data, folder) = folder(options.data)?;
 
+    let alone = Alone::on(&data).map_err(|error| failed("the data folder", &error))?;
     let store = Store::open(&data).map_err(|error| failed("the data folder", &error))?;
     let trac = Trac::new(store.clone(), Clock::system(), &tracker_at);
     let created = async {
@@ -60,8 +64,15 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
     };
     let workspace = created.await.map_err(|error| failed("the workspace", &error))?;
     let mut tasks = JoinSet::new();
-    let app = router(trac).into_make_service_with_connect_info::<SocketAddr>();
-    tasks.spawn(async move { axum::serve(tracker, app).await });
+    let asker = Asker::new(trac.clone(), &stripe_at);
+    tasks.spawn(async move {
+        asker.run().await;
+        Ok(())
+    });
+    tasks.spawn(async move {
+        listen::serve(tracker, router(trac), pending()).await;
+        Ok(())
+    });
 
     let secret = format!("whsec_{}", Uuid::new_v4().simple());
     let second = options.second_shop.unwrap_or_else(|| shop_at.clone());
@@ -86,7 +97,7 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
         "dashboard_url": workspace.pointer("/dashboard_url"),
         "workspace": workspace,
     });
-    Ok(Demo { addresses, tasks, store, _folder: folder })
+    Ok(Demo { addresses, tasks, store, _alone: alone, _folder: folder })
 }
 
 impl Demo {

@@ -31,6 +31,7 @@ use crate::click;
 use crate::fields::{BODY_LIMIT_BYTES, Wrong};
 use crate::id::{Ids, Kind};
 use crate::problem::Problem;
+use crate::refusal::Cause;
 use crate::store::apply::Writing;
 use crate::store::load::{self, Loaded};
 use crate::store::{Priority, StoreError};
@@ -64,7 +65,16 @@ async fn deliver(
 ) -> Result<Json<Value>, Problem> {
     let delivery = delivery::accept(&trac, endpoint_id, &headers, body).await?;
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
-    let answer = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await?;
+    let scope = delivery.scope.clone();
+    let written = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await;
+    let answer = match written {
+        Ok(answer) => answer,
+        Err(error) => {
+            trac.refused(&scope, delivery::ROUTE, Cause::StoreUnavailable, "").await;
+            return Err(error.into());
+        }
+    };
+    trac.refusals.catch_up(&trac.store, &trac.ids).await;
     let (outcome, reason) = (answer.outcome.as_str(), answer.reason.as_str());
     trac.metrics.event(outcome, reason);
     Ok(Json(json!({ "received": true, "outcome": outcome, "reason": reason })))
@@ -80,12 +90,12 @@ pub(crate) fn receive(
     now: Timestamp,
     delivery: &Delivery,
 ) -> Result<Answer, StoreError> {
-    let Delivery { scope, event, body, .. } = delivery;
+    let Delivery { scope, event, .. } = delivery;
     if let Some(seen) = Seen::find(tx, scope, &event.id)? {
         seen.count(tx, scope)?;
         // The same event in another API version can carry a link the first rendering lacked. One that was of no concern
         // where it came first, or could not be read, can be of concern, or be readable, here.
-        if seen.body != *body || !seen.had_effect {
+        if !seen.had_effect || seen.is_told_otherwise(event) {
             let writing = Writing { tx, scope, ids, now, event_id: Some(&seen.id) };
             if let Ok(facts) = concerns(delivery, seen.received_at) {
                 let (answer, subject) = take_in(&writing, event, facts)?;
@@ -98,14 +108,33 @@ pub(crate) fn receive(
         }
         return Ok(Answer { outcome: Outcome::Duplicate, reason: Reason::DuplicateEvent });
     }
-    let id = ids.make(Kind::Event);
-    let writing = Writing { tx, scope, ids, now, event_id: Some(&id) };
-    log::open(&writing, &id, delivery)?;
+    take_in_new(tx, ids, now, delivery, &ids.make(Kind::Event))
+}
+
+/// Takes in what Stripe answered when it was asked, as if it had told it by itself. Such an event has an ID of ours.
+pub(crate) fn receive_answer(
+    tx: &Connection,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+) -> Result<Answer, StoreError> {
+    take_in_new(tx, ids, now, delivery, &delivery.event.id)
+}
+
+/// Logs a delivery under this ID, joins its facts, settles, appends.
+fn take_in_new(
+    tx: &Connection,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+    id: &str,
+) -> Result<Answer, StoreError> {
+    let writing = Writing { tx, scope: &delivery.scope, ids, now, event_id: Some(id) };
     let (answer, subject) = match concerns(delivery, now) {
-        Ok(facts) => take_in(&writing, event, facts)?,
+        Ok(facts) => take_in(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
     };
-    log::conclude(&writing, &id, answer, subject.as_deref())?;
+    log::write(&writing, id, delivery, answer, subject.as_deref())?;
     Ok(answer)
 }
 
@@ -203,6 +232,7 @@ impl Considered {
 }
 
 mod by_hand;
+mod crowd;
 mod lead;
 mod link;
 mod report;

@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Payout,
     Event,
     Attribution,
+    Refusal,
     Request,
 }
 
@@ -51,6 +52,7 @@ impl Kind {
             Self::Payout => "po",
             Self::Event => "evl",
             Self::Attribution => "att",
+            Self::Refusal => "ref",
             Self::Request => "req",
         }
     }

@@ -61,6 +61,8 @@
 // ground
 pub mod clock;
 #[cfg(feature = "server")]
+pub mod proxy;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod id;
@@ -79,19 +81,29 @@ mod fields;
 #[cfg(feature = "server")]
 mod last_known;
 #[cfg(feature = "server")]
+mod hosts;
+#[cfg(feature = "server")]
+mod day_salt;
+#[cfg(feature = "server")]
 mod limit;
 #[cfg(feature = "server")]
 mod key_uses;
 #[cfg(feature = "server")]
 mod metrics;
 #[cfg(feature = "server")]
+mod refusal;
+#[cfg(feature = "server")]
 mod trac;
+#[cfg(feature = "server")]
+mod catch_up;
 #[cfg(feature = "server")]
 mod access;
 #[cfg(feature = "server")]
 mod idempotency;
 #[cfg(feature = "server")]
 mod list;
+#[cfg(feature = "server")]
+mod refusals;
 #[cfg(feature = "server")]
 mod api_key;
 #[cfg(feature = "server")]
@@ -115,7 +127,11 @@ pub mod client;
 #[cfg(feature = "server")]
 mod flow;
 #[cfg(feature = "server")]
+pub mod ask;
+#[cfg(feature = "server")]
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod export;
 #[cfg(feature = "server")]
 pub mod explain;
 #[cfg(feature = "server")]
@@ -124,6 +140,8 @@ mod dashboard;
 pub mod workspace;
 #[cfg(feature = "server")]
 mod operations;
+#[cfg(feature = "server")]
+pub mod housekeeping;
 #[cfg(feature = "server")]
 mod api;
 #[cfg(feature = "server")]

@@ -3,7 +3,9 @@
 //! # Wire form
 //! `?page=1&limit=50` (at most 100) answers `{"data":[…],"meta":{"total","page","limit","has_more"}}`, newest first,
 //! `total` exact. `?starting_after=<id>` goes on after that row without counting. Any other parameter is a filter the
-//! resource knows, or `422`.
+//! resource knows, with a value that its rows can have, or `422`.
+
+mod filter;
 
 use std::collections::BTreeMap;
 
@@ -134,7 +136,8 @@ impl Resource {
             let (_, expression) =
                 known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
             conditions = format!("{conditions} AND {expression} = :filter{at}");
-            bound.push(format!(":filter{at}"), Bound::Text(value.clone()));
+            let value = filter::value(self.name, name, value)?;
+            bound.push(format!(":filter{at}"), Bound::Text(value));
         }
         let total = match &listing.starting_after {
             Some(_) => None,
@@ -198,6 +201,25 @@ impl Resource {
         id: &str,
     ) -> Result<Value, Problem> {
         self.one(connection, trac, scope, id)?.ok_or_else(|| Problem::not_found(self.name))
+    }
+
+    /// Reads every row, the oldest first.
+    pub(crate) fn each(
+        &self,
+        connection: &Connection,
+        trac: &Trac,
+        scope: &Scope,
+        mut take: impl FnMut(Value) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Self { columns, from, within, order, .. } = self;
+        let sql = format!("SELECT {columns} FROM {from} WHERE {within} ORDER BY {}", order.join(", "));
+        let mut statement = connection.prepare(&sql)?;
+        Bindings::new(scope, trac.clock.now()).bind(&mut statement)?;
+        let mut found = statement.raw_query();
+        while let Some(row) = found.next()? {
+            take((self.read)(row, trac)?)?;
+        }
+        Ok(())
     }
 
     fn count(&self, connection: &Connection, conditions: &str, bound: &Bindings) -> Result<i64, StoreError> {

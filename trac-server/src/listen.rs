@@ -23,6 +23,8 @@ use tower_service::Service as _;
 
 /// How long the head of a request may take. Proxies hang up after 60 s, and must be the first to.
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
+/// How long the head of a request may be, which is what each connection may take of the memory.
+const HEAD_BYTES: usize = 64 << 10;
 /// How long to wait where no connection can be taken: because the process has no file handle left, for one.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -58,7 +60,7 @@ fn answer(stream: TcpStream, peer: SocketAddr, router: Router, open: &GracefulSh
         router.clone().call(request.map(Body::new))
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES);
     let connection = open.watch(builder.serve_connection(TokioIo::new(stream), service));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -106,6 +108,13 @@ mod tests {
         check("", "").await;
         check("GET / HTTP/1.1\r\nhost: x\r\nx-slow: ", "").await;
         check("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "\r\n\r\n127.0.0.1").await;
+    }
+
+    #[tokio::test]
+    async fn a_head_without_end_is_refused() {
+        let begun = "GET / HTTP/1.1\r\nhost: x\r\nx-long: ";
+        let head = format!("{begun}{}", "x".repeat(HEAD_BYTES - begun.len()));
+        assert!(told(&head).await.starts_with("HTTP/1.1 431 "));
     }
 
     #[tokio::test]

@@ -1,6 +1,8 @@
 //! `trac`: the server and what is done beside it.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,10 +10,12 @@ use clap::Parser as _;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use trac_core::time::Timestamp;
+use trac_server::ask::Asker;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
-use trac_server::store::{self, Store};
-use trac_server::{Trac, explain, listen, replay, router, secrets, workspace};
+use trac_server::export::{self, Imported};
+use trac_server::store::{self, Alone, Store};
+use trac_server::{Trac, explain, housekeeping, listen, replay, router, secrets, workspace};
 use tracing_subscriber::EnvFilter;
 
 /// How long callers may take to finish once the server is asked to stop.
@@ -50,6 +54,13 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
         Command::Restore { file, options } => Ok(store::restore(&file, &options.settle()?.data)?),
+        Command::Export { file, workspace, csv, options } => {
+            runtime.block_on(write_export(&options.settle()?, workspace.as_deref(), file, csv))
+        }
+        Command::Import { file, options } => {
+            let imported = runtime.block_on(take_import(&options.settle()?, &file))?;
+            Ok(write!(io::stdout(), "{imported}")?)
+        }
         Command::Secrets { command: SecretsCommand::Rotate { options } } => {
             let config = options.settle()?;
             runtime.block_on(rotate_master_key(&config))?;
@@ -82,14 +93,21 @@ fn open_store(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open_with_master_key(&config.data, master_key)?)
 }
 
+/// Opens a store that must be there: a mistyped folder is no new merchant.
+fn open_known_store(config: &Config) -> Result<Store, Failure> {
+    let master_key = config.master_key.as_ref().map(MasterKey::reveal);
+    Ok(Store::open_known(&config.data, master_key)?)
+}
+
 async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
-    let store = open_store(config)?;
+    let store = open_known_store(config)?;
     secrets::rotate_master_key(&store).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
 }
 
 async fn serve(config: &Config) -> Result<(), Failure> {
+    let _alone = Alone::on(&config.data)?;
     let store = open_store(config)?;
     secrets::check_secrets(&store).await?;
     let listener = TcpListener::bind(config.listen).await;
@@ -98,9 +116,13 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     workspace::remember_public_url(&store, &public_url).await?;
     let trac = Trac::new(store.clone(), Clock::system(), &public_url)
-        .with_cookie_domain(config.cookie_domain.as_deref());
+        .with_cookie_domains(&config.cookie_domain)
+        .with_tracking_domains(&config.tracking_domain)
+        .with_trusted_proxies(&config.trusted_proxy);
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
+    let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let house = tokio::spawn(housekeeping::keep(trac.clone()));
     let served = listen::serve(listener, router(trac), async move {
         asked_to_stop().await;
         tracing::info!("stopping: finishing what was accepted");
@@ -114,6 +136,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         () = served => {}
         () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
     }
+    // What is being asked is asked again after the next start.
+    asking.abort();
+    house.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
 }
@@ -170,8 +195,42 @@ async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure>
     Ok(created)
 }
 
-async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
+async fn write_export(
+    config: &Config,
+    workspace: Option<&str>,
+    file: Option<PathBuf>,
+    csv: Option<PathBuf>,
+) -> Result<(), Failure> {
     let store = open_store(config)?;
+    let trac = Trac::new(store.clone(), Clock::system(), "");
+    match (csv, file) {
+        (Some(folder), _) => export::export_csv(&trac, workspace, &folder).await?,
+        (None, Some(file)) => {
+            let written = export::export_to_file(&trac, workspace, &file).await?;
+            writeln!(io::stdout(), "{} rows of {} workspaces", written.rows, written.workspaces.len())?;
+        }
+        (None, None) => {
+            export::export(&trac, workspace, io::stdout()).await?;
+        }
+    }
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(())
+}
+
+async fn take_import(config: &Config, file: &Path) -> Result<Imported, Failure> {
+    let store = open_store(config)?;
+    let imported = if file.as_os_str() == "-" {
+        export::import(&store, io::BufReader::new(io::stdin())).await?
+    } else {
+        let stream = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        export::import(&store, io::BufReader::new(stream)).await?
+    };
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(imported)
+}
+
+async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
+    let store = open_known_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let stories = explain::explain_everywhere(&trac, id).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
@@ -200,7 +259,7 @@ async fn replay_events(config: &Config, dry_run: bool, since: Option<&str>) -> R
             Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?
         }
     };
-    let store = open_store(config)?;
+    let store = open_known_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let replayed = replay::replay_all(&trac, since, dry_run).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;

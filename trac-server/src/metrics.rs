@@ -8,9 +8,8 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::Response;
 
 /// Upper bounds of the buckets of a request's time, in microseconds, and as they are written in seconds.
@@ -31,12 +30,22 @@ pub(crate) struct Metrics(Arc<Mutex<Figures>>);
 
 #[derive(Debug, Default)]
 struct Figures {
-    /// By method, route and status.
-    requests: BTreeMap<(&'static str, String, u16), u64>,
-    times: BTreeMap<String, Times>,
+    routes: BTreeMap<String, Route>,
     /// By outcome and reason.
     events: BTreeMap<(&'static str, &'static str), u64>,
+    clicks_spooled: u64,
     clicks_unrecorded: u64,
+    /// By what Stripe answered.
+    questions: BTreeMap<&'static str, u64>,
+    /// Visits that were redirected and not counted, by why.
+    visits_not_counted: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, Default)]
+struct Route {
+    /// By method and status.
+    requests: BTreeMap<(&'static str, u16), u64>,
+    times: Times,
 }
 
 #[derive(Debug, Default)]
@@ -56,26 +65,40 @@ impl Metrics {
         add_one(self.figures().events.entry((outcome, reason)).or_default());
     }
 
+    /// Counts a click that waits on disk because the store did not take it in time.
+    pub(crate) fn click_spooled(&self) {
+        add_one(&mut self.figures().clicks_spooled);
+    }
+
+    /// Counts a visit that was redirected and is no click.
+    pub(crate) fn visit_not_counted(&self, why: &'static str) {
+        add_one(self.figures().visits_not_counted.entry(why).or_default());
+    }
+
     /// Counts a visitor who was sent on although the click could not be written.
-    pub(crate) fn click_unrecorded(&self) {
-        add_one(&mut self.figures().clicks_unrecorded);
+    /// Answers how many there were.
+    pub(crate) fn click_unrecorded(&self) -> u64 {
+        let mut figures = self.figures();
+        add_one(&mut figures.clicks_unrecorded);
+        figures.clicks_unrecorded
+    }
+
+    /// Counts a question asked of Stripe, by its answer.
+    pub(crate) fn question(&self, answer: &'static str) {
+        add_one(self.figures().questions.entry(answer).or_default());
     }
 
     fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         let mut figures = self.figures();
-        add_one(figures.requests.entry((method, route.to_owned(), status)).or_default());
-        let times = figures.times.entry(route.to_owned()).or_default();
-        for (bucket, (bound, _)) in times.buckets.iter_mut().zip(BUCKETS) {
-            if took.as_micros() <= bound {
-                add_one(bucket);
-            }
+        match figures.routes.get_mut(route) {
+            Some(known) => known.count(method, status, took),
+            None => figures.routes.entry(route.to_owned()).or_default().count(method, status, took),
         }
-        add_one(&mut times.count);
-        times.micros = times.micros.saturating_add(took.as_micros());
     }
 
-    /// Everything, as text. `waiting` is how many jobs of each kind the store has still to write.
-    pub(crate) fn text(&self, waiting: [(&str, usize); 3]) -> String {
+    /// Everything, as text. `waiting` is how many jobs of each kind the store has still to write, `spooled` how many clicks wait
+    /// beside it.
+    pub(crate) fn text(&self, waiting: [(&str, usize); 3], spooled: usize) -> String {
         let figures = self.figures();
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, lines: String| {
@@ -83,12 +106,11 @@ impl Metrics {
         };
         let build = format!("trac_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
         family("trac_build_info", "gauge", "The version that runs.", build);
-        let requests = figures.requests.iter().fold(String::new(), |text, ((method, route, status), count)| {
-            format!("{text}trac_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}\n")
-        });
+        let requests =
+            figures.routes.iter().fold(String::new(), |text, (name, route)| text + &route.lines(name));
         family("trac_http_requests_total", "counter", "Requests answered.", requests);
         let times =
-            figures.times.iter().fold(String::new(), |text, (route, times)| text + &times.lines(route));
+            figures.routes.iter().fold(String::new(), |text, (name, route)| text + &route.times.lines(name));
         family("trac_http_request_seconds", "histogram", "Time until the answer began.", times);
         let events = figures.events.iter().fold(String::new(), |text, ((outcome, reason), count)| {
             format!("{text}trac_events_total{{outcome=\"{outcome}\",reason=\"{reason}\"}} {count}\n")
@@ -101,6 +123,19 @@ impl Metrics {
             "Visitors sent on without a click on disk.",
             unrecorded,
         );
+        let questions = figures.questions.iter().fold(String::new(), |text, (answer, count)| {
+            format!("{text}trac_stripe_questions_total{{answer=\"{answer}\"}} {count}\n")
+        });
+        family("trac_stripe_questions_total", "counter", "Questions asked of Stripe.", questions);
+        let in_spool = format!("trac_clicks_spooled_total {}\n", figures.clicks_spooled);
+        let help = "Clicks kept on disk beside the store, which did not take them in time.";
+        family("trac_clicks_spooled_total", "counter", help, in_spool);
+        let spooled = format!("trac_spool_waiting {spooled}\n");
+        family("trac_spool_waiting", "gauge", "Clicks that wait beside the store.", spooled);
+        let skipped = figures.visits_not_counted.iter().fold(String::new(), |text, (why, count)| {
+            format!("{text}trac_visits_not_counted_total{{why=\"{why}\"}} {count}\n")
+        });
+        family("trac_visits_not_counted_total", "counter", "Visits redirected that are no clicks.", skipped);
         let waiting = waiting.iter().fold(String::new(), |text, (kind, count)| {
             format!("{text}trac_store_waiting{{kind=\"{kind}\"}} {count}\n")
         });
@@ -109,7 +144,30 @@ impl Metrics {
     }
 }
 
+impl Route {
+    fn count(&mut self, method: &'static str, status: u16, took: Duration) {
+        add_one(self.requests.entry((method, status)).or_default());
+        self.times.count(took.as_micros());
+    }
+
+    fn lines(&self, route: &str) -> String {
+        self.requests.iter().fold(String::new(), |text, ((method, status), count)| {
+            format!("{text}trac_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}\n")
+        })
+    }
+}
+
 impl Times {
+    fn count(&mut self, micros: u128) {
+        for (bucket, (bound, _)) in self.buckets.iter_mut().zip(BUCKETS) {
+            if micros <= bound {
+                add_one(bucket);
+            }
+        }
+        add_one(&mut self.count);
+        self.micros = self.micros.saturating_add(micros);
+    }
+
     fn lines(&self, route: &str) -> String {
         let name = "trac_http_request_seconds";
         let mut text = String::new();
@@ -128,13 +186,17 @@ fn add_one(count: &mut u64) {
     *count = count.saturating_add(1);
 }
 
-/// The layer that counts requests, by route and never by address: an address can be made up.
-pub(crate) async fn count(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+/// Counts a request, by route and never by address: an address can be made up.
+pub(crate) async fn count(
+    metrics: &Metrics,
+    request: Request,
+    answer: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let method = named(request.method());
     let began = Instant::now();
-    let response = next.run(request).await;
-    let route = route.as_deref().unwrap_or("none");
+    let response = answer(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     metrics.request(method, route, response.status().as_u16(), began.elapsed());
     response
 }
@@ -161,7 +223,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.request("GET", "/s/{slug}", 302, Duration::from_millis(2));
         metrics.request("GET", "/s/{slug}", 302, Duration::from_secs(3));
-        let text = metrics.text([("webhook", 0), ("api", 0), ("click", 7)]);
+        let text = metrics.text([("webhook", 0), ("api", 0), ("click", 7)], 5);
         for line in [
             "trac_http_requests_total{method=\"GET\",route=\"/s/{slug}\",status=\"302\"} 2",
             "trac_http_request_seconds_bucket{route=\"/s/{slug}\",le=\"0.001\"} 0",
@@ -169,6 +231,7 @@ mod tests {
             "trac_http_request_seconds_bucket{route=\"/s/{slug}\",le=\"+Inf\"} 2",
             "trac_http_request_seconds_sum{route=\"/s/{slug}\"} 3.002000",
             "trac_store_waiting{kind=\"click\"} 7",
+            "trac_spool_waiting 5",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n{text}");
         }

@@ -1,23 +1,8 @@
-//! Percent-encoding undone, and paths that are no text then.
-
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
-
-use crate::problem::Problem;
-
-/// The middleware: nothing is found under a path that is no text. (The routes would each refuse it in a form of their own.)
-pub(crate) async fn must_be_text(request: Request, next: Next) -> Response {
-    if is_text(request.uri().path()) {
-        next.run(request).await
-    } else {
-        Problem::not_found("page").into_response()
-    }
-}
+//! Percent-encoding undone, and paths that are no text then: nothing is found under those.
 
 /// Whether a path is UTF-8 once its percent-encoding is undone.
-fn is_text(path: &str) -> bool {
-    std::str::from_utf8(&decoded(path)).is_ok()
+pub(crate) fn is_text(path: &str) -> bool {
+    !path.contains('%') || std::str::from_utf8(&decoded(path)).is_ok()
 }
 
 /// The bytes of a part of a URL, percent-decoded; a `%` without two hex digits stands for itself.

@@ -48,6 +48,12 @@ impl Problem {
         )
     }
 
+    /// A key that does not open this, and why, in a sentence.
+    pub(crate) fn unauthorized_because(why: &str) -> Self {
+        let message = format!("{} Send a secret key of this workspace: `Authorization: Bearer sk_…`.", why);
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+    }
+
     /// There is no such thing in this workspace and mode.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no such {what} here."))
@@ -103,6 +109,13 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
     }
 
+    /// The store cannot take this now.
+    pub(crate) fn store_busy(message: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_BUSY", message);
+        problem.retry_after_secs = Some(1);
+        problem
+    }
+
     /// A mistake in this program.
     pub(crate) fn internal() -> Self {
         let message = "Something failed here. The log says what, under this request ID.";
@@ -121,10 +134,7 @@ impl From<StoreError> for Problem {
         match error.kind() {
             StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
                 tracing::warn!(%error, "the store cannot take this now");
-                let message = "The store cannot take this now. Try again in a moment.";
-                let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_BUSY", message);
-                problem.retry_after_secs = Some(1);
-                problem
+                Self::store_busy("The store cannot take this now. Try again in a moment.")
             }
             StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This exists already."),
             StoreErrorKind::Corrupt | StoreErrorKind::Internal => {

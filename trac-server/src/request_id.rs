@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
 
@@ -21,14 +20,20 @@ pub(crate) fn current() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// The middleware: names the request, logs how it went, and marks the answer.
-pub(crate) async fn stamp(State(ids): State<Ids>, request: Request, next: Next) -> Response {
+/// Names the request, logs how it went, and marks the answer.
+pub(crate) async fn stamp(
+    ids: &Ids,
+    request: Request,
+    answer: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| ids.make(Kind::Request));
-    // The path names IDs and slugs, never a key; the query is a visitor's and stays out of the log.
-    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    // The route, not the path: what callers put into a path can be an e-mail address. The query is a visitor's.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.as_deref().unwrap_or("none");
+    let span = tracing::info_span!("request", id, method = %request.method(), route);
     let started = Instant::now();
     let answer = async move {
-        let response = next.run(request).await;
+        let response = answer(request).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::debug!(status = response.status().as_u16(), micros, "answered");
         response

@@ -2,17 +2,17 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::IntoResponse as _;
-use tower_http::catch_panic::CatchPanicLayer;
+use axum::middleware::from_fn_with_state;
 
 use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, metrics, operations,
-    path, patience, program, replay, request_id, webhook,
+    api, api_key, catch_up, click, commission, conversion, dashboard, explain, flow, idempotency, operations,
+    program, refusals, replay, webhook,
 };
+
+mod around;
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
@@ -33,6 +33,7 @@ use crate::{
 /// # }
 /// ```
 pub fn router(trac: Trac) -> Router {
+    trac.store.use_spool();
     let api = Router::new()
         .merge(api_key::routes())
         .merge(program::routes())
@@ -42,8 +43,10 @@ pub fn router(trac: Trac) -> Router {
         .merge(commission::routes())
         .merge(flow::api_routes())
         .merge(replay::routes())
+        .merge(refusals::routes())
         .merge(explain::routes())
         .layer(from_fn_with_state(trac.clone(), idempotency::once))
+        .layer(from_fn_with_state(trac.clone(), catch_up::before))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
@@ -54,11 +57,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(api::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn(path::must_be_text))
-        .layer(from_fn(patience::limit))
-        .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
-        .layer(from_fn_with_state(trac.metrics.clone(), metrics::count))
-        .layer(from_fn_with_state(trac.ids.clone(), request_id::stamp))
+        .layer(from_fn_with_state(trac.clone(), around::around))
         .with_state(trac)
 }
 

@@ -19,7 +19,7 @@ pub(crate) const START: i64 = 1_795_248_000;
 pub(crate) struct App {
     pub(crate) trac: Trac,
     pub(crate) router: Router,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// One merchant in one mode.
@@ -40,11 +40,20 @@ pub(crate) struct Answer {
 
 impl App {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::with(|trac| trac)
+    }
+
+    /// A server that is set up in some way.
+    pub(crate) fn with(set_up: impl FnOnce(Trac) -> Trac) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), set_up)
+    }
+
+    /// A server on a folder with something in it.
+    pub(crate) fn in_folder(folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let store = Store::open(folder.path()).unwrap();
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
-        let trac = Trac::new(store, clock, "https://track.example.com/");
-        Self { router: crate::router(trac.clone()), trac, _folder: folder }
+        let trac = set_up(Trac::new(store, clock, "https://track.example.com/"));
+        Self { router: crate::router(trac.clone()), trac, folder }
     }
 
     /// A new workspace, as its merchant in test mode.

@@ -1,27 +1,39 @@
 //! Everything a request needs, in one handle.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::day_salt::DaySalt;
+use crate::hosts::Hosts;
 use crate::id::Ids;
 use crate::key_uses::KeyUses;
 use crate::last_known::LastKnown;
 use crate::limit::Limiter;
 use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::proxy::{Network, TrustedProxies};
+use crate::refusal::{Cause, Refusals};
+use crate::store::{Scope, Store};
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Trac {
+pub struct Trac(Arc<Parts>);
+
+/// What a [`Trac`] is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) public_url: Arc<str>,
-    pub(crate) cookie_domain: Option<Arc<str>>,
+    pub(crate) hosts: Hosts,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) last_known: LastKnown,
+    pub(crate) day_salt: DaySalt,
     pub(crate) limiter: Limiter,
     pub(crate) key_uses: KeyUses,
     pub(crate) metrics: Metrics,
+    pub(crate) refusals: Refusals,
 }
 
 impl Trac {
@@ -30,35 +42,70 @@ impl Trac {
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let ids = Ids::new(clock.clone());
-        Self {
+        Self(Arc::new(Parts {
             store,
             clock,
             ids,
             public_url: public_url.trim_end_matches('/').into(),
-            cookie_domain: None,
+            hosts: Hosts::default(),
+            proxies: TrustedProxies::default(),
             last_known: LastKnown::default(),
+            day_salt: DaySalt::default(),
             limiter: Limiter::default(),
             key_uses: KeyUses::default(),
             metrics: Metrics::default(),
-        }
+            refusals: Refusals::default(),
+        }))
     }
 
-    /// Sets the `Domain` of the click cookie, for a tracker that serves the merchant's site too.
+    /// Sets the `Domain` of the click cookie, for a tracker that serves a merchant's site too. Of several, the one that the
+    /// host of the request belongs to is taken.
     #[must_use]
-    pub fn with_cookie_domain(mut self, domain: Option<&str>) -> Self {
-        self.cookie_domain = domain.map(Into::into);
+    pub fn with_cookie_domains(mut self, domains: &[String]) -> Self {
+        Arc::make_mut(&mut self.0).hosts.cookie_domains = domains.into();
+        self
+    }
+
+    /// Names the hosts, beside that of the public URL, under which links may be shown: a program's `tracking_domain` is one of
+    /// them.
+    #[must_use]
+    pub fn with_tracking_domains(mut self, domains: &[String]) -> Self {
+        Arc::make_mut(&mut self.0).hosts.tracking_domains = domains.into();
+        self
+    }
+
+    /// Names the proxies in front, whose word on who is calling counts.
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, networks: &[Network]) -> Self {
+        Arc::make_mut(&mut self.0).proxies = TrustedProxies::new(networks);
         self
     }
 
     /// The store.
     #[must_use]
-    pub const fn store(&self) -> &Store {
-        &self.store
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Notes that a call was turned away, for the merchant to see. `detail` says what was wrong with this one.
+    pub(crate) async fn refused(&self, scope: &Scope, route: &str, cause: Cause, detail: &str) {
+        let message = if detail.is_empty() { cause.meaning() } else { detail };
+        let call = (scope.clone(), route.to_owned(), cause);
+        let now = self.clock.now();
+        self.refusals.note((&self.store, &self.ids), call, message.to_owned(), now).await;
     }
 
     /// The clock.
     #[must_use]
-    pub const fn clock(&self) -> &Clock {
-        &self.clock
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+}
+
+impl Deref for Trac {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--browser`: how long a page
-//! waits for its links.
+//! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--core`: without the server. With
+//! `--http`: how much the released server answers on one processor. With `--browser`: how long a page waits for its links.
+//! Each table is of one run, in Markdown, for the documents.
 
 use serde_json::Value;
 
@@ -8,23 +9,57 @@ use crate::{Outcome, script, setup};
 /// Runs the benchmarks and says how the core stands to the HMAC and the JSON parser of the same run.
 #[expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
 pub(crate) fn run() -> Outcome {
-    if std::env::args().any(|argument| argument == "--browser") {
+    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    if asked("--browser") {
         return browser();
     }
-    for (package, bench) in [("trac-core", "webhook"), ("trac-server", "webhooks")] {
-        let bench = ["bench", "-p", package, "--bench", bench];
-        setup::run(setup::cargo().args(bench).current_dir(setup::root()?))?;
+    if asked("--http") {
+        return http();
     }
-    let whole = median_nanos("session/verify_parse_facts_settle")?;
-    for part in ["hmac", "serde_json_value"] {
-        let alone = median_nanos(&format!("session/{part}"))?;
-        println!("verify + parse + facts + settle is {} times {part} alone", in_tenths(whole, alone));
+    measure("trac-core", "webhook")?;
+    println!("{}", session_table()?);
+    if asked("--core") {
+        return Ok(());
     }
-    for folder in ["on_disk", "in_memory", "customer_of_1000"] {
+    measure("trac-server", "webhooks")?;
+    for folder in
+        ["on_disk", "in_memory", "customer_of_10", "customer_of_100", "customer_of_1000", "customer_of_10000"]
+    {
         let Ok(nanos) = median_nanos(&format!("webhooks/{folder}")) else { continue };
         println!("webhooks, {folder}: {} a second", 1_000_000_000_u64.checked_div(nanos).unwrap_or_default());
     }
     Ok(())
+}
+
+fn measure(package: &str, bench: &str) -> Outcome {
+    let bench = ["bench", "-p", package, "--bench", bench];
+    setup::run(setup::cargo().args(bench).current_dir(setup::root()?))
+}
+
+/// What is measured of one session, from what cannot be saved to the whole.
+const SESSION: [(&str, &str); 6] = [
+    ("hmac", "HMAC-SHA256 alone"),
+    ("serde_json_value", "`serde_json::Value` alone"),
+    ("verify", "verify"),
+    ("verify_parse", "verify, parse"),
+    ("verify_parse_facts", "verify, parse, facts"),
+    ("verify_parse_facts_settle", "verify, parse, facts, settle"),
+];
+
+/// What one session costs, step by step, as a ratio to the HMAC and to the JSON parser of the same run.
+fn session_table() -> Outcome<String> {
+    let median = |bench: &str| median_nanos(&format!("session/{bench}"));
+    let (hmac, json) = (median("hmac")?, median("serde_json_value")?);
+    let mut lines = vec![
+        "| one session of 2.4 kB | µs | ÷ HMAC | ÷ JSON | ÷ both |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    for (bench, step) in SESSION {
+        let nanos = median(bench)?;
+        let ratios = [hmac, json, hmac.saturating_add(json)].map(|floor| in_tenths(nanos, floor));
+        lines.push(format!("| {step} | {} | {} |", in_tenths(nanos, 1_000), ratios.join(" | ")));
+    }
+    Ok(lines.join("\n"))
 }
 
 fn browser() -> Outcome {
@@ -36,9 +71,18 @@ fn browser() -> Outcome {
     setup::run(setup::cargo().current_dir(setup::root()?).args(example))
 }
 
+/// The released server on one processor, the load on another.
+fn http() -> Outcome {
+    setup::web_tools();
+    let server = setup::released_server()?;
+    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "load", "--"];
+    let seconds = std::env::args().skip(2).filter(|argument| argument != "--http");
+    setup::run(setup::cargo().args(load).args(seconds).env("TRAC_BIN", server).current_dir(setup::root()?))
+}
+
 /// One over the other, with one decimal.
 fn in_tenths(one: u64, other: u64) -> String {
-    let tenths = one.saturating_mul(10).checked_div(other).unwrap_or_default();
+    let tenths = one.saturating_mul(10).saturating_add(other / 2).checked_div(other).unwrap_or_default();
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 

@@ -8,6 +8,7 @@ mod script;
 mod setup;
 mod sim;
 mod test;
+mod torture;
 mod vectors;
 
 use std::error::Error;
@@ -22,10 +23,10 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "bench",
-        does: "measures events and webhooks; with --browser how long a page waits for its links",
+        does: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load",
         run: bench::run,
     },
     Task {
@@ -52,6 +53,11 @@ const TASKS: [Task; 6] = [
         name: "test-vectors",
         does: "runs the core's vectors in a headless browser, compiled to WebAssembly",
         run: vectors::run,
+    },
+    Task {
+        name: "torture",
+        does: "[COUNT [SEED]]: kills a server under load, 200 times, and looks for what was lost or doubled",
+        run: torture::run,
     },
 ];
 

@@ -74,6 +74,15 @@ pub(crate) fn browser() -> bool {
     installed.is_ok()
 }
 
+/// nginx and wrk, which the load is measured with: installed by apt where that is possible; elsewhere says what to do.
+#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+pub(crate) fn web_tools() {
+    let are_there = program(&["nginx"]).is_some() && program(&["wrk"]).is_some();
+    if !are_there && apt(&["nginx-light", "wrk"]).is_err() {
+        eprintln!("Redirects are not measured. To measure them, install nginx and wrk.");
+    }
+}
+
 /// Installs packages of Debian. Only root may; for anybody else apt ends at once.
 fn apt(packages: &[&str]) -> Outcome {
     let apt = |arguments: &[&str]| {
@@ -118,8 +127,18 @@ fn installed(name: &str, package: &str) -> Outcome<PathBuf> {
 
 /// A program that cargo has built.
 pub(crate) fn built(name: &str) -> Outcome<PathBuf> {
+    program_of("debug", name)
+}
+
+/// Builds the server as it is released, and answers the program.
+pub(crate) fn released_server() -> Outcome<PathBuf> {
+    run(cargo().args(["build", "--release", "-p", "trac-server"]).current_dir(root()?))?;
+    program_of("release", "trac")
+}
+
+fn program_of(profile: &str, name: &str) -> Outcome<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root()?.join("target"), PathBuf::from);
-    Ok(target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+    Ok(target.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// The program by which cargo runs a test for WebAssembly in a browser, of the same version as the library.

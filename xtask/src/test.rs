@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that is tested, with what it needs. With `--all-browsers` the script's pages are
 //! opened in Firefox and `WebKitGTK` too.
 
-use crate::{Outcome, browsers, script, setup, vectors};
+use crate::{Outcome, browsers, script, setup, sim, vectors};
 
 /// Builds the script, so that the server carries it, looks for a browser, and runs every test.
 pub(crate) fn run() -> Outcome {
@@ -19,6 +19,7 @@ pub(crate) fn run() -> Outcome {
         setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root)),
         setup::run(setup::cargo().args(rest).current_dir(&root)),
         vectors::run(),
+        sim::many(),
     ];
     if std::env::args().any(|argument| argument == "--all-browsers") {
         outcomes.extend([browsers::firefox(), browsers::webkit()]);

@@ -1,11 +1,11 @@
-//! The part of Stripe's API that a server-side checkout calls.
+//! The part of Stripe's API that a server-side checkout calls, and the question which invoice a payment was for.
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::form;
 use crate::refusal::Refusal;
@@ -38,6 +38,25 @@ pub(crate) async fn session(
     Ok(Json(session.object(url.as_deref())))
 }
 
+/// `GET /v1/invoice_payments?payment[type]=payment_intent&payment[payment_intent]=pi_…`.
+pub(crate) async fn invoice_payments(
+    State(stand_in): State<StandIn>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Refusal> {
+    authorize(&headers)?;
+    let query = form::parse(query.unwrap_or_default().as_bytes());
+    if form::text(&query, "/payment/type") != Some("payment_intent") {
+        return Err(Refusal::parameter("payment[type]", "The stand-in knows payment_intent only."));
+    }
+    let id = form::text(&query, "/payment/payment_intent").unwrap_or_default();
+    let books = stand_in.books();
+    let payment = books.payments().find(|payment| payment.id == id);
+    let payment = payment.ok_or_else(|| Refusal::not_found("payment_intent", id))?;
+    let data: Vec<Value> = payment.invoice_payment_object().into_iter().collect();
+    Ok(Json(json!({ "object": "list", "url": "/v1/invoice_payments", "has_more": false, "data": data })))
+}
+
 fn address(stand_in: &StandIn, session: &Session) -> String {
     format!("{}/c/pay/{}", stand_in.config().origin, session.id)
 }
@@ -45,5 +64,6 @@ fn address(stand_in: &StandIn, session: &Session) -> String {
 fn authorize(headers: &HeaderMap) -> Result<(), Refusal> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value.and_then(|value| value.strip_prefix("Bearer "));
-    if key.is_some_and(|key| key.starts_with("sk_test_")) { Ok(()) } else { Err(Refusal::NoKey) }
+    let is_ours = |key: &str| key.starts_with("sk_test_") || key.starts_with("rk_test_");
+    if key.is_some_and(is_ours) { Ok(()) } else { Err(Refusal::NoKey) }
 }

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::payment::{Dispute, Payment};
 use crate::refusal::Refusal;
 use crate::session::{Completion, Session};
-use crate::subscription::{Subscription, invoice_payment_object};
+use crate::subscription::Subscription;
 
 /// The merchant's account: everything that was asked, paid and subscribed to.
 #[derive(Debug, Default)]
@@ -135,13 +135,13 @@ impl Books {
                 .to_owned(),
             ..payment_of(amount, &currency, &subscription.email, invoice.created)
         };
-        let paid_by = invoice_payment_object(&invoice, &payment.id, amount, &currency);
-        let events = vec![
+        let mut events = vec![
             Event::new("charge.succeeded", invoice.created, &payment.charge_object()),
             Event::new("payment_intent.succeeded", invoice.created, &payment.intent_object()),
             Event::new("invoice.paid", invoice.created, &subscription.invoice_object(&invoice)),
-            Event::new("invoice_payment.paid", invoice.created, &paid_by),
         ];
+        let paid_by = payment.invoice_payment_object();
+        events.extend(paid_by.map(|paid_by| Event::new("invoice_payment.paid", invoice.created, &paid_by)));
         let id = payment.id.clone();
         self.payments.push(payment);
         Ok((id, events))

@@ -126,6 +126,25 @@ impl Payment {
         })
     }
 
+    /// Which invoice it paid, as `invoice_payment.paid` carries it; `None` for a payment without an invoice.
+    pub(crate) fn invoice_payment_object(&self) -> Option<Value> {
+        let invoice = self.invoice.as_ref()?;
+        Some(json!({
+            "id": format!("inpay_1{}", invoice.trim_start_matches("in_1")),
+            "object": "invoice_payment",
+            "amount_paid": self.amount_minor,
+            "amount_requested": self.amount_minor,
+            "created": self.created,
+            "currency": self.currency,
+            "invoice": invoice,
+            "is_default": true,
+            "livemode": false,
+            "payment": {"type": "payment_intent", "payment_intent": self.id},
+            "status": "paid",
+            "status_transitions": {"canceled_at": null, "paid_at": self.created},
+        }))
+    }
+
     /// The dispute with the balance transactions that show where the money is.
     pub(crate) fn dispute_object(&self, dispute: &Dispute) -> Value {
         let taken = json!({"object": "balance_transaction", "amount": -self.amount_minor, "fee": 1_500,

@@ -166,26 +166,3 @@ impl Subscription {
         })
     }
 }
-
-/// Which `PaymentIntent` paid which invoice, as `invoice_payment.paid` carries it.
-pub(crate) fn invoice_payment_object(
-    invoice: &Invoice,
-    intent: &str,
-    amount_minor: i64,
-    currency: &str,
-) -> Value {
-    json!({
-        "id": stripe_id("inpay_1", 23),
-        "object": "invoice_payment",
-        "amount_paid": amount_minor,
-        "amount_requested": amount_minor,
-        "created": invoice.created,
-        "currency": currency,
-        "invoice": invoice.id,
-        "is_default": true,
-        "livemode": false,
-        "payment": {"type": "payment_intent", "payment_intent": intent},
-        "status": "paid",
-        "status_transitions": {"canceled_at": null, "paid_at": invoice.created},
-    })
-}

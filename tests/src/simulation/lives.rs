@@ -5,11 +5,11 @@
 //! that was captured in part.
 
 use super::calendar::{DAY, plus_months};
-use super::chance::Chance;
 use super::truth::{
     Carried, Click, Dispute, Earning, Money, Partner, Payment, Recurring, Refund, Rules, Subscription, Truth,
     Verdict,
 };
+use crate::chance::Chance;
 
 const CURRENCIES: [&str; 3] = ["usd", "eur", "jpy"];
 /// A click so old that no window reaches back to it.

@@ -12,7 +12,6 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a name it lacks")]
 
 mod calendar;
-mod chance;
 mod house;
 mod lives;
 mod model;
@@ -23,8 +22,8 @@ mod truth;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use crate::chance::Chance;
 use calendar::DAY;
-use chance::Chance;
 use house::House;
 use shop::{Entries, Shop};
 use told::Told;
@@ -90,9 +89,10 @@ pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
             }
         }
     };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    // A life waits for its store now and then: two for each core keep both at work.
+    let workers = thread::available_parallelism().map_or(1, usize::from) * 2;
     let done: Vec<Result<Tally, String>> = thread::scope(|scope| {
-        let started: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         started
             .into_iter()
             .map(|one| one.join().unwrap_or_else(|_| Err("a life panicked".to_owned())))

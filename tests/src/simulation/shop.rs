@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::chance::Chance;
 use super::house::{House, Keys};
 use super::told::{Selected, Told};
 use super::truth::{Payment, Truth};
+use crate::chance::Chance;
 
 /// A merchant, what really happened to it, and how the house knows it.
 pub(super) struct Shop {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::calendar::DAY;
-use super::chance::Chance;
-use super::truth::{Carried, Dispute, Money, Payment, Subscription, Truth, Verdict};
+use super::truth::{Carried, Dispute, Money, Payment, Refund, Subscription, Truth, Verdict};
+use crate::chance::Chance;
 
 /// What a merchant has selected in Stripe.
 #[derive(Clone, Copy, Debug)]
@@ -197,6 +197,9 @@ impl Teller<'_> {
                 }
                 let (new, old) = (charge(payment, cumulative, false), charge(payment, cumulative, true));
                 self.tell("charge.refunded", refund.at + 1, new, old);
+                if payment.has_invoice() && !refund.failed && self.chance.percent(30) {
+                    self.credit_note(payment, n, *refund);
+                }
                 if refund.failed {
                     self.tell_both("refund.failed", refund.at + DAY, object("failed"));
                 }
@@ -208,6 +211,22 @@ impl Teller<'_> {
         for dispute in payment.disputes.iter().skip(disputes) {
             self.dispute(payment, dispute);
         }
+    }
+
+    /// The merchant refunds by way of a credit note: it tells of the same money once more.
+    fn credit_note(&mut self, payment: &Payment, n: usize, refund: Refund) {
+        let Payment { name, currency, .. } = payment;
+        let note = |change: Value| {
+            let mut note = json!({"id": format!("cn_{name}_{n}"), "object": "credit_note", "amount": refund.minor,
+                "currency": currency, "invoice": format!("in_{name}"), "status": "issued", "type": "post_payment"});
+            note.as_object_mut()
+                .into_iter()
+                .for_each(|fields| fields.extend(change.as_object().cloned().unwrap_or_default()));
+            note
+        };
+        let id = format!("re_{name}_{n}");
+        let new = note(json!({ "refunds": [{ "amount_refunded": refund.minor, "refund": id }] }));
+        self.tell("credit_note.created", refund.at, new, note(json!({ "refund": id })));
     }
 
     fn dispute(&mut self, payment: &Payment, dispute: &Dispute) {
@@ -262,6 +281,11 @@ impl Teller<'_> {
     }
 }
 
+/// What a coupon took off, if there was one. What is left was paid, and nothing else counts.
+const fn discount(total: i64) -> i64 {
+    if total % 3 == 0 { total / 2 } else { 0 }
+}
+
 fn session(payment: &Payment, status: &str) -> Value {
     let Payment { name, customer, subscription, email, currency, carried, .. } = payment;
     let (total, tax, shipping) = match payment.money {
@@ -279,7 +303,8 @@ fn session(payment: &Payment, status: &str) -> Value {
         "customer_details": {"email": email}, "invoice": payment.has_invoice().then(|| format!("in_{name}")),
         "metadata": metadata(session_metadata.as_ref()), "payment_intent": intent, "payment_status": status,
         "mode": if is_subscription { "subscription" } else { "payment" }, "subscription": subscription,
-        "total_details": {"amount_discount": 0, "amount_tax": tax, "amount_shipping": shipping}, "status": "complete",
+        "total_details": {"amount_discount": discount(total), "amount_tax": tax, "amount_shipping": shipping},
+        "amount_subtotal": total + discount(total), "status": "complete",
     })
 }
 
@@ -291,7 +316,9 @@ fn invoice(payment: &Payment, old: bool) -> Value {
         "id": format!("in_{name}"), "object": "invoice", "status": "paid", "amount_paid": paid, "total": total,
         "currency": currency, "customer": customer, "customer_email": email, "created": payment.time,
         "metadata": metadata(carried.invoice_metadata.as_ref()),
-        "lines": {"object": "list", "has_more": false, "data": [{"amount": total - tax}]},
+        "subtotal": total + discount(total), "total_discount_amounts": [{"amount": discount(total), "discount": "di_1"}],
+        "lines": {"object": "list", "has_more": false, "data": [{"amount": total - tax + discount(total),
+            "discount_amounts": [{"amount": discount(total), "discount": "di_1"}]}]},
     });
     let charged = paid - outside > 0;
     if old {

@@ -23,6 +23,8 @@ pub struct Change {
     pub sums: Sums,
     /// Whether another commission takes its place.
     pub closed: bool,
+    /// Whether it was another payment's until now, which is inferred to be the same money.
+    pub taken_over: bool,
     /// The entries to append, in order.
     pub entries: Vec<NewEntry>,
 }
@@ -72,6 +74,7 @@ fn bring(target: &Target, commission: Option<&Commission>, news: Option<Topic>) 
         claim: Some(target.claim.clone()),
         sums: target.sums,
         closed: false,
+        taken_over: false,
         entries: now.entries_towards(target.sums, commission.is_some(), reasons),
     }
 }
@@ -85,6 +88,7 @@ fn empty(commission: &Commission, reason: Reason) -> Change {
         reason,
         sums: Sums::default(),
         closed: false,
+        taken_over: false,
         entries: sums(commission).entries_towards(Sums::default(), true, reasons),
     }
 }
@@ -100,6 +104,7 @@ pub(super) fn close(commission: &Commission, reason: Reason) -> Change {
         reason,
         sums: wanted,
         closed: true,
+        taken_over: false,
         entries: now.entries_towards(wanted, true, reasons),
     }
 }

@@ -40,7 +40,8 @@ impl From<Topic> for Occasion {
 pub struct Settlement {
     /// The decision, for the record.
     pub decision: Decision,
-    /// One for each commission that is, or will be, open.
+    /// One for each commission that is, or will be, open. One of a payment inferred to be the same money is this payment's from
+    /// then on.
     pub changes: Vec<Change>,
 }
 
@@ -48,13 +49,36 @@ pub struct Settlement {
 #[must_use]
 pub fn settle(world: &World, occasion: Occasion) -> BTreeMap<String, Settlement> {
     let book = Book::open(world);
-    book.sales.values().map(|sale| (sale.id.into(), settle_sale(&book, sale, occasion))).collect()
+    let mut open = open_commissions(&book);
+    let settle_one = |sale: &Sale<'_>| {
+        let commissions = open.remove(sale.id).unwrap_or_default();
+        (sale.id.into(), settle_sale(&book, sale, commissions, occasion))
+    };
+    book.sales.values().map(settle_one).collect()
 }
 
-fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settlement {
-    let known = book.world.payments.get(sale.id).map_or(&[][..], |known| known.commissions.as_slice());
-    let mut open: Vec<&Commission> = known.iter().filter(|commission| !commission.closed).collect();
-    open.sort_by_key(|commission| (commission.payment_time, &commission.id));
+/// The commissions to settle with each payment, oldest first: its own, and those of payments inferred to be the same money, which
+/// may have earned before that was known.
+fn open_commissions<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Vec<&'a Commission>> {
+    let mut all: BTreeMap<&str, Vec<&Commission>> = BTreeMap::new();
+    for (id, known) in &book.world.payments {
+        let inference = book.sales.get(id.as_str()).map(|sale| &sale.inference);
+        let whole = match inference {
+            Some(Inference::SameAs(other)) => {
+                book.world.payments.get_key_value(other).map_or(id, |(other, _)| other)
+            }
+            _ => id,
+        };
+        let open = known.commissions.iter().filter(|commission| !commission.closed);
+        all.entry(whole).or_default().extend(open);
+    }
+    for commissions in all.values_mut() {
+        commissions.sort_by_key(|commission| (commission.payment_time, &commission.id));
+    }
+    all
+}
+
+fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasion: Occasion) -> Settlement {
     let mut open = open.into_iter();
     let (survivor, doubles) = (open.next(), open);
     let mut changes: Vec<Change> = doubles.map(|double| close(double, Reason::DuplicatePayment)).collect();
@@ -106,6 +130,11 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, occasion: Occasion) -> Settleme
         (Err(reason), None) => waiting(book, sale, lost).unwrap_or(*reason),
     };
     changes.extend(towards(target, survivor, occasion.news));
+    let own = book.world.payments.get(sale.id).map_or(&[][..], |known| known.commissions.as_slice());
+    for change in &mut changes {
+        let is_own = |id: &String| own.iter().any(|commission| commission.id == *id);
+        change.taken_over = change.commission_id.as_ref().is_some_and(|id| !is_own(id));
+    }
     Settlement { decision, changes }
 }
 

@@ -36,8 +36,10 @@ pub(super) fn target(
     settled: Option<&Commission>,
     paid: bool,
 ) -> Result<Target, Reason> {
-    if sale.inference != Inference::Alone {
-        return Err(Reason::DuplicatePayment);
+    match sale.inference {
+        Inference::Alone => {}
+        Inference::SameAs(_) => return Err(Reason::DuplicatePayment),
+        Inference::Ambiguous => return Err(Reason::PaymentUnlinked),
     }
     let time = sale.time.ok_or(Reason::PaymentUnknown)?;
     let attribution = attribution.ok_or(Reason::NoAttributionYet)?;

@@ -1,7 +1,7 @@
 //! Which click earns a payment.
 //!
 //! The first value that resolves to a click ends the search, in the order of [`Rule`]; a value that does not resolve is
-//! passed over. Under `first_click` the inherited rules (6) to (8) come before the payment's own. The choice is made
+//! passed over. A partner's promotion code counts where no click does. Under `first_click` the inherited rules (6) to (8) come before the payment's own. The choice is made
 //! from all facts each time, so the order in which events arrive does not matter.
 
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,14 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     if first_click {
         return inherited().or(direct);
     }
-    direct.or_else(inherited).or_else(|| claimed(book, sale, time))
+    direct.or_else(inherited).or_else(|| promoted(book, sale, time)).or_else(|| claimed(book, sale, time))
+}
+
+/// The promotion code that was used is a partner's, and nobody else is named. It ties the subscription to that partner, but not
+/// the customer's other payments.
+fn promoted(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let click_id = sale.promoted(book.world)?.into();
+    Some(Attribution { rule: Rule::PromotionCode, click_id, bound_by: sale.id.into(), bound_at: time })
 }
 
 /// What a browser claimed. It speaks for this payment alone and ties nothing else to the click.
@@ -80,14 +87,18 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
 /// Rule (6): the payment that first tied a click to this subscription speaks for all of it, but for nothing that was
 /// paid before the click.
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
-    let (_, binder) = book.referred_of_subscription(sale.subscription.as_deref()?).next()?;
+    let id = sale.subscription.as_deref()?;
+    let referred = book.referred_of_subscription(id).next();
+    let (_, binder) = referred.or_else(|| book.promoted_of_subscription(id).next())?;
     if binder.id == sale.id {
         return None;
     }
     // The binder has no earlier one in its subscription, so this goes no deeper.
     let found = attribute(book, binder)?;
     let click = book.world.clicks.get(&found.click_id)?;
-    click.is_before(time).then_some(Attribution { rule: Rule::Subscription, ..found })
+    // A promotion code is always there; what counts is when it was used.
+    let came_by = if click.is_standing { found.bound_at <= time } else { click.is_before(time) };
+    came_by.then_some(Attribution { rule: Rule::Subscription, ..found })
 }
 
 /// Rule (7), for payments with a session or an invoice.
@@ -137,10 +148,8 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
 /// The merchant's own IDs of the customer: those the payment names, and those that payments of the same `cus_` named at or
 /// before this time.
 fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
-    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.named_of_customer(id));
-    let before = payments.filter(|((at, _), _)| *at <= time).map(|(_, other)| other);
-    let named = before.chain([sale]).flat_map(|sale| &sale.external_customers);
-    named.map(String::as_str).collect()
+    let before = sale.customer.as_deref().into_iter().flat_map(|id| book.names_of_customer(id, time));
+    before.chain(sale.external_customers.iter().map(String::as_str)).collect()
 }
 
 fn checkout_customer<'s>(sale: &'s Sale<'_>) -> Option<&'s str> {

@@ -1,5 +1,6 @@
 //! Values that may be a click ID, and where they stood.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -33,6 +34,8 @@ pub enum Rule {
     Lead,
     /// The click that the merchant reported with the payment, after (5).
     Report,
+    /// The promotion code that the buyer used is a partner's, where nothing else resolves.
+    PromotionCode,
     /// The click that a browser claimed with the payment, where nothing else resolves.
     Claim,
 }
@@ -86,10 +89,25 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
         let rule = if report.is_trusted() { Rule::Report } else { Rule::Claim };
         add(rule, id, &mut report.click.iter());
     }
+    for (id, session) in &facts.sessions {
+        add(Rule::PromotionCode, id, &mut session.promotions.iter());
+    }
+    for (id, invoice) in &facts.invoices {
+        add(Rule::PromotionCode, id, &mut invoice.promotions.iter());
+    }
     for (id, lead) in &facts.leads {
         add(Rule::Lead, id, &mut lead.clicks.iter().map(|(_, click)| click));
     }
     found
+}
+
+/// The promotion codes used anywhere in a world, for the store to look up.
+#[must_use]
+pub fn promotion_codes(world: &World) -> BTreeSet<String> {
+    let facts = world.payments.values().map(|known| &known.facts);
+    let of_sessions = facts.clone().flat_map(|facts| facts.sessions.values().map(|it| &it.promotions));
+    let of_invoices = facts.flat_map(|facts| facts.invoices.values().map(|it| &it.promotions));
+    of_sessions.chain(of_invoices).flatten().cloned().collect()
 }
 
 /// Values that may be click IDs anywhere in a world, for the store to look up.
@@ -99,6 +117,7 @@ pub fn values_to_resolve(world: &World) -> Vec<String> {
         .payments
         .values()
         .flat_map(|known| candidates(&known.facts, &world.holders))
+        .filter(|found| found.rule != Rule::PromotionCode)
         .map(|found| found.value);
     let of_customers = world.holders.customers.values().filter_map(|customer| customer.references.as_ref());
     let mut values: Vec<_> =

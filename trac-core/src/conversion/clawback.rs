@@ -1,12 +1,12 @@
 //! How much of a payment went back.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 
 use super::payment::Money;
+use crate::money::{Currency, share_half_up};
 use crate::webhook::charge::Charge;
 use crate::webhook::facts::Facts;
-use crate::webhook::refund::{Refund, RefundStatus};
+use crate::webhook::refund::RefundStatus;
 
 /// What went back of a payment, in minor units of its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,13 +29,19 @@ impl Lost {
     /// released. Refunds that name only the PaymentIntent count with its one charge.
     #[must_use]
     pub fn of(facts: &Facts, money: &Money<'_>) -> Self {
-        let captured = facts.charges.values().filter_map(|charge| charge.captured.as_ref());
-        let captured = captured.fold(0_i64, |sum, charge| sum.saturating_add(charge.value.captured_minor));
-        let disputed = facts.disputes.values().fold(0_i64, |sum, one| sum.saturating_add(one.lost_minor()));
+        let paid = Paid::of(facts, money);
+        let disputed = facts.disputes.values().map(|dispute| {
+            let (charge, intent) = (dispute.charge.as_deref(), dispute.payment_intent.as_deref());
+            paid.counted(facts.charges.get(charge_of(charge, intent, facts)), dispute.lost_minor())
+        });
         Self {
-            refunded_minor: if facts.is_told_by_stripe() { refunded(facts) } else { reported(facts) },
-            disputed_minor: disputed,
-            whole_minor: money.gross_minor().max(captured),
+            refunded_minor: if facts.is_told_by_stripe() {
+                refunded(facts, &paid)
+            } else {
+                reported(facts, &paid)
+            },
+            disputed_minor: disputed.fold(0, i64::saturating_add),
+            whole_minor: paid.whole_minor,
             refund_failed: facts.refunds.values().any(|refund| refund.status == RefundStatus::Failed),
         }
     }
@@ -48,15 +54,46 @@ impl Lost {
 }
 
 /// What the merchant says went back of a payment that Stripe knows nothing of.
-fn reported(facts: &Facts) -> i64 {
-    facts.reports.values().map(|report| report.refunded_minor).max().unwrap_or(0).max(refunded(facts))
+fn reported(facts: &Facts, paid: &Paid) -> i64 {
+    facts.reports.values().map(|report| report.refunded_minor).max().unwrap_or(0).max(refunded(facts, paid))
 }
 
-fn refunded(facts: &Facts) -> i64 {
+/// What was paid, and how much of it in another currency.
+struct Paid {
+    whole_minor: i64,
+    currency: Currency,
+    /// What the charges in the payment's own currency leave for those in another.
+    foreign_minor: i64,
+}
+
+impl Paid {
+    fn of(facts: &Facts, money: &Money<'_>) -> Self {
+        let currency = money.currency();
+        let captured = facts.charges.values().filter_map(|charge| charge.captured.as_ref());
+        let own = captured.filter(|captured| captured.value.currency == currency);
+        let own = own.fold(0_i64, |sum, captured| sum.saturating_add(captured.value.captured_minor));
+        let whole_minor = money.gross_minor().max(own);
+        Self { whole_minor, currency, foreign_minor: whole_minor.saturating_sub(own) }
+    }
+
+    /// What went back of a charge, in the payment's currency. Two currencies are never added: of a charge in another one, its
+    /// share counts.
+    fn counted(&self, charge: Option<&Charge>, amount_minor: i64) -> i64 {
+        match charge.and_then(|charge| charge.captured.as_ref()) {
+            Some(captured) if captured.value.currency != self.currency => {
+                share_half_up(self.foreign_minor, amount_minor, captured.value.captured_minor)
+            }
+            _ => amount_minor,
+        }
+    }
+}
+
+fn refunded(facts: &Facts, paid: &Paid) -> i64 {
     let mut by_charge: BTreeMap<&str, (Option<&Charge>, [i64; 2])> =
         facts.charges.iter().map(|(id, charge)| (id.as_str(), (Some(charge), [0, 0]))).collect();
     for refund in facts.refunds.values() {
-        let (_, [succeeded, failed]) = by_charge.entry(charge_of(refund, facts)).or_default();
+        let charge = charge_of(refund.charge.as_deref(), refund.payment_intent.as_deref(), facts);
+        let (_, [succeeded, failed]) = by_charge.entry(charge).or_default();
         match refund.status {
             RefundStatus::Succeeded => *succeeded = succeeded.saturating_add(refund.amount_minor),
             RefundStatus::Failed => *failed = failed.saturating_add(refund.amount_minor),
@@ -65,24 +102,23 @@ fn refunded(facts: &Facts) -> i64 {
     }
     let counted = by_charge.into_values().map(|(charge, [succeeded, failed])| {
         let cumulative = charge.map_or(0, |charge| charge.refunded_minor).saturating_sub(failed);
-        cumulative.max(succeeded).max(0).saturating_sub(charge.map_or(0, released)).max(0)
+        let back = cumulative.max(succeeded).max(0).saturating_sub(charge.map_or(0, released)).max(0);
+        paid.counted(charge, back)
     });
     counted.fold(0, i64::saturating_add)
 }
 
-/// The charge a refund belongs to; where it names only a PaymentIntent, that one's charge.
-fn charge_of<'a>(refund: &'a Refund, facts: &'a Facts) -> &'a str {
-    let intent = refund.payment_intent.as_deref();
-    let of_intent = || {
-        let named = facts.payment_intents.get(intent?)?.charge.as_deref();
-        named.or_else(|| {
-            let mut of_intent =
-                facts.charges.iter().filter(|(_, charge)| charge.payment_intent.as_deref() == intent);
-            of_intent.next().map(|(id, _)| id.as_str())
-        })
+/// The charge that money went back of: the one named; where only a PaymentIntent is named, that one's charge, or one of
+/// which nobody says whose it is.
+fn charge_of<'a>(charge: Option<&'a str>, intent: Option<&'a str>, facts: &'a Facts) -> &'a str {
+    let first = |is_it: &dyn Fn(Option<&str>) -> bool| {
+        let mut known = facts.charges.iter().filter(|(_, charge)| is_it(charge.payment_intent.as_deref()));
+        known.next().map(|(id, _)| id.as_str())
     };
-    let any = || facts.charges.keys().next().map(String::as_str);
-    refund.charge.as_deref().or_else(of_intent).or_else(any).or(intent).unwrap_or_default()
+    let latest = || facts.payment_intents.get(intent?)?.charge.as_deref();
+    let of_intent = || first(&|of| of.is_some() && of == intent);
+    let of_nobody = || first(&|of| of.is_none() || intent.is_none());
+    charge.or_else(latest).or_else(of_intent).or_else(of_nobody).or(intent).unwrap_or_default()
 }
 
 /// What a partial capture gave back: it was never paid, but Stripe counts it as refunded.

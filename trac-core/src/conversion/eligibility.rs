@@ -52,10 +52,11 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Whether a time lies in the window of a click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`.
+/// Whether a time lies in the window of a click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`. A promotion code has none.
 #[must_use]
 pub fn is_in_window(click: &Click, time: Timestamp, days: u32) -> bool {
-    click.is_before(time) && time.secs_since(click.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS)
+    let in_time = || time.secs_since(click.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS);
+    click.is_standing || (click.is_before(time) && in_time())
 }
 
 /// Judges a payment that resolved to a click. What was settled already (`settled`) is not asked again whether program
@@ -126,14 +127,19 @@ fn was_paused_when_bound(book: &Book<'_>, attribution: &Attribution, click: &Cli
     then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
 }
 
-/// Whether any address of the payment, of its subscription's other payments, or of the customer is the partner's. One month
-/// without an address does not make it another buyer.
+/// Whether any address of the buyer is the partner's: of the payment, of other payments and leads of the same subscription or
+/// customer, or of the customer itself. One month without an address does not make it another buyer.
 fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
     let Some(partner) = book.world.partner_emails.get(&click.partner_id) else { return false };
     let of_customer = sale.customer.as_ref().and_then(|id| book.world.holders.customers.get(id));
     let of_customer = of_customer.into_iter().flat_map(|customer| &customer.emails).map(String::as_str);
-    let others = sale.subscription.as_ref().and_then(|id| book.timeline.subscriptions.get(id));
-    let of_others = others.into_iter().flat_map(|line| &line.emails).map(String::as_str);
+    let timeline = &book.timeline;
+    let of_subscription = sale.subscription.as_ref().and_then(|id| timeline.subscriptions.get(id));
+    let of_same = sale.customer.as_ref().and_then(|id| timeline.customers.get(id));
+    let known_as = sale.external_customers.iter().chain(of_same.into_iter().flat_map(|line| &line.known_as));
+    let known_as = known_as.filter_map(|id| timeline.external_customers.get(id));
+    let others = of_subscription.into_iter().chain(of_same).chain(known_as);
+    let of_others = others.flat_map(|line| &line.emails).map(String::as_str);
     let mut buyers = payment::emails(&sale.facts).into_iter().chain(of_customer).chain(of_others);
     buyers.any(|buyer| email::is_same(buyer, partner))
 }

@@ -2,15 +2,20 @@
 
 use alloc::string::String;
 
-/// The mailbox an address stands for: in lower case, and where the provider ignores dots and `+tags`, without them.
+/// The mailbox an address stands for: in lower case, and without what its provider ignores. Domains of one provider that share
+/// their mailboxes are one.
+///
+/// Sources: <https://support.google.com/mail/answer/7436150>, <https://proton.me/support/addresses-and-aliases>.
 fn mailbox(address: &str) -> Option<String> {
     let address = address.trim().to_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
-    if matches!(domain, "gmail.com" | "googlemail.com") {
-        let local = local.split('+').next().unwrap_or(local).replace('.', "");
-        return Some([local.as_str(), "@gmail.com"].concat());
-    }
-    Some(address)
+    let (ignored, domain): (&[char], _) = match domain {
+        "gmail.com" | "googlemail.com" => (&['.'], "gmail.com"),
+        "proton.me" | "protonmail.com" | "pm.me" => (&['.', '-', '_'], "proton.me"),
+        _ => return Some(address),
+    };
+    let local = local.split('+').next().unwrap_or(local).replace(ignored, "");
+    Some([local.as_str(), "@", domain].concat())
 }
 
 /// Whether two addresses reach the same mailbox.
@@ -28,6 +33,9 @@ mod tests {
         check("Ann@Example.com", " ann@example.com ", true);
         check("a.nn@example.com", "ann@example.com", false);
         check("a.n.n+shop@gmail.com", "Ann@googlemail.com", true);
+        check("a_n.n-@pm.me", "ANN+x@protonmail.com", true);
+        check("a_nn@gmail.com", "ann@gmail.com", false);
+        check("ann@gmail.com", "ann@proton.me", false);
         check("ann@example.com", "bob@example.com", false);
         check("", "", false);
         check("no address", "no address", false);

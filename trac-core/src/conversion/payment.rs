@@ -117,12 +117,17 @@ impl<'a> Money<'a> {
             }
             Self::Bare { amount_minor, .. } => *amount_minor,
         };
+        let is_payment_link = |product: &String| product.starts_with("plink_");
         let is_bought = |product: &String| Some(product.as_str()) == payment_link;
         if terms.products.is_empty() || terms.products.iter().any(is_bought) {
             return Ok(base);
         }
         match self {
             Self::Invoice(InvoiceAmounts { lines: Some(lines), .. }) => covered(base, lines, &terms.products),
+            // Where only Payment Links are covered, no line says more. A bare charge may still get its session.
+            Self::Invoice(_) | Self::Session(_) if terms.products.iter().all(is_payment_link) => {
+                Err(Reason::ProductNotCovered)
+            }
             _ => Err(Reason::ProductsUnknown),
         }
     }

@@ -94,7 +94,7 @@ reasons! {
     NoAttributionYet = "no_attribution_yet",
     /// The payment this is about is not known yet; it settles by itself when it becomes known.
     PaymentUnknown = "payment_unknown",
-    /// Money went back, and which payment it belongs to cannot be told: it needs review.
+    /// Which payment a charge, or money that went back, belongs to cannot be told: it needs review.
     PaymentUnlinked = "payment_unlinked",
     /// This event was received before.
     DuplicateEvent = "duplicate_event",
@@ -152,7 +152,7 @@ reasons! {
 
 impl Reason {
     /// Whether a click was found and refused: too old, partner not approved, program not active, the partner's own purchase,
-    /// or money that is credited already.
+    /// or money that is credited already or may be.
     #[must_use]
     pub const fn refuses_click(self) -> bool {
         matches!(
@@ -162,6 +162,7 @@ impl Reason {
                 | Self::ProgramInactive
                 | Self::SelfReferral
                 | Self::DuplicatePayment
+                | Self::PaymentUnlinked
         )
     }
 }

@@ -61,7 +61,8 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         }
         Reason::PaymentUnlinked => {
             "Which payment this belongs to cannot be told. Select invoice_payment.paid in Stripe, so that charges are \
-             linked to invoices; this one link by POST /events/{id}/link."
+             linked to invoices, or give the webhook endpoint a stripe_api_key to ask with; this one link by \
+             POST /events/{id}/link."
         }
         Reason::ModeMismatch => {
             "The event is of the other mode. Use the endpoint, and the keys, of the same mode."

@@ -84,7 +84,7 @@ impl<'a> Book<'a> {
                 subscription: payment::subscription(&facts).map(Into::into),
                 customer: payment::customer(&facts).map(Into::into),
                 external_customers: external_customers(&facts, &world.holders),
-                candidates: candidates(&facts, &world.holders),
+                candidates: relevant(candidates(&facts, &world.holders), world),
                 payment_link: payment::payment_link(&facts).or(of_subscription).map(Into::into),
                 inference: inferred.get(id).cloned().unwrap_or_default(),
                 facts,
@@ -105,6 +105,14 @@ impl<'a> Book<'a> {
         id: &str,
     ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
         self.found(self.timeline.subscriptions.get(id).map(|line| &line.all))
+    }
+
+    /// Those of them that a partner's promotion code was used for.
+    pub fn promoted_of_subscription<'s>(
+        &'s self,
+        id: &str,
+    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
+        self.found(self.timeline.subscriptions.get(id).map(|line| &line.promoted))
     }
 
     /// Those of them with a click of their own.
@@ -131,12 +139,14 @@ impl<'a> Book<'a> {
         self.found(self.timeline.customers.get(id).map(|line| &line.referred))
     }
 
-    /// Those of a customer's payments that name the customer by the merchant's own ID.
-    pub fn named_of_customer<'s>(
+    /// The merchant's own IDs that a customer's payments had named by that time.
+    pub fn names_of_customer<'s>(
         &'s self,
         id: &str,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.customers.get(id).map(|line| &line.named))
+        time: Timestamp,
+    ) -> impl Iterator<Item = &'s str> + use<'s, 'a> {
+        let named = self.timeline.customers.get(id).into_iter().flat_map(|line| &line.named);
+        named.filter(move |(_, first)| **first <= time).map(|(id, _)| id.as_str())
     }
 
     /// Leads and payments with a click of their own, of a customer whom the merchant knows by any of these IDs. One known by
@@ -166,6 +176,13 @@ impl Sale<'_> {
         claims.find(|candidate| world.clicks.contains_key(&candidate.value))
     }
 
+    /// The click that stands for the first promotion code used that a partner held then.
+    #[must_use]
+    pub fn promoted<'w>(&self, world: &'w World) -> Option<&'w str> {
+        let mut used = self.candidates.iter().filter(|candidate| candidate.rule == Rule::PromotionCode);
+        used.find_map(|candidate| world.promoted_by(&candidate.value, self.time?))
+    }
+
     /// Whether rule (8) looks at it: a lead, a report, or a payment with a session or an invoice.
     #[must_use]
     pub fn inherits(&self) -> bool {
@@ -183,13 +200,20 @@ impl Sale<'_> {
     #[must_use]
     pub fn direct<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let is_snapshot = |candidate: &Candidate| Some(&candidate.object) != self.subscription.as_ref();
-        self.candidates.iter().filter(|candidate| candidate.rule != Rule::Claim).find(|candidate| {
-            let click = world.clicks.get(&candidate.value);
+        let last_resort = |rule| matches!(rule, Rule::Claim | Rule::PromotionCode);
+        self.candidates.iter().filter(|candidate| !last_resort(candidate.rule)).find(|candidate| {
+            let click = world.clicks.get(&candidate.value).filter(|click| !click.is_standing);
             click.is_some_and(|click| {
                 is_snapshot(candidate) || self.time.is_none_or(|time| click.is_before(time))
             })
         })
     }
+}
+
+/// Candidates without the promotion codes that no partner ever held: most discounts are the merchant's own.
+fn relevant(mut candidates: Vec<Candidate>, world: &World) -> Vec<Candidate> {
+    candidates.retain(|one| one.rule != Rule::PromotionCode || world.promotions.contains_key(&one.value));
+    candidates
 }
 
 /// The Payment Links that subscriptions were bought through.

@@ -11,6 +11,7 @@ use super::inference::Inference;
 use super::payment;
 use super::sale::Sale;
 use super::world::World;
+use crate::time::Timestamp;
 
 /// Sales by what they have in common. Those that are another payment's money are left out.
 #[derive(Clone, Debug, Default)]
@@ -30,10 +31,14 @@ pub struct Line<'a> {
     pub all: Vec<&'a str>,
     /// Those with a click of their own, by rules (1) to (5).
     pub referred: Vec<&'a str>,
-    /// Those that name the customer by the merchant's own ID.
-    pub named: Vec<&'a str>,
+    /// Those that a partner's promotion code was used for.
+    pub promoted: Vec<&'a str>,
+    /// The merchant's own IDs of the customer that they name, and when each was first named.
+    pub named: BTreeMap<String, Timestamp>,
     /// The buyers' e-mail addresses.
     pub emails: BTreeSet<String>,
+    /// The merchant's own IDs of the buyers.
+    pub known_as: BTreeSet<String>,
 }
 
 impl<'a> Timeline<'a> {
@@ -46,11 +51,11 @@ impl<'a> Timeline<'a> {
         let mut own: Vec<_> = own.filter_map(|sale| Some((sale.time?, sale))).collect();
         own.sort_by_key(|(time, sale)| (*time, &sale.named_by, sale.id));
         let mut timeline = Self::default();
-        for (_, sale) in own {
-            let referred = sale.direct(world).is_some();
+        for (time, sale) in own {
+            let by = By { click: sale.direct(world).is_some(), code: sale.promoted(world).is_some() };
             let add = |lines: &mut BTreeMap<String, Line<'a>>, id: &String| match lines.get_mut(id) {
-                Some(line) => line.add(sale, referred),
-                None => lines.entry(id.clone()).or_default().add(sale, referred),
+                Some(line) => line.add(time, sale, by),
+                None => lines.entry(id.clone()).or_default().add(time, sale, by),
             };
             sale.subscription.iter().for_each(|id| add(&mut timeline.subscriptions, id));
             sale.customer.iter().for_each(|id| add(&mut timeline.customers, id));
@@ -60,18 +65,36 @@ impl<'a> Timeline<'a> {
     }
 }
 
+/// How a sale names a partner by itself.
+#[derive(Clone, Copy)]
+struct By {
+    click: bool,
+    code: bool,
+}
+
 impl<'a> Line<'a> {
-    fn add(&mut self, sale: &Sale<'a>, referred: bool) {
+    /// Adds a sale that is no earlier than those before it.
+    fn add(&mut self, time: Timestamp, sale: &Sale<'a>, by: By) {
         self.all.push(sale.id);
-        if referred {
+        if by.click {
             self.referred.push(sale.id);
         }
-        if !sale.external_customers.is_empty() {
-            self.named.push(sale.id);
+        if by.code {
+            self.promoted.push(sale.id);
+        }
+        for id in &sale.external_customers {
+            if !self.named.contains_key(id) {
+                self.named.insert(id.clone(), time);
+            }
         }
         for address in payment::emails(&sale.facts) {
             if !self.emails.contains(address) {
                 self.emails.insert(address.into());
+            }
+        }
+        for id in &sale.external_customers {
+            if !self.known_as.contains(id) {
+                self.known_as.insert(id.clone());
             }
         }
     }

@@ -20,6 +20,8 @@ pub struct World {
     pub holders: Facts,
     /// The clicks that candidates resolve to, by click ID. A value that is not here is no click.
     pub clicks: BTreeMap<String, Click>,
+    /// Who held each promotion code, the earliest first.
+    pub promotions: BTreeMap<String, Vec<Promotion>>,
     /// Programs of those clicks and of existing commissions.
     pub programs: BTreeMap<String, History<ProgramTerms>>,
     /// Enrollments by (program, partner).
@@ -46,6 +48,19 @@ pub struct Click {
     pub partner_id: String,
     /// When.
     pub clicked_at: Timestamp,
+    /// Whether it stands for a promotion code: nobody carries it, and its use is its time, so it has no window.
+    pub is_standing: bool,
+}
+
+/// A promotion code in a partner's hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promotion {
+    /// The click that stands for it.
+    pub click_id: String,
+    /// Since when the partner has held it. The first who did is taken to have held it all the time before.
+    pub from: Timestamp,
+    /// When it was taken away.
+    pub until: Option<Timestamp>,
 }
 
 /// How far a payment may seem to lie before its click, because clocks differ.
@@ -61,7 +76,8 @@ impl Click {
     /// use trac_core::time::Timestamp;
     ///
     /// let clicked_at = Timestamp::from_unix_secs(1_000);
-    /// let click = Click { program_id: "prog_1".into(), partner_id: "part_1".into(), clicked_at };
+    /// let (program_id, partner_id) = ("prog_1".into(), "part_1".into());
+    /// let click = Click { program_id, partner_id, clicked_at, is_standing: false };
     /// assert!(click.is_before(Timestamp::from_unix_secs(700)));
     /// assert!(!click.is_before(Timestamp::from_unix_secs(699)));
     /// ```
@@ -126,6 +142,28 @@ pub struct Admitted {
 }
 
 impl World {
+    /// The click that stands for a promotion code that was used then, if a partner held it.
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::conversion::world::{Promotion, World};
+    /// use trac_core::time::Timestamp;
+    ///
+    /// let at = Timestamp::from_unix_secs;
+    /// let ada = Promotion { click_id: "clk_ada".into(), from: at(100), until: Some(at(200)) };
+    /// let grace = Promotion { click_id: "clk_grace".into(), from: at(300), until: None };
+    /// let world = World { promotions: [("SUMMER".into(), vec![ada, grace])].into(), ..World::default() };
+    /// assert_eq!(world.promoted_by("SUMMER", at(50)), Some("clk_ada"));
+    /// assert_eq!(world.promoted_by("SUMMER", at(250)), None);
+    /// assert_eq!(world.promoted_by("SUMMER", at(300)), Some("clk_grace"));
+    /// ```
+    #[must_use]
+    pub fn promoted_by(&self, code: &str, used_at: Timestamp) -> Option<&str> {
+        let held = self.promotions.get(code)?;
+        let last = held.iter().rev().find(|promotion| promotion.from <= used_at).or(held.first())?;
+        last.until.is_none_or(|until| used_at < until).then_some(last.click_id.as_str())
+    }
+
     /// Takes facts in: joins them to the payment that shares an ID with them, or begins one under `fresh_id`. Where they
     /// tie several payments together, the one with the smallest ID absorbs the others.
     ///
@@ -154,7 +192,7 @@ impl World {
         if ids.is_empty() {
             return admitted;
         }
-        let shares_an_id = |known: &Known| known.facts.payment_ids().iter().any(|id| ids.contains(id));
+        let shares_an_id = |known: &Known| known.facts.names_any(&ids);
         let mut touched =
             self.payments.iter().filter(|(_, known)| shares_an_id(known)).map(|(id, _)| id.clone());
         let survivor = touched.next().unwrap_or_else(|| fresh_id.into());

@@ -7,7 +7,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::Fields;
+use super::field::{Fields, Unreadable};
 use super::join::{Join, Latest, earliest, greatest};
 use super::references::References;
 use crate::money::Currency;
@@ -47,34 +47,35 @@ pub struct Captured {
 }
 
 impl Charge {
-    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Self {
+    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Result<Self, Unreadable> {
         let billing = fields.object("billing_details").and_then(|details| details.text("email"));
         let emails = [billing, fields.text("receipt_email")];
-        Self {
+        Ok(Self {
             created: fields.time("created").or(Some(at)),
-            captured: Latest::said(at, Captured::read(fields)),
-            refunded_minor: fields.int("amount_refunded").unwrap_or(0).max(0),
+            captured: Latest::said(at, Captured::read(fields)?),
+            refunded_minor: fields.amount("amount_refunded")?.unwrap_or(0).max(0),
             customer: fields.id("customer").map(Into::into),
             payment_intent: fields.id("payment_intent").map(Into::into),
             invoice: fields.id("invoice").map(Into::into),
             emails: emails.into_iter().flatten().map(Into::into).collect(),
             references: Latest::said(at, fields.references("metadata")),
-        }
+        })
     }
 }
 
 impl Captured {
-    fn read(fields: Fields<'_>) -> Option<Self> {
+    fn read(fields: Fields<'_>) -> Result<Option<Self>, Unreadable> {
+        let (authorised, captured) = (fields.amount("amount")?, fields.amount("amount_captured")?);
+        let currency = fields.currency()?;
         let failed = fields.text("status") == Some("failed");
         if failed || fields.bool("captured") == Some(false) {
-            return None;
+            return Ok(None);
         }
-        let authorised_minor = fields.int("amount")?;
-        Some(Self {
-            captured_minor: fields.int("amount_captured").unwrap_or(authorised_minor),
+        Ok(authorised.zip(currency).map(|(authorised_minor, currency)| Self {
+            captured_minor: captured.unwrap_or(authorised_minor),
             authorised_minor,
-            currency: fields.currency()?,
-        })
+            currency,
+        }))
     }
 }
 

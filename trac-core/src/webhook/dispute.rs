@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::Fields;
+use super::field::{Fields, Unreadable};
 use super::join::{Join, greatest};
 
 /// What is known of one dispute.
@@ -41,7 +41,7 @@ pub enum DisputeStage {
 }
 
 impl Dispute {
-    pub(super) fn read(fields: Fields<'_>, kind: &str) -> Self {
+    pub(super) fn read(fields: Fields<'_>, kind: &str) -> Result<Self, Unreadable> {
         let status = fields.text("status").unwrap_or_default();
         let stage = match status {
             "won" | "lost" | "warning_closed" | "prevented" | "charge_refunded" => DisputeStage::Closed,
@@ -49,20 +49,20 @@ impl Dispute {
             _ if status.starts_with("warning_") => DisputeStage::Inquiry,
             _ => DisputeStage::Open,
         };
-        let moved = |out: fn(i64) -> bool| {
-            let transactions = fields.list("balance_transactions").unwrap_or_default();
-            transactions.into_iter().filter_map(|one| one.int("amount")).any(out)
-        };
-        let left = kind == "charge.dispute.funds_withdrawn" || status == "lost" || moved(|amount| amount < 0);
+        let mut moved_out = false;
+        for transaction in fields.list("balance_transactions").unwrap_or_default() {
+            moved_out |= transaction.amount("amount")?.is_some_and(|amount| amount < 0);
+        }
+        let left = kind == "charge.dispute.funds_withdrawn" || status == "lost" || moved_out;
         let back = kind == "charge.dispute.funds_reinstated" || status == "won";
-        Self {
-            amount_minor: fields.int("amount").unwrap_or(0).max(0),
+        Ok(Self {
+            amount_minor: fields.amount("amount")?.ok_or(Unreadable)?.max(0),
             stage,
             withdrawn: left,
             reinstated: back,
             charge: fields.id("charge").map(Into::into),
             payment_intent: fields.id("payment_intent").map(Into::into),
-        }
+        })
     }
 
     /// How much of the payment the bank holds because of this dispute.

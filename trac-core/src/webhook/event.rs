@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::field::Fields;
@@ -63,8 +64,10 @@ impl Event {
     pub fn read(verified: Verified<'_>) -> Result<Self, UnreadableEvent> {
         let body = verified.body();
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-        let Ok(Value::Object(mut envelope)) = serde_json::from_slice(body) else {
-            return Err(UnreadableEvent);
+        let mut envelope = match serde_json::from_slice(body) {
+            Ok(Value::Object(envelope)) => envelope,
+            Ok(_) => return Err(UnreadableEvent),
+            Err(_) => return Outline::read(body).map(Self::from).ok_or(UnreadableEvent),
         };
         let fields = Fields(&envelope);
         let id = fields.text("id").ok_or(UnreadableEvent)?;
@@ -92,8 +95,46 @@ impl Event {
     }
 }
 
+/// The envelope of a body that is JSON and holds somewhere what cannot be kept: a number beyond all range, half a surrogate
+/// pair, nesting without end. Its object counts as unreadable, not the event.
+#[derive(Deserialize)]
+struct Outline {
+    id: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    api_version: Option<String>,
+    created: Option<i64>,
+    livemode: Option<bool>,
+    account: Option<String>,
+    object: Option<String>,
+}
+
+impl Outline {
+    /// What is passed over is checked for grammar alone, so the text must be UTF-8 by itself.
+    fn read(body: &[u8]) -> Option<Self> {
+        serde_json::from_str(core::str::from_utf8(body).ok()?).ok()
+    }
+}
+
+impl From<Outline> for Event {
+    fn from(outline: Outline) -> Self {
+        Self {
+            id: outline.id,
+            kind: outline.kind.unwrap_or_default(),
+            api_version: outline.api_version,
+            created: outline.created.map(Timestamp::from_unix_secs),
+            livemode: outline.livemode,
+            account: outline.account,
+            is_thin: outline.object.is_some_and(|object| object.starts_with("v2.")),
+            object: Map::new(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
     use crate::webhook::signature::{Unverified, sign};
 
@@ -116,6 +157,39 @@ mod tests {
         check(br#"["evt_1"]"#, None);
         check(b"", None);
         check(b"{\"id\":\"\xFF\"}", None);
+    }
+
+    #[test]
+    fn json_that_cannot_be_kept_is_an_event_without_an_object() {
+        let deep = ["[".repeat(50_000), "]".repeat(50_000)].concat();
+        for odd in ["1e999", r#""\ud800""#, &deep] {
+            let body = format!(
+                r#"{{"id":"evt_1","type":"invoice.paid","livemode":true,"created":7,"account":"acct_1",
+                "api_version":"x","data":{{"object":{{"id":"in_1","amount_paid":{odd}}}}}}}"#
+            );
+            let event = read(body.as_bytes()).unwrap();
+            assert_eq!(
+                (event.id.as_str(), event.kind.as_str(), event.object_id()),
+                ("evt_1", "invoice.paid", None)
+            );
+            assert_eq!((event.livemode, event.account.as_deref()), (Some(true), Some("acct_1")));
+            assert_eq!(event.created, Some(Timestamp::from_unix_secs(7)));
+            assert_eq!(event.api_version.as_deref(), Some("x"));
+            assert!(read(format!(r#"{{"id":7,"data":{odd}}}"#).as_bytes()).is_err());
+            assert!(read(format!(r#"{{"id":"evt_1","data":{odd}"#).as_bytes()).is_err());
+            assert!(
+                read(
+                    &[br#"{"id":"evt_1","name":""#, &b"\xFF"[..], br#"","data":"#, odd.as_bytes(), b"}"]
+                        .concat()
+                )
+                .is_err()
+            );
+            assert!(
+                read(format!(r#"{{"id":"evt_1","object":"v2.core.event","data":{odd}}}"#).as_bytes())
+                    .unwrap()
+                    .is_thin
+            );
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub enum NoFacts {
     UseInvoicePaid,
     /// A payment that failed, or a session that ran out: no money moved.
     NothingPaid(&'static str),
-    /// A known type whose object has no ID.
+    /// A known type whose object has no ID, or amounts that cannot be read.
     Unreadable,
 }
 
@@ -169,10 +169,10 @@ impl Facts {
         let id = || fields.id("id").map(String::from);
         match kind.rsplit_once('.').map_or(kind, |(object, _)| object) {
             "checkout.session" => {
-                facts.sessions.insert(id()?, Session::read(fields, kind, at));
+                facts.sessions.insert(id()?, Session::read(fields, kind, at).ok()?);
             }
             "invoice" => {
-                facts.invoices.insert(id()?, Invoice::read(fields, at));
+                facts.invoices.insert(id()?, Invoice::read(fields, at).ok()?);
             }
             "invoice_payment" => {
                 facts.links = invoice_payment::read(fields)?;
@@ -181,16 +181,16 @@ impl Facts {
                 facts.links = credit_note::read(fields)?;
             }
             "payment_intent" => {
-                facts.payment_intents.insert(id()?, PaymentIntent::read(fields, at));
+                facts.payment_intents.insert(id()?, PaymentIntent::read(fields, at).ok()?);
             }
             "charge" => {
-                facts.charges.insert(id()?, Charge::read(fields, at));
+                facts.charges.insert(id()?, Charge::read(fields, at).ok()?);
             }
             "refund" | "charge.refund" => {
-                facts.refunds.insert(id()?, Refund::read(fields));
+                facts.refunds.insert(id()?, Refund::read(fields).ok()?);
             }
             "charge.dispute" => {
-                facts.disputes.insert(id()?, Dispute::read(fields, kind));
+                facts.disputes.insert(id()?, Dispute::read(fields, kind).ok()?);
             }
             "customer.subscription" => {
                 facts.subscriptions.insert(id()?, Subscription::read(fields, kind, at));
@@ -206,6 +206,17 @@ impl Facts {
     /// refunds and disputes of them. Never `sub_` or `cus_`. A lead stands alone, under our ID of it.
     #[must_use]
     pub fn payment_ids(&self) -> BTreeSet<&str> {
+        self.every_payment_id().collect()
+    }
+
+    /// Whether one of these IDs is named by these facts.
+    #[must_use]
+    pub fn names_any(&self, ids: &BTreeSet<&str>) -> bool {
+        self.every_payment_id().any(|id| ids.contains(id))
+    }
+
+    /// [`Facts::payment_ids`] as they stand, some of them twice.
+    fn every_payment_id(&self) -> impl Iterator<Item = &str> {
         let sessions =
             self.sessions.iter().map(|(id, it)| [Some(id), it.invoice.as_ref(), it.payment_intent.as_ref()]);
         let invoices =
@@ -222,7 +233,7 @@ impl Facts {
         let leads = self.leads.keys().map(|id| [Some(id), None, None]);
         let all = sessions.chain(invoices).chain(intents).chain(charges).chain(refunds).chain(disputes);
         let reports = self.reports.values().map(|report| [Some(&report.transaction), None, None]);
-        all.chain(links).chain(leads).chain(reports).flatten().flatten().map(String::as_str).collect()
+        all.chain(links).chain(leads).chain(reports).flatten().flatten().map(String::as_str)
     }
 
     /// The facts about subscriptions and customers, taken out of these.

@@ -11,7 +11,10 @@ use crate::click::dialect::CUSTOMER_KEY;
 use crate::money::Currency;
 use crate::time::Timestamp;
 
-/// The fields of one JSON object. A field of another type than expected counts as absent.
+/// An amount or currency that is there and cannot be read, or is missing where nothing can be said without it.
+pub(super) struct Unreadable;
+
+/// The fields of one JSON object. A field of another type than expected counts as absent, unless it is money.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
 
@@ -32,8 +35,22 @@ impl<'a> Fields<'a> {
         self.int(name).map(Timestamp::from_unix_secs)
     }
 
-    pub(super) fn currency(self) -> Option<Currency> {
-        Currency::parse(self.text("currency")?).ok()
+    /// An amount in minor units; `None` where it is absent or null. What is there and no whole number of 64 bits is not
+    /// guessed at.
+    pub(super) fn amount(self, name: &str) -> Result<Option<i64>, Unreadable> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value.as_i64().map(Some).ok_or(Unreadable),
+        }
+    }
+
+    pub(super) fn currency(self) -> Result<Option<Currency>, Unreadable> {
+        match self.0.get("currency") {
+            None | Some(Value::Null) => Ok(None),
+            Some(code) => {
+                code.as_str().and_then(|code| Currency::parse(code).ok()).map(Some).ok_or(Unreadable)
+            }
+        }
     }
 
     /// An ID field: a string, or the whole object where the account's destination expands it.
@@ -60,10 +77,10 @@ impl<'a> Fields<'a> {
         Some(items.iter().filter_map(Value::as_object).map(Fields).collect())
     }
 
-    /// The sum of one field over an array; `None` where the array is absent.
-    pub(super) fn sum(self, list: &str, name: &str) -> Option<i64> {
-        let amounts = self.list(list)?.into_iter().filter_map(|item| item.int(name));
-        Some(amounts.fold(0, i64::saturating_add))
+    /// The sum of one amount over an array; `None` where the array is absent.
+    pub(super) fn sum(self, list: &str, name: &str) -> Result<Option<i64>, Unreadable> {
+        let Some(items) = self.list(list) else { return Ok(None) };
+        sum_of(items, name).map(Some)
     }
 
     /// What a `metadata` map says about attribution. PHP recorders write an empty map as `[]`.
@@ -78,4 +95,9 @@ impl<'a> Fields<'a> {
         let found = References { clicks, customer };
         (found != References::default()).then_some(found)
     }
+}
+
+/// The sum of one amount over several objects.
+pub(super) fn sum_of<'a>(items: impl IntoIterator<Item = Fields<'a>>, name: &str) -> Result<i64, Unreadable> {
+    items.into_iter().try_fold(0_i64, |sum, item| Ok(sum.saturating_add(item.amount(name)?.unwrap_or(0))))
 }

@@ -10,8 +10,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::Fields;
+use super::field::{Fields, Unreadable, sum_of};
 use super::join::{Join, Latest, earliest, greatest};
+use super::promotion;
 use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -38,6 +39,9 @@ pub struct Invoice {
     pub references: Option<Latest<References>>,
     /// What the snapshot of the subscription's metadata says.
     pub subscription_references: Option<Latest<References>>,
+    /// The promotion codes used, as [`super::promotion::normal`] writes them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub promotions: BTreeSet<String>,
 }
 
 /// The amounts of an invoice, from one snapshot, in minor units.
@@ -75,15 +79,15 @@ pub struct InvoiceLine {
 }
 
 impl Invoice {
-    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Self {
+    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Result<Self, Unreadable> {
         let details = fields.object("parent").and_then(|parent| parent.object("subscription_details"));
         let old_details = fields.object("subscription_details");
         let subscription_references = details
             .and_then(|details| details.references("metadata"))
             .or_else(|| old_details?.references("metadata"));
-        Self {
+        Ok(Self {
             created: fields.time("created").or(Some(at)),
-            amounts: Latest::said(at, InvoiceAmounts::read(fields)),
+            amounts: Latest::said(at, Some(InvoiceAmounts::read(fields)?)),
             customer: fields.id("customer").map(Into::into),
             subscription: subscription(fields).map(Into::into),
             payment_intent: fields.id("payment_intent").map(Into::into),
@@ -91,7 +95,8 @@ impl Invoice {
             emails: fields.text("customer_email").map(Into::into).into_iter().collect(),
             references: Latest::said(at, fields.references("metadata")),
             subscription_references: Latest::said(at, subscription_references),
-        }
+            promotions: promotion::read(fields),
+        })
     }
 }
 
@@ -109,35 +114,37 @@ fn subscription(fields: Fields<'_>) -> Option<&str> {
 }
 
 impl InvoiceAmounts {
-    fn read(fields: Fields<'_>) -> Option<Self> {
-        let paid_minor = fields.int("amount_paid")?;
-        let shipping = fields.object("shipping_cost").and_then(|cost| cost.int("amount_subtotal"));
-        let tax = fields
-            .sum("total_taxes", "amount")
-            .or_else(|| fields.int("tax"))
-            .or_else(|| fields.sum("total_tax_amounts", "amount"));
-        Some(Self {
+    fn read(fields: Fields<'_>) -> Result<Self, Unreadable> {
+        let paid_minor = fields.amount("amount_paid")?.ok_or(Unreadable)?;
+        let shipping = match fields.object("shipping_cost") {
+            Some(cost) => cost.amount("amount_subtotal")?,
+            None => None,
+        };
+        let (new, old) = (fields.sum("total_taxes", "amount")?, fields.amount("tax")?);
+        let tax = new.or(old).or(fields.sum("total_tax_amounts", "amount")?);
+        Ok(Self {
             paid_minor,
-            total_minor: fields.int("total").unwrap_or(paid_minor),
+            total_minor: fields.amount("total")?.unwrap_or(paid_minor),
             tax_minor: tax.unwrap_or(0),
             shipping_minor: shipping.unwrap_or(0),
-            off_stripe_minor: fields.int("amount_paid_off_stripe").unwrap_or(0),
+            off_stripe_minor: fields.amount("amount_paid_off_stripe")?.unwrap_or(0),
             out_of_band: fields.bool("paid_out_of_band").unwrap_or(false),
             proration: fields.list("lines").is_some_and(|lines| lines.into_iter().any(is_proration)),
-            currency: fields.currency()?,
-            lines: lines(fields),
+            currency: fields.currency()?.ok_or(Unreadable)?,
+            lines: lines(fields)?,
         })
     }
 }
 
-fn lines(fields: Fields<'_>) -> Option<Vec<InvoiceLine>> {
+fn lines(fields: Fields<'_>) -> Result<Option<Vec<InvoiceLine>>, Unreadable> {
     let more = fields.object("lines").and_then(|list| list.bool("has_more")).unwrap_or(false);
-    let lines: Vec<_> = fields.list("lines")?.into_iter().map(InvoiceLine::read).collect();
-    (!more && !lines.is_empty()).then_some(lines)
+    let lines = fields.list("lines").unwrap_or_default().into_iter().map(InvoiceLine::read);
+    let lines: Vec<_> = lines.collect::<Result<_, _>>()?;
+    Ok((!more && !lines.is_empty()).then_some(lines))
 }
 
 impl InvoiceLine {
-    fn read(line: Fields<'_>) -> Self {
+    fn read(line: Fields<'_>) -> Result<Self, Unreadable> {
         let pricing = line.object("pricing").and_then(|pricing| pricing.object("price_details"));
         let (price, plan) = (line.object("price"), line.object("plan"));
         let product = pricing
@@ -148,13 +155,13 @@ impl InvoiceLine {
             .and_then(|pricing| pricing.id("price"))
             .or_else(|| line.id("price"))
             .or_else(|| line.id("plan"));
-        let discounts = line.sum("discount_amounts", "amount").unwrap_or(0);
-        let amount = line.int("amount").unwrap_or(0);
-        Self {
+        let discounts = line.sum("discount_amounts", "amount")?.unwrap_or(0);
+        let amount = line.amount("amount")?.unwrap_or(0);
+        Ok(Self {
             product: product.map(Into::into),
             price: price.map(Into::into),
-            net_minor: amount.saturating_sub(discounts).saturating_sub(inclusive_tax(line)),
-        }
+            net_minor: amount.saturating_sub(discounts).saturating_sub(inclusive_tax(line)?),
+        })
     }
 }
 
@@ -167,14 +174,15 @@ fn is_proration(line: Fields<'_>) -> bool {
 }
 
 /// Tax that is contained in the line's `amount`.
-fn inclusive_tax(line: Fields<'_>) -> i64 {
-    let of = |list: &str, is_inclusive: fn(Fields<'_>) -> bool| {
-        let taxes = line.list(list)?.into_iter().filter(|tax| is_inclusive(*tax));
-        Some(taxes.filter_map(|tax| tax.int("amount")).fold(0, i64::saturating_add))
+fn inclusive_tax(line: Fields<'_>) -> Result<i64, Unreadable> {
+    let of = |taxes: Vec<Fields<'_>>, is_inclusive: fn(&Fields<'_>) -> bool| {
+        sum_of(taxes.into_iter().filter(is_inclusive), "amount")
     };
-    of("taxes", |tax| tax.text("tax_behavior") == Some("inclusive"))
-        .or_else(|| of("tax_amounts", |tax| tax.bool("inclusive") == Some(true)))
-        .unwrap_or(0)
+    match (line.list("taxes"), line.list("tax_amounts")) {
+        (Some(taxes), _) => of(taxes, |tax| tax.text("tax_behavior") == Some("inclusive")),
+        (None, Some(taxes)) => of(taxes, |tax| tax.bool("inclusive") == Some(true)),
+        (None, None) => Ok(0),
+    }
 }
 
 impl Join for Invoice {
@@ -188,5 +196,6 @@ impl Join for Invoice {
         self.emails.join(other.emails);
         greatest(&mut self.references, other.references);
         greatest(&mut self.subscription_references, other.subscription_references);
+        self.promotions.join(other.promotions);
     }
 }

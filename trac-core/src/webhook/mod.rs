@@ -15,6 +15,7 @@ pub mod event;
 pub mod join;
 mod field;
 pub mod references;
+pub mod promotion;
 pub mod session;
 pub mod invoice;
 pub mod invoice_payment;

@@ -7,7 +7,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::Fields;
+use super::field::{Fields, Unreadable};
 use super::join::{Join, Latest, earliest, greatest};
 use super::references::References;
 use crate::money::Currency;
@@ -34,14 +34,14 @@ pub struct PaymentIntent {
 }
 
 impl PaymentIntent {
-    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Self {
+    pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Result<Self, Unreadable> {
         let first_charge = || fields.list("charges")?.into_iter().next()?.id("id");
         let order = || {
             let reference = fields.object("payment_details")?.text("order_reference")?;
             reference.starts_with("in_").then_some(reference)
         };
-        let received = fields.int("amount_received").zip(fields.currency());
-        Self {
+        let received = fields.amount("amount_received")?.zip(fields.currency()?);
+        Ok(Self {
             created: fields.time("created").or(Some(at)),
             received: Latest::said(at, received),
             customer: fields.id("customer").map(Into::into),
@@ -49,7 +49,7 @@ impl PaymentIntent {
             invoice: fields.id("invoice").or_else(order).map(Into::into),
             emails: fields.text("receipt_email").map(Into::into).into_iter().collect(),
             references: Latest::said(at, fields.references("metadata")),
-        }
+        })
     }
 }
 

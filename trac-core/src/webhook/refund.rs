@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::Fields;
+use super::field::{Fields, Unreadable};
 use super::join::{Join, greatest};
 
 /// What is known of one refund.
@@ -37,18 +37,18 @@ pub enum RefundStatus {
 }
 
 impl Refund {
-    pub(super) fn read(fields: Fields<'_>) -> Self {
+    pub(super) fn read(fields: Fields<'_>) -> Result<Self, Unreadable> {
         let status = match fields.text("status") {
             Some("succeeded") => RefundStatus::Succeeded,
             Some("failed" | "canceled") => RefundStatus::Failed,
             _ => RefundStatus::Pending,
         };
-        Self {
-            amount_minor: fields.int("amount").unwrap_or(0).max(0),
+        Ok(Self {
+            amount_minor: fields.amount("amount")?.ok_or(Unreadable)?.max(0),
             status,
             charge: fields.id("charge").map(Into::into),
             payment_intent: fields.id("payment_intent").map(Into::into),
-        }
+        })
     }
 }
 

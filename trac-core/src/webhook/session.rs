@@ -7,8 +7,9 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::Fields;
+use super::field::{Fields, Unreadable};
 use super::join::{Join, Latest, earliest, greatest};
+use super::promotion;
 use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -44,6 +45,9 @@ pub struct Session {
     pub client_reference: Option<Latest<String>>,
     /// What its metadata says.
     pub references: Option<Latest<References>>,
+    /// The promotion codes used, as [`super::promotion::normal`] writes them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub promotions: BTreeSet<String>,
 }
 
 /// The amounts of a session, from one snapshot. Minor units of the merchant's currency; what the customer saw under
@@ -61,20 +65,25 @@ pub struct SessionAmounts {
 }
 
 impl Session {
-    pub(super) fn read(fields: Fields<'_>, kind: &str, at: Timestamp) -> Self {
-        let unpaid = fields.text("payment_status") == Some("unpaid");
+    pub(super) fn read(fields: Fields<'_>, kind: &str, at: Timestamp) -> Result<Self, Unreadable> {
+        let amounts = SessionAmounts::read(fields)?;
+        let status = fields.text("payment_status");
+        if status == Some("paid") && fields.text("mode") != Some("setup") && amounts.is_none() {
+            return Err(Unreadable);
+        }
+        let unpaid = status == Some("unpaid");
         let completed =
             matches!(kind, "checkout.session.completed" | "checkout.session.async_payment_succeeded");
         let emails = [
             fields.text("customer_email"),
             fields.object("customer_details").and_then(|it| it.text("email")),
         ];
-        Self {
+        Ok(Self {
             created: fields.time("created").or(Some(at)),
             mode: Latest::said(at, fields.text("mode").map(Into::into)),
             paid: completed && !unpaid,
             failed: kind == "checkout.session.async_payment_failed",
-            amounts: Latest::said(at, SessionAmounts::read(fields)),
+            amounts: Latest::said(at, amounts),
             customer: fields.id("customer").map(Into::into),
             subscription: fields.id("subscription").map(Into::into),
             invoice: fields.id("invoice").map(Into::into),
@@ -83,7 +92,8 @@ impl Session {
             emails: emails.into_iter().flatten().map(Into::into).collect(),
             client_reference: Latest::said(at, fields.id("client_reference_id").map(Into::into)),
             references: Latest::said(at, fields.references("metadata")),
-        }
+            promotions: promotion::read(fields),
+        })
     }
 
     /// Whether the session is of that `mode`.
@@ -94,15 +104,15 @@ impl Session {
 }
 
 impl SessionAmounts {
-    fn read(fields: Fields<'_>) -> Option<Self> {
+    fn read(fields: Fields<'_>) -> Result<Option<Self>, Unreadable> {
         let details = fields.object("total_details");
-        let detail = |name| details.and_then(|details| details.int(name)).unwrap_or(0);
-        Some(Self {
-            total_minor: fields.int("amount_total")?,
-            tax_minor: detail("amount_tax"),
-            shipping_minor: detail("amount_shipping"),
-            currency: fields.currency()?,
-        })
+        let detail = |name| match details {
+            Some(details) => Ok(details.amount(name)?.unwrap_or(0)),
+            None => Ok(0),
+        };
+        let (tax_minor, shipping_minor) = (detail("amount_tax")?, detail("amount_shipping")?);
+        let total = fields.amount("amount_total")?.zip(fields.currency()?);
+        Ok(total.map(|(total_minor, currency)| Self { total_minor, tax_minor, shipping_minor, currency }))
     }
 }
 
@@ -121,5 +131,6 @@ impl Join for Session {
         self.emails.join(other.emails);
         greatest(&mut self.client_reference, other.client_reference);
         greatest(&mut self.references, other.references);
+        self.promotions.join(other.promotions);
     }
 }

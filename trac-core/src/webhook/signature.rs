@@ -53,7 +53,8 @@ pub struct Verified<'a> {
 }
 
 impl<'a> Verified<'a> {
-    /// A body that was verified when it came in, read back from where it was kept.
+    /// A body that was verified when it came in, read back from where it was kept; or one made of what Stripe itself answered
+    /// over TLS when it was asked.
     #[must_use]
     pub const fn kept(body: &'a [u8]) -> Self {
         Self { body }
@@ -237,6 +238,7 @@ mod tests {
         check(&[&old], Ok(()));
         check(&[&new], Ok(()));
         check(&[&foreign, &new], Ok(()));
+        check(&[&new, &new], Ok(()));
         check(&[&foreign, "bad", "", &new.to_ascii_uppercase()], Ok(()));
         check(&[&foreign], Err(VerifyError::NoMatch));
         check(&[old.get(..63).unwrap()], Err(VerifyError::MalformedHeader));
@@ -287,6 +289,38 @@ mod tests {
                 TOLERANCE_SECS,
             );
             assert_eq!(verdict.err(), Some(VerifyError::NoSecret), "{secrets:?}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_the_hmac_of_time_dot_body() {
+        // As `openssl dgst -sha256 -hmac whsec_old` makes it of `1760000000.` and the body.
+        let known = "ffcfd3306b23f495d93643f6ba444e6dd5ebb4421ca24d5a5bd740c11838f838";
+        assert_eq!(signature("whsec_old"), known);
+        assert_eq!(verdict(&format!("t={NOW},v1={known}"), NOW), Ok(()));
+        let earlier = format!("t={},v1={known}", NOW - 1);
+        assert_eq!(verdict(&earlier, NOW), Err(VerifyError::NoMatch), "the time is signed too");
+    }
+
+    #[test]
+    fn a_secret_is_1_to_255_printable_characters_without_blanks() {
+        let check = |text: &str, want| assert_eq!(is_secret(text), want, "{text:?}");
+        check("whsec_x", true);
+        check("!~", true);
+        check(&"x".repeat(255), true);
+        check(&"x".repeat(256), false);
+        check("", false);
+        check("whsec x", false);
+        check("whsec_\n", false);
+        check("whsec_é", false);
+    }
+
+    #[test]
+    fn each_refusal_has_its_code() {
+        let outside = VerifyError::TimestampOutsideTolerance;
+        assert_eq!(outside.reason(), "timestamp_outside_tolerance");
+        for invalid in [VerifyError::NoSecret, VerifyError::MalformedHeader, VerifyError::NoMatch] {
+            assert_eq!(invalid.reason(), "signature_invalid");
         }
     }
 }

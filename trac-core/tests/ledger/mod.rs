@@ -1,4 +1,5 @@
 //! The smallest store there can be: one world in memory, settled around each event.
+#![allow(dead_code, reason = "each file of tests needs some of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use trac_core::commission::entry::Kind;
 use trac_core::commission::settle::{Occasion, settle};
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
-use trac_core::program::{EnrollmentTerms, History, ProgramTerms, Version};
+use trac_core::program::{EnrollmentStatus, EnrollmentTerms, History, ProgramTerms, Version};
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, Topic};
@@ -37,12 +38,18 @@ impl Ledger {
             let partner_id = format!("part{n}");
             for (id, at) in [(format!("clk_{n}"), T0 - 3_600), (late.into(), T0 + LATE)] {
                 let clicked_at = Timestamp::from_unix_secs(at);
-                let click = Click { program_id: "prog".into(), partner_id: partner_id.clone(), clicked_at };
+                let click = Click {
+                    program_id: "prog".into(),
+                    partner_id: partner_id.clone(),
+                    clicked_at,
+                    is_standing: false,
+                };
                 world.clicks.insert(id, click);
             }
             let first = Version { number: 1, valid_from: from, terms: EnrollmentTerms::default() };
             let enrollment = Enrollment { id: format!("enr{n}"), history: History::new([first]) };
-            world.enrollments.insert(("prog".into(), partner_id), enrollment);
+            world.enrollments.insert(("prog".into(), partner_id.clone()), enrollment);
+            world.partner_emails.insert(partner_id, format!("partner.{n}@gmail.com"));
         }
         Self { world, entries: Vec::new(), next_id: 0 }
     }
@@ -53,6 +60,15 @@ impl Ledger {
         let second = Version { number: 2, valid_from, terms: serde_json::from_value(terms).unwrap() };
         let first = self.world.programs["prog"].number(1).unwrap().clone();
         self.world.programs.insert("prog".into(), History::new([first, second]));
+    }
+
+    /// A partner stands otherwise with the program from `at` on.
+    pub(crate) fn enroll(&mut self, partner: &str, status: EnrollmentStatus, at: i64) {
+        let enrollment = self.world.enrollments.get_mut(&("prog".into(), partner.into())).unwrap();
+        let first = enrollment.history.number(1).unwrap().clone();
+        let terms = EnrollmentTerms { status, ..EnrollmentTerms::default() };
+        let second = Version { number: 2, valid_from: Timestamp::from_unix_secs(T0 + at), terms };
+        enrollment.history = History::new([first, second]);
     }
 
     /// Takes one event in, with no more of the world in view than a store would load; answers how many entries it
@@ -124,6 +140,7 @@ impl Ledger {
     fn apply(&mut self, payment_id: &str, change: Change) {
         self.next_id += 1;
         let fresh_id = format!("com{:04}", self.next_id);
+        self.move_to(payment_id, change.commission_id.as_deref());
         let commissions = &mut self.world.payments.get_mut(payment_id).unwrap().commissions;
         let id = change.commission_id.clone().unwrap_or_else(|| {
             let claim = change.claim.clone().unwrap();
@@ -163,6 +180,19 @@ impl Ledger {
         commission.closed |= change.closed;
     }
 
+    /// A commission of a payment that is inferred to be another's money is settled with that one.
+    fn move_to(&mut self, payment_id: &str, commission_id: Option<&str>) {
+        let Some(wanted) = commission_id else { return };
+        let is_wanted = |commission: &mut Commission| commission.id == wanted;
+        let moved: Vec<Commission> = self
+            .world
+            .payments
+            .values_mut()
+            .flat_map(|known| known.commissions.extract_if(.., is_wanted).collect::<Vec<_>>())
+            .collect();
+        self.world.payments.get_mut(payment_id).unwrap().commissions.extend(moved);
+    }
+
     /// Pays every commission with something left of it; answers which.
     pub(crate) fn pay_out(&mut self) -> BTreeSet<String> {
         let all = self.world.payments.values_mut().flat_map(|known| &mut known.commissions);
@@ -183,6 +213,13 @@ impl Ledger {
         }
         sums.retain(|_, net| *net != 0);
         sums
+    }
+
+    /// What is left to the first and to the second partner, where there is one currency.
+    pub(crate) fn left(&self) -> [i64; 2] {
+        let sums = self.sums();
+        ["part1", "part2"]
+            .map(|partner| sums.iter().filter(|((known, _), _)| known == partner).map(|(_, net)| net).sum())
     }
 }
 

@@ -54,11 +54,11 @@ const fn public(
     Operation { method, path, caller, summary, body, answer }
 }
 
-const PROGRAM: &str = "name: string; status: string; attribution_window_days: integer; attribution_model: string; \
+const PROGRAM: &str = "name: string; slug: string?; tracking_domain: string?; status: string; attribution_window_days: integer; attribution_model: string; \
     commission: object; recurring: any; lead_amount_minor: integer; lead_currency: currency?; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
     attribute_by_customer: boolean; block_self_referral: boolean";
-const NEW_PROGRAM: &str = "name*: string; status: string; attribution_window_days: integer; attribution_model: string; \
+const NEW_PROGRAM: &str = "name*: string; slug: string; tracking_domain: string; status: string; attribution_window_days: integer; attribution_model: string; \
     commission*: object; recurring: any; lead_amount_minor: integer; lead_currency: currency; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
     attribute_by_customer: boolean; block_self_referral: boolean";
@@ -96,7 +96,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "POST",
         "/api/v1/enrollments",
         "Enroll a partner in a program",
-        "program_id*: string; partner_id*: string; status: string; commission: object",
+        "program_id*: string; partner_id*: string; status: string; commission: object; promotion_codes: string[]",
         (201, "Enrollment"),
     ),
     merchant("GET", "/api/v1/enrollments/{id}", "One enrollment", "", (200, "Enrollment")),
@@ -104,7 +104,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PATCH",
         "/api/v1/enrollments/{id}",
         "Change an enrollment: a new version, from now on",
-        "status: string; commission: object?",
+        "status: string; commission: object?; promotion_codes: string[]",
         (200, "Enrollment"),
     ),
     merchant("GET", "/api/v1/links", "List tracked links", "", (200, "Link[]")),
@@ -120,7 +120,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PATCH",
         "/api/v1/links/{id}",
         "Change a tracked link",
-        "destination: string; slug: string",
+        "destination: string; slug: string; archived: boolean",
         (200, "Link"),
     ),
     merchant(
@@ -224,20 +224,28 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (200, "any"),
     ),
+    merchant(
+        "GET",
+        "/api/v1/refusals",
+        "Calls that were turned away: wrong keys, limits, unknown codes and addresses",
+        "",
+        (200, "Refusal[]"),
+    ),
+    merchant("GET", "/api/v1/refusals/{id}", "One of them", "", (200, "Refusal")),
     merchant("GET", "/api/v1/webhook-endpoints", "List webhook endpoints", "", (200, "WebhookEndpoint[]")),
     merchant(
         "POST",
         "/api/v1/webhook-endpoints",
         "Make a webhook endpoint",
-        "signing_secrets: string[]; stripe_account: string",
+        "signing_secrets: string[]; stripe_account: string; stripe_api_key: string",
         (201, "WebhookEndpoint"),
     ),
     merchant("GET", "/api/v1/webhook-endpoints/{id}", "One webhook endpoint", "", (200, "WebhookEndpoint")),
     merchant(
         "PATCH",
         "/api/v1/webhook-endpoints/{id}",
-        "Set its signing secrets, or the Stripe account",
-        "signing_secrets: string[]; stripe_account: string?",
+        "Set its signing secrets, the Stripe account, or the restricted key to ask Stripe with",
+        "signing_secrets: string[]; stripe_account: string?; stripe_api_key: string?",
         (200, "WebhookEndpoint"),
     ),
     merchant("GET", "/api/v1/analytics", "Clicks, leads, sales and revenue over time", "", (200, "any")),
@@ -315,6 +323,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (302, ""),
     ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/s/{program}/{code}",
+        "A partner's newest link in a program, by the program's slug or ID and the partner's code",
+        "",
+        (302, ""),
+    ),
     public(Caller::Anybody, "GET", "/trac.js", "The script", "", (200, "")),
     public(Caller::Anybody, "GET", "/v1/trac.js", "The script", "", (200, "")),
     public(Caller::Anybody, "GET", "/v1/selgeo.js", "The script in the selgeo dialect", "", (200, "")),
@@ -344,22 +360,27 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Program",
-        "id: string; name: string; status: string; version: integer; attribution_window_days: integer; \
+        "id: string; name: string; slug: string?; tracking_domain: string?; status: string; version: integer; attribution_window_days: integer; \
          attribution_model: string; commission: object; recurring: any; lead_amount_minor: integer; \
          lead_currency: currency?; hold_days: object; base: string; include_shipping: boolean; \
          count_out_of_band: boolean; products: string[]; cancel_policy: string; attribute_by_customer: boolean; \
          block_self_referral: boolean; created_at: time",
     ),
+    (
+        "Refusal",
+        "id: string; route: string; cause: string; message: string; remedy: string; calls: integer; created_at: time; \
+         last_at: time",
+    ),
     ("Partner", "id: string; name: string; email: string?; code: string; created_at: time"),
     (
         "Enrollment",
         "id: string; program_id: string; partner_id: string; status: string; version: integer; commission: object?; \
-         created_at: time",
+         promotion_codes: string[]; created_at: time",
     ),
     (
         "Link",
         "id: string; program_id: string; partner_id: string; slug: string; destination: string; url: string; \
-         created_at: time",
+         archived: boolean; not_counted: object; created_at: time",
     ),
     ("Deleted", "id: string; deleted: boolean"),
     (
@@ -410,8 +431,9 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Event",
         "id: string; stripe_event_id: string?; endpoint_id: string; type: string?; \
-         api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; deliveries: integer; \
-         subject_id: string?; settled_by: string?; created_at: time",
+         api_version: string?; stripe_created_at: time?; outcome: string; reason: string; message: string; \
+         remedy: string?; deliveries: integer; \
+         subject_id: string?; settled_by: string?; asked_at: time?; created_at: time",
     ),
     (
         "Attribution",
@@ -421,8 +443,8 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     ),
     (
         "WebhookEndpoint",
-        "id: string; url: string; stripe_account: string?; signing_secret_count: integer; events: string[]; \
-         created_at: time",
+        "id: string; url: string; stripe_account: string?; signing_secret_count: integer; stripe_api_key: string?; \
+         stripe_api_key_problem: string?; events: string[]; created_at: time",
     ),
     (
         "ApiKey",

@@ -44,6 +44,8 @@ impl Things {
             .header("x-publishable-key", &merchant.publishable_key)
             .body(Body::from(lead.to_string()));
         let lead = app.send(lead.unwrap()).await.text("/id");
+        let nobodys = Request::post("/v1/clicks").header("x-publishable-key", &merchant.publishable_key);
+        app.send(nobodys.body(Body::from(r#"{"ref":"nobody"}"#)).unwrap()).await;
         app.trac.clock.advance(100 * 86_400);
         let payout =
             merchant.make("/payouts", json!({ "partner_id": shop.partner, "currency": "usd" })).await;
@@ -63,6 +65,7 @@ impl Things {
             ("attributions", newest("/attributions").await),
             ("webhook-endpoints", shop.endpoint.clone()),
             ("api-keys", newest("/api-keys?kind=publishable").await),
+            ("refusals", newest("/refusals").await),
             ("explain", newest("/commissions").await),
         ]);
         Self { ids }

@@ -1,6 +1,6 @@
 //! `/api/v1/clicks`: every click, and a way for a merchant to record one.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
 use trac_core::program::Mode;
@@ -12,6 +12,7 @@ use crate::id::random_bits;
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
+use crate::store::click::NewClick;
 use crate::store::{Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
@@ -46,43 +47,6 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "landing_url": word(row, "landing_url")?,
         "created_at": time(row, "clicked_at")?,
     }))
-}
-
-/// A click as it is kept.
-#[derive(Clone, Debug)]
-pub(crate) struct NewClick {
-    pub(crate) id: ClickId,
-    pub(crate) program_id: String,
-    pub(crate) partner_id: String,
-    pub(crate) link_id: Option<String>,
-    pub(crate) clicked_at: Timestamp,
-    pub(crate) is_unique: bool,
-    pub(crate) visitor: Option<[u8; 16]>,
-    pub(crate) referrer: Option<String>,
-    pub(crate) landing_url: Option<String>,
-}
-
-/// Records a click.
-pub(crate) fn insert(connection: &Connection, scope: &Scope, click: &NewClick) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, \
-             visitor, referrer, landing_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            scope.workspace_id(),
-            scope.mode_str(),
-            click.id.as_str(),
-            click.program_id,
-            click.partner_id,
-            click.link_id,
-            click.clicked_at.unix_secs(),
-            click.is_unique,
-            click.visitor.as_ref().map(<[u8; 16]>::as_slice),
-            click.referrer,
-            click.landing_url,
-        ])?;
-    Ok(())
 }
 
 /// What a body says about a click to be recorded.
@@ -145,12 +109,13 @@ pub(crate) fn record(tx: &Connection, trac: &Trac, scope: &Scope, wanted: Wanted
         partner_id,
         link_id: wanted.link_id,
         clicked_at: wanted.clicked_at.unwrap_or(now),
-        is_unique: true,
+        is_unique: Some(true),
         visitor: None,
+        last_click: None,
         referrer: None,
         landing_url: None,
     };
-    insert(tx, scope, &click).map_err(click_exists)?;
+    click.insert(tx, scope).map_err(click_exists)?;
     CLICKS.find(tx, trac, scope, click.id.as_str())
 }
 

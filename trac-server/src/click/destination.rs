@@ -44,9 +44,23 @@ fn is_host_and_port(authority: &str) -> bool {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    let host_fits = host.len() <= 253 && host.strip_suffix('.').unwrap_or(host).split('.').all(label);
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let host_fits = host.len() <= 253 && name.split('.').all(label) && (!is_number(name) || is_ipv4(host));
     let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     host_fits && port.is_some_and(digits)
+}
+
+/// Whether a browser reads the host as a number, by its last label. Source: <https://url.spec.whatwg.org/#ends-in-a-number-checker>.
+fn is_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    last.bytes().all(|byte| byte.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Four decimal numbers: every other way to write an address is there to hide one.
+fn is_ipv4(host: &str) -> bool {
+    host.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::{Value, json};
 
 use super::destination::destination;
 use crate::access::Merchant;
-use crate::fields::{Fields, text, token};
+use crate::fields::{Fields, flag, text, token};
 use crate::id::{Kind, random_word};
-use crate::list::{Resource, time, word};
+use crate::list::{Resource, document, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::{Priority, StoreError, StoreErrorKind};
@@ -19,7 +19,11 @@ use crate::trac::Trac;
 /// Links that are not deleted.
 pub(crate) static LINKS: Resource = Resource {
     name: "link",
-    columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at",
+    columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
+        (SELECT tracking_domain FROM program AS p WHERE p.workspace_id = l.workspace_id AND p.mode = l.mode \
+        AND p.id = l.program_id) AS tracking_domain, (SELECT json_group_object(why, count) FROM (SELECT why, \
+        sum(count) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id AND n.mode = l.mode \
+        AND n.link_id = l.id GROUP BY why)) AS not_counted",
     from: "link AS l",
     within: "l.workspace_id = :workspace_id AND l.mode = :mode AND l.deleted_at IS NULL",
     id: "l.id",
@@ -29,19 +33,23 @@ pub(crate) static LINKS: Resource = Resource {
         ("partner_id", "l.partner_id"),
         ("slug", "l.slug"),
         ("destination", "l.destination"),
+        ("archived", "CASE WHEN l.archived_at IS NULL THEN 'false' ELSE 'true' END"),
     ],
     read,
 };
 
 fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
-    let slug: String = row.get("slug")?;
+    let (slug, domain): (String, Option<String>) = (row.get("slug")?, row.get("tracking_domain")?);
+    let base = trac.hosts.link_base(&trac.public_url, domain.as_deref());
     Ok(json!({
         "id": word(row, "id")?,
         "program_id": word(row, "program_id")?,
         "partner_id": word(row, "partner_id")?,
         "slug": slug,
         "destination": word(row, "destination")?,
-        "url": format!("{}/s/{slug}", trac.public_url),
+        "url": format!("{base}/s/{slug}"),
+        "archived": row.get::<_, Option<i64>>("archived_at")?.is_some(),
+        "not_counted": document(row, "not_counted")?,
         "created_at": time(row, "created_at")?,
     }))
 }
@@ -60,6 +68,7 @@ pub(super) async fn create(
     let created = store.try_write(Priority::Api, move |tx| {
         PROGRAMS.find(tx, &trac, &scope, &program_id)?;
         PARTNERS.find(tx, &trac, &scope, &partner_id)?;
+        must_be_free(tx, &slug, "")?;
         let id = trac.ids.make(Kind::Link);
         let inserted = tx
             .prepare_cached(
@@ -76,7 +85,7 @@ pub(super) async fn create(
                 destination,
                 trac.clock.now().unix_secs()
             ]);
-        inserted.map_err(slug_taken)?;
+        inserted.map_err(|error| slug_taken(error.into()))?;
         LINKS.find(tx, &trac, &scope, &id)
     });
     created.await.map(|link| (StatusCode::CREATED, Json(link)))
@@ -90,17 +99,30 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let slug = fields.take("slug", token);
     let destination = fields.take("destination", destination);
+    let archived = fields.take("archived", flag);
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
         LINKS.find(tx, &trac, &scope, &id)?;
+        if let Some(slug) = &slug {
+            must_be_free(tx, slug, &id)?;
+        }
         let updated = tx
             .prepare_cached(
-                "UPDATE link SET slug = coalesce(?4, slug), destination = coalesce(?5, destination) \
+                "UPDATE link SET slug = coalesce(?4, slug), destination = coalesce(?5, destination), \
+                 archived_at = CASE ?6 WHEN 1 THEN coalesce(archived_at, ?7) WHEN 0 THEN NULL ELSE archived_at END \
                  WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             )?
-            .execute(params![scope.workspace_id(), scope.mode_str(), id, slug, destination]);
-        updated.map_err(slug_taken)?;
+            .execute(params![
+                scope.workspace_id(),
+                scope.mode_str(),
+                id,
+                slug,
+                destination,
+                archived,
+                trac.clock.now().unix_secs()
+            ]);
+        updated.map_err(|error| slug_taken(error.into()))?;
         LINKS.find(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)
@@ -129,8 +151,18 @@ pub(super) async fn remove(
     removed.await.map(Json)
 }
 
-fn slug_taken(error: rusqlite::Error) -> Problem {
-    let error = StoreError::from(error);
+/// Refuses a slug that another link has, in whatever case: whoever types a link does not mind it.
+fn must_be_free(tx: &Connection, slug: &str, own_id: &str) -> Result<(), Problem> {
+    let mut taken = tx.prepare_cached(
+        "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND id <> ?2",
+    )?;
+    if taken.exists([slug, own_id])? {
+        return Err(slug_taken(StoreError::new(StoreErrorKind::Conflict, "the slug is taken")));
+    }
+    Ok(())
+}
+
+fn slug_taken(error: StoreError) -> Problem {
     if error.kind() == StoreErrorKind::Conflict {
         return Problem::conflict("SLUG_TAKEN", "Another link on this server has this slug.");
     }

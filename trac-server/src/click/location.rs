@@ -59,7 +59,7 @@ fn with_query(destination: &str, visitors_query: &str) -> String {
 /// The query in bytes that a header can carry and a page can print: others are percent-encoded.
 fn printable(query: &str) -> String {
     query.bytes().fold(String::with_capacity(query.len()), |mut text, byte| {
-        if byte.is_ascii_graphic() && !b"\\\"'<>`".contains(&byte) {
+        if byte.is_ascii_graphic() && !b"\\\"'<>`#".contains(&byte) {
             text.push(char::from(byte));
         } else {
             let _ = write!(text, "%{byte:02X}");

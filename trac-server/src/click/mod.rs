@@ -12,7 +12,13 @@ mod visit;
 #[cfg(feature = "server")]
 mod visitor;
 #[cfg(feature = "server")]
+mod not_counted;
+#[cfg(feature = "server")]
 mod location;
+#[cfg(feature = "server")]
+mod find;
+#[cfg(feature = "server")]
+mod record;
 #[cfg(feature = "server")]
 mod redirect;
 #[cfg(feature = "server")]
@@ -46,14 +52,18 @@ pub(crate) use clicks::{CLICKS, Wanted, record};
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
+pub(crate) use links::LINKS;
+#[cfg(feature = "server")]
 pub(crate) use promo_code::click_by_promo_code;
+#[cfg(feature = "server")]
+pub(crate) use redirect::remember_links;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
-        .route("/links", list_of(&links::LINKS).merge(post(links::create)))
-        .route("/links/{id}", one_of(&links::LINKS).merge(patch(links::change)).merge(delete(links::remove)))
+        .route("/links", list_of(&LINKS).merge(post(links::create)))
+        .route("/links/{id}", one_of(&LINKS).merge(patch(links::change)).merge(delete(links::remove)))
         .route("/links/{id}/qr.svg", get(qr::draw))
         .route("/clicks", list_of(&CLICKS))
         .route("/clicks/{id}", one_of(&CLICKS))

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
 
-use super::clicks::{NewClick, insert};
 use crate::id::random_bits;
+use crate::store::click::NewClick;
 use crate::store::{Scope, StoreError};
 
 /// The partner of a code, in any case, with the newest enrollment; an approved one in an active program goes first.
@@ -37,11 +37,12 @@ pub(crate) fn click_by_promo_code(
         partner_id,
         link_id: None,
         clicked_at: used_at,
-        is_unique: false,
+        is_unique: Some(false),
         visitor: None,
+        last_click: None,
         referrer: None,
         landing_url: None,
     };
-    insert(tx, scope, &click)?;
+    click.insert(tx, scope)?;
     Ok(Some(id))
 }

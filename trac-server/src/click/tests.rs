@@ -4,6 +4,10 @@ use serde_json::json;
 
 use crate::test_app::{App, Merchant, START};
 
+mod links;
+mod open_redirect;
+mod outage;
+
 async fn link(merchant: &Merchant<'_>, slug: &str, destination: &str) -> String {
     let (program, partner) = merchant.program_and_partner().await;
     let body = json!({
@@ -78,35 +82,6 @@ async fn a_repeat_visit_is_a_new_click_that_is_not_unique() {
     let clicks = merchant.get("/clicks").await;
     assert_eq!(clicks.column("unique"), [true, false, true]);
     assert_eq!(merchant.get("/clicks?unique=false").await.number("/meta/total"), 1);
-}
-
-#[tokio::test]
-async fn a_store_that_takes_nothing_does_not_strand_the_visitor() {
-    let app = App::new();
-    let merchant = app.merchant().await;
-    link(&merchant, "ada", "https://shop.example.com/").await;
-    app.rows("CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END".into())
-        .await;
-    let answer = app.visit("/s/ada", &[]).await;
-    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example.com/"));
-    assert_eq!(answer.header("set-cookie"), "");
-}
-
-#[tokio::test]
-async fn a_store_that_cannot_be_read_does_not_strand_the_visitor_of_a_link_it_knew() {
-    let app = App::new();
-    let merchant = app.merchant().await;
-    let id = link(&merchant, "ada", "https://shop.example.com/").await;
-    app.visit("/s/ada", &[]).await;
-    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
-    let answer = app.visit("/s/ada?a=1", &[]).await;
-    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example.com/?a=1"));
-    assert_eq!(app.visit("/s/other", &[]).await.status, 500);
-    app.rows("ALTER TABLE gone RENAME TO link".into()).await;
-    merchant.delete(&format!("/links/{id}")).await;
-    assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
-    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
-    assert_eq!(app.visit("/s/ada", &[]).await.status, 500, "a deleted link leads nowhere any more");
 }
 
 #[tokio::test]
@@ -267,7 +242,14 @@ async fn the_thousand_and_first_call_within_a_minute_waits() {
     }
     let refused = call().await;
     assert_eq!(refused.code(), (429, "RATE_LIMITED".to_owned()));
+    for stranger in 0..50 {
+        let key = format!("pk_test_{stranger}");
+        assert_eq!(ask(&app, &key, json!({ "ref": "nobody" })).await.status, 401);
+    }
+    assert_eq!(format!("{:?}", app.trac.limiter), "Limiter { keys: 1 }", "a made-up key takes no memory");
+    app.trac.clock.advance(59);
+    assert_eq!(call().await.header("retry-after"), "1");
     assert_eq!(refused.header("retry-after"), "60");
-    app.trac.clock.advance(60);
+    app.trac.clock.advance(1);
     assert_eq!(call().await.status, 404);
 }

@@ -1,8 +1,6 @@
 //! `POST /v1/clicks`: the script found a partner's code in the URL and asks for a click.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -10,13 +8,15 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
 
-use super::clicks::{NewClick, insert};
-use super::visitor;
-use crate::access::Key;
+use super::record::{Patience, record};
+use super::visitor::Trail;
+use crate::access::{Key, route, within_limit};
 use crate::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError};
+use crate::refusal::Cause;
+use crate::store::click::NewClick;
+use crate::store::{Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 pub(super) fn routes() -> Router<Trac> {
@@ -67,39 +67,42 @@ fn publishable_key_missing() -> Problem {
 }
 
 async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
-    let headers = request.headers().clone();
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let asked = Asked::read(Fields::from_request(request, &()).await?, &headers)?;
-    let Key { scope, hash, .. } = Key::publishable(&trac, asked.key.clone(), &headers).await?;
-    let counted = trac.limiter.count(hash, trac.clock.unix_millis());
-    counted.map_err(Problem::rate_limited)?;
+    let patience = Patience::begin();
+    let (parts, body) = request.into_parts();
+    let address = trac.proxies.caller(&parts);
+    let (headers, route) = (parts.headers.clone(), route(&parts.extensions).to_owned());
+    let fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
+    let asked = Asked::read(fields, &headers)?;
+    let Key { scope, hash, .. } = Key::publishable(&trac, &route, asked.key.clone(), &headers).await?;
+    within_limit(&trac, &scope, &route, hash).await?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let trail = visitor::Trail::new(address, agent);
-    let store = trac.store.clone();
-    let tracked = store.try_write(Priority::Click, move |tx| {
-        let Some(source) = Source::find(tx, &scope, &asked)? else {
-            return Err(Problem::not_found("link or partner's code"));
-        };
-        let now = trac.clock.now();
-        let id = ClickId::new(now.unix_secs(), random_bits());
-        let subject = source.link_id.as_deref().unwrap_or(&source.partner_id);
-        let visitor = trail.map(|trail| trail.hash(tx, subject, now)).transpose()?;
-        let seen = visitor.as_ref().map(|visitor| visitor::was_here(tx, &scope, visitor)).transpose()?;
-        let click = NewClick {
-            id: id.clone(),
-            program_id: source.program_id,
-            partner_id: source.partner_id,
-            link_id: source.link_id,
-            clicked_at: now,
-            is_unique: seen != Some(true),
-            visitor,
-            referrer: asked.referrer,
-            landing_url: asked.url,
-        };
-        insert(tx, &scope, &click)?;
-        Ok(json!({ "click_id": id }))
-    });
-    tracked.await.map(|body| (StatusCode::CREATED, Json(body)))
+    let trail = Trail::new(address, agent);
+    let unknown = format!("No link and no approved partner of an active program goes by {}.", asked.code);
+    let (code, program_id, of) = (asked.code, asked.program_id, scope.clone());
+    let found =
+        trac.store.read(move |connection| Source::find(connection, &of, &code, program_id.as_deref()));
+    let Some(source) = found.await? else {
+        trac.refused(&scope, &route, Cause::CodeUnknown, &unknown).await;
+        return Err(Problem::not_found("link or partner's code"));
+    };
+    let now = trac.clock.now();
+    let click = NewClick {
+        id: ClickId::new(now.unix_secs(), random_bits()),
+        program_id: source.program_id,
+        partner_id: source.partner_id,
+        link_id: source.link_id,
+        clicked_at: now,
+        is_unique: None,
+        visitor: None,
+        last_click: None,
+        referrer: asked.referrer,
+        landing_url: asked.url,
+    };
+    // A 201 says that the click is on disk, as the ID in a redirect does.
+    let recorded = record(&trac, &scope, click, trail, patience).await;
+    let id =
+        recorded.ok_or_else(|| StoreError::new(StoreErrorKind::Busy, "the click could not be written"))?;
+    Ok((StatusCode::CREATED, Json(json!({ "click_id": id }))))
 }
 
 /// Whose click it is.
@@ -125,10 +128,15 @@ const BY_CODE: &str = "SELECT NULL, e.program_id, e.partner_id FROM partner AS p
     ORDER BY e.id DESC LIMIT 1";
 
 impl Source {
-    fn find(connection: &Connection, scope: &Scope, asked: &Asked) -> Result<Option<Self>, StoreError> {
+    fn find(
+        connection: &Connection,
+        scope: &Scope,
+        code: &str,
+        program_id: Option<&str>,
+    ) -> Result<Option<Self>, StoreError> {
         for sql in [BY_SLUG, BY_CODE] {
             let mut statement = connection.prepare_cached(sql)?;
-            let key = params![scope.workspace_id(), scope.mode_str(), asked.code, asked.program_id];
+            let key = params![scope.workspace_id(), scope.mode_str(), code, program_id];
             let found = statement.query_row(key, |row| {
                 Ok(Self { link_id: row.get(0)?, program_id: row.get(1)?, partner_id: row.get(2)? })
             });

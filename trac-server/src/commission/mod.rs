@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 
 pub(crate) use balances::BALANCES;
 pub(crate) use commissions::{COMMISSIONS, ENTRIES};
+pub(crate) use payouts::PAYOUTS;
 
 use crate::list::{list_of, one_of};
 use crate::trac::Trac;
@@ -20,8 +21,8 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/commissions/{id}", one_of(&COMMISSIONS))
         .route("/commissions/{id}/entries", get(commissions::entries))
         .route("/balances", get(balances::list))
-        .route("/payouts", list_of(&payouts::PAYOUTS).merge(post(payouts::create)))
-        .route("/payouts/{id}", one_of(&payouts::PAYOUTS))
+        .route("/payouts", list_of(&PAYOUTS).merge(post(payouts::create)))
+        .route("/payouts/{id}", one_of(&PAYOUTS))
 }
 
 #[cfg(test)]

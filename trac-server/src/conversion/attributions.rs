@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::trac::Trac;
 
 /// Decisions.
-pub(super) static ATTRIBUTIONS: Resource = Resource {
+pub(crate) static ATTRIBUTIONS: Resource = Resource {
     name: "attribution",
     columns: "a.id, a.payment_id, a.event_id, a.decision, a.at",
     from: "attribution AS a",

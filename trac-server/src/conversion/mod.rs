@@ -9,6 +9,7 @@ mod leads;
 use axum::Router;
 use axum::routing::get;
 
+pub(crate) use attributions::ATTRIBUTIONS;
 pub(crate) use conversions::{CONVERSIONS, conversion_id, find_conversion};
 pub(crate) use leads::LEADS;
 
@@ -25,6 +26,6 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/leads/{id}", one_of(&LEADS))
         .route("/customers", list_of(&customers::CUSTOMERS))
         .route("/customers/{id}", one_of(&customers::CUSTOMERS))
-        .route("/attributions", list_of(&attributions::ATTRIBUTIONS))
-        .route("/attributions/{id}", one_of(&attributions::ATTRIBUTIONS))
+        .route("/attributions", list_of(&ATTRIBUTIONS))
+        .route("/attributions/{id}", one_of(&ATTRIBUTIONS))
 }

@@ -1,13 +1,16 @@
-//! Why an event that should be here is not.
+//! Why an event that should be here is not, and which calls were turned away.
 
 use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
-use trac_core::conversion::remedy::remedy;
 
 use super::evidence::Archive;
+use super::subject::Kind;
+use crate::refusal::Cause;
 use crate::store::StoreError;
+use crate::webhook::delivery::ROUTE;
+use crate::webhook::remedy_of;
 
-/// How long back rejected deliveries are looked at.
+/// How long back what was rejected or refused is looked at.
 const RECENT_SECS: i64 = 7 * 86_400;
 
 /// What is found, worst first.
@@ -18,38 +21,98 @@ pub(super) struct Diagnosis {
 }
 
 impl Diagnosis {
+    fn new(reason: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { reason, what: what.into(), remedy: remedy.into() }
+    }
+
     pub(super) fn to_json(&self) -> Value {
         json!({ "reason": self.reason, "what": self.what, "remedy": self.remedy })
     }
 }
 
-/// The event type that would have told of an object of this kind.
-fn event_type(kind: &str) -> &'static str {
+/// The event types that would have told of an object of this kind, the one to select first.
+const fn event_types(kind: Kind) -> &'static [&'static str] {
     match kind {
-        "invoice" | "subscription" => "invoice.paid",
-        "charge" | "refund" => "charge.refunded",
-        "dispute" => "charge.dispute.created",
-        "payment intent" => "payment_intent.succeeded",
-        _ => "checkout.session.completed",
+        Kind::Invoice | Kind::Subscription => &["invoice.paid"],
+        Kind::Charge => &["charge.refunded", "charge.succeeded"],
+        Kind::Refund => &["refund.created", "charge.refund.updated", "refund.updated"],
+        Kind::Dispute => &["charge.dispute.created", "charge.dispute.closed"],
+        Kind::PaymentIntent => &["checkout.session.completed", "payment_intent.succeeded"],
+        Kind::Customer | Kind::Email => &["checkout.session.completed", "invoice.paid"],
+        _ => &["checkout.session.completed"],
     }
 }
 
-/// Looks for every cause that the store can show: no secret, wrong secret, wrong clock, type not selected, nothing at all.
-pub(super) fn of_missing_event(archive: &Archive<'_>, kind: &str) -> Result<Vec<Diagnosis>, StoreError> {
+/// Looks for every cause that the store can show: the other mode's endpoint, no secret, wrong secret, wrong clock, a wrong
+/// address, a disk that refused, a type not selected, nothing at all.
+pub(super) fn of_missing_event(
+    archive: &Archive<'_>,
+    kind: Kind,
+    id: &str,
+) -> Result<Vec<Diagnosis>, StoreError> {
     let mut found = Vec::new();
-    let mut add =
-        |reason: &'static str, what: String, remedy: String| found.push(Diagnosis { reason, what, remedy });
+    if archive.came_to_the_other_mode(id)? {
+        let mode = archive.scope.mode_str();
+        found.push(Diagnosis::new(
+            Reason::ModeMismatch.as_str(),
+            format!("An event about it came to this workspace's endpoint of the other mode, and was ignored there: it is of {mode} mode."),
+            format!("In Stripe, let the {mode} endpoint post to the URL that GET /webhook-endpoints shows for {mode} mode, and resend the event."),
+        ));
+    }
+    found.extend(of_deliveries(archive)?);
+    let wanted = event_types(kind);
+    let selected = wanted.first().copied().unwrap_or_default();
+    let any_event = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id IS NOT NULL \
+                     AND ?3 = ''";
+    found.push(if !archive.any(any_event, "")? {
+        Diagnosis::new(
+            "webhook_never_arrived",
+            "No authentic event has ever arrived in this workspace and mode.",
+            "In Stripe, add an endpoint of this mode with the URL from GET /webhook-endpoints, and select the events listed \
+             there. Look at the deliveries Stripe shows: 404 is a wrong URL, 401 a wrong secret, 5xx or a time-out this \
+             server.",
+        )
+    } else if kind == Kind::Event {
+        Diagnosis::new(
+            "event_not_received",
+            "Events arrive, but this one has not.",
+            "Look in Stripe whether its type is selected for this endpoint, and resend it. Mind the mode: test events go to \
+             the test endpoint.",
+        )
+    } else if !archive.has_event_of(wanted)? {
+        Diagnosis::new(
+            "event_type_not_selected",
+            format!("Events arrive, but none of type {selected} has."),
+            format!("Select {selected} for this endpoint in Stripe, and resend the event."),
+        )
+    } else {
+        let about = match kind {
+            Kind::Email => "names this address".to_owned(),
+            kind => format!("is about this {}", kind.words()),
+        };
+        Diagnosis::new(
+            "event_not_received",
+            format!("Events of type {selected} arrive, but none that {about}."),
+            "Look in Stripe at the event's deliveries, and resend it. Mind the mode: test events go to the test endpoint. If \
+             Stripe knows nothing of it either, it was not paid.",
+        )
+    });
+    Ok(found)
+}
+
+/// What stands in the way of deliveries of this mode.
+pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, StoreError> {
+    let mut found = Vec::new();
     let has_secret = archive.any(
         "SELECT 1 FROM webhook_endpoint WHERE workspace_id = ?1 AND mode = ?2 AND secrets <> '[]' AND ?3 = ''",
         "",
     )?;
     if !has_secret {
-        add(
-            "signature_invalid",
-            "No webhook endpoint of this mode has a signing secret, so every delivery is refused.".to_owned(),
-            "Copy the endpoint's whsec_… from Stripe: PATCH /webhook-endpoints/{id} with signing_secrets."
-                .to_owned(),
-        );
+        found.push(Diagnosis::new(
+            Reason::SignatureInvalid.as_str(),
+            "No webhook endpoint of this mode has a signing secret, so every delivery is refused with 401.",
+            "Copy the endpoint's whsec_… from Stripe: PATCH /webhook-endpoints/{id} with signing_secrets.",
+        ));
     }
     let since = archive.now.plus_secs(-RECENT_SECS).unix_secs().to_string();
     for reason in [Reason::SignatureInvalid, Reason::TimestampOutsideTolerance, Reason::Unreadable] {
@@ -58,37 +121,55 @@ pub(super) fn of_missing_event(archive: &Archive<'_>, kind: &str) -> Result<Vec<
              AND reason = '{reason}' AND received_at >= CAST(?3 AS INTEGER)"
         );
         if archive.any(&sql, &since)? {
-            let what = format!("Deliveries were rejected in the last seven days: {}", reason.meaning());
-            add(reason.as_str(), what, remedy(reason).unwrap_or_default().to_owned());
+            let meaning = match reason {
+                Reason::Unreadable => "What was signed is no event.",
+                _ => reason.meaning(),
+            };
+            let what = format!("Deliveries were rejected in the last seven days. {meaning}");
+            found.push(Diagnosis::new(
+                reason.as_str(),
+                what,
+                remedy_of("rejected", reason).unwrap_or_default(),
+            ));
         }
     }
-    let any_event = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id IS NOT NULL \
-                     AND ?3 = ''";
-    let wanted = event_type(kind);
-    if !archive.any(any_event, "")? {
-        add(
-            "webhook_never_arrived",
-            "No authentic event has ever arrived in this workspace and mode.".to_owned(),
-            "In Stripe, add an endpoint of this mode with the URL from GET /webhook-endpoints, and select the events \
-             listed there. Look at the deliveries Stripe shows: 404 is a wrong URL, 401 a wrong secret, 5xx or a time-out \
-             this server."
-                .to_owned(),
-        );
-    } else if !archive
-        .any("SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND type = ?3", wanted)?
-    {
-        add(
-            "event_type_not_selected",
-            format!("Events arrive, but none of type {wanted} has."),
-            format!("Select {wanted} for this endpoint in Stripe."),
-        );
-    } else {
-        add(
-            "event_not_received",
-            format!("Events of type {wanted} arrive, but none about this object has."),
-            "Look in Stripe at the event's deliveries, and resend it. Mind the mode: test events go to the test endpoint."
-                .to_owned(),
-        );
+    found.extend(refused(archive, &format!("= '{ROUTE}'"))?);
+    Ok(found)
+}
+
+/// The calls of pages and servers that were turned away lately: a click or lead that could not be recorded.
+pub(super) fn of_refused_calls(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, StoreError> {
+    refused(archive, "IN ('/v1/clicks', '/api/track/click', '/api/track/lead', '/api/track/conversion')")
+}
+
+fn refused(archive: &Archive<'_>, routes: &str) -> Result<Vec<Diagnosis>, StoreError> {
+    let sql = format!(
+        "SELECT cause, route, sum(calls), max(last_at) AS at FROM refusal WHERE workspace_id = ?1 AND mode = ?2 \
+         AND last_at >= CAST(?3 AS INTEGER) AND route {routes} GROUP BY cause, route ORDER BY at DESC, cause"
+    );
+    let since = archive.now.plus_secs(-RECENT_SECS).unix_secs().to_string();
+    let mut statement = archive.connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(archive.key(&since), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (code, route, calls) = row?;
+        let Some(cause) = Cause::ALL.iter().find(|cause| cause.as_str() == code) else { continue };
+        let times = if calls == 1 { "A call".to_owned() } else { format!("At least {calls} calls") };
+        let what = format!("{times} of {route} came to nothing in the last seven days. {}", cause.meaning());
+        found.push(Diagnosis::new(cause.as_str(), what, cause.remedy()));
     }
     Ok(found)
+}
+
+impl Archive<'_> {
+    /// Whether an event about an object, or of that ID, came to the endpoint of the other mode and was turned away for it.
+    fn came_to_the_other_mode(&self, id: &str) -> Result<bool, StoreError> {
+        let other = self.other_mode();
+        let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND reason = 'mode_mismatch' \
+                   AND (object_id = ?3 OR stripe_event_id = ?3)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.exists([other.workspace_id(), other.mode_str(), id])?)
+    }
 }

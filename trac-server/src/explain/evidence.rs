@@ -4,9 +4,16 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Value, json};
 use trac_core::commission::balance::Status;
 use trac_core::commission::decision::Decision;
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::world::Click;
 use trac_core::time::Timestamp;
+use trac_core::webhook::facts::Facts;
+use trac_core::webhook::report::Report;
 
-use crate::store::{Scope, StoreError};
+use crate::store::{Scope, StoreError, mode_of};
+
+/// How long a payment waits for an attribution before the log calls it unattributed.
+const PATIENCE_SECS: i64 = 259_200;
 
 /// One workspace and mode, at one moment.
 pub(super) struct Archive<'a> {
@@ -21,7 +28,34 @@ pub(super) struct ClickRow {
     pub(super) slug: Option<String>,
     pub(super) partner: String,
     pub(super) program: String,
-    pub(super) clicked_at: Timestamp,
+    pub(super) click: Click,
+}
+
+/// What is known of a payment or lead, and what was decided.
+pub(super) struct Payment {
+    pub(super) id: String,
+    pub(super) facts: Facts,
+    pub(super) decision: Decision,
+    /// Whether it has waited long enough for an attribution to be called unattributed.
+    pub(super) gave_up: bool,
+}
+
+impl Payment {
+    /// What was decided, as the log and the list of conversions say it.
+    pub(super) fn reason(&self) -> Reason {
+        if self.gave_up { Reason::NoClick } else { self.decision.reason }
+    }
+
+    pub(super) fn is_lead(&self) -> bool {
+        !self.facts.leads.is_empty()
+    }
+
+    /// Whether it is nothing but a claim, and the merchant rejected it.
+    pub(super) fn is_rejected_claim(&self) -> bool {
+        let reports = &self.facts.reports;
+        let rejected = !reports.is_empty() && reports.values().all(Report::is_refused);
+        rejected && !self.facts.is_told_by_stripe()
+    }
 }
 
 impl Archive<'_> {
@@ -32,11 +66,17 @@ impl Archive<'_> {
                 slug: row.get(1)?,
                 partner: row.get(2)?,
                 program: row.get(3)?,
-                clicked_at: Timestamp::from_unix_secs(row.get(4)?),
+                click: Click {
+                    program_id: row.get(5)?,
+                    partner_id: row.get(6)?,
+                    clicked_at: Timestamp::from_unix_secs(row.get(4)?),
+                    is_standing: row.get(7)?,
+                },
             })
         };
         let sql = "SELECT k.link_id, l.slug, coalesce(p.name, k.partner_id), coalesce(g.name, k.program_id), \
-                   k.clicked_at FROM click AS k \
+                   k.clicked_at, k.program_id, k.partner_id, EXISTS (SELECT 1 FROM promotion_code AS c \
+                   WHERE c.workspace_id = k.workspace_id AND c.mode = k.mode AND c.click_id = k.id) FROM click AS k \
                    LEFT JOIN link AS l ON l.workspace_id = k.workspace_id AND l.mode = k.mode AND l.id = k.link_id \
                    LEFT JOIN partner AS p ON p.workspace_id = k.workspace_id AND p.mode = k.mode \
                    AND p.id = k.partner_id \
@@ -47,29 +87,54 @@ impl Archive<'_> {
         Ok(statement.query_row(self.key(id), read).optional()?)
     }
 
-    pub(super) fn decision(&self, payment_id: &str) -> Result<Option<Decision>, StoreError> {
-        let sql = "SELECT decision FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    pub(super) fn payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
+        let sql = "SELECT facts, decision, created_at FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let text: Option<Option<String>> =
-            statement.query_row(self.key(payment_id), |row| row.get(0)).optional()?;
-        Ok(text.flatten().map(|text| serde_json::from_str(&text)).transpose()?)
+        let read = |row: &Row<'_>| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, i64>(2)?))
+        };
+        let Some((facts, Some(decision), created_at)) =
+            statement.query_row(self.key(payment_id), read).optional()?
+        else {
+            return Ok(None);
+        };
+        let decision: Decision = serde_json::from_str(&decision)?;
+        let gave_up = self.gave_up(decision.reason, created_at);
+        Ok(Some(Payment {
+            id: payment_id.to_owned(),
+            facts: serde_json::from_str(&facts)?,
+            decision,
+            gave_up,
+        }))
+    }
+
+    fn gave_up(&self, reason: Reason, since: i64) -> bool {
+        let waited = self.now.secs_since(Timestamp::from_unix_secs(since));
+        reason == Reason::NoAttributionYet && waited >= PATIENCE_SECS
     }
 
     /// The events about a payment, or those of these IDs, newest first.
     pub(super) fn events(&self, payment_id: Option<&str>, ids: &[String]) -> Result<Vec<Value>, StoreError> {
-        let columns = "SELECT id, stripe_event_id, type, outcome, reason, message, deliveries, received_at, settled_by \
+        let columns = "SELECT id, stripe_event_id, type, outcome, reason, message, deliveries, received_at, settled_by, \
+                       CASE WHEN stripe_event_id IS NULL AND outcome <> 'rejected' THEN received_at END, endpoint_id \
                        FROM event WHERE workspace_id = ?1 AND mode = ?2";
         let read = |row: &Row<'_>| {
+            let (outcome, reason): (String, String) = (row.get(3)?, row.get(4)?);
+            let received_at: i64 = row.get(7)?;
+            let known = Reason::from_code(&reason).filter(|_| outcome == "deferred");
+            let gave_up = known.is_some_and(|reason| self.gave_up(reason, received_at));
             Ok(json!({
                 "id": row.get::<_, String>(0)?,
                 "stripe_event_id": row.get::<_, Option<String>>(1)?,
+                "endpoint_id": row.get::<_, String>(10)?,
                 "type": row.get::<_, Option<String>>(2)?,
-                "outcome": row.get::<_, String>(3)?,
-                "reason": row.get::<_, String>(4)?,
-                "message": row.get::<_, String>(5)?,
+                "outcome": if gave_up { "skipped" } else { &outcome },
+                "reason": if gave_up { Reason::NoClick.as_str() } else { &reason },
+                "message": if gave_up { Reason::NoClick.meaning().to_owned() } else { row.get(5)? },
                 "deliveries": row.get::<_, i64>(6)?,
-                "created_at": Timestamp::from_unix_secs(row.get(7)?).to_rfc3339(),
+                "created_at": Timestamp::from_unix_secs(received_at).to_rfc3339(),
                 "settled_by": row.get::<_, Option<String>>(8)?,
+                "asked_at": row.get::<_, Option<i64>>(9)?.map(moment),
             }))
         };
         let mut found = Vec::new();
@@ -87,10 +152,30 @@ impl Archive<'_> {
         Ok(found)
     }
 
+    /// What Stripe was asked about the `PaymentIntent`s of a payment, and what became of it.
+    pub(super) fn questions(&self, payment_id: &str) -> Result<Vec<Value>, StoreError> {
+        let sql = "SELECT q.stripe_id, q.tries, q.asked_at, q.next_at, q.answer FROM payment_object AS o \
+                   JOIN question AS q ON q.workspace_id = o.workspace_id AND q.mode = o.mode \
+                   AND q.stripe_id = o.stripe_id \
+                   WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.payment_id = ?3 ORDER BY q.stripe_id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(self.key(payment_id), |row| {
+            Ok(json!({
+                "payment_intent": row.get::<_, String>(0)?,
+                "tries": row.get::<_, i64>(1)?,
+                "asked_at": moment(row.get(2)?),
+                "asked_again_at": row.get::<_, Option<i64>>(3)?.map(moment),
+                "answer": row.get::<_, String>(4)?,
+            }))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The commissions of a payment, each with its entries.
     pub(super) fn commissions(&self, payment_id: &str) -> Result<Vec<Value>, StoreError> {
         let sql = "SELECT c.id, c.partner_id, c.currency, c.amount_minor, c.reversed_minor, c.reason, c.matures_at, \
-                   c.held, EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id \
+                   c.held, (SELECT name FROM partner AS a WHERE a.workspace_id = c.workspace_id AND a.mode = c.mode \
+                   AND a.id = c.partner_id), EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id \
                    AND p.mode = c.mode AND p.commission_id = c.id) FROM commission AS c \
                    WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 ORDER BY c.id";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -98,10 +183,11 @@ impl Archive<'_> {
             let (amount, reversed): (i64, i64) = (row.get(3)?, row.get(4)?);
             let matures_at = Timestamp::from_unix_secs(row.get(6)?);
             let net = amount.saturating_sub(reversed);
-            let status = Status::of(row.get(8)?, net, row.get(7)?, matures_at, self.now);
+            let status = Status::of(row.get(9)?, net, row.get(7)?, matures_at, self.now);
             Ok(json!({
                 "id": row.get::<_, String>(0)?,
                 "partner_id": row.get::<_, String>(1)?,
+                "partner": row.get::<_, Option<String>>(8)?,
                 "currency": row.get::<_, String>(2)?,
                 "amount_minor": amount,
                 "reversed_minor": reversed,
@@ -122,7 +208,7 @@ impl Archive<'_> {
     }
 
     fn entries(&self, commission_id: &str) -> Result<Vec<Value>, StoreError> {
-        let sql = "SELECT id, kind, amount_minor, reason, event_id, at FROM ledger_entry \
+        let sql = "SELECT id, kind, amount_minor, reason, event_id, at, currency FROM ledger_entry \
                    WHERE workspace_id = ?1 AND mode = ?2 AND commission_id = ?3 ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map(self.key(commission_id), |row| {
@@ -130,6 +216,7 @@ impl Archive<'_> {
                 "id": row.get::<_, String>(0)?,
                 "kind": row.get::<_, String>(1)?,
                 "amount_minor": row.get::<_, i64>(2)?,
+                "currency": row.get::<_, String>(6)?,
                 "reason": row.get::<_, String>(3)?,
                 "event_id": row.get::<_, Option<String>>(4)?,
                 "at": Timestamp::from_unix_secs(row.get(5)?).to_rfc3339(),
@@ -138,14 +225,35 @@ impl Archive<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether a count over this workspace and mode is more than zero.
+    /// Whether a query over this workspace and mode, and one text, finds anything.
     pub(super) fn any(&self, sql: &str, argument: &str) -> Result<bool, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.exists(self.key(argument))?)
     }
 
+    /// Whether any event of one of these types has arrived.
+    pub(super) fn has_event_of(&self, types: &[&str]) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND type = ?3";
+        for kind in types {
+            if self.any(sql, kind)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same workspace in the other mode.
+    pub(super) fn other_mode(&self) -> Scope {
+        let other = if self.scope.mode_str() == "test" { "live" } else { "test" };
+        Scope::new(self.scope.workspace_id(), mode_of(other))
+    }
+
     /// The three parameters of every query here.
-    fn key<'k>(&'k self, id: &'k str) -> [&'k str; 3] {
+    pub(super) fn key<'k>(&'k self, id: &'k str) -> [&'k str; 3] {
         [self.scope.workspace_id(), self.scope.mode_str(), id]
     }
+}
+
+fn moment(unix_secs: i64) -> String {
+    Timestamp::from_unix_secs(unix_secs).to_rfc3339()
 }

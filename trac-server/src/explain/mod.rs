@@ -6,10 +6,15 @@
 //! link ─▶ click ─▶ reference ─▶ event ─▶ payment ─▶ decision ─▶ entries
 //! ```
 
-mod diagnosis;
-mod evidence;
-mod story;
+mod hop;
 mod subject;
+mod evidence;
+mod diagnosis;
+mod reference;
+mod told;
+mod verdict;
+mod setup;
+mod story;
 mod text;
 
 use axum::extract::{Path, State};
@@ -38,7 +43,7 @@ async fn explain(
 ) -> Result<Json<Value>, Problem> {
     let now = trac.clock.now();
     let told = trac.store.read(move |connection| tell(connection, &scope, now, &id)).await?;
-    told.map(Json).ok_or_else(|| Problem::not_found("object"))
+    told.map(Json).ok_or_else(|| Problem::not_found("click, customer, transaction, link or other object"))
 }
 
 /// Tells the story of an ID in every workspace and mode that knows it; of none if none does.
@@ -64,7 +69,7 @@ pub async fn explain_everywhere(trac: &Trac, id: &str) -> Result<Vec<Value>, Sto
 }
 
 /// The story of an ID; `None` for an ID of ours that is not known here.
-fn tell(
+pub(crate) fn tell(
     connection: &Connection,
     scope: &Scope,
     now: Timestamp,
@@ -79,3 +84,12 @@ fn tell(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "rehearsal/tests.rs"]
+mod rehearsal;
+#[cfg(test)]
+#[path = "reasons/tests.rs"]
+mod reasons;
+#[cfg(test)]
+#[path = "causes/tests.rs"]
+mod causes;

@@ -1,243 +1,218 @@
 //! The hops, in order, and the first that is missing.
 
 use serde_json::{Value, json};
-use trac_core::commission::decision::Decision;
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
+use trac_core::money::Currency;
 use trac_core::time::Timestamp;
 
-use super::diagnosis;
-use super::evidence::Archive;
-use super::subject::Subject;
+use super::diagnosis::{self, Diagnosis};
+use super::evidence::{Archive, Payment};
+use super::hop::{Hop, Status};
+use super::subject::{Kind, Subject};
+use super::{reference, setup, told, verdict};
 use crate::store::StoreError;
 
-/// One hop of a story.
-struct Hop {
-    name: &'static str,
-    /// `ok`, `missing`, `refused` or `waiting`.
-    status: &'static str,
-    what: String,
-    reason: Option<String>,
-    remedy: Option<String>,
-    details: Value,
-}
-
-impl Hop {
-    fn ok(name: &'static str, what: impl Into<String>, details: Value) -> Self {
-        Self { name, status: "ok", what: what.into(), reason: None, remedy: None, details }
-    }
-
-    fn broken(name: &'static str, status: &'static str, reason: Reason, details: Value) -> Self {
-        Self {
-            name,
-            status,
-            what: reason.meaning().to_owned(),
-            reason: Some(reason.as_str().to_owned()),
-            remedy: remedy(reason).map(ToOwned::to_owned),
-            details,
-        }
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "hop": self.name,
-            "status": self.status,
-            "what": self.what,
-            "reason": self.reason,
-            "remedy": self.remedy,
-            "details": self.details,
-        })
-    }
-}
-
-/// The whole answer: one story for each payment, or one that ends early.
+/// The whole answer: what is set up, where that is asked about, then one story for each payment, or one that ends early.
 pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, StoreError> {
     let mut stories = Vec::new();
-    for payment_id in &subject.payments {
-        if let Some(decision) = archive.decision(payment_id)? {
-            stories.push((Some(payment_id.as_str()), of_payment(archive, subject, payment_id, &decision)?));
+    let set_up = setup::of(archive, subject)?;
+    if !set_up.is_empty() {
+        stories.push((None, set_up));
+    }
+    for payment_id in with_the_same_money(archive, &subject.payments)? {
+        if let Some(payment) = archive.payment(&payment_id)? {
+            let hops = of_payment(archive, subject, &payment)?;
+            stories.push((Some(payment_id), hops));
         }
     }
     if stories.is_empty() {
         stories.push((None, without_payment(archive, subject)?));
     }
-    let first_broken = stories.iter().find_map(|(_, hops)| hops.iter().find(|hop| hop.status != "ok"));
-    let summary = first_broken.map_or("Every hop is there.", |hop| &hop.what).to_owned();
-    let (hop, reason, advice) = match first_broken {
-        Some(hop) => (Some(hop.name), hop.reason.clone(), hop.remedy.clone()),
-        None => (None, None, None),
-    };
-    let found = !subject.payments.is_empty() || !subject.events.is_empty() || subject.click_id.is_some();
+    let first_broken = stories.iter().find_map(|(_, hops)| hops.iter().find(|hop| !hop.is_ok()));
+    let broken = first_broken.map(Hop::summary);
     let told = stories.iter().map(|(payment_id, hops)| {
         json!({ "payment_id": payment_id, "hops": hops.iter().map(Hop::to_json).collect::<Vec<_>>() })
     });
     Ok(json!({
         "id": subject.id,
-        "kind": subject.kind,
+        "kind": subject.kind.words(),
         "mode": archive.scope.mode_str(),
         "workspace_id": archive.scope.workspace_id(),
-        "found": found,
-        "summary": summary,
-        "first_missing_hop": hop,
-        "reason": reason,
-        "remedy": advice,
+        "found": subject.is_found(),
+        "summary": broken.map_or_else(|| whole(&stories), |(_, what, ..)| what.to_owned()),
+        "first_missing_hop": broken.map(|(name, ..)| name),
+        "reason": broken.and_then(|(.., reason, _)| reason),
+        "remedy": broken.and_then(|(.., remedy)| remedy),
         "stories": told.collect::<Vec<_>>(),
     }))
 }
 
-fn of_payment(
-    archive: &Archive<'_>,
-    subject: &Subject,
-    payment_id: &str,
-    decision: &Decision,
-) -> Result<Vec<Hop>, StoreError> {
-    let mut hops = Vec::new();
-    let events = archive.events(Some(payment_id), &subject.events)?;
-    let told = format!("{} of Stripe's events are about this payment.", events.len());
-    let told = Hop::ok("event", told, events.into());
-    if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) {
+/// Nothing is missing; what the ledger says of the newest payment is the answer then.
+fn whole(stories: &[(Option<String>, Vec<Hop>)]) -> String {
+    let mut said = stories.iter().flat_map(|(_, hops)| hops).map(Hop::summary);
+    let ledger = said.find_map(|(name, what, ..)| (name == "entries").then_some(what));
+    match ledger {
+        Some(ledger) => format!("Every hop is there. {ledger}"),
+        None => "Every hop is there.".to_owned(),
+    }
+}
+
+/// A charge that is inferred to be another payment's money is told together with that payment.
+fn with_the_same_money(archive: &Archive<'_>, payments: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut all = payments.to_vec();
+    for id in payments {
+        let other = archive.payment(id)?.and_then(|payment| payment.decision.same_as);
+        all.extend(other.filter(|other| !payments.contains(other)));
+    }
+    Ok(all)
+}
+
+fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Result<Vec<Hop>, StoreError> {
+    let decision = &payment.decision;
+    let told = told::of_payment(archive, subject, payment)?;
+    if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) && !payment.is_lead() {
         // Money went back of a sale that is not known: what is missing is the sale, not a click.
-        let details = json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor });
-        return Ok(vec![told, Hop::broken("payment", "missing", decision.reason, details)]);
+        return Ok(vec![told, unlinked(archive, payment)?]);
     }
-    match &decision.attribution {
+    if decision.same_as.is_some() {
+        return Ok(vec![told, of_money(payment), verdict::of(archive, payment)?]);
+    }
+    if payment.is_rejected_claim() {
+        let mut hops = vec![told, verdict::of(archive, payment)?];
+        hops.extend(of_ledger(archive, payment)?);
+        return Ok(hops);
+    }
+    let mut hops = match &decision.attribution {
         Some(attribution) => {
-            hops.extend(of_click(archive, &attribution.click_id)?);
-            let details = json!({ "rule": attribution.rule, "bound_by": attribution.bound_by,
-                "bound_at": attribution.bound_at.to_rfc3339(), "candidates": decision.candidates });
-            hops.push(Hop::ok(
-                "reference",
-                format!("The click came along: {}.", decision_rule(decision)),
-                details,
-            ));
+            let mut hops = reference::of_click(archive, &attribution.click_id)?;
+            hops.push(reference::found(archive, payment, attribution)?);
+            hops
         }
-        None => hops.push(no_reference(decision)),
-    }
-    hops.push(told);
-    hops.push(of_money(decision));
-    hops.push(of_decision(decision));
-    let commissions = archive.commissions(payment_id)?;
-    if !commissions.is_empty() {
-        hops.push(Hop::ok("entries", "The ledger says:", commissions.into()));
-    }
+        None => vec![reference::missing(archive, payment)?],
+    };
+    let (money, verdict) = (of_money(payment), verdict::of(archive, payment)?);
+    let verdict = if money.is_ok() { verdict } else { verdict.without_remedy() };
+    hops.extend([told, money, verdict]);
+    hops.extend(of_ledger(archive, payment)?);
     Ok(hops)
 }
 
-/// How the decision found its click, for a person.
-fn decision_rule(decision: &Decision) -> String {
-    let Some(attribution) = &decision.attribution else { return String::new() };
-    let carried = decision.candidates.iter().find(|candidate| candidate.value == attribution.click_id);
-    match carried {
-        Some(candidate) => format!("{} of {}", rule_name(&json!(candidate.rule)), candidate.object),
-        None => format!("{}, bound by {}", rule_name(&json!(attribution.rule)), attribution.bound_by),
+/// What the ledger says of a payment, if anything.
+fn of_ledger(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Hop>, StoreError> {
+    let commissions = archive.commissions(&payment.id)?;
+    if commissions.is_empty() {
+        return Ok(None);
     }
+    let said: Vec<_> = commissions.iter().map(of_commission).collect();
+    Ok(Some(Hop::ok("entries", said.join(" ")).with(commissions.into())))
 }
 
-fn rule_name(rule: &Value) -> String {
-    rule.as_str().unwrap_or_default().replace('_', " ")
-}
-
-fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>, StoreError> {
-    let Some(click) = archive.click(click_id)? else {
-        let details = json!({ "click_id": click_id });
-        let mut hop = Hop::broken("click", "missing", Reason::NoClick, details);
-        "This is no click of this workspace and mode.".clone_into(&mut hop.what);
-        return Ok(vec![hop]);
+/// What is left of a commission, whose it is, and when it is due.
+fn of_commission(commission: &Value) -> String {
+    let text = |name: &str| commission[name].as_str().unwrap_or_default();
+    let net = commission["net_minor"].as_i64().unwrap_or_default();
+    let net = match Currency::parse(text("currency")) {
+        Ok(currency) => currency.display(net),
+        Err(_) => net.to_string(),
     };
-    let at = click.clicked_at.to_rfc3339();
-    let link = match (&click.slug, &click.link_id) {
-        (Some(slug), link_id) => {
-            let details = json!({ "link_id": link_id, "slug": slug });
-            Hop::ok("link", format!("{}'s link /s/{slug} in {}.", click.partner, click.program), details)
+    let whose = if text("partner").is_empty() { text("partner_id") } else { text("partner") };
+    let status = match text("status") {
+        "pending" => format!("pending until {}", text("matures_at")),
+        "held" if text("reason") == Reason::ClientReported.as_str() => {
+            "held until the merchant or Stripe confirms it".to_owned()
         }
-        (None, link_id) => {
-            let details = json!({ "link_id": link_id });
-            Hop::ok(
-                "link",
-                format!("{} in {}, without a tracked link.", click.partner, click.program),
-                details,
-            )
-        }
+        "held" => "held while a dispute is open".to_owned(),
+        status => status.to_owned(),
     };
-    let details = json!({ "click_id": click_id, "clicked_at": at });
-    Ok(vec![link, Hop::ok("click", format!("Clicked at {at}."), details)])
+    format!("{net} for {whose}, {status}.")
 }
 
-/// Nothing tied the payment to a click: no value at all, or only values that are no clicks here.
-fn no_reference(decision: &Decision) -> Hop {
-    let details = json!({ "candidates": decision.candidates });
-    if decision.candidates.is_empty() {
-        let mut hop = Hop::broken("reference", "missing", Reason::NoClick, details);
-        "No event of this payment carries a click ID: not in metadata, not in client_reference_id."
-            .clone_into(&mut hop.what);
-        return hop;
-    }
-    let mut hop = Hop::broken("click", "missing", Reason::NoClick, details);
-    "The payment carries a value, but it is no click of this workspace and mode: the click was never recorded here, or \
-     the value is the merchant's own."
-        .clone_into(&mut hop.what);
-    hop
-}
-
-fn of_money(decision: &Decision) -> Hop {
+fn of_money(payment: &Payment) -> Hop {
+    let decision = &payment.decision;
     let details = json!({ "stripe": decision.stripe, "gross_minor": decision.gross_minor,
         "base_minor": decision.base_minor, "lost_minor": decision.lost_minor, "currency": decision.currency,
         "time": decision.time.map(Timestamp::to_rfc3339), "same_as": decision.same_as });
-    match (decision.gross_minor, decision.currency) {
-        (Some(gross), Some(currency)) => {
-            Hop::ok("payment", format!("{} was paid.", currency.display(gross)), details)
+    let hop = match (decision.gross_minor, decision.currency) {
+        _ if payment.is_lead() => Hop::ok("payment", "A lead moves no money."),
+        (Some(gross), Some(currency)) if decision.lost_minor > 0 => {
+            let (paid, lost) = (currency.display(gross), currency.display(decision.lost_minor));
+            Hop::ok("payment", format!("{paid} was paid, and {lost} of it went back."))
         }
-        _ => Hop::broken("payment", "waiting", decision.reason, details),
-    }
+        (Some(gross), Some(currency)) => Hop::ok("payment", format!("{} was paid.", currency.display(gross))),
+        _ => {
+            let status = match decision.reason {
+                Reason::SetupMode | Reason::PaymentFailed | Reason::ZeroAmount => Status::Refused,
+                _ => Status::Waiting,
+            };
+            Hop::broken("payment", status, decision.reason)
+        }
+    };
+    hop.with(details)
 }
 
-fn of_decision(decision: &Decision) -> Hop {
-    let reason = decision.reason;
-    let details = json!({ "reason": reason });
-    match reason {
-        Reason::Ok
-        | Reason::OkRecurring
-        | Reason::OkProration
-        | Reason::OkCustomerLookup
-        | Reason::OkCapped => Hop::ok("decision", reason.meaning(), details),
-        Reason::NoAttributionYet
-        | Reason::PaymentUnlinked
-        | Reason::PaymentUnknown
-        | Reason::ProductsUnknown
-        | Reason::UnpaidSession
-        | Reason::Uncaptured => Hop::broken("decision", "waiting", reason, details),
-        _ => Hop::broken("decision", "refused", reason, details),
-    }
+/// Money went back, or a charge came, and which payment it belongs to is not known.
+fn unlinked(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
+    let decision = &payment.decision;
+    let hop = Hop::broken("payment", Status::Missing, decision.reason);
+    let events = archive.events(Some(&payment.id), &[])?;
+    let event = events.first().and_then(|event| event["id"].as_str()).unwrap_or("{id}");
+    let by_hand = format!(
+        "This one, link by hand: POST /events/{event}/link with payment, the in_… or cs_… it belongs to."
+    );
+    let hop = if decision.reason == Reason::PaymentUnlinked
+        && !archive.has_event_of(&["invoice_payment.paid"])?
+    {
+        hop.saying(
+            "Money went back, and which of the customer's payments it belongs to cannot be told: no invoice_payment.paid, \
+             which ties charges to invoices, has ever arrived.",
+        )
+        .mended_by(format!("Select invoice_payment.paid for this endpoint in Stripe, and resend those of the past. {by_hand}"))
+    } else if decision.reason == Reason::PaymentUnlinked {
+        hop.mended_by(format!("Resend the invoice_payment.paid of its invoice in Stripe. {by_hand}"))
+    } else {
+        let advice = remedy(decision.reason).unwrap_or_default();
+        hop.mended_by(format!("{advice} If the sale was made before trac was: nothing is owed for it."))
+    };
+    let asked = archive.questions(&payment.id)?;
+    let hop = asked.iter().fold(hop, |hop, question| {
+        let word = |name: &str| question[name].as_str().unwrap_or_default();
+        hop.adding(&format!("Asked at {}: {}", word("asked_at"), word("answer")))
+    });
+    Ok(hop.with(json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked })))
 }
 
 /// The story of something no payment is known of.
 fn without_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, StoreError> {
     let events = archive.events(None, &subject.events)?;
-    if let Some(event) = events.first() {
-        let told = event["reason"].as_str().and_then(Reason::from_code).unwrap_or(Reason::Noted);
-        let settled = matches!(told, Reason::Noted | Reason::Linked);
-        let mut hop = Hop::broken("event", if settled { "ok" } else { "refused" }, told, json!(events));
-        hop.reason = Some(told.as_str().to_owned());
-        return Ok(vec![hop]);
-    }
-    if subject.kind == "click" {
-        let mut hops = of_click(archive, &subject.id)?;
-        if subject.click_id.is_some() {
-            let mut hop = Hop::broken("reference", "missing", Reason::NoClick, Value::Null);
-            "No payment has carried this click ID yet.".clone_into(&mut hop.what);
-            hops.push(hop);
+    if let Some(event) = events.iter().find(|event| subject.names(event)).or_else(|| events.first()) {
+        let mut hops = vec![told::of_event(event).with(events.clone().into())];
+        if matches!(subject.kind, Kind::Customer | Kind::Subscription) && hops.iter().all(Hop::is_ok) {
+            hops.push(
+                no_payment(archive, subject)?
+                    .saying(format!("No payment of this {} is known.", subject.kind.words())),
+            );
         }
         return Ok(hops);
     }
-    let causes = diagnosis::of_missing_event(archive, subject.kind)?;
-    let worst = causes.first();
-    let found: Vec<_> = causes.iter().map(diagnosis::Diagnosis::to_json).collect();
-    Ok(vec![Hop {
-        name: "event",
-        status: "missing",
-        what: worst.map(|cause| cause.what.clone()).unwrap_or_default(),
-        reason: worst.map(|cause| cause.reason.to_owned()),
-        remedy: worst.map(|cause| cause.remedy.clone()),
-        details: json!({ "causes": found }),
-    }])
+    if subject.kind == Kind::Click {
+        let mut hops = reference::of_click(archive, &subject.id)?;
+        if subject.click_id.is_some() {
+            let hop = Hop::broken("reference", Status::Missing, Reason::NoClick);
+            hops.push(hop.saying("No payment has carried this click ID yet."));
+        }
+        return Ok(hops);
+    }
+    Ok(vec![no_payment(archive, subject)?])
+}
+
+/// Why no event about it is here.
+fn no_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Hop, StoreError> {
+    let causes = diagnosis::of_missing_event(archive, subject.kind, &subject.id)?;
+    let details: Vec<_> = causes.iter().map(Diagnosis::to_json).collect();
+    let hop = match causes.into_iter().next() {
+        Some(worst) => Hop::cause("event", Status::Missing, worst.reason, worst.what, worst.remedy),
+        None => Hop::broken("event", Status::Missing, Reason::PaymentUnknown),
+    };
+    Ok(hop.with(json!({ "causes": details })))
 }

@@ -1,17 +1,73 @@
 //! What an ID or e-mail address means here: the click, and the payments it leads to.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::Value;
+use trac_core::webhook::report::transaction_id;
 
 use crate::store::{Scope, StoreError};
 
 /// Stories are told of at most so many payments.
 const PAYMENTS_MAX: u32 = 20;
 
+macro_rules! kinds {
+    ($($variant:ident = $words:literal $($prefix:literal)*;)+) => {
+        /// What kind of thing an ID is of.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Kind {
+            $($variant,)+
+        }
+
+        impl Kind {
+            /// The kind for a person.
+            pub(super) const fn words(self) -> &'static str {
+                match self { $(Self::$variant => $words,)+ }
+            }
+
+            /// The kind by the form of an ID alone.
+            fn by_form(id: &str) -> Option<Self> {
+                let prefixes = [$($(($prefix, Self::$variant),)*)+];
+                prefixes.into_iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, kind)| kind)
+            }
+        }
+    };
+}
+
+kinds! {
+    Event = "event" "evt_";
+    LogRow = "event log row" "evl_";
+    Session = "checkout session" "cs_";
+    PaymentIntent = "payment intent" "pi_";
+    Charge = "charge" "ch_" "py_";
+    Invoice = "invoice" "in_";
+    Refund = "refund" "re_" "pyr_";
+    Dispute = "dispute" "dp_" "du_";
+    Subscription = "subscription" "sub_";
+    Customer = "customer" "cus_";
+    Payment = "payment" "pay_";
+    Commission = "commission" "com_";
+    Entry = "ledger entry" "ent_";
+    Attribution = "decision" "att_";
+    Lead = "lead" "lead_";
+    Report = "reported conversion" "rep_";
+    Payout = "payout" "po_";
+    Link = "link" "link_";
+    Partner = "partner" "part_";
+    Enrollment = "enrollment" "enr_";
+    Program = "program" "prog_";
+    Endpoint = "webhook endpoint" "we_";
+    Other = "other" "ws_" "key_" "ref_";
+    Email = "e-mail address";
+    Transaction = "transaction";
+    Click = "click" "clk_";
+}
+
 /// What is asked about.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     pub(super) id: String,
-    pub(super) kind: &'static str,
+    pub(super) kind: Kind,
+    /// Our own ID of it, where it is something that was set up: a link, a partner, a payout.
+    pub(super) thing: Option<String>,
     /// The click, where the ID is one.
     pub(super) click_id: Option<String>,
     /// The payments it leads to, newest first.
@@ -21,98 +77,247 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Whether the ID is of our own making and not known in this workspace and mode.
-    pub(super) fn is_unknown_here(&self) -> bool {
-        let ours = ["payment", "commission", "event log row", "click", "other"].contains(&self.kind);
-        ours && self.payments.is_empty() && self.events.is_empty() && self.click_id.is_none()
+    /// Whether anything is known of it.
+    pub(super) const fn is_found(&self) -> bool {
+        !self.payments.is_empty()
+            || !self.events.is_empty()
+            || self.click_id.is_some()
+            || self.thing.is_some()
     }
-}
 
-/// What kind of ID it is by its form.
-fn kind(id: &str) -> &'static str {
-    let prefixes = [
-        ("evt_", "event"),
-        ("evl_", "event log row"),
-        ("cs_", "checkout session"),
-        ("pi_", "payment intent"),
-        ("ch_", "charge"),
-        ("py_", "charge"),
-        ("in_", "invoice"),
-        ("re_", "refund"),
-        ("pyr_", "refund"),
-        ("dp_", "dispute"),
-        ("du_", "dispute"),
-        ("sub_", "subscription"),
-        ("cus_", "customer"),
-        ("pay_", "payment"),
-        ("com_", "commission"),
-        // What is set up rather than happens has no story.
-        ("prog_", "other"),
-        ("part_", "other"),
-        ("enr_", "other"),
-        ("link_", "other"),
-        ("we_", "other"),
-        ("ws_", "other"),
-        ("po_", "other"),
-    ];
-    let known = prefixes.into_iter().find(|(prefix, _)| id.starts_with(prefix));
-    known.map_or(if id.contains('@') { "e-mail address" } else { "click" }, |(_, kind)| kind)
+    /// Whether it is of our own making, or nobody's, and not known in this workspace and mode. Of what Stripe made, a story
+    /// is told all the same: why it is not known.
+    pub(super) const fn is_unknown_here(&self) -> bool {
+        let stripes = matches!(
+            self.kind,
+            Kind::Event
+                | Kind::Session
+                | Kind::PaymentIntent
+                | Kind::Charge
+                | Kind::Invoice
+                | Kind::Refund
+                | Kind::Dispute
+                | Kind::Subscription
+                | Kind::Customer
+                | Kind::Email
+        );
+        !stripes && !self.is_found()
+    }
+
+    /// Whether an event of the log is the one that is asked about.
+    pub(super) fn names(&self, event: &Value) -> bool {
+        event["id"] == *self.id || event["stripe_event_id"] == *self.id
+    }
 }
 
 pub(super) fn find(connection: &Connection, scope: &Scope, id: &str) -> Result<Subject, StoreError> {
-    let kind = kind(id);
-    let all = |sql: &str| -> Result<Vec<String>, StoreError> {
-        let mut statement = connection.prepare_cached(sql)?;
-        let key = params![scope.workspace_id(), scope.mode_str(), id, PAYMENTS_MAX];
-        Ok(statement.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)
-    };
-    let (mut click_id, mut events) = (None, Vec::new());
-    let payments = match kind {
-        "event" | "event log row" => {
-            events = all("SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 \
-                          AND (id = ?3 OR stripe_event_id = ?3) LIMIT ?4")?;
-            all("SELECT p.id FROM event AS e JOIN payment AS p ON p.workspace_id = e.workspace_id \
-                 AND p.mode = e.mode AND (p.id = e.subject_id OR p.subscription_id = e.subject_id) \
-                 WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3) \
-                 ORDER BY p.id DESC LIMIT ?4")?
-        }
-        "subscription" => of_payments(&all, "subscription_id = ?3")?,
-        "customer" => of_payments(&all, "customer_id = ?3")?,
-        "payment" => of_payments(&all, "id = ?3")?,
-        "commission" => all("SELECT payment_id FROM commission \
-                             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 LIMIT ?4")?,
-        // Addresses stand in the facts as JSON strings, in whatever case they were typed.
-        "e-mail address" => of_payments(&all, "instr(lower(facts), lower('\"' || ?3 || '\"')) > 0")?,
-        "click" => {
-            click_id = click(connection, scope, id)?;
-            of_payments(
-                &all,
-                "(decision ->> '$.attribution.click_id' = ?3 \
-                 OR EXISTS (SELECT 1 FROM json_each(decision, '$.candidates') WHERE value ->> '$.value' = ?3))",
-            )?
-        }
-        _ => all("SELECT payment_id FROM payment_object \
-                  WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3 LIMIT ?4")?,
-    };
-    if events.is_empty() {
-        events = all("SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 AND object_id = ?3 \
-                      ORDER BY id DESC LIMIT ?4")?;
+    let finding = Finding { connection, scope };
+    match Kind::by_form(id) {
+        Some(Kind::Click) | None if id.contains('@') => finding.email(id),
+        Some(Kind::Click) | None => finding.unprefixed(id),
+        Some(kind) => finding.prefixed(id, kind),
     }
-    Ok(Subject { id: id.to_owned(), kind, click_id, payments, events })
 }
 
-fn of_payments(
-    all: &impl Fn(&str) -> Result<Vec<String>, StoreError>,
-    condition: &str,
-) -> Result<Vec<String>, StoreError> {
-    all(&format!(
-        "SELECT id FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND {condition} ORDER BY id DESC LIMIT ?4"
-    ))
+/// Where IDs are looked up.
+struct Finding<'a> {
+    connection: &'a Connection,
+    scope: &'a Scope,
 }
 
-fn click(connection: &Connection, scope: &Scope, id: &str) -> Result<Option<String>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-    let key = params![scope.workspace_id(), scope.mode_str(), id];
-    Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+/// Payments credited to a click of which this holds.
+macro_rules! by_click {
+    ($condition:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM click AS k WHERE k.workspace_id = ?1 AND k.mode = ?2 \
+             AND k.id = p.decision ->> '$.attribution.click_id' AND ",
+            $condition,
+            ")"
+        )
+    };
+}
+
+impl Finding<'_> {
+    /// What a query over one text answers, at most so many as stories are told of.
+    fn all(&self, sql: &str, id: &str) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id, PAYMENTS_MAX];
+        Ok(statement.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// The first column of a query over one text.
+    fn one(&self, sql: &str, id: &str) -> Result<Option<String>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id];
+        Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+    }
+
+    fn payments(&self, condition: &str, id: &str) -> Result<Vec<String>, StoreError> {
+        let sql = format!(
+            "SELECT p.id FROM payment AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND {condition} \
+             ORDER BY p.id DESC LIMIT ?4"
+        );
+        self.all(&sql, id)
+    }
+
+    fn of_object(&self, stripe_id: &str) -> Result<Vec<String>, StoreError> {
+        self.payments(
+            "p.id IN (SELECT o.payment_id FROM payment_object AS o WHERE o.workspace_id = ?1 AND o.mode = ?2 \
+             AND o.stripe_id = ?3)",
+            stripe_id,
+        )
+    }
+
+    fn prefixed(&self, id: &str, kind: Kind) -> Result<Subject, StoreError> {
+        if let Some(subject) = self.set_up(id, kind)? {
+            return Ok(subject);
+        }
+        if matches!(kind, Kind::Event | Kind::LogRow) {
+            return self.event(id, kind);
+        }
+        let payments = match kind {
+            Kind::Subscription => self.payments("p.subscription_id = ?3", id)?,
+            Kind::Customer => self.payments("p.customer_id = ?3", id)?,
+            Kind::Payment => {
+                let own = self.payments("p.id = ?3", id)?;
+                if own.is_empty() { self.of_object(id)? } else { own }
+            }
+            Kind::Commission => self.all(
+                "SELECT payment_id FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 LIMIT ?4",
+                id,
+            )?,
+            Kind::Entry => self.all(
+                "SELECT c.payment_id FROM ledger_entry AS n JOIN commission AS c ON c.workspace_id = n.workspace_id \
+                 AND c.mode = n.mode AND c.id = n.commission_id \
+                 WHERE n.workspace_id = ?1 AND n.mode = ?2 AND n.id = ?3 LIMIT ?4",
+                id,
+            )?,
+            Kind::Attribution => self.all(
+                "SELECT payment_id FROM attribution WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 LIMIT ?4",
+                id,
+            )?,
+            Kind::Report => self.all(
+                "SELECT conversion_id FROM report WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 LIMIT ?4",
+                id,
+            )?,
+            Kind::Other => Vec::new(),
+            _ => self.of_object(id)?,
+        };
+        Ok(Subject { payments, events: self.about(id)?, ..Subject::bare(id, kind) })
+    }
+
+    fn event(&self, id: &str, kind: Kind) -> Result<Subject, StoreError> {
+        let events = self.all(
+            "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 \
+             AND (id = ?3 OR stripe_event_id = ?3) LIMIT ?4",
+            id,
+        )?;
+        let payments = self.all(
+            "SELECT p.id FROM event AS e JOIN payment AS p ON p.workspace_id = e.workspace_id \
+             AND p.mode = e.mode AND (p.id = e.subject_id OR p.subscription_id = e.subject_id) \
+             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3) \
+             ORDER BY p.id DESC LIMIT ?4",
+            id,
+        )?;
+        Ok(Subject { payments, events, ..Subject::bare(id, kind) })
+    }
+
+    /// What was set up rather than happened, with the payments it brought; nothing for other kinds.
+    fn set_up(&self, id: &str, kind: Kind) -> Result<Option<Subject>, StoreError> {
+        let (table, brought) = match kind {
+            Kind::Payout => ("payout", None),
+            Kind::Endpoint => ("webhook_endpoint", None),
+            Kind::Link => ("link", Some(by_click!("k.link_id = ?3"))),
+            Kind::Partner => ("partner", Some(by_click!("k.partner_id = ?3"))),
+            Kind::Program => ("program", Some(by_click!("k.program_id = ?3"))),
+            Kind::Enrollment => (
+                "enrollment",
+                Some(by_click!(
+                    "EXISTS (SELECT 1 FROM enrollment AS n WHERE n.workspace_id = ?1 AND n.mode = ?2 \
+                     AND n.id = ?3 AND n.program_id = k.program_id AND n.partner_id = k.partner_id)"
+                )),
+            ),
+            _ => return Ok(None),
+        };
+        let sql = format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
+        let thing = self.one(&sql, id)?;
+        let payments = brought.map_or_else(|| Ok(Vec::new()), |condition| self.payments(condition, id))?;
+        Ok(Some(Subject { thing, payments, ..Subject::bare(id, kind) }))
+    }
+
+    /// The events about an object.
+    fn about(&self, id: &str) -> Result<Vec<String>, StoreError> {
+        self.all(
+            "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 AND object_id = ?3 \
+             ORDER BY id DESC LIMIT ?4",
+            id,
+        )
+    }
+
+    /// An address of a buyer or lead, in whatever case it was typed; or a partner's.
+    fn email(&self, id: &str) -> Result<Subject, StoreError> {
+        // Addresses stand in the facts as JSON strings.
+        let payments = self.payments(
+            "(instr(lower(p.facts), lower('\"' || ?3 || '\"')) > 0 OR p.customer_id IN (SELECT h.stripe_id \
+             FROM holder AS h WHERE h.workspace_id = ?1 AND h.mode = ?2 \
+             AND instr(lower(h.facts), lower('\"' || ?3 || '\"')) > 0))",
+            id,
+        )?;
+        let partner =
+            "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND lower(email) = lower(?3)";
+        match self.one(partner, id)? {
+            Some(partner) if payments.is_empty() => {
+                Ok(Subject { id: id.to_owned(), ..self.prefixed(&partner, Kind::Partner)? })
+            }
+            _ => Ok(Subject { payments, ..Subject::bare(id, Kind::Email) }),
+        }
+    }
+
+    /// What has no prefix of ours or Stripe's: a click ID, the merchant's own ID of a customer or transaction, a link's
+    /// slug, a partner's code; in this order.
+    fn unprefixed(&self, id: &str) -> Result<Subject, StoreError> {
+        let click = "SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        let click_id = self.one(click, id)?;
+        let credited = self.payments(
+            "(p.decision ->> '$.attribution.click_id' = ?3 \
+             OR EXISTS (SELECT 1 FROM json_each(p.decision, '$.candidates') WHERE value ->> '$.value' = ?3))",
+            id,
+        )?;
+        if click_id.is_some() || !credited.is_empty() {
+            return Ok(Subject { click_id, payments: credited, ..Subject::bare(id, Kind::Click) });
+        }
+        let of_customer = self.payments(
+            "EXISTS (SELECT 1 FROM external_customer AS x WHERE x.workspace_id = ?1 AND x.mode = ?2 \
+             AND x.customer_external_id = ?3 AND x.named_by IN (p.id, p.customer_id, p.subscription_id))",
+            id,
+        )?;
+        if !of_customer.is_empty() {
+            return Ok(Subject { payments: of_customer, ..Subject::bare(id, Kind::Customer) });
+        }
+        let of_transaction = self.of_object(&transaction_id(id))?;
+        if !of_transaction.is_empty() {
+            return Ok(Subject { payments: of_transaction, ..Subject::bare(id, Kind::Transaction) });
+        }
+        let slug = "SELECT id FROM link WHERE workspace_id = ?1 AND mode = ?2 AND slug = ?3 ORDER BY id DESC LIMIT 1";
+        let code = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND lower(code) = lower(?3)";
+        for (sql, kind) in [(slug, Kind::Link), (code, Kind::Partner)] {
+            if let Some(thing) = self.one(sql, id)? {
+                return Ok(Subject { id: id.to_owned(), ..self.prefixed(&thing, kind)? });
+            }
+        }
+        Ok(Subject::bare(id, Kind::Click))
+    }
+}
+
+impl Subject {
+    fn bare(id: &str, kind: Kind) -> Self {
+        Self {
+            id: id.to_owned(),
+            kind,
+            thing: None,
+            click_id: None,
+            payments: Vec::new(),
+            events: Vec::new(),
+        }
+    }
 }

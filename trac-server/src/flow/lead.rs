@@ -14,7 +14,7 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::lead::Lead;
 
-use super::{Considered, any_text};
+use super::{Considered, any_text, crowd};
 use crate::access::Tracker;
 use crate::conversion::LEADS;
 use crate::fields::{Fields, Wrong, document, external_id, text};
@@ -72,11 +72,11 @@ async fn track(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "lead")?;
+    tracker.count(&trac, "lead").await?;
     let told = Told::read(fields)?;
-    let (store, scope) = (trac.store.clone(), tracker.scope);
+    let (store, scope, is_merchant) = (trac.store.clone(), tracker.scope, tracker.is_merchant);
     let taken = store.try_write(Priority::Api, move |tx| {
-        let (status, id) = take(tx, &trac, &scope, &told)?;
+        let (status, id) = take(tx, &trac, &scope, &told, is_merchant)?;
         let lead = LEADS.find(tx, &trac, &scope, &id)?;
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
@@ -91,7 +91,8 @@ fn take(
     trac: &Trac,
     scope: &Scope,
     told: &Told,
-) -> Result<(StatusCode, String), StoreError> {
+    is_merchant: bool,
+) -> Result<(StatusCode, String), Problem> {
     let now = trac.clock.now();
     let (status, id) = match known(tx, scope, told)? {
         Some((id, was_deferred)) if told.deferred || !was_deferred => return Ok((StatusCode::OK, id)),
@@ -103,6 +104,7 @@ fn take(
             (StatusCode::OK, id)
         }
         None => {
+            crowd::admit_lead(tx, scope, &told.customer, is_merchant)?;
             let id = trac.ids.make(Kind::Lead);
             insert(tx, scope, &id, told, now)?;
             (StatusCode::CREATED, id)

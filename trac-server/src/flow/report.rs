@@ -18,7 +18,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
 use trac_core::webhook::report::{Report, transaction_id};
 
-use super::{Considered, any_text};
+use super::{Considered, any_text, crowd};
 use crate::access::{Merchant, Tracker};
 use crate::click::click_by_promo_code;
 use crate::conversion::find_conversion;
@@ -143,13 +143,19 @@ async fn claim(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "conversion")?;
+    tracker.count(&trac, "conversion").await?;
     let told = Told::claim(fields, trac.clock.now(), tracker.is_merchant)?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
-        let (status, id) = match known(tx, &scope, &told)? {
-            Some(first) => (StatusCode::OK, first),
-            None => (StatusCode::CREATED, take(tx, &trac, &scope, &told)?),
+        let first = known(tx, &scope, &told)?;
+        let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+        let id = if let Some(first) = first {
+            first
+        } else {
+            if let Some(customer) = told.customer.as_deref().filter(|_| !told.by_merchant) {
+                crowd::admit_claim(tx, &scope, customer)?;
+            }
+            take(tx, &trac, &scope, &told)?
         };
         let conversion = find_conversion(tx, &trac, &scope, &id)?;
         // Whoever claims is told what became of the claim, and nothing of what Stripe says of the payment.

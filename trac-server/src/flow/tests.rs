@@ -1,3 +1,6 @@
+mod corrections;
+mod promotion;
+
 use serde_json::{Value, json};
 
 use crate::test_app::{App, START};
@@ -31,12 +34,16 @@ async fn every_reason_of_a_single_sale_can_be_had() {
     first(json!({ "status": "paused" }), none(), "skipped program_inactive").await;
     first(json!({ "status": "draft" }), none(), "skipped program_inactive").await;
     first(json!({ "status": "archived" }), none(), "skipped program_inactive").await;
-    first(json!({ "products": ["plink_1"] }), none(), "deferred products_unknown").await;
+    first(json!({ "products": ["plink_1"] }), none(), "skipped product_not_covered").await;
+    first(json!({ "products": ["prod_1"] }), none(), "deferred products_unknown").await;
     first(json!({ "products": ["plink_1"] }), json!({ "payment_link": "plink_1" }), "processed ok").await;
     first(none(), json!({ "customer_details": { "email": "ADA@example.com" } }), "skipped self_referral")
         .await;
     first(none(), json!({ "mode": "setup", "amount_total": null }), "skipped setup_mode").await;
     first(none(), json!({ "payment_status": "unpaid" }), "deferred unpaid_session").await;
+    for amount in [json!("10000"), json!(1e3), json!(u64::MAX), json!(null)] {
+        first(none(), json!({ "amount_total": amount }), "failed unreadable").await;
+    }
 }
 
 #[tokio::test]
@@ -283,14 +290,23 @@ async fn an_event_of_two_api_versions_brings_the_link_of_either() {
     shop.told("invoice.paid", 0, invoice("in_1", by_click)).await;
     let refunded = |change: Value| {
         let object = charge(5_000, with(json!({ "amount": 5_000, "amount_captured": 5_000 }), change));
-        json!({ "id": "evt_two", "type": "charge.refunded", "created": START + 9, "data": { "object": object } })
+        json!({ "id": "evt_two", "type": "charge.refunded", "created": START + 9, "data": { "object": object },
+            "api_version": "2026-08-26.dahlia" })
     };
     assert_eq!(shop.deliver(&refunded(json!({}))).await.text("/reason"), "payment_unknown");
-    let old_version = refunded(json!({ "invoice": "in_1" }));
+    let mut old_version = refunded(json!({ "invoice": "in_1" }));
+    // Whatever else comes under a known ID is a repeat, and no effect of its own.
+    assert_eq!(shop.deliver(&old_version).await.text("/reason"), "duplicate_event");
+    assert_eq!(shop.net().await, 1_000);
+    old_version["api_version"] = json!("2024-06-20");
+    let mut other = old_version.clone();
+    other["data"]["object"]["id"] = json!("ch_other");
+    assert_eq!(shop.deliver(&other).await.text("/reason"), "duplicate_event");
+    assert_eq!(shop.net().await, 1_000);
     assert_eq!(shop.deliver(&old_version).await.text("/reason"), "duplicate_event");
     assert_eq!(shop.net().await, 0);
     let log = shop.merchant.get("/events/evt_two").await;
-    assert_eq!((log.text("/outcome"), log.number("/deliveries")), ("processed".into(), 2));
+    assert_eq!((log.text("/outcome"), log.number("/deliveries")), ("processed".into(), 4));
 }
 
 #[tokio::test]

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use trac_core::program::EnrollmentTerms;
 use trac_core::time::Timestamp;
 
+use super::promotion_codes::{Holder, promotion_codes};
 use super::terms::change_enrollment;
 use super::{PARTNERS, PROGRAMS};
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::id::Kind;
-use crate::list::{Resource, number, time, word};
+use crate::list::{Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
@@ -21,7 +22,9 @@ use crate::trac::Trac;
 /// Enrollments, each with the newest version of its terms.
 pub(crate) static ENROLLMENTS: Resource = Resource {
     name: "enrollment",
-    columns: "e.id, e.program_id, e.partner_id, e.created_at, v.number, v.terms",
+    columns: "e.id, e.program_id, e.partner_id, e.created_at, v.number, v.terms, \
+        (SELECT json_group_array(code) FROM (SELECT code FROM promotion_code AS c WHERE c.workspace_id = e.workspace_id \
+        AND c.mode = e.mode AND c.enrollment_id = e.id AND c.taken_at IS NULL ORDER BY code)) AS promotion_codes",
     from: "enrollment AS e JOIN enrollment_version AS v ON v.workspace_id = e.workspace_id AND v.mode = e.mode \
            AND v.enrollment_id = e.id AND v.number = (SELECT max(number) FROM enrollment_version AS x \
            WHERE x.workspace_id = e.workspace_id AND x.mode = e.mode AND x.enrollment_id = e.id)",
@@ -44,6 +47,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "partner_id": word(row, "partner_id")?,
         "status": terms.status,
         "commission": terms.commission,
+        "promotion_codes": document(row, "promotion_codes")?,
         "version": number(row, "number")?,
         "created_at": time(row, "created_at")?,
     }))
@@ -58,6 +62,7 @@ pub(super) async fn create(
     let partner_id = fields.need("partner_id", text(1..=64));
     let mut terms = EnrollmentTerms::default();
     change_enrollment(&mut fields, &mut terms);
+    let codes = fields.take("promotion_codes", promotion_codes).unwrap_or_default();
     fields.finish()?;
     let (program_id, partner_id) = (program_id.unwrap_or_default(), partner_id.unwrap_or_default());
     let store = trac.store.clone();
@@ -80,6 +85,8 @@ pub(super) async fn create(
             ]);
         inserted.map_err(enrolled_already)?;
         add_version(tx, &scope, &id, 1, now, &terms)?;
+        let holder = Holder { enrollment: &id, program: &program_id, partner: &partner_id };
+        holder.set(tx, &scope, &codes, now)?;
         ENROLLMENTS.find(tx, &trac, &scope, &id)
     });
     created.await.map(|enrollment| (StatusCode::CREATED, Json(enrollment)))
@@ -96,9 +103,17 @@ pub(super) async fn change(
         let (number, old) = latest(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("enrollment"))?;
         let mut terms = old.clone();
         change_enrollment(&mut fields, &mut terms);
+        let codes = fields.take("promotion_codes", promotion_codes);
         fields.finish()?;
+        let now = trac.clock.now();
         if terms != old {
-            add_version(tx, &scope, &id, number.saturating_add(1), trac.clock.now(), &terms)?;
+            add_version(tx, &scope, &id, number.saturating_add(1), now, &terms)?;
+        }
+        if let Some(codes) = codes {
+            let known = ENROLLMENTS.find(tx, &trac, &scope, &id)?;
+            let named = |name| known.get(name).and_then(Value::as_str).unwrap_or_default();
+            let (program, partner) = (named("program_id"), named("partner_id"));
+            Holder { enrollment: &id, program, partner }.set(tx, &scope, &codes, now)?;
         }
         ENROLLMENTS.find(tx, &trac, &scope, &id)
     });

@@ -2,8 +2,10 @@
 //! judged by the version in force at its time.
 
 mod terms;
+mod address;
 mod programs;
 mod partners;
+mod promotion_codes;
 mod enrollments;
 
 use axum::Router;
@@ -19,10 +21,11 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/programs/{id}", one_of(&PROGRAMS).merge(patch(programs::change)))
         .route("/partners", list_of(&PARTNERS).merge(post(partners::create)))
         .route("/partners/{id}", one_of(&PARTNERS).merge(patch(partners::change)))
-        .route("/enrollments", list_of(&enrollments::ENROLLMENTS).merge(post(enrollments::create)))
-        .route("/enrollments/{id}", one_of(&enrollments::ENROLLMENTS).merge(patch(enrollments::change)))
+        .route("/enrollments", list_of(&ENROLLMENTS).merge(post(enrollments::create)))
+        .route("/enrollments/{id}", one_of(&ENROLLMENTS).merge(patch(enrollments::change)))
 }
 
+pub(crate) use enrollments::ENROLLMENTS;
 pub(crate) use partners::PARTNERS;
 pub(crate) use programs::PROGRAMS;
 

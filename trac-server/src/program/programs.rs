@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use trac_core::program::{CommissionRule, ProgramTerms};
 use trac_core::time::Timestamp;
 
+use super::address::Address;
 use super::terms::change_program;
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::id::Kind;
-use crate::list::{Resource, time};
+use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::store::{Priority, Scope, StoreError};
 use crate::trac::Trac;
@@ -20,14 +21,14 @@ use crate::trac::Trac;
 /// Programs, each with the newest version of its terms.
 pub(crate) static PROGRAMS: Resource = Resource {
     name: "program",
-    columns: "p.id, p.name, p.created_at, v.number, v.terms",
+    columns: "p.id, p.name, p.slug, p.tracking_domain, p.created_at, v.number, v.terms",
     from: "program AS p JOIN program_version AS v ON v.workspace_id = p.workspace_id AND v.mode = p.mode \
            AND v.program_id = p.id AND v.number = (SELECT max(number) FROM program_version AS x \
            WHERE x.workspace_id = p.workspace_id AND x.mode = p.mode AND x.program_id = p.id)",
     within: "p.workspace_id = :workspace_id AND p.mode = :mode",
     id: "p.id",
     order: &["p.id"],
-    filters: &[("name", "p.name"), ("status", "json_extract(v.terms, '$.status')")],
+    filters: &[("name", "p.name"), ("slug", "p.slug"), ("status", "json_extract(v.terms, '$.status')")],
     read,
 };
 
@@ -38,6 +39,8 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     if let Some(program) = program.as_object_mut() {
         program.insert("id".to_owned(), row.get::<_, String>("id")?.into());
         program.insert("name".to_owned(), row.get::<_, String>("name")?.into());
+        program.insert("slug".to_owned(), word(row, "slug")?);
+        program.insert("tracking_domain".to_owned(), word(row, "tracking_domain")?);
         program.insert("version".to_owned(), row.get::<_, i64>("number")?.into());
         program.insert("created_at".to_owned(), time(row, "created_at")?);
     }
@@ -57,6 +60,7 @@ pub(super) async fn create(
     let mut terms =
         serde_json::from_value(json!({ "commission": CommissionRule::Percentage { rate_bps: 0 } }))?;
     change_program(&mut fields, &mut terms);
+    let address = Address::take(&mut fields, &trac);
     fields.finish()?;
     let name = name.unwrap_or_default();
     let store = trac.store.clone();
@@ -67,6 +71,7 @@ pub(super) async fn create(
         )?
         .execute(params![scope.workspace_id(), scope.mode_str(), id, name, now.unix_secs()])?;
         add_version(tx, &scope, &id, 1, now, &terms)?;
+        address.write(tx, &scope, &id)?;
         PROGRAMS.find(tx, &trac, &scope, &id)
     });
     created.await.map(|program| (StatusCode::CREATED, Json(program)))
@@ -84,7 +89,9 @@ pub(super) async fn change(
         let mut terms = old.clone();
         let name = fields.take("name", text(1..=200));
         change_program(&mut fields, &mut terms);
+        let address = Address::take(&mut fields, &trac);
         fields.finish()?;
+        address.write(tx, &scope, &id)?;
         if let Some(name) = name {
             tx.prepare_cached(
                 "UPDATE program SET name = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",

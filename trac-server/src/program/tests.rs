@@ -35,7 +35,9 @@ async fn a_program_has_the_contracts_defaults() {
       "name": "Friends",
       "products": [],
       "recurring": "lifetime",
+      "slug": null,
       "status": "active",
+      "tracking_domain": null,
       "version": 1
     }
     "#);

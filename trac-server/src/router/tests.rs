@@ -45,6 +45,28 @@ async fn a_key_itself_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_filter_that_no_row_could_pass_is_a_mistake_and_says_what_it_takes() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let check = async |path: &str, want: Option<(&str, &str)>| {
+        let answer = merchant.get(path).await;
+        let Some((field, says)) = want else { return assert_eq!(answer.status, 200, "{path}") };
+        assert_eq!(answer.code(), (422, "VALIDATION_FAILED".to_owned()), "{path}");
+        assert!(answer.text(&format!("/error/fields/{field}")).contains(says), "{}", answer.body);
+    };
+    check("/events?outcome=deferred", None).await;
+    check("/events?outcome=waiting", Some(("outcome", "deferred"))).await;
+    check("/events?reason=because", Some(("reason", "no_click"))).await;
+    check("/commissions?status=due", Some(("status", "approved"))).await;
+    check("/commissions?currency=USD", None).await;
+    check("/commissions?currency=dollar", Some(("currency", "usd"))).await;
+    check("/conversions?source=purchase", Some(("source", "recurring"))).await;
+    check("/enrollments?status=active", Some(("status", "approved"))).await;
+    check("/programs?status=", None).await;
+    check("/leads?deferred=no", Some(("deferred", "false"))).await;
+}
+
+#[tokio::test]
 async fn lists_are_paged_newest_first_with_an_exact_total() {
     let app = App::new();
     let merchant = app.merchant().await;

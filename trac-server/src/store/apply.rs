@@ -186,6 +186,9 @@ impl Writing<'_> {
             (None, Some(claim)) => self.open(payment_id, claim, change, &stripe)?,
             (None, None) => return Ok(()),
             (Some(id), claim) => {
+                if change.taken_over {
+                    self.take_over(payment_id, id)?;
+                }
                 self.project(id, claim.as_ref(), change, &stripe)?;
                 id.clone()
             }
@@ -237,6 +240,14 @@ impl Writing<'_> {
                 self.now.unix_secs()
             ])?;
         Ok(id)
+    }
+
+    /// Another payment turned out to be the same money as this one, so its commission is this one's.
+    fn take_over(&self, payment_id: &str, commission_id: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE commission SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), commission_id, payment_id];
+        self.tx.prepare_cached(sql)?.execute(key)?;
+        Ok(())
     }
 
     /// Brings the row of a commission up to its entries.

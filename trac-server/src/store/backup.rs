@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::alone::Alone;
 use super::error::{StoreError, StoreErrorKind};
 use super::file;
 
@@ -45,15 +46,20 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let name = to.to_str().ok_or_else(|| cannot(to, &io::Error::from(io::ErrorKind::InvalidFilename)))?;
     let connection = file::connect(from)?;
     connection.execute("VACUUM INTO ?1", [name])?;
+    let copied = Connection::open(to)?;
+    // With the salt of the day, whoever has a backup could still tell whose visits that day's were.
+    copied.pragma_update(None, "secure_delete", true)?;
+    copied.execute("DELETE FROM setting WHERE name = 'visitor_salt'", [])?;
+    drop(copied);
     let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file::check(&copied)?;
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| cannot(to, &error))
 }
 
-/// Makes a data folder of a backup. A folder that holds a database is left as it is.
+/// Makes a data folder of a backup. A folder that holds a database, or that a server runs on, is left as it is.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if there is a database, [`StoreErrorKind::Corrupt`] if the backup is not whole,
+/// [`StoreErrorKind::Conflict`] if there is a database or a server, [`StoreErrorKind::Corrupt`] if the backup is not whole,
 /// [`StoreErrorKind::Unavailable`] if it cannot be read or the folder cannot be written.
 pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let to = data.join(file::FILE_NAME);
@@ -63,10 +69,10 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let backup = backup.map_err(StoreError::from).and_then(|backup| file::check(&backup));
     backup.map_err(|error| error.at(from))?;
+    let _alone = Alone::on(data)?;
     // Under another name until it is whole, so that no half of it is ever taken for a database.
     let draft = data.join("restoring.db");
     let copied = (|| {
-        file::make_folder(data)?;
         file::open_private(&draft)?;
         io::copy(&mut File::open(from)?, &mut File::options().write(true).open(&draft)?)?;
         File::open(&draft)?.sync_all()?;
@@ -112,6 +118,25 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
         }
+    }
+
+    #[tokio::test]
+    async fn the_salt_of_the_day_is_no_part_of_a_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
+        let store = Store::open(&data).unwrap();
+        let salt = "20777:0123456789abcdef-the-salt";
+        let set = store.write(Priority::Api, move |tx| super::super::set_setting(tx, "visitor_salt", salt));
+        set.await.unwrap();
+        back_up(&data, &copy).unwrap();
+        let bytes = fs::read(&copy).unwrap();
+        assert!(
+            !bytes.windows(salt.len()).any(|window| window == salt.as_bytes()),
+            "the salt is in the backup"
+        );
+        assert!(
+            !folder.path().join("copy.db-wal").exists() && !folder.path().join("copy.db-journal").exists()
+        );
     }
 
     #[test]

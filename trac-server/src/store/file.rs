@@ -5,11 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{StoreError, StoreErrorKind};
 
 pub(super) const FILE_NAME: &str = "trac.db";
+/// How long a connection waits for whoever locks the database.
+pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
+/// SQLite's default, which nothing here changes.
+pub(super) const PAGE_BYTES: u64 = 4_096;
 /// `trac`, so that a database of another program is refused.
 const APPLICATION_ID: i32 = 0x7472_6163;
 /// Step `n` brings `user_version` from `n` to `n + 1`. Steps are only appended.
@@ -20,6 +25,11 @@ const STEPS: &[&str] = &[
     include_str!("keys.sql"),
     include_str!("idempotency.sql"),
     include_str!("statistics.sql"),
+    include_str!("links.sql"),
+    include_str!("questions.sql"),
+    include_str!("refusals.sql"),
+    include_str!("promotions.sql"),
+    include_str!("clicks.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
@@ -33,15 +43,35 @@ pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
     Ok(file)
 }
 
+/// Makes sure that there is a store in a folder.
+pub(super) fn must_be_there(data: &Path) -> Result<(), StoreError> {
+    let file = data.join(FILE_NAME);
+    if file.is_file() {
+        return Ok(());
+    }
+    let detail =
+        format!("there is no store in {}: --data names the folder that trac serve keeps", data.display());
+    Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+}
+
 #[cfg(unix)]
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
+}
+
+/// Makes a file that is not there yet, readable by its owner alone.
+pub(crate) fn new_private(file: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
 }
 
 pub(super) fn open_private(file: &Path) -> io::Result<()> {
@@ -52,16 +82,28 @@ pub(super) fn open_private(file: &Path) -> io::Result<()> {
     options.open(file).map(|_| ())
 }
 
+/// The write-ahead log of a database.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    let mut log = database.to_owned();
+    log.as_mut_os_string().push("-wal");
+    log
+}
+
 /// Opens a connection with everything every connection needs.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_LIMIT)?;
     connection.set_prepared_statement_cache_capacity(128);
+    // Else SQLite looks at what is bound and plans a kept statement anew each time that differs: a third of all it did.
+    // Source: https://www.sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_ENABLE_QPSG.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Checkpoints belong to a thread of their own, never to a commit someone waits for.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is written over where that costs nothing: yesterday's salt, for one.
+    connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     Ok(connection)

@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params}
 use serde::de::DeserializeOwned;
 use trac_core::conversion::candidate;
 use trac_core::conversion::payment;
-use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
+use trac_core::conversion::world::{Click, Commission, Enrollment, Known, Promotion, World};
 use trac_core::money::Currency;
 use trac_core::program::{History, Version};
 use trac_core::time::Timestamp;
@@ -77,11 +77,24 @@ impl Loading<'_> {
             }
             self.loaded.decisions.extend(decision.map(|decision| (id.clone(), decision)));
             let commissions = commissions(self.tx, self.scope, &id)?;
-            let known = Known { facts: facts.clone(), commissions };
-            self.loaded.world.payments.insert(id, known);
-            self.holders_of(&facts)?;
+            // Of a customer's thousand payments the first leads to all others, and no more needs to be copied.
+            let others = self.leads_on(&facts).then(|| facts.clone());
+            self.loaded.world.payments.insert(id, Known { facts, commissions });
+            if let Some(facts) = others {
+                self.holders_of(&facts)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether facts name a subscription or customer that was not looked up yet.
+    fn leads_on(&self, facts: &Facts) -> bool {
+        let holders = payment::subscription(facts).into_iter().chain(payment::customer(facts));
+        let is_new = |id: &str| !self.seen.contains(id);
+        let named = payment::external_customers(facts);
+        !(facts.subscriptions.is_empty() && facts.customers.is_empty())
+            || holders.into_iter().any(is_new)
+            || named.into_iter().any(|id| is_new(&format!("external:{id}")))
     }
 
     fn holders_of(&mut self, facts: &Facts) -> Result<(), StoreError> {
@@ -182,17 +195,48 @@ pub(crate) fn resolve(tx: &Connection, scope: &Scope, world: &mut World) -> Resu
         let key = params![scope.workspace_id(), scope.mode_str(), value];
         let click = statement.query_row(key, |row| {
             let clicked_at = Timestamp::from_unix_secs(row.get(2)?);
-            Ok(Click { program_id: row.get(0)?, partner_id: row.get(1)?, clicked_at })
+            Ok(Click { program_id: row.get(0)?, partner_id: row.get(1)?, clicked_at, is_standing: false })
         });
         if let Some(click) = click.optional()? {
             behind(tx, scope, world, &click)?;
             world.clicks.insert(value, click);
         }
     }
+    promotions(tx, scope, world)
+}
+
+/// Looks up who held the promotion codes that were used, and the clicks that stand for them.
+fn promotions(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), StoreError> {
+    for code in candidate::promotion_codes(world) {
+        let mut statement = tx.prepare_cached(
+            "SELECT p.click_id, p.given_at, p.taken_at, c.program_id, c.partner_id FROM promotion_code AS p \
+             JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
+             WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 ORDER BY p.given_at, p.click_id",
+        )?;
+        let key = params![scope.workspace_id(), scope.mode_str(), code];
+        let held = statement.query_map(key, |row| {
+            let from = Timestamp::from_unix_secs(row.get(1)?);
+            let until = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_unix_secs);
+            let (program_id, partner_id) = (row.get(3)?, row.get(4)?);
+            let click = Click { program_id, partner_id, clicked_at: Timestamp::default(), is_standing: true };
+            Ok((Promotion { click_id: row.get(0)?, from, until }, click))
+        });
+        for (promotion, click) in held?.collect::<Result<Vec<_>, _>>()? {
+            behind(tx, scope, world, &click)?;
+            world.clicks.insert(promotion.click_id.clone(), click);
+            world.promotions.entry(code.clone()).or_default().push(promotion);
+        }
+    }
     Ok(())
 }
 
-fn behind(tx: &Connection, scope: &Scope, world: &mut World, click: &Click) -> Result<(), StoreError> {
+/// Loads the program, the enrollment and the partner behind a click.
+pub(crate) fn behind(
+    tx: &Connection,
+    scope: &Scope,
+    world: &mut World,
+    click: &Click,
+) -> Result<(), StoreError> {
     let Click { program_id, partner_id, .. } = click;
     if !world.programs.contains_key(program_id) {
         let versions = tx.prepare_cached(

@@ -10,12 +10,16 @@
 mod error;
 mod scope;
 mod file;
+mod alone;
 mod settings;
 mod vault;
 mod ticket;
 mod backup;
 mod queue;
+pub(crate) mod click;
+mod spool;
 mod writer;
+mod checkpoints;
 mod readers;
 pub(crate) mod load;
 pub(crate) mod apply;
@@ -26,17 +30,22 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction};
 
+pub use alone::Alone;
 pub use backup::{back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
+pub(crate) use file::{make_folder as make_private_folder, new_private as new_private_file};
 pub use queue::Priority;
 pub use scope::Scope;
 pub(crate) use scope::mode_of;
-pub(crate) use settings::{PUBLIC_URL, set_setting, setting};
+pub(crate) use settings::{PUBLIC_URL, forget_setting, set_setting, setting};
 pub(crate) use ticket::{Made, TICKET, Ticket};
-pub(crate) use vault::{Place, Vault};
+pub(crate) use vault::{Place, Vault, unhex};
 
+use alone::Original;
+use click::NewClick;
 use queue::Queue;
 use readers::Readers;
+use spool::Spool;
 
 /// How many connections read at the same time.
 const READERS: usize = 4;
@@ -48,6 +57,7 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     queue: Arc<Queue>,
+    spool: Arc<Spool>,
     readers: Readers,
     vault: Arc<Vault>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -79,17 +89,55 @@ impl Store {
         }
     }
 
+    /// [`Store::open_with_master_key`] for a store that must be there already: nothing is made where there is none.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`StoreErrorKind::Unavailable`] if there is no store in the folder; the message names it.
+    pub fn open_known(data: &Path, master_key: Option<&str>) -> Result<Self, StoreError> {
+        file::must_be_there(data)?;
+        Self::open_with_master_key(data, master_key)
+    }
+
     fn start(file: &Path, vault: Vault) -> Result<Self, StoreError> {
         let named = |error: StoreError| error.at(file);
         let mut connection = file::connect(file).map_err(named)?;
         file::migrate(&mut connection).map_err(named)?;
         let readers = Readers::open(file, READERS).map_err(named)?;
-        let queue = Arc::new(Queue::default());
+        let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::beside(file)));
+        let original = Original::of(file);
         let threads = vec![
-            writer::start(connection, Arc::clone(&queue))?,
-            writer::start_checkpoints(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
+            writer::start(connection, original, Arc::clone(&queue), Arc::clone(&spool))?,
+            checkpoints::start(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
         ];
-        Ok(Self(Arc::new(Inner { queue, readers, vault: Arc::new(vault), threads: Mutex::new(threads) })))
+        let (vault, threads) = (Arc::new(vault), Mutex::new(threads));
+        Ok(Self(Arc::new(Inner { queue, spool, readers, vault, threads })))
+    }
+
+    /// Makes this process the one whose clicks wait on disk while the store cannot take them, and brings in those that an
+    /// earlier one left behind.
+    pub(crate) fn use_spool(&self) {
+        if let Err(error) = self.0.spool.open(&self.0.queue) {
+            tracing::warn!(%error, "clicks that the store cannot take will not be kept");
+        }
+        self.0.queue.wake();
+    }
+
+    /// Keeps a click on disk, beside the database, until the store takes it. `Ok` means that it is there.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] if the disk refuses, [`StoreErrorKind::Busy`] if too many wait.
+    pub(crate) async fn spool(&self, scope: &Scope, click: NewClick) -> Result<(), StoreError> {
+        self.0.spool.keep(scope, click).await
+    }
+
+    /// Whether the store took no click when it was last asked, so that asking it again would only take time.
+    pub(crate) fn takes_no_clicks(&self) -> bool {
+        self.0.spool.is_needed()
+    }
+
+    /// How many clicks wait beside the database.
+    pub(crate) fn spooled(&self) -> usize {
+        self.0.spool.waiting()
     }
 
     /// What seals and opens secrets.
@@ -160,6 +208,19 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         self.try_read(reader).await
+    }
+
+    /// Looks one row up, on the caller's own thread: as quick as handing it to another one would be. Not for lists, which
+    /// would keep other requests of that thread waiting; and one statement only, since there is no snapshot around it.
+    ///
+    /// # Errors
+    /// What the reader answers.
+    pub(crate) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.0.readers.look_up(reader).await
     }
 
     /// [`Store::read`] for readers with an error of their own.

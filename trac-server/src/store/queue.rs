@@ -23,6 +23,8 @@ pub enum Priority {
 const CAPACITY: usize = 4_096;
 /// How many jobs one commit carries at most.
 const BATCH: usize = 256;
+/// How long the writer waits before it tries again what it could not do.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -37,6 +39,12 @@ struct Waiting {
     calls: VecDeque<Job>,
     clicks: VecDeque<Job>,
     closed: bool,
+}
+
+impl Waiting {
+    fn is_idle(&self) -> bool {
+        !self.closed && self.webhooks.is_empty() && self.calls.is_empty() && self.clicks.is_empty()
+    }
 }
 
 impl Queue {
@@ -64,8 +72,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for jobs and takes as many as one commit carries; `None` once closed and drained.
-    pub(super) fn take(&self) -> Option<Vec<Job>> {
+    /// Waits for jobs and takes as many as one commit carries; `None` once closed and drained. While `more` says that there is
+    /// something else to be done, it waits a short while only, and takes what there is.
+    pub(super) fn take(&self, more: impl Fn() -> bool) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
             let Waiting { webhooks, calls, clicks, closed } = &mut *waiting;
@@ -80,8 +89,22 @@ impl Queue {
             if *closed {
                 return None;
             }
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if !more() {
+                waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited = self.arrived.wait_timeout_while(waiting, PAUSE, |waiting| waiting.is_idle());
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if waiting.is_idle() {
+                return Some(Vec::new());
+            }
         }
+    }
+
+    /// Lets the writer look whether there is something else to be done.
+    pub(super) fn wake(&self) {
+        drop(self.lock());
+        self.arrived.notify_one();
     }
 
     /// How many jobs of each kind wait.

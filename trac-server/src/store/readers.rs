@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::error::StoreError;
+use super::error::{StoreError, StoreErrorKind};
 use super::file;
 
 #[derive(Clone, Debug)]
@@ -26,6 +27,25 @@ impl Readers {
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
     }
 
+    /// Reads on this thread if a connection is idle and nobody locks the database, which is nearly always so; otherwise on
+    /// another, which can wait.
+    pub(super) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            return self.read(reader).await;
+        };
+        let lent = Lent::take(Arc::clone(&self.idle))?;
+        let answer = lent.connection.as_ref().map(|connection| at_once(connection, &reader));
+        drop((lent, permit));
+        match answer.unwrap_or_else(|| Err(StoreError::internal("no reader was lent"))) {
+            Err(error) if error.kind() == StoreErrorKind::Busy => self.read(reader).await,
+            answer => answer,
+        }
+    }
+
     pub(super) async fn read<T, E, F>(&self, reader: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -43,6 +63,16 @@ impl Readers {
         });
         read.await.unwrap_or_else(|_| Err(StoreError::internal("a read panicked").into()))
     }
+}
+
+fn at_once<T>(
+    connection: &Connection,
+    reader: impl Fn(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let answer = reader(connection);
+    connection.busy_timeout(file::BUSY_LIMIT)?;
+    answer
 }
 
 fn in_snapshot<T, E, F>(connection: &mut Connection, reader: F) -> Result<T, E>

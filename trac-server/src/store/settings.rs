@@ -13,6 +13,12 @@ pub(crate) fn setting(connection: &Connection, name: &str) -> Result<Option<Stri
     Ok(statement.query_row([name], |row| row.get(0)).optional()?)
 }
 
+/// Takes a setting away.
+pub(crate) fn forget_setting(connection: &Connection, name: &str) -> Result<(), StoreError> {
+    connection.prepare_cached("DELETE FROM setting WHERE name = ?1")?.execute([name])?;
+    Ok(())
+}
+
 /// Writes a setting.
 pub(crate) fn set_setting(connection: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
     connection

@@ -1,16 +1,16 @@
-//! The one thread that writes, and the one that tidies up behind it.
+//! The one thread that writes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::alone::Original;
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
+use super::spool::Spool;
 
 /// Something to write. It is given the transaction, or the reason why there is none.
 pub(super) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
@@ -49,25 +49,52 @@ where
 }
 
 /// Starts the writer.
-pub(super) fn start(mut connection: Connection, queue: Arc<Queue>) -> Result<JoinHandle<()>, StoreError> {
+///
+/// What waits in the spool is written before the jobs that were pushed after it: they may name those clicks.
+pub(super) fn start(
+    mut connection: Connection,
+    original: Original,
+    queue: Arc<Queue>,
+    spool: Arc<Spool>,
+) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
-        while let Some(jobs) = queue.take() {
-            commit(&mut connection, jobs);
+        let mut failed_before = false;
+        while let Some(jobs) = queue.take(|| spool.waiting() > 0) {
+            let drained = original.is_in_place().and_then(|()| spool.drain(&mut connection));
+            if let (Err(error), false) = (&drained, failed_before) {
+                tracing::warn!(%error, "clicks wait in the spool");
+            }
+            failed_before = drained.is_err();
+            if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+                // On a full disk the log cannot grow; copied into the database, it is written from its beginning again.
+                let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            }
+            match drained {
+                // Whoever locks the store out has been waited for; the jobs need not wait as long again.
+                Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
+                _ => commit(&mut connection, &original, jobs),
+            }
         }
     })
 }
 
+fn refuse(jobs: Vec<Job>, error: &StoreError) {
+    for job in jobs {
+        (job(Err(error.clone())).tell)(Err(error.clone()));
+    }
+}
+
 /// Runs jobs in one transaction, commits, then tells each how it went.
-fn commit(connection: &mut Connection, jobs: Vec<Job>) {
-    let tx = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let begun = original.is_in_place().and_then(|()| {
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)
+    });
+    let tx = match begun {
         Ok(tx) => tx,
-        Err(error) => {
-            let error = StoreError::from(error);
-            for job in jobs {
-                (job(Err(error.clone())).tell)(Err(error.clone()));
-            }
-            return;
-        }
+        Err(error) => return refuse(jobs, &error),
     };
     let mut told = Vec::with_capacity(jobs.len());
     for job in jobs {
@@ -86,11 +113,7 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) {
 /// Runs one job in a savepoint, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
 fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
     // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
-    let begun = if tx.is_autocommit() {
-        Err(rolled_back())
-    } else {
-        tx.execute_batch("SAVEPOINT job").map_err(Into::into)
-    };
+    let begun = if tx.is_autocommit() { Err(rolled_back()) } else { execute(tx, "SAVEPOINT job") };
     if let Err(error) = begun {
         return Some(job(Err(error)).tell);
     }
@@ -99,11 +122,10 @@ fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
         tracing::error!("a write panicked and was undone");
     }
     let keep = ran.as_ref().is_some_and(|ran| ran.keep);
-    let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    match (tx.execute_batch(end), ran) {
+    let undone = if keep { Ok(()) } else { execute(tx, "ROLLBACK TO job") };
+    match (undone.and_then(|()| execute(tx, "RELEASE job")), ran) {
         (Ok(()), ran) => ran.map(|ran| ran.tell),
         (Err(error), Some(ran)) => {
-            let error = StoreError::from(error);
             (ran.tell)(Err(error));
             None
         }
@@ -111,38 +133,18 @@ fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
     }
 }
 
+/// Runs a statement that stays prepared.
+fn execute(tx: &Transaction<'_>, sql: &str) -> Result<(), StoreError> {
+    tx.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
 fn rolled_back() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the transaction was rolled back")
 }
 
-/// How large the log may grow before it is copied into the database, and before writers wait for that.
-const CHECKPOINT_BYTES: u64 = 4 << 20;
-const TRUNCATE_BYTES: u64 = 256 << 20;
-
-/// Starts the thread that copies the write-ahead log into the database, off the path of any commit.
-pub(super) fn start_checkpoints(
-    connection: Connection,
-    file: &Path,
-    queue: Arc<Queue>,
-) -> Result<JoinHandle<()>, StoreError> {
-    let mut log: PathBuf = file.to_owned();
-    log.as_mut_os_string().push("-wal");
-    spawn("trac-checkpoints", move || {
-        while queue.is_open_after(Duration::from_millis(500)) {
-            let bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();
-            let how = match bytes {
-                TRUNCATE_BYTES.. => "PRAGMA wal_checkpoint(TRUNCATE)",
-                CHECKPOINT_BYTES.. => "PRAGMA wal_checkpoint(PASSIVE)",
-                _ => continue,
-            };
-            if let Err(error) = connection.query_row(how, [], |_| Ok(())) {
-                tracing::warn!(%error, "a checkpoint failed");
-            }
-        }
-    })
-}
-
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+/// Starts a thread of the store.
+pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     let started = thread::Builder::new().name(name.to_owned()).spawn(body);
     started.map_err(|error| StoreError::internal(format!("the thread {name} did not start: {error}")))
 }

@@ -3,14 +3,20 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use rusqlite::{Connection, Row, params};
+use trac_core::program::Mode;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
 
 use super::body::{self, Unread};
 use super::{log, secrets};
+use crate::access::note_for_all;
 use crate::problem::Problem;
+use crate::refusal::Cause;
 use crate::store::{Priority, Scope, StoreError, Vault, mode_of};
 use crate::trac::Trac;
+
+/// The address Stripe posts to.
+pub(crate) const ROUTE: &str = "/api/webhooks/{endpoint_id}";
 
 /// An endpoint and what its deliveries may be signed with.
 #[derive(Clone, Debug)]
@@ -44,8 +50,11 @@ pub(crate) async fn accept(
     body: Body,
 ) -> Result<Delivery, Problem> {
     let vault = trac.store.vault();
-    let endpoints = trac.store.read(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
-    let Some(first) = endpoints.first().cloned() else { return Err(Problem::not_found("webhook endpoint")) };
+    let endpoints = trac.store.look_up(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
+    let Some(first) = endpoints.first().cloned() else {
+        note_for_all(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
+        return Err(Problem::not_found("webhook endpoint"));
+    };
     let body = body::read(body).await.map_err(|unread| match unread {
         Unread::TooLarge => Problem::too_large(body::LIMIT_BYTES),
         Unread::Incomplete => Problem::malformed("The body ended too soon."),

@@ -1,12 +1,15 @@
-//! `/api/v1/webhook-endpoints`: addresses for Stripe to post to, each with the secrets it may be signed with.
+//! `/api/v1/webhook-endpoints`: addresses for Stripe to post to, each with the secrets it may be signed with and, if its
+//! merchant likes, a key to ask Stripe with.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use rusqlite::{Row, params};
 use serde_json::{Value, json};
+use trac_core::program::Mode;
 use trac_core::webhook::signature::is_secret;
 
+use super::stripe_key::{self, StripeKey};
 use super::{EVENT_TYPES, secrets};
 use crate::access::Merchant;
 use crate::fields::{Fields, Wrong};
@@ -19,7 +22,7 @@ use crate::trac::Trac;
 /// Endpoints. Their secrets are written, never read out.
 pub(crate) static ENDPOINTS: Resource = Resource {
     name: "webhook endpoint",
-    columns: "w.id, w.stripe_account, w.secrets, w.created_at",
+    columns: "w.id, w.stripe_account, w.secrets, w.stripe_api_key_hint, w.stripe_api_key_problem, w.created_at",
     from: "webhook_endpoint AS w",
     within: "w.workspace_id = :workspace_id AND w.mode = :mode",
     id: "w.id",
@@ -36,6 +39,8 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
         "url": format!("{}/api/webhooks/{id}", trac.public_url),
         "stripe_account": word(row, "stripe_account")?,
         "signing_secret_count": secrets.len(),
+        "stripe_api_key": word(row, "stripe_api_key_hint")?,
+        "stripe_api_key_problem": word(row, "stripe_api_key_problem")?,
         "events": EVENT_TYPES,
         "created_at": time(row, "created_at")?,
     }))
@@ -48,6 +53,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let secrets = fields.take("signing_secrets", signing_secrets).unwrap_or_default();
     let account = fields.take("stripe_account", stripe_account);
+    let key = fields.take("stripe_api_key", stripe_api_key(scope.mode()));
     fields.finish()?;
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
@@ -64,6 +70,9 @@ pub(super) async fn create(
             secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?,
             trac.clock.now().unix_secs()
         ])?;
+        if let Some(key) = key {
+            stripe_key::set(tx, &trac.store.vault(), &scope, &id, Some(&key))?;
+        }
         ENDPOINTS.find(tx, &trac, &scope, &id)
     });
     created.await.map(|endpoint| (StatusCode::CREATED, Json(endpoint)))
@@ -77,6 +86,7 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let secrets = fields.take("signing_secrets", signing_secrets);
     let account = fields.take_nullable("stripe_account", stripe_account);
+    let key = fields.take_nullable("stripe_api_key", stripe_api_key(scope.mode()));
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
@@ -91,6 +101,9 @@ pub(super) async fn change(
                  WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             )?
             .execute(params![scope.workspace_id(), scope.mode_str(), id, account])?;
+        }
+        if let Some(key) = key {
+            stripe_key::set(tx, &trac.store.vault(), &scope, &id, key.as_ref())?;
         }
         ENDPOINTS.find(tx, &trac, &scope, &id)
     });
@@ -111,6 +124,10 @@ fn signing_secrets(value: &Value) -> Result<Vec<String>, Wrong> {
     let secrets =
         list.iter().map(|secret| secret.as_str().filter(|secret| is_secret(secret)).map(ToOwned::to_owned));
     secrets.collect::<Option<Vec<_>>>().ok_or_else(wrong)
+}
+
+fn stripe_api_key(mode: Mode) -> impl FnOnce(&Value) -> Result<StripeKey, Wrong> {
+    move |value| StripeKey::parse(value.as_str().unwrap_or_default(), mode)
 }
 
 fn stripe_account(value: &Value) -> Result<String, Wrong> {

@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::remedy::remedy;
 
 use crate::access::Merchant;
 use crate::list::{Resource, number, time, word};
@@ -25,6 +27,8 @@ pub(crate) static EVENTS: Resource = Resource {
     columns: concat!(
         "e.id, e.stripe_event_id, e.endpoint_id, e.type, e.api_version, e.stripe_created, e.received_at, ",
         "e.message, e.deliveries, e.subject_id, e.settled_by, ",
+        // What Stripe was asked for is no event of Stripe's.
+        "CASE WHEN e.stripe_event_id IS NULL AND e.outcome <> 'rejected' THEN e.received_at END AS asked_at, ",
         "CASE WHEN ",
         gave_up!(),
         " THEN 'skipped' ELSE e.outcome END AS outcome, ",
@@ -49,7 +53,25 @@ pub(crate) static EVENTS: Resource = Resource {
     read,
 };
 
+/// What a merchant can do about what an event was told.
+pub(crate) fn remedy_of(outcome: &str, reason: Reason) -> Option<&'static str> {
+    match (outcome, reason) {
+        ("rejected", Reason::Unreadable) => Some(
+            "What was signed is no event: no JSON object with an id. Something between Stripe and this server changes \
+             bodies, or something else posts to this address.",
+        ),
+        _ => remedy(reason),
+    }
+}
+
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    let reason = Reason::from_code(&row.get::<_, String>("reason")?);
+    let outcome: String = row.get("outcome")?;
+    let message: String = match reason {
+        // What was written when it still waited is no longer so.
+        Some(Reason::NoClick) => Reason::NoClick.meaning().to_owned(),
+        _ => row.get("message")?,
+    };
     Ok(json!({
         "id": word(row, "id")?,
         "stripe_event_id": word(row, "stripe_event_id")?,
@@ -57,12 +79,14 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "type": word(row, "type")?,
         "api_version": word(row, "api_version")?,
         "stripe_created_at": time(row, "stripe_created")?,
-        "outcome": word(row, "outcome")?,
+        "outcome": outcome,
         "reason": word(row, "reason")?,
-        "message": word(row, "message")?,
+        "message": message,
+        "remedy": reason.and_then(|reason| remedy_of(&outcome, reason)),
         "deliveries": number(row, "deliveries")?,
         "subject_id": word(row, "subject_id")?,
         "settled_by": word(row, "settled_by")?,
+        "asked_at": time(row, "asked_at")?,
         "created_at": time(row, "received_at")?,
     }))
 }

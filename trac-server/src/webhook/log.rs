@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use trac_core::commission::answer::{self, Answer};
 use trac_core::commission::settle::Settlement;
 use trac_core::time::Timestamp;
+use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::Topic;
 
 use super::delivery::Delivery;
@@ -51,7 +52,9 @@ pub(crate) struct Seen {
     pub(crate) received_at: Timestamp,
     /// Whether its facts were taken in.
     pub(crate) had_effect: bool,
-    pub(crate) body: Vec<u8>,
+    kind: Option<String>,
+    object_id: Option<String>,
+    api_version: Option<String>,
 }
 
 impl Seen {
@@ -61,9 +64,8 @@ impl Seen {
         stripe_event_id: &str,
     ) -> Result<Option<Self>, StoreError> {
         let mut statement = tx.prepare_cached(
-            "SELECT e.id, e.received_at, e.outcome, b.body FROM event AS e \
-             JOIN event_body AS b ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
-             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.stripe_event_id = ?3",
+            "SELECT id, received_at, outcome, type, object_id, api_version FROM event \
+             WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3",
         )?;
         let key = params![scope.workspace_id(), scope.mode_str(), stripe_event_id];
         let seen = statement.query_row(key, |row| {
@@ -72,10 +74,20 @@ impl Seen {
                 id: row.get(0)?,
                 received_at: Timestamp::from_unix_secs(row.get(1)?),
                 had_effect: !matches!(outcome.as_str(), "ignored" | "failed"),
-                body: row.get(3)?,
+                kind: row.get(3)?,
+                object_id: row.get(4)?,
+                api_version: row.get(5)?,
             })
         });
         Ok(seen.optional()?)
+    }
+
+    /// Whether this is the event as another endpoint of the account tells it, in its own API version. Whatever else comes
+    /// under a known ID is a repeat.
+    pub(crate) fn is_told_otherwise(&self, event: &Event) -> bool {
+        self.api_version != event.api_version
+            && self.kind.as_deref() == Some(event.kind.as_str())
+            && self.object_id.as_deref() == event.object_id()
     }
 
     /// Counts one more delivery.
@@ -88,28 +100,39 @@ impl Seen {
     }
 }
 
-/// Writes the delivery down before anything is made of it.
-pub(crate) fn open(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
+/// Writes the delivery down with what became of it, in the transaction of all that it caused. What Stripe was asked for has
+/// no ID of Stripe's, only ours.
+pub(crate) fn write(
+    writing: &Writing<'_>,
+    id: &str,
+    delivery: &Delivery,
+    answer: Answer,
+    subject_id: Option<&str>,
+) -> Result<(), StoreError> {
     let Delivery { scope, endpoint_id, event, body, .. } = delivery;
     let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
     writing
         .tx
         .prepare_cached(
             "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, object_id, api_version, \
-             stripe_created, received_at, outcome, reason, message) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'failed', 'unreadable', '')",
+             stripe_created, received_at, outcome, reason, message, subject_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             workspace,
             mode,
             id,
-            event.id,
+            Some(&event.id).filter(|stripe_event_id| *stripe_event_id != id),
             endpoint_id,
             event.kind,
             event.object_id(),
             event.api_version,
             event.created.map(Timestamp::unix_secs),
-            writing.now.unix_secs()
+            writing.now.unix_secs(),
+            answer.outcome.as_str(),
+            answer.reason.as_str(),
+            answer.reason.meaning(),
+            subject_id
         ])?;
     writing
         .tx
@@ -149,7 +172,7 @@ pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Res
     Ok(())
 }
 
-/// Says what became of an event, and what it is about.
+/// Says what became of an event that was written down before, and what it is about.
 pub(crate) fn conclude(
     writing: &Writing<'_>,
     id: &str,
@@ -169,6 +192,15 @@ pub(crate) fn conclude(
         answer.reason.meaning(),
         subject_id
     ])?;
+    Ok(())
+}
+
+/// Says in other words what became of an event.
+pub(crate) fn remark(writing: &Writing<'_>, id: &str, message: &str) -> Result<(), StoreError> {
+    let mut statement = writing
+        .tx
+        .prepare_cached("UPDATE event SET message = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    statement.execute(params![writing.scope.workspace_id(), writing.scope.mode_str(), id, message])?;
     Ok(())
 }
 

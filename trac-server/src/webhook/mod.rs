@@ -7,6 +7,8 @@ pub(crate) mod delivery;
 #[cfg(feature = "server")]
 pub(crate) mod log;
 #[cfg(feature = "server")]
+pub(crate) mod stripe_key;
+#[cfg(feature = "server")]
 mod endpoints;
 #[cfg(feature = "server")]
 pub mod secrets;
@@ -24,7 +26,7 @@ use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 
 #[cfg(feature = "server")]
-pub(crate) use events::EVENTS;
+pub(crate) use events::{EVENTS, remedy_of};
 pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed

@@ -1,7 +1,8 @@
-//! Signing secrets of endpoints, sealed where they are kept.
+//! Signing secrets of endpoints, sealed where they are kept; and, with the keys for Stripe's API, sealed anew.
 
 use rusqlite::{Connection, params};
 
+use super::stripe_key;
 use crate::store::{Place, Priority, Scope, Store, StoreError, Vault, mode_of};
 
 fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
@@ -60,11 +61,17 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
     let vault = store.vault();
     store
         .write(Priority::Api, move |tx| {
-            for (id, scope, column) in all(tx)? {
+            for Kept { id, scope, column, stripe_api_key } in all(tx)? {
                 let secrets = open(&vault, &scope, &id, &column)?;
+                let key = stripe_api_key
+                    .map(|sealed| stripe_key::open(&vault, &scope, &id, &sealed))
+                    .transpose()?;
                 if is_due(&column) {
                     let sealed = seal(&vault, &scope, &id, &secrets)?;
                     keep(tx, &scope, &id, &sealed)?;
+                    if let Some(key) = key {
+                        stripe_key::reseal(tx, &vault, &scope, &id, &key)?;
+                    }
                 }
             }
             Ok(())
@@ -72,11 +79,21 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
         .await
 }
 
-fn all(tx: &Connection) -> Result<Vec<(String, Scope, String)>, StoreError> {
-    let mut statement = tx.prepare_cached("SELECT id, workspace_id, mode, secrets FROM webhook_endpoint")?;
+/// What is sealed of an endpoint, column by column.
+struct Kept {
+    id: String,
+    scope: Scope,
+    column: String,
+    stripe_api_key: Option<String>,
+}
+
+fn all(tx: &Connection) -> Result<Vec<Kept>, StoreError> {
+    let mut statement =
+        tx.prepare_cached("SELECT id, workspace_id, mode, secrets, stripe_api_key FROM webhook_endpoint")?;
     let rows = statement.query_map([], |row| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
-        Ok((row.get(0)?, Scope::new(&workspace_id, mode_of(&mode)), row.get(3)?))
+        let scope = Scope::new(&workspace_id, mode_of(&mode));
+        Ok(Kept { id: row.get(0)?, scope, column: row.get(3)?, stripe_api_key: row.get(4)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

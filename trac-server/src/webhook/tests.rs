@@ -59,6 +59,7 @@ async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
     insta::assert_json_snapshot!(by_ours.body, @r#"
     {
       "api_version": "2026-08-26.dahlia",
+      "asked_at": null,
       "created_at": "2026-11-21T08:00:00Z",
       "deliveries": 2,
       "endpoint_id": "we_1",
@@ -69,6 +70,7 @@ async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
         "id": "evt_1"
       },
       "reason": "no_attribution_yet",
+      "remedy": "Put the click ID on the checkout: the script does it for Payment Links, Buy Buttons and Pricing Tables; a server writes metadata.tracClickId on the Checkout Session, and on subscription_data.metadata.",
       "settled_by": null,
       "stripe_created_at": "2026-11-21T08:00:00Z",
       "stripe_event_id": "evt_1",

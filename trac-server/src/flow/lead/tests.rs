@@ -214,3 +214,42 @@ async fn a_page_of_any_origin_may_tell_a_lead() {
     assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, "*"));
     assert_eq!(answer.header("access-control-allow-headers"), "*");
 }
+
+#[tokio::test]
+async fn a_customer_has_two_hundred_leads_at_most_and_five_hundred_of_anything_that_pages_tell() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let lead = |n: usize| sign_up(json!({ "eventName": format!("Event {n}"), "clickId": shop.click }));
+    for n in 0..200 {
+        assert_eq!(tell(&app, &shop.merchant, lead(n)).await.status, 201, "{n}");
+    }
+    let refused = tell(&app, &shop.merchant, lead(200)).await;
+    assert_eq!(refused.code(), (422, "VALIDATION_FAILED".to_owned()));
+    assert!(refused.body["error"]["fields"]["eventName"].is_string(), "{}", refused.body);
+    assert_eq!(tell(&app, &shop.merchant, lead(7)).await.status, 200, "a repeat is answered as ever");
+    let other = sign_up(json!({ "customerExternalId": "user_2" }));
+    assert_eq!(tell(&app, &shop.merchant, other).await.status, 201, "another customer is no worse off");
+    let secret = format!("Bearer {}", shop.merchant.key);
+    let by_server = sends(&app, &[("authorization", &secret)], &lead(200)).await;
+    assert_eq!(by_server.status, 201, "the merchant's own server may tell more: {}", by_server.body);
+
+    let (ws, customer) = (&shop.merchant.workspace_id, "user_1");
+    app.rows(format!(
+        "WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < 298) \
+         INSERT INTO external_customer SELECT '{ws}', 'test', '{customer}', 'pay_' || n FROM n"
+    ))
+    .await;
+    let claim = |n: usize| {
+        json!({ "externalTransactionId": format!("order {n}"), "amount": 100, "currency": "usd",
+            "customerExternalId": customer })
+    };
+    let claims = async |n: usize| {
+        let request = Request::post("/api/track/conversion")
+            .header("x-publishable-key", &shop.merchant.publishable_key)
+            .body(Body::from(claim(n).to_string()));
+        app.send(request.unwrap()).await
+    };
+    assert_eq!(claims(1).await.status, 201);
+    assert_eq!(claims(2).await.code(), (422, "VALIDATION_FAILED".to_owned()));
+    assert_eq!(claims(1).await.status, 200);
+}

@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 
 /// A small generator (`SplitMix64`). The same seed gives the same life, on every machine.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     /// Begins with a seed.
-    pub(super) const fn of(seed: u64) -> Self {
+    pub(crate) const fn of(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -20,25 +20,25 @@ impl Chance {
     }
 
     /// A whole number of the range, both ends included.
-    pub(super) fn int(&mut self, range: RangeInclusive<i64>) -> i64 {
+    pub(crate) fn int(&mut self, range: RangeInclusive<i64>) -> i64 {
         let width = range.end().abs_diff(*range.start()).saturating_add(1);
         range.start().saturating_add_unsigned(self.next() % width)
     }
 
     /// True in so many of a hundred cases.
-    pub(super) fn percent(&mut self, cases: i64) -> bool {
+    pub(crate) fn percent(&mut self, cases: i64) -> bool {
         self.int(0..=99) < cases
     }
 
     /// One of several.
-    pub(super) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         let last = i64::try_from(items.len()).unwrap_or(1) - 1;
         let at = usize::try_from(self.int(0..=last)).unwrap_or_default();
         items.get(at).expect("something to choose from").clone()
     }
 
     /// Puts items into any order.
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.int(0..=i64::try_from(last).unwrap_or_default());
             items.swap(last, usize::try_from(other).unwrap_or_default());

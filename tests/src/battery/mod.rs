@@ -1,0 +1,116 @@
+//! The battery: a server under mixed load is ended by `kill -9`, started again and compared, round after round, on one
+//! data folder.
+//!
+//! Nothing that was answered 2xx may be missing; nothing may be there twice. Then everything is told once more, as Stripe
+//! and careful callers would, and the ledger must hold exactly what one telling of each would have left.
+
+mod crowd;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+
+use crate::chance::Chance;
+use crate::merchant::Merchant;
+use crate::server::Server;
+use crowd::{Crowd, Told};
+
+const SALE_MINOR: i64 = 10_000;
+const SALE_EARNS_MINOR: i64 = 2_000;
+const LEAD_EARNS_MINOR: i64 = 150;
+
+/// What came of the rounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Survived {
+    /// Kills.
+    pub rounds: u64,
+    /// Clicks, events and leads that were answered 2xx.
+    pub acknowledged: usize,
+    /// Those that were told, and whose answer the kill swallowed.
+    pub unanswered: usize,
+}
+
+/// Everything told so far, answered or not.
+#[derive(Debug, Default)]
+struct Total {
+    clicks_acknowledged: usize,
+    clicks_attempted: usize,
+    events: usize,
+    leads: usize,
+}
+
+/// Kills a server so many times; the seed says at which moments.
+///
+/// # Panics
+/// With what was lost or doubled.
+pub async fn kill_and_compare(rounds: u64, seed: u64) -> Survived {
+    let mut server = Server::start().await;
+    let merchant = server.merchant("kill -9");
+    let crowd = Crowd::gather(&merchant).await;
+    let mut chance = Chance::of(seed);
+    let (mut total, mut survived) = (Total::default(), Survived::default());
+    for round in 1..=rounds {
+        let until = usize::try_from(chance.int(20..=400)).unwrap_or(20);
+        let mut working = crowd.work(round);
+        for count in 0..until {
+            let acknowledged = working.acknowledged.recv().await;
+            assert!(acknowledged.is_some(), "round {round}: only {count} were answered\n{}", server.log());
+        }
+        server.kill();
+        let told = working.end().await;
+        server.restart().await;
+        is_whole(&server);
+        survived.acknowledged += told.acknowledged();
+        survived.unanswered += told.unanswered();
+        assert!(told.acknowledged() >= until, "round {round}");
+        crowd.has_kept(round, &told).await;
+        crowd.tell_again(round, &told).await;
+        total.add(&told);
+        total.compare(round, &merchant).await;
+    }
+    Survived { rounds, ..survived }
+}
+
+/// SQLite's own examination of the file, beside the running server.
+fn is_whole(server: &Server) {
+    let file = format!("{}/trac.db", server.data());
+    let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database");
+    let found = database.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+    assert_eq!(found.expect("an answer"), "ok");
+}
+
+impl Total {
+    fn add(&mut self, told: &Told) {
+        self.clicks_acknowledged += told.clicks.len();
+        self.clicks_attempted += told.clicks_attempted;
+        self.events += told.events.len();
+        self.leads += told.leads.len();
+    }
+
+    async fn compare(&self, round: u64, merchant: &Merchant) {
+        let count = async |path: &str| {
+            let answer = merchant.get(&format!("{path}?limit=1")).await;
+            usize::try_from(answer.number("/meta/total").expect("a total")).expect("a count")
+        };
+        assert_eq!(count("/events").await, self.events, "round {round}: events");
+        assert_eq!(count("/leads").await, self.leads, "round {round}: leads");
+        assert_eq!(count("/commissions").await, self.events + self.leads, "round {round}: commissions");
+        // One click was made for the sales. A click that was not acknowledged may be there: the answer was under way.
+        let clicks = count("/clicks").await - 1;
+        let may_be = self.clicks_acknowledged..=self.clicks_attempted;
+        assert!(may_be.contains(&clicks), "round {round}: {clicks} clicks, not {may_be:?}");
+        let balances = merchant.all("/balances").await;
+        let owed = |balance: &Value| {
+            let minor = |name: &str| balance.get(name).and_then(Value::as_i64).expect("an amount");
+            minor("pending_minor") + minor("approved_minor")
+        };
+        let [events, leads] = [self.events, self.leads].map(|count| i64::try_from(count).expect("a count"));
+        let earned = events * SALE_EARNS_MINOR + leads * LEAD_EARNS_MINOR;
+        assert_eq!(balances.iter().map(owed).sum::<i64>(), earned, "round {round}: {balances:?}");
+    }
+}
+
+/// A program whose sales and leads earn.
+fn program() -> Value {
+    json!({"name": "Partners", "commission": {"type": "percentage", "rate_bps": 2_000},
+        "lead_amount_minor": LEAD_EARNS_MINOR, "lead_currency": "usd"})
+}

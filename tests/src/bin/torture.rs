@@ -1,0 +1,27 @@
+//! `torture [COUNT [SEED]]`: kills a server under load so many times, and stops at the first thing lost or doubled.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to whoever started it")]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use trac_tests::battery::kill_and_compare;
+
+const COUNT: u64 = 200;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let numbers: Result<Vec<u64>, _> = std::env::args().skip(1).map(|argument| argument.parse()).collect();
+    let (count, seed) = match numbers.as_deref() {
+        Ok([]) => (COUNT, 1),
+        Ok([count]) => (*count, 1),
+        Ok([count, seed]) => (*count, *seed),
+        _ => {
+            eprintln!("torture [COUNT [SEED]]");
+            return ExitCode::from(2);
+        }
+    };
+    let begun = Instant::now();
+    let survived = kill_and_compare(count, seed).await;
+    println!("{survived:?} in {} s, nothing lost, nothing doubled", begun.elapsed().as_secs());
+    ExitCode::SUCCESS
+}

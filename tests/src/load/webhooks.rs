@@ -1,0 +1,95 @@
+//! Webhooks: each a new paid session with a click, signed, over connections that stay open.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+
+use super::machine::Used;
+use super::{CONNECTIONS, Measured};
+use crate::stripe::{Endpoint, envelope, now, session};
+
+/// Bytes that a real session has beside those that matter here.
+const PADDING: usize = 1_500;
+
+/// Delivers new sessions for so many seconds.
+pub(super) async fn measure(endpoint: &Endpoint, click: &str, process: u32, seconds: u64) -> Measured {
+    let mut sample = session("NUMBER", 12_900, click);
+    if let Some(fields) = sample.as_object_mut() {
+        fields.insert("padding".to_owned(), json!("x".repeat(PADDING)));
+    }
+    let event = envelope("evt_NUMBER", "checkout.session.completed", now(), &sample).to_string();
+    let (host, path) = endpoint.url.trim_start_matches("http://").split_once('/').expect("an address");
+    let (next, until) = (Rc::new(Cell::new(0_u64)), Instant::now() + Duration::from_secs(seconds));
+    let (before, begun) = (Used::by(process), Instant::now());
+    let tasks = LocalSet::new();
+    let mut working = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let (next, event, secret) = (Rc::clone(&next), event.clone(), endpoint.secret.clone());
+        let (host, path) = (host.to_owned(), path.to_owned());
+        working.push(tasks.spawn_local(async move {
+            let mut connection = Connection::open(&host).await;
+            let mut taken = Vec::new();
+            while Instant::now() < until {
+                let number = next.replace(next.get() + 1);
+                let body = event.replace("NUMBER", &number.to_string());
+                let signature = trac_stand_in::sign(&secret, now(), body.as_bytes());
+                let asked = Instant::now();
+                connection.post(&path, &signature, &body).await;
+                taken.push(asked.elapsed().as_micros());
+            }
+            taken
+        }));
+    }
+    let mut taken = Vec::new();
+    tasks
+        .run_until(async {
+            for work in working {
+                taken.extend(work.await.expect("every webhook is answered"));
+            }
+        })
+        .await;
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let used = Used::by(process).since(before);
+    taken.sort_unstable();
+    let p99 = taken.get(taken.len() * 99 / 100).copied().unwrap_or_default();
+    let answers = u64::try_from(taken.len()).unwrap_or(u64::MAX);
+    let p99_micros = u64::try_from(p99).unwrap_or(u64::MAX);
+    Measured { answers, micros, p99_micros, used }
+}
+
+/// A connection that is as little work as can be, so that the load takes less than the server.
+struct Connection {
+    stream: TcpStream,
+    heard: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(host: &str) -> Self {
+        let stream = TcpStream::connect(host).await.expect("the server listens");
+        stream.set_nodelay(true).expect("a socket");
+        Self { stream, heard: Vec::with_capacity(4_096) }
+    }
+
+    /// Posts an event, which must be processed.
+    async fn post(&mut self, path: &str, signature: &str, body: &str) {
+        let length = body.len();
+        let request = format!(
+            "POST /{path} HTTP/1.1\r\nhost: trac\r\ncontent-type: application/json\r\n\
+             stripe-signature: {signature}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        self.stream.write_all(request.as_bytes()).await.expect("the server reads");
+        self.heard.clear();
+        // The answer ends with the object that it is.
+        while !self.heard.ends_with(b"}") {
+            let read = self.stream.read_buf(&mut self.heard).await.expect("the server answers");
+            assert!(read > 0, "the server hung up");
+        }
+        let answer = String::from_utf8_lossy(&self.heard);
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"processed\""), "{answer}");
+    }
+}

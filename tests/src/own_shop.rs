@@ -1,0 +1,82 @@
+//! A shop as merchants have it: one page with a script tag and a few lines of its own, and a server that makes Checkout
+//! Sessions. It knows nothing of trac but what its page and its `metadata` line say.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
+use axum::response::Html;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What the shop's server puts on a session, as fields of Stripe's form: made of the request's cookies and its body.
+pub type Metadata = fn(cookies: &str, body: &Value) -> Vec<(String, String)>;
+
+/// A running shop; it ends with the test's runtime.
+#[derive(Debug)]
+pub struct OwnShop {
+    /// Where it is, such as `http://localhost:40125`.
+    pub url: String,
+}
+
+#[derive(Clone)]
+struct Shop {
+    url: String,
+    stripe_url: String,
+    page: String,
+    mode: &'static str,
+    metadata: Metadata,
+    client: Client,
+}
+
+/// A socket for a shop, and the address it will have. A link can lead there before the shop is open.
+pub async fn shop_address() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let port = listener.local_addr().expect("it has a port").port();
+    (listener, format!("http://localhost:{port}"))
+}
+
+impl OwnShop {
+    /// Opens a shop that sells one thing by `mode` (`payment` or `subscription`) at a stand-in for Stripe.
+    #[must_use]
+    pub fn open(
+        (listener, url): (TcpListener, String),
+        stripe_url: String,
+        page: String,
+        mode: &'static str,
+        metadata: Metadata,
+    ) -> Self {
+        let shop = Shop { url: url.clone(), stripe_url, page, mode, metadata, client: Client::new() };
+        let router = Router::new()
+            .route("/", get(async |State(shop): State<Shop>| Html(shop.page)))
+            .route("/thanks", get(async || Html("<h1>Thank you</h1>")))
+            .route("/checkout", post(begin))
+            .with_state(shop);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url }
+    }
+}
+
+async fn begin(State(shop): State<Shop>, headers: HeaderMap, Json(body): Json<Value>) -> Json<Value> {
+    let cookies = headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut fields: Vec<(String, String)> = [
+        ("mode", shop.mode),
+        ("line_items[0][price_data][currency]", "usd"),
+        ("line_items[0][price_data][unit_amount]", "5000"),
+        ("line_items[0][price_data][product_data][name]", "A thing"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    if shop.mode == "subscription" {
+        fields.push(("line_items[0][price_data][recurring][interval]".to_owned(), "month".to_owned()));
+    }
+    fields.push(("success_url".to_owned(), format!("{}/thanks", shop.url)));
+    fields.extend((shop.metadata)(cookies, &body));
+    let request = shop.client.post(format!("{}/v1/checkout/sessions", shop.stripe_url));
+    let session =
+        request.bearer_auth("sk_test_own").form(&fields).send().await.expect("the stand-in answers");
+    let session: Value = session.json().await.expect("a session");
+    Json(json!({ "url": session.get("url") }))
+}

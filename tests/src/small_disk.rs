@@ -1,0 +1,64 @@
+//! A disk of a few megabytes, to be filled up.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::material::say;
+
+/// A file system in memory; gone when dropped.
+#[derive(Debug)]
+pub struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    /// Mounts one; where that is not allowed, which is everywhere but for root on Linux, says so and answers nothing.
+    #[must_use]
+    pub fn mount(megabytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self { folder });
+        }
+        say("skipped: a small disk can be mounted by root on Linux only");
+        None
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+
+    /// Takes all the room there is.
+    pub fn fill(&self) {
+        let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("a file");
+        for size in [65_536, 4_096, 512, 1] {
+            while ballast.write(&vec![0; size]).is_ok_and(|written| written > 0) {}
+        }
+    }
+
+    /// Gives the room back.
+    pub fn clear(&self) {
+        fs::remove_file(self.ballast()).expect("a file that is there");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Detached at once even if a process still has a file open there.
+        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+    }
+}

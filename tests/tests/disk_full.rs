@@ -1,0 +1,103 @@
+//! A full disk: visitors go on, writes are refused, and with room again all is as before, without a restart.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::{LOCATION, RETRY_AFTER};
+use reqwest::{Client, Method, StatusCode, redirect};
+use serde_json::json;
+use trac_tests::{Endpoint, Merchant, Server, Setup, SmallDisk, envelope, now, session};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Follows the link `full`; answers where it leads.
+async fn visit(client: &Client, server: &Server) -> String {
+    let answer = client.get(format!("{}/s/full", server.origin())).send().await.expect("an answer");
+    assert_eq!(answer.status(), 302, "a visitor is never stranded");
+    let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    location.expect("a redirect leads somewhere").to_owned()
+}
+
+async fn readiness(client: &Client, server: &Server) -> StatusCode {
+    client.get(format!("{}/readyz", server.origin())).send().await.expect("an answer").status()
+}
+
+/// Tells of one sale.
+async fn sell(endpoint: &Endpoint, number: usize, click: &str) -> (u16, String) {
+    let paid = session(&format!("full_{number}"), 10_000, click);
+    let event = envelope(&format!("evt_full_{number}"), "checkout.session.completed", now(), &paid);
+    let answer = endpoint.deliver(&event).await;
+    (answer.status, answer.text("/outcome"))
+}
+
+/// Fills the disk and sells until a sale is refused. Answers how many were taken.
+async fn until_refused(disk: &SmallDisk, endpoint: &Endpoint, click: &str) -> usize {
+    for number in 0..10_000 {
+        // What a checkpoint gives back is taken again.
+        disk.fill();
+        match sell(endpoint, number, click).await {
+            (200, _) => {}
+            (status, _) => {
+                assert_eq!(status, 503);
+                return number;
+            }
+        }
+    }
+    panic!("a full disk takes everything");
+}
+
+async fn refused(client: &Client, merchant: &Merchant, server: &Server) {
+    for _ in 0..20 {
+        assert!(visit(client, server).await.starts_with("https://shop.example/"));
+    }
+    let made = client.post(format!("{}/api/v1/partners", server.origin()));
+    let made = made.bearer_auth(merchant.secret_key()).json(&json!({"name": "Late"})).send().await;
+    let made = made.expect("an answer");
+    assert_eq!(made.status(), 503);
+    assert!(made.headers().contains_key(RETRY_AFTER));
+    let lead = client.post(format!("{}/api/track/lead", server.origin()));
+    let lead = lead.header("x-publishable-key", merchant.publishable_key());
+    let lead = lead.json(&json!({"eventName": "sign_up", "customerExternalId": "late"})).send().await;
+    assert_eq!(lead.expect("an answer").status(), 503);
+    // What is on disk can still be read.
+    assert_eq!(merchant.ask(Method::GET, "/programs", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
+    let Some(disk) = SmallDisk::mount(6) else { return };
+    let data = Some(disk.path().join("data"));
+    let server = Server::start_as(Setup { data, ..Setup::default() }).await;
+    let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
+    let merchant = server.merchant("full");
+    let endpoint = merchant.endpoint().await;
+    let terms = merchant.terms(2_000, "full", "https://shop.example/").await;
+    let click = merchant.click(&terms.link).await;
+    assert!(visit(&client, &server).await.contains("trac_click_id="));
+
+    let sold = until_refused(&disk, &endpoint, &click).await;
+    // What was set aside for the sale that did not fit takes some smaller writes yet.
+    let deadline = Instant::now() + PATIENCE;
+    while readiness(&client, &server).await != 503 {
+        disk.fill();
+        assert!(Instant::now() < deadline, "nothing can be written, and still ready");
+    }
+    refused(&client, &merchant, &server).await;
+    assert_eq!(readiness(&client, &server).await, 503);
+    assert!(server.log().contains("full"), "the log says what is wrong");
+
+    disk.clear();
+    let deadline = Instant::now() + PATIENCE;
+    while readiness(&client, &server).await != 200 {
+        assert!(Instant::now() < deadline, "room again, and still not ready\n{}", server.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(visit(&client, &server).await.contains("trac_click_id="));
+    // Nothing that was acknowledged is lost, and what was refused is taken when it is told again.
+    for number in 0..sold {
+        assert_eq!(sell(&endpoint, number, &click).await, (200, "duplicate".to_owned()), "{number}");
+    }
+    assert_eq!(sell(&endpoint, sold, &click).await, (200, "processed".to_owned()));
+    let earned = i64::try_from(sold + 1).expect("a small number") * 2_000;
+    assert_eq!(merchant.net_minor().await, earned);
+}

@@ -1,0 +1,173 @@
+//! A locked or full disk under a real server: visitors go on, what was told stays, and all recovers without a restart.
+#![expect(clippy::expect_used, reason = "what a test leans on fails the test by panicking")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
+use rusqlite::Connection;
+use serde_json::json;
+use trac_tests::{Merchant, Server, Setup, SmallDisk, envelope, now, say, session};
+
+struct Visitor(Client);
+
+impl Visitor {
+    fn new() -> Self {
+        Self(Client::builder().redirect(Policy::none()).build().expect("a client"))
+    }
+
+    /// Follows a link; answers the ID in the address it leads to, empty without one, and how long that took.
+    async fn follow(&self, url: &str) -> (String, Duration) {
+        let begun = Instant::now();
+        let answer = self.0.get(url).header("user-agent", "a browser").send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::FOUND);
+        let location =
+            answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert!(location.starts_with("https://shop.example/"), "{location}");
+        let id = location.split_once("trac_click_id=").map_or("", |(_, id)| id);
+        (id.to_owned(), begun.elapsed())
+    }
+}
+
+/// A server with its data on a small disk.
+async fn on(disk: &SmallDisk) -> Server {
+    let data = Some(disk.path().join("data"));
+    Server::start_as(Setup { data, ..Setup::default() }).await
+}
+
+async fn status(server: &Server, path: &str) -> u16 {
+    reqwest::get(format!("{}{path}", server.origin())).await.expect("an answer").status().as_u16()
+}
+
+/// Polls until the server says that it is ready.
+async fn recovered(server: &Server) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while status(server, "/readyz").await != 200 {
+        assert!(Instant::now() < deadline, "not ready again: {}", server.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Every ID that was told is a click, once.
+async fn all_are_kept(merchant: &Merchant, told: &[String]) {
+    for id in told {
+        assert_eq!(merchant.get(&format!("/clicks/{id}")).await.text("/click_id"), *id);
+    }
+    assert_eq!(merchant.all("/clicks").await.len(), told.len(), "each was told to one visitor");
+}
+
+#[tokio::test]
+async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
+    let mut server = Server::start().await;
+    let merchant = server.merchant("locked");
+    let endpoint = merchant.endpoint().await;
+    let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
+    let (visitor, mut told, mut longest) = (Visitor::new(), Vec::new(), Duration::ZERO);
+    for round in 0..3 {
+        let lock = Connection::open(Path::new(&server.data()).join("trac.db")).expect("the database");
+        lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        for _ in 0..30 {
+            let (id, took) = visitor.follow(&terms.url).await;
+            assert!(id.starts_with("clk_"), "{round}: {id}");
+            told.push(id);
+            longest = longest.max(took);
+        }
+        assert_eq!(status(&server, "/readyz").await, 503);
+        match round {
+            // It recovers by itself.
+            0 => drop(lock),
+            // It is killed while the clicks wait.
+            1 => {
+                server.kill();
+                drop(lock);
+                server.restart().await;
+            }
+            // It is killed while they are brought in.
+            _ => {
+                drop(lock);
+                server.kill();
+                server.restart().await;
+            }
+        }
+        recovered(&server).await;
+        all_are_kept(&merchant, &told).await;
+    }
+    say(&format!("the longest wait for a locked store: {} ms", longest.as_millis()));
+
+    // A payment that carries one of them is credited.
+    let click = told.last().expect("clicks").clone();
+    let paid = envelope("evt_1", "checkout.session.completed", now(), &session("1", 10_000, &click));
+    endpoint.deliver(&paid).await;
+    assert_eq!(merchant.net_minor().await, 2_000);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
+    let Some(disk) = SmallDisk::mount(8) else { return };
+    let mut server = on(&disk).await;
+    let merchant = server.merchant("full");
+    let endpoint = merchant.endpoint().await;
+    let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
+    let (visitor, mut told) = (Visitor::new(), Vec::new());
+    let (id, _) = visitor.follow(&terms.url).await;
+    told.push(id.clone());
+
+    disk.fill();
+
+    // Room was kept for some thousand clicks: visitors still carry IDs.
+    for _ in 0..50 {
+        let (id, _) = visitor.follow(&terms.url).await;
+        assert!(id.starts_with("clk_"), "{}", server.log());
+        told.push(id);
+    }
+    let partner = merchant.ask(reqwest::Method::POST, "/partners", Some(json!({"name": "Late"}))).await;
+    assert_eq!((partner.status, partner.text("/error/code").as_str()), (503, "STORE_BUSY"));
+    let paid = envelope("evt_full", "checkout.session.completed", now(), &session("full", 10_000, &id));
+    let body = paid.to_string().into_bytes();
+    let signature = trac_stand_in::sign(&endpoint.secret, now(), &body);
+    let refused = endpoint.post(body, &signature).await.expect("an answer");
+    assert_eq!(refused.status, 503, "Stripe sends it again: {}", refused.body);
+    assert_eq!(status(&server, "/readyz").await, 503);
+
+    disk.clear();
+    recovered(&server).await;
+    all_are_kept(&merchant, &told).await;
+    endpoint.deliver(&paid).await;
+    assert_eq!(merchant.net_minor().await, 2_000);
+
+    // Nothing of that depends on the process that saw it.
+    server.restart().await;
+    all_are_kept(&merchant, &told).await;
+}
+
+#[tokio::test]
+async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
+    let Some(disk) = SmallDisk::mount(4) else { return };
+    let server = on(&disk).await;
+    let merchant = server.merchant("tiny");
+    let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
+    disk.fill();
+    let (visitor, mut told) = (Visitor::new(), Vec::new());
+    let long = format!("{}?x={}", terms.url, "y".repeat(10));
+    // The room for clicks is used up by referrers of two kilobytes each; then the visitors go on without an ID.
+    let referrer = format!("https://blog.example/{}", "z".repeat(2_000));
+    let mut without_id = 0;
+    for _ in 0..700 {
+        let request = visitor.0.get(&long).header("user-agent", "a browser").header("referer", &referrer);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::FOUND);
+        let location =
+            answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        match location.split_once("trac_click_id=") {
+            Some((_, id)) => told.push(id.to_owned()),
+            None => without_id += 1,
+        }
+    }
+    assert!(without_id > 50 && told.len() > 300, "{without_id} without, {} with", told.len());
+    disk.clear();
+    recovered(&server).await;
+    all_are_kept(&merchant, &told).await;
+    assert!(visitor.follow(&terms.url).await.0.starts_with("clk_"));
+}

@@ -1,0 +1,342 @@
+//! What is decided about one payment, and why: each row is what was told of it, and the reason, the amount and the base.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a test"
+)]
+
+mod ledger;
+mod stripe;
+
+use ledger::{Ledger, T0, event};
+use serde_json::{Value, json};
+use stripe::{by, charge, dispute, intent, invoice, merged, refund, session, terms};
+use trac_core::commission::claim::Source;
+use trac_core::commission::settle::{Occasion, Settlement, settle};
+use trac_core::money::Currency;
+use trac_core::time::{DAY_SECS as DAY, Timestamp};
+use trac_core::webhook::facts::Facts;
+use trac_core::webhook::join::Latest;
+use trac_core::webhook::report::Report;
+
+/// What is told, by Stripe or by somebody else.
+enum Told {
+    Sent(Value),
+    Reported(Box<Facts>),
+}
+
+use Told::{Reported, Sent};
+
+fn ledger_of(other_terms: Value, told: &[Told]) -> Ledger {
+    let mut ledger = Ledger::new(terms(other_terms));
+    for one in told {
+        match one {
+            Sent(event) => ledger.deliver(event),
+            Reported(facts) => ledger.take_in(Facts::clone(facts), None),
+        };
+    }
+    ledger
+}
+
+/// The settlement of the last payment there is, as if nothing had been settled before.
+fn settled(other_terms: Value, told: &[Told]) -> Settlement {
+    let mut ledger = ledger_of(other_terms, told);
+    for known in ledger.world.payments.values_mut() {
+        known.commissions.clear();
+    }
+    settle(&ledger.world, Occasion::default()).into_values().next_back().unwrap()
+}
+
+#[track_caller]
+fn check(told: &[Told], reason: &str, gross: Option<i64>, base: Option<i64>) {
+    let decision = settled(json!({}), told).decision;
+    assert_eq!((decision.reason.as_str(), decision.gross_minor, decision.base_minor), (reason, gross, base));
+    assert_eq!(decision.currency.is_some(), gross.is_some());
+}
+
+fn own(other: Value) -> Value {
+    merged(json!({"metadata": by("clk_1")}), other)
+}
+
+fn report(id: &str, amount: Option<i64>, change: impl FnOnce(&mut Report)) -> Told {
+    let at = Timestamp::from_unix_secs(T0);
+    let amount = amount.map(|amount| Latest { at, value: (amount, Currency::parse("usd").unwrap()) });
+    let click = Some("clk_1".into());
+    let mut report = Report { transaction: "cs_1".into(), at: Some(at), amount, click, ..Report::default() };
+    change(&mut report);
+    Reported(Box::new(Facts { reports: [(id.into(), report)].into(), ..Facts::default() }))
+}
+
+fn verdict(approved: bool) -> impl FnOnce(&mut Report) {
+    let at = Timestamp::from_unix_secs(T0);
+    move |report| report.verdict = Some(Latest { at, value: approved })
+}
+
+#[test]
+fn without_money_the_reason_says_what_is_missing() {
+    let status = |kind: &str, other: Value| {
+        let object =
+            json!({"id": "cs_1", "mode": "payment", "amount_total": 900, "currency": "usd", "created": T0});
+        Sent(event(kind, 0, merged(object, own(other))))
+    };
+    let completed = |other: Value| status("checkout.session.completed", other);
+    let held_back = || Sent(charge("charge.succeeded", "ch_1", 0, 900, own(json!({"captured": false}))));
+    let failed = || Sent(charge("charge.refunded", "ch_1", 0, 900, own(json!({"status": "failed"}))));
+    let back = || Sent(refund("refund.created", "re_1", 0, 900, "succeeded", json!({"charge": "ch_1"})));
+    check(&[completed(json!({"payment_status": "paid"}))], "ok", Some(900), Some(900));
+    check(&[completed(json!({"payment_status": "unpaid"}))], "unpaid_session", None, None);
+    check(&[completed(json!({"payment_status": "paid", "mode": "setup"}))], "setup_mode", None, None);
+    let failure = || status("checkout.session.async_payment_failed", json!({"payment_status": "unpaid"}));
+    check(&[failure()], "payment_failed", None, None);
+    check(&[completed(json!({"payment_status": "unpaid"})), failure()], "payment_failed", None, None);
+    let late = || status("checkout.session.async_payment_succeeded", json!({"payment_status": "paid"}));
+    check(&[late(), completed(json!({"payment_status": "unpaid"}))], "ok", Some(900), Some(900));
+    check(&[held_back()], "uncaptured", None, None);
+    check(&[failed()], "uncaptured", None, None);
+    check(&[back()], "payment_unknown", None, None);
+    check(&[Sent(session("cs_1", 0, 0, own(json!({}))))], "zero_amount", Some(0), None);
+}
+
+#[test]
+fn an_intent_that_received_nothing_leaves_the_word_to_its_charge() {
+    let of = || own(json!({"payment_intent": "pi_1"}));
+    let captured = || Sent(charge("charge.succeeded", "ch_1", 0, 700, of()));
+    check(&[Sent(intent("pi_1", 0, 0, own(json!({})))), captured()], "ok", Some(700), Some(700));
+    check(&[Sent(intent("pi_1", 0, 100, own(json!({})))), captured()], "ok", Some(100), Some(100));
+}
+
+#[test]
+fn money_from_outside_stripe_counts_only_where_the_program_says_so() {
+    let check = |how: Value, strict: (&str, Option<i64>), usual: (&str, Option<i64>)| {
+        let decided = |counts: bool| {
+            let told = [Sent(invoice("in_1", 0, 900, own(how.clone())))];
+            let decision = settled(json!({"count_out_of_band": counts}), &told).decision;
+            (decision.reason.as_str(), decision.base_minor)
+        };
+        assert_eq!((decided(false), decided(true)), (strict, usual), "{how}");
+    };
+    check(json!({"paid_out_of_band": true}), ("paid_out_of_band", None), ("ok", Some(900)));
+    check(json!({"amount_paid_off_stripe": 900}), ("paid_out_of_band", None), ("ok", Some(900)));
+    check(json!({"amount_paid_off_stripe": 1_000}), ("paid_out_of_band", None), ("ok", Some(900)));
+    check(json!({"amount_paid_off_stripe": 300}), ("ok", Some(600)), ("ok", Some(900)));
+    check(json!({"amount_paid": 0}), ("zero_amount", None), ("zero_amount", None));
+    let nothing = json!({"amount_paid": 0, "paid_out_of_band": true});
+    check(nothing, ("paid_out_of_band", None), ("zero_amount", None));
+}
+
+#[test]
+fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
+    let is_held = |told: &[Told]| {
+        let settlement = settled(json!({}), told);
+        settlement.changes.iter().map(|change| change.claim.as_ref().unwrap().held).collect::<Vec<_>>()
+    };
+    let claim = |amount: Option<i64>| report("rep_1", amount, |_| ());
+    let by_merchant = |amount: Option<i64>| report("rep_2", amount, |report| report.by_merchant = true);
+    let told_by_stripe = || Sent(session("cs_1", 0, 800, own(json!({}))));
+    let stray = || Sent(refund("refund.created", "re_1", 0, 1, "pending", json!({"charge": "ch_1"})));
+
+    check(&[claim(Some(500))], "client_reported", Some(500), Some(500));
+    assert_eq!(is_held(&[claim(Some(500))]), [true]);
+    check(&[claim(None)], "client_reported", None, None);
+    check(&[report("rep_1", Some(500), verdict(true))], "ok", Some(500), Some(500));
+    assert_eq!(is_held(&[report("rep_1", Some(500), verdict(true))]), [false]);
+    check(&[report("rep_1", Some(500), verdict(false))], "client_reported", None, None);
+    check(&[by_merchant(Some(600))], "ok", Some(600), Some(600));
+    assert_eq!(is_held(&[by_merchant(Some(600))]), [false]);
+    check(&[by_merchant(None)], "zero_amount", None, None);
+    check(&[by_merchant(Some(0))], "zero_amount", Some(0), None);
+    // The merchant's word goes before a claim, Stripe's before both.
+    check(&[claim(Some(500)), by_merchant(Some(600))], "ok", Some(600), Some(600));
+    check(&[claim(Some(500)), by_merchant(None)], "ok", Some(500), Some(500));
+    check(&[claim(Some(500)), told_by_stripe()], "ok", Some(800), Some(800));
+    assert_eq!(is_held(&[claim(Some(500)), told_by_stripe()]), [false]);
+    let unpaid = || Sent(session("cs_1", 0, 800, own(json!({"payment_status": "unpaid"}))));
+    check(&[by_merchant(Some(600)), unpaid()], "unpaid_session", None, None);
+    check(&[claim(Some(500)), unpaid()], "unpaid_session", None, None);
+    check(&[stray()], "payment_unknown", None, None);
+}
+
+#[test]
+fn a_commission_says_what_it_is_for_and_when_it_is_due() {
+    let claim = |told: &[Told]| {
+        let days = json!({"hold_days": {"sale": 10, "recurring": 20}});
+        let settlement = settled(days, told);
+        let claim = settlement.changes[0].claim.clone().unwrap();
+        (claim.source, claim.recurring_month, claim.matures_at.secs_since(claim.payment_time) / DAY)
+    };
+    assert_eq!(claim(&[Sent(session("cs_1", 0, 900, own(json!({}))))]), (Source::Sale, None, 10));
+    let first = || Sent(invoice("in_1", 0, 900, own(json!({}))));
+    assert_eq!(claim(&[first()]), (Source::Recurring, Some(1), 20));
+    let later = Sent(invoice("in_2", 65 * DAY, 900, json!({})));
+    assert_eq!(claim(&[first(), later]), (Source::Recurring, Some(3), 20));
+}
+
+#[test]
+fn a_renewal_a_change_of_plan_a_customer_and_a_cap_have_reasons_of_their_own() {
+    let first = || Sent(invoice("in_1", 0, 900, own(json!({}))));
+    let reason = |other_terms: Value, told: &[Told]| settled(other_terms, told).decision.reason.as_str();
+    let proration = json!({"lines": {"data": [{"amount": 900, "proration": true}]}});
+    assert_eq!(
+        reason(json!({}), &[first(), Sent(invoice("in_2", 30 * DAY, 900, json!({})))]),
+        "ok_recurring"
+    );
+    let changed = || Sent(invoice("in_2", 30 * DAY, 900, proration.clone()));
+    assert_eq!(reason(json!({}), &[first(), changed()]), "ok_proration");
+    assert_eq!(reason(json!({}), &[Sent(invoice("in_1", 0, 900, own(proration.clone())))]), "ok");
+    let fixed =
+        json!({"commission": {"type": "fixed", "amount_minor": 901, "currency": "usd", "cap_at_sale": true}});
+    assert_eq!(reason(fixed, &[first()]), "ok_capped");
+    let of_customer = |id: &str, at: i64, other: Value| {
+        Sent(session(id, at, 900, merged(json!({"customer": "cus_1"}), other)))
+    };
+    let lookup = || json!({"attribute_by_customer": true});
+    let story = [of_customer("cs_1", 0, own(json!({}))), of_customer("cs_2", DAY, json!({}))];
+    assert_eq!(reason(lookup(), &story), "ok_customer_lookup");
+    let named = Sent(event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_1")})));
+    assert_eq!(reason(json!({}), &[named, of_customer("cs_2", DAY, json!({}))]), "ok_customer_lookup");
+}
+
+#[test]
+fn a_dispute_holds_a_commission_while_it_is_open() {
+    let sale = || Sent(session("cs_1", 0, 900, own(json!({"payment_intent": "pi_1"}))));
+    let is_held = |kind: &str, status: &str| {
+        let told = [sale(), Sent(dispute(kind, 9, 900, status, json!({})))];
+        settled(json!({}), &told).changes[0].claim.as_ref().unwrap().held
+    };
+    assert!(is_held("created", "needs_response"));
+    assert!(is_held("created", "a_status_to_come"));
+    assert!(!is_held("created", "warning_needs_response"));
+    assert!(!is_held("closed", "lost"));
+    assert!(!is_held("closed", "won"));
+    assert!(!is_held("funds_reinstated", "needs_response"));
+}
+
+#[test]
+fn each_entry_says_why() {
+    let entries = |told: &[Told]| -> Vec<(&str, i64, &str)> {
+        let ledger = ledger_of(json!({"cancel_policy": "void_pending"}), told);
+        let said = ledger.entries.iter().skip(1);
+        said.map(|(_, kind, amount, reason)| (kind.as_str(), *amount, *reason)).collect()
+    };
+    let sale = || Sent(session("cs_1", 0, 1_000, own(json!({"payment_intent": "pi_1"}))));
+    let back = |amount: i64| {
+        let other = json!({"payment_intent": "pi_1", "amount_refunded": amount});
+        Sent(charge("charge.refunded", "ch_1", 9, 1_000, other))
+    };
+    let of = || json!({"charge": "ch_1", "payment_intent": "pi_1"});
+    let failed = |id: &str, amount: i64| Sent(refund("refund.failed", id, 10, amount, "failed", of()));
+    let contested = |kind: &str, status: &str| Sent(dispute(kind, 11, 500, status, json!({})));
+    let taken = || contested("funds_withdrawn", "needs_response");
+    let won = || contested("closed", "won");
+
+    assert_eq!(entries(&[sale(), back(500)]), [("reverse", -100, "refund_partial")]);
+    assert_eq!(entries(&[sale(), back(1_000)]), [("reverse", -200, "refund_full")]);
+    let twice = [("reverse", -100, "refund_partial"), ("reverse", -100, "refund_full")];
+    assert_eq!(entries(&[sale(), back(500), back(1_000)]), twice);
+    let gone = [("reverse", -100, "refund_partial"), ("restore", 100, "refund_failed")];
+    assert_eq!(entries(&[sale(), back(500), failed("re_1", 500)]), gone);
+    let disputed = [("reverse", -100, "dispute"), ("restore", 100, "dispute_won")];
+    assert_eq!(entries(&[sale(), taken(), won()]), disputed);
+    let both =
+        [("reverse", -100, "refund_partial"), ("reverse", -100, "dispute"), ("restore", 100, "dispute_won")];
+    assert_eq!(entries(&[sale(), back(500), taken(), won()]), both);
+    // A refund that comes after the dispute is told as what it is.
+    let other = [("reverse", -100, "dispute"), ("reverse", -20, "refund_partial")];
+    assert_eq!(entries(&[sale(), taken(), back(100)]), other);
+    let three = [
+        ("reverse", -100, "refund_partial"),
+        ("restore", 100, "refund_failed"),
+        ("reverse", -100, "dispute"),
+        ("restore", 100, "dispute_won"),
+    ];
+    assert_eq!(entries(&[sale(), back(500), failed("re_1", 500), taken(), won()]), three);
+
+    let first = || Sent(invoice("in_1", 0, 1_000, own(json!({}))));
+    let ended =
+        || Sent(event("customer.subscription.deleted", DAY, json!({"id": "sub_1", "customer": "cus_1"})));
+    assert_eq!(entries(&[first(), ended()]), [("reverse", -200, "subscription_canceled")]);
+    let larger = Sent(invoice("in_1", 0, 1_500, own(json!({}))));
+    assert_eq!(entries(&[sale(), Sent(session("cs_1", 0, 1_500, own(json!({}))))]), [("adjust", 100, "ok")]);
+    assert_eq!(entries(&[first(), larger]), [("adjust", 100, "ok")]);
+}
+
+#[test]
+fn a_decision_names_every_object_of_the_payment() {
+    let ids = |told: &[Told]| serde_json::to_value(settled(json!({}), told).decision.stripe).unwrap();
+    let all = [
+        Sent(session(
+            "cs_1",
+            0,
+            900,
+            own(json!({"invoice": "in_1", "customer": "cus_1", "subscription": "sub_1"})),
+        )),
+        Sent(event(
+            "invoice_payment.paid",
+            1,
+            json!({"invoice": "in_1", "payment": {"payment_intent": "pi_1"}}),
+        )),
+        Sent(charge("charge.succeeded", "ch_1", 2, 900, json!({"payment_intent": "pi_1"}))),
+    ];
+    let want = json!({"checkout_session": "cs_1", "payment_intent": "pi_1", "charge": "ch_1", "invoice": "in_1",
+        "subscription": "sub_1", "customer": "cus_1"});
+    assert_eq!(ids(&all), want);
+    let bank_debit = [Sent(charge("charge.succeeded", "py_1", 0, 900, own(json!({"customer": null}))))];
+    let want = json!({"checkout_session": null, "payment_intent": null, "charge": "py_1", "invoice": null,
+        "subscription": null, "customer": null});
+    assert_eq!(ids(&bank_debit), want);
+}
+
+#[test]
+fn the_rule_that_decided_is_recorded() {
+    let rule = |told: &[Told]| {
+        let lookup = json!({"attribute_by_customer": true});
+        let attribution = settled(lookup, told).decision.attribution.unwrap();
+        serde_json::to_value(attribution.rule).unwrap()
+    };
+    let of_customer = |id: &str, at: i64, other: Value| {
+        Sent(session(id, at, 900, merged(json!({"customer": "cus_1"}), other)))
+    };
+    let first = || Sent(invoice("in_1", 0, 900, own(json!({}))));
+    let snapshot = json!({"subscription_details": {"metadata": by("clk_1")}});
+    let known = Sent(event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_1")})));
+    assert_eq!(rule(&[of_customer("cs_1", 0, own(json!({})))]), "session_metadata");
+    assert_eq!(
+        rule(&[of_customer("cs_1", 0, json!({"client_reference_id": "clk_1"}))]),
+        "client_reference_id"
+    );
+    assert_eq!(rule(&[Sent(invoice("in_1", 0, 900, snapshot))]), "subscription_metadata");
+    assert_eq!(rule(&[first()]), "invoice_metadata");
+    assert_eq!(rule(&[Sent(intent("pi_1", 0, 900, own(json!({}))))]), "payment_metadata");
+    assert_eq!(rule(&[first(), Sent(invoice("in_2", 30 * DAY, 900, json!({})))]), "subscription");
+    assert_eq!(rule(&[known, of_customer("cs_1", 0, json!({}))]), "customer_metadata");
+    let twice = [of_customer("cs_1", 0, own(json!({}))), of_customer("cs_2", DAY, json!({}))];
+    assert_eq!(rule(&twice), "customer");
+}
+
+#[test]
+fn a_refused_click_is_credited_with_nothing_and_an_empty_sale_keeps_its_click() {
+    let credited = |other_terms: Value, told: &[Told]| {
+        let decision = settled(other_terms, told).decision;
+        (
+            decision.reason.as_str(),
+            decision.credited_click().map(ToOwned::to_owned),
+            decision.source().as_str(),
+        )
+    };
+    let sale = |amount: i64| Sent(session("cs_1", 0, amount, own(json!({}))));
+    let clicked = || Some("clk_1".to_owned());
+    assert_eq!(credited(json!({}), &[sale(900)]), ("ok", clicked(), "sale"));
+    assert_eq!(credited(json!({}), &[sale(0)]), ("zero_amount", clicked(), "sale"));
+    assert_eq!(credited(json!({"status": "draft"}), &[sale(900)]), ("program_inactive", None, "sale"));
+    assert_eq!(
+        credited(json!({"attribution_window_days": 0}), &[sale(900)]),
+        ("click_expired", None, "sale")
+    );
+    let month = Sent(invoice("in_1", 0, 900, own(json!({}))));
+    assert_eq!(credited(json!({}), &[month]), ("ok", clicked(), "recurring"));
+    let nobody = Sent(session("cs_1", 0, 900, json!({})));
+    assert_eq!(credited(json!({}), &[nobody]), ("no_attribution_yet", None, "sale"));
+}

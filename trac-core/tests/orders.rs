@@ -1,0 +1,433 @@
+//! The stories that are easily told wrong, each in every order there is.
+//!
+//! A story's steps are what Stripe sends and what the merchant changes meanwhile. Whatever comes first, each partner is left
+//! with the same, and telling everything again moves nothing.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test"
+)]
+
+mod ledger;
+mod stripe;
+
+use ledger::{Ledger, event};
+use serde_json::{Value, json};
+use stripe::{by, charge, intent, invoice, link, merged, refund, session, terms};
+use trac_core::program::EnrollmentStatus;
+use trac_core::time::DAY_SECS as DAY;
+
+/// One step of a story.
+#[derive(Clone)]
+enum Step {
+    /// Stripe sends an event.
+    Sent(Value),
+    /// The merchant changes the terms, from then on.
+    Revised(Value, i64),
+    /// The first partner is banned, from then on.
+    Banned(i64),
+}
+
+use Step::{Banned, Revised, Sent};
+
+impl Step {
+    fn take(&self, ledger: &mut Ledger) -> usize {
+        match self {
+            Sent(event) => ledger.deliver(event),
+            Revised(other, at) => {
+                ledger.revise(terms(other.clone()), *at);
+                0
+            }
+            Banned(at) => {
+                ledger.enroll("part1", EnrollmentStatus::Banned, *at);
+                0
+            }
+        }
+    }
+}
+
+/// Every order of so many steps.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    let Some(last) = count.checked_sub(1) else { return vec![Vec::new()] };
+    let shorter = orders(last);
+    let longer = shorter.iter().flat_map(|order| {
+        (0..=order.len()).map(|place| {
+            let mut order = order.clone();
+            order.insert(place, last);
+            order
+        })
+    });
+    longer.collect()
+}
+
+fn told(steps: &[Step], other_terms: &Value, order: &[usize]) -> Ledger {
+    let mut ledger = Ledger::new(terms(other_terms.clone()));
+    for place in order {
+        steps[*place].take(&mut ledger);
+    }
+    ledger
+}
+
+/// What each of the two partners is left with, in every order of the steps.
+#[track_caller]
+fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
+    assert!(steps.len() <= 6, "more than 720 orders");
+    for order in orders(steps.len()) {
+        let mut ledger = told(steps, &other_terms, &order);
+        assert_eq!(ledger.left(), want, "{order:?}: {:?}", ledger.entries);
+        for step in steps {
+            let Sent(event) = step else { continue };
+            assert_eq!(ledger.deliver(event), 0, "{order:?}: a repeat moves nothing");
+        }
+    }
+}
+
+/// The entries of one order: kind, amount, reason.
+fn entries(other_terms: Value, steps: &[Step]) -> Vec<(&'static str, i64, &'static str)> {
+    let order: Vec<usize> = (0..steps.len()).collect();
+    let ledger = told(steps, &other_terms, &order);
+    ledger.entries.iter().map(|(_, kind, amount, reason)| (kind.as_str(), *amount, *reason)).collect()
+}
+
+#[test]
+fn there_are_as_many_orders_as_there_should_be() {
+    let mut all = orders(4);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 24);
+}
+
+#[test]
+fn two_payments_that_both_earned_and_turn_out_to_be_one_leave_one_commission() {
+    let story = |of_intent: &str, at: i64| {
+        let invoiced = json!({"invoice": "in_1", "metadata": by("clk_1")});
+        [
+            Sent(session("cs_1", 0, 1_000, invoiced)),
+            Sent(intent("pi_1", at, 1_000, json!({"metadata": by(of_intent)}))),
+            Sent(link("in_1", "pi_1")),
+        ]
+    };
+    check(json!({}), &story("clk_1", 5), [200, 0]);
+    check(json!({}), &story("clk_1", -5), [200, 0]);
+    // The session's click goes before the intent's, whichever commission is the older.
+    check(json!({}), &story("clk_2", 5), [200, 0]);
+    check(json!({}), &story("clk_2", -5), [200, 0]);
+    // The younger commission goes.
+    let want = [("earn", 200, "ok"), ("earn", 200, "ok"), ("adjust", -200, "duplicate_payment")];
+    assert_eq!(entries(json!({}), &story("clk_1", 5)), want);
+}
+
+#[test]
+fn two_payments_that_turn_out_to_be_one_after_a_refund_give_back_its_share_once() {
+    let refunded = charge(
+        "charge.refunded",
+        "ch_1",
+        9,
+        1_000,
+        json!({"payment_intent": "pi_1", "amount_refunded": 500}),
+    );
+    let steps = [
+        Sent(session("cs_1", 0, 1_000, json!({"invoice": "in_1", "metadata": by("clk_1")}))),
+        Sent(intent("pi_1", 5, 1_000, json!({"metadata": by("clk_1"), "latest_charge": "ch_1"}))),
+        Sent(link("in_1", "pi_1")),
+        Sent(refunded),
+    ];
+    check(json!({}), &steps, [100, 0]);
+}
+
+#[test]
+fn a_better_click_after_settlement_moves_the_commission() {
+    let of_charge = json!({"payment_intent": "pi_1", "metadata": by("clk_2")});
+    let refunded = merged(of_charge.clone(), json!({"amount_refunded": 500}));
+    let steps = [
+        Sent(charge("charge.succeeded", "ch_1", 0, 1_000, of_charge)),
+        Sent(session("cs_1", 0, 1_000, json!({"payment_intent": "pi_1", "metadata": by("clk_1")}))),
+        Sent(charge("charge.refunded", "ch_1", DAY, 1_000, refunded)),
+    ];
+    check(json!({}), &steps, [100, 0]);
+    let want = [
+        ("earn", 200, "ok"),
+        ("adjust", -200, "attribution_changed"),
+        ("earn", 200, "ok"),
+        ("reverse", -100, "refund_partial"),
+    ];
+    assert_eq!(entries(json!({}), &steps), want);
+
+    // A renewal follows the click of its subscription.
+    let subscribed = json!({
+        "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "metadata": by("clk_1")
+    });
+    let steps = [
+        Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_2")}))),
+        Sent(invoice("in_2", 30 * DAY, 1_000, json!({}))),
+        Sent(session("cs_1", 0, 1_000, subscribed)),
+    ];
+    check(json!({}), &steps, [400, 0]);
+}
+
+#[test]
+fn terms_that_change_between_sale_and_refund_do_not_price_the_sale_anew() {
+    let sale = || Sent(session("cs_1", 0, 1_000, json!({"payment_intent": "pi_1", "metadata": by("clk_1")})));
+    let back = || {
+        let of = json!({"charge": "ch_1", "payment_intent": "pi_1"});
+        Sent(refund("refund.created", "re_1", 2 * DAY, 250, "succeeded", of))
+    };
+    let dearer = || json!({"commission": {"type": "percentage", "rate_bps": 5_000}});
+    let check_with = |change: Step, want: i64| check(json!({}), &[sale(), change, back()], [want, 0]);
+    check_with(Revised(dearer(), DAY), 150);
+    check_with(Revised(json!({"status": "archived"}), DAY), 150);
+    check_with(Revised(json!({"base": "gross", "recurring": "first_payment"}), DAY), 150);
+}
+
+#[test]
+fn a_partner_who_is_banned_between_sale_and_refund_keeps_what_is_left_of_the_sale() {
+    let sale = json!({"payment_intent": "pi_1", "metadata": by("clk_1")});
+    let of = || json!({"charge": "ch_1", "payment_intent": "pi_1"});
+    let steps = [
+        Sent(session("cs_1", 0, 1_000, sale)),
+        Banned(DAY),
+        Sent(refund("refund.created", "re_1", 2 * DAY, 250, "succeeded", of())),
+        Sent(refund("refund.created", "re_2", 3 * DAY, 250, "succeeded", of())),
+    ];
+    check(json!({}), &steps, [100, 0]);
+    let after = Sent(session("cs_2", 2 * DAY, 1_000, json!({"metadata": by("clk_1")})));
+    let mut ledger = told(&steps, &json!({}), &[0, 1, 2, 3]);
+    assert_eq!(
+        (after.take(&mut ledger), ledger.left()),
+        (0, [100, 0]),
+        "the ban holds for what comes after it"
+    );
+}
+
+#[test]
+fn an_invoice_paid_by_two_charges_gives_back_the_share_of_the_one_refunded() {
+    let part = |n: u32, amount: i64, back: i64| {
+        let other = json!({"payment_intent": format!("pi_{n}"), "amount_refunded": back});
+        let kind = if back > 0 { "charge.refunded" } else { "charge.succeeded" };
+        Sent(charge(kind, &format!("ch_{n}"), 60, amount, other))
+    };
+    let steps = [
+        Sent(invoice("in_1", 0, 10_000, json!({"metadata": by("clk_1")}))),
+        Sent(link("in_1", "pi_1")),
+        Sent(link("in_1", "pi_2")),
+        part(1, 6_000, 6_000),
+        part(2, 4_000, 0),
+    ];
+    check(json!({}), &steps, [800, 0]);
+    let both = [&steps[..4], &[part(2, 4_000, 1_000)]].concat();
+    check(json!({}), &both, [600, 0]);
+    // A refund that names only the other PaymentIntent is not taken for the one whose charge is known.
+    let of = json!({"payment_intent": "pi_2"});
+    let unseen = Sent(refund("refund.created", "re_1", DAY, 4_000, "succeeded", of));
+    check(json!({}), &[&steps[..4], &[unseen]].concat(), [0, 0]);
+}
+
+#[test]
+fn of_a_yearly_plan_under_one_month_the_first_year_earns() {
+    let steps = [
+        Sent(invoice("in_1", 0, 12_000, json!({"metadata": by("clk_1")}))),
+        Sent(invoice("in_2", 365 * DAY, 12_000, json!({}))),
+        Sent(invoice("in_3", 730 * DAY, 12_000, json!({}))),
+        Sent(invoice("in_0", -DAY, 0, json!({}))),
+    ];
+    check(json!({"recurring": {"months": 1}}), &steps, [2_400, 0]);
+    check(json!({"recurring": {"months": 12}}), &steps, [2_400, 0]);
+    check(json!({"recurring": {"months": 13}}), &steps, [4_800, 0]);
+}
+
+#[test]
+fn a_bare_charge_of_a_customer_with_a_payment_like_it_earns_nothing_by_itself() {
+    let subscribed = || Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})));
+    let of = |other: Value| merged(json!({"payment_intent": "pi_1", "metadata": by("clk_2")}), other);
+    let bare = || Sent(charge("charge.succeeded", "ch_1", 60, 1_000, of(json!({}))));
+    let intent = || {
+        let other = of(json!({"customer": "cus_1", "latest_charge": "ch_1"}));
+        Sent(intent("pi_1", 60, 1_000, other))
+    };
+    check(json!({}), &[subscribed(), bare()], [200, 0]);
+    check(json!({}), &[subscribed(), intent()], [200, 0]);
+    check(json!({}), &[subscribed(), bare(), intent(), Sent(link("in_1", "pi_1"))], [200, 0]);
+    // Without a click of its own it earns nothing, whatever its amount; with one, another amount is another sale.
+    let other =
+        |metadata: Value| Sent(charge("charge.succeeded", "ch_2", 60, 5_000, json!({"metadata": metadata})));
+    check(json!({"attribute_by_customer": true}), &[subscribed(), other(json!({}))], [200, 0]);
+    check(json!({}), &[subscribed(), other(by("clk_2"))], [200, 1_000]);
+}
+
+#[test]
+fn of_two_charges_that_could_be_one_payment_neither_is_taken_for_it() {
+    let sale = || Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})));
+    let like_it = |n: u32, back: i64| {
+        let other =
+            json!({"payment_intent": format!("pi_{n}"), "amount_refunded": back, "metadata": by("clk_2")});
+        let kind = if back > 0 { "charge.refunded" } else { "charge.succeeded" };
+        Sent(charge(kind, &format!("ch_{n}"), 60 * i64::from(n), 1_000, other))
+    };
+    check(json!({}), &[sale(), like_it(1, 1_000)], [0, 0]);
+    check(json!({}), &[sale(), like_it(1, 1_000), like_it(2, 0)], [200, 0]);
+    check(json!({}), &[sale(), like_it(1, 1_000), like_it(2, 500)], [200, 0]);
+    // An exact link tells which is which. The other is a sale of its own, as its own click says.
+    let linked = [sale(), like_it(1, 1_000), like_it(2, 0), Sent(link("in_1", "pi_1"))];
+    check(json!({}), &linked, [0, 200]);
+    let linked = [sale(), like_it(1, 1_000), like_it(2, 0), Sent(link("in_1", "pi_2"))];
+    check(json!({}), &linked, [200, 0]);
+}
+
+#[test]
+fn a_session_that_names_no_invoice_earns_once_with_it() {
+    let opened = json!({
+        "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "metadata": by("clk_1")
+    });
+    let steps = [
+        Sent(session("cs_1", 0, 1_000, opened)),
+        Sent(invoice("in_1", 2, 1_000, json!({}))),
+        Sent(invoice("in_2", 30 * DAY, 1_000, json!({}))),
+        Sent(charge("charge.refunded", "ch_1", 5, 1_000, json!({"amount_refunded": 500}))),
+    ];
+    check(json!({}), &steps, [300, 0]);
+    // The commission the session earned is the invoice's from then on: nothing is taken back and earned anew.
+    assert_eq!(entries(json!({}), &steps[..2]), [("earn", 200, "ok")]);
+    let larger = [steps[0].clone(), Sent(invoice("in_1", 2, 1_500, json!({})))];
+    check(json!({}), &larger, [300, 0]);
+    assert_eq!(entries(json!({}), &larger), [("earn", 200, "ok"), ("adjust", 100, "ok")]);
+}
+
+#[test]
+fn a_charge_that_earned_before_its_invoice_came_earns_once_with_it() {
+    let steps = [
+        Sent(charge("charge.succeeded", "ch_1", 60, 1_000, json!({"metadata": by("clk_1")}))),
+        Sent(invoice("in_1", 0, 1_000, json!({}))),
+        Sent(charge("charge.refunded", "ch_1", 90, 1_000, json!({"amount_refunded": 250}))),
+    ];
+    check(json!({}), &steps, [150, 0]);
+    let want = [("earn", 200, "ok"), ("reverse", -50, "refund_partial")];
+    assert_eq!(entries(json!({}), &steps), want);
+}
+
+#[test]
+fn a_partner_who_is_the_buyer_anywhere_earns_nothing_of_that_customer() {
+    let blocked = || json!({"block_self_referral": true, "attribute_by_customer": true});
+    let of_customer = |id: &str, at: i64, email: Value| {
+        let other =
+            json!({"customer": "cus_1", "metadata": by("clk_1"), "customer_details": {"email": email}});
+        Sent(session(id, at, 1_000, other))
+    };
+    let own = || of_customer("cs_1", 0, json!("Partner1+shop@googlemail.com"));
+    check(blocked(), &[own()], [0, 0]);
+    check(json!({}), &[own()], [200, 0]);
+    // What the customer pays without telling an address is still the partner's own.
+    let nameless =
+        || [of_customer("cs_2", DAY, json!(null)), Sent(invoice("in_1", 2 * DAY, 1_000, json!({})))];
+    check(blocked(), &nameless(), [400, 0]);
+    check(blocked(), &[&[own()][..], &nameless()].concat(), [0, 0]);
+    // Another partner's customer is not.
+    let other = of_customer("cs_1", 0, json!("partner.2@gmail.com"));
+    check(blocked(), &[&[other][..], &nameless()].concat(), [600, 0]);
+}
+
+#[test]
+fn a_refund_told_twice_is_counted_once_whatever_it_names() {
+    let paid = json!({"metadata": by("clk_1"), "payment_intent": "pi_1", "charge": "ch_1"});
+    let sale = || Sent(invoice("in_1", 0, 1_000, paid.clone()));
+    let back = |intent: Value| {
+        let other = json!({"payment_intent": intent, "amount_refunded": 500});
+        Sent(charge("charge.refunded", "ch_1", DAY, 1_000, other))
+    };
+    let one = |of: Value| Sent(refund("refund.created", "re_1", DAY, 500, "succeeded", of));
+    let noted = json!({"id": "cn_1", "invoice": "in_1", "refunds": [{"refund": "re_1"}]});
+    let note = || Sent(event("credit_note.created", DAY, noted.clone()));
+    check(json!({}), &[sale(), back(json!(null)), one(json!({"payment_intent": "pi_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({"payment_intent": "pi_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({"charge": "ch_1"}))], [100, 0]);
+    check(json!({}), &[sale(), back(json!("pi_1")), one(json!({})), note()], [100, 0]);
+    check(json!({}), &[sale(), one(json!({})), note()], [100, 0]);
+}
+
+#[test]
+fn what_is_inferred_by_time_ends_with_the_second() {
+    let opened = json!({
+        "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "metadata": by("clk_1")
+    });
+    let invoiced = |at: i64| {
+        [Sent(session("cs_1", 0, 1_000, opened.clone())), Sent(invoice("in_1", at, 1_000, json!({})))]
+    };
+    // An hour to pay beyond the day that a session is open; the clocks may differ by five minutes.
+    check(json!({}), &invoiced(25 * 3_600), [200, 0]);
+    check(json!({}), &invoiced(25 * 3_600 + 1), [400, 0]);
+    check(json!({}), &invoiced(-300), [200, 0]);
+    check(json!({}), &invoiced(-301), [400, 0]);
+    // A session that names another invoice, or an invoice that has its session, is taken for nothing else.
+    let other = merged(opened.clone(), json!({"invoice": "in_9"}));
+    let named = [Sent(session("cs_1", 0, 1_000, other)), invoiced(60)[1].clone()];
+    check(json!({}), &named, [400, 0]);
+    let exact = merged(opened.clone(), json!({"invoice": "in_1"}));
+    let taken = [Sent(session("cs_0", 0, 1_000, exact)), invoiced(60)[0].clone(), invoiced(60)[1].clone()];
+    check(json!({}), &taken, [400, 0]);
+    let sums = |at: i64| told(&invoiced(at), &json!({}), &[0, 1]).entries.len();
+    assert_eq!((sums(25 * 3_600), sums(25 * 3_600 + 1)), (1, 2));
+
+    let charged = |at: i64| {
+        let refunded = charge("charge.refunded", "ch_1", at, 1_000, json!({"amount_refunded": 1_000}));
+        [Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")}))), Sent(refunded)]
+    };
+    check(json!({}), &charged(3_600), [0, 0]);
+    check(json!({}), &charged(3_601), [200, 0]);
+    check(json!({}), &charged(-3_600), [0, 0]);
+    check(json!({}), &charged(-3_601), [200, 0]);
+    // The customer, the currency and the amount must be the same.
+    let unlike = |other: Value| {
+        let other = merged(json!({"amount_refunded": 1_000}), other);
+        let refunded = charge("charge.refunded", "ch_1", 60, 1_000, other);
+        [charged(0)[0].clone(), Sent(refunded)]
+    };
+    check(json!({}), &unlike(json!({})), [0, 0]);
+    check(json!({}), &unlike(json!({"customer": "cus_2"})), [200, 0]);
+    check(json!({}), &unlike(json!({"customer": null})), [200, 0]);
+    check(json!({}), &unlike(json!({"currency": "eur"})), [200, 0]);
+    check(json!({}), &unlike(json!({"amount": 1_001, "amount_captured": 1_001})), [200, 0]);
+}
+
+#[test]
+fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
+    let of_charge = json!({"payment_intent": "pi_1", "metadata": by("clk_1")});
+    let sale = Sent(charge("charge.succeeded", "ch_1", 0, 1_000, of_charge.clone()));
+    let dearer = || Revised(json!({"commission": {"type": "percentage", "rate_bps": 5_000}}), -10);
+    let refunded = merged(of_charge, json!({"amount_refunded": 500}));
+    let refunded = Sent(charge("charge.refunded", "ch_1", DAY, 1_000, refunded));
+    let better = |click: &str| {
+        let other = json!({"payment_intent": "pi_1", "metadata": by(click)});
+        Sent(session("cs_1", 0, 1_000, other))
+    };
+    let left = |steps: &[Step]| {
+        let order: Vec<usize> = (0..steps.len()).collect();
+        told(steps, &json!({}), &order).left()
+    };
+    assert_eq!(left(&[sale.clone(), dearer(), refunded.clone()]), [100, 0]);
+    assert_eq!(left(&[sale.clone(), dearer(), better("clk_1")]), [200, 0]);
+    assert_eq!(left(&[sale.clone(), Banned(-10), refunded.clone()]), [100, 0]);
+    // Another click is another settlement.
+    assert_eq!(left(&[sale.clone(), dearer(), better("clk_2")]), [0, 500]);
+    assert_eq!(left(&[dearer(), sale, refunded]), [250, 0]);
+}
+
+#[test]
+fn the_end_of_a_subscription_voids_what_is_due_after_it() {
+    let ends = |at: i64| {
+        let object = json!({"id": "sub_1", "customer": "cus_1", "status": "canceled"});
+        [
+            Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")}))),
+            Sent(invoice("in_2", 5 * DAY, 1_000, json!({}))),
+            Sent(event("customer.subscription.deleted", at, object)),
+        ]
+    };
+    let void = || json!({"cancel_policy": "void_pending", "hold_days": {"recurring": 30}});
+    check(void(), &ends(30 * DAY - 1), [0, 0]);
+    check(void(), &ends(30 * DAY), [200, 0]);
+    check(void(), &ends(35 * DAY), [400, 0]);
+    check(json!({"cancel_policy": "keep"}), &ends(DAY), [400, 0]);
+    let other =
+        Sent(event("customer.subscription.deleted", DAY, json!({"id": "sub_2", "customer": "cus_1"})));
+    check(void(), &[&ends(DAY)[..2], &[other]].concat(), [400, 0]);
+}

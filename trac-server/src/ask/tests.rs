@@ -1,0 +1,343 @@
+#![cfg(feature = "server")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::Asker;
+use crate::test_app::App;
+use crate::test_shop::{DAY, Shop, charge, invoice};
+
+const KEY: &str = "rk_test_planted0123456789wxyz";
+
+/// A stand-in that answers what it is told to, and remembers what it was asked.
+#[derive(Clone, Default)]
+struct Api {
+    answers: Arc<Mutex<VecDeque<Response>>>,
+    asked: Arc<Mutex<Vec<(String, HeaderMap)>>>,
+    url: String,
+}
+
+impl Api {
+    async fn open(app: &App) -> (Self, Asker) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = Self { url: format!("http://{}/", listener.local_addr().unwrap()), ..Self::default() };
+        let router = Router::new().route("/v1/invoice_payments", get(answer)).with_state(api.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let asker = Asker::new(app.trac.clone(), &api.url);
+        (api, asker)
+    }
+
+    fn will(&self, answer: impl IntoResponse) {
+        self.answers.lock().unwrap().push_back(answer.into_response());
+    }
+
+    fn will_name(&self, invoice: &str, payment_intent: &str) {
+        let link = json!({ "id": "inpay_1", "object": "invoice_payment", "invoice": invoice, "status": "paid",
+            "livemode": false, "payment": { "type": "payment_intent", "payment_intent": payment_intent } });
+        self.will(axum::Json(json!({ "object": "list", "data": [link], "has_more": false })));
+    }
+
+    fn times_asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+/// What it was told to answer, or an empty list.
+async fn answer(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
+    api.asked.lock().unwrap().push((uri.to_string(), headers));
+    let planned = api.answers.lock().unwrap().pop_front();
+    planned.unwrap_or_else(|| axum::Json(json!({ "object": "list", "data": [] })).into_response())
+}
+
+/// An error in the shape of Stripe's.
+fn error(status: u16, message: &str) -> Response {
+    let body = axum::Json(json!({ "error": { "message": message } }));
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
+}
+
+/// A shop where a renewal of 50.00 was paid by two charges, and one of them went back: nothing ties it to the invoice.
+async fn unlinked(app: &App) -> Shop<'_> {
+    let shop = Shop::open(app, json!({})).await;
+    let metadata = json!({ "tracClickId": shop.click });
+    let parent = json!({ "subscription_details": { "subscription": "sub_1", "metadata": metadata } });
+    assert_eq!(
+        shop.told("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await,
+        "processed ok"
+    );
+    let refunded = charge(2_000, json!({ "amount": 2_000, "amount_captured": 2_000, "customer": "cus_1" }));
+    assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
+    app.trac.clock.advance(60);
+    shop
+}
+
+impl Shop<'_> {
+    async fn set_key(&self, key: Value) {
+        let path = format!("/webhook-endpoints/{}", self.endpoint);
+        let answer = self.merchant.patch(&path, json!({ "stripe_api_key": key })).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    async fn problem(&self) -> Value {
+        let path = format!("/webhook-endpoints/{}", self.endpoint);
+        self.merchant.get(&path).await.body["stripe_api_key_problem"].clone()
+    }
+
+    /// The refund's row of the log.
+    async fn refund(&self) -> Value {
+        self.merchant.get("/events?type=charge.refunded").await.body["data"][0].clone()
+    }
+}
+
+#[tokio::test]
+async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_after() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let (api, asker) = Api::open(&app).await;
+    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "without a key nothing is asked");
+    assert_eq!(shop.net().await, 1_000);
+
+    shop.set_key(json!(KEY)).await;
+    api.will_name("in_1", "pi_1");
+    assert_eq!(asker.round().await.unwrap(), 1);
+    let (uri, headers) = api.asked.lock().unwrap()[0].clone();
+    assert_eq!(
+        uri,
+        "/v1/invoice_payments?payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D=pi_1&limit=10"
+    );
+    assert_eq!(headers["authorization"], format!("Bearer {KEY}").as_str());
+    assert_eq!(headers["stripe-version"], super::stripe::VERSION);
+    assert!(!headers.contains_key("stripe-account"));
+    assert_eq!(shop.net().await, 600, "two fifths of the money went back, and of the commission");
+
+    let answer = shop.merchant.get("/events?type=invoice_payment.paid").await.body["data"][0].clone();
+    assert_eq!((&answer["stripe_event_id"], &answer["outcome"]), (&Value::Null, &json!("processed")));
+    assert_eq!(answer["asked_at"], "2026-11-21T08:01:00Z");
+    assert_eq!(answer["message"], "Stripe was asked, and named the invoice in_1.");
+    let refund = shop.refund().await;
+    assert_eq!((&refund["outcome"], &refund["settled_by"]), (&json!("processed"), &answer["id"]));
+    assert_eq!(refund["asked_at"], Value::Null);
+    let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
+    assert!(story.contains("2026-11-21T08:01:00Z") && story.contains("named the invoice in_1"), "{story}");
+
+    assert_eq!(asker.round().await.unwrap(), 0, "nothing is open any more");
+    let replayed = crate::replay::replay_all(&app.trac, trac_core::time::Timestamp::default(), false).await;
+    assert_eq!(replayed.unwrap()["changed"], json!([]));
+    assert_eq!((shop.net().await, api.times_asked()), (600, 1), "replay asks nobody");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_its_invoice_is_kept() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let (api, asker) = Api::open(&app).await;
+    shop.set_key(json!(KEY)).await;
+    let refunded = charge(5_000, json!({ "amount": 5_000, "amount_captured": 5_000 }));
+    assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unknown");
+    assert_eq!(
+        asker.round().await.unwrap(),
+        0,
+        "what has only just come in may be followed by what it lacks"
+    );
+    app.trac.clock.advance(60);
+    api.will_name("in_1", "pi_1");
+    assert_eq!(asker.round().await.unwrap(), 1);
+    assert_eq!(shop.refund().await["outcome"], "deferred", "the sale itself is still unknown");
+    app.trac.clock.advance(DAY);
+    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 1), "what is known is not asked again");
+    let metadata = json!({ "tracClickId": shop.click });
+    let parent = json!({ "subscription_details": { "subscription": "sub_1", "metadata": metadata } });
+    shop.told("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await;
+    assert_eq!((shop.refund().await["outcome"].clone(), shop.net().await), (json!("processed"), 0));
+}
+
+#[tokio::test]
+async fn a_key_that_stripe_refuses_is_shown_and_used_no_more_until_another_is_set() {
+    for status in [401, 403] {
+        let app = App::new();
+        let shop = unlinked(&app).await;
+        let (api, asker) = Api::open(&app).await;
+        shop.set_key(json!(KEY)).await;
+        api.will(error(
+            status,
+            "Having the 'rak_invoice_read' permission would allow this request to continue.",
+        ));
+        assert_eq!(asker.round().await.unwrap(), 1);
+        let problem = shop.problem().await;
+        assert!(
+            problem.as_str().unwrap().starts_with(&format!("Stripe answered {status}: Having")),
+            "{problem}"
+        );
+        app.trac.clock.advance(DAY);
+        assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 1));
+        assert_eq!(app.visit("/readyz", &[]).await.status, 200, "the store is ready whatever Stripe says");
+        let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
+        assert!(story.contains("rak_invoice_read"), "{story}");
+
+        shop.set_key(json!("rk_test_another0123456789abcd")).await;
+        assert_eq!(shop.problem().await, Value::Null);
+        api.will_name("in_1", "pi_1");
+        assert_eq!((asker.round().await.unwrap(), shop.net().await), (1, 600), "at once, with the other key");
+    }
+}
+
+#[tokio::test]
+async fn stripe_is_left_alone_as_long_as_it_says() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let (api, asker) = Api::open(&app).await;
+    shop.set_key(json!(KEY)).await;
+    api.will((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "120")]));
+    assert_eq!(asker.round().await.unwrap(), 1);
+    let check = async |secs: i64, want: usize| {
+        app.trac.clock.advance(secs);
+        assert_eq!(asker.round().await.unwrap(), want, "{secs} seconds later");
+    };
+    check(0, 0).await;
+    check(119, 0).await;
+    api.will_name("in_1", "pi_1");
+    check(1, 1).await;
+    assert_eq!(shop.net().await, 600);
+}
+
+#[tokio::test]
+async fn a_question_without_an_answer_is_asked_twelve_times_and_no_more() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    shop.set_key(json!(KEY)).await;
+    // Nobody listens there any more.
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let asker = Asker::new(app.trac.clone(), &format!("http://{gone}"));
+    let mut tries = 0;
+    for _ in 0..30 {
+        tries += asker.round().await.unwrap();
+        assert_eq!(asker.round().await.unwrap(), 0, "there is a pause after each try");
+        app.trac.clock.advance(DAY);
+    }
+    assert_eq!(tries, 12);
+    assert_eq!(shop.problem().await, Value::Null, "it is not the key's fault");
+    let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
+    assert!(story.contains("Stripe was not reached"), "{story}");
+}
+
+#[tokio::test]
+async fn the_pauses_between_tries_grow() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let (api, asker) = Api::open(&app).await;
+    shop.set_key(json!(KEY)).await;
+    for pause in [30, 60, 120, 240] {
+        api.will(StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(asker.round().await.unwrap(), 1);
+        app.trac.clock.advance(pause - 1);
+        assert_eq!(asker.round().await.unwrap(), 0, "{pause}");
+        app.trac.clock.advance(1);
+    }
+}
+
+#[tokio::test]
+async fn what_stripe_knows_no_invoice_of_is_asked_three_times_and_stays_for_review() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let (api, asker) = Api::open(&app).await;
+    shop.set_key(json!(KEY)).await;
+    // Another payment's link, another mode's, none at all: not one of them is believed.
+    api.will_name("in_1", "pi_of_somebody_else");
+    let live = json!({ "invoice": "in_1", "livemode": true, "payment": { "payment_intent": "pi_1" } });
+    api.will(axum::Json(json!({ "data": [live] })));
+    api.will(error(404, "No such payment_intent"));
+    for _ in 0..10 {
+        asker.round().await.unwrap();
+        app.trac.clock.advance(DAY);
+    }
+    assert_eq!((api.times_asked(), shop.net().await), (3, 1_000));
+    let refund = shop.refund().await;
+    assert_eq!((&refund["outcome"], &refund["reason"]), (&json!("deferred"), &json!("payment_unlinked")));
+    assert_eq!(shop.merchant.get("/events?type=invoice_payment.paid").await.number("/meta/total"), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_amid_a_question_asks_again_after_it_starts() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let (api, asker) = Api::open(&app).await;
+    shop.set_key(json!(KEY)).await;
+    // The process ends after the question is written down and before the answer is.
+    let scope = crate::store::Scope::new(&shop.merchant.workspace_id, trac_core::program::Mode::Test);
+    let (key, endpoint_id) = (KEY.to_owned(), shop.endpoint.clone());
+    let now = app.trac.clock.now();
+    let vault = app.trac.store.vault();
+    let begun = app.trac.store.write(crate::store::Priority::Api, move |tx| {
+        let account =
+            super::Account::all(tx, &vault, now)?.into_iter().find(|one| one.scope == scope).unwrap();
+        assert_eq!((account.key.reveal(), &account.endpoint_id), (key.as_str(), &endpoint_id));
+        account.begin(tx, "pi_1", now)
+    });
+    assert!(begun.await.unwrap());
+    assert_eq!(asker.round().await.unwrap(), 0, "another server may be asking");
+    app.trac.clock.advance(30);
+    api.will_name("in_1", "pi_1");
+    let restarted = Asker::new(app.trac.clone(), &api.url);
+    assert_eq!((restarted.round().await.unwrap(), shop.net().await), (1, 600));
+}
+
+#[tokio::test]
+async fn a_foreign_workspaces_key_is_never_used_and_neither_is_one_of_another_account_or_mode() {
+    let app = App::new();
+    let ours = unlinked(&app).await;
+    let (api, asker) = Api::open(&app).await;
+    // Everybody else has a key: another workspace, our live mode, and our endpoint of a connected account.
+    let (theirs, theirs_live) = app.both_modes().await;
+    theirs.make("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;
+    let live = json!({ "stripe_api_key": "rk_live_0123456789abcdef" });
+    theirs_live.make("/webhook-endpoints", live).await;
+    let connected = json!({ "stripe_api_key": KEY, "stripe_account": "acct_1" });
+    ours.merchant.make("/webhook-endpoints", connected).await;
+    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0));
+    // A second endpoint of the same account has one: that may ask.
+    let second = ours.merchant.make("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;
+    api.will_name("in_1", "pi_1");
+    assert_eq!((asker.round().await.unwrap(), ours.net().await), (1, 600));
+    let answer = ours.merchant.get("/events?type=invoice_payment.paid").await;
+    assert_eq!(answer.text("/data/0/endpoint_id"), second);
+}
+
+#[tokio::test]
+async fn a_connected_account_is_named_to_stripe() {
+    let app = App::new();
+    let shop = unlinked(&app).await;
+    let (api, asker) = Api::open(&app).await;
+    let path = format!("/webhook-endpoints/{}", shop.endpoint);
+    let change = json!({ "stripe_account": "acct_1", "stripe_api_key": KEY });
+    assert_eq!(shop.merchant.patch(&path, change).await.status, 200);
+    api.will_name("in_1", "pi_1");
+    assert_eq!((asker.round().await.unwrap(), shop.net().await), (1, 600));
+    assert_eq!(api.asked.lock().unwrap()[0].1["stripe-account"], "acct_1");
+}
+
+#[tokio::test]
+async fn a_key_is_written_and_never_read_out() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let made = merchant.post("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;
+    assert_eq!((made.status.as_u16(), made.text("/stripe_api_key")), (201, "rk_test_…wxyz".to_owned()));
+    let path = format!("/webhook-endpoints/{}", made.text("/id"));
+    for refused in
+        [json!("sk_test_0123456789abcdef01"), json!("rk_live_0123456789abcdef01"), json!(""), json!(7)]
+    {
+        let answer = merchant.patch(&path, json!({ "stripe_api_key": refused })).await;
+        assert_eq!(answer.status, 422, "{refused}");
+        assert!(answer.body["error"]["fields"]["stripe_api_key"].is_string());
+        assert!(!answer.body.to_string().contains("0123456789"), "a refusal repeats no key");
+    }
+    assert_eq!(merchant.get(&path).await.text("/stripe_api_key"), "rk_test_…wxyz");
+    let removed = merchant.patch(&path, json!({ "stripe_api_key": null })).await;
+    assert_eq!(removed.body["stripe_api_key"], Value::Null);
+}

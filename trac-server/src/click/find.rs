@@ -1,0 +1,61 @@
+//! Finds the link that a public address names, in whatever workspace.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::last_known::KnownLink;
+use crate::store::{Scope, StoreError, mode_of};
+
+/// The link of a slug as it is written; failing that, the one whose slug differs in case alone.
+const BY_SLUG: &str = "SELECT workspace_id, mode, id, program_id, partner_id, destination, archived_at IS NOT NULL \
+    FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL ORDER BY slug = ?1 DESC, id DESC LIMIT 1";
+
+/// The newest link of a partner, named by its code, in a program, named by its slug or ID. One that is not archived goes first.
+/// Whether the partner is approved is judged at the payment, as with every link. CROSS JOIN keeps SQLite to the order in
+/// which each table is found by an index.
+const BY_CODE: &str = "SELECT l.workspace_id, l.mode, l.id, l.program_id, l.partner_id, l.destination, \
+    l.archived_at IS NOT NULL FROM program AS g \
+    CROSS JOIN partner AS p ON p.workspace_id = g.workspace_id AND p.mode = g.mode AND p.code = ?2 COLLATE NOCASE \
+    CROSS JOIN enrollment AS e ON e.workspace_id = g.workspace_id AND e.mode = g.mode AND e.program_id = g.id \
+    AND e.partner_id = p.id \
+    CROSS JOIN link AS l INDEXED BY link_partner ON l.workspace_id = g.workspace_id AND l.mode = g.mode \
+    AND l.partner_id = p.id AND l.program_id = g.id AND l.deleted_at IS NULL \
+    WHERE g.id = (SELECT id FROM program WHERE slug = ?1 COLLATE NOCASE UNION ALL \
+    SELECT id FROM program WHERE id = ?1 LIMIT 1) \
+    ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1";
+
+/// The link of a slug.
+pub(super) fn by_slug(connection: &Connection, slug: &str) -> Result<Option<KnownLink>, StoreError> {
+    Ok(connection.prepare_cached(BY_SLUG)?.query_row([slug], read).optional()?)
+}
+
+/// The link that a partner's code means in a program.
+pub(super) fn by_code(
+    connection: &Connection,
+    program: &str,
+    code: &str,
+) -> Result<Option<KnownLink>, StoreError> {
+    Ok(connection.prepare_cached(BY_CODE)?.query_row([program, code], read).optional()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<KnownLink> {
+    Ok(KnownLink {
+        scope: Scope::new(&row.get::<_, String>(0)?, mode_of(&row.get::<_, String>(1)?)),
+        id: row.get(2)?,
+        program_id: row.get(3)?,
+        partner_id: row.get(4)?,
+        destination: row.get(5)?,
+        is_archived: row.get(6)?,
+    })
+}
+
+/// The newest links, by their slugs, so that their visitors find them where the store cannot be read.
+pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<(String, KnownLink)>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT workspace_id, mode, id, program_id, partner_id, destination, archived_at IS NOT NULL, slug \
+         FROM link WHERE deleted_at IS NULL ORDER BY id DESC LIMIT ?1",
+    )?;
+    let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        Ok((row.get::<_, String>(7)?, read(row)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

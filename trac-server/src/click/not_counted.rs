@@ -1,0 +1,28 @@
+//! Visits that are no clicks, counted by link, day and why: a merchant who misses clicks sees where they went.
+
+use rusqlite::params;
+use trac_core::time::DAY_SECS;
+
+use super::visit::NotCounted;
+use crate::last_known::KnownLink;
+use crate::store::Priority;
+use crate::trac::Trac;
+
+/// Counts one. Nobody waits for that, and where the store is busy with more it is not worth another try.
+pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {
+    trac.metrics.visit_not_counted(why.as_str());
+    if trac.store.takes_no_clicks() {
+        return;
+    }
+    let (scope, link_id) = (link.scope.clone(), link.id.clone());
+    let day = trac.clock.now().unix_secs().div_euclid(DAY_SECS);
+    drop(trac.store.write(Priority::Click, move |tx| {
+        let mut statement = tx.prepare_cached(
+            "INSERT INTO visit_not_counted (workspace_id, mode, link_id, day, why, count) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 1) \
+             ON CONFLICT (workspace_id, mode, link_id, day, why) DO UPDATE SET count = count + 1",
+        )?;
+        let row = params![scope.workspace_id(), scope.mode_str(), link_id, day, why.as_str()];
+        Ok(statement.execute(row)?)
+    }));
+}

@@ -1,0 +1,187 @@
+//! How links are named, archived and shown, and which visits count.
+
+use serde_json::json;
+
+use super::{ask, link};
+use crate::test_app::App;
+
+#[tokio::test]
+async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, partner) = merchant.program_and_partner().await;
+    let path = format!("/s/{program}/ada");
+    assert_eq!(app.visit(&path, &[]).await.status, 404, "there is no link yet");
+    let to = |page: &str| json!({ "program_id": program, "partner_id": partner, "destination": page });
+    merchant.make("/links", to("https://shop.example.com/old")).await;
+    let newest = merchant.make("/links", to("https://shop.example.com/new?a=1")).await;
+    assert_eq!(
+        merchant
+            .patch(&format!("/programs/{program}"), json!({ "slug": "friends" }))
+            .await
+            .number("/version"),
+        1
+    );
+
+    let check = async |path: &str, want: Option<&str>| {
+        let answer = app.visit(path, &[]).await;
+        let location = answer.header("location").split("trac_click_id").next().unwrap_or_default().to_owned();
+        let found = (answer.status == 302).then_some(location);
+        assert_eq!(found.as_deref(), want, "{path}: {}", answer.status);
+    };
+    check(&path, Some("https://shop.example.com/new?a=1&")).await;
+    check("/s/friends/ada?b=2", Some("https://shop.example.com/new?a=1&b=2&")).await;
+    check("/s/Friends/ADA", Some("https://shop.example.com/new?a=1&")).await;
+    check("/s/friends/grace", None).await;
+    check("/s/enemies/ada", None).await;
+    check("/s/friends/", None).await;
+    check("/s/friends/ada/more", None).await;
+    let clicks = merchant.get("/clicks").await;
+    assert_eq!(clicks.column("link_id"), vec![json!(newest); 3]);
+    assert_eq!(clicks.column("partner_id"), vec![json!(partner); 3]);
+
+    // An archived link gives way to one that is not.
+    merchant.patch(&format!("/links/{newest}"), json!({ "archived": true })).await;
+    check("/s/friends/ada", Some("https://shop.example.com/old?")).await;
+
+    // The slug is one address for all merchants, and nobody else's program is found by the code.
+    let other = app.merchant().await;
+    let theirs = other.program_and_partner().await;
+    let taken = other.patch(&format!("/programs/{}", theirs.0), json!({ "slug": "FRIENDS" })).await;
+    assert_eq!(taken.code(), (409, "SLUG_TAKEN".to_owned()));
+    check(&format!("/s/{}/ada", theirs.0), None).await;
+    merchant.patch(&format!("/programs/{program}"), json!({ "slug": null })).await;
+    check("/s/friends/ada", None).await;
+}
+
+#[tokio::test]
+async fn an_archived_link_sends_its_visitors_on_and_counts_none() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    let path = format!("/links/{id}");
+    let archived = merchant.patch(&path, json!({ "archived": true })).await;
+    assert_eq!((archived.status.as_u16(), &archived.body["archived"]), (200, &json!(true)));
+    let answer = app.visit("/s/ada?x=1", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example.com/?x=1"));
+    assert_eq!(answer.header("set-cookie"), "");
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 0);
+    app.rows(String::new()).await;
+    assert_eq!(merchant.get(&path).await.body["not_counted"], json!({ "archived": 1 }));
+    assert_eq!(merchant.get("/links?archived=true").await.number("/meta/total"), 1);
+    assert_eq!(merchant.get("/links?archived=false").await.number("/meta/total"), 0);
+
+    // Its slug stays taken, in any case.
+    let (program, partner) = (archived.text("/program_id"), archived.text("/partner_id"));
+    for slug in ["ada", "Ada"] {
+        let body = json!({
+            "program_id": program, "partner_id": partner, "slug": slug, "destination": "https://a.example/",
+        });
+        assert_eq!(merchant.post("/links", body).await.code(), (409, "SLUG_TAKEN".to_owned()), "{slug}");
+    }
+    merchant.patch(&path, json!({ "archived": false, "slug": "Ada" })).await;
+    assert_eq!(app.visit("/s/aDA", &[]).await.status, 302, "whoever types a link does not mind the case");
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 1);
+    assert_eq!(merchant.patch(&path, json!({ "archived": "yes" })).await.code().0, 422);
+}
+
+#[tokio::test]
+async fn whatever_is_no_visit_is_counted_as_what_it_is() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    for (name, value) in [
+        ("user-agent", "Googlebot/2.1"),
+        ("user-agent", "WhatsApp/2.23.20.0"),
+        ("sec-purpose", "prefetch;prerender"),
+        ("sec-fetch-dest", "image"),
+        ("sec-fetch-dest", "iframe"),
+        ("sec-fetch-dest", "script"),
+    ] {
+        assert_eq!(app.visit("/s/ada", &[(name, value)]).await.status, 302, "{name}: {value}");
+    }
+    let head = http::Request::head("/s/ada").body(axum::body::Body::empty()).unwrap();
+    assert_eq!(app.send(head).await.header("location"), "https://shop.example.com/");
+    app.rows(String::new()).await;
+    let shown = merchant.get(&format!("/links/{id}")).await;
+    assert_eq!(shown.body["not_counted"], json!({ "bot": 2, "embedded": 3, "head": 1, "prefetch": 1 }));
+    let figures = app.visit("/metrics", &[]).await.body.to_string();
+    assert!(figures.contains("trac_visits_not_counted_total{why=\\\"bot\\\"} 2"), "{figures}");
+}
+
+#[tokio::test]
+async fn links_are_shown_under_a_host_the_server_is_configured_for() {
+    let hosts = ["go.tea.example".to_owned()];
+    let app = App::with(|trac| trac.with_tracking_domains(&hosts));
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    let program = format!("/programs/{}", merchant.get("/programs").await.text("/data/0/id"));
+    let url = async || merchant.get(&format!("/links/{id}")).await.text("/url");
+    assert_eq!(url().await, "https://track.example.com/s/ada");
+    let changed = merchant.patch(&program, json!({ "tracking_domain": "Go.tea.example" })).await;
+    assert_eq!((changed.text("/tracking_domain"), changed.number("/version")), ("go.tea.example".into(), 1));
+    assert_eq!(url().await, "https://go.tea.example/s/ada");
+    for wrong in ["evil.example", "https://go.tea.example", "go.tea.example/x", ""] {
+        let refused = merchant.patch(&program, json!({ "tracking_domain": wrong })).await;
+        assert_eq!(refused.code(), (422, "VALIDATION_FAILED".to_owned()), "{wrong}");
+    }
+    // What a request calls the server is nothing that trac repeats.
+    let forged =
+        [("host", "evil.example"), ("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example")];
+    let answer = app.visit("/s/ada", &forged).await;
+    assert!(!format!("{:?}", answer.headers).contains("evil"), "{:?}", answer.headers);
+    merchant.patch(&program, json!({ "tracking_domain": null })).await;
+    assert_eq!(url().await, "https://track.example.com/s/ada");
+}
+
+#[tokio::test]
+async fn the_cookie_is_the_domains_that_the_host_belongs_to() {
+    let domains = ["shop.example".to_owned(), "tea.example".to_owned()];
+    let app = App::with(|trac| trac.with_cookie_domains(&domains));
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example/").await;
+    for (host, want) in [
+        ("go.tea.example", "tea.example"),
+        ("track.shop.example:443", "shop.example"),
+        ("evil.example", "shop.example"),
+    ] {
+        let answer = app.visit("/s/ada", &[("host", host)]).await;
+        let cookie = answer.header("set-cookie");
+        assert!(cookie.contains(&format!("; Domain={want};")), "{host}: {cookie}");
+    }
+}
+
+#[tokio::test]
+async fn visitors_behind_one_proxy_are_told_apart() {
+    let networks = ["10.0.0.0/8".parse().unwrap()];
+    let app = App::with(|trac| trac.with_trusted_proxies(&networks));
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example.com/").await;
+    let visit = async |peer: &str, forwarded: &str| {
+        let peer: std::net::SocketAddr = format!("{peer}:4711").parse().unwrap();
+        let request =
+            http::Request::get("/s/ada").header("x-forwarded-for", forwarded).header("user-agent", "b");
+        let request = request.extension(axum::extract::ConnectInfo(peer)).body(axum::body::Body::empty());
+        assert_eq!(app.send(request.unwrap()).await.status, 302);
+        app.trac.clock.advance(1);
+        merchant.get("/clicks?limit=1").await.body["data"][0]["unique"] == json!(true)
+    };
+    assert!(visit("10.0.0.1", "198.51.100.1").await);
+    assert!(visit("10.0.0.1", "198.51.100.2").await);
+    assert!(
+        !visit("10.0.0.1", "6.6.6.6, 198.51.100.1").await,
+        "what the visitor wrote itself is not believed"
+    );
+    assert!(visit("203.0.113.9", "198.51.100.3").await);
+    assert!(!visit("203.0.113.9", "198.51.100.4").await, "a stranger's word counts for nothing");
+    app.trac.clock.advance(86_400);
+    assert!(visit("10.0.0.1", "198.51.100.1").await, "tomorrow nobody knows yesterday's visitors");
+    let kept = std::fs::read(app.folder.path().join("trac.db-wal")).unwrap();
+    for address in ["198.51.100.1", "198.51.100.2", "203.0.113.9"] {
+        assert!(
+            !kept.windows(address.len()).any(|bytes| bytes == address.as_bytes()),
+            "{address} is on disk"
+        );
+    }
+    assert_eq!(ask(&app, &merchant.publishable_key, json!({ "ref": "ada" })).await.status, 201);
+}

@@ -1,0 +1,155 @@
+//! Visitors while the store is locked, refuses, or cannot be read.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::{ask, link};
+use crate::test_app::{Answer, App};
+
+/// What makes every click fail, and what ends that.
+const REFUSE: &str = "CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END";
+const TAKE: &str = "DROP TRIGGER refuse";
+
+/// A server that finds no place for a spool.
+fn without_spool() -> App {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("clicks.spool")).unwrap();
+    App::in_folder(folder, |trac| trac)
+}
+
+/// Visits, and says how long that took.
+async fn timed(app: &App, path: &str) -> (Answer, Duration) {
+    let begun = Instant::now();
+    let answer = app.visit(path, &[("user-agent", "a browser")]).await;
+    (answer, begun.elapsed())
+}
+
+fn id_in(answer: &Answer) -> String {
+    let (_, id) = answer.header("location").split_once("trac_click_id=").unwrap_or_default();
+    id.to_owned()
+}
+
+async fn drained(app: &App) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while app.trac.store.spooled() > 0 || app.trac.store.takes_no_clicks() {
+        assert!(Instant::now() < deadline, "{} clicks still wait", app.trac.store.spooled());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example.com/").await;
+    let lock = Connection::open(app.folder.path().join("trac.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (mut told, mut waited) = (Vec::new(), Duration::ZERO);
+    for _ in 0..20 {
+        let (answer, took) = timed(&app, "/s/ada").await;
+        assert_eq!(answer.status, 302);
+        waited += took;
+        assert!(answer.header("set-cookie").contains(&id_in(&answer)));
+        told.push(id_in(&answer));
+    }
+    // The first waits for the store; the others are not even asked to.
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+    // The script is answered 201 for what is on disk too.
+    let by_code = ask(&app, &merchant.publishable_key, json!({ "via": "ada" })).await;
+    assert_eq!(by_code.status, 201);
+    told.push(by_code.text("/click_id"));
+    let ready = app.visit("/readyz", &[]).await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.text("/error/message").contains("21 clicks wait on disk"), "{}", ready.body);
+    let figures = app.visit("/metrics", &[]).await.body.to_string();
+    for line in ["trac_clicks_spooled_total 21", "trac_spool_waiting 21", "trac_clicks_unrecorded_total 0"] {
+        assert!(figures.contains(line), "{line}");
+    }
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 0);
+
+    lock.execute_batch("ROLLBACK").unwrap();
+    drained(&app).await;
+    assert_eq!(app.visit("/readyz", &[]).await.status, 200);
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 21);
+    for id in told {
+        assert_eq!(merchant.get(&format!("/clicks/{id}")).await.status, 200, "{id}");
+    }
+    app.visit("/s/ada", &[]).await;
+    assert_eq!(app.trac.store.spooled(), 0, "the store is asked again");
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 22);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_click_leaves_it_in_the_spool() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example.com/").await;
+    app.rows(REFUSE.into()).await;
+    let id = id_in(&app.visit("/s/ada", &[]).await);
+    assert!(id.starts_with("clk_"));
+    app.rows(TAKE.into()).await;
+    drained(&app).await;
+    assert_eq!(merchant.get("/clicks").await.column("click_id"), [json!(id)]);
+}
+
+#[tokio::test]
+async fn what_a_visitor_was_told_the_merchant_finds_at_once() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program_id, partner_id) = merchant.program_and_partner().await;
+    let scope = crate::store::Scope::new(&merchant.workspace_id, trac_core::program::Mode::Test);
+    for number in 0..20 {
+        let click = crate::store::click::NewClick {
+            id: trac_core::click::ClickId::new(1, number),
+            program_id: program_id.clone(),
+            partner_id: partner_id.clone(),
+            link_id: None,
+            clicked_at: app.trac.clock.now(),
+            is_unique: None,
+            visitor: None,
+            last_click: None,
+            referrer: None,
+            landing_url: None,
+        };
+        app.trac.store.spool(&scope, click.clone()).await.unwrap();
+        assert_eq!(merchant.get(&format!("/clicks/{}", click.id.as_str())).await.status, 200, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_is_sent_on_without_an_id_if_even_the_spool_fails() {
+    let app = without_spool();
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://shop.example.com/").await;
+    app.rows(REFUSE.into()).await;
+    let answer = app.visit("/s/ada", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example.com/"));
+    assert_eq!(answer.header("set-cookie"), "");
+    let asked = ask(&app, &merchant.publishable_key, json!({ "ref": "ada" })).await;
+    assert_eq!((asked.code(), asked.header("retry-after")), ((503, "STORE_BUSY".to_owned()), "1"));
+    let figures = app.visit("/metrics", &[]).await.body.to_string();
+    assert!(figures.contains("trac_clicks_unrecorded_total 2"), "{figures}");
+    app.rows(TAKE.into()).await;
+    assert!(id_in(&app.visit("/s/ada", &[]).await).starts_with("clk_"));
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_does_not_strand_the_visitor_of_a_link_it_knew() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    crate::click::remember_links(&app.trac).await.unwrap();
+    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
+    let answer = app.visit("/s/ada?a=1", &[]).await;
+    assert_eq!(answer.status, 302);
+    assert!(answer.header("location").starts_with("https://shop.example.com/?a=1&trac_click_id=clk_"));
+    assert_eq!(merchant.get("/clicks").await.column("link_id"), [json!(id)], "its click is as good as any");
+    assert_eq!(app.visit("/s/other", &[]).await.status, 500);
+    app.rows("ALTER TABLE gone RENAME TO link".into()).await;
+    merchant.delete(&format!("/links/{id}")).await;
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
+    app.rows("ALTER TABLE link RENAME TO gone".into()).await;
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 500, "a deleted link leads nowhere any more");
+}

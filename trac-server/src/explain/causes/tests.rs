@@ -1,0 +1,517 @@
+//! "A sale went through, the partner swears they referred it, and nothing shows": each cause, how it comes about, and that
+//! log and explain name it with what to change.
+#![cfg(feature = "server")]
+
+use serde_json::{Value, json};
+
+use super::rehearsal::{Row, row};
+use crate::test_shop::{DAY, charge, invoice, with};
+
+#[tokio::test]
+async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {
+    let tables = [
+        webhooks(),
+        refused_deliveries(),
+        refunds(),
+        references(),
+        pages(),
+        terms(),
+        programs(),
+        repeats(),
+        leads(),
+        reported(),
+        set_up(),
+    ];
+    for row in tables.into_iter().flatten() {
+        row.check().await;
+    }
+}
+
+fn no_click() -> Value {
+    json!({ "metadata": {} })
+}
+
+fn by_click() -> Value {
+    json!({ "metadata": { "tracClickId": "$click" } })
+}
+
+fn webhooks() -> Vec<Row> {
+    vec![
+        row("the webhook was never fired").logs("/events", "").explains(
+            "cs_1",
+            Some("event"),
+            &["webhook_never_arrived", "select the events listed there"],
+        ),
+        row("the event type is not selected").session(0, json!({})).answers("processed ok").explains(
+            "in_1",
+            Some("event"),
+            &["event_type_not_selected", "Select invoice.paid for this endpoint"],
+        ),
+        row("only invoices are selected")
+            .event("invoice.paid", 0, invoice("in_1", json!({})))
+            .answers("deferred no_attribution_yet")
+            .explains(
+                "in_1",
+                Some("reference"),
+                &["event_type_not_selected", "Select checkout.session.completed"],
+            ),
+        row("this one event did not come").session(0, json!({})).answers("processed ok").explains(
+            "cs_2",
+            Some("event"),
+            &["event_not_received", "resend it"],
+        ),
+    ]
+}
+
+/// Deliveries that were turned away.
+fn refused_deliveries() -> Vec<Row> {
+    let other = json!({ "id": "cs_2", "payment_intent": "pi_2" });
+    vec![
+        row("401: another secret")
+            .forge("whsec_other", 0)
+            .answers("401 SIGNATURE_INVALID")
+            .logs("/events?outcome=rejected", "rejected signature_invalid")
+            .explains("cs_1", Some("event"), &["Copy whsec_… of this very endpoint"]),
+        row("401: no secret")
+            .patch("/webhook-endpoints/$endpoint", json!({ "signing_secrets": [] }))
+            .forge("whsec_flow", 0)
+            .answers("401 SIGNATURE_INVALID")
+            .logs("/events?outcome=rejected", "rejected signature_invalid")
+            .explains("cs_1", Some("event"), &["has a signing secret", "PATCH /webhook-endpoints/{id}"]),
+        row("401: an old signature")
+            .forge("whsec_flow", 301)
+            .answers("401 TIMESTAMP_OUTSIDE_TOLERANCE")
+            .logs("/events?outcome=rejected", "rejected timestamp_outside_tolerance")
+            .explains("cs_1", Some("event"), &["clock"]),
+        row("404: another address")
+            .call("/api/webhooks/we_nobody", "stripe-signature", "t=1,v1=0", json!({}))
+            .answers("404 NOT_FOUND")
+            .logs("/refusals", "endpoint_unknown")
+            .explains("cs_1", Some("event"), &["endpoint_unknown", "set the endpoint's URL"]),
+        row("5xx: the disk refuses")
+            .sql("PRAGMA max_page_count = 1")
+            .session(0, json!({ "padding": "x".repeat(500_000) }))
+            .sql("PRAGMA max_page_count = 1000000")
+            .session(1, other)
+            .answers("processed ok")
+            .logs("/refusals", "store_unavailable")
+            .explains("cs_1", Some("event"), &["store_unavailable", "sends the events again by itself"]),
+        row("the event came to the endpoint of the other mode")
+            .sql(
+                "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, object_id, received_at, \
+                 outcome, reason, message) VALUES ('$workspace', 'live', 'evl_1', 'evt_1', 'we_1', \
+                 'checkout.session.completed', 'cs_1', 1795248000, 'ignored', 'mode_mismatch', '')",
+            )
+            .logs("/events", "")
+            .explains("cs_1", Some("event"), &["mode_mismatch", "the test endpoint", "resend the event"]),
+        row("a live event came to the test endpoint")
+            .deliver(json!({ "id": "evt_1", "type": "invoice.paid", "livemode": true }))
+            .answers("ignored mode_mismatch")
+            .explains("evt_1", Some("event"), &["Use the endpoint, and the keys, of the same mode"]),
+    ]
+}
+
+fn refunds() -> Vec<Row> {
+    vec![
+        row("the refund cannot be linked")
+            .event("invoice.paid", 0, invoice("in_1", by_click()))
+            .event("charge.refunded", 9, charge(77, stray_charge()))
+            .answers("deferred payment_unlinked")
+            .explains("pi_9", Some("payment"), &["Select invoice_payment.paid"]),
+        row("the refund cannot be linked though invoice_payment.paid comes")
+            .event("invoice.paid", 0, invoice("in_1", by_click()))
+            .event(
+                "invoice_payment.paid",
+                1,
+                json!({ "id": "inpay_1", "invoice": "in_1", "payment": { "payment_intent": "pi_1" } }),
+            )
+            .event("charge.refunded", 9, charge(77, stray_charge()))
+            .answers("deferred payment_unlinked")
+            .explains("pi_9", Some("payment"), &["Resend the invoice_payment.paid", "POST /events/evl_"]),
+    ]
+}
+
+fn stray_charge() -> Value {
+    json!({ "id": "ch_9", "payment_intent": "pi_9", "customer": "cus_1", "amount": 77, "amount_captured": 77 })
+}
+
+fn references() -> Vec<Row> {
+    let never = json!({ "metadata": { "aff_click_id": "clk_1760000000_0123456789abcdef" } });
+    let own = json!({ "metadata": {}, "client_reference_id": "user_17" });
+    let other_mode = json!({ "metadata": { "rd_click_id": "click_live" } });
+    vec![
+        row("no click ID in metadata")
+            .session(0, no_click())
+            .answers("deferred no_attribution_yet")
+            .explains(
+                "cs_1",
+                Some("reference"),
+                &["cs_1 carries no click ID", "nor client_reference_id", "writes metadata.tracClickId"],
+            ),
+        row("the click was never recorded")
+            .session(0, never)
+            .answers("deferred no_attribution_yet")
+            .explains(
+                "cs_1",
+                Some("click"),
+                &[
+                    "clk_1760000000_0123456789abcdef, in metadata.aff_click_id of cs_1",
+                    "no such click was ever recorded",
+                ],
+            ),
+        row("the reference is the merchant's own")
+            .session(0, own)
+            .answers("deferred no_attribution_yet")
+            .explains(
+                "cs_1",
+                Some("click"),
+                &["user_17, in client_reference_id of cs_1", "Write the click ID beside it"],
+            ),
+        row("the click is of the other mode")
+            .sql(
+                "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique) \
+                 VALUES ('$workspace', 'live', 'click_live', 'prog_1', 'part_1', 1795244400, 1)",
+            )
+            .session(0, other_mode)
+            .answers("deferred no_attribution_yet")
+            .explains("cs_1", Some("click"), &["is a click of the other mode", "pk_test_…"]),
+        row("the click came after the payment")
+            .post(
+                "/clicks",
+                json!({ "program_id": "$program", "partner_id": "$partner", "click_id": "late",
+                    "clicked_at": "2026-11-21T07:59:00Z" }),
+            )
+            .session(-DAY, json!({ "metadata": { "tracClickId": "late" }, "created": 1_795_161_600 }))
+            .answers("skipped click_expired")
+            .explains("cs_1", Some("decision"), &["came after what it is to be credited with"]),
+    ]
+}
+
+/// Pages whose calls were turned away: the click was not recorded, so the sale has none.
+fn pages() -> Vec<Row> {
+    let ada = || json!({ "ref": "ada" });
+    let sold = |row: Row, cause: &'static str, remedy: &'static str| {
+        row.session(0, no_click()).answers("deferred no_attribution_yet").logs("/refusals", cause).explains(
+            "cs_1",
+            Some("reference"),
+            &["cs_1 carries no click ID", cause, remedy],
+        )
+    };
+    let nobodys = "pk_test_0000000000000000000000000000000000000000";
+    let origin =
+        "UPDATE api_key SET allowed_origins = '[\"https://shop.example.com\"]' WHERE kind = 'publishable'";
+    vec![
+        sold(
+            row("a bad publishable key").call("/v1/clicks", "x-publishable-key", nobodys, ada()),
+            "key_unknown",
+            "Copy the key again",
+        ),
+        sold(
+            row("a secret key on the page").call("/v1/clicks", "x-publishable-key", "$secret", ada()),
+            "key_of_other_kind",
+            "must be revoked",
+        ),
+        sold(
+            row("a revoked key")
+                .sql("UPDATE api_key SET revoked_at = 1 WHERE kind = 'publishable'")
+                .page("/api/track/lead", json!({ "eventName": "x", "customerExternalId": "y" })),
+            "key_revoked",
+            "Put the new key where the old one is",
+        ),
+        sold(
+            row("a page of another origin").sql(origin).page("/v1/clicks", ada()),
+            "origin_not_allowed",
+            "with allowed_origins",
+        ),
+        sold(
+            row("a partner's code that nobody has").page("/v1/clicks", json!({ "via": "adda" })),
+            "code_unknown",
+            "Compare the code with GET /links and GET /partners",
+        ),
+        sold(
+            row("a partner who is not approved yet")
+                .patch("/enrollments/$enrollment", json!({ "status": "pending" }))
+                .page("/v1/clicks", ada()),
+            "code_unknown",
+            "approve the partner's enrollment",
+        ),
+        sold(
+            row("the rate limit").page("/v1/clicks", ada()).times(1_001),
+            "rate_limited",
+            "Call once for each visitor",
+        ),
+        sold(
+            row("no key at all").call("/api/track/lead", "content-type", "application/json", json!({})),
+            "key_missing",
+            "put data-key",
+        ),
+    ]
+}
+
+fn terms() -> Vec<Row> {
+    let taxed = json!({ "amount_total": 500, "total_details": { "amount_tax": 500, "amount_shipping": 0 } });
+    let pending = || json!({ "status": "pending" });
+    let at_30 = || json!({ "created": 1_795_248_030 });
+    vec![
+        row("nothing was paid")
+            .session(0, json!({ "amount_total": 0 }))
+            .answers("skipped zero_amount")
+            .explains("cs_1", Some("decision"), &["(zero_amount)", "The attribution is kept"]),
+        row("all that was paid is tax").session(0, taxed).answers("skipped zero_amount").explains(
+            "cs_1",
+            Some("decision"),
+            &["5.00 USD was paid, and nothing of it counts", "/programs/$program"],
+        ),
+        row("the partner is not enrolled")
+            .sql("DELETE FROM enrollment WHERE id = '$enrollment'")
+            .session(0, json!({}))
+            .answers("skipped partner_not_approved")
+            .explains("cs_1", Some("decision"), &["Ada is not enrolled in P", "POST /enrollments"]),
+        row("the partner was enrolled after all, and the event replayed")
+            .sql("DELETE FROM enrollment WHERE id = '$enrollment'")
+            .session(0, json!({}))
+            .post("/enrollments", json!({ "program_id": "$program", "partner_id": "$partner" }))
+            .post("/events/evt_checkout.session.completed_0_cs_1/replay", json!({}))
+            .answers("200")
+            .logs("/conversions", "ok")
+            .explains("cs_1", None, &["20.00 USD for Ada"]),
+        row("the enrollment was not approved")
+            .patch("/enrollments/$enrollment", pending())
+            .wait(60)
+            .session(30, at_30())
+            .answers("skipped partner_not_approved")
+            .explains(
+                "$partner",
+                Some("enrollment"),
+                &["Ada's enrollment in P is pending", "Approve it: PATCH"],
+            ),
+        row("the enrollment was approved later")
+            .patch("/enrollments/$enrollment", pending())
+            .wait(60)
+            .patch("/enrollments/$enrollment", json!({ "status": "approved" }))
+            .session(30, at_30())
+            .answers("skipped partner_not_approved")
+            .explains(
+                "cs_1",
+                Some("decision"),
+                &["was pending when", "It is approved now: payments from then on earn"],
+            ),
+    ]
+}
+
+fn programs() -> Vec<Row> {
+    let lines = json!({ "lines": { "data": [{ "amount": 5_000, "price": { "product": "prod_2" } }] } });
+    let at_30 = || json!({ "created": 1_795_248_030 });
+    vec![
+        row("the program was not active")
+            .terms(json!({ "status": "draft" }))
+            .session(0, json!({}))
+            .answers("skipped program_inactive")
+            .explains(
+                "cs_1",
+                Some("decision"),
+                &["P was draft when", "PATCH /programs/$program with status active"],
+            ),
+        row("the program was active later")
+            .terms(json!({ "status": "paused" }))
+            .wait(60)
+            .patch("/programs/$program", json!({ "status": "active" }))
+            .session(30, at_30())
+            .answers("skipped program_inactive")
+            .explains("cs_1", Some("decision"), &["P was paused when", "It is active now"]),
+        row("the product is not covered")
+            .terms(json!({ "products": ["prod_1"] }))
+            .event("invoice.paid", 0, invoice("in_1", with(by_click(), lines)))
+            .answers("skipped product_not_covered")
+            .explains("in_1", Some("decision"), &["P covers prod_1, and not prod_2"]),
+        row("the window has passed")
+            .terms(json!({ "attribution_window_days": 7 }))
+            .session(30 * DAY, json!({ "created": 1_797_840_000 }))
+            .answers("skipped click_expired")
+            .explains("cs_1", Some("decision"), &["lies more than 7 days before", "attribution_window_days"]),
+    ]
+}
+
+fn repeats() -> Vec<Row> {
+    let order = || {
+        json!({ "external_transaction_id": "order 1", "event_type": "purchase", "amount_cents": 5_000,
+        "currency": "usd", "click_id": "$click" })
+    };
+    vec![
+        row("the same event twice")
+            .session(0, json!({}))
+            .times(2)
+            .answers("duplicate duplicate_event")
+            .logs("/events", "processed ok")
+            .explains("evt_checkout.session.completed_0_cs_1", None, &["a repeat changes nothing"]),
+        row("the same transaction twice")
+            .post("/conversions", order())
+            .post("/conversions", order())
+            .answers("409 CONVERSION_DUPLICATE")
+            .logs("/conversions", "ok")
+            .explains(
+                "order%201",
+                None,
+                &["The merchant's server reported transaction order 1", "10.00 USD for Ada"],
+            ),
+    ]
+}
+
+fn leads() -> Vec<Row> {
+    let lead =
+        |change: Value| with(json!({ "eventName": "Sign up", "customerExternalId": "user_1" }), change);
+    let clicked = || lead(json!({ "clickId": "$click" }));
+    let paying = || json!({ "lead_amount_minor": 300, "lead_currency": "usd" });
+    vec![
+        row("a lead that earns")
+            .terms(paying())
+            .page("/api/track/lead", clicked())
+            .answers("201 ok")
+            .logs("/leads", "ok")
+            .explains(
+                "$id",
+                None,
+                &["clickId of the lead", "\\\"Sign up\\\" of customer user_1", "3.00 USD for Ada"],
+            ),
+        row("a lead without a click")
+            .terms(paying())
+            .page("/api/track/lead", lead(json!({})))
+            .answers("201 no_click")
+            .logs("/leads", "no_click")
+            .explains("user_1", Some("reference"), &["The lead named no click", "trac.trackLead"]),
+        row("leads earn nothing")
+            .page("/api/track/lead", clicked())
+            .answers("201 zero_commission")
+            .logs("/leads", "zero_commission")
+            .explains("user_1", Some("decision"), &["P pays nothing for leads", "lead_amount_minor"]),
+        row("a lead that waits")
+            .terms(paying())
+            .page("/api/track/lead", lead(json!({ "clickId": "$click", "mode": "deferred" })))
+            .answers("201 noted")
+            .logs("/leads", "noted")
+            .explains("user_1", Some("decision"), &["told to wait", "without mode"]),
+        row("a lead of the partner's own")
+            .terms(paying())
+            .page("/api/track/lead", lead(json!({ "clickId": "$click", "customerEmail": "ada@example.com" })))
+            .answers("201 self_referral")
+            .logs("/leads", "self_referral")
+            .explains("$id", Some("decision"), &["that of Ada, the partner"]),
+        row("a lead whose partner is not approved")
+            .terms(paying())
+            .patch("/enrollments/$enrollment", json!({ "status": "banned" }))
+            .wait(60)
+            .page("/api/track/lead", clicked())
+            .answers("201 partner_not_approved")
+            .logs("/leads", "partner_not_approved")
+            .explains("$id", Some("decision"), &["Ada's enrollment in P was banned when the lead was told"]),
+    ]
+}
+
+fn reported() -> Vec<Row> {
+    let order = |change: Value| {
+        with(
+            json!({ "external_transaction_id": "order 1", "event_type": "purchase", "amount_cents": 5_000,
+                "currency": "usd" }),
+            change,
+        )
+    };
+    let claim = || json!({ "clickId": "$click", "amount": 5_000, "currency": "usd", "externalTransactionId": "order 1" });
+    vec![
+        row("reported without a click")
+            .post("/conversions", order(json!({ "promo_code": "SUMMER" })))
+            .answers("201 no_attribution_yet")
+            .logs("/conversions", "no_attribution_yet")
+            .explains(
+                "$id",
+                Some("reference"),
+                &["without a click ID or a partner's promo code", "GET /partners"],
+            ),
+        row("reported by promo code")
+            .post("/conversions", order(json!({ "promo_code": "ADA" })))
+            .answers("201 ok")
+            .logs("/conversions", "ok")
+            .explains(
+                "$id",
+                None,
+                &["click_id or promo_code of the reported conversion", "10.00 USD for Ada"],
+            ),
+        row("reported without an amount")
+            .post("/conversions", order(json!({ "click_id": "$click", "amount_cents": 0 })))
+            .answers("201 zero_amount")
+            .logs("/conversions", "zero_amount")
+            .explains("$id", Some("decision"), &["(zero_amount)"]),
+        row("claimed and rejected")
+            .page("/api/track/conversion", claim())
+            .patch("/conversions/$id", json!({ "status": "rejected" }))
+            .answers("200 client_reported")
+            .logs("/conversions", "client_reported")
+            .explains("$id", Some("decision"), &["the merchant rejected the claim", "with status approved"]),
+    ]
+}
+
+fn set_up() -> Vec<Row> {
+    let link = || {
+        json!({ "program_id": "$program", "partner_id": "$partner", "slug": "ada-s",
+        "destination": "https://shop.example.com/" })
+    };
+    vec![
+        row("a link that nobody followed")
+            .post("/links", link())
+            .answers("201")
+            .logs("/events", "")
+            .explains(
+                "ada-s",
+                Some("click"),
+                &["/s/ada-s leads to https://shop.example.com/", "it must answer 302"],
+            ),
+        row("a link that only bots followed")
+            .post("/links", link())
+            .sql(
+                "INSERT INTO visit_not_counted (workspace_id, mode, link_id, day, why, count) \
+                 VALUES ('$workspace', 'test', '$id', 20778, 'bot', 7)",
+            )
+            .logs("/events", "")
+            .explains("$id", Some("click"), &["Visits that were no clicks: 7 (bot)", "must answer 302"]),
+        row("a link that was archived")
+            .post("/links", link())
+            .patch("/links/$id", json!({ "archived": true }))
+            .answers("200")
+            .logs("/events", "")
+            .explains(
+                "$id",
+                Some("link"),
+                &["is sent on and not counted", "PATCH /links/$id with archived false"],
+            ),
+        row("a program that is paused").terms(json!({ "status": "paused" })).logs("/events", "").explains(
+            "$program",
+            Some("enrollment"),
+            &["Ada is approved in P, which is paused", "with status active"],
+        ),
+        row("a partner by code").session(0, json!({})).answers("processed ok").explains(
+            "ADA",
+            None,
+            &["Ada is approved in P, which is active", "1 click, the last at", "20.00 USD for Ada"],
+        ),
+        row("an enrollment").session(0, json!({})).answers("processed ok").explains(
+            "$enrollment",
+            None,
+            &["Ada is approved in P", "20.00 USD for Ada"],
+        ),
+        row("a payout")
+            .terms(json!({ "hold_days": { "sale": 0 } }))
+            .session(0, json!({}))
+            .post("/payouts", json!({ "partner_id": "$partner", "currency": "usd" }))
+            .answers("201")
+            .logs("/events", "processed ok")
+            .explains("$id", None, &["20.00 USD was paid to Ada", "for 1 commissions"]),
+        row("an endpoint that works").session(0, json!({})).answers("processed ok").explains(
+            "$endpoint",
+            None,
+            &["Stripe's deliveries arrive"],
+        ),
+        row("a customer of whom no payment is known")
+            .event("customer.updated", 0, json!({ "id": "cus_1" }))
+            .answers("processed noted")
+            .explains("cus_1", Some("event"), &["No payment of this customer is known"]),
+    ]
+}

@@ -1,0 +1,243 @@
+//! How the click came along with a payment, or why none did: which field of which object was looked at.
+
+use rusqlite::Row;
+use serde_json::{Value, json};
+use trac_core::commission::decision::Decision;
+use trac_core::conversion::attribution::Attribution;
+use trac_core::conversion::candidate::{Candidate, Rule};
+use trac_core::conversion::reason::Reason;
+use trac_core::time::Timestamp;
+
+use super::diagnosis;
+use super::evidence::{Archive, Payment};
+use super::hop::{Hop, Status};
+use crate::store::StoreError;
+
+/// How many kept events are searched for the field that held a value.
+const EVENTS_MAX: usize = 5;
+
+/// The field that carried the click.
+pub(super) fn found(
+    archive: &Archive<'_>,
+    payment: &Payment,
+    attribution: &Attribution,
+) -> Result<Hop, StoreError> {
+    let decision = &payment.decision;
+    let carried = decision.candidates.iter().find(|candidate| candidate.value == attribution.click_id);
+    let words = match carried {
+        Some(candidate) => {
+            let place = place(archive, candidate)?;
+            format!("The click came along in {place}.")
+        }
+        None if attribution.rule == Rule::PromotionCode => promoted(decision),
+        None => inherited(attribution),
+    };
+    let details = json!({ "rule": attribution.rule, "bound_by": attribution.bound_by,
+        "bound_at": attribution.bound_at.to_rfc3339(), "candidates": decision.candidates });
+    Ok(Hop::ok("reference", words).with(details))
+}
+
+/// The buyer used a promotion code that a partner held.
+fn promoted(decision: &Decision) -> String {
+    let used = decision.candidates.iter().filter(|candidate| candidate.rule == Rule::PromotionCode);
+    let used: Vec<_> = used.map(|candidate| format!("{} of {}", candidate.value, candidate.object)).collect();
+    format!("It carries no click: the promotion code {} is the partner's.", used.join(", "))
+}
+
+fn inherited(attribution: &Attribution) -> String {
+    let since = attribution.bound_at.to_rfc3339();
+    let by = &attribution.bound_by;
+    match attribution.rule {
+        Rule::Subscription => {
+            format!(
+                "It carries no click of its own: its subscription was tied to the click by {by}, at {since}."
+            )
+        }
+        Rule::CustomerMetadata => format!("The metadata of its customer names the click, since {since}."),
+        _ => {
+            format!("It carries no click of its own: its customer was tied to the click by {by}, at {since}.")
+        }
+    }
+}
+
+/// Where a value stood: the field, if an event that is kept shows it, and the object.
+fn place(archive: &Archive<'_>, candidate: &Candidate) -> Result<String, StoreError> {
+    let object = &candidate.object;
+    let field = match candidate.rule {
+        Rule::Lead => return Ok(format!("clickId of the lead {object}")),
+        Rule::Report => return Ok(format!("click_id or promo_code of the reported conversion {object}")),
+        Rule::Claim => return Ok(format!("clickId of the claimed conversion {object}")),
+        Rule::ClientReferenceId => Some("client_reference_id".to_owned()),
+        _ => archive.field(object, &candidate.value)?,
+    };
+    let field = field.unwrap_or_else(|| {
+        let rule = json!(candidate.rule);
+        rule.as_str().unwrap_or_default().replace('_', " ")
+    });
+    Ok(format!("{field} of {object}"))
+}
+
+/// Nothing tied the payment to a click: no value at all, or only values that are no clicks here.
+pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
+    let candidates = &payment.decision.candidates;
+    let details = json!({ "candidates": candidates });
+    let hop = match candidates.first() {
+        Some(first) if first.rule == Rule::PromotionCode => {
+            no_click(&format!("No partner held the promotion code {} when it was used.", first.value))
+                .mended_by(
+                    "Nothing, if that is so. A partner holds the codes in promotion_codes of its enrollment.",
+                )
+        }
+        Some(first) => unknown_click(archive, first)?,
+        None if payment.is_lead() => no_click("The lead named no click.").mended_by(
+            "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.",
+        ),
+        None if !payment.facts.reports.is_empty() && !payment.facts.is_told_by_stripe() => {
+            no_click("The conversion was reported without a click ID or a partner's promo code.")
+                .mended_by("Send click_id, or a promo_code that is the code of a partner (GET /partners).")
+        }
+        None => not_carried(archive, payment)?,
+    };
+    let causes = diagnosis::of_refused_calls(archive)?;
+    let hop = match causes.first() {
+        // A page that was refused its click cannot put one on the checkout.
+        Some(cause) => hop.perhaps_for(&cause.what, &cause.remedy),
+        None => hop,
+    };
+    let causes: Vec<Value> = causes.iter().map(diagnosis::Diagnosis::to_json).collect();
+    let mut details = details;
+    if let (false, Some(object)) = (causes.is_empty(), details.as_object_mut()) {
+        object.insert("refused_calls".to_owned(), causes.into());
+    }
+    Ok(hop.with(details))
+}
+
+fn no_click(what: &str) -> Hop {
+    Hop::broken("reference", Status::Missing, Reason::NoClick).saying(what)
+}
+
+/// No object that is known of the payment carries a value.
+fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
+    let facts = &payment.facts;
+    let named = facts.sessions.keys().chain(facts.invoices.keys()).chain(facts.payment_intents.keys());
+    let named: Vec<&str> = named.chain(facts.charges.keys()).map(String::as_str).collect();
+    let named = named.join(", ");
+    let session_types = ["checkout.session.completed", "checkout.session.async_payment_succeeded"];
+    if facts.sessions.is_empty() && !archive.has_event_of(&session_types)? {
+        let what = format!(
+            "Only {named} is known of this payment, and it carries no click ID. The Checkout Session, which would, was \
+             never told: no checkout.session.completed has ever arrived."
+        );
+        return Ok(Hop::cause(
+            "reference",
+            Status::Missing,
+            "event_type_not_selected",
+            what,
+            "Select checkout.session.completed for this endpoint in Stripe and resend the event of this payment; or write \
+             metadata.tracClickId on subscription_data or payment_intent_data too.",
+        ));
+    }
+    let what = format!(
+        "{named} carries no click ID: neither metadata (tracClickId, trac_click_id, aff_click_id, rd_click_id) nor \
+         client_reference_id."
+    );
+    Ok(no_click(&what))
+}
+
+/// A value came along, and it is no click of this workspace and mode.
+fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<Hop, StoreError> {
+    let place = place(archive, candidate)?;
+    let value = &candidate.value;
+    let hop = Hop::broken("click", Status::Missing, Reason::NoClick);
+    if archive.is_click_of_other_mode(value)? {
+        let mode = archive.scope.mode_str();
+        return Ok(hop
+            .saying(format!("{value}, in {place}, is a click of the other mode: this payment is of {mode} mode."))
+            .mended_by(format!(
+                "Use links and publishable keys of {mode} mode (pk_{mode}_…) on pages that sell in {mode} mode."
+            )));
+    }
+    let is_ours = value.starts_with("clk_");
+    if is_ours {
+        return Ok(hop
+            .saying(format!("{value}, in {place}, has the form of a click ID, but no such click was ever recorded here."))
+            .mended_by(
+                "The click was recorded by another workspace or server, or made up. Let the partner's link, or the script \
+                 of this server, make it: /s/{slug}, or trac.js with data-key.",
+            ));
+    }
+    Ok(hop
+        .saying(format!("{value}, in {place}, is no click of this workspace and mode: most likely the merchant's own ID."))
+        .mended_by(
+            "A reference of your own stays as it is. Write the click ID beside it: metadata.tracClickId on the Checkout \
+             Session, and on subscription_data.",
+        ))
+}
+
+impl Archive<'_> {
+    /// The path of the field that holds a value in the events kept about an object, as `metadata.tracClickId`.
+    fn field(&self, object_id: &str, value: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT b.body FROM event AS e JOIN event_body AS b ON b.workspace_id = e.workspace_id \
+                   AND b.mode = e.mode AND b.event_id = e.id \
+                   WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.object_id = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let bodies = statement.query_map(self.key(object_id), |row: &Row<'_>| row.get::<_, Vec<u8>>(0))?;
+        for body in bodies.take(EVENTS_MAX) {
+            let body = body?;
+            let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
+            let Ok(event) = serde_json::from_slice::<Value>(bytes) else { continue };
+            let object = event.pointer("/data/object");
+            if let Some(path) = object.and_then(|object| path_of(object, value)) {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_click_of_other_mode(&self, value: &str) -> Result<bool, StoreError> {
+        let other = self.other_mode();
+        let sql = "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.exists([other.workspace_id(), other.mode_str(), value])?)
+    }
+}
+
+/// The path to a text inside a document; what stands under `metadata` comes first.
+fn path_of(document: &Value, text: &str) -> Option<String> {
+    let fields = document.as_object()?;
+    let is = |value: &Value| value.as_str() == Some(text);
+    let own = fields.iter().find(|(_, value)| is(value)).map(|(name, _)| name.clone());
+    let below = || {
+        let (in_metadata, others): (Vec<_>, Vec<_>) =
+            fields.iter().partition(|(name, _)| *name == "metadata");
+        let mut all = in_metadata.into_iter().chain(others);
+        all.find_map(|(name, value)| Some(format!("{name}.{}", path_of(value, text)?)))
+    };
+    own.or_else(below)
+}
+
+/// When the click happened, and through which link.
+pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>, StoreError> {
+    let Some(row) = archive.click(click_id)? else {
+        let hop = Hop::broken("click", Status::Missing, Reason::NoClick);
+        return Ok(vec![
+            hop.saying("This is no click of this workspace and mode.").with(json!({ "click_id": click_id })),
+        ]);
+    };
+    let at = Timestamp::to_rfc3339(row.click.clicked_at);
+    let link = match &row.slug {
+        None if row.click.is_standing => {
+            Hop::ok("link", format!("A promotion code of {}'s in {}.", row.partner, row.program))
+        }
+        Some(slug) => Hop::ok("link", format!("{}'s link /s/{slug} in {}.", row.partner, row.program)),
+        None => Hop::ok("link", format!("{} in {}, without a tracked link.", row.partner, row.program)),
+    };
+    let link = link.with(json!({ "link_id": row.link_id, "slug": row.slug,
+        "partner_id": row.click.partner_id, "program_id": row.click.program_id }));
+    let click = if row.click.is_standing {
+        Hop::ok("click", format!("It stands for a promotion code, since {at}."))
+    } else {
+        Hop::ok("click", format!("Clicked at {at}."))
+    };
+    Ok(vec![link, click.with(json!({ "click_id": click_id, "clicked_at": at }))])
+}

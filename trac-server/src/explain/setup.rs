@@ -1,0 +1,214 @@
+//! What was set up rather than happened: a link, a partner, an enrollment, a program, an endpoint, a payout. Whether it
+//! stands, and what came of it.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension as _, Row};
+use serde_json::json;
+use trac_core::conversion::reason::Reason;
+use trac_core::money::Currency;
+use trac_core::time::Timestamp;
+
+use super::diagnosis;
+use super::evidence::Archive;
+use super::hop::{Hop, Status};
+use super::subject::{Kind, Subject};
+use crate::store::StoreError;
+
+/// The hops of what was set up; none where something else is asked about.
+pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, StoreError> {
+    let Some(id) = subject.thing.as_deref() else { return Ok(Vec::new()) };
+    match subject.kind {
+        Kind::Link => {
+            let mut hops = of_link(archive, id)?;
+            hops.extend(of_enrollments(archive, "EXISTS (SELECT 1 FROM link AS l WHERE l.workspace_id = ?1 \
+                AND l.mode = ?2 AND l.id = ?3 AND l.program_id = n.program_id AND l.partner_id = n.partner_id)", id)?);
+            hops.push(of_clicks(archive, "link_id", id)?);
+            Ok(hops)
+        }
+        Kind::Partner => {
+            let mut hops = of_enrollments(archive, "n.partner_id = ?3", id)?;
+            hops.push(of_clicks(archive, "partner_id", id)?);
+            Ok(hops)
+        }
+        Kind::Program => {
+            let mut hops = of_enrollments(archive, "n.program_id = ?3", id)?;
+            hops.push(of_clicks(archive, "program_id", id)?);
+            Ok(hops)
+        }
+        Kind::Enrollment => of_enrollments(archive, "n.id = ?3", id),
+        Kind::Endpoint => of_endpoint(archive, id).map(|hop| vec![hop]),
+        Kind::Payout => of_payout(archive, id),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
+    let sql =
+        "SELECT slug, destination, archived_at FROM link WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let mut statement = archive.connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
+    };
+    let Some((slug, destination, archived_at)) = statement.query_row(archive.key(id), read).optional()?
+    else {
+        return Ok(Vec::new());
+    };
+    let not_counted = not_counted(archive, id)?;
+    let details =
+        json!({ "link_id": id, "slug": slug, "destination": destination, "not_counted": not_counted });
+    let visits: Vec<_> = not_counted.iter().map(|(why, count)| format!("{count} ({why})")).collect();
+    let hop = match archived_at {
+        None if visits.is_empty() => Hop::ok("link", format!("/s/{slug} leads to {destination}.")),
+        None => Hop::ok(
+            "link",
+            format!("/s/{slug} leads to {destination}. Visits that were no clicks: {}.", visits.join(", ")),
+        ),
+        Some(at) => Hop::cause(
+            "link",
+            Status::Refused,
+            "link_archived",
+            format!(
+                "/s/{slug} was archived at {}: who follows it is sent on and not counted.",
+                Timestamp::from_unix_secs(at).to_rfc3339()
+            ),
+            format!(
+                "If it shall count again: PATCH /links/{id} with archived false. Clicks from before still count."
+            ),
+        ),
+    };
+    Ok(vec![hop.with(details)])
+}
+
+/// The visits of a link that were sent on and are no clicks, by why.
+fn not_counted(archive: &Archive<'_>, id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+    let sql = "SELECT why, sum(count) FROM visit_not_counted \
+               WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3 GROUP BY why";
+    let mut statement = archive.connection.prepare_cached(sql)?;
+    let rows = statement.query_map(archive.key(id), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How each partner stands with each program today.
+fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Vec<Hop>, StoreError> {
+    let sql = format!(
+        "SELECT n.id, a.name, g.name, g.id, \
+         (SELECT v.terms ->> '$.status' FROM enrollment_version AS v WHERE v.workspace_id = n.workspace_id \
+          AND v.mode = n.mode AND v.enrollment_id = n.id ORDER BY v.number DESC LIMIT 1), \
+         (SELECT v.terms ->> '$.status' FROM program_version AS v WHERE v.workspace_id = n.workspace_id \
+          AND v.mode = n.mode AND v.program_id = n.program_id ORDER BY v.number DESC LIMIT 1) \
+         FROM enrollment AS n JOIN partner AS a ON a.workspace_id = n.workspace_id AND a.mode = n.mode \
+         AND a.id = n.partner_id JOIN program AS g ON g.workspace_id = n.workspace_id AND g.mode = n.mode \
+         AND g.id = n.program_id WHERE n.workspace_id = ?1 AND n.mode = ?2 AND {condition} ORDER BY n.id LIMIT 20"
+    );
+    let mut statement = archive.connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(archive.key(id), |row| {
+        let text = |at: usize| row.get::<_, Option<String>>(at).map(Option::unwrap_or_default);
+        Ok([text(0)?, text(1)?, text(2)?, text(3)?, text(4)?, text(5)?])
+    })?;
+    let mut hops = Vec::new();
+    for row in rows {
+        let [enrollment, partner, program, program_id, enrolled, active] = row?;
+        let details = json!({ "enrollment_id": enrollment, "program_id": program_id });
+        let hop = if enrolled != "approved" {
+            Hop::broken("enrollment", Status::Refused, Reason::PartnerNotApproved)
+                .saying(format!("{partner}'s enrollment in {program} is {enrolled}: payments earn nothing."))
+                .mended_by(format!("Approve it: PATCH /enrollments/{enrollment} with status approved."))
+        } else if active != "active" {
+            Hop::broken("enrollment", Status::Refused, Reason::ProgramInactive)
+                .saying(format!(
+                    "{partner} is approved in {program}, which is {active}: new payments earn nothing."
+                ))
+                .mended_by(format!("Activate it: PATCH /programs/{program_id} with status active."))
+        } else {
+            Hop::ok("enrollment", format!("{partner} is approved in {program}, which is active."))
+        };
+        hops.push(hop.with(details));
+    }
+    if hops.is_empty() {
+        hops.push(
+            Hop::broken("enrollment", Status::Missing, Reason::PartnerNotApproved)
+                .saying("No partner is enrolled.")
+                .mended_by(
+                    "Enroll the partner in a program: POST /enrollments with program_id and partner_id.",
+                ),
+        );
+    }
+    Ok(hops)
+}
+
+fn of_clicks(archive: &Archive<'_>, column: &str, id: &str) -> Result<Hop, StoreError> {
+    let sql = format!(
+        "SELECT count(*), max(clicked_at) FROM click WHERE workspace_id = ?1 AND mode = ?2 AND {column} = ?3"
+    );
+    let mut statement = archive.connection.prepare_cached(&sql)?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?));
+    let (clicks, last) = statement.query_row(archive.key(id), read)?;
+    if let Some(last) = last {
+        let last = Timestamp::from_unix_secs(last).to_rfc3339();
+        let counted = if clicks == 1 { "1 click".to_owned() } else { format!("{clicks} clicks") };
+        return Ok(
+            Hop::ok("click", format!("{counted}, the last at {last}.")).with(json!({ "clicks": clicks }))
+        );
+    }
+    let hop = Hop::broken("click", Status::Missing, Reason::NoClick)
+        .saying("No click has been recorded.")
+        .mended_by(
+            "Follow the link once: it must answer 302 from this server. Bots, prefetches, images and frames are not counted; \
+             a page that uses ?ref= needs the script with data-key.",
+        );
+    let refused = diagnosis::of_refused_calls(archive)?;
+    Ok(refused
+        .first()
+        .map_or_else(|| hop.clone(), |cause| hop.clone().perhaps_for(&cause.what, &cause.remedy)))
+}
+
+fn of_endpoint(archive: &Archive<'_>, id: &str) -> Result<Hop, StoreError> {
+    let sql = "SELECT max(received_at) FROM event WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \
+               AND stripe_event_id IS NOT NULL";
+    let mut statement = archive.connection.prepare_cached(sql)?;
+    let last: Option<i64> = statement.query_row(archive.key(id), |row| row.get(0))?;
+    let causes = diagnosis::of_deliveries(archive)?;
+    let details: Vec<_> = causes.iter().map(diagnosis::Diagnosis::to_json).collect();
+    let hop = match (causes.into_iter().next(), last) {
+        (Some(worst), _) => Hop::cause("event", Status::Refused, worst.reason, worst.what, worst.remedy),
+        (None, Some(at)) => {
+            let at = Timestamp::from_unix_secs(at).to_rfc3339();
+            Hop::ok("event", format!("Stripe's deliveries arrive; the last at {at}."))
+        }
+        (None, None) => Hop::cause(
+            "event",
+            Status::Missing,
+            "webhook_never_arrived",
+            "No authentic event has ever arrived at this endpoint.",
+            "In Stripe, add an endpoint with the URL from GET /webhook-endpoints, and select the events listed there.",
+        ),
+    };
+    Ok(hop.with(json!({ "causes": details })))
+}
+
+fn of_payout(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
+    let sql = "SELECT o.amount_minor, o.currency, coalesce(a.name, o.partner_id), o.created_at, \
+               (SELECT json_group_array(DISTINCT e.commission_id) FROM payout_entry AS e \
+                WHERE e.workspace_id = o.workspace_id AND e.mode = o.mode AND e.payout_id = o.id) \
+               FROM payout AS o LEFT JOIN partner AS a ON a.workspace_id = o.workspace_id AND a.mode = o.mode \
+               AND a.id = o.partner_id WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.id = ?3";
+    let mut statement = archive.connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        let (amount, currency): (i64, String) = (row.get(0)?, row.get(1)?);
+        Ok((amount, currency, row.get::<_, String>(2)?, row.get::<_, i64>(3)?, row.get::<_, String>(4)?))
+    };
+    let found = statement.query_row(archive.key(id), read).optional()?;
+    let Some((amount, currency, partner, at, commissions)) = found else { return Ok(Vec::new()) };
+    let amount = match Currency::parse(&currency) {
+        Ok(currency) => currency.display(amount),
+        Err(_) => format!("{amount} {currency}"),
+    };
+    let at = Timestamp::from_unix_secs(at).to_rfc3339();
+    let commissions: serde_json::Value = serde_json::from_str(&commissions)?;
+    let count = commissions.as_array().map_or(0, Vec::len);
+    let words = format!(
+        "{amount} was paid to {partner} at {at}, for {count} commissions. Ask about one of them to see its story."
+    );
+    Ok(vec![Hop::ok("entries", words).with(json!({ "commission_ids": commissions }))])
+}

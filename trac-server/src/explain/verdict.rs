@@ -1,0 +1,325 @@
+//! The decision, in words that a merchant and a partner can act on: which terms, which version, which dates.
+//!
+//! Terms are versioned: a payment is judged by what was in force when it was made. So a remedy says since when it would
+//! count, and what is to be done about this very payment.
+
+use serde_json::json;
+use trac_core::conversion::attribution::Attribution;
+use trac_core::conversion::payment;
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::world::{Enrollment, World};
+use trac_core::program::{EnrollmentStatus, ProgramStatus, ProgramTerms, Recurring};
+use trac_core::time::Timestamp;
+
+use super::evidence::{Archive, ClickRow, Payment};
+use super::hop::{Hop, Status};
+use crate::store::StoreError;
+use crate::store::load;
+
+const NAME: &str = "decision";
+
+/// What was decided about a payment or lead, and on what grounds.
+pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
+    let reason = payment.reason();
+    let hop = match &payment.decision.attribution {
+        Some(attribution) => match archive.click(&attribution.click_id)? {
+            Some(click) => Grounds::of(archive, payment, attribution, click)?.hop(reason),
+            None => plain(payment, reason),
+        },
+        None if matches!(reason, Reason::NoClick | Reason::NoAttributionYet) => {
+            plain(payment, reason).without_remedy()
+        }
+        None => plain(payment, reason),
+    };
+    Ok(hop.with(json!({ "reason": reason })))
+}
+
+/// What needs no click to be said.
+fn plain(payment: &Payment, reason: Reason) -> Hop {
+    let status = match reason {
+        Reason::Ok
+        | Reason::OkRecurring
+        | Reason::OkProration
+        | Reason::OkCustomerLookup
+        | Reason::OkCapped => return Hop::ok(NAME, reason.meaning()).because(reason),
+        Reason::NoAttributionYet
+        | Reason::PaymentUnlinked
+        | Reason::PaymentUnknown
+        | Reason::ProductsUnknown
+        | Reason::UnpaidSession
+        | Reason::ClientReported
+        | Reason::Uncaptured => Status::Waiting,
+        _ => Status::Refused,
+    };
+    let hop = Hop::broken(NAME, status, reason);
+    match reason {
+        Reason::ClientReported => claimed(payment, hop),
+        Reason::DuplicatePayment => duplicate(payment, hop),
+        Reason::Noted if payment.is_lead() => Hop::cause(
+            NAME,
+            Status::Waiting,
+            reason.as_str(),
+            "The lead was told to wait (mode deferred): it ties the customer to the click and earns nothing yet.",
+            "Tell the same lead again, without mode, when it shall count.",
+        ),
+        _ => hop,
+    }
+}
+
+fn claimed(payment: &Payment, hop: Hop) -> Hop {
+    if payment.is_rejected_claim() {
+        return Hop::cause(
+            NAME,
+            Status::Refused,
+            Reason::ClientReported.as_str(),
+            "A page claimed this conversion, and the merchant rejected the claim.",
+            format!("If that was wrong: PATCH /conversions/{} with status approved.", payment.id),
+        );
+    }
+    hop.mended_by(format!(
+        "Check it, then PATCH /conversions/{} with status approved or rejected. Tell conversions from your server with a \
+         secret key, and they count at once.",
+        payment.id
+    ))
+}
+
+fn duplicate(payment: &Payment, hop: Hop) -> Hop {
+    match &payment.decision.same_as {
+        Some(other) => Hop::ok(
+            NAME,
+            format!("This is the same money as payment {other}, inferred from customer, amount and time: see there."),
+        )
+        .because(Reason::DuplicatePayment),
+        None => hop,
+    }
+}
+
+/// Everything a decision about a payment with a click rests on.
+struct Grounds<'a> {
+    payment: &'a Payment,
+    attribution: &'a Attribution,
+    click: ClickRow,
+    world: World,
+    time: Timestamp,
+}
+
+impl<'a> Grounds<'a> {
+    fn of(
+        archive: &Archive<'_>,
+        payment: &'a Payment,
+        attribution: &'a Attribution,
+        click: ClickRow,
+    ) -> Result<Self, StoreError> {
+        let mut world = World::default();
+        load::behind(archive.connection, archive.scope, &mut world, &click.click)?;
+        let time = payment.decision.time.unwrap_or(attribution.bound_at);
+        Ok(Self { payment, attribution, click, world, time })
+    }
+
+    fn terms(&self, at: Timestamp) -> Option<&ProgramTerms> {
+        Some(&self.world.programs.get(&self.click.click.program_id)?.at(at)?.terms)
+    }
+
+    fn enrollment(&self) -> Option<&Enrollment> {
+        let key = (self.click.click.program_id.clone(), self.click.click.partner_id.clone());
+        self.world.enrollments.get(&key)
+    }
+
+    fn hop(&self, reason: Reason) -> Hop {
+        let (program, partner) = (&self.click.program, &self.click.partner);
+        let hop = plain(self.payment, reason);
+        if hop.is_ok() && reason != Reason::DuplicatePayment {
+            return hop.saying(format!("{partner} earns in {program}. {}", reason.meaning()));
+        }
+        match reason {
+            Reason::ClickExpired => self.expired(hop),
+            Reason::PartnerNotApproved => self.not_approved(hop),
+            Reason::ProgramInactive => self.inactive(hop),
+            Reason::ProductNotCovered | Reason::ProductsUnknown => self.not_covered(hop, reason),
+            Reason::RecurringNotCovered => hop
+                .saying(format!(
+                    "{program} pays for the first payment of a subscription only; this is a later one."
+                ))
+                .mended_by(format!(
+                    "If later ones shall earn: PATCH {} with recurring lifetime or {{\"months\": 12}}.",
+                    self.program_path()
+                )),
+            Reason::RecurringWindowEnded => hop.saying(self.months()).mended_by(format!(
+                "If later ones shall earn: PATCH {} with recurring lifetime or more months.",
+                self.program_path()
+            )),
+            Reason::SelfReferral => hop
+                .saying(format!(
+                    "The buyer's e-mail address is that of {partner}, the partner: a purchase of one's own."
+                ))
+                .mended_by(format!(
+                    "If partners may earn from their own purchases: PATCH {} with block_self_referral false.",
+                    self.program_path()
+                )),
+            Reason::ZeroAmount => self.nothing_counts(hop),
+            Reason::ZeroCommission => self.zero(hop),
+            Reason::PaidOutOfBand => hop
+                .saying(format!(
+                    "The invoice was paid outside Stripe, and {program} does not count such money."
+                ))
+                .mended_by(format!(
+                    "If it shall count: PATCH {} with count_out_of_band true.",
+                    self.program_path()
+                )),
+            _ => hop,
+        }
+    }
+
+    fn what_happened(&self) -> &'static str {
+        if self.payment.is_lead() { "the lead was told" } else { "the payment was made" }
+    }
+
+    fn program_path(&self) -> String {
+        format!("/programs/{}", self.click.click.program_id)
+    }
+
+    fn expired(&self, hop: Hop) -> Hop {
+        let (clicked, bound) = (self.click.click.clicked_at, self.attribution.bound_at);
+        let (at, paid) = (clicked.to_rfc3339(), bound.to_rfc3339());
+        if !self.click.click.is_before(bound) {
+            return hop
+                .saying(format!("The click, at {at}, came after what it is to be credited with, at {paid}."))
+                .mended_by("A click earns what is bought after it. Nothing is wrong here.");
+        }
+        let days = self.terms(bound).map_or(0, |terms| terms.attribution_window_days);
+        hop.saying(format!(
+            "The click, at {at}, lies more than {days} days before the payment, at {paid}: {} counts no older ones.",
+            self.click.program
+        ))
+        .mended_by(format!(
+            "For payments from now on, PATCH {} with a longer attribution_window_days. This one stays as it is: what was \
+             agreed when it was made holds.",
+            self.program_path()
+        ))
+    }
+
+    fn not_approved(&self, hop: Hop) -> Hop {
+        let Some(enrollment) = self.enrollment() else {
+            return hop
+                .saying(format!("{} is not enrolled in {}.", self.click.partner, self.click.program))
+                .mended_by(format!(
+                    "Enroll the partner: POST /enrollments with program_id {} and partner_id {}. That counts for this \
+                     payment too, once its event is replayed.",
+                    self.click.click.program_id, self.click.click.partner_id
+                ));
+        };
+        let word = |at: Option<EnrollmentStatus>| at.map_or_else(String::new, |status| json_word(&status));
+        let then = word(enrollment.history.at(self.time).map(|version| version.terms.status));
+        let latest = enrollment.history.latest().map(|version| version.terms.status);
+        let hop = hop.saying(format!(
+            "{}'s enrollment in {} was {then} when {}, at {}.",
+            self.click.partner,
+            self.click.program,
+            self.what_happened(),
+            self.time.to_rfc3339()
+        ));
+        if latest == Some(EnrollmentStatus::Approved) {
+            return hop.mended_by(
+                "It is approved now: payments from then on earn. This one was made before, and stays as it is.",
+            );
+        }
+        hop.mended_by(format!(
+            "Approve it: PATCH /enrollments/{} with status approved. That counts for payments from then on.",
+            enrollment.id
+        ))
+    }
+
+    fn inactive(&self, hop: Hop) -> Hop {
+        let status = |at: Timestamp| self.terms(at).map(|terms| terms.status);
+        let mut times = [self.time, self.attribution.bound_at].into_iter();
+        let at = times.find(|at| status(*at) != Some(ProgramStatus::Active)).unwrap_or(self.time);
+        let then = status(at).map_or_else(|| "without terms".to_owned(), |status| json_word(&status));
+        let hop = hop.saying(format!(
+            "The program {} was {then} when {}, at {}.",
+            self.click.program,
+            self.what_happened(),
+            at.to_rfc3339()
+        ));
+        let history = self.world.programs.get(&self.click.click.program_id);
+        let latest = history.and_then(|history| history.latest()).map(|version| version.terms.status);
+        if latest == Some(ProgramStatus::Active) {
+            return hop.mended_by(
+                "It is active now: payments from then on earn. This one was made before, and stays as it is.",
+            );
+        }
+        hop.mended_by(format!(
+            "Activate it: PATCH {} with status active. That counts for payments from then on.",
+            self.program_path()
+        ))
+    }
+
+    fn not_covered(&self, hop: Hop, reason: Reason) -> Hop {
+        let covered = self.terms(self.time).map(|terms| terms.products.join(", ")).unwrap_or_default();
+        if reason == Reason::ProductsUnknown {
+            return hop.saying(format!(
+                "{} covers {covered} only, and no event says what was bought.",
+                self.click.program
+            ));
+        }
+        let invoices = self.payment.facts.invoices.values().filter_map(|invoice| invoice.amounts.as_ref());
+        let lines = invoices.filter_map(|amounts| amounts.value.lines.as_ref()).flatten();
+        let mut bought: Vec<&str> =
+            lines.filter_map(|line| line.product.as_deref().or(line.price.as_deref())).collect();
+        bought.sort_unstable();
+        bought.dedup();
+        let bought = if bought.is_empty() { "what was bought".to_owned() } else { bought.join(", ") };
+        hop.saying(format!("{} covers {covered}, and not {bought}.", self.click.program)).mended_by(format!(
+            "If it shall earn: PATCH {} with products that name it too, or [] for all. That counts for payments from \
+             then on.",
+            self.program_path()
+        ))
+    }
+
+    fn months(&self) -> String {
+        let months = match self.terms(self.time).map(|terms| terms.recurring) {
+            Some(Recurring::Months(months)) => months,
+            _ => 0,
+        };
+        let of = payment::subscription(&self.payment.facts).unwrap_or("this customer");
+        let months = if months == 1 { "month".to_owned() } else { format!("{months} months") };
+        format!(
+            "{} pays for the first {months} of a subscription; {of} has gone on for longer.",
+            self.click.program
+        )
+    }
+
+    fn nothing_counts(&self, hop: Hop) -> Hop {
+        match (self.payment.decision.gross_minor, self.payment.decision.currency) {
+            (Some(gross), Some(currency)) if gross > 0 => hop
+                .saying(format!(
+                    "{} was paid, and nothing of it counts: {} leaves out tax, shipping, or what it does not cover.",
+                    currency.display(gross),
+                    self.click.program
+                ))
+                .mended_by(format!("Look at base, include_shipping and products of {}.", self.program_path())),
+            _ => hop,
+        }
+    }
+
+    fn zero(&self, hop: Hop) -> Hop {
+        if self.payment.is_lead() {
+            return hop.saying(format!("{} pays nothing for leads.", self.click.program)).mended_by(format!(
+                "If leads shall earn: PATCH {} with lead_amount_minor and lead_currency. The customer is tied to the \
+                 click all the same.",
+                self.program_path()
+            ));
+        }
+        hop.saying(format!("By the terms of {}, the commission on this payment is zero.", self.click.program))
+            .mended_by(format!(
+                "Look at the commission of {} and of the partner's enrollment: a rate of 0, or a rate so small that it \
+                 rounds to nothing.",
+                self.program_path()
+            ))
+    }
+}
+
+/// How a status is written in the API.
+fn json_word(status: &impl serde::Serialize) -> String {
+    let word = serde_json::to_value(status).unwrap_or_default();
+    word.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,111 @@
+//! A row as a line, and back.
+
+use rusqlite::Row;
+use rusqlite::types::{Value as Stored, ValueRef};
+use serde_json::{Map, Value, json};
+
+use super::table::{Table, unusable};
+use crate::id::hex;
+use crate::store::{StoreError, unhex};
+
+/// Writes a row whose columns are those names, in that order.
+pub(super) fn write(table: &Table, columns: &[String], row: &Row<'_>) -> Result<String, StoreError> {
+    let mut fields = Map::new();
+    for (at, column) in columns.iter().enumerate() {
+        fields.insert(column.clone(), told(row.get_ref(at)?)?);
+    }
+    Ok(serde_json::to_string(&json!({ "table": table.name, "row": fields }))?)
+}
+
+fn told(value: ValueRef<'_>) -> Result<Value, StoreError> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(_) => return Err(StoreError::internal("no column holds a fraction")),
+        ValueRef::Text(text) => {
+            let text = std::str::from_utf8(text);
+            text.map_err(|_| StoreError::internal("a text is no UTF-8"))?.into()
+        }
+        ValueRef::Blob(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => json!({ "text": text }),
+            Err(_) => json!({ "hex": hex(bytes) }),
+        },
+    })
+}
+
+/// A row as it was read from a line.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ReadRow {
+    pub(super) table: Table,
+    pub(super) fields: Vec<(String, Stored)>,
+}
+
+/// Reads a line of a row. Whether the columns are those of the table is looked at when the row is written.
+pub(super) fn read(line: Map<String, Value>) -> Result<ReadRow, StoreError> {
+    let mut line = line;
+    let name = line.remove("table");
+    let table = name.as_ref().and_then(Value::as_str).and_then(Table::named);
+    let table = table.ok_or_else(|| unusable("it names no table of a workspace"))?;
+    let Some(Value::Object(row)) = line.remove("row") else { return Err(unusable("it has no row")) };
+    if !line.is_empty() {
+        return Err(unusable("it has more than a table and a row"));
+    }
+    let field = |(name, value)| stored(value).map(|value| (name, value));
+    let fields: Option<Vec<_>> = row.into_iter().map(field).collect();
+    Ok(ReadRow { table, fields: fields.ok_or_else(|| unusable("a column holds what no column can hold"))? })
+}
+
+fn stored(value: Value) -> Option<Stored> {
+    Some(match value {
+        Value::Null => Stored::Null,
+        Value::Number(number) => Stored::Integer(number.as_i64()?),
+        Value::String(text) => Stored::Text(text),
+        Value::Object(bytes) => {
+            let mut pairs = bytes.into_iter();
+            let bytes = match (pairs.next()?, pairs.next()) {
+                ((form, Value::String(text)), None) if form == "text" => text.into_bytes(),
+                ((form, Value::String(text)), None) if form == "hex" => unhex(&text)?,
+                _ => return None,
+            };
+            Stored::Blob(bytes)
+        }
+        Value::Bool(_) | Value::Array(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_column_can_hold_is_read_as_it_was_told() {
+        let check = |value: Stored| {
+            let said = told(ValueRef::from(&value)).unwrap();
+            assert_eq!(stored(said.clone()), Some(value), "{said}");
+        };
+        check(Stored::Null);
+        check(Stored::Integer(i64::MIN));
+        check(Stored::Text("\"a\"\n\u{0}ü".to_owned()));
+        check(Stored::Blob(b"{\"id\":\"evt_1\"}\r\n".to_vec()));
+        check(Stored::Blob(vec![0xff, 0, 1]));
+        check(Stored::Blob(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_no_row_is_refused() {
+        let check = |line: Value, want: &str| {
+            let Value::Object(line) = line else { panic!("{line}") };
+            let error = read(line).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        };
+        check(json!({"table": "sqlite_schema", "row": {}}), "table");
+        check(json!({"table": "dashboard_token", "row": {}}), "table");
+        check(json!({"row": {}}), "table");
+        check(json!({"table": "click"}), "row");
+        check(json!({"table": "click", "row": {}, "more": 1}), "more");
+        check(json!({"table": "click", "row": {"id": 1.5}}), "column");
+        check(json!({"table": "click", "row": {"id": true}}), "column");
+        check(json!({"table": "click", "row": {"id": {"hex": "zz"}}}), "column");
+        check(json!({"table": "click", "row": {"id": {"hex": "00", "text": ""}}}), "column");
+    }
+}

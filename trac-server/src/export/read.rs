@@ -1,0 +1,216 @@
+//! `trac import`: the stream of lines, taken in whole or not at all.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::BufRead;
+
+use rusqlite::types::Value as Stored;
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::line::{self, ReadRow};
+use super::table::{Table, schema, unusable};
+use super::write::VERSION;
+use crate::id::hex;
+use crate::store::{Priority, Store, StoreError, StoreErrorKind};
+
+/// What an import brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Rows in the stream.
+    pub rows: u64,
+    /// Those that were not there yet.
+    pub new: u64,
+    /// Endpoints that have no signing secret yet; Stripe's events are answered `401` there until one is set.
+    pub without_secret: Vec<String>,
+}
+
+/// Takes an export in. Where its rows are there already, nothing changes; a store in which one of them is different is left
+/// as it is. A server may run on the same folder; its writes wait meanwhile.
+///
+/// # Errors
+/// [`StoreErrorKind::Conflict`] if a row is there and different, or what must be unique is somebody else's;
+/// [`StoreErrorKind::Unavailable`] if the stream is no whole export of this version. The message names the line.
+pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Result<Imported, StoreError> {
+    store
+        .write(Priority::Api, move |tx| {
+            let mut reading =
+                Reading { digest: Sha256::new(), workspaces: None, imported: Imported::default() };
+            let mut end = None;
+            for (number, line) in (1_u64..).zip(stream.lines()) {
+                let line =
+                    line.map_err(|error| unusable(format!("line {number} cannot be read: {error}")))?;
+                let named =
+                    |error: StoreError| StoreError::new(error.kind(), format!("line {number}: {error}"));
+                if end.is_some() {
+                    return Err(named(unusable("the export has ended before")));
+                }
+                end = reading.line(tx, &line).map_err(named)?;
+            }
+            if end != Some(reading.imported.rows) {
+                return Err(unusable(
+                    "the export is not whole: its last line is missing, or counts other rows",
+                ));
+            }
+            reading.imported.without_secret = without_secret(tx, &reading.workspaces.unwrap_or_default())?;
+            Ok(reading.imported)
+        })
+        .await
+}
+
+impl fmt::Display for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} rows, of which {} were not here yet.", self.rows, self.new)?;
+        if self.without_secret.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "These webhook endpoints have no signing secret, which an export does not carry; set one for each:"
+        )?;
+        self.without_secret.iter().try_for_each(|id| writeln!(f, "  {id}"))
+    }
+}
+
+struct Reading {
+    digest: Sha256,
+    /// `None` until the first line is read.
+    workspaces: Option<BTreeSet<String>>,
+    imported: Imported,
+}
+
+impl Reading {
+    /// Takes one line in. Answers the number of rows the last line names.
+    fn line(&mut self, tx: &Connection, line: &str) -> Result<Option<u64>, StoreError> {
+        let object =
+            serde_json::from_str(line).map_err(|error| unusable(format!("it is no JSON object: {error}")));
+        let object: Map<String, Value> = object?;
+        let Some(workspaces) = &self.workspaces else {
+            self.workspaces = Some(first(tx, &object)?);
+            self.note(line);
+            return Ok(None);
+        };
+        if let Some(end) = object.get("end") {
+            return self.last(end).map(Some);
+        }
+        let row = line::read(object)?;
+        if !row.workspace().is_some_and(|id| workspaces.contains(id)) {
+            return Err(unusable("it belongs to no workspace of the first line"));
+        }
+        self.note(line);
+        self.imported.rows = self.imported.rows.saturating_add(1);
+        if row.keep(tx)? {
+            self.imported.new = self.imported.new.saturating_add(1);
+        }
+        Ok(None)
+    }
+
+    fn note(&mut self, line: &str) {
+        self.digest.update(line);
+        self.digest.update("\n");
+    }
+
+    fn last(&mut self, end: &Value) -> Result<u64, StoreError> {
+        let digest: [u8; 32] = self.digest.finalize_reset().into();
+        if end.get("sha256").and_then(Value::as_str) != Some(hex(&digest).as_str()) {
+            return Err(unusable("the lines before it are not as they were written"));
+        }
+        end.get("rows").and_then(Value::as_u64).ok_or_else(|| unusable("it counts no rows"))
+    }
+}
+
+/// The workspaces that the first line names.
+fn first(tx: &Connection, line: &Map<String, Value>) -> Result<BTreeSet<String>, StoreError> {
+    let number = |name: &str| line.get(name).and_then(Value::as_u64);
+    if line.get("trac").and_then(Value::as_str) != Some("export") || number("version") != Some(VERSION.into())
+    {
+        return Err(unusable("this is no export, or one of a newer trac"));
+    }
+    let ours = schema(tx)?;
+    if number("schema") != Some(ours.into()) {
+        let detail =
+            format!("its schema is not this program's ({ours}): export with the same version of trac");
+        return Err(unusable(detail));
+    }
+    let workspaces = line.get("workspaces").and_then(Value::as_array).into_iter().flatten();
+    Ok(workspaces.filter_map(Value::as_str).map(ToOwned::to_owned).collect())
+}
+
+impl ReadRow {
+    fn field(&self, column: &str) -> Option<&Stored> {
+        self.fields.iter().find(|(name, _)| name == column).map(|(_, value)| value)
+    }
+
+    fn workspace(&self) -> Option<&str> {
+        match self.field(self.table.key.first()?)? {
+            Stored::Text(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Writes the row unless it is there; answers whether it was not.
+    fn keep(&self, tx: &Connection) -> Result<bool, StoreError> {
+        let Table { name, key, .. } = self.table;
+        let known = self.table.columns(tx)?;
+        let same =
+            self.fields.len() == known.len() && known.iter().all(|column| self.field(column).is_some());
+        if !same {
+            return Err(unusable(format!("its columns are not those of {name}")));
+        }
+        let columns: Vec<_> = self.fields.iter().map(|(column, _)| column.as_str()).collect();
+        let values = self.fields.iter().map(|(_, value)| value);
+        let places = vec!["?"; columns.len()].join(", ");
+        let sql = format!(
+            "INSERT INTO {name} ({}) VALUES ({places}) ON CONFLICT ({}) DO NOTHING",
+            columns.join(", "),
+            conflict_target(name, key),
+        );
+        match tx.prepare_cached(&sql)?.execute(params_from_iter(values)) {
+            Ok(0) => self.is_there(tx).map(|()| false),
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let kind = StoreError::from(error);
+                Err(StoreError::new(kind.kind(), format!("a row of {name} cannot be taken: {kind}")))
+            }
+        }
+    }
+
+    /// Whether the row that is there is the same in what an export tells.
+    fn is_there(&self, tx: &Connection) -> Result<(), StoreError> {
+        let Table { name, key, left_out, loose } = self.table;
+        let told =
+            |column: &str| !loose.contains(&column) && left_out.iter().all(|(left, _)| *left != column);
+        let compared: Vec<_> = self.fields.iter().filter(|(column, _)| told(column)).collect();
+        let equal =
+            compared.iter().map(|(column, _)| format!("{column} IS ?")).collect::<Vec<_>>().join(" AND ");
+        let sql = format!("SELECT 1 FROM {name} WHERE {equal}");
+        let mut statement = tx.prepare_cached(&sql)?;
+        let values = compared.iter().map(|(_, value)| value);
+        if statement.query_row(params_from_iter(values), |_| Ok(())).optional()?.is_some() {
+            return Ok(());
+        }
+        let id = key.last().and_then(|column| self.field(column));
+        let detail = format!("a row of {name} is there already and different: {id:?}");
+        Err(StoreError::new(StoreErrorKind::Conflict, detail))
+    }
+}
+
+/// The columns by which a row is known to be there.
+fn conflict_target(table: &str, key: &[&str]) -> String {
+    match table {
+        // These are found without a scope, and known by what finds them.
+        "api_key" => "hash".to_owned(),
+        "webhook_endpoint" => "id".to_owned(),
+        _ => key.join(", "),
+    }
+}
+
+fn without_secret(tx: &Connection, workspaces: &BTreeSet<String>) -> Result<Vec<String>, StoreError> {
+    let mut statement = tx.prepare(
+        "SELECT id FROM webhook_endpoint WHERE secrets = '[]' \
+         AND workspace_id IN (SELECT value FROM json_each(?1)) ORDER BY id",
+    )?;
+    let ids = statement.query_map([serde_json::to_string(workspaces)?], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}

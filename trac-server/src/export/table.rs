@@ -1,0 +1,91 @@
+//! Which tables make up a workspace, and what of them stays behind.
+
+use rusqlite::Connection;
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// A table that is exported whole, but for some columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// The columns that tell its rows apart. The first names the workspace.
+    pub(super) key: &'static [&'static str],
+    /// Columns that stay behind, each with the SQL of what stands in its place.
+    pub(super) left_out: &'static [(&'static str, &'static str)],
+    /// Columns that may differ where a row is there already.
+    pub(super) loose: &'static [&'static str],
+}
+
+const fn table(name: &'static str, key: &'static [&'static str]) -> Table {
+    Table { name, key, left_out: &[], loose: &[] }
+}
+
+const ID: &[&str] = &["workspace_id", "mode", "id"];
+
+/// Parents come before their children.
+pub(super) const TABLES: &[Table] = &[
+    table("workspace", &["id"]),
+    Table { loose: &["last_used_at"], ..table("api_key", &["workspace_id", "mode", "hash"]) },
+    Table {
+        left_out: &[
+            ("secrets", "'[]'"),
+            ("stripe_api_key", "NULL"),
+            ("stripe_api_key_hint", "NULL"),
+            ("stripe_api_key_problem", "NULL"),
+            ("stripe_api_rests_until", "NULL"),
+        ],
+        ..table("webhook_endpoint", ID)
+    },
+    table("program", ID),
+    table("program_version", &["workspace_id", "mode", "program_id", "number"]),
+    table("partner", ID),
+    table("enrollment", ID),
+    table("enrollment_version", &["workspace_id", "mode", "enrollment_id", "number"]),
+    table("link", ID),
+    table("visit_not_counted", &["workspace_id", "mode", "link_id", "day", "why"]),
+    table("click", ID),
+    table("refusal", ID),
+    table("promotion_code", &["workspace_id", "mode", "code", "click_id"]),
+    table("event", ID),
+    table("event_body", &["workspace_id", "mode", "event_id"]),
+    table("question", &["workspace_id", "mode", "stripe_id"]),
+    table("payment", ID),
+    table("payment_object", &["workspace_id", "mode", "stripe_id"]),
+    table("holder", &["workspace_id", "mode", "stripe_id"]),
+    table("lead", ID),
+    table("external_customer", &["workspace_id", "mode", "customer_external_id", "named_by"]),
+    table("report", ID),
+    table("commission", ID),
+    table("ledger_entry", ID),
+    table("payout", ID),
+    table("payout_entry", &["workspace_id", "mode", "entry_id"]),
+    table("attribution", ID),
+];
+
+impl Table {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        TABLES.iter().find(|table| table.name == name).copied()
+    }
+
+    /// Its columns as the schema has them, in their order.
+    pub(super) fn columns(&self, connection: &Connection) -> Result<Vec<String>, StoreError> {
+        let mut statement = connection.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
+        let names = statement.query_map([self.name], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
+    /// What stands in the place of a column that stays behind.
+    pub(super) fn placeholder(&self, column: &str) -> Option<&'static str> {
+        self.left_out.iter().find(|(name, _)| *name == column).map(|(_, sql)| *sql)
+    }
+}
+
+/// The version of the schema. Two stores of the same version have the same columns.
+pub(super) fn schema(connection: &Connection) -> Result<u32, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Something that cannot be read or written, where that is not the store.
+pub(super) fn unusable(detail: impl Into<String>) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, detail)
+}

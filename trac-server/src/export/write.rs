@@ -1,0 +1,138 @@
+//! `trac export`: the stream of lines.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use rusqlite::{Connection, params_from_iter};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::line;
+use super::table::{TABLES, Table, schema, unusable};
+use crate::id::hex;
+use crate::store::{StoreError, StoreErrorKind, new_private_file};
+use crate::trac::Trac;
+
+/// The version of the form of the lines.
+pub(super) const VERSION: u32 = 1;
+
+/// What was exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The workspaces' IDs.
+    pub workspaces: Vec<String>,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// Writes a workspace, or all of them, as they were at one moment. A server may run on the same folder.
+///
+/// # Errors
+/// [`StoreErrorKind::Unavailable`] if there is no such workspace or `out` cannot be written.
+pub async fn export(
+    trac: &Trac,
+    workspace_id: Option<&str>,
+    out: impl Write + Send + 'static,
+) -> Result<Exported, StoreError> {
+    let (wanted, now) = (workspace_id.map(ToOwned::to_owned), trac.clock.now());
+    trac.store
+        .read(move |connection| {
+            let workspaces = workspaces(connection, wanted.as_deref())?;
+            let mut stream = Stream { out: BufWriter::new(out), digest: Sha256::new(), rows: 0 };
+            stream.line(
+                &json!({"trac": "export", "version": VERSION, "schema": schema(connection)?,
+                "exported_at": now.to_rfc3339(), "workspaces": workspaces})
+                .to_string(),
+            )?;
+            for table in TABLES {
+                stream.table(connection, table, &workspaces)?;
+            }
+            let rows = stream.end()?;
+            Ok(Exported { workspaces, rows })
+        })
+        .await
+}
+
+/// [`export`] to a file that is not there yet, readable by its owner alone. Nothing is left of it if it cannot be whole.
+///
+/// # Errors
+/// As [`export`].
+pub async fn export_to_file(
+    trac: &Trac,
+    workspace_id: Option<&str>,
+    file: &Path,
+) -> Result<Exported, StoreError> {
+    let named = |error: io::Error| unusable(format!("{}: {error}", file.display()));
+    let out = new_private_file(file).map_err(named)?;
+    let synced = out.try_clone().map_err(named)?;
+    let exported = export(trac, workspace_id, out).await;
+    let exported = exported.and_then(|exported| synced.sync_all().map(|()| exported).map_err(named));
+    if exported.is_err() {
+        let _ = fs::remove_file(file);
+    }
+    exported
+}
+
+/// The workspace of that ID, or all.
+pub(super) fn workspaces(connection: &Connection, wanted: Option<&str>) -> Result<Vec<String>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT id FROM workspace WHERE ?1 IS NULL OR id = ?1 ORDER BY id")?;
+    let found: Vec<String> = statement.query_map([wanted], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    match wanted {
+        Some(id) if found.is_empty() => {
+            Err(StoreError::new(StoreErrorKind::Unavailable, format!("there is no workspace {id}")))
+        }
+        _ => Ok(found),
+    }
+}
+
+struct Stream<W> {
+    out: W,
+    digest: Sha256,
+    rows: u64,
+}
+
+impl<W: Write> Stream<W> {
+    fn line(&mut self, line: &str) -> Result<(), StoreError> {
+        self.digest.update(line);
+        self.digest.update("\n");
+        writeln!(self.out, "{line}").map_err(|error| cannot(&error))
+    }
+
+    fn table(
+        &mut self,
+        connection: &Connection,
+        table: &Table,
+        workspaces: &[String],
+    ) -> Result<(), StoreError> {
+        let columns = table.columns(connection)?;
+        let told = columns.iter().map(|column| table.placeholder(column).unwrap_or(column));
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}",
+            told.collect::<Vec<_>>().join(", "),
+            table.name,
+            table.key.first().copied().unwrap_or("workspace_id"),
+            vec!["?"; workspaces.len()].join(", "),
+            table.key.join(", "),
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(workspaces))?;
+        while let Some(row) = rows.next()? {
+            self.line(&line::write(table, &columns, row)?)?;
+            self.rows = self.rows.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<u64, StoreError> {
+        let digest: [u8; 32] = self.digest.finalize_reset().into();
+        let end: Value = json!({"end": {"rows": self.rows, "sha256": hex(&digest)}});
+        writeln!(self.out, "{end}").and_then(|()| self.out.flush()).map_err(|error| cannot(&error))?;
+        Ok(self.rows)
+    }
+}
+
+pub(super) fn cannot(error: &io::Error) -> StoreError {
+    unusable(format!("the export cannot be written: {error}"))
+}

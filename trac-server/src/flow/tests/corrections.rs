@@ -1,0 +1,79 @@
+use serde_json::json;
+
+use crate::test_app::{App, START};
+use crate::test_shop::{Shop, charge, invoice};
+
+#[tokio::test]
+async fn a_correction_names_the_entry_it_corrects() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let by_click = json!({ "tracClickId": shop.click });
+    let intent = json!({ "id": "pi_1", "amount_received": 9_000, "currency": "usd", "metadata": by_click });
+    shop.told("payment_intent.succeeded", 0, intent).await;
+    // The session is the better object: it says 100.00.
+    shop.told("checkout.session.completed", 1, shop.session(json!({}))).await;
+    shop.told("charge.refunded", 2, charge(2_500, json!({}))).await;
+    shop.told("charge.refunded", 3, charge(5_000, json!({}))).await;
+    let failed = json!({ "id": "re_1", "amount": 2_500, "status": "failed", "charge": "ch_1" });
+    shop.told("refund.failed", 4, failed).await;
+
+    let commission = shop.merchant.get("/commissions").await.text("/data/0/id");
+    let entries = shop.merchant.get(&format!("/commissions/{commission}/entries")).await;
+    let kinds = ["restore", "reverse", "reverse", "adjust", "earn"];
+    assert_eq!(entries.column("kind"), kinds);
+    assert_eq!(entries.column("amount_minor"), [500, -500, -500, 200, 1_800]);
+    let (ids, corrects) = (entries.column("id"), entries.column("corrects"));
+    let [restore, latest, first, adjust, earn] = corrects.as_slice() else { panic!("{}", entries.body) };
+    assert_eq!([latest, first, adjust], [&ids[4]; 3], "what takes from an amount names where it was earned");
+    assert_eq!((restore, earn), (&ids[1], &json!(null)), "what is given again names what took it");
+}
+
+#[tokio::test]
+async fn a_session_that_turns_out_to_be_an_invoices_money_keeps_its_commission() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let opened = json!({ "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "payment_intent": null,
+        "amount_total": 5_000, "created": START });
+    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(opened)).await, "processed ok");
+    let earned = shop.merchant.get("/commissions").await;
+    let told = shop.told("invoice.paid", 2, invoice("in_1", json!({}))).await;
+    assert_eq!(told, "duplicate duplicate_payment");
+    let commissions = shop.merchant.get("/commissions").await;
+    assert_eq!((commissions.column("id"), shop.net().await), (earned.column("id"), 1_000));
+    assert_eq!(commissions.text("/data/0/stripe/invoice"), "in_1");
+    let commission = commissions.text("/data/0/id");
+    let entries = shop.merchant.get(&format!("/commissions/{commission}/entries")).await;
+    assert_eq!(entries.column("kind"), ["earn"]);
+    // It is one conversion, and the commission is found by the invoice's money.
+    let conversions = shop.merchant.get("/conversions").await;
+    assert_eq!(conversions.number("/meta/total"), 1);
+    assert_eq!(conversions.text("/data/0/commission_id"), commission);
+    let refunded = charge(
+        2_500,
+        json!({ "payment_intent": null, "customer": "cus_1", "amount": 5_000,
+        "amount_captured": 5_000, "created": START + 60 }),
+    );
+    assert_eq!(shop.told("charge.refunded", 60, refunded).await, "processed refund_partial");
+    assert_eq!(shop.net().await, 500);
+}
+
+#[tokio::test]
+async fn of_two_charges_that_could_be_one_payment_both_wait_for_review() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let by_click = json!({ "metadata": { "tracClickId": shop.click } });
+    let like_it = |n: i64| {
+        let names = json!({ "id": format!("ch_{n}"), "payment_intent": format!("pi_{n}"), "customer": "cus_1",
+            "amount": 5_000, "amount_captured": 5_000, "created": START + n });
+        charge(0, names)
+    };
+    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", by_click)).await, "processed ok");
+    assert_eq!(shop.told("charge.succeeded", 1, like_it(1)).await, "duplicate duplicate_payment");
+    assert_eq!(shop.told("charge.succeeded", 2, like_it(2)).await, "deferred payment_unlinked");
+    assert_eq!(shop.net().await, 1_000);
+    // The link ends it: the one is the invoice's money, the other a sale without a click.
+    let link = json!({ "id": "inpay_1", "invoice": "in_1", "payment": { "payment_intent": "pi_2" } });
+    shop.told("invoice_payment.paid", 3, link).await;
+    assert_eq!(shop.merchant.get("/events?reason=payment_unlinked").await.number("/meta/total"), 0);
+    assert_eq!(shop.net().await, 1_000);
+}

@@ -1,0 +1,103 @@
+//! A partner's promotion code, from the enrollment that holds it to the commission.
+
+use serde_json::{Value, json};
+
+use crate::test_app::{App, START};
+use crate::test_shop::{Shop, charge, with};
+
+fn used(number: u32, code: &str) -> Value {
+    json!({ "id": format!("cs_{number}"), "payment_intent": format!("pi_{number}"), "metadata": {},
+        "discounts": [{ "coupon": null, "promotion_code": code }] })
+}
+
+#[tokio::test]
+async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let enrollment = format!("/enrollments/{}", shop.enrollment);
+    assert_eq!(
+        shop.told("checkout.session.completed", 0, shop.session(used(1, "promo_Ada"))).await,
+        "deferred no_attribution_yet"
+    );
+    let given =
+        shop.merchant.patch(&enrollment, json!({ "promotion_codes": ["promo_Ada", "ada20", "ADA20"] })).await;
+    assert_eq!(
+        (given.status.as_u16(), &given.body["promotion_codes"]),
+        (200, &json!(["ADA20", "promo_Ada"]))
+    );
+    assert_eq!(given.number("/version"), 1, "a code is no term");
+
+    assert_eq!(
+        shop.told("checkout.session.completed", 1, shop.session(used(2, "promo_Ada"))).await,
+        "processed ok"
+    );
+    assert_eq!(shop.net().await, 2_000);
+    let commission = shop.merchant.get("/commissions").await;
+    let click = commission.text("/data/0/click_id");
+    let stands = shop.merchant.get(&format!("/clicks/{click}")).await;
+    assert_eq!((stands.text("/partner_id"), &stands.body["unique"]), (shop.partner.clone(), &json!(false)));
+    let decided = shop.merchant.get("/attributions").await;
+    assert_eq!(decided.text("/data/0/rule"), "promotion_code");
+    assert_eq!(decided.body["data"][0]["candidates"][0]["value"], json!("promo_Ada"));
+
+    let story = shop.merchant.get("/explain/pi_2").await.body.to_string();
+    for hop in [
+        "the promotion code promo_Ada of cs_2 is the partner's",
+        "A promotion code of Ada's in P",
+        "stands for a promotion code",
+    ] {
+        assert!(story.contains(hop), "{hop}: {story}");
+    }
+
+    // Its money goes back as any other's, also when the code is nobody's any more.
+    app.trac.clock.advance(5);
+    let taken = shop.merchant.patch(&enrollment, json!({ "promotion_codes": [] })).await;
+    assert_eq!(taken.body["promotion_codes"], json!([]));
+    let back = charge(5_000, json!({ "payment_intent": "pi_2" }));
+    assert_eq!(shop.told("charge.refunded", 9, back).await, "processed refund_partial");
+    assert_eq!(shop.net().await, 1_000);
+
+    // The sale of before is decided again by whoever asks for that.
+    let waiting = shop.merchant.get("/events?outcome=deferred").await.text("/data/0/id");
+    let replayed = shop.merchant.post(&format!("/events/{waiting}/replay"), json!({})).await;
+    assert_eq!(replayed.status, 200);
+    assert_eq!(shop.net().await, 3_000);
+}
+
+#[tokio::test]
+async fn a_promotion_code_is_one_partners_at_a_time() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let ada = format!("/enrollments/{}", shop.enrollment);
+    let grace = shop.merchant.make("/partners", json!({ "name": "Grace" })).await;
+    let body = json!({ "program_id": shop.program, "partner_id": grace, "promotion_codes": ["promo_1"] });
+    let grace = shop.merchant.make("/enrollments", body).await;
+    let grace = format!("/enrollments/{grace}");
+    let check = async |path: &str, codes: Value, want: u16| {
+        let answer = shop.merchant.patch(path, json!({ "promotion_codes": codes })).await;
+        assert_eq!(answer.status.as_u16(), want, "{codes}: {}", answer.body);
+    };
+    check(&ada, json!(["promo_1"]), 409).await;
+    check(&ada, json!(["promo_2"]), 200).await;
+    check(&grace, json!(["promo_2", "promo_1"]), 409).await;
+    assert_eq!(shop.merchant.get(&grace).await.body["promotion_codes"], json!(["promo_1"]));
+    check(&grace, json!([]), 200).await;
+    app.trac.clock.advance(10);
+    check(&ada, json!(["promo_1"]), 200).await;
+    for wrong in [json!(["20 % off"]), json!([""]), json!([1]), json!("promo_1"), json!(["a".repeat(101)])] {
+        check(&ada, wrong, 422).await;
+    }
+    // Who held it then earns.
+    for (at, sale, partner) in [(-20, 1, "Grace"), (20, 2, "Ada")] {
+        let session = shop.session(with(used(sale, "promo_1"), json!({ "created": START + at })));
+        assert_eq!(shop.told("checkout.session.completed", at, session).await, "processed ok", "{partner}");
+    }
+    let partners = shop.merchant.get("/commissions").await.column("partner_id");
+    assert_eq!(partners.iter().filter(|one| **one == json!(shop.partner)).count(), 1);
+    assert_eq!(partners.len(), 2);
+
+    // Another workspace has codes of its own.
+    let other = Shop::open(&app, json!({})).await;
+    let path = format!("/enrollments/{}", other.enrollment);
+    assert_eq!(other.merchant.patch(&path, json!({ "promotion_codes": ["promo_1"] })).await.status, 200);
+}

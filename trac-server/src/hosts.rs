@@ -1,0 +1,73 @@
+//! The names under which this server is reached, all of them configured. None is ever taken from a request.
+
+use std::sync::Arc;
+
+/// The domains of the click cookie, and the hosts under which links may be shown beside the public URL.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hosts {
+    pub(crate) cookie_domains: Arc<[String]>,
+    pub(crate) tracking_domains: Arc<[String]>,
+}
+
+impl Hosts {
+    /// The `Domain` of the click cookie for a request to this host: of those configured, the one it belongs to, else the
+    /// first. (A browser refuses a domain that the page is no part of.)
+    pub(crate) fn cookie_domain(&self, host: Option<&str>) -> Option<&str> {
+        let belongs = |domain: &&String| host.is_some_and(|host| is_part_of(host, domain));
+        self.cookie_domains.iter().find(belongs).or(self.cookie_domains.first()).map(String::as_str)
+    }
+
+    /// The configured host of this name, as it is configured.
+    pub(crate) fn tracking_domain(&self, name: &str) -> Option<&str> {
+        self.tracking_domains.iter().map(String::as_str).find(|domain| domain.eq_ignore_ascii_case(name))
+    }
+
+    /// What the addresses of links begin with: a configured host, else the public URL.
+    pub(crate) fn link_base(&self, public_url: &str, tracking_domain: Option<&str>) -> String {
+        let scheme = public_url.split("://").next().unwrap_or("https");
+        match tracking_domain.and_then(|name| self.tracking_domain(name)) {
+            Some(domain) => format!("{scheme}://{domain}"),
+            None => public_url.to_owned(),
+        }
+    }
+}
+
+fn is_part_of(host: &str, domain: &str) -> bool {
+    let rest = host.strip_suffix(domain);
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts() -> Hosts {
+        let list = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Hosts {
+            cookie_domains: list(&["shop.example", "tea.example"]),
+            tracking_domains: list(&["go.tea.example"]),
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_set_for_the_domain_the_host_belongs_to() {
+        let check =
+            |host: Option<&str>, want: &str| assert_eq!(hosts().cookie_domain(host), Some(want), "{host:?}");
+        check(Some("track.shop.example"), "shop.example");
+        check(Some("go.tea.example"), "tea.example");
+        check(Some("tea.example"), "tea.example");
+        check(Some("eviltea.example"), "shop.example");
+        check(None, "shop.example");
+        assert_eq!(Hosts::default().cookie_domain(Some("shop.example")), None);
+    }
+
+    #[test]
+    fn a_link_is_shown_under_a_configured_host_only() {
+        let check = |domain: Option<&str>, want: &str| {
+            assert_eq!(hosts().link_base("https://track.example", domain), want, "{domain:?}");
+        };
+        check(None, "https://track.example");
+        check(Some("GO.tea.example"), "https://go.tea.example");
+        check(Some("evil.example"), "https://track.example");
+    }
+}

@@ -1,0 +1,29 @@
+//! What is done now and then, whether anybody asks or not.
+
+use std::time::Duration;
+
+use crate::click::remember_links;
+use crate::day_salt::DaySalt;
+use crate::store::{Priority, StoreError};
+use crate::trac::Trac;
+
+const PAUSE: Duration = Duration::from_mins(10);
+
+/// Remembers the links, for the moment when the store cannot be read; then, as long as it is polled, throws away yesterday's
+/// salt, so that nobody can tell any more whose visits yesterday's were.
+pub async fn keep(trac: Trac) {
+    if let Err(error) = remember_links(&trac).await {
+        tracing::warn!(%error, "the links are not remembered");
+    }
+    loop {
+        if let Err(error) = forget_salt(&trac).await {
+            tracing::warn!(%error, "yesterday's salt is still there");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn forget_salt(trac: &Trac) -> Result<(), StoreError> {
+    let now = trac.clock.now();
+    trac.store.write(Priority::Click, move |tx| DaySalt::forget(tx, now)).await
+}

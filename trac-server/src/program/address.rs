@@ -1,0 +1,56 @@
+//! How a program's links are called: its slug in `/s/{slug}/{code}`, and the host they are shown under. Neither is a term: a
+//! change of them makes no new version.
+
+use rusqlite::{Connection, params};
+use serde_json::Value;
+
+use crate::fields::{Fields, text, token};
+use crate::problem::Problem;
+use crate::store::{Scope, StoreError, StoreErrorKind};
+use crate::trac::Trac;
+
+/// What a body says of it; `null` takes it away.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things to say")]
+pub(super) struct Address {
+    slug: Option<Option<String>>,
+    tracking_domain: Option<Option<String>>,
+}
+
+impl Address {
+    pub(super) fn take(fields: &mut Fields, trac: &Trac) -> Self {
+        let configured = |value: &Value| {
+            let name = text(1..=253)(value)?;
+            let domain = trac.hosts.tracking_domain(&name);
+            domain.map(ToOwned::to_owned).ok_or_else(|| {
+                "must be a host that this server is configured for (--tracking-domain)".to_owned()
+            })
+        };
+        Self {
+            slug: fields.take_nullable("slug", token),
+            tracking_domain: fields.take_nullable("tracking_domain", configured),
+        }
+    }
+
+    pub(super) fn write(&self, tx: &Connection, scope: &Scope, id: &str) -> Result<(), Problem> {
+        if let Some(slug) = &self.slug {
+            let sql = "UPDATE program SET slug = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+            let key = params![scope.workspace_id(), scope.mode_str(), id, slug];
+            tx.prepare_cached(sql)?.execute(key).map_err(slug_taken)?;
+        }
+        if let Some(domain) = &self.tracking_domain {
+            let sql =
+                "UPDATE program SET tracking_domain = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+            let key = params![scope.workspace_id(), scope.mode_str(), id, domain];
+            tx.prepare_cached(sql)?.execute(key)?;
+        }
+        Ok(())
+    }
+}
+
+fn slug_taken(error: rusqlite::Error) -> Problem {
+    let error = StoreError::from(error);
+    if error.kind() == StoreErrorKind::Conflict {
+        return Problem::conflict("SLUG_TAKEN", "Another program on this server has this slug.");
+    }
+    error.into()
+}

@@ -1,0 +1,108 @@
+//! The promotion codes of an enrollment: a buyer who uses one of them came by its partner, where no click says otherwise.
+//!
+//! A code is one partner's at a time. A payment belongs to whoever held the code when it was made, whoever holds it later.
+
+use rusqlite::{Connection, params};
+use serde_json::Value;
+use trac_core::click::ClickId;
+use trac_core::time::Timestamp;
+use trac_core::webhook::promotion;
+
+use crate::fields::Wrong;
+use crate::id::random_bits;
+use crate::problem::Problem;
+use crate::store::click::NewClick;
+use crate::store::{Scope, StoreError, StoreErrorKind};
+
+/// How many codes an enrollment may hold.
+const CODES_MAX: usize = 1_000;
+
+/// Reads a list of codes.
+pub(super) fn promotion_codes(value: &Value) -> Result<Vec<String>, Wrong> {
+    let codes = value.as_array().filter(|codes| codes.len() <= CODES_MAX);
+    let codes = codes.and_then(|codes| codes.iter().map(|code| promotion::normal(code.as_str()?)).collect());
+    let mut codes: Vec<String> = codes.ok_or_else(|| {
+        format!("must be a list of at most {CODES_MAX} promotion codes or their IDs (promo_…): letters, digits, hyphens")
+    })?;
+    codes.sort_unstable();
+    codes.dedup();
+    Ok(codes)
+}
+
+/// An enrollment whose codes are set.
+pub(super) struct Holder<'a> {
+    /// Our IDs of it, its program and its partner.
+    pub(super) enrollment: &'a str,
+    pub(super) program: &'a str,
+    pub(super) partner: &'a str,
+}
+
+impl Holder<'_> {
+    /// Gives it these codes and takes all others away from it.
+    ///
+    /// # Errors
+    /// `409 PROMOTION_CODE_TAKEN` if another enrollment holds one of them.
+    pub(super) fn set(
+        &self,
+        tx: &Connection,
+        scope: &Scope,
+        codes: &[String],
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let mut statement = tx.prepare_cached(
+            "SELECT code FROM promotion_code \
+             WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3 AND taken_at IS NULL",
+        )?;
+        let key = params![scope.workspace_id(), scope.mode_str(), self.enrollment];
+        let held = statement.query_map(key, |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        for code in held.iter().filter(|code| !codes.contains(code)) {
+            tx.prepare_cached(
+                "UPDATE promotion_code SET taken_at = ?4 \
+                 WHERE workspace_id = ?1 AND mode = ?2 AND code = ?3 AND taken_at IS NULL",
+            )?
+            .execute(params![scope.workspace_id(), scope.mode_str(), code, now.unix_secs()])?;
+        }
+        for code in codes.iter().filter(|code| !held.contains(code)) {
+            self.give(tx, scope, code, now)?;
+        }
+        Ok(())
+    }
+
+    fn give(&self, tx: &Connection, scope: &Scope, code: &str, now: Timestamp) -> Result<(), Problem> {
+        let click = NewClick {
+            id: ClickId::new(now.unix_secs(), random_bits()),
+            program_id: self.program.to_owned(),
+            partner_id: self.partner.to_owned(),
+            link_id: None,
+            clicked_at: now,
+            is_unique: Some(false),
+            visitor: None,
+            last_click: None,
+            referrer: None,
+            landing_url: None,
+        };
+        let given = tx
+            .prepare_cached(
+                "INSERT INTO promotion_code (workspace_id, mode, code, click_id, enrollment_id, given_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                scope.workspace_id(),
+                scope.mode_str(),
+                code,
+                click.id.as_str(),
+                self.enrollment,
+                now.unix_secs()
+            ]);
+        given.map_err(|error| taken(error.into(), code))?;
+        Ok(click.insert(tx, scope)?)
+    }
+}
+
+fn taken(error: StoreError, code: &str) -> Problem {
+    if error.kind() == StoreErrorKind::Conflict {
+        let message = format!("Another enrollment holds the promotion code {code}.");
+        return Problem::conflict("PROMOTION_CODE_TAKEN", message);
+    }
+    error.into()
+}

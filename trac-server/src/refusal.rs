@@ -1,0 +1,228 @@
+//! Calls that were turned away before they could leave a trace: a page with a wrong key, an address in Stripe that is no
+//! endpoint. The merchant sees them at `/api/v1/refusals` and in what explain says, each with what to change.
+//!
+//! They are counted in memory and written when the count reaches 1, 2, 4, 8 …, so that whoever calls in vain a million
+//! times costs twenty writes an hour. So `calls` is the least number there were.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, params};
+use trac_core::time::Timestamp;
+
+use crate::id::{Ids, Kind};
+use crate::store::{Priority, Scope, Store, StoreError};
+
+const HOUR_SECS: i64 = 3_600;
+/// How long refusals are kept.
+const KEPT_SECS: i64 = 30 * 86_400;
+
+macro_rules! causes {
+    ($($variant:ident = $code:literal, $meaning:literal, $remedy:literal;)+) => {
+        /// Why a call was turned away, with its meaning and what to change.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Cause {
+            $($variant,)+
+        }
+
+        impl Cause {
+            /// Every cause.
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The code, which is stable.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// One sentence for a person.
+            pub(crate) const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+
+            /// What to change.
+            pub(crate) const fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)+ }
+            }
+        }
+    };
+}
+
+causes! {
+    KeyMissing = "key_missing",
+        "The call showed no key.",
+        "On a page, put data-key=\"pk_…\" on the script, or send x-publishable-key; on a server, send Authorization: \
+         Bearer sk_….";
+    KeyUnknown = "key_unknown",
+        "The key is not one of this server's.",
+        "Copy the key again: GET /api-keys lists how each begins and ends, POST /api-keys makes a new one. Mind the mode: \
+         pk_test_… or pk_live_….";
+    KeyRevoked = "key_revoked",
+        "The key was revoked, or rolled and its overlap is over.",
+        "Put the new key where the old one is: on the page, or in the server's configuration.";
+    KeyOfOtherKind = "key_of_other_kind",
+        "The key is a secret one where a publishable one is due, or the other way round.",
+        "Pages send pk_…, servers send sk_…. A secret key that stood on a page must be revoked: DELETE /api-keys/{id}.";
+    WorkspaceUnknown = "workspace_unknown",
+        "x-workspace-id names no workspace of this server.",
+        "Copy the workspace's ID, ws_…, from where it was created; explain and the dashboard show it too.";
+    OriginNotAllowed = "origin_not_allowed",
+        "The key is kept to the pages of other origins.",
+        "Add the page's origin to the key: PATCH /api-keys/{id} with allowed_origins.";
+    RateLimited = "rate_limited",
+        "The key called more than a thousand times within a minute.",
+        "Call once for each visitor, not on every page or in a loop; from a server, use a secret key, which is not limited.";
+    CodeUnknown = "code_unknown",
+        "No link goes by the code in ?ref= or ?via=, and no partner with an approved enrollment in an active program.",
+        "Compare the code with GET /links and GET /partners; approve the partner's enrollment, activate the program.";
+    EndpointUnknown = "endpoint_unknown",
+        "Webhooks were delivered to an address that is no endpoint of this server, and answered 404.",
+        "In Stripe, set the endpoint's URL to the one that GET /webhook-endpoints shows, and resend the events.";
+    StoreUnavailable = "store_unavailable",
+        "Webhooks could not be written down and were answered 5xx.",
+        "Look at the server's log and disk; /readyz says when it is well. Stripe sends the events again by itself for three \
+         days; resend them in Stripe to have them at once.";
+}
+
+/// The calls turned away within this hour, and those that could not be written yet. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusals {
+    counted: Arc<Mutex<HashMap<Counted, Count>>>,
+    unwritten: Arc<AtomicBool>,
+}
+
+/// What is counted together.
+type Counted = (Scope, String, Cause);
+
+#[derive(Clone, Debug)]
+struct Count {
+    hour: i64,
+    calls: u64,
+    written: u64,
+    message: String,
+    at: Timestamp,
+}
+
+impl Refusals {
+    /// Notes that a call was turned away. `message` says what was wrong with this one, without any secret.
+    pub(crate) async fn note(
+        &self,
+        (store, ids): (&Store, &Ids),
+        call: Counted,
+        message: String,
+        now: Timestamp,
+    ) {
+        let Some(count) = self.count(&call, message, now) else { return };
+        let (scope, route, cause) = &call;
+        let (workspace, mode, calls) = (scope.workspace_id(), scope.mode_str(), count.calls);
+        tracing::warn!(workspace, mode, route, cause = cause.as_str(), calls, "a call was refused");
+        self.write(store, ids, call, count).await;
+    }
+
+    /// Writes what could not be written when it happened.
+    pub(crate) async fn catch_up(&self, store: &Store, ids: &Ids) {
+        if !self.unwritten.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let late: Vec<_> = {
+            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+            let late = counted.iter().filter(|(_, count)| count.written == 0);
+            late.map(|(call, count)| (call.clone(), count.clone())).collect()
+        };
+        for (call, count) in late {
+            self.write(store, ids, call, count).await;
+        }
+    }
+
+    /// Counts a call; answers the count if it is to be written.
+    fn count(&self, call: &Counted, message: String, now: Timestamp) -> Option<Count> {
+        let hour = now.unix_secs().div_euclid(HOUR_SECS);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.retain(|_, count| count.hour == hour || count.written == 0);
+        let count = counted.entry(call.clone()).or_insert_with(|| Count {
+            hour,
+            calls: 0,
+            written: 0,
+            message: String::new(),
+            at: now,
+        });
+        count.calls = count.calls.saturating_add(1);
+        (count.message, count.at) = (message, now);
+        (count.calls.is_power_of_two() || count.written == 0).then(|| count.clone())
+    }
+
+    async fn write(&self, store: &Store, ids: &Ids, call: Counted, count: Count) {
+        let (id, (scope, route, cause)) = (ids.make(Kind::Refusal), call.clone());
+        let calls = count.calls;
+        let written =
+            store.write(Priority::Click, move |tx| insert(tx, &id, &scope, &route, cause, &count)).await;
+        if let Err(error) = written {
+            tracing::error!(%error, "a refused call could not be noted");
+            self.unwritten.store(true, Ordering::Relaxed);
+            return;
+        }
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counted.get_mut(&call) {
+            count.written = count.written.max(calls);
+        }
+    }
+}
+
+fn insert(
+    tx: &Connection,
+    id: &str,
+    scope: &Scope,
+    route: &str,
+    cause: Cause,
+    count: &Count,
+) -> Result<(), StoreError> {
+    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+    let fresh = i64::try_from(count.calls.saturating_sub(count.written)).unwrap_or(i64::MAX);
+    let at = count.at.unix_secs();
+    tx.prepare_cached(
+        "INSERT INTO refusal (workspace_id, mode, id, route, cause, hour, message, calls, created_at, last_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (workspace_id, mode, route, cause, hour) \
+         DO UPDATE SET calls = calls + excluded.calls, message = excluded.message, last_at = excluded.last_at",
+    )?
+    .execute(params![workspace, mode, id, route, cause.as_str(), count.hour, count.message, fresh, at])?;
+    tx.prepare_cached("DELETE FROM refusal WHERE workspace_id = ?1 AND mode = ?2 AND last_at < ?3")?
+        .execute(params![workspace, mode, at.saturating_sub(KEPT_SECS)])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trac_core::program::Mode;
+
+    #[test]
+    fn a_million_calls_in_vain_are_written_twenty_times() {
+        let refusals = Refusals::default();
+        let call = || (Scope::new("ws_1", Mode::Test), "/v1/clicks".to_owned(), Cause::RateLimited);
+        let mut writes = 0;
+        for _ in 0..1_000_000 {
+            if let Some(count) = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7)) {
+                writes += 1;
+                refusals.counted.lock().unwrap().get_mut(&call()).unwrap().written = count.calls;
+            }
+        }
+        assert_eq!(writes, 20);
+        // The next hour begins anew, and forgets this one.
+        let next = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(3_600)).unwrap();
+        assert_eq!((next.calls, refusals.counted.lock().unwrap().len()), (1, 1));
+    }
+
+    #[test]
+    fn every_cause_has_a_sentence_and_a_remedy() {
+        for cause in Cause::ALL {
+            assert!(cause.meaning().ends_with('.') && cause.remedy().ends_with('.'), "{cause:?}");
+            assert!(cause.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+        }
+        // The package can be built without the repository around it.
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reasons.md");
+        let Ok(page) = std::fs::read_to_string(page) else { return };
+        let listed: Vec<_> = page.lines().filter(|line| line.starts_with("* `")).collect();
+        let line = |cause: &Cause| format!("* `{}`: {} {}", cause.as_str(), cause.meaning(), cause.remedy());
+        assert_eq!(listed, Cause::ALL.iter().map(line).collect::<Vec<_>>());
+    }
+}

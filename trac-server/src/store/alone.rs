@@ -1,0 +1,122 @@
+//! One server to a data folder: two would each count a key's calls, and each take the other's address for theirs.
+//!
+//! Commands that come and go, such as `trac workspace create`, need no lock.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use super::error::{StoreError, StoreErrorKind};
+use super::file;
+
+const FILE_NAME: &str = "serve.lock";
+
+/// The right to serve from a data folder. It ends with this value, and with the process however that ends.
+#[derive(Debug)]
+pub struct Alone {
+    /// The system forgets the lock when the file is closed.
+    _locked: File,
+}
+
+impl Alone {
+    /// Takes the folder, making it where it is missing.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Conflict`] if a server runs on it, [`StoreErrorKind::Unavailable`] if it cannot be written.
+    pub fn on(data: &Path) -> Result<Self, StoreError> {
+        let path = data.join(FILE_NAME);
+        let cannot =
+            |error| StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()));
+        file::make_folder(data).map_err(cannot)?;
+        file::open_private(&path).map_err(cannot)?;
+        let locked = File::options().read(true).write(true).open(&path).map_err(cannot)?;
+        match locked.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let detail = format!("{}: a server runs on this folder already", data.display());
+                return Err(StoreError::new(StoreErrorKind::Conflict, detail));
+            }
+            // Some file systems have no locks.
+            Err(TryLockError::Error(error)) => tracing::warn!(%error, path = %path.display(), "not locked"),
+        }
+        Ok(Self { _locked: locked })
+    }
+}
+
+/// Which file a name meant when the store was opened.
+#[derive(Debug)]
+pub(super) struct Original {
+    #[cfg(unix)]
+    files: Vec<(std::path::PathBuf, [u64; 2])>,
+}
+
+impl Original {
+    /// Remembers the database and its log.
+    pub(super) fn of(database: &Path) -> Self {
+        #[cfg(not(unix))]
+        let _ = database;
+        Self {
+            #[cfg(unix)]
+            files: [database.to_owned(), file::log_of(database)]
+                .into_iter()
+                .filter_map(|path| identity(&path).map(|identity| (path, identity)))
+                .collect(),
+        }
+    }
+
+    /// Whether the names still mean the same files. What is written to a file that was removed is lost with it, and SQLite
+    /// does not notice.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`], naming the file.
+    pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
+        #[cfg(unix)]
+        for (path, known) in &self.files {
+            if identity(path) != Some(*known) {
+                let detail = format!("{} was removed or replaced under the running server", path.display());
+                return Err(StoreError::new(StoreErrorKind::Unavailable, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<[u64; 2]> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|metadata| [metadata.dev(), metadata.ino()])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_served_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("new");
+        let first = Alone::on(&data).unwrap();
+        let refused = Alone::on(&data).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Conflict);
+        assert!(refused.to_string().contains("new"), "{refused}");
+        drop(first);
+        Alone::on(&data).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_removed_or_replaced_is_not_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, aside) = (folder.path().join("trac.db"), folder.path().join("aside"));
+        fs::write(&file, "one").unwrap();
+        let original = Original::of(&file);
+        original.is_in_place().unwrap();
+        fs::rename(&file, &aside).unwrap();
+        assert_eq!(original.is_in_place().unwrap_err().kind(), StoreErrorKind::Unavailable);
+        fs::write(&file, "two").unwrap();
+        assert!(original.is_in_place().is_err());
+        fs::rename(&aside, &file).unwrap();
+        original.is_in_place().unwrap();
+    }
+}

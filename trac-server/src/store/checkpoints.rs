@@ -1,0 +1,83 @@
+//! The thread that copies the write-ahead log into the database, off the path of any commit.
+//!
+//! Copying needs no lock that a commit waits for. Only to begin the log anew must writers be kept out, and that is done
+//! when next to nothing is left to copy, so that it takes milliseconds. Source: <https://sqlite.org/wal.html>, section 6.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::file::{PAGE_BYTES, log_of};
+use super::queue::Queue;
+use super::writer::spawn;
+
+const PAUSE: Duration = Duration::from_millis(250);
+/// How large the file of the log is before there is anything to do.
+const COPY_BYTES: u64 = 4 << 20;
+/// How much the log holds before it is begun anew.
+const RESTART_BYTES: u64 = 48 << 20;
+/// What may be left to copy when it is.
+const REST_BYTES: u64 = 2 << 20;
+/// How large the file may stay.
+const FILE_BYTES: u64 = 256 << 20;
+/// How often what was written meanwhile is copied before writers are kept out.
+const PASSES: usize = 8;
+/// How long writers may be kept out because somebody still reads what is in the log. Then it is begun anew another time.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What is in the log.
+#[derive(Clone, Copy, Debug)]
+struct Log {
+    bytes: u64,
+    /// Not in the database yet.
+    rest_bytes: u64,
+}
+
+/// Starts the thread.
+pub(super) fn start(
+    connection: Connection,
+    file: &Path,
+    queue: Arc<Queue>,
+) -> Result<JoinHandle<()>, StoreError> {
+    connection.busy_timeout(PATIENCE)?;
+    let log = log_of(file);
+    spawn("trac-checkpoints", move || {
+        while queue.is_open_after(PAUSE) {
+            let file_bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();
+            if file_bytes < COPY_BYTES {
+                continue;
+            }
+            if let Err(error) = copy(&connection, file_bytes) {
+                tracing::warn!(%error, "a checkpoint failed");
+            }
+        }
+    })
+}
+
+fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
+    let mut log = checkpoint(connection, "PASSIVE")?;
+    for _ in 1..PASSES {
+        if log.bytes < RESTART_BYTES || log.rest_bytes <= REST_BYTES {
+            break;
+        }
+        log = checkpoint(connection, "PASSIVE")?;
+    }
+    if file_bytes >= FILE_BYTES {
+        checkpoint(connection, "TRUNCATE")?;
+    } else if log.bytes >= RESTART_BYTES {
+        checkpoint(connection, "RESTART")?;
+    }
+    Ok(())
+}
+
+fn checkpoint(connection: &Connection, how: &str) -> Result<Log, StoreError> {
+    let sql = format!("PRAGMA wal_checkpoint({how})");
+    let (pages, copied) = connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    // Both are -1 where there is no log.
+    let bytes = |pages: i64| u64::try_from(pages).unwrap_or_default().saturating_mul(PAGE_BYTES);
+    Ok(Log { bytes: bytes(pages), rest_bytes: bytes(pages).saturating_sub(bytes(copied)) })
+}

@@ -1,0 +1,141 @@
+//! The restricted key by which trac may ask Stripe for a link that no event told. Optional; sealed where it is kept.
+//!
+//! # Wire form
+//! `rk_test_…` at an endpoint of test mode, `rk_live_…` at one of live mode; 16 to 240 letters, digits and underscores follow.
+//! It needs to read Invoices and nothing else. A secret key (`sk_…`) could move money and is refused.
+//! Source: <https://docs.stripe.com/keys#create-restricted-api-secret-key>.
+
+use std::fmt;
+
+use rusqlite::{Connection, params};
+use trac_core::program::Mode;
+
+use crate::fields::Wrong;
+use crate::store::{Place, Scope, StoreError, Vault};
+
+/// A restricted key. It shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct StripeKey(String);
+
+impl StripeKey {
+    /// Reads a key that a merchant sets at an endpoint of this mode. A refusal does not repeat it.
+    pub(super) fn parse(text: &str, mode: Mode) -> Result<Self, Wrong> {
+        let prefix = format!("rk_{}_", mode.as_str());
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let fits = |rest: &str| (16..=240).contains(&rest.len()) && rest.bytes().all(plain);
+        if text.strip_prefix(&prefix).is_some_and(fits) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(if text.starts_with("sk_") {
+            format!(
+                "must not be a secret key, which can move money: make a restricted key ({prefix}…) in Stripe that \
+                 may read Invoices and nothing else"
+            )
+        } else if text.starts_with("rk_") {
+            format!("must be a whole restricted key of the endpoint's own mode, {prefix}…")
+        } else {
+            format!("must be a restricted key of Stripe's that may read Invoices, {prefix}…")
+        })
+    }
+
+    /// The key, for the call that is made with it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is shown of it: its kind and mode, and the last four characters.
+    pub(super) fn hint(&self) -> String {
+        let end = self.0.len().saturating_sub(4);
+        let (begin, last) = (self.0.get(..8).unwrap_or_default(), self.0.get(end..).unwrap_or_default());
+        format!("{begin}…{last}")
+    }
+}
+
+impl fmt::Debug for StripeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StripeKey(…)")
+    }
+}
+
+/// A place of its own, so that it does not open where a signing secret is looked for.
+fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
+    Place { scope, table: "webhook_endpoint.stripe_api_key", row: endpoint_id }
+}
+
+/// Opens the column of an endpoint's key.
+pub(crate) fn open(
+    vault: &Vault,
+    scope: &Scope,
+    endpoint_id: &str,
+    sealed: &str,
+) -> Result<StripeKey, StoreError> {
+    vault.open(place(scope, endpoint_id), sealed).map(StripeKey)
+}
+
+/// Keeps a key, or takes it away. Whatever stands against the key before ends, and what it left unanswered is asked anew.
+pub(super) fn set(
+    tx: &Connection,
+    vault: &Vault,
+    scope: &Scope,
+    endpoint_id: &str,
+    key: Option<&StripeKey>,
+) -> Result<(), StoreError> {
+    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+    let sealed = key.map(|key| vault.seal(place(scope, endpoint_id), key.reveal())).transpose()?;
+    tx.prepare_cached(
+        "UPDATE webhook_endpoint SET stripe_api_key = ?4, stripe_api_key_hint = ?5, stripe_api_key_problem = NULL, \
+         stripe_api_rests_until = NULL WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    )?
+    .execute(params![workspace, mode, endpoint_id, sealed, key.map(StripeKey::hint)])?;
+    if key.is_some() {
+        tx.prepare_cached(
+            "UPDATE question SET tries = 0, next_at = 0 WHERE workspace_id = ?1 AND mode = ?2 AND invoice IS NULL",
+        )?
+        .execute(params![workspace, mode])?;
+    }
+    Ok(())
+}
+
+/// Seals the column of a key anew.
+pub(super) fn reseal(
+    tx: &Connection,
+    vault: &Vault,
+    scope: &Scope,
+    endpoint_id: &str,
+    key: &StripeKey,
+) -> Result<(), StoreError> {
+    let sealed = vault.seal(place(scope, endpoint_id), key.reveal())?;
+    let mut statement = tx.prepare_cached(
+        "UPDATE webhook_endpoint SET stripe_api_key = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    )?;
+    statement.execute(params![scope.workspace_id(), scope.mode_str(), endpoint_id, sealed])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_restricted_key_of_the_same_mode_is_taken() {
+        let check = |text: &str, mode, want: Result<&str, &str>| match (StripeKey::parse(text, mode), want) {
+            (Ok(key), Ok(hint)) => assert_eq!(key.hint(), hint),
+            (Err(wrong), Err(says)) => assert!(wrong.contains(says), "{text}: {wrong}"),
+            (got, want) => panic!("{text}: {got:?}, not {want:?}"),
+        };
+        let key = |prefix: &str| format!("{prefix}{}wxyz", "51".repeat(10));
+        check(&key("rk_test_"), Mode::Test, Ok("rk_test_…wxyz"));
+        check(&key("rk_live_"), Mode::Live, Ok("rk_live_…wxyz"));
+        check(&key("rk_live_"), Mode::Test, Err("own mode, rk_test_"));
+        check(&key("rk_test_"), Mode::Live, Err("own mode, rk_live_"));
+        check(&key("sk_test_"), Mode::Test, Err("which can move money"));
+        check(&key("sk_live_"), Mode::Test, Err("which can move money"));
+        check("rk_test_short", Mode::Test, Err("whole"));
+        check("rk_test_0123456789abcdef\n", Mode::Test, Err("whole"));
+        check("rk_test_0123456789abcdefé", Mode::Test, Err("whole"));
+        check("whsec_0123456789abcdef", Mode::Test, Err("restricted key"));
+        check("", Mode::Live, Err("restricted key"));
+        let debugged = format!("{:?}", StripeKey::parse(&key("rk_test_"), Mode::Test).unwrap());
+        assert!(!debugged.contains("51"), "{debugged}");
+    }
+}
