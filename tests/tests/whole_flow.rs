@@ -74,6 +74,23 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     browser.picture("7-dashboard-reversed").await;
 
     let id = commission.get("id").and_then(Value::as_str).unwrap_or_default();
+    // "Where is my commission?"
+    browser.click("a[href='dashboard/why']").await;
+    browser.fill("#id", "nobody@example.com").await;
+    browser.click("#ask").await;
+    browser.until("document.querySelector('.verdict-broken') !== null").await;
+    browser.picture("8-why-nothing").await;
+    let session = commission.pointer("/stripe/checkout_session").and_then(Value::as_str).unwrap_or_default();
+    browser.run("document.getElementById('id').value = ''").await;
+    browser.fill("#id", session).await;
+    browser.click("#ask").await;
+    browser.until("document.querySelector('.verdict-whole') !== null").await;
+    browser.picture("9-why").await;
+    let story = browser.text(page).await;
+    for told in ["Paula Press", "client_reference_id of cs_", "6.40 USD", "-3.20 USD"] {
+        assert!(story.contains(told), "{told} is not in the story: {story}");
+    }
+
     let entries = demo.merchant.all(&format!("/commissions/{id}/entries")).await;
     let amounts: Vec<_> =
         entries.iter().rev().filter_map(|row| row.get("amount_minor").and_then(Value::as_i64)).collect();

@@ -228,9 +228,9 @@ fn each_entry_says_why() {
     };
     let of = || json!({"charge": "ch_1", "payment_intent": "pi_1"});
     let failed = |id: &str, amount: i64| Sent(refund("refund.failed", id, 10, amount, "failed", of()));
-    let bank = |kind: &str, status: &str| Sent(dispute(kind, 11, 500, status, json!({})));
-    let taken = || bank("funds_withdrawn", "needs_response");
-    let won = || bank("closed", "won");
+    let contested = |kind: &str, status: &str| Sent(dispute(kind, 11, 500, status, json!({})));
+    let taken = || contested("funds_withdrawn", "needs_response");
+    let won = || contested("closed", "won");
 
     assert_eq!(entries(&[sale(), back(500)]), [("reverse", -100, "refund_partial")]);
     assert_eq!(entries(&[sale(), back(1_000)]), [("reverse", -200, "refund_full")]);
@@ -287,4 +287,56 @@ fn a_decision_names_every_object_of_the_payment() {
     let want = json!({"checkout_session": null, "payment_intent": null, "charge": "py_1", "invoice": null,
         "subscription": null, "customer": null});
     assert_eq!(ids(&bank_debit), want);
+}
+
+#[test]
+fn the_rule_that_decided_is_recorded() {
+    let rule = |told: &[Told]| {
+        let lookup = json!({"attribute_by_customer": true});
+        let attribution = settled(lookup, told).decision.attribution.unwrap();
+        serde_json::to_value(attribution.rule).unwrap()
+    };
+    let of_customer = |id: &str, at: i64, other: Value| {
+        Sent(session(id, at, 900, merged(json!({"customer": "cus_1"}), other)))
+    };
+    let first = || Sent(invoice("in_1", 0, 900, own(json!({}))));
+    let snapshot = json!({"subscription_details": {"metadata": by("clk_1")}});
+    let known = Sent(event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_1")})));
+    assert_eq!(rule(&[of_customer("cs_1", 0, own(json!({})))]), "session_metadata");
+    assert_eq!(
+        rule(&[of_customer("cs_1", 0, json!({"client_reference_id": "clk_1"}))]),
+        "client_reference_id"
+    );
+    assert_eq!(rule(&[Sent(invoice("in_1", 0, 900, snapshot))]), "subscription_metadata");
+    assert_eq!(rule(&[first()]), "invoice_metadata");
+    assert_eq!(rule(&[Sent(intent("pi_1", 0, 900, own(json!({}))))]), "payment_metadata");
+    assert_eq!(rule(&[first(), Sent(invoice("in_2", 30 * DAY, 900, json!({})))]), "subscription");
+    assert_eq!(rule(&[known, of_customer("cs_1", 0, json!({}))]), "customer_metadata");
+    let twice = [of_customer("cs_1", 0, own(json!({}))), of_customer("cs_2", DAY, json!({}))];
+    assert_eq!(rule(&twice), "customer");
+}
+
+#[test]
+fn a_refused_click_is_credited_with_nothing_and_an_empty_sale_keeps_its_click() {
+    let credited = |other_terms: Value, told: &[Told]| {
+        let decision = settled(other_terms, told).decision;
+        (
+            decision.reason.as_str(),
+            decision.credited_click().map(ToOwned::to_owned),
+            decision.source().as_str(),
+        )
+    };
+    let sale = |amount: i64| Sent(session("cs_1", 0, amount, own(json!({}))));
+    let clicked = || Some("clk_1".to_owned());
+    assert_eq!(credited(json!({}), &[sale(900)]), ("ok", clicked(), "sale"));
+    assert_eq!(credited(json!({}), &[sale(0)]), ("zero_amount", clicked(), "sale"));
+    assert_eq!(credited(json!({"status": "draft"}), &[sale(900)]), ("program_inactive", None, "sale"));
+    assert_eq!(
+        credited(json!({"attribution_window_days": 0}), &[sale(900)]),
+        ("click_expired", None, "sale")
+    );
+    let month = Sent(invoice("in_1", 0, 900, own(json!({}))));
+    assert_eq!(credited(json!({}), &[month]), ("ok", clicked(), "recurring"));
+    let nobody = Sent(session("cs_1", 0, 900, json!({})));
+    assert_eq!(credited(json!({}), &[nobody]), ("no_attribution_yet", None, "sale"));
 }

@@ -358,6 +358,13 @@ fn what_is_inferred_by_time_ends_with_the_second() {
     check(json!({}), &invoiced(25 * 3_600 + 1), [400, 0]);
     check(json!({}), &invoiced(-300), [200, 0]);
     check(json!({}), &invoiced(-301), [400, 0]);
+    // A session that names another invoice, or an invoice that has its session, is taken for nothing else.
+    let other = merged(opened.clone(), json!({"invoice": "in_9"}));
+    let named = [Sent(session("cs_1", 0, 1_000, other)), invoiced(60)[1].clone()];
+    check(json!({}), &named, [400, 0]);
+    let exact = merged(opened.clone(), json!({"invoice": "in_1"}));
+    let taken = [Sent(session("cs_0", 0, 1_000, exact)), invoiced(60)[0].clone(), invoiced(60)[1].clone()];
+    check(json!({}), &taken, [400, 0]);
     let sums = |at: i64| told(&invoiced(at), &json!({}), &[0, 1]).entries.len();
     assert_eq!((sums(25 * 3_600), sums(25 * 3_600 + 1)), (1, 2));
 
@@ -380,4 +387,47 @@ fn what_is_inferred_by_time_ends_with_the_second() {
     check(json!({}), &unlike(json!({"customer": null})), [200, 0]);
     check(json!({}), &unlike(json!({"currency": "eur"})), [200, 0]);
     check(json!({}), &unlike(json!({"amount": 1_001, "amount_captured": 1_001})), [200, 0]);
+}
+
+#[test]
+fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
+    let of_charge = json!({"payment_intent": "pi_1", "metadata": by("clk_1")});
+    let sale = Sent(charge("charge.succeeded", "ch_1", 0, 1_000, of_charge.clone()));
+    let dearer = || Revised(json!({"commission": {"type": "percentage", "rate_bps": 5_000}}), -10);
+    let refunded = merged(of_charge, json!({"amount_refunded": 500}));
+    let refunded = Sent(charge("charge.refunded", "ch_1", DAY, 1_000, refunded));
+    let better = |click: &str| {
+        let other = json!({"payment_intent": "pi_1", "metadata": by(click)});
+        Sent(session("cs_1", 0, 1_000, other))
+    };
+    let left = |steps: &[Step]| {
+        let order: Vec<usize> = (0..steps.len()).collect();
+        told(steps, &json!({}), &order).left()
+    };
+    assert_eq!(left(&[sale.clone(), dearer(), refunded.clone()]), [100, 0]);
+    assert_eq!(left(&[sale.clone(), dearer(), better("clk_1")]), [200, 0]);
+    assert_eq!(left(&[sale.clone(), Banned(-10), refunded.clone()]), [100, 0]);
+    // Another click is another settlement.
+    assert_eq!(left(&[sale.clone(), dearer(), better("clk_2")]), [0, 500]);
+    assert_eq!(left(&[dearer(), sale, refunded]), [250, 0]);
+}
+
+#[test]
+fn the_end_of_a_subscription_voids_what_is_due_after_it() {
+    let ends = |at: i64| {
+        let object = json!({"id": "sub_1", "customer": "cus_1", "status": "canceled"});
+        [
+            Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")}))),
+            Sent(invoice("in_2", 5 * DAY, 1_000, json!({}))),
+            Sent(event("customer.subscription.deleted", at, object)),
+        ]
+    };
+    let void = || json!({"cancel_policy": "void_pending", "hold_days": {"recurring": 30}});
+    check(void(), &ends(30 * DAY - 1), [0, 0]);
+    check(void(), &ends(30 * DAY), [200, 0]);
+    check(void(), &ends(35 * DAY), [400, 0]);
+    check(json!({"cancel_policy": "keep"}), &ends(DAY), [400, 0]);
+    let other =
+        Sent(event("customer.subscription.deleted", DAY, json!({"id": "sub_2", "customer": "cus_1"})));
+    check(void(), &[&ends(DAY)[..2], &[other]].concat(), [400, 0]);
 }

@@ -1,5 +1,12 @@
 //! Promotion codes in partners' hands: they count where no click does, for whoever held them when they were used.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, dead_code, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    dead_code,
+    reason = "a test"
+)]
 
 mod ledger;
 

@@ -61,6 +61,8 @@
 // ground
 pub mod clock;
 #[cfg(feature = "server")]
+pub mod proxy;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod id;
@@ -79,8 +81,6 @@ mod fields;
 #[cfg(feature = "server")]
 mod last_known;
 #[cfg(feature = "server")]
-pub mod proxy;
-#[cfg(feature = "server")]
 mod hosts;
 #[cfg(feature = "server")]
 mod day_salt;
@@ -94,6 +94,8 @@ mod metrics;
 mod refusal;
 #[cfg(feature = "server")]
 mod trac;
+#[cfg(feature = "server")]
+mod catch_up;
 #[cfg(feature = "server")]
 mod access;
 #[cfg(feature = "server")]

@@ -112,18 +112,11 @@ impl Refusals {
         message: String,
         now: Timestamp,
     ) {
+        let Some(count) = self.count(&call, message, now) else { return };
         let (scope, route, cause) = &call;
-        let workspace = scope.workspace_id();
-        tracing::warn!(
-            workspace,
-            mode = scope.mode_str(),
-            route,
-            cause = cause.as_str(),
-            "a call was refused"
-        );
-        if let Some(count) = self.count(&call, message, now) {
-            self.write(store, ids, call, count).await;
-        }
+        let (workspace, mode, calls) = (scope.workspace_id(), scope.mode_str(), count.calls);
+        tracing::warn!(workspace, mode, route, cause = cause.as_str(), calls, "a call was refused");
+        self.write(store, ids, call, count).await;
     }
 
     /// Writes what could not be written when it happened.

@@ -169,11 +169,10 @@ fn told(answer: Answer) -> Value {
 fn differences(considered: &Considered) -> Vec<Value> {
     let mut differences = Vec::new();
     for (payment_id, settlement) in &considered.settlements {
-        let known = considered.loaded.world.payments.get(payment_id);
-        let commissions = known.map_or(&[][..], |known| known.commissions.as_slice());
         for change in settlement.changes.iter().filter(|change| !change.entries.is_empty()) {
-            let before =
-                commissions.iter().find(|commission| Some(&commission.id) == change.commission_id.as_ref());
+            // A commission may have been another payment's that is inferred to be the same money.
+            let mut known = considered.loaded.world.payments.values().flat_map(|known| &known.commissions);
+            let before = known.find(|commission| Some(&commission.id) == change.commission_id.as_ref());
             differences.push(difference(payment_id, change, before));
         }
     }

@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--browser`: how long a page
-//! waits for its links. With `--http`: how much the released server answers on one processor. Each table is of one run, in Markdown, for the documents.
+//! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--core`: without the server. With
+//! `--http`: how much the released server answers on one processor. With `--browser`: how long a page waits for its links.
+//! Each table is of one run, in Markdown, for the documents.
 
 use serde_json::Value;
 
@@ -8,17 +9,19 @@ use crate::{Outcome, script, setup};
 /// Runs the benchmarks and says how the core stands to the HMAC and the JSON parser of the same run.
 #[expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
 pub(crate) fn run() -> Outcome {
-    if std::env::args().any(|argument| argument == "--browser") {
+    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    if asked("--browser") {
         return browser();
     }
-    if std::env::args().any(|argument| argument == "--http") {
+    if asked("--http") {
         return http();
     }
-    for (package, bench) in [("trac-core", "webhook"), ("trac-server", "webhooks")] {
-        let bench = ["bench", "-p", package, "--bench", bench];
-        setup::run(setup::cargo().args(bench).current_dir(setup::root()?))?;
-    }
+    measure("trac-core", "webhook")?;
     println!("{}", session_table()?);
+    if asked("--core") {
+        return Ok(());
+    }
+    measure("trac-server", "webhooks")?;
     for folder in
         ["on_disk", "in_memory", "customer_of_10", "customer_of_100", "customer_of_1000", "customer_of_10000"]
     {
@@ -26,6 +29,11 @@ pub(crate) fn run() -> Outcome {
         println!("webhooks, {folder}: {} a second", 1_000_000_000_u64.checked_div(nanos).unwrap_or_default());
     }
     Ok(())
+}
+
+fn measure(package: &str, bench: &str) -> Outcome {
+    let bench = ["bench", "-p", package, "--bench", bench];
+    setup::run(setup::cargo().args(bench).current_dir(setup::root()?))
 }
 
 /// What is measured of one session, from what cannot be saved to the whole.

@@ -103,3 +103,37 @@ pub struct Reasons {
     /// For what is given again.
     pub restore: Reason,
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn the_difference_of_sums_is_what_is_appended() {
+        let reasons = Reasons { earn: Reason::Ok, reverse: Reason::Dispute, restore: Reason::DisputeWon };
+        let sums = |amount_minor, reversed_minor| Sums { amount_minor, reversed_minor };
+        let check = |now: Sums, wanted: Sums, has_earned: bool, want: &[(Kind, i64, Reason)]| {
+            let entries = now.entries_towards(wanted, has_earned, reasons);
+            let got: Vec<_> =
+                entries.iter().map(|entry| (entry.kind, entry.amount_minor, entry.reason)).collect();
+            assert_eq!(got, want, "{now:?} {wanted:?}");
+            let moved: i64 = want.iter().map(|(_, amount, _)| amount).sum();
+            assert_eq!(now.net_minor() + moved, wanted.net_minor());
+        };
+        let (earn, adjust) = ((Kind::Earn, Reason::Ok), (Kind::Adjust, Reason::Ok));
+        check(sums(0, 0), sums(0, 0), false, &[]);
+        check(sums(0, 0), sums(9, 0), false, &[(earn.0, 9, earn.1)]);
+        check(sums(0, 0), sums(9, 2), false, &[(earn.0, 9, earn.1), (Kind::Reverse, -2, Reason::Dispute)]);
+        check(sums(9, 2), sums(9, 2), true, &[]);
+        check(sums(9, 2), sums(7, 2), true, &[(adjust.0, -2, adjust.1)]);
+        check(sums(9, 2), sums(9, 9), true, &[(Kind::Reverse, -7, Reason::Dispute)]);
+        check(sums(9, 2), sums(9, 0), true, &[(Kind::Restore, 2, Reason::DisputeWon)]);
+        assert_eq!(sums(9, 2).net_minor(), 7);
+        assert_eq!(
+            [Kind::Earn, Kind::Reverse, Kind::Restore, Kind::Adjust].map(Kind::as_str),
+            ["earn", "reverse", "restore", "adjust"]
+        );
+    }
+}

@@ -47,3 +47,24 @@ pub fn earned(rule: CommissionRule, base_minor: i64, sale_currency: Currency) ->
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixed_amount_is_limited_only_where_the_rule_says_so_in_one_currency() {
+        let currency = |code| Currency::parse(code).unwrap();
+        let check = |(amount_minor, code, cap_at_sale), base, want: (i64, bool)| {
+            let rule = CommissionRule::Fixed { amount_minor, currency: currency(code), cap_at_sale };
+            let got = earned(rule, base, currency("usd"));
+            assert_eq!((got.amount_minor, got.capped, got.currency), (want.0, want.1, currency(code)));
+        };
+        check((500, "usd", true), 501, (500, false));
+        check((500, "usd", true), 500, (500, false));
+        check((500, "usd", true), 499, (499, true));
+        check((500, "usd", false), 499, (500, false));
+        check((500, "eur", true), 499, (500, false));
+        check((-500, "usd", true), 499, (0, false));
+    }
+}

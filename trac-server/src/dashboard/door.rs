@@ -53,7 +53,7 @@ fn page(door: Door, status: StatusCode) -> Response {
 ///
 /// Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; whoever sends neither is no browser and carries no
 /// one else's cookie.
-async fn own_forms_only(request: axum::extract::Request, next: middleware::Next) -> Response {
+pub(super) async fn own_forms_only(request: axum::extract::Request, next: middleware::Next) -> Response {
     let headers = request.headers();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_own = match (text("sec-fetch-site"), text("origin")) {

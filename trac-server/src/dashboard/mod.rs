@@ -1,4 +1,5 @@
-//! The dashboard: what a merchant sees. Its first page shows the whole flow, live.
+//! The dashboard: what a merchant sees. Its first page shows the whole flow, live; another tells why a sale was credited,
+//! or was not.
 //!
 //! Pages are templates that escape at compile time, under a policy without inline script or style. What changes
 //! something is a POST from this very origin. All addresses in pages are relative, so that the router can be mounted
@@ -8,6 +9,7 @@ mod session;
 mod door;
 mod assets;
 mod flow_page;
+mod why_page;
 mod words;
 
 use axum::Router;
@@ -27,6 +29,7 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/", get(async || Redirect::to("dashboard")))
         .route("/dashboard/", get(async || Redirect::to("../dashboard")))
         .merge(flow_page::routes())
+        .merge(why_page::routes())
         .merge(door::routes())
         .merge(assets::routes())
         .layer(from_fn(guard))

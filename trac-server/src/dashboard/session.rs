@@ -28,7 +28,8 @@ impl FromRequestParts<Trac> for Session {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Response> {
-        let closed = || Redirect::to("dashboard/login").into_response();
+        let door = if parts.uri.path().ends_with("/dashboard") { "dashboard/login" } else { "login" };
+        let closed = || Redirect::to(door).into_response();
         let token = token(&parts.headers).ok_or_else(closed)?;
         let now = trac.clock.now();
         let found = trac.store.read(move |connection| find(connection, "session", &token, now)).await;

@@ -1,7 +1,10 @@
 use axum::body::Body;
 use axum::http::Request;
 
+use serde_json::json;
+
 use crate::test_app::{Answer, App};
+use crate::test_shop::Shop;
 
 async fn form(app: &App, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
     let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
@@ -148,16 +151,59 @@ async fn nothing_a_stranger_wrote_becomes_markup() {
 #[tokio::test]
 async fn every_page_is_under_the_policy() {
     let app = App::new();
-    for path in ["/dashboard", "/dashboard/login", "/dashboard/style.css", "/dashboard/script.js"] {
+    for path in
+        ["/dashboard", "/dashboard/why", "/dashboard/login", "/dashboard/style.css", "/dashboard/script.js"]
+    {
         let answer = app.visit(path, &[]).await;
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     }
-    for template in ["door", "flow", "live"] {
+    for template in ["door", "flow", "live", "why"] {
         let file = format!("{}/templates/dashboard/{template}.html", env!("CARGO_MANIFEST_DIR"));
         let html = std::fs::read_to_string(file).unwrap();
         for inline in ["style=", "<style", "onclick", "onload", "javascript:"] {
             assert!(!html.contains(inline), "{template}: {inline}");
         }
     }
+}
+
+#[tokio::test]
+async fn why_is_told_on_a_page_by_whatever_is_at_hand() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    let hostile = json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {},
+        "client_reference_id": "<script>alert(1)</script>", "customer_details": { "email": "reader@example.com" } });
+    shop.told("checkout.session.completed", 1, shop.session(hostile)).await;
+    let closed = app.visit("/dashboard/why", &[]).await;
+    assert_eq!((closed.status.as_u16(), closed.header("location")), (303, "login"));
+    let cookie = log_in(&app, &shop.merchant.key).await;
+    let ask = async |id: &str, want: u16, says: &[&str]| {
+        let page = form(&app, "/dashboard/why", &format!("id={id}"), &[("cookie", &cookie)]).await;
+        let html = page.body.as_str().unwrap().to_owned();
+        assert_eq!(page.status.as_u16(), want, "{id}: {html}");
+        for words in says {
+            assert!(html.contains(words), "{id} does not say {words}: {html}");
+        }
+        assert!(!html.contains("<script>"), "{html}");
+    };
+    ask(
+        "cs_1",
+        200,
+        &["verdict-whole", "Every hop is there. 20.00 USD for Ada", "Ada earns in P", "+20.00 USD"],
+    )
+    .await;
+    ask("reader%40example.com", 200, &["verdict-broken", "no_click", "Write the click ID beside it"]).await;
+    ask("nobody", 404, &["Nothing in test mode goes by this."]).await;
+    ask("%3Cscript%3E", 404, &["&#60;script&#62;"]).await;
+    ask("", 200, &["Ask by whatever you have"]).await;
+    let event = shop.merchant.get("/events").await.text("/data/0/id");
+    let linked = app.visit(&format!("/dashboard/why?id={event}"), &[("cookie", &cookie)]).await;
+    assert!(linked.body.as_str().unwrap().contains("verdict-broken"));
+    let foreign = [("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")];
+    assert_eq!(form(&app, "/dashboard/why", "id=cs_1", &foreign).await.status, 403);
+    let stranger = app.merchant().await;
+    let cookie = log_in(&app, &stranger.key).await;
+    let told = form(&app, "/dashboard/why", &format!("id={}", shop.click), &[("cookie", &cookie)]).await;
+    assert_eq!(told.status, 404);
 }

@@ -72,6 +72,13 @@ pub(super) fn of_missing_event(
              there. Look at the deliveries Stripe shows: 404 is a wrong URL, 401 a wrong secret, 5xx or a time-out this \
              server.",
         )
+    } else if kind == Kind::Event {
+        Diagnosis::new(
+            "event_not_received",
+            "Events arrive, but this one has not.",
+            "Look in Stripe whether its type is selected for this endpoint, and resend it. Mind the mode: test events go to \
+             the test endpoint.",
+        )
     } else if !archive.has_event_of(wanted)? {
         Diagnosis::new(
             "event_type_not_selected",
@@ -79,9 +86,13 @@ pub(super) fn of_missing_event(
             format!("Select {selected} for this endpoint in Stripe, and resend the event."),
         )
     } else {
+        let about = match kind {
+            Kind::Email => "names this address".to_owned(),
+            kind => format!("is about this {}", kind.words()),
+        };
         Diagnosis::new(
             "event_not_received",
-            format!("Events of type {selected} arrive, but none about this {} has.", kind.words()),
+            format!("Events of type {selected} arrive, but none that {about}."),
             "Look in Stripe at the event's deliveries, and resend it. Mind the mode: test events go to the test endpoint. If \
              Stripe knows nothing of it either, it was not paid.",
         )

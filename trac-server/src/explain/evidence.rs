@@ -70,12 +70,13 @@ impl Archive<'_> {
                     program_id: row.get(5)?,
                     partner_id: row.get(6)?,
                     clicked_at: Timestamp::from_unix_secs(row.get(4)?),
-                    is_standing: false,
+                    is_standing: row.get(7)?,
                 },
             })
         };
         let sql = "SELECT k.link_id, l.slug, coalesce(p.name, k.partner_id), coalesce(g.name, k.program_id), \
-                   k.clicked_at, k.program_id, k.partner_id FROM click AS k \
+                   k.clicked_at, k.program_id, k.partner_id, EXISTS (SELECT 1 FROM promotion_code AS c \
+                   WHERE c.workspace_id = k.workspace_id AND c.mode = k.mode AND c.click_id = k.id) FROM click AS k \
                    LEFT JOIN link AS l ON l.workspace_id = k.workspace_id AND l.mode = k.mode AND l.id = k.link_id \
                    LEFT JOIN partner AS p ON p.workspace_id = k.workspace_id AND p.mode = k.mode \
                    AND p.id = k.partner_id \

@@ -69,7 +69,7 @@ pub async fn explain_everywhere(trac: &Trac, id: &str) -> Result<Vec<Value>, Sto
 }
 
 /// The story of an ID; `None` for an ID of ours that is not known here.
-fn tell(
+pub(crate) fn tell(
     connection: &Connection,
     scope: &Scope,
     now: Timestamp,

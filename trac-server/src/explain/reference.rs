@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 use serde_json::{Value, json};
+use trac_core::commission::decision::Decision;
 use trac_core::conversion::attribution::Attribution;
 use trac_core::conversion::candidate::{Candidate, Rule};
 use trac_core::conversion::reason::Reason;
@@ -28,11 +29,19 @@ pub(super) fn found(
             let place = place(archive, candidate)?;
             format!("The click came along in {place}.")
         }
+        None if attribution.rule == Rule::PromotionCode => promoted(decision),
         None => inherited(attribution),
     };
     let details = json!({ "rule": attribution.rule, "bound_by": attribution.bound_by,
         "bound_at": attribution.bound_at.to_rfc3339(), "candidates": decision.candidates });
     Ok(Hop::ok("reference", words).with(details))
+}
+
+/// The buyer used a promotion code that a partner held.
+fn promoted(decision: &Decision) -> String {
+    let used = decision.candidates.iter().filter(|candidate| candidate.rule == Rule::PromotionCode);
+    let used: Vec<_> = used.map(|candidate| format!("{} of {}", candidate.value, candidate.object)).collect();
+    format!("It carries no click: the promotion code {} is the partner's.", used.join(", "))
 }
 
 fn inherited(attribution: &Attribution) -> String {
@@ -73,6 +82,12 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     let candidates = &payment.decision.candidates;
     let details = json!({ "candidates": candidates });
     let hop = match candidates.first() {
+        Some(first) if first.rule == Rule::PromotionCode => {
+            no_click(&format!("No partner held the promotion code {} when it was used.", first.value))
+                .mended_by(
+                    "Nothing, if that is so. A partner holds the codes in promotion_codes of its enrollment.",
+                )
+        }
         Some(first) => unknown_click(archive, first)?,
         None if payment.is_lead() => no_click("The lead named no click.").mended_by(
             "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.",
@@ -211,11 +226,18 @@ pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>
     };
     let at = Timestamp::to_rfc3339(row.click.clicked_at);
     let link = match &row.slug {
+        None if row.click.is_standing => {
+            Hop::ok("link", format!("A promotion code of {}'s in {}.", row.partner, row.program))
+        }
         Some(slug) => Hop::ok("link", format!("{}'s link /s/{slug} in {}.", row.partner, row.program)),
         None => Hop::ok("link", format!("{} in {}, without a tracked link.", row.partner, row.program)),
     };
     let link = link.with(json!({ "link_id": row.link_id, "slug": row.slug,
         "partner_id": row.click.partner_id, "program_id": row.click.program_id }));
-    let click = Hop::ok("click", format!("Clicked at {at}."));
+    let click = if row.click.is_standing {
+        Hop::ok("click", format!("It stands for a promotion code, since {at}."))
+    } else {
+        Hop::ok("click", format!("Clicked at {at}."))
+    };
     Ok(vec![link, click.with(json!({ "click_id": click_id, "clicked_at": at }))])
 }

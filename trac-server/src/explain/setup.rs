@@ -1,6 +1,8 @@
 //! What was set up rather than happened: a link, a partner, an enrollment, a program, an endpoint, a payout. Whether it
 //! stands, and what came of it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension as _, Row};
 use serde_json::json;
 use trac_core::conversion::reason::Reason;
@@ -43,29 +45,48 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, S
 
 fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
     let sql =
-        "SELECT slug, destination, deleted_at FROM link WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        "SELECT slug, destination, archived_at FROM link WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     let mut statement = archive.connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
     };
-    let Some((slug, destination, deleted_at)) = statement.query_row(archive.key(id), read).optional()? else {
+    let Some((slug, destination, archived_at)) = statement.query_row(archive.key(id), read).optional()?
+    else {
         return Ok(Vec::new());
     };
-    let details = json!({ "link_id": id, "slug": slug, "destination": destination });
-    let hop = match deleted_at {
-        None => Hop::ok("link", format!("/s/{slug} leads to {destination}.")),
+    let not_counted = not_counted(archive, id)?;
+    let details =
+        json!({ "link_id": id, "slug": slug, "destination": destination, "not_counted": not_counted });
+    let visits: Vec<_> = not_counted.iter().map(|(why, count)| format!("{count} ({why})")).collect();
+    let hop = match archived_at {
+        None if visits.is_empty() => Hop::ok("link", format!("/s/{slug} leads to {destination}.")),
+        None => Hop::ok(
+            "link",
+            format!("/s/{slug} leads to {destination}. Visits that were no clicks: {}.", visits.join(", ")),
+        ),
         Some(at) => Hop::cause(
             "link",
             Status::Refused,
-            "link_deleted",
+            "link_archived",
             format!(
-                "/s/{slug} was taken away at {}: who follows it finds nothing.",
+                "/s/{slug} was archived at {}: who follows it is sent on and not counted.",
                 Timestamp::from_unix_secs(at).to_rfc3339()
             ),
-            "Make it again: POST /links with the same slug. Clicks from before still count.",
+            format!(
+                "If it shall count again: PATCH /links/{id} with archived false. Clicks from before still count."
+            ),
         ),
     };
     Ok(vec![hop.with(details)])
+}
+
+/// The visits of a link that were sent on and are no clicks, by why.
+fn not_counted(archive: &Archive<'_>, id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+    let sql = "SELECT why, sum(count) FROM visit_not_counted \
+               WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3 GROUP BY why";
+    let mut statement = archive.connection.prepare_cached(sql)?;
+    let rows = statement.query_map(archive.key(id), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// How each partner stands with each program today.

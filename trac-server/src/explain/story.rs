@@ -40,12 +40,22 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, Stor
         "mode": archive.scope.mode_str(),
         "workspace_id": archive.scope.workspace_id(),
         "found": subject.is_found(),
-        "summary": broken.map_or("Every hop is there.", |(_, what, ..)| what),
+        "summary": broken.map_or_else(|| whole(&stories), |(_, what, ..)| what.to_owned()),
         "first_missing_hop": broken.map(|(name, ..)| name),
         "reason": broken.and_then(|(.., reason, _)| reason),
         "remedy": broken.and_then(|(.., remedy)| remedy),
         "stories": told.collect::<Vec<_>>(),
     }))
+}
+
+/// Nothing is missing; what the ledger says of the newest payment is the answer then.
+fn whole(stories: &[(Option<String>, Vec<Hop>)]) -> String {
+    let mut said = stories.iter().flat_map(|(_, hops)| hops).map(Hop::summary);
+    let ledger = said.find_map(|(name, what, ..)| (name == "entries").then_some(what));
+    match ledger {
+        Some(ledger) => format!("Every hop is there. {ledger}"),
+        None => "Every hop is there.".to_owned(),
+    }
 }
 
 /// A charge that is inferred to be another payment's money is told together with that payment.

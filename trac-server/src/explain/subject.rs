@@ -129,8 +129,8 @@ struct Finding<'a> {
 macro_rules! by_click {
     ($condition:literal) => {
         concat!(
-            "p.decision ->> '$.attribution.click_id' IN (SELECT k.id FROM click AS k \
-             WHERE k.workspace_id = ?1 AND k.mode = ?2 AND ",
+            "EXISTS (SELECT 1 FROM click AS k WHERE k.workspace_id = ?1 AND k.mode = ?2 \
+             AND k.id = p.decision ->> '$.attribution.click_id' AND ",
             $condition,
             ")"
         )

@@ -1,6 +1,8 @@
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
 
-use crate::test_app::App;
+use crate::test_app::{App, Merchant};
 use crate::test_shop::{Shop, charge, invoice};
 
 /// Asks about an ID and checks the first missing hop and the reason.
@@ -118,4 +120,63 @@ async fn ids_of_another_workspace_are_not_told() {
     let told = stranger.get("/explain/cs_1").await;
     assert_eq!(told.body["found"], false);
     assert!(!told.body.to_string().contains("Ada"));
+}
+
+#[tokio::test]
+async fn calls_turned_away_are_shown_to_whom_they_concern_and_to_nobody_else() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let call = async |headers: &[(&str, &str)]| {
+        let request = headers
+            .iter()
+            .fold(Request::post("/api/track/lead"), |request, (name, value)| request.header(*name, *value));
+        app.send(request.body(Body::from("{}")).unwrap()).await.text("/error/message")
+    };
+    let seen = async |merchant: &Merchant<'_>| {
+        let list = merchant.get("/refusals").await;
+        let both = list.column("cause").into_iter().zip(list.column("calls"));
+        both.map(|(cause, calls)| format!("{} {calls}", cause.as_str().unwrap())).collect::<Vec<_>>()
+    };
+    // A workspace's ID alone means live; a key says its mode; an address of Stripe's says nothing.
+    call(&[("x-workspace-id", "ws_nobody")]).await;
+    assert_eq!((seen(&test).await, seen(&live).await), (vec![], vec!["workspace_unknown 1".to_owned()]));
+    for _ in 0..5 {
+        let message = call(&[("x-publishable-key", "pk_test_nobodys")]).await;
+        assert!(message.starts_with("The key is not one of this server's."), "{message}");
+    }
+    // Written at 1, 2, 4, 8 …: at least so many.
+    assert_eq!(seen(&test).await, ["key_unknown 4"]);
+    assert_eq!(seen(&live).await, ["workspace_unknown 1"]);
+    app.visit("/api/v1/programs", &[("authorization", &format!("Bearer {}", test.publishable_key))]).await;
+    assert_eq!(seen(&test).await, ["key_of_other_kind 1", "key_unknown 4"]);
+    assert_eq!(test.get("/refusals?cause=key_of_other_kind").await.text("/data/0/route"), "/api/v1/programs");
+    assert!(!test.get("/refusals").await.body.to_string().contains("nobodys"), "no key is written down");
+    // Where there are several workspaces, what names none is shown to none.
+    let other = app.merchant().await;
+    call(&[("x-publishable-key", "pk_test_nobodys")]).await;
+    app.trac.clock.advance(3_600);
+    call(&[("x-publishable-key", "pk_test_nobodys")]).await;
+    assert!(seen(&other).await.is_empty());
+    assert_eq!(seen(&test).await, ["key_of_other_kind 1", "key_unknown 4"]);
+}
+
+#[tokio::test]
+async fn what_nobody_told_of_is_told_so_in_the_words_of_its_kind() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    for (id, says) in [
+        ("evt_nobody", "Events arrive, but this one has not."),
+        ("nobody@example.com", "none that names this address"),
+        ("cs_nobody", "none that is about this checkout session"),
+        ("cus_nobody", "none that is about this customer"),
+        ("re_nobody", "none of type refund.created has"),
+    ] {
+        let told = shop.merchant.get(&format!("/explain/{id}")).await;
+        assert_eq!((told.status.as_u16(), &told.body["found"]), (200, &json!(false)), "{id}");
+        assert!(told.text("/summary").contains(says), "{id}: {}", told.text("/summary"));
+    }
+    for id in ["clk_1760000000_0123456789abcdef", "nobody", "part_nobody", "po_nobody"] {
+        assert_eq!(shop.merchant.get(&format!("/explain/{id}")).await.status, 404, "{id}");
+    }
 }

@@ -13,6 +13,11 @@ fn amount(entry: &Value) -> String {
     }
 }
 
+/// What may have led to a hop that is missing, the likeliest first.
+fn causes(hop: &Value) -> impl Iterator<Item = &Value> {
+    hop.pointer("/details/causes").and_then(Value::as_array).into_iter().flatten()
+}
+
 /// Writes a story for a person.
 #[must_use]
 pub fn as_text(story: &Value) -> String {
@@ -35,6 +40,10 @@ pub fn as_text(story: &Value) -> String {
             lines.push(format!("  {mark} {:<10} {}{reason}", text(hop, "hop"), text(hop, "what")));
             if let Some(remedy) = hop["remedy"].as_str() {
                 lines.push(format!("    {:<10} → {remedy}", ""));
+            }
+            for other in causes(hop).skip(1) {
+                lines.push(format!("    {:<10} Or: {}", "", text(other, "what")));
+                lines.push(format!("    {:<10} → {}", "", text(other, "remedy")));
             }
             let entries = hop["details"].as_array().into_iter().flatten().filter(|_| hop["hop"] == "entries");
             for entry in entries.flat_map(|commission| commission["entries"].as_array().into_iter().flatten())

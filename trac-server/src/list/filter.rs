@@ -40,7 +40,7 @@ fn allowed(resource: &str, name: &str) -> Option<Vec<&'static str>> {
         ("conversion" | "commission", "source") => &["lead", "sale", "recurring"],
         ("entry", "kind") => &["earn", "reverse", "restore", "adjust"],
         ("API key", "kind") => &["publishable", "secret"],
-        (_, "deferred" | "unique") => &["true", "false"],
+        (_, "archived" | "deferred" | "unique") => &["true", "false"],
         _ => return None,
     };
     Some(words.to_vec())

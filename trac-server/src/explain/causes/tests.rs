@@ -464,11 +464,24 @@ fn set_up() -> Vec<Row> {
                 Some("click"),
                 &["/s/ada-s leads to https://shop.example.com/", "it must answer 302"],
             ),
-        row("a link that was taken away")
+        row("a link that only bots followed")
             .post("/links", link())
-            .sql("UPDATE link SET deleted_at = 1795248000 WHERE id = '$id'")
+            .sql(
+                "INSERT INTO visit_not_counted (workspace_id, mode, link_id, day, why, count) \
+                 VALUES ('$workspace', 'test', '$id', 20778, 'bot', 7)",
+            )
             .logs("/events", "")
-            .explains("$id", Some("link"), &["was taken away", "POST /links"]),
+            .explains("$id", Some("click"), &["Visits that were no clicks: 7 (bot)", "must answer 302"]),
+        row("a link that was archived")
+            .post("/links", link())
+            .patch("/links/$id", json!({ "archived": true }))
+            .answers("200")
+            .logs("/events", "")
+            .explains(
+                "$id",
+                Some("link"),
+                &["is sent on and not counted", "PATCH /links/$id with archived false"],
+            ),
         row("a program that is paused").terms(json!({ "status": "paused" })).logs("/events", "").explains(
             "$program",
             Some("enrollment"),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::test_app::App;
-use crate::test_shop::{Shop, charge};
+use crate::test_app::{App, START};
+use crate::test_shop::{Shop, charge, with};
 
 fn used(number: u32, code: &str) -> Value {
     json!({ "id": format!("cs_{number}"), "payment_intent": format!("pi_{number}"), "metadata": {},
@@ -39,6 +39,15 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
     let decided = shop.merchant.get("/attributions").await;
     assert_eq!(decided.text("/data/0/rule"), "promotion_code");
     assert_eq!(decided.body["data"][0]["candidates"][0]["value"], json!("promo_Ada"));
+
+    let story = shop.merchant.get("/explain/pi_2").await.body.to_string();
+    for hop in [
+        "the promotion code promo_Ada of cs_2 is the partner's",
+        "A promotion code of Ada's in P",
+        "stands for a promotion code",
+    ] {
+        assert!(story.contains(hop), "{hop}: {story}");
+    }
 
     // Its money goes back as any other's, also when the code is nobody's any more.
     app.trac.clock.advance(5);
@@ -80,10 +89,7 @@ async fn a_promotion_code_is_one_partners_at_a_time() {
     }
     // Who held it then earns.
     for (at, sale, partner) in [(-20, 1, "Grace"), (20, 2, "Ada")] {
-        let session = shop.session(crate::test_shop::with(
-            used(sale, "promo_1"),
-            json!({ "created": crate::test_app::START + at }),
-        ));
+        let session = shop.session(with(used(sale, "promo_1"), json!({ "created": START + at })));
         assert_eq!(shop.told("checkout.session.completed", at, session).await, "processed ok", "{partner}");
     }
     let partners = shop.merchant.get("/commissions").await.column("partner_id");
