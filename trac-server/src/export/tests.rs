@@ -75,9 +75,7 @@ async fn busy(app: &App) -> Shop<'_> {
     // What the tables hold that no API call of this test does.
     app.rows(format!(
         "INSERT INTO question (workspace_id, mode, stripe_id, tries, asked_at, answer) \
-         VALUES ('{0}', 'test', 'pi_stray', 1, 1, 'nobody knows');
-         INSERT INTO refusal (workspace_id, mode, id, route, cause, hour, message, calls, created_at, last_at) \
-         VALUES ('{0}', 'test', 'ref_1', 'POST /v1/clicks', 'rate_limited', 1, 'too often', 2, 1, 2);",
+         VALUES ('{0}', 'test', 'pi_stray', 1, 1, 'nobody knows');",
         m.workspace_id
     ))
     .await;
