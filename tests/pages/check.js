@@ -1,5 +1,5 @@
 // What the pages beside it are written with. A page visits other pages in frames, checks what it finds, and ends
-// with `ok` or with what was wrong in the element `result`, where `cargo xtask test-pages` reads it.
+// with `ok` or with what was wrong in the element `result`, where the test that opened it reads it.
 
 const NATIVE = 'clk_1764000000_0123456789abcdef';
 const OLDER = 'clk_1700000000_fedcba9876543210';

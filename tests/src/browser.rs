@@ -141,11 +141,13 @@ impl Browser {
         let script = format!("return ({expression});");
         loop {
             // While a page is being left there is nothing to ask.
-            let value = self.client.execute(&script, Vec::new()).await.unwrap_or_default();
+            // A driver that loses an answer, as WebKit's does where frames come and go, is asked again.
+            let asked = tokio::time::timeout(PATIENCE / 5, self.client.execute(&script, Vec::new())).await;
+            let value = asked.unwrap_or(Ok(Value::Null)).unwrap_or_default();
             if !matches!(value, Value::Null | Value::Bool(false)) && value != json!("") {
                 return value;
             }
-            assert!(Instant::now() < deadline, "never on {}: {expression}", self.address().await);
+            assert!(Instant::now() < deadline, "never: {expression}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -227,7 +229,7 @@ impl Engine {
         Some(Self { driver, arguments, wanted })
     }
 
-    /// WebKitGTK's small browser, which wants a display.
+    /// The small browser of `WebKitGTK`, which wants a display.
     fn webkit() -> Option<Self> {
         let driver = find("WEBKITDRIVER", &["WebKitWebDriver"])?;
         let binary = env::var_os("MINIBROWSER").map_or_else(mini_browser, |path| Some(path.into()))?;

@@ -17,7 +17,8 @@ require('https').createServer({ key: read('key.pem'), cert: read('cert.pem') }, 
   const name = request.url.split('?')[0].slice(1);
   const type = name.endsWith('.js') ? 'text/javascript' : 'text/html';
   try {
-    answer.writeHead(200, { 'content-type': type }).end(read(name));
+    const body = read(name);
+    answer.writeHead(200, { 'content-type': type }).end(body);
   } catch {
     answer.writeHead(404).end();
   }

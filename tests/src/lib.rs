@@ -41,7 +41,7 @@ pub use binary::{Finished, trac, trac_with};
 pub use browser::Browser;
 pub use demo::{AxumShop, Demo};
 pub use https::HttpsFolder;
-pub use material::{say, shared, stripe_events};
+pub use material::{merchants_pages, say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
 pub use own_shop::{Metadata, OwnShop, shop_address};
 pub use pages::{Pages, Way};

@@ -35,6 +35,17 @@ pub fn stripe_events() -> Option<Vec<(String, Value)>> {
     Some(events)
 }
 
+/// The folder of merchants' pages, and of each page its file and kind.
+#[must_use]
+pub fn merchants_pages() -> Option<(PathBuf, Vec<(String, String)>)> {
+    let folder = shared("pages")?;
+    let index = fs::read(folder.join("INDEX.json")).expect("an index");
+    let index: Vec<Value> = serde_json::from_slice(&index).expect("a list");
+    let word = |entry: &Value, field: &str| entry[field].as_str().expect("a word").to_owned();
+    let pages = index.iter().map(|entry| (word(entry, "file"), word(entry, "kind"))).collect();
+    Some((folder, pages))
+}
+
 /// Says something past the test harness, which keeps back what passing tests print: a skipped test must show.
 pub fn say(text: &str) {
     // A closed standard output is no reason to fail.

@@ -1,4 +1,4 @@
-//! React as one module of a browser's, made of the files that npm has: they are CommonJS.
+//! React as one module of a browser's, made of the files that npm has: they are `CommonJS`.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -10,7 +10,7 @@ use trac_stand_in::{Catalogue, Config, StandIn};
 use trac_tests::{Server, Setup, envelope, now};
 
 const DAY: i64 = 86_400;
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// A stand-in that tells nobody anything, with one month of a subscription paid; the payment as it lists it.
 async fn stand_in() -> (String, Value) {

@@ -1,10 +1,8 @@
 //! The script on pages that merchants have, where they are at hand: decorated, left alone, or followed to where their own
 //! scripts lead.
 
-use std::path::PathBuf;
-
-use serde_json::{Value, json};
-use trac_tests::{Browser, Pages, Way, shared};
+use serde_json::json;
+use trac_tests::{Browser, Pages, Way, merchants_pages};
 
 const CLICK: &str = "clk_1764000000_0123456789abcdef";
 
@@ -12,19 +10,9 @@ const CLICK: &str = "clk_1764000000_0123456789abcdef";
 const TAG: &str = "<script>opened = []; open = (...words) => (opened.push(words), words[2] ? null : 'window')</script>\
     <script src='/trac.js'></script>";
 
-fn index() -> Option<(PathBuf, Vec<(String, String)>)> {
-    let folder = shared("pages")?;
-    let index = std::fs::read(folder.join("INDEX.json")).expect("an index");
-    let index: Vec<Value> = serde_json::from_slice(&index).expect("a list");
-    let word =
-        |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let pages = index.iter().map(|entry| (word(entry, "file"), word(entry, "kind"))).collect();
-    Some((folder, pages))
-}
-
 #[tokio::test]
 async fn merchants_pages_are_decorated_or_left_as_they_say() {
-    let Some((folder, index)) = index() else { return };
+    let Some((folder, index)) = merchants_pages() else { return };
     let Some(browser) = Browser::open().await else { return };
     for way in Way::ALL {
         let Some(pages) = Pages::serve(&folder, TAG, way) else { return };
@@ -50,7 +38,7 @@ async fn merchants_pages_are_decorated_or_left_as_they_say() {
 
 #[tokio::test]
 async fn merchants_scripts_open_windows_with_the_click() {
-    let Some((folder, index)) = index() else { return };
+    let Some((folder, index)) = merchants_pages() else { return };
     let Some(browser) = Browser::open().await else { return };
     let link = |path: &str| format!("https://{path}?client_reference_id={CLICK}");
     let once = json!([link("donate.stripe.com/5kA9BD2gJ19abj0000"), "_blank"]);
@@ -77,7 +65,7 @@ async fn merchants_scripts_open_windows_with_the_click() {
 
 #[tokio::test]
 async fn merchants_scripts_set_the_location_with_the_click() {
-    let Some((folder, _)) = index() else { return };
+    let Some((folder, _)) = merchants_pages() else { return };
     let Some(browser) = Browser::open().await else { return };
     let table = [
         ("40_onclick_location_href.html", "buy.stripe.com/5kQ6oI6HHefh5b0000"),

@@ -3,9 +3,12 @@
 const begin = guarded((exports) => {
   wasm = exports;
   bytes = new Uint8Array(wasm.memory.buffer, tape());
-  arrive();
   // A router that was faster than the script has taken the query away; the browser remembers it.
-  if (!clickId) attempt(() => find(performance.getEntriesByType('navigation')[0].name));
+  attempt(() => {
+    const { name } = performance.getEntriesByType('navigation')[0];
+    if (name !== location.href) look(name);
+  });
+  arrive();
   started = true;
   const waiting = trac.q || [];
   delete trac.q;

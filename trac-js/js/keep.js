@@ -48,8 +48,9 @@ const spread = (name, id) => {
     });
   // An older one of this host alone would hide the new one.
   write('');
-  const labels = location.hostname.split('.');
-  const domains = labels.map((_, at) => at ? labels.slice(~at).join('.') : settings.cookieDomain);
+  // An IP address, which ends in a digit, has no domains.
+  const labels = location.hostname.replace(/.*\d$/, '').split('.');
+  const domains = labels.map((_, at) => (at ? labels.slice(~at).join('.') : settings.cookieDomain));
   for (const domain of [...domains, '']) {
     if (domain !== undefined) write(id, domain);
     if (id && isInCookie(id)) return;

@@ -65,4 +65,5 @@ const find = (url) => {
   return from === 'url';
 };
 
-const arrive = guarded(() => find(location.href) || land());
+const look = (url) => find(url) || land(url);
+const arrive = guarded(() => look(location.href));

@@ -31,23 +31,23 @@ const keepLanding = (text) => {
 
 let asked = null;
 
-const land = () => {
+const land = (url) => {
   if (!key) return;
-  const query = new URLSearchParams(location.search);
+  const query = new URL(url).searchParams;
   const name = (settings.queryParams || 'ref,via').split(',').find((one) => query.get(one));
   const code = name && query.get(name);
   if (name && (code === asked || landing === '=' + code)) return;
   // Once a page, what the last one did not hear of.
   const left = asked === null && landing[0] === '{' && landing;
-  asked = code || '';
+  asked = code || asked || '';
   if (!name && !left) return;
   const body = name
-    ? { [settings.queryParams ? 'code' : name]: code, url: location.href, referrer: document.referrer }
+    ? { [settings.queryParams ? 'code' : name]: code, url, referrer: document.referrer }
     : JSON.parse(left);
   keepLanding(JSON.stringify(body));
   post('/v1/clicks', body).then(
     (answer) => {
-      keepLanding('=' + asked);
+      keepLanding('=' + (code || ''));
       find('?trac_click_id=' + answer.click_id);
     },
     (error) => {

@@ -25,7 +25,20 @@ pub(crate) fn elsewhere(kept: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use trac_core::click::dialect::ALL;
+
     use super::*;
+
+    #[test]
+    fn the_names_that_javascript_writes_are_the_dialects_own() {
+        let keep = include_str!("../js/keep.js");
+        for dialect in &ALL {
+            let parameter = dialect.url_parameters.iter().take(1);
+            for name in parameter.chain(dialect.cookies).chain(dialect.storage_keys) {
+                assert!(keep.contains(&format!("'{name}'")), "js/keep.js knows no {name}");
+            }
+        }
+    }
 
     #[test]
     fn cookies_come_before_what_is_stored() {

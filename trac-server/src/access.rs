@@ -30,7 +30,7 @@ impl FromRequestParts<Trac> for Merchant {
             return Ok(Self(scope));
         }
         let cause = turned_away(trac, route(&parts.extensions), Some(key), "secret").await?;
-        Err(Problem::unauthorized_because(cause))
+        Err(Problem::unauthorized_because(cause.meaning()))
     }
 }
 

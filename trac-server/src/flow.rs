@@ -90,12 +90,12 @@ pub(crate) fn receive(
     now: Timestamp,
     delivery: &Delivery,
 ) -> Result<Answer, StoreError> {
-    let Delivery { scope, event, body, .. } = delivery;
+    let Delivery { scope, event, .. } = delivery;
     if let Some(seen) = Seen::find(tx, scope, &event.id)? {
         seen.count(tx, scope)?;
         // The same event in another API version can carry a link the first rendering lacked. One that was of no concern
         // where it came first, or could not be read, can be of concern, or be readable, here.
-        if seen.body != *body || !seen.had_effect {
+        if !seen.had_effect || seen.is_told_otherwise(event) {
             let writing = Writing { tx, scope, ids, now, event_id: Some(&seen.id) };
             if let Ok(facts) = concerns(delivery, seen.received_at) {
                 let (answer, subject) = take_in(&writing, event, facts)?;

@@ -95,6 +95,8 @@ mod refusal;
 #[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
+mod catch_up;
+#[cfg(feature = "server")]
 mod access;
 #[cfg(feature = "server")]
 mod idempotency;

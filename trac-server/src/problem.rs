@@ -12,7 +12,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::refusal::Cause;
 use crate::request_id;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -49,10 +48,9 @@ impl Problem {
         )
     }
 
-    /// A key that does not open this, and why.
-    pub(crate) fn unauthorized_because(cause: Cause) -> Self {
-        let message =
-            format!("{} Send a secret key of this workspace: `Authorization: Bearer sk_…`.", cause.meaning());
+    /// A key that does not open this, and why, in a sentence.
+    pub(crate) fn unauthorized_because(why: &str) -> Self {
+        let message = format!("{why} Send a secret key of this workspace: `Authorization: Bearer sk_…`.");
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
     }
 

@@ -8,8 +8,8 @@ use crate::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    api, api_key, click, commission, conversion, dashboard, explain, flow, idempotency, operations, program,
-    refusals, replay, webhook,
+    api, api_key, catch_up, click, commission, conversion, dashboard, explain, flow, idempotency, operations,
+    program, refusals, replay, webhook,
 };
 
 mod around;
@@ -46,6 +46,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(refusals::routes())
         .merge(explain::routes())
         .layer(from_fn_with_state(trac.clone(), idempotency::once))
+        .layer(from_fn_with_state(trac.clone(), catch_up::before))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)

@@ -26,9 +26,8 @@ pub(crate) fn fix(module: &mut Module) -> Outcome {
         return Err("the script has no stack pointer to be found by its name".into());
     };
     let pointer = pointer.id();
-    let top = match pointer_start(module, pointer) {
-        Some(top) => top,
-        None => return Err("the stack starts at no constant".into()),
+    let Some(top) = pointer_start(module, pointer) else {
+        return Err("the stack starts at no constant".into());
     };
     nothing_calls_itself(module)?;
     let mut next = FIRST;
@@ -123,7 +122,7 @@ fn nothing_calls_itself(module: &Module) -> Outcome {
         direct: Vec<FunctionId>,
         indirect: bool,
     }
-    impl<'a> Visitor<'a> for Calls {
+    impl Visitor<'_> for Calls {
         fn visit_call(&mut self, call: &Call) {
             self.direct.push(call.func);
         }
@@ -152,4 +151,54 @@ fn nothing_calls_itself(module: &Module) -> Outcome {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use walrus::ir::BinaryOp::{I32Add, I32Sub};
+    use walrus::{ConstExpr, FunctionBuilder, ModuleConfig, ValType};
+
+    use super::*;
+
+    /// A module whose one function takes a frame of 32 bytes, calls itself if it is to, and gives the frame back.
+    fn module(top: i32, calls_itself: bool) -> Module {
+        let mut module = Module::with_config(ModuleConfig::new());
+        let top = ConstExpr::Value(Value::I32(top));
+        let pointer = module.globals.add_local(ValType::I32, true, false, top);
+        module.globals.get_mut(pointer).name = Some("__stack_pointer".into());
+        let frame = module.locals.add(ValType::I32);
+        let mut function = FunctionBuilder::new(&mut module.types, &[], &[]);
+        let mut body = function.func_body();
+        body.global_get(pointer).i32_const(32).binop(I32Sub).local_tee(frame).global_set(pointer);
+        body.local_get(frame).drop();
+        body.local_get(frame).i32_const(32).binop(I32Add).global_set(pointer);
+        let id = function.finish(Vec::new(), &mut module.funcs);
+        if calls_itself {
+            module.funcs.get_mut(id).kind.unwrap_local_mut().builder_mut().func_body().call(id);
+        }
+        module
+    }
+
+    #[test]
+    fn a_frame_becomes_a_constant_and_is_not_given_back() {
+        let mut module = module(4096, false);
+        fix(&mut module).unwrap();
+        let (_, function) = module.funcs.iter_local().next().unwrap();
+        let body = &function.block(function.entry_block()).instrs;
+        let kinds: Vec<_> = body.iter().map(|(instr, _)| format!("{instr:?}")).collect();
+        assert_eq!(kinds.len(), 4, "{kinds:?}");
+        assert!(kinds[0].contains(&format!("I32({FIRST})")) && kinds[1].starts_with("LocalSet"), "{kinds:?}");
+        assert!(kinds[2].starts_with("LocalGet") && kinds[3].starts_with("Drop"), "{kinds:?}");
+    }
+
+    #[test]
+    fn what_calls_itself_or_takes_more_than_there_is_is_refused() {
+        let check = |mut module: Module, words: &str| {
+            let refusal = fix(&mut module).unwrap_err().to_string();
+            assert!(refusal.contains(words), "{refusal}");
+        };
+        check(module(4096, true), "calls itself");
+        check(module(16, false), "take 48 bytes of 16");
+        check(Module::with_config(ModuleConfig::new()), "no stack pointer");
+    }
 }

@@ -1,6 +1,7 @@
 //! What cargo alone cannot do. `cargo xtask` lists it.
 
 mod bench;
+mod browsers;
 mod demo;
 mod frames;
 mod script;
@@ -45,7 +46,7 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "test",
-        does: "runs every test, in a real browser too; with --all-browsers in Firefox as well",
+        does: "runs every test, in a real browser too; with --all-browsers in Firefox and WebKitGTK as well",
         run: test::run,
     },
     Task {

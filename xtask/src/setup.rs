@@ -108,6 +108,23 @@ pub(crate) fn geckodriver() -> Outcome<PathBuf> {
     Ok(driver)
 }
 
+/// The driver of `WebKitGTK`, with its small browser: by apt where it is missing.
+pub(crate) fn webkit_driver() -> Outcome<PathBuf> {
+    installed("WebKitWebDriver", "webkit2gtk-driver")
+}
+
+/// A display server without a display: by apt where it is missing.
+pub(crate) fn display_server() -> Outcome<PathBuf> {
+    installed("Xvfb", "xvfb")
+}
+
+fn installed(name: &str, package: &str) -> Outcome<PathBuf> {
+    if program(&[name]).is_none() {
+        apt(&[package])?;
+    }
+    program(&[name]).ok_or_else(|| format!("{name} is needed and not installed").into())
+}
+
 /// A program that cargo has built.
 pub(crate) fn built(name: &str) -> Outcome<PathBuf> {
     program_of("debug", name)

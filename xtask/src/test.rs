@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that is tested, with what it needs. With `--all-browsers` the script's pages are
-//! opened in Firefox too.
+//! opened in Firefox and `WebKitGTK` too.
 
-use crate::{Outcome, script, setup, sim, vectors};
+use crate::{Outcome, browsers, script, setup, sim, vectors};
 
 /// Builds the script, so that the server carries it, looks for a browser, and runs every test.
 pub(crate) fn run() -> Outcome {
@@ -22,20 +22,7 @@ pub(crate) fn run() -> Outcome {
         sim::many(),
     ];
     if std::env::args().any(|argument| argument == "--all-browsers") {
-        outcomes.push(firefox());
+        outcomes.extend([browsers::firefox(), browsers::webkit()]);
     }
     outcomes.into_iter().collect()
-}
-
-/// The script's pages once more in Firefox.
-fn firefox() -> Outcome {
-    let driver = setup::geckodriver()?;
-    setup::run(
-        setup::cargo()
-            .current_dir(setup::root()?)
-            .env("TRAC_TEST_BROWSER", "must")
-            .env("TRAC_TEST_ENGINE", "firefox")
-            .env("GECKODRIVER", driver)
-            .args(["test", "--package=trac-tests", "--test=script_on_pages"]),
-    )
 }

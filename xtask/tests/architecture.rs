@@ -87,15 +87,11 @@ fn the_core_has_no_std_and_no_way_out() {
 }
 
 #[test]
-fn only_page_names_the_browser() {
-    let src = root().join("trac-js/src");
-    for file in sources(&src) {
-        if module_of(&file, &src) == "page" {
-            continue;
-        }
+fn the_script_asks_nothing_of_the_browser() {
+    for file in sources(&root().join("trac-js/src")) {
         let text = fs::read_to_string(&file).unwrap();
-        for name in ["web_sys", "js_sys", "gloo_storage"] {
-            assert!(!text.contains(name), "{} names {name}: that is for page.rs alone", file.display());
+        for name in ["web_sys", "js_sys", "gloo_storage", "extern \"C\""] {
+            assert!(!text.contains(name), "{} names {name}: js/ has the hands", file.display());
         }
     }
 }

@@ -149,8 +149,7 @@ fn seen_by_browser(url: &str) -> Cow<'_, str> {
 }
 
 /// Whether a browser takes the byte out of a URL before it looks.
-#[must_use]
-pub const fn is_removed(byte: u8) -> bool {
+const fn is_removed(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r')
 }
 

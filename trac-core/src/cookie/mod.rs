@@ -9,5 +9,5 @@ mod set;
 mod touch;
 
 pub use find::{find, find_across, find_value};
-pub use set::{Attributes, clear, domain_at, domains, set, set_to};
+pub use set::{Attributes, clear, domains, set};
 pub use touch::{displaces, keep};

@@ -75,8 +75,7 @@ pub fn domains(host: &str) -> impl Iterator<Item = &str> {
 
 /// The domain that starts at this byte of a host, where a label starts there and another follows; else empty. Asked
 /// from the end on, that is [`domains`] in bytes.
-#[must_use]
-pub fn domain_at(host: &[u8], start: usize) -> &[u8] {
+fn domain_at(host: &[u8], start: usize) -> &[u8] {
     let (before, domain) = host.split_at_checked(start).unwrap_or_default();
     let is_label = matches!(before, [] | [.., b'.']) && !cut(domain, b'.').1.is_empty();
     if is_label { domain } else { b"" }
@@ -95,14 +94,7 @@ fn written(name: &str, value: &str, attributes: &Attributes<'_>) -> String {
 
 /// [`set`] in bytes, or [`clear`] where the time to live is 0; the domain is empty where there is none, and is written
 /// as it is.
-pub fn set_to(
-    out: &mut impl Sink,
-    name: &[u8],
-    value: &[u8],
-    max_age_secs: &[u8],
-    domain: &[u8],
-    secure: bool,
-) {
+fn set_to(out: &mut impl Sink, name: &[u8], value: &[u8], max_age_secs: &[u8], domain: &[u8], secure: bool) {
     out.put(name);
     out.put(b"=");
     out.put(value);

@@ -1,8 +1,9 @@
 //! A promo code is a link that is said aloud: whoever uses a partner's code came by that partner.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
+use trac_core::webhook::promotion;
 
 use crate::id::random_bits;
 use crate::store::click::NewClick;
@@ -19,16 +20,30 @@ const BY_CODE: &str = "SELECT e.program_id, e.partner_id FROM partner AS p \
       AND v.mode = e.mode AND v.program_id = e.program_id ORDER BY v.number DESC LIMIT 1) = 'active') DESC, \
     e.id DESC LIMIT 1";
 
-/// Records the click that the use of a code stands for; `None` if no partner has the code. It counts as no visit.
+/// The enrollment that held one of Stripe's promotion codes then; the first that did is taken to have held it before.
+const BY_PROMOTION: &str = "SELECT c.program_id, c.partner_id FROM promotion_code AS p \
+    JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
+    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 AND (p.taken_at IS NULL OR p.taken_at > ?4) \
+    AND (p.given_at <= ?4 OR NOT EXISTS (SELECT 1 FROM promotion_code AS q WHERE q.workspace_id = p.workspace_id \
+    AND q.mode = p.mode AND q.code = p.code AND q.given_at < p.given_at)) ORDER BY p.given_at DESC LIMIT 1";
+
+/// Records the click that the use of a code stands for, a partner's own or a promotion code that a partner holds; `None` if no
+/// partner has the code. It counts as no visit.
 pub(crate) fn click_by_promo_code(
     tx: &Connection,
     scope: &Scope,
     code: &str,
     used_at: Timestamp,
 ) -> Result<Option<ClickId>, StoreError> {
-    let mut statement = tx.prepare_cached(BY_CODE)?;
     let key = params![scope.workspace_id(), scope.mode_str(), code];
-    let found = statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let own = tx.prepare_cached(BY_CODE)?.query_row(key, whose).optional()?;
+    let found = match (own, promotion::normal(code)) {
+        (None, Some(code)) => {
+            let key = params![scope.workspace_id(), scope.mode_str(), code, used_at.unix_secs()];
+            tx.prepare_cached(BY_PROMOTION)?.query_row(key, whose).optional()?
+        }
+        (own, _) => own,
+    };
     let Some((program_id, partner_id)) = found else { return Ok(None) };
     let id = ClickId::new(used_at.unix_secs(), random_bits());
     let click = NewClick {
@@ -45,4 +60,8 @@ pub(crate) fn click_by_promo_code(
     };
     click.insert(tx, scope)?;
     Ok(Some(id))
+}
+
+fn whose(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
+    Ok((row.get(0)?, row.get(1)?))
 }

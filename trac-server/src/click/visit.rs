@@ -109,13 +109,31 @@ mod tests {
         check("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)", Err(NotCounted::Bot));
         check("user-agent", "facebookexternalhit/1.1", Err(NotCounted::Bot));
         check("user-agent", "Slackbot-LinkExpanding 1.0", Err(NotCounted::Bot));
+        check("user-agent", "Mozilla/5.0 (compatible; bingbot/2.0)", Err(NotCounted::Bot));
+        check("user-agent", "Twitterbot/1.0", Err(NotCounted::Bot));
+        check("user-agent", "LinkedInBot/1.0 (compatible; Mozilla/5.0)", Err(NotCounted::Bot));
+        check("user-agent", "Mozilla/5.0 (compatible; Discordbot/2.0)", Err(NotCounted::Bot));
+        check("user-agent", "TelegramBot (like TwitterBot)", Err(NotCounted::Bot));
+        check("user-agent", "WhatsApp/2.23.20.0 A", Err(NotCounted::Bot));
+        check("user-agent", "SkypeUriPreview Preview/0.5", Err(NotCounted::Bot));
+        check("user-agent", "Mozilla/5.0 (compatible; YandexBot/3.0)", Err(NotCounted::Bot));
+        check("user-agent", "AhrefsBot/7.0", Err(NotCounted::Bot));
+        check("user-agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1", Ok(()));
+        check("user-agent", "", Ok(()));
         check("sec-fetch-dest", "document", Ok(()));
+        check("sec-fetch-dest", "Document", Ok(()));
+        for part in ["empty", "style", "font", "audio", "video", "object", "embed", "frame", "worker"] {
+            check("sec-fetch-dest", part, Err(NotCounted::Embedded));
+        }
         check("sec-fetch-dest", "image", Err(NotCounted::Embedded));
         check("sec-fetch-dest", "iframe", Err(NotCounted::Embedded));
         check("sec-fetch-dest", "script", Err(NotCounted::Embedded));
         check("sec-purpose", "prefetch;prerender", Err(NotCounted::Prefetch));
         check("purpose", "prefetch", Err(NotCounted::Prefetch));
         check("x-moz", "prefetch", Err(NotCounted::Prefetch));
+        check("x-purpose", "preview", Err(NotCounted::Prefetch));
+        check("sec-purpose", "Prefetch", Err(NotCounted::Prefetch));
+        check("sec-fetch-mode", "navigate", Ok(()));
         assert_eq!(judge(&Method::HEAD, &HeaderMap::new()), Err(NotCounted::Head));
     }
 }

@@ -96,8 +96,8 @@ async fn answer(
     Session(scope): Session,
     question: Question,
 ) -> Result<Response, Problem> {
-    let (store, now, id) = (trac.store.clone(), trac.clock.now(), question.id.trim().to_owned());
-    let page = store.read(move |connection| {
+    let (now, id) = (trac.clock.now(), question.id.trim().to_owned());
+    let page = trac.store.read(move |connection| {
         let sql = "SELECT name FROM workspace WHERE id = ?1";
         let workspace = connection.query_row(sql, [scope.workspace_id()], |row| row.get(0))?;
         let told = if id.is_empty() {

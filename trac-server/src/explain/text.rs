@@ -13,6 +13,11 @@ fn amount(entry: &Value) -> String {
     }
 }
 
+/// What may have led to a hop that is missing, the likeliest first.
+fn causes(hop: &Value) -> impl Iterator<Item = &Value> {
+    hop.pointer("/details/causes").and_then(Value::as_array).into_iter().flatten()
+}
+
 /// Writes a story for a person.
 #[must_use]
 pub fn as_text(story: &Value) -> String {
@@ -36,7 +41,7 @@ pub fn as_text(story: &Value) -> String {
             if let Some(remedy) = hop["remedy"].as_str() {
                 lines.push(format!("    {:<10} → {remedy}", ""));
             }
-            for other in hop["details"]["causes"].as_array().into_iter().flatten().skip(1) {
+            for other in causes(hop).skip(1) {
                 lines.push(format!("    {:<10} Or: {}", "", text(other, "what")));
                 lines.push(format!("    {:<10} → {}", "", text(other, "remedy")));
             }

@@ -44,6 +44,7 @@ pub(super) const TABLES: &[Table] = &[
     table("link", ID),
     table("visit_not_counted", &["workspace_id", "mode", "link_id", "day", "why"]),
     table("click", ID),
+    table("refusal", ID),
     table("promotion_code", &["workspace_id", "mode", "code", "click_id"]),
     table("event", ID),
     table("event_body", &["workspace_id", "mode", "event_id"]),

@@ -290,14 +290,23 @@ async fn an_event_of_two_api_versions_brings_the_link_of_either() {
     shop.told("invoice.paid", 0, invoice("in_1", by_click)).await;
     let refunded = |change: Value| {
         let object = charge(5_000, with(json!({ "amount": 5_000, "amount_captured": 5_000 }), change));
-        json!({ "id": "evt_two", "type": "charge.refunded", "created": START + 9, "data": { "object": object } })
+        json!({ "id": "evt_two", "type": "charge.refunded", "created": START + 9, "data": { "object": object },
+            "api_version": "2026-08-26.dahlia" })
     };
     assert_eq!(shop.deliver(&refunded(json!({}))).await.text("/reason"), "payment_unknown");
-    let old_version = refunded(json!({ "invoice": "in_1" }));
+    let mut old_version = refunded(json!({ "invoice": "in_1" }));
+    // Whatever else comes under a known ID is a repeat, and no effect of its own.
+    assert_eq!(shop.deliver(&old_version).await.text("/reason"), "duplicate_event");
+    assert_eq!(shop.net().await, 1_000);
+    old_version["api_version"] = json!("2024-06-20");
+    let mut other = old_version.clone();
+    other["data"]["object"]["id"] = json!("ch_other");
+    assert_eq!(shop.deliver(&other).await.text("/reason"), "duplicate_event");
+    assert_eq!(shop.net().await, 1_000);
     assert_eq!(shop.deliver(&old_version).await.text("/reason"), "duplicate_event");
     assert_eq!(shop.net().await, 0);
     let log = shop.merchant.get("/events/evt_two").await;
-    assert_eq!((log.text("/outcome"), log.number("/deliveries")), ("processed".into(), 2));
+    assert_eq!((log.text("/outcome"), log.number("/deliveries")), ("processed".into(), 4));
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ const STEPS: &[&str] = &[
     include_str!("questions.sql"),
     include_str!("refusals.sql"),
     include_str!("promotions.sql"),
+    include_str!("clicks.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
@@ -142,4 +143,38 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         tx.pragma_update(None, "user_version", newest)?;
     }
     Ok(tx.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clicks_of_an_older_store_are_kept_and_found_by_their_ids() {
+        let mut store = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().position(|step| step.contains("click_by_id")).unwrap();
+        for step in &STEPS[..before] {
+            store.execute_batch(step).unwrap();
+        }
+        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let old = "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique, visitor) \
+                   VALUES ('ws_1', 'test', 'clk_2', 'prog_1', 'part_1', 2, 1, x'00ff'), \
+                   ('ws_1', 'test', 'clk_1', 'prog_1', 'part_1', 1, 0, NULL)";
+        store.execute_batch(old).unwrap();
+        migrate(&mut store).unwrap();
+        let text = |sql: &str| store.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        let kept = "SELECT group_concat(id || ' ' || is_unique || ' ' || hex(visitor)) \
+                    FROM (SELECT * FROM click ORDER BY rowid)";
+        assert_eq!(text(kept), "clk_1 0 ,clk_2 1 00FF");
+        let plan = |condition: &str| {
+            let sql = format!(
+                "EXPLAIN QUERY PLAN SELECT 1 FROM click WHERE workspace_id = 'ws_1' AND mode = 'test' AND {condition}"
+            );
+            store.query_row(&sql, [], |row| row.get::<_, String>(3)).unwrap()
+        };
+        assert!(plan("id = 'clk_1'").contains("sqlite_autoindex_click_1"), "{}", plan("id = 'clk_1'"));
+        assert!(plan("visitor = x'00ff'").contains("click_visitor"), "{}", plan("visitor = x'00ff'"));
+        assert!(plan("clicked_at > 1").contains("click_time"), "{}", plan("clicked_at > 1"));
+    }
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use trac_core::commission::answer::{self, Answer};
 use trac_core::commission::settle::Settlement;
 use trac_core::time::Timestamp;
+use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::Topic;
 
 use super::delivery::Delivery;
@@ -51,7 +52,9 @@ pub(crate) struct Seen {
     pub(crate) received_at: Timestamp,
     /// Whether its facts were taken in.
     pub(crate) had_effect: bool,
-    pub(crate) body: Vec<u8>,
+    kind: Option<String>,
+    object_id: Option<String>,
+    api_version: Option<String>,
 }
 
 impl Seen {
@@ -61,9 +64,8 @@ impl Seen {
         stripe_event_id: &str,
     ) -> Result<Option<Self>, StoreError> {
         let mut statement = tx.prepare_cached(
-            "SELECT e.id, e.received_at, e.outcome, b.body FROM event AS e \
-             JOIN event_body AS b ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
-             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.stripe_event_id = ?3",
+            "SELECT id, received_at, outcome, type, object_id, api_version FROM event \
+             WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3",
         )?;
         let key = params![scope.workspace_id(), scope.mode_str(), stripe_event_id];
         let seen = statement.query_row(key, |row| {
@@ -72,10 +74,20 @@ impl Seen {
                 id: row.get(0)?,
                 received_at: Timestamp::from_unix_secs(row.get(1)?),
                 had_effect: !matches!(outcome.as_str(), "ignored" | "failed"),
-                body: row.get(3)?,
+                kind: row.get(3)?,
+                object_id: row.get(4)?,
+                api_version: row.get(5)?,
             })
         });
         Ok(seen.optional()?)
+    }
+
+    /// Whether this is the event as another endpoint of the account tells it, in its own API version. Whatever else comes
+    /// under a known ID is a repeat.
+    pub(crate) fn is_told_otherwise(&self, event: &Event) -> bool {
+        self.api_version != event.api_version
+            && self.kind.as_deref() == Some(event.kind.as_str())
+            && self.object_id.as_deref() == event.object_id()
     }
 
     /// Counts one more delivery.

@@ -95,6 +95,30 @@ async fn a_store_that_takes_no_click_leaves_it_in_the_spool() {
 }
 
 #[tokio::test]
+async fn what_a_visitor_was_told_the_merchant_finds_at_once() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program_id, partner_id) = merchant.program_and_partner().await;
+    let scope = crate::store::Scope::new(&merchant.workspace_id, trac_core::program::Mode::Test);
+    for number in 0..20 {
+        let click = crate::store::click::NewClick {
+            id: trac_core::click::ClickId::new(1, number),
+            program_id: program_id.clone(),
+            partner_id: partner_id.clone(),
+            link_id: None,
+            clicked_at: app.trac.clock.now(),
+            is_unique: None,
+            visitor: None,
+            last_click: None,
+            referrer: None,
+            landing_url: None,
+        };
+        app.trac.store.spool(&scope, click.clone()).await.unwrap();
+        assert_eq!(merchant.get(&format!("/clicks/{}", click.id.as_str())).await.status, 200, "{number}");
+    }
+}
+
+#[tokio::test]
 async fn a_visitor_is_sent_on_without_an_id_if_even_the_spool_fails() {
     let app = without_spool();
     let merchant = app.merchant().await;

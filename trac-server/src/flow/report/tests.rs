@@ -48,6 +48,11 @@ async fn a_promo_code_is_the_partner_whose_code_it_is() {
     let check = async |change: Value, want: Value| {
         let app = App::new();
         let shop = Shop::open(&app, json!({})).await;
+        let codes = json!({ "promotion_codes": ["promo_1", "ada20"] });
+        assert_eq!(
+            shop.merchant.patch(&format!("/enrollments/{}", shop.enrollment), codes).await.status,
+            200
+        );
         let answer = shop.merchant.post("/conversions", sale(change)).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         assert_eq!(json!([answer.body["attributed"], answer.body["reason"]]), want);
@@ -56,6 +61,9 @@ async fn a_promo_code_is_the_partner_whose_code_it_is() {
     };
     check(json!({ "promo_code": "ada" }), json!([true, "ok"])).await;
     check(json!({ "promo_code": "ADA" }), json!([true, "ok"])).await;
+    check(json!({ "promo_code": "Ada20" }), json!([true, "ok"])).await;
+    check(json!({ "promo_code": "promo_1" }), json!([true, "ok"])).await;
+    check(json!({ "promo_code": "PROMO_1" }), json!([false, "no_attribution_yet"])).await;
     check(json!({ "promo_code": "SUMMER20" }), json!([false, "no_attribution_yet"])).await;
     check(json!({}), json!([false, "no_attribution_yet"])).await;
 }

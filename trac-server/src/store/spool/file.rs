@@ -1,7 +1,7 @@
 //! The file under the spool: lines from its beginning, and behind the last one whatever was there before.
 //!
-//! Room is taken before it is needed, so that a full disk still has some. The file is emptied by a zero over its first byte;
-//! what remains behind it is of an older generation and never read again. A line counts once it is synchronized: the file
+//! Room is taken before it is needed, so that a full disk still has some. The file is emptied by writing
+//! zeros over it; what an end in the middle of that leaves is of an older generation and not read behind newer lines. A line counts once it is synchronized: the file
 //! ends where the first line that is not whole begins, and a write that failed is written over.
 
 use std::fs::{File, OpenOptions};
@@ -91,8 +91,10 @@ impl SpoolFile {
         if self.drained < self.end {
             return Ok(());
         }
+        // All of it, not its first byte alone: where visitors came from is nobody's to find here.
+        let used = usize::try_from(self.end.min(ROOM_BYTES)).unwrap_or_default();
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&[0])?;
+        self.file.write_all(&vec![0; used])?;
         if self.file.metadata()?.len() > ROOM_BYTES {
             self.file.set_len(ROOM_BYTES)?;
         }

@@ -153,7 +153,8 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
         drop(file);
         file = SpoolFile::open(&path).unwrap();
         assert_eq!(file.lines(), 0);
-        // As long as one of the old lines: behind it the next old one is whole, and of another generation.
+        assert!(fs::read(&path).unwrap().iter().all(|byte| *byte == 0), "nothing is left to be read");
+        // As long as one of the old lines.
         file.append(&[spooled(30)]).unwrap();
         drop(file);
         file = SpoolFile::open(&path).unwrap();
@@ -161,6 +162,21 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
         let (lines, end) = file.waiting().unwrap().unwrap();
         file.drained(lines.len(), end).unwrap();
     }
+}
+
+#[test]
+fn lines_of_another_generation_are_not_read_behind_newer_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let old: Vec<u8> = (10..13).flat_map(|number| spooled(number).write(4).unwrap()).collect();
+    let new = spooled(20).write(5).unwrap();
+    fs::write(&path, [new.as_slice(), &old[new.len()..]].concat()).unwrap();
+    let mut file = SpoolFile::open(&path).unwrap();
+    assert_eq!(file.waiting().unwrap().unwrap().0, [spooled(20)]);
+    file.append(&[spooled(21)]).unwrap();
+    drop(file);
+    let mut file = SpoolFile::open(&path).unwrap();
+    assert_eq!(file.waiting().unwrap().unwrap().0, [spooled(20), spooled(21)]);
 }
 
 #[test]

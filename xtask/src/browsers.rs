@@ -1,0 +1,71 @@
+//! The script's pages in other engines than Chromium's.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::{Outcome, setup};
+
+/// The tests that open the script's pages.
+const TESTS: [&str; 4] = [
+    "--package=trac-tests",
+    "--test=script_on_pages",
+    "--test=script_on_merchants_pages",
+    "--test=script_in_browsers",
+];
+
+/// In Firefox.
+pub(crate) fn firefox() -> Outcome {
+    let driver = setup::geckodriver()?;
+    setup::run(tests("firefox")?.env("GECKODRIVER", driver))
+}
+
+/// In `WebKitGTK`, which is what Linux has of Safari's engine. Its driver has one session at a time, and needs a display.
+pub(crate) fn webkit() -> Outcome {
+    let driver = setup::webkit_driver()?;
+    let display = Display::start()?;
+    setup::run(
+        tests("webkit")?
+            .env("WEBKITDRIVER", driver)
+            .env("DISPLAY", &display.name)
+            .args(["--", "--test-threads=1"]),
+    )
+}
+
+fn tests(engine: &str) -> Outcome<Command> {
+    let mut command = setup::cargo();
+    command
+        .current_dir(setup::root()?)
+        .env("TRAC_TEST_BROWSER", "must")
+        .env("TRAC_TEST_ENGINE", engine)
+        .args(["test", "--no-fail-fast"])
+        .args(TESTS);
+    Ok(command)
+}
+
+/// A display that nobody looks at; gone when dropped.
+struct Display {
+    name: String,
+    server: Child,
+}
+
+impl Display {
+    /// Starts a server, which takes the first number that is free and says it.
+    fn start() -> Outcome<Self> {
+        let mut command = Command::new(setup::display_server()?);
+        command.args(["-displayfd", "1", "-screen", "0", "1200x900x24"]);
+        let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut number = String::new();
+        if let Some(said) = server.stdout.take() {
+            BufReader::new(said).read_line(&mut number)?;
+        }
+        Ok(Self { name: format!(":{}", number.trim()), server })
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        // One that has ended by itself is no reason to fail.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
