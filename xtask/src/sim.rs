@@ -19,7 +19,8 @@ pub(crate) fn many() -> Outcome {
     live(&["1".to_owned(), SEEDS.to_owned()])
 }
 
-fn live(seeds: &[String]) -> Outcome {
+/// Lives one seed, or so many from it on.
+pub(crate) fn live(seeds: &[String]) -> Outcome {
     let simulate = ["run", "--quiet", "--profile", "sim", "-p", "trac-tests", "--bin", "simulate", "--"];
     setup::run(setup::cargo().args(simulate).args(seeds).current_dir(setup::root()?))
 }
