@@ -255,6 +255,11 @@ fn each_entry_says_why() {
     ];
     assert_eq!(entries(&[sale(), back(500), failed("re_1", 500), taken(), won()]), three);
 
+    // A dispute that took nothing yet, and is all that ties the refund to the sale.
+    let stray = Sent(refund("refund.created", "re_1", 10, 500, "succeeded", json!({"charge": "ch_1"})));
+    let tied = [sale(), stray, contested("created", "needs_response")];
+    assert_eq!(entries(&tied), [("reverse", -100, "refund_partial")]);
+
     let first = || Sent(invoice("in_1", 0, 1_000, own(json!({}))));
     let ended =
         || Sent(event("customer.subscription.deleted", DAY, json!({"id": "sub_1", "customer": "cus_1"})));
@@ -355,6 +360,9 @@ fn money_that_goes_back_of_no_known_sale_says_what_it_waits_for() {
     check(&[sale(), back("ch_1", json!({"customer": "cus_2"}))], "payment_unknown", Some(700), None);
     check(&[sale(), back("ch_1", json!({"amount_refunded": 0}))], "no_attribution_yet", Some(700), None);
     check(&[sale(), back("ch_1", own(json!({})))], "ok", Some(700), Some(700));
+    let without_click = Sent(session("cs_1", 0, 900, json!({"payment_intent": "pi_1"})));
+    let of_it = back("ch_1", json!({"payment_intent": "pi_1", "customer": null}));
+    check(&[without_click, of_it], "no_attribution_yet", Some(900), None);
     let contested = Sent(dispute("created", 9, 700, "needs_response", json!({})));
     let bare = back("ch_1", json!({"amount_refunded": 0}));
     check(&[sale(), bare, contested], "payment_unlinked", Some(700), None);
