@@ -50,7 +50,7 @@ impl Problem {
 
     /// A key that does not open this, and why, in a sentence.
     pub(crate) fn unauthorized_because(why: &str) -> Self {
-        let message = format!("{} Send a secret key of this workspace: `Authorization: Bearer sk_…`.", why);
+        let message = format!("{why} Send a secret key of this workspace: `Authorization: Bearer sk_…`.");
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
     }
 
