@@ -3,20 +3,20 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Row, params};
 use serde_json::{Value, json};
 use trac_core::program::EnrollmentTerms;
-use trac_core::time::Timestamp;
 
 use super::promotion_codes::{Holder, promotion_codes};
 use super::terms::change_enrollment;
+use super::versions::OF_ENROLLMENTS;
 use super::{PARTNERS, PROGRAMS};
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::id::Kind;
 use crate::list::{Resource, document, number, time, word};
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::store::{Priority, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Enrollments, each with the newest version of its terms.
@@ -84,7 +84,7 @@ pub(super) async fn create(
                 now.unix_secs()
             ]);
         inserted.map_err(enrolled_already)?;
-        add_version(tx, &scope, &id, 1, now, &terms)?;
+        OF_ENROLLMENTS.add(tx, &scope, &id, 1, now, &terms)?;
         let holder = Holder { enrollment: &id, program: &program_id, partner: &partner_id };
         holder.set(tx, &scope, &codes, now)?;
         ENROLLMENTS.find(tx, &trac, &scope, &id)
@@ -100,14 +100,16 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let (number, old) = latest(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("enrollment"))?;
+        let (number, old) = OF_ENROLLMENTS
+            .newest::<EnrollmentTerms>(tx, &scope, &id)?
+            .ok_or_else(|| Problem::not_found("enrollment"))?;
         let mut terms = old.clone();
         change_enrollment(&mut fields, &mut terms);
         let codes = fields.take("promotion_codes", promotion_codes);
         fields.finish()?;
         let now = trac.clock.now();
         if terms != old {
-            add_version(tx, &scope, &id, number.saturating_add(1), now, &terms)?;
+            OF_ENROLLMENTS.add(tx, &scope, &id, number.saturating_add(1), now, &terms)?;
         }
         if let Some(codes) = codes {
             let known = ENROLLMENTS.find(tx, &trac, &scope, &id)?;
@@ -118,49 +120,6 @@ pub(super) async fn change(
         ENROLLMENTS.find(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)
-}
-
-fn latest(
-    connection: &Connection,
-    scope: &Scope,
-    id: &str,
-) -> Result<Option<(u32, EnrollmentTerms)>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT number, terms FROM enrollment_version WHERE workspace_id = ?1 AND mode = ?2 \
-         AND enrollment_id = ?3 ORDER BY number DESC LIMIT 1",
-    )?;
-    let found = statement.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
-        Ok((row.get(0)?, row.get::<_, String>(1)?))
-    });
-    Ok(match found.optional()? {
-        Some((number, terms)) => Some((number, serde_json::from_str(&terms)?)),
-        None => None,
-    })
-}
-
-fn add_version(
-    connection: &Connection,
-    scope: &Scope,
-    id: &str,
-    number: u32,
-    valid_from: Timestamp,
-    terms: &EnrollmentTerms,
-) -> Result<(), StoreError> {
-    let terms = serde_json::to_string(terms)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            scope.workspace_id(),
-            scope.mode_str(),
-            id,
-            number,
-            valid_from.unix_secs(),
-            terms
-        ])?;
-    Ok(())
 }
 
 fn enrolled_already(error: rusqlite::Error) -> Problem {

@@ -2,6 +2,7 @@
 //! judged by the version in force at its time.
 
 mod terms;
+mod versions;
 mod address;
 mod programs;
 mod partners;

@@ -3,19 +3,19 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Row, params};
 use serde_json::{Value, json};
 use trac_core::program::{CommissionRule, ProgramTerms};
-use trac_core::time::Timestamp;
 
 use super::address::Address;
 use super::terms::change_program;
+use super::versions::OF_PROGRAMS;
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::id::Kind;
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 /// Programs, each with the newest version of its terms.
@@ -70,7 +70,7 @@ pub(super) async fn create(
             "INSERT INTO program (workspace_id, mode, id, name, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![scope.workspace_id(), scope.mode_str(), id, name, now.unix_secs()])?;
-        add_version(tx, &scope, &id, 1, now, &terms)?;
+        OF_PROGRAMS.add(tx, &scope, &id, 1, now, &terms)?;
         address.write(tx, &scope, &id)?;
         PROGRAMS.find(tx, &trac, &scope, &id)
     });
@@ -85,7 +85,9 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let (number, old) = latest(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("program"))?;
+        let (number, old) = OF_PROGRAMS
+            .newest::<ProgramTerms>(tx, &scope, &id)?
+            .ok_or_else(|| Problem::not_found("program"))?;
         let mut terms = old.clone();
         let name = fields.take("name", text(1..=200));
         change_program(&mut fields, &mut terms);
@@ -99,52 +101,9 @@ pub(super) async fn change(
             .execute(params![scope.workspace_id(), scope.mode_str(), id, name])?;
         }
         if terms != old {
-            add_version(tx, &scope, &id, number.saturating_add(1), trac.clock.now(), &terms)?;
+            OF_PROGRAMS.add(tx, &scope, &id, number.saturating_add(1), trac.clock.now(), &terms)?;
         }
         PROGRAMS.find(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)
-}
-
-fn latest(
-    connection: &Connection,
-    scope: &Scope,
-    id: &str,
-) -> Result<Option<(u32, ProgramTerms)>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT number, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
-         ORDER BY number DESC LIMIT 1",
-    )?;
-    let found = statement.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
-        Ok((row.get(0)?, row.get::<_, String>(1)?))
-    });
-    Ok(match found.optional()? {
-        Some((number, terms)) => Some((number, serde_json::from_str(&terms)?)),
-        None => None,
-    })
-}
-
-fn add_version(
-    connection: &Connection,
-    scope: &Scope,
-    id: &str,
-    number: u32,
-    valid_from: Timestamp,
-    terms: &ProgramTerms,
-) -> Result<(), StoreError> {
-    let terms = serde_json::to_string(terms)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            scope.workspace_id(),
-            scope.mode_str(),
-            id,
-            number,
-            valid_from.unix_secs(),
-            terms
-        ])?;
-    Ok(())
 }
