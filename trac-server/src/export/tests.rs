@@ -208,7 +208,7 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
 }
 
 /// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings.
-const STAYS: [&str; 3] = ["dashboard_token", "idempotency", "setting"];
+const STAYS: [&str; 4] = ["dashboard_token", "idempotency", "refusal", "setting"];
 
 #[tokio::test]
 async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
