@@ -15,9 +15,12 @@ use ledger::{Ledger, T0, event};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
+use trac_core::conversion::world::{Click, Promotion};
 use trac_core::time::Timestamp;
-use trac_core::webhook::facts::Facts;
+use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Join;
+use trac_core::webhook::lead::Lead;
+use trac_core::webhook::report::Report;
 
 const DAY: i64 = 86_400;
 
@@ -237,6 +240,148 @@ fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// Sales and subscriptions by partners' promotion codes, in other partners' hands by and by, with and without clicks, bought
+/// through Payment Links, by buyers the merchant knows under names of its own.
+fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
+    let click =
+        || select(vec![None, None, None, Some("clk_1"), Some("clk_late_2"), Some("clk_promo_1_part1")]);
+    let code = || select(vec![None, Some("promo_1"), Some("promo_2"), Some("promo_of_the_merchant")]);
+    let user = || select(vec![None, None, Some("user_1"), Some("user_2")]);
+    let customer = || select(vec![None, Some("cus_1"), Some("cus_2")]);
+    let email = || select(vec![None, None, None, Some("partner.1@gmail.com"), Some("Partner.2@gmail.com")]);
+    let who = move || (click(), code(), user(), customer(), email());
+    let session = (who(), 0_i64..60, any::<[bool; 4]>());
+    let invoices = prop::collection::vec((who(), 0_i64..90, any::<[bool; 4]>()), 0..4);
+    (prop::option::of(session), invoices).prop_map(move |(session, invoices)| {
+        let (sub, mut events) = (format!("sub_c{n}"), Vec::new());
+        let said = |click: Option<&str>, user: Option<&str>| {
+            json!({"tracClickId": click, "tracCustomerExternalId": user})
+        };
+        let used = |code: Option<&str>| code.map_or(json!([]), |code| json!([{"promotion_code": code}]));
+        if let Some(((click, code, user, customer, email), day, [subscribes, linked, named, paid])) = session {
+            let at = day * DAY;
+            events.push(event("checkout.session.completed", at, json!({
+                "id": format!("cs_c{n}"), "mode": if subscribes { "subscription" } else { "payment" },
+                "payment_status": if paid { "paid" } else { "unpaid" }, "amount_total": 1_000, "currency": "usd",
+                "created": T0 + at, "subscription": subscribes.then_some(&sub), "customer": customer,
+                "payment_intent": (!subscribes).then(|| format!("pi_c{n}")), "customer_email": email,
+                "invoice": (subscribes && named).then(|| format!("in_c{n}_0")), "metadata": said(click, user),
+                "payment_link": linked.then_some("plink_1"), "discounts": used(code)
+            })));
+        }
+        for (k, ((click, code, user, customer, email), day, [own, old, back, other])) in
+            invoices.into_iter().enumerate()
+        {
+            let (at, id, intent) = (day * DAY, format!("in_c{n}_{k}"), format!("pi_c{n}_{k}"));
+            let mut invoice = json!({
+                "id": id, "amount_paid": 1_000, "total": 1_000, "currency": "usd", "created": T0 + at,
+                "customer": customer, "subscription": if other { None } else { Some(&sub) }, "customer_email": email,
+                "metadata": if own { said(click, user) } else { json!({}) },
+                "subscription_details": {"metadata": if own { json!({}) } else { said(None, user) }},
+                "lines": {"data": [{"amount": 1_000, "price": {"id": "price_1", "product": "prod_1"}}]}
+            });
+            if old {
+                invoice["discount"] = json!({"promotion_code": code});
+            } else {
+                invoice["discounts"] = used(code);
+            }
+            events.push(event("invoice.paid", at, invoice));
+            if back {
+                events.push(event("refund.created", at + 2, json!({
+                    "id": format!("re_c{n}_{k}"), "amount": 400, "status": "succeeded", "payment_intent": intent
+                })));
+                events.push(event("invoice_payment.paid", at, json!({
+                    "id": format!("inpay_{id}"), "invoice": id, "payment": {"payment_intent": intent}
+                })));
+            }
+        }
+        events
+    })
+}
+
+/// What the merchant tells by itself: leads, deferred and counted, of customers that metadata names too; payments and
+/// claims, some of them Stripe's; and what Stripe knows of the customer.
+fn told() -> impl Strategy<Value = Vec<Value>> {
+    let click = || select(vec![None, Some("clk_1"), Some("clk_2"), Some("clk_late")]);
+    let user = || select(vec!["user_1", "user_2"]);
+    let email = || select(vec![None, None, Some("partner.2@gmail.com")]);
+    let lead = (0..3_u32, user(), click(), email(), 0_i64..60, any::<bool>());
+    let transaction = select(vec!["cs_c1", "pi_1", "in_c2_0", "ch_b1", "transaction:1", "transaction:2"]);
+    let report = (transaction, prop::option::of(user()), click(), email(), 0_i64..60, any::<[bool; 3]>());
+    let customer =
+        (select(vec!["cus_1", "cus_2"]), click(), prop::option::of(user()), email(), any::<bool>());
+    let all =
+        (prop::collection::vec(lead, 0..4), prop::collection::vec(report, 0..3), prop::option::of(customer));
+    all.prop_map(|(leads, reports, customer)| {
+        let mut all = Vec::new();
+        for (k, (name, user, click, email, day, counts)) in leads.into_iter().enumerate() {
+            // One second for each: nobody tells two things of one lead at once.
+            let at = T0 + day * DAY + i64::try_from(k).unwrap();
+            all.push(json!({"lead": {
+                "customer": user, "event_name": format!("event {name}"), "at": at,
+                "counted_at": counts.then_some(at), "clicks": click.map_or(json!([]), |click| json!([[at, click]])),
+                "emails": email.map_or(json!([]), |email| json!([email]))
+            }}));
+        }
+        for (k, (transaction, user, click, email, day, [by_merchant, judged, approved])) in
+            reports.into_iter().enumerate()
+        {
+            let at = T0 + day * DAY;
+            all.push(json!({"report": {
+                "transaction": transaction, "event_type": "order", "at": at,
+                "amount": {"at": at, "value": [1_000 + k, "usd"]}, "customer": user, "click": click,
+                "by_merchant": by_merchant, "emails": email.map_or(json!([]), |email| json!([email])),
+                "verdict": if judged { json!({"at": at, "value": approved}) } else { Value::Null }
+            }}));
+        }
+        if let Some((customer, click, user, email, late)) = customer {
+            all.push(event("customer.updated", if late { 50 * DAY } else { 0 }, json!({
+                "id": customer, "email": email,
+                "metadata": {"tracClickId": click, "tracCustomerExternalId": user}
+            })));
+        }
+        all
+    })
+}
+
+/// Delivers an event, or takes in what the merchant tells; answers how many entries that caused.
+fn tell(ledger: &mut Ledger, told: &Value) -> usize {
+    let facts = match (told.get("lead"), told.get("report")) {
+        (Some(lead), _) => {
+            let lead: Lead = serde_json::from_value(lead.clone()).unwrap();
+            let id = format!("lead_{}_{}", lead.customer, lead.event_name);
+            Facts { leads: [(id, lead)].into(), ..Facts::default() }
+        }
+        (_, Some(report)) => {
+            let report: Report = serde_json::from_value(report.clone()).unwrap();
+            let id = format!("rep_{}_{}_{:?}", report.transaction, report.by_merchant, report.amount);
+            Facts { reports: [(id, report)].into(), ..Facts::default() }
+        }
+        _ => return ledger.deliver(told),
+    };
+    ledger.take_in(facts, Some(Topic::Sale))
+}
+
+/// `promo_1` is the first partner's; `promo_2` was the second's for twenty days and is the first's since the thirtieth.
+fn hand_out_codes(ledger: &mut Ledger) {
+    let at = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY);
+    for (code, partner, from, until) in [
+        ("promo_1", "part1", at(3), None),
+        ("promo_2", "part2", at(0), Some(at(20))),
+        ("promo_2", "part1", at(30), None),
+    ] {
+        let click_id = format!("clk_{code}_{partner}");
+        let click = Click {
+            program_id: "prog".into(),
+            partner_id: partner.into(),
+            clicked_at: Timestamp::default(),
+            is_standing: true,
+        };
+        ledger.world.clicks.insert(click_id.clone(), click);
+        ledger.world.promotions.entry(code.into()).or_default().push(Promotion { click_id, from, until });
+    }
+}
+
 fn terms() -> impl Strategy<Value = Value> {
     let recurring = select(vec![json!("lifetime"), json!("first_payment"), json!({"months": 2})]);
     let commission = select(vec![
@@ -254,9 +399,12 @@ fn terms() -> impl Strategy<Value = Value> {
         json!(["plink_1", "price_2"]),
         json!(["plink_1"]),
     ]);
-    (recurring, commission, model, products, any::<[bool; 4]>()).prop_map(
-        |(recurring, commission, model, products, [keep, lookup, gross, outside])| {
+    let window = select(vec![1, 30, 30, 90]);
+    (recurring, commission, model, products, window, any::<[bool; 6]>()).prop_map(
+        |(recurring, commission, model, products, window, [keep, lookup, gross, outside, leads, block])| {
             json!({
+                "lead_amount_minor": if leads { 300 } else { 0 }, "lead_currency": "usd",
+                "attribution_window_days": window, "block_self_referral": block,
                 "products": products, "count_out_of_band": outside,
                 "commission": commission, "recurring": recurring, "attribution_model": model,
                 "cancel_policy": if keep { "keep" } else { "void_pending" }, "attribute_by_customer": lookup,
@@ -269,8 +417,9 @@ fn terms() -> impl Strategy<Value = Value> {
 fn life() -> impl Strategy<Value = Vec<Value>> {
     let tidy = (purchase(1), purchase(2), subscription(1), subscription(2));
     let rest = (bare(1), bare(2), bare(3), untidy(1), untidy(2));
-    (tidy, rest, any::<[bool; 9]>()).prop_map(|((a, b, c, d), (e, f, g, h, i), parts)| {
-        let kept = [a, b, c, d, e, f, g, h, i].into_iter().zip(parts).filter(|(_, kept)| *kept);
+    let new = (coded(1), coded(2), told());
+    (tidy, rest, new, any::<[bool; 12]>()).prop_map(|((a, b, c, d), (e, f, g, h, i), (j, k, l), parts)| {
+        let kept = [a, b, c, d, e, f, g, h, i, j, k, l].into_iter().zip(parts).filter(|(_, kept)| *kept);
         kept.flat_map(|(events, _)| events).collect()
     })
 }
@@ -289,11 +438,12 @@ fn rules() -> impl Strategy<Value = Rules> {
 
 fn settled((terms, revised): &Rules, events: &[Value]) -> Ledger {
     let mut ledger = Ledger::new(terms.clone());
+    hand_out_codes(&mut ledger);
     if let Some((terms, at)) = revised {
         ledger.revise(terms.clone(), *at);
     }
     for event in events {
-        ledger.deliver(event);
+        tell(&mut ledger, event);
     }
     ledger
 }
@@ -317,7 +467,7 @@ proptest! {
         let mut ledger = settled(&rules, &events);
         prop_assert_eq!(ledger.settle(None), 0);
         for event in &events {
-            prop_assert_eq!(ledger.deliver(event), 0);
+            prop_assert_eq!(tell(&mut ledger, event), 0);
         }
     }
 
@@ -329,7 +479,7 @@ proptest! {
         let mut ledger = settled(&rules, before);
         let paid = ledger.pay_out();
         for event in after {
-            ledger.deliver(event);
+            tell(&mut ledger, event);
         }
         prop_assert_eq!(ledger.settle(None), 0);
         let moved = ledger.entries.iter().filter(|(_, _, _, reason)| *reason == "attribution_changed");
@@ -364,7 +514,7 @@ fn joined(a: &Facts, b: &Facts) -> Facts {
 
 fn read(event: &Value) -> Facts {
     let mut ledger = Ledger::new(json!({"commission": {"type": "percentage", "rate_bps": 1}}));
-    ledger.deliver(event);
+    tell(&mut ledger, event);
     let mut facts = ledger.world.holders.clone();
     for known in ledger.world.payments.into_values() {
         facts.join(known.facts);

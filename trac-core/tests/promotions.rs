@@ -149,3 +149,18 @@ fn a_code_ties_the_subscription_from_then_on_and_the_customer_to_nobody() {
     ];
     check(json!({}), &both, [200, 0]);
 }
+
+#[test]
+fn a_click_of_later_takes_nothing_from_a_code_of_before() {
+    let lives = [
+        invoice("in_1", 0, used("promo_2")),
+        invoice("in_2", 30, json!({})),
+        // The click is forty days younger than the subscription.
+        invoice("in_3", 60, json!({"metadata": {"tracClickId": "clk_late"}})),
+        invoice("in_4", 90, json!({})),
+    ];
+    let long = |model: &str| json!({"attribution_window_days": 90, "attribution_model": model});
+    check(long("last_click"), &lives, [400, 400]);
+    // The subscription was the second partner's first.
+    check(long("first_click"), &lives, [0, 800]);
+}

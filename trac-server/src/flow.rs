@@ -203,9 +203,9 @@ impl Considered {
         for (payment_id, settlement) in &self.settlements {
             let before = self.loaded.decisions.get(payment_id).map(String::as_str);
             if writing.settlement(payment_id, settlement, before)? {
-                log::settle_waiting(writing, payment_id, settlement)?;
+                log::settle_waiting(writing, payment_id, settlement, self.whole(settlement))?;
                 if let Some(subscription) = &settlement.decision.stripe.subscription {
-                    log::settle_waiting(writing, subscription, settlement)?;
+                    log::settle_waiting(writing, subscription, settlement, settlement)?;
                 }
             }
         }
@@ -223,11 +223,14 @@ impl Considered {
         let Some(own) = payment_id.and_then(|id| self.settlements.get(id)) else {
             return (Answer { outcome: Outcome::Processed, reason: Reason::Noted }, None);
         };
-        // Money that went back of a charge inferred to be another payment's is told by that payment.
-        let other = own.decision.same_as.as_ref().and_then(|id| self.settlements.get(id));
         let went_back = matches!(self.topic, Topic::Refund | Topic::Dispute);
-        let settled = other.filter(|_| went_back).unwrap_or(own);
+        let settled = if went_back { self.whole(own) } else { own };
         (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
+    }
+
+    /// Money that went back of a charge inferred to be another payment's is told by that payment.
+    fn whole<'a>(&'a self, own: &'a Settlement) -> &'a Settlement {
+        own.decision.same_as.as_ref().and_then(|id| self.settlements.get(id)).unwrap_or(own)
     }
 }
 

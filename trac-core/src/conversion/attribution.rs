@@ -85,28 +85,38 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
 }
 
 /// Rule (6): the payment that first tied a click to this subscription speaks for all of it, but for nothing that was
-/// paid before the click.
+/// paid before the click. For what was paid by then, and where there is none, a promotion code speaks.
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = sale.subscription.as_deref()?;
-    let referred = book.referred_of_subscription(id).next();
-    let (_, binder) = referred.or_else(|| book.promoted_of_subscription(id).next())?;
-    if binder.id == sale.id {
-        return None;
-    }
-    // The binder has no earlier one in its subscription, so this goes no deeper.
-    let found = attribute(book, binder)?;
-    let click = book.world.clicks.get(&found.click_id)?;
-    // A promotion code is always there; what counts is when it was used.
-    let came_by = if click.is_standing { found.bound_at <= time } else { click.is_before(time) };
-    came_by.then_some(Attribution { rule: Rule::Subscription, ..found })
+    let by_click = || {
+        let (_, binder) =
+            book.referred_of_subscription(id).next().filter(|(_, binder)| binder.id != sale.id)?;
+        // The binder has no earlier one in its subscription, so this goes no deeper.
+        let found = attribute(book, binder)?;
+        let click = book.world.clicks.get(&found.click_id)?;
+        // A promotion code is always there; what counts is when it was used.
+        let came_by = if click.is_standing { found.bound_at <= time } else { click.is_before(time) };
+        came_by.then_some(found)
+    };
+    let by_code = || {
+        let (_, binder) =
+            book.promoted_of_subscription(id).next().filter(|(_, binder)| binder.id != sale.id)?;
+        let at = binder.time.filter(|at| *at <= time)?;
+        let of_customer = by_customer_metadata(book, binder, at).or_else(|| by_customer(book, binder, at));
+        of_customer.or_else(|| promoted(book, binder, at))
+    };
+    let found = by_click().or_else(by_code)?;
+    Some(Attribution { rule: Rule::Subscription, ..found })
 }
 
 /// Rule (7), for payments with a session or an invoice.
 fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = checkout_customer(sale)?;
     let references = &book.world.holders.customers.get(id)?.references.as_ref()?.value;
-    let (click_id, click) =
-        references.clicks.iter().find_map(|value| book.world.clicks.get_key_value(value))?;
+    let (click_id, click) = references
+        .clicks
+        .iter()
+        .find_map(|value| book.world.clicks.get_key_value(value).filter(|(_, click)| !click.is_standing))?;
     let first = book
         .of_customer(id)
         .find(|((at, _), other)| *at <= time && click.is_before(*at) && payment::is_checkout(&other.facts));

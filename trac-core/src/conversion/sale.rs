@@ -173,7 +173,7 @@ impl Sale<'_> {
     #[must_use]
     pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let mut claims = self.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
-        claims.find(|candidate| world.clicks.contains_key(&candidate.value))
+        claims.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_standing))
     }
 
     /// The click that stands for the first promotion code used that a partner held then.

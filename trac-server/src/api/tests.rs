@@ -307,6 +307,16 @@ async fn analytics_count_what_partners_brought() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     Things::make(&shop).await;
+    // Money that never came is no sale, though the conversion is listed with its reason.
+    for (mode, status, kind) in [
+        ("setup", "no_payment_required", "checkout.session.completed"),
+        ("payment", "unpaid", "checkout.session.completed"),
+        ("payment", "unpaid", "checkout.session.async_payment_failed"),
+    ] {
+        let id = format!("cs_{mode}");
+        let unpaid = json!({ "id": id, "mode": mode, "payment_status": status, "payment_intent": null });
+        shop.told(kind, 9, shop.session(unpaid)).await;
+    }
     let about = async |query: &str| shop.merchant.get(&format!("/analytics?{query}")).await.body;
     let november = about("start=2026-11-20&end=2026-11-22").await;
     assert_eq!(november["timeseries"].as_array().unwrap().len(), 3);

@@ -150,12 +150,14 @@ const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique)
     AND (is_unique OR link_id IS NOT NULL OR visitor IS NOT NULL) AND (:program_id IS NULL OR program_id = :program_id) AND (:partner_id IS NULL OR partner_id = :partner_id) \
     GROUP BY day";
 
+/// Leads, and payments with money: one that failed, or is yet to come, is no sale.
 const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
     p.decision ->> '$.lead_id' IS NOT NULL AS is_lead, p.decision ->> '$.currency' AS currency, count(*), \
     sum(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
     FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode \
     AND k.id = p.decision ->> '$.attribution.click_id' \
     WHERE p.workspace_id = :workspace_id AND p.mode = :mode AND p.is_conversion \
+    AND (p.decision ->> '$.lead_id' IS NOT NULL OR p.decision ->> '$.gross_minor' IS NOT NULL) \
     AND p.decision ->> '$.time' >= :from AND p.decision ->> '$.time' < :until \
     AND (:program_id IS NULL OR k.program_id = :program_id) AND (:partner_id IS NULL OR k.partner_id = :partner_id) \
     GROUP BY day, is_lead, currency";

@@ -30,6 +30,7 @@ const STEPS: &[&str] = &[
     include_str!("refusals.sql"),
     include_str!("promotions.sql"),
     include_str!("clicks.sql"),
+    include_str!("standing.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.

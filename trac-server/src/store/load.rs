@@ -188,14 +188,16 @@ pub(crate) fn resolve(tx: &Connection, scope: &Scope, world: &mut World) -> Resu
     let mut values: BTreeSet<String> = of_commissions.map(|commission| commission.click_id.clone()).collect();
     values.extend(candidate::values_to_resolve(world));
     let mut statement = tx.prepare_cached(
-        "SELECT program_id, partner_id, clicked_at FROM click \
-         WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        "SELECT c.program_id, c.partner_id, c.clicked_at, EXISTS (SELECT 1 FROM promotion_code AS p \
+         WHERE p.workspace_id = c.workspace_id AND p.mode = c.mode AND p.click_id = c.id) \
+         FROM click AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.id = ?3",
     )?;
     for value in values {
         let key = params![scope.workspace_id(), scope.mode_str(), value];
         let click = statement.query_row(key, |row| {
             let clicked_at = Timestamp::from_unix_secs(row.get(2)?);
-            Ok(Click { program_id: row.get(0)?, partner_id: row.get(1)?, clicked_at, is_standing: false })
+            let is_standing = row.get(3)?;
+            Ok(Click { program_id: row.get(0)?, partner_id: row.get(1)?, clicked_at, is_standing })
         });
         if let Some(click) = click.optional()? {
             behind(tx, scope, world, &click)?;
@@ -211,7 +213,8 @@ fn promotions(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), S
         let mut statement = tx.prepare_cached(
             "SELECT p.click_id, p.given_at, p.taken_at, c.program_id, c.partner_id FROM promotion_code AS p \
              JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
-             WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 ORDER BY p.given_at, p.click_id",
+             WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 \
+             AND p.taken_at IS NOT p.given_at ORDER BY p.given_at",
         )?;
         let key = params![scope.workspace_id(), scope.mode_str(), code];
         let held = statement.query_map(key, |row| {

@@ -12,11 +12,13 @@ use crate::id::{Ids, Kind};
 use crate::store::apply::Writing;
 use crate::store::{Scope, StoreError};
 
-/// Answers the events that waited for this payment.
+/// Answers the events that waited for this payment. Of money that went back, the `whole` tells: the payment that this one is
+/// inferred to be, or itself.
 pub(crate) fn settle_waiting(
     writing: &Writing<'_>,
     subject_id: &str,
     settlement: &Settlement,
+    whole: &Settlement,
 ) -> Result<(), StoreError> {
     let (workspace, mode) = (writing.scope.workspace_id(), writing.scope.mode_str());
     let mut deferred = writing.tx.prepare_cached(
@@ -27,8 +29,11 @@ pub(crate) fn settle_waiting(
         Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
     })?;
     for (id, kind) in rows.collect::<Result<Vec<_>, _>>()? {
-        let topic = kind.as_deref().and_then(Topic::of);
-        let Some(answer) = topic.and_then(|topic| answer::of_waiting(topic, settlement)) else { continue };
+        let answered = |topic| match topic {
+            Topic::Refund | Topic::Dispute => answer::of_waiting(topic, whole),
+            _ => answer::of_waiting(topic, settlement),
+        };
+        let Some(answer) = kind.as_deref().and_then(Topic::of).and_then(answered) else { continue };
         let mut settle = writing.tx.prepare_cached(
             "UPDATE event SET outcome = ?4, reason = ?5, message = ?6, settled_by = ?7 \
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",

@@ -77,3 +77,29 @@ async fn of_two_charges_that_could_be_one_payment_both_wait_for_review() {
     assert_eq!(shop.merchant.get("/events?reason=payment_unlinked").await.number("/meta/total"), 0);
     assert_eq!(shop.net().await, 1_000);
 }
+
+#[tokio::test]
+async fn a_refund_that_could_be_of_two_payments_says_what_it_did_when_only_one_is_left() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let by_click = json!({ "subscription_details": { "subscription": "sub_1", "metadata": { "tracClickId": shop.click } } });
+    for (id, at) in [("in_1", 0), ("in_2", 60)] {
+        let paid = invoice(id, json!({ "parent": by_click, "customer": "cus_1", "created": START + at }));
+        shop.told("invoice.paid", at, paid).await;
+    }
+    let refunded = charge(
+        2_500,
+        json!({ "payment_intent": "pi_1", "customer": "cus_1", "amount": 5_000,
+        "amount_captured": 5_000, "created": START + 30 }),
+    );
+    assert_eq!(shop.told("charge.refunded", 90, refunded).await, "deferred payment_unlinked");
+    assert_eq!(shop.net().await, 2_000);
+    let link = json!({ "id": "inpay_2", "invoice": "in_2", "payment": { "payment_intent": "pi_2" } });
+    assert_eq!(shop.told("invoice_payment.paid", 95, link).await, "processed linked");
+    assert_eq!(shop.net().await, 1_500);
+    let told = shop.merchant.get("/events?type=charge.refunded").await;
+    assert_eq!(
+        (told.text("/data/0/outcome"), told.text("/data/0/reason")),
+        ("processed".into(), "refund_partial".into())
+    );
+}

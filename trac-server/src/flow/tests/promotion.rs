@@ -81,8 +81,9 @@ async fn a_promotion_code_is_one_partners_at_a_time() {
     check(&ada, json!(["promo_2"]), 200).await;
     check(&grace, json!(["promo_2", "promo_1"]), 409).await;
     assert_eq!(shop.merchant.get(&grace).await.body["promotion_codes"], json!(["promo_1"]));
+    app.trac.clock.advance(5);
     check(&grace, json!([]), 200).await;
-    app.trac.clock.advance(10);
+    app.trac.clock.advance(5);
     check(&ada, json!(["promo_1"]), 200).await;
     for wrong in [json!(["20 % off"]), json!([""]), json!([1]), json!("promo_1"), json!(["a".repeat(101)])] {
         check(&ada, wrong, 422).await;
@@ -100,4 +101,44 @@ async fn a_promotion_code_is_one_partners_at_a_time() {
     let other = Shop::open(&app, json!({})).await;
     let path = format!("/enrollments/{}", other.enrollment);
     assert_eq!(other.merchant.patch(&path, json!({ "promotion_codes": ["promo_1"] })).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_stands_for_a_code_is_nothing_to_be_carried() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let enrollment = format!("/enrollments/{}", shop.enrollment);
+    shop.merchant.patch(&enrollment, json!({ "promotion_codes": ["promo_1"] })).await;
+    shop.told("checkout.session.completed", 0, shop.session(used(1, "promo_1"))).await;
+    let stands = shop.merchant.get("/commissions").await.text("/data/0/click_id");
+    let carried =
+        json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {}, "client_reference_id": stands });
+    let told = shop.told("checkout.session.completed", 1, shop.session(carried)).await;
+    assert_eq!(told, "deferred no_attribution_yet");
+}
+
+#[tokio::test]
+async fn a_code_given_and_taken_in_the_same_second_was_nobodys() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let ada = format!("/enrollments/{}", shop.enrollment);
+    let grace = shop.merchant.make("/partners", json!({ "name": "Grace" })).await;
+    let grace = json!({ "program_id": shop.program, "partner_id": grace });
+    let grace = format!("/enrollments/{}", shop.merchant.make("/enrollments", grace).await);
+    // By mistake, and several times, so that no order of IDs hides it.
+    for _ in 0..5 {
+        for codes in [json!(["promo_1"]), json!([])] {
+            assert_eq!(shop.merchant.patch(&grace, json!({ "promotion_codes": codes })).await.status, 200);
+        }
+    }
+    shop.merchant.patch(&ada, json!({ "promotion_codes": ["promo_1"] })).await;
+    for (sale, at) in [(1, -20), (2, 20)] {
+        let session = shop.session(with(used(sale, "promo_1"), json!({ "created": START + at })));
+        assert_eq!(shop.told("checkout.session.completed", at, session).await, "processed ok");
+    }
+    let partners = shop.merchant.get("/commissions").await.column("partner_id");
+    assert_eq!(partners, [json!(shop.partner), json!(shop.partner)]);
+    let report = json!({ "external_transaction_id": "order 1", "event_type": "order", "amount_cents": 1_000,
+        "currency": "usd", "promo_code": "promo_1" });
+    assert_eq!(shop.merchant.post("/conversions", report).await.text("/reason"), "ok");
 }
