@@ -36,6 +36,7 @@ async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
     check("/s/enemies/ada", None).await;
     check("/s/friends/", None).await;
     check("/s/friends/ada/more", None).await;
+    check("/s/friends/ada/more/", None).await;
     let clicks = merchant.get("/clicks").await;
     assert_eq!(clicks.column("link_id"), vec![json!(newest); 3]);
     assert_eq!(clicks.column("partner_id"), vec![json!(partner); 3]);
@@ -95,6 +96,24 @@ async fn an_archived_link_sends_its_visitors_on_and_counts_none() {
     assert_eq!(app.visit("/s/aDA", &[]).await.status, 302, "whoever types a link does not mind the case");
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 1);
     assert_eq!(merchant.patch(&path, json!({ "archived": "yes" })).await.code().0, 422);
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_strands_nobody() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    let program = merchant.get(&format!("/links/{id}")).await.text("/program_id");
+    for path in ["/s/ada/?a=1".to_owned(), format!("/s/{program}/ada/?a=1")] {
+        let answer = app.visit(&path, &[]).await;
+        let location = answer.header("location");
+        assert!(
+            location.starts_with("https://shop.example.com/?a=1&trac_click_id=clk_"),
+            "{path}: {location}"
+        );
+    }
+    assert_eq!(merchant.get("/clicks").await.column("link_id"), [json!(id), json!(id)]);
+    assert_eq!(app.visit("/s/nobody/", &[]).await.status, 404);
 }
 
 #[tokio::test]
