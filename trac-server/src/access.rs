@@ -86,8 +86,11 @@ impl FromRequestParts<Trac> for Tracker {
             return Ok(Self { scope, is_merchant: true, shown: [0; 32], route: String::new() });
         }
         let route = route(&parts.extensions).to_owned();
-        let header =
-            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        // A template that had nothing to fill in leaves a header empty: nothing is shown by it.
+        let header = |name: &str| {
+            let value = parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+            value.filter(|value| !value.is_empty())
+        };
         let (key, workspace_id) = (header("x-publishable-key"), header("x-workspace-id"));
         let mode = match header("x-trac-mode") {
             None | Some("live") => Mode::Live,

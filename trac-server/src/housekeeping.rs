@@ -10,12 +10,13 @@ use crate::trac::Trac;
 const PAUSE: Duration = Duration::from_mins(10);
 
 /// Remembers the links, for the moment when the store cannot be read; then, as long as it is polled, throws away yesterday's
-/// salt, so that nobody can tell any more whose visits yesterday's were.
+/// salt, so that nobody can tell any more whose visits yesterday's were, and notes the refused calls that could not be noted.
 pub async fn keep(trac: Trac) {
     if let Err(error) = remember_links(&trac).await {
         tracing::warn!(%error, "the links are not remembered");
     }
     loop {
+        trac.refusals.catch_up(&trac.store, &trac.ids).await;
         if let Err(error) = forget_salt(&trac).await {
             tracing::warn!(%error, "yesterday's salt is still there");
         }

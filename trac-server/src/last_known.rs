@@ -21,32 +21,34 @@ pub(crate) struct KnownLink {
     pub(crate) is_archived: bool,
 }
 
-/// Links by the path that leads to them. Clones share what is remembered.
+/// Links by the path that leads to them, in lower case: whoever types a link does not mind the case, and whoever plays with it
+/// takes no more room. Clones share what is remembered.
 #[derive(Clone, Default)]
 pub(crate) struct LastKnown(Arc<RwLock<HashMap<String, Arc<KnownLink>>>>);
 
 impl LastKnown {
     /// Remembers what the store said: a link, or that there is none.
     pub(crate) fn heard(&self, path: &str, link: Option<&Arc<KnownLink>>) {
-        let known = self.link(path);
+        let path = path.to_ascii_lowercase();
+        let known = self.link(&path);
         if known.as_ref() == link {
             return;
         }
         let mut links = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match link {
             Some(link) if known.is_some() || links.len() < LINKS_MAX => {
-                links.insert(path.to_owned(), Arc::clone(link));
+                links.insert(path, Arc::clone(link));
             }
             Some(_) => {}
             None => {
-                links.remove(path);
+                links.remove(&path);
             }
         }
     }
 
     /// The link as it was.
     pub(crate) fn link(&self, path: &str) -> Option<Arc<KnownLink>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&path.to_ascii_lowercase()).cloned()
     }
 }
 
@@ -54,5 +56,36 @@ impl fmt::Debug for LastKnown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let links = self.0.read().unwrap_or_else(PoisonError::into_inner).len();
         f.debug_struct("LastKnown").field("links", &links).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trac_core::program::Mode;
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_remembered_once_whatever_the_case() {
+        let link = |id: &str| {
+            Arc::new(KnownLink {
+                scope: Scope::new("ws_1", Mode::Live),
+                id: id.to_owned(),
+                program_id: "prog_1".to_owned(),
+                partner_id: "part_1".to_owned(),
+                destination: "https://shop.example/".to_owned(),
+                is_archived: false,
+            })
+        };
+        let (known, ada) = (LastKnown::default(), link("link_1"));
+        for path in ["ada", "ADA", "Ada"] {
+            known.heard(path, Some(&ada));
+            assert_eq!(known.link("aDa"), Some(Arc::clone(&ada)), "{path}");
+        }
+        assert_eq!(format!("{known:?}"), "LastKnown { links: 1 }");
+        known.heard("ada", Some(&link("link_2")));
+        assert_eq!(known.link("Ada"), Some(link("link_2")));
+        known.heard("ADA", None);
+        assert_eq!(known.link("ada"), None);
     }
 }

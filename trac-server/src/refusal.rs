@@ -98,7 +98,9 @@ type Counted = (Scope, String, Cause);
 struct Count {
     hour: i64,
     calls: u64,
-    written: u64,
+    /// How many of them were handed to the store. Each is handed over once, whatever runs at the same time, and given back if
+    /// the store does not take it.
+    handed: u64,
     message: String,
     at: Timestamp,
 }
@@ -112,11 +114,11 @@ impl Refusals {
         message: String,
         now: Timestamp,
     ) {
-        let Some(count) = self.count(&call, message, now) else { return };
+        let Some(handed) = self.count(&call, message, now) else { return };
         let (scope, route, cause) = &call;
-        let (workspace, mode, calls) = (scope.workspace_id(), scope.mode_str(), count.calls);
+        let (workspace, mode, calls) = (scope.workspace_id(), scope.mode_str(), handed.calls);
         tracing::warn!(workspace, mode, route, cause = cause.as_str(), calls, "a call was refused");
-        self.write(store, ids, call, count).await;
+        self.write(store, ids, call, handed).await;
     }
 
     /// Writes what could not be written when it happened.
@@ -125,46 +127,53 @@ impl Refusals {
             return;
         }
         let late: Vec<_> = {
-            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-            let late = counted.iter().filter(|(_, count)| count.written == 0);
-            late.map(|(call, count)| (call.clone(), count.clone())).collect()
+            let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+            let late = counted.iter_mut().filter(|(_, count)| count.handed == 0);
+            late.map(|(call, count)| (call.clone(), count.hand_over())).collect()
         };
-        for (call, count) in late {
-            self.write(store, ids, call, count).await;
+        for (call, handed) in late {
+            self.write(store, ids, call, handed).await;
         }
     }
 
-    /// Counts a call; answers the count if it is to be written.
+    /// Counts a call; answers what is to be written, if anything.
     fn count(&self, call: &Counted, message: String, now: Timestamp) -> Option<Count> {
         let hour = now.unix_secs().div_euclid(HOUR_SECS);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.retain(|_, count| count.hour == hour || count.written == 0);
+        counted.retain(|_, count| count.hour == hour || count.handed == 0);
         let count = counted.entry(call.clone()).or_insert_with(|| Count {
             hour,
             calls: 0,
-            written: 0,
+            handed: 0,
             message: String::new(),
             at: now,
         });
         count.calls = count.calls.saturating_add(1);
         (count.message, count.at) = (message, now);
-        (count.calls.is_power_of_two() || count.written == 0).then(|| count.clone())
+        count.calls.is_power_of_two().then(|| count.hand_over())
     }
 
-    async fn write(&self, store: &Store, ids: &Ids, call: Counted, count: Count) {
+    async fn write(&self, store: &Store, ids: &Ids, call: Counted, handed: Count) {
         let (id, (scope, route, cause)) = (ids.make(Kind::Refusal), call.clone());
-        let calls = count.calls;
+        let calls = handed.calls;
         let written =
-            store.write(Priority::Click, move |tx| insert(tx, &id, &scope, &route, cause, &count)).await;
-        if let Err(error) = written {
-            tracing::error!(%error, "a refused call could not be noted");
-            self.unwritten.store(true, Ordering::Relaxed);
-            return;
-        }
+            store.write(Priority::Click, move |tx| insert(tx, &id, &scope, &route, cause, &handed)).await;
+        let Err(error) = written else { return };
+        tracing::error!(%error, "a refused call could not be noted");
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counted.get_mut(&call) {
-            count.written = count.written.max(calls);
+            count.handed = count.handed.saturating_sub(calls);
         }
+        self.unwritten.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Count {
+    /// What was not handed over yet, as a count of its own; from now on it is.
+    fn hand_over(&mut self) -> Self {
+        let calls = self.calls.saturating_sub(self.handed);
+        self.handed = self.calls;
+        Self { calls, ..self.clone() }
     }
 }
 
@@ -177,14 +186,14 @@ fn insert(
     count: &Count,
 ) -> Result<(), StoreError> {
     let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
-    let fresh = i64::try_from(count.calls.saturating_sub(count.written)).unwrap_or(i64::MAX);
+    let calls = i64::try_from(count.calls).unwrap_or(i64::MAX);
     let at = count.at.unix_secs();
     tx.prepare_cached(
         "INSERT INTO refusal (workspace_id, mode, id, route, cause, hour, message, calls, created_at, last_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (workspace_id, mode, route, cause, hour) \
          DO UPDATE SET calls = calls + excluded.calls, message = excluded.message, last_at = excluded.last_at",
     )?
-    .execute(params![workspace, mode, id, route, cause.as_str(), count.hour, count.message, fresh, at])?;
+    .execute(params![workspace, mode, id, route, cause.as_str(), count.hour, count.message, calls, at])?;
     tx.prepare_cached("DELETE FROM refusal WHERE workspace_id = ?1 AND mode = ?2 AND last_at < ?3")?
         .execute(params![workspace, mode, at.saturating_sub(KEPT_SECS)])?;
     Ok(())
@@ -199,17 +208,61 @@ mod tests {
     fn a_million_calls_in_vain_are_written_twenty_times() {
         let refusals = Refusals::default();
         let call = || (Scope::new("ws_1", Mode::Test), "/v1/clicks".to_owned(), Cause::RateLimited);
-        let mut writes = 0;
+        let mut writes = Vec::new();
         for _ in 0..1_000_000 {
-            if let Some(count) = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7)) {
-                writes += 1;
-                refusals.counted.lock().unwrap().get_mut(&call()).unwrap().written = count.calls;
-            }
+            let handed = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7));
+            writes.extend(handed.map(|count| count.calls));
         }
-        assert_eq!(writes, 20);
+        assert_eq!((writes.len(), writes.iter().sum::<u64>()), (20, 1 << 19));
         // The next hour begins anew, and forgets this one.
         let next = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(3_600)).unwrap();
         assert_eq!((next.calls, refusals.counted.lock().unwrap().len()), (1, 1));
+    }
+
+    /// What a store noted of calls, and how many it was told of.
+    async fn noted(store: &Store) -> (i64, i64) {
+        let sql = "SELECT count(*), coalesce(sum(calls), 0) FROM refusal";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        store.read(move |connection| Ok(connection.query_row(sql, [], read)?)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn calls_that_come_together_are_each_counted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let ids = Ids::new(crate::clock::Clock::settable(Timestamp::from_unix_secs(7)));
+        let refusals = Refusals::default();
+        let call = || (Scope::new("ws_1", Mode::Test), "/v1/clicks".to_owned(), Cause::KeyUnknown);
+        let mut together = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let (refusals, store, ids) = (refusals.clone(), store.clone(), ids.clone());
+            together.spawn(async move {
+                refusals.note((&store, &ids), call(), String::new(), Timestamp::from_unix_secs(7)).await;
+            });
+        }
+        together.join_all().await;
+        assert_eq!(noted(&store).await, (1, 64));
+    }
+
+    #[tokio::test]
+    async fn what_a_store_does_not_take_is_neither_lost_nor_tried_at_each_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let ids = Ids::new(crate::clock::Clock::settable(Timestamp::from_unix_secs(7)));
+        let refusals = Refusals::default();
+        let call = || (Scope::new("ws_1", Mode::Test), "/v1/clicks".to_owned(), Cause::KeyUnknown);
+        let sql = |sql: &'static str| store.write(Priority::Api, move |tx| Ok(tx.execute_batch(sql)?));
+        sql("ALTER TABLE refusal RENAME TO aside").await.unwrap();
+        for _ in 0..3 {
+            refusals.note((&store, &ids), call(), String::new(), Timestamp::from_unix_secs(7)).await;
+        }
+        assert!(refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7)).is_some(), "the fourth");
+        assert!(refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7)).is_none(), "the fifth");
+        refusals.counted.lock().unwrap().get_mut(&call()).unwrap().handed = 0;
+        sql("ALTER TABLE aside RENAME TO refusal").await.unwrap();
+        refusals.catch_up(&store, &ids).await;
+        refusals.catch_up(&store, &ids).await;
+        assert_eq!(noted(&store).await, (1, 5));
     }
 
     #[test]

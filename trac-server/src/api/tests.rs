@@ -214,13 +214,15 @@ fn mounted() -> BTreeSet<String> {
             let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             for part in code.split(".route(").skip(1) {
                 let address = part.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
-                found.extend(address.map(ToOwned::to_owned));
+                // With a slash at the end it is the same address.
+                let bare = |address: &str| address.strip_suffix("/").unwrap_or(address).to_owned();
+                found.extend(address.map(bare));
             }
         }
     }
     let mut found = BTreeSet::new();
     look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-    found.retain(|address| !address.starts_with("/dashboard") && address != "/");
+    found.retain(|address| !address.starts_with("/dashboard") && !address.is_empty());
     found
 }
 

@@ -9,7 +9,8 @@ use crate::store::{Scope, StoreError, mode_of};
 const BY_SLUG: &str = "SELECT workspace_id, mode, id, program_id, partner_id, destination, archived_at IS NOT NULL \
     FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL ORDER BY slug = ?1 DESC, id DESC LIMIT 1";
 
-/// The newest link of a partner, named by its code, in a program, named by its slug or ID. One that is not archived goes first.
+/// The newest link of a partner, named by its code, in a program, named by its ID or slug. One that is not archived goes first.
+/// The ID comes before the slug: whoever calls a program by another one's ID is not led to by that one's links.
 /// Whether the partner is approved is judged at the payment, as with every link. CROSS JOIN keeps SQLite to the order in
 /// which each table is found by an index.
 const BY_CODE: &str = "SELECT l.workspace_id, l.mode, l.id, l.program_id, l.partner_id, l.destination, \
@@ -19,8 +20,8 @@ const BY_CODE: &str = "SELECT l.workspace_id, l.mode, l.id, l.program_id, l.part
     AND e.partner_id = p.id \
     CROSS JOIN link AS l INDEXED BY link_partner ON l.workspace_id = g.workspace_id AND l.mode = g.mode \
     AND l.partner_id = p.id AND l.program_id = g.id AND l.deleted_at IS NULL \
-    WHERE g.id = (SELECT id FROM program WHERE slug = ?1 COLLATE NOCASE UNION ALL \
-    SELECT id FROM program WHERE id = ?1 LIMIT 1) \
+    WHERE g.id = coalesce((SELECT id FROM program WHERE id = ?1 LIMIT 1), \
+    (SELECT id FROM program WHERE slug = ?1 COLLATE NOCASE)) \
     ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1";
 
 /// The link of a slug.

@@ -36,10 +36,14 @@ use std::time::Duration;
 #[cfg(feature = "server")]
 use axum::Router;
 #[cfg(feature = "server")]
+use axum::extract::DefaultBodyLimit;
+#[cfg(feature = "server")]
 use axum::routing::{delete, get, patch, post};
 #[cfg(feature = "server")]
 use tower_http::cors::{Any, CorsLayer};
 
+#[cfg(feature = "server")]
+use crate::fields::BODY_LIMIT_BYTES;
 #[cfg(feature = "server")]
 use crate::list::{list_of, one_of};
 #[cfg(feature = "server")]
@@ -72,7 +76,8 @@ pub(crate) fn routes() -> Router<Trac> {
 /// What visitors and their browsers ask for: tracked links, the script and its clicks, from any origin, without credentials.
 #[cfg(feature = "server")]
 pub(crate) fn public_routes() -> Router<Trac> {
-    for_any_origin(redirect::routes().merge(script::routes()).merge(track::routes()))
+    let routes = redirect::routes().merge(script::routes()).merge(track::routes());
+    for_any_origin(routes.layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES)))
 }
 
 /// Lets pages of any origin call these routes, without credentials.

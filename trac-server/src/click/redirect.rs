@@ -38,7 +38,12 @@ pub(super) fn routes() -> Router<Trac> {
         async |State(trac): State<Trac>, Path((program, code)): Path<(String, String)>, request: Parts| {
             follow(&trac, Named::Code { program, code }, &request).await
         };
-    Router::new().route("/s/{slug}", get(slug)).route("/s/{program}/{code}", get(code))
+    // Programs that pass links on like to end them with a slash.
+    Router::new()
+        .route("/s/{slug}", get(slug))
+        .route("/s/{slug}/", get(slug))
+        .route("/s/{program}/{code}", get(code))
+        .route("/s/{program}/{code}/", get(code))
 }
 
 /// What a path names.

@@ -203,6 +203,7 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
         let answer = ask(&app, key, body.clone()).await;
         assert_eq!(answer.code(), (want.0, want.1.to_owned()), "{body}");
     };
+    check(key, json!({ "ref": "a".repeat(300_000) }), (413, "BODY_TOO_LARGE")).await;
     check(key, json!({ "ref": "nobody" }), (404, "NOT_FOUND")).await;
     check(key, json!({ "ref": "ada", "program": "prog_0" }), (404, "NOT_FOUND")).await;
     check(key, json!({}), (422, "VALIDATION_FAILED")).await;

@@ -26,8 +26,9 @@ pub struct Imported {
     pub without_secret: Vec<String>,
 }
 
-/// Takes an export in. Where its rows are there already, nothing changes; a store in which one of them is different is left
-/// as it is. A server may run on the same folder; its writes wait meanwhile.
+/// Takes an export in. Where its rows are there already, nothing changes; a store in which one of them is different, or that
+/// has the workspace without one of them, is left as it is: nothing is ever added to a workspace that is somebody's here. A
+/// server may run on the same folder; its writes wait meanwhile.
 ///
 /// # Errors
 /// [`StoreErrorKind::Conflict`] if a row is there and different, or what must be unique is somebody else's;
@@ -35,8 +36,12 @@ pub struct Imported {
 pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Result<Imported, StoreError> {
     store
         .write(Priority::Api, move |tx| {
-            let mut reading =
-                Reading { digest: Sha256::new(), workspaces: None, imported: Imported::default() };
+            let mut reading = Reading {
+                digest: Sha256::new(),
+                workspaces: None,
+                here: BTreeSet::new(),
+                imported: Imported::default(),
+            };
             let mut end = None;
             for (number, line) in (1_u64..).zip(stream.lines()) {
                 let line =
@@ -77,6 +82,8 @@ struct Reading {
     digest: Sha256,
     /// `None` until the first line is read.
     workspaces: Option<BTreeSet<String>>,
+    /// Those of them that were here before.
+    here: BTreeSet<String>,
     imported: Imported,
 }
 
@@ -87,7 +94,9 @@ impl Reading {
             serde_json::from_str(line).map_err(|error| unusable(format!("it is no JSON object: {error}")));
         let object: Map<String, Value> = object?;
         let Some(workspaces) = &self.workspaces else {
-            self.workspaces = Some(first(tx, &object)?);
+            let named = first(tx, &object)?;
+            self.here = known(tx, &named)?;
+            self.workspaces = Some(named);
             self.note(line);
             return Ok(None);
         };
@@ -101,6 +110,14 @@ impl Reading {
         self.note(line);
         self.imported.rows = self.imported.rows.saturating_add(1);
         if row.keep(tx)? {
+            if row.workspace().is_some_and(|id| self.here.contains(id)) {
+                let detail = format!(
+                    "the workspace is here already, without this row of {}: nothing is added to it",
+                    row.table.name
+                );
+                return Err(StoreError::new(StoreErrorKind::Conflict, detail));
+            }
+            row.takes_no_address(tx)?;
             self.imported.new = self.imported.new.saturating_add(1);
         }
         Ok(None)
@@ -135,6 +152,14 @@ fn first(tx: &Connection, line: &Map<String, Value>) -> Result<BTreeSet<String>,
     }
     let workspaces = line.get("workspaces").and_then(Value::as_array).into_iter().flatten();
     Ok(workspaces.filter_map(Value::as_str).map(ToOwned::to_owned).collect())
+}
+
+/// Those of the workspaces that are here.
+fn known(tx: &Connection, workspaces: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+    let mut statement =
+        tx.prepare("SELECT id FROM workspace WHERE id IN (SELECT value FROM json_each(?1))")?;
+    let ids = statement.query_map([serde_json::to_string(workspaces)?], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 impl ReadRow {
@@ -174,6 +199,29 @@ impl ReadRow {
                 Err(StoreError::new(kind.kind(), format!("a row of {name} cannot be taken: {kind}")))
             }
         }
+    }
+
+    /// Refuses what would lead visitors of another workspace's link or program here: a slug that differs in case alone (the
+    /// schema leaves that to whoever writes), or an ID that another workspace's program has.
+    fn takes_no_address(&self, tx: &Connection) -> Result<(), StoreError> {
+        let (column, sql) = match self.table.name {
+            "link" => (
+                "slug",
+                "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND workspace_id <> ?2",
+            ),
+            "program" => ("id", "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2"),
+            _ => return Ok(()),
+        };
+        let is_deleted = self.field("deleted_at").is_some_and(|at| *at != Stored::Null);
+        let (Some(Stored::Text(address)), Some(own)) = (self.field(column), self.workspace()) else {
+            return Ok(());
+        };
+        if !is_deleted && tx.prepare_cached(sql)?.exists([address.as_str(), own])? {
+            let detail =
+                format!("the {column} of this {} is another workspace's here: {address}", self.table.name);
+            return Err(StoreError::new(StoreErrorKind::Conflict, detail));
+        }
+        Ok(())
     }
 
     /// Whether the row that is there is the same in what an export tells.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::table::TABLES;
 use super::*;
@@ -205,6 +206,53 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
     let error = imported(&here, &text).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict);
     assert!(error.to_string().contains("partner"), "{error}");
+}
+
+/// An export with other lines: its last line counts them, and vouches for them.
+fn forged(lines: &[String]) -> String {
+    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let digest: [u8; 32] = Sha256::digest(&text).into();
+    format!("{text}{}\n", json!({"end": {"rows": lines.len() - 1, "sha256": crate::id::hex(&digest)}}))
+}
+
+/// A line of a table with another text in one column.
+fn line_of(text: &str, table: &str, changes: &[(&str, Value)]) -> String {
+    let named = format!("\"table\":\"{table}\"");
+    let mut line: Value =
+        serde_json::from_str(text.lines().find(|line| line.contains(&named)).unwrap()).unwrap();
+    for (column, value) in changes {
+        line["row"][*column] = value.clone();
+    }
+    line.to_string()
+}
+
+#[tokio::test]
+async fn an_import_adds_nothing_to_a_workspace_that_is_here_and_takes_nobodys_address() {
+    let (here, there) = (App::new(), App::new());
+    let shop = busy(&here).await;
+    let text = exported(&here, None).await;
+    let head = text.lines().next().unwrap().to_owned();
+    let check = async |lines: &[String], says: &str| {
+        let error = imported(&here, &forged(lines)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
+        assert!(error.to_string().contains(says), "{says}: {error}");
+    };
+    // A key of the forger's own, for a merchant who is here.
+    let key =
+        line_of(&text, "api_key", &[("hash", json!({"hex": "00".repeat(32)})), ("id", json!("key_forged"))]);
+    check(&[head.clone(), key.clone()], "nothing is added").await;
+    check(&[head, line_of(&text, "workspace", &[]), key], "nothing is added").await;
+    // Another merchant, who would be led to by this one's slug in another case, or by this one's program.
+    let theirs = busy(&there).await;
+    let text = exported(&there, None).await;
+    let (head, workspace) = (text.lines().next().unwrap().to_owned(), line_of(&text, "workspace", &[]));
+    let link = line_of(&text, "link", &[("slug", json!("ADA"))]);
+    check(&[head.clone(), workspace.clone(), link], "ADA").await;
+    let program = line_of(&text, "program", &[("id", json!(shop.program))]);
+    check(&[head.clone(), workspace.clone(), program], &shop.program).await;
+    let other = line_of(&text, "link", &[("slug", json!("adam"))]);
+    assert_eq!(imported(&here, &forged(&[head, workspace, other])).await.unwrap().new, 2);
+    drop(theirs);
 }
 
 /// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings.

@@ -36,6 +36,7 @@ async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
     check("/s/enemies/ada", None).await;
     check("/s/friends/", None).await;
     check("/s/friends/ada/more", None).await;
+    check("/s/friends/ada/more/", None).await;
     let clicks = merchant.get("/clicks").await;
     assert_eq!(clicks.column("link_id"), vec![json!(newest); 3]);
     assert_eq!(clicks.column("partner_id"), vec![json!(partner); 3]);
@@ -43,6 +44,18 @@ async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
     // An archived link gives way to one that is not.
     merchant.patch(&format!("/links/{newest}"), json!({ "archived": true })).await;
     check("/s/friends/ada", Some("https://shop.example.com/old?")).await;
+
+    // Whoever calls a program by this one's ID takes none of its visitors.
+    let thief = app.merchant().await;
+    let (own, by) = thief.program_and_partner().await;
+    thief
+        .make(
+            "/links",
+            json!({ "program_id": own, "partner_id": by, "destination": "https://evil.example/" }),
+        )
+        .await;
+    thief.patch(&format!("/programs/{own}"), json!({ "slug": program })).await;
+    check(&path, Some("https://shop.example.com/old?")).await;
 
     // The slug is one address for all merchants, and nobody else's program is found by the code.
     let other = app.merchant().await;
@@ -83,6 +96,44 @@ async fn an_archived_link_sends_its_visitors_on_and_counts_none() {
     assert_eq!(app.visit("/s/aDA", &[]).await.status, 302, "whoever types a link does not mind the case");
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 1);
     assert_eq!(merchant.patch(&path, json!({ "archived": "yes" })).await.code().0, 422);
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_strands_nobody() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    let program = merchant.get(&format!("/links/{id}")).await.text("/program_id");
+    for path in ["/s/ada/?a=1".to_owned(), format!("/s/{program}/ada/?a=1")] {
+        let answer = app.visit(&path, &[]).await;
+        let location = answer.header("location");
+        assert!(
+            location.starts_with("https://shop.example.com/?a=1&trac_click_id=clk_"),
+            "{path}: {location}"
+        );
+    }
+    assert_eq!(merchant.get("/clicks").await.column("link_id"), [json!(id), json!(id)]);
+    assert_eq!(app.visit("/s/nobody/", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_page_names_links_and_codes_in_any_case_and_an_archived_link_counts_nobody() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "Summer", "https://shop.example.com/").await;
+    let asked = async |word: &str| {
+        let answer = ask(&app, &merchant.publishable_key, json!({ "ref": word })).await;
+        let click = format!("/clicks/{}", answer.body["click_id"].as_str().unwrap_or("none"));
+        (answer.status.as_u16(), merchant.get(&click).await.body["link_id"].clone())
+    };
+    for (word, want) in [("Summer", json!(id)), ("sUMMER", json!(id)), ("ADA", json!(null))] {
+        assert_eq!(asked(word).await, (201, want), "{word}");
+    }
+    merchant.patch(&format!("/links/{id}"), json!({ "archived": true })).await;
+    assert_eq!(asked("Summer").await.0, 404);
+    // The partner's code is the partner's, whatever became of a link of the same name.
+    merchant.patch(&format!("/links/{id}"), json!({ "slug": "ada" })).await;
+    assert_eq!(asked("ada").await, (201, json!(null)));
 }
 
 #[tokio::test]

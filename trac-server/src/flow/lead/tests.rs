@@ -168,6 +168,10 @@ async fn a_workspace_id_means_live_unless_the_mode_is_named() {
     check(&[("x-workspace-id", &test.workspace_id), ("x-trac-mode", "prod")], 422).await;
     check(&[("x-publishable-key", &test.publishable_key)], 200).await;
     check(&[("authorization", &format!("Bearer {}", test.key))], 200).await;
+    // A template with nothing to fill in shows nothing.
+    check(&[("x-workspace-id", &live.workspace_id), ("x-publishable-key", ""), ("x-trac-mode", " ")], 200)
+        .await;
+    check(&[("x-workspace-id", ""), ("x-publishable-key", "")], 401).await;
     check(&[("x-workspace-id", "ws_unknown")], 401).await;
     check(&[("x-publishable-key", &test.key)], 401).await;
     check(&[("authorization", &format!("Bearer {}", test.publishable_key))], 401).await;
