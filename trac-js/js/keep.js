@@ -13,7 +13,7 @@ const parameter = isSelgeo ? 'click_id' : cookieName;
 
 // A visitor who asks not to be tracked is asked first, where the merchant wants it so.
 if ('gpc' in settings && navigator.globalPrivacyControl) settings.consent = 'required';
-const mayKeep = () => settings.consent !== 'required';
+const mayKeep = () => !/^\s*required/i.test(settings.consent);
 
 // No browser keeps a cookie longer than 400 days.
 const days = settings.cookieDays;
@@ -23,7 +23,7 @@ const now = () => Math.floor(Date.now() / 1e3);
 
 const readCookies = () => attempt(() => document.cookie);
 // Whether the first cookie of the name, which hides the others, holds the ID.
-const isInCookie = (id) => ((readCookies() + ';').split(cookieName + '=')[1] || '').startsWith(id + ';');
+const isInCookie = (id) => (`; ${readCookies()};`.split(`; ${cookieName}=`)[1] || '').startsWith(id + ';');
 
 const inStores = (act) => ['localStorage', 'sessionStorage'].map((name) => attempt(() => act(window[name])));
 const read = (key) => inStores((store) => store.getItem(key));

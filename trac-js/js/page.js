@@ -36,10 +36,13 @@ const attempt = (act) => {
   }
 };
 
+// One list may stand on all sites of a merchant's: this one is no other site.
+const outbound = (settings.outboundDomains || '').split(',').filter((site) => site.trim().toLowerCase() !== location.hostname);
+
 // The fields of `request.rs`, in its order. The tape has room for 1,048,576 bytes; a character takes three at most, and what
 // comes back is hardly longer than what was sent.
 const ask = (isAboutLink, url, kept) => {
-  const request = [clickId, parameter, settings.stripeDomains, settings.outboundDomains, settings.attributionModel, kept, url].join('\0');
+  const request = [clickId, parameter, settings.stripeDomains, outbound, settings.attributionModel, kept, url].join('\0');
   if (!wasm || request.length > 16e4) return '';
   const { written } = encoder.encodeInto(request, bytes);
   return decoder.decode(bytes.subarray(written, answer(isAboutLink, written)));
@@ -66,4 +69,10 @@ const find = (url) => {
 };
 
 const look = (url) => find(url) || land(url);
-const arrive = guarded(() => look(location.href));
+
+// A URL that was looked at is no arrival: a click that came since, from another tab, or was cleared, is not undone by it.
+let seen;
+const arrive = guarded(() => {
+  const url = location.href.replace(/#.*/s, '');
+  url === seen ? find('') : look((seen = url));
+});

@@ -9,6 +9,7 @@ const pause = (milliseconds) =>
   });
 
 const post = async (path, body) => {
+  if (!key && !settings.workspaceId) throw new Error('no data-key');
   const headers = { 'content-type': 'application/json', [key ? 'x-publishable-key' : 'x-workspace-id']: key || settings.workspaceId };
   const url = new URL(path, base);
   for (let wait = 1e3; ; wait *= 2) {
@@ -34,7 +35,7 @@ let asked = null;
 const land = (url) => {
   if (!key) return;
   const query = new URL(url).searchParams;
-  const name = (settings.queryParams || 'ref,via').split(',').find((one) => query.get(one));
+  const name = (settings.queryParams || 'ref,via').split(/[\s,]+/).find((one) => query.get(one));
   const code = name && query.get(name);
   if (name && (code === asked || landing === '=' + code)) return;
   // Once a page, what the last one did not hear of.
@@ -51,7 +52,8 @@ const land = (url) => {
       find('?trac_click_id=' + answer.click_id);
     },
     (error) => {
-      keepLanding('');
+      // What was not refused is asked for on the next page.
+      if (!/(offline|5..|429)$/.test(error)) keepLanding('');
       note(error);
       tell('error');
     },

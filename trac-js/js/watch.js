@@ -35,22 +35,24 @@ const settle = (element, name, judge, byVisitor, write) => {
     place.counted = true;
     found++;
   }
+  skipped.delete(place);
   if (told[0] === '!') {
     skipped.set(place, { reason: told.slice(1), value: now });
     log('skipped', told, element);
   }
-  if (!isNew(told) || told === now || (place.times >= REWRITES && !byVisitor)) return;
+  // Where the click has nothing to say any more, the merchant's own comes back.
+  const value = isNew(told) ? told : before;
+  if (value === now || (place.times >= REWRITES && !byVisitor)) return;
   if (!place.times++) rewritten++;
   place.original = before;
-  place.written = told;
-  skipped.delete(place);
-  write ? write(told, place) : element.setAttribute(name, told);
-  log('rewritten', told, element);
+  place.written = value;
+  write ? write(value, place) : element.setAttribute(name, value);
+  log('rewritten', value, element);
 };
 
 // A form that GETs drops the query of its action: a hidden field carries the reference.
 const settleForm = (form, action, byVisitor) => {
-  const field = form.querySelector('[name=client_reference_id]');
+  const [field] = [...form.elements].filter((one) => one.name === 'client_reference_id');
   if (!action || (field && field.type !== 'hidden')) return;
   const input = field || document.createElement('input');
   settle(input, 'value', (value) => judgeReference(action, value), byVisitor, (value) => {
