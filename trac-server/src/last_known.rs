@@ -87,7 +87,7 @@ impl LastKnown {
 impl fmt::Debug for LastKnown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let links = self.links.read().unwrap_or_else(PoisonError::into_inner).len();
-        f.debug_struct("LastKnown").field("links", &links).finish()
+        f.debug_struct("LastKnown").field("links", &links).finish_non_exhaustive()
     }
 }
 
