@@ -7,14 +7,21 @@ use rusqlite::Connection;
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::id::random_hex;
-use crate::store::{StoreError, forget_setting, set_setting, setting};
+use crate::store::{Group, StoreError, forget_setting, set_setting, setting};
 
 /// The setting under which it outlives a restart.
 const SALT: &str = "visitor_salt";
 
 /// Today's salt. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct DaySalt(Arc<Mutex<Option<String>>>);
+pub(crate) struct DaySalt(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    salt: Option<String>,
+    /// The transaction in which the store last said so.
+    group: u64,
+}
 
 impl DaySalt {
     /// The salt of the day. A new one takes the place of yesterday's, which nobody can then repeat.
@@ -27,18 +34,33 @@ impl DaySalt {
                 salt
             }
         };
-        self.lock().clone_from(&Some(salt.clone()));
+        self.lock().salt.clone_from(&Some(salt.clone()));
+        Ok(salt)
+    }
+
+    /// [`Self::of`], asked once in each transaction.
+    pub(crate) fn in_group(&self, group: &Group<'_>, now: Timestamp) -> Result<String, StoreError> {
+        {
+            let known = self.lock();
+            if let Some(salt) =
+                known.salt.as_ref().filter(|salt| known.group == group.number && is_of(salt, now))
+            {
+                return Ok(salt.clone());
+            }
+        }
+        let salt = self.of(group.tx, now)?;
+        self.lock().group = group.number;
         Ok(salt)
     }
 
     /// The salt that is known without asking the store: the day's own, or one that the store is told of later.
     pub(crate) fn known(&self, now: Timestamp) -> String {
         let mut known = self.lock();
-        match &*known {
+        match &known.salt {
             Some(salt) if is_of(salt, now) => salt.clone(),
             _ => {
                 let day = now.unix_secs().div_euclid(DAY_SECS);
-                known.insert(format!("{day}:{}", random_hex::<16>())).clone()
+                known.salt.insert(format!("{day}:{}", random_hex::<16>())).clone()
             }
         }
     }
@@ -51,7 +73,7 @@ impl DaySalt {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,7 @@
 //! A prefix that says what is meant, then a version 7 UUID as 32 lower-case hex digits, so that IDs sort by the
 //! time they were made. Source: [RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7).
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -108,9 +109,22 @@ pub(crate) fn random_word<const N: usize>() -> String {
         .collect()
 }
 
-/// 64 bits of chance, for a click ID.
+/// How many click IDs' worth of chance is fetched from the system at once, which takes about as long as for one.
+const BITS_AT_ONCE: usize = 32;
+
+thread_local! {
+    static BITS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// 64 bits of chance, for a click ID. None are given twice.
 pub(crate) fn random_bits() -> u64 {
-    u64::from_le_bytes(random_bytes())
+    BITS.with_borrow_mut(|bits| {
+        if bits.is_empty() {
+            let fresh = random_bytes::<{ BITS_AT_ONCE * 8 }>();
+            bits.extend(fresh.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk)));
+        }
+        bits.pop().unwrap_or_else(|| u64::from_le_bytes(random_bytes()))
+    })
 }
 
 /// Bytes of chance.
@@ -154,6 +168,15 @@ mod tests {
         check(Kind::Commission, "com");
         check(Kind::Event, "evl");
         check(Kind::Attribution, "att");
+    }
+
+    #[test]
+    fn no_bits_of_chance_are_given_twice() {
+        let mut given: Vec<_> = (0..10 * BITS_AT_ONCE).map(|_| random_bits()).collect();
+        given.extend(std::thread::spawn(|| vec![random_bits(); 1]).join().unwrap());
+        given.sort_unstable();
+        given.dedup();
+        assert_eq!(given.len(), 10 * BITS_AT_ONCE + 1);
     }
 
     #[test]

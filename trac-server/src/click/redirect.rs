@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use rusqlite::Connection;
 use tokio::time::timeout_at;
 use trac_core::click::{ClickId, dialect};
 use trac_core::cookie::{self, Attributes};
@@ -17,14 +18,14 @@ use super::extract::stored;
 use super::find::{by_code, by_slug, newest};
 use super::location::location;
 use super::not_counted;
-use super::record::{Patience, record};
+use super::record::{Patience, Visit, Written};
 use super::visit::{NotCounted, judge};
 use super::visitor::Trail;
 use crate::id::random_bits;
 use crate::last_known::{KnownLink, LINKS_MAX};
 use crate::problem::Problem;
 use crate::store::click::NewClick;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Group, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 const COOKIE_DAYS: u32 = 90;
@@ -47,6 +48,7 @@ pub(super) fn routes() -> Router<Trac> {
 }
 
 /// What a path names.
+#[derive(Clone)]
 enum Named {
     Slug(String),
     /// A partner's newest link in a program.
@@ -56,38 +58,82 @@ enum Named {
     },
 }
 
+impl Named {
+    /// Under which it is remembered.
+    fn path(&self) -> String {
+        match self {
+            Self::Slug(slug) => slug.clone(),
+            Self::Code { program, code } => format!("{program}/{code}"),
+        }
+    }
+
+    fn find(&self, connection: &Connection) -> Result<Option<KnownLink>, StoreError> {
+        match self {
+            Self::Slug(slug) => by_slug(connection, slug),
+            Self::Code { program, code } => by_code(connection, program, code),
+        }
+    }
+}
+
 async fn follow(trac: &Trac, named: Named, request: &Parts) -> Result<Response, Problem> {
     let patience = Patience::begin();
-    let link = find(trac, named, patience).await?;
-    let query = request.uri.query();
-    let visit =
-        if link.is_archived { Err(NotCounted::Archived) } else { judge(&request.method, &request.headers) };
-    let recorded = match visit {
-        Ok(()) => {
-            let trail = Trail::new(
-                trac.proxies.caller(request),
-                text(&request.headers, &header::USER_AGENT).as_deref(),
-            );
-            record(trac, &link.scope, click(trac, &link, &request.headers), trail, patience).await
+    let judged = judge(&request.method, &request.headers);
+    let untaken = match remembered(trac, &named).filter(|_| judged.is_ok()) {
+        Some(link) => {
+            let visit = visit(trac, &link, request);
+            match if_so(trac, named.clone(), &link, &visit, patience).await {
+                Written::Yes => return Ok(redirect(trac, request, &link, Some(visit.id()))),
+                Written::LinkChanged => None,
+                Written::Not => Some((link, visit)),
+            }
         }
+        None => None,
+    };
+    let link = find(trac, named, patience).await?;
+    let recorded = match if link.is_archived { Err(NotCounted::Archived) } else { judged } {
+        Ok(()) => match untaken {
+            // The same click, with its ID: the store may take it after all.
+            Some((known, visit)) if known == link => visit.in_spool(trac, patience).await,
+            Some(_) => visit(trac, &link, request).in_spool(trac, patience).await,
+            None => visit(trac, &link, request).record(trac, patience).await,
+        },
         Err(why) => {
             not_counted::count(trac, &link, why);
             None
         }
     };
-    Ok(redirect(trac, request, &location(&link.destination, query, recorded.as_ref()), recorded.as_ref()))
+    Ok(redirect(trac, request, &link, recorded.as_ref()))
+}
+
+/// The link as it was last heard of, if it leads its visitors on and the store takes their clicks.
+fn remembered(trac: &Trac, named: &Named) -> Option<Arc<KnownLink>> {
+    let link = trac.last_known.link(&named.path())?;
+    (!link.is_archived && !trac.store.takes_no_clicks()).then_some(link)
+}
+
+/// Writes the click if the link is as it is remembered: what is compared in the click's own transaction need not be read before it.
+async fn if_so(
+    trac: &Trac,
+    named: Named,
+    link: &Arc<KnownLink>,
+    visit: &Visit,
+    patience: Patience,
+) -> Written {
+    let (last_known, link) = (trac.last_known.clone(), Arc::clone(link));
+    let is_so = move |group: &Group<'_>| last_known.is_so_in(group.number, &link, || named.find(group.tx));
+    visit.in_store(trac, is_so, patience).await
+}
+
+fn visit(trac: &Trac, link: &KnownLink, request: &Parts) -> Visit {
+    let agent = text(&request.headers, &header::USER_AGENT);
+    let trail = Trail::new(trac.proxies.caller(request), agent.as_deref());
+    Visit::new(&link.scope, click(trac, link, &request.headers), trail)
 }
 
 /// The link, as the store says, or as it said when it could be read in time.
 async fn find(trac: &Trac, named: Named, patience: Patience) -> Result<Arc<KnownLink>, Problem> {
-    let path = match &named {
-        Named::Slug(slug) => slug.clone(),
-        Named::Code { program, code } => format!("{program}/{code}"),
-    };
-    let read = trac.store.look_up(move |connection| match &named {
-        Named::Slug(slug) => by_slug(connection, slug),
-        Named::Code { program, code } => by_code(connection, program, code),
-    });
+    let path = named.path();
+    let read = trac.store.look_up(move |connection| named.find(connection));
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store was not read in time"));
     match timeout_at(patience.store(), read).await.unwrap_or_else(late) {
         Ok(link) => {
@@ -133,10 +179,11 @@ fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     Some(text.chars().take(REFERRER_MAX).collect())
 }
 
-fn redirect(trac: &Trac, request: &Parts, location: &str, id: Option<&ClickId>) -> Response {
+fn redirect(trac: &Trac, request: &Parts, link: &KnownLink, id: Option<&ClickId>) -> Response {
+    let location = location(&link.destination, request.uri.query(), id);
     let mut response = StatusCode::FOUND.into_response();
     let headers = response.headers_mut();
-    match HeaderValue::from_str(location) {
+    match HeaderValue::try_from(location) {
         Ok(location) => headers.insert(header::LOCATION, location),
         Err(_) => return Problem::not_found("link").into_response(),
     };

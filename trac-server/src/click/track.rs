@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
 
-use super::record::{Patience, record};
+use super::record::{Patience, Visit};
 use super::visitor::Trail;
 use crate::access::{Key, route, within_limit};
 use crate::fields::{Fields, clipped, text, token};
@@ -99,7 +99,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
         landing_url: asked.url,
     };
     // A 201 says that the click is on disk, as the ID in a redirect does.
-    let recorded = record(&trac, &scope, click, trail, patience).await;
+    let recorded = Visit::new(&scope, click, trail).record(&trac, patience).await;
     let id =
         recorded.ok_or_else(|| StoreError::new(StoreErrorKind::Busy, "the click could not be written"))?;
     Ok((StatusCode::CREATED, Json(json!({ "click_id": id }))))

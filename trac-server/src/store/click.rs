@@ -26,14 +26,29 @@ pub(crate) struct NewClick {
 }
 
 impl NewClick {
+    /// What was followed, by which a visitor is told from one who comes again: the link, or the partner.
+    pub(crate) fn subject(&self) -> &str {
+        self.link_id.as_ref().unwrap_or(&self.partner_id)
+    }
+
     /// Records the click.
     ///
     /// # Errors
     /// [`super::StoreErrorKind::Conflict`] if there is a click of this ID.
     pub(crate) fn insert(&self, tx: &Connection, scope: &Scope) -> Result<(), StoreError> {
+        self.insert_marked(tx, scope, self.visitor)
+    }
+
+    /// [`Self::insert`] with a mark that is known only now. By one statement, after which nothing can fail.
+    pub(crate) fn insert_marked(
+        &self,
+        tx: &Connection,
+        scope: &Scope,
+        visitor: Option<[u8; 16]>,
+    ) -> Result<(), StoreError> {
         let is_unique = match self.is_unique {
             Some(is_unique) => is_unique,
-            None => !self.came_before(tx, scope)? && !self.was_seen_today(tx, scope)?,
+            None => !self.came_before(tx, scope)? && !was_seen_today(tx, scope, visitor)?,
         };
         tx.prepare_cached(
             "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, \
@@ -48,7 +63,7 @@ impl NewClick {
             self.link_id,
             self.clicked_at.unix_secs(),
             is_unique,
-            self.visitor.as_ref().map(<[u8; 16]>::as_slice),
+            visitor.as_ref().map(<[u8; 16]>::as_slice),
             self.referrer,
             self.landing_url,
         ])?;
@@ -73,13 +88,13 @@ impl NewClick {
         )?;
         Ok(statement.exists(params![scope.workspace_id(), scope.mode_str(), last.as_str(), link_id])?)
     }
+}
 
-    /// Whether a click of this mark is there already.
-    fn was_seen_today(&self, tx: &Connection, scope: &Scope) -> Result<bool, StoreError> {
-        let Some(visitor) = &self.visitor else { return Ok(false) };
-        let mut statement = tx.prepare_cached(
-            "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND visitor = ?3 LIMIT 1",
-        )?;
-        Ok(statement.exists(params![scope.workspace_id(), scope.mode_str(), visitor.as_slice()])?)
-    }
+/// Whether a click of this mark is there already.
+fn was_seen_today(tx: &Connection, scope: &Scope, visitor: Option<[u8; 16]>) -> Result<bool, StoreError> {
+    let Some(visitor) = visitor else { return Ok(false) };
+    let mut statement = tx.prepare_cached(
+        "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND visitor = ?3 LIMIT 1",
+    )?;
+    Ok(statement.exists(params![scope.workspace_id(), scope.mode_str(), visitor.as_slice()])?)
 }

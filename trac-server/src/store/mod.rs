@@ -2,8 +2,9 @@
 //!
 //! One SQLite file in the data folder, in WAL mode with `synchronous=FULL`. One thread writes: it drains a bounded
 //! queue, runs each job in a savepoint of its own, commits many at once, and answers only after the commit. Readers
-//! come from a small pool and see one snapshot each. Nothing is cached beside the database, so that another process
-//! on the same folder (`trac workspace create`) is heard at once.
+//! come from a small pool and see one snapshot each. Nothing is believed that is cached beside the database: what a redirect
+//! remembers of its link is compared in the click's transaction, so that another process on the same folder
+//! (`trac workspace create`) is heard at once.
 //!
 //! Every function that reads or writes rows takes a [`Scope`]: no row is reached without naming workspace and mode.
 
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction};
+use tokio::sync::oneshot;
 
 pub use alone::Alone;
 pub use backup::{back_up, restore};
@@ -40,12 +42,14 @@ pub(crate) use scope::mode_of;
 pub(crate) use settings::{PUBLIC_URL, forget_setting, set_setting, setting};
 pub(crate) use ticket::{Made, TICKET, Ticket};
 pub(crate) use vault::{Place, Vault, unhex};
+pub(crate) use writer::Group;
 
 use alone::Original;
 use click::NewClick;
 use queue::Queue;
 use readers::Readers;
 use spool::Spool;
+use writer::Undo;
 
 /// How many connections read at the same time.
 const READERS: usize = 4;
@@ -184,13 +188,42 @@ impl Store {
     {
         // What a merchant's call writes under an idempotency key leaves its mark with it.
         let ticket = Ticket::held().filter(|_| priority == Priority::Api);
-        let (job, answer) = writer::job(move |tx: &Transaction<'_>| {
-            let written = job(tx)?;
+        let job = writer::job(Undo::Savepoint, move |group: &Group<'_>| {
+            let written = job(group.tx)?;
             if let Some(ticket) = ticket {
-                ticket.punch(tx)?;
+                ticket.punch(group.tx)?;
             }
             Ok(written)
         });
+        self.push(priority, job)
+    }
+
+    /// [`Store::write`] for a visitor's click, of which there are more than of anything else: a job that writes by one statement,
+    /// which leaves nothing behind where it fails, so that no savepoint is needed. What it reads, it may remember for as long as
+    /// the [`Group`] has the same number: clicks are written last, and nobody else writes meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub(crate) fn write_click<T, F>(
+        &self,
+        job: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Group<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.push(Priority::Click, writer::job(Undo::Nothing, job))
+    }
+
+    fn push<T, E>(
+        &self,
+        priority: Priority,
+        (job, answer): (writer::Job, oneshot::Receiver<Result<T, E>>),
+    ) -> impl Future<Output = Result<T, E>> + Send + use<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let accepted = self.0.queue.push(priority, job);
         async move {
             accepted?;

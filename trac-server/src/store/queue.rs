@@ -39,6 +39,8 @@ struct Waiting {
     calls: VecDeque<Job>,
     clicks: VecDeque<Job>,
     closed: bool,
+    /// Whether the writer rests and is to be woken. Whoever wakes it takes this: to wake it again would ask the system for nothing.
+    resting: bool,
 }
 
 impl Waiting {
@@ -67,8 +69,11 @@ impl Queue {
             return Err(StoreError::new(StoreErrorKind::Busy, "too many writes are waiting"));
         }
         line.push_back(job);
+        let rested = std::mem::take(&mut waiting.resting);
         drop(waiting);
-        self.arrived.notify_one();
+        if rested {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -77,7 +82,7 @@ impl Queue {
     pub(super) fn take(&self, more: impl Fn() -> bool) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
-            let Waiting { webhooks, calls, clicks, closed } = &mut *waiting;
+            let Waiting { webhooks, calls, clicks, closed, .. } = &mut *waiting;
             let mut jobs: Vec<Job> = Vec::new();
             for line in [webhooks, calls, clicks] {
                 let room = BATCH.saturating_sub(jobs.len()).min(line.len());
@@ -89,12 +94,15 @@ impl Queue {
             if *closed {
                 return None;
             }
+            waiting.resting = true;
             if !more() {
                 waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                waiting.resting = false;
                 continue;
             }
             let waited = self.arrived.wait_timeout_while(waiting, PAUSE, |waiting| waiting.is_idle());
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            waiting.resting = false;
             if waiting.is_idle() {
                 return Some(Vec::new());
             }

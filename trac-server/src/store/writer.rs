@@ -12,8 +12,31 @@ use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 use super::spool::Spool;
 
-/// Something to write. It is given the transaction, or the reason why there is none.
-pub(super) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
+/// The transaction in which many jobs are written.
+#[derive(Debug)]
+pub(crate) struct Group<'a> {
+    pub(crate) tx: &'a Transaction<'a>,
+    /// Which transaction of this store it is, from 1.
+    pub(crate) number: u64,
+}
+
+/// Something to write.
+pub(super) struct Job {
+    undo: Undo,
+    write: Write,
+}
+
+/// It is given the transaction, or the reason why there is none.
+type Write = Box<dyn FnOnce(Result<&Group<'_>, StoreError>) -> Ran + Send>;
+
+/// How what a failed job wrote is undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// By a savepoint before it: for each, SQLite puts every page aside that is changed after it.
+    Savepoint,
+    /// Nothing is to be undone: one statement that fails leaves nothing behind.
+    Nothing,
+}
 
 /// Tells whoever waits for a job how the commit went.
 type Tell = Box<dyn FnOnce(Result<(), StoreError>)>;
@@ -25,16 +48,16 @@ pub(super) struct Ran {
 }
 
 /// Wraps a job so that its answer travels back after the commit.
-pub(super) fn job<T, E, F>(job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
+pub(super) fn job<T, E, F>(undo: Undo, job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
 where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
-    F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    F: FnOnce(&Group<'_>) -> Result<T, E> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    let job: Job = Box::new(move |tx| {
-        let result = match tx {
-            Ok(tx) => job(tx),
+    let write: Write = Box::new(move |group| {
+        let result = match group {
+            Ok(group) => job(group),
             Err(error) => Err(error.into()),
         };
         Ran {
@@ -45,7 +68,7 @@ where
             }),
         }
     });
-    (job, receiver)
+    (Job { undo, write }, receiver)
 }
 
 /// Starts the writer.
@@ -58,7 +81,7 @@ pub(super) fn start(
     spool: Arc<Spool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
-        let mut failed_before = false;
+        let (mut failed_before, mut number) = (false, 0_u64);
         while let Some(jobs) = queue.take(|| spool.waiting() > 0) {
             let drained = original.is_in_place().and_then(|()| spool.drain(&mut connection));
             if let (Err(error), false) = (&drained, failed_before) {
@@ -72,7 +95,10 @@ pub(super) fn start(
             match drained {
                 // Whoever locks the store out has been waited for; the jobs need not wait as long again.
                 Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
-                _ => commit(&mut connection, &original, jobs),
+                _ => {
+                    number = number.wrapping_add(1);
+                    commit(&mut connection, &original, jobs, number);
+                }
             }
         }
     })
@@ -80,12 +106,12 @@ pub(super) fn start(
 
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
-        (job(Err(error.clone())).tell)(Err(error.clone()));
+        ((job.write)(Err(error.clone())).tell)(Err(error.clone()));
     }
 }
 
 /// Runs jobs in one transaction, commits, then tells each how it went.
-fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
+fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>, number: u64) {
     if jobs.is_empty() {
         return;
     }
@@ -98,7 +124,7 @@ fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
     };
     let mut told = Vec::with_capacity(jobs.len());
     for job in jobs {
-        told.extend(run(&tx, job));
+        told.extend(run(&Group { tx: &tx, number }, job));
     }
     let committed =
         if tx.is_autocommit() { Err(rolled_back()) } else { tx.commit().map_err(StoreError::from) };
@@ -110,20 +136,28 @@ fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
     }
 }
 
-/// Runs one job in a savepoint, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
-fn run(tx: &Transaction<'_>, job: Job) -> Option<Tell> {
+/// Runs one job, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
+fn run(group: &Group<'_>, Job { undo, write }: Job) -> Option<Tell> {
+    let tx = group.tx;
     // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
-    let begun = if tx.is_autocommit() { Err(rolled_back()) } else { execute(tx, "SAVEPOINT job") };
+    let begun = match undo {
+        _ if tx.is_autocommit() => Err(rolled_back()),
+        Undo::Savepoint => execute(tx, "SAVEPOINT job"),
+        Undo::Nothing => Ok(()),
+    };
     if let Err(error) = begun {
-        return Some(job(Err(error)).tell);
+        return Some(write(Err(error)).tell);
     }
-    let ran = catch_unwind(AssertUnwindSafe(|| job(Ok(tx)))).ok();
+    let ran = catch_unwind(AssertUnwindSafe(|| write(Ok(group)))).ok();
     if ran.is_none() {
         tracing::error!("a write panicked and was undone");
     }
-    let keep = ran.as_ref().is_some_and(|ran| ran.keep);
-    let undone = if keep { Ok(()) } else { execute(tx, "ROLLBACK TO job") };
-    match (undone.and_then(|()| execute(tx, "RELEASE job")), ran) {
+    let ended = match undo {
+        Undo::Nothing => Ok(()),
+        Undo::Savepoint if ran.as_ref().is_some_and(|ran| ran.keep) => execute(tx, "RELEASE job"),
+        Undo::Savepoint => execute(tx, "ROLLBACK TO job").and_then(|()| execute(tx, "RELEASE job")),
+    };
+    match (ended, ran) {
         (Ok(()), ran) => ran.map(|ran| ran.tell),
         (Err(error), Some(ran)) => {
             (ran.tell)(Err(error));

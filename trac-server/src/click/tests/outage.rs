@@ -95,6 +95,32 @@ async fn a_store_that_takes_no_click_leaves_it_in_the_spool() {
 }
 
 #[tokio::test]
+async fn what_becomes_of_a_link_is_heard_by_its_next_visitor() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "ada", "https://a.example/").await;
+    let other_process = Connection::open(app.folder.path().join("trac.db")).unwrap();
+    let check = async |change: &str, want: (u16, &str, bool)| {
+        other_process.execute_batch(change).unwrap();
+        for _ in 0..2 {
+            let answer = app.visit("/s/ada", &[("user-agent", "a browser")]).await;
+            let leads_there = answer.header("location").starts_with(want.1);
+            assert_eq!(
+                (answer.status.as_u16(), leads_there, !id_in(&answer).is_empty()),
+                (want.0, true, want.2),
+                "{change}"
+            );
+        }
+    };
+    check("", (302, "https://a.example/", true)).await;
+    check("UPDATE link SET destination = 'https://b.example/'", (302, "https://b.example/", true)).await;
+    check("UPDATE link SET archived_at = 1", (302, "https://b.example/", false)).await;
+    check("UPDATE link SET archived_at = NULL", (302, "https://b.example/", true)).await;
+    check("UPDATE link SET deleted_at = 1", (404, "", false)).await;
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 6);
+}
+
+#[tokio::test]
 async fn what_a_visitor_was_told_the_merchant_finds_at_once() {
     let app = App::new();
     let merchant = app.merchant().await;
