@@ -212,7 +212,7 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
 
 /// An export with other lines: its last line counts them, and vouches for them.
 fn forged(lines: &[String]) -> String {
-    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let text = format!("{}\n", lines.join("\n"));
     let digest: [u8; 32] = Sha256::digest(&text).into();
     format!("{text}{}\n", json!({"end": {"rows": lines.len() - 1, "sha256": crate::id::hex(&digest)}}))
 }
