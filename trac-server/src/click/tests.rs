@@ -199,6 +199,11 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
     let in_body = app.send(request.body(body.into()).unwrap()).await;
     assert_eq!((in_body.status.as_u16(), in_body.header("access-control-allow-origin")), (201, "*"));
 
+    let in_body = ask(&app, "", json!({ "code": "ada", "key": key })).await;
+    assert_eq!(in_body.status, 201, "an empty header shows nothing");
+    assert_eq!(ask(&app, "", json!({ "code": "ada" })).await.code(), (401, "UNAUTHORIZED".to_owned()));
+    assert_eq!(merchant.get("/refusals").await.column("cause"), ["key_missing"]);
+
     let check = async |key: &str, body: serde_json::Value, want: (u16, &str)| {
         let answer = ask(&app, key, body.clone()).await;
         assert_eq!(answer.code(), (want.0, want.1.to_owned()), "{body}");
