@@ -220,6 +220,32 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
 }
 
 #[tokio::test]
+async fn a_page_of_any_origin_may_ask_before_it_calls_and_read_a_refusal() {
+    let app = App::new();
+    let paths =
+        ["/v1/clicks", "/api/track/click", "/api/track/lead", "/api/track/conversion", "/trac.js", "/s/ada"];
+    for path in paths {
+        let request = http::Request::options(path).header("origin", "https://shop.example");
+        let request = request.header("access-control-request-method", "POST");
+        let request =
+            request.header("access-control-request-headers", "content-type,x-publishable-key,x-trac-mode");
+        let answer = app.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 200, "{path}");
+        for name in ["origin", "methods", "headers"] {
+            assert_eq!(answer.header(&format!("access-control-allow-{name}")), "*", "{path} {name}");
+        }
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
+        let refused = http::Request::put(path).header("origin", "https://shop.example");
+        let refused = app.send(refused.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.header("access-control-allow-origin")),
+            (405, "*"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_code_counts_while_its_partner_is_approved_and_the_program_active() {
     let app = App::new();
     let merchant = app.merchant().await;
