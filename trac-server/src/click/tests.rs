@@ -199,6 +199,11 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
     let in_body = app.send(request.body(body.into()).unwrap()).await;
     assert_eq!((in_body.status.as_u16(), in_body.header("access-control-allow-origin")), (201, "*"));
 
+    let in_body = ask(&app, "", json!({ "code": "ada", "key": key })).await;
+    assert_eq!(in_body.status, 201, "an empty header shows nothing");
+    assert_eq!(ask(&app, "", json!({ "code": "ada" })).await.code(), (401, "UNAUTHORIZED".to_owned()));
+    assert_eq!(merchant.get("/refusals").await.column("cause"), ["key_missing"]);
+
     let check = async |key: &str, body: serde_json::Value, want: (u16, &str)| {
         let answer = ask(&app, key, body.clone()).await;
         assert_eq!(answer.code(), (want.0, want.1.to_owned()), "{body}");
@@ -212,6 +217,32 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
     check(&merchant.key, json!({ "ref": "ada" }), (401, "UNAUTHORIZED")).await;
     check("pk_test_0", json!({ "ref": "ada" }), (401, "UNAUTHORIZED")).await;
     check(&app.merchant().await.publishable_key, json!({ "ref": "summer" }), (404, "NOT_FOUND")).await;
+}
+
+#[tokio::test]
+async fn a_page_of_any_origin_may_ask_before_it_calls_and_read_a_refusal() {
+    let app = App::new();
+    let paths =
+        ["/v1/clicks", "/api/track/click", "/api/track/lead", "/api/track/conversion", "/trac.js", "/s/ada"];
+    for path in paths {
+        let request = http::Request::options(path).header("origin", "https://shop.example");
+        let request = request.header("access-control-request-method", "POST");
+        let request =
+            request.header("access-control-request-headers", "content-type,x-publishable-key,x-trac-mode");
+        let answer = app.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 200, "{path}");
+        for name in ["origin", "methods", "headers"] {
+            assert_eq!(answer.header(&format!("access-control-allow-{name}")), "*", "{path} {name}");
+        }
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
+        let refused = http::Request::put(path).header("origin", "https://shop.example");
+        let refused = app.send(refused.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.header("access-control-allow-origin")),
+            (405, "*"),
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test]
