@@ -50,12 +50,14 @@ async fn recovered(server: &Server) {
     }
 }
 
-/// Every ID that was told is a click, once.
-async fn all_are_kept(merchant: &Merchant, told: &[String]) {
+/// Every ID that was told is a click, once. Of visitors who were told none, because the disk took too long to answer them,
+/// there may be one too.
+async fn all_are_kept(merchant: &Merchant, told: &[String], visits: usize) {
     for id in told {
         assert_eq!(merchant.get(&format!("/clicks/{id}")).await.text("/click_id"), *id);
     }
-    assert_eq!(merchant.all("/clicks").await.len(), told.len(), "each was told to one visitor");
+    let kept = merchant.all("/clicks").await.len();
+    assert!((told.len()..=visits).contains(&kept), "{kept} kept, {} told, {visits} visits", told.len());
 }
 
 #[tokio::test]
@@ -64,16 +66,20 @@ async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
     let merchant = server.merchant("locked");
     let endpoint = merchant.endpoint().await;
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
-    let (visitor, mut told, mut longest) = (Visitor::new(), Vec::new(), Duration::ZERO);
+    let (visitor, mut told, mut visits, mut longest) = (Visitor::new(), Vec::new(), 0, Duration::ZERO);
     for round in 0..3 {
         let lock = Connection::open(Path::new(&server.data()).join("trac.db")).expect("the database");
         lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        let before = told.len();
         for _ in 0..30 {
             let (id, took) = visitor.follow(&terms.url).await;
-            assert!(id.starts_with("clk_"), "{round}: {id}");
-            told.push(id);
             longest = longest.max(took);
+            visits += 1;
+            if !id.is_empty() {
+                told.push(id);
+            }
         }
+        assert!(told.len() > before, "a locked store is no reason to tell nobody");
         assert_eq!(status(&server, "/readyz").await, 503);
         match round {
             // It recovers by itself.
@@ -92,7 +98,7 @@ async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
             }
         }
         recovered(&server).await;
-        all_are_kept(&merchant, &told).await;
+        all_are_kept(&merchant, &told, visits).await;
     }
     say(&format!("the longest wait for a locked store: {} ms", longest.as_millis()));
 
@@ -133,13 +139,13 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
 
     disk.clear();
     recovered(&server).await;
-    all_are_kept(&merchant, &told).await;
+    all_are_kept(&merchant, &told, told.len()).await;
     endpoint.deliver(&paid).await;
     assert_eq!(merchant.net_minor().await, 2_000);
 
     // Nothing of that depends on the process that saw it.
     server.restart().await;
-    all_are_kept(&merchant, &told).await;
+    all_are_kept(&merchant, &told, told.len()).await;
 }
 
 #[tokio::test]
@@ -168,6 +174,6 @@ async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
     assert!(without_id > 50 && told.len() > 300, "{without_id} without, {} with", told.len());
     disk.clear();
     recovered(&server).await;
-    all_are_kept(&merchant, &told).await;
+    all_are_kept(&merchant, &told, told.len()).await;
     assert!(visitor.follow(&terms.url).await.0.starts_with("clk_"));
 }
