@@ -253,20 +253,25 @@ pub fn is_checkout(facts: &Facts) -> bool {
 /// The buyer's e-mail addresses, as they were written.
 #[must_use]
 pub fn emails(facts: &Facts) -> BTreeSet<&str> {
+    let mut emails = vouched_emails(facts);
+    if !facts.is_told_by_stripe() {
+        emails.extend(facts.leads.values().flat_map(|lead| &lead.emails).map(String::as_str));
+        emails.extend(facts.reports.values().flat_map(|report| &report.emails).map(String::as_str));
+    }
+    emails
+}
+
+/// Those of them that Stripe or the merchant tells. A lead or a claim is anybody's word: it speaks for itself alone, or whoever
+/// reads a publishable key could call another partner's customers that partner's own.
+#[must_use]
+pub fn vouched_emails(facts: &Facts) -> BTreeSet<&str> {
     let sessions = facts.sessions.values().flat_map(|session: &Session| &session.emails);
     let invoices = facts.invoices.values().flat_map(|invoice: &Invoice| &invoice.emails);
     let intents = facts.payment_intents.values().flat_map(|intent| &intent.emails);
     let charges = facts.charges.values().flat_map(|charge| &charge.emails);
-    let leads = facts.leads.values().flat_map(|lead| &lead.emails);
-    let reports = facts.reports.values().flat_map(|report| &report.emails);
-    sessions
-        .chain(invoices)
-        .chain(intents)
-        .chain(charges)
-        .chain(leads)
-        .chain(reports)
-        .map(String::as_str)
-        .collect()
+    let trusted = facts.reports.values().filter(|report| report.is_trusted());
+    let reports = trusted.flat_map(|report| &report.emails);
+    sessions.chain(invoices).chain(intents).chain(charges).chain(reports).map(String::as_str).collect()
 }
 
 /// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name, in metadata, leads or reports.

@@ -35,7 +35,7 @@ pub struct Line<'a> {
     pub promoted: Vec<&'a str>,
     /// The merchant's own IDs of the customer that they name, and when each was first named.
     pub named: BTreeMap<String, Timestamp>,
-    /// The buyers' e-mail addresses.
+    /// The buyers' e-mail addresses, as Stripe or the merchant tells them.
     pub emails: BTreeSet<String>,
     /// The merchant's own IDs of the buyers.
     pub known_as: BTreeSet<String>,
@@ -87,7 +87,7 @@ impl<'a> Line<'a> {
                 self.named.insert(id.clone(), time);
             }
         }
-        for address in payment::emails(&sale.facts) {
+        for address in payment::vouched_emails(&sale.facts) {
             if !self.emails.contains(address) {
                 self.emails.insert(address.into());
             }
