@@ -1,5 +1,7 @@
 //! Every door with every wrong key, and the description against what is really answered.
 
+mod trackers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -31,7 +31,6 @@ const URL_MAX: usize = 2_048;
 
 /// What the script asks.
 struct Asked {
-    key: String,
     code: String,
     program_id: Option<String>,
     url: Option<String>,
@@ -39,11 +38,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(mut fields: Fields, headers: &HeaderMap) -> Result<Self, Problem> {
-        let header = headers.get("x-publishable-key").and_then(|value| value.to_str().ok()).map(str::trim);
-        let in_body = fields.take("key", text(1..=100));
-        // Without any, the door says so, and notes it.
-        let key = header.filter(|key| !key.is_empty()).map(ToOwned::to_owned).or(in_body).unwrap_or_default();
+    fn read(mut fields: Fields) -> Result<Self, Problem> {
         let codes = CODE_NAMES.map(|name| fields.take(name, token));
         let named = CODE_NAMES.iter().any(|name| fields.is_wrong(name));
         let code = codes.into_iter().flatten().next();
@@ -51,7 +46,6 @@ impl Asked {
             fields.note("ref", "is required, or via, or code");
         }
         let asked = Self {
-            key,
             code: code.unwrap_or_default(),
             program_id: fields.take("program", text(1..=64)),
             url: fields.take("url", clipped(URL_MAX)),
@@ -62,15 +56,23 @@ impl Asked {
     }
 }
 
+/// The publishable key, in a header or in the body. Without any, the door says so, and notes it.
+fn key_of(fields: &mut Fields, headers: &HeaderMap) -> String {
+    let header = headers.get("x-publishable-key").and_then(|value| value.to_str().ok()).map(str::trim);
+    let in_body = fields.take("key", text(1..=100));
+    header.filter(|key| !key.is_empty()).map(ToOwned::to_owned).or(in_body).unwrap_or_default()
+}
+
 async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
     let patience = Patience::begin();
     let (parts, body) = request.into_parts();
     let address = trac.proxies.caller(&parts);
     let (headers, route) = (parts.headers.clone(), route(&parts.extensions).to_owned());
-    let fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
-    let asked = Asked::read(fields, &headers)?;
-    let Key { scope, hash, .. } = Key::publishable(&trac, &route, asked.key.clone(), &headers).await?;
+    let mut fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
+    let key = key_of(&mut fields, &headers);
+    let Key { scope, hash, .. } = Key::publishable(&trac, &route, key, &headers).await?;
     within_limit(&trac, &scope, &route, hash).await?;
+    let asked = Asked::read(fields)?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let trail = Trail::new(address, agent);
     let unknown = format!("No link and no approved partner of an active program goes by {}.", asked.code);
