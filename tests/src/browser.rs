@@ -97,7 +97,12 @@ impl Browser {
 
     /// Opens a page and waits until it is loaded.
     pub async fn visit(&self, url: &str) {
-        self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        let mut opened = self.client.goto(url).await;
+        // Firefox tells it here that the page before was still on its way to where the tests cannot go.
+        if opened.as_ref().is_err_and(|error| error.to_string().contains("Reached error page")) {
+            opened = self.client.goto(url).await;
+        }
+        opened.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
     /// Goes back to the page before.
