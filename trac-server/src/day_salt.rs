@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
+use tokio::time::{Instant, timeout_at};
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::id::random_hex;
-use crate::store::{Group, StoreError, forget_setting, set_setting, setting};
+use crate::store::{Priority, Store, StoreError, forget_setting, set_setting, setting};
 
 /// The setting under which it outlives a restart.
 const SALT: &str = "visitor_salt";
@@ -18,51 +19,57 @@ pub(crate) struct DaySalt(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 struct Known {
-    salt: Option<String>,
-    /// The transaction in which the store last said so.
-    group: u64,
+    salt: Option<Arc<str>>,
+    /// Whether the store has it too.
+    is_told: bool,
 }
 
 impl DaySalt {
-    /// The salt of the day. A new one takes the place of yesterday's, which nobody can then repeat.
-    pub(crate) fn of(&self, tx: &Connection, now: Timestamp) -> Result<String, StoreError> {
+    /// The salt of the day. A new one takes the place of yesterday's, which nobody can then repeat. Where the store does not say it in
+    /// time, the day has one that the store is told of later.
+    pub(crate) async fn today(&self, store: &Store, now: Timestamp, limit: Instant) -> Arc<str> {
+        if let Some(salt) = self.told(now) {
+            return salt;
+        }
+        if !store.takes_no_clicks() {
+            let known = self.clone();
+            let said = store.write(Priority::Click, move |tx| known.of(tx, now));
+            if let Ok(Ok(salt)) = timeout_at(limit, said).await {
+                return salt;
+            }
+        }
+        self.known(now)
+    }
+
+    /// The salt as the store has it, or will have it with this transaction.
+    fn of(&self, tx: &Connection, now: Timestamp) -> Result<Arc<str>, StoreError> {
         let salt = match setting(tx, SALT)? {
-            Some(salt) if is_of(&salt, now) => salt,
+            Some(salt) if is_of(&salt, now) => salt.into(),
             _ => {
                 let salt = self.known(now);
                 set_setting(tx, SALT, &salt)?;
                 salt
             }
         };
-        self.lock().salt.clone_from(&Some(salt.clone()));
+        *self.lock() = Known { salt: Some(Arc::clone(&salt)), is_told: true };
         Ok(salt)
     }
 
-    /// [`Self::of`], asked once in each transaction.
-    pub(crate) fn in_group(&self, group: &Group<'_>, now: Timestamp) -> Result<String, StoreError> {
-        {
-            let known = self.lock();
-            if let Some(salt) =
-                known.salt.as_ref().filter(|salt| known.group == group.number && is_of(salt, now))
-            {
-                return Ok(salt.clone());
-            }
-        }
-        let salt = self.of(group.tx, now)?;
-        self.lock().group = group.number;
-        Ok(salt)
+    fn told(&self, now: Timestamp) -> Option<Arc<str>> {
+        let known = self.lock();
+        known.salt.as_ref().filter(|salt| known.is_told && is_of(salt, now)).cloned()
     }
 
-    /// The salt that is known without asking the store: the day's own, or one that the store is told of later.
-    pub(crate) fn known(&self, now: Timestamp) -> String {
+    /// The salt that is known without asking the store: the day's own, or a new one.
+    fn known(&self, now: Timestamp) -> Arc<str> {
         let mut known = self.lock();
-        match &known.salt {
-            Some(salt) if is_of(salt, now) => salt.clone(),
-            _ => {
-                let day = now.unix_secs().div_euclid(DAY_SECS);
-                known.salt.insert(format!("{day}:{}", random_hex::<16>())).clone()
-            }
+        if let Some(salt) = known.salt.as_ref().filter(|salt| is_of(salt, now)) {
+            return Arc::clone(salt);
         }
+        let day = now.unix_secs().div_euclid(DAY_SECS);
+        let salt: Arc<str> = format!("{day}:{}", random_hex::<16>()).into();
+        *known = Known { salt: Some(Arc::clone(&salt)), is_told: false };
+        salt
     }
 
     /// Forgets a salt of another day, in the store too.
@@ -103,7 +110,7 @@ mod tests {
         assert_eq!(again.of(&store, noon).unwrap(), first);
         assert_eq!(again.known(noon), first, "it is known without the store");
         DaySalt::forget(&store, noon).unwrap();
-        assert_eq!(setting(&store, SALT).unwrap(), Some(first.clone()));
+        assert_eq!(setting(&store, SALT).unwrap().as_deref(), Some(&*first));
         DaySalt::forget(&store, night).unwrap();
         assert_eq!(setting(&store, SALT).unwrap(), None);
         let without_store = again.known(night);

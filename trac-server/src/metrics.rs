@@ -33,7 +33,6 @@ struct Figures {
     routes: BTreeMap<String, Route>,
     /// By outcome and reason.
     events: BTreeMap<(&'static str, &'static str), u64>,
-    clicks_spooled: u64,
     clicks_unrecorded: u64,
     /// By what Stripe answered.
     questions: BTreeMap<&'static str, u64>,
@@ -63,11 +62,6 @@ impl Metrics {
     /// Counts what became of an event.
     pub(crate) fn event(&self, outcome: &'static str, reason: &'static str) {
         add_one(self.figures().events.entry((outcome, reason)).or_default());
-    }
-
-    /// Counts a click that waits on disk because the store did not take it in time.
-    pub(crate) fn click_spooled(&self) {
-        add_one(&mut self.figures().clicks_spooled);
     }
 
     /// Counts a visit that was redirected and is no click.
@@ -127,11 +121,8 @@ impl Metrics {
             format!("{text}trac_stripe_questions_total{{answer=\"{answer}\"}} {count}\n")
         });
         family("trac_stripe_questions_total", "counter", "Questions asked of Stripe.", questions);
-        let in_spool = format!("trac_clicks_spooled_total {}\n", figures.clicks_spooled);
-        let help = "Clicks kept on disk beside the store, which did not take them in time.";
-        family("trac_clicks_spooled_total", "counter", help, in_spool);
         let spooled = format!("trac_spool_waiting {spooled}\n");
-        family("trac_spool_waiting", "gauge", "Clicks that wait beside the store.", spooled);
+        family("trac_spool_waiting", "gauge", "Clicks on disk that are not in the store yet.", spooled);
         let skipped = figures.visits_not_counted.iter().fold(String::new(), |text, (why, count)| {
             format!("{text}trac_visits_not_counted_total{{why=\"{why}\"}} {count}\n")
         });

@@ -36,7 +36,7 @@ async fn ready(State(trac): State<Trac>) -> Result<&'static str, Problem> {
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
-        (Ok(()), 0) => Ok("ready\n"),
+        (Ok(()), _) if !trac.store.takes_no_clicks() => Ok("ready\n"),
         (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be brought into the store."))),
         (Err(error), clicks) => {
             tracing::warn!(%error, clicks, "the store cannot take this now");

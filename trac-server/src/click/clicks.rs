@@ -105,9 +105,9 @@ pub(crate) fn record(tx: &Connection, trac: &Trac, scope: &Scope, wanted: Wanted
     let now = trac.clock.now();
     let click = NewClick {
         id: wanted.click_id.unwrap_or_else(|| ClickId::new(now.unix_secs(), random_bits())),
-        program_id,
-        partner_id,
-        link_id: wanted.link_id,
+        program_id: program_id.into(),
+        partner_id: partner_id.into(),
+        link_id: wanted.link_id.map(Into::into),
         clicked_at: wanted.clicked_at.unwrap_or(now),
         is_unique: Some(true),
         visitor: None,

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::last_known::KnownLink;
+use crate::last_known::{KnownLink, LinkName};
+use crate::store::click::Condition;
 use crate::store::{Scope, StoreError, mode_of};
 
 /// The link of a slug as it is written; failing that, the one whose slug differs in case alone.
@@ -24,23 +25,28 @@ const BY_CODE: &str = "SELECT l.workspace_id, l.mode, l.id, l.program_id, l.part
     (SELECT id FROM program WHERE slug = ?1 COLLATE NOCASE)) \
     ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1";
 
-/// The link of a slug.
-pub(super) fn by_slug(connection: &Connection, slug: &str) -> Result<Option<KnownLink>, StoreError> {
-    Ok(connection.prepare_cached(BY_SLUG)?.query_row([slug], read).optional()?)
+/// The link of a name.
+pub(super) fn find(connection: &Connection, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
+    let found = match name {
+        LinkName::Slug(slug) => connection.prepare_cached(BY_SLUG)?.query_row([slug], |row| read(row, name)),
+        LinkName::Code { program, code } => {
+            connection.prepare_cached(BY_CODE)?.query_row([program, code], |row| read(row, name))
+        }
+    };
+    Ok(found.optional()?)
 }
 
-/// The link that a partner's code means in a program.
-pub(super) fn by_code(
-    connection: &Connection,
-    program: &str,
-    code: &str,
-) -> Result<Option<KnownLink>, StoreError> {
-    Ok(connection.prepare_cached(BY_CODE)?.query_row([program, code], read).optional()?)
+/// A click is kept if its link is as it was remembered.
+impl Condition for KnownLink {
+    fn holds(&self, connection: &Connection) -> Result<bool, StoreError> {
+        Ok(find(connection, &self.name)?.is_some_and(|said| said == *self))
+    }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<KnownLink> {
+fn read(row: &Row<'_>, name: &LinkName) -> rusqlite::Result<KnownLink> {
     Ok(KnownLink {
-        scope: Scope::new(&row.get::<_, String>(0)?, mode_of(&row.get::<_, String>(1)?)),
+        name: name.clone(),
+        scope: Scope::new(row.get_ref(0)?.as_str()?, mode_of(row.get_ref(1)?.as_str()?)),
         id: row.get(2)?,
         program_id: row.get(3)?,
         partner_id: row.get(4)?,
@@ -50,13 +56,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<KnownLink> {
 }
 
 /// The newest links, by their slugs, so that their visitors find them where the store cannot be read.
-pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<(String, KnownLink)>, StoreError> {
+pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<KnownLink>, StoreError> {
     let mut statement = connection.prepare(
         "SELECT workspace_id, mode, id, program_id, partner_id, destination, archived_at IS NOT NULL, slug \
          FROM link WHERE deleted_at IS NULL ORDER BY id DESC LIMIT ?1",
     )?;
     let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        Ok((row.get::<_, String>(7)?, read(row)?))
+        read(row, &LinkName::Slug(row.get(7)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,5 +1,7 @@
 //! A promo code is a link that is said aloud: whoever uses a partner's code came by that partner.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
@@ -62,6 +64,6 @@ pub(crate) fn click_by_promo_code(
     Ok(Some(id))
 }
 
-fn whose(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
+fn whose(row: &Row<'_>) -> rusqlite::Result<(Arc<str>, Arc<str>)> {
     Ok((row.get(0)?, row.get(1)?))
 }

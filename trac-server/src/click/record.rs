@@ -1,4 +1,4 @@
-//! A visitor's click is written down within the time a visitor waits: in the store, else in the spool beside it.
+//! A visitor's click is written down within the time a visitor waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use tokio::time::{Instant, timeout_at};
 use trac_core::click::ClickId;
 
 use super::visitor::Trail;
-use crate::store::click::NewClick;
-use crate::store::{Group, Scope, StoreError, StoreErrorKind};
+use crate::store::click::{Condition, NewClick};
+use crate::store::{Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
-/// How long the store may take over a visitor, and the whole. A commit takes some milliseconds.
+/// How long the store may take over a visitor, and the whole. A synchronization of the disk takes some milliseconds.
 const STORE_LIMIT: Duration = Duration::from_millis(300);
 const LIMIT: Duration = Duration::from_millis(450);
 
@@ -36,96 +36,43 @@ impl Patience {
     }
 }
 
-/// A click and where it came from.
-#[derive(Clone)]
-pub(super) struct Visit {
-    scope: Scope,
-    click: Arc<NewClick>,
-    trail: Option<Trail>,
-}
-
-/// What the store did with a click.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What became of a click.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// It is on disk.
-    Yes,
-    /// Its link is not what it was: nothing is written.
-    LinkChanged,
-    /// The store did not take it, or not in time. It may still take it later.
-    Not,
+    /// It is on disk, under this ID.
+    Yes(ClickId),
+    /// Its condition does not hold: nothing is written.
+    No,
+    /// Nothing could be written, or not in time. It may still be, later.
+    Lost,
 }
 
-impl Visit {
-    pub(super) fn new(scope: &Scope, click: NewClick, trail: Option<Trail>) -> Self {
-        Self { scope: scope.clone(), click: Arc::new(click), trail }
+/// Writes a click down if its condition holds.
+pub(super) async fn record(
+    trac: &Trac,
+    scope: &Scope,
+    mut click: NewClick,
+    trail: Option<Trail>,
+    only_if: Option<Arc<dyn Condition>>,
+    patience: Patience,
+) -> Written {
+    if let Some(trail) = trail {
+        let salt = trac.day_salt.today(&trac.store, click.clicked_at, patience.store()).await;
+        click.visitor = trail.mark(click.subject(), &salt);
     }
-
-    /// The click's ID.
-    pub(super) fn id(&self) -> &ClickId {
-        &self.click.id
-    }
-
-    /// Writes the click down and answers its ID once it is on disk; `None` if it cannot be, or not in time.
-    pub(super) async fn record(&self, trac: &Trac, patience: Patience) -> Option<ClickId> {
-        if !trac.store.takes_no_clicks() && self.in_store(trac, |_| Ok(true), patience).await == Written::Yes
-        {
-            return Some(self.id().clone());
-        }
-        self.in_spool(trac, patience).await
-    }
-
-    /// Asks the store, which writes the click if its link `is_so`, by one read in the same transaction.
-    pub(super) async fn in_store(
-        &self,
-        trac: &Trac,
-        is_so: impl FnOnce(&Group<'_>) -> Result<bool, StoreError> + Send + 'static,
-        patience: Patience,
-    ) -> Written {
-        let (salts, visit) = (trac.day_salt.clone(), self.clone());
-        let written = trac.store.write_click(move |group| {
-            if !is_so(group)? {
-                return Ok(false);
+    let id = click.id.clone();
+    let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the disk took too long"));
+    let kept = timeout_at(patience.all(), trac.store.keep_click(scope, click, only_if)).await;
+    match kept.unwrap_or_else(late) {
+        Ok(true) => Written::Yes(id),
+        Ok(false) => Written::No,
+        Err(error) => {
+            let lost = trac.metrics.click_unrecorded();
+            // Not each of them: a disk that is full would be filled by the log.
+            if lost.is_power_of_two() {
+                tracing::error!(%error, lost, "a click is lost");
             }
-            let mark = match visit.trail {
-                Some(trail) => {
-                    trail.mark(visit.click.subject(), &salts.in_group(group, visit.click.clicked_at)?)
-                }
-                None => None,
-            };
-            visit.click.insert_marked(group.tx, &visit.scope, mark)?;
-            Ok(true)
-        });
-        match timeout_at(patience.store(), written).await {
-            Ok(Ok(true)) => return Written::Yes,
-            Ok(Ok(false)) => return Written::LinkChanged,
-            // The spool and the figures say it for all of them: a line for each would fill a full disk.
-            Ok(Err(error)) => tracing::debug!(%error, "a click could not be written"),
-            // If the store writes it after all, both are the same click: it has one ID.
-            Err(_) => tracing::debug!("a click was not written in time"),
-        }
-        Written::Not
-    }
-
-    /// Leaves the click in the spool, as [`Self::record`] does with what the store does not take.
-    pub(super) async fn in_spool(&self, trac: &Trac, patience: Patience) -> Option<ClickId> {
-        let mut click = NewClick::clone(&self.click);
-        let salt = trac.day_salt.known(click.clicked_at);
-        click.visitor = self.trail.clone().and_then(|trail| trail.mark(click.subject(), &salt));
-        match timeout_at(patience.all(), trac.store.spool(&self.scope, click)).await {
-            Ok(Ok(())) => {
-                trac.metrics.click_spooled();
-                Some(self.id().clone())
-            }
-            failed => {
-                let lost = trac.metrics.click_unrecorded();
-                let late = || StoreError::new(StoreErrorKind::Busy, "the disk took too long");
-                let error = failed.ok().and_then(Result::err).unwrap_or_else(late);
-                // Not each of them: a disk that is full would be filled by the log.
-                if lost.is_power_of_two() {
-                    tracing::error!(%error, lost, "a click is lost");
-                }
-                None
-            }
+            Written::Lost
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/clicks`: the script found a partner's code in the URL and asks for a click.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
@@ -8,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
 
-use super::record::{Patience, Visit};
+use super::record::{Patience, Written, record};
 use super::visitor::Trail;
 use crate::access::{Key, route, within_limit};
 use crate::fields::{Fields, clipped, text, token};
@@ -94,21 +96,21 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
         visitor: None,
         last_click: None,
         referrer: asked.referrer,
-        landing_url: asked.url,
+        landing_url: asked.url.map(Into::into),
     };
     // A 201 says that the click is on disk, as the ID in a redirect does.
-    let recorded = Visit::new(&scope, click, trail).record(&trac, patience).await;
-    let id =
-        recorded.ok_or_else(|| StoreError::new(StoreErrorKind::Busy, "the click could not be written"))?;
+    let Written::Yes(id) = record(&trac, &scope, click, trail, None, patience).await else {
+        return Err(StoreError::new(StoreErrorKind::Busy, "the click could not be written").into());
+    };
     Ok((StatusCode::CREATED, Json(json!({ "click_id": id }))))
 }
 
 /// Whose click it is.
 #[expect(clippy::struct_field_names, reason = "they are IDs, all three")]
 struct Source {
-    link_id: Option<String>,
-    program_id: String,
-    partner_id: String,
+    link_id: Option<Arc<str>>,
+    program_id: Arc<str>,
+    partner_id: Arc<str>,
 }
 
 /// A link's slug comes first, in any case, as where the link is followed. An archived link counts nobody here either.

@@ -71,8 +71,8 @@ impl Holder<'_> {
     fn give(&self, tx: &Connection, scope: &Scope, code: &str, now: Timestamp) -> Result<(), Problem> {
         let click = NewClick {
             id: ClickId::new(now.unix_secs(), random_bits()),
-            program_id: self.program.to_owned(),
-            partner_id: self.partner.to_owned(),
+            program_id: self.program.into(),
+            partner_id: self.partner.into(),
             link_id: None,
             clicked_at: now,
             is_unique: Some(false),

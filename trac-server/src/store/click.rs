@@ -1,19 +1,24 @@
 //! A click as it is kept, however it came: by a tracked link, by the script, by hand, or out of the spool.
 
-use rusqlite::{Connection, params};
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, params};
 use serde::{Deserialize, Serialize};
 use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
 
+use super::error::StoreErrorKind;
 use super::{Scope, StoreError};
 
-/// A click to be written.
+/// A click to be written. What all clicks on a link say is shared by them.
+///
+/// It is the JSON of the spool as well: a field that is added must be one that older lines may lack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NewClick {
     pub(crate) id: ClickId,
-    pub(crate) program_id: String,
-    pub(crate) partner_id: String,
-    pub(crate) link_id: Option<String>,
+    pub(crate) program_id: Arc<str>,
+    pub(crate) partner_id: Arc<str>,
+    pub(crate) link_id: Option<Arc<str>>,
     pub(crate) clicked_at: Timestamp,
     /// Whether it is the visitor's first; `None` asks the store when it is written.
     pub(crate) is_unique: Option<bool>,
@@ -22,7 +27,16 @@ pub(crate) struct NewClick {
     /// The click that the visitor carried already.
     pub(crate) last_click: Option<ClickId>,
     pub(crate) referrer: Option<String>,
-    pub(crate) landing_url: Option<String>,
+    pub(crate) landing_url: Option<Arc<str>>,
+}
+
+/// What must be so for a click to be kept: that its link is what the visitor was led by.
+pub(crate) trait Condition: Send + Sync {
+    /// Asks the store.
+    ///
+    /// # Errors
+    /// The store's.
+    fn holds(&self, connection: &Connection) -> Result<bool, StoreError>;
 }
 
 impl NewClick {
@@ -34,67 +48,72 @@ impl NewClick {
     /// Records the click.
     ///
     /// # Errors
-    /// [`super::StoreErrorKind::Conflict`] if there is a click of this ID.
+    /// [`StoreErrorKind::Conflict`] if there is a click of this ID.
     pub(crate) fn insert(&self, tx: &Connection, scope: &Scope) -> Result<(), StoreError> {
-        self.insert_marked(tx, scope, self.visitor)
-    }
-
-    /// [`Self::insert`] with a mark that is known only now. By one statement, after which nothing can fail.
-    pub(crate) fn insert_marked(
-        &self,
-        tx: &Connection,
-        scope: &Scope,
-        visitor: Option<[u8; 16]>,
-    ) -> Result<(), StoreError> {
-        let is_unique = match self.is_unique {
-            Some(is_unique) => is_unique,
-            None => !self.came_before(tx, scope)? && !was_seen_today(tx, scope, visitor)?,
-        };
-        tx.prepare_cached(
-            "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, \
-             visitor, referrer, landing_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            scope.workspace_id(),
-            scope.mode_str(),
-            self.id.as_str(),
-            self.program_id,
-            self.partner_id,
-            self.link_id,
-            self.clicked_at.unix_secs(),
-            is_unique,
-            visitor.as_ref().map(<[u8; 16]>::as_slice),
-            self.referrer,
-            self.landing_url,
-        ])?;
-        Ok(())
-    }
-
-    /// Records the click unless it is there already.
-    pub(super) fn insert_once(&self, tx: &Connection, scope: &Scope) -> Result<(), StoreError> {
-        let mut known =
-            tx.prepare_cached("SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-        if known.exists(params![scope.workspace_id(), scope.mode_str(), self.id.as_str()])? {
+        if Recorder::new(tx)?.record(scope, self)? {
             return Ok(());
         }
-        self.insert(tx, scope)
-    }
-
-    /// Whether the click that the visitor carries was made on this very link.
-    fn came_before(&self, tx: &Connection, scope: &Scope) -> Result<bool, StoreError> {
-        let (Some(last), Some(link_id)) = (&self.last_click, &self.link_id) else { return Ok(false) };
-        let mut statement = tx.prepare_cached(
-            "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND link_id = ?4",
-        )?;
-        Ok(statement.exists(params![scope.workspace_id(), scope.mode_str(), last.as_str(), link_id])?)
+        Err(StoreError::new(StoreErrorKind::Conflict, "there is a click of this ID"))
     }
 }
 
-/// Whether a click of this mark is there already.
-fn was_seen_today(tx: &Connection, scope: &Scope, visitor: Option<[u8; 16]>) -> Result<bool, StoreError> {
-    let Some(visitor) = visitor else { return Ok(false) };
-    let mut statement = tx.prepare_cached(
-        "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND visitor = ?3 LIMIT 1",
-    )?;
-    Ok(statement.exists(params![scope.workspace_id(), scope.mode_str(), visitor.as_slice()])?)
+/// Records clicks, one or thousands in one transaction.
+pub(super) struct Recorder<'a> {
+    came_before: CachedStatement<'a>,
+    was_seen: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(tx: &'a Connection) -> Result<Self, StoreError> {
+        Ok(Self {
+            came_before: tx.prepare_cached(
+                "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND link_id = ?4",
+            )?,
+            was_seen: tx.prepare_cached(
+                "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND visitor = ?3 LIMIT 1",
+            )?,
+            insert: tx.prepare_cached(
+                "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, \
+                 visitor, referrer, landing_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                 ON CONFLICT (workspace_id, mode, id) DO NOTHING",
+            )?,
+        })
+    }
+
+    /// Records a click; `false` if there is one of this ID already.
+    pub(super) fn record(&mut self, scope: &Scope, click: &NewClick) -> Result<bool, StoreError> {
+        let mark = click.visitor.as_ref().map(<[u8; 16]>::as_slice);
+        let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+        let was_seen = match mark {
+            Some(mark) if click.is_unique.is_none() => self.was_seen.exists(params![workspace, mode, mark])?,
+            _ => false,
+        };
+        let is_unique = match click.is_unique {
+            Some(is_unique) => is_unique,
+            None => !was_seen && !self.came_before(scope, click)?,
+        };
+        let written = self.insert.execute(params![
+            workspace,
+            mode,
+            click.id.as_str(),
+            click.program_id,
+            click.partner_id,
+            click.link_id,
+            click.clicked_at.unix_secs(),
+            is_unique,
+            // One click that shows a mark is enough to know it again.
+            mark.filter(|_| !was_seen),
+            click.referrer,
+            click.landing_url,
+        ])?;
+        Ok(written > 0)
+    }
+
+    /// Whether the click that the visitor carries was made on this very link.
+    fn came_before(&mut self, scope: &Scope, click: &NewClick) -> Result<bool, StoreError> {
+        let (Some(last), Some(link_id)) = (&click.last_click, &click.link_id) else { return Ok(false) };
+        let known = params![scope.workspace_id(), scope.mode_str(), last.as_str(), link_id];
+        Ok(self.came_before.exists(known)?)
+    }
 }

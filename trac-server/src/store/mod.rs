@@ -2,8 +2,9 @@
 //!
 //! One SQLite file in the data folder, in WAL mode with `synchronous=FULL`. One thread writes: it drains a bounded
 //! queue, runs each job in a savepoint of its own, commits many at once, and answers only after the commit. Readers
-//! come from a small pool and see one snapshot each. Nothing is believed that is cached beside the database: what a redirect
-//! remembers of its link is compared in the click's transaction, so that another process on the same folder
+//! come from a small pool and see one snapshot each. Clicks, of which there are more than of anything else, wait in a spool and are
+//! brought in many at a time. Nothing is believed that is cached beside the database: what a redirect
+//! remembers of its link is compared before its click is kept, so that another process on the same folder
 //! (`trac workspace create`) is heard at once.
 //!
 //! Every function that reads or writes rows takes a [`Scope`]: no row is reached without naming workspace and mode.
@@ -42,14 +43,12 @@ pub(crate) use scope::mode_of;
 pub(crate) use settings::{PUBLIC_URL, forget_setting, set_setting, setting};
 pub(crate) use ticket::{Made, TICKET, Ticket};
 pub(crate) use vault::{Place, Vault, unhex};
-pub(crate) use writer::Group;
 
 use alone::Original;
-use click::NewClick;
+use click::{Condition, NewClick, Recorder};
 use queue::Queue;
 use readers::Readers;
-use spool::Spool;
-use writer::Undo;
+use spool::{Spool, Unkept};
 
 /// How many connections read at the same time.
 const READERS: usize = 4;
@@ -117,26 +116,44 @@ impl Store {
         Ok(Self(Arc::new(Inner { queue, spool, readers, vault, threads })))
     }
 
-    /// Makes this process the one whose clicks wait on disk while the store cannot take them, and brings in those that an
-    /// earlier one left behind.
+    /// Makes this process the one whose clicks wait on disk until they are brought in, and brings in those that an earlier one left
+    /// behind.
     pub(crate) fn use_spool(&self) {
         if let Err(error) = self.0.spool.open(&self.0.queue) {
-            tracing::warn!(%error, "clicks that the store cannot take will not be kept");
+            tracing::warn!(%error, "each click is a commit of its own, and those that the store cannot take will not be kept");
         }
         self.0.queue.wake();
     }
 
-    /// Keeps a click on disk, beside the database, until the store takes it. `Ok` means that it is there.
+    /// Keeps a click if its condition holds: `Ok(true)` means that it is on disk, and there for whoever is served later.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] if the disk refuses, [`StoreErrorKind::Busy`] if too many wait.
-    pub(crate) async fn spool(&self, scope: &Scope, click: NewClick) -> Result<(), StoreError> {
-        self.0.spool.keep(scope, click).await
+    pub(crate) async fn keep_click(
+        &self,
+        scope: &Scope,
+        click: NewClick,
+        only_if: Option<Arc<dyn Condition>>,
+    ) -> Result<bool, StoreError> {
+        let (error, click) = match self.0.spool.keep(scope, click, only_if.clone()).await {
+            Ok(kept) => return Ok(kept),
+            Err(Unkept { error, click }) => (error, click),
+        };
+        let Some(click) = click.filter(|_| !self.takes_no_clicks()) else { return Err(error) };
+        let scope = scope.clone();
+        let written = self.write(Priority::Click, move |tx| {
+            let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
+            if holds {
+                Recorder::new(tx)?.record(&scope, &click)?;
+            }
+            Ok(holds)
+        });
+        written.await
     }
 
-    /// Whether the store took no click when it was last asked, so that asking it again would only take time.
+    /// Whether the store took no clicks when it was last asked.
     pub(crate) fn takes_no_clicks(&self) -> bool {
-        self.0.spool.is_needed()
+        self.0.spool.is_refused()
     }
 
     /// How many clicks wait beside the database.
@@ -188,31 +205,14 @@ impl Store {
     {
         // What a merchant's call writes under an idempotency key leaves its mark with it.
         let ticket = Ticket::held().filter(|_| priority == Priority::Api);
-        let job = writer::job(Undo::Savepoint, move |group: &Group<'_>| {
-            let written = job(group.tx)?;
+        let job = writer::job(move |tx: &Transaction<'_>| {
+            let written = job(tx)?;
             if let Some(ticket) = ticket {
-                ticket.punch(group.tx)?;
+                ticket.punch(tx)?;
             }
             Ok(written)
         });
         self.push(priority, job)
-    }
-
-    /// [`Store::write`] for a visitor's click, of which there are more than of anything else: a job that writes by one statement,
-    /// which leaves nothing behind where it fails, so that no savepoint is needed. What it reads, it may remember for as long as
-    /// the [`Group`] has the same number: clicks are written last, and nobody else writes meanwhile.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
-    pub(crate) fn write_click<T, F>(
-        &self,
-        job: F,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Group<'_>) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.push(Priority::Click, writer::job(Undo::Nothing, job))
     }
 
     fn push<T, E>(

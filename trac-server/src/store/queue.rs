@@ -23,8 +23,6 @@ pub enum Priority {
 const CAPACITY: usize = 4_096;
 /// How many jobs one commit carries at most.
 const BATCH: usize = 256;
-/// How long the writer waits before it tries again what it could not do.
-const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -77,9 +75,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for jobs and takes as many as one commit carries; `None` once closed and drained. While `more` says that there is
-    /// something else to be done, it waits a short while only, and takes what there is.
-    pub(super) fn take(&self, more: impl Fn() -> bool) -> Option<Vec<Job>> {
+    /// Waits for jobs and takes as many as one commit carries; `None` once closed and drained. If there is something else to be done,
+    /// and `due` says in how long, it waits no longer and takes what there is.
+    pub(super) fn take(&self, due: impl Fn() -> Option<Duration>) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
             let Waiting { webhooks, calls, clicks, closed, .. } = &mut *waiting;
@@ -95,15 +93,17 @@ impl Queue {
                 return None;
             }
             waiting.resting = true;
-            if !more() {
-                waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-                waiting.resting = false;
-                continue;
-            }
-            let waited = self.arrived.wait_timeout_while(waiting, PAUSE, |waiting| waiting.is_idle());
-            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let is_due;
+            (waiting, is_due) = match due() {
+                None => (self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner), false),
+                Some(pause) => {
+                    let waited = self.arrived.wait_timeout(waiting, pause);
+                    let (waiting, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                    (waiting, timeout.timed_out())
+                }
+            };
             waiting.resting = false;
-            if waiting.is_idle() {
+            if is_due && waiting.is_idle() {
                 return Some(Vec::new());
             }
         }

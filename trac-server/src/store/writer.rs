@@ -12,31 +12,11 @@ use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 use super::spool::Spool;
 
-/// The transaction in which many jobs are written.
-#[derive(Debug)]
-pub(crate) struct Group<'a> {
-    pub(crate) tx: &'a Transaction<'a>,
-    /// Which transaction of this store it is, from 1.
-    pub(crate) number: u64,
-}
-
 /// Something to write.
-pub(super) struct Job {
-    undo: Undo,
-    write: Write,
-}
+pub(super) struct Job(Write);
 
 /// It is given the transaction, or the reason why there is none.
-type Write = Box<dyn FnOnce(Result<&Group<'_>, StoreError>) -> Ran + Send>;
-
-/// How what a failed job wrote is undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Undo {
-    /// By a savepoint before it: for each, SQLite puts every page aside that is changed after it.
-    Savepoint,
-    /// Nothing is to be undone: one statement that fails leaves nothing behind.
-    Nothing,
-}
+type Write = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
 
 /// Tells whoever waits for a job how the commit went.
 type Tell = Box<dyn FnOnce(Result<(), StoreError>)>;
@@ -48,16 +28,16 @@ pub(super) struct Ran {
 }
 
 /// Wraps a job so that its answer travels back after the commit.
-pub(super) fn job<T, E, F>(undo: Undo, job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
+pub(super) fn job<T, E, F>(job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
 where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
-    F: FnOnce(&Group<'_>) -> Result<T, E> + Send + 'static,
+    F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    let write: Write = Box::new(move |group| {
-        let result = match group {
-            Ok(group) => job(group),
+    let write: Write = Box::new(move |tx| {
+        let result = match tx {
+            Ok(tx) => job(tx),
             Err(error) => Err(error.into()),
         };
         Ran {
@@ -68,7 +48,7 @@ where
             }),
         }
     });
-    (Job { undo, write }, receiver)
+    (Job(write), receiver)
 }
 
 /// Starts the writer.
@@ -81,13 +61,9 @@ pub(super) fn start(
     spool: Arc<Spool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
-        let (mut failed_before, mut number) = (false, 0_u64);
-        while let Some(jobs) = queue.take(|| spool.waiting() > 0) {
-            let drained = original.is_in_place().and_then(|()| spool.drain(&mut connection));
-            if let (Err(error), false) = (&drained, failed_before) {
-                tracing::warn!(%error, "clicks wait in the spool");
-            }
-            failed_before = drained.is_err();
+        let drain = |connection: &mut Connection| original.is_in_place().and_then(|()| spool.drain(connection));
+        while let Some(jobs) = queue.take(|| spool.due()) {
+            let drained = drain(&mut connection);
             if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
                 // On a full disk the log cannot grow; copied into the database, it is written from its beginning again.
                 let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
@@ -95,23 +71,22 @@ pub(super) fn start(
             match drained {
                 // Whoever locks the store out has been waited for; the jobs need not wait as long again.
                 Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
-                _ => {
-                    number = number.wrapping_add(1);
-                    commit(&mut connection, &original, jobs, number);
-                }
+                _ => commit(&mut connection, &original, jobs),
             }
         }
+        // What visitors carry is in the store when the process has ended well.
+        let _ = drain(&mut connection);
     })
 }
 
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
-    for job in jobs {
-        ((job.write)(Err(error.clone())).tell)(Err(error.clone()));
+    for Job(write) in jobs {
+        (write(Err(error.clone())).tell)(Err(error.clone()));
     }
 }
 
 /// Runs jobs in one transaction, commits, then tells each how it went.
-fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>, number: u64) {
+fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
     if jobs.is_empty() {
         return;
     }
@@ -124,7 +99,7 @@ fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>, numb
     };
     let mut told = Vec::with_capacity(jobs.len());
     for job in jobs {
-        told.extend(run(&Group { tx: &tx, number }, job));
+        told.extend(run(&tx, job));
     }
     let committed =
         if tx.is_autocommit() { Err(rolled_back()) } else { tx.commit().map_err(StoreError::from) };
@@ -136,26 +111,21 @@ fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>, numb
     }
 }
 
-/// Runs one job, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
-fn run(group: &Group<'_>, Job { undo, write }: Job) -> Option<Tell> {
-    let tx = group.tx;
+/// Runs one job in a savepoint of its own, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
+fn run(tx: &Transaction<'_>, Job(write): Job) -> Option<Tell> {
     // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
-    let begun = match undo {
-        _ if tx.is_autocommit() => Err(rolled_back()),
-        Undo::Savepoint => execute(tx, "SAVEPOINT job"),
-        Undo::Nothing => Ok(()),
-    };
+    let begun = if tx.is_autocommit() { Err(rolled_back()) } else { execute(tx, "SAVEPOINT job") };
     if let Err(error) = begun {
         return Some(write(Err(error)).tell);
     }
-    let ran = catch_unwind(AssertUnwindSafe(|| write(Ok(group)))).ok();
+    let ran = catch_unwind(AssertUnwindSafe(|| write(Ok(tx)))).ok();
     if ran.is_none() {
         tracing::error!("a write panicked and was undone");
     }
-    let ended = match undo {
-        Undo::Nothing => Ok(()),
-        Undo::Savepoint if ran.as_ref().is_some_and(|ran| ran.keep) => execute(tx, "RELEASE job"),
-        Undo::Savepoint => execute(tx, "ROLLBACK TO job").and_then(|()| execute(tx, "RELEASE job")),
+    let ended = if ran.as_ref().is_some_and(|ran| ran.keep) {
+        execute(tx, "RELEASE job")
+    } else {
+        execute(tx, "ROLLBACK TO job").and_then(|()| execute(tx, "RELEASE job"))
     };
     match (ended, ran) {
         (Ok(()), ran) => ran.map(|ran| ran.tell),

@@ -5,58 +5,77 @@
 //! line; the number of times the file was emptied; the click with its workspace and mode. JSON holds no raw line break, so
 //! a line is a line.
 
+use std::io::{self, Write as _};
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use trac_core::program::Mode;
 
 use crate::id::hex;
+use crate::store::Scope;
 use crate::store::click::NewClick;
-use crate::store::{Scope, StoreError};
+
+const SUM_LENGTH: usize = 16;
 
 /// A click and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spooled {
-    workspace_id: String,
-    mode: Mode,
-    click: NewClick,
+    #[serde(flatten)]
+    pub(super) scope: Scope,
+    pub(super) click: NewClick,
 }
 
 impl Spooled {
     pub(super) fn new(scope: &Scope, click: NewClick) -> Self {
-        Self { workspace_id: scope.workspace_id().to_owned(), mode: scope.mode(), click }
+        Self { scope: scope.clone(), click }
     }
 
-    /// Brings the click into the store unless it is there.
-    pub(super) fn insert_once(&self, tx: &rusqlite::Connection) -> Result<(), StoreError> {
-        self.click.insert_once(tx, &Scope::new(&self.workspace_id, self.mode))
-    }
-
-    /// Writes the line.
-    pub(super) fn write(&self, generation: u64) -> Result<Vec<u8>, StoreError> {
-        let rest = format!(" {generation} {}", serde_json::to_string(self)?);
-        Ok(format!("{}{rest}\n", sum(rest.as_bytes())).into_bytes())
+    /// Appends the line.
+    pub(super) fn write(&self, generation: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let begin = bytes.len();
+        bytes.extend([0; SUM_LENGTH]);
+        write!(bytes, " {generation} ")?;
+        serde_json::to_writer(&mut *bytes, self)?;
+        if let Some((place, rest)) = bytes.get_mut(begin..).and_then(|line| line.split_at_mut_checked(SUM_LENGTH)) {
+            place.copy_from_slice(sum(rest).as_bytes());
+        }
+        bytes.push(b'\n');
+        Ok(())
     }
 }
 
-/// The line that bytes begin with: its generation, the click, and its length. `None` for anything but a whole line.
-pub(super) fn read(bytes: &[u8]) -> Option<(u64, Spooled, usize)> {
+/// A whole line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) generation: u64,
+    /// `None` if this program cannot make anything of it: a newer one wrote it.
+    pub(super) spooled: Option<Spooled>,
+    pub(super) length: usize,
+}
+
+/// The line that bytes begin with. `None` for anything but a whole one.
+pub(super) fn read(bytes: &[u8]) -> Option<Line> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let (told, rest) = bytes.get(..end)?.split_at_checked(16)?;
+    let (told, rest) = bytes.get(..end)?.split_at_checked(SUM_LENGTH)?;
     if told != sum(rest).as_bytes() {
         return None;
     }
     let (generation, json) = std::str::from_utf8(rest).ok()?.strip_prefix(' ')?.split_once(' ')?;
-    Some((generation.parse().ok()?, serde_json::from_str(json).ok()?, end.saturating_add(1)))
+    let spooled = serde_json::from_str(json);
+    if let Err(error) = &spooled {
+        tracing::error!(%error, json, "a click in the spool is not understood and left out");
+    }
+    Some(Line { generation: generation.parse().ok()?, spooled: spooled.ok(), length: end.saturating_add(1) })
 }
 
 fn sum(bytes: &[u8]) -> String {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
-    hex(digest.first_chunk::<8>().map_or(&[], |first| first))
+    hex(digest.first_chunk::<{ SUM_LENGTH / 2 }>().map_or(&[], |first| first))
 }
 
 #[cfg(test)]
 mod tests {
     use trac_core::click::ClickId;
+    use trac_core::program::Mode;
     use trac_core::time::Timestamp;
 
     use super::*;
@@ -76,8 +95,9 @@ mod tests {
             landing_url: None,
         };
         let spooled = Spooled::new(&Scope::new("ws_1", Mode::Test), click);
-        let line = spooled.write(3).unwrap();
-        assert_eq!(read(&line), Some((3, spooled, line.len())));
+        let mut line = Vec::new();
+        spooled.write(3, &mut line).unwrap();
+        assert_eq!(read(&line), Some(Line { generation: 3, spooled: Some(spooled), length: line.len() }));
         for cut in 0..line.len() {
             assert_eq!(read(&line[..cut]), None, "{cut} bytes of it");
         }
@@ -88,5 +108,12 @@ mod tests {
         }
         assert_eq!(read(&[0; 64]), None);
         assert_eq!(read(b"\n"), None);
+    }
+
+    #[test]
+    fn a_whole_line_that_says_nothing_to_this_program_is_still_a_line() {
+        let rest = " 7 {\"click\":{\"by\":\"a newer program\"}}";
+        let line = format!("{}{rest}\n", sum(rest.as_bytes()));
+        assert_eq!(read(line.as_bytes()), Some(Line { generation: 7, spooled: None, length: line.len() }));
     }
 }

@@ -1,109 +1,123 @@
-//! Where clicks wait on disk while the store cannot take them: locked, full, too slow.
+//! Where clicks wait on disk until the store takes them.
 //!
-//! A click in the spool is as durable as one in the store, so that a redirect may carry its ID. The writer brings what waits
-//! into the store before anything else that it writes: whatever names a click, a payment or a lead, comes after the click.
+//! A click in the spool is as durable as one in the store, so that a redirect may carry its ID, and costs a fraction: a line at the
+//! end of a file, where the store changes a page for nearly each. The writer brings what waits into the store many at a time: some
+//! thousand in a rush, whatever there is a moment after the first, and all of it before anything else that it writes, since
+//! whatever names a click, a payment or a lead, comes after the click. Whoever asks for clicks waits for that too
+//! ([`crate::catch_up`]). While the store takes nothing, locked or full, the spool holds the clicks.
+//!
 //! Clicks are known by their IDs, so that a spool that is read twice, because the process ended between the commit and the
-//! emptying of the file, changes nothing.
+//! emptying of the file, changes nothing. There are two files: clicks are appended to one while those of the other are brought in.
 //!
-//! The file belongs to the one process that serves; a command beside it leaves it alone.
+//! The files belong to the one process that serves; a command beside it leaves them alone.
 
-mod file;
+mod appender;
 mod line;
+mod segment;
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, TrySendError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
-use std::{fmt, io};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use std::{fmt, io, mem};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::click::NewClick;
+use super::click::{Condition, NewClick, Recorder};
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
-use super::{Scope, writer};
-use file::SpoolFile;
+use super::{Scope, file, writer};
+use appender::{Append, Appender};
 use line::Spooled;
+use segment::Segment;
 
-const FILE_NAME: &str = "clicks.spool";
-/// How many clicks may wait to be synchronized, and how many one synchronization carries.
+const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
+/// How many clicks may wait to be synchronized.
 const CAPACITY: usize = 4_096;
-const GROUP: usize = 256;
-
-/// A line on its way to the file, and who is told when it is there.
-type Append = (Spooled, oneshot::Sender<Result<(), StoreError>>);
+/// So many clicks are brought in at once, and fewer after a while.
+const RUSH: usize = 4_096;
+const WHILE: Duration = Duration::from_millis(100);
 
 /// The spool of a store. It holds nothing until it is [opened](Self::open).
 pub(super) struct Spool {
-    path: PathBuf,
+    database: PathBuf,
     opened: OnceLock<Opened>,
-    /// Whether the store failed to take clicks and has not taken any since.
-    is_needed: AtomicBool,
-    /// How many clicks wait, told without waiting for the file.
+    /// How many clicks wait, told without waiting for a file.
     waiting: Arc<AtomicUsize>,
+    /// Whether the store refused them when it was last asked.
+    refused: AtomicBool,
+}
+
+/// Why a click is not in the spool, and the click.
+#[derive(Debug)]
+pub(super) struct Unkept {
+    pub(super) error: StoreError,
+    pub(super) click: Option<NewClick>,
 }
 
 struct Opened {
-    file: Arc<Mutex<SpoolFile>>,
+    segments: Arc<Segments>,
     appends: mpsc::SyncSender<Append>,
+}
+
+struct Segments {
+    /// To which clicks are appended.
+    active: Mutex<Segment>,
+    /// From which they are brought in, and empty in between.
+    resting: Mutex<Segment>,
 }
 
 impl Spool {
     pub(super) fn beside(database: &Path) -> Self {
-        let path = database.with_file_name(FILE_NAME);
-        let (is_needed, waiting) = (AtomicBool::new(false), Arc::default());
-        Self { path, opened: OnceLock::new(), is_needed, waiting }
+        let (refused, waiting) = (AtomicBool::new(false), Arc::default());
+        Self { database: database.to_owned(), opened: OnceLock::new(), waiting, refused }
     }
 
-    /// Makes the file this process's own. What an earlier one left in it is brought into the store soon.
+    /// Makes the files this process's own. What an earlier one left in them is brought into the store soon.
     pub(super) fn open(&self, queue: &Arc<Queue>) -> Result<(), StoreError> {
         if self.opened.get().is_some() {
             return Ok(());
         }
-        let mut file = SpoolFile::open(&self.path).map_err(|error| self.cannot(&error))?;
-        if let Err(error) = file.take_room() {
-            tracing::warn!(%error, "there is no room to keep for clicks that the store cannot take");
-        }
-        self.waiting.store(file.lines(), Ordering::SeqCst);
+        let [first, second] = FILE_NAMES.map(|name| self.database.with_file_name(name));
+        let (resting, active) = (open_segment(&first)?, open_segment(&second)?);
+        self.waiting.store(resting.lines().saturating_add(active.lines()), Ordering::SeqCst);
         let (appends, coming) = mpsc::sync_channel(CAPACITY);
-        let file = Arc::new(Mutex::new(file));
+        let segments = Arc::new(Segments { active: Mutex::new(active), resting: Mutex::new(resting) });
         let appender = Appender {
-            path: self.path.clone(),
-            file: Arc::clone(&file),
+            path: first,
+            segments: Arc::clone(&segments),
             waiting: Arc::clone(&self.waiting),
             queue: Arc::clone(queue),
+            reader: file::connect(&self.database)?,
         };
         writer::spawn("trac-spool", move || appender.run(&coming))?;
-        let _ = self.opened.set(Opened { file, appends });
+        let _ = self.opened.set(Opened { segments, appends });
         Ok(())
     }
 
-    /// Keeps a click; `Ok` means that it is on disk.
-    pub(super) async fn keep(&self, scope: &Scope, click: NewClick) -> Result<(), StoreError> {
-        let is_first = !self.is_needed.swap(true, Ordering::SeqCst);
-        let kept = self.append(Spooled::new(scope, click)).await;
-        if is_first && kept.is_ok() {
-            tracing::error!("the store does not take clicks in time; they wait in {}", self.path.display());
-        }
-        if kept.is_err() && self.waiting() == 0 {
-            // Neither takes anything: the store is to be asked again.
-            self.is_needed.store(false, Ordering::SeqCst);
-        }
-        kept
-    }
-
-    async fn append(&self, spooled: Spooled) -> Result<(), StoreError> {
-        let none = || StoreError::new(StoreErrorKind::Unavailable, "there is no spool");
-        let opened = self.opened.get().ok_or_else(none)?;
+    /// Keeps a click if its condition holds; `Ok` means that it is on disk, or that it does not.
+    pub(super) async fn keep(
+        &self,
+        scope: &Scope,
+        click: NewClick,
+        only_if: Option<Arc<dyn Condition>>,
+    ) -> Result<bool, Unkept> {
+        let none = |click| Unkept { error: StoreError::new(StoreErrorKind::Unavailable, "there is no spool"), click };
+        let Some(opened) = self.opened.get() else { return Err(none(Some(click))) };
         let (tell, told) = oneshot::channel();
-        let busy = |_| StoreError::new(StoreErrorKind::Busy, "too many clicks wait for the spool");
-        opened.appends.try_send((spooled, tell)).map_err(busy)?;
-        told.await.unwrap_or_else(|_| Err(none()))
+        let append = Append { spooled: Spooled::new(scope, click), only_if, tell };
+        if let Err(TrySendError::Full(append) | TrySendError::Disconnected(append)) = opened.appends.try_send(append) {
+            let error = StoreError::new(StoreErrorKind::Busy, "too many clicks wait for the spool");
+            return Err(Unkept { error, click: Some(append.spooled.click) });
+        }
+        told.await.unwrap_or_else(|_| Err(none(None)))
     }
 
-    /// Whether clicks go to the spool at once.
-    pub(super) fn is_needed(&self) -> bool {
-        self.is_needed.load(Ordering::SeqCst)
+    /// Whether the store refused clicks when it was last asked.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// How many clicks wait.
@@ -111,78 +125,84 @@ impl Spool {
         self.waiting.load(Ordering::SeqCst)
     }
 
+    /// In how long clicks are to be brought in; `None` if there are none.
+    pub(super) fn due(&self) -> Option<Duration> {
+        match self.waiting() {
+            0 => None,
+            RUSH.. if !self.is_refused() => Some(Duration::ZERO),
+            _ => Some(WHILE),
+        }
+    }
+
     /// Brings all that waits into the store.
     ///
     /// # Errors
     /// The store's; what was brought in before stays there.
     pub(super) fn drain(&self, connection: &mut Connection) -> Result<(), StoreError> {
-        let Some(opened) = self.opened.get() else { return Ok(()) };
-        let mut brought = 0_usize;
-        loop {
-            let chunk = lock(&opened.file).waiting().map_err(|error| self.cannot(&error))?;
-            let Some((lines, end)) = chunk else { break };
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for spooled in &lines {
-                spooled.insert_once(&tx)?;
-            }
-            tx.commit()?;
-            self.is_needed.store(false, Ordering::SeqCst);
-            brought = brought.saturating_add(lines.len());
-            let mut file = lock(&opened.file);
-            file.drained(lines.len(), end).map_err(|error| self.cannot(&error))?;
-            self.waiting.store(file.lines(), Ordering::SeqCst);
+        let Some(Opened { segments, .. }) = self.opened.get() else { return Ok(()) };
+        let drained = self.drain_both(segments, connection);
+        let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
+        match &drained {
+            Err(error) if !refused_before => tracing::error!(%error, "the store takes no clicks; they wait beside it"),
+            Ok(()) if refused_before => tracing::info!("the clicks that waited are in the store"),
+            _ => {}
         }
-        if brought > 0 {
-            tracing::info!(clicks = brought, "clicks that had waited were brought into the store");
+        drained
+    }
+
+    fn drain_both(&self, segments: &Segments, connection: &mut Connection) -> Result<(), StoreError> {
+        if self.waiting() == 0 {
+            return Ok(());
+        }
+        let mut resting = lock(&segments.resting);
+        self.bring_in(&mut resting, connection)?;
+        mem::swap(&mut *lock(&segments.active), &mut *resting);
+        self.bring_in(&mut resting, connection)
+    }
+
+    fn bring_in(&self, segment: &mut Segment, connection: &mut Connection) -> Result<(), StoreError> {
+        let cannot = |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
+        while let Some(chunk) = segment.waiting().map_err(cannot)? {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut recorder = Recorder::new(&tx)?;
+            for Spooled { scope, click } in &*chunk.clicks {
+                recorder.record(scope, click)?;
+            }
+            drop(recorder);
+            tx.commit()?;
+            let taken = chunk.taken();
+            segment.took(taken);
+            self.waiting.fetch_sub(taken.0, Ordering::SeqCst);
+        }
+        if segment.is_used()
+            && let Err(error) = segment.empty()
+        {
+            // All that it shows is in the store.
+            tracing::warn!(%error, "the spool could not be wiped");
         }
         Ok(())
     }
+}
 
-    fn cannot(&self, error: &io::Error) -> StoreError {
-        StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.path.display()))
+fn open_segment(path: &Path) -> Result<Segment, StoreError> {
+    let opened = Segment::open(path).map_err(|error| {
+        StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()))
+    });
+    let mut segment = opened?;
+    if let Err(error) = segment.take_room() {
+        tracing::warn!(%error, "there is no room to keep for clicks");
     }
+    Ok(segment)
 }
 
-/// What appends, on a thread of its own: a disk that is slow to synchronize keeps nobody else waiting.
-struct Appender {
-    path: PathBuf,
-    file: Arc<Mutex<SpoolFile>>,
-    waiting: Arc<AtomicUsize>,
-    queue: Arc<Queue>,
-}
-
-impl Appender {
-    /// Appends what comes, as much at once as is there; ends with the spool.
-    fn run(&self, coming: &mpsc::Receiver<Append>) {
-        while let Ok(first) = coming.recv() {
-            let more = coming.try_iter().take(GROUP);
-            let (lines, told): (Vec<_>, Vec<_>) = std::iter::once(first).chain(more).unzip();
-            let appended = {
-                let mut file = lock(&self.file);
-                let appended = file.append(&lines);
-                self.waiting.store(file.lines(), Ordering::SeqCst);
-                appended
-            };
-            let appended = appended.map_err(|error| {
-                StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.path.display()))
-            });
-            for tell in told {
-                // Whoever stopped waiting was sent on without an ID.
-                let _ = tell.send(appended.clone());
-            }
-            self.queue.wake();
-        }
-    }
-}
-
-fn lock(file: &Mutex<SpoolFile>) -> MutexGuard<'_, SpoolFile> {
-    file.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(segment: &Mutex<Segment>) -> MutexGuard<'_, Segment> {
+    segment.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spool")
-            .field("path", &self.path)
+            .field("database", &self.database)
             .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }

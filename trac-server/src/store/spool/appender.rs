@@ -1,0 +1,95 @@
+//! The thread that appends, as much at once as is there: the visitors of one moment share one synchronization of the disk.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::line::Spooled;
+use super::{RUSH, Segments, Unkept, lock};
+use crate::store::click::Condition;
+use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::queue::Queue;
+
+/// How many lines one synchronization carries.
+const GROUP: usize = 1_024;
+
+/// A click on its way to the file.
+pub(super) struct Append {
+    pub(super) spooled: Spooled,
+    /// What must be so.
+    pub(super) only_if: Option<Arc<dyn Condition>>,
+    /// Told once the click is there, or that the condition did not hold.
+    pub(super) tell: oneshot::Sender<Result<bool, Unkept>>,
+}
+
+pub(super) struct Appender {
+    pub(super) path: PathBuf,
+    pub(super) segments: Arc<Segments>,
+    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) queue: Arc<Queue>,
+    /// By which conditions are judged.
+    pub(super) reader: Connection,
+}
+
+impl Appender {
+    /// Appends what comes; ends with the spool.
+    pub(super) fn run(&self, coming: &mpsc::Receiver<Append>) {
+        // A store that keeps its readers out keeps no visitor waiting.
+        if let Err(error) = self.reader.busy_timeout(Duration::ZERO) {
+            tracing::warn!(%error, "links are compared slowly");
+        }
+        while let Ok(first) = coming.recv() {
+            // Whoever else is about to come, on a processor that is shared, shares the synchronization.
+            std::thread::yield_now();
+            let group = std::iter::once(first).chain(coming.try_iter().take(GROUP.saturating_sub(1)));
+            self.append(group.collect());
+        }
+    }
+
+    fn append(&self, group: Vec<Append>) {
+        let (mut lines, mut told) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+        let mut judged = HashMap::new();
+        for Append { spooled, only_if, tell } in group {
+            // Many clicks of one moment have the same condition, which is asked once.
+            let holds = only_if.is_none_or(|condition| {
+                *judged.entry(Arc::as_ptr(&condition).addr()).or_insert_with(|| self.holds(&*condition))
+            });
+            if holds {
+                lines.push(spooled);
+                told.push(tell);
+            } else {
+                let _ = tell.send(Ok(false));
+            }
+        }
+        if lines.is_empty() {
+            return;
+        }
+        let count = lines.len();
+        let appended = lock(&self.segments.active).append(lines);
+        let Err((error, lines)) = appended else {
+            let before = self.waiting.fetch_add(count, Ordering::SeqCst);
+            if before == 0 || (before < RUSH && before.saturating_add(count) >= RUSH) {
+                self.queue.wake();
+            }
+            // Whoever stopped waiting was sent on without an ID.
+            return told.into_iter().for_each(|tell| drop(tell.send(Ok(true))));
+        };
+        let error = StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.path.display()));
+        for (tell, spooled) in told.into_iter().zip(lines) {
+            let _ = tell.send(Err(Unkept { error: error.clone(), click: Some(spooled.click) }));
+        }
+    }
+
+    /// What cannot be asked now is as it was when it was last heard of.
+    fn holds(&self, condition: &dyn Condition) -> bool {
+        condition.holds(&self.reader).unwrap_or_else(|error| {
+            tracing::debug!(%error, "a link could not be compared");
+            true
+        })
+    }
+}
