@@ -63,11 +63,15 @@ async fn clicks_wait_while_the_store_is_locked_and_are_brought_in_once() {
     let lock = Connection::open(folder.path().join("trac.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     for number in 0..100 {
-        store.spool(&scope(), click(number)).await.unwrap();
+        assert!(store.keep_click(&scope(), click(number), None).await.unwrap());
     }
-    store.spool(&scope(), click(0)).await.unwrap();
-    assert!(store.takes_no_clicks());
+    store.keep_click(&scope(), click(0), None).await.unwrap();
     assert_eq!((store.spooled(), clicks(&store).await), (101, (0, 0)));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !store.takes_no_clicks() {
+        assert!(Instant::now() < deadline, "the store was never asked");
+        tokio::task::yield_now().await;
+    }
     lock.execute_batch("COMMIT").unwrap();
     drained(&store).await;
     assert_eq!(clicks(&store).await, (100, 1), "one visitor, who came a hundred times");
@@ -77,9 +81,9 @@ async fn clicks_wait_while_the_store_is_locked_and_are_brought_in_once() {
 async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_written() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
-    let path = folder.path().join(FILE_NAME);
-    let mut file = SpoolFile::open(&path).unwrap();
-    file.append(&(0..1_000).map(spooled).collect::<Vec<_>>()).unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    let mut file = Segment::open(&path).unwrap();
+    file.append((0..1_000).map(spooled).collect()).unwrap();
     drop(file);
     let left = fs::read(&path).unwrap();
 
@@ -95,46 +99,118 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
     // Killed between the commit and the emptying of the file: it is all read again.
     let again = tempfile::tempdir().unwrap();
     fs::copy(folder.path().join("trac.db"), again.path().join("trac.db")).unwrap();
-    fs::write(again.path().join(FILE_NAME), left).unwrap();
+    fs::write(again.path().join(FILE_NAMES[0]), left).unwrap();
     let store = serving(&again);
     assert_eq!(store.write(crate::store::Priority::Webhook, count).await.unwrap(), 1_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_beside_the_server_leaves_the_spool_alone() {
+async fn a_process_beside_the_server_leaves_the_spool_alone_and_loses_no_click() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     let other = serving(&folder);
-    assert_eq!(other.spool(&scope(), click(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    assert!(!other.takes_no_clicks(), "there is nothing but its store");
-    server.spool(&scope(), click(2)).await.unwrap();
+    for number in 0..10 {
+        assert!(other.keep_click(&scope(), click(number), None).await.unwrap());
+        assert_eq!(other.spooled(), 0);
+        assert!(server.keep_click(&scope(), click(10 + number), None).await.unwrap());
+    }
     drained(&server).await;
-    assert_eq!(clicks(&other).await.0, 1);
+    assert_eq!(clicks(&other).await, (20, 1));
+}
+
+/// A condition that says so.
+struct Says(bool);
+
+impl Condition for Says {
+    fn holds(&self, _: &Connection) -> Result<bool, StoreError> {
+        Ok(self.0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_is_kept_if_its_condition_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serving(&folder);
+    let without_spool = Store::open(folder.path()).unwrap();
+    let (yes, no): (Arc<dyn Condition>, Arc<dyn Condition>) = (Arc::new(Says(true)), Arc::new(Says(false)));
+    for (number, store) in [(10, &server), (20, &without_spool)] {
+        let together: Vec<_> = (0..10)
+            .map(|more| {
+                let condition = if more % 2 == 0 { &yes } else { &no };
+                let (store, condition) = (store.clone(), Some(Arc::clone(condition)));
+                tokio::spawn(async move { store.keep_click(&scope(), click(number + more), condition).await })
+            })
+            .collect();
+        for (more, kept) in together.into_iter().enumerate() {
+            assert_eq!(kept.await.unwrap().unwrap(), more % 2 == 0);
+        }
+    }
+    drained(&server).await;
+    assert_eq!(clicks(&server).await.0, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_is_in_the_store_when_the_process_has_ended_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serving(&folder);
+    for number in 0..20 {
+        server.keep_click(&scope(), click(number), None).await.unwrap();
+    }
+    server.close();
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await, (20, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rush_is_brought_in_while_more_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serving(&folder);
+    let visitors: Vec<_> = (0..16_u64)
+        .map(|visitor| {
+            let server = server.clone();
+            tokio::spawn(async move {
+                for number in 0..1_000 {
+                    let of_visitor = NewClick {
+                        visitor: Some([u8::try_from(visitor).unwrap(); 16]),
+                        ..click(1_000 * visitor + number)
+                    };
+                    assert!(server.keep_click(&scope(), of_visitor, None).await.unwrap());
+                }
+            })
+        })
+        .collect();
+    for visitor in visitors {
+        visitor.await.unwrap();
+    }
+    let count = |tx: &rusqlite::Transaction<'_>| {
+        Ok(tx.query_row("SELECT count(*) FROM click", [], |row| row.get::<_, i64>(0))?)
+    };
+    assert_eq!(server.write(crate::store::Priority::Webhook, count).await.unwrap(), 16_000);
+    assert_eq!((server.spooled(), clicks(&server).await), (0, (16_000, 16)));
 }
 
 #[test]
 fn a_file_ends_where_the_first_broken_line_begins() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(FILE_NAME);
+    let path = folder.path().join(FILE_NAMES[0]);
     let lines: Vec<_> = (0..3).map(spooled).collect();
-    let mut file = SpoolFile::open(&path).unwrap();
+    let mut file = Segment::open(&path).unwrap();
     file.take_room().unwrap();
-    file.append(&lines).unwrap();
+    file.append(lines.clone()).unwrap();
     drop(file);
     let whole = fs::read(&path).unwrap();
-    assert_eq!(whole.len(), usize::try_from(file::ROOM_BYTES).unwrap());
-    let one = lines[0].write(1).unwrap().len();
+    assert_eq!(whole.len(), usize::try_from(segment::ROOM_BYTES).unwrap());
+    let one = line_of(&lines[0], 1).len();
     for end in [0, 1, one - 1, one, one + 1, 2 * one + one / 2, 3 * one, 3 * one + 1] {
         let want = end / one;
         let cut = [&whole[..end], &vec![0; 4_096]].concat();
         fs::write(&path, cut).unwrap();
-        let mut file = SpoolFile::open(&path).unwrap();
+        let mut file = Segment::open(&path).unwrap();
         assert_eq!(file.lines(), want.min(3), "{end} bytes");
         // What is appended now is found behind the whole lines, whatever lies there.
-        file.append(&[spooled(9)]).unwrap();
+        file.append(vec![spooled(9)]).unwrap();
         drop(file);
-        let mut file = SpoolFile::open(&path).unwrap();
-        let (found, _) = file.waiting().unwrap().unwrap();
+        let mut file = Segment::open(&path).unwrap();
+        let found = found(&mut file);
         assert_eq!(found.last(), Some(&spooled(9)), "{end} bytes");
         assert_eq!(found.len(), want.min(3) + 1, "{end} bytes");
     }
@@ -143,55 +219,97 @@ fn a_file_ends_where_the_first_broken_line_begins() {
 #[test]
 fn an_emptied_file_shows_nothing_of_what_it_held() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(FILE_NAME);
-    let mut file = SpoolFile::open(&path).unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    let mut file = Segment::open(&path).unwrap();
     for _ in 0..3 {
-        file.append(&(10..20).map(spooled).collect::<Vec<_>>()).unwrap();
-        let (lines, end) = file.waiting().unwrap().unwrap();
-        file.drained(lines.len(), end).unwrap();
+        file.append((10..20).map(spooled).collect()).unwrap();
+        assert_eq!(found(&mut file).len(), 10);
+        take_all(&mut file);
         assert_eq!((file.lines(), file.waiting().unwrap()), (0, None));
         drop(file);
-        file = SpoolFile::open(&path).unwrap();
+        file = Segment::open(&path).unwrap();
         assert_eq!(file.lines(), 0);
         assert!(fs::read(&path).unwrap().iter().all(|byte| *byte == 0), "nothing is left to be read");
         // As long as one of the old lines.
-        file.append(&[spooled(30)]).unwrap();
+        file.append(vec![spooled(30)]).unwrap();
         drop(file);
-        file = SpoolFile::open(&path).unwrap();
-        assert_eq!(file.waiting().unwrap().unwrap().0, [spooled(30)]);
-        let (lines, end) = file.waiting().unwrap().unwrap();
-        file.drained(lines.len(), end).unwrap();
+        file = Segment::open(&path).unwrap();
+        assert_eq!(found(&mut file), [spooled(30)]);
+        take_all(&mut file);
     }
 }
 
 #[test]
 fn lines_of_another_generation_are_not_read_behind_newer_ones() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(FILE_NAME);
-    let old: Vec<u8> = (10..13).flat_map(|number| spooled(number).write(4).unwrap()).collect();
-    let new = spooled(20).write(5).unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    let old: Vec<u8> = (10..13).flat_map(|number| line_of(&spooled(number), 4)).collect();
+    let new = line_of(&spooled(20), 5);
     fs::write(&path, [new.as_slice(), &old[new.len()..]].concat()).unwrap();
-    let mut file = SpoolFile::open(&path).unwrap();
-    assert_eq!(file.waiting().unwrap().unwrap().0, [spooled(20)]);
-    file.append(&[spooled(21)]).unwrap();
+    let mut file = Segment::open(&path).unwrap();
+    assert_eq!(found(&mut file), [spooled(20)]);
+    file.append(vec![spooled(21)]).unwrap();
     drop(file);
-    let mut file = SpoolFile::open(&path).unwrap();
-    assert_eq!(file.waiting().unwrap().unwrap().0, [spooled(20), spooled(21)]);
+    let mut file = Segment::open(&path).unwrap();
+    assert_eq!(found(&mut file), [spooled(20), spooled(21)]);
 }
 
 #[test]
 fn a_file_grows_to_its_limit_and_shrinks_when_it_is_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(FILE_NAME);
-    let mut file = SpoolFile::open(&path).unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    let mut file = Segment::open(&path).unwrap();
     let long = NewClick { referrer: Some("x".repeat(8_000)), ..click(1) };
     let group = vec![Spooled::new(&scope(), long); 1_000];
-    let taken = (0..100).take_while(|_| file.append(&group).is_ok()).count();
+    let taken = (0..100).take_while(|_| file.append(group.clone()).is_ok()).count();
     assert!((7..9).contains(&taken), "{taken}");
     assert_eq!(file.lines(), taken * 1_000, "what did not fit counts for nothing");
-    while let Some((lines, end)) = file.waiting().unwrap() {
-        file.drained(lines.len(), end).unwrap();
+    let (_, handed_back) = file.append(group.clone()).unwrap_err();
+    assert_eq!(handed_back, group);
+    take_all(&mut file);
+    assert_eq!((file.lines(), fs::metadata(&path).unwrap().len()), (0, segment::ROOM_BYTES));
+    file.append(group).unwrap();
+}
+
+#[test]
+fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = Segment::open(&folder.path().join(FILE_NAMES[0])).unwrap();
+    for round in 0..2_u64 {
+        for group in 0..20 {
+            file.append((0..1_000).map(|number| spooled(1_000 * group + number)).collect()).unwrap();
+        }
+        let mut brought = Vec::new();
+        while let Some(chunk) = file.waiting().unwrap() {
+            brought.extend(chunk.clicks.iter().cloned());
+            let taken = chunk.taken();
+            file.took(taken);
+        }
+        file.empty().unwrap();
+        assert!(brought == (0..20_000).map(spooled).collect::<Vec<_>>(), "round {round}");
+        // Those few that come next are kept in mind again, and taken in their order.
+        file.append(vec![spooled(1), spooled(2)]).unwrap();
+        file.took((1, 0));
+        assert_eq!(found(&mut file), [spooled(2)]);
+        take_all(&mut file);
     }
-    assert_eq!((file.lines(), fs::metadata(&path).unwrap().len()), (0, file::ROOM_BYTES));
-    file.append(&group).unwrap();
+}
+
+fn line_of(spooled: &Spooled, generation: u64) -> Vec<u8> {
+    let mut line = Vec::new();
+    spooled.write(generation, &mut line).unwrap();
+    line
+}
+
+/// The lines that are to be brought in next.
+fn found(file: &mut Segment) -> Vec<Spooled> {
+    file.waiting().unwrap().unwrap().clicks.into_owned()
+}
+
+fn take_all(file: &mut Segment) {
+    while let Some(chunk) = file.waiting().unwrap() {
+        let taken = chunk.taken();
+        file.took(taken);
+    }
+    file.empty().unwrap();
 }
