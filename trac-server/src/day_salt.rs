@@ -31,14 +31,17 @@ impl DaySalt {
         if let Some(salt) = self.told(now) {
             return salt;
         }
-        if !store.takes_no_clicks() {
-            let known = self.clone();
-            let said = store.write(Priority::Click, move |tx| known.of(tx, now));
-            if let Ok(Ok(salt)) = timeout_at(limit, said).await {
-                return salt;
-            }
+        // Once a day: its room is taken when it is needed.
+        Box::pin(self.ask(store, now, limit)).await.unwrap_or_else(|| self.known(now))
+    }
+
+    async fn ask(&self, store: &Store, now: Timestamp, limit: Instant) -> Option<Arc<str>> {
+        if store.takes_no_clicks() {
+            return None;
         }
-        self.known(now)
+        let known = self.clone();
+        let said = store.write(Priority::Click, move |tx| known.of(tx, now));
+        timeout_at(limit, said).await.ok()?.ok()
     }
 
     /// The salt as the store has it, or will have it with this transaction.

@@ -12,9 +12,11 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// The `Domain` of the click cookie for a request to this host: of those configured, the one it belongs to, else the
     /// first. (A browser refuses a domain that the page is no part of.)
-    pub(crate) fn cookie_domain(&self, host: Option<&str>) -> Option<&str> {
-        let belongs = |domain: &&String| host.is_some_and(|host| is_part_of(host, domain));
-        self.cookie_domains.iter().find(belongs).or(self.cookie_domains.first()).map(String::as_str)
+    pub(crate) fn cookie_domain(&self, host: impl FnOnce() -> Option<String>) -> Option<&str> {
+        let first = self.cookie_domains.first()?;
+        let host = host();
+        let belongs = |domain: &&String| host.as_ref().is_some_and(|host| is_part_of(host, domain));
+        Some(self.cookie_domains.iter().find(belongs).unwrap_or(first))
     }
 
     /// The configured host of this name, as it is configured.
@@ -52,13 +54,15 @@ mod tests {
     #[test]
     fn a_cookie_is_set_for_the_domain_the_host_belongs_to() {
         let check =
-            |host: Option<&str>, want: &str| assert_eq!(hosts().cookie_domain(host), Some(want), "{host:?}");
+            |host: Option<&str>, want: &str| {
+                assert_eq!(hosts().cookie_domain(|| host.map(str::to_owned)), Some(want), "{host:?}");
+            };
         check(Some("track.shop.example"), "shop.example");
         check(Some("go.tea.example"), "tea.example");
         check(Some("tea.example"), "tea.example");
         check(Some("eviltea.example"), "shop.example");
         check(None, "shop.example");
-        assert_eq!(Hosts::default().cookie_domain(Some("shop.example")), None);
+        assert_eq!(Hosts::default().cookie_domain(|| Some("shop.example".to_owned())), None);
     }
 
     #[test]

@@ -69,6 +69,8 @@ mod id;
 #[cfg(feature = "server")]
 mod request_id;
 #[cfg(feature = "server")]
+pub mod log;
+#[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "server")]
 mod problem;

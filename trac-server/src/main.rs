@@ -1,7 +1,7 @@
 //! `trac`: the server and what is done beside it.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,8 +15,7 @@ use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
 use trac_server::export::{self, Imported};
 use trac_server::store::{self, Alone, Store};
-use trac_server::{Trac, explain, housekeeping, listen, replay, router, secrets, workspace};
-use tracing_subscriber::EnvFilter;
+use trac_server::{Trac, explain, housekeeping, listen, log, replay, router, secrets, workspace};
 
 /// How long callers may take to finish once the server is asked to stop.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -43,7 +42,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
     match line.command {
         Command::Serve(options) => {
             let config = options.settle()?;
-            start_log(&config)?;
+            log::start(&config.log, config.log_json)?;
             runtime.block_on(serve(&config))
         }
         #[cfg(feature = "demo")]
@@ -75,21 +74,6 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             Ok(print(&created, json)?)
         }
     }
-}
-
-/// Writes the log to standard error, readable on a terminal, plain elsewhere.
-fn start_log(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("log {:?}: {error}", config.log))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-    if config.log_json {
-        log.json().init();
-    } else {
-        log.init();
-    }
-    Ok(())
 }
 
 fn open_store(config: &Config) -> Result<Store, Failure> {

@@ -6,11 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
-use axum::response::Response;
 
 /// Upper bounds of the buckets of a request's time, in microseconds, and as they are written in seconds.
 const BUCKETS: [(u128, &str); 8] = [
@@ -82,7 +80,8 @@ impl Metrics {
         add_one(self.figures().questions.entry(answer).or_default());
     }
 
-    fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+    /// Counts a request, by route and never by address: an address can be made up.
+    pub(crate) fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         let mut figures = self.figures();
         match figures.routes.get_mut(route) {
             Some(known) => known.count(method, status, took),
@@ -177,23 +176,8 @@ fn add_one(count: &mut u64) {
     *count = count.saturating_add(1);
 }
 
-/// Counts a request, by route and never by address: an address can be made up.
-pub(crate) async fn count(
-    metrics: &Metrics,
-    request: Request,
-    answer: impl AsyncFnOnce(Request) -> Response,
-) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = named(request.method());
-    let began = Instant::now();
-    let response = answer(request).await;
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    metrics.request(method, route, response.status().as_u16(), began.elapsed());
-    response
-}
-
 /// The method, of those that any route answers.
-fn named(method: &Method) -> &'static str {
+pub(crate) fn named(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -162,7 +162,7 @@ impl IntoResponse for Problem {
         let mut error = json!({
             "code": self.code,
             "message": self.message,
-            "request_id": request_id::current(),
+            "request_id": request_id::current_id(),
         });
         if let (false, Some(object)) = (self.fields.is_empty(), error.as_object_mut()) {
             object.insert("fields".to_owned(), json!(self.fields));

@@ -57,7 +57,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(api::routes())
         .fallback(async || Problem::not_found("page"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn_with_state(trac.clone(), around::around))
+        .layer(around::Around(trac.clone()))
         .with_state(trac)
 }
 

@@ -26,6 +26,9 @@ pub(super) fn location(destination: &str, visitors_query: Option<&str>, id: Opti
 }
 
 fn with_query(destination: &str, visitors_query: &str) -> String {
+    if visitors_query.is_empty() {
+        return destination.to_owned();
+    }
     let visitors_query = printable(visitors_query);
     let prefixed = format!("?{visitors_query}");
     let stripped = query::strip(&prefixed, &dialect::TRAC).unwrap_or(prefixed);

@@ -60,11 +60,12 @@ async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response
             Written::Lost => is_lost = true,
         }
     }
-    let link = find(trac, name, patience).await?;
+    // Not the common way: its room is taken when it is needed.
+    let link = Box::pin(find(trac, name, patience)).await?;
     match if link.is_archived { Err(NotCounted::Archived) } else { judged } {
         Ok(()) if is_lost => {}
         Ok(()) => {
-            if let Written::Yes(id) = click(trac, &link, request, None, patience).await {
+            if let Written::Yes(id) = Box::pin(click(trac, &link, request, None, patience)).await {
                 return Ok(redirect(trac, request, &link, Some(&id)));
             }
         }
@@ -134,7 +135,8 @@ pub(crate) async fn remember_links(trac: &Trac) -> Result<(), StoreError> {
 
 fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     let text = headers.get(name)?.to_str().ok()?;
-    Some(text.chars().take(REFERRER_MAX).collect())
+    // No longer in characters than in bytes.
+    Some(if text.len() <= REFERRER_MAX { text.to_owned() } else { text.chars().take(REFERRER_MAX).collect() })
 }
 
 fn redirect(trac: &Trac, request: &Parts, link: &KnownLink, id: Option<&ClickId>) -> Response {
@@ -146,10 +148,10 @@ fn redirect(trac: &Trac, request: &Parts, link: &KnownLink, id: Option<&ClickId>
         Err(_) => return Problem::not_found("link").into_response(),
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if let (Some(id), Some(name)) = (id, dialect::TRAC.cookies.first()) {
-        let host = trac.proxies.host(request);
         let attributes = Attributes {
-            domain: trac.hosts.cookie_domain(host.as_deref()),
+            domain: trac.hosts.cookie_domain(|| trac.proxies.host(request)),
             days: COOKIE_DAYS,
             secure: trac.public_url.starts_with("https://"),
         };

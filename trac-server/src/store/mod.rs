@@ -141,13 +141,14 @@ impl Store {
         };
         let Some(click) = click.filter(|_| !self.takes_no_clicks()) else { return Err(error) };
         let scope = scope.clone();
-        let written = self.write(Priority::Click, move |tx| {
+        // Seldom: its room is taken when it is needed.
+        let written = Box::pin(self.write(Priority::Click, move |tx| {
             let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
             if holds {
                 Recorder::new(tx)?.record(&scope, &click)?;
             }
             Ok(holds)
-        });
+        }));
         written.await
     }
 
