@@ -20,7 +20,7 @@ use std::sync::mpsc::{self, TrySendError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use std::{fmt, io, mem};
+use std::{fmt, io, mem, thread};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -37,8 +37,11 @@ const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 /// How many clicks may wait to be synchronized.
 const CAPACITY: usize = 4_096;
 /// So many clicks are brought in at once, and fewer after a while.
-const RUSH: usize = 4_096;
-const WHILE: Duration = Duration::from_millis(100);
+const RUSH: usize = 8_192;
+/// After so many, others may have the processor.
+const BREATH: usize = 64;
+const NAP: Duration = Duration::from_micros(50);
+const WHILE: Duration = Duration::from_millis(200);
 
 /// The spool of a store. It holds nothing until it is [opened](Self::open).
 pub(super) struct Spool {
@@ -165,8 +168,13 @@ impl Spool {
         while let Some(chunk) = segment.waiting().map_err(cannot)? {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut recorder = Recorder::new(&tx)?;
-            for Spooled { scope, click } in &*chunk.clicks {
-                recorder.record(scope, click)?;
+            for some in chunk.clicks.chunks(BREATH) {
+                for Spooled { scope, click } in some {
+                    recorder.record(scope, click)?;
+                }
+                if some.len() == BREATH {
+                    thread::sleep(NAP);
+                }
             }
             drop(recorder);
             tx.commit()?;

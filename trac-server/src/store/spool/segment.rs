@@ -15,13 +15,13 @@ use std::path::Path;
 use super::line::{self, Line, Spooled};
 
 /// Room that is taken at the start: some thousand clicks.
-pub(super) const ROOM_BYTES: u64 = 2 << 20;
+pub(super) const ROOM_BYTES: u64 = 4 << 20;
 /// The largest file, where the disk has room: two hundred thousand clicks.
 pub(super) const LIMIT_BYTES: u64 = 64 << 20;
 /// How much is read at once; no line is longer.
 const CHUNK_BYTES: u64 = 1 << 18;
 /// How many clicks are kept in mind, so that they need not be read again.
-const IN_MIND_MAX: usize = 16_384;
+const IN_MIND_MAX: usize = 32_768;
 /// How many of them are brought in at once.
 const CHUNK: usize = 8_192;
 
