@@ -53,10 +53,9 @@ mod tests {
 
     #[test]
     fn a_cookie_is_set_for_the_domain_the_host_belongs_to() {
-        let check =
-            |host: Option<&str>, want: &str| {
-                assert_eq!(hosts().cookie_domain(|| host.map(str::to_owned)), Some(want), "{host:?}");
-            };
+        let check = |host: Option<&str>, want: &str| {
+            assert_eq!(hosts().cookie_domain(|| host.map(str::to_owned)), Some(want), "{host:?}");
+        };
         check(Some("track.shop.example"), "shop.example");
         check(Some("go.tea.example"), "tea.example");
         check(Some("tea.example"), "tea.example");

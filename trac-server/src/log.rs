@@ -80,7 +80,8 @@ mod tests {
         let named = Named { id: "req_1".to_owned(), method: "GET", route: "/s/{slug}".into() };
         let text = text_end("now WARN it is full clicks=3", &named);
         assert_eq!(text, "now WARN it is full clicks=3 request=req_1 method=GET route=/s/{slug}");
-        let json: Value = serde_json::from_str(&json_end(r#"{"level":"WARN","fields":{"clicks":3}}"#, &named)).unwrap();
+        let json: Value =
+            serde_json::from_str(&json_end(r#"{"level":"WARN","fields":{"clicks":3}}"#, &named)).unwrap();
         let request = json!({ "id": "req_1", "method": "GET", "route": "/s/{slug}" });
         assert_eq!(json, json!({ "level": "WARN", "fields": { "clicks": 3 }, "request": request }));
     }

@@ -73,11 +73,11 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/clicks/{id}", one_of(&CLICKS))
 }
 
-/// What visitors and their browsers ask for: tracked links; the script and its clicks, from any origin, without credentials.
+/// What visitors and their browsers ask for: tracked links, the script and its clicks, from any origin, without credentials.
 #[cfg(feature = "server")]
 pub(crate) fn public_routes() -> Router<Trac> {
-    let asked_by_pages = script::routes().merge(track::routes());
-    redirect::routes().merge(for_any_origin(asked_by_pages.layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))))
+    let routes = redirect::routes().merge(script::routes()).merge(track::routes());
+    for_any_origin(routes.layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES)))
 }
 
 /// Lets pages of any origin call these routes, without credentials.

@@ -148,7 +148,6 @@ fn redirect(trac: &Trac, request: &Parts, link: &KnownLink, id: Option<&ClickId>
         Err(_) => return Problem::not_found("link").into_response(),
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if let (Some(id), Some(name)) = (id, dialect::TRAC.cookies.first()) {
         let attributes = Attributes {
             domain: trac.hosts.cookie_domain(|| trac.proxies.host(request)),

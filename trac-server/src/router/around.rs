@@ -58,7 +58,8 @@ where
 
     fn call(&mut self, request: Request) -> Answering<S::Future> {
         let route = request.extensions().get::<MatchedPath>().cloned();
-        let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| self.trac.ids.make(Kind::Request));
+        let id =
+            request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| self.trac.ids.make(Kind::Request));
         let mark = HeaderValue::from_str(&id).ok();
         let method = metrics::named(request.method());
         let name: Arc<str> = route.as_ref().map_or("none", MatchedPath::as_str).into();

@@ -86,7 +86,9 @@ impl<'a> Recorder<'a> {
         let mark = click.visitor.as_ref().map(<[u8; 16]>::as_slice);
         let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
         let was_seen = match mark {
-            Some(mark) if click.is_unique.is_none() => self.was_seen.exists(params![workspace, mode, mark])?,
+            Some(mark) if click.is_unique.is_none() => {
+                self.was_seen.exists(params![workspace, mode, mark])?
+            }
             _ => false,
         };
         let is_unique = match click.is_unique {

@@ -61,7 +61,8 @@ pub(super) fn start(
     spool: Arc<Spool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
-        let drain = |connection: &mut Connection| original.is_in_place().and_then(|()| spool.drain(connection));
+        let drain =
+            |connection: &mut Connection| original.is_in_place().and_then(|()| spool.drain(connection));
         while let Some(jobs) = queue.take(|| spool.due()) {
             let drained = drain(&mut connection);
             if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -17,6 +18,10 @@ use crate::store::queue::Queue;
 
 /// How many lines one synchronization carries.
 const GROUP: usize = 1_024;
+
+/// How many are many, and how long more are waited for then.
+const MANY: usize = 4;
+const GATHER: Duration = Duration::from_micros(200);
 
 /// A click on its way to the file.
 pub(super) struct Append {
@@ -43,11 +48,18 @@ impl Appender {
         if let Err(error) = self.reader.busy_timeout(Duration::ZERO) {
             tracing::warn!(%error, "links are compared slowly");
         }
+        let mut together = 0;
         while let Ok(first) = coming.recv() {
-            // Whoever else is about to come, on a processor that is shared, shares the synchronization.
-            std::thread::yield_now();
+            // Where many came together, more are about to, and share the synchronization. Whoever comes alone does not wait.
+            if together >= MANY {
+                thread::sleep(GATHER);
+            } else {
+                thread::yield_now();
+            }
             let group = std::iter::once(first).chain(coming.try_iter().take(GROUP.saturating_sub(1)));
-            self.append(group.collect());
+            let group: Vec<_> = group.collect();
+            together = group.len();
+            self.append(group);
         }
     }
 

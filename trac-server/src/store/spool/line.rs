@@ -35,7 +35,9 @@ impl Spooled {
         bytes.extend([0; SUM_LENGTH]);
         write!(bytes, " {generation} ")?;
         serde_json::to_writer(&mut *bytes, self)?;
-        if let Some((place, rest)) = bytes.get_mut(begin..).and_then(|line| line.split_at_mut_checked(SUM_LENGTH)) {
+        if let Some((place, rest)) =
+            bytes.get_mut(begin..).and_then(|line| line.split_at_mut_checked(SUM_LENGTH))
+        {
             place.copy_from_slice(sum(rest).as_bytes());
         }
         bytes.push(b'\n');

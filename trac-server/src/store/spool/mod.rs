@@ -16,8 +16,8 @@ mod line;
 mod segment;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, TrySendError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{fmt, io, mem, thread};
@@ -107,11 +107,16 @@ impl Spool {
         click: NewClick,
         only_if: Option<Arc<dyn Condition>>,
     ) -> Result<bool, Unkept> {
-        let none = |click| Unkept { error: StoreError::new(StoreErrorKind::Unavailable, "there is no spool"), click };
+        let none = |click| Unkept {
+            error: StoreError::new(StoreErrorKind::Unavailable, "there is no spool"),
+            click,
+        };
         let Some(opened) = self.opened.get() else { return Err(none(Some(click))) };
         let (tell, told) = oneshot::channel();
         let append = Append { spooled: Spooled::new(scope, click), only_if, tell };
-        if let Err(TrySendError::Full(append) | TrySendError::Disconnected(append)) = opened.appends.try_send(append) {
+        if let Err(TrySendError::Full(append) | TrySendError::Disconnected(append)) =
+            opened.appends.try_send(append)
+        {
             let error = StoreError::new(StoreErrorKind::Busy, "too many clicks wait for the spool");
             return Err(Unkept { error, click: Some(append.spooled.click) });
         }
@@ -146,7 +151,9 @@ impl Spool {
         let drained = self.drain_both(segments, connection);
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
-            Err(error) if !refused_before => tracing::error!(%error, "the store takes no clicks; they wait beside it"),
+            Err(error) if !refused_before => {
+                tracing::error!(%error, "the store takes no clicks; they wait beside it")
+            }
             Ok(()) if refused_before => tracing::info!("the clicks that waited are in the store"),
             _ => {}
         }
@@ -164,7 +171,8 @@ impl Spool {
     }
 
     fn bring_in(&self, segment: &mut Segment, connection: &mut Connection) -> Result<(), StoreError> {
-        let cannot = |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
+        let cannot =
+            |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
         while let Some(chunk) = segment.waiting().map_err(cannot)? {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut recorder = Recorder::new(&tx)?;
