@@ -82,18 +82,22 @@ impl Appender {
             return;
         }
         let count = lines.len();
-        let appended = lock(&self.segments.active).append(lines);
+        let mut active = lock(&self.segments.active);
+        let appended = active.append(lines);
+        // Counted before they can be taken.
+        let before = appended.is_ok().then(|| self.waiting.fetch_add(count, Ordering::SeqCst));
+        drop(active);
+        if before.is_some_and(|before| before == 0 || (before < RUSH && before.saturating_add(count) >= RUSH))
+        {
+            self.queue.wake();
+        }
         let Err((error, lines)) = appended else {
-            let before = self.waiting.fetch_add(count, Ordering::SeqCst);
-            if before == 0 || (before < RUSH && before.saturating_add(count) >= RUSH) {
-                self.queue.wake();
-            }
             // Whoever stopped waiting was sent on without an ID.
             return told.into_iter().for_each(|tell| drop(tell.send(Ok(true))));
         };
         let error = StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.path.display()));
         for (tell, spooled) in told.into_iter().zip(lines) {
-            let _ = tell.send(Err(Unkept { error: error.clone(), click: Some(spooled.click) }));
+            let _ = tell.send(Err(Unkept { error: error.clone(), click: Some(Box::new(spooled.click)) }));
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) struct Spool {
 #[derive(Debug)]
 pub(super) struct Unkept {
     pub(super) error: StoreError,
-    pub(super) click: Option<NewClick>,
+    pub(super) click: Option<Box<NewClick>>,
 }
 
 struct Opened {
@@ -111,14 +111,14 @@ impl Spool {
             error: StoreError::new(StoreErrorKind::Unavailable, "there is no spool"),
             click,
         };
-        let Some(opened) = self.opened.get() else { return Err(none(Some(click))) };
+        let Some(opened) = self.opened.get() else { return Err(none(Some(Box::new(click)))) };
         let (tell, told) = oneshot::channel();
         let append = Append { spooled: Spooled::new(scope, click), only_if, tell };
         if let Err(TrySendError::Full(append) | TrySendError::Disconnected(append)) =
             opened.appends.try_send(append)
         {
             let error = StoreError::new(StoreErrorKind::Busy, "too many clicks wait for the spool");
-            return Err(Unkept { error, click: Some(append.spooled.click) });
+            return Err(Unkept { error, click: Some(Box::new(append.spooled.click)) });
         }
         told.await.unwrap_or_else(|_| Err(none(None)))
     }
@@ -152,7 +152,7 @@ impl Spool {
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
             Err(error) if !refused_before => {
-                tracing::error!(%error, "the store takes no clicks; they wait beside it")
+                tracing::error!(%error, "the store takes no clicks; they wait beside it");
             }
             Ok(()) if refused_before => tracing::info!("the clicks that waited are in the store"),
             _ => {}
