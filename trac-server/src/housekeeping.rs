@@ -16,6 +16,8 @@ pub async fn keep(trac: Trac) {
         tracing::warn!(%error, "the links are not remembered");
     }
     loop {
+        // Another process may have had it when this one began.
+        trac.store.use_spool();
         trac.refusals.catch_up(&trac.store, &trac.ids).await;
         if let Err(error) = forget_salt(&trac).await {
             tracing::warn!(%error, "yesterday's salt is still there");

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::alone::Alone;
 use super::error::{StoreError, StoreErrorKind};
-use super::file;
+use super::{file, spool};
 
 fn cannot(path: &Path, error: &io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()))
@@ -44,7 +44,8 @@ pub fn back_up(data: &Path, to: &Path) -> Result<(), StoreError> {
 /// SQLite writes into a file that is there only if it is empty. Source: <https://sqlite.org/lang_vacuum.html>.
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let name = to.to_str().ok_or_else(|| cannot(to, &io::Error::from(io::ErrorKind::InvalidFilename)))?;
-    let connection = file::connect(from)?;
+    let mut connection = file::connect(from)?;
+    spool::bring_in_left(from, &mut connection);
     connection.execute("VACUUM INTO ?1", [name])?;
     let copied = Connection::open(to)?;
     // With the salt of the day, whoever has a backup could still tell whose visits that day's were.

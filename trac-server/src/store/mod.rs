@@ -105,6 +105,7 @@ impl Store {
         let named = |error: StoreError| error.at(file);
         let mut connection = file::connect(file).map_err(named)?;
         file::migrate(&mut connection).map_err(named)?;
+        spool::bring_in_left(file, &mut connection);
         let readers = Readers::open(file, READERS).map_err(named)?;
         let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::beside(file)));
         let original = Original::of(file);

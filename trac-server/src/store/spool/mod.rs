@@ -165,39 +165,59 @@ impl Spool {
             return Ok(());
         }
         let mut resting = lock(&segments.resting);
-        self.bring_in(&mut resting, connection)?;
+        let taken = |count| {
+            self.waiting.fetch_sub(count, Ordering::SeqCst);
+        };
+        bring_in(&mut resting, connection, taken)?;
         mem::swap(&mut *lock(&segments.active), &mut *resting);
-        self.bring_in(&mut resting, connection)
+        bring_in(&mut resting, connection, taken)
     }
+}
 
-    fn bring_in(&self, segment: &mut Segment, connection: &mut Connection) -> Result<(), StoreError> {
-        let cannot =
-            |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
-        while let Some(chunk) = segment.waiting().map_err(cannot)? {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut recorder = Recorder::new(&tx)?;
-            for some in chunk.clicks.chunks(BREATH) {
-                for Spooled { scope, click } in some {
-                    recorder.record(scope, click)?;
-                }
-                if some.len() == BREATH {
-                    thread::sleep(NAP);
-                }
-            }
-            drop(recorder);
-            tx.commit()?;
-            let taken = chunk.taken();
-            segment.took(taken);
-            self.waiting.fetch_sub(taken.0, Ordering::SeqCst);
+/// Brings in what an ended server left in its spool, for a command on its folder. The spool of one that runs is left alone, and what the
+/// store does not take stays where it is.
+pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
+    for path in FILE_NAMES.map(|name| database.with_file_name(name)) {
+        // There is none, or a server has it.
+        let Ok(mut segment) = Segment::open_left(&path) else { continue };
+        if let Err(error) = bring_in(&mut segment, connection, |_| ()) {
+            tracing::warn!(%error, "clicks stay in {}", path.display());
         }
-        if segment.is_used()
-            && let Err(error) = segment.empty()
-        {
-            // All that it shows is in the store.
-            tracing::warn!(%error, "the spool could not be wiped");
-        }
-        Ok(())
     }
+}
+
+/// Brings in all lines of a file, and tells how many at each commit.
+fn bring_in(
+    segment: &mut Segment,
+    connection: &mut Connection,
+    taken: impl Fn(usize),
+) -> Result<(), StoreError> {
+    let cannot =
+        |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
+    while let Some(chunk) = segment.waiting().map_err(cannot)? {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut recorder = Recorder::new(&tx)?;
+        for some in chunk.clicks.chunks(BREATH) {
+            for Spooled { scope, click } in some {
+                recorder.record(scope, click)?;
+            }
+            if some.len() == BREATH {
+                thread::sleep(NAP);
+            }
+        }
+        drop(recorder);
+        tx.commit()?;
+        let (count, end) = chunk.taken();
+        segment.took((count, end));
+        taken(count);
+    }
+    if segment.is_used()
+        && let Err(error) = segment.empty()
+    {
+        // All that it shows is in the store.
+        tracing::warn!(%error, "the spool could not be wiped");
+    }
+    Ok(())
 }
 
 fn open_segment(path: &Path) -> Result<Segment, StoreError> {

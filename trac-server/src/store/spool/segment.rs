@@ -59,10 +59,18 @@ impl Segment {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] where another process has it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
+        Self::open_by(OpenOptions::new().create(true).truncate(false), path)
+    }
+
+    /// [`Self::open`] for a file that must be there.
+    pub(super) fn open_left(path: &Path) -> io::Result<Self> {
+        Self::open_by(&mut OpenOptions::new(), path)
+    }
+
+    fn open_by(options: &mut OpenOptions, path: &Path) -> io::Result<Self> {
+        options.read(true).write(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
         let file = options.open(path)?;
         file.try_lock().map_err(io::Error::from)?;
         let mut segment = Self { file, generation: 0, end: 0, lines: 0, place: Place::InFile(0) };

@@ -161,6 +161,30 @@ async fn what_was_told_is_in_the_store_when_the_process_has_ended_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
+    let count = |file: &Path| {
+        let backup = Connection::open(file).unwrap();
+        backup.query_row("SELECT count(*) FROM click", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    let left = |number: u64| {
+        let mut segment = Segment::open(&folder.path().join(FILE_NAMES[usize::from(number > 1)])).unwrap();
+        segment.append(vec![spooled(number)]).unwrap();
+        segment
+    };
+    drop((left(1), left(2)));
+    crate::store::back_up(folder.path(), &folder.path().join("one")).unwrap();
+    assert_eq!(count(&folder.path().join("one")), 2);
+    // A running server brings in its own.
+    let running = left(3);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(clicks(&store).await.0, 2);
+    drop((store, running));
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rush_is_brought_in_while_more_come() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
