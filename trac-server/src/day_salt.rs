@@ -41,7 +41,11 @@ impl DaySalt {
         }
         let known = self.clone();
         let said = store.write(Priority::Click, move |tx| known.of(tx, now));
-        timeout_at(limit, said).await.ok()?.ok()
+        let salt = timeout_at(limit, said).await.ok()?.ok()?;
+        let mut known = self.lock();
+        // It is in the store now that the transaction is committed.
+        known.is_told = known.salt.as_ref() == Some(&salt);
+        Some(salt)
     }
 
     /// The salt as the store has it, or will have it with this transaction.
@@ -54,7 +58,11 @@ impl DaySalt {
                 salt
             }
         };
-        *self.lock() = Known { salt: Some(Arc::clone(&salt)), is_told: true };
+        let mut known = self.lock();
+        if known.salt.as_ref() != Some(&salt) {
+            *known = Known { salt: Some(Arc::clone(&salt)), is_told: false };
+        }
+        drop(known);
         Ok(salt)
     }
 
@@ -116,6 +124,7 @@ mod tests {
         assert_eq!(setting(&store, SALT).unwrap().as_deref(), Some(&*first));
         DaySalt::forget(&store, night).unwrap();
         assert_eq!(setting(&store, SALT).unwrap(), None);
+        assert_eq!(again.told(noon), None, "nothing was committed yet");
         let without_store = again.known(night);
         assert_ne!(without_store, first);
         assert_eq!(again.of(&store, night).unwrap(), without_store, "the store is told of it later");
