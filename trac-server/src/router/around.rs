@@ -66,8 +66,8 @@ where
         // For who has spans of its own; the log of the program names the request itself.
         let span = tracing::debug_span!("request", id, method, route = &*name);
         // Under a path that is no text nothing is asked for: the routes would each refuse it in a form of their own.
-        let asked = path::is_text(request.uri().path())
-            .then(|| timeout(patience::LIMIT, self.routes.call(request)));
+        let asked =
+            path::is_text(request.uri().path()).then(|| timeout(patience::LIMIT, self.routes.call(request)));
         let began = Instant::now();
         let answer = Answer { asked, began };
         let named = Named { id, method, route: Arc::clone(&name) };
@@ -124,7 +124,8 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answer<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
         let this = self.project();
-        let polled = this.asked.as_pin_mut().map(|asked| catch_unwind(AssertUnwindSafe(|| asked.poll(context))));
+        let polled =
+            this.asked.as_pin_mut().map(|asked| catch_unwind(AssertUnwindSafe(|| asked.poll(context))));
         let response = match polled {
             None => Problem::not_found("page").into_response(),
             Some(Ok(polled)) => match ready!(polled) {
@@ -165,8 +166,7 @@ mod tests {
         let answer = routes.oneshot(Request::new(Body::empty())).await.unwrap();
         let figures = app.trac.metrics.text([("webhook", 0), ("api", 0), ("click", 0)], 0);
         let status = answer.status().as_u16();
-        let counted =
-            format!("trac_http_requests_total{{method=\"GET\",route=\"/\",status=\"{status}\"}} 1");
+        let counted = format!("trac_http_requests_total{{method=\"GET\",route=\"/\",status=\"{status}\"}} 1");
         assert!(figures.contains(&counted), "{figures}");
         answer
     }
