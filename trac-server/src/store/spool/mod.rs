@@ -50,6 +50,8 @@ const WHILE: Duration = Duration::from_millis(200);
 pub(super) struct Spool {
     database: PathBuf,
     opened: OnceLock<Opened>,
+    /// Held by whoever opens it.
+    opening: Mutex<()>,
     /// How many clicks wait, told without waiting for a file.
     waiting: Arc<AtomicUsize>,
     /// Whether the store refused them when it was last asked.
@@ -82,12 +84,13 @@ struct Segments {
 impl Spool {
     pub(super) fn beside(database: &Path) -> Self {
         let (refused, is_missed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (opened, waiting) = (OnceLock::new(), Arc::default());
-        Self { database: database.to_owned(), opened, waiting, refused, is_missed }
+        let (opened, opening, waiting) = (OnceLock::new(), Mutex::new(()), Arc::default());
+        Self { database: database.to_owned(), opened, opening, waiting, refused, is_missed }
     }
 
     /// Makes the files this process's own. What an earlier one left in them is brought into the store soon.
     pub(super) fn open(&self, queue: &Arc<Queue>) -> Result<(), StoreError> {
+        let _nobody_else = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.opened.get().is_some() {
             return Ok(());
         }
