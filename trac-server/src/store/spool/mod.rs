@@ -34,7 +34,7 @@ use super::{Scope, file, writer};
 use appender::{Append, Appender};
 use line::Spooled;
 use refused::{Refused, takes_others};
-use segment::Segment;
+use segment::{CHUNK, Segment};
 
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 /// How many clicks may wait to be synchronized.
@@ -43,6 +43,8 @@ const CAPACITY: usize = 4_096;
 const RUSH: usize = 8_192;
 /// After so many, others may have the processor.
 const BREATH: usize = 64;
+/// So many at once are tried where the store took none before: on a full disk there may be room for some.
+const FEW: usize = 256;
 const NAP: Duration = Duration::from_micros(50);
 const WHILE: Duration = Duration::from_millis(200);
 
@@ -198,12 +200,13 @@ impl Spool {
         }
         let mut resting = lock(&segments.resting);
         let refused = Refused::beside(&self.database);
+        let most = if self.is_refused() { FEW } else { CHUNK };
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        bring_in(&mut resting, connection, &refused, taken)?;
+        bring_in(&mut resting, connection, &refused, most, taken)?;
         mem::swap(&mut *lock(&segments.active), &mut *resting);
-        bring_in(&mut resting, connection, &refused, taken)
+        bring_in(&mut resting, connection, &refused, most, taken)
     }
 }
 
@@ -221,7 +224,7 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     }
     left.sort_by_key(Segment::oldest);
     for mut segment in left {
-        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), |_| ()) {
+        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), CHUNK, |_| ()) {
             tracing::warn!(%error, "clicks stay beside {}", database.display());
             return;
         }
@@ -233,13 +236,14 @@ fn bring_in(
     segment: &mut Segment,
     connection: &mut Connection,
     refused: &Refused,
+    most: usize,
     taken: impl Fn(usize),
 ) -> Result<(), StoreError> {
     let cannot =
         |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
     loop {
         let before = segment.lines();
-        let Some(chunk) = segment.waiting().map_err(cannot)? else { break };
+        let Some(chunk) = segment.waiting(most).map_err(cannot)? else { break };
         record(&chunk.clicks, connection, refused)?;
         let chunk = chunk.taken();
         segment.took(chunk);

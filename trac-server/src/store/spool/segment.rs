@@ -25,7 +25,7 @@ const CHUNK_BYTES: u64 = 1 << 18;
 /// How many clicks are kept in mind, so that they need not be read again.
 const IN_MIND_MAX: usize = 32_768;
 /// How many of them are brought in at once.
-const CHUNK: usize = 8_192;
+pub(super) const CHUNK: usize = 8_192;
 
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -91,7 +91,8 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Takes room for the first lines. Where there is not enough, half of what could be taken stays, and half is left to the store.
+    /// Takes room for the first lines. Where there is not enough, an eighth of what could be taken stays: the store will need as much
+    /// again, and once more for its log.
     pub(super) fn take_room(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         let missing = usize::try_from(ROOM_BYTES.saturating_sub(length)).unwrap_or_default();
@@ -99,7 +100,7 @@ impl Segment {
         let taken = self.file.write_all(&vec![0; missing]);
         if taken.is_err() {
             let more = self.file.metadata()?.len().saturating_sub(length);
-            self.file.set_len(length.saturating_add(more.div_euclid(2)))?;
+            self.file.set_len(length.saturating_add(more.div_euclid(8)))?;
         }
         taken
     }
@@ -158,8 +159,8 @@ impl Segment {
         Ok(end)
     }
 
-    /// The next lines that are not in the store.
-    pub(super) fn waiting(&mut self) -> io::Result<Option<Chunk<'_>>> {
+    /// The next lines that are not in the store, so many at most where they are in mind.
+    pub(super) fn waiting(&mut self, most: usize) -> io::Result<Option<Chunk<'_>>> {
         if self.lines == 0 {
             return Ok(None);
         }
@@ -169,7 +170,7 @@ impl Segment {
         }
         let Place::InMind { clicks, taken } = &self.place else { return Ok(None) };
         let clicks = clicks.get(*taken..).unwrap_or_default();
-        let clicks = clicks.get(..CHUNK).unwrap_or(clicks);
+        let clicks = clicks.get(..most).unwrap_or(clicks);
         Ok(Some(Chunk { clicks: Cow::Borrowed(clicks), end: self.end }))
     }
 
