@@ -162,7 +162,7 @@ mod tests {
         F: Future<Output = &'static str> + Send + 'static,
     {
         let app = App::new();
-        let routes = Router::new().route("/", get(move || handler())).layer(Around(app.trac.clone()));
+        let routes = Router::new().route("/", get(handler)).layer(Around(app.trac.clone()));
         let answer = routes.oneshot(Request::new(Body::empty())).await.unwrap();
         let figures = app.trac.metrics.text([("webhook", 0), ("api", 0), ("click", 0)], 0);
         let status = answer.status().as_u16();

@@ -62,16 +62,19 @@ pub(super) fn read(bytes: &[u8]) -> Option<Line> {
         return None;
     }
     let (generation, json) = std::str::from_utf8(rest).ok()?.strip_prefix(' ')?.split_once(' ')?;
-    let spooled = serde_json::from_str(json);
-    if let Err(error) = &spooled {
-        tracing::error!(%error, json, "a click in the spool is not understood and left out");
-    }
-    Some(Line { generation: generation.parse().ok()?, spooled: spooled.ok(), length: end.saturating_add(1) })
+    let (generation, spooled) = (generation.parse().ok()?, serde_json::from_str(json).ok());
+    Some(Line { generation, spooled, length: end.saturating_add(1) })
 }
 
 fn sum(bytes: &[u8]) -> String {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
     hex(digest.first_chunk::<{ SUM_LENGTH / 2 }>().map_or(&[], |first| first))
+}
+
+/// The line of a text that a newer program could have written.
+#[cfg(test)]
+pub(super) fn of(rest: &[u8]) -> Vec<u8> {
+    [sum(rest).as_bytes(), rest, b"\n"].concat()
 }
 
 #[cfg(test)]
@@ -114,8 +117,7 @@ mod tests {
 
     #[test]
     fn a_whole_line_that_says_nothing_to_this_program_is_still_a_line() {
-        let rest = " 7 {\"click\":{\"by\":\"a newer program\"}}";
-        let line = format!("{}{rest}\n", sum(rest.as_bytes()));
-        assert_eq!(read(line.as_bytes()), Some(Line { generation: 7, spooled: None, length: line.len() }));
+        let line = of(b" 7 {\"click\":{\"by\":\"a newer program\"}}");
+        assert_eq!(read(&line), Some(Line { generation: 7, spooled: None, length: line.len() }));
     }
 }

@@ -241,6 +241,8 @@ fn bring_in(
 ) -> Result<(), StoreError> {
     let cannot =
         |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
+    refused.keep_strange(segment.strange())?;
+    segment.forget_strange();
     loop {
         let before = segment.lines();
         let Some(chunk) = segment.waiting(most).map_err(cannot)? else { break };
@@ -275,8 +277,8 @@ fn record(clicks: &[Spooled], connection: &mut Connection, aside: &Refused) -> R
                 {
                     refused.push((spooled, error));
                 }
-                recorded => {
-                    recorded?;
+                told => {
+                    told?;
                 }
             }
         }

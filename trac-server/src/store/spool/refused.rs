@@ -1,6 +1,7 @@
-//! Clicks that the store refuses while it takes others: each is kept beside the spool, and holds none of the others up.
+//! Clicks that the store refuses while it takes others, and lines that this program does not understand: each is kept beside the
+//! spool, and holds none of the others up.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -25,26 +26,41 @@ impl Refused {
     /// Keeps clicks on disk.
     pub(super) fn keep(&self, refused: &[(&Spooled, StoreError)]) -> Result<(), StoreError> {
         let Some((first, error)) = refused.first() else { return Ok(()) };
-        self.append(refused).map_err(|error| {
-            StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.0.display()))
-        })?;
+        let mut bytes = Vec::new();
+        for (spooled, _) in refused {
+            spooled.write(1, &mut bytes).map_err(|error| self.cannot(&error))?;
+        }
+        self.append(&bytes)?;
         let (count, first) = (refused.len(), first.click.id.as_str());
         tracing::error!(%error, count, first, "clicks that the store refuses are kept in {}", self.0.display());
         Ok(())
     }
 
-    fn append(&self, refused: &[(&Spooled, StoreError)]) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        for (spooled, _) in refused {
-            spooled.write(1, &mut bytes)?;
+    /// Keeps lines as they are.
+    pub(super) fn keep_strange(&self, lines: &[u8]) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
         }
+        self.append(lines)?;
+        tracing::error!("clicks that a newer program wrote are kept in {}", self.0.display());
+        Ok(())
+    }
+
+    fn append(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let write = |mut file: File| file.write_all(bytes).and_then(|()| file.sync_all());
+        self.open().and_then(write).map_err(|error| self.cannot(&error))
+    }
+
+    fn open(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&self.0)?;
-        file.write_all(&bytes)?;
-        file.sync_all()
+        options.open(&self.0)
+    }
+
+    fn cannot(&self, error: &io::Error) -> StoreError {
+        StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.0.display()))
     }
 }
 

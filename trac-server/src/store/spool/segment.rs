@@ -39,6 +39,8 @@ pub(super) struct Segment {
     place: Place,
     /// When the first was made that was there when the file was opened.
     oldest: Option<Timestamp>,
+    /// Lines that were there and say nothing to this program, as they are.
+    strange: Vec<u8>,
 }
 
 /// Where the first line is that is not in the store.
@@ -48,6 +50,15 @@ enum Place {
     InMind { clicks: Vec<Spooled>, taken: usize },
     /// At so many bytes.
     InFile(u64),
+}
+
+/// Lines of the file.
+struct Lines {
+    clicks: Vec<Spooled>,
+    /// Those that say nothing to this program, as they are.
+    strange: Vec<u8>,
+    /// Where they all end.
+    end: u64,
 }
 
 /// Lines to be brought in, and where they end in the file.
@@ -63,7 +74,13 @@ impl Segment {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] where another process has it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Self::open_by(OpenOptions::new().create(true).truncate(false), path)
+        let segment = Self::open_by(OpenOptions::new().create(true).truncate(false), path)?;
+        // A file that is new has a name once its folder is synchronized.
+        #[cfg(unix)]
+        if let Some(Err(error)) = path.parent().map(|folder| File::open(folder)?.sync_all()) {
+            tracing::debug!(%error, "the folder of the spool could not be synchronized");
+        }
+        Ok(segment)
     }
 
     /// [`Self::open`] for a file that must be there.
@@ -77,11 +94,12 @@ impl Segment {
         std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
         let file = options.open(path)?;
         file.try_lock().map_err(io::Error::from)?;
-        let mut segment =
-            Self { file, generation: 0, end: 0, lines: 0, place: Place::InFile(0), oldest: None };
-        while let Some((lines, end)) = segment.read(segment.end, u64::MAX)? {
-            segment.oldest = segment.oldest.or_else(|| Some(lines.first()?.click.clicked_at));
-            segment.lines = segment.lines.saturating_add(lines.len());
+        let (place, strange) = (Place::InFile(0), Vec::new());
+        let mut segment = Self { file, generation: 0, end: 0, lines: 0, place, oldest: None, strange };
+        while let Some(Lines { clicks, strange, end }) = segment.read(segment.end, u64::MAX)? {
+            segment.strange.extend(strange);
+            segment.oldest = segment.oldest.or_else(|| Some(clicks.first()?.click.clicked_at));
+            segment.lines = segment.lines.saturating_add(clicks.len());
             segment.end = end;
         }
         if segment.end == 0 {
@@ -120,6 +138,16 @@ impl Segment {
     /// When the first line was made of those that an earlier process left.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.oldest
+    }
+
+    /// The lines that say nothing to this program: a newer one wrote them.
+    pub(super) fn strange(&self) -> &[u8] {
+        &self.strange
+    }
+
+    /// Forgets them: they are kept elsewhere.
+    pub(super) fn forget_strange(&mut self) {
+        self.strange = Vec::new();
     }
 
     /// Whether there is anything to be [emptied](Self::empty).
@@ -166,7 +194,7 @@ impl Segment {
         }
         if let Place::InFile(begin) = self.place {
             let read = self.read(begin, self.end)?;
-            return Ok(read.map(|(clicks, end)| Chunk { clicks: Cow::Owned(clicks), end }));
+            return Ok(read.map(|Lines { clicks, end, .. }| Chunk { clicks: Cow::Owned(clicks), end }));
         }
         let Place::InMind { clicks, taken } = &self.place else { return Ok(None) };
         let clicks = clicks.get(*taken..).unwrap_or_default();
@@ -202,24 +230,27 @@ impl Segment {
         Ok(())
     }
 
-    /// Whole lines of one generation from `begin` on, before `limit`, and where they end. A whole line that says nothing to this
-    /// program is passed over.
-    fn read(&mut self, begin: u64, limit: u64) -> io::Result<Option<(Vec<Spooled>, u64)>> {
+    /// Whole lines of one generation from `begin` on, before `limit`.
+    fn read(&mut self, begin: u64, limit: u64) -> io::Result<Option<Lines>> {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(begin))?;
         (&self.file).take(limit.saturating_sub(begin).min(CHUNK_BYTES)).read_to_end(&mut bytes)?;
-        let (mut rest, mut end, mut lines) = (bytes.as_slice(), begin, Vec::new());
+        let (mut rest, mut end) = (bytes.as_slice(), begin);
+        let (mut clicks, mut strange) = (Vec::new(), Vec::new());
         while let Some(Line { generation, spooled, length }) = line::read(rest) {
             if end == 0 {
                 self.generation = generation;
             } else if generation != self.generation {
                 break;
             }
-            lines.extend(spooled);
+            match spooled {
+                Some(spooled) => clicks.push(spooled),
+                None => strange.extend(rest.get(..length).unwrap_or_default()),
+            }
             rest = rest.get(length..).unwrap_or_default();
             end = end.saturating_add(u64::try_from(length).unwrap_or_default());
         }
-        Ok((end > begin).then_some((lines, end)))
+        Ok((end > begin).then_some(Lines { clicks, strange, end }))
     }
 
     /// The newest generation that an emptied file still shows traces of: its first line lacks nothing but its first byte.

@@ -325,6 +325,18 @@ async fn a_spool_that_a_command_has_for_a_moment_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_says_nothing_to_this_program_is_kept_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    let strange = line::of(b" 1 {\"click\":{\"by\":\"a newer program\"}}");
+    let spool = [line_of(&spooled(1), 1), strange.clone(), line_of(&spooled(2), 1), strange.clone()].concat();
+    fs::write(folder.path().join(FILE_NAMES[1]), spool).unwrap();
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
+    assert_eq!(fs::read(folder.path().join("clicks.refused")).unwrap(), strange.repeat(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_that_are_gone_wait_for_nothing() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
