@@ -1,5 +1,12 @@
 #![cfg(feature = "server")]
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use hyper::body::Frame;
 use serde_json::json;
 
 use crate::test_app::{App, Merchant, START};
@@ -167,6 +174,37 @@ async fn ask(app: &App, key: &str, body: serde_json::Value) -> crate::test_app::
     app.send(request.body(body.to_string().into()).unwrap()).await
 }
 
+/// A body that is some time on its way.
+struct Slow(Instant, Option<Bytes>);
+
+impl hyper::body::Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if Instant::now() < self.0 {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.1.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[tokio::test]
+async fn a_script_on_a_slow_line_is_told_of_its_click() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    link(&merchant, "summer", "https://shop.example.com/").await;
+    let asked = json!({ "key": merchant.publishable_key, "ref": "summer" }).to_string();
+    let body = Slow(Instant::now() + Duration::from_millis(500), Some(asked.into()));
+    let answer = app.send(http::Request::post("/v1/clicks").body(Body::new(body)).unwrap()).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    assert_eq!(merchant.get("/clicks").await.column("click_id"), [answer.body["click_id"].clone()]);
+}
+
 #[tokio::test]
 async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
     let app = App::new();
@@ -229,14 +267,14 @@ async fn a_page_of_any_origin_may_ask_before_it_calls_and_read_a_refusal() {
         let request = request.header("access-control-request-method", "POST");
         let request =
             request.header("access-control-request-headers", "content-type,x-publishable-key,x-trac-mode");
-        let answer = app.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        let answer = app.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 200, "{path}");
         for name in ["origin", "methods", "headers"] {
             assert_eq!(answer.header(&format!("access-control-allow-{name}")), "*", "{path} {name}");
         }
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
         let refused = http::Request::put(path).header("origin", "https://shop.example");
-        let refused = app.send(refused.body(axum::body::Body::empty()).unwrap()).await;
+        let refused = app.send(refused.body(Body::empty()).unwrap()).await;
         assert_eq!(
             (refused.status.as_u16(), refused.header("access-control-allow-origin")),
             (405, "*"),

@@ -66,11 +66,12 @@ fn key_of(fields: &mut Fields, headers: &HeaderMap) -> String {
 }
 
 async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
-    let patience = Patience::begin();
     let (parts, body) = request.into_parts();
     let address = trac.proxies.caller(&parts);
     let (headers, route) = (parts.headers.clone(), route(&parts.extensions).to_owned());
     let mut fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
+    // How long the body was on its way is the caller's own time: a click that was kept would be answered 503 and asked for again.
+    let patience = Patience::begin();
     let key = key_of(&mut fields, &headers);
     let Key { scope, hash, .. } = Key::publishable(&trac, &route, key, &headers).await?;
     within_limit(&trac, &scope, &route, hash).await?;
