@@ -95,7 +95,7 @@ pub(crate) async fn accept(
 
 /// Logs a delivery that is not let in. If that fails, the answer stays what it is: sent again, it would be no better.
 async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: &'static str, message: String) {
-    tracing::warn!(endpoint = %endpoint.id, reason, message, "a webhook delivery was rejected");
+    tracing::warn!(endpoint = %endpoint.id, reason, because = message, "a webhook delivery was rejected");
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let logged = trac.store.write(Priority::Click, move |tx| {
         log::reject(tx, &ids, now, &endpoint.scope, &endpoint.id, reason, &message)
