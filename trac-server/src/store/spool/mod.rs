@@ -43,7 +43,8 @@ const CAPACITY: usize = 4_096;
 const RUSH: usize = 8_192;
 /// After so many, others may have the processor.
 const BREATH: usize = 64;
-/// So many at once are tried where the store took none before: on a full disk there may be room for some.
+/// So many at once are tried first where the store took none before, and more as it takes them: on a full disk there may be room for
+/// some.
 const FEW: usize = 256;
 const NAP: Duration = Duration::from_micros(50);
 const WHILE: Duration = Duration::from_millis(200);
@@ -236,7 +237,7 @@ fn bring_in(
     segment: &mut Segment,
     connection: &mut Connection,
     refused: &Refused,
-    most: usize,
+    mut most: usize,
     taken: impl Fn(usize),
 ) -> Result<(), StoreError> {
     let cannot =
@@ -250,6 +251,7 @@ fn bring_in(
         let chunk = chunk.taken();
         segment.took(chunk);
         taken(before.saturating_sub(segment.lines()));
+        most = most.saturating_mul(2).min(CHUNK);
     }
     if segment.lines() > 0 {
         tracing::error!(clicks = segment.lines(), "the spool was changed by somebody else: clicks are lost");
