@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
+use std::panic::PanicHookInfo;
 
 use serde_json::json;
 use tracing::{Event, Subscriber};
@@ -24,11 +25,19 @@ pub fn start(filter: &str, is_json: bool) -> Result<(), String> {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     if is_json {
         log.json().event_format(InRequest { line: Format::default().json(), end: json_end }).init();
+        std::panic::set_hook(Box::new(log_panic));
     } else {
         let line = Format::default().with_ansi(io::stderr().is_terminal());
         log.event_format(InRequest { line, end: text_end }).init();
     }
     Ok(())
+}
+
+/// Says a panic as everything else is said, so that each line is JSON.
+fn log_panic(panicked: &PanicHookInfo<'_>) {
+    let place = panicked.location().map(ToString::to_string).unwrap_or_default();
+    let said = panicked.payload_as_str().unwrap_or_default();
+    tracing::error!(place, said, "a panic");
 }
 
 /// A line, and the request in which it was said.
@@ -71,6 +80,8 @@ fn json_end(line: &str, Named { id, method, route }: &Named) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use serde_json::Value;
 
     use super::*;
@@ -84,5 +95,45 @@ mod tests {
             serde_json::from_str(&json_end(r#"{"level":"WARN","fields":{"clicks":3}}"#, &named)).unwrap();
         let request = json!({ "id": "req_1", "method": "GET", "route": "/s/{slug}" });
         assert_eq!(json, json!({ "level": "WARN", "fields": { "clicks": 3 }, "request": request }));
+    }
+
+    /// What is written, for all to read.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_is_json_even_of_a_panic() {
+        let (written, named) =
+            (Written::default(), Named { id: "req_1".to_owned(), method: "GET", route: "/s/{slug}".into() });
+        let writer = written.clone();
+        let log = tracing_subscriber::fmt().json().with_writer(move || writer.clone());
+        let log = log.event_format(InRequest { line: Format::default().json(), end: json_end }).finish();
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(log_panic));
+        tracing::subscriber::with_default(log, || {
+            tracing::warn!(said = "two\nlines }", "without a request\n");
+            request_id::CURRENT.sync_scope(named, || {
+                tracing::warn!(said = "two\nlines }", "within one\n ");
+                let _ = std::panic::catch_unwind(|| panic!("on\n{}", "purpose"));
+            });
+        });
+        std::panic::set_hook(before);
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let said: Vec<_> =
+            lines.iter().map(|line| (&line["fields"]["said"], &line["request"]["id"])).collect();
+        let (two, none) = (json!("two\nlines }"), Value::Null);
+        let (one, panic) = (json!("req_1"), json!("on\npurpose"));
+        assert_eq!(said, [(&two, &none), (&two, &one), (&panic, &one)]);
     }
 }
