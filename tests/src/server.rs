@@ -19,6 +19,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub struct Setup {
     /// Its data folder; otherwise one of its own that is gone with it.
     pub data: Option<PathBuf>,
+    /// Where its log goes; otherwise into a file of its own.
+    pub log: Option<PathBuf>,
     /// The one processor it may use.
     pub processor: Option<usize>,
     /// Environment variables.
@@ -93,7 +95,8 @@ impl Server {
 
     /// Whether the process is up and ready; false if it ended by itself.
     async fn run(&mut self) -> bool {
-        let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
+        let log = self.setup.log.clone().unwrap_or_else(|| self.log_path());
+        let log = File::options().create(true).append(true).open(log).expect("a log file");
         let child = self
             .command()
             .stdout(log.try_clone().expect("a second handle"))

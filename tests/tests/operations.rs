@@ -39,6 +39,30 @@ async fn a_second_server_on_a_folder_is_refused_and_the_first_keeps_its_address(
     assert!(url.starts_with(&server.origin()), "{url}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    for format in ["text", "json"] {
+        let variables =
+            vec![("TRAC_LOG", "debug".to_owned()), ("TRAC_LOG_JSON", (format == "json").to_string())];
+        let log = Some("/dev/full".into());
+        let mut server = Server::start_as(Setup { log, variables, ..Setup::default() }).await;
+        let merchant = server.merchant("unheard");
+        let endpoint = merchant.endpoint().await;
+        let terms = merchant.terms(2_000, "unheard", "https://shop.example/").await;
+        let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
+        let answer =
+            client.get(&terms.url).header("user-agent", "a browser").send().await.expect("an answer");
+        assert_eq!(answer.status(), 302);
+        let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
+        let (_, click) =
+            location.and_then(|location| location.split_once("trac_click_id=")).expect("a click");
+        assert_eq!(sell(&endpoint, "unheard", click).await, processed());
+        assert_eq!(merchant.net_minor().await, 2_000);
+        assert_eq!(server.stop(), Some(0));
+    }
+}
+
 #[tokio::test]
 async fn a_database_removed_under_the_server_is_noticed_and_nothing_is_acknowledged_into_the_void() {
     let server = Server::start().await;

@@ -23,6 +23,8 @@ use crate::request_id::{self, Named};
 pub fn start(filter: &str, is_json: bool) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log {filter:?}: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Else it would say that it cannot write there, and panic since it cannot: whoever reads the log may go, and its disk may be full.
+    let log = log.log_internal_errors(false);
     if is_json {
         log.json().event_format(InRequest { line: Format::default().json(), end: json_end }).init();
         std::panic::set_hook(Box::new(log_panic));
