@@ -22,8 +22,7 @@ fn hits(file: &Path, planted: &str) -> usize {
 #[tokio::test]
 async fn planted_secrets_are_nowhere_where_they_do_not_belong() {
     // The longest log there is.
-    let server =
-        Server::start_with(&["--log", "trac_server=trace", "--trusted-proxy", "127.0.0.1"]).await;
+    let server = Server::start_with(&["--log", "trac_server=trace", "--trusted-proxy", "127.0.0.1"]).await;
     let merchant = server.merchant("A shop");
     let client = reqwest::Client::new();
     let data = server.data();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::time::{Instant, timeout_at};
@@ -22,13 +23,18 @@ struct Known {
     salt: Option<Arc<str>>,
     /// Whether the store has it too.
     is_told: bool,
+    /// When the store was asked last.
+    asked_at: Option<Instant>,
 }
+
+/// How soon a store that did not answer is asked again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl DaySalt {
     /// The salt of the day. A new one takes the place of yesterday's, which nobody can then repeat. Where the store does not say it in
     /// time, the day has one that the store is told of later.
     pub(crate) async fn today(&self, store: &Store, now: Timestamp, limit: Instant) -> Arc<str> {
-        if let Some(salt) = self.told(now) {
+        if let Some(salt) = self.at_hand(now) {
             return salt;
         }
         // Once a day: its room is taken when it is needed.
@@ -36,9 +42,7 @@ impl DaySalt {
     }
 
     async fn ask(&self, store: &Store, now: Timestamp, limit: Instant) -> Option<Arc<str>> {
-        if store.takes_no_clicks() {
-            return None;
-        }
+        self.lock().asked_at = Some(Instant::now());
         let known = self.clone();
         let said = store.write(Priority::Click, move |tx| known.of(tx, now));
         timeout_at(limit, said).await.ok()?.ok()
@@ -54,13 +58,16 @@ impl DaySalt {
                 salt
             }
         };
-        *self.lock() = Known { salt: Some(Arc::clone(&salt)), is_told: true };
+        let mut known = self.lock();
+        (known.salt, known.is_told) = (Some(Arc::clone(&salt)), true);
         Ok(salt)
     }
 
-    fn told(&self, now: Timestamp) -> Option<Arc<str>> {
+    /// The day's salt, unless the store is to be asked for it.
+    fn at_hand(&self, now: Timestamp) -> Option<Arc<str>> {
         let known = self.lock();
-        known.salt.as_ref().filter(|salt| known.is_told && is_of(salt, now)).cloned()
+        let was_asked = known.asked_at.is_some_and(|asked_at| asked_at.elapsed() < PAUSE);
+        known.salt.as_ref().filter(|salt| (known.is_told || was_asked) && is_of(salt, now)).cloned()
     }
 
     /// The salt that is known without asking the store: the day's own, or a new one.
@@ -71,7 +78,7 @@ impl DaySalt {
         }
         let day = now.unix_secs().div_euclid(DAY_SECS);
         let salt: Arc<str> = format!("{day}:{}", random_hex::<16>()).into();
-        *known = Known { salt: Some(Arc::clone(&salt)), is_told: false };
+        (known.salt, known.is_told) = (Some(Arc::clone(&salt)), false);
         salt
     }
 

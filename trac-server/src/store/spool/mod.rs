@@ -38,6 +38,10 @@ const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 const CAPACITY: usize = 4_096;
 /// So many clicks are brought in at once, and fewer after a while.
 const RUSH: usize = 8_192;
+/// How many one transaction carries, and how many where the store refused more: on a disk with little room the log of the store has to
+/// be copied in between.
+const CHUNK: usize = 8_192;
+const FEW: usize = 256;
 /// After so many, others may have the processor.
 const BREATH: usize = 64;
 const NAP: Duration = Duration::from_micros(50);
@@ -47,6 +51,7 @@ const WHILE: Duration = Duration::from_millis(200);
 pub(super) struct Spool {
     database: PathBuf,
     opened: OnceLock<Opened>,
+    opening: Mutex<()>,
     /// How many clicks wait, told without waiting for a file.
     waiting: Arc<AtomicUsize>,
     /// Whether the store refused them when it was last asked.
@@ -75,11 +80,13 @@ struct Segments {
 impl Spool {
     pub(super) fn beside(database: &Path) -> Self {
         let (refused, waiting) = (AtomicBool::new(false), Arc::default());
-        Self { database: database.to_owned(), opened: OnceLock::new(), waiting, refused }
+        let (opened, opening) = (OnceLock::new(), Mutex::default());
+        Self { database: database.to_owned(), opened, opening, waiting, refused }
     }
 
     /// Makes the files this process's own. What an earlier one left in them is brought into the store soon.
     pub(super) fn open(&self, queue: &Arc<Queue>) -> Result<(), StoreError> {
+        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.opened.get().is_some() {
             return Ok(());
         }
@@ -148,7 +155,8 @@ impl Spool {
     /// The store's; what was brought in before stays there.
     pub(super) fn drain(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let Some(Opened { segments, .. }) = self.opened.get() else { return Ok(()) };
-        let drained = self.drain_both(segments, connection);
+        let chunk = if self.is_refused() { FEW } else { CHUNK };
+        let drained = self.drain_both(segments, connection, chunk);
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
             Err(error) if !refused_before => {
@@ -160,7 +168,12 @@ impl Spool {
         drained
     }
 
-    fn drain_both(&self, segments: &Segments, connection: &mut Connection) -> Result<(), StoreError> {
+    fn drain_both(
+        &self,
+        segments: &Segments,
+        connection: &mut Connection,
+        chunk: usize,
+    ) -> Result<(), StoreError> {
         if self.waiting() == 0 {
             return Ok(());
         }
@@ -168,9 +181,9 @@ impl Spool {
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        bring_in(&mut resting, connection, taken)?;
+        bring_in(&mut resting, connection, chunk, taken)?;
         mem::swap(&mut *lock(&segments.active), &mut *resting);
-        bring_in(&mut resting, connection, taken)
+        bring_in(&mut resting, connection, chunk, taken)
     }
 }
 
@@ -180,7 +193,7 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     for path in FILE_NAMES.map(|name| database.with_file_name(name)) {
         // There is none, or a server has it.
         let Ok(mut segment) = Segment::open_left(&path) else { continue };
-        if let Err(error) = bring_in(&mut segment, connection, |_| ()) {
+        if let Err(error) = bring_in(&mut segment, connection, FEW, |_| ()) {
             tracing::warn!(%error, "clicks stay in {}", path.display());
         }
     }
@@ -190,11 +203,12 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
 fn bring_in(
     segment: &mut Segment,
     connection: &mut Connection,
+    limit: usize,
     taken: impl Fn(usize),
 ) -> Result<(), StoreError> {
     let cannot =
         |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
-    while let Some(chunk) = segment.waiting().map_err(cannot)? {
+    while let Some(chunk) = segment.waiting(limit).map_err(cannot)? {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut recorder = Recorder::new(&tx)?;
         for some in chunk.clicks.chunks(BREATH) {
@@ -210,6 +224,9 @@ fn bring_in(
         let (count, end) = chunk.taken();
         segment.took((count, end));
         taken(count);
+        if limit == FEW {
+            copy_log(connection);
+        }
     }
     if segment.is_used()
         && let Err(error) = segment.empty()
@@ -218,6 +235,11 @@ fn bring_in(
         tracing::warn!(%error, "the spool could not be wiped");
     }
     Ok(())
+}
+
+/// Copies the log of the store into its database, so that it is written from its beginning again. What cannot be copied now stays.
+pub(super) fn copy_log(connection: &Connection) {
+    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
 }
 
 fn open_segment(path: &Path) -> Result<Segment, StoreError> {
