@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::time::{Instant, timeout_at};
@@ -23,29 +22,50 @@ struct Known {
     salt: Option<Arc<str>>,
     /// Whether the store has it too.
     is_told: bool,
-    /// When the store was asked last.
-    asked_at: Option<Instant>,
+    /// Whether the store is being told of it, with nobody waiting for that.
+    is_telling: bool,
 }
-
-/// How soon a store that did not answer is asked again.
-const PAUSE: Duration = Duration::from_secs(5);
 
 impl DaySalt {
     /// The salt of the day. A new one takes the place of yesterday's, which nobody can then repeat. Where the store does not say it in
-    /// time, the day has one that the store is told of later.
+    /// time, the day has one that the store is told of later, and no other visitor waits for it.
     pub(crate) async fn today(&self, store: &Store, now: Timestamp, limit: Instant) -> Arc<str> {
-        if let Some(salt) = self.at_hand(now) {
-            return salt;
+        match self.told(now) {
+            Some((salt, true)) => salt,
+            Some((salt, false)) => {
+                self.tell(store, now);
+                salt
+            }
+            // Once a day: its room is taken when it is needed.
+            None => {
+                let said = Box::pin(timeout_at(limit, self.ask(store, now))).await;
+                said.ok().flatten().unwrap_or_else(|| self.known(now))
+            }
         }
-        // Once a day: its room is taken when it is needed.
-        Box::pin(self.ask(store, now, limit)).await.unwrap_or_else(|| self.known(now))
     }
 
-    async fn ask(&self, store: &Store, now: Timestamp, limit: Instant) -> Option<Arc<str>> {
-        self.lock().asked_at = Some(Instant::now());
+    async fn ask(&self, store: &Store, now: Timestamp) -> Option<Arc<str>> {
+        if store.takes_no_clicks() {
+            return None;
+        }
         let known = self.clone();
-        let said = store.write(Priority::Click, move |tx| known.of(tx, now));
-        timeout_at(limit, said).await.ok()?.ok()
+        let salt = store.write(Priority::Click, move |tx| known.of(tx, now)).await.ok()?;
+        let mut known = self.lock();
+        // It is in the store now that the transaction is committed.
+        known.is_told = known.salt.as_ref() == Some(&salt);
+        Some(salt)
+    }
+
+    /// Tells the store of the day's salt while nobody waits.
+    fn tell(&self, store: &Store, now: Timestamp) {
+        if std::mem::replace(&mut self.lock().is_telling, true) {
+            return;
+        }
+        let (salt, store) = (self.clone(), store.clone());
+        tokio::spawn(async move {
+            salt.ask(&store, now).await;
+            salt.lock().is_telling = false;
+        });
     }
 
     /// The salt as the store has it, or will have it with this transaction.
@@ -59,15 +79,18 @@ impl DaySalt {
             }
         };
         let mut known = self.lock();
-        (known.salt, known.is_told) = (Some(Arc::clone(&salt)), true);
+        if known.salt.as_ref() != Some(&salt) {
+            (known.salt, known.is_told) = (Some(Arc::clone(&salt)), false);
+        }
+        drop(known);
         Ok(salt)
     }
 
-    /// The day's salt, unless the store is to be asked for it.
-    fn at_hand(&self, now: Timestamp) -> Option<Arc<str>> {
+    /// The salt of the day if there is one already, and whether the store has it.
+    fn told(&self, now: Timestamp) -> Option<(Arc<str>, bool)> {
         let known = self.lock();
-        let was_asked = known.asked_at.is_some_and(|asked_at| asked_at.elapsed() < PAUSE);
-        known.salt.as_ref().filter(|salt| (known.is_told || was_asked) && is_of(salt, now)).cloned()
+        let salt = known.salt.as_ref().filter(|salt| is_of(salt, now))?;
+        Some((Arc::clone(salt), known.is_told))
     }
 
     /// The salt that is known without asking the store: the day's own, or a new one.
@@ -108,6 +131,8 @@ impl fmt::Debug for DaySalt {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -123,8 +148,34 @@ mod tests {
         assert_eq!(setting(&store, SALT).unwrap().as_deref(), Some(&*first));
         DaySalt::forget(&store, night).unwrap();
         assert_eq!(setting(&store, SALT).unwrap(), None);
+        assert_eq!(again.told(noon), Some((first.clone(), false)), "nothing was committed yet");
         let without_store = again.known(night);
         assert_ne!(without_store, first);
         assert_eq!(again.of(&store, night).unwrap(), without_store, "the store is told of it later");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_visitor_waits_for_a_locked_store_and_it_is_told_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let lock = Connection::open(folder.path().join("trac.db")).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (salt, noon) = (DaySalt::default(), Timestamp::from_unix_secs(43_200));
+        let (wait, begun) = (Duration::from_millis(300), std::time::Instant::now());
+        let mut said = Vec::new();
+        for _ in 0..20 {
+            said.push(salt.today(&store, noon, Instant::now() + wait).await);
+        }
+        assert!(begun.elapsed() < 5 * wait, "{:?}", begun.elapsed());
+        lock.execute_batch("ROLLBACK").unwrap();
+        assert!(said.iter().all(|one| *one == said[0]));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while salt.told(noon) != Some((Arc::clone(&said[0]), true)) {
+            assert!(Instant::now() < deadline, "the store was never told");
+            salt.today(&store, noon, Instant::now() + wait).await;
+            tokio::task::yield_now().await;
+        }
+        let kept = store.read(|connection| setting(connection, SALT)).await.unwrap();
+        assert_eq!(kept.as_deref(), Some(&*said[0]));
     }
 }

@@ -8,6 +8,8 @@ use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 const PAUSE: Duration = Duration::from_mins(10);
+/// Until it is asked again for the spool: a command that ran when the server began has it for a moment only.
+const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 
 /// Remembers the links, for the moment when the store cannot be read; then, as long as it is polled, throws away yesterday's
 /// salt, so that nobody can tell any more whose visits yesterday's were, and notes the refused calls that could not be noted.
@@ -17,12 +19,12 @@ pub async fn keep(trac: Trac) {
     }
     loop {
         // Another process may have had it when this one began.
-        trac.store.use_spool();
+        let has_spool = trac.store.use_spool();
         trac.refusals.catch_up(&trac.store, &trac.ids).await;
         if let Err(error) = forget_salt(&trac).await {
             tracing::warn!(%error, "yesterday's salt is still there");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(if has_spool { PAUSE } else { SPOOL_PAUSE }).await;
     }
 }
 

@@ -213,7 +213,7 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
 async fn a_line_without_end_is_refused() {
     let app = App::new();
     let endless = io::BufReader::new(io::repeat(b'x'));
-    let error = super::import(&app.trac.store, endless).await.unwrap_err();
+    let error = import(&app.trac.store, endless).await.unwrap_err();
     assert!(error.to_string().contains("line 1 cannot be read: it is too long to be a row"), "{error}");
     let app = App::new();
     let merchant = app.merchant().await;

@@ -66,16 +66,15 @@ where
         // For who has spans of its own; the log of the program names the request itself.
         let span = tracing::debug_span!("request", id, method, route = &*name);
         // Under a path that is no text nothing is asked for: the routes would each refuse it in a form of their own.
-        let answer = if path::is_text(request.uri().path()) {
-            Answer::Asked { answer: self.routes.call(request) }
-        } else {
-            Answer::Refused
-        };
+        let asked =
+            path::is_text(request.uri().path()).then(|| timeout(patience::LIMIT, self.routes.call(request)));
+        let began = Instant::now();
+        let answer = Answer { asked, began };
         let named = Named { id, method, route: Arc::clone(&name) };
         Answering {
-            answer: CURRENT.scope(named, timeout(patience::LIMIT, answer).instrument(span)),
+            answer: CURRENT.scope(named, answer.instrument(span)),
             trac: self.trac.clone(),
-            began: Instant::now(),
+            began,
             method,
             route: name,
             mark,
@@ -87,7 +86,7 @@ pin_project! {
     /// An answer on its way.
     pub(super) struct Answering<F> {
         #[pin]
-        answer: TaskLocalFuture<Named, Instrumented<Timeout<Answer<F>>>>,
+        answer: TaskLocalFuture<Named, Instrumented<Answer<F>>>,
         trac: Trac,
         began: Instant,
         method: &'static str,
@@ -101,10 +100,8 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.answer.poll(context)).unwrap_or_else(|_| patience::ended());
-        let (status, took) = (response.status().as_u16(), this.began.elapsed());
-        tracing::debug!(status, micros = took.as_micros(), "answered");
-        this.trac.metrics.request(this.method, this.route, status, took);
+        let mut response = ready!(this.answer.poll(context));
+        this.trac.metrics.request(this.method, this.route, response.status().as_u16(), this.began.elapsed());
         if let Some(mark) = this.mark.take() {
             response.headers_mut().insert(HEADER, mark);
         }
@@ -113,11 +110,12 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 }
 
 pin_project! {
-    /// What a handler answers, or `500` if it panics: one request takes no other down.
-    #[project = Asked]
-    enum Answer<F> {
-        Asked { #[pin] answer: F },
-        Refused,
+    /// What a handler answers; `500` if it panics, since one request takes no other down; `408` if it takes too long. All that is
+    /// said of it is said within the request.
+    struct Answer<F> {
+        #[pin]
+        asked: Option<Timeout<F>>,
+        began: Instant,
     }
 }
 
@@ -125,27 +123,66 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answer<F> {
     type Output = Response;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        let Asked::Asked { answer } = self.project() else {
-            return Poll::Ready(Problem::not_found("page").into_response());
+        let this = self.project();
+        let polled =
+            this.asked.as_pin_mut().map(|asked| catch_unwind(AssertUnwindSafe(|| asked.poll(context))));
+        let response = match polled {
+            None => Problem::not_found("page").into_response(),
+            Some(Ok(polled)) => match ready!(polled) {
+                Ok(Ok(response)) => response,
+                Err(_) => patience::ended(),
+            },
+            Some(Err(_)) => {
+                tracing::error!("a handler panicked");
+                Problem::internal().into_response()
+            }
         };
-        match catch_unwind(AssertUnwindSafe(|| answer.poll(context))) {
-            Ok(polled) => polled.map(|Ok(response)| response),
-            Err(_) => Poll::Ready(Problem::internal().into_response()),
-        }
+        tracing::debug!(
+            status = response.status().as_u16(),
+            micros = u64::try_from(this.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
+        Poll::Ready(response)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
 
-    #[tokio::test]
-    async fn a_handler_that_panics_is_answered_for() {
-        let check = async |answer: fn() -> Response, want: u16| {
-            let answer = async move { Ok(answer()) };
-            assert_eq!(Answer::Asked { answer }.await.status(), want);
+    use super::*;
+    use crate::test_app::App;
+
+    /// What is answered if a handler does that.
+    async fn answered<F>(handler: impl Fn() -> F + Clone + Send + Sync + 'static) -> Response
+    where
+        F: Future<Output = &'static str> + Send + 'static,
+    {
+        let app = App::new();
+        let routes = Router::new().route("/", get(handler)).layer(Around(app.trac.clone()));
+        let answer = routes.oneshot(Request::new(Body::empty())).await.unwrap();
+        let figures = app.trac.metrics.text([("webhook", 0), ("api", 0), ("click", 0)], 0);
+        let status = answer.status().as_u16();
+        let counted = format!("trac_http_requests_total{{method=\"GET\",route=\"/\",status=\"{status}\"}} 1");
+        assert!(figures.contains(&counted), "{figures}");
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_panics_or_takes_too_long_is_answered_for() {
+        let check = async |answer: Response, want: (u16, &str)| {
+            let (head, body) = answer.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let error = &serde_json::from_slice::<serde_json::Value>(&body).unwrap()["error"];
+            assert_eq!((head.status.as_u16(), error["code"].as_str().unwrap()), want);
+            assert!(!error["request_id"].as_str().unwrap().is_empty(), "{error}");
+            assert_eq!(error["request_id"], head.headers[HEADER].to_str().unwrap());
         };
-        check(|| "well".into_response(), 200).await;
-        check(|| panic!("on purpose"), 500).await;
+        check(answered(async || panic!("on purpose")).await, (500, "INTERNAL")).await;
+        check(answered(std::future::pending).await, (408, "TIMEOUT")).await;
+        assert_eq!(answered(async || "well").await.status(), 200);
     }
 }

@@ -118,12 +118,16 @@ impl Store {
     }
 
     /// Makes this process the one whose clicks wait on disk until they are brought in, and brings in those that an earlier one left
-    /// behind.
-    pub(crate) fn use_spool(&self) {
-        if let Err(error) = self.0.spool.open(&self.0.queue) {
+    /// behind. `false` where that cannot be now: another process has the spool, or the disk refuses.
+    pub(crate) fn use_spool(&self) -> bool {
+        let opened = self.0.spool.open(&self.0.queue);
+        if let Err(error) = &opened
+            && self.0.spool.is_first_missed()
+        {
             tracing::warn!(%error, "each click is a commit of its own, and those that the store cannot take will not be kept");
         }
         self.0.queue.wake();
+        opened.is_ok()
     }
 
     /// Keeps a click if its condition holds: `Ok(true)` means that it is on disk, and there for whoever is served later.

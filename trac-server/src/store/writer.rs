@@ -61,22 +61,23 @@ pub(super) fn start(
     spool: Arc<Spool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
-        let drain =
-            |connection: &mut Connection| original.is_in_place().and_then(|()| spool.drain(connection));
         while let Some(jobs) = queue.take(|| spool.due()) {
-            let drained = drain(&mut connection);
+            let drained = spool.drain(&mut connection, &original);
             if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
                 // On a full disk the log cannot grow.
                 copy_log(&connection);
             }
             match drained {
-                // Whoever locks the store out has been waited for; the jobs need not wait as long again.
-                Err(error) if error.kind() == StoreErrorKind::Busy => refuse(jobs, &error),
+                // Whoever locks the store out has been waited for; the jobs need not wait as long again. And a payment that finds a
+                // little room on a full disk where its click finds none would be credited to nobody: it is told to come again.
+                Err(error) if matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::Unavailable) => {
+                    refuse(jobs, &error);
+                }
                 _ => commit(&mut connection, &original, jobs),
             }
         }
         // What visitors carry is in the store when the process has ended well.
-        let _ = drain(&mut connection);
+        spool.finish(&mut connection, &original);
     })
 }
 

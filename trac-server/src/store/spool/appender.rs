@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -83,7 +83,11 @@ impl Appender {
         }
         let count = lines.len();
         let mut active = lock(&self.segments.active);
-        let appended = active.append(lines);
+        let appended = if self.segments.is_closed.load(Ordering::SeqCst) {
+            Err((io::Error::other("the store is closing"), lines))
+        } else {
+            active.append(lines)
+        };
         // Counted before they can be taken.
         let before = appended.is_ok().then(|| self.waiting.fetch_add(count, Ordering::SeqCst));
         drop(active);

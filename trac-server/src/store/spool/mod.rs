@@ -13,6 +13,7 @@
 
 mod appender;
 mod line;
+mod refused;
 mod segment;
 
 use std::path::{Path, PathBuf};
@@ -25,12 +26,14 @@ use std::{fmt, io, mem, thread};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::alone::Original;
 use super::click::{Condition, NewClick, Recorder};
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 use super::{Scope, file, writer};
 use appender::{Append, Appender};
 use line::Spooled;
+use refused::{Refused, takes_others};
 use segment::Segment;
 
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
@@ -51,11 +54,14 @@ const WHILE: Duration = Duration::from_millis(200);
 pub(super) struct Spool {
     database: PathBuf,
     opened: OnceLock<Opened>,
+    /// Held by whoever opens it.
     opening: Mutex<()>,
     /// How many clicks wait, told without waiting for a file.
     waiting: Arc<AtomicUsize>,
     /// Whether the store refused them when it was last asked.
     refused: AtomicBool,
+    /// Whether it was said that another process has the files.
+    is_missed: AtomicBool,
 }
 
 /// Why a click is not in the spool, and the click.
@@ -75,26 +81,31 @@ struct Segments {
     active: Mutex<Segment>,
     /// From which they are brought in, and empty in between.
     resting: Mutex<Segment>,
+    /// Whether no more are appended. It is set while nobody appends.
+    is_closed: AtomicBool,
 }
 
 impl Spool {
     pub(super) fn beside(database: &Path) -> Self {
-        let (refused, waiting) = (AtomicBool::new(false), Arc::default());
-        let (opened, opening) = (OnceLock::new(), Mutex::default());
-        Self { database: database.to_owned(), opened, opening, waiting, refused }
+        let (refused, is_missed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (opened, opening, waiting) = (OnceLock::new(), Mutex::new(()), Arc::default());
+        Self { database: database.to_owned(), opened, opening, waiting, refused, is_missed }
     }
 
     /// Makes the files this process's own. What an earlier one left in them is brought into the store soon.
     pub(super) fn open(&self, queue: &Arc<Queue>) -> Result<(), StoreError> {
-        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let _nobody_else = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.opened.get().is_some() {
             return Ok(());
         }
         let [first, second] = FILE_NAMES.map(|name| self.database.with_file_name(name));
-        let (resting, active) = (open_segment(&first)?, open_segment(&second)?);
+        let mut both = [open_segment(&first)?, open_segment(&second)?];
+        both.sort_by_key(Segment::oldest);
+        let [resting, active] = both;
         self.waiting.store(resting.lines().saturating_add(active.lines()), Ordering::SeqCst);
         let (appends, coming) = mpsc::sync_channel(CAPACITY);
-        let segments = Arc::new(Segments { active: Mutex::new(active), resting: Mutex::new(resting) });
+        let (active, resting) = (Mutex::new(active), Mutex::new(resting));
+        let segments = Arc::new(Segments { active, resting, is_closed: AtomicBool::new(false) });
         let appender = Appender {
             path: first,
             segments: Arc::clone(&segments),
@@ -105,6 +116,11 @@ impl Spool {
         writer::spawn("trac-spool", move || appender.run(&coming))?;
         let _ = self.opened.set(Opened { segments, appends });
         Ok(())
+    }
+
+    /// Whether this is the first time that the spool is missed.
+    pub(super) fn is_first_missed(&self) -> bool {
+        !self.is_missed.swap(true, Ordering::SeqCst)
     }
 
     /// Keeps a click if its condition holds; `Ok` means that it is on disk, or that it does not.
@@ -149,14 +165,14 @@ impl Spool {
         }
     }
 
-    /// Brings all that waits into the store.
+    /// Brings all that waits into the store, if that is still where it was.
     ///
     /// # Errors
     /// The store's; what was brought in before stays there.
-    pub(super) fn drain(&self, connection: &mut Connection) -> Result<(), StoreError> {
+    pub(super) fn drain(&self, connection: &mut Connection, original: &Original) -> Result<(), StoreError> {
         let Some(Opened { segments, .. }) = self.opened.get() else { return Ok(()) };
-        let chunk = if self.is_refused() { FEW } else { CHUNK };
-        let drained = self.drain_both(segments, connection, chunk);
+        let limit = if self.is_refused() { FEW } else { CHUNK };
+        let drained = original.is_in_place().and_then(|()| self.drain_both(segments, connection, limit));
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
             Err(error) if !refused_before => {
@@ -168,65 +184,84 @@ impl Spool {
         drained
     }
 
+    /// Takes no more, brings in the last, so that whatever a visitor was told is in the store, and leaves the files to others.
+    pub(super) fn finish(&self, connection: &mut Connection, original: &Original) {
+        let Some(Opened { segments, .. }) = self.opened.get() else { return };
+        let nobody_appends = lock(&segments.active);
+        segments.is_closed.store(true, Ordering::SeqCst);
+        drop(nobody_appends);
+        if let Err(error) = self.drain(connection, original) {
+            tracing::warn!(%error, clicks = self.waiting(), "the last clicks wait beside the store for the next start");
+        }
+        lock(&segments.active).release();
+        lock(&segments.resting).release();
+    }
+
     fn drain_both(
         &self,
         segments: &Segments,
         connection: &mut Connection,
-        chunk: usize,
+        limit: usize,
     ) -> Result<(), StoreError> {
         if self.waiting() == 0 {
             return Ok(());
         }
         let mut resting = lock(&segments.resting);
+        let refused = Refused::beside(&self.database);
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        bring_in(&mut resting, connection, chunk, taken)?;
+        bring_in(&mut resting, connection, &refused, limit, taken)?;
         mem::swap(&mut *lock(&segments.active), &mut *resting);
-        bring_in(&mut resting, connection, chunk, taken)
+        bring_in(&mut resting, connection, &refused, limit, taken)
     }
 }
 
 /// Brings in what an ended server left in its spool, for a command on its folder. The spool of one that runs is left alone, and what the
 /// store does not take stays where it is.
 pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
+    let mut left = Vec::new();
     for path in FILE_NAMES.map(|name| database.with_file_name(name)) {
-        // There is none, or a server has it.
-        let Ok(mut segment) = Segment::open_left(&path) else { continue };
-        if let Err(error) = bring_in(&mut segment, connection, FEW, |_| ()) {
-            tracing::warn!(%error, "clicks stay in {}", path.display());
+        match Segment::open_left(&path) {
+            Ok(segment) => left.push(segment),
+            // There is none, or a server has it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => {}
+            Err(error) => tracing::warn!(%error, "clicks may be left in {}", path.display()),
+        }
+    }
+    left.sort_by_key(Segment::oldest);
+    for mut segment in left {
+        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), FEW, |_| ()) {
+            tracing::warn!(%error, "clicks stay beside {}", database.display());
+            return;
         }
     }
 }
 
-/// Brings in all lines of a file, and tells how many at each commit.
+/// Brings in all lines of a file, and tells at each commit how many wait no more.
 fn bring_in(
     segment: &mut Segment,
     connection: &mut Connection,
+    refused: &Refused,
     limit: usize,
     taken: impl Fn(usize),
 ) -> Result<(), StoreError> {
     let cannot =
         |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
-    while let Some(chunk) = segment.waiting(limit).map_err(cannot)? {
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut recorder = Recorder::new(&tx)?;
-        for some in chunk.clicks.chunks(BREATH) {
-            for Spooled { scope, click } in some {
-                recorder.record(scope, click)?;
-            }
-            if some.len() == BREATH {
-                thread::sleep(NAP);
-            }
-        }
-        drop(recorder);
-        tx.commit()?;
-        let (count, end) = chunk.taken();
-        segment.took((count, end));
-        taken(count);
+    loop {
+        let before = segment.lines();
+        let Some(chunk) = segment.waiting(limit).map_err(cannot)? else { break };
+        record(&chunk.clicks, connection, refused)?;
+        let chunk = chunk.taken();
+        segment.took(chunk);
+        taken(before.saturating_sub(segment.lines()));
         if limit == FEW {
             copy_log(connection);
         }
+    }
+    if segment.lines() > 0 {
+        tracing::error!(clicks = segment.lines(), "the spool was changed by somebody else: clicks are lost");
+        taken(segment.lines());
     }
     if segment.is_used()
         && let Err(error) = segment.empty()
@@ -235,6 +270,33 @@ fn bring_in(
         tracing::warn!(%error, "the spool could not be wiped");
     }
     Ok(())
+}
+
+/// Records clicks in one transaction.
+fn record(clicks: &[Spooled], connection: &mut Connection, aside: &Refused) -> Result<(), StoreError> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (mut recorder, mut refused) = (Recorder::new(&tx)?, Vec::new());
+    for some in clicks.chunks(BREATH) {
+        for spooled in some {
+            match recorder.record(&spooled.scope, &spooled.click) {
+                Err(error)
+                    if error.kind() == StoreErrorKind::Internal
+                        && takes_others(&tx, &mut recorder, spooled)? =>
+                {
+                    refused.push((spooled, error));
+                }
+                done => {
+                    done?;
+                }
+            }
+        }
+        if some.len() == BREATH {
+            thread::sleep(NAP);
+        }
+    }
+    drop(recorder);
+    aside.keep(&refused)?;
+    Ok(tx.commit()?)
 }
 
 /// Copies the log of the store into its database, so that it is written from its beginning again. What cannot be copied now stays.

@@ -12,6 +12,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use trac_core::time::Timestamp;
+
 use super::line::{self, Line, Spooled};
 
 /// Room that is taken at the start: some thousand clicks.
@@ -35,6 +37,8 @@ pub(super) struct Segment {
     lines: usize,
     /// Where the first of them is.
     place: Place,
+    /// When the first was made that was there when the file was opened.
+    oldest: Option<Timestamp>,
 }
 
 /// Where the first line is that is not in the store.
@@ -73,8 +77,10 @@ impl Segment {
         std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
         let file = options.open(path)?;
         file.try_lock().map_err(io::Error::from)?;
-        let mut segment = Self { file, generation: 0, end: 0, lines: 0, place: Place::InFile(0) };
+        let mut segment =
+            Self { file, generation: 0, end: 0, lines: 0, place: Place::InFile(0), oldest: None };
         while let Some((lines, end)) = segment.read(segment.end, u64::MAX)? {
+            segment.oldest = segment.oldest.or_else(|| Some(lines.first()?.click.clicked_at));
             segment.lines = segment.lines.saturating_add(lines.len());
             segment.end = end;
         }
@@ -96,6 +102,18 @@ impl Segment {
     /// How many lines are not in the store yet.
     pub(super) fn lines(&self) -> usize {
         self.lines
+    }
+
+    /// Lets another process have the file.
+    pub(super) fn release(&self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(%error, "the spool stays locked");
+        }
+    }
+
+    /// When the first line was made of those that an earlier process left.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
     }
 
     /// Whether there is anything to be [emptied](Self::empty).

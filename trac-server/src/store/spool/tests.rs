@@ -212,6 +212,141 @@ async fn a_rush_is_brought_in_while_more_come() {
     assert_eq!((server.spooled(), clicks(&server).await), (0, (16_000, 16)));
 }
 
+/// Waits until the store has been asked and took nothing.
+async fn refused(store: &Store) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !store.takes_no_clicks() {
+        assert!(Instant::now() < deadline, "the store was never asked");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = serving(&folder);
+    // No room for more than there is; the statement is of the writer's own connection.
+    let fill = |tx: &rusqlite::Transaction<'_>| Ok(tx.execute_batch("PRAGMA max_page_count = 1")?);
+    store.write(crate::store::Priority::Api, fill).await.unwrap();
+    let long = NewClick { landing_url: Some("x".repeat(100_000).into()), ..click(1) };
+    assert!(store.keep_click(&scope(), long, None).await.unwrap());
+    let pay = |tx: &rusqlite::Transaction<'_>| {
+        Ok(tx.query_row("SELECT count(*) FROM click", [], |row| row.get::<_, i64>(0))?)
+    };
+    let paid = store.write(crate::store::Priority::Webhook, pay).await;
+    assert_eq!(paid.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    store.close();
+    drop(store);
+    assert_eq!(clicks(&serving(&folder)).await.0, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_no_longer_there_takes_no_clicks_and_is_asked_now_and_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = serving(&folder);
+    let (there, aside) = (folder.path().join("trac.db"), folder.path().join("aside"));
+    fs::rename(&there, &aside).unwrap();
+    assert!(store.keep_click(&scope(), click(1), None).await.unwrap());
+    refused(&store).await;
+    store.0.spool.waiting.fetch_add(RUSH, Ordering::SeqCst);
+    assert_eq!(store.0.spool.due(), Some(WHILE), "a rush that is not taken is none");
+    store.0.spool.waiting.fetch_sub(RUSH, Ordering::SeqCst);
+    fs::rename(&aside, &there).unwrap();
+    drained(&store).await;
+    assert_eq!(clicks(&store).await.0, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = serving(&folder);
+    let rows = async |sql: &'static str| {
+        let run = move |tx: &rusqlite::Transaction<'_>| Ok(tx.execute_batch(sql)?);
+        store.write(crate::store::Priority::Api, run).await.unwrap();
+    };
+    rows("CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' BEGIN SELECT raise(ABORT, 'no'); END")
+        .await;
+    for number in 0..5 {
+        let referrer = (number % 2 == 0).then(|| "no".to_owned());
+        let kept = store.keep_click(&scope(), NewClick { referrer, ..click(number) }, None).await;
+        assert!(kept.unwrap());
+        drained(&store).await;
+    }
+    assert_eq!(clicks(&store).await, (2, 1));
+    rows("DROP TRIGGER no").await;
+    store.close();
+    drop(store);
+    // Once it takes them, they come in as those of the spool do.
+    fs::rename(folder.path().join("clicks.refused"), folder.path().join(FILE_NAMES[0])).unwrap();
+    assert_eq!(clicks(&serving(&folder)).await, (5, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_of_an_ended_process_are_read_in_the_order_of_their_clicks() {
+    let old = NewClick { visitor: None, ..click(1) };
+    let new = NewClick {
+        visitor: None,
+        clicked_at: Timestamp::from_unix_secs(2),
+        last_click: Some(old.id.clone()),
+        ..click(2)
+    };
+    for names in [[FILE_NAMES[0], FILE_NAMES[1]], [FILE_NAMES[1], FILE_NAMES[0]]] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::open(folder.path()).unwrap());
+        for (name, click) in names.into_iter().zip([&old, &new]) {
+            let mut file = Segment::open(&folder.path().join(name)).unwrap();
+            file.append(vec![Spooled::new(&scope(), click.clone())]).unwrap();
+        }
+        assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await, (2, 1), "{names:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_closed_takes_no_click_that_it_would_not_bring_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = serving(&folder);
+    assert!(store.keep_click(&scope(), click(1), None).await.unwrap());
+    store.close();
+    assert!(store.keep_click(&scope(), click(2), None).await.is_err());
+    assert_eq!((store.spooled(), clicks(&store).await.0), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_a_command_has_for_a_moment_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let of_command = Segment::open(&folder.path().join(FILE_NAMES[1])).unwrap();
+    assert!(!store.use_spool());
+    drop(of_command);
+    // By two at once, as at the start of a server: neither takes the other for a stranger.
+    let other = store.clone();
+    let both = [thread::spawn(move || other.use_spool()), thread::spawn(move || store.use_spool())];
+    assert!(both.into_iter().all(|one| one.join().unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_are_gone_wait_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    let mut connection = Connection::open(folder.path().join("trac.db")).unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    Segment::open(&path).unwrap().append((0..3).map(spooled).collect()).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for (left, taken_in) in [(whole.len(), 3), (whole.len() / 2, 1), (0, 0)] {
+        fs::write(&path, &whole).unwrap();
+        let mut segment = Segment::open(&path).unwrap();
+        fs::write(&path, &whole[..left]).unwrap();
+        let waiting = std::cell::Cell::new(segment.lines());
+        let refused = Refused::beside(&folder.path().join("trac.db"));
+        bring_in(&mut segment, &mut connection, &refused, CHUNK, |count| waiting.set(waiting.get() - count))
+            .unwrap();
+        assert_eq!((waiting.get(), segment.lines()), (0, 0), "{left} bytes");
+        let sql = "DELETE FROM click RETURNING 1";
+        let found = connection.prepare(sql).unwrap().query_map([], |_| Ok(())).unwrap().count();
+        assert_eq!(found, taken_in, "{left} bytes");
+    }
+}
+
 #[test]
 fn a_file_ends_where_the_first_broken_line_begins() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,79 @@
+//! Clicks that the store refuses while it takes others: each is kept beside the spool, and holds none of the others up.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use trac_core::click::ClickId;
+
+use super::line::Spooled;
+use crate::id::random_bits;
+use crate::store::click::{NewClick, Recorder};
+use crate::store::error::{StoreError, StoreErrorKind};
+
+const FILE_NAME: &str = "clicks.refused";
+
+/// The file, which is made when it is first needed. It has the spool's form: under the spool's name, it is brought in.
+pub(super) struct Refused(PathBuf);
+
+impl Refused {
+    pub(super) fn beside(database: &Path) -> Self {
+        Self(database.with_file_name(FILE_NAME))
+    }
+
+    /// Keeps clicks on disk.
+    pub(super) fn keep(&self, refused: &[(&Spooled, StoreError)]) -> Result<(), StoreError> {
+        let Some((first, error)) = refused.first() else { return Ok(()) };
+        self.append(refused).map_err(|error| {
+            StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.0.display()))
+        })?;
+        let (count, first) = (refused.len(), first.click.id.as_str());
+        tracing::error!(%error, count, first, "clicks that the store refuses are kept in {}", self.0.display());
+        Ok(())
+    }
+
+    fn append(&self, refused: &[(&Spooled, StoreError)]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for (spooled, _) in refused {
+            spooled.write(1, &mut bytes)?;
+        }
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&self.0)?;
+        file.write_all(&bytes)?;
+        file.sync_all()
+    }
+}
+
+/// Whether the store would take another click where it refused this one.
+pub(super) fn takes_others(
+    tx: &Connection,
+    recorder: &mut Recorder<'_>,
+    refused: &Spooled,
+) -> Result<bool, StoreError> {
+    // Some refusals end the whole transaction.
+    if tx.is_autocommit() {
+        return Ok(false);
+    }
+    let other = NewClick {
+        id: ClickId::new(0, random_bits()),
+        program_id: "".into(),
+        partner_id: "".into(),
+        link_id: None,
+        clicked_at: refused.click.clicked_at,
+        is_unique: Some(false),
+        visitor: None,
+        last_click: None,
+        referrer: None,
+        landing_url: None,
+    };
+    tx.execute_batch("SAVEPOINT other")?;
+    let is_taken = recorder.record(&refused.scope, &other).is_ok() && !tx.is_autocommit();
+    if !tx.is_autocommit() {
+        tx.execute_batch("ROLLBACK TO other; RELEASE other")?;
+    }
+    Ok(is_taken)
+}
