@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use serde_json::json;
@@ -17,6 +17,19 @@ const EMAIL: &str = "planted.reader@example.com";
 fn hits(file: &Path, planted: &str) -> usize {
     let bytes = fs::read(file).unwrap_or_default();
     bytes.windows(planted.len()).filter(|window| *window == planted.as_bytes()).count()
+}
+
+/// A visit that counts, by an address that is told; its click is looked at where it waits for the database.
+async fn visit_while_locked(data: &str, url: &str, spools: &[PathBuf]) -> String {
+    let lock = Connection::open(Path::new(data).join("trac.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let visitor = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let visit = visitor.get(url).header("x-forwarded-for", VISITOR).header("user-agent", "a browser");
+    let led = visit.send().await.unwrap().headers()["location"].to_str().unwrap().to_owned();
+    let click = led.split_once("trac_click_id=").unwrap().1.to_owned();
+    assert_eq!(spools.iter().map(|spool| hits(spool, &click)).sum::<usize>(), 1);
+    assert_eq!(spools.iter().map(|spool| hits(spool, VISITOR)).sum::<usize>(), 0);
+    click
 }
 
 #[tokio::test]
@@ -58,18 +71,9 @@ async fn planted_secrets_are_nowhere_where_they_do_not_belong() {
         let asked = client.get(format!("{}{path}", server.origin())).bearer_auth(key).send().await;
         assert_eq!(asked.unwrap().status(), want, "{path}");
     }
-    // A visit that counts, by an address that is told, and its click where it waits for the database.
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
-    let lock = Connection::open(Path::new(&data).join("trac.db")).unwrap();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let visitor = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let visit = visitor.get(&terms.url).header("x-forwarded-for", VISITOR).header("user-agent", "a browser");
-    let led = visit.send().await.unwrap().headers()["location"].to_str().unwrap().to_owned();
-    let click = led.split_once("trac_click_id=").unwrap().1.to_owned();
     let spools = ["clicks.spool", "clicks.spool-2"].map(|name| Path::new(&data).join(name));
-    assert_eq!(spools.iter().map(|spool| hits(spool, &click)).sum::<usize>(), 1);
-    assert_eq!(spools.iter().map(|spool| hits(spool, VISITOR)).sum::<usize>(), 0);
-    drop(lock);
+    let click = visit_while_locked(&data, &terms.url, &spools).await;
     assert_eq!(merchant.get(&format!("/clicks/{click}")).await.text("/click_id"), click);
     assert!(server.log().contains("/api/v1/explain/{id}"), "the log names the route: {}", server.log());
 
