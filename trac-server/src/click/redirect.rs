@@ -74,9 +74,9 @@ async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response
     Ok(redirect(trac, request, &link, None))
 }
 
-/// The link as it was last heard of, if it leads its visitors on.
+/// The link as it was last heard of under this very name, if it leads its visitors on. Another case may name another partner's.
 fn remembered(trac: &Trac, name: &LinkName) -> Option<Arc<KnownLink>> {
-    trac.last_known.link(&name.path()).filter(|link| !link.is_archived)
+    trac.last_known.link(&name.path()).filter(|link| link.name == *name && !link.is_archived)
 }
 
 /// Writes the visitor's click down.

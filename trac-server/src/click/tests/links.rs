@@ -236,3 +236,29 @@ async fn visitors_behind_one_proxy_are_told_apart() {
     }
     assert_eq!(ask(&app, &merchant.publishable_key, json!({ "ref": "ada" })).await.status, 201);
 }
+
+#[tokio::test]
+async fn names_that_differ_in_case_alone_are_two_partners() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, _) = merchant.program_and_partner().await;
+    let mut wanted = Vec::new();
+    for code in ["Twin", "tWIN"] {
+        let partner = merchant.make("/partners", json!({ "name": code, "code": code })).await;
+        merchant.make("/enrollments", json!({ "program_id": program, "partner_id": partner })).await;
+        let link = json!({ "program_id": program, "partner_id": partner, "slug": format!("{code}-old"),
+            "destination": "https://shop.example.com/" });
+        merchant.make("/links", link).await;
+        // An older server took slugs that differ in case alone.
+        app.rows(format!("UPDATE link SET slug = 'same-{code}' WHERE slug = '{code}-old'")).await;
+        wanted.push((code, partner));
+    }
+    for path in [format!("/s/{program}/"), "/s/same-".to_owned()] {
+        for (code, partner) in wanted.iter().chain(&wanted).chain(wanted.iter().rev()) {
+            let answer = app.visit(&format!("{path}{code}"), &[]).await;
+            let (_, id) = answer.header("location").split_once("trac_click_id=").unwrap();
+            let click = merchant.get(&format!("/clicks/{id}")).await;
+            assert_eq!(click.text("/partner_id"), *partner, "{path}{code}");
+        }
+    }
+}

@@ -34,7 +34,7 @@ use super::{Scope, file, writer};
 use appender::{Append, Appender};
 use line::Spooled;
 use refused::{Refused, takes_others};
-use segment::Segment;
+use segment::{CHUNK, Segment};
 
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 /// How many clicks may wait to be synchronized.
@@ -47,6 +47,8 @@ const CHUNK: usize = 8_192;
 const FEW: usize = 256;
 /// After so many, others may have the processor.
 const BREATH: usize = 64;
+/// So many at once are tried where the store took none before: on a full disk there may be room for some.
+const FEW: usize = 256;
 const NAP: Duration = Duration::from_micros(50);
 const WHILE: Duration = Duration::from_millis(200);
 
@@ -208,6 +210,7 @@ impl Spool {
         }
         let mut resting = lock(&segments.resting);
         let refused = Refused::beside(&self.database);
+        let most = if self.is_refused() { FEW } else { CHUNK };
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };

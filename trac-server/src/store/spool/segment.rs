@@ -91,12 +91,18 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Takes room for the first lines; what could be taken stays.
+    /// Takes room for the first lines. Where there is not enough, an eighth of what could be taken stays: the store will need as much
+    /// again, and once more for its log.
     pub(super) fn take_room(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         let missing = usize::try_from(ROOM_BYTES.saturating_sub(length)).unwrap_or_default();
         self.file.seek(SeekFrom::Start(length))?;
-        self.file.write_all(&vec![0; missing])
+        let taken = self.file.write_all(&vec![0; missing]);
+        if taken.is_err() {
+            let more = self.file.metadata()?.len().saturating_sub(length);
+            self.file.set_len(length.saturating_add(more.div_euclid(8)))?;
+        }
+        taken
     }
 
     /// How many lines are not in the store yet.
