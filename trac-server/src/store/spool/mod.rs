@@ -12,6 +12,7 @@
 //! The files belong to the one process that serves; a command beside it leaves them alone.
 
 mod appender;
+mod bring_in;
 mod line;
 mod refused;
 mod segment;
@@ -21,35 +22,28 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use std::{fmt, io, mem, thread};
+use std::{fmt, io, mem};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::alone::Original;
-use super::click::{Condition, NewClick, Recorder};
+use super::click::{Condition, NewClick};
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 use super::{Scope, file, writer};
 use appender::{Append, Appender};
+pub(super) use bring_in::copy_log;
+use bring_in::{FEW, MANY, bring_in};
 use line::Spooled;
-use refused::{Refused, takes_others};
-use segment::{CHUNK, Segment};
+use refused::Refused;
+use segment::Segment;
 
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 /// How many clicks may wait to be synchronized.
 const CAPACITY: usize = 4_096;
 /// So many clicks are brought in at once, and fewer after a while.
 const RUSH: usize = 8_192;
-/// How many one transaction carries, and how many where the store refused more: on a disk with little room the log of the store has to
-/// be copied in between.
-const CHUNK: usize = 8_192;
-const FEW: usize = 256;
-/// After so many, others may have the processor.
-const BREATH: usize = 64;
-/// So many at once are tried where the store took none before: on a full disk there may be room for some.
-const FEW: usize = 256;
-const NAP: Duration = Duration::from_micros(50);
 const WHILE: Duration = Duration::from_millis(200);
 
 /// The spool of a store. It holds nothing until it is [opened](Self::open).
@@ -173,7 +167,7 @@ impl Spool {
     /// The store's; what was brought in before stays there.
     pub(super) fn drain(&self, connection: &mut Connection, original: &Original) -> Result<(), StoreError> {
         let Some(Opened { segments, .. }) = self.opened.get() else { return Ok(()) };
-        let limit = if self.is_refused() { FEW } else { CHUNK };
+        let limit = if self.is_refused() { FEW } else { MANY };
         let drained = original.is_in_place().and_then(|()| self.drain_both(segments, connection, limit));
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
@@ -210,7 +204,6 @@ impl Spool {
         }
         let mut resting = lock(&segments.resting);
         let refused = Refused::beside(&self.database);
-        let most = if self.is_refused() { FEW } else { CHUNK };
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
@@ -239,72 +232,6 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
             return;
         }
     }
-}
-
-/// Brings in all lines of a file, and tells at each commit how many wait no more.
-fn bring_in(
-    segment: &mut Segment,
-    connection: &mut Connection,
-    refused: &Refused,
-    limit: usize,
-    taken: impl Fn(usize),
-) -> Result<(), StoreError> {
-    let cannot =
-        |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
-    loop {
-        let before = segment.lines();
-        let Some(chunk) = segment.waiting(limit).map_err(cannot)? else { break };
-        record(&chunk.clicks, connection, refused)?;
-        let chunk = chunk.taken();
-        segment.took(chunk);
-        taken(before.saturating_sub(segment.lines()));
-        if limit == FEW {
-            copy_log(connection);
-        }
-    }
-    if segment.lines() > 0 {
-        tracing::error!(clicks = segment.lines(), "the spool was changed by somebody else: clicks are lost");
-        taken(segment.lines());
-    }
-    if segment.is_used()
-        && let Err(error) = segment.empty()
-    {
-        // All that it shows is in the store.
-        tracing::warn!(%error, "the spool could not be wiped");
-    }
-    Ok(())
-}
-
-/// Records clicks in one transaction.
-fn record(clicks: &[Spooled], connection: &mut Connection, aside: &Refused) -> Result<(), StoreError> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (mut recorder, mut refused) = (Recorder::new(&tx)?, Vec::new());
-    for some in clicks.chunks(BREATH) {
-        for spooled in some {
-            match recorder.record(&spooled.scope, &spooled.click) {
-                Err(error)
-                    if error.kind() == StoreErrorKind::Internal
-                        && takes_others(&tx, &mut recorder, spooled)? =>
-                {
-                    refused.push((spooled, error));
-                }
-                done => {
-                    done?;
-                }
-            }
-        }
-        if some.len() == BREATH {
-            thread::sleep(NAP);
-        }
-    }
-    drop(recorder);
-    aside.keep(&refused)?;
-    Ok(tx.commit()?)
-}
-
-/// Copies the log of the store into its database, so that it is written from its beginning again. What cannot be copied now stays.
-pub(super) fn copy_log(connection: &Connection) {
-    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
 }
 
 fn open_segment(path: &Path) -> Result<Segment, StoreError> {
