@@ -150,7 +150,7 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
 
 #[tokio::test]
 async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
-    let Some(disk) = SmallDisk::mount(4) else { return };
+    let Some(disk) = SmallDisk::mount(10) else { return };
     let server = on(&disk).await;
     let merchant = server.merchant("tiny");
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
@@ -160,7 +160,7 @@ async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
     // The room for clicks is used up by referrers of two kilobytes each; then the visitors go on without an ID.
     let referrer = format!("https://blog.example/{}", "z".repeat(2_000));
     let mut without_id = 0;
-    for _ in 0..700 {
+    for _ in 0..1_200 {
         let request = visitor.0.get(&long).header("user-agent", "a browser").header("referer", &referrer);
         let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::FOUND);

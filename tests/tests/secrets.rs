@@ -2,8 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
 use serde_json::json;
 use trac_tests::{Server, trac};
 
@@ -18,10 +19,23 @@ fn hits(file: &Path, planted: &str) -> usize {
     bytes.windows(planted.len()).filter(|window| *window == planted.as_bytes()).count()
 }
 
+/// A visit that counts, by an address that is told; its click is looked at where it waits for the database.
+async fn visit_while_locked(data: &str, url: &str, spools: &[PathBuf]) -> String {
+    let lock = Connection::open(Path::new(data).join("trac.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let visitor = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let visit = visitor.get(url).header("x-forwarded-for", VISITOR).header("user-agent", "a browser");
+    let led = visit.send().await.unwrap().headers()["location"].to_str().unwrap().to_owned();
+    let click = led.split_once("trac_click_id=").unwrap().1.to_owned();
+    assert_eq!(spools.iter().map(|spool| hits(spool, &click)).sum::<usize>(), 1);
+    assert_eq!(spools.iter().map(|spool| hits(spool, VISITOR)).sum::<usize>(), 0);
+    click
+}
+
 #[tokio::test]
-async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
+async fn planted_secrets_are_nowhere_where_they_do_not_belong() {
     // The longest log there is.
-    let server = Server::start_with(&["--log", "trac_server=trace"]).await;
+    let server = Server::start_with(&["--log", "trac_server=trace", "--trusted-proxy", "127.0.0.1"]).await;
     let merchant = server.merchant("A shop");
     let client = reqwest::Client::new();
     let data = server.data();
@@ -57,6 +71,10 @@ async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
         let asked = client.get(format!("{}{path}", server.origin())).bearer_auth(key).send().await;
         assert_eq!(asked.unwrap().status(), want, "{path}");
     }
+    let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
+    let spools = ["clicks.spool", "clicks.spool-2"].map(|name| Path::new(&data).join(name));
+    let click = visit_while_locked(&data, &terms.url, &spools).await;
+    assert_eq!(merchant.get(&format!("/clicks/{click}")).await.text("/click_id"), click);
     assert!(server.log().contains("/api/v1/explain/{id}"), "the log names the route: {}", server.log());
 
     let rotated = trac(&["secrets", "rotate", "--data", &data]);
@@ -67,10 +85,18 @@ async fn planted_secrets_are_nowhere_in_the_database_the_backup_or_the_log() {
     assert_eq!(copied.code, Some(0), "{}", copied.stderr);
     assert!(fs::metadata(&backup).unwrap().len() > 4_096);
 
+    let (export, tables) = (folder.path().join("export"), folder.path().join("tables"));
+    let exported = trac(&["export", "--data", &data, &export.display().to_string()]);
+    assert_eq!(exported.code, Some(0), "{}", exported.stderr);
+    let exported = trac(&["export", "--data", &data, "--csv", &tables.display().to_string()]);
+    assert_eq!(exported.code, Some(0), "{}", exported.stderr);
+    let tables: Vec<_> = fs::read_dir(tables).unwrap().map(|table| table.unwrap().path()).collect();
+    assert!(hits(&export, &click) == 1 && tables.len() > 3, "{tables:?}");
+
     let log = folder.path().join("log");
     fs::write(&log, server.log() + &rotated.stdout + &rotated.stderr + &copied.stdout).unwrap();
     let places = ["trac.db", "trac.db-wal"].map(|name| Path::new(&data).join(name));
-    for place in places.iter().chain([&backup, &log]) {
+    for place in places.iter().chain(&spools).chain(&tables).chain([&backup, &log, &export]) {
         for planted in [SECRETS[0], SECRETS[1], STRIPE_KEY, stray, &secret_key, VISITOR, EMAIL] {
             assert_eq!(hits(place, planted), 0, "{planted} in {}", place.display());
         }

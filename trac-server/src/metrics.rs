@@ -32,6 +32,7 @@ struct Figures {
     /// By outcome and reason.
     events: BTreeMap<(&'static str, &'static str), u64>,
     clicks_unrecorded: u64,
+    links_unread: u64,
     /// By what Stripe answered.
     questions: BTreeMap<&'static str, u64>,
     /// Visits that were redirected and not counted, by why.
@@ -75,6 +76,13 @@ impl Metrics {
         figures.clicks_unrecorded
     }
 
+    /// Counts a visitor who was sent where a link led before, since it could not be read. Answers how many there were.
+    pub(crate) fn link_unread(&self) -> u64 {
+        let mut figures = self.figures();
+        add_one(&mut figures.links_unread);
+        figures.links_unread
+    }
+
     /// Counts a question asked of Stripe, by its answer.
     pub(crate) fn question(&self, answer: &'static str) {
         add_one(self.figures().questions.entry(answer).or_default());
@@ -116,6 +124,9 @@ impl Metrics {
             "Visitors sent on without a click on disk.",
             unrecorded,
         );
+        let unread = format!("trac_links_unread_total {}\n", figures.links_unread);
+        let help = "Visitors sent where a link led before, since it could not be read.";
+        family("trac_links_unread_total", "counter", help, unread);
         let questions = figures.questions.iter().fold(String::new(), |text, (answer, count)| {
             format!("{text}trac_stripe_questions_total{{answer=\"{answer}\"}} {count}\n")
         });

@@ -118,7 +118,11 @@ async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Arc<Kno
         }
         Err(error) => {
             let Some(link) = trac.last_known.link(&path) else { return Err(error.into()) };
-            tracing::error!(%error, "a link could not be read; the visitor is sent where it led before");
+            let visitors = trac.metrics.link_unread();
+            // Not for each of them: a disk that is full would be filled by the log.
+            if visitors.is_power_of_two() {
+                tracing::error!(%error, visitors, "a link could not be read; the visitor is sent where it led before");
+            }
             Ok(link)
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::BufRead;
+use std::io::{self, BufRead, Read as _};
 
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
@@ -14,6 +14,9 @@ use super::table::{Table, schema, unusable};
 use super::write::VERSION;
 use crate::id::hex;
 use crate::store::{Priority, Store, StoreError, StoreErrorKind};
+
+/// A row is an event of Stripe's at most, of two megabytes, written as JSON.
+const LINE_MAX_BYTES: u64 = 64 << 20;
 
 /// What an import brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +46,7 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
                 imported: Imported::default(),
             };
             let mut end = None;
-            for (number, line) in (1_u64..).zip(stream.lines()) {
+            for (number, line) in (1_u64..).zip(lines(stream)) {
                 let line =
                     line.map_err(|error| unusable(format!("line {number} cannot be read: {error}")))?;
                 let named =
@@ -62,6 +65,25 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
             Ok(reading.imported)
         })
         .await
+}
+
+/// The lines of a stream. One that is longer than any row can be is an error, not a reason to run out of memory.
+fn lines(mut stream: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
+    std::iter::from_fn(move || {
+        let mut line = String::new();
+        match (&mut stream).take(LINE_MAX_BYTES).read_line(&mut line) {
+            Ok(0) => None,
+            Ok(_) if line.ends_with('\n') => {
+                line.truncate(line.trim_end_matches(['\r', '\n']).len());
+                Some(Ok(line))
+            }
+            Ok(length) if u64::try_from(length).is_ok_and(|length| length == LINE_MAX_BYTES) => {
+                Some(Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long to be a row")))
+            }
+            Ok(_) => Some(Ok(line)),
+            Err(error) => Some(Err(error)),
+        }
+    })
 }
 
 impl fmt::Display for Imported {

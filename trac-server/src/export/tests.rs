@@ -209,6 +209,22 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
 }
 
 /// An export with other lines: its last line counts them, and vouches for them.
+#[tokio::test]
+async fn a_line_without_end_is_refused() {
+    let app = App::new();
+    let endless = io::BufReader::new(io::repeat(b'x'));
+    let error = import(&app.trac.store, endless).await.unwrap_err();
+    assert!(error.to_string().contains("line 1 cannot be read: it is too long to be a row"), "{error}");
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let with_crlf = exported(&app, None).await.replace('\n', "\r\n");
+    assert_eq!(
+        imported(&App::new(), &with_crlf).await.unwrap().new,
+        imported(&App::new(), &with_crlf).await.unwrap().rows
+    );
+    drop(merchant);
+}
+
 fn forged(lines: &[String]) -> String {
     let text = lines.join("\n") + "\n";
     let digest: [u8; 32] = Sha256::digest(&text).into();

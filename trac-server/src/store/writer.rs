@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::alone::Original;
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
-use super::spool::Spool;
+use super::spool::{Spool, copy_log};
 
 /// Something to write.
 pub(super) struct Job(Write);
@@ -64,8 +64,8 @@ pub(super) fn start(
         while let Some(jobs) = queue.take(|| spool.due()) {
             let drained = spool.drain(&mut connection, &original);
             if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
-                // On a full disk the log cannot grow; copied into the database, it is written from its beginning again.
-                let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                // On a full disk the log cannot grow.
+                copy_log(&connection);
             }
             match drained {
                 // Whoever locks the store out has been waited for; the jobs need not wait as long again. And a payment that finds a

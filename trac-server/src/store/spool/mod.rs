@@ -12,6 +12,7 @@
 //! The files belong to the one process that serves; a command beside it leaves them alone.
 
 mod appender;
+mod bring_in;
 mod line;
 mod refused;
 mod segment;
@@ -21,32 +22,28 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use std::{fmt, io, mem, thread};
+use std::{fmt, io, mem};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::alone::Original;
-use super::click::{Condition, NewClick, Recorder};
+use super::click::{Condition, NewClick};
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 use super::{Scope, file, writer};
 use appender::{Append, Appender};
+pub(super) use bring_in::copy_log;
+use bring_in::{FEW, MANY, bring_in};
 use line::Spooled;
-use refused::{Refused, takes_others};
-use segment::{CHUNK, Segment};
+use refused::Refused;
+use segment::Segment;
 
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 /// How many clicks may wait to be synchronized.
 const CAPACITY: usize = 4_096;
 /// So many clicks are brought in at once, and fewer after a while.
 const RUSH: usize = 8_192;
-/// After so many, others may have the processor.
-const BREATH: usize = 64;
-/// So many at once are tried first where the store took none before, and more as it takes them: on a full disk there may be room for
-/// some.
-const FEW: usize = 256;
-const NAP: Duration = Duration::from_micros(50);
 const WHILE: Duration = Duration::from_millis(200);
 
 /// The spool of a store. It holds nothing until it is [opened](Self::open).
@@ -170,7 +167,8 @@ impl Spool {
     /// The store's; what was brought in before stays there.
     pub(super) fn drain(&self, connection: &mut Connection, original: &Original) -> Result<(), StoreError> {
         let Some(Opened { segments, .. }) = self.opened.get() else { return Ok(()) };
-        let drained = original.is_in_place().and_then(|()| self.drain_both(segments, connection));
+        let limit = if self.is_refused() { FEW } else { MANY };
+        let drained = original.is_in_place().and_then(|()| self.drain_both(segments, connection, limit));
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
             Err(error) if !refused_before => {
@@ -195,19 +193,23 @@ impl Spool {
         lock(&segments.resting).release();
     }
 
-    fn drain_both(&self, segments: &Segments, connection: &mut Connection) -> Result<(), StoreError> {
+    fn drain_both(
+        &self,
+        segments: &Segments,
+        connection: &mut Connection,
+        limit: usize,
+    ) -> Result<(), StoreError> {
         if self.waiting() == 0 {
             return Ok(());
         }
         let mut resting = lock(&segments.resting);
         let refused = Refused::beside(&self.database);
-        let most = if self.is_refused() { FEW } else { CHUNK };
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        bring_in(&mut resting, connection, &refused, most, taken)?;
+        bring_in(&mut resting, connection, &refused, limit, taken)?;
         mem::swap(&mut *lock(&segments.active), &mut *resting);
-        bring_in(&mut resting, connection, &refused, most, taken)
+        bring_in(&mut resting, connection, &refused, limit, taken)
     }
 }
 
@@ -225,72 +227,11 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     }
     left.sort_by_key(Segment::oldest);
     for mut segment in left {
-        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), CHUNK, |_| ()) {
+        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), FEW, |_| ()) {
             tracing::warn!(%error, "clicks stay beside {}", database.display());
             return;
         }
     }
-}
-
-/// Brings in all lines of a file, and tells at each commit how many wait no more.
-fn bring_in(
-    segment: &mut Segment,
-    connection: &mut Connection,
-    refused: &Refused,
-    mut most: usize,
-    taken: impl Fn(usize),
-) -> Result<(), StoreError> {
-    let cannot =
-        |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
-    refused.keep_strange(segment.strange())?;
-    segment.forget_strange();
-    loop {
-        let before = segment.lines();
-        let Some(chunk) = segment.waiting(most).map_err(cannot)? else { break };
-        record(&chunk.clicks, connection, refused)?;
-        let chunk = chunk.taken();
-        segment.took(chunk);
-        taken(before.saturating_sub(segment.lines()));
-        most = most.saturating_mul(2).min(CHUNK);
-    }
-    if segment.lines() > 0 {
-        tracing::error!(clicks = segment.lines(), "the spool was changed by somebody else: clicks are lost");
-        taken(segment.lines());
-    }
-    if segment.is_used()
-        && let Err(error) = segment.empty()
-    {
-        // All that it shows is in the store.
-        tracing::warn!(%error, "the spool could not be wiped");
-    }
-    Ok(())
-}
-
-/// Records clicks in one transaction.
-fn record(clicks: &[Spooled], connection: &mut Connection, aside: &Refused) -> Result<(), StoreError> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (mut recorder, mut refused) = (Recorder::new(&tx)?, Vec::new());
-    for some in clicks.chunks(BREATH) {
-        for spooled in some {
-            match recorder.record(&spooled.scope, &spooled.click) {
-                Err(error)
-                    if error.kind() == StoreErrorKind::Internal
-                        && takes_others(&tx, &mut recorder, spooled)? =>
-                {
-                    refused.push((spooled, error));
-                }
-                told => {
-                    told?;
-                }
-            }
-        }
-        if some.len() == BREATH {
-            thread::sleep(NAP);
-        }
-    }
-    drop(recorder);
-    aside.keep(&refused)?;
-    Ok(tx.commit()?)
 }
 
 fn open_segment(path: &Path) -> Result<Segment, StoreError> {

@@ -17,15 +17,15 @@ use trac_core::time::Timestamp;
 use super::line::{self, Line, Spooled};
 
 /// Room that is taken at the start: some thousand clicks.
-pub(super) const ROOM_BYTES: u64 = 4 << 20;
+pub(super) const ROOM_BYTES: u64 = 1 << 20;
+/// What is kept of the room that a rush took, for the next one.
+pub(super) const KEEP_BYTES: u64 = 8 << 20;
 /// The largest file, where the disk has room: two hundred thousand clicks.
 pub(super) const LIMIT_BYTES: u64 = 64 << 20;
 /// How much is read at once; no line is longer.
 const CHUNK_BYTES: u64 = 1 << 18;
 /// How many clicks are kept in mind, so that they need not be read again.
 const IN_MIND_MAX: usize = 32_768;
-/// How many of them are brought in at once.
-pub(super) const CHUNK: usize = 8_192;
 
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -187,8 +187,8 @@ impl Segment {
         Ok(end)
     }
 
-    /// The next lines that are not in the store, so many at most where they are in mind.
-    pub(super) fn waiting(&mut self, most: usize) -> io::Result<Option<Chunk<'_>>> {
+    /// The next lines that are not in the store, at most so many of those in mind.
+    pub(super) fn waiting(&mut self, limit: usize) -> io::Result<Option<Chunk<'_>>> {
         if self.lines == 0 {
             return Ok(None);
         }
@@ -198,7 +198,7 @@ impl Segment {
         }
         let Place::InMind { clicks, taken } = &self.place else { return Ok(None) };
         let clicks = clicks.get(*taken..).unwrap_or_default();
-        let clicks = clicks.get(..most).unwrap_or(clicks);
+        let clicks = clicks.get(..limit).unwrap_or(clicks);
         Ok(Some(Chunk { clicks: Cow::Borrowed(clicks), end: self.end }))
     }
 
@@ -213,7 +213,7 @@ impl Segment {
 
     /// Begins anew: all that was in the file is in the store.
     pub(super) fn empty(&mut self) -> io::Result<()> {
-        let used = usize::try_from(self.end.min(ROOM_BYTES)).unwrap_or_default();
+        let used = usize::try_from(self.end.min(KEEP_BYTES)).unwrap_or_default();
         let mut clicks = match &mut self.place {
             Place::InMind { clicks, .. } => std::mem::take(clicks),
             Place::InFile(_) => Vec::new(),
@@ -224,8 +224,8 @@ impl Segment {
         self.generation = self.generation.wrapping_add(1);
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(&vec![0; used])?;
-        if self.file.metadata()?.len() > ROOM_BYTES {
-            self.file.set_len(ROOM_BYTES)?;
+        if self.file.metadata()?.len() > KEEP_BYTES {
+            self.file.set_len(KEEP_BYTES)?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-use std::fs;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use tempfile::TempDir;
 use trac_core::click::ClickId;
@@ -350,7 +350,7 @@ async fn lines_that_are_gone_wait_for_nothing() {
         fs::write(&path, &whole[..left]).unwrap();
         let waiting = std::cell::Cell::new(segment.lines());
         let refused = Refused::beside(&folder.path().join("trac.db"));
-        bring_in(&mut segment, &mut connection, &refused, CHUNK, |count| waiting.set(waiting.get() - count))
+        bring_in(&mut segment, &mut connection, &refused, MANY, |count| waiting.set(waiting.get() - count))
             .unwrap();
         assert_eq!((waiting.get(), segment.lines()), (0, 0), "{left} bytes");
         let sql = "DELETE FROM click RETURNING 1";
@@ -396,7 +396,7 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
         file.append((10..20).map(spooled).collect()).unwrap();
         assert_eq!(found(&mut file).len(), 10);
         take_all(&mut file);
-        assert_eq!((file.lines(), file.waiting(CHUNK).unwrap()), (0, None));
+        assert_eq!((file.lines(), file.waiting(MANY).unwrap()), (0, None));
         drop(file);
         file = Segment::open(&path).unwrap();
         assert_eq!(file.lines(), 0);
@@ -438,7 +438,7 @@ fn a_file_grows_to_its_limit_and_shrinks_when_it_is_empty() {
     let (_, handed_back) = file.append(group.clone()).unwrap_err();
     assert_eq!(handed_back, group);
     take_all(&mut file);
-    assert_eq!((file.lines(), fs::metadata(&path).unwrap().len()), (0, segment::ROOM_BYTES));
+    assert_eq!((file.lines(), fs::metadata(&path).unwrap().len()), (0, segment::KEEP_BYTES));
     file.append(group).unwrap();
 }
 
@@ -451,7 +451,7 @@ fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
             file.append((0..1_000).map(|number| spooled(1_000 * group + number)).collect()).unwrap();
         }
         let mut brought = Vec::new();
-        while let Some(chunk) = file.waiting(CHUNK).unwrap() {
+        while let Some(chunk) = file.waiting(MANY).unwrap() {
             brought.extend(chunk.clicks.iter().cloned());
             let taken = chunk.taken();
             file.took(taken);
@@ -474,11 +474,11 @@ fn line_of(spooled: &Spooled, generation: u64) -> Vec<u8> {
 
 /// The lines that are to be brought in next.
 fn found(file: &mut Segment) -> Vec<Spooled> {
-    file.waiting(CHUNK).unwrap().unwrap().clicks.into_owned()
+    file.waiting(MANY).unwrap().unwrap().clicks.into_owned()
 }
 
 fn take_all(file: &mut Segment) {
-    while let Some(chunk) = file.waiting(CHUNK).unwrap() {
+    while let Some(chunk) = file.waiting(MANY).unwrap() {
         let taken = chunk.taken();
         file.took(taken);
     }
