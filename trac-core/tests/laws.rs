@@ -15,7 +15,7 @@ use ledger::{Ledger, T0, event};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
-use trac_core::conversion::world::{Click, Commission, Promotion};
+use trac_core::conversion::world::Commission;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Join;
@@ -364,22 +364,11 @@ fn tell(ledger: &mut Ledger, told: &Value) -> usize {
 
 /// `promo_1` is the first partner's; `promo_2` was the second's for twenty days and is the first's since the thirtieth.
 fn hand_out_codes(ledger: &mut Ledger) {
-    let at = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY);
-    for (code, partner, from, until) in [
-        ("promo_1", "part1", at(3), None),
-        ("promo_2", "part2", at(0), Some(at(20))),
-        ("promo_2", "part1", at(30), None),
-    ] {
-        let click_id = format!("clk_{code}_{partner}");
-        let click = Click {
-            program_id: "prog".into(),
-            partner_id: partner.into(),
-            clicked_at: Timestamp::default(),
-            is_standing: true,
-        };
-        ledger.world.clicks.insert(click_id.clone(), click);
-        ledger.world.promotions.entry(code.into()).or_default().push(Promotion { click_id, from, until });
-    }
+    ledger.hand_out(&[
+        ("promo_1", "part1", 3, None),
+        ("promo_2", "part2", 0, Some(20)),
+        ("promo_2", "part1", 30, None),
+    ]);
 }
 
 fn terms() -> impl Strategy<Value = Value> {

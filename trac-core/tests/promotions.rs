@@ -12,8 +12,7 @@ mod ledger;
 
 use ledger::{Ledger, T0, event};
 use serde_json::{Value, json};
-use trac_core::conversion::world::{Click, Promotion};
-use trac_core::time::{DAY_SECS as DAY, Timestamp};
+use trac_core::time::DAY_SECS as DAY;
 
 /// `promo_1` is the first partner's; `promo_2` was the second's for a day and is the first's since the tenth.
 fn ledger(terms: Value) -> Ledger {
@@ -23,22 +22,11 @@ fn ledger(terms: Value) -> Ledger {
     });
     usual.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
     let mut ledger = Ledger::new(usual);
-    let at = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY);
-    for (code, partner, from, until) in [
-        ("promo_1", "part1", at(0), None),
-        ("promo_2", "part2", at(0), Some(at(1))),
-        ("promo_2", "part1", at(10), None),
-    ] {
-        let click_id = format!("clk_{code}_{partner}");
-        let click = Click {
-            program_id: "prog".into(),
-            partner_id: partner.into(),
-            clicked_at: Timestamp::default(),
-            is_standing: true,
-        };
-        ledger.world.clicks.insert(click_id.clone(), click);
-        ledger.world.promotions.entry(code.into()).or_default().push(Promotion { click_id, from, until });
-    }
+    ledger.hand_out(&[
+        ("promo_1", "part1", 0, None),
+        ("promo_2", "part2", 0, Some(1)),
+        ("promo_2", "part1", 10, None),
+    ]);
     ledger
 }
 

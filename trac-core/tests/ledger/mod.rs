@@ -8,9 +8,9 @@ use trac_core::commission::change::Change;
 use trac_core::commission::entry::Kind;
 use trac_core::commission::settle::{Occasion, settle};
 use trac_core::conversion::payment;
-use trac_core::conversion::world::{Click, Commission, Enrollment, Known, World};
+use trac_core::conversion::world::{Click, Commission, Enrollment, Known, Promotion, World};
 use trac_core::program::{EnrollmentStatus, EnrollmentTerms, History, ProgramTerms, Version};
-use trac_core::time::Timestamp;
+use trac_core::time::{DAY_SECS, Timestamp};
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, sign};
@@ -52,6 +52,23 @@ impl Ledger {
             world.partner_emails.insert(partner_id, format!("partner.{n}@gmail.com"));
         }
         Self { world, entries: Vec::new(), next_id: 0 }
+    }
+
+    /// Puts promotion codes in partners' hands: each from one day on, until another if it is taken away.
+    pub(crate) fn hand_out(&mut self, codes: &[(&str, &str, i64, Option<i64>)]) {
+        let at = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY_SECS);
+        for (code, partner, from, until) in codes {
+            let click_id = format!("clk_{code}_{partner}");
+            let click = Click {
+                program_id: "prog".into(),
+                partner_id: (*partner).into(),
+                clicked_at: Timestamp::default(),
+                is_standing: true,
+            };
+            self.world.clicks.insert(click_id.clone(), click);
+            let promotion = Promotion { click_id, from: at(*from), until: until.map(at) };
+            self.world.promotions.entry((*code).into()).or_default().push(promotion);
+        }
     }
 
     /// The program has other terms from `at` on.
