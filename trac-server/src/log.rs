@@ -1,7 +1,7 @@
 //! The log of the program: to standard error, readable on a terminal, plain elsewhere, or as JSON lines.
 //!
 //! What is said while a request is answered ends with the request: its ID, method and route. That is put there when something is
-//! said, which is seldom; a span around each request would cost as much as the rest of a tracked link's answer.
+//! said, which is seldom: a span would be written out for each request, and read for nearly none.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};

@@ -132,7 +132,8 @@ async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Arc<Kno
 pub(crate) async fn remember_links(trac: &Trac) -> Result<(), StoreError> {
     let links = trac.store.read(|connection| newest(connection, LINKS_MAX)).await?;
     for link in links {
-        trac.last_known.heard(&link.name.path(), Some(&Arc::new(link.clone())));
+        let link = Arc::new(link);
+        trac.last_known.heard(&link.name.path(), Some(&link));
     }
     Ok(())
 }

@@ -27,8 +27,7 @@ impl Alone {
         let cannot =
             |error| StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()));
         file::make_folder(data).map_err(cannot)?;
-        file::open_private(&path).map_err(cannot)?;
-        let locked = File::options().read(true).write(true).open(&path).map_err(cannot)?;
+        let locked = file::open_private(&path).map_err(cannot)?;
         match locked.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -75,12 +75,13 @@ pub(crate) fn new_private(file: &Path) -> io::Result<fs::File> {
     options.open(file)
 }
 
-pub(super) fn open_private(file: &Path) -> io::Result<()> {
+/// Opens a file at its end, making it where it is missing, readable by its owner alone.
+pub(super) fn open_private(file: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(|_| ())
+    options.open(file)
 }
 
 /// The write-ahead log of a database.

@@ -1,7 +1,7 @@
 //! Clicks that the store refuses while it takes others, and lines that this program does not understand: each is kept beside the
 //! spool, and holds none of the others up.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use super::line::Spooled;
 use crate::id::random_bits;
 use crate::store::click::{NewClick, Recorder};
 use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::file;
 
 const FILE_NAME: &str = "clicks.refused";
 
@@ -48,15 +49,7 @@ impl Refused {
 
     fn append(&self, bytes: &[u8]) -> Result<(), StoreError> {
         let write = |mut file: File| file.write_all(bytes).and_then(|()| file.sync_all());
-        self.open().and_then(write).map_err(|error| self.cannot(&error))
-    }
-
-    fn open(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&self.0)
+        file::open_private(&self.0).and_then(write).map_err(|error| self.cannot(&error))
     }
 
     fn cannot(&self, error: &io::Error) -> StoreError {

@@ -47,6 +47,11 @@ async fn clicks(store: &Store) -> (i64, i64) {
     store.read(count).await.unwrap()
 }
 
+/// How many clicks whoever writes or reads here finds.
+fn count_of(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("SELECT count(*) FROM click", [], |row| row.get(0))?)
+}
+
 /// Waits until the writer has brought everything in.
 async fn drained(store: &Store) {
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -87,11 +92,8 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
     drop(file);
     let left = fs::read(&path).unwrap();
 
-    let count = |tx: &rusqlite::Transaction<'_>| {
-        Ok(tx.query_row("SELECT count(*) FROM click", [], |row| row.get::<_, i64>(0))?)
-    };
     let store = serving(&folder);
-    assert_eq!(store.write(crate::store::Priority::Webhook, count).await.unwrap(), 1_000);
+    assert_eq!(store.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await.unwrap(), 1_000);
     drained(&store).await;
     store.close();
     drop(store);
@@ -101,7 +103,7 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
     fs::copy(folder.path().join("trac.db"), again.path().join("trac.db")).unwrap();
     fs::write(again.path().join(FILE_NAMES[0]), left).unwrap();
     let store = serving(&again);
-    assert_eq!(store.write(crate::store::Priority::Webhook, count).await.unwrap(), 1_000);
+    assert_eq!(store.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await.unwrap(), 1_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +166,7 @@ async fn what_was_told_is_in_the_store_when_the_process_has_ended_well() {
 async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
     let count = |file: &Path| {
         let backup = Connection::open(file).unwrap();
-        backup.query_row("SELECT count(*) FROM click", [], |row| row.get::<_, i64>(0)).unwrap()
+        count_of(&backup).unwrap()
     };
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
@@ -205,10 +207,7 @@ async fn a_rush_is_brought_in_while_more_come() {
     for visitor in visitors {
         visitor.await.unwrap();
     }
-    let count = |tx: &rusqlite::Transaction<'_>| {
-        Ok(tx.query_row("SELECT count(*) FROM click", [], |row| row.get::<_, i64>(0))?)
-    };
-    assert_eq!(server.write(crate::store::Priority::Webhook, count).await.unwrap(), 16_000);
+    assert_eq!(server.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await.unwrap(), 16_000);
     assert_eq!((server.spooled(), clicks(&server).await), (0, (16_000, 16)));
 }
 
@@ -230,10 +229,7 @@ async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() 
     store.write(crate::store::Priority::Api, fill).await.unwrap();
     let long = NewClick { landing_url: Some("x".repeat(100_000).into()), ..click(1) };
     assert!(store.keep_click(&scope(), long, None).await.unwrap());
-    let pay = |tx: &rusqlite::Transaction<'_>| {
-        Ok(tx.query_row("SELECT count(*) FROM click", [], |row| row.get::<_, i64>(0))?)
-    };
-    let paid = store.write(crate::store::Priority::Webhook, pay).await;
+    let paid = store.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await;
     assert_eq!(paid.unwrap_err().kind(), StoreErrorKind::Unavailable);
     store.close();
     drop(store);
