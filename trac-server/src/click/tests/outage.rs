@@ -31,14 +31,6 @@ fn id_in(answer: &Answer) -> String {
     id.to_owned()
 }
 
-async fn drained(app: &App) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while app.trac.store.spooled() > 0 || app.trac.store.takes_no_clicks() {
-        assert!(Instant::now() < deadline, "{} clicks still wait", app.trac.store.spooled());
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
     let app = App::new();
@@ -70,7 +62,7 @@ async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 0);
 
     lock.execute_batch("ROLLBACK").unwrap();
-    drained(&app).await;
+    app.trac.store.drained().await;
     assert_eq!(app.visit("/readyz", &[]).await.status, 200);
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 21);
     for id in told {
@@ -89,7 +81,7 @@ async fn a_store_that_takes_no_click_leaves_it_in_the_spool() {
     let id = id_in(&app.visit("/s/ada", &[]).await);
     assert!(id.starts_with("clk_"));
     app.rows(TAKE.into()).await;
-    drained(&app).await;
+    app.trac.store.drained().await;
     assert_eq!(merchant.get("/clicks").await.column("click_id"), [json!(id)]);
 }
 

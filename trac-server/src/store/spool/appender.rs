@@ -84,9 +84,9 @@ impl Appender {
         let count = lines.len();
         let mut active = lock(&self.segments.active);
         let appended = if self.segments.is_closed.load(Ordering::SeqCst) {
-            Err((io::Error::other("the store is closing"), lines))
+            Err(io::Error::other("the store is closing"))
         } else {
-            active.append(lines)
+            active.append(&mut lines)
         };
         // Counted before they can be taken.
         let before = appended.is_ok().then(|| self.waiting.fetch_add(count, Ordering::SeqCst));
@@ -95,7 +95,7 @@ impl Appender {
         {
             self.queue.wake();
         }
-        let Err((error, lines)) = appended else {
+        let Err(error) = appended else {
             // Whoever stopped waiting was sent on without an ID.
             return told.into_iter().for_each(|tell| drop(tell.send(Ok(true))));
         };

@@ -1,20 +1,39 @@
 //! One click as a line of the spool.
 //!
 //! # Wire form
-//! `<sum> <generation> <JSON>\n`: 16 hex digits, the first half of the SHA-256 of all that follows them up to the end of the
-//! line; the number of times the file was emptied; the click with its workspace and mode. JSON holds no raw line break, so
-//! a line is a line.
+//! `\n<sum> <length> <turn> <JSON>`, the numbers as 8, 8 and 16 hex digits:
+//! * the line break is in front, so that a line is found behind whatever became of the one before it. A whole line that follows a whole
+//!   one needs none;
+//! * the sum is the CRC-32 of all that follows it;
+//! * the length is that of the line in bytes, with its line break;
+//! * the turn is the number of the write that the line came with, greater than that of every earlier write to the file, those
+//!   that failed or were wiped since too. Whatever lies behind a line with a smaller one is older and does not count;
+//! * the JSON is the click with its workspace and mode, or `null` in the line that an emptied file begins with. It holds no raw line
+//!   break, so that nothing a visitor sends is ever taken for a line.
+//!
+//! A sum of 32 bits is there against torn writes and rot, not against whoever can write the owner's files. It notices every
+//! change within 32 bits in a row, and every three flipped bits of a line up to eleven kilobytes. Of other damage one in four
+//! thousand million passes; that would still have to have a length that fits, a turn that goes on, and be the JSON of a click.
 
-use std::io::{self, Write as _};
+use std::io;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::id::hex;
 use crate::store::Scope;
 use crate::store::click::NewClick;
 
-const SUM_LENGTH: usize = 16;
+/// Where the parts of a line are.
+const SUM: Range<usize> = 1..9;
+const LENGTH: Range<usize> = 10..18;
+const TURN: Range<usize> = 19..35;
+const JSON: usize = 36;
+/// The longest line, in bytes.
+pub(super) const LONGEST: usize = 1 << 18;
+/// What the first line of an emptied file says.
+const BEGIN: &[u8] = b"null";
+/// How long that line is; no click's is as short.
+pub(super) const BEGIN_LENGTH: u64 = 40;
 
 /// A click and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,51 +49,122 @@ impl Spooled {
     }
 
     /// Appends the line.
-    pub(super) fn write(&self, generation: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let begin = bytes.len();
-        bytes.extend([0; SUM_LENGTH]);
-        write!(bytes, " {generation} ")?;
-        serde_json::to_writer(&mut *bytes, self)?;
-        if let Some((place, rest)) =
-            bytes.get_mut(begin..).and_then(|line| line.split_at_mut_checked(SUM_LENGTH))
-        {
-            place.copy_from_slice(sum(rest).as_bytes());
-        }
-        bytes.push(b'\n');
-        Ok(())
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::FileTooLarge`] if it would be longer than [any](LONGEST).
+    pub(super) fn write(&self, turn: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        write(turn, bytes, |bytes| Ok(serde_json::to_writer(bytes, self)?))
     }
+}
+
+/// Appends the line that an emptied file begins with.
+pub(super) fn write_begin(turn: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    write_as_is(turn, BEGIN, bytes)
+}
+
+/// Appends a line of JSON that says nothing to this program.
+pub(super) fn write_as_is(turn: u64, json: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+    write(turn, bytes, |bytes| {
+        bytes.extend(json);
+        Ok(())
+    })
+}
+
+fn write(
+    turn: u64,
+    bytes: &mut Vec<u8>,
+    json: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
+    let begin = bytes.len();
+    bytes.extend([b' '; JSON]);
+    json(bytes)?;
+    let line = bytes.get_mut(begin..).unwrap_or_default();
+    if line.len() > LONGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    put(line, 0..1, b"\n");
+    put(line, LENGTH, &digits::<8>(length));
+    put(line, TURN, &digits::<16>(turn));
+    let sum = sum(line);
+    put(line, SUM, &sum);
+    Ok(())
 }
 
 /// A whole line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) generation: u64,
-    /// `None` if this program cannot make anything of it: a newer one wrote it.
-    pub(super) spooled: Option<Spooled>,
+pub(super) struct Line<'a> {
+    pub(super) turn: u64,
+    pub(super) json: &'a [u8],
     pub(super) length: usize,
 }
 
-/// The line that bytes begin with. `None` for anything but a whole one.
-pub(super) fn read(bytes: &[u8]) -> Option<Line> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let (told, rest) = bytes.get(..end)?.split_at_checked(SUM_LENGTH)?;
-    if told != sum(rest).as_bytes() {
-        return None;
+impl Line<'_> {
+    /// Whether it is the line that an emptied file begins with.
+    pub(super) fn is_begin(&self) -> bool {
+        self.json == BEGIN
     }
-    let (generation, json) = std::str::from_utf8(rest).ok()?.strip_prefix(' ')?.split_once(' ')?;
-    let (generation, spooled) = (generation.parse().ok()?, serde_json::from_str(json).ok());
-    Some(Line { generation, spooled, length: end.saturating_add(1) })
+
+    /// The click. `None` if this program cannot make anything of it: a newer one wrote it.
+    pub(super) fn spooled(&self) -> Option<Spooled> {
+        serde_json::from_slice(self.json).ok()
+    }
 }
 
-fn sum(bytes: &[u8]) -> String {
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
-    hex(digest.first_chunk::<{ SUM_LENGTH / 2 }>().map_or(&[], |first| first))
+/// What bytes begin with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Read<'a> {
+    Whole(Line<'a>),
+    /// What may be a line, if more bytes follow.
+    Cut,
+    /// Anything else.
+    Broken,
 }
 
-/// The line of a text that a newer program could have written.
-#[cfg(test)]
-pub(super) fn of(rest: &[u8]) -> Vec<u8> {
-    [sum(rest).as_bytes(), rest, b"\n"].concat()
+/// Reads the line that bytes begin with.
+pub(super) fn read(bytes: &[u8]) -> Read<'_> {
+    let Some(head) = bytes.get(..JSON) else { return Read::Cut };
+    let (Some(length), Some(turn)) = (number(head, LENGTH), number(head, TURN)) else { return Read::Broken };
+    let Some(length) = usize::try_from(length).ok().filter(|length| (JSON..=LONGEST).contains(length)) else {
+        return Read::Broken;
+    };
+    let Some(line) = bytes.get(..length) else { return Read::Cut };
+    if line.get(SUM) != Some(&sum(line)) {
+        return Read::Broken;
+    }
+    Read::Whole(Line { turn, json: line.get(JSON..).unwrap_or_default(), length })
+}
+
+/// Where the next line may begin behind a broken one.
+pub(super) fn next(bytes: &[u8]) -> usize {
+    let next = bytes.iter().skip(1).position(|byte| *byte == b'\n');
+    next.map_or(bytes.len(), |between| between.saturating_add(1))
+}
+
+/// The sum of a line, as it is written.
+fn sum(line: &[u8]) -> [u8; 8] {
+    digits(crc32fast::hash(line.get(SUM.end..).unwrap_or_default()).into())
+}
+
+fn digits<const N: usize>(mut number: u64) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        let place = usize::try_from(number & 15).unwrap_or_default();
+        *digit = b"0123456789abcdef".get(place).copied().unwrap_or_default();
+        number >>= 4;
+    }
+    digits
+}
+
+fn number(head: &[u8], place: Range<usize>) -> Option<u64> {
+    let digits = std::str::from_utf8(head.get(place)?).ok()?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
+fn put(line: &mut [u8], place: Range<usize>, digits: &[u8]) {
+    if let Some(place) = line.get_mut(place).filter(|place| place.len() == digits.len()) {
+        place.copy_from_slice(digits);
+    }
 }
 
 #[cfg(test)]
@@ -85,8 +175,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn only_a_whole_line_is_read() {
+    fn spooled(referrer: &str) -> Spooled {
         let click = NewClick {
             id: ClickId::new(1, 2),
             program_id: "prog_1".into(),
@@ -96,28 +185,68 @@ mod tests {
             is_unique: None,
             visitor: Some([7; 16]),
             last_click: None,
-            referrer: Some("https://a.example/\n\u{0}ü".into()),
+            referrer: Some(referrer.into()),
             landing_url: None,
         };
-        let spooled = Spooled::new(&Scope::new("ws_1", Mode::Test), click);
-        let mut line = Vec::new();
-        spooled.write(3, &mut line).unwrap();
-        assert_eq!(read(&line), Some(Line { generation: 3, spooled: Some(spooled), length: line.len() }));
-        for cut in 0..line.len() {
-            assert_eq!(read(&line[..cut]), None, "{cut} bytes of it");
-        }
-        for at in 0..line.len() {
-            let mut flipped = line.clone();
-            flipped[at] ^= 1;
-            assert_eq!(read(&flipped), None, "a bit of byte {at}");
-        }
-        assert_eq!(read(&[0; 64]), None);
-        assert_eq!(read(b"\n"), None);
+        Spooled::new(&Scope::new("ws_1", Mode::Test), click)
     }
 
     #[test]
-    fn a_whole_line_that_says_nothing_to_this_program_is_still_a_line() {
-        let line = of(b" 7 {\"click\":{\"by\":\"a newer program\"}}");
-        assert_eq!(read(&line), Some(Line { generation: 7, spooled: None, length: line.len() }));
+    fn only_a_whole_line_is_read() {
+        let spooled = spooled("https://a.example/\n\u{0}ü");
+        let mut line = Vec::new();
+        spooled.write(3, &mut line).unwrap();
+        assert!(!line[1..].contains(&b'\n'), "a line is a line");
+        let Read::Whole(read_again) = read(&line) else { panic!("it is whole") };
+        assert_eq!((read_again.turn, read_again.length), (3, line.len()));
+        assert_eq!((read_again.spooled(), read_again.is_begin()), (Some(spooled), false));
+        for cut in 0..line.len() {
+            assert_eq!(read(&line[..cut]), Read::Cut, "{cut} bytes of it");
+        }
+        for at in 1..line.len() {
+            for bit in 0..8 {
+                let mut flipped = line.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(!matches!(read(&flipped), Read::Whole(_)), "bit {bit} of byte {at}");
+            }
+        }
+        line[0] = b'*';
+        line.push(b'*');
+        assert!(matches!(read(&line), Read::Whole(_)), "whatever was before it and follows");
+        assert_eq!(read(&[0; 64]), Read::Broken);
+        assert_eq!(read(b"\n"), Read::Cut);
+    }
+
+    #[test]
+    fn a_line_looks_as_it_is_documented() {
+        let mut line = Vec::new();
+        write_begin(10, &mut line).unwrap();
+        // The sum as `python3 -c 'import zlib; print("%08x" % zlib.crc32(b" 00000028 000000000000000a null"))'` tells it.
+        assert_eq!(line, b"\ne773e463 00000028 000000000000000a null");
+        assert_eq!(BEGIN_LENGTH, u64::try_from(line.len()).unwrap());
+        assert!(matches!(read(&line), Read::Whole(line) if line.is_begin() && line.spooled().is_none()));
+    }
+
+    #[test]
+    fn a_line_that_would_be_too_long_to_be_read_is_not_written() {
+        for (more, want) in [(0, true), (LONGEST, false)] {
+            assert_eq!(spooled(&"x".repeat(more)).write(1, &mut Vec::new()).is_ok(), want, "{more}");
+        }
+        for (length, want) in [(LONGEST - JSON, true), (LONGEST - JSON + 1, false)] {
+            let mut line = Vec::new();
+            assert_eq!(write_as_is(1, &vec![b'x'; length], &mut line).is_ok(), want, "{length}");
+            assert_eq!(matches!(read(&line), Read::Whole(_)), want, "{length}");
+        }
+    }
+
+    #[test]
+    fn the_next_line_begins_with_a_line_break() {
+        let check = |bytes: &[u8], want: usize| assert_eq!(next(bytes), want, "{bytes:?}");
+        check(b"", 0);
+        check(b"broken", 6);
+        check(b"\nbroken", 7);
+        check(b"\nbroken\nnext\n", 7);
+        check(b"\n\nnext", 1);
+        check(b"\0\0\nnext\n", 2);
     }
 }

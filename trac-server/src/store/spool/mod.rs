@@ -7,14 +7,16 @@
 //! ([`crate::catch_up`]). While the store takes nothing, locked or full, the spool holds the clicks.
 //!
 //! Clicks are known by their IDs, so that a spool that is read twice, because the process ended between the commit and the
-//! emptying of the file, changes nothing. There are two files: clicks are appended to one while those of the other are brought in.
+//! emptying of the file, changes nothing. A damaged line hides no other ([`scan`]). There are two files: clicks are appended to one while those of the other are brought in.
 //!
 //! The files belong to the one process that serves; a command beside it leaves them alone.
 
 mod appender;
 mod bring_in;
+mod damage;
 mod line;
 mod refused;
+mod scan;
 mod segment;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ use super::{Scope, file, writer};
 use appender::{Append, Appender};
 pub(super) use bring_in::copy_log;
 use bring_in::{FEW, MANY, bring_in};
+use damage::keep_damaged;
 use line::Spooled;
 use refused::Refused;
 use segment::Segment;
@@ -207,8 +210,10 @@ impl Spool {
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
+        keep_damaged(&mut resting, &self.database)?;
         bring_in(&mut resting, connection, &refused, limit, taken)?;
         mem::swap(&mut *lock(&segments.active), &mut *resting);
+        keep_damaged(&mut resting, &self.database)?;
         bring_in(&mut resting, connection, &refused, limit, taken)
     }
 }
@@ -227,7 +232,9 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     }
     left.sort_by_key(Segment::oldest);
     for mut segment in left {
-        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), FEW, |_| ()) {
+        let brought = keep_damaged(&mut segment, database)
+            .and_then(|()| bring_in(&mut segment, connection, &Refused::beside(database), FEW, |_| ()));
+        if let Err(error) = brought {
             tracing::warn!(%error, "clicks stay beside {}", database.display());
             return;
         }

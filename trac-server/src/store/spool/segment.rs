@@ -1,20 +1,22 @@
 //! One file of the spool: lines from its beginning, and behind the last one whatever was there before.
 //!
 //! Room is taken before it is needed: a full disk still has some, and what is written into it is synchronized without a change
-//! of the file's length, which would take as long again. A line counts once it is synchronized: the file ends where the first
-//! line that is not whole begins, and a write that failed is written over.
+//! of the file's length, which would take as long again. A line counts once it is synchronized; a write that failed is written over
+//! by one of a later turn, behind which nothing of it [counts](super::scan).
 //!
-//! The file is emptied by zeros, so that where visitors came from is nobody's to find here. They are not synchronized: whatever an
-//! end in the middle of that leaves is in the store already, of an older generation, and not read behind newer lines.
+//! The file is emptied by zeros, so that where visitors came from is nobody's to find here, behind a line that tells the turn of that.
+//! They are not synchronized: whatever an end in the middle of it leaves is in the store already, of an earlier turn, and does not count.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::Path;
 
 use trac_core::time::Timestamp;
 
-use super::line::{self, Line, Spooled};
+use super::line::{self, Spooled};
+use super::scan::{Found, Scan};
 
 /// Room that is taken at the start: some thousand clicks.
 pub(super) const ROOM_BYTES: u64 = 1 << 20;
@@ -22,25 +24,34 @@ pub(super) const ROOM_BYTES: u64 = 1 << 20;
 pub(super) const KEEP_BYTES: u64 = 8 << 20;
 /// The largest file, where the disk has room: two hundred thousand clicks.
 pub(super) const LIMIT_BYTES: u64 = 64 << 20;
-/// How much is read at once; no line is longer.
-const CHUNK_BYTES: u64 = 1 << 18;
+/// How much memory is kept for what is written next.
+const BUFFER_BYTES: usize = 1 << 20;
 /// How many clicks are kept in mind, so that they need not be read again.
 const IN_MIND_MAX: usize = 32_768;
 
 #[derive(Debug)]
 pub(super) struct Segment {
     file: File,
-    generation: u64,
+    /// The number of the last write, also of one that failed.
+    turn: u64,
+    /// Where lines begin: behind the one that says that the file was emptied.
+    begin: u64,
     /// Where the next line goes.
     end: u64,
+    /// How far it shows anything but zeros.
+    shown: u64,
     /// How many lines are not in the store yet.
     lines: usize,
     /// Where the first of them is.
     place: Place,
     /// When the first was made that was there when the file was opened.
     oldest: Option<Timestamp>,
-    /// Lines that were there and say nothing to this program, as they are.
+    /// Lines that were there and say nothing to this program.
     strange: Vec<u8>,
+    /// What was there and is damaged.
+    damaged: Vec<Range<u64>>,
+    /// For what is written next.
+    bytes: Vec<u8>,
 }
 
 /// Where the first line is that is not in the store.
@@ -48,24 +59,15 @@ pub(super) struct Segment {
 enum Place {
     /// All lines are in mind as well, and so many of them are in the store.
     InMind { clicks: Vec<Spooled>, taken: usize },
-    /// At so many bytes.
-    InFile(u64),
+    /// The file is read so far.
+    InFile(Scan),
 }
 
-/// Lines of the file.
-struct Lines {
-    clicks: Vec<Spooled>,
-    /// Those that say nothing to this program, as they are.
-    strange: Vec<u8>,
-    /// Where they all end.
-    end: u64,
-}
-
-/// Lines to be brought in, and where they end in the file.
+/// Lines to be brought in, and how far the file is read with them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chunk<'a> {
     pub(super) clicks: Cow<'a, [Spooled]>,
-    end: u64,
+    read: Scan,
 }
 
 impl Segment {
@@ -94,19 +96,49 @@ impl Segment {
         std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
         let file = options.open(path)?;
         file.try_lock().map_err(io::Error::from)?;
-        let (place, strange) = (Place::InFile(0), Vec::new());
-        let mut segment = Self { file, generation: 0, end: 0, lines: 0, place, oldest: None, strange };
-        while let Some(Lines { clicks, strange, end }) = segment.read(segment.end, u64::MAX)? {
-            segment.strange.extend(strange);
-            segment.oldest = segment.oldest.or_else(|| Some(clicks.first()?.click.clicked_at));
-            segment.lines = segment.lines.saturating_add(clicks.len());
-            segment.end = end;
+        let mut segment = Self::of(file);
+        let mut scan = Scan::default();
+        while let Some(found) = scan.next(&segment.file, u64::MAX)? {
+            segment.note(found);
         }
-        if segment.end == 0 {
-            segment.generation = segment.stale_generation()?.wrapping_add(1);
-            segment.place = Place::InMind { clicks: Vec::new(), taken: 0 };
+        (segment.turn, segment.end) = (scan.turn, scan.end);
+        if segment.end == 0 && segment.shown > line::BEGIN_LENGTH {
+            // There is no whole line at all, and not just the beginning of the first.
+            segment.damaged.push(0..segment.shown);
+            segment.end = segment.shown;
+        }
+        if segment.lines > 0 {
+            segment.place = Place::InFile(Scan::default());
         }
         Ok(segment)
+    }
+
+    fn of(file: File) -> Self {
+        let place = Place::InMind { clicks: Vec::new(), taken: 0 };
+        let (strange, damaged, bytes) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            file,
+            turn: 0,
+            begin: 0,
+            end: 0,
+            shown: 0,
+            lines: 0,
+            place,
+            oldest: None,
+            strange,
+            damaged,
+            bytes,
+        }
+    }
+
+    fn note(&mut self, found: Found) {
+        let Found { clicks, strange, damaged, begin, shown } = found;
+        self.oldest = self.oldest.or_else(|| Some(clicks.first()?.click.clicked_at));
+        self.lines = self.lines.saturating_add(clicks.len());
+        self.strange.extend(strange);
+        self.damaged.extend(damaged);
+        self.begin = begin.unwrap_or(self.begin);
+        self.shown = shown.unwrap_or(self.shown);
     }
 
     /// Takes room for the first lines. Where there is not enough, an eighth of what could be taken stays: the store will need as much
@@ -140,7 +172,7 @@ impl Segment {
         self.oldest
     }
 
-    /// The lines that say nothing to this program: a newer one wrote them.
+    /// The lines that say nothing to this program: a newer one wrote them. They are in the form of [`super::refused`].
     pub(super) fn strange(&self) -> &[u8] {
         &self.strange
     }
@@ -150,41 +182,76 @@ impl Segment {
         self.strange = Vec::new();
     }
 
-    /// Whether there is anything to be [emptied](Self::empty).
-    pub(super) fn is_used(&self) -> bool {
-        self.end > 0
+    /// Whether anything is damaged of what an earlier process left.
+    pub(super) fn is_damaged(&self) -> bool {
+        !self.damaged.is_empty()
     }
 
-    /// Appends lines and synchronizes them. Those that would make the file too long, or cannot be written, count for nothing and are
-    /// handed back.
-    pub(super) fn append(&mut self, group: Vec<Spooled>) -> Result<(), (io::Error, Vec<Spooled>)> {
-        match self.write(&group) {
-            Ok(end) => self.end = end,
-            Err(error) => return Err((error, group)),
+    /// What is left of the damaged lines: all but zeros, with a line break in front.
+    pub(super) fn damaged(&self) -> io::Result<Vec<u8>> {
+        let (mut file, mut all) = (&self.file, Vec::new());
+        for Range { start, end } in &self.damaged {
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(*start))?;
+            file.take(end.saturating_sub(*start)).read_to_end(&mut bytes)?;
+            bytes.retain(|byte| *byte != 0);
+            if bytes.first().is_some_and(|first| *first != b'\n') {
+                all.push(b'\n');
+            }
+            all.extend(bytes);
         }
+        Ok(all)
+    }
+
+    /// Forgets what is damaged: it is kept elsewhere.
+    pub(super) fn forget_damaged(&mut self) {
+        self.damaged = Vec::new();
+    }
+
+    /// Whether there is anything to be [emptied](Self::empty).
+    pub(super) fn is_used(&self) -> bool {
+        self.shown > self.begin
+    }
+
+    /// Appends lines and synchronizes them, and takes them out of `group`. Those that would make the file too long, or cannot be
+    /// written, count for nothing and stay there.
+    pub(super) fn append(&mut self, group: &mut Vec<Spooled>) -> io::Result<()> {
+        self.write(group)?;
         self.lines = self.lines.saturating_add(group.len());
         if let Place::InMind { clicks, .. } = &mut self.place {
-            clicks.extend(group);
+            clicks.append(group);
             if clicks.len() > IN_MIND_MAX {
                 // Nothing is brought in of a file that still grows: they are all in the store, or none.
-                self.place = Place::InFile(0);
+                self.place = Place::InFile(Scan::default());
             }
         }
+        group.clear();
         Ok(())
     }
 
-    /// Writes lines behind the last one; answers where they end.
-    fn write(&mut self, group: &[Spooled]) -> io::Result<u64> {
-        let mut bytes = Vec::new();
-        for spooled in group {
-            spooled.write(self.generation, &mut bytes)?;
+    /// Writes lines behind the last one.
+    fn write(&mut self, group: &[Spooled]) -> io::Result<()> {
+        self.turn = self.turn.saturating_add(1);
+        self.bytes.clear();
+        self.bytes.shrink_to(BUFFER_BYTES);
+        let mut begin = self.begin;
+        if self.end == 0 {
+            line::write_begin(self.turn, &mut self.bytes)?;
+            begin = line::BEGIN_LENGTH;
         }
-        let end = u64::try_from(bytes.len()).ok().and_then(|length| self.end.checked_add(length));
-        let end = end.filter(|end| *end <= LIMIT_BYTES).ok_or(io::ErrorKind::FileTooLarge)?;
+        for spooled in group {
+            spooled.write(self.turn, &mut self.bytes)?;
+        }
+        let end = self.end.saturating_add(length(&self.bytes));
+        if end > LIMIT_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.shown = self.shown.max(end);
         self.file.seek(SeekFrom::Start(self.end))?;
-        self.file.write_all(&bytes)?;
+        self.file.write_all(&self.bytes)?;
         self.file.sync_data()?;
-        Ok(end)
+        (self.begin, self.end) = (begin, end);
+        Ok(())
     }
 
     /// The next lines that are not in the store, at most so many of those in mind.
@@ -192,80 +259,60 @@ impl Segment {
         if self.lines == 0 {
             return Ok(None);
         }
-        if let Place::InFile(begin) = self.place {
-            let read = self.read(begin, self.end)?;
-            return Ok(read.map(|Lines { clicks, end, .. }| Chunk { clicks: Cow::Owned(clicks), end }));
+        if let Place::InFile(mut read) = self.place {
+            while let Some(Found { clicks, .. }) = read.next(&self.file, self.end)? {
+                if !clicks.is_empty() {
+                    return Ok(Some(Chunk { clicks: Cow::Owned(clicks), read }));
+                }
+            }
+            return Ok(None);
         }
         let Place::InMind { clicks, taken } = &self.place else { return Ok(None) };
         let clicks = clicks.get(*taken..).unwrap_or_default();
         let clicks = clicks.get(..limit).unwrap_or(clicks);
-        Ok(Some(Chunk { clicks: Cow::Borrowed(clicks), end: self.end }))
+        Ok(Some(Chunk { clicks: Cow::Borrowed(clicks), read: Scan::default() }))
     }
 
     /// Notes that so many of the lines that were [waiting](Self::waiting), up to there, are in the store.
-    pub(super) fn took(&mut self, (count, end): (usize, u64)) {
+    pub(super) fn took(&mut self, (count, read): (usize, Scan)) {
         self.lines = self.lines.saturating_sub(count);
         match &mut self.place {
             Place::InMind { taken, .. } => *taken = taken.saturating_add(count),
-            Place::InFile(begin) => *begin = end,
+            Place::InFile(before) => *before = read,
         }
     }
 
     /// Begins anew: all that was in the file is in the store.
     pub(super) fn empty(&mut self) -> io::Result<()> {
-        let used = usize::try_from(self.end.min(KEEP_BYTES)).unwrap_or_default();
+        let used = usize::try_from(self.shown.min(KEEP_BYTES)).unwrap_or_default();
         let mut clicks = match &mut self.place {
             Place::InMind { clicks, .. } => std::mem::take(clicks),
             Place::InFile(_) => Vec::new(),
         };
         clicks.clear();
-        (self.end, self.lines) = (0, 0);
+        (self.begin, self.end, self.lines) = (0, 0, 0);
         self.place = Place::InMind { clicks, taken: 0 };
-        self.generation = self.generation.wrapping_add(1);
+        self.turn = self.turn.saturating_add(1);
+        self.bytes.clear();
+        line::write_begin(self.turn, &mut self.bytes)?;
+        self.bytes.resize(used.max(self.bytes.len()), 0);
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&vec![0; used])?;
+        self.file.write_all(&self.bytes)?;
         if self.file.metadata()?.len() > KEEP_BYTES {
             self.file.set_len(KEEP_BYTES)?;
         }
+        (self.begin, self.end, self.shown) = (line::BEGIN_LENGTH, line::BEGIN_LENGTH, line::BEGIN_LENGTH);
         Ok(())
     }
+}
 
-    /// Whole lines of one generation from `begin` on, before `limit`.
-    fn read(&mut self, begin: u64, limit: u64) -> io::Result<Option<Lines>> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(begin))?;
-        (&self.file).take(limit.saturating_sub(begin).min(CHUNK_BYTES)).read_to_end(&mut bytes)?;
-        let (mut rest, mut end) = (bytes.as_slice(), begin);
-        let (mut clicks, mut strange) = (Vec::new(), Vec::new());
-        while let Some(Line { generation, spooled, length }) = line::read(rest) {
-            if end == 0 {
-                self.generation = generation;
-            } else if generation != self.generation {
-                break;
-            }
-            match spooled {
-                Some(spooled) => clicks.push(spooled),
-                None => strange.extend(rest.get(..length).unwrap_or_default()),
-            }
-            rest = rest.get(length..).unwrap_or_default();
-            end = end.saturating_add(u64::try_from(length).unwrap_or_default());
-        }
-        Ok((end > begin).then_some(Lines { clicks, strange, end }))
-    }
-
-    /// The newest generation that an emptied file still shows traces of: its first line lacks nothing but its first byte.
-    fn stale_generation(&mut self) -> io::Result<u64> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(0))?;
-        (&self.file).take(64).read_to_end(&mut bytes)?;
-        let text = String::from_utf8_lossy(bytes.get(17..).unwrap_or_default()).into_owned();
-        Ok(text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default())
-    }
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 impl Chunk<'_> {
     /// What [`Segment::took`] is told once they are in the store.
-    pub(super) fn taken(&self) -> (usize, u64) {
-        (self.clicks.len(), self.end)
+    pub(super) fn taken(&self) -> (usize, Scan) {
+        (self.clicks.len(), self.read)
     }
 }

@@ -6,6 +6,7 @@ use trac_core::click::ClickId;
 use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
+use super::scan::CHUNK_BYTES;
 use super::*;
 use crate::store::Store;
 
@@ -52,12 +53,14 @@ fn count_of(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.query_row("SELECT count(*) FROM click", [], |row| row.get(0))?)
 }
 
-/// Waits until the writer has brought everything in.
-async fn drained(store: &Store) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while store.spooled() > 0 || store.takes_no_clicks() {
-        assert!(Instant::now() < deadline, "{} still wait", store.spooled());
-        tokio::task::yield_now().await;
+impl Store {
+    /// Waits until the writer has brought everything in.
+    pub(crate) async fn drained(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.spooled() > 0 || self.takes_no_clicks() {
+            assert!(Instant::now() < deadline, "{} clicks still wait", self.spooled());
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -78,7 +81,7 @@ async fn clicks_wait_while_the_store_is_locked_and_are_brought_in_once() {
         tokio::task::yield_now().await;
     }
     lock.execute_batch("COMMIT").unwrap();
-    drained(&store).await;
+    store.drained().await;
     assert_eq!(clicks(&store).await, (100, 1), "one visitor, who came a hundred times");
 }
 
@@ -88,13 +91,13 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
     drop(Store::open(folder.path()).unwrap());
     let path = folder.path().join(FILE_NAMES[0]);
     let mut file = Segment::open(&path).unwrap();
-    file.append((0..1_000).map(spooled).collect()).unwrap();
+    file.append(&mut (0..1_000).map(spooled).collect()).unwrap();
     drop(file);
     let left = fs::read(&path).unwrap();
 
     let store = serving(&folder);
     assert_eq!(store.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await.unwrap(), 1_000);
-    drained(&store).await;
+    store.drained().await;
     store.close();
     drop(store);
 
@@ -116,7 +119,7 @@ async fn a_process_beside_the_server_leaves_the_spool_alone_and_loses_no_click()
         assert_eq!(other.spooled(), 0);
         assert!(server.keep_click(&scope(), click(10 + number), None).await.unwrap());
     }
-    drained(&server).await;
+    server.drained().await;
     assert_eq!(clicks(&other).await, (20, 1));
 }
 
@@ -147,7 +150,7 @@ async fn a_click_is_kept_if_its_condition_holds() {
             assert_eq!(kept.await.unwrap().unwrap(), more % 2 == 0);
         }
     }
-    drained(&server).await;
+    server.drained().await;
     assert_eq!(clicks(&server).await.0, 10);
 }
 
@@ -172,7 +175,7 @@ async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
     drop(Store::open(folder.path()).unwrap());
     let left = |number: u64| {
         let mut segment = Segment::open(&folder.path().join(FILE_NAMES[usize::from(number > 1)])).unwrap();
-        segment.append(vec![spooled(number)]).unwrap();
+        segment.append(&mut vec![spooled(number)]).unwrap();
         segment
     };
     drop((left(1), left(2)));
@@ -248,7 +251,7 @@ async fn a_store_that_is_no_longer_there_takes_no_clicks_and_is_asked_now_and_th
     assert_eq!(store.0.spool.due(), Some(WHILE), "a rush that is not taken is none");
     store.0.spool.waiting.fetch_sub(RUSH, Ordering::SeqCst);
     fs::rename(&aside, &there).unwrap();
-    drained(&store).await;
+    store.drained().await;
     assert_eq!(clicks(&store).await.0, 1);
 }
 
@@ -266,7 +269,7 @@ async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
         let referrer = (number % 2 == 0).then(|| "no".to_owned());
         let kept = store.keep_click(&scope(), NewClick { referrer, ..click(number) }, None).await;
         assert!(kept.unwrap());
-        drained(&store).await;
+        store.drained().await;
     }
     assert_eq!(clicks(&store).await, (2, 1));
     rows("DROP TRIGGER no").await;
@@ -291,7 +294,7 @@ async fn the_files_of_an_ended_process_are_read_in_the_order_of_their_clicks() {
         drop(Store::open(folder.path()).unwrap());
         for (name, click) in names.into_iter().zip([&old, &new]) {
             let mut file = Segment::open(&folder.path().join(name)).unwrap();
-            file.append(vec![Spooled::new(&scope(), click.clone())]).unwrap();
+            file.append(&mut vec![Spooled::new(&scope(), click.clone())]).unwrap();
         }
         assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await, (2, 1), "{names:?}");
     }
@@ -324,12 +327,17 @@ async fn a_spool_that_a_command_has_for_a_moment_is_asked_for_again() {
 async fn a_line_that_says_nothing_to_this_program_is_kept_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
-    let strange = line::of(b" 1 {\"click\":{\"by\":\"a newer program\"}}");
-    let spool = [line_of(&spooled(1), 1), strange.clone(), line_of(&spooled(2), 1), strange.clone()].concat();
+    let strange = |turn| {
+        let mut line = Vec::new();
+        line::write_as_is(turn, b"{\"click\":{\"by\":\"a newer program\"}}", &mut line).unwrap();
+        line
+    };
+    let spool = [line_of(&spooled(1), 7), strange(7), line_of(&spooled(2), 8), strange(8)].concat();
     fs::write(folder.path().join(FILE_NAMES[1]), spool).unwrap();
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
-    assert_eq!(fs::read(folder.path().join("clicks.refused")).unwrap(), strange.repeat(2));
+    let refused = fs::read(folder.path().join("clicks.refused")).unwrap();
+    assert_eq!(refused, strange(1).repeat(2), "of one turn, so that they are all read as lines of one file");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -338,7 +346,7 @@ async fn lines_that_are_gone_wait_for_nothing() {
     drop(Store::open(folder.path()).unwrap());
     let mut connection = Connection::open(folder.path().join("trac.db")).unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
-    Segment::open(&path).unwrap().append((0..3).map(spooled).collect()).unwrap();
+    Segment::open(&path).unwrap().append(&mut (0..3).map(spooled).collect()).unwrap();
     let whole = fs::read(&path).unwrap();
     for (left, taken_in) in [(whole.len(), 3), (whole.len() / 2, 1), (0, 0)] {
         fs::write(&path, &whole).unwrap();
@@ -356,30 +364,32 @@ async fn lines_that_are_gone_wait_for_nothing() {
 }
 
 #[test]
-fn a_file_ends_where_the_first_broken_line_begins() {
+fn a_torn_tail_is_no_damage_and_is_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let lines: Vec<_> = (0..3).map(spooled).collect();
     let mut file = Segment::open(&path).unwrap();
     file.take_room().unwrap();
-    file.append(lines.clone()).unwrap();
+    file.append(&mut lines.clone()).unwrap();
     drop(file);
     let whole = fs::read(&path).unwrap();
     assert_eq!(whole.len(), usize::try_from(segment::ROOM_BYTES).unwrap());
-    let one = line_of(&lines[0], 1).len();
-    for end in [0, 1, one - 1, one, one + 1, 2 * one + one / 2, 3 * one, 3 * one + 1] {
-        let want = end / one;
+    let (begin, one) = (begin(1).len(), line_of(&lines[0], 1).len());
+    for end in
+        [0, begin / 2, begin, begin + 1, begin + one - 1, begin + one, begin + 5 * one / 2, begin + 3 * one]
+    {
+        let want = end.saturating_sub(begin) / one;
         let cut = [&whole[..end], &vec![0; 4_096]].concat();
         fs::write(&path, cut).unwrap();
         let mut file = Segment::open(&path).unwrap();
-        assert_eq!(file.lines(), want.min(3), "{end} bytes");
+        assert_eq!((file.lines(), file.is_damaged()), (want, false), "{end} bytes");
         // What is appended now is found behind the whole lines, whatever lies there.
-        file.append(vec![spooled(9)]).unwrap();
+        file.append(&mut vec![spooled(9)]).unwrap();
         drop(file);
         let mut file = Segment::open(&path).unwrap();
         let found = found(&mut file);
         assert_eq!(found.last(), Some(&spooled(9)), "{end} bytes");
-        assert_eq!(found.len(), want.min(3) + 1, "{end} bytes");
+        assert_eq!((found.len(), file.is_damaged()), (want + 1, false), "{end} bytes");
     }
 }
 
@@ -389,16 +399,17 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
     let path = folder.path().join(FILE_NAMES[0]);
     let mut file = Segment::open(&path).unwrap();
     for _ in 0..3 {
-        file.append((10..20).map(spooled).collect()).unwrap();
+        file.append(&mut (10..20).map(spooled).collect()).unwrap();
         assert_eq!(found(&mut file).len(), 10);
         take_all(&mut file);
         assert_eq!((file.lines(), file.waiting(MANY).unwrap()), (0, None));
         drop(file);
         file = Segment::open(&path).unwrap();
-        assert_eq!(file.lines(), 0);
-        assert!(fs::read(&path).unwrap().iter().all(|byte| *byte == 0), "nothing is left to be read");
+        assert_eq!((file.lines(), file.is_used(), file.is_damaged()), (0, false, false));
+        let shown = fs::read(&path).unwrap();
+        assert!(shown[begin(1).len()..].iter().all(|byte| *byte == 0), "nothing is left to be read");
         // As long as one of the old lines.
-        file.append(vec![spooled(30)]).unwrap();
+        file.append(&mut vec![spooled(30)]).unwrap();
         drop(file);
         file = Segment::open(&path).unwrap();
         assert_eq!(found(&mut file), [spooled(30)]);
@@ -407,18 +418,216 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
 }
 
 #[test]
-fn lines_of_another_generation_are_not_read_behind_newer_ones() {
+fn a_file_that_was_not_emptied_to_its_end_brings_nothing_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
-    let old: Vec<u8> = (10..13).flat_map(|number| line_of(&spooled(number), 4)).collect();
-    let new = line_of(&spooled(20), 5);
-    fs::write(&path, [new.as_slice(), &old[new.len()..]].concat()).unwrap();
+    let old: Vec<u8> = (10..20).flat_map(|number| line_of(&spooled(number), 4)).collect();
+    for zeros in [0, 1, 100, 1_000] {
+        let wiped = [begin(5), vec![0; zeros]].concat();
+        fs::write(&path, [wiped.as_slice(), &old[wiped.len()..]].concat()).unwrap();
+        let mut file = Segment::open(&path).unwrap();
+        assert_eq!((file.lines(), file.is_damaged(), file.is_used()), (0, false, true), "{zeros} zeros");
+        file.append(&mut vec![spooled(21)]).unwrap();
+        drop(file);
+        let mut file = Segment::open(&path).unwrap();
+        assert_eq!((found(&mut file), file.is_damaged()), (vec![spooled(21)], false), "{zeros} zeros");
+        take_all(&mut file);
+        let shown = fs::read(&path).unwrap();
+        assert!(
+            shown[begin(1).len()..].iter().all(|byte| *byte == 0),
+            "{zeros} zeros: the rest is wiped too"
+        );
+    }
+}
+
+/// A file whose lines are in the store, behind newer ones.
+fn in_front_of_old_lines(new: &[Vec<u8>], old_turn: u64) -> Vec<u8> {
+    let old: Vec<u8> = (10..20).flat_map(|number| line_of(&spooled(number), old_turn)).collect();
+    let new = new.concat();
+    [new.as_slice(), &old[new.len()..]].concat()
+}
+
+#[test]
+fn older_lines_are_not_read_behind_newer_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    // With and without a line that tells the turn, which is just as long as none.
+    for lines in [vec![line_of(&spooled(20), 5)], vec![begin(5), line_of(&spooled(20), 6)]] {
+        fs::write(&path, in_front_of_old_lines(&lines, 4)).unwrap();
+        let mut file = Segment::open(&path).unwrap();
+        assert_eq!((found(&mut file), file.is_damaged()), (vec![spooled(20)], false));
+        file.append(&mut vec![spooled(21)]).unwrap();
+        drop(file);
+        let mut file = Segment::open(&path).unwrap();
+        assert_eq!((found(&mut file), file.is_damaged()), (vec![spooled(20), spooled(21)], false));
+    }
+}
+
+#[test]
+fn a_damaged_line_hides_nothing_but_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    let lines: Vec<_> =
+        [vec![begin(5)], (1..=3).map(|number| line_of(&spooled(number), 5 + number)).collect()].concat();
+    let whole = in_front_of_old_lines(&lines, 4);
+    let mut at = 0;
+    for (number, line) in lines.iter().enumerate() {
+        let places = [1, 8, 9, 10, 17, 30, 35, 36, line.len() / 2, line.len() - 1];
+        let flips = places.map(|place| vec![(at + place, whole[at + place] ^ 1)]);
+        // A line break in the middle, all of it gone, and its end gone.
+        let others = [
+            vec![(at + line.len() / 2, b'\n')],
+            (at..at + line.len()).map(|place| (place, 0)).collect(),
+            (at + 20..at + line.len()).map(|place| (place, b'x')).collect(),
+        ];
+        for changes in flips.into_iter().chain(others) {
+            let mut damaged = whole.clone();
+            for (place, byte) in &changes {
+                damaged[*place] = *byte;
+            }
+            fs::write(&path, &damaged).unwrap();
+            let mut file = Segment::open(&path).unwrap();
+            let want: Vec<_> = (1..=3)
+                .zip(1_u64..)
+                .filter(|(line, _)| *line != number)
+                .map(|(_, click)| spooled(click))
+                .collect();
+            assert_eq!(found(&mut file), want, "line {number}: {changes:?}");
+            // Behind the last line nothing tells a damaged one from one that was cut off.
+            assert_eq!(file.is_damaged(), number != 3, "line {number}: {changes:?}");
+            let mut kept = damaged[at..at + line.len()].to_vec();
+            kept.retain(|byte| *byte != 0);
+            if kept.first().is_some_and(|first| *first != b'\n') {
+                kept.insert(0, b'\n');
+            }
+            let kept = if number == 3 { Vec::new() } else { kept };
+            assert_eq!(file.damaged().unwrap(), kept, "line {number}: {changes:?}");
+            file.append(&mut vec![spooled(21)]).unwrap();
+            drop(file);
+            let mut file = Segment::open(&path).unwrap();
+            assert_eq!(found(&mut file), [want, vec![spooled(21)]].concat(), "line {number}: {changes:?}");
+        }
+        // Where only the line break is damaged, everything is there.
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        fs::write(&path, &damaged).unwrap();
+        let mut file = Segment::open(&path).unwrap();
+        assert_eq!((found(&mut file).len(), file.is_damaged()), (3, false), "line {number}");
+        at += line.len();
+    }
+}
+
+#[test]
+fn what_was_told_as_failed_is_not_read_behind_what_was_written_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
     let mut file = Segment::open(&path).unwrap();
-    assert_eq!(found(&mut file), [spooled(20)]);
-    file.append(vec![spooled(21)]).unwrap();
+    file.append(&mut vec![spooled(1)]).unwrap();
+    let too_much = NewClick { referrer: Some("x".repeat(200_000)), ..click(2) };
+    file.append(&mut vec![Spooled::new(&scope(), too_much); 400]).unwrap_err();
+    file.append(&mut vec![spooled(3)]).unwrap();
+    drop(file);
+    // The turn of what failed is not given again.
+    let written = [begin(1), line_of(&spooled(1), 1), line_of(&spooled(3), 3)].concat();
+    assert_eq!(fs::read(&path).unwrap(), written);
+    let failed: Vec<_> = (11..14).map(|number| line_of(&spooled(number), 2)).collect();
+    let longer = NewClick { referrer: Some("https://a.example/".into()), ..click(3) };
+    for (over, want) in [
+        // Nothing was written over it: that it is here harms nobody.
+        (Vec::new(), (vec![spooled(1), spooled(11), spooled(12), spooled(13)], false)),
+        // As long as the first line of it, so that the second follows right behind.
+        (line_of(&spooled(3), 3), (vec![spooled(1), spooled(3)], false)),
+        // Longer, so that the second is cut and the third follows.
+        (
+            line_of(&Spooled::new(&scope(), longer.clone()), 3),
+            (vec![spooled(1), Spooled::new(&scope(), longer)], false),
+        ),
+    ] {
+        let mut behind = failed.concat();
+        behind.splice(..over.len(), over);
+        let before = [begin(1), line_of(&spooled(1), 1)].concat();
+        fs::write(&path, [before, behind].concat()).unwrap();
+        let mut file = Segment::open(&path).unwrap();
+        assert_eq!((found(&mut file), file.is_damaged()), want);
+    }
+}
+
+#[test]
+fn damage_across_chunks_hides_no_line_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    let mut file = Segment::open(&path).unwrap();
+    file.append(&mut (0..5_000).map(spooled).collect()).unwrap();
+    drop(file);
+    let whole = fs::read(&path).unwrap();
+    let (begin, one) = (begin(1).len(), line_of(&spooled(0), 1).len());
+    assert!(whole.len() > 4 * CHUNK_BYTES);
+    for (from, to) in [
+        (CHUNK_BYTES - 1, CHUNK_BYTES + 1),
+        (CHUNK_BYTES, CHUNK_BYTES + 1),
+        (CHUNK_BYTES - 2 * one, CHUNK_BYTES + 2 * one),
+        (CHUNK_BYTES / 2, 3 * CHUNK_BYTES + CHUNK_BYTES / 2),
+        (begin, 2 * CHUNK_BYTES),
+        (0, CHUNK_BYTES),
+    ] {
+        for byte in [0, b'x', b'\n', b'0', 255] {
+            let mut damaged = whole.clone();
+            damaged[from..to].fill(byte);
+            fs::write(&path, &damaged).unwrap();
+            let mut file = Segment::open(&path).unwrap();
+            let (first, last) = (from.saturating_sub(begin) / one, (to - begin).div_ceil(one));
+            let lines = (0..5_000).zip(0_u64..).filter(|(line, _)| !(first..last).contains(line));
+            let want: Vec<_> = lines.map(|(_, click)| spooled(click)).collect();
+            assert_eq!(file.lines(), want.len(), "{from} to {to}: {byte}");
+            assert!(file.is_damaged());
+            let mut brought = Vec::new();
+            while let Some(chunk) = file.waiting(MANY).unwrap() {
+                brought.extend(chunk.clicks.iter().cloned());
+                let taken = chunk.taken();
+                file.took(taken);
+            }
+            assert!(brought == want, "{from} to {to}: {byte}");
+            assert_eq!(file.lines(), 0, "{from} to {to}: {byte}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_is_kept_aside_and_what_lies_behind_it_is_brought_in() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    let mut damaged = line_of(&spooled(2), 1);
+    damaged[50] ^= 1;
+    let spool = [begin(1), line_of(&spooled(1), 1), damaged.clone(), line_of(&spooled(3), 1)].concat();
+    let path = folder.path().join(FILE_NAMES[0]);
+    fs::write(&path, &spool).unwrap();
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
+    let refused = folder.path().join("clicks.refused");
+    assert_eq!(fs::read(&refused).unwrap(), damaged);
+    assert!(damage::FILE_NAME == refused.file_name().unwrap());
+
+    // A file in which nothing can be read, as an earlier program wrote it.
+    let other = b"\n0123456789abcdef 1 {\"click\":\"in another form\"}\n";
+    fs::write(&path, [other.as_slice(), &[0; 4_096]].concat()).unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat());
+    drop(Store::open(folder.path()).unwrap());
+    assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat(), "and once");
+}
+
+#[test]
+fn a_file_without_any_whole_line_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAMES[0]);
+    let other = b"\nclicks in another form, whatever that may be\n";
+    fs::write(&path, [other.as_slice(), &[0; 4_096]].concat()).unwrap();
+    let mut file = Segment::open(&path).unwrap();
+    file.append(&mut vec![spooled(1)]).unwrap();
     drop(file);
     let mut file = Segment::open(&path).unwrap();
-    assert_eq!(found(&mut file), [spooled(20), spooled(21)]);
+    assert_eq!((file.lines(), file.damaged().unwrap().as_slice()), (1, other.as_slice()));
+    assert_eq!(found(&mut file), [spooled(1)]);
 }
 
 #[test]
@@ -428,14 +637,15 @@ fn a_file_grows_to_its_limit_and_shrinks_when_it_is_empty() {
     let mut file = Segment::open(&path).unwrap();
     let long = NewClick { referrer: Some("x".repeat(8_000)), ..click(1) };
     let group = vec![Spooled::new(&scope(), long); 1_000];
-    let taken = (0..100).take_while(|_| file.append(group.clone()).is_ok()).count();
+    let taken = (0..100).take_while(|_| file.append(&mut group.clone()).is_ok()).count();
     assert!((7..9).contains(&taken), "{taken}");
     assert_eq!(file.lines(), taken * 1_000, "what did not fit counts for nothing");
-    let (_, handed_back) = file.append(group.clone()).unwrap_err();
-    assert_eq!(handed_back, group);
+    let mut left = group.clone();
+    file.append(&mut left).unwrap_err();
+    assert_eq!(left, group);
     take_all(&mut file);
     assert_eq!((file.lines(), fs::metadata(&path).unwrap().len()), (0, segment::KEEP_BYTES));
-    file.append(group).unwrap();
+    file.append(&mut group.clone()).unwrap();
 }
 
 #[test]
@@ -444,7 +654,7 @@ fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
     let mut file = Segment::open(&folder.path().join(FILE_NAMES[0])).unwrap();
     for round in 0..2_u64 {
         for group in 0..20 {
-            file.append((0..1_000).map(|number| spooled(1_000 * group + number)).collect()).unwrap();
+            file.append(&mut (0..1_000).map(|number| spooled(1_000 * group + number)).collect()).unwrap();
         }
         let mut brought = Vec::new();
         while let Some(chunk) = file.waiting(MANY).unwrap() {
@@ -455,16 +665,23 @@ fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
         file.empty().unwrap();
         assert!(brought == (0..20_000).map(spooled).collect::<Vec<_>>(), "round {round}");
         // Those few that come next are kept in mind again, and taken in their order.
-        file.append(vec![spooled(1), spooled(2)]).unwrap();
-        file.took((1, 0));
+        file.append(&mut vec![spooled(1), spooled(2)]).unwrap();
+        file.took((1, scan::Scan::default()));
         assert_eq!(found(&mut file), [spooled(2)]);
         take_all(&mut file);
     }
 }
 
-fn line_of(spooled: &Spooled, generation: u64) -> Vec<u8> {
+fn line_of(spooled: &Spooled, turn: u64) -> Vec<u8> {
     let mut line = Vec::new();
-    spooled.write(generation, &mut line).unwrap();
+    spooled.write(turn, &mut line).unwrap();
+    line
+}
+
+/// The line that a file begins with.
+fn begin(turn: u64) -> Vec<u8> {
+    let mut line = Vec::new();
+    line::write_begin(turn, &mut line).unwrap();
     line
 }
 
