@@ -557,26 +557,26 @@ fn damage_across_chunks_hides_no_line_behind_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let mut file = Segment::open(&path).unwrap();
-    file.append(&mut (0..5_000).map(spooled).collect()).unwrap();
+    file.append(&mut (0..3_000).map(spooled).collect()).unwrap();
     drop(file);
     let whole = fs::read(&path).unwrap();
     let (begin, one) = (begin(1).len(), line_of(&spooled(0), 1).len());
-    assert!(whole.len() > 4 * CHUNK_BYTES);
+    assert!(whole.len() > 3 * CHUNK_BYTES);
     for (from, to) in [
         (CHUNK_BYTES - 1, CHUNK_BYTES + 1),
         (CHUNK_BYTES, CHUNK_BYTES + 1),
         (CHUNK_BYTES - 2 * one, CHUNK_BYTES + 2 * one),
-        (CHUNK_BYTES / 2, 3 * CHUNK_BYTES + CHUNK_BYTES / 2),
+        (CHUNK_BYTES / 2, 2 * CHUNK_BYTES + CHUNK_BYTES / 2),
         (begin, 2 * CHUNK_BYTES),
         (0, CHUNK_BYTES),
     ] {
-        for byte in [0, b'x', b'\n', b'0', 255] {
+        for byte in [0, b'\n', b'0'] {
             let mut damaged = whole.clone();
             damaged[from..to].fill(byte);
             fs::write(&path, &damaged).unwrap();
             let mut file = Segment::open(&path).unwrap();
             let (first, last) = (from.saturating_sub(begin) / one, (to - begin).div_ceil(one));
-            let lines = (0..5_000).zip(0_u64..).filter(|(line, _)| !(first..last).contains(line));
+            let lines = (0..3_000).zip(0_u64..).filter(|(line, _)| !(first..last).contains(line));
             let want: Vec<_> = lines.map(|(_, click)| spooled(click)).collect();
             assert_eq!(file.lines(), want.len(), "{from} to {to}: {byte}");
             assert!(file.is_damaged());
