@@ -163,7 +163,7 @@ pub use trac_core::click::ClickId;
 pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 #[cfg(feature = "server")]
-pub use router::router;
+pub use router::{router, service};
 #[cfg(feature = "server")]
 pub use trac::Trac;
 #[cfg(feature = "server")]
