@@ -57,7 +57,7 @@ impl App {
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
         let trac = set_up(Trac::new(store, clock, "https://track.example.com/"));
         let service = BoxCloneSyncService::new(crate::service(trac.clone()));
-        Self { service, trac, folder }
+        Self { trac, service, folder }
     }
 
     /// A new workspace, as its merchant in test mode.

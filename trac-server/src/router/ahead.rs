@@ -22,6 +22,7 @@ use crate::last_known::LinkName;
 use crate::trac::Trac;
 
 /// The whole server for [`listen::serve`](crate::listen::serve): it answers what [`router`] answers, and the same.
+#[must_use]
 pub fn service<B>(
     trac: Trac,
 ) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
@@ -67,8 +68,8 @@ where
         };
         let Self { visit, route, around, .. } = self;
         // A visitor waits for the disk half a second at most, so no longer limit is set.
-        let begin = |request: Request<B>| visit(name, request.into_parts().0);
-        Answered::Visit { answer: around.answer(request, Arc::clone(route), begin) }
+        let ask = |request: Request<B>| visit(name, request.into_parts().0);
+        Answered::Visit { answer: around.answer(request, Arc::clone(route), ask) }
     }
 }
 

@@ -44,7 +44,7 @@ impl Around {
         &self,
         request: Request<B>,
         route: Arc<str>,
-        begin: impl FnOnce(Request<B>) -> F,
+        ask: impl FnOnce(Request<B>) -> F,
     ) -> Answering<F> {
         let Self(trac) = self;
         let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| trac.ids.make(Kind::Request));
@@ -53,7 +53,7 @@ impl Around {
         // For who has spans of its own; the log of the program names the request itself.
         let span = tracing::debug_span!("request", id, method, route = &*route);
         // Under a path that is no text nothing is asked for: the routes would each refuse it in a form of their own.
-        let asked = path::is_text(request.uri().path()).then(|| begin(request));
+        let asked = path::is_text(request.uri().path()).then(|| ask(request));
         let began = Instant::now();
         let named = Named { id, method, route: Arc::clone(&route) };
         let answer = CURRENT.scope(named, Answer { asked, began }.instrument(span));
@@ -83,8 +83,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Answering<Limited<S::Future>> {
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
         let routes = &mut self.routes;
-        let begin = |request| Limited { answer: timeout(patience::LIMIT, routes.call(request)) };
-        self.around.answer(request, route, begin)
+        let ask = |request| Limited { answer: timeout(patience::LIMIT, routes.call(request)) };
+        self.around.answer(request, route, ask)
     }
 }
 
