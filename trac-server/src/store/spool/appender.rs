@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use std::{io, thread};
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::line::Spooled;
@@ -29,7 +30,21 @@ pub(super) struct Append {
     /// What must be so.
     pub(super) only_if: Option<Arc<dyn Condition>>,
     /// Told once the click is there, or that the condition did not hold.
-    pub(super) tell: oneshot::Sender<Result<bool, Unkept>>,
+    pub(super) tell: Tell,
+}
+
+type Tell = oneshot::Sender<Result<bool, Unkept>>;
+
+/// Whose clicks are on disk. They are told when this is dropped, wherever that is.
+struct Kept(Vec<Tell>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        for tell in self.0.drain(..) {
+            // Whoever stopped waiting was sent on without an ID.
+            let _ = tell.send(Ok(true));
+        }
+    }
 }
 
 pub(super) struct Appender {
@@ -37,6 +52,8 @@ pub(super) struct Appender {
     pub(super) segments: Arc<Segments>,
     pub(super) waiting: Arc<AtomicUsize>,
     pub(super) queue: Arc<Queue>,
+    /// Where visitors wait.
+    pub(super) runtime: Arc<OnceLock<Handle>>,
     /// By which conditions are judged.
     pub(super) reader: Connection,
 }
@@ -96,12 +113,20 @@ impl Appender {
             self.queue.wake();
         }
         let Err(error) = appended else {
-            // Whoever stopped waiting was sent on without an ID.
-            return told.into_iter().for_each(|tell| drop(tell.send(Ok(true))));
+            return self.tell(Kept(told));
         };
         let error = StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.path.display()));
         for (tell, spooled) in told.into_iter().zip(lines) {
             let _ = tell.send(Err(Unkept { error: error.clone(), click: Some(Box::new(spooled.click)) }));
+        }
+    }
+
+    /// Many are told from within the runtime in which they wait: it is woken once, and not by each of them. A runtime that ends drops
+    /// what it was given, which tells them too.
+    fn tell(&self, kept: Kept) {
+        match self.runtime.get() {
+            Some(runtime) if kept.0.len() >= MANY => drop(runtime.spawn(async move { drop(kept) })),
+            _ => drop(kept),
         }
     }
 

@@ -27,6 +27,7 @@ use std::time::Duration;
 use std::{fmt, io, mem};
 
 use rusqlite::Connection;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use super::alone::Original;
@@ -61,6 +62,8 @@ pub(super) struct Spool {
     refused: AtomicBool,
     /// Whether it was said that another process has the files.
     is_missed: AtomicBool,
+    /// Where visitors wait, if its threads run by themselves.
+    runtime: Arc<OnceLock<Handle>>,
 }
 
 /// Why a click is not in the spool, and the click.
@@ -88,7 +91,8 @@ impl Spool {
     pub(super) fn beside(database: &Path) -> Self {
         let (refused, is_missed) = (AtomicBool::new(false), AtomicBool::new(false));
         let (opened, opening, waiting) = (OnceLock::new(), Mutex::new(()), Arc::default());
-        Self { database: database.to_owned(), opened, opening, waiting, refused, is_missed }
+        let (database, runtime) = (database.to_owned(), Arc::default());
+        Self { database, opened, opening, waiting, refused, is_missed, runtime }
     }
 
     /// Makes the files this process's own. What an earlier one left in them is brought into the store soon.
@@ -110,6 +114,7 @@ impl Spool {
             segments: Arc::clone(&segments),
             waiting: Arc::clone(&self.waiting),
             queue: Arc::clone(queue),
+            runtime: Arc::clone(&self.runtime),
             reader: file::connect(&self.database)?,
         };
         writer::spawn("trac-spool", move || appender.run(&coming))?;
@@ -134,6 +139,12 @@ impl Spool {
             click,
         };
         let Some(opened) = self.opened.get() else { return Err(none(Some(Box::new(click)))) };
+        if self.runtime.get().is_none()
+            && let Ok(runtime) = Handle::try_current()
+            && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+        {
+            let _ = self.runtime.set(runtime);
+        }
         let (tell, told) = oneshot::channel();
         let append = Append { spooled: Spooled::new(scope, click), only_if, tell };
         if let Err(TrySendError::Full(append) | TrySendError::Disconnected(append)) =

@@ -214,6 +214,34 @@ async fn a_rush_is_brought_in_while_more_come() {
     assert_eq!((server.spooled(), clicks(&server).await), (0, (16_000, 16)));
 }
 
+#[test]
+fn visitors_are_told_by_whatever_runtime_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = serving(&folder);
+    let runtime = |threads: usize| match threads {
+        0 => tokio::runtime::Builder::new_current_thread().build().unwrap(),
+        _ => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build().unwrap(),
+    };
+    for (round, threads) in (0..).zip([0, 2, 0, 1, 2]) {
+        let kept = async {
+            let together: Vec<_> = (0..100)
+                .map(|number| {
+                    let store = store.clone();
+                    let click = click(100 * round + number);
+                    tokio::spawn(async move { store.0.spool.keep(&scope(), click, None).await })
+                })
+                .collect();
+            for kept in together {
+                assert!(kept.await.unwrap().unwrap(), "round {round}");
+            }
+        };
+        // It ends with this round; those who come next are told all the same.
+        runtime(threads).block_on(kept);
+    }
+    store.close();
+    assert_eq!(runtime(1).block_on(clicks(&store)).0, 500);
+}
+
 /// Waits until the store has been asked and took nothing.
 async fn refused(store: &Store) {
     let deadline = Instant::now() + Duration::from_secs(20);
