@@ -14,10 +14,12 @@ pub(super) struct Table {
     pub(super) left_out: &'static [(&'static str, &'static str)],
     /// Columns that may differ where a row is there already.
     pub(super) loose: &'static [&'static str],
+    /// In which order its rows are told: one that an index has, or all of them would be in memory at once.
+    pub(super) order: &'static [&'static str],
 }
 
 const fn table(name: &'static str, key: &'static [&'static str]) -> Table {
-    Table { name, key, left_out: &[], loose: &[] }
+    Table { name, key, left_out: &[], loose: &[], order: key }
 }
 
 const ID: &[&str] = &["workspace_id", "mode", "id"];
@@ -43,7 +45,7 @@ pub(super) const TABLES: &[Table] = &[
     table("enrollment_version", &["workspace_id", "mode", "enrollment_id", "number"]),
     table("link", ID),
     table("visit_not_counted", &["workspace_id", "mode", "link_id", "day", "why"]),
-    table("click", ID),
+    Table { order: &["workspace_id", "mode", "clicked_at", "rowid"], ..table("click", ID) },
     table("promotion_code", &["workspace_id", "mode", "code", "click_id"]),
     table("event", ID),
     table("event_body", &["workspace_id", "mode", "event_id"]),

@@ -271,8 +271,8 @@ async fn an_import_adds_nothing_to_a_workspace_that_is_here_and_takes_nobodys_ad
     drop(theirs);
 }
 
-/// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings.
-const STAYS: [&str; 4] = ["dashboard_token", "idempotency", "refusal", "setting"];
+/// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings, marks of visitors.
+const STAYS: [&str; 5] = ["dashboard_token", "idempotency", "refusal", "setting", "visitor"];
 
 #[tokio::test]
 async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {

@@ -114,7 +114,7 @@ impl<W: Write> Stream<W> {
             table.name,
             table.key.first().copied().unwrap_or("workspace_id"),
             vec!["?"; workspaces.len()].join(", "),
-            table.key.join(", "),
+            table.order.join(", "),
         );
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query(params_from_iter(workspaces))?;
