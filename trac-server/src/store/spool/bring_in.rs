@@ -75,7 +75,7 @@ fn record(clicks: &[Spooled], connection: &mut Connection, aside: &Refused) -> R
     Ok(tx.commit()?)
 }
 
-/// Records clicks by one statement. `false` if they are too few for it, or one of them is refused: then none is recorded.
+/// Records clicks by one statement. `false` if they are too few for it, or one of them is refused.
 fn record_together(
     clicks: &[Spooled],
     tx: &Connection,
@@ -209,23 +209,28 @@ mod tests {
 
     #[test]
     fn one_that_is_refused_takes_no_other_with_it_and_has_not_been_here() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = store(folder.path());
-        let refuse = "CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' BEGIN SELECT raise(ABORT, 'no'); END";
-        store.execute_batch(refuse).unwrap();
-        let aside = Refused::beside(&folder.path().join("trac.db"));
-        let mut clicks: Vec<_> = (0..16).map(|number| spooled(click(number, number))).collect();
-        clicks[3].click.referrer = Some("no".to_owned());
-        clicks[12].click.visitor = clicks[3].click.visitor;
-        clicks[13].click.visitor = clicks[2].click.visitor;
-        record(&clicks, &mut store, &aside).unwrap();
-        let want = WHOLE.replace(" 03*", "").replace("0d*", "0d");
-        assert_eq!((kept(&store), marks(&store)), (want, 14));
-        // By itself it is refused too, and leaves nothing.
-        clicks[3].click.visitor = Some([99; 16]);
-        record(&clicks[3..4], &mut store, &aside).unwrap();
-        assert_eq!(marks(&store), 14);
-        let kept = std::fs::read_to_string(folder.path().join("clicks.refused")).unwrap();
-        assert_eq!(kept.matches(clicks[3].click.id.as_str()).count(), 2);
+        // Whether what a statement did before it was refused is undone or stays.
+        for how in ["ABORT", "FAIL"] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = store(folder.path());
+            let refuse = format!("BEGIN SELECT raise({how}, 'no'); END");
+            let refuse =
+                format!("CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' {refuse}");
+            store.execute_batch(&refuse).unwrap();
+            let aside = Refused::beside(&folder.path().join("trac.db"));
+            let mut clicks: Vec<_> = (0..16).map(|number| spooled(click(number, number))).collect();
+            clicks[3].click.referrer = Some("no".to_owned());
+            clicks[12].click.visitor = clicks[3].click.visitor;
+            clicks[13].click.visitor = clicks[2].click.visitor;
+            record(&clicks, &mut store, &aside).unwrap();
+            let want = WHOLE.replace(" 03*", "").replace("0d*", "0d");
+            assert_eq!((kept(&store), marks(&store)), (want, 14), "{how}");
+            // By itself it is refused too, and leaves nothing.
+            clicks[3].click.visitor = Some([99; 16]);
+            record(&clicks[3..4], &mut store, &aside).unwrap();
+            assert_eq!(marks(&store), 14, "{how}");
+            let kept = std::fs::read_to_string(folder.path().join("clicks.refused")).unwrap();
+            assert_eq!(kept.matches(clicks[3].click.id.as_str()).count(), 2, "{how}");
+        }
     }
 }
