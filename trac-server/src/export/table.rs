@@ -75,6 +75,19 @@ impl Table {
         Ok(names.collect::<Result<_, _>>()?)
     }
 
+    /// The statement that tells its rows of so many workspaces.
+    pub(super) fn rows_of(&self, columns: &[String], workspaces: usize) -> String {
+        let told = columns.iter().map(|column| self.placeholder(column).unwrap_or(column));
+        format!(
+            "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}",
+            told.collect::<Vec<_>>().join(", "),
+            self.name,
+            self.key.first().copied().unwrap_or("workspace_id"),
+            vec!["?"; workspaces].join(", "),
+            self.order.join(", "),
+        )
+    }
+
     /// What stands in the place of a column that stays behind.
     pub(super) fn placeholder(&self, column: &str) -> Option<&'static str> {
         self.left_out.iter().find(|(name, _)| *name == column).map(|(_, sql)| *sql)

@@ -6,7 +6,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::table::TABLES;
+use super::table::{TABLES, Table};
 use super::*;
 use crate::replay::replay_all;
 use crate::store::{Priority, StoreError, StoreErrorKind};
@@ -303,6 +303,24 @@ async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
         assert!(!doubled.await.unwrap(), "{key} of {}", table.name);
     }
     drop(shop);
+}
+
+#[tokio::test]
+async fn no_table_that_grows_is_sorted_in_memory() {
+    let app = App::new();
+    let plans = app.trac.store.read(|connection| {
+        let grows = TABLES.iter().filter(|table| !["api_key", "webhook_endpoint"].contains(&table.name));
+        let plan = |table: &Table| {
+            let sql = format!("EXPLAIN QUERY PLAN {}", table.rows_of(&table.columns(connection)?, 2));
+            let mut statement = connection.prepare(&sql)?;
+            let steps = statement.query_map(["ws_1", "ws_2"], |row| row.get::<_, String>("detail"))?;
+            Ok(format!("{}: {}", table.name, steps.collect::<Result<Vec<_>, _>>()?.join("; ")))
+        };
+        grows.map(plan).collect::<Result<Vec<_>, StoreError>>()
+    });
+    for plan in plans.await.unwrap() {
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }
 
 #[tokio::test]
