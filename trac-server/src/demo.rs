@@ -21,7 +21,7 @@ use crate::ask::Asker;
 use crate::clock::Clock;
 use crate::config::DemoOptions;
 use crate::store::{Alone, Store};
-use crate::{Trac, listen, router, workspace};
+use crate::{Trac, listen, service, workspace};
 
 /// Ports tried first, so that the addresses are the same every time; a taken one gives way to any free one.
 const TRACKER_PORT: u16 = 8787;
@@ -70,7 +70,7 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
         Ok(())
     });
     tasks.spawn(async move {
-        listen::serve(tracker, router(trac), pending()).await;
+        listen::serve(tracker, service(trac), pending()).await;
         Ok(())
     });
 

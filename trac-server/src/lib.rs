@@ -56,7 +56,7 @@
 //! # The whole server
 //!
 //! With the feature `server`, which is on by default, `Store::open`, `Trac::new` and `router` mount the tracking
-//! service inside an axum app, and the program `trac` runs it by itself.
+//! service inside an axum app, and the program `trac` runs it by itself, by `service` and `listen::serve`.
 
 // ground
 pub mod clock;
@@ -163,7 +163,7 @@ pub use trac_core::click::ClickId;
 pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 #[cfg(feature = "server")]
-pub use router::router;
+pub use router::{router, service};
 #[cfg(feature = "server")]
 pub use trac::Trac;
 #[cfg(feature = "server")]

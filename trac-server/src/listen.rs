@@ -5,21 +5,22 @@
 //! must have come whole within a time that is a little longer than proxies keep their connections open. How long a
 //! whole request may take is limited by the [router](crate::router).
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tower_service::Service as _;
+use tower_service::Service;
 
 /// How long the head of a request may take. Proxies hang up after 60 s, and must be the first to.
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
@@ -32,7 +33,13 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// peer's address as [`ConnectInfo<SocketAddr>`].
 ///
 /// Waits as long as callers take; whoever has waited enough drops this future.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send) {
+pub async fn serve<S>(listener: TcpListener, service: S, stop: impl Future<Output = ()> + Send)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
     let (open, mut stop) = (GracefulShutdown::new(), pin!(stop));
     loop {
         let accepted = tokio::select! {
@@ -40,7 +47,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, peer)) => answer(stream, peer, router.clone(), &open),
+            Ok((stream, peer)) => answer(stream, peer, service.clone(), &open),
             Err(error) if is_the_callers(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "a connection could not be taken");
@@ -53,11 +60,17 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
 }
 
 /// Answers one connection, in a task of its own.
-fn answer(stream: TcpStream, peer: SocketAddr, router: Router, open: &GracefulShutdown) {
+fn answer<S>(stream: TcpStream, peer: SocketAddr, service: S, open: &GracefulShutdown)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: http::Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request.map(Body::new))
+        service.clone().call(request)
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES);
@@ -77,6 +90,7 @@ fn is_the_callers(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::oneshot;

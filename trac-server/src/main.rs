@@ -15,7 +15,7 @@ use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
 use trac_server::export::{self, Imported};
 use trac_server::store::{self, Alone, Store};
-use trac_server::{Trac, explain, housekeeping, listen, log, replay, router, secrets, workspace};
+use trac_server::{Trac, explain, housekeeping, listen, log, replay, secrets, service, workspace};
 
 /// How long callers may take to finish once the server is asked to stop.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
     let house = tokio::spawn(housekeeping::keep(trac.clone()));
-    let served = listen::serve(listener, router(trac), async move {
+    let served = listen::serve(listener, service(trac), async move {
         asked_to_stop().await;
         tracing::info!("stopping: finishing what was accepted");
         drop(stop);

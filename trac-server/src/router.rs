@@ -12,7 +12,10 @@ use crate::{
     program, refusals, replay, webhook,
 };
 
+mod ahead;
 mod around;
+
+pub use ahead::service;
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///

@@ -1,12 +1,15 @@
 //! A whole server in a test: a fresh store, a clock that stands still, and a merchant who calls.
 #![cfg(feature = "server")]
 
-use axum::Router;
+use std::convert::Infallible;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
 use trac_core::time::Timestamp;
 
 use crate::Trac;
@@ -18,7 +21,7 @@ pub(crate) const START: i64 = 1_795_248_000;
 
 pub(crate) struct App {
     pub(crate) trac: Trac,
-    pub(crate) router: Router,
+    service: BoxCloneSyncService<Request<Body>, Response, Infallible>,
     pub(crate) folder: TempDir,
 }
 
@@ -53,7 +56,8 @@ impl App {
         let store = Store::open(folder.path()).unwrap();
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
         let trac = set_up(Trac::new(store, clock, "https://track.example.com/"));
-        Self { router: crate::router(trac.clone()), trac, folder }
+        let service = BoxCloneSyncService::new(crate::service(trac.clone()));
+        Self { trac, service, folder }
     }
 
     /// A new workspace, as its merchant in test mode.
@@ -75,7 +79,7 @@ impl App {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 1 << 24).await.unwrap();
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());

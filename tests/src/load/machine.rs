@@ -1,9 +1,12 @@
 //! What the system says of processors, memory and disks. Linux tells it under `/proc`.
 
 use std::fs::{self, File};
+use std::hint::spin_loop;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio, id};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Instant;
 
 /// Time of the processor.
@@ -44,11 +47,49 @@ pub(super) fn peak_kilobytes(process: u32) -> u64 {
 
 /// Keeps this thread, and what it starts, to one processor.
 pub(super) fn keep_to(processor: usize) {
+    let own = fs::read_link("/proc/thread-self").expect("Linux says which thread this is");
+    let own = own.file_name().and_then(|name| name.to_str()).expect("a number");
     let kept = Command::new("taskset")
-        .args(["--cpu-list", "--pid", &processor.to_string(), &id().to_string()])
+        .args(["--cpu-list", "--pid", &processor.to_string(), own])
         .stdout(Stdio::null())
         .status();
     assert!(kept.is_ok_and(|status| status.success()), "taskset is needed, and a second processor");
+}
+
+/// How many nanoseconds a word takes from one processor to another and back. Two threads of one core, or two cores of one cache, take
+/// some 80; where a virtual machine's processors are moved apart, it can be five times as long from one second to the next, and
+/// the bytes that a client and a server on them pass each other take that long as well.
+pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
+    const TIMES: u64 = 50_000;
+    let word = AtomicU64::new(0);
+    let wait_for = |value| {
+        while word.load(Ordering::Acquire) != value {
+            spin_loop();
+        }
+    };
+    let nanos = thread::scope(|threads| {
+        threads.spawn(|| {
+            keep_to(other);
+            for time in 0..=TIMES {
+                wait_for(2 * time + 1);
+                word.store(2 * time + 2, Ordering::Release);
+            }
+        });
+        let caller = threads.spawn(|| {
+            keep_to(one);
+            let call = |time| {
+                word.store(2 * time + 1, Ordering::Release);
+                wait_for(2 * time + 2);
+            };
+            // Once both are there.
+            call(0);
+            let begun = Instant::now();
+            (1..=TIMES).for_each(call);
+            begun.elapsed().as_nanos()
+        });
+        caller.join().expect("it counts to an end")
+    });
+    u64::try_from(nanos).unwrap_or(u64::MAX) / TIMES
 }
 
 /// How long the disk takes to have a page for certain: the median of many.

@@ -6,6 +6,7 @@
 
 mod machine;
 mod redirects;
+mod rounds;
 mod webhooks;
 
 use std::path::Path;
@@ -54,12 +55,6 @@ impl Measured {
     }
 }
 
-/// The one of middling rate.
-fn middle(mut measured: Vec<Measured>) -> Measured {
-    measured.sort_by_key(Measured::rate);
-    measured.swap_remove(measured.len() / 2)
-}
-
 /// Measures for so many seconds each, and tells every line as it is known.
 pub async fn measure(seconds: u64, tell: impl Fn(&str)) {
     keep_to(LOAD_PROCESSOR);
@@ -87,24 +82,7 @@ async fn measure_in(place: &str, folder: &TempDir, seconds: u64, tell: &impl Fn(
     let terms = merchant.terms(2_000, "load", "https://shop.example/").await;
     let click = merchant.click(&terms.link).await;
     match Nginx::start() {
-        Ok(nginx) => {
-            // By turns: whatever else the machine does meets both, and the middle of three is neither's luck.
-            let rounds =
-                (0..3).map(|_| (nginx.measure(seconds), redirects::measure(&terms.url, process, seconds)));
-            let (empty, durable): (Vec<_>, Vec<_>) = rounds.unzip();
-            let (empty, durable) = (middle(empty), middle(durable));
-            tell(&empty.line("nginx, empty 302"));
-            tell(&durable.line(&format!("redirect, {place}")));
-            let ratio = |one: u64, other: u64| one * 100 / other.max(1);
-            let (rate, cost) = (ratio(durable.rate(), empty.rate()), ratio(empty.cost(), durable.cost()));
-            tell(&format!(
-                "  of nginx: {}.{:02} by rate, {}.{:02} by time of the processor",
-                rate / 100,
-                rate % 100,
-                cost / 100,
-                cost % 100
-            ));
-        }
+        Ok(nginx) => rounds::measure(&nginx, &terms.url, process, seconds).tell(place, tell),
         Err(why) => tell(&format!("redirects are not measured: {why}")),
     }
     let webhooks = webhooks::measure(&endpoint, &click, process, seconds).await;

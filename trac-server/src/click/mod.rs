@@ -60,7 +60,7 @@ pub(crate) use links::LINKS;
 #[cfg(feature = "server")]
 pub(crate) use promo_code::click_by_promo_code;
 #[cfg(feature = "server")]
-pub(crate) use redirect::remember_links;
+pub(crate) use redirect::{SLUG, plain_visit, remember_links, visit};
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::time::timeout_at;
@@ -40,10 +40,28 @@ pub(super) fn routes() -> Router<Trac> {
         };
     // Programs that pass links on like to end them with a slash.
     Router::new()
-        .route("/s/{slug}", get(slug))
+        .route(SLUG, get(slug))
         .route("/s/{slug}/", get(slug))
         .route("/s/{program}/{code}", get(code))
         .route("/s/{program}/{code}/", get(code))
+}
+
+/// The route of [`visit`].
+pub(crate) const SLUG: &str = "/s/{slug}";
+
+/// The link of a plain visit: somebody goes to `/s/{slug}` as links are shown. What else can be asked of a link, or
+/// otherwise, is for the routes.
+pub(crate) fn plain_visit<B>(request: &Request<B>) -> Option<LinkName> {
+    let slug = request.uri().path().strip_prefix("/s/").filter(|slug| !slug.is_empty())?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (request.method() == Method::GET && slug.bytes().all(is_plain)).then(|| LinkName::Slug(slug.to_owned()))
+}
+
+/// Answers a visit of a link as its route does, to pages of any origin.
+pub(crate) async fn visit(trac: &Trac, name: LinkName, request: &Parts) -> Response {
+    let mut response = follow(trac, name, request).await.into_response();
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response, Problem> {

@@ -29,7 +29,7 @@ async fn serve(app: &App, breaks: bool) -> (String, Arc<AtomicU32>) {
             answer
         }
     });
-    let router: Router = app.router.clone().layer(unreliable);
+    let router: Router = crate::router(app.trac.clone()).layer(unreliable);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
-use axum::http::HeaderValue;
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::http::{HeaderValue, Request};
 use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
@@ -33,7 +34,30 @@ impl<S> Layer<S> for Around {
     type Service = Surrounded<S>;
 
     fn layer(&self, routes: S) -> Surrounded<S> {
-        Surrounded { routes, trac: self.0.clone() }
+        Surrounded { routes, around: self.clone() }
+    }
+}
+
+impl Around {
+    /// Answers a request that was found to be for a route.
+    pub(super) fn answer<B, F: Future<Output = Response>>(
+        &self,
+        request: Request<B>,
+        route: Arc<str>,
+        ask: impl FnOnce(Request<B>) -> F,
+    ) -> Answering<F> {
+        let Self(trac) = self;
+        let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| trac.ids.make(Kind::Request));
+        let mark = HeaderValue::from_str(&id).ok();
+        let method = metrics::named(request.method());
+        // For who has spans of its own; the log of the program names the request itself.
+        let span = tracing::debug_span!("request", id, method, route = &*route);
+        // Under a path that is no text nothing is asked for: the routes would each refuse it in a form of their own.
+        let asked = path::is_text(request.uri().path()).then(|| ask(request));
+        let began = Instant::now();
+        let named = Named { id, method, route: Arc::clone(&route) };
+        let answer = CURRENT.scope(named, Answer { asked, began }.instrument(span));
+        Answering { answer, trac: trac.clone(), began, method, route, mark }
     }
 }
 
@@ -41,44 +65,26 @@ impl<S> Layer<S> for Around {
 #[derive(Clone, Debug)]
 pub(super) struct Surrounded<S> {
     routes: S,
-    trac: Trac,
+    around: Around,
 }
 
-impl<S> Service<Request> for Surrounded<S>
+impl<S> Service<Request<Body>> for Surrounded<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answering<S::Future>;
+    type Future = Answering<Limited<S::Future>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.routes.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Answering<S::Future> {
-        let route = request.extensions().get::<MatchedPath>().cloned();
-        let id =
-            request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| self.trac.ids.make(Kind::Request));
-        let mark = HeaderValue::from_str(&id).ok();
-        let method = metrics::named(request.method());
-        let name: Arc<str> = route.as_ref().map_or("none", MatchedPath::as_str).into();
-        // For who has spans of its own; the log of the program names the request itself.
-        let span = tracing::debug_span!("request", id, method, route = &*name);
-        // Under a path that is no text nothing is asked for: the routes would each refuse it in a form of their own.
-        let asked =
-            path::is_text(request.uri().path()).then(|| timeout(patience::LIMIT, self.routes.call(request)));
-        let began = Instant::now();
-        let answer = Answer { asked, began };
-        let named = Named { id, method, route: Arc::clone(&name) };
-        Answering {
-            answer: CURRENT.scope(named, answer.instrument(span)),
-            trac: self.trac.clone(),
-            began,
-            method,
-            route: name,
-            mark,
-        }
+    fn call(&mut self, request: Request<Body>) -> Answering<Limited<S::Future>> {
+        let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
+        let routes = &mut self.routes;
+        let ask = |request| Limited { answer: timeout(patience::LIMIT, routes.call(request)) };
+        self.around.answer(request, route, ask)
     }
 }
 
@@ -95,7 +101,7 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
+impl<F: Future<Output = Response>> Future for Answering<F> {
     type Output = Result<Response, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -110,16 +116,33 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 }
 
 pin_project! {
-    /// What a handler answers; `500` if it panics, since one request takes no other down; `408` if it takes too long. All that is
-    /// said of it is said within the request.
+    /// The answer of routes: `408` if they take too long.
+    pub(super) struct Limited<F> {
+        #[pin]
+        answer: Timeout<F>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Limited<F> {
+    type Output = Response;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let answered = ready!(self.project().answer.poll(context));
+        Poll::Ready(answered.map_or_else(|_| patience::ended(), |Ok(response)| response))
+    }
+}
+
+pin_project! {
+    /// What a handler answers; `500` if it panics, since one request takes no other down. All that is said of it is said within the
+    /// request.
     struct Answer<F> {
         #[pin]
-        asked: Option<Timeout<F>>,
+        asked: Option<F>,
         began: Instant,
     }
 }
 
-impl<F: Future<Output = Result<Response, Infallible>>> Future for Answer<F> {
+impl<F: Future<Output = Response>> Future for Answer<F> {
     type Output = Response;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
@@ -128,10 +151,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answer<F> {
             this.asked.as_pin_mut().map(|asked| catch_unwind(AssertUnwindSafe(|| asked.poll(context))));
         let response = match polled {
             None => Problem::not_found("page").into_response(),
-            Some(Ok(polled)) => match ready!(polled) {
-                Ok(Ok(response)) => response,
-                Err(_) => patience::ended(),
-            },
+            Some(Ok(polled)) => ready!(polled),
             Some(Err(_)) => {
                 tracing::error!("a handler panicked");
                 Problem::internal().into_response()
@@ -149,7 +169,6 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answer<F> {
 #[cfg(test)]
 mod tests {
     use axum::Router;
-    use axum::body::Body;
     use axum::routing::get;
     use tower::ServiceExt as _;
 

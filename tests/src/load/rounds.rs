@@ -1,0 +1,81 @@
+//! Redirects and nginx by turns, in many short rounds: whatever else the machine does meets both, and what it does differs from second
+//! to second. Above all how far its processors are from each other: see [`distance_nanos`].
+
+use super::machine::distance_nanos;
+use super::redirects::{self, Nginx};
+use super::{LOAD_PROCESSOR, Measured, SERVER_PROCESSOR};
+
+const ROUNDS: usize = 15;
+/// From here on the processors are far from each other.
+const FAR_NANOS: u64 = 200;
+
+/// One after the other, within seconds.
+struct Round {
+    /// Before, between and after.
+    nanos: [u64; 3],
+    empty: Measured,
+    durable: Measured,
+}
+
+pub(super) struct Rounds(Vec<Round>);
+
+/// Measures both for so many seconds in all, or a little longer.
+pub(super) fn measure(nginx: &Nginx, url: &str, process: u32, seconds: u64) -> Rounds {
+    let each = (seconds * 3 / 15).max(1);
+    let distance = || distance_nanos(SERVER_PROCESSOR, LOAD_PROCESSOR);
+    let round = |_| {
+        let (before, empty, between) = (distance(), nginx.measure(each), distance());
+        let durable = redirects::measure(url, process, each);
+        Round { nanos: [before, between, distance()], empty, durable }
+    };
+    Rounds((0..ROUNDS).map(round).collect())
+}
+
+impl Rounds {
+    pub(super) fn tell(&self, place: &str, tell: &impl Fn(&str)) {
+        let middling = |measured: fn(&Round) -> Measured| {
+            let mut all: Vec<_> = self.0.iter().map(measured).collect();
+            all.sort_by_key(Measured::rate);
+            all.swap_remove(all.len() / 2)
+        };
+        tell(&middling(|round| round.empty).line("nginx, empty 302"));
+        tell(&middling(|round| round.durable).line(&format!("redirect, {place}")));
+        let all: Vec<_> = self.0.iter().collect();
+        tell(&of_nginx("of nginx", &all));
+        for is_far in [false, true] {
+            let some: Vec<_> = self.0.iter().filter(|round| round.is_far() == Some(is_far)).collect();
+            if !some.is_empty() {
+                let nanos = middle(some.iter().flat_map(|round| round.nanos).collect());
+                let how = if is_far { "far" } else { "near" };
+                tell(&of_nginx(&format!("  with processors {how} ({nanos} ns)"), &some));
+            }
+        }
+    }
+}
+
+impl Round {
+    /// Whether the processors were far from each other all the time; `None` where they moved.
+    fn is_far(&self) -> Option<bool> {
+        let far = self.nanos.map(|nanos| nanos >= FAR_NANOS);
+        (far == [far[0]; 3]).then_some(far[0])
+    }
+}
+
+/// How a durable redirect stands to an empty one of the same round, in the middle and at the ends.
+fn of_nginx(what: &str, rounds: &[&Round]) -> String {
+    let ratios = |ratio: fn(&Round) -> u64| {
+        let all: Vec<_> = rounds.iter().map(|round| ratio(round)).collect();
+        let (least, most) = (all.iter().min().copied(), all.iter().max().copied());
+        let [middle, least, most] = [middle(all), least.unwrap_or_default(), most.unwrap_or_default()]
+            .map(|ratio| format!("{}.{:02}", ratio / 100, ratio % 100));
+        format!("{middle} ({least} to {most})")
+    };
+    let rate = ratios(|round| round.durable.rate() * 100 / round.empty.rate().max(1));
+    let cost = ratios(|round| round.empty.cost() * 100 / round.durable.cost().max(1));
+    format!("  {what}, {} rounds: {rate} by rate, {cost} by time of the processor", rounds.len())
+}
+
+fn middle(mut all: Vec<u64>) -> u64 {
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or_default()
+}

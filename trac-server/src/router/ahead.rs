@@ -1,0 +1,175 @@
+//! Plain visits of tracked links, answered ahead of the routes: they are most of what is asked, and finding the way through all
+//! routes would take as long again as all else that is done for them before the disk.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::future::RouteFuture;
+use axum::{BoxError, Router};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::around::{Answering, Around};
+use super::router;
+use crate::click::{SLUG, plain_visit, visit};
+use crate::last_known::LinkName;
+use crate::trac::Trac;
+
+/// The whole server for [`listen::serve`](crate::listen::serve): it answers what [`router`] answers, and the same.
+#[must_use]
+pub fn service<B>(
+    trac: Trac,
+) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (routes, around) = (router(trac.clone()), Around(trac.clone()));
+    let visit = move |name: LinkName, request: Parts| {
+        let trac = trac.clone();
+        async move { visit(&trac, name, &request).await }
+    };
+    Ahead { visit, route: SLUG.into(), around, routes }
+}
+
+/// What answers visits, and the routes for all else.
+#[derive(Clone)]
+struct Ahead<V> {
+    visit: V,
+    route: Arc<str>,
+    around: Around,
+    routes: Router,
+}
+
+impl<B, V, F> Service<Request<B>> for Ahead<V>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    V: Fn(LinkName, Parts) -> F,
+    F: Future<Output = Response>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answered<F>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.routes, context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answered<F> {
+        let Some(name) = plain_visit(&request) else {
+            return Answered::Else { answer: self.routes.call(request.map(Body::new)) };
+        };
+        let Self { visit, route, around, .. } = self;
+        // A visitor waits for the disk half a second at most, so no longer limit is set.
+        let ask = |request: Request<B>| visit(name, request.into_parts().0);
+        Answered::Visit { answer: around.answer(request, Arc::clone(route), ask) }
+    }
+}
+
+pin_project! {
+    #[project = AnsweredProjection]
+    enum Answered<F> {
+        Visit { #[pin] answer: Answering<F> },
+        Else { #[pin] answer: RouteFuture<Infallible> },
+    }
+}
+
+impl<F: Future<Output = Response>> Future for Answered<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            AnsweredProjection::Visit { answer } => answer.poll(context),
+            AnsweredProjection::Else { answer } => answer.poll(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use axum::http::header::{CONTENT_LENGTH, LOCATION, SET_COOKIE, VARY};
+    use serde_json::json;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::request_id;
+    use crate::test_app::App;
+
+    /// Headers without what differs from click to click, what the connection adds where it is missing, and what is about preflights.
+    fn comparable(mut headers: HeaderMap) -> HeaderMap {
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(VARY);
+        headers.remove(request_id::HEADER).unwrap();
+        for name in [LOCATION, SET_COOKIE] {
+            if let Some(value) = headers.get_mut(&name) {
+                let text = value.to_str().unwrap();
+                let id = text.split_once("clk_").map(|(_, rest)| rest.split(['&', ';']).next().unwrap());
+                *value = text.replace(id.unwrap_or("no click"), "…").try_into().unwrap();
+            }
+        }
+        headers
+    }
+
+    #[tokio::test]
+    async fn a_visit_is_answered_as_its_route_answers_it() {
+        let app = App::new();
+        let merchant = app.merchant().await;
+        let (program, partner) = merchant.program_and_partner().await;
+        let link = json!({ "program_id": program, "partner_id": partner, "destination": "https://shop.example/?a=1" });
+        for slug in ["ada", "gone", "A.da-2_3"] {
+            let mut link = link.clone();
+            link["slug"] = slug.into();
+            merchant.make("/links", link).await;
+        }
+        merchant.patch("/links/gone", json!({ "archived": true })).await;
+        let (ahead, routes) = (service(app.trac.clone()), router(app.trac.clone()));
+        let check = async |method: &str, path: &str, header: (&str, &str), is_plain: bool| {
+            let request = || {
+                let request = Request::builder().method(method).uri(path).header(header.0, header.1);
+                request.body(Body::empty()).unwrap()
+            };
+            assert_eq!(plain_visit(&request()).is_some(), is_plain, "{method} {path}");
+            let (one, other) =
+                (ahead.clone().oneshot(request()).await, routes.clone().oneshot(request()).await);
+            let ((one, one_body), (other, other_body)) =
+                (one.unwrap().into_parts(), other.unwrap().into_parts());
+            assert_eq!(one.status, other.status, "{method} {path}");
+            assert_eq!(comparable(one.headers), comparable(other.headers), "{method} {path}");
+            let read = async |body| axum::body::to_bytes(body, 1 << 20).await.unwrap().len();
+            assert_eq!(read(one_body).await, read(other_body).await, "{method} {path}");
+        };
+        let none = ("accept", "*/*");
+        check("GET", "/s/ada", none, true).await;
+        check("GET", "/s/ADA?utm=1&trac_click_id=old", none, true).await;
+        check("GET", "/s/A.da-2_3", none, true).await;
+        check("GET", "/s/gone", none, true).await;
+        check("GET", "/s/unknown", none, true).await;
+        check("GET", "https://track.example.com/s/ada", none, true).await;
+        check("GET", "/s/ada", ("user-agent", "Googlebot/2.1"), true).await;
+        check("GET", "/s/ada", ("sec-purpose", "prefetch"), true).await;
+        check("GET", "/s/ada", ("origin", "https://shop.example"), true).await;
+        check("GET", "/s/ada", ("cookie", "trac_click_id=clk_1_0000000000000001"), true).await;
+        check("GET", "/s/", none, false).await;
+        check("GET", "/s", none, false).await;
+        check("GET", "/s/ada/", none, false).await;
+        check("GET", "/s/%61da", none, false).await;
+        check("GET", "/s/%ff", none, false).await;
+        check("GET", "/s/ada/ada", none, false).await;
+        check("GET", "/x/s/ada", none, false).await;
+        check("HEAD", "/s/ada", none, false).await;
+        check("POST", "/s/ada", none, false).await;
+        check("OPTIONS", "/s/ada", ("access-control-request-method", "GET"), false).await;
+        check("GET", "/healthz", none, false).await;
+        let figures = app.trac.metrics.text([("webhook", 0), ("api", 0), ("click", 0)], 0);
+        let counted = "trac_http_requests_total{method=\"GET\",route=\"/s/{slug}\",status=\"302\"}";
+        assert!(figures.contains(counted), "{figures}");
+    }
+}
