@@ -156,14 +156,13 @@ mod tests {
         store
     }
 
-    /// The clicks, in the order in which they lie: the digits of each, and a star where it is its visitor's first.
+    /// The clicks, in the order in which they lie: the last digits of each, and a star where it is its visitor's first.
     fn kept(store: &Connection) -> String {
-        let mut statement = store.prepare("SELECT id, is_unique FROM click ORDER BY rowid").unwrap();
+        let mut statement =
+            store.prepare("SELECT substr(id, -2), is_unique FROM click ORDER BY rowid").unwrap();
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?));
         let rows = statement.query_map([], read).unwrap().map(Result::unwrap);
-        let told = |(id, is_unique): (String, bool)| {
-            format!("{}{}", &id[id.len() - 2..], if is_unique { "*" } else { "" })
-        };
+        let told = |(id, is_unique)| format!("{id}{}", if is_unique { "*" } else { "" });
         rows.map(told).collect::<Vec<_>>().join(" ")
     }
 
