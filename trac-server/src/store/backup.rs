@@ -51,7 +51,10 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     // With the salt of the day, whoever has a backup could still tell whose visits that day's were; their marks are nothing without it.
     copied.pragma_update(None, "secure_delete", true)?;
     copied.execute("DELETE FROM setting WHERE name = 'visitor_salt'", [])?;
-    copied.execute("DELETE FROM visitor", [])?;
+    // A store that an older trac made, and none has opened since, has no such table.
+    if copied.table_exists(None, "visitor")? {
+        copied.execute("DELETE FROM visitor", [])?;
+    }
     drop(copied);
     let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file::check(&copied)?;
@@ -143,6 +146,17 @@ mod tests {
         assert!(
             !folder.path().join("copy.db-wal").exists() && !folder.path().join("copy.db-journal").exists()
         );
+    }
+
+    #[tokio::test]
+    async fn a_store_that_an_older_trac_made_is_backed_up_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
+        let store = Store::open(&data).unwrap();
+        let older = store.write(Priority::Api, |tx| Ok(tx.execute("DROP TABLE visitor", [])?));
+        older.await.unwrap();
+        back_up(&data, &copy).unwrap();
+        assert!(!Connection::open(&copy).unwrap().table_exists(None, "visitor").unwrap());
     }
 
     #[test]
