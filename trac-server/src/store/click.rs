@@ -77,8 +77,8 @@ pub(super) const TOGETHER: usize = 16;
 static ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
 static MANY: LazyLock<String> = LazyLock::new(|| insert_of(TOGETHER));
 
-/// The statement that takes so many clicks. `OR FAIL`: it could not be undone by itself, for which SQLite would keep a copy of each page that
-/// it changes, a fifth of the whole. Source: <https://www.sqlite.org/lang_conflict.html>.
+/// The statement that takes so many clicks. `OR FAIL`: what it wrote before a refusal stays. To be able to undo that, SQLite would first copy each
+/// page that it changes, which costs a fifth of the whole. Source: <https://www.sqlite.org/lang_conflict.html>.
 fn insert_of(clicks: usize) -> String {
     let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; clicks].join(", ");
     format!(
