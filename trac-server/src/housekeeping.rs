@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::click::remember_links;
 use crate::day_salt::DaySalt;
-use crate::store::{Priority, StoreError};
+use crate::store::{Priority, StoreError, forget_marks};
 use crate::trac::Trac;
 
 const PAUSE: Duration = Duration::from_mins(10);
@@ -12,7 +12,8 @@ const PAUSE: Duration = Duration::from_mins(10);
 const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 
 /// Remembers the links, for the moment when the store cannot be read; then, as long as it is polled, throws away yesterday's
-/// salt, so that nobody can tell any more whose visits yesterday's were, and notes the refused calls that could not be noted.
+/// salt, so that nobody can tell any more whose visits yesterday's were, and the marks made with older ones, and notes the refused calls that could
+/// not be noted.
 pub async fn keep(trac: Trac) {
     if let Err(error) = remember_links(&trac).await {
         tracing::warn!(%error, "the links are not remembered");
@@ -24,6 +25,9 @@ pub async fn keep(trac: Trac) {
         if let Err(error) = forget_salt(&trac).await {
             tracing::warn!(%error, "yesterday's salt is still there");
         }
+        if let Err(error) = forget_visitors(&trac).await {
+            tracing::warn!(%error, "marks of earlier days' visitors are still there");
+        }
         tokio::time::sleep(if has_spool { PAUSE } else { SPOOL_PAUSE }).await;
     }
 }
@@ -31,4 +35,46 @@ pub async fn keep(trac: Trac) {
 async fn forget_salt(trac: &Trac) -> Result<(), StoreError> {
     let now = trac.clock.now();
     trac.store.write(Priority::Click, move |tx| DaySalt::forget(tx, now)).await
+}
+
+/// A slice at a time, so that no webhook waits for all of them.
+async fn forget_visitors(trac: &Trac) -> Result<(), StoreError> {
+    let now = trac.clock.now();
+    while trac.store.write(Priority::Click, move |tx| forget_marks(tx, now)).await? {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use trac_core::time::DAY_SECS;
+
+    use super::*;
+    use crate::test_app::{App, START};
+
+    #[tokio::test]
+    async fn the_marks_of_visitors_are_there_for_two_days() {
+        let app = App::new();
+        let today = START.div_euclid(DAY_SECS);
+        let marks = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000) \
+                     INSERT INTO visitor (day, mark)";
+        app.rows(format!(
+            "{marks} SELECT {today} - 2 - n % 2, randomblob(16) FROM n;
+             INSERT INTO visitor (day, mark) VALUES ({today}, x'00'), ({today} - 1, x'00')"
+        ))
+        .await;
+        let check = async |want: &str| {
+            forget_visitors(&app.trac).await.unwrap();
+            let days = "SELECT coalesce(group_concat(day), '') FROM visitor";
+            let left = app
+                .trac
+                .store
+                .read(move |connection| Ok(connection.query_row(days, [], |row| row.get::<_, String>(0))?));
+            assert_eq!(left.await.unwrap(), want);
+        };
+        check(&format!("{},{today}", today - 1)).await;
+        app.trac.clock.advance(DAY_SECS);
+        check(&today.to_string()).await;
+        app.trac.clock.advance(DAY_SECS);
+        check("").await;
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use serde_json::{Value, json};
 
@@ -304,6 +305,35 @@ async fn a_link_is_drawn_and_the_figures_are_counted() {
     let text = metrics.body.as_str().unwrap();
     assert!(text.contains("trac_events_total{outcome=\"processed\",reason=\"ok\"} 1"), "{text}");
     assert!(text.contains("route=\"/api/v1/links/{id}/qr.svg\",status=\"200\"} 1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_visit_counts_whoever_comes_again_and_what_stands_for_a_code_does_not() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let codes = json!({ "promotion_codes": ["promo_1"] });
+    let path = format!("/enrollments/{}", shop.enrollment);
+    assert_eq!(shop.merchant.patch(&path, codes).await.status, 200);
+    let sale = json!({ "promo_code": "ada", "external_transaction_id": "order_1", "event_type": "purchase",
+        "amount_cents": 3_000, "currency": "usd" });
+    assert_eq!(shop.merchant.post("/conversions", sale).await.status, 201);
+    let link = json!({ "program_id": shop.program, "partner_id": shop.partner, "slug": "by-link",
+        "destination": "https://shop.example/" });
+    shop.merchant.make("/links", link).await;
+    let mut want = (1, 1);
+    for code in ["ada", "by-link"] {
+        for is_first in [true, false] {
+            let asked = json!({ "ref": code, "key": shop.merchant.publishable_key });
+            let peer = ConnectInfo(std::net::SocketAddr::from(([198, 51, 100, 1], 4_711)));
+            let request = Request::post("/v1/clicks").header("user-agent", "b").extension(peer);
+            assert_eq!(app.send(request.body(Body::from(asked.to_string())).unwrap()).await.status, 201);
+            want = (want.0 + 1, want.1 + i64::from(is_first));
+            let day = shop.merchant.get("/analytics?start=2026-11-21&end=2026-11-21").await;
+            assert_eq!((day.number("/clicks"), day.number("/unique_clicks")), want, "{code} {is_first}");
+        }
+    }
+    let listed = shop.merchant.get("/clicks").await.column("unique");
+    assert_eq!(listed.len(), 7, "what stands for a code is a click all the same");
 }
 
 #[tokio::test]

@@ -144,10 +144,10 @@ pub(super) async fn report(
     Ok(Json(answer))
 }
 
-/// Clicks that are visits: the use of a promo code stands for one that nobody made.
+/// Clicks that are visits: one that stands for a promo code is nobody's.
 const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique) FROM click \
     WHERE workspace_id = :workspace_id AND mode = :mode AND clicked_at >= :from AND clicked_at < :until \
-    AND (is_unique OR link_id IS NOT NULL OR visitor IS NOT NULL) AND (:program_id IS NULL OR program_id = :program_id) AND (:partner_id IS NULL OR partner_id = :partner_id) \
+    AND is_visit AND (:program_id IS NULL OR program_id = :program_id) AND (:partner_id IS NULL OR partner_id = :partner_id) \
     GROUP BY day";
 
 /// Leads, and payments with money: one that failed, or is yet to come, is no sale.

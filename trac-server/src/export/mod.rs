@@ -18,7 +18,8 @@
 //! API keys come along as the hashes they are kept as: a merchant's programs go on with the keys they have. What is sealed
 //! (signing secrets, keys for Stripe's API) stays behind: it opens with this server's master key only and is set again
 //! where the workspace goes. What belongs to the server and not to a workspace stays too, as do sessions of the dashboard,
-//! answers kept for `Idempotency-Key` and the calls that this server turned away.
+//! answers kept for `Idempotency-Key`, the calls that this server turned away and the marks of the last two days' visitors, which
+//! this server's salts were part of.
 
 mod table;
 mod line;

@@ -248,7 +248,7 @@ impl ReadRow {
 
     /// Whether the row that is there is the same in what an export tells.
     fn is_there(&self, tx: &Connection) -> Result<(), StoreError> {
-        let Table { name, key, left_out, loose } = self.table;
+        let Table { name, key, left_out, loose, .. } = self.table;
         let told =
             |column: &str| !loose.contains(&column) && left_out.iter().all(|(left, _)| *left != column);
         let compared: Vec<_> = self.fields.iter().filter(|(column, _)| told(column)).collect();

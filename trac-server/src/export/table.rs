@@ -14,10 +14,12 @@ pub(super) struct Table {
     pub(super) left_out: &'static [(&'static str, &'static str)],
     /// Columns that may differ where a row is there already.
     pub(super) loose: &'static [&'static str],
+    /// In which order its rows are told: one that an index has, or all of them would be in memory at once.
+    pub(super) order: &'static [&'static str],
 }
 
 const fn table(name: &'static str, key: &'static [&'static str]) -> Table {
-    Table { name, key, left_out: &[], loose: &[] }
+    Table { name, key, left_out: &[], loose: &[], order: key }
 }
 
 const ID: &[&str] = &["workspace_id", "mode", "id"];
@@ -43,7 +45,7 @@ pub(super) const TABLES: &[Table] = &[
     table("enrollment_version", &["workspace_id", "mode", "enrollment_id", "number"]),
     table("link", ID),
     table("visit_not_counted", &["workspace_id", "mode", "link_id", "day", "why"]),
-    table("click", ID),
+    Table { order: &["workspace_id", "mode", "clicked_at", "rowid"], ..table("click", ID) },
     table("promotion_code", &["workspace_id", "mode", "code", "click_id"]),
     table("event", ID),
     table("event_body", &["workspace_id", "mode", "event_id"]),
@@ -71,6 +73,19 @@ impl Table {
         let mut statement = connection.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
         let names = statement.query_map([self.name], |row| row.get(0))?;
         Ok(names.collect::<Result<_, _>>()?)
+    }
+
+    /// The statement that tells its rows of so many workspaces.
+    pub(super) fn rows_of(&self, columns: &[String], workspaces: usize) -> String {
+        let told = columns.iter().map(|column| self.placeholder(column).unwrap_or(column));
+        format!(
+            "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}",
+            told.collect::<Vec<_>>().join(", "),
+            self.name,
+            self.key.first().copied().unwrap_or("workspace_id"),
+            vec!["?"; workspaces].join(", "),
+            self.order.join(", "),
+        )
     }
 
     /// What stands in the place of a column that stays behind.

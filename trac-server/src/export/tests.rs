@@ -6,7 +6,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::table::TABLES;
+use super::table::{TABLES, Table};
 use super::*;
 use crate::replay::replay_all;
 use crate::store::{Priority, StoreError, StoreErrorKind};
@@ -271,8 +271,8 @@ async fn an_import_adds_nothing_to_a_workspace_that_is_here_and_takes_nobodys_ad
     drop(theirs);
 }
 
-/// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings.
-const STAYS: [&str; 4] = ["dashboard_token", "idempotency", "refusal", "setting"];
+/// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings, marks of visitors.
+const STAYS: [&str; 5] = ["dashboard_token", "idempotency", "refusal", "setting", "visitor"];
 
 #[tokio::test]
 async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
@@ -303,6 +303,24 @@ async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
         assert!(!doubled.await.unwrap(), "{key} of {}", table.name);
     }
     drop(shop);
+}
+
+#[tokio::test]
+async fn no_table_that_grows_is_sorted_in_memory() {
+    let app = App::new();
+    let plans = app.trac.store.read(|connection| {
+        let grows = TABLES.iter().filter(|table| !["api_key", "webhook_endpoint"].contains(&table.name));
+        let plan = |table: &Table| {
+            let sql = format!("EXPLAIN QUERY PLAN {}", table.rows_of(&table.columns(connection)?, 2));
+            let mut statement = connection.prepare(&sql)?;
+            let steps = statement.query_map(["ws_1", "ws_2"], |row| row.get::<_, String>("detail"))?;
+            Ok(format!("{}: {}", table.name, steps.collect::<Result<Vec<_>, _>>()?.join("; ")))
+        };
+        grows.map(plan).collect::<Result<Vec<_>, StoreError>>()
+    });
+    for plan in plans.await.unwrap() {
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }
 
 #[tokio::test]

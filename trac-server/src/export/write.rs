@@ -107,16 +107,7 @@ impl<W: Write> Stream<W> {
         workspaces: &[String],
     ) -> Result<(), StoreError> {
         let columns = table.columns(connection)?;
-        let told = columns.iter().map(|column| table.placeholder(column).unwrap_or(column));
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}",
-            told.collect::<Vec<_>>().join(", "),
-            table.name,
-            table.key.first().copied().unwrap_or("workspace_id"),
-            vec!["?"; workspaces.len()].join(", "),
-            table.key.join(", "),
-        );
-        let mut statement = connection.prepare(&sql)?;
+        let mut statement = connection.prepare(&table.rows_of(&columns, workspaces.len()))?;
         let mut rows = statement.query(params_from_iter(workspaces))?;
         while let Some(row) = rows.next()? {
             self.line(&line::write(table, &columns, row)?)?;

@@ -48,9 +48,13 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     spool::bring_in_left(from, &mut connection);
     connection.execute("VACUUM INTO ?1", [name])?;
     let copied = Connection::open(to)?;
-    // With the salt of the day, whoever has a backup could still tell whose visits that day's were.
+    // With the salt of the day, whoever has a backup could still tell whose visits that day's were; their marks are nothing without it.
     copied.pragma_update(None, "secure_delete", true)?;
     copied.execute("DELETE FROM setting WHERE name = 'visitor_salt'", [])?;
+    // A store that an older trac made, and none has opened since, has no such table.
+    if copied.table_exists(None, "visitor")? {
+        copied.execute("DELETE FROM visitor", [])?;
+    }
     drop(copied);
     let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file::check(&copied)?;
@@ -122,22 +126,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_salt_of_the_day_is_no_part_of_a_backup() {
+    async fn the_salt_of_the_day_and_its_visitors_are_no_part_of_a_backup() {
         let folder = tempfile::tempdir().unwrap();
         let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
         let store = Store::open(&data).unwrap();
         let salt = "20777:0123456789abcdef-the-salt";
         let set = store.write(Priority::Api, move |tx| super::super::set_setting(tx, "visitor_salt", salt));
         set.await.unwrap();
+        let mark = b"the mark of one.";
+        let visit = "INSERT INTO visitor (day, mark) VALUES (20777, ?1)";
+        let left = store.write(Priority::Api, move |tx| Ok(tx.execute(visit, [mark])?));
+        left.await.unwrap();
         back_up(&data, &copy).unwrap();
         let bytes = fs::read(&copy).unwrap();
-        assert!(
-            !bytes.windows(salt.len()).any(|window| window == salt.as_bytes()),
-            "the salt is in the backup"
-        );
+        for secret in [salt.as_bytes(), mark] {
+            let is_there = bytes.windows(secret.len()).any(|window| window == secret);
+            assert!(!is_there, "{} is in the backup", String::from_utf8_lossy(secret));
+        }
         assert!(
             !folder.path().join("copy.db-wal").exists() && !folder.path().join("copy.db-journal").exists()
         );
+    }
+
+    #[tokio::test]
+    async fn a_store_that_an_older_trac_made_is_backed_up_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
+        let store = Store::open(&data).unwrap();
+        let older = store.write(Priority::Api, |tx| Ok(tx.execute("DROP TABLE visitor", [])?));
+        older.await.unwrap();
+        back_up(&data, &copy).unwrap();
+        assert!(!Connection::open(&copy).unwrap().table_exists(None, "visitor").unwrap());
     }
 
     #[test]

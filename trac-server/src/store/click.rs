@@ -1,13 +1,14 @@
 //! A click as it is kept, however it came: by a tracked link, by the script, by hand, or out of the spool.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{CachedStatement, Connection, Statement, params};
 use serde::{Deserialize, Serialize};
 use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
 
 use super::error::StoreErrorKind;
+use super::visitors::Visitors;
 use super::{Scope, StoreError};
 
 /// A click to be written. What all clicks on a link say is shared by them.
@@ -20,7 +21,7 @@ pub(crate) struct NewClick {
     pub(crate) partner_id: Arc<str>,
     pub(crate) link_id: Option<Arc<str>>,
     pub(crate) clicked_at: Timestamp,
-    /// Whether it is the visitor's first; `None` asks the store when it is written.
+    /// Whether it is the visitor's first; `None` asks the store when it is written. `Some(false)` is no visit: it stands for a promo code.
     pub(crate) is_unique: Option<bool>,
     /// The visitor's mark of the day on this link.
     pub(crate) visitor: Option<[u8; 16]>,
@@ -45,6 +46,11 @@ impl NewClick {
         self.link_id.as_ref().unwrap_or(&self.partner_id)
     }
 
+    /// Whether somebody came, who may have come before.
+    fn is_visit(&self) -> bool {
+        self.is_unique != Some(false)
+    }
+
     /// Records the click.
     ///
     /// # Errors
@@ -59,63 +65,92 @@ impl NewClick {
 
 /// Records clicks, one or thousands in one transaction.
 pub(super) struct Recorder<'a> {
-    came_before: CachedStatement<'a>,
-    was_seen: CachedStatement<'a>,
-    insert: CachedStatement<'a>,
+    tx: &'a Connection,
+    visitors: Visitors<'a>,
+    one: CachedStatement<'a>,
+    /// Prepared when so many are there.
+    together: Option<CachedStatement<'a>>,
+}
+
+/// How many clicks one statement takes.
+pub(super) const TOGETHER: usize = 16;
+static ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
+static MANY: LazyLock<String> = LazyLock::new(|| insert_of(TOGETHER));
+
+/// The statement that takes so many clicks. `OR FAIL`: what it wrote before a refusal stays. To be able to undo that, SQLite would first copy each
+/// page that it changes, which costs a fifth of the whole. Source: <https://www.sqlite.org/lang_conflict.html>.
+fn insert_of(clicks: usize) -> String {
+    let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; clicks].join(", ");
+    format!(
+        "INSERT OR FAIL INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, is_visit, \
+         referrer, landing_url) VALUES {rows} ON CONFLICT (id, workspace_id, mode) DO NOTHING"
+    )
 }
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(tx: &'a Connection) -> Result<Self, StoreError> {
-        Ok(Self {
-            came_before: tx.prepare_cached(
-                "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND link_id = ?4",
-            )?,
-            was_seen: tx.prepare_cached(
-                "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND visitor = ?3 LIMIT 1",
-            )?,
-            insert: tx.prepare_cached(
-                "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, \
-                 visitor, referrer, landing_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-                 ON CONFLICT (workspace_id, mode, id) DO NOTHING",
-            )?,
-        })
+        Ok(Self { tx, visitors: Visitors::new(tx)?, one: tx.prepare_cached(&ONE)?, together: None })
     }
 
     /// Records a click; `false` if there is one of this ID already.
     pub(super) fn record(&mut self, scope: &Scope, click: &NewClick) -> Result<bool, StoreError> {
-        let mark = click.visitor.as_ref().map(<[u8; 16]>::as_slice);
-        let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
-        let was_seen = match mark {
-            Some(mark) if click.is_unique.is_none() => {
-                self.was_seen.exists(params![workspace, mode, mark])?
-            }
-            _ => false,
+        let written = write(&mut self.visitors, &mut self.one, &[(scope, click)])?;
+        Ok(written > 0)
+    }
+
+    /// Records clicks by one statement. If one is refused, those before it may be recorded: all can be recorded again.
+    pub(super) fn record_together(
+        &mut self,
+        clicks: &[(&Scope, &NewClick); TOGETHER],
+    ) -> Result<(), StoreError> {
+        let insert = match &mut self.together {
+            Some(prepared) => prepared,
+            none => none.insert(self.tx.prepare_cached(&MANY)?),
         };
-        let is_unique = match click.is_unique {
-            Some(is_unique) => is_unique,
-            None => !was_seen && !self.came_before(scope, click)?,
-        };
-        let written = self.insert.execute(params![
-            workspace,
-            mode,
+        write(&mut self.visitors, insert, clicks)?;
+        Ok(())
+    }
+}
+
+/// Writes clicks by the statement that takes so many; answers how many were not there already. If one is refused, no mark of any is left.
+fn write(
+    visitors: &mut Visitors<'_>,
+    insert: &mut Statement<'_>,
+    clicks: &[(&Scope, &NewClick)],
+) -> Result<usize, StoreError> {
+    let written = bind(visitors, insert, clicks).and_then(|()| Ok(insert.raw_execute()?));
+    if written.is_ok() {
+        visitors.stay();
+    } else {
+        visitors.take_back()?;
+    }
+    written
+}
+
+fn bind(
+    visitors: &mut Visitors<'_>,
+    insert: &mut Statement<'_>,
+    clicks: &[(&Scope, &NewClick)],
+) -> Result<(), StoreError> {
+    let mut places = 1_usize..;
+    for (at, (scope, click)) in clicks.iter().enumerate() {
+        let is_unique = visitors.is_first(scope, click, clicks.get(..at).unwrap_or_default())?;
+        let row = params![
+            scope.workspace_id(),
+            scope.mode_str(),
             click.id.as_str(),
             click.program_id,
             click.partner_id,
             click.link_id,
             click.clicked_at.unix_secs(),
             is_unique,
-            // One click that shows a mark is enough to know it again.
-            mark.filter(|_| !was_seen),
+            click.is_visit(),
             click.referrer,
             click.landing_url,
-        ])?;
-        Ok(written > 0)
+        ];
+        for (value, place) in row.iter().zip(places.by_ref()) {
+            insert.raw_bind_parameter(place, value)?;
+        }
     }
-
-    /// Whether the click that the visitor carries was made on this very link.
-    fn came_before(&mut self, scope: &Scope, click: &NewClick) -> Result<bool, StoreError> {
-        let (Some(last), Some(link_id)) = (&click.last_click, &click.link_id) else { return Ok(false) };
-        let known = params![scope.workspace_id(), scope.mode_str(), last.as_str(), link_id];
-        Ok(self.came_before.exists(known)?)
-    }
+    Ok(())
 }

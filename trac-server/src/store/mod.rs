@@ -19,6 +19,7 @@ mod ticket;
 mod backup;
 mod queue;
 pub(crate) mod click;
+mod visitors;
 mod spool;
 mod writer;
 mod checkpoints;
@@ -43,6 +44,7 @@ pub(crate) use scope::mode_of;
 pub(crate) use settings::{PUBLIC_URL, forget_setting, set_setting, setting};
 pub(crate) use ticket::{Made, TICKET, Ticket};
 pub(crate) use vault::{Place, Vault, unhex};
+pub(crate) use visitors::forget_marks;
 
 use alone::Original;
 use click::{Condition, NewClick, Recorder};

@@ -200,7 +200,8 @@ async fn what_is_named_by_an_id_is_found_by_an_index() {
     check("event", "object_id", "event_object").await;
     check("attribution", "payment_id", "attribution_payment").await;
     check("external_customer", "named_by", "external_customer_named_by").await;
-    check("click", "visitor", "click_visitor").await;
+    check("click", "id", "sqlite_autoindex_click_1 (id=? AND workspace_id=? AND mode=?)").await;
+    check("click", "clicked_at", "click_time").await;
 }
 
 #[tokio::test]

@@ -169,8 +169,8 @@ fn references() -> Vec<Row> {
             ),
         row("the click is of the other mode")
             .sql(
-                "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique) \
-                 VALUES ('$workspace', 'live', 'click_live', 'prog_1', 'part_1', 1795244400, 1)",
+                "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique, is_visit) \
+                 VALUES ('$workspace', 'live', 'click_live', 'prog_1', 'part_1', 1795244400, 1, 1)",
             )
             .session(0, other_mode)
             .answers("deferred no_attribution_yet")

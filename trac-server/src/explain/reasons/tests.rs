@@ -38,8 +38,8 @@ fn with_bea(row: Row) -> Row {
     row.post("/partners", json!({ "name": "Bea", "code": "bea" }))
         .post("/enrollments", json!({ "program_id": "$program", "partner_id": "$id" }))
         .sql(
-            "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique) \
-             SELECT workspace_id, mode, 'click_of_bea', program_id, partner_id, 1795246000, 1 FROM enrollment \
+            "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique, is_visit) \
+             SELECT workspace_id, mode, 'click_of_bea', program_id, partner_id, 1795246000, 1, 1 FROM enrollment \
              WHERE id = '$id'",
         )
 }

@@ -3,12 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use super::refused::FILE_NAME;
 use super::segment::Segment;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::file;
-
-/// The file where lines are kept that are not brought in, as [`super::refused`] has it.
-pub(super) const FILE_NAME: &str = "clicks.refused";
 
 /// Keeps what is damaged in a file of the spool as it is, before the file is emptied.
 pub(super) fn keep_damaged(segment: &mut Segment, database: &Path) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use crate::store::click::{NewClick, Recorder};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::file;
 
-const FILE_NAME: &str = "clicks.refused";
+pub(super) const FILE_NAME: &str = "clicks.refused";
 
 /// The file, which is made when it is first needed. It has the spool's form: under the spool's name, it is brought in.
 pub(super) struct Refused(PathBuf);
