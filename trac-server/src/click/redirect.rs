@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -49,12 +50,13 @@ pub(super) fn routes() -> Router<Trac> {
 /// The route of [`visit`].
 pub(crate) const SLUG: &str = "/s/{slug}";
 
-/// The link of a plain visit: somebody goes to `/s/{slug}` as links are shown. What else can be asked of a link, or
-/// otherwise, is for the routes.
-pub(crate) fn plain_visit<B>(request: &Request<B>) -> Option<LinkName> {
+/// The link of a plain visit: somebody goes to `/s/{slug}` as links are shown, and brings nothing along. What else can be asked
+/// of a link, or otherwise, is for the routes.
+pub(crate) fn plain_visit<B: HttpBody>(request: &Request<B>) -> Option<LinkName> {
     let slug = request.uri().path().strip_prefix("/s/").filter(|slug| !slug.is_empty())?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (request.method() == Method::GET && slug.bytes().all(is_plain)).then(|| LinkName::Slug(slug.to_owned()))
+    let is_visit = request.method() == Method::GET && request.body().is_end_stream();
+    (is_visit && slug.bytes().all(is_plain)).then(|| LinkName::Slug(slug.to_owned()))
 }
 
 /// Answers a visit of a link as its route does, to pages of any origin.

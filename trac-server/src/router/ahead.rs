@@ -94,14 +94,18 @@ impl<F: Future<Output = Response>> Future for Answered<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use axum::http::HeaderMap;
     use axum::http::header::{CONTENT_LENGTH, LOCATION, SET_COOKIE, VARY};
     use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::request_id;
     use crate::test_app::App;
+    use crate::{listen, request_id};
 
     /// Headers without what differs from click to click, what the connection adds where it is missing, and what is about preflights.
     fn comparable(mut headers: HeaderMap) -> HeaderMap {
@@ -171,5 +175,27 @@ mod tests {
         let figures = app.trac.metrics.text([("webhook", 0), ("api", 0), ("click", 0)], 0);
         let counted = "trac_http_requests_total{method=\"GET\",route=\"/s/{slug}\",status=\"302\"}";
         assert!(figures.contains(counted), "{figures}");
+    }
+    #[tokio::test]
+    async fn what_a_visitor_sends_along_ends_no_connection() {
+        let app = App::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(listen::serve(listener, service(app.trac.clone()), pending()));
+        let check = async |sent: &str| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let said = format!(
+                "GET /s/ada HTTP/1.1\r\nhost: x\r\n{sent}GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            );
+            stream.write_all(said.as_bytes()).await.unwrap();
+            let mut heard = String::new();
+            stream.read_to_string(&mut heard).await.unwrap();
+            assert_eq!(heard.matches("HTTP/1.1 ").count(), 2, "{sent:?}: {heard}");
+        };
+        check("\r\n").await;
+        check("content-length: 5\r\n\r\nhello").await;
+        check("transfer-encoding: chunked\r\n\r\n0\r\n\r\n").await;
+        check("transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n").await;
+        server.abort();
     }
 }
