@@ -22,6 +22,9 @@ pub use ahead::service;
 /// Every answer carries `X-Request-Id`, the caller's if it sent a sane one. A request that takes longer than 30 s is
 /// answered `408`.
 ///
+/// Nest it rather than merge it: it answers `/` and whatever is not there itself, and axum panics where two routers that are merged
+/// both do.
+///
 /// # Examples
 /// ```no_run
 /// use trac_server::clock::Clock;

@@ -22,6 +22,21 @@ use crate::last_known::LinkName;
 use crate::trac::Trac;
 
 /// The whole server for [`listen::serve`](crate::listen::serve): it answers what [`router`] answers, and the same.
+///
+/// # Examples
+/// ```no_run
+/// use trac_server::clock::Clock;
+/// use trac_server::store::Store;
+/// use trac_server::{Trac, listen, service};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::open("trac-data".as_ref())?;
+/// let trac = Trac::new(store, Clock::system(), "https://track.example.com");
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8787").await?;
+/// listen::serve(listener, service(trac), std::future::pending()).await;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub fn service<B>(
     trac: Trac,
