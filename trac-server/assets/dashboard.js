@@ -4,7 +4,15 @@
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
   const PAUSE_MS = 1000;
-  let shown = null;
+
+  // As the browser writes it: so what was on the page from the beginning can be compared with what is there when somebody first looks,
+  // which is long after where the page was opened behind another.
+  const written = (html) => {
+    const part = document.createElement("main");
+    part.innerHTML = html;
+    return part.innerHTML.trim();
+  };
+  let shown = live.innerHTML.trim();
 
   const say = (state, word) => {
     pulse.dataset.state = state;
@@ -26,8 +34,8 @@
         const answer = await fetch(live.dataset.source, { redirect: "manual", cache: "no-store" });
         if (answer.type === "opaqueredirect") return location.reload();
         if (!answer.ok) throw new Error(String(answer.status));
-        const html = await answer.text();
-        if (shown !== null && html !== shown) swap(html);
+        const html = written(await answer.text());
+        if (html !== shown) swap(html);
         shown = html;
         say("live", "live");
       } catch {

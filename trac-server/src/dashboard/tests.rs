@@ -146,6 +146,12 @@ async fn nothing_a_stranger_wrote_becomes_markup() {
             "{html}"
         );
     }
+    // The script asks for the part that changes, and compares it with what was there from the beginning.
+    let (whole, live) = (
+        app.visit("/dashboard", &[("cookie", &cookie)]).await,
+        app.visit("/dashboard/live", &[("cookie", &cookie)]).await,
+    );
+    assert!(whole.body.as_str().unwrap().contains(live.body.as_str().unwrap().trim()));
 }
 
 #[tokio::test]
