@@ -685,6 +685,24 @@ async fn what_is_damaged_is_kept_aside_and_what_lies_behind_it_is_brought_in() {
     assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat(), "and once");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_aside_of_damage_hides_nothing_that_is_kept_aside_later() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    // The disk gave back what it held before: whole lines of earlier turns.
+    let old = [begin(4), line_of(&spooled(2), 5), b"\nhalf a line".to_vec()].concat();
+    let spool = [begin(7), line_of(&spooled(1), 7), old, line_of(&spooled(3), 8)].concat();
+    let path = folder.path().join(FILE_NAMES[0]);
+    fs::write(&path, &spool).unwrap();
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
+    let refused = Refused::beside(&folder.path().join("trac.db"));
+    refused.keep(&[(&spooled(4), StoreError::internal("no"))]).unwrap();
+    fs::rename(folder.path().join("clicks.refused"), &path).unwrap();
+    assert_eq!(clicks(&serving(&folder)).await.0, 4);
+    let again = fs::read(folder.path().join("clicks.refused")).unwrap();
+    assert_eq!(again, b"\nhalf a line");
+}
+
 #[test]
 fn a_file_without_any_whole_line_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
