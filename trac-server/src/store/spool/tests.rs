@@ -190,6 +190,25 @@ async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_newer_program_changes_no_schema_beneath_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serving(&folder);
+    let connection = Connection::open(folder.path().join("trac.db")).unwrap();
+    let version = |version: u32| connection.pragma_update(None, "user_version", version).unwrap();
+    let newest: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    for older in 1..newest {
+        version(older);
+        let error = Store::open(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
+    }
+    version(newest);
+    drop(Store::open(folder.path()).unwrap());
+    assert!(server.keep_click(&scope(), click(1), None).await.unwrap());
+    server.close();
+    assert!(!is_in_use(&folder.path().join("trac.db")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rush_is_brought_in_while_more_come() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
