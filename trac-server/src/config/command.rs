@@ -62,7 +62,7 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Make a data folder of a backup. The folder must not hold anything yet.
+    /// Make a data folder of a backup. The folder must not hold a database yet, nor the log of one.
     Restore {
         /// The backup.
         file: PathBuf,

@@ -61,15 +61,25 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| cannot(to, &error))
 }
 
-/// Makes a data folder of a backup. A folder that holds a database, or that a server runs on, is left as it is.
+/// Makes a data folder of a backup. A folder that holds a database or the log of one, or that a server runs on, is left as it is.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if there is a database or a server, [`StoreErrorKind::Corrupt`] if the backup is not whole,
+/// [`StoreErrorKind::Conflict`] if there is a database, a log or a server, [`StoreErrorKind::Corrupt`] if the backup is not whole,
 /// [`StoreErrorKind::Unavailable`] if it cannot be read or the folder cannot be written.
 pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let to = data.join(file::FILE_NAME);
     if to.exists() {
         return Err(is_there(&to));
+    }
+    // SQLite would write what a log holds into whatever database lies beside it.
+    let log = file::log_of(&to);
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        let detail = format!(
+            "{} is the log of a database that is no longer here, and may hold the last of what was written to it: \
+             put it where that database is, or remove it",
+            log.display()
+        );
+        return Err(StoreError::new(StoreErrorKind::Conflict, detail));
     }
     let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let backup = backup.map_err(StoreError::from).and_then(|backup| file::check(&backup));
@@ -157,6 +167,30 @@ mod tests {
         older.await.unwrap();
         back_up(&data, &copy).unwrap();
         assert!(!Connection::open(&copy).unwrap().table_exists(None, "visitor").unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_backup_is_not_laid_beside_the_log_of_another_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy, other) =
+            (folder.path().join("data"), folder.path().join("copy.db"), folder.path().join("other"));
+        let store = Store::open(&data).unwrap();
+        add(&store, "a").await;
+        back_up(&data, &copy).unwrap();
+        for id in ["b", "c", "d"] {
+            add(&store, id).await;
+        }
+        // What is left where the process was killed, and its database is gone.
+        fs::create_dir(&other).unwrap();
+        let log = other.join("trac.db-wal");
+        fs::copy(data.join("trac.db-wal"), &log).unwrap();
+        let before = fs::read(&log).unwrap();
+        assert_eq!(restore(&copy, &other).unwrap_err().kind(), StoreErrorKind::Conflict);
+        assert_eq!((fs::read(&log).unwrap(), other.join("trac.db").exists()), (before, false));
+        // An empty one says nothing.
+        fs::write(&log, "").unwrap();
+        restore(&copy, &other).unwrap();
+        assert_eq!(count(&Store::open(&other).unwrap()).await, 1);
     }
 
     #[test]

@@ -123,6 +123,12 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     if found == "ok" { Ok(()) } else { Err(corrupt(found)) }
 }
 
+/// Whether an older program made the database, and this one would change its schema.
+pub(super) fn is_older(connection: &Connection) -> Result<bool, StoreError> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version).is_ok_and(|version| (1..STEPS.len()).contains(&version)))
+}
+
 /// Brings the schema to the newest version, one numbered step after the other.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -73,7 +73,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] if the folder cannot be written, [`StoreErrorKind::Corrupt`] if the file is
-    /// no database of this program or was made by a newer version of it; the message names the file.
+    /// no database of this program or was made by a newer version of it, [`StoreErrorKind::Conflict`] if a server of an older
+    /// version runs on it; the message names the file.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let file = file::prepare(data)?;
         Self::start(&file, Vault::beside(data)?)
@@ -106,6 +107,11 @@ impl Store {
     fn start(file: &Path, vault: Vault) -> Result<Self, StoreError> {
         let named = |error: StoreError| error.at(file);
         let mut connection = file::connect(file).map_err(named)?;
+        // It could write no more once the schema is another.
+        if file::is_older(&connection).map_err(named)? && spool::is_in_use(file) {
+            let detail = "a server of an older trac runs on it: stop that first";
+            return Err(named(StoreError::new(StoreErrorKind::Conflict, detail)));
+        }
         file::migrate(&mut connection).map_err(named)?;
         spool::bring_in_left(file, &mut connection);
         let readers = Readers::open(file, READERS).map_err(named)?;

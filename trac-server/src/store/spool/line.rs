@@ -35,6 +35,9 @@ const BEGIN: &[u8] = b"null";
 /// How long that line is; no click's is as short.
 pub(super) const BEGIN_LENGTH: u64 = 40;
 
+/// The turn of all lines of a file in which their order says nothing.
+pub(super) const ANY_TURN: u64 = 1;
+
 /// A click and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spooled {
@@ -68,6 +71,25 @@ pub(super) fn write_as_is(turn: u64, json: &[u8], bytes: &mut Vec<u8>) -> io::Re
         bytes.extend(json);
         Ok(())
     })
+}
+
+/// Appends bytes as they are, but whole lines among them in no turn of their own.
+pub(super) fn write_in_any_turn(mut bytes: &[u8], all: &mut Vec<u8>) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let passed = match read(bytes) {
+            Read::Whole(line) => {
+                write_as_is(ANY_TURN, line.json, all)?;
+                line.length
+            }
+            Read::Cut | Read::Broken => {
+                let passed = next(bytes);
+                all.extend(bytes.get(..passed).unwrap_or_default());
+                passed
+            }
+        };
+        bytes = bytes.get(passed..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn write(

@@ -19,6 +19,7 @@ mod refused;
 mod scan;
 mod segment;
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, TrySendError};
@@ -227,6 +228,13 @@ impl Spool {
         keep_damaged(&mut resting, &self.database)?;
         bring_in(&mut resting, connection, &refused, limit, taken)
     }
+}
+
+/// Whether a server has the spool, of whatever version it is.
+pub(super) fn is_in_use(database: &Path) -> bool {
+    FILE_NAMES.map(|name| database.with_file_name(name)).iter().any(|path| {
+        File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    })
 }
 
 /// Brings in what an ended server left in its spool, for a command on its folder. The spool of one that runs is left alone, and what the

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use trac_core::click::ClickId;
 
-use super::line::Spooled;
+use super::line::{ANY_TURN, Spooled};
 use crate::id::random_bits;
 use crate::store::click::{NewClick, Recorder};
 use crate::store::error::{StoreError, StoreErrorKind};
@@ -29,7 +29,7 @@ impl Refused {
         let Some((first, error)) = refused.first() else { return Ok(()) };
         let mut bytes = Vec::new();
         for (spooled, _) in refused {
-            spooled.write(1, &mut bytes).map_err(|error| self.cannot(&error))?;
+            spooled.write(ANY_TURN, &mut bytes).map_err(|error| self.cannot(&error))?;
         }
         self.append(&bytes)?;
         let (count, first) = (refused.len(), first.click.id.as_str());

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 
-use super::line::{self, LONGEST, Line, Read, Spooled};
+use super::line::{self, ANY_TURN, LONGEST, Line, Read, Spooled};
 
 /// How much is read at once.
 pub(super) const CHUNK_BYTES: usize = LONGEST;
@@ -87,9 +87,6 @@ impl Scan {
         Ok(())
     }
 }
-
-/// The turn of all lines of a file in which their order says nothing.
-const ANY_TURN: u64 = 1;
 
 fn length(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)

@@ -187,7 +187,7 @@ impl Segment {
         !self.damaged.is_empty()
     }
 
-    /// What is left of the damaged lines: all but zeros, with a line break in front.
+    /// What is left of the damaged lines: all but zeros, with a line break in front, and no turn behind which others would not count.
     pub(super) fn damaged(&self) -> io::Result<Vec<u8>> {
         let (mut file, mut all) = (&self.file, Vec::new());
         for Range { start, end } in &self.damaged {
@@ -198,7 +198,7 @@ impl Segment {
             if bytes.first().is_some_and(|first| *first != b'\n') {
                 all.push(b'\n');
             }
-            all.extend(bytes);
+            line::write_in_any_turn(&bytes, &mut all)?;
         }
         Ok(all)
     }

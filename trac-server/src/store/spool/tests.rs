@@ -190,6 +190,25 @@ async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_newer_program_changes_no_schema_beneath_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serving(&folder);
+    let connection = Connection::open(folder.path().join("trac.db")).unwrap();
+    let version = |version: u32| connection.pragma_update(None, "user_version", version).unwrap();
+    let newest: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    for older in 1..newest {
+        version(older);
+        let error = Store::open(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
+    }
+    version(newest);
+    drop(Store::open(folder.path()).unwrap());
+    assert!(server.keep_click(&scope(), click(1), None).await.unwrap());
+    server.close();
+    assert!(!is_in_use(&folder.path().join("trac.db")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rush_is_brought_in_while_more_come() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
@@ -683,6 +702,24 @@ async fn what_is_damaged_is_kept_aside_and_what_lies_behind_it_is_brought_in() {
     assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat());
     drop(Store::open(folder.path()).unwrap());
     assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat(), "and once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_aside_of_damage_hides_nothing_that_is_kept_aside_later() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    // The disk gave back what it held before: whole lines of earlier turns.
+    let old = [begin(4), line_of(&spooled(2), 5), b"\nhalf a line".to_vec()].concat();
+    let spool = [begin(7), line_of(&spooled(1), 7), old, line_of(&spooled(3), 8)].concat();
+    let path = folder.path().join(FILE_NAMES[0]);
+    fs::write(&path, &spool).unwrap();
+    assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
+    let refused = Refused::beside(&folder.path().join("trac.db"));
+    refused.keep(&[(&spooled(4), StoreError::internal("no"))]).unwrap();
+    fs::rename(folder.path().join("clicks.refused"), &path).unwrap();
+    assert_eq!(clicks(&serving(&folder)).await.0, 4);
+    let again = fs::read(folder.path().join("clicks.refused")).unwrap();
+    assert_eq!(again, b"\nhalf a line");
 }
 
 #[test]
