@@ -1,12 +1,13 @@
 //! A full disk: visitors go on, writes are refused, and with room again all is as before, without a restart.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, StatusCode, redirect};
 use serde_json::json;
-use trac_tests::{Endpoint, Merchant, Server, Setup, SmallDisk, envelope, now, session};
+use trac_tests::{Endpoint, Merchant, Server, Setup, SmallDisk, envelope, now, session, trac};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -100,4 +101,29 @@ async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     assert_eq!(sell(&endpoint, sold, &click).await, (200, "processed".to_owned()));
     let earned = i64::try_from(sold + 1).expect("a small number") * 2_000;
     assert_eq!(merchant.net_minor().await, earned);
+}
+
+#[test]
+fn what_finds_no_room_beside_a_damaged_spool_is_not_kept_by_halves() {
+    let Some(disk) = SmallDisk::mount(6) else { return };
+    let folder = disk.path().join("data");
+    let data = folder.to_str().expect("a path that is text");
+    assert_eq!(trac(&["workspace", "create", "--name", "full", "--data", data]).code, Some(0));
+    let damage = vec![b'x'; 1 << 20];
+    fs::write(folder.join("clicks.spool"), &damage).expect("a spool in which no line is whole");
+    let room = folder.join("room");
+    fs::write(&room, vec![0; 1 << 18]).expect("a quarter of what would be needed");
+    disk.fill();
+    fs::remove_file(&room).expect("a file that is there");
+    let kept = || {
+        assert_eq!(trac(&["explain", "clk_1", "--data", data]).code, Some(0));
+        fs::read(folder.join("clicks.refused")).unwrap_or_default()
+    };
+    for _ in 0..2 {
+        assert_eq!(kept().len(), 0);
+    }
+    disk.clear();
+    for _ in 0..2 {
+        assert_eq!(kept(), [b"\n", damage.as_slice()].concat(), "once");
+    }
 }

@@ -151,5 +151,6 @@ mod tests {
         check("sec-purpose", "Prefetch", Err(NotCounted::Prefetch));
         check("sec-fetch-mode", "navigate", Ok(()));
         assert_eq!(judge(&Method::HEAD, &HeaderMap::new()), Err(NotCounted::Head));
+        assert!(is_bot("Grüner Crawler".as_bytes()), "a name in other letters too");
     }
 }

@@ -29,6 +29,8 @@ pub(super) fn bring_in(
 ) -> Result<(), StoreError> {
     let cannot =
         |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
+    refused.keep_damaged(segment)?;
+    segment.forget_damaged();
     refused.keep_strange(segment.strange())?;
     segment.forget_strange();
     loop {

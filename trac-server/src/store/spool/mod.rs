@@ -13,7 +13,6 @@
 
 mod appender;
 mod bring_in;
-mod damage;
 mod line;
 mod refused;
 mod scan;
@@ -39,7 +38,6 @@ use super::{Scope, file, writer};
 use appender::{Append, Appender};
 pub(super) use bring_in::copy_log;
 use bring_in::{FEW, MANY, bring_in};
-use damage::keep_damaged;
 use line::Spooled;
 use refused::Refused;
 use segment::Segment;
@@ -222,10 +220,8 @@ impl Spool {
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        keep_damaged(&mut resting, &self.database)?;
         bring_in(&mut resting, connection, &refused, limit, taken)?;
         mem::swap(&mut *lock(&segments.active), &mut *resting);
-        keep_damaged(&mut resting, &self.database)?;
         bring_in(&mut resting, connection, &refused, limit, taken)
     }
 }
@@ -251,9 +247,7 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     }
     left.sort_by_key(Segment::oldest);
     for mut segment in left {
-        let brought = keep_damaged(&mut segment, database)
-            .and_then(|()| bring_in(&mut segment, connection, &Refused::beside(database), FEW, |_| ()));
-        if let Err(error) = brought {
+        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), FEW, |_| ()) {
             tracing::warn!(%error, "clicks stay beside {}", database.display());
             return;
         }

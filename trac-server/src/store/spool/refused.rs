@@ -1,5 +1,5 @@
-//! Clicks that the store refuses while it takes others, and lines that this program does not understand: each is kept beside the
-//! spool, and holds none of the others up.
+//! Clicks that the store refuses while it takes others, lines that this program does not understand, and what is damaged: each is kept
+//! beside the spool, for whoever can still make something of it, and holds none of the others up.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -9,12 +9,13 @@ use rusqlite::Connection;
 use trac_core::click::ClickId;
 
 use super::line::{ANY_TURN, Spooled};
+use super::segment::Segment;
 use crate::id::random_bits;
 use crate::store::click::{NewClick, Recorder};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::file;
 
-pub(super) const FILE_NAME: &str = "clicks.refused";
+const FILE_NAME: &str = "clicks.refused";
 
 /// The file, which is made when it is first needed. It has the spool's form: under the spool's name, it is brought in.
 pub(super) struct Refused(PathBuf);
@@ -47,8 +48,32 @@ impl Refused {
         Ok(())
     }
 
+    /// Keeps what is damaged in a file of the spool as it is, before that is emptied.
+    pub(super) fn keep_damaged(&self, segment: &Segment) -> Result<(), StoreError> {
+        if !segment.is_damaged() {
+            return Ok(());
+        }
+        let damaged = segment.damaged().map_err(|error| self.cannot(&error))?;
+        self.append(&damaged)?;
+        tracing::error!(
+            bytes = damaged.len(),
+            "the spool is damaged, by the disk or by another program: the clicks of the damaged lines are not counted, all others are; \
+             what is left of those lines is kept in {}",
+            self.0.display()
+        );
+        Ok(())
+    }
+
+    /// Appends all of it or, where there is no room for that, nothing: it will come again.
     fn append(&self, bytes: &[u8]) -> Result<(), StoreError> {
-        let write = |mut file: File| file.write_all(bytes).and_then(|()| file.sync_all());
+        let write = |mut file: File| {
+            let length = file.metadata()?.len();
+            let written = file.write_all(bytes).and_then(|()| file.sync_all());
+            if written.is_err() {
+                file.set_len(length)?;
+            }
+            written
+        };
         file::open_private(&self.0).and_then(write).map_err(|error| self.cannot(&error))
     }
 
