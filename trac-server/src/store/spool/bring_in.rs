@@ -11,9 +11,9 @@ use super::segment::Segment;
 use crate::store::click::{Recorder, TOGETHER};
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// How many clicks one transaction carries, and how many at first where the store refused more: on a disk with little room its log has to be
-/// copied in between.
-pub(super) const MANY: usize = 8_192;
+/// How many clicks one transaction carries: more would take the processor from visitors for longer when they are committed. And how many
+/// at first where the store refused more: on a disk with little room its log has to be copied in between.
+pub(super) const MANY: usize = 4_096;
 pub(super) const FEW: usize = 256;
 /// After so many, visitors may have the processor.
 const BREATH: usize = 64;
