@@ -42,6 +42,20 @@ impl Timestamp {
         self.0
     }
 
+    /// The day since 1970, in UTC.
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::time::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_unix_secs(86_400).day(), 1);
+    /// assert_eq!(Timestamp::from_unix_secs(-1).day(), -1);
+    /// ```
+    #[must_use]
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(DAY_SECS)
+    }
+
     /// The moment `secs` later; stops at the end of the range.
     #[must_use]
     pub const fn plus_secs(self, secs: i64) -> Self {

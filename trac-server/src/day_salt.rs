@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::time::{Instant, timeout_at};
-use trac_core::time::{DAY_SECS, Timestamp};
+use trac_core::time::Timestamp;
 
 use crate::id::random_hex;
 use crate::store::{Priority, Store, StoreError, forget_setting, set_setting, setting};
@@ -99,7 +99,7 @@ impl DaySalt {
         if let Some(salt) = known.salt.as_ref().filter(|salt| is_of(salt, now)) {
             return Arc::clone(salt);
         }
-        let day = now.unix_secs().div_euclid(DAY_SECS);
+        let day = now.day();
         let salt: Arc<str> = format!("{day}:{}", random_hex::<16>()).into();
         (known.salt, known.is_told) = (Some(Arc::clone(&salt)), false);
         salt
@@ -120,7 +120,7 @@ impl DaySalt {
 
 fn is_of(salt: &str, now: Timestamp) -> bool {
     let day = salt.split(':').next().and_then(|day| day.parse().ok());
-    day == Some(now.unix_secs().div_euclid(DAY_SECS))
+    day == Some(now.day())
 }
 
 impl fmt::Debug for DaySalt {

@@ -232,12 +232,16 @@ pub(crate) fn email(value: &Value) -> Result<String, Wrong> {
     text.map(ToOwned::to_owned).ok_or_else(|| "must be an e-mail address".to_owned())
 }
 
-/// A slug or a partner's code: what can stand in a URL as it is.
+/// Whether a byte can be one of a slug or a partner's code: it stands in a URL as it is.
+pub(crate) fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+/// A slug or a partner's code.
 pub(crate) fn token(value: &Value) -> Result<String, Wrong> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let sane = |text: &&str| {
         (1..=64).contains(&text.len())
-            && text.bytes().all(plain)
+            && text.bytes().all(is_of_token)
             && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
     };
     let text = value.as_str().filter(sane);

@@ -12,8 +12,8 @@ const PAUSE: Duration = Duration::from_mins(10);
 const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 
 /// Remembers the links, for the moment when the store cannot be read; then, as long as it is polled, throws away yesterday's
-/// salt, so that nobody can tell any more whose visits yesterday's were, and the marks made with older ones, and notes the refused calls that could
-/// not be noted.
+/// salt, so that nobody can tell any more whose visits yesterday's were, and the marks made with older ones, and notes the refused
+/// calls that could not be noted.
 pub async fn keep(trac: Trac) {
     if let Err(error) = remember_links(&trac).await {
         tracing::warn!(%error, "the links are not remembered");

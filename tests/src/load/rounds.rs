@@ -5,7 +5,7 @@ use super::machine::distance_nanos;
 use super::redirects::{self, Nginx};
 use super::{LOAD_PROCESSOR, Measured, SERVER_PROCESSOR};
 
-const ROUNDS: usize = 15;
+const ROUNDS: u64 = 15;
 /// From here on the processors are far from each other.
 const FAR_NANOS: u64 = 200;
 
@@ -19,9 +19,9 @@ struct Round {
 
 pub(super) struct Rounds(Vec<Round>);
 
-/// Measures both for so many seconds in all, or a little longer.
+/// Measures each for three times so many seconds in all, or a little longer.
 pub(super) fn measure(nginx: &Nginx, url: &str, process: u32, seconds: u64) -> Rounds {
-    let each = (seconds * 3 / 15).max(1);
+    let each = (seconds * 3 / ROUNDS).max(1);
     let distance = || distance_nanos(SERVER_PROCESSOR, LOAD_PROCESSOR);
     let round = |_| {
         let (before, empty, between) = (distance(), nginx.measure(each), distance());

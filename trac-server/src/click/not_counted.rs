@@ -1,7 +1,6 @@
 //! Visits that are no clicks, counted by link, day and why: a merchant who misses clicks sees where they went.
 
 use rusqlite::params;
-use trac_core::time::DAY_SECS;
 
 use super::visit::NotCounted;
 use crate::last_known::KnownLink;
@@ -15,7 +14,7 @@ pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {
         return;
     }
     let (scope, link_id) = (link.scope.clone(), link.id.clone());
-    let day = trac.clock.now().unix_secs().div_euclid(DAY_SECS);
+    let day = trac.clock.now().day();
     drop(trac.store.write(Priority::Click, move |tx| {
         let mut statement = tx.prepare_cached(
             "INSERT INTO visit_not_counted (workspace_id, mode, link_id, day, why, count) \

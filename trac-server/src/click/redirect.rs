@@ -21,6 +21,7 @@ use super::not_counted;
 use super::record::{Patience, Written, record};
 use super::visit::{NotCounted, judge};
 use super::visitor::Trail;
+use crate::fields::is_of_token;
 use crate::id::random_bits;
 use crate::last_known::{KnownLink, LINKS_MAX, LinkName};
 use crate::problem::Problem;
@@ -54,9 +55,8 @@ pub(crate) const SLUG: &str = "/s/{slug}";
 /// of a link, or otherwise, is for the routes.
 pub(crate) fn plain_visit<B: HttpBody>(request: &Request<B>) -> Option<LinkName> {
     let slug = request.uri().path().strip_prefix("/s/").filter(|slug| !slug.is_empty())?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let is_visit = request.method() == Method::GET && request.body().is_end_stream();
-    (is_visit && slug.bytes().all(is_plain)).then(|| LinkName::Slug(slug.to_owned()))
+    (is_visit && slug.bytes().all(is_of_token)).then(|| LinkName::Slug(slug.to_owned()))
 }
 
 /// Answers a visit of a link as its route does, to pages of any origin.

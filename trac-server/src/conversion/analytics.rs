@@ -40,12 +40,12 @@ struct Days {
 
 impl Days {
     fn read(asked: &Asked, now: Timestamp) -> Result<Self, Problem> {
-        let today = now.unix_secs().div_euclid(DAY_SECS);
+        let today = now.day();
         let day = |name: &str, text: &str| {
             let midnight = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
             let midnight = midnight.or_else(|| Timestamp::parse_rfc3339(text));
             let wrong = || Problem::field(name, "must be a date such as 2026-11-21");
-            midnight.map(|time| time.unix_secs().div_euclid(DAY_SECS)).ok_or_else(wrong)
+            midnight.map(Timestamp::day).ok_or_else(wrong)
         };
         let length = match asked.interval.as_deref() {
             None | Some("30d") => 30,

@@ -191,6 +191,7 @@ mod tests {
         let counted = "trac_http_requests_total{method=\"GET\",route=\"/s/{slug}\",status=\"302\"}";
         assert!(figures.contains(counted), "{figures}");
     }
+
     #[tokio::test]
     async fn what_a_visitor_sends_along_ends_no_connection() {
         let app = App::new();

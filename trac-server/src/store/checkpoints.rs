@@ -88,6 +88,11 @@ fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Copies what can be copied now, so that the log is written from its beginning again.
+pub(super) fn copy_log(connection: &Connection) {
+    let _ = checkpoint(connection, "PASSIVE");
+}
+
 fn checkpoint(connection: &Connection, how: &str) -> Result<Log, StoreError> {
     let sql = format!("PRAGMA wal_checkpoint({how})");
     let (pages, copied) = connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?;

@@ -1,7 +1,7 @@
 //! Who came before: the marks that visitors leave for two days.
 
 use rusqlite::{CachedStatement, Connection, params};
-use trac_core::time::{DAY_SECS, Timestamp};
+use trac_core::time::Timestamp;
 
 use super::click::NewClick;
 use super::{Scope, StoreError};
@@ -42,7 +42,7 @@ impl<'a> Visitors<'a> {
             return Ok(is_unique);
         }
         if let Some(mark) = click.visitor {
-            let day = day_of(click.clicked_at);
+            let day = click.clicked_at.day();
             if self.leave.execute(params![day, mark.as_slice()])? == 0 {
                 return Ok(false);
             }
@@ -85,18 +85,13 @@ impl<'a> Visitors<'a> {
     }
 }
 
-/// Forgets some marks of days before yesterday; answers whether there were any. Yesterday's are kept for clicks that come out of the spool after
-/// midnight.
+/// Forgets some marks of days before yesterday; answers whether there were any. Yesterday's are kept for clicks that come out of the
+/// spool after midnight.
 pub(crate) fn forget_marks(tx: &Connection, now: Timestamp) -> Result<bool, StoreError> {
     let mut statement = tx.prepare_cached(
         "DELETE FROM visitor WHERE (day, mark) <= \
          (SELECT day, mark FROM (SELECT day, mark FROM visitor WHERE day < ?1 ORDER BY day, mark LIMIT ?2) \
          ORDER BY day DESC, mark DESC LIMIT 1)",
     )?;
-    Ok(statement.execute(params![day_of(now).saturating_sub(1), SLICE])? > 0)
-}
-
-/// The day since 1970.
-fn day_of(time: Timestamp) -> i64 {
-    time.unix_secs().div_euclid(DAY_SECS)
+    Ok(statement.execute(params![now.day().saturating_sub(1), SLICE])? > 0)
 }

@@ -8,9 +8,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::alone::Original;
+use super::checkpoints::copy_log;
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
-use super::spool::{Spool, copy_log};
+use super::spool::Spool;
 
 /// Something to write.
 pub(super) struct Job(Write);

@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::line::Spooled;
 use super::refused::{Refused, takes_others};
 use super::segment::Segment;
+use crate::store::checkpoints::copy_log;
 use crate::store::click::{Recorder, TOGETHER};
 use crate::store::error::{StoreError, StoreErrorKind};
 
@@ -114,41 +115,22 @@ fn record_each<'a>(
     Ok(())
 }
 
-/// Copies the log of the store into its database, so that it is written from its beginning again. What cannot be copied now stays.
-pub(in crate::store) fn copy_log(connection: &Connection) {
-    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use trac_core::click::ClickId;
-    use trac_core::program::Mode;
-    use trac_core::time::Timestamp;
-
+    use super::super::tests;
     use super::*;
     use crate::store::click::NewClick;
-    use crate::store::{Scope, file};
+    use crate::store::file;
 
     /// A click of a visitor.
     fn click(number: u8, visitor: u8) -> NewClick {
-        NewClick {
-            id: ClickId::new(1, number.into()),
-            program_id: "prog_1".into(),
-            partner_id: "part_1".into(),
-            link_id: Some("link_1".into()),
-            clicked_at: Timestamp::from_unix_secs(1),
-            is_unique: None,
-            visitor: Some([visitor; 16]),
-            last_click: None,
-            referrer: None,
-            landing_url: None,
-        }
+        NewClick { visitor: Some([visitor; 16]), ..tests::click(number.into()) }
     }
 
     fn spooled(click: NewClick) -> Spooled {
-        Spooled::new(&Scope::new("ws_1", Mode::Test), click)
+        Spooled::new(&tests::scope(), click)
     }
 
     fn store(folder: &Path) -> Connection {

@@ -104,7 +104,7 @@ fn write(
     if line.len() > LONGEST {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    let length = length(line.len());
     put(line, 0..1, b"\n");
     put(line, LENGTH, &digits::<8>(length));
     put(line, TURN, &digits::<16>(turn));
@@ -163,6 +163,11 @@ pub(super) fn next(bytes: &[u8]) -> usize {
     next.map_or(bytes.len(), |between| between.saturating_add(1))
 }
 
+/// So many bytes, as places in a file are counted.
+pub(super) fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
 /// The sum of a line, as it is written.
 fn sum(line: &[u8]) -> [u8; 8] {
     digits(crc32fast::hash(line.get(SUM.end..).unwrap_or_default()).into())
@@ -191,26 +196,12 @@ fn put(line: &mut [u8], place: Range<usize>, digits: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use trac_core::click::ClickId;
-    use trac_core::program::Mode;
-    use trac_core::time::Timestamp;
-
+    use super::super::tests;
     use super::*;
 
     fn spooled(referrer: &str) -> Spooled {
-        let click = NewClick {
-            id: ClickId::new(1, 2),
-            program_id: "prog_1".into(),
-            partner_id: "part_1".into(),
-            link_id: None,
-            clicked_at: Timestamp::from_unix_secs(1),
-            is_unique: None,
-            visitor: Some([7; 16]),
-            last_click: None,
-            referrer: Some(referrer.into()),
-            landing_url: None,
-        };
-        Spooled::new(&Scope::new("ws_1", Mode::Test), click)
+        let click = NewClick { link_id: None, referrer: Some(referrer.into()), ..tests::click(2) };
+        Spooled::new(&tests::scope(), click)
     }
 
     #[test]

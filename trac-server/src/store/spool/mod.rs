@@ -7,7 +7,8 @@
 //! ([`crate::catch_up`]). While the store takes nothing, locked or full, the spool holds the clicks.
 //!
 //! Clicks are known by their IDs, so that a spool that is read twice, because the process ended between the commit and the
-//! emptying of the file, changes nothing. A damaged line hides no other ([`scan`]). There are two files: clicks are appended to one while those of the other are brought in.
+//! emptying of the file, changes nothing. A damaged line hides no other ([`scan`]). There are two files: clicks are appended to one
+//! while those of the other are brought in.
 //!
 //! The files belong to the one process that serves; a command beside it leaves them alone.
 
@@ -36,7 +37,6 @@ use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
 use super::{Scope, file, writer};
 use appender::{Append, Appender};
-pub(super) use bring_in::copy_log;
 use bring_in::{FEW, MANY, bring_in};
 use line::Spooled;
 use refused::Refused;

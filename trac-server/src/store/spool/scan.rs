@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 
-use super::line::{self, ANY_TURN, LONGEST, Line, Read, Spooled};
+use super::line::{self, ANY_TURN, LONGEST, Line, Read, Spooled, length};
 
 /// How much is read at once.
 pub(super) const CHUNK_BYTES: usize = LONGEST;
@@ -86,8 +86,4 @@ impl Scan {
         }
         Ok(())
     }
-}
-
-fn length(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

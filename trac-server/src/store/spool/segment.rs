@@ -15,7 +15,7 @@ use std::path::Path;
 
 use trac_core::time::Timestamp;
 
-use super::line::{self, Spooled};
+use super::line::{self, Spooled, length};
 use super::scan::{Found, Scan};
 
 /// Room that is taken at the start: some thousand clicks.
@@ -242,7 +242,7 @@ impl Segment {
         for spooled in group {
             spooled.write(self.turn, &mut self.bytes)?;
         }
-        let end = self.end.saturating_add(length(&self.bytes));
+        let end = self.end.saturating_add(length(self.bytes.len()));
         if end > LIMIT_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -304,10 +304,6 @@ impl Segment {
         (self.begin, self.end, self.shown) = (line::BEGIN_LENGTH, line::BEGIN_LENGTH, line::BEGIN_LENGTH);
         Ok(())
     }
-}
-
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 impl Chunk<'_> {

@@ -10,11 +10,11 @@ use super::scan::CHUNK_BYTES;
 use super::*;
 use crate::store::Store;
 
-fn scope() -> Scope {
+pub(super) fn scope() -> Scope {
     Scope::new("ws_1", Mode::Test)
 }
 
-fn click(number: u64) -> NewClick {
+pub(super) fn click(number: u64) -> NewClick {
     NewClick {
         id: ClickId::new(1, number),
         program_id: "prog_1".into(),
