@@ -1,21 +1,23 @@
 //! Which click earns a payment.
 //!
 //! The first value that resolves to a click ends the search, in the order of [`Rule`]; a value that does not resolve is
-//! passed over. A partner's promotion code counts where no click does. Under `first_click` the inherited rules (6) to (8) come before the payment's own. The choice is made
-//! from all facts each time, so the order in which events arrive does not matter.
+//! passed over. A promotion code that was typed at the payment comes after the payment's own values and before the inherited
+//! rules (6) to (8); under `first_click` the inherited rules come first. The choice is made from all facts each time, so the
+//! order in which events arrive does not matter.
 
 use serde::{Deserialize, Serialize};
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
-use super::candidate::Rule;
-use super::eligibility;
+use super::binding::{Binding, Bindings};
+use super::candidate::{Rule, holder_time};
+use super::eligibility::{self, Terms};
 use super::payment;
-use super::sale::{Book, Moment, Sale};
-use super::world::Click;
+use super::sale::{Book, Sale};
+use super::world::{CLOCK_SKEW_SECS, Click};
 use crate::program::{AttributionModel, ProgramTerms};
-use crate::time::Timestamp;
+use crate::time::{DAY_SECS, Timestamp};
 
 /// The click a payment is credited to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,50 @@ pub struct Attribution {
     pub bound_at: Timestamp,
 }
 
+/// What a subscription is attributed to: the attribution of its first credited payment.
+#[derive(Clone, Debug)]
+pub struct Binder<'a> {
+    /// Our ID of that payment.
+    pub sale_id: &'a str,
+    /// Its place in the subscription.
+    pub place: usize,
+    /// What it is attributed to.
+    pub attribution: Attribution,
+}
+
+/// The attribution of each subscription, by `sub_…`. A payment whose click is refused does not speak for the subscription
+/// where a later one is credited.
+pub(super) fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
+    let world = book.world;
+    let ids = world.payments.values().filter_map(|known| payment::subscription(&known.facts));
+    let ids: BTreeSet<&str> = ids.collect();
+    let binder = |id: &'a str| {
+        let line = book.timeline.subscriptions.get(id)?;
+        let mut first = None;
+        for (place, sale_id) in line.all.iter().enumerate() {
+            let found = book.sales.get(sale_id).and_then(|sale| Some((sale, alone(book, sale)?)));
+            let Some((sale, attribution)) = found else { continue };
+            let is_credited = is_credited(book, sale, &attribution);
+            let binder = Binder { sale_id: sale.id, place, attribution };
+            if is_credited {
+                return Some((id, binder));
+            }
+            first = first.or(Some((id, binder)));
+        }
+        first
+    };
+    ids.into_iter().filter_map(binder).collect()
+}
+
+fn is_credited(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
+    let judged = || {
+        let click = book.world.clicks.get(&attribution.click_id)?;
+        let terms = Terms::of(book, click, sale.time?, None).ok()?;
+        eligibility::judge(book, sale, attribution, click, &terms, false).ok()
+    };
+    judged().is_some()
+}
+
 /// The clicks that payments are credited to, by our ID of the payment; one to which nothing resolves is left out.
 pub(super) fn credits<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Attribution> {
     book.sales.values().filter_map(|sale| Some((sale.id, attribute(book, sale)?))).collect()
@@ -37,20 +83,39 @@ pub(super) fn credits<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Attribution> {
 
 fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let time = sale.time?;
-    let direct = direct(book, sale, time);
+    let own = own(book, sale, time);
     let inherited = || {
         by_subscription(book, sale, time)
             .or_else(|| by_customer_metadata(book, sale, time))
             .or_else(|| by_customer(book, sale, time))
     };
-    let first_click = direct.as_ref().is_some_and(|own| {
-        let terms = terms_of(book, &own.click_id, time);
-        terms.is_some_and(|terms| terms.attribution_model == AttributionModel::FirstClick)
-    });
-    if first_click {
-        return inherited().or(direct);
+    if is_first_click(book, own.as_ref(), time) {
+        return inherited().or(own);
     }
-    direct.or_else(inherited).or_else(|| promoted(book, sale, time)).or_else(|| claimed(book, sale, time))
+    own.or_else(inherited).or_else(|| promoted(book, sale, time)).or_else(|| claimed(book, sale, time))
+}
+
+/// What a payment is attributed to without its subscription: what can speak for the subscription.
+fn alone(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
+    let time = sale.time?;
+    let own = own(book, sale, time);
+    let inherited =
+        || by_customer_metadata(book, sale, time).or_else(|| by_customer(book, sale, time));
+    if is_first_click(book, own.as_ref(), time) {
+        return inherited().or(own);
+    }
+    own.or_else(inherited).or_else(|| promoted(book, sale, time))
+}
+
+/// Rules (1) to (5), and a promotion code that was typed at this payment.
+fn own(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    let typed = || promoted(book, sale, time).filter(|_| sale.is_code_typed(book));
+    direct(book, sale, time).or_else(typed)
+}
+
+fn is_first_click(book: &Book<'_>, own: Option<&Attribution>, time: Timestamp) -> bool {
+    let terms = own.and_then(|own| terms_of(book, &own.click_id, time));
+    terms.is_some_and(|terms| terms.attribution_model == AttributionModel::FirstClick)
 }
 
 /// The promotion code that was used is a partner's, and nobody else is named. It ties the subscription to that partner, but not
@@ -67,92 +132,141 @@ fn claimed(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribut
     Some(Attribution { rule: found.rule, click_id, bound_by: sale.id.into(), bound_at: time })
 }
 
-/// Rules (1) to (5).
+/// Rules (1) to (5). The window is judged at the first payment of the subscription that was attributed to the click.
 fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let found = sale.direct(book.world)?;
-    let (bound_at, bound_by) = sale
-        .subscription
-        .as_deref()
-        .and_then(|id| {
-            let mut referred = book.referred_of_subscription(id);
-            let first = referred.find(|(_, other)| {
-                other.direct(book.world).is_some_and(|theirs| theirs.value == found.value)
-            });
-            first.map(|(moment, other)| (moment, other.id))
-        })
-        .map_or((time, sale.id), |((at, _), id)| (at, id));
-    Some(Attribution { rule: found.rule, click_id: found.value.clone(), bound_by: bound_by.into(), bound_at })
+    let click_id = found.value.clone();
+    let attribution = |bound_by: &str, bound_at| Attribution {
+        rule: found.rule,
+        click_id: click_id.clone(),
+        bound_by: bound_by.into(),
+        bound_at,
+    };
+    // A click that was reported with a repeat of the lead counts from the repeat on.
+    if let Some(lead) = sale.facts.leads.values().next() {
+        let told = lead.told_clicks().iter().find(|(_, click)| *click == click_id);
+        return Some(attribution(sale.id, told.map_or(time, |(at, _)| *at)));
+    }
+    let binder = sale.subscription.as_deref().and_then(|id| book.binders.get(id));
+    let binder = binder.map(|binder| &binder.attribution).filter(|bound| bound.click_id == click_id);
+    if let Some(bound) = binder.filter(|bound| bound.bound_at <= time) {
+        return Some(attribution(&bound.bound_by, bound.bound_at));
+    }
+    let (bound_at, bound_by) = book.timeline.first_with(sale, &click_id).unwrap_or((time, sale.id));
+    Some(attribution(bound_by, bound_at))
 }
 
-/// Rule (6): the payment that first tied a click to this subscription speaks for all of it, but for nothing that was
-/// paid before the click. For what was paid by then, and where there is none, a promotion code speaks.
+/// Rule (6): the subscription's own attribution, whatever rule gave it. A click that a payment itself names speaks for earlier
+/// payments of the subscription too, but for nothing that was paid before the click.
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = sale.subscription.as_deref()?;
-    let by_click = || {
-        let (_, binder) =
-            book.referred_of_subscription(id).next().filter(|(_, binder)| binder.id != sale.id)?;
-        // The binder has no earlier one in its subscription, so this goes no deeper.
-        let found = attribute(book, binder)?;
+    let binder = book.binders.get(id).filter(|binder| binder.sale_id != sale.id)?;
+    let line = book.timeline.subscriptions.get(id)?;
+    let is_earlier = line.all.iter().take(binder.place).any(|other| *other == sale.id);
+    let found = &binder.attribution;
+    let speaks_for_earlier = || {
         let click = book.world.clicks.get(&found.click_id)?;
-        // A promotion code is always there; what counts is when it was used.
-        let came_by = if click.is_standing { found.bound_at <= time } else { click.is_before(time) };
-        came_by.then_some(found)
+        let is_named = !click.is_standing && !matches!(found.rule, Rule::Customer | Rule::CustomerMetadata);
+        Some(is_named && click.is_before(time))
     };
-    let by_code = || {
-        let (_, binder) =
-            book.promoted_of_subscription(id).next().filter(|(_, binder)| binder.id != sale.id)?;
-        let at = binder.time.filter(|at| *at <= time)?;
-        let of_customer = by_customer_metadata(book, binder, at).or_else(|| by_customer(book, binder, at));
-        of_customer.or_else(|| promoted(book, binder, at))
-    };
-    let found = by_click().or_else(by_code)?;
-    Some(Attribution { rule: Rule::Subscription, ..found })
+    if is_earlier && speaks_for_earlier() != Some(true) {
+        return None;
+    }
+    Some(Attribution { rule: Rule::Subscription, ..found.clone() })
 }
 
-/// Rule (7), for payments with a session or an invoice.
+/// Rule (7), for payments with a session or an invoice: what the customer's metadata said at the time of the payment.
 fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
-    let id = checkout_customer(sale)?;
-    let references = &book.world.holders.customers.get(id)?.references.as_ref()?.value;
+    let id = sale.customer.as_deref().filter(|_| payment::is_checkout(&sale.facts))?;
+    let references = book.world.holders.customers.get(id)?.references.at(holder_time(&sale.facts)?)?;
     let (click_id, click) = references
         .clicks
         .iter()
         .find_map(|value| book.world.clicks.get_key_value(value).filter(|(_, click)| !click.is_standing))?;
-    let first = book
-        .of_customer(id)
-        .find(|((at, _), other)| *at <= time && click.is_before(*at) && payment::is_checkout(&other.facts));
-    let first = first.map(|(moment, other)| (moment, other.id));
-    let (bound_at, bound_by) = first.map_or((time, sale.id), |((at, _), id)| (at, id));
+    let checkouts = book.timeline.customers.get(id).map_or(&[][..], |line| line.checkouts.as_slice());
+    let first = checkouts.get(checkouts.partition_point(|(at, _)| !click.is_before(*at)));
+    let (bound_at, bound_by) = first.copied().filter(|(at, _)| *at <= time).unwrap_or((time, sale.id));
     let click_id = click_id.clone();
     Some(Attribution { rule: Rule::CustomerMetadata, click_id, bound_by: bound_by.into(), bound_at })
 }
 
 /// Rule (8), for leads, reports and payments with a session or an invoice: what the customer was attributed to at or before
 /// this time, by a payment or a lead. Under `first_click` the earliest, else the latest; one inside its window goes before
-/// one outside.
+/// one outside. Where the merchant stands by none, the lead that a page reported first.
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     if !sale.inherits() {
         return None;
     }
-    let known_as = if book.has_leads { known_as(book, sale, time) } else { BTreeSet::new() };
-    let payments = sale.customer.as_deref().into_iter().flat_map(|id| book.referred_of_customer(id));
-    let before = |((at, _), other): &(Moment<'_>, &Sale<'_>)| *at <= time && other.id != sale.id;
-    // The merchant's own ID of a customer ties by a lead: a lead to what came before it, a payment to its leads.
-    let by_lead = book.referred_of_external_customers(&known_as);
-    let by_lead = by_lead.filter(|(_, other)| sale.is_lead() || other.is_lead());
-    let bound = payments.chain(by_lead).filter(before);
-    let bound = bound.filter_map(|((at, name), other)| Some((name, direct(book, other, at)?)));
-    let ranked = bound.filter_map(|(name, found)| {
-        let click = book.world.clicks.get(&found.click_id)?;
-        let terms = terms_of(book, &found.click_id, time)?;
-        let in_window = eligibility::is_in_window(click, found.bound_at, terms.attribution_window_days);
-        let age = match terms.attribution_model {
-            AttributionModel::LastClick => found.bound_at.unix_secs(),
-            AttributionModel::FirstClick => found.bound_at.unix_secs().saturating_neg(),
-        };
-        terms.attribute_by_customer.then_some((in_window, age, name, found))
-    });
-    let (.., found) = ranked.max_by_key(|(in_window, age, name, _)| (*in_window, *age, *name))?;
-    Some(Attribution { rule: Rule::Customer, ..found })
+    let lines = &book.timeline.external_customers;
+    let known_as = known_as(book, sale, time);
+    let known_as = || known_as.iter().filter_map(|id| lines.get(*id));
+    let of_customer = sale.customer.as_deref().and_then(|id| book.timeline.customers.get(id));
+    let soon = time.plus_secs(CLOCK_SKEW_SECS);
+    let mut best = Best { book, sale, time, found: None };
+    for line in of_customer {
+        best.consider(&line.payments, time);
+        best.consider(&line.reports, time);
+    }
+    // The merchant's own ID of a customer ties by a lead or report: a lead to what came before it, a payment to its leads.
+    for line in known_as() {
+        best.consider(&line.reports, if sale.is_lead() { time } else { soon });
+        if sale.is_lead() {
+            best.consider(&line.payments, time);
+        }
+    }
+    if let Some((_, found)) = best.found {
+        return Some(found.attribution());
+    }
+    let found = public_lead(book, sale, time)?;
+    Some(found.attribution())
+}
+
+/// The best binding so far, with its rank.
+struct Best<'b, 'a> {
+    book: &'b Book<'a>,
+    sale: &'b Sale<'a>,
+    time: Timestamp,
+    found: Option<((bool, i64, &'b str, &'b str), &'b Binding<'a>)>,
+}
+
+impl<'b, 'a> Best<'b, 'a> {
+    fn consider(&mut self, bindings: &'b Bindings<'a>, until: Timestamp) {
+        for program_id in bindings.programs() {
+            let history = self.book.world.programs.get(program_id);
+            let Some(version) = history.and_then(|history| history.at(self.time)) else { continue };
+            if !version.terms.attribute_by_customer {
+                continue;
+            }
+            let model = version.terms.attribution_model;
+            let Some(binding) = bindings.best(program_id, model, until, self.sale.id) else { continue };
+            let rank = binding.rank(model);
+            if self.found.as_ref().is_none_or(|(best, _)| rank > *best) {
+                self.found = Some((rank, binding));
+            }
+        }
+    }
+}
+
+/// The lead that a page reported of this customer. There is only the page's word for it, so it counts where nothing else was known
+/// of the customer when it was reported, and the first payment came soon after: it never moves a customer who is known.
+fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> Option<&'b Binding<'a>> {
+    let timeline = &book.timeline;
+    let of_customer = sale.customer.as_deref().and_then(|id| timeline.customers.get(id));
+    known_as(book, sale, time).into_iter().find_map(|id| {
+        let line = timeline.external_customers.get(id)?;
+        let lead = line.public_lead.as_ref().filter(|lead| lead.at <= time && lead.sale_id != sale.id)?;
+        let own = of_customer.and_then(|line| line.first_payment);
+        let first_payment = timeline.first_payment(id).into_iter().chain(own).min();
+        let in_metadata = timeline.in_metadata.get(id).copied();
+        let known = first_payment.into_iter().chain(in_metadata).any(|at| at <= lead.at);
+        if known || line.reports.has_any(lead.at) {
+            return None;
+        }
+        let terms = book.world.programs.get(lead.program_id)?.at(lead.at).map(|version| &version.terms)?;
+        let days = i64::from(terms.client_lead_days).saturating_mul(DAY_SECS);
+        let is_soon = first_payment.is_none_or(|first| first.secs_since(lead.at) <= days);
+        (is_soon && terms.attribute_by_customer).then_some(lead)
+    })
 }
 
 /// The merchant's own IDs of the customer: those the payment names, and those that payments of the same `cus_` named at or
@@ -160,10 +274,6 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
 fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
     let before = sale.customer.as_deref().into_iter().flat_map(|id| book.names_of_customer(id, time));
     before.chain(sale.external_customers.iter().map(String::as_str)).collect()
-}
-
-fn checkout_customer<'s>(sale: &'s Sale<'_>) -> Option<&'s str> {
-    sale.customer.as_deref().filter(|_| payment::is_checkout(&sale.facts))
 }
 
 fn terms_of<'b>(book: &'b Book<'_>, click_id: &str, time: Timestamp) -> Option<&'b ProgramTerms> {

@@ -7,8 +7,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::payment;
-use super::world::World;
+use super::world::{CLOCK_SKEW_SECS, World};
+use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
+use crate::webhook::references::References;
 
 /// Where a candidate for the click was found, in the order of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,8 +75,8 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     if let Some((id, subscription)) =
         payment::subscription(facts).and_then(|id| holders.subscriptions.get_key_value(id))
     {
-        let references = subscription.references.iter();
-        add(Rule::SubscriptionMetadata, id, &mut references.flat_map(|latest| &latest.value.clicks));
+        let references = holder_time(facts).and_then(|time| subscription.references.at(time));
+        add(Rule::SubscriptionMetadata, id, &mut references.into_iter().flat_map(|said| &said.clicks));
     }
     for (id, invoice) in &facts.invoices {
         let references = invoice.references.iter();
@@ -95,10 +97,17 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     for (id, invoice) in &facts.invoices {
         add(Rule::PromotionCode, id, &mut invoice.promotions.iter());
     }
-    for (id, lead) in &facts.leads {
-        add(Rule::Lead, id, &mut lead.clicks.iter().map(|(_, click)| click));
+    for (id, lead) in facts.leads.iter().filter(|(_, lead)| !lead.is_rejected()) {
+        add(Rule::Lead, id, &mut lead.told_clicks().iter().map(|(_, click)| click));
     }
     found
+}
+
+/// The time as of which metadata of a subscription or customer is read for a payment: the payment's own, and a little more,
+/// because Stripe makes both in the same seconds.
+#[must_use]
+pub fn holder_time(facts: &Facts) -> Option<Timestamp> {
+    payment::time(facts).map(|time| time.plus_secs(CLOCK_SKEW_SECS))
 }
 
 /// The promotion codes used anywhere in a world, for the store to look up.
@@ -116,12 +125,14 @@ pub fn values_to_resolve(world: &World) -> Vec<String> {
     let of_payments = world
         .payments
         .values()
-        .flat_map(|known| candidates(&known.facts, &world.holders))
+        .flat_map(|known| candidates(&known.facts, &Facts::default()))
         .filter(|found| found.rule != Rule::PromotionCode)
         .map(|found| found.value);
-    let of_customers = world.holders.customers.values().filter_map(|customer| customer.references.as_ref());
-    let mut values: Vec<_> =
-        of_payments.chain(of_customers.flat_map(|latest| latest.value.clicks.iter().cloned())).collect();
+    let customers = world.holders.customers.values().map(|customer| &customer.references);
+    let subscriptions = world.holders.subscriptions.values().map(|subscription| &subscription.references);
+    let said = customers.chain(subscriptions).flat_map(|references| references.iter());
+    let of_holders = said.flat_map(|(_, references): (_, &References)| references.clicks.iter().cloned());
+    let mut values: Vec<_> = of_payments.chain(of_holders).collect();
     values.sort_unstable();
     values.dedup();
     values

@@ -274,7 +274,8 @@ pub fn vouched_emails(facts: &Facts) -> BTreeSet<&str> {
     sessions.chain(invoices).chain(intents).chain(charges).chain(reports).map(String::as_str).collect()
 }
 
-/// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name, in metadata, leads or reports.
+/// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name: in metadata, in leads, and in
+/// reports that the merchant stands by. What a page claims of a payment names nobody.
 #[must_use]
 pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
     let sessions = facts.sessions.values().map(|session| &session.references);
@@ -282,11 +283,14 @@ pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
         facts.invoices.values().flat_map(|invoice| [&invoice.references, &invoice.subscription_references]);
     let intents = facts.payment_intents.values().map(|intent| &intent.references);
     let charges = facts.charges.values().map(|charge| &charge.references);
+    let of_payments = sessions.chain(invoices).chain(intents).chain(charges).flatten();
+    let of_payments = of_payments.map(|latest| &latest.value);
     let subscriptions = facts.subscriptions.values().map(|subscription| &subscription.references);
     let customers = facts.customers.values().map(|customer| &customer.references);
-    let all = sessions.chain(invoices).chain(intents).chain(charges).chain(subscriptions).chain(customers);
-    let named = all.flatten().filter_map(|latest| latest.value.customer.as_deref());
-    let reported = facts.reports.values().filter_map(|report| report.customer.as_deref());
+    let of_holders = subscriptions.chain(customers).flat_map(|said| said.iter().map(|(_, value)| value));
+    let named = of_payments.chain(of_holders).filter_map(|references| references.customer.as_deref());
+    let reported = facts.reports.values().filter(|report| report.is_trusted());
+    let reported = reported.filter_map(|report| report.customer.as_deref());
     named.chain(facts.leads.values().map(|lead| lead.customer.as_str())).chain(reported).collect()
 }
 

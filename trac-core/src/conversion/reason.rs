@@ -130,6 +130,10 @@ reasons! {
     AttributionFrozen = "attribution_frozen",
     /// A browser claims this conversion: it is held until the merchant or Stripe confirms it.
     ClientReported = "client_reported",
+    /// The merchant rejected it.
+    RejectedByMerchant = "rejected_by_merchant",
+    /// Another lead of this customer earns, and the program's `lead_events` does not list this one.
+    LeadCountedBefore = "lead_counted_before",
     /// A part of the payment was refunded.
     RefundPartial = "refund_partial",
     /// The whole payment was refunded.
@@ -152,7 +156,7 @@ reasons! {
 
 impl Reason {
     /// Whether a click was found and refused: too old, partner not approved, program not active, the partner's own purchase,
-    /// or money that is credited already or may be.
+    /// rejected by the merchant, or money that is credited already or may be.
     #[must_use]
     pub const fn refuses_click(self) -> bool {
         matches!(
@@ -163,6 +167,7 @@ impl Reason {
                 | Self::SelfReferral
                 | Self::DuplicatePayment
                 | Self::PaymentUnlinked
+                | Self::RejectedByMerchant
         )
     }
 }

@@ -5,15 +5,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::attribution::{self, Attribution};
-use super::candidate::{Candidate, Rule, candidates};
+use super::attribution::{self, Attribution, Binder};
+use super::candidate::{Candidate, Rule, candidates, holder_time};
 use super::inference::{Inference, infer};
 use super::payment;
-use super::timeline::{Line, Timeline};
+use super::timeline::Timeline;
 use super::world::World;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::join::Join;
+use crate::webhook::report::Report;
 
 /// Where a payment stands among others: its time, then its Stripe ID ([`payment::named_by`]).
 pub type Moment<'s> = (Timestamp, &'s str);
@@ -52,8 +53,8 @@ pub struct Book<'a> {
     pub sales: BTreeMap<&'a str, Sale<'a>>,
     /// The sales of each subscription and customer.
     pub timeline: Timeline<'a>,
-    /// Whether any of them is a lead.
-    pub has_leads: bool,
+    /// What each subscription is attributed to, by `sub_…`: rule (6).
+    pub binders: BTreeMap<&'a str, Binder<'a>>,
     /// The click each payment is credited to, by our ID of the payment; worked out once, because a customer's payments ask
     /// for each other's.
     pub credits: BTreeMap<&'a str, Attribution>,
@@ -93,8 +94,8 @@ impl<'a> Book<'a> {
         };
         let sales: BTreeMap<&str, Sale<'_>> = facts.into_iter().map(sale).collect();
         let timeline = Timeline::of(sales.values(), world);
-        let has_leads = world.payments.values().any(|known| !known.facts.leads.is_empty());
-        let mut book = Self { world, sales, timeline, has_leads, credits: BTreeMap::new() };
+        let mut book = Self { world, sales, timeline, binders: BTreeMap::new(), credits: BTreeMap::new() };
+        book.binders = attribution::binders(&book);
         book.credits = attribution::credits(&book);
         book
     }
@@ -107,36 +108,12 @@ impl<'a> Book<'a> {
         self.found(self.timeline.subscriptions.get(id).map(|line| &line.all))
     }
 
-    /// Those of them that a partner's promotion code was used for.
-    pub fn promoted_of_subscription<'s>(
-        &'s self,
-        id: &str,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.subscriptions.get(id).map(|line| &line.promoted))
-    }
-
-    /// Those of them with a click of their own.
-    pub fn referred_of_subscription<'s>(
-        &'s self,
-        id: &str,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.subscriptions.get(id).map(|line| &line.referred))
-    }
-
     /// Payments of a customer that are their own money, the earliest first.
     pub fn of_customer<'s>(
         &'s self,
         id: &str,
     ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
         self.found(self.timeline.customers.get(id).map(|line| &line.all))
-    }
-
-    /// Those of them with a click of their own.
-    pub fn referred_of_customer<'s>(
-        &'s self,
-        id: &str,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.customers.get(id).map(|line| &line.referred))
     }
 
     /// The merchant's own IDs that a customer's payments had named by that time.
@@ -147,16 +124,6 @@ impl<'a> Book<'a> {
     ) -> impl Iterator<Item = &'s str> + use<'s, 'a> {
         let named = self.timeline.customers.get(id).into_iter().flat_map(|line| &line.named);
         named.filter(move |(_, first)| **first <= time).map(|(id, _)| id.as_str())
-    }
-
-    /// Leads and payments with a click of their own, of a customer whom the merchant knows by any of these IDs. One known by
-    /// several is answered several times.
-    pub fn referred_of_external_customers<'s>(
-        &'s self,
-        ids: &'s BTreeSet<&str>,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> {
-        let lines = ids.iter().filter_map(|id| self.timeline.external_customers.get(*id));
-        lines.flat_map(|line: &Line<'_>| self.found(Some(&line.referred)))
     }
 
     fn found<'s>(
@@ -183,10 +150,24 @@ impl Sale<'_> {
         used.find_map(|candidate| world.promoted_by(&candidate.value, self.time?))
     }
 
-    /// Whether rule (8) looks at it: a lead, a report, or a payment with a session or an invoice.
+    /// Whether rule (8) looks at it: a lead, a report that the merchant stands by, or a payment with a session or an invoice.
     #[must_use]
     pub fn inherits(&self) -> bool {
-        self.is_lead() || !self.facts.reports.is_empty() || payment::is_checkout(&self.facts)
+        self.is_lead() || self.is_reported() || payment::is_checkout(&self.facts)
+    }
+
+    /// Whether the merchant reported it by a secret key, or approved what a page claimed.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        self.facts.reports.values().any(Report::is_trusted)
+    }
+
+    /// Whether a promotion code was typed at this very payment. Later invoices of a subscription repeat the discount that was
+    /// typed at its first payment.
+    #[must_use]
+    pub fn is_code_typed(&self, book: &Book<'_>) -> bool {
+        let is_first = |id: &str| book.of_subscription(id).next().is_some_and(|(_, first)| first.id == self.id);
+        !self.facts.sessions.is_empty() || self.subscription.as_deref().is_none_or(is_first)
     }
 
     /// Whether it is a lead, which moves no money.
@@ -195,18 +176,12 @@ impl Sale<'_> {
         !self.facts.leads.is_empty()
     }
 
-    /// The first value that is a known click. What a subscription says of itself is its latest word, not a snapshot of the
-    /// payment's time, so a click it names is passed over for what was paid before.
+    /// The first value by rules (1) to (5), of a report or of a lead that is a known click.
     #[must_use]
     pub fn direct<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
-        let is_snapshot = |candidate: &Candidate| Some(&candidate.object) != self.subscription.as_ref();
         let last_resort = |rule| matches!(rule, Rule::Claim | Rule::PromotionCode);
-        self.candidates.iter().filter(|candidate| !last_resort(candidate.rule)).find(|candidate| {
-            let click = world.clicks.get(&candidate.value).filter(|click| !click.is_standing);
-            click.is_some_and(|click| {
-                is_snapshot(candidate) || self.time.is_none_or(|time| click.is_before(time))
-            })
-        })
+        let mut own = self.candidates.iter().filter(|candidate| !last_resort(candidate.rule));
+        own.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_standing))
     }
 }
 
@@ -229,14 +204,16 @@ fn payment_links(world: &World) -> BTreeMap<&str, &str> {
     links
 }
 
-/// The merchant's own IDs of whoever paid: in the payment's own metadata, and in that of its subscription and customer.
+/// The merchant's own IDs of the buyer: in the payment's own metadata, and in what that of its subscription and customer said
+/// at its time.
 fn external_customers(facts: &Facts, holders: &Facts) -> BTreeSet<String> {
     let subscription = payment::subscription(facts).and_then(|id| holders.subscriptions.get(id));
     let customer = payment::customer(facts).and_then(|id| holders.customers.get(id));
+    let time = holder_time(facts);
     let references = [
-        subscription.and_then(|known| known.references.as_ref()),
-        customer.and_then(|known| known.references.as_ref()),
+        subscription.and_then(|known| known.references.at(time?)),
+        customer.and_then(|known| known.references.at(time?)),
     ];
-    let of_holders = references.into_iter().flatten().filter_map(|latest| latest.value.customer.as_deref());
+    let of_holders = references.into_iter().flatten().filter_map(|said| said.customer.as_deref());
     payment::external_customers(facts).into_iter().chain(of_holders).map(Into::into).collect()
 }

@@ -8,7 +8,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use super::field::Fields;
-use super::join::{Join, Latest, greatest};
+use super::join::{Dated, Join};
 use super::references::References;
 use crate::time::Timestamp;
 
@@ -18,15 +18,15 @@ use crate::time::Timestamp;
 pub struct Customer {
     /// The customer's e-mail addresses.
     pub emails: BTreeSet<String>,
-    /// What its metadata says.
-    pub references: Option<Latest<References>>,
+    /// What its metadata said, and when: a payment is judged by what it said at the payment's time.
+    pub references: Dated<References>,
 }
 
 impl Customer {
     pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Self {
         Self {
             emails: fields.text("email").map(Into::into).into_iter().collect(),
-            references: Latest::said(at, fields.references("metadata")),
+            references: Dated::said(at, fields.all_references("metadata")),
         }
     }
 }
@@ -34,6 +34,6 @@ impl Customer {
 impl Join for Customer {
     fn join(&mut self, other: Self) {
         self.emails.join(other.emails);
-        greatest(&mut self.references, other.references);
+        self.references.join(other.references);
     }
 }

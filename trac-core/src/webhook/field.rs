@@ -84,7 +84,14 @@ impl<'a> Fields<'a> {
     }
 
     /// What a `metadata` map says about attribution. PHP recorders write an empty map as `[]`.
+    /// What a metadata map says about attribution; `None` where it says nothing.
     pub(super) fn references(self, name: &str) -> Option<References> {
+        self.all_references(name).filter(|found| *found != References::default())
+    }
+
+    /// What a metadata map says about attribution, also where it says nothing: of an object that lives on, that ends what an
+    /// earlier map said.
+    pub(super) fn all_references(self, name: &str) -> Option<References> {
         let metadata = self.object(name)?;
         let clicks = reference::metadata_keys()
             .filter_map(|key| metadata.text(key))
@@ -92,8 +99,7 @@ impl<'a> Fields<'a> {
             .map(Into::into)
             .collect();
         let customer = metadata.text(CUSTOMER_KEY).filter(|id| !id.is_empty()).map(Into::into);
-        let found = References { clicks, customer };
-        (found != References::default()).then_some(found)
+        Some(References { clicks, customer })
     }
 }
 

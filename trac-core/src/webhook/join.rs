@@ -1,6 +1,7 @@
 //! How facts about one thing grow together, in whatever order they arrive.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,98 @@ impl<T> Latest<T> {
     /// What an event of that time says, if it says anything.
     pub fn said(at: Timestamp, value: Option<T>) -> Option<Self> {
         value.map(|value| Self { at, value })
+    }
+}
+
+/// What events said of one thing over time: a value for each second in which one was said.
+///
+/// # Wire form
+/// A list of [`Latest`], the earliest first. One `Latest` alone, and `null`, are read too: that is how older versions stored it.
+///
+/// # Examples
+/// ```
+/// use trac_core::time::Timestamp;
+/// use trac_core::webhook::join::Dated;
+///
+/// let at = Timestamp::from_unix_secs;
+/// let mut plan = Dated::said(at(100), Some("team"));
+/// plan.insert(at(200), "company");
+/// assert_eq!((plan.at(at(99)), plan.at(at(150)), plan.at(at(200))), (None, Some(&"team"), Some(&"company")));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored<T>", into = "Vec<Latest<T>>", bound(serialize = "T: Clone + Serialize"))]
+#[serde(bound(deserialize = "T: Ord + Deserialize<'de>"))]
+pub struct Dated<T>(BTreeMap<Timestamp, T>);
+
+impl<T> Default for Dated<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Ord> Dated<T> {
+    /// What an event of that time says, if it says anything.
+    pub fn said(at: Timestamp, value: Option<T>) -> Self {
+        Self(value.map(|value| (at, value)).into_iter().collect())
+    }
+
+    /// Adds a value; between two of the same second the greater one stays.
+    pub fn insert(&mut self, at: Timestamp, value: T) {
+        match self.0.get_mut(&at) {
+            Some(ours) => greatest(ours, value),
+            None => {
+                self.0.insert(at, value);
+            }
+        }
+    }
+
+    /// The value that held at a time: the newest that had been said by then.
+    #[must_use]
+    pub fn at(&self, time: Timestamp) -> Option<&T> {
+        self.0.range(..=time).next_back().map(|(_, value)| value)
+    }
+
+    /// All values with their times, the earliest first.
+    pub fn iter(&self) -> impl Iterator<Item = (Timestamp, &T)> {
+        self.0.iter().map(|(at, value)| (*at, value))
+    }
+}
+
+impl<T: Ord> Join for Dated<T> {
+    fn join(&mut self, other: Self) {
+        for (at, value) in other.0 {
+            self.insert(at, value);
+        }
+    }
+}
+
+/// The forms in which a [`Dated`] was ever stored.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored<T> {
+    Many(Vec<Latest<T>>),
+    One(Latest<T>),
+    Nothing(()),
+}
+
+impl<T: Ord> From<Stored<T>> for Dated<T> {
+    fn from(stored: Stored<T>) -> Self {
+        let mut dated = Self::default();
+        let said = match stored {
+            Stored::Many(said) => said,
+            Stored::One(said) => Vec::from([said]),
+            Stored::Nothing(()) => Vec::new(),
+        };
+        for Latest { at, value } in said {
+            dated.insert(at, value);
+        }
+        dated
+    }
+}
+
+impl<T> From<Dated<T>> for Vec<Latest<T>> {
+    fn from(dated: Dated<T>) -> Self {
+        dated.0.into_iter().map(|(at, value)| Latest { at, value }).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::join::{Join, earliest, greatest};
+use super::join::{Join, Latest, earliest, greatest};
 use crate::time::Timestamp;
 
 /// What is known of one lead. There is one for each customer and event name.
@@ -21,10 +21,50 @@ pub struct Lead {
     pub at: Option<Timestamp>,
     /// When it was told to count. A deferred lead ties the customer to the click and earns nothing yet.
     pub counted_at: Option<Timestamp>,
-    /// The click IDs told with it, the first told first; whether they are clicks is for the store to say.
+    /// The click IDs reported with it by pages, the first reported first; whether they are clicks is for the store to say.
     pub clicks: BTreeSet<(Timestamp, String)>,
+    /// The click IDs that the merchant reported with it: by a secret key, or by a page with a customer token.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub vouched_clicks: BTreeSet<(Timestamp, String)>,
     /// The customer's e-mail addresses.
     pub emails: BTreeSet<String>,
+    /// Whether the merchant reported it. What pages report without a customer token is anybody's word.
+    pub vouched: bool,
+    /// The merchant's decision about a page's lead: whether it is approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Latest<bool>>,
+}
+
+impl Lead {
+    /// Whether the merchant stands by it.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        self.vouched || self.is_approved()
+    }
+
+    /// Whether the merchant approved what a page reported.
+    #[must_use]
+    pub fn is_approved(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.value)
+    }
+
+    /// Whether the merchant rejected what a page reported.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        !self.vouched && self.verdict.as_ref().is_some_and(|verdict| !verdict.value)
+    }
+
+    /// The click IDs that count: the merchant's where it reported one, else those of pages; with the time of each report.
+    #[must_use]
+    pub fn told_clicks(&self) -> &BTreeSet<(Timestamp, String)> {
+        if self.vouched_clicks.is_empty() { &self.clicks } else { &self.vouched_clicks }
+    }
+
+    /// Whether the merchant stands by the click IDs of [`Lead::told_clicks`].
+    #[must_use]
+    pub fn vouches_for_clicks(&self) -> bool {
+        !self.vouched_clicks.is_empty() || self.is_approved()
+    }
 }
 
 impl Join for Lead {
@@ -34,7 +74,10 @@ impl Join for Lead {
         earliest(&mut self.at, other.at);
         earliest(&mut self.counted_at, other.counted_at);
         self.clicks.join(other.clicks);
+        self.vouched_clicks.join(other.vouched_clicks);
         self.emails.join(other.emails);
+        self.vouched.join(other.vouched);
+        greatest(&mut self.verdict, other.verdict);
     }
 }
 
@@ -50,7 +93,7 @@ mod tests {
             at: Some(at),
             counted_at: counts.then_some(at),
             clicks: BTreeSet::from([(at, click.into())]),
-            emails: BTreeSet::new(),
+            ..Lead::default()
         }
     }
 

@@ -7,7 +7,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use super::field::Fields;
-use super::join::{Join, Latest, earliest, greatest};
+use super::join::{Dated, Join, earliest, greatest};
 use super::references::References;
 use crate::time::Timestamp;
 
@@ -17,18 +17,22 @@ use crate::time::Timestamp;
 pub struct Subscription {
     /// `cus_…`
     pub customer: Option<String>,
-    /// What its metadata says.
-    pub references: Option<Latest<References>>,
+    /// What its metadata said, and when: a payment is judged by what it said at the payment's time.
+    pub references: Dated<References>,
     /// `created` of `customer.subscription.deleted`: commissions not due by then may be voided.
     pub ended_at: Option<Timestamp>,
+    /// `ended_at` of the deleted subscription: what is paid after it was owed before, and is not voided.
+    pub over_at: Option<Timestamp>,
 }
 
 impl Subscription {
     pub(super) fn read(fields: Fields<'_>, kind: &str, at: Timestamp) -> Self {
+        let is_deleted = kind == "customer.subscription.deleted";
         Self {
             customer: fields.id("customer").map(Into::into),
-            references: Latest::said(at, fields.references("metadata")),
-            ended_at: (kind == "customer.subscription.deleted").then_some(at),
+            references: Dated::said(at, fields.all_references("metadata")),
+            ended_at: is_deleted.then_some(at),
+            over_at: fields.time("ended_at").filter(|_| is_deleted),
         }
     }
 }
@@ -36,7 +40,8 @@ impl Subscription {
 impl Join for Subscription {
     fn join(&mut self, other: Self) {
         greatest(&mut self.customer, other.customer);
-        greatest(&mut self.references, other.references);
+        self.references.join(other.references);
         earliest(&mut self.ended_at, other.ended_at);
+        earliest(&mut self.over_at, other.over_at);
     }
 }
