@@ -86,7 +86,7 @@ pub enum CommissionRule {
         /// The currency of the commission, whatever the sale's is.
         currency: Currency,
         /// Never more than the base of the sale, where both are in the same currency.
-        #[serde(default)]
+        #[serde(default = "defaults::yes")]
         cap_at_sale: bool,
     },
 }
@@ -122,8 +122,11 @@ pub enum Base {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelPolicy {
-    /// They are taken back.
+    /// Those for time after the end are taken back, by the service period of the invoice's lines; all of them where no
+    /// period is known.
     #[default]
+    VoidUnused,
+    /// They are taken back.
     VoidPending,
     /// They stay.
     Keep,
@@ -174,6 +177,12 @@ pub struct ProgramTerms {
     /// The currency of `lead_amount_minor`.
     #[serde(default)]
     pub lead_currency: Option<Currency>,
+    /// Events that each earn a lead amount where only a page reports them; without this list a customer's first lead does.
+    #[serde(default)]
+    pub lead_events: Vec<String>,
+    /// How long after a lead that only a page reported the first payment may come for the lead to bind the customer.
+    #[serde(default = "defaults::client_lead_days")]
+    pub client_lead_days: u32,
     /// How long commissions wait.
     #[serde(default)]
     pub hold_days: HoldDays,
@@ -202,6 +211,10 @@ pub struct ProgramTerms {
 
 mod defaults {
     pub(super) const fn attribution_window_days() -> u32 {
+        30
+    }
+
+    pub(super) const fn client_lead_days() -> u32 {
         30
     }
 
@@ -308,7 +321,7 @@ mod tests {
         assert_eq!(terms.recurring, Recurring::Lifetime);
         assert_eq!(terms.hold_days, HoldDays { lead: 3, sale: 30, recurring: 30 });
         assert!(terms.count_out_of_band && terms.attribute_by_customer && terms.block_self_referral);
-        assert_eq!(terms.cancel_policy, CancelPolicy::VoidPending);
+        assert_eq!(terms.cancel_policy, CancelPolicy::VoidUnused);
 
         let check = |text: &str, want: Recurring| {
             assert_eq!(serde_json::from_str::<Recurring>(text).unwrap(), want);

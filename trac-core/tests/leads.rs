@@ -34,7 +34,8 @@ fn lead(id: &str, at: i64, click: Option<&str>) -> Told {
         event_name: id.into(),
         at: Some(at),
         counted_at: Some(at),
-        clicks: click.map(|click| (at, click.into())).into_iter().collect(),
+        vouched_clicks: click.map(|click| (at, click.into())).into_iter().collect(),
+        vouched: true,
         ..Lead::default()
     };
     Told::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
@@ -165,7 +166,7 @@ fn a_claims_click_counts_where_nothing_else_resolves_and_binds_nobody() {
     check(json!({}), &[claim("clk_1"), session("cs_1", 60, json!({}))], [200, 0]);
     check(json!({}), &[claim("clk_1"), session("cs_2", 60, user_1())], [200, 0]);
     let near = lead("lead_1", -60, Some("clk_2"));
-    check(json!({}), &[claim("clk_1"), near], [0, 500]);
+    check(json!({}), &[claim("clk_1"), near], [200, 300]);
 }
 
 #[test]

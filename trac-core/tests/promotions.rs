@@ -104,13 +104,14 @@ fn any_click_comes_before_a_code() {
 }
 
 #[test]
-fn the_customers_attribution_comes_before_a_code() {
+fn a_code_typed_at_a_payment_comes_before_the_customers_attribution() {
     let sales = [
         session("cs_1", 0, json!({"metadata": {"tracClickId": "clk_2"}})),
         session("cs_2", 5, used("promo_1")),
     ];
-    check(json!({"attribute_by_customer": true}), &sales, [0, 400]);
+    check(json!({"attribute_by_customer": true}), &sales, [200, 200]);
     check(json!({"attribute_by_customer": false}), &sales, [200, 200]);
+    check(json!({"attribute_by_customer": true, "attribution_model": "first_click"}), &sales, [0, 400]);
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn a_click_of_later_takes_nothing_from_a_code_of_before() {
         invoice("in_4", 90, json!({})),
     ];
     let long = |model: &str| json!({"attribution_window_days": 90, "attribution_model": model});
-    check(long("last_click"), &lives, [400, 400]);
+    check(long("last_click"), &lives, [200, 600]);
     // The subscription was the second partner's first.
     check(long("first_click"), &lives, [0, 800]);
 }

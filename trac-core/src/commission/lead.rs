@@ -10,14 +10,16 @@ use crate::conversion::eligibility::{self, Terms};
 use crate::conversion::reason::Reason;
 use crate::conversion::sale::{Book, Sale};
 use crate::conversion::world::Commission;
+use crate::time::Timestamp;
 use crate::webhook::lead::Lead;
 
-/// What the ledger should hold for a lead. Its window is judged when it was first told, its hold begins when it counts.
+/// What the ledger should hold for a lead. Its window is judged when its click was reported, its hold begins when it counts.
 /// `settled` is the commission whose terms it keeps.
 ///
 /// # Errors
 /// Why it earns nothing: [`Reason::NoClick`], [`Reason::Noted`] for a deferred lead, [`Reason::ZeroCommission`] where
-/// leads earn nothing in the program, and what stands against the click itself.
+/// leads earn nothing in the program, [`Reason::RejectedByMerchant`], [`Reason::LeadCountedBefore`], and what stands against
+/// the click itself.
 pub(super) fn target(
     book: &Book<'_>,
     sale: &Sale<'_>,
@@ -25,12 +27,55 @@ pub(super) fn target(
     attribution: Option<&Attribution>,
     settled: Option<&Commission>,
 ) -> Result<Target, Reason> {
+    if lead.is_rejected() {
+        return Err(Reason::RejectedByMerchant);
+    }
     let attribution = attribution.ok_or(Reason::NoClick)?;
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoClick)?;
     let time = sale.time.ok_or(Reason::NoClick)?;
     let settled = settled.filter(|commission| commission.click_id == attribution.click_id);
     let terms = Terms::of(book, click, time, settled)?;
     eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
+    let is_public = is_public(book, lead, attribution);
+    if is_public && is_counted_before(book, sale, lead, &terms) {
+        return Err(Reason::LeadCountedBefore);
+    }
+    let held = is_public && !has_paid_since(book, lead);
+    earn(book, sale, lead, attribution, &terms, held)
+}
+
+/// What the ledger should hold for a lead whose commission was paid out: it stays with its click and its terms.
+///
+/// # Errors
+/// [`Reason::ZeroCommission`] where its terms give nothing.
+pub(super) fn frozen_target(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    lead: &Lead,
+    commission: &Commission,
+) -> Result<Target, Reason> {
+    let click = book.world.clicks.get(&commission.click_id).ok_or(Reason::NoClick)?;
+    let time = sale.time.ok_or(Reason::NoClick)?;
+    let terms = Terms::of(book, click, time, Some(commission))?;
+    let own = Attribution {
+        rule: Rule::Lead,
+        click_id: commission.click_id.clone(),
+        bound_by: sale.id.into(),
+        bound_at: time,
+    };
+    earn(book, sale, lead, &own, &terms, false)
+}
+
+fn earn(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    lead: &Lead,
+    attribution: &Attribution,
+    terms: &Terms<'_>,
+    held: bool,
+) -> Result<Target, Reason> {
+    let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoClick)?;
+    let time = sale.time.ok_or(Reason::NoClick)?;
     let counted_at = lead.counted_at.ok_or(Reason::Noted)?;
     let program = &terms.program.terms;
     let (amount_minor, currency) = match program.lead_currency {
@@ -51,19 +96,43 @@ pub(super) fn target(
         base_minor: 0,
         matures_at: counted_at.plus_days(program.hold_days.lead),
         payment_time: time,
-        held: false,
-        reason: if by_customer { Reason::OkCustomerLookup } else { Reason::Ok },
+        held,
+        reason: match by_customer {
+            _ if held => Reason::ClientReported,
+            true => Reason::OkCustomerLookup,
+            false => Reason::Ok,
+        },
     };
     let sums = Sums { amount_minor, reversed_minor: 0 };
     Ok(Target { claim, sums, lost: Lost::default(), voided: false })
 }
 
-/// The click that a paid-out commission stays with.
-pub(super) fn own_attribution(sale: &Sale<'_>, commission: &Commission) -> Option<Attribution> {
-    Some(Attribution {
-        rule: Rule::Lead,
-        click_id: commission.click_id.clone(),
-        bound_by: sale.id.into(),
-        bound_at: sale.time?,
+/// Whether there is only a page's word for the lead, or for the click it is credited to.
+fn is_public(book: &Book<'_>, lead: &Lead, attribution: &Attribution) -> bool {
+    let binder = book.sales.get(attribution.bound_by.as_str());
+    let binder = binder.and_then(|sale| sale.facts.leads.values().next());
+    let is_clicks_public = binder.is_some_and(|lead| !lead.vouches_for_clicks());
+    !lead.is_approved() && (!lead.is_trusted() || is_clicks_public)
+}
+
+/// Whether another lead of the customer earns: one that the merchant stands by, or an earlier one. Events that the program
+/// lists in `lead_events` each earn.
+fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Terms<'_>) -> bool {
+    if terms.program.terms.lead_events.contains(&lead.event_name) {
+        return false;
+    }
+    let line = book.timeline.external_customers.get(&lead.customer);
+    let others = line.into_iter().flat_map(|line| &line.leads).filter(|id| **id != sale.id);
+    let mut others = others.filter_map(|id| book.sales.get(id));
+    others.any(|other| {
+        let is_ahead = |it: &Lead| it.is_trusted() || other.moment() < sale.moment();
+        let counts = |it: &Lead| it.counted_at.is_some() && !it.is_rejected() && is_ahead(it);
+        other.facts.leads.values().any(counts) && book.credits.contains_key(other.id)
     })
+}
+
+/// Whether the customer first paid after the lead, so that it brought a buyer. One who had paid before is nobody's lead.
+fn has_paid_since(book: &Book<'_>, lead: &Lead) -> bool {
+    let first = |at: Option<Timestamp>| at.zip(lead.at).is_some_and(|(paid, told)| paid > told);
+    first(book.timeline.first_payment(&lead.customer)) && book.timeline.first_paid(&lead.customer).is_some()
 }

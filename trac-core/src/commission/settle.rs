@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::change::{Change, close, towards};
 use super::decision::Decision;
 use super::lead;
-use super::target::{frozen_target, target};
+use super::target::{Case, Standing, Target, frozen_target, target};
 use crate::conversion::clawback::Lost;
 use crate::conversion::inference::Inference;
 use crate::conversion::payment::{self, Money};
@@ -102,32 +102,12 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
     if let Inference::SameAs(other) = &sale.inference {
         decision.same_as = Some(other.clone());
     }
-    // A commission that was paid out stays with its click, whatever is learnt later.
-    let frozen = survivor.filter(|commission| {
-        commission.paid && decision.attribution.as_ref().is_some_and(|it| it.click_id != commission.click_id)
-    });
-    let of_payment = |money: Money<'_>| {
-        if let Some(commission) = frozen {
-            return frozen_target(book, sale, &money, lost, commission);
-        }
-        let settled = survivor.filter(|_| !occasion.redecide);
-        let paid = survivor.is_some_and(|commission| commission.paid);
-        target(book, sale, &money, lost, decision.attribution.as_ref(), settled, paid)
-    };
-    let target = match sale.facts.leads.values().next() {
-        Some(lead) => {
-            let own = frozen.and_then(|commission| lead::own_attribution(sale, commission));
-            let attribution = own.as_ref().or(decision.attribution.as_ref());
-            let settled = frozen.or(survivor.filter(|_| !occasion.redecide));
-            lead::target(book, sale, lead, attribution, settled)
-        }
-        None => money.and_then(of_payment),
-    };
+    let (target, frozen) = target_of(book, sale, money, lost, survivor, occasion, &decision);
     decision.base_minor = target.as_ref().ok().map(|target| target.claim.base_minor);
-    decision.reason = match (&target, frozen) {
-        (_, Some(_)) => Reason::AttributionFrozen,
-        (Ok(target), None) => target.claim.reason,
-        (Err(reason), None) => waiting(book, sale, lost).unwrap_or(*reason),
+    decision.reason = match &target {
+        Ok(_) if frozen => Reason::AttributionFrozen,
+        Ok(target) => target.claim.reason,
+        Err(reason) => waiting(book, sale, lost).unwrap_or(*reason),
     };
     changes.extend(towards(target, survivor, occasion.news));
     let own = book.world.payments.get(sale.id).map_or(&[][..], |known| known.commissions.as_slice());
@@ -136,6 +116,42 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
         change.taken_over = change.commission_id.as_ref().is_some_and(|id| !is_own(id));
     }
     Settlement { decision, changes }
+}
+
+/// What the ledger should hold for a payment or lead, and whether a payout froze it: a commission that was paid out stays with its
+/// click, whatever is learnt later of the attribution.
+fn target_of(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    money: Result<Money<'_>, Reason>,
+    lost: Lost,
+    survivor: Option<&Commission>,
+    occasion: Occasion,
+    decision: &Decision,
+) -> (Result<Target, Reason>, bool) {
+    let attribution = decision.attribution.as_ref();
+    let settled = survivor.filter(|_| !occasion.redecide);
+    let paid = survivor.filter(|commission| commission.paid);
+    let moved = paid.filter(|paid| attribution.is_none_or(|found| found.click_id != paid.click_id));
+    if let Some(lead) = sale.facts.leads.values().next() {
+        let target = lead::target(book, sale, lead, attribution, settled);
+        return match (target, paid) {
+            (_, Some(paid)) if moved.is_some() => (lead::frozen_target(book, sale, lead, paid), true),
+            (Err(_), Some(paid)) => (lead::frozen_target(book, sale, lead, paid), true),
+            (target, _) => (target, false),
+        };
+    }
+    let money = match money {
+        Ok(money) => money,
+        Err(reason) => return (Err(reason), false),
+    };
+    let case = Case { book, sale, money: &money, lost };
+    match (target(case, attribution, settled, paid.is_some()), moved, paid) {
+        (Err(Standing::Attribution(_)), _, Some(commission)) | (_, Some(commission), _) => {
+            (frozen_target(case, commission), true)
+        }
+        (target, ..) => (target.map_err(|standing| standing.reason()), false),
+    }
 }
 
 /// What a charge or refund waits for that belongs to no payment known here.

@@ -17,6 +17,7 @@ use crate::money::share_half_up;
 use crate::program::CancelPolicy;
 use crate::time::Timestamp;
 use crate::webhook::dispute::Dispute;
+use crate::webhook::subscription::Subscription;
 
 /// What the ledger should hold for a payment or lead that earns.
 pub(super) struct Target {
@@ -26,37 +27,79 @@ pub(super) struct Target {
     pub(super) voided: bool,
 }
 
-/// Judges a payment and works out what it earns.
+/// A payment with everything its commission depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'c, 'a> {
+    pub(super) book: &'c Book<'a>,
+    pub(super) sale: &'c Sale<'a>,
+    pub(super) money: &'c Money<'c>,
+    pub(super) lost: Lost,
+}
+
+/// Judges a payment and works out what it earns. `settled` is the commission whose terms it keeps; `paid` says whether a payout
+/// holds that.
+///
+/// # Errors
+/// Why it earns nothing, as [`Standing`]: what stands against the attribution, or what stands against the amount.
 pub(super) fn target(
-    book: &Book<'_>,
-    sale: &Sale<'_>,
-    money: &Money<'_>,
-    lost: Lost,
+    case: Case<'_, '_>,
     attribution: Option<&Attribution>,
     settled: Option<&Commission>,
     paid: bool,
-) -> Result<Target, Reason> {
+) -> Result<Target, Standing> {
+    let Case { book, sale, .. } = case;
     match sale.inference {
         Inference::Alone => {}
-        Inference::SameAs(_) => return Err(Reason::DuplicatePayment),
-        Inference::Ambiguous => return Err(Reason::PaymentUnlinked),
+        Inference::SameAs(_) => return Err(Standing::Amount(Reason::DuplicatePayment)),
+        Inference::Ambiguous => return Err(Standing::Attribution(Reason::PaymentUnlinked)),
     }
-    let time = sale.time.ok_or(Reason::PaymentUnknown)?;
-    let attribution = attribution.ok_or(Reason::NoAttributionYet)?;
-    let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoAttributionYet)?;
-    let settled = settled
-        .filter(|commission| commission.click_id == attribution.click_id && commission.payment_time == time);
-    let terms = Terms::of(book, click, time, settled)?;
-    eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
-    let place = |base: i64| {
+    let time = sale.time.ok_or(Standing::Amount(Reason::PaymentUnknown))?;
+    let (attribution, click, terms) = credited(book, sale, time, attribution, settled)?;
+    let earned = || {
+        let base = case.money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
         if base <= 0 {
             return Err(Reason::ZeroAmount);
         }
-        series::place(book, sale, time, attribution, &terms.program.terms)
+        let place = series::place(book, sale, time, attribution, &terms.program.terms)?;
+        earn(case, &Claimant { attribution, click, terms, place, time, base, paid })
     };
-    let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
-    let place = place(base)?;
-    earn(book, sale, money, lost, &Claimant { attribution, click, terms, place, time, base, paid })
+    earned().map_err(Standing::Amount)
+}
+
+/// What stands against a commission.
+pub(super) enum Standing {
+    /// No click, several, or one that is refused. A commission that was paid out stays all the same.
+    Attribution(Reason),
+    /// No money, or none that the terms cover. A commission that was paid out goes with it.
+    Amount(Reason),
+}
+
+impl Standing {
+    pub(super) const fn reason(&self) -> Reason {
+        match self {
+            Self::Attribution(reason) | Self::Amount(reason) => *reason,
+        }
+    }
+}
+
+fn credited<'c, 'a>(
+    book: &'c Book<'a>,
+    sale: &Sale<'a>,
+    time: Timestamp,
+    attribution: Option<&'c Attribution>,
+    settled: Option<&Commission>,
+) -> Result<(&'c Attribution, &'c Click, Terms<'a>), Standing> {
+    let judged = || {
+        let attribution = attribution.ok_or(Reason::NoAttributionYet)?;
+        let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoAttributionYet)?;
+        let settled = settled.filter(|commission| {
+            commission.click_id == attribution.click_id && commission.payment_time == time
+        });
+        let terms = Terms::of(book, click, time, settled)?;
+        eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
+        Ok((attribution, click, terms))
+    };
+    judged().map_err(Standing::Attribution)
 }
 
 /// Everything that was found before the amount is worked out.
@@ -70,13 +113,8 @@ struct Claimant<'a> {
     paid: bool,
 }
 
-fn earn(
-    book: &Book<'_>,
-    sale: &Sale<'_>,
-    money: &Money<'_>,
-    lost: Lost,
-    claimant: &Claimant<'_>,
-) -> Result<Target, Reason> {
+fn earn(case: Case<'_, '_>, claimant: &Claimant<'_>) -> Result<Target, Reason> {
+    let Case { book, sale, money, lost } = case;
     let Claimant { attribution, click, terms, place, time, base, paid } = claimant;
     let program = &terms.program.terms;
     let rule = terms.enrollment.terms.commission.unwrap_or(program.commission);
@@ -88,12 +126,12 @@ fn earn(
         Some(_) => (Source::Recurring, program.hold_days.recurring),
         None => (Source::Sale, program.hold_days.sale),
     };
-    let is_claim = payment::is_mere_claim(&sale.facts);
-    let matures_at = time.plus_days(hold);
-    let voided = !paid && program.cancel_policy == CancelPolicy::VoidPending && {
-        let ended = sale.subscription.as_ref().and_then(|id| book.world.holders.subscriptions.get(id));
-        ended.and_then(|subscription| subscription.ended_at).is_some_and(|ended| matures_at > ended)
-    };
+    let is_claim = attribution.rule == Rule::Claim;
+    let paid_at = payment::paid_at(&sale.facts).unwrap_or(*time);
+    let matures_at = paid_at.plus_days(hold);
+    let subscription = sale.subscription.as_ref().and_then(|id| book.world.holders.subscriptions.get(id));
+    let voids = |subscription| is_voided(program.cancel_policy, subscription, sale, paid_at, matures_at);
+    let voided = !paid && subscription.is_some_and(voids);
     let reversed_minor = if voided {
         earned.amount_minor
     } else {
@@ -134,14 +172,31 @@ fn why(money: &Money<'_>, attribution: &Attribution, place: Place, capped: bool)
     }
 }
 
-/// A paid-out commission is still taken back with its money, under the terms it was paid by.
-pub(super) fn frozen_target(
-    book: &Book<'_>,
+/// Whether the end of a subscription voids a commission: one that was not due when the subscription was deleted, for a payment
+/// made before it ended. What is paid after the end was owed before. Under [`CancelPolicy::VoidUnused`] the payment must also be
+/// for time after the end, as far as that is known.
+fn is_voided(
+    policy: CancelPolicy,
+    subscription: &Subscription,
     sale: &Sale<'_>,
-    money: &Money<'_>,
-    lost: Lost,
-    commission: &Commission,
-) -> Result<Target, Reason> {
+    paid_at: Timestamp,
+    matures_at: Timestamp,
+) -> bool {
+    let Some(deleted_at) = subscription.ended_at else { return false };
+    let ended_at = subscription.over_at.unwrap_or(deleted_at);
+    let is_pending = matures_at > deleted_at && paid_at < ended_at;
+    match policy {
+        CancelPolicy::Keep => false,
+        CancelPolicy::VoidPending => is_pending,
+        CancelPolicy::VoidUnused => {
+            is_pending && payment::service_period_end(&sale.facts).is_none_or(|end| end > ended_at)
+        }
+    }
+}
+
+/// A paid-out commission is still taken back with its money, under the terms it was paid by.
+pub(super) fn frozen_target(case: Case<'_, '_>, commission: &Commission) -> Result<Target, Reason> {
+    let Case { book, sale, money, .. } = case;
     let time = sale.time.ok_or(Reason::PaymentUnknown)?;
     let click = book.world.clicks.get(&commission.click_id).ok_or(Reason::NoAttributionYet)?;
     let terms = Terms::of(book, click, time, Some(commission))?;
@@ -153,11 +208,5 @@ pub(super) fn frozen_target(
     };
     let place = series::place(book, sale, time, &own, &terms.program.terms)?;
     let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
-    earn(
-        book,
-        sale,
-        money,
-        lost,
-        &Claimant { attribution: &own, click, terms, place, time, base, paid: true },
-    )
+    earn(case, &Claimant { attribution: &own, click, terms, place, time, base, paid: true })
 }

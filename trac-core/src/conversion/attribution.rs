@@ -37,8 +37,6 @@ pub struct Attribution {
 pub struct Binder<'a> {
     /// Our ID of that payment.
     pub sale_id: &'a str,
-    /// Its place in the subscription.
-    pub place: usize,
     /// What it is attributed to.
     pub attribution: Attribution,
 }
@@ -52,11 +50,10 @@ pub(super) fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
     let binder = |id: &'a str| {
         let line = book.timeline.subscriptions.get(id)?;
         let mut first = None;
-        for (place, sale_id) in line.all.iter().enumerate() {
-            let found = book.sales.get(sale_id).and_then(|sale| Some((sale, alone(book, sale)?)));
-            let Some((sale, attribution)) = found else { continue };
+        for sale in line.all.iter().filter_map(|sale_id| book.sales.get(sale_id)) {
+            let Some(attribution) = alone(book, sale) else { continue };
             let is_credited = is_credited(book, sale, &attribution);
-            let binder = Binder { sale_id: sale.id, place, attribution };
+            let binder = Binder { sale_id: sale.id, attribution };
             if is_credited {
                 return Some((id, binder));
             }
@@ -161,8 +158,7 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = sale.subscription.as_deref()?;
     let binder = book.binders.get(id).filter(|binder| binder.sale_id != sale.id)?;
-    let line = book.timeline.subscriptions.get(id)?;
-    let is_earlier = line.all.iter().take(binder.place).any(|other| *other == sale.id);
+    let is_earlier = sale.moment() < book.sales.get(binder.sale_id)?.moment();
     let found = &binder.attribution;
     let speaks_for_earlier = || {
         let click = book.world.clicks.get(&found.click_id)?;
@@ -203,7 +199,7 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
     let of_customer = sale.customer.as_deref().and_then(|id| book.timeline.customers.get(id));
     let soon = time.plus_secs(CLOCK_SKEW_SECS);
     let mut best = Best { book, sale, time, found: None };
-    for line in of_customer {
+    if let Some(line) = of_customer {
         best.consider(&line.payments, time);
         best.consider(&line.reports, time);
     }

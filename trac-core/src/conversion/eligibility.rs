@@ -1,5 +1,6 @@
 //! Whether program, partner and time let a click earn a payment.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 
 use super::attribution::Attribution;
@@ -127,19 +128,30 @@ fn was_paused_when_bound(book: &Book<'_>, attribution: &Attribution, click: &Cli
     then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
 }
 
-/// Whether any address of the buyer is the partner's: of the payment, of other payments and leads of the same subscription or
-/// customer, or of the customer itself. One month without an address does not make it another buyer.
+/// Whether any address of the buyer is one that the partner had by the time of the payment: of the payment, of other payments and
+/// leads of the same subscription or customer, or of the customer itself. One month without an address does not make it another
+/// buyer. The partner's first address covers all earlier times.
 fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
-    let Some(partner) = book.world.partner_emails.get(&click.partner_id) else { return false };
+    let Some(addresses) = book.world.partner_emails.get(&click.partner_id) else { return false };
+    let had = |(place, (since, _)): &(usize, &(Timestamp, String))| {
+        *place == 0 || sale.time.is_some_and(|time| *since <= time)
+    };
+    let had = addresses.iter().enumerate().filter(had);
+    let partner: BTreeSet<String> = had.filter_map(|(_, (_, address))| email::mailbox(address)).collect();
+    if partner.is_empty() {
+        return false;
+    }
     let of_customer = sale.customer.as_ref().and_then(|id| book.world.holders.customers.get(id));
     let of_customer = of_customer.into_iter().flat_map(|customer| &customer.emails).map(String::as_str);
+    let mut own = payment::emails(&sale.facts).into_iter().chain(of_customer);
+    if own.any(|address| email::mailbox(address).is_some_and(|mailbox| partner.contains(&mailbox))) {
+        return true;
+    }
     let timeline = &book.timeline;
     let of_subscription = sale.subscription.as_ref().and_then(|id| timeline.subscriptions.get(id));
     let of_same = sale.customer.as_ref().and_then(|id| timeline.customers.get(id));
     let known_as = sale.external_customers.iter().chain(of_same.into_iter().flat_map(|line| &line.known_as));
     let known_as = known_as.filter_map(|id| timeline.external_customers.get(id));
-    let others = of_subscription.into_iter().chain(of_same).chain(known_as);
-    let of_others = others.flat_map(|line| &line.emails).map(String::as_str);
-    let mut buyers = payment::emails(&sale.facts).into_iter().chain(of_customer).chain(of_others);
-    buyers.any(|buyer| email::is_same(buyer, partner))
+    let mut others = of_subscription.into_iter().chain(of_same).chain(known_as);
+    others.any(|line| partner.iter().any(|mailbox| line.mailboxes.contains(mailbox)))
 }

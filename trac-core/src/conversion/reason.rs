@@ -128,7 +128,7 @@ reasons! {
     AttributionChanged = "attribution_changed",
     /// Facts that came later speak for another click, but the commission was paid out already.
     AttributionFrozen = "attribution_frozen",
-    /// A browser claims this conversion: it is held until the merchant or Stripe confirms it.
+    /// Only a page reported this: it is held until the merchant or Stripe confirms it.
     ClientReported = "client_reported",
     /// The merchant rejected it.
     RejectedByMerchant = "rejected_by_merchant",

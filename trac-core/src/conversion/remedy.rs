@@ -81,6 +81,13 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
             "This machine's clock, or a proxy that holds requests back, is wrong."
         }
         Reason::Unreadable => "The event could not be read. It is kept: replay it after an update.",
+        Reason::ClientReported => {
+            "Approve or reject it: PATCH /conversions/{id} or /leads/{id} with status approved or rejected."
+        }
+        Reason::RejectedByMerchant => "You rejected it. Approve it by PATCH with status approved.",
+        Reason::LeadCountedBefore => {
+            "Add the event to the program's lead_events, or report the lead from your server."
+        }
         Reason::AttributionFrozen => "The commission was paid out already. Settle the difference by hand.",
         _ => return None,
     })

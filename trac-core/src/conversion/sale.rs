@@ -136,6 +136,12 @@ impl<'a> Book<'a> {
 }
 
 impl Sale<'_> {
+    /// Where it stands among others: its time, its Stripe ID, our ID.
+    #[must_use]
+    pub fn moment(&self) -> (Option<Timestamp>, &str, &str) {
+        (self.time, &self.named_by, self.id)
+    }
+
     /// The first claimed value that is a known click.
     #[must_use]
     pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {

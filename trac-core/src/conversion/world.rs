@@ -26,8 +26,8 @@ pub struct World {
     pub programs: BTreeMap<String, History<ProgramTerms>>,
     /// Enrollments by (program, partner).
     pub enrollments: BTreeMap<(String, String), Enrollment>,
-    /// E-mail addresses of the partners of those clicks.
-    pub partner_emails: BTreeMap<String, String>,
+    /// Every e-mail address that the partners of those clicks ever had, the oldest first, and since when.
+    pub partner_emails: BTreeMap<String, Vec<(Timestamp, String)>>,
 }
 
 /// A payment as it is kept: facts, and the commissions made of it.

@@ -49,7 +49,7 @@ impl Ledger {
             let first = Version { number: 1, valid_from: from, terms: EnrollmentTerms::default() };
             let enrollment = Enrollment { id: format!("enr{n}"), history: History::new([first]) };
             world.enrollments.insert(("prog".into(), partner_id.clone()), enrollment);
-            world.partner_emails.insert(partner_id, format!("partner.{n}@gmail.com"));
+            world.partner_emails.insert(partner_id, vec![(from, format!("partner.{n}@gmail.com"))]);
         }
         Self { world, entries: Vec::new(), next_id: 0 }
     }
