@@ -21,6 +21,9 @@ pub struct Lead {
     pub at: Option<Timestamp>,
     /// When it was told to count. A deferred lead ties the customer to the click and earns nothing yet.
     pub counted_at: Option<Timestamp>,
+    /// Whether the merchant vouched for it: by a secret key, or by a customer token. Otherwise it is a page's word alone.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub vouched: bool,
     /// The click IDs told with it, the first told first; whether they are clicks is for the store to say.
     pub clicks: BTreeSet<(Timestamp, String)>,
     /// The customer's e-mail addresses.
@@ -33,6 +36,7 @@ impl Join for Lead {
         greatest(&mut self.event_name, other.event_name);
         earliest(&mut self.at, other.at);
         earliest(&mut self.counted_at, other.counted_at);
+        self.vouched |= other.vouched;
         self.clicks.join(other.clicks);
         self.emails.join(other.emails);
     }
@@ -49,6 +53,7 @@ mod tests {
             event_name: "Sign up".into(),
             at: Some(at),
             counted_at: counts.then_some(at),
+            vouched: !counts,
             clicks: BTreeSet::from([(at, click.into())]),
             emails: BTreeSet::new(),
         }
@@ -63,6 +68,7 @@ mod tests {
         assert_eq!(one, other);
         assert_eq!(one.at.map(Timestamp::unix_secs), Some(100));
         assert_eq!(one.counted_at.map(Timestamp::unix_secs), Some(200));
+        assert!(one.vouched, "it is enough that the merchant vouched once");
         assert_eq!(one.clicks.first().map(|(_, click)| click.as_str()), Some("clk_1"));
     }
 }
