@@ -17,6 +17,7 @@ use crate::id::{Kind, new_key};
 use crate::list::{Resource, document, list_of, one_of, time, word};
 use crate::problem::Problem;
 use crate::store::{Priority, Scope, StoreError};
+use crate::token_secret;
 use crate::trac::Trac;
 
 pub(crate) fn routes() -> Router<Trac> {
@@ -25,13 +26,14 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/api-keys", list_of(&KEYS).merge(post(create)))
         .route("/api-keys/{id}", one)
         .route("/api-keys/{id}/roll", post(roll))
+        .route("/api-keys/{id}/token-secret", post(token_secret::make))
 }
 
 /// Keys of both kinds, in force or not. The keys themselves are not known.
 pub(crate) static KEYS: Resource = Resource {
     name: "API key",
-    columns: "k.id, k.kind, k.name, k.prefix || '_…' || k.last_four AS hint, k.allowed_origins, k.created_at, \
-              k.last_used_at, k.expires_at, k.revoked_at, CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' \
+    columns: "k.id, k.kind, k.name, k.prefix || '_…' || k.last_four AS hint, k.allowed_origins, k.token_secret IS NOT NULL AS has_token_secret, \
+              k.created_at, k.last_used_at, k.expires_at, k.revoked_at, CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' \
               WHEN k.expires_at <= :now THEN 'expired' WHEN k.expires_at IS NOT NULL THEN 'expiring' \
               ELSE 'active' END AS status",
     from: "api_key AS k",
@@ -50,6 +52,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "hint": word(row, "hint")?,
         "status": word(row, "status")?,
         "allowed_origins": document(row, "allowed_origins")?,
+        "has_token_secret": row.get::<_, bool>("has_token_secret")?,
         "created_at": time(row, "created_at")?,
         "last_used_at": time(row, "last_used_at")?,
         "expires_at": time(row, "expires_at")?,
@@ -73,6 +76,11 @@ impl KeyKind {
             Self::Publishable => "publishable",
             Self::Secret => "secret",
         }
+    }
+
+    /// The kind of a key as it is listed.
+    pub(crate) fn of(key: &Value) -> Self {
+        if key.get("kind").is_some_and(|kind| kind == "secret") { Self::Secret } else { Self::Publishable }
     }
 
     const fn prefix(self) -> &'static str {
@@ -195,15 +203,10 @@ async fn roll(
     let store = trac.store.clone();
     let rolled = store.try_write(Priority::Api, move |tx| {
         let old = KEYS.find(tx, &trac, &scope, &id)?;
-        let says = |name: &str| old.get(name).and_then(Value::as_str);
-        if !matches!(says("status"), Some("active" | "expiring")) {
-            return Err(Problem::conflict(
-                "KEY_NOT_ACTIVE",
-                "This key is no longer in force: make a new one.",
-            ));
-        }
-        let kind = if says("kind") == Some("secret") { KeyKind::Secret } else { KeyKind::Publishable };
-        let made = NewKey::insert(tx, &trac, &scope, kind, says("name"))?;
+        must_be_in_force(&old)?;
+        let name = old.get("name").and_then(Value::as_str);
+        let made = NewKey::insert(tx, &trac, &scope, KeyKind::of(&old), name)?;
+        token_secret::hand_on(tx, &trac.store.vault(), &scope, &id, &made.id)?;
         if let Some(origins) = old.get("allowed_origins").filter(|origins| !origins.is_null()) {
             set(tx, &scope, &made.id, "UPDATE api_key SET allowed_origins = ?4", Some(&origins.to_string()))?;
         }
@@ -216,6 +219,14 @@ async fn roll(
         made.show(tx, &trac, &scope)
     });
     rolled.await.map(|shown| (StatusCode::CREATED, shown))
+}
+
+/// Refuses what is asked of a key that was revoked or has expired.
+pub(crate) fn must_be_in_force(key: &Value) -> Result<(), Problem> {
+    match key.get("status").and_then(Value::as_str) {
+        Some("active" | "expiring") => Ok(()),
+        _ => Err(Problem::conflict("KEY_NOT_ACTIVE", "This key is no longer in force: make a new one.")),
+    }
 }
 
 /// The key stops working at once; its row stays.

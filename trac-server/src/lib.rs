@@ -50,6 +50,7 @@
 //! | the click of a request | [`get_click_id`], or [`Click`] and `Option<Click>` as extractors |
 //! | a cookie that outlives script storage | [`ClickLayer`] |
 //! | a Checkout Session that carries the click | [`stripe_metadata`] |
+//! | a lead of a page that counts as the merchant's word | [`customer_token`] |
 //! | Stripe's events, verified or rejected | [`StripeEvent`] with [`WebhookSecrets`] |
 //! | leads and conversions of one's own | `TracClient`, with the feature `client` |
 //!
@@ -109,6 +110,8 @@ mod refusals;
 #[cfg(feature = "server")]
 mod api_key;
 #[cfg(feature = "server")]
+mod token_secret;
+#[cfg(feature = "server")]
 mod program;
 
 // stages
@@ -160,6 +163,7 @@ pub use click::{Click, NoClick, RequestHead, get_click_id};
 pub use client::TracClient;
 pub use cookie::{ClickLayer, ClickService, SetCookie};
 pub use trac_core::click::ClickId;
+pub use trac_core::webhook::customer_token::customer_token;
 pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 #[cfg(feature = "server")]

@@ -8,7 +8,8 @@
 //! * [`event`]: the envelope, in every API version from 2016 on.
 //! * [`facts`]: what an event says of the objects it names. Facts are joined ([`join::Join`]) without regard to order:
 //!   commutative, associative, idempotent. Retries, repeats and late arrivals need no special case.
-//! * One module for each Stripe object, named like it; and [`lead`] and [`report`], which a merchant tells.
+//! * One module for each Stripe object, named like it; and [`lead`] and [`report`], which a merchant tells;
+//!   a [`customer_token`] lets a page tell a lead with the merchant's word.
 
 pub mod signature;
 pub mod event;
@@ -27,5 +28,6 @@ pub mod dispute;
 pub mod subscription;
 pub mod customer;
 pub mod lead;
+pub mod customer_token;
 pub mod report;
 pub mod facts;

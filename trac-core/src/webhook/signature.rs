@@ -115,6 +115,19 @@ impl<'a> Unverified<'a> {
         now: Timestamp,
         tolerance_secs: u32,
     ) -> Result<Verified<'a>, VerifyError> {
+        let at = self.signed_at(secrets)?;
+        let distance = now.unix_secs().abs_diff(at.unix_secs());
+        if distance > u64::from(tolerance_secs) {
+            return Err(VerifyError::TimestampOutsideTolerance);
+        }
+        Ok(Verified { body: self.body })
+    }
+
+    /// Checks the signature against each secret; answers the time that was signed with the body, which nobody has judged.
+    pub(super) fn signed_at<'s>(
+        self,
+        secrets: impl IntoIterator<Item = &'s str>,
+    ) -> Result<Timestamp, VerifyError> {
         let header = Header::parse(self.header)?;
         let mut usable = secrets.into_iter().filter(|secret| is_secret(secret)).peekable();
         if usable.peek().is_none() {
@@ -123,11 +136,7 @@ impl<'a> Unverified<'a> {
         if !usable.any(|secret| header.matches(secret, self.body)) {
             return Err(VerifyError::NoMatch);
         }
-        let distance = now.unix_secs().abs_diff(header.at.unix_secs());
-        if distance > u64::from(tolerance_secs) {
-            return Err(VerifyError::TimestampOutsideTolerance);
-        }
-        Ok(Verified { body: self.body })
+        Ok(header.at)
     }
 }
 

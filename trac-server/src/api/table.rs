@@ -273,13 +273,20 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "overlap_hours: integer",
         (201, "NewApiKey"),
     ),
+    merchant(
+        "POST",
+        "/api/v1/api-keys/{id}/token-secret",
+        "Make the token secret of a publishable key, in place of an earlier one; it is shown this once",
+        "",
+        (201, "NewTokenSecret"),
+    ),
     public(
         Caller::Tracker,
         "POST",
         "/api/track/lead",
         "Tell that a visitor signed up; 200 if it was told before",
         "eventName*: string; customerExternalId*: string; clickId: string; customerEmail: string; customerName: string; \
-         metadata: object; mode: string",
+         customerToken: string; metadata: object; mode: string",
         (201, "Told"),
     ),
     public(
@@ -449,13 +456,15 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "ApiKey",
         "id: string; kind: string; name: string?; hint: string; status: string; allowed_origins: string[]?; \
-         created_at: time; last_used_at: time?; expires_at: time?; revoked_at: time?",
+         has_token_secret: boolean; created_at: time; last_used_at: time?; expires_at: time?; revoked_at: time?",
     ),
     (
         "NewApiKey",
         "id: string; key: string; kind: string; name: string?; hint: string; status: string; \
-         allowed_origins: string[]?; created_at: time; last_used_at: time?; expires_at: time?; revoked_at: time?",
+         allowed_origins: string[]?; has_token_secret: boolean; created_at: time; last_used_at: time?; \
+         expires_at: time?; revoked_at: time?",
     ),
+    ("NewTokenSecret", "id: string; token_secret: string"),
     ("Told", "id: string; attributed: boolean; reason: string; click_id: string?; commission_id: string?"),
     ("NewClick", "click_id: string"),
     ("Received", "received: boolean; outcome: string; reason: string"),

@@ -27,7 +27,11 @@ const ID: &[&str] = &["workspace_id", "mode", "id"];
 /// Parents come before their children.
 pub(super) const TABLES: &[Table] = &[
     table("workspace", &["id"]),
-    Table { loose: &["last_used_at"], ..table("api_key", &["workspace_id", "mode", "hash"]) },
+    Table {
+        left_out: &[("token_secret", "NULL")],
+        loose: &["last_used_at"],
+        ..table("api_key", &["workspace_id", "mode", "hash"])
+    },
     Table {
         left_out: &[
             ("secrets", "'[]'"),

@@ -4,7 +4,7 @@
 //! deferred one ties the customer to the click and earns nothing until the same is told without `"mode": "deferred"`.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -22,6 +22,7 @@ use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::{Priority, Scope, StoreError};
+use crate::token_secret;
 use crate::trac::Trac;
 
 pub(super) fn routes() -> Router<Trac> {
@@ -40,6 +41,8 @@ struct Told {
     name: Option<String>,
     metadata: Option<String>,
     deferred: bool,
+    /// The word of the merchant's server for the customer.
+    token: Option<String>,
 }
 
 impl Told {
@@ -53,6 +56,7 @@ impl Told {
             name: fields.take("customerName", text(0..=255)).filter(|name| !name.is_empty()),
             metadata: fields.take("metadata", document(METADATA_MAX)),
             deferred: fields.take("mode", is_deferred).unwrap_or_default(),
+            token: fields.take("customerToken", text(1..=255)),
         };
         fields.finish()?;
         Ok(told)
@@ -70,13 +74,19 @@ fn is_deferred(value: &Value) -> Result<bool, Wrong> {
 async fn track(
     State(trac): State<Trac>,
     tracker: Tracker,
+    headers: HeaderMap,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     tracker.count(&trac, "lead").await?;
     let told = Told::read(fields)?;
-    let (store, scope, is_merchant) = (trac.store.clone(), tracker.scope, tracker.is_merchant);
+    let mut is_vouched = tracker.is_merchant;
+    if let (false, Some(token)) = (is_vouched, &told.token) {
+        token_secret::check(&trac, &tracker.scope, &headers, token, &told.customer).await?;
+        is_vouched = true;
+    }
+    let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
-        let (status, id) = take(tx, &trac, &scope, &told, is_merchant)?;
+        let (status, id) = take(tx, &trac, &scope, &told, is_vouched)?;
         let lead = LEADS.find(tx, &trac, &scope, &id)?;
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
@@ -91,7 +101,7 @@ fn take(
     trac: &Trac,
     scope: &Scope,
     told: &Told,
-    is_merchant: bool,
+    is_vouched: bool,
 ) -> Result<(StatusCode, String), Problem> {
     let now = trac.clock.now();
     let (status, id) = match known(tx, scope, told)? {
@@ -104,14 +114,14 @@ fn take(
             (StatusCode::OK, id)
         }
         None => {
-            crowd::admit_lead(tx, scope, &told.customer, is_merchant)?;
+            crowd::admit_lead(tx, scope, &told.customer, is_vouched)?;
             let id = trac.ids.make(Kind::Lead);
             insert(tx, scope, &id, told, now)?;
             (StatusCode::CREATED, id)
         }
     };
     let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
-    let facts = Facts { leads: [(id.clone(), facts(told, now))].into(), ..Facts::default() };
+    let facts = Facts { leads: [(id.clone(), facts(told, is_vouched, now))].into(), ..Facts::default() };
     Considered::of(&writing, Topic::Sale, facts, false)?.keep(&writing)?;
     Ok((status, id))
 }
@@ -146,12 +156,13 @@ fn insert(tx: &Connection, scope: &Scope, id: &str, told: &Told, now: Timestamp)
     Ok(())
 }
 
-fn facts(told: &Told, now: Timestamp) -> Lead {
+fn facts(told: &Told, is_vouched: bool, now: Timestamp) -> Lead {
     Lead {
         customer: told.customer.clone(),
         event_name: told.event_name.clone(),
         at: Some(now),
         counted_at: (!told.deferred).then_some(now),
+        vouched: is_vouched,
         clicks: told.click.iter().map(|click| (now, click.as_str().to_owned())).collect(),
         emails: told.email.iter().cloned().collect(),
     }

@@ -1,9 +1,11 @@
-//! Signing secrets of endpoints, sealed where they are kept; and, with the keys for Stripe's API, sealed anew.
+//! Signing secrets of endpoints, sealed where they are kept; and, with the keys for Stripe's API and the token secrets of
+//! publishable keys, sealed anew.
 
 use rusqlite::{Connection, params};
 
 use super::stripe_key;
 use crate::store::{Place, Priority, Scope, Store, StoreError, Vault, mode_of};
+use crate::token_secret;
 
 fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
     Place { scope, table: "webhook_endpoint", row: endpoint_id }
@@ -56,7 +58,7 @@ fn all_sealed(column: &str) -> bool {
         .is_ok_and(|secrets| secrets.iter().all(|text| Vault::is_sealed(text)))
 }
 
-/// Opens all secrets, and seals those of the endpoints that are due.
+/// Opens all secrets, and seals those that are due.
 async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreError> {
     let vault = store.vault();
     store
@@ -74,7 +76,7 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
                     }
                 }
             }
-            Ok(())
+            token_secret::reseal(tx, &vault, is_due)
         })
         .await
 }
