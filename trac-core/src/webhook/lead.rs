@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::join::{Join, earliest, greatest};
+use super::join::{Join, Latest, earliest, greatest};
 use crate::time::Timestamp;
 
 /// What is known of one lead. There is one for each customer and event name.
@@ -25,6 +25,9 @@ pub struct Lead {
     pub clicks: BTreeSet<(Timestamp, String)>,
     /// The customer's e-mail addresses.
     pub emails: BTreeSet<String>,
+    /// What the merchant says of it: whether it is approved. The latest word holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Latest<bool>>,
 }
 
 impl Join for Lead {
@@ -35,6 +38,7 @@ impl Join for Lead {
         earliest(&mut self.counted_at, other.counted_at);
         self.clicks.join(other.clicks);
         self.emails.join(other.emails);
+        greatest(&mut self.verdict, other.verdict);
     }
 }
 
@@ -51,6 +55,7 @@ mod tests {
             counted_at: counts.then_some(at),
             clicks: BTreeSet::from([(at, click.into())]),
             emails: BTreeSet::new(),
+            verdict: None,
         }
     }
 
@@ -64,5 +69,17 @@ mod tests {
         assert_eq!(one.at.map(Timestamp::unix_secs), Some(100));
         assert_eq!(one.counted_at.map(Timestamp::unix_secs), Some(200));
         assert_eq!(one.clicks.first().map(|(_, click)| click.as_str()), Some("clk_1"));
+    }
+    #[test]
+    fn the_merchants_latest_word_holds_in_either_order() {
+        let judged = |at: i64, value| {
+            let verdict = Latest::said(Timestamp::from_unix_secs(at), Some(value));
+            Lead { verdict, ..told(100, true, "clk_1") }
+        };
+        let (approved, rejected) = (judged(200, true), judged(300, false));
+        for (mut one, other) in [(approved.clone(), rejected.clone()), (rejected, approved)] {
+            one.join(other);
+            assert_eq!(one.verdict.map(|verdict| verdict.value), Some(false));
+        }
     }
 }

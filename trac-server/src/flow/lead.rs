@@ -154,6 +154,7 @@ fn facts(told: &Told, now: Timestamp) -> Lead {
         counted_at: (!told.deferred).then_some(now),
         clicks: told.click.iter().map(|click| (now, click.as_str().to_owned())).collect(),
         emails: told.email.iter().cloned().collect(),
+        verdict: None,
     }
 }
 
