@@ -29,7 +29,7 @@ pub(super) fn target(
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoClick)?;
     let time = sale.time.ok_or(Reason::NoClick)?;
     let settled = settled.filter(|commission| commission.click_id == attribution.click_id);
-    let terms = Terms::of(book, click, time, settled)?;
+    let terms = Terms::of(book, sale, click, time, settled)?;
     eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
     let counted_at = lead.counted_at.ok_or(Reason::Noted)?;
     let program = &terms.program.terms;

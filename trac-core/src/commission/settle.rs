@@ -25,7 +25,8 @@ use crate::webhook::facts::Topic;
 pub struct Occasion {
     /// The kind of news that came; it words the entries and changes no amount.
     pub news: Option<Topic>,
-    /// Whether terms are looked up anew, as a replay does. Else a commission keeps the versions it was settled by.
+    /// Whether terms are looked up anew, as a replay does. Else a commission keeps the versions it was settled by. One that was paid
+    /// out keeps them always, and one that a replay emptied has none to keep.
     pub redecide: bool,
 }
 
@@ -106,11 +107,15 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
     let frozen = survivor.filter(|commission| {
         commission.paid && decision.attribution.as_ref().is_some_and(|it| it.click_id != commission.click_id)
     });
+    let keeps = |commission: &&Commission| {
+        commission.paid
+            || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
+    };
+    let settled = survivor.filter(keeps);
     let of_payment = |money: Money<'_>| {
         if let Some(commission) = frozen {
             return frozen_target(book, sale, &money, lost, commission);
         }
-        let settled = survivor.filter(|_| !occasion.redecide);
         let paid = survivor.is_some_and(|commission| commission.paid);
         target(book, sale, &money, lost, decision.attribution.as_ref(), settled, paid)
     };
@@ -118,7 +123,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
         Some(lead) => {
             let own = frozen.and_then(|commission| lead::own_attribution(sale, commission));
             let attribution = own.as_ref().or(decision.attribution.as_ref());
-            let settled = frozen.or(survivor.filter(|_| !occasion.redecide));
+            let settled = frozen.or(settled);
             lead::target(book, sale, lead, attribution, settled)
         }
         None => money.and_then(of_payment),

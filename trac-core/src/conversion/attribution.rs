@@ -13,8 +13,7 @@ use super::candidate::Rule;
 use super::eligibility;
 use super::payment;
 use super::sale::{Book, Moment, Sale};
-use super::world::Click;
-use crate::program::{AttributionModel, ProgramTerms};
+use crate::program::{AttributionModel, Pins, ProgramTerms};
 use crate::time::Timestamp;
 
 /// The click a payment is credited to.
@@ -44,7 +43,7 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
             .or_else(|| by_customer(book, sale, time))
     };
     let first_click = direct.as_ref().is_some_and(|own| {
-        let terms = terms_of(book, &own.click_id, time);
+        let terms = terms_of(book, sale, &own.click_id, time);
         terms.is_some_and(|terms| terms.attribution_model == AttributionModel::FirstClick)
     });
     if first_click {
@@ -143,7 +142,7 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
     let bound = bound.filter_map(|((at, name), other)| Some((name, direct(book, other, at)?)));
     let ranked = bound.filter_map(|(name, found)| {
         let click = book.world.clicks.get(&found.click_id)?;
-        let terms = terms_of(book, &found.click_id, time)?;
+        let terms = terms_of(book, sale, &found.click_id, time)?;
         let in_window = eligibility::is_in_window(click, found.bound_at, terms.attribution_window_days);
         let age = match terms.attribution_model {
             AttributionModel::LastClick => found.bound_at.unix_secs(),
@@ -166,7 +165,12 @@ fn checkout_customer<'s>(sale: &'s Sale<'_>) -> Option<&'s str> {
     sale.customer.as_deref().filter(|_| payment::is_checkout(&sale.facts))
 }
 
-fn terms_of<'b>(book: &'b Book<'_>, click_id: &str, time: Timestamp) -> Option<&'b ProgramTerms> {
-    let click: &Click = book.world.clicks.get(click_id)?;
-    Some(&book.world.programs.get(&click.program_id)?.at(time)?.terms)
+fn terms_of<'b>(
+    book: &'b Book<'_>,
+    sale: &Sale<'_>,
+    click_id: &str,
+    time: Timestamp,
+) -> Option<&'b ProgramTerms> {
+    let id = &book.world.clicks.get(click_id)?.program_id;
+    Some(&Pins::program(sale.pins(), id, book.world.programs.get(id)?, time)?.terms)
 }

@@ -11,6 +11,7 @@ use super::inference::{Inference, infer};
 use super::payment;
 use super::timeline::{Line, Timeline};
 use super::world::World;
+use crate::program::Pins;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::join::Join;
@@ -187,6 +188,12 @@ impl Sale<'_> {
     #[must_use]
     pub fn inherits(&self) -> bool {
         self.is_lead() || !self.facts.reports.is_empty() || payment::is_checkout(&self.facts)
+    }
+
+    /// The versions it is judged by in place of those of its time.
+    #[must_use]
+    pub fn pins(&self) -> Option<&Pins> {
+        self.facts.pins.as_ref().map(|pins| &pins.value)
     }
 
     /// Whether it is a lead, which moves no money.

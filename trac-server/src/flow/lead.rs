@@ -112,7 +112,7 @@ fn take(
     };
     let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
     let facts = Facts { leads: [(id.clone(), facts(told, now))].into(), ..Facts::default() };
-    Considered::of(&writing, Topic::Sale, facts, false)?.keep(&writing)?;
+    Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
     Ok((status, id))
 }
 

@@ -187,7 +187,7 @@ fn take(tx: &Connection, trac: &Trac, scope: &Scope, told: &Told) -> Result<Stri
     };
     let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
     let facts = Facts { reports: [(id.clone(), told.facts(click))].into(), ..Facts::default() };
-    let considered = Considered::of(&writing, Topic::Sale, facts, false)?;
+    let considered = Considered::of(&writing, Topic::Sale, facts)?;
     considered.keep(&writing)?;
     let conversion_id = considered.admitted.payment_id.clone();
     let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report is about no payment"))?;

@@ -53,7 +53,7 @@ async fn change(
         let writing =
             Writing { tx, scope: &scope, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
         let news = Facts { reports: facts.reports, ..Facts::default() };
-        Considered::of(&writing, Topic::Refund, news, false)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
         find_conversion(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)
