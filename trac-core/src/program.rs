@@ -3,6 +3,7 @@
 //! Eligibility is a matter of time: a payment is judged by the version in force when it happened
 //! ([`History::at`]), so a later change of terms never re-prices an old sale.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -262,7 +263,10 @@ pub struct Version<T> {
     pub terms: T,
 }
 
-/// All versions of one thing, oldest first.
+/// All versions of one thing, in the order in which they were made.
+///
+/// A version holds from its `valid_from` on, over every version made before it. One that is dated back therefore replaces what
+/// the earlier versions said from that time on, and the newest is always the one in force now.
 ///
 /// # Examples
 /// ```
@@ -277,6 +281,11 @@ pub struct Version<T> {
 /// let history = History::new([version(1, 100), version(2, 200)]);
 /// let number_at = |secs| history.at(Timestamp::from_unix_secs(secs)).map(|version| version.number);
 /// assert_eq!((number_at(0), number_at(199), number_at(200)), (Some(1), Some(1), Some(2)));
+///
+/// // The third is dated back to before the second.
+/// let history = History::new([version(1, 100), version(2, 200), version(3, 150)]);
+/// let number_at = |secs| history.at(Timestamp::from_unix_secs(secs)).map(|version| version.number);
+/// assert_eq!((number_at(149), number_at(150), number_at(200)), (Some(1), Some(3), Some(3)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History<T>(Vec<Version<T>>);
@@ -289,7 +298,7 @@ impl<T> History<T> {
         Self(versions)
     }
 
-    /// The version in force at a time: the newest that had begun; the first also covers all earlier times.
+    /// The version in force at a time: of those that had begun, the one made last; the first also covers all earlier times.
     /// `None` only where there is no version at all.
     #[must_use]
     pub fn at(&self, time: Timestamp) -> Option<&Version<T>> {
@@ -302,16 +311,77 @@ impl<T> History<T> {
         self.0.iter().find(|version| version.number == number)
     }
 
-    /// The newest version.
+    /// The newest version: the one in force now.
     #[must_use]
     pub fn latest(&self) -> Option<&Version<T>> {
         self.0.last()
     }
 }
 
+/// The versions a payment is judged by, in place of those of its time, because it was decided again under the rules of a later
+/// day. What is not named here is judged by the payment's time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pins {
+    /// Versions of programs, by our ID of the program.
+    pub programs: BTreeMap<String, u32>,
+    /// Versions of enrollments, by our ID of the enrollment.
+    pub enrollments: BTreeMap<String, u32>,
+}
+
+impl Pins {
+    /// The version of a program that counts for a payment of that time.
+    #[must_use]
+    pub fn program<'h>(
+        pins: Option<&Self>,
+        id: &str,
+        history: &'h History<ProgramTerms>,
+        time: Timestamp,
+    ) -> Option<&'h Version<ProgramTerms>> {
+        let pinned = pins.and_then(|pins| history.number(*pins.programs.get(id)?));
+        pinned.or_else(|| history.at(time))
+    }
+
+    /// The version of an enrollment that counts for a payment of that time.
+    #[must_use]
+    pub fn enrollment<'h>(
+        pins: Option<&Self>,
+        id: &str,
+        history: &'h History<EnrollmentTerms>,
+        time: Timestamp,
+    ) -> Option<&'h Version<EnrollmentTerms>> {
+        let pinned = pins.and_then(|pins| history.number(*pins.enrollments.get(id)?));
+        pinned.or_else(|| history.at(time))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_dated_back_holds_from_then_on_over_those_made_before_it() {
+        let version = |number, secs| Version {
+            number,
+            valid_from: Timestamp::from_unix_secs(secs),
+            terms: EnrollmentTerms::default(),
+        };
+        let check = |dates: &[i64], at: i64, want: u32| {
+            let numbered = (1..).zip(dates);
+            let history = History::new(numbered.map(|(number, secs)| version(number, *secs)));
+            let found = history.at(Timestamp::from_unix_secs(at)).map(|version| version.number);
+            assert_eq!(found, Some(want), "{dates:?} at {at}");
+        };
+        // Back to before the program was made: it holds for every payment since.
+        check(&[100, 50], 49, 1);
+        check(&[100, 50], 50, 2);
+        check(&[100, 50], 300, 2);
+        // Between two versions: the later of them is replaced.
+        check(&[100, 200, 150], 149, 1);
+        check(&[100, 200, 150], 199, 3);
+        check(&[100, 200, 150], 200, 3);
+        check(&[100, 100], 100, 2);
+    }
 
     #[test]
     fn terms_read_the_contracts_wire_form_with_its_defaults() {

@@ -167,7 +167,7 @@ fn take_in(
     facts: Facts,
 ) -> Result<(Answer, Option<String>), StoreError> {
     let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
-    let considered = Considered::of(writing, topic, facts, false)?;
+    let considered = Considered::of(writing, topic, facts)?;
     considered.keep(writing)?;
     Ok(considered.told())
 }
@@ -175,26 +175,32 @@ fn take_in(
 /// What an event would do: everything is decided, nothing is written yet.
 pub(crate) struct Considered {
     topic: Topic,
-    news: Facts,
+    pub(crate) news: Facts,
     pub(crate) loaded: Loaded,
     pub(crate) admitted: Admitted,
     pub(crate) settlements: BTreeMap<String, Settlement>,
 }
 
 impl Considered {
-    /// Loads what facts could touch, joins them and settles. With `redecide`, terms are looked up anew.
-    pub(crate) fn of(
-        writing: &Writing<'_>,
-        topic: Topic,
-        facts: Facts,
-        redecide: bool,
-    ) -> Result<Self, StoreError> {
+    /// Loads what facts could touch, joins them and settles.
+    pub(crate) fn of(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
+        let mut considered = Self::load(writing, topic, facts)?;
+        considered.settle(false);
+        Ok(considered)
+    }
+
+    /// Loads what facts could touch and joins them. Nothing is settled yet.
+    pub(crate) fn load(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
         let news = facts.clone();
         let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
         let admitted = loaded.world.admit(facts, &writing.ids.make(Kind::Payment));
         load::resolve(writing.tx, writing.scope, &mut loaded.world)?;
-        let settlements = settle(&loaded.world, Occasion { news: Some(topic), redecide });
-        Ok(Self { topic, news, loaded, admitted, settlements })
+        Ok(Self { topic, news, loaded, admitted, settlements: BTreeMap::new() })
+    }
+
+    /// Settles. With `redecide`, terms are looked up anew.
+    pub(crate) fn settle(&mut self, redecide: bool) {
+        self.settlements = settle(&self.loaded.world, Occasion { news: Some(self.topic), redecide });
     }
 
     /// Writes it down, and answers the events that waited for it.

@@ -2,7 +2,7 @@
 //!
 //! # Wire form
 //! `?page=1&limit=50` (at most 100) answers `{"data":[…],"meta":{"total","page","limit","has_more"}}`, newest first,
-//! `total` exact. `?starting_after=<id>` goes on after that row without counting. Any other parameter is a filter the
+//! `total` exact. `?starting_after=<id>` goes on after that row without counting: `total` and `page` are null then. Any other parameter is a filter the
 //! resource knows, with a value that its rows can have, or `422`.
 
 mod filter;
@@ -169,11 +169,8 @@ impl Resource {
         let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
         let has_more = data.len() > limit;
         data.truncate(limit);
-        let mut meta = json!({ "limit": listing.limit, "has_more": has_more });
-        if let (Some(total), Some(meta)) = (total, meta.as_object_mut()) {
-            meta.insert("total".to_owned(), total.into());
-            meta.insert("page".to_owned(), listing.page.into());
-        }
+        let page = total.map(|_| listing.page);
+        let meta = json!({ "total": total, "page": page, "limit": listing.limit, "has_more": has_more });
         Ok(json!({ "data": data, "meta": meta }))
     }
 

@@ -51,8 +51,10 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let stories = runtime.block_on(tell(&options.settle()?, &id))?;
             Ok(print_stories(&stories, json)?)
         }
-        Command::Replay { dry_run, since, options } => {
-            let replayed = runtime.block_on(replay_events(&options.settle()?, dry_run, since.as_deref()))?;
+        Command::Replay { rules, dry_run, since, options } => {
+            let rules = replay::Rules::from_word(&rules).unwrap_or_default();
+            let replayed = replay_events(&options.settle()?, rules, dry_run, since.as_deref());
+            let replayed = runtime.block_on(replayed)?;
             Ok(writeln!(io::stdout(), "{replayed:#}")?)
         }
         Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
@@ -240,7 +242,12 @@ fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
     Ok(())
 }
 
-async fn replay_events(config: &Config, dry_run: bool, since: Option<&str>) -> Result<Value, Failure> {
+async fn replay_events(
+    config: &Config,
+    rules: replay::Rules,
+    dry_run: bool,
+    since: Option<&str>,
+) -> Result<Value, Failure> {
     let since = match since {
         None => Timestamp::default(),
         Some(text) => {
@@ -249,7 +256,7 @@ async fn replay_events(config: &Config, dry_run: bool, since: Option<&str>) -> R
     };
     let store = open_known_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
-    let replayed = replay::replay_all(&trac, since, dry_run).await?;
+    let replayed = replay::replay_all(&trac, since, rules, dry_run).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(replayed)
 }

@@ -1,6 +1,10 @@
-//! Replay: stored events decided again under today's rules.
+//! Replay: stored events decided again, by the terms of each payment's own time (`then`) or by today's (`now`).
 //!
-//! A dry run shows the difference and writes nothing. Replaying without a change of rules changes nothing.
+//! A dry run shows the difference and writes nothing. By the terms of the time it changes nothing, unless one of them was dated
+//! back since, or the payment was replayed by those of another day. By today's terms it changes what they ask for, once.
+
+mod moves;
+mod rules;
 
 use axum::extract::{Path, Query, State};
 use axum::routing::post;
@@ -8,20 +12,20 @@ use axum::{Json, Router};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use trac_core::commission::answer::{Answer, Outcome};
-use trac_core::commission::change::Change;
-use trac_core::conversion::world::Commission;
+use trac_core::commission::answer::{self, Answer, Outcome};
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
-use trac_core::webhook::facts::Topic;
+use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::signature::Verified;
+
+pub use rules::Rules;
 
 use crate::access::Merchant;
 use crate::flow::{self, Considered};
 use crate::id::Ids;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::{Priority, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::log;
@@ -36,6 +40,17 @@ pub(crate) fn routes() -> Router<Trac> {
 struct Options {
     /// `1` or `true`: show, don't write.
     dry_run: Option<String>,
+    /// `then` or `now`.
+    rules: Option<String>,
+}
+
+/// How events are decided again.
+#[derive(Clone, Copy, Debug)]
+struct Replay {
+    rules: Rules,
+    dry_run: bool,
+    /// Beside the payments an event is about, those of their customers that were first heard of since then.
+    since: Option<Timestamp>,
 }
 
 async fn replay_one(
@@ -44,39 +59,142 @@ async fn replay_one(
     Path(id): Path<String>,
     options: Result<Query<Options>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Query(options) = options.map_err(|_| Problem::malformed("The only parameter is `dry_run`."))?;
+    let Query(options) =
+        options.map_err(|_| Problem::malformed("The only parameters are `dry_run` and `rules`."))?;
     let dry_run = match options.dry_run.as_deref() {
         Some("1" | "true" | "") => true,
         None | Some("0" | "false") => false,
         Some(_) => return Err(Problem::field("dry_run", "must be 1 or 0")),
     };
+    let rules = options.rules.as_deref().map_or(Some(Rules::Then), Rules::from_word);
+    let rules = rules.ok_or_else(|| Problem::field("rules", "must be then or now"))?;
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
+    let replay = Replay { rules, dry_run, since: None };
     let replayed = trac.store.try_write(Priority::Api, move |tx| {
         let stored = Stored::find(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("event with a body"))?;
-        Ok::<_, Problem>(stored.replay(tx, &ids, now, dry_run)?)
+        Ok::<_, Problem>(stored.replay(tx, &ids, now, replay)?)
     });
     replayed.await.map(Json)
 }
 
-/// Replays every stored event since a time, oldest first; answers those that changed something, and how many there were.
+/// Replays every stored event since a time, oldest first, then the leads and conversions that the merchant told of; answers those
+/// that changed something, how many there were, and what moved, commission by commission.
 ///
 /// # Errors
 /// [`StoreError`] if the store cannot be read or written.
-pub async fn replay_all(trac: &Trac, since: Timestamp, dry_run: bool) -> Result<Value, StoreError> {
+pub async fn replay_all(
+    trac: &Trac,
+    since: Timestamp,
+    rules: Rules,
+    dry_run: bool,
+) -> Result<Value, StoreError> {
     let events = trac.store.read(move |connection| Stored::since(connection, since)).await?;
-    let (total, mut changed) = (events.len(), Vec::new());
-    for (scope, id) in events {
+    let conversions = trac.store.read(move |connection| told_by_merchants(connection, since)).await?;
+    let (replay, totals) =
+        (Replay { rules, dry_run, since: Some(since) }, (events.len(), conversions.len()));
+    let (mut changed, mut commissions) = (Vec::new(), moves::Summary::new(dry_run));
+    let of_events = events.into_iter().map(|(scope, id)| (scope, id, true));
+    let of_merchants = conversions.into_iter().map(|(scope, id)| (scope, id, false));
+    for (scope, id, is_event) in of_events.chain(of_merchants) {
         let (ids, now) = (trac.ids.clone(), trac.clock.now());
         let replayed = trac.store.write(Priority::Api, move |tx| {
+            if !is_event {
+                return replay_conversion(tx, &scope, &ids, now, &id, replay);
+            }
             let stored = Stored::find(tx, &scope, &id)?;
-            stored.map(|stored| stored.replay(tx, &ids, now, dry_run)).transpose()
+            stored.map(|stored| stored.replay(tx, &ids, now, replay)).transpose()
         });
-        let replayed = replayed.await?;
-        changed.extend(replayed.filter(|replayed| {
-            replayed.get("changes").and_then(Value::as_array).is_some_and(|changes| !changes.is_empty())
-        }));
+        if let Some(replayed) = replayed.await? {
+            commissions.add(&replayed);
+            if replayed.get("changes").and_then(Value::as_array).is_some_and(|changes| !changes.is_empty()) {
+                changed.push(replayed);
+            }
+        }
     }
-    Ok(json!({ "dry_run": dry_run, "events": total, "changed": changed }))
+    Ok(json!({
+        "dry_run": dry_run,
+        "rules": rules.as_str(),
+        "events": totals.0,
+        "conversions": totals.1,
+        "changed": changed,
+        "commissions": commissions.moved,
+        "frozen": commissions.frozen,
+    }))
+}
+
+/// The leads and reported conversions since a time: no event tells of them.
+fn told_by_merchants(
+    connection: &Connection,
+    since: Timestamp,
+) -> Result<Vec<(Scope, String)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT t.workspace_id, t.mode, coalesce((SELECT o.payment_id FROM payment_object AS o \
+         WHERE o.workspace_id = t.workspace_id AND o.mode = t.mode AND o.stripe_id = t.id), t.id) FROM (\
+         SELECT workspace_id, mode, id, created_at FROM lead UNION ALL \
+         SELECT workspace_id, mode, conversion_id, created_at FROM report) AS t \
+         WHERE t.created_at >= ?1 ORDER BY t.created_at, t.id",
+    )?;
+    let rows = statement.query_map([since.unix_secs()], scoped)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn scoped(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Scope, String)> {
+    let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
+    Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get(2)?))
+}
+
+/// Decides a conversion again that the merchant told of.
+fn replay_conversion(
+    tx: &Connection,
+    scope: &Scope,
+    ids: &Ids,
+    now: Timestamp,
+    payment_id: &str,
+    replay: Replay,
+) -> Result<Option<Value>, StoreError> {
+    let mut statement =
+        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    let key = params![scope.workspace_id(), scope.mode_str(), payment_id];
+    let Some(facts) = statement.query_row(key, |row| row.get::<_, String>(0)).optional()? else {
+        return Ok(None);
+    };
+    let facts: Facts = serde_json::from_str(&facts)?;
+    let cause = facts.leads.keys().chain(facts.reports.keys()).next().cloned();
+    let writing = Writing { tx, scope, ids, now, event_id: cause.as_deref() };
+    let (_, mut replayed) = decide(&writing, Topic::Sale, facts, replay)?;
+    if let Some(replayed) = replayed.as_object_mut() {
+        replayed.insert("event_id".to_owned(), Value::Null);
+        replayed.insert("conversion_id".to_owned(), payment_id.into());
+    }
+    Ok(Some(replayed))
+}
+
+/// Decides again what facts are about, and answers what moves.
+fn decide(
+    writing: &Writing<'_>,
+    topic: Topic,
+    facts: Facts,
+    replay: Replay,
+) -> Result<(Considered, Value), StoreError> {
+    let mut considered = Considered::load(writing, topic, facts)?;
+    let judged = rules::apply(writing, &mut considered, replay.rules, replay.since)?;
+    considered.settle(replay.rules == Rules::Then);
+    let changes = moves::of(writing, &considered)?;
+    if !replay.dry_run {
+        considered.keep(writing)?;
+        for payment_id in &judged.payments {
+            if let Some(known) = considered.loaded.world.payments.get(payment_id) {
+                writing.same_payment(payment_id, &known.facts)?;
+            }
+        }
+    }
+    let replayed = json!({
+        "dry_run": replay.dry_run,
+        "rules": replay.rules.as_str(),
+        "changes": changes,
+        "frozen": judged.frozen,
+    });
+    Ok((considered, replayed))
 }
 
 /// An event with its body, as it was delivered.
@@ -118,85 +236,75 @@ impl Stored {
              ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
              WHERE e.received_at >= ?1 ORDER BY e.id",
         )?;
-        let rows = statement.query_map([since.unix_secs()], |row| {
-            let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok((Scope::new(&workspace_id, crate::store::mode_of(&mode)), row.get(2)?))
-        })?;
+        let rows = statement.query_map([since.unix_secs()], scoped)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn replay(&self, tx: &Connection, ids: &Ids, now: Timestamp, dry_run: bool) -> Result<Value, StoreError> {
+    fn replay(
+        &self,
+        tx: &Connection,
+        ids: &Ids,
+        now: Timestamp,
+        replay: Replay,
+    ) -> Result<Value, StoreError> {
         let Delivery { scope, event, .. } = &self.delivery;
         let writing = Writing { tx, scope, ids, now, event_id: Some(&self.id) };
-        let (answer, subject, changes) = match flow::concerns(&self.delivery, self.received_at) {
-            Err(answer) => (answer, None, Vec::new()),
+        let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
+        let (told, mut replayed) = match flow::concerns(&self.delivery, self.received_at) {
+            Err(answer) => {
+                let nothing = json!({ "dry_run": replay.dry_run, "rules": replay.rules.as_str(),
+                    "changes": [], "frozen": [] });
+                (self.told_anew().then_some((answer, None)), nothing)
+            }
             Ok(facts) => {
-                let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
-                let considered = Considered::of(&writing, topic, facts, true)?;
-                if !dry_run {
-                    considered.keep(&writing)?;
-                }
-                let (answer, subject) = considered.told();
-                (answer, subject, differences(&considered))
+                let (considered, replayed) = decide(&writing, topic, facts, replay)?;
+                (self.now_told(topic, &considered), replayed)
             }
         };
-        // What had its effect once keeps its own answer; what could not be read or was not for us is told anew.
-        let told_anew = matches!(self.outcome.as_str(), "failed" | "ignored");
-        let after =
-            if told_anew { told(answer) } else { json!({"outcome": self.outcome, "reason": self.reason}) };
-        if told_anew && !dry_run {
-            log::conclude(&writing, &self.id, answer, subject.as_deref())?;
+        let before = json!({ "outcome": self.outcome, "reason": self.reason });
+        let after = told.as_ref().map_or_else(|| before.clone(), |(answer, _)| in_words(*answer));
+        if let (Some((answer, subject)), false) = (&told, replay.dry_run) {
+            log::conclude(&writing, &self.id, *answer, subject.as_deref())?;
         }
-        Ok(json!({
-            "event_id": self.id,
-            "stripe_event_id": event.id,
-            "type": event.kind,
-            "dry_run": dry_run,
-            "before": { "outcome": self.outcome, "reason": self.reason },
-            "after": after,
-            "changes": changes,
-        }))
+        if let Some(replayed) = replayed.as_object_mut() {
+            let said = [
+                ("event_id", Value::from(self.id.as_str())),
+                ("stripe_event_id", Value::from(event.id.as_str())),
+                ("type", Value::from(event.kind.as_str())),
+                ("before", before),
+                ("after", after),
+            ];
+            replayed.extend(said.map(|(name, value)| (name.to_owned(), value)));
+        }
+        Ok(replayed)
+    }
+
+    /// Whether it had no effect: it could not be read, or was not for this endpoint.
+    fn told_anew(&self) -> bool {
+        matches!(self.outcome.as_str(), "failed" | "ignored")
+    }
+
+    /// What the event is told now, where that is something else. What had its effect once keeps its answer; a sale that was
+    /// refused and earns now is told so.
+    fn now_told(&self, topic: Topic, considered: &Considered) -> Option<(Answer, Option<String>)> {
+        let (answer, subject) = considered.told();
+        if self.told_anew() {
+            return Some((answer, subject));
+        }
+        if self.outcome != Outcome::Skipped.as_str() || topic != Topic::Sale {
+            return None;
+        }
+        let own = considered.settlements.get(subject.as_deref()?)?;
+        let answer = answer::of_waiting(topic, own)?;
+        (answer.outcome == Outcome::Processed).then_some((answer, subject))
     }
 }
 
-fn told(answer: Answer) -> Value {
+fn in_words(answer: Answer) -> Value {
     let Answer { outcome, reason } = answer;
     debug_assert!(outcome != Outcome::Rejected, "only deliveries are rejected");
     json!({ "outcome": outcome.as_str(), "reason": reason.as_str() })
 }
 
-/// What changes for commissions: before, after, and the entries that lead there.
-fn differences(considered: &Considered) -> Vec<Value> {
-    let mut differences = Vec::new();
-    for (payment_id, settlement) in &considered.settlements {
-        for change in settlement.changes.iter().filter(|change| !change.entries.is_empty()) {
-            // A commission may have been another payment's that is inferred to be the same money.
-            let mut known = considered.loaded.world.payments.values().flat_map(|known| &known.commissions);
-            let before = known.find(|commission| Some(&commission.id) == change.commission_id.as_ref());
-            differences.push(difference(payment_id, change, before));
-        }
-    }
-    differences
-}
-
-fn difference(payment_id: &str, change: &Change, before: Option<&Commission>) -> Value {
-    let sums = |amount: i64, reversed: i64| json!({ "amount_minor": amount, "reversed_minor": reversed, "net_minor": amount.saturating_sub(reversed) });
-    let partner = change.claim.as_ref().map(|claim| &claim.partner_id);
-    let currency = change.claim.as_ref().map(|claim| claim.currency);
-    let entries = change.entries.iter().map(|entry| {
-        json!({
-            "kind": entry.kind.as_str(),
-            "amount_minor": entry.amount_minor,
-            "reason": entry.reason.as_str(),
-        })
-    });
-    json!({
-        "payment_id": payment_id,
-        "commission_id": change.commission_id,
-        "partner_id": partner.or(before.map(|commission| &commission.partner_id)),
-        "currency": currency.or(before.map(|commission| commission.currency)),
-        "before": before.map(|commission| sums(commission.amount_minor, commission.reversed_minor)),
-        "after": sums(change.sums.amount_minor, change.sums.reversed_minor),
-        "entries": entries.collect::<Vec<_>>(),
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub(super) fn target(
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoClick)?;
     let time = sale.time.ok_or(Reason::NoClick)?;
     let settled = settled.filter(|commission| commission.click_id == attribution.click_id);
-    let terms = Terms::of(book, click, time, settled)?;
+    let terms = Terms::of(book, sale, click, time, settled)?;
     eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
     let is_public = is_public(book, lead, attribution);
     if is_public && is_counted_before(book, sale, lead, &terms) {
@@ -56,7 +56,7 @@ pub(super) fn frozen_target(
 ) -> Result<Target, Reason> {
     let click = book.world.clicks.get(&commission.click_id).ok_or(Reason::NoClick)?;
     let time = sale.time.ok_or(Reason::NoClick)?;
-    let terms = Terms::of(book, click, time, Some(commission))?;
+    let terms = Terms::of(book, sale, click, time, Some(commission))?;
     let own = Attribution {
         rule: Rule::Lead,
         click_id: commission.click_id.clone(),

@@ -25,7 +25,8 @@ use crate::webhook::facts::Topic;
 pub struct Occasion {
     /// The kind of news that came; it words the entries and changes no amount.
     pub news: Option<Topic>,
-    /// Whether terms are looked up anew, as a replay does. Else a commission keeps the versions it was settled by.
+    /// Whether terms are looked up anew, as a replay does. Else a commission keeps the versions it was settled by. One that was paid
+    /// out keeps them always, and one that a replay emptied has none to keep.
     pub redecide: bool,
 }
 
@@ -130,8 +131,12 @@ fn target_of(
     decision: &Decision,
 ) -> (Result<Target, Reason>, bool) {
     let attribution = decision.attribution.as_ref();
-    let settled = survivor.filter(|_| !occasion.redecide);
     let paid = survivor.filter(|commission| commission.paid);
+    let keeps = |commission: &&Commission| {
+        commission.paid
+            || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
+    };
+    let settled = survivor.filter(keeps);
     let moved = paid.filter(|paid| attribution.is_none_or(|found| found.click_id != paid.click_id));
     if let Some(lead) = sale.facts.leads.values().next() {
         let target = lead::target(book, sale, lead, attribution, settled);

@@ -95,7 +95,7 @@ fn credited<'c, 'a>(
         let settled = settled.filter(|commission| {
             commission.click_id == attribution.click_id && commission.payment_time == time
         });
-        let terms = Terms::of(book, click, time, settled)?;
+        let terms = Terms::of(book, sale, click, time, settled)?;
         eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
         Ok((attribution, click, terms))
     };
@@ -199,7 +199,7 @@ pub(super) fn frozen_target(case: Case<'_, '_>, commission: &Commission) -> Resu
     let Case { book, sale, money, .. } = case;
     let time = sale.time.ok_or(Reason::PaymentUnknown)?;
     let click = book.world.clicks.get(&commission.click_id).ok_or(Reason::NoAttributionYet)?;
-    let terms = Terms::of(book, click, time, Some(commission))?;
+    let terms = Terms::of(book, sale, click, time, Some(commission))?;
     let own = Attribution {
         rule: Rule::Subscription,
         click_id: commission.click_id.clone(),

@@ -15,8 +15,8 @@ use super::candidate::{Rule, holder_time};
 use super::eligibility::{self, Terms};
 use super::payment;
 use super::sale::{Book, Sale};
-use super::world::{CLOCK_SKEW_SECS, Click};
-use crate::program::{AttributionModel, ProgramTerms};
+use super::world::CLOCK_SKEW_SECS;
+use crate::program::{AttributionModel, Pins, ProgramTerms};
 use crate::time::{DAY_SECS, Timestamp};
 
 /// The click a payment is credited to.
@@ -67,7 +67,7 @@ pub(super) fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
 fn is_credited(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
     let judged = || {
         let click = book.world.clicks.get(&attribution.click_id)?;
-        let terms = Terms::of(book, click, sale.time?, None).ok()?;
+        let terms = Terms::of(book, sale, click, sale.time?, None).ok()?;
         eligibility::judge(book, sale, attribution, click, &terms, false).ok()
     };
     judged().is_some()
@@ -86,7 +86,7 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
             .or_else(|| by_customer_metadata(book, sale, time))
             .or_else(|| by_customer(book, sale, time))
     };
-    if is_first_click(book, own.as_ref(), time) {
+    if is_first_click(book, sale, own.as_ref(), time) {
         return inherited().or(own);
     }
     own.or_else(inherited).or_else(|| promoted(book, sale, time)).or_else(|| claimed(book, sale, time))
@@ -98,7 +98,7 @@ fn alone(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let own = own(book, sale, time);
     let inherited =
         || by_customer_metadata(book, sale, time).or_else(|| by_customer(book, sale, time));
-    if is_first_click(book, own.as_ref(), time) {
+    if is_first_click(book, sale, own.as_ref(), time) {
         return inherited().or(own);
     }
     own.or_else(inherited).or_else(|| promoted(book, sale, time))
@@ -110,8 +110,8 @@ fn own(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution>
     direct(book, sale, time).or_else(typed)
 }
 
-fn is_first_click(book: &Book<'_>, own: Option<&Attribution>, time: Timestamp) -> bool {
-    let terms = own.and_then(|own| terms_of(book, &own.click_id, time));
+fn is_first_click(book: &Book<'_>, sale: &Sale<'_>, own: Option<&Attribution>, time: Timestamp) -> bool {
+    let terms = own.and_then(|own| terms_of(book, sale, &own.click_id, time));
     terms.is_some_and(|terms| terms.attribution_model == AttributionModel::FirstClick)
 }
 
@@ -229,7 +229,9 @@ impl<'b, 'a> Best<'b, 'a> {
     fn consider(&mut self, bindings: &'b Bindings<'a>, until: Timestamp) {
         for program_id in bindings.programs() {
             let history = self.book.world.programs.get(program_id);
-            let Some(version) = history.and_then(|history| history.at(self.time)) else { continue };
+            let version =
+                history.and_then(|history| Pins::program(self.sale.pins(), program_id, history, self.time));
+            let Some(version) = version else { continue };
             if !version.terms.attribute_by_customer {
                 continue;
             }
@@ -272,7 +274,12 @@ fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTre
     before.chain(sale.external_customers.iter().map(String::as_str)).collect()
 }
 
-fn terms_of<'b>(book: &'b Book<'_>, click_id: &str, time: Timestamp) -> Option<&'b ProgramTerms> {
-    let click: &Click = book.world.clicks.get(click_id)?;
-    Some(&book.world.programs.get(&click.program_id)?.at(time)?.terms)
+fn terms_of<'b>(
+    book: &'b Book<'_>,
+    sale: &Sale<'_>,
+    click_id: &str,
+    time: Timestamp,
+) -> Option<&'b ProgramTerms> {
+    let id = &book.world.clicks.get(click_id)?.program_id;
+    Some(&Pins::program(sale.pins(), id, book.world.programs.get(id)?, time)?.terms)
 }

@@ -9,7 +9,7 @@ use super::candidate::Rule;
 use super::eligibility;
 use super::sale::Sale;
 use super::world::{Click, World};
-use crate::program::AttributionModel;
+use crate::program::{AttributionModel, Pins};
 use crate::time::Timestamp;
 
 /// A payment, lead or report that names a click, seen by the same customer's other payments.
@@ -51,7 +51,7 @@ impl<'a> Binding<'a> {
             program_id: &click.program_id,
             bound_by,
             bound_at,
-            is_in_window: is_in_window(world, click, bound_at),
+            is_in_window: is_in_window(world, sale, click, bound_at),
         })
     }
 
@@ -81,9 +81,10 @@ impl<'a> Binding<'a> {
     }
 }
 
-/// The window is judged by the terms that were in force when the click was tied.
-fn is_in_window(world: &World, click: &Click, bound_at: Timestamp) -> bool {
-    let program = world.programs.get(&click.program_id).and_then(|history| history.at(bound_at));
+/// The window is judged by the terms that were in force when the click was tied, or those the payment was decided by again.
+fn is_in_window(world: &World, sale: &Sale<'_>, click: &Click, bound_at: Timestamp) -> bool {
+    let (id, pins) = (&click.program_id, sale.pins());
+    let program = world.programs.get(id).and_then(|history| Pins::program(pins, id, history, bound_at));
     program.is_some_and(|version| {
         eligibility::is_in_window(click, bound_at, version.terms.attribution_window_days)
     })

@@ -10,7 +10,7 @@ use super::payment;
 use super::reason::Reason;
 use super::sale::{Book, Sale};
 use super::world::{Click, Commission};
-use crate::program::{EnrollmentStatus, EnrollmentTerms, ProgramStatus, ProgramTerms, Version};
+use crate::program::{EnrollmentStatus, EnrollmentTerms, Pins, ProgramStatus, ProgramTerms, Version};
 use crate::time::{DAY_SECS, Timestamp};
 
 /// The versions a payment is judged by.
@@ -25,27 +25,30 @@ pub struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    /// The versions in force at the payment's time, or those that a commission for the same click was settled by.
+    /// The versions in force at the payment's time, those it was decided by in a replay, or those that a commission for the same
+    /// click was settled by.
     ///
     /// # Errors
     /// [`Reason::ProgramInactive`] or [`Reason::PartnerNotApproved`] where there is no such program or enrollment.
     pub fn of(
         book: &Book<'a>,
+        sale: &Sale<'_>,
         click: &Click,
         time: Timestamp,
         settled: Option<&Commission>,
     ) -> Result<Self, Reason> {
-        let world = book.world;
+        let (world, pins) = (book.world, sale.pins());
         let program = world.programs.get(&click.program_id).and_then(|history| {
             settled
                 .and_then(|commission| history.number(commission.program_version))
-                .or_else(|| history.at(time))
+                .or_else(|| Pins::program(pins, &click.program_id, history, time))
         });
         let key = (click.program_id.clone(), click.partner_id.clone());
         let enrolled = world.enrollments.get(&key).and_then(|enrollment| {
             let history = &enrollment.history;
             let pinned = settled.and_then(|commission| history.number(commission.enrollment_version));
-            Some((enrollment.id.as_str(), pinned.or_else(|| history.at(time))?))
+            let version = pinned.or_else(|| Pins::enrollment(pins, &enrollment.id, history, time))?;
+            Some((enrollment.id.as_str(), version))
         });
         let program = program.ok_or(Reason::ProgramInactive)?;
         let (enrollment_id, enrollment) = enrolled.ok_or(Reason::PartnerNotApproved)?;
@@ -77,8 +80,7 @@ pub fn judge(
     if !(settled && attribution.bound_by == sale.id) {
         in_force(book, sale, attribution, click, terms)?;
     }
-    let history = book.world.programs.get(&click.program_id);
-    let window = history.and_then(|history| history.at(attribution.bound_at));
+    let window = when_bound(book, sale, attribution, click);
     let days =
         window.map_or(program.attribution_window_days, |version| version.terms.attribution_window_days);
     if !is_in_window(click, attribution.bound_at, days) {
@@ -102,7 +104,7 @@ fn in_force(
         ProgramStatus::Paused => is_new(book, sale, attribution),
         ProgramStatus::Draft | ProgramStatus::Archived => true,
     };
-    if inactive || was_paused_when_bound(book, attribution, click) {
+    if inactive || was_paused_when_bound(book, sale, attribution, click) {
         return Err(Reason::ProgramInactive);
     }
     if terms.enrollment.terms.status != EnrollmentStatus::Approved {
@@ -122,10 +124,29 @@ fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
 }
 
 /// A paused program attributes nothing new, so what was bound in a pause stays without effect.
-fn was_paused_when_bound(book: &Book<'_>, attribution: &Attribution, click: &Click) -> bool {
-    let history = book.world.programs.get(&click.program_id);
-    let then = history.and_then(|history| history.at(attribution.bound_at));
+fn was_paused_when_bound(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    attribution: &Attribution,
+    click: &Click,
+) -> bool {
+    let then = when_bound(book, sale, attribution, click);
     then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
+}
+
+/// The program's version in force when the click was bound; where the payment, or the one that bound the click, was decided again
+/// under the rules of another day, the version of that day.
+fn when_bound<'a>(
+    book: &Book<'a>,
+    sale: &Sale<'_>,
+    attribution: &Attribution,
+    click: &Click,
+) -> Option<&'a Version<ProgramTerms>> {
+    let id = &click.program_id;
+    let history = book.world.programs.get(id)?;
+    let own = sale.pins().filter(|pins| pins.programs.contains_key(id));
+    let binder = || book.sales.get(attribution.bound_by.as_str())?.pins();
+    Pins::program(own.or_else(binder), id, history, attribution.bound_at)
 }
 
 /// Whether any address of the buyer is one that the partner had by the time of the payment: of the payment, of other payments and

@@ -11,6 +11,7 @@ use super::inference::{Inference, infer};
 use super::payment;
 use super::timeline::Timeline;
 use super::world::World;
+use crate::program::Pins;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::join::Join;
@@ -174,6 +175,12 @@ impl Sale<'_> {
     pub fn is_code_typed(&self, book: &Book<'_>) -> bool {
         let is_first = |id: &str| book.of_subscription(id).next().is_some_and(|(_, first)| first.id == self.id);
         !self.facts.sessions.is_empty() || self.subscription.as_deref().is_none_or(is_first)
+    }
+
+    /// The versions it is judged by in place of those of its time.
+    #[must_use]
+    pub fn pins(&self) -> Option<&Pins> {
+        self.facts.pins.as_ref().map(|pins| &pins.value)
     }
 
     /// Whether it is a lead, which moves no money.

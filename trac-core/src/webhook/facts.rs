@@ -13,13 +13,14 @@ use super::event::Event;
 use super::field::Fields;
 use super::invoice::Invoice;
 use super::invoice_payment;
-use super::join::Join;
+use super::join::{Join, Latest, greatest};
 use super::lead::Lead;
 use super::payment_intent::PaymentIntent;
 use super::refund::Refund;
 use super::report::Report;
 use super::session::Session;
 use super::subscription::Subscription;
+use crate::program::Pins;
 use crate::time::Timestamp;
 
 /// Facts about Stripe objects, by their IDs. One event's facts are a few entries; a payment's are all that is known
@@ -53,6 +54,9 @@ pub struct Facts {
     /// Pairs that `invoice_payment.paid` and `credit_note.created` show to be the same money.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<(String, String)>,
+    /// The versions of terms that a replay under the rules of its day decided by, and when that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pins: Option<Latest<Pins>>,
 }
 
 /// What kind of news an event is.
@@ -289,5 +293,6 @@ impl Join for Facts {
         self.leads.join(other.leads);
         self.reports.join(other.reports);
         self.links.join(other.links);
+        greatest(&mut self.pins, other.pins);
     }
 }

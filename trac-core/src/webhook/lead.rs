@@ -108,4 +108,16 @@ mod tests {
         assert_eq!(one.counted_at.map(Timestamp::unix_secs), Some(200));
         assert_eq!(one.clicks.first().map(|(_, click)| click.as_str()), Some("clk_1"));
     }
+    #[test]
+    fn the_merchants_latest_word_holds_in_either_order() {
+        let judged = |at: i64, value| {
+            let verdict = Latest::said(Timestamp::from_unix_secs(at), Some(value));
+            Lead { verdict, ..told(100, true, "clk_1") }
+        };
+        let (approved, rejected) = (judged(200, true), judged(300, false));
+        for (mut one, other) in [(approved.clone(), rejected.clone()), (rejected, approved)] {
+            one.join(other);
+            assert_eq!(one.verdict.map(|verdict| verdict.value), Some(false));
+        }
+    }
 }

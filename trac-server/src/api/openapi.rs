@@ -129,10 +129,10 @@ fn response(status: u16, answer: &str) -> Value {
                     "data": { "type": "array", "items": reference(name) },
                     "meta": {
                         "type": "object",
-                        "required": ["limit", "has_more"],
+                        "required": ["total", "page", "limit", "has_more"],
                         "properties": {
-                            "total": { "type": "integer" },
-                            "page": { "type": "integer" },
+                            "total": { "type": ["integer", "null"] },
+                            "page": { "type": ["integer", "null"] },
                             "limit": { "type": "integer" },
                             "has_more": { "type": "boolean" },
                         },

@@ -55,11 +55,11 @@ const fn public(
 }
 
 const PROGRAM: &str = "name: string; slug: string?; tracking_domain: string?; status: string; attribution_window_days: integer; attribution_model: string; \
-    commission: object; recurring: any; lead_amount_minor: integer; lead_currency: currency?; hold_days: object; \
+    commission: object; recurring: any; lead_amount_minor: integer; lead_currency: currency?; lead_events: string[]; client_lead_days: integer; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
-    attribute_by_customer: boolean; block_self_referral: boolean";
+    attribute_by_customer: boolean; block_self_referral: boolean; valid_from: time";
 const NEW_PROGRAM: &str = "name*: string; slug: string; tracking_domain: string; status: string; attribution_window_days: integer; attribution_model: string; \
-    commission*: object; recurring: any; lead_amount_minor: integer; lead_currency: currency; hold_days: object; \
+    commission*: object; recurring: any; lead_amount_minor: integer; lead_currency: currency; lead_events: string[]; client_lead_days: integer; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
     attribute_by_customer: boolean; block_self_referral: boolean";
 
@@ -71,7 +71,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/programs/{id}",
-        "Change a program: a new version, from now on",
+        "Change a program: a new version, from now on or since valid_from",
         PROGRAM,
         (200, "Program"),
     ),
@@ -103,8 +103,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/enrollments/{id}",
-        "Change an enrollment: a new version, from now on",
-        "status: string; commission: object?; promotion_codes: string[]",
+        "Change an enrollment: a new version, from now on or since valid_from",
+        "status: string; commission: object?; promotion_codes: string[]; valid_from: time",
         (200, "Enrollment"),
     ),
     merchant("GET", "/api/v1/links", "List tracked links", "", (200, "Link[]")),
@@ -168,6 +168,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant("GET", "/api/v1/customers/{id}", "One customer", "", (200, "Customer")),
     merchant("GET", "/api/v1/leads", "List leads", "", (200, "Lead[]")),
     merchant("GET", "/api/v1/leads/{id}", "One lead", "", (200, "Lead")),
+    merchant(
+        "PATCH",
+        "/api/v1/leads/{id}",
+        "Approve or reject a lead; the latest word holds",
+        "status*: string",
+        (200, "Lead"),
+    ),
     merchant("GET", "/api/v1/commissions", "List commissions", "", (200, "Commission[]")),
     merchant("GET", "/api/v1/commissions/{id}", "One commission", "", (200, "Commission")),
     merchant(
@@ -188,8 +195,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/payouts",
-        "Pay a partner all that is due in a currency",
-        "partner_id*: string; currency*: currency",
+        "Pay a partner all that is due in a currency; 422 PARTNER_BANNED for what a banned enrollment earned",
+        "partner_id*: string; currency*: currency; anyway: boolean",
         (201, "Payout"),
     ),
     merchant("GET", "/api/v1/payouts/{id}", "One payout", "", (200, "Payout")),
@@ -204,7 +211,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/events/{id}/replay",
-        "Decide an event again; ?dry_run=1 only shows",
+        "Decide an event again, by the terms of its time (?rules=then) or by today's (?rules=now); ?dry_run=1 only shows",
         "",
         (200, "any"),
     ),
@@ -369,9 +376,9 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "Program",
         "id: string; name: string; slug: string?; tracking_domain: string?; status: string; version: integer; attribution_window_days: integer; \
          attribution_model: string; commission: object; recurring: any; lead_amount_minor: integer; \
-         lead_currency: currency?; hold_days: object; base: string; include_shipping: boolean; \
+         lead_currency: currency?; lead_events: string[]; client_lead_days: integer; hold_days: object; base: string; include_shipping: boolean; \
          count_out_of_band: boolean; products: string[]; cancel_policy: string; attribute_by_customer: boolean; \
-         block_self_referral: boolean; created_at: time",
+         block_self_referral: boolean; valid_from: time; created_at: time",
     ),
     (
         "Refusal",
@@ -382,7 +389,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Enrollment",
         "id: string; program_id: string; partner_id: string; status: string; version: integer; commission: object?; \
-         promotion_codes: string[]; created_at: time",
+         promotion_codes: string[]; valid_from: time; created_at: time",
     ),
     (
         "Link",
@@ -410,7 +417,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Lead",
         "id: string; customer_external_id: string; event_name: string; customer_email: string?; \
-         customer_name: string?; metadata: object?; deferred: boolean; attributed: boolean; click_id: string?; \
+         customer_name: string?; metadata: object?; deferred: boolean; status: string?; attributed: boolean; click_id: string?; \
          rule: string?; reason: string; commission_id: string?; conversion_id: string; created_at: time",
     ),
     (

@@ -55,6 +55,13 @@ fn read(row: &Row<'_>, name: &LinkName) -> rusqlite::Result<KnownLink> {
     })
 }
 
+/// Whether a click ID is that of a click.
+pub(crate) fn is_known(connection: &Connection, scope: &Scope, click_id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3)";
+    let key = (scope.workspace_id(), scope.mode_str(), click_id);
+    Ok(connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
+}
+
 /// The newest links, by their slugs, so that their visitors find them where the store cannot be read.
 pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<KnownLink>, StoreError> {
     let mut statement = connection.prepare(

@@ -1,5 +1,7 @@
 //! `/api/v1/payouts`: money handed to a partner, as the set of entries it paid.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,7 +12,7 @@ use trac_core::time::Timestamp;
 
 use super::commissions::status;
 use crate::access::Merchant;
-use crate::fields::{Fields, currency, text};
+use crate::fields::{Fields, currency, flag, text};
 use crate::id::Kind;
 use crate::list::{Resource, document, number, time, word};
 use crate::problem::Problem;
@@ -44,7 +46,8 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     }))
 }
 
-/// Pays every unpaid entry of approved commissions, and the later entries of those paid before.
+/// Pays every unpaid entry of approved commissions, and the later entries of those paid before. What is owed through an enrollment
+/// that is banned is left out, unless the body says `"anyway": true`.
 pub(super) async fn create(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
@@ -52,6 +55,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let partner_id = fields.need("partner_id", text(1..=64));
     let currency = fields.need("currency", currency);
+    let anyway = fields.take("anyway", flag).unwrap_or_default();
     fields.finish()?;
     let (Some(partner_id), Some(currency)) = (partner_id, currency) else {
         return Err(Problem::malformed("The body names no partner and currency."));
@@ -61,8 +65,15 @@ pub(super) async fn create(
         PARTNERS.find(tx, &trac, &scope, &partner_id)?;
         let now = trac.clock.now();
         let due = due(tx, &scope, &partner_id, currency, now)?;
-        let total = due.iter().try_fold(0_i64, |sum, entry| sum.checked_add(entry.amount_minor));
-        let total = total.ok_or_else(|| StoreError::internal("a payout is larger than 64 bits"))?;
+        let (due, banned) = if anyway { (due, Vec::new()) } else { without_banned(due)? };
+        let (total, left_out) = (sum(&due)?, sum(&banned)?);
+        if total <= 0 && !banned.is_empty() {
+            let message = format!(
+                "The partner is banned from the program in which {} was earned. Send \"anyway\": true to pay it all the same.",
+                currency.display(left_out)
+            );
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "PARTNER_BANNED", message));
+        }
         if total <= 0 {
             let message = format!("Nothing is owed: the sum is {}.", currency.display(total));
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "NOTHING_TO_PAY", message));
@@ -84,7 +95,12 @@ pub(super) async fn create(
         for entry in &due {
             pay(tx, &scope, &id, entry)?;
         }
-        PAYOUTS.find(tx, &trac, &scope, &id)
+        let mut payout = PAYOUTS.find(tx, &trac, &scope, &id)?;
+        if let (Some(payout), false) = (payout.as_object_mut(), banned.is_empty()) {
+            let left_out = json!([{ "amount_minor": left_out, "reason": "partner_banned" }]);
+            payout.insert("left_out".to_owned(), left_out);
+        }
+        Ok(payout)
     });
     created.await.map(|payout| (StatusCode::CREATED, Json(payout)))
 }
@@ -94,10 +110,36 @@ struct Due {
     entry_id: String,
     commission_id: String,
     amount_minor: i64,
+    enrollment_id: String,
+    is_banned: bool,
+}
+
+fn sum(entries: &[Due]) -> Result<i64, StoreError> {
+    let sum = entries.iter().try_fold(0_i64, |sum, entry| sum.checked_add(entry.amount_minor));
+    sum.ok_or_else(|| StoreError::internal("a payout is larger than 64 bits"))
+}
+
+/// What is to be paid, and what is not because the enrollment it was earned by is banned. A banned enrollment by which the partner
+/// owes something stays in: a ban forgives no debt.
+fn without_banned(due: Vec<Due>) -> Result<(Vec<Due>, Vec<Due>), StoreError> {
+    let mut by_enrollment: BTreeMap<String, Vec<Due>> = BTreeMap::new();
+    for entry in due {
+        by_enrollment.entry(entry.enrollment_id.clone()).or_default().push(entry);
+    }
+    let (mut paid, mut banned) = (Vec::new(), Vec::new());
+    for entries in by_enrollment.into_values() {
+        let is_left_out = entries.iter().any(|entry| entry.is_banned) && sum(&entries)? > 0;
+        let place = if is_left_out { &mut banned } else { &mut paid };
+        place.extend(entries);
+    }
+    Ok((paid, banned))
 }
 
 const DUE: &str = concat!(
-    "SELECT n.id, n.commission_id, n.amount_minor FROM (SELECT c.id, ",
+    "SELECT n.id, n.commission_id, n.amount_minor, s.enrollment_id, coalesce((SELECT v.terms ->> '$.status' = 'banned' ",
+    "FROM enrollment_version AS v WHERE v.workspace_id = :workspace_id AND v.mode = :mode ",
+    "AND v.enrollment_id = s.enrollment_id ORDER BY v.number DESC LIMIT 1), 0) AS is_banned ",
+    "FROM (SELECT c.id, c.enrollment_id, ",
     status!(),
     " AS status FROM commission AS c WHERE c.workspace_id = :workspace_id AND c.mode = :mode ",
     "AND c.partner_id = :partner_id AND c.currency = :currency) AS s ",
@@ -123,7 +165,15 @@ fn due(
             ":currency": currency.as_str(),
             ":now": now.unix_secs(),
         },
-        |row| Ok(Due { entry_id: row.get(0)?, commission_id: row.get(1)?, amount_minor: row.get(2)? }),
+        |row| {
+            Ok(Due {
+                entry_id: row.get(0)?,
+                commission_id: row.get(1)?,
+                amount_minor: row.get(2)?,
+                enrollment_id: row.get(3)?,
+                is_banned: row.get(4)?,
+            })
+        },
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -42,8 +42,11 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Decide stored events again under today's rules, and print what changes.
+    /// Decide stored events again, and print what changes, commission by commission.
     Replay {
+        /// Whose rules: `then`, those in force at each payment's time; `now`, today's. What was paid out stays.
+        #[arg(long, default_value = "then", value_parser = ["then", "now"])]
+        rules: String,
         /// Show what would change, and write nothing.
         #[arg(long)]
         dry_run: bool,

@@ -17,7 +17,8 @@ pub(crate) static LEADS: Resource = Resource {
         "p.id AS conversion_id, p.decision ->> '$.attribution.click_id' AS click_id, ",
         "p.decision ->> '$.attribution.rule' AS rule, p.decision ->> '$.reason' AS reason, ",
         commission_id!(),
-        " AS commission_id"
+        " AS commission_id, ",
+        "p.facts -> ('$.leads.\"' || l.id || '\".verdict.value') AS verdict"
     ),
     from: "lead AS l LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode \
            AND o.stripe_id = l.id LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode \
@@ -36,6 +37,15 @@ pub(crate) static LEADS: Resource = Resource {
     read,
 };
 
+/// The merchant's word of a lead, if it said anything.
+fn verdict(approved: Option<&str>) -> Option<&'static str> {
+    match approved {
+        Some("true") => Some("approved"),
+        Some("false") => Some("rejected"),
+        _ => None,
+    }
+}
+
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let (click_id, reason) = (word(row, "click_id")?, word(row, "reason")?);
     let refused = reason.as_str().and_then(Reason::from_code).is_some_and(Reason::refuses_click);
@@ -47,6 +57,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "customer_name": word(row, "name")?,
         "metadata": document(row, "metadata")?,
         "deferred": row.get::<_, bool>("deferred")?,
+        "status": verdict(row.get::<_, Option<String>>("verdict")?.as_deref()),
         "attributed": !click_id.is_null() && !refused,
         "click_id": click_id,
         "rule": word(row, "rule")?,

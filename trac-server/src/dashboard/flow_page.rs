@@ -10,12 +10,12 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use rusqlite::{Connection, params};
 use serde_json::Value;
+use trac_core::conversion::reason::Reason;
 
 use super::session::Session;
 use super::words::{money, number, reason, signed_money, text, time};
 use crate::click::CLICKS;
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES};
-use crate::conversion::CONVERSIONS;
 use crate::list::{Listing, Resource};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
@@ -55,7 +55,10 @@ struct Flow {
 struct Counts {
     clicks: i64,
     events: i64,
+    /// Those that are credited to a click.
     conversions: i64,
+    /// Payments and leads that no click earned.
+    uncredited: i64,
     commissions: i64,
 }
 
@@ -147,7 +150,7 @@ impl Flow {
         let clicks = list(&CLICKS, Listing::newest(ROWS))?;
         let events = list(&EVENTS, Listing::newest(ROWS))?;
         let commissions = list(&COMMISSIONS, Listing::newest(ROWS))?;
-        let conversions = list(&CONVERSIONS, Listing::newest(1))?;
+        let (credited, conversions) = conversions(connection, scope)?;
         let balances = list(&BALANCES, Listing::newest(ROWS))?;
         let mut names = Names::new(connection, scope);
         let mut commission_rows = Vec::new();
@@ -167,7 +170,8 @@ impl Flow {
             counts: Counts {
                 clicks: total(&clicks),
                 events: total(&events),
-                conversions: total(&conversions),
+                conversions: credited,
+                uncredited: conversions.saturating_sub(credited),
                 commissions: total(&commissions),
             },
             balances: balance_rows,
@@ -176,6 +180,19 @@ impl Flow {
             commissions: commission_rows,
         })
     }
+}
+
+/// How many conversions are credited to a click, and how many there are.
+fn conversions(connection: &Connection, scope: &Scope) -> Result<(i64, i64), StoreError> {
+    let refusals = Reason::ALL.iter().filter(|reason| reason.refuses_click());
+    let refusals = refusals.map(|reason| reason.as_str()).collect::<Vec<_>>();
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FILTER (WHERE decision ->> '$.attribution.click_id' IS NOT NULL \
+         AND decision ->> '$.reason' NOT IN (SELECT value FROM json_each(?3))), count(*) FROM payment \
+         WHERE workspace_id = ?1 AND mode = ?2 AND is_conversion",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), serde_json::to_string(&refusals)?];
+    Ok(statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 fn data(list: &Value) -> &[Value] {

@@ -1,14 +1,14 @@
 //! The decision, in words that a merchant and a partner can act on: which terms, which version, which dates.
 //!
-//! Terms are versioned: a payment is judged by what was in force when it was made. So a remedy says since when it would
-//! count, and what is to be done about this very payment.
+//! Terms are versioned: a payment is judged by what was in force when it was made, or by those of the day on which the merchant had
+//! it decided again. So a remedy says since when it would count, and what is to be done about this very payment.
 
 use serde_json::json;
 use trac_core::conversion::attribution::Attribution;
 use trac_core::conversion::payment;
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::{Enrollment, World};
-use trac_core::program::{EnrollmentStatus, ProgramStatus, ProgramTerms, Recurring};
+use trac_core::program::{EnrollmentStatus, Pins, ProgramStatus, ProgramTerms, Recurring};
 use trac_core::time::Timestamp;
 
 use super::evidence::{Archive, ClickRow, Payment};
@@ -117,7 +117,29 @@ impl<'a> Grounds<'a> {
     }
 
     fn terms(&self, at: Timestamp) -> Option<&ProgramTerms> {
-        Some(&self.world.programs.get(&self.click.click.program_id)?.at(at)?.terms)
+        let id = &self.click.click.program_id;
+        Some(&Pins::program(self.pins(), id, self.world.programs.get(id)?, at)?.terms)
+    }
+
+    /// The versions of the day on which it was decided again.
+    fn pins(&self) -> Option<&Pins> {
+        self.payment.facts.pins.as_ref().map(|pins| &pins.value)
+    }
+
+    /// What a replay under the rules of another day adds to the words.
+    fn decided_again(&self) -> String {
+        let at = self.payment.facts.pins.as_ref().map(|pins| pins.at.to_rfc3339());
+        at.map_or_else(String::new, |at| {
+            format!(" It was decided again on {at}, by the terms of that day (replay with rules now).")
+        })
+    }
+
+    /// What makes terms of today count for this very payment.
+    fn for_this_one(&self, path: &str) -> String {
+        format!(
+            "For this one too: PATCH {path} with valid_from, a time before it, and replay; or replay by today's terms: \
+             POST /events/{{id}}/replay?rules=now, or trac replay --rules now."
+        )
     }
 
     fn enrollment(&self) -> Option<&Enrollment> {
@@ -129,7 +151,8 @@ impl<'a> Grounds<'a> {
         let (program, partner) = (&self.click.program, &self.click.partner);
         let hop = plain(self.payment, reason);
         if hop.is_ok() && reason != Reason::DuplicatePayment {
-            return hop.saying(format!("{partner} earns in {program}. {}", reason.meaning()));
+            let again = self.decided_again();
+            return hop.saying(format!("{partner} earns in {program}. {}{again}", reason.meaning()));
         }
         match reason {
             Reason::ClickExpired => self.expired(hop),
@@ -187,14 +210,16 @@ impl<'a> Grounds<'a> {
                 .mended_by("A click earns what is bought after it. Nothing is wrong here.");
         }
         let days = self.terms(bound).map_or(0, |terms| terms.attribution_window_days);
+        let path = self.program_path();
         hop.saying(format!(
-            "The click, at {at}, lies more than {days} days before the payment, at {paid}: {} counts no older ones.",
-            self.click.program
+            "The click, at {at}, lies more than {days} days before the payment, at {paid}: {} counts no older ones.{}",
+            self.click.program,
+            self.decided_again()
         ))
         .mended_by(format!(
-            "For payments from now on, PATCH {} with a longer attribution_window_days. This one stays as it is: what was \
-             agreed when it was made holds.",
-            self.program_path()
+            "For payments from now on, PATCH {path} with a longer attribution_window_days. This one stays as it is: what was \
+             agreed when it was made holds. {}",
+            self.for_this_one(&path)
         ))
     }
 
@@ -209,23 +234,32 @@ impl<'a> Grounds<'a> {
                 ));
         };
         let word = |at: Option<EnrollmentStatus>| at.map_or_else(String::new, |status| json_word(&status));
-        let then = word(enrollment.history.at(self.time).map(|version| version.terms.status));
+        let judged_by = Pins::enrollment(self.pins(), &enrollment.id, &enrollment.history, self.time);
+        let then = word(judged_by.map(|version| version.terms.status));
         let latest = enrollment.history.latest().map(|version| version.terms.status);
-        let hop = hop.saying(format!(
-            "{}'s enrollment in {} was {then} when {}, at {}.",
-            self.click.partner,
-            self.click.program,
-            self.what_happened(),
-            self.time.to_rfc3339()
-        ));
+        let path = format!("/enrollments/{}", enrollment.id);
+        let hop = hop.saying(match &self.payment.facts.pins {
+            Some(_) => {
+                let (partner, program) = (&self.click.partner, &self.click.program);
+                format!("{partner}'s enrollment in {program} was {then}.{}", self.decided_again())
+            }
+            None => format!(
+                "{}'s enrollment in {} was {then} when {}, at {}.",
+                self.click.partner,
+                self.click.program,
+                self.what_happened(),
+                self.time.to_rfc3339()
+            ),
+        });
         if latest == Some(EnrollmentStatus::Approved) {
-            return hop.mended_by(
-                "It is approved now: payments from then on earn. This one was made before, and stays as it is.",
-            );
+            return hop.mended_by(format!(
+                "It is approved now: payments from then on earn. This one was made before, and stays as it is. {}",
+                self.for_this_one(&path)
+            ));
         }
         hop.mended_by(format!(
-            "Approve it: PATCH /enrollments/{} with status approved. That counts for payments from then on.",
-            enrollment.id
+            "Approve it: PATCH {path} with status approved. That counts for payments from then on. {}",
+            self.for_this_one(&path)
         ))
     }
 
@@ -235,21 +269,24 @@ impl<'a> Grounds<'a> {
         let at = times.find(|at| status(*at) != Some(ProgramStatus::Active)).unwrap_or(self.time);
         let then = status(at).map_or_else(|| "without terms".to_owned(), |status| json_word(&status));
         let hop = hop.saying(format!(
-            "The program {} was {then} when {}, at {}.",
+            "The program {} was {then} when {}, at {}.{}",
             self.click.program,
             self.what_happened(),
-            at.to_rfc3339()
+            at.to_rfc3339(),
+            self.decided_again()
         ));
         let history = self.world.programs.get(&self.click.click.program_id);
         let latest = history.and_then(|history| history.latest()).map(|version| version.terms.status);
         if latest == Some(ProgramStatus::Active) {
-            return hop.mended_by(
-                "It is active now: payments from then on earn. This one was made before, and stays as it is.",
-            );
+            return hop.mended_by(format!(
+                "It is active now: payments from then on earn. This one was made before, and stays as it is. {}",
+                self.for_this_one(&self.program_path())
+            ));
         }
         hop.mended_by(format!(
-            "Activate it: PATCH {} with status active. That counts for payments from then on.",
-            self.program_path()
+            "Activate it: PATCH {} with status active. That counts for payments from then on. {}",
+            self.program_path(),
+            self.for_this_one(&self.program_path())
         ))
     }
 

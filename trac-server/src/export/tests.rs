@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::table::{TABLES, Table};
 use super::*;
-use crate::replay::replay_all;
+use crate::replay::{Rules, replay_all};
 use crate::store::{Priority, StoreError, StoreErrorKind};
 use crate::test_app::{App, Merchant};
 use crate::test_shop::{DAY, Shop, charge, invoice};
@@ -123,7 +123,7 @@ async fn a_workspace_goes_to_another_store_with_every_id_and_every_sum() {
             .collect::<Vec<_>>()
     };
     assert_eq!(rows(&exported(&there, None).await), rows(&text), "what comes out is what went in");
-    let replayed = replay_all(&there.trac, Timestamp::default(), true).await.unwrap();
+    let replayed = replay_all(&there.trac, Timestamp::default(), Rules::Then, true).await.unwrap();
     assert_eq!(replayed["changed"], json!([]), "{replayed}");
 
     let again = imported(&there, &text).await.unwrap();

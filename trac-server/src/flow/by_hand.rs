@@ -53,7 +53,7 @@ fn settle_waiting(tx: &Connection, trac: &Trac, scope: &Scope, click_id: &str) -
         let facts: Facts = serde_json::from_str(&facts)?;
         let writing = Writing { tx, scope, ids: &trac.ids, now: trac.clock.now(), event_id: None };
         // Joining what is known already changes nothing but lets everything be settled again.
-        Considered::of(&writing, Topic::Sale, facts, false)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
     }
     Ok(())
 }

@@ -1,53 +1,50 @@
-//! How much can be told of one customer.
+//! How many leads of one customer are settled.
 //!
-//! A lead or claim is settled with everything known of the customer it names, so each costs as much as there is of them.
-//! Pages tell with a key that anybody can read: without a limit, whoever sends a hundred thousand leads of one customer keeps
-//! the server from everybody else's.
+//! A lead is settled with everything known of the customer it names, so each costs as much as there is of them. Pages report with
+//! a key that anybody can read: without a limit, a caller that reports a hundred thousand leads of one customer keeps the server
+//! from all others.
 
 use rusqlite::{Connection, params};
+use trac_core::click::ClickId;
 
+use crate::click;
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 
-/// The most leads of one customer that pages can tell, each under another event name.
+/// The most leads of one customer that pages can have settled, each under another event name.
 const LEADS_OF_PAGES: u32 = 200;
-/// The most that the merchant's own server can tell.
+/// The most that the merchant's own server can report.
 const LEADS_OF_MERCHANTS: u32 = 1_000;
-/// How much may be known of a customer for pages to claim one payment more: leads, claims and payments together.
-const KNOWN_TO_CLAIMS: u32 = 500;
 
-/// Refuses a lead of a customer who has very many.
+/// Whether a new lead is settled. Beyond the limit a page's lead is recorded and changes nothing, unless it is the first of its
+/// customer with a click: two hundred leads without one hide no customer's true click.
 ///
 /// # Errors
-/// `422`, which names the event: no other of this customer is taken.
-pub(super) fn admit_lead(
+/// `422` for a lead that the merchant reports beyond its limit, which names the event.
+pub(super) fn settles_lead(
     tx: &Connection,
     scope: &Scope,
     customer: &str,
-    is_merchant: bool,
-) -> Result<(), Problem> {
-    let most = if is_merchant { LEADS_OF_MERCHANTS } else { LEADS_OF_PAGES };
+    click: Option<&ClickId>,
+    is_vouched: bool,
+) -> Result<bool, Problem> {
+    let most = if is_vouched { LEADS_OF_MERCHANTS } else { LEADS_OF_PAGES };
     let sql = "SELECT count(*) FROM (SELECT 1 FROM lead \
                WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3 LIMIT ?4)";
     if is_below(tx, sql, scope, customer, most)? {
-        return Ok(());
+        return Ok(true);
     }
-    let message = format!("must be one told before: this customer has {most} leads of other names");
-    Err(Problem::field("eventName", &message))
-}
-
-/// Refuses a page's claim about a customer of whom very much is known.
-///
-/// # Errors
-/// `422`, which names the customer: the merchant's own server can still tell of the payment.
-pub(super) fn admit_claim(tx: &Connection, scope: &Scope, customer: &str) -> Result<(), Problem> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM external_customer \
-               WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3 LIMIT ?4)";
-    if is_below(tx, sql, scope, customer, KNOWN_TO_CLAIMS)? {
-        return Ok(());
+    if is_vouched {
+        let message = format!("must be one reported before: this customer has {most} leads of other names");
+        return Err(Problem::field("eventName", &message));
     }
-    let message = "has too many payments for a page to claim another: tell it from your server";
-    Err(Problem::field("customerExternalId", message))
+    let Some(click) = click else { return Ok(false) };
+    let with_click = "SELECT count(*) FROM (SELECT 1 FROM lead AS l \
+         JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
+         JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
+         WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 \
+         AND p.decision ->> '$.attribution.rule' = 'lead' LIMIT ?4)";
+    Ok(is_below(tx, with_click, scope, customer, 1)? && click::is_known(tx, scope, click.as_str())?)
 }
 
 /// Whether there are fewer rows than so many; no more than those are looked at.

@@ -3,6 +3,8 @@
 //! There is one lead for each customer and event name; whoever tells it again is answered what became of the first. A
 //! deferred one ties the customer to the click and earns nothing until the same is told without `"mode": "deferred"`.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
@@ -16,6 +18,7 @@ use trac_core::webhook::lead::Lead;
 
 use super::{Considered, any_text, crowd};
 use crate::access::Tracker;
+use crate::click;
 use crate::conversion::LEADS;
 use crate::fields::{Fields, Wrong, document, external_id, text};
 use crate::id::Kind;
@@ -105,35 +108,81 @@ fn take(
 ) -> Result<(StatusCode, String), Problem> {
     let now = trac.clock.now();
     let (status, id) = match known(tx, scope, told)? {
-        Some((id, was_deferred)) if told.deferred || !was_deferred => return Ok((StatusCode::OK, id)),
-        Some((id, _)) => {
+        Some(first) => {
+            if !first.learns_from(tx, scope, told, is_vouched)? {
+                return Ok((StatusCode::OK, first.id));
+            }
             let mut count = tx.prepare_cached(
-                "UPDATE lead SET deferred = 0 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+                "UPDATE lead SET deferred = min(deferred, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             )?;
-            count.execute(params![scope.workspace_id(), scope.mode_str(), id])?;
-            (StatusCode::OK, id)
+            count.execute(params![scope.workspace_id(), scope.mode_str(), first.id, told.deferred])?;
+            (StatusCode::OK, first.id)
         }
         None => {
-            crowd::admit_lead(tx, scope, &told.customer, is_vouched)?;
+            let settles = crowd::settles_lead(tx, scope, &told.customer, told.click.as_ref(), is_vouched)?;
             let id = trac.ids.make(Kind::Lead);
             insert(tx, scope, &id, told, now)?;
+            if !settles {
+                return Ok((StatusCode::CREATED, id));
+            }
             (StatusCode::CREATED, id)
         }
     };
     let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
     let facts = Facts { leads: [(id.clone(), facts(told, is_vouched, now))].into(), ..Facts::default() };
-    Considered::of(&writing, Topic::Sale, facts, false)?.keep(&writing)?;
+    Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
     Ok((status, id))
 }
 
-/// The lead of the same customer and event name, and whether it still waits.
-fn known(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<(String, bool)>, StoreError> {
+/// The lead of the same customer and event name, as it was reported before.
+struct First {
+    id: String,
+    is_deferred: bool,
+    /// What is known of it; `None` where it was only recorded.
+    lead: Option<Lead>,
+}
+
+impl First {
+    /// Whether a repeat says something new: that the lead counts, a click where the first had none that is known, or that the
+    /// merchant stands by it. The merchant's word can name another click at any time; a page's cannot.
+    fn learns_from(
+        &self,
+        tx: &Connection,
+        scope: &Scope,
+        told: &Told,
+        is_vouched: bool,
+    ) -> Result<bool, StoreError> {
+        let Some(lead) = &self.lead else { return Ok(is_vouched) };
+        if (self.is_deferred && !told.deferred) || (is_vouched && !lead.vouched) {
+            return Ok(true);
+        }
+        let Some(click) = told.click.as_ref().map(ClickId::as_str) else { return Ok(false) };
+        if is_vouched {
+            return Ok(lead.vouched_clicks.iter().all(|(_, told)| told != click));
+        }
+        for (_, told) in lead.told_clicks() {
+            if click::is_known(tx, scope, told)? {
+                return Ok(false);
+            }
+        }
+        click::is_known(tx, scope, click)
+    }
+}
+
+/// The lead of the same customer and event name.
+fn known(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<First>, StoreError> {
     let mut statement = tx.prepare_cached(
-        "SELECT id, deferred FROM lead \
-         WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3 AND event_name = ?4",
+        "SELECT l.id, l.deferred, p.facts FROM lead AS l \
+         LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
+         LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
+         WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 AND l.event_name = ?4",
     )?;
     let key = params![scope.workspace_id(), scope.mode_str(), told.customer, told.event_name];
-    Ok(statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    let row = statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?)));
+    let Some((id, is_deferred, facts)) = row.optional()? else { return Ok(None) };
+    let facts: Option<Facts> = facts.as_deref().map(serde_json::from_str).transpose()?;
+    let lead = facts.and_then(|mut facts| facts.leads.remove(&id));
+    Ok(Some(First { id, is_deferred, lead }))
 }
 
 fn insert(tx: &Connection, scope: &Scope, id: &str, told: &Told, now: Timestamp) -> Result<(), StoreError> {
@@ -157,14 +206,19 @@ fn insert(tx: &Connection, scope: &Scope, id: &str, told: &Told, now: Timestamp)
 }
 
 fn facts(told: &Told, is_vouched: bool, now: Timestamp) -> Lead {
+    let clicks = told.click.iter().map(|click| (now, click.as_str().to_owned())).collect();
+    let (vouched_clicks, clicks) =
+        if is_vouched { (clicks, BTreeSet::new()) } else { (BTreeSet::new(), clicks) };
     Lead {
         customer: told.customer.clone(),
         event_name: told.event_name.clone(),
         at: Some(now),
         counted_at: (!told.deferred).then_some(now),
-        vouched: is_vouched,
-        clicks: told.click.iter().map(|click| (now, click.as_str().to_owned())).collect(),
+        clicks,
+        vouched_clicks,
         emails: told.email.iter().cloned().collect(),
+        vouched: is_vouched,
+        verdict: None,
     }
 }
 

@@ -46,7 +46,7 @@ async fn link(
         }
         let now = trac.clock.now();
         let writing = Writing { tx, scope: &scope, ids: &trac.ids, now, event_id: Some(&stuck.event_id) };
-        Considered::of(&writing, Topic::Refund, news, false)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
         EVENTS.find(tx, &trac, &scope, &stuck.event_id)
     });
     linked.await.map(Json)

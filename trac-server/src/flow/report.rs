@@ -18,7 +18,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
 use trac_core::webhook::report::{Report, transaction_id};
 
-use super::{Considered, any_text, crowd};
+use super::{Considered, any_text};
 use crate::access::{Merchant, Tracker};
 use crate::click::click_by_promo_code;
 use crate::conversion::find_conversion;
@@ -152,9 +152,6 @@ async fn claim(
         let id = if let Some(first) = first {
             first
         } else {
-            if let Some(customer) = told.customer.as_deref().filter(|_| !told.by_merchant) {
-                crowd::admit_claim(tx, &scope, customer)?;
-            }
             take(tx, &trac, &scope, &told)?
         };
         let conversion = find_conversion(tx, &trac, &scope, &id)?;
@@ -187,7 +184,7 @@ fn take(tx: &Connection, trac: &Trac, scope: &Scope, told: &Told) -> Result<Stri
     };
     let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
     let facts = Facts { reports: [(id.clone(), told.facts(click))].into(), ..Facts::default() };
-    let considered = Considered::of(&writing, Topic::Sale, facts, false)?;
+    let considered = Considered::of(&writing, Topic::Sale, facts)?;
     considered.keep(&writing)?;
     let conversion_id = considered.admitted.payment_id.clone();
     let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report is about no payment"))?;

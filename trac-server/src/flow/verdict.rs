@@ -1,5 +1,5 @@
-//! `PATCH /api/v1/conversions/{id}`: what the merchant says of a conversion that Stripe does not tell of: whether a claim is
-//! approved, and how much of a reported payment went back.
+//! `PATCH /api/v1/conversions/{id}` and `/leads/{id}`: what the merchant says of a conversion that Stripe does not tell of: whether
+//! a claim or a lead is approved, and how much of a reported payment went back.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,15 +15,55 @@ use trac_core::webhook::report::Report;
 
 use super::Considered;
 use crate::access::Merchant;
-use crate::conversion::{conversion_id, find_conversion};
-use crate::fields::{AMOUNT_MAX, Fields, integer};
+use crate::conversion::{LEADS, conversion_id, find_conversion};
+use crate::fields::{AMOUNT_MAX, Fields, Wrong, integer};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::{Priority, Scope};
 use crate::trac::Trac;
 
 pub(super) fn api_routes() -> Router<Trac> {
-    Router::new().route("/conversions/{id}", patch(change))
+    Router::new().route("/conversions/{id}", patch(change)).route("/leads/{id}", patch(judge_lead))
+}
+
+fn is_approved(value: &Value) -> Result<bool, Wrong> {
+    match value.as_str() {
+        Some("approved") => Ok(true),
+        Some("rejected") => Ok(false),
+        _ => Err("must be approved or rejected".to_owned()),
+    }
+}
+
+async fn judge_lead(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let approved = fields.need("status", is_approved);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let judged = store.try_write(Priority::Api, move |tx| {
+        LEADS.find(tx, &trac, &scope, &id)?;
+        let conversion = conversion_id(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("lead"))?;
+        let mut leads = facts_of(tx, &scope, &conversion)?.leads;
+        leads.retain(|lead_id, _| *lead_id == id);
+        let now = trac.clock.now();
+        for lead in leads.values_mut() {
+            lead.verdict = approved.map(|approved| later(lead.verdict.as_ref(), approved, now));
+        }
+        let writing = Writing { tx, scope: &scope, ids: &trac.ids, now, event_id: Some(&id) };
+        let news = Facts { leads, ..Facts::default() };
+        Considered::of(&writing, Topic::Sale, news)?.keep(&writing)?;
+        LEADS.find(tx, &trac, &scope, &id)
+    });
+    judged.await.map(Json)
+}
+
+/// The merchant's word, after every earlier one.
+fn later(before: Option<&Latest<bool>>, approved: bool, now: Timestamp) -> Latest<bool> {
+    let at = before.map_or(now, |verdict| now.max(verdict.at.plus_secs(1)));
+    Latest { at, value: approved }
 }
 
 async fn change(
@@ -32,11 +72,7 @@ async fn change(
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let approved = fields.take("status", |value| match value.as_str() {
-        Some("approved") => Ok(true),
-        Some("rejected") => Ok(false),
-        _ => Err("must be approved or rejected".to_owned()),
-    });
+    let approved = fields.take("status", is_approved);
     let refunded = fields.take("refunded_cents", integer::<i64>(0..=AMOUNT_MAX));
     fields.finish()?;
     let store = trac.store.clone();
@@ -53,7 +89,7 @@ async fn change(
         let writing =
             Writing { tx, scope: &scope, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
         let news = Facts { reports: facts.reports, ..Facts::default() };
-        Considered::of(&writing, Topic::Refund, news, false)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
         find_conversion(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)
@@ -75,8 +111,7 @@ fn judge(facts: &mut Facts, approved: bool, now: Timestamp) -> Result<(), Proble
         return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
     }
     for claim in claims {
-        let after = claim.verdict.as_ref().map_or(now, |verdict| now.max(verdict.at.plus_secs(1)));
-        claim.verdict = Some(Latest { at: after, value: approved });
+        claim.verdict = Some(later(claim.verdict.as_ref(), approved, now));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use trac_core::program::EnrollmentTerms;
 
 use super::promotion_codes::{Holder, promotion_codes};
 use super::terms::change_enrollment;
-use super::versions::OF_ENROLLMENTS;
+use super::versions::{Change, OF_ENROLLMENTS, valid_from};
 use super::{PARTNERS, PROGRAMS};
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
@@ -22,7 +22,7 @@ use crate::trac::Trac;
 /// Enrollments, each with the newest version of its terms.
 pub(crate) static ENROLLMENTS: Resource = Resource {
     name: "enrollment",
-    columns: "e.id, e.program_id, e.partner_id, e.created_at, v.number, v.terms, \
+    columns: "e.id, e.program_id, e.partner_id, e.created_at, v.number, v.valid_from, v.terms, \
         (SELECT json_group_array(code) FROM (SELECT code FROM promotion_code AS c WHERE c.workspace_id = e.workspace_id \
         AND c.mode = e.mode AND c.enrollment_id = e.id AND c.taken_at IS NULL ORDER BY code)) AS promotion_codes",
     from: "enrollment AS e JOIN enrollment_version AS v ON v.workspace_id = e.workspace_id AND v.mode = e.mode \
@@ -49,6 +49,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "commission": terms.commission,
         "promotion_codes": document(row, "promotion_codes")?,
         "version": number(row, "number")?,
+        "valid_from": time(row, "valid_from")?,
         "created_at": time(row, "created_at")?,
     }))
 }
@@ -100,17 +101,14 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let (number, old) = OF_ENROLLMENTS
-            .newest::<EnrollmentTerms>(tx, &scope, &id)?
-            .ok_or_else(|| Problem::not_found("enrollment"))?;
-        let mut terms = old.clone();
+        let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(tx, &scope, &id)?;
+        let newest = newest.ok_or_else(|| Problem::not_found("enrollment"))?;
+        let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
+        let valid_from = valid_from(&mut fields, now);
         change_enrollment(&mut fields, &mut terms);
         let codes = fields.take("promotion_codes", promotion_codes);
         fields.finish()?;
-        let now = trac.clock.now();
-        if terms != old {
-            OF_ENROLLMENTS.add(tx, &scope, &id, number.saturating_add(1), now, &terms)?;
-        }
+        OF_ENROLLMENTS.change(tx, &scope, &id, &newest, &Change { terms, now, valid_from })?;
         if let Some(codes) = codes {
             let known = ENROLLMENTS.find(tx, &trac, &scope, &id)?;
             let named = |name| known.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -65,6 +65,9 @@ pub(super) async fn create(
                 trac.clock.now().unix_secs()
             ]);
         inserted.map_err(code_taken)?;
+        if let Some(email) = &email {
+            keep_address(tx, &trac, &scope, &id, email)?;
+        }
         PARTNERS.find(tx, &trac, &scope, &id)
     });
     created.await.map(|partner| (StatusCode::CREATED, Json(partner)))
@@ -88,6 +91,9 @@ pub(super) async fn change(
         }
         if let Some(email) = email {
             update(tx, &scope, &id, "email", email.as_deref())?;
+            if let Some(email) = &email {
+                keep_address(tx, &trac, &scope, &id, email)?;
+            }
         }
         if let Some(code) = code {
             update(tx, &scope, &id, "code", Some(&code)).map_err(code_taken)?;
@@ -95,6 +101,23 @@ pub(super) async fn change(
         PARTNERS.find(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)
+}
+
+/// Keeps an address for good: what a partner buys under an address of before is still the partner's own purchase.
+fn keep_address(
+    tx: &Connection,
+    trac: &Trac,
+    scope: &Scope,
+    id: &str,
+    email: &str,
+) -> Result<(), StoreError> {
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO partner_email (workspace_id, mode, partner_id, email, since) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (workspace_id, mode, partner_id, email) DO NOTHING",
+    )?;
+    let now = trac.clock.now().unix_secs();
+    statement.execute(params![scope.workspace_id(), scope.mode_str(), id, email, now])?;
+    Ok(())
 }
 
 fn update(

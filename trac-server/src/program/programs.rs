@@ -9,7 +9,7 @@ use trac_core::program::{CommissionRule, ProgramTerms};
 
 use super::address::Address;
 use super::terms::change_program;
-use super::versions::OF_PROGRAMS;
+use super::versions::{Change, OF_PROGRAMS, valid_from};
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::id::Kind;
@@ -21,7 +21,7 @@ use crate::trac::Trac;
 /// Programs, each with the newest version of its terms.
 pub(crate) static PROGRAMS: Resource = Resource {
     name: "program",
-    columns: "p.id, p.name, p.slug, p.tracking_domain, p.created_at, v.number, v.terms",
+    columns: "p.id, p.name, p.slug, p.tracking_domain, p.created_at, v.number, v.valid_from, v.terms",
     from: "program AS p JOIN program_version AS v ON v.workspace_id = p.workspace_id AND v.mode = p.mode \
            AND v.program_id = p.id AND v.number = (SELECT max(number) FROM program_version AS x \
            WHERE x.workspace_id = p.workspace_id AND x.mode = p.mode AND x.program_id = p.id)",
@@ -42,6 +42,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         program.insert("slug".to_owned(), word(row, "slug")?);
         program.insert("tracking_domain".to_owned(), word(row, "tracking_domain")?);
         program.insert("version".to_owned(), row.get::<_, i64>("number")?.into());
+        program.insert("valid_from".to_owned(), time(row, "valid_from")?);
         program.insert("created_at".to_owned(), time(row, "created_at")?);
     }
     Ok(program)
@@ -85,10 +86,10 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let (number, old) = OF_PROGRAMS
-            .newest::<ProgramTerms>(tx, &scope, &id)?
-            .ok_or_else(|| Problem::not_found("program"))?;
-        let mut terms = old.clone();
+        let newest = OF_PROGRAMS.newest::<ProgramTerms>(tx, &scope, &id)?;
+        let newest = newest.ok_or_else(|| Problem::not_found("program"))?;
+        let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
+        let valid_from = valid_from(&mut fields, now);
         let name = fields.take("name", text(1..=200));
         change_program(&mut fields, &mut terms);
         let address = Address::take(&mut fields, &trac);
@@ -100,9 +101,7 @@ pub(super) async fn change(
             )?
             .execute(params![scope.workspace_id(), scope.mode_str(), id, name])?;
         }
-        if terms != old {
-            OF_PROGRAMS.add(tx, &scope, &id, number.saturating_add(1), trac.clock.now(), &terms)?;
-        }
+        OF_PROGRAMS.change(tx, &scope, &id, &newest, &Change { terms, now, valid_from })?;
         PROGRAMS.find(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)

@@ -5,11 +5,12 @@
 use serde_json::Value;
 use trac_core::program::{CommissionRule, EnrollmentTerms, HoldDays, ProgramTerms, Recurring};
 
-use crate::fields::{AMOUNT_MAX, Fields, Wrong, currency, flag, integer, one_of};
+use crate::fields::{AMOUNT_MAX, Fields, Wrong, currency, flag, integer, one_of, text};
 
 /// Ten years.
 const DAYS_MAX: i64 = 3_650;
 const PRODUCTS_MAX: usize = 1_000;
+const EVENTS_MAX: usize = 100;
 
 /// Changes a program's terms as a body says.
 pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
@@ -20,13 +21,15 @@ pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
     set(&mut terms.recurring, fields.take("recurring", recurring));
     set(&mut terms.lead_amount_minor, fields.take("lead_amount_minor", integer(0..=AMOUNT_MAX)));
     set(&mut terms.lead_currency, fields.take_nullable("lead_currency", currency));
+    set(&mut terms.lead_events, fields.take("lead_events", event_names));
+    set(&mut terms.client_lead_days, fields.take("client_lead_days", integer(0..=DAYS_MAX)));
     let hold_days = terms.hold_days;
     set(&mut terms.hold_days, fields.take_object("hold_days", |inner| Some(hold(inner, hold_days))));
     set(&mut terms.base, fields.take("base", one_of("net, gross")));
     set(&mut terms.include_shipping, fields.take("include_shipping", flag));
     set(&mut terms.count_out_of_band, fields.take("count_out_of_band", flag));
     set(&mut terms.products, fields.take("products", products));
-    set(&mut terms.cancel_policy, fields.take("cancel_policy", one_of("void_pending, keep")));
+    set(&mut terms.cancel_policy, fields.take("cancel_policy", one_of("void_unused, void_pending, keep")));
     set(&mut terms.attribute_by_customer, fields.take("attribute_by_customer", flag));
     set(&mut terms.block_self_referral, fields.take("block_self_referral", flag));
     if terms.lead_amount_minor > 0 && terms.lead_currency.is_none() {
@@ -62,7 +65,7 @@ fn commission(fields: &mut Fields) -> Option<CommissionRule> {
     }
     let amount_minor = fields.need("amount_minor", integer(0..=AMOUNT_MAX));
     let currency = fields.need("currency", currency);
-    let cap_at_sale = fields.take("cap_at_sale", flag).unwrap_or_default();
+    let cap_at_sale = fields.take("cap_at_sale", flag).unwrap_or(true);
     Some(CommissionRule::Fixed { amount_minor: amount_minor?, currency: currency?, cap_at_sale })
 }
 
@@ -79,6 +82,12 @@ fn recurring(value: &Value) -> Result<Recurring, Wrong> {
     let sane = |recurring: &Recurring| !matches!(recurring, Recurring::Months(0 | 1_201..));
     let wrong = || r#"must be "first_payment", "lifetime" or {"months":N} with N from 1 to 1200"#.to_owned();
     read.filter(sane).ok_or_else(wrong)
+}
+
+fn event_names(value: &Value) -> Result<Vec<String>, Wrong> {
+    let wrong = || format!("must be a list of at most {EVENTS_MAX} event names of 1 to 100 characters");
+    let list = value.as_array().filter(|list| list.len() <= EVENTS_MAX).ok_or_else(wrong)?;
+    list.iter().map(|name| text(1..=100)(name).map_err(|_| wrong())).collect()
 }
 
 fn products(value: &Value) -> Result<Vec<String>, Wrong> {

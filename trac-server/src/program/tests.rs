@@ -38,6 +38,7 @@ async fn a_program_has_the_contracts_defaults() {
       "slug": null,
       "status": "active",
       "tracking_domain": null,
+      "valid_from": "2026-11-21T08:00:00Z",
       "version": 1
     }
     "#);

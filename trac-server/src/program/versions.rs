@@ -1,10 +1,13 @@
-//! Terms by version: a change is a new version from now on, and what was settled under the old ones keeps them.
+//! Terms by version: a change is a new version, from now on or from an earlier time that the body names, and what was settled under
+//! the old ones keeps them until it is replayed.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use trac_core::program::Version;
 use trac_core::time::Timestamp;
 
+use crate::fields::{Fields, moment};
 use crate::store::{Scope, StoreError};
 
 /// The table that keeps the versions of one kind of terms.
@@ -14,35 +17,71 @@ pub(super) struct Versions {
 }
 
 pub(super) const OF_PROGRAMS: Versions = Versions {
-    newest: "SELECT number, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
+    newest: "SELECT number, valid_from, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
              ORDER BY number DESC LIMIT 1",
     add: "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms) \
           VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
 pub(super) const OF_ENROLLMENTS: Versions = Versions {
-    newest: "SELECT number, terms FROM enrollment_version WHERE workspace_id = ?1 AND mode = ?2 \
+    newest: "SELECT number, valid_from, terms FROM enrollment_version WHERE workspace_id = ?1 AND mode = ?2 \
              AND enrollment_id = ?3 ORDER BY number DESC LIMIT 1",
     add: "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms) \
           VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
+/// What a version is changed to, and since when.
+pub(super) struct Change<T> {
+    pub(super) terms: T,
+    pub(super) now: Timestamp,
+    /// `None` for from now on.
+    pub(super) valid_from: Option<Timestamp>,
+}
+
+/// Since when a change holds, where the body says so. It can be dated back, not ahead.
+pub(super) fn valid_from(fields: &mut Fields, now: Timestamp) -> Option<Timestamp> {
+    fields.take("valid_from", |value| {
+        let since = moment(value)?;
+        if since > now { Err("must not lie in the future".to_owned()) } else { Ok(since) }
+    })
+}
+
 impl Versions {
-    /// The number and terms of the newest version; none if there is no such object here.
+    /// The newest version; none if there is no such object here.
     pub(super) fn newest<T: DeserializeOwned>(
         &self,
         connection: &Connection,
         scope: &Scope,
         id: &str,
-    ) -> Result<Option<(u32, T)>, StoreError> {
+    ) -> Result<Option<Version<T>>, StoreError> {
         let mut statement = connection.prepare_cached(self.newest)?;
         let found = statement.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
         });
         Ok(match found.optional()? {
-            Some((number, terms)) => Some((number, serde_json::from_str(&terms)?)),
+            Some((number, valid_from, terms)) => {
+                let valid_from = Timestamp::from_unix_secs(valid_from);
+                Some(Version { number, valid_from, terms: serde_json::from_str(&terms)? })
+            }
             None => None,
         })
+    }
+
+    /// Adds a version if a change says anything new: other terms, or the same from an earlier time on.
+    pub(super) fn change<T: Serialize + PartialEq>(
+        &self,
+        tx: &Connection,
+        scope: &Scope,
+        id: &str,
+        newest: &Version<T>,
+        change: &Change<T>,
+    ) -> Result<(), StoreError> {
+        let Change { terms, now, valid_from } = change;
+        let is_earlier = valid_from.is_some_and(|since| since < newest.valid_from);
+        if *terms == newest.terms && !is_earlier {
+            return Ok(());
+        }
+        self.add(tx, scope, id, newest.number.saturating_add(1), valid_from.unwrap_or(*now), terms)
     }
 
     pub(super) fn add(

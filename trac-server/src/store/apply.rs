@@ -69,6 +69,15 @@ impl Writing<'_> {
         self.external_customers(&known.facts, id)
     }
 
+    /// Keeps the facts of a payment that was there before.
+    pub(crate) fn same_payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
+        let sql = "UPDATE payment SET facts = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        let facts = serde_json::to_string(facts)?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id, facts];
+        self.tx.prepare_cached(sql)?.execute(key)?;
+        Ok(())
+    }
+
     /// Notes the merchant's own IDs of a customer, and who names them.
     fn external_customers(&self, facts: &Facts, named_by: &str) -> Result<(), StoreError> {
         let mut name = self.tx.prepare_cached(

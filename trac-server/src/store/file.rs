@@ -32,6 +32,7 @@ const STEPS: &[&str] = &[
     include_str!("clicks.sql"),
     include_str!("standing.sql"),
     include_str!("visitors.sql"),
+    include_str!("trust.sql"),
     include_str!("customer_tokens.sql"),
 ];
 

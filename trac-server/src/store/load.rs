@@ -264,11 +264,15 @@ pub(crate) fn behind(
             e.insert(Enrollment { id, history });
         }
     }
-    let mut statement =
-        tx.prepare_cached("SELECT email FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-    let key = params![scope.workspace_id(), scope.mode_str(), partner_id];
-    let email = statement.query_row(key, |row| row.get::<_, Option<String>>(0)).optional()?.flatten();
-    world.partner_emails.extend(email.map(|email| (partner_id.clone(), email)));
+    if !world.partner_emails.contains_key(partner_id) {
+        let mut statement = tx.prepare_cached(
+            "SELECT since, email FROM partner_email WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 \
+             ORDER BY since, email",
+        )?;
+        let key = params![scope.workspace_id(), scope.mode_str(), partner_id];
+        let had = statement.query_map(key, |row| Ok((Timestamp::from_unix_secs(row.get(0)?), row.get(1)?)))?;
+        world.partner_emails.insert(partner_id.clone(), had.collect::<Result<_, _>>()?);
+    }
     Ok(())
 }
 

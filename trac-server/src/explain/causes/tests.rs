@@ -294,7 +294,41 @@ fn terms() -> Vec<Row> {
             .explains(
                 "cs_1",
                 Some("decision"),
-                &["was pending when", "It is approved now: payments from then on earn"],
+                &["was pending when", "It is approved now: payments from then on earn", "?rules=now"],
+            ),
+        row("the enrollment was approved later, and the approval dated back")
+            .patch("/enrollments/$enrollment", pending())
+            .wait(60)
+            .session(30, at_30())
+            .patch(
+                "/enrollments/$enrollment",
+                json!({ "status": "approved", "valid_from": "2026-11-21T08:00:00Z" }),
+            )
+            .post("/events/evt_checkout.session.completed_30_cs_1/replay", json!({}))
+            .answers("200")
+            .logs("/conversions", "ok")
+            .explains("cs_1", None, &["20.00 USD for Ada"]),
+        row("the enrollment was approved later, and the sale decided again by today's terms")
+            .patch("/enrollments/$enrollment", pending())
+            .wait(60)
+            .session(30, at_30())
+            .patch("/enrollments/$enrollment", json!({ "status": "approved" }))
+            .post("/events/evt_checkout.session.completed_30_cs_1/replay?rules=now", json!({}))
+            .answers("200")
+            .logs("/conversions", "ok")
+            .logs("/events", "ok")
+            .explains("cs_1", None, &["20.00 USD for Ada", "decided again on 2026-11-21T08:01:00Z, by the terms"]),
+        row("the partner was suspended since, and the sale decided again by today's terms")
+            .session(0, json!({}))
+            .wait(60)
+            .patch("/enrollments/$enrollment", json!({ "status": "suspended" }))
+            .post("/events/evt_checkout.session.completed_0_cs_1/replay?rules=now", json!({}))
+            .answers("200")
+            .logs("/conversions", "partner_not_approved")
+            .explains(
+                "cs_1",
+                Some("decision"),
+                &["enrollment in P was suspended.", "decided again on 2026-11-21T08:01:00Z"],
             ),
     ]
 }

@@ -1,0 +1,147 @@
+//! Whose rules a replay decides by.
+
+use std::collections::BTreeSet;
+
+use rusqlite::params;
+use serde_json::{Value, json};
+use trac_core::conversion::payment;
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::world::{Commission, World};
+use trac_core::program::Pins;
+use trac_core::time::Timestamp;
+use trac_core::webhook::join::Latest;
+
+use crate::flow::Considered;
+use crate::store::StoreError;
+use crate::store::apply::Writing;
+
+/// Whose rules a replay decides by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rules {
+    /// The versions of program and enrollment that were in force at the payment's time.
+    #[default]
+    Then,
+    /// The versions in force now.
+    Now,
+}
+
+impl Rules {
+    /// Reads `then` or `now`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "then" => Some(Self::Then),
+            "now" => Some(Self::Now),
+            _ => None,
+        }
+    }
+
+    /// `then` or `now`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Then => "then",
+            Self::Now => "now",
+        }
+    }
+}
+
+/// What became of the payments that are decided again.
+#[derive(Default)]
+pub(super) struct Judged {
+    /// Those that are judged by other versions than before.
+    pub(super) payments: Vec<String>,
+    /// Commissions that were paid out and so stay, where today's terms are others.
+    pub(super) frozen: Vec<Value>,
+}
+
+/// Says for each payment that is decided again by which versions, and keeps that with its facts, so that whatever arrives later
+/// decides by the same. A payment whose commission was paid out keeps what it was paid by.
+pub(super) fn apply(
+    writing: &Writing<'_>,
+    considered: &mut Considered,
+    rules: Rules,
+    since: Option<Timestamp>,
+) -> Result<Judged, StoreError> {
+    let targets = targets(writing, considered, since)?;
+    let world = &mut considered.loaded.world;
+    let todays = todays(world);
+    let mut judged = Judged::default();
+    for id in targets {
+        let Some(known) = world.payments.get(&id) else { continue };
+        let paid: Vec<_> = known.commissions.iter().filter(|one| one.paid && !one.closed).collect();
+        if !paid.is_empty() {
+            let differ = |commission: &&&Commission| rules == Rules::Now && !is_by(commission, world, &todays);
+            judged.frozen.extend(paid.iter().filter(differ).map(|commission| frozen(&id, commission)));
+            continue;
+        }
+        let wanted = Some(&todays).filter(|_| rules == Rules::Now && todays != Pins::default());
+        let before = known.facts.pins.as_ref();
+        if before.map(|pins| &pins.value) == wanted {
+            continue;
+        }
+        let at = before.map_or(writing.now, |pins| writing.now.max(pins.at.plus_secs(1)));
+        let pins = Latest::said(at, wanted.cloned());
+        if let Some(known) = world.payments.get_mut(&id) {
+            known.facts.pins = pins;
+            judged.payments.push(id);
+        }
+    }
+    Ok(judged)
+}
+
+/// The payments that are decided again: the one the news is about; where it is about a subscription or customer, theirs; and those
+/// first heard of since that time.
+fn targets(
+    writing: &Writing<'_>,
+    considered: &Considered,
+    since: Option<Timestamp>,
+) -> Result<BTreeSet<String>, StoreError> {
+    let payments = &considered.loaded.world.payments;
+    let mut targets: BTreeSet<String> = considered.admitted.payment_id.iter().cloned().collect();
+    if targets.is_empty() {
+        let news = &considered.news;
+        let is_theirs = |facts| {
+            payment::subscription(facts).is_some_and(|id| news.subscriptions.contains_key(id))
+                || payment::customer(facts).is_some_and(|id| news.customers.contains_key(id))
+        };
+        let theirs = payments.iter().filter(|(_, known)| is_theirs(&known.facts));
+        targets.extend(theirs.map(|(id, _)| id.clone()));
+    }
+    let Some(since) = since else { return Ok(targets) };
+    let mut is_new = writing.tx.prepare_cached(
+        "SELECT 1 FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND created_at >= ?4",
+    )?;
+    for id in payments.keys() {
+        let key = params![writing.scope.workspace_id(), writing.scope.mode_str(), id, since.unix_secs()];
+        if since == Timestamp::default() || is_new.exists(key)? {
+            targets.insert(id.clone());
+        }
+    }
+    Ok(targets)
+}
+
+/// The newest versions of all programs and enrollments.
+fn todays(world: &World) -> Pins {
+    let programs = world.programs.iter();
+    let programs = programs.filter_map(|(id, history)| Some((id.clone(), history.latest()?.number)));
+    let enrollments = world.enrollments.values();
+    let enrollments = enrollments.filter_map(|one| Some((one.id.clone(), one.history.latest()?.number)));
+    Pins { programs: programs.collect(), enrollments: enrollments.collect() }
+}
+
+/// Whether a commission was settled by these versions.
+fn is_by(commission: &Commission, world: &World, pins: &Pins) -> bool {
+    let key = (commission.program_id.clone(), commission.partner_id.clone());
+    let enrollment = world.enrollments.get(&key).and_then(|one| pins.enrollments.get(&one.id));
+    pins.programs.get(&commission.program_id) == Some(&commission.program_version)
+        && enrollment.is_none_or(|number| *number == commission.enrollment_version)
+}
+
+fn frozen(payment_id: &str, commission: &Commission) -> Value {
+    json!({
+        "payment_id": payment_id,
+        "commission_id": commission.id,
+        "reason": Reason::AttributionFrozen.as_str(),
+    })
+}
