@@ -471,6 +471,27 @@ proptest! {
     }
 
     #[test]
+    fn a_replay_by_the_terms_of_the_time_changes_nothing(rules in rules(), events in life()) {
+        let mut ledger = settled(&rules, &events);
+        prop_assert_eq!(ledger.replay(), 0);
+    }
+
+    #[test]
+    fn a_replay_by_todays_terms_counts_once_and_lasts(rules in rules(), events in life()) {
+        let mut ledger = settled(&rules, &events);
+        let sums = ledger.sums();
+        ledger.replay_now();
+        let todays = ledger.sums();
+        prop_assert_eq!(ledger.replay_now(), 0);
+        for event in &events {
+            prop_assert_eq!(tell(&mut ledger, event), 0);
+        }
+        prop_assert_eq!(ledger.sums(), todays);
+        ledger.replay();
+        prop_assert_eq!(ledger.sums(), sums);
+    }
+
+    #[test]
     fn what_was_paid_out_stays_with_its_click(
         (rules, events, at) in (rules(), life().prop_shuffle(), 0_usize..30)
     ) {

@@ -9,10 +9,11 @@ use trac_core::commission::entry::Kind;
 use trac_core::commission::settle::{Occasion, settle};
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Click, Commission, Enrollment, Known, Promotion, World};
-use trac_core::program::{EnrollmentStatus, EnrollmentTerms, History, ProgramTerms, Version};
+use trac_core::program::{EnrollmentStatus, EnrollmentTerms, History, Pins, ProgramTerms, Version};
 use trac_core::time::{DAY_SECS, Timestamp};
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, Topic};
+use trac_core::webhook::join::Latest;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, sign};
 
 pub(crate) const T0: i64 = 1_760_000_000;
@@ -145,8 +146,32 @@ impl Ledger {
 
     /// Settles everything in view; answers how many entries that caused.
     pub(crate) fn settle(&mut self, news: Option<Topic>) -> usize {
+        self.settle_for(Occasion { news, redecide: false })
+    }
+
+    /// Decides everything again by the terms of its time; answers how many entries that caused.
+    pub(crate) fn replay(&mut self) -> usize {
+        for known in self.world.payments.values_mut() {
+            known.facts.pins = None;
+        }
+        self.settle_for(Occasion { news: None, redecide: true })
+    }
+
+    /// Decides everything again by the newest terms; answers how many entries that caused.
+    pub(crate) fn replay_now(&mut self) -> usize {
+        let programs = self.world.programs.iter().map(|(id, all)| (id.clone(), all.latest().unwrap().number));
+        let enrollments =
+            self.world.enrollments.values().map(|one| (one.id.clone(), one.history.latest().unwrap().number));
+        let pins = Pins { programs: programs.collect(), enrollments: enrollments.collect() };
+        for known in self.world.payments.values_mut() {
+            known.facts.pins = Latest::said(Timestamp::from_unix_secs(T0), Some(pins.clone()));
+        }
+        self.settle(None)
+    }
+
+    fn settle_for(&mut self, occasion: Occasion) -> usize {
         let before = self.entries.len();
-        for (payment_id, settlement) in settle(&self.world, Occasion { news, redecide: false }) {
+        for (payment_id, settlement) in settle(&self.world, occasion) {
             for change in settlement.changes {
                 self.apply(&payment_id, change);
             }

@@ -84,6 +84,61 @@ async fn a_commission_ripens_is_paid_and_stays_paid() {
 }
 
 #[tokio::test]
+async fn what_a_banned_enrollment_earned_is_not_paid_unless_the_merchant_insists() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, partner) = merchant.program_and_partner().await;
+    let enrollments = merchant.get(&format!("/enrollments?program_id={program}&partner_id={partner}")).await;
+    let banned = enrollments.text("/data/0/id");
+    let through = async |id: &str, enrollment: &str| {
+        app.rows(format!("UPDATE commission SET enrollment_id = '{enrollment}' WHERE id = 'com_{id}'")).await;
+    };
+    let set = async |status: &str| {
+        let changed = merchant.patch(&format!("/enrollments/{banned}"), json!({ "status": status })).await;
+        assert_eq!(changed.status, 200);
+    };
+    let payout = async |anyway: Value| {
+        let mut body = json!({ "partner_id": partner, "currency": "usd" });
+        if !anyway.is_null() {
+            body["anyway"] = anyway;
+        }
+        merchant.post("/payouts", body).await
+    };
+    earn(&app, &merchant, &partner, "a", 2_000, "usd").await;
+    through("a", &banned).await;
+    app.trac.clock.advance(86_400);
+    set("banned").await;
+    for anyway in [Value::Null, json!(false)] {
+        assert_eq!(payout(anyway).await.code(), (422, "PARTNER_BANNED".to_owned()));
+    }
+    assert_eq!(payout(json!("yes")).await.code(), (422, "VALIDATION_FAILED".to_owned()));
+    assert_eq!(balance(&merchant, &partner).await, [json!(["usd", 0, 2_000, 0, 2_000])]);
+
+    // What the partner earned in another program is paid.
+    earn(&app, &merchant, &partner, "b", 700, "usd").await;
+    let paid = payout(Value::Null).await;
+    assert_eq!((paid.number("/amount_minor"), &paid.body["commission_ids"]), (700, &json!(["com_b"])));
+    assert_eq!(paid.body["left_out"], json!([{ "amount_minor": 2_000, "reason": "partner_banned" }]));
+    assert_eq!(payout(Value::Null).await.code(), (422, "PARTNER_BANNED".to_owned()));
+
+    // No other status keeps back what was earned.
+    for status in ["suspended", "rejected", "pending"] {
+        set(status).await;
+        let due = merchant.get(&format!("/balances?partner_id={partner}")).await;
+        assert_eq!(due.number("/data/0/owed_minor"), 2_000, "{status}");
+    }
+    set("banned").await;
+    let paid = payout(json!(true)).await;
+    assert_eq!((paid.status.as_u16(), paid.number("/amount_minor")), (201, 2_000));
+    assert_eq!(paid.body.get("left_out"), None);
+
+    // A ban forgives no debt: what was clawed back is netted from what is good.
+    reverse(&app, &merchant, "a", "a_2", 500).await;
+    earn(&app, &merchant, &partner, "c", 1_500, "usd").await;
+    assert_eq!(payout(Value::Null).await.number("/amount_minor"), 1_000);
+}
+
+#[tokio::test]
 async fn the_first_status_that_applies_is_shown_and_filters_agree() {
     let app = App::new();
     let merchant = app.merchant().await;

@@ -57,7 +57,7 @@ struct Counts {
     events: i64,
     /// Those that are credited to a click.
     conversions: i64,
-    /// Payments and leads that no click earned.
+    /// Payments and leads that are credited to none.
     uncredited: i64,
     commissions: i64,
 }

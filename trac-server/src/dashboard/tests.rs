@@ -3,8 +3,8 @@ use axum::http::Request;
 
 use serde_json::json;
 
-use crate::test_app::{Answer, App};
-use crate::test_shop::Shop;
+use crate::test_app::{Answer, App, START};
+use crate::test_shop::{DAY, Shop};
 
 async fn form(app: &App, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
     let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
@@ -212,4 +212,26 @@ async fn why_is_told_on_a_page_by_whatever_is_at_hand() {
     let cookie = log_in(&app, &stranger.key).await;
     let told = form(&app, "/dashboard/why", &format!("id={}", shop.click), &[("cookie", &cookie)]).await;
     assert_eq!(told.status, 404);
+}
+
+#[tokio::test]
+async fn credited_conversions_are_counted_and_the_others_beside_them() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let cookie = log_in(&app, &shop.merchant.key).await;
+    let live = async || {
+        let page = app.visit("/dashboard/live", &[("cookie", &cookie)]).await;
+        page.body.as_str().unwrap().to_owned()
+    };
+    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    let page = live().await;
+    assert!(page.contains("<b>1</b> credited conversion</li>"), "{page}");
+    // One that nobody referred, and one whose click is too old.
+    let nobodys = json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} });
+    shop.told("checkout.session.completed", 1, shop.session(nobodys)).await;
+    let late = json!({ "id": "cs_3", "payment_intent": "pi_3", "created": START + 40 * DAY });
+    let told = shop.told("checkout.session.completed", 2, shop.session(late)).await;
+    assert_eq!(told, "skipped click_expired");
+    let page = live().await;
+    assert!(page.contains("<b>1</b> credited conversion <small>and 2 not credited</small></li>"), "{page}");
 }

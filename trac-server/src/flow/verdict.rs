@@ -88,7 +88,7 @@ async fn change(
         }
         let writing =
             Writing { tx, scope: &scope, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
-        let news = Facts { reports: facts.reports, ..Facts::default() };
+        let news = Facts { reports: facts.reports, leads: facts.leads, ..Facts::default() };
         Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
         find_conversion(tx, &trac, &scope, &id)
     });
@@ -103,10 +103,13 @@ fn facts_of(tx: &Connection, scope: &Scope, id: &str) -> Result<Facts, Problem> 
     Ok(serde_json::from_str(&text.ok_or_else(|| Problem::not_found("conversion"))?)?)
 }
 
-/// Approves or refuses the claims about a payment. The latest verdict holds.
+/// Approves or refuses the claims about a payment, or a lead. The latest verdict holds.
 fn judge(facts: &mut Facts, approved: bool, now: Timestamp) -> Result<(), Problem> {
+    for lead in facts.leads.values_mut() {
+        lead.verdict = Some(later(lead.verdict.as_ref(), approved, now));
+    }
     let mut claims = facts.reports.values_mut().filter(|report| !report.by_merchant).peekable();
-    if claims.peek().is_none() {
+    if claims.peek().is_none() && facts.leads.is_empty() {
         let message = "Nobody but you or Stripe told of this conversion: there is no claim to judge.";
         return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
     }

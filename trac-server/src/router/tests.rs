@@ -91,6 +91,35 @@ async fn lists_are_paged_newest_first_with_an_exact_total() {
 }
 
 #[tokio::test]
+async fn rows_that_are_added_move_no_page_that_goes_on_after_a_row() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let make = async |number: i32| merchant.make("/partners", json!({ "name": format!("P{number}") })).await;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.insert(0, make(number).await);
+    }
+    let mut seen = merchant.get("/partners?limit=2").await.column("id");
+    while let Some(last) = seen.last().cloned() {
+        make(9).await;
+        let next = format!("/partners?limit=2&starting_after={}", last.as_str().unwrap());
+        let page = merchant.get(&next).await;
+        seen.extend(page.column("id"));
+        if page.body["meta"]["has_more"] == json!(false) {
+            break;
+        }
+    }
+    assert_eq!(seen, ids, "each once, and none of those made meanwhile");
+    let lists = ["programs", "partners", "enrollments", "links", "clicks", "conversions", "customers", "leads",
+        "commissions", "balances", "payouts", "events", "attributions", "webhook-endpoints", "api-keys", "refusals"];
+    for list in lists {
+        let unknown = merchant.get(&format!("/{list}?starting_after=nothing_1")).await;
+        assert_eq!(unknown.code(), (422, "VALIDATION_FAILED".to_owned()), "{list}");
+        assert!(unknown.body["error"]["fields"].get("starting_after").is_some(), "{list}");
+    }
+}
+
+#[tokio::test]
 async fn every_error_has_the_same_form_and_names_the_request() {
     let app = App::new();
     let merchant = app.merchant().await;

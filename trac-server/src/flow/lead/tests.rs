@@ -257,3 +257,31 @@ async fn a_customer_has_two_hundred_leads_at_most_and_five_hundred_of_anything_t
     assert_eq!(claims(2).await.code(), (422, "VALIDATION_FAILED".to_owned()));
     assert_eq!(claims(1).await.status, 200);
 }
+
+#[tokio::test]
+async fn the_merchants_latest_word_of_a_lead_is_kept() {
+    let app = App::new();
+    let shop = Shop::open(&app, paying_leads()).await;
+    let lead = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
+    let path = format!("/leads/{lead}");
+    assert_eq!(shop.merchant.get(&path).await.body["status"], Value::Null);
+    // Within one second the later word holds too.
+    for status in ["approved", "rejected", "approved", "rejected"] {
+        let judged = shop.merchant.patch(&path, json!({ "status": status })).await;
+        assert_eq!((judged.status.as_u16(), judged.text("/status").as_str()), (200, status), "{}", judged.body);
+        assert_eq!(shop.merchant.get(&path).await.body, judged.body);
+    }
+    // A lead is a conversion too, and can be judged as one.
+    let conversion = shop.merchant.get(&path).await.text("/conversion_id");
+    let judged = shop.merchant.patch(&format!("/conversions/{conversion}"), json!({ "status": "approved" })).await;
+    assert_eq!((judged.status.as_u16(), judged.text("/lead_id")), (200, lead));
+    assert_eq!(shop.merchant.get(&path).await.text("/status"), "approved");
+
+    for body in [json!({}), json!({ "status": "paid" }), json!({ "status": "approved", "colour": "red" })] {
+        assert_eq!(shop.merchant.patch(&path, body).await.code(), (422, "VALIDATION_FAILED".to_owned()));
+    }
+    let unknown = shop.merchant.patch("/leads/lead_none", json!({ "status": "approved" })).await;
+    assert_eq!(unknown.code(), (404, "NOT_FOUND".to_owned()));
+    let (stranger, _) = app.both_modes().await;
+    assert_eq!(stranger.patch(&path, json!({ "status": "rejected" })).await.status, 404);
+}
