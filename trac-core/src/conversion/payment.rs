@@ -209,6 +209,26 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| first(&mut facts.leads.values().map(|lead| lead.at)))
 }
 
+/// When the money was paid: `status_transitions.paid_at` of the invoice, else `created` of the captured charge, else when the
+/// session was completed, else [`time`]. A renewal is charged about an hour after its invoice was made, and a session can be
+/// paid days after it was opened.
+#[must_use]
+pub fn paid_at(facts: &Facts) -> Option<Timestamp> {
+    let first = |times: &mut dyn Iterator<Item = Option<Timestamp>>| times.flatten().min();
+    let captured = facts.charges.values().filter(|charge| charge.captured.is_some());
+    first(&mut facts.invoices.values().map(|invoice| invoice.paid_at))
+        .or_else(|| first(&mut captured.map(|charge| charge.created)))
+        .or_else(|| first(&mut facts.sessions.values().map(|session| session.paid_at)))
+        .or_else(|| time(facts))
+}
+
+/// Until when the invoice's service is paid for: the largest end of its lines' periods. `None` for payments without an invoice, and
+/// where no line names its period.
+#[must_use]
+pub fn service_period_end(facts: &Facts) -> Option<Timestamp> {
+    facts.invoices.values().filter_map(|invoice| invoice.period_end).max()
+}
+
 /// The Stripe ID of the object that says when the payment happened; the smallest, where there are several. It decides
 /// between payments of the same second, which our own IDs must not: those follow the order of arrival.
 #[must_use]

@@ -23,6 +23,12 @@ use crate::time::Timestamp;
 pub struct Invoice {
     /// When the invoice was made.
     pub created: Option<Timestamp>,
+    /// `status_transitions.paid_at`: a renewal is charged about an hour after it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<Timestamp>,
+    /// The largest `lines.data[].period.end`: until when the service is paid for. Credits of a proration do not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_end: Option<Timestamp>,
     /// What was paid.
     pub amounts: Option<Latest<InvoiceAmounts>>,
     /// `cus_…`
@@ -87,6 +93,8 @@ impl Invoice {
             .or_else(|| old_details?.references("metadata"));
         Ok(Self {
             created: fields.time("created").or(Some(at)),
+            paid_at: fields.object("status_transitions").and_then(|transitions| transitions.time("paid_at")),
+            period_end: period_end(fields),
             amounts: Latest::said(at, Some(InvoiceAmounts::read(fields)?)),
             customer: fields.id("customer").map(Into::into),
             subscription: subscription(fields).map(Into::into),
@@ -165,6 +173,13 @@ impl InvoiceLine {
     }
 }
 
+fn period_end(fields: Fields<'_>) -> Option<Timestamp> {
+    let lines = fields.list("lines").unwrap_or_default().into_iter();
+    let is_credit =
+        |line: &Fields<'_>| is_proration(*line) && line.int("amount").is_some_and(|amount| amount < 0);
+    lines.filter(|line| !is_credit(line)).filter_map(|line| line.object("period")?.time("end")).max()
+}
+
 fn is_proration(line: Fields<'_>) -> bool {
     let of = |item: &str| line.object("parent").and_then(|parent| parent.object(item)?.bool("proration"));
     of("subscription_item_details")
@@ -188,6 +203,8 @@ fn inclusive_tax(line: Fields<'_>) -> Result<i64, Unreadable> {
 impl Join for Invoice {
     fn join(&mut self, other: Self) {
         earliest(&mut self.created, other.created);
+        earliest(&mut self.paid_at, other.paid_at);
+        greatest(&mut self.period_end, other.period_end);
         greatest(&mut self.amounts, other.amounts);
         greatest(&mut self.customer, other.customer);
         greatest(&mut self.subscription, other.subscription);

@@ -20,6 +20,9 @@ use crate::time::Timestamp;
 pub struct Session {
     /// When the session was opened.
     pub created: Option<Timestamp>,
+    /// `created` of the first event that shows it completed and not unpaid: when it was paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<Timestamp>,
     /// `payment`, `subscription` or `setup`.
     pub mode: Option<Latest<String>>,
     /// Whether it was once seen completed with a `payment_status` other than `unpaid`. A late `unpaid` snapshot does
@@ -82,6 +85,7 @@ impl Session {
             created: fields.time("created").or(Some(at)),
             mode: Latest::said(at, fields.text("mode").map(Into::into)),
             paid: completed && !unpaid,
+            paid_at: (completed && !unpaid).then_some(at),
             failed: kind == "checkout.session.async_payment_failed",
             amounts: Latest::said(at, amounts),
             customer: fields.id("customer").map(Into::into),
@@ -119,6 +123,7 @@ impl SessionAmounts {
 impl Join for Session {
     fn join(&mut self, other: Self) {
         earliest(&mut self.created, other.created);
+        earliest(&mut self.paid_at, other.paid_at);
         greatest(&mut self.mode, other.mode);
         self.paid.join(other.paid);
         self.failed.join(other.failed);
