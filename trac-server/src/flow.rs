@@ -191,7 +191,7 @@ impl Considered {
     ) -> Result<Self, StoreError> {
         let news = facts.clone();
         let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
-        let admitted = loaded.world.admit(facts, &writing.ids.make(Kind::Payment));
+        let admitted = loaded.world.admit(facts, || writing.ids.make(Kind::Payment));
         load::resolve(writing.tx, writing.scope, &mut loaded.world)?;
         let settlements = settle(&loaded.world, Occasion { news: Some(topic), redecide });
         Ok(Self { topic, news, loaded, admitted, settlements })
