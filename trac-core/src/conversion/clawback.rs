@@ -46,14 +46,16 @@ impl Lost {
             let charge = charge_of(&dispute.charge, &dispute.payment_intent, facts);
             let known = facts.charges.get(charge);
             let charged_in = known.and_then(|charge| charge.captured.as_ref());
-            let lost = dispute.lost_minor(charged_in.map_or(paid.currency, |captured| captured.value.currency));
+            let lost =
+                dispute.lost_minor(charged_in.map_or(paid.currency, |captured| captured.value.currency));
             is_unclear |= lost.is_none();
             paid.counted(known, if known.is_some() { charge } else { id }, lost.unwrap_or(0))
         });
         let disputed_minor = disputed.fold(0, i64::saturating_add);
-        let credited = facts.credit_notes.values().filter(|note| {
-            facts.of_invoice.as_deref().is_none_or(|invoice| note.invoice.contains(invoice))
-        });
+        let credited = facts
+            .credit_notes
+            .values()
+            .filter(|note| facts.of_invoice.as_deref().is_none_or(|invoice| note.invoice.contains(invoice)));
         let credited_minor = credited.map(CreditNote::lost_minor).fold(0, i64::saturating_add);
         let refunded_minor =
             if facts.is_told_by_stripe() { refunded(facts, &paid) } else { reported(facts, &paid) };
@@ -109,7 +111,8 @@ struct Paid<'a> {
 impl<'a> Paid<'a> {
     fn of(facts: &'a Facts, money: &Money<'_>) -> Self {
         let (currency, shares) = (money.currency(), Shares::of(facts));
-        let captured = facts.charges.iter().filter_map(|(id, charge)| Some((id, &charge.captured.as_ref()?.value)));
+        let captured =
+            facts.charges.iter().filter_map(|(id, charge)| Some((id, &charge.captured.as_ref()?.value)));
         let own = captured.filter(|(_, captured)| captured.currency == currency);
         let own = own.map(|(id, captured)| shares.split(captured.captured_minor, id));
         let own = own.fold(0_i64, i64::saturating_add);

@@ -100,7 +100,8 @@ fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> 
     let Some((key, paid_at)) = (!is_linked).then(bare).flatten() else {
         return Vec::new();
     };
-    let is_near = |other: &&Whole<'_>| other.paid_at.unix_secs().abs_diff(paid_at.unix_secs()) <= INFERENCE_SECS;
+    let is_near =
+        |other: &&Whole<'_>| other.paid_at.unix_secs().abs_diff(paid_at.unix_secs()) <= INFERENCE_SECS;
     wholes.get(&key).into_iter().flatten().filter(is_near).map(|other| other.id).collect()
 }
 

@@ -11,8 +11,8 @@ use crate::money::{Currency, share_half_up};
 use crate::program::{Base, ProgramTerms};
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
-use crate::webhook::join::Latest;
 use crate::webhook::invoice::{Invoice, InvoiceAmounts, InvoiceLine};
+use crate::webhook::join::Latest;
 use crate::webhook::report::Report;
 use crate::webhook::session::{Session, SessionAmounts};
 
@@ -62,7 +62,8 @@ impl<'a> Money<'a> {
     /// # Errors
     /// Why there is no money yet.
     pub fn of(facts: &'a Facts) -> Result<Self, Reason> {
-        let known = facts.invoices.iter().find_map(|(id, invoice)| Some((id, &invoice.amounts.as_ref()?.value)));
+        let known =
+            facts.invoices.iter().find_map(|(id, invoice)| Some((id, &invoice.amounts.as_ref()?.value)));
         let session = || {
             let mut sessions = facts.sessions.values().filter(|session| !session.is_mode("setup"));
             sessions.find_map(|session| session.amounts.as_ref()).map(|latest| &latest.value)

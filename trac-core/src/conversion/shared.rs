@@ -79,19 +79,18 @@ pub(super) fn by_invoice(facts: &Facts) -> Option<Vec<Facts>> {
 
 /// The facts about an invoice and the objects that are its money. What ties these objects to other invoices is kept as links.
 fn restricted<'a>(facts: &'a Facts, invoice: &str, is_own: impl Fn(&'a str) -> bool) -> Facts {
-    fn kept<'a, V: Clone>(all: &'a BTreeMap<String, V>, is_kept: impl Fn(&'a str) -> bool) -> BTreeMap<String, V> {
+    fn kept<'a, V: Clone>(
+        all: &'a BTreeMap<String, V>,
+        is_kept: impl Fn(&'a str) -> bool,
+    ) -> BTreeMap<String, V> {
         all.iter().filter(|(id, _)| is_kept(id)).map(|(id, one)| (id.clone(), one.clone())).collect()
     }
     let is_tied = |one: &'a str, other: &'a str| {
         let is_part = |id: &'a str| if is_invoice(id) { id == invoice } else { is_own(id) };
         is_part(one) || is_part(other)
     };
-    let mut links: BTreeSet<(String, String)> = facts
-        .links
-        .iter()
-        .filter(|(one, other)| is_tied(one, other))
-        .cloned()
-        .collect();
+    let mut links: BTreeSet<(String, String)> =
+        facts.links.iter().filter(|(one, other)| is_tied(one, other)).cloned().collect();
     let elsewhere = facts.ties().filter(|(one, other)| {
         let (known, id) = if is_invoice(one) { (*one, *other) } else { (*other, *one) };
         is_invoice(known) && known != invoice && !is_invoice(id) && is_own(id)
@@ -157,7 +156,8 @@ impl<'a> Shares<'a> {
         };
         let parts = Parts::of(facts);
         let shared = parts.invoices.iter().filter(|(_, invoices)| invoices.len() > 1);
-        let of_sets = shared.map(|(set, invoices)| (*set, share(facts, &parts, set, invoices, own))).collect();
+        let of_sets =
+            shared.map(|(set, invoices)| (*set, share(facts, &parts, set, invoices, own))).collect();
         Self { of_sets, parts: Some(parts) }
     }
 
@@ -175,9 +175,10 @@ impl<'a> Shares<'a> {
 fn share(facts: &Facts, parts: &Parts<'_>, set: &str, invoices: &BTreeSet<&str>, own: &str) -> Share {
     let in_set = |id: &str| parts.set_of(id) == set;
     let paid = |invoice: &str| {
-        let payments = facts.invoice_payments.values().filter(|payment| {
-            payment.invoice.contains(invoice) && payment.payer.iter().any(in_set)
-        });
+        let payments = facts
+            .invoice_payments
+            .values()
+            .filter(|payment| payment.invoice.contains(invoice) && payment.payer.iter().any(in_set));
         let told = payments.filter_map(|payment| payment.paid_minor.as_ref());
         told.map(|latest| latest.value.max(0)).reduce(i64::saturating_add)
     };
@@ -185,9 +186,11 @@ fn share(facts: &Facts, parts: &Parts<'_>, set: &str, invoices: &BTreeSet<&str>,
     let sum = |amounts: &mut dyn Iterator<Item = i64>| amounts.fold(0_i64, i64::saturating_add);
     let known = sum(&mut told.iter().filter_map(|(_, paid)| *paid));
     let silent = i64::try_from(told.iter().filter(|(_, paid)| paid.is_none()).count()).unwrap_or(1);
-    let captured = facts.charges.iter().filter(|(id, _)| in_set(id)).filter_map(|(_, charge)| charge.captured.as_ref());
+    let captured =
+        facts.charges.iter().filter(|(id, _)| in_set(id)).filter_map(|(_, charge)| charge.captured.as_ref());
     let captured = sum(&mut captured.map(|latest| latest.value.captured_minor));
-    let received = facts.payment_intents.iter().filter(|(id, _)| in_set(id)).filter_map(|(_, it)| it.received.as_ref());
+    let received =
+        facts.payment_intents.iter().filter(|(id, _)| in_set(id)).filter_map(|(_, it)| it.received.as_ref());
     let money = captured.max(sum(&mut received.map(|latest| latest.value.0)));
     let rest = money.saturating_sub(known).max(0);
     // Whole numbers: what is known counts so many times as there are invoices that share the rest.

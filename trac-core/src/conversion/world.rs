@@ -262,7 +262,8 @@ impl World {
         let mut left: Vec<String> = touched.keys().cloned().collect();
         for part in parts {
             let invoice = part.of_invoice.as_deref();
-            let is_same = |known: &Known| invoice.is_none_or(|invoice| invoice_of(&known.facts) == Some(invoice));
+            let is_same =
+                |known: &Known| invoice.is_none_or(|invoice| invoice_of(&known.facts) == Some(invoice));
             let same = left.extract_if(.., |id| touched.get(id).is_some_and(is_same)).collect();
             places.push((part, same));
         }

@@ -237,7 +237,8 @@ impl Facts {
     pub(crate) fn every_payment_id(&self) -> impl Iterator<Item = &str> {
         let keys = self.sessions.keys().chain(self.invoices.keys()).chain(self.payment_intents.keys());
         let keys = keys.chain(self.charges.keys()).chain(self.refunds.keys()).chain(self.disputes.keys());
-        let keys = keys.chain(self.leads.keys()).chain(self.reports.values().map(|report| &report.transaction));
+        let keys =
+            keys.chain(self.leads.keys()).chain(self.reports.values().map(|report| &report.transaction));
         let own = self.of_invoice.iter();
         let tied = self.ties().flat_map(|(one, other)| [one, other]);
         let once = self.sessions.values().flat_map(|session| session.invoice.iter());
@@ -250,23 +251,36 @@ impl Facts {
         let sessions = self.sessions.iter().flat_map(|(id, session)| {
             let own = session.invoice.is_empty().then_some(id.as_str());
             let wholes = session.invoice.iter().chain(own);
-            let intents = wholes.flat_map(|whole| session.payment_intent.iter().map(move |intent| (whole, intent)));
+            let intents =
+                wholes.flat_map(|whole| session.payment_intent.iter().map(move |intent| (whole, intent)));
             intents.chain(session.invoice.id().map(|invoice| (invoice, id.as_str())))
         });
         let invoices = self.invoices.iter().flat_map(|(id, it)| pairs(id, [&it.payment_intent, &it.charge]));
         let intents = self.payment_intents.iter();
-        let intents = intents.flat_map(|(id, it)| pairs(id, [&it.charge, &it.invoice]).chain(pairs(id, [&it.payment_record])));
+        let intents = intents
+            .flat_map(|(id, it)| pairs(id, [&it.charge, &it.invoice]).chain(pairs(id, [&it.payment_record])));
         let charges = self.charges.iter().flat_map(|(id, it)| pairs(id, [&it.payment_intent, &it.invoice]));
         let refunds = self.refunds.iter().flat_map(|(id, it)| pairs(id, [&it.charge, &it.payment_intent]));
         let disputes = self.disputes.iter().flat_map(|(id, it)| pairs(id, [&it.charge, &it.payment_intent]));
         let paid = self.invoice_payments.values();
         let paid = paid.flat_map(|it| it.invoice.iter().flat_map(|invoice| pairs(invoice, [&it.payer])));
         let noted = self.credit_notes.values().flat_map(|note| {
-            note.invoice.iter().flat_map(|invoice| note.refunds.iter().map(move |refund| (invoice, refund.as_str())))
+            note.invoice
+                .iter()
+                .flat_map(|invoice| note.refunds.iter().map(move |refund| (invoice, refund.as_str())))
         });
-        let noted = noted.chain(self.credit_notes.values().flat_map(|note| note.invoice.iter().map(|id| (id, id))));
+        let noted =
+            noted.chain(self.credit_notes.values().flat_map(|note| note.invoice.iter().map(|id| (id, id))));
         let links = self.links.iter().map(|(one, other)| (one.as_str(), other.as_str()));
-        sessions.chain(invoices).chain(intents).chain(charges).chain(refunds).chain(disputes).chain(paid).chain(noted).chain(links)
+        sessions
+            .chain(invoices)
+            .chain(intents)
+            .chain(charges)
+            .chain(refunds)
+            .chain(disputes)
+            .chain(paid)
+            .chain(noted)
+            .chain(links)
     }
 
     /// The facts about subscriptions and customers, taken out of these.
@@ -335,6 +349,9 @@ pub(crate) fn is_invoice(id: &str) -> bool {
     id.starts_with("in_")
 }
 
-fn pairs<'a, const N: usize>(id: &'a str, linked: [&'a Linked; N]) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn pairs<'a, const N: usize>(
+    id: &'a str,
+    linked: [&'a Linked; N],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
     linked.into_iter().flat_map(Linked::iter).map(move |other| (id, other))
 }

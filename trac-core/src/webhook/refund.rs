@@ -2,7 +2,6 @@
 //!
 //! Source: <https://docs.stripe.com/api/refunds/object>.
 
-
 use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable};

@@ -248,6 +248,20 @@ impl Ledger {
     }
 }
 
+/// Delivers events in order, backwards, and twice over; each time so much is left to the first and to the second partner.
+#[track_caller]
+pub(crate) fn check_in(empty: &Ledger, events: &[Value], want: [i64; 2]) {
+    let backwards: Vec<Value> = events.iter().rev().cloned().collect();
+    let orders = [events.to_vec(), backwards.clone(), [backwards, events.to_vec()].concat()];
+    for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
+        let mut ledger = empty.clone();
+        for event in order {
+            ledger.deliver(event);
+        }
+        assert_eq!(ledger.left(), want, "{name}");
+    }
+}
+
 /// The subscriptions and customers, one by one.
 fn each_holder(holders: &Facts) -> impl Iterator<Item = Facts> {
     let subscriptions = holders
