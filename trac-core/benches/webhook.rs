@@ -111,7 +111,7 @@ fn whole(header: &str, body: &[u8], world: &World) -> i64 {
     let event = Event::read(verified).unwrap();
     let facts = Facts::read(&event, NOW).unwrap();
     let mut world = world.clone();
-    world.admit(facts, "pay");
+    world.admit(facts, || "pay".into());
     let settled = settle(&world, Occasion::from(Topic::Sale));
     settled["pay"].changes[0].sums.amount_minor
 }

@@ -445,3 +445,131 @@ fn the_series_of_a_customer_begins_with_the_first_money_by_that_click() {
     check(first_payment(), &[free(), returning(), of_customer("cs_10", 10, 1_000, None)], [200, 0]);
     check(first_payment(), &[of_customer("cs_0", 0, 1_000, Some("clk_2")), free(), returning()], [200, 200]);
 }
+
+/// What of a PaymentIntent's money went to an invoice.
+fn part(invoice: &str, amount: i64) -> Step {
+    let payment = json!({"type": "payment_intent", "payment_intent": "pi_1"});
+    Sent(event(
+        "invoice_payment.paid",
+        1,
+        json!({"id": format!("inpay_{invoice}"), "invoice": invoice, "amount_paid": amount, "payment": payment}),
+    ))
+}
+
+#[test]
+fn a_payment_intent_that_pays_two_invoices_is_two_payments_and_what_is_lost_of_it_is_split() {
+    let invoiced =
+        |id: &str, at: i64, amount: i64| Sent(invoice(id, at, amount, json!({"metadata": by("clk_1")})));
+    let refunded = |back: i64| {
+        Sent(charge(
+            "charge.refunded",
+            "ch_1",
+            9,
+            10_000,
+            json!({"payment_intent": "pi_1", "amount_refunded": back}),
+        ))
+    };
+    let four = || {
+        [
+            invoiced("in_1", 0, 4_000),
+            invoiced("in_2", 40 * DAY, 6_000),
+            part("in_1", 4_000),
+            part("in_2", 6_000),
+        ]
+    };
+    check(json!({}), &four(), [2_000, 0]);
+    // 5,000 of 10,000 went back: 2,000 of the first invoice and 3,000 of the second.
+    check(json!({}), &[&four()[..], &[refunded(5_000)]].concat(), [1_000, 0]);
+    check(json!({}), &[&four()[..], &[refunded(10_000)]].concat(), [0, 0]);
+    // Nothing is rounded away: 3,333 is 1,333 and 2,000, of which the commission's shares are 267 and 400.
+    check(json!({}), &[&four()[..], &[refunded(3_333)]].concat(), [1_333, 0]);
+    // The first invoice alone is covered, so only its part goes back.
+    check(json!({"recurring": "first_payment"}), &[&four()[..], &[refunded(5_000)]].concat(), [400, 0]);
+    let contested = json!({"id": "du_1", "amount": 10_000, "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd",
+        "status": "lost"});
+    let contested = Sent(event("charge.dispute.closed", 9, contested));
+    check(json!({}), &[&four()[..], &[contested]].concat(), [0, 0]);
+}
+
+#[test]
+fn a_payment_intent_that_earned_alone_earns_what_its_invoices_do() {
+    let steps = [
+        Sent(intent("pi_1", 0, 10_000, json!({"metadata": by("clk_1"), "latest_charge": "ch_1"}))),
+        part("in_1", 4_000),
+        part("in_2", 6_000),
+        Sent(invoice("in_1", 0, 4_000, json!({}))),
+        Sent(refund("refund.created", "re_1", 5, 5_000, "succeeded", json!({"charge": "ch_1"}))),
+    ];
+    // The second invoice is not known yet: what the PaymentIntent gave it stands for it.
+    check(json!({}), &steps, [1_000, 0]);
+    let known = [&steps[..], &[Sent(invoice("in_2", 0, 6_000, json!({})))]].concat();
+    check(json!({}), &known, [1_000, 0]);
+}
+
+#[test]
+fn invoices_of_which_nothing_says_what_they_got_share_what_is_left_of_the_charge() {
+    let old = |id: &str, amount: i64| {
+        Sent(invoice(id, 0, amount, json!({"metadata": by("clk_1"), "charge": "ch_1"})))
+    };
+    let refunded = Sent(charge(
+        "charge.refunded",
+        "ch_1",
+        9,
+        10_000,
+        json!({"payment_intent": "pi_1", "amount_refunded": 5_000}),
+    ));
+    let steps = [
+        old("in_1", 4_000),
+        Sent(invoice("in_2", 0, 6_000, json!({"metadata": by("clk_1")}))),
+        part("in_2", 6_000),
+        refunded,
+    ];
+    check(json!({}), &steps, [1_000, 0]);
+}
+
+#[test]
+fn a_session_is_part_of_its_own_invoice_where_its_money_paid_another_too() {
+    let steps = [
+        Sent(session(
+            "cs_1",
+            0,
+            4_000,
+            json!({"invoice": "in_1", "payment_intent": "pi_1", "metadata": by("clk_1")}),
+        )),
+        Sent(invoice("in_1", 0, 4_000, json!({"subscription": null}))),
+        Sent(invoice("in_2", 60, 6_000, json!({"subscription": null, "metadata": by("clk_2")}))),
+        part("in_1", 4_000),
+        part("in_2", 6_000),
+    ];
+    check(json!({}), &steps, [800, 1_200]);
+}
+
+#[test]
+fn an_object_that_is_shown_with_another_link_was_linked_to_both() {
+    let sale = |intent: &str| {
+        Sent(session("cs_1", 0, 1_000, json!({"payment_intent": intent, "metadata": by("clk_1")})))
+    };
+    for (old, new) in [("pi_1", "pi_2"), ("pi_2", "pi_1")] {
+        let direct = Sent(intent(old, 5, 1_000, json!({"metadata": by("clk_1")})));
+        check(json!({}), &[sale(old), sale(new), direct.clone()], [200, 0]);
+        let other = Sent(intent(new, 6, 1_000, json!({"metadata": by("clk_1")})));
+        check(json!({}), &[sale(old), sale(new), direct, other], [200, 0]);
+    }
+    let charged = |intent: &str| {
+        let other = json!({"payment_intent": intent, "amount_refunded": 500});
+        Sent(charge("charge.refunded", "ch_1", 9, 1_000, other))
+    };
+    check(json!({}), &[sale("pi_1"), charged("pi_2"), charged("pi_1")], [100, 0]);
+    // A session that is shown with another invoice is part of the one; the other earns by itself or not at all.
+    let of = |invoice: &str| {
+        Sent(session(
+            "cs_1",
+            0,
+            1_000,
+            json!({"mode": "subscription", "invoice": invoice, "metadata": by("clk_1")}),
+        ))
+    };
+    let paid =
+        |id: &str, subscription: &str| Sent(invoice(id, 0, 1_000, json!({"subscription": subscription})));
+    check(json!({}), &[of("in_1"), of("in_2"), paid("in_1", "sub_1"), paid("in_2", "sub_2")], [200, 0]);
+}

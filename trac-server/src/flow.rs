@@ -193,7 +193,7 @@ impl Considered {
     pub(crate) fn load(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
         let news = facts.clone();
         let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
-        let admitted = loaded.world.admit(facts, &writing.ids.make(Kind::Payment));
+        let admitted = loaded.world.admit(facts, || writing.ids.make(Kind::Payment));
         load::resolve(writing.tx, writing.scope, &mut loaded.world)?;
         Ok(Self { topic, news, loaded, admitted, settlements: BTreeMap::new() })
     }

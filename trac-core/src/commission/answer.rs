@@ -124,6 +124,7 @@ fn of_decision(decision: Reason) -> Answer {
         Reason::NoAttributionYet
         | Reason::UnpaidSession
         | Reason::Uncaptured
+        | Reason::AmountUnknown
         | Reason::ProductsUnknown
         | Reason::PaymentUnknown
         | Reason::PaymentUnlinked => Outcome::Deferred,

@@ -118,6 +118,7 @@ fn earn(case: Case<'_, '_>, claimant: &Claimant<'_>) -> Result<Target, Reason> {
     let Claimant { attribution, click, terms, place, time, base, paid } = claimant;
     let program = &terms.program.terms;
     let rule = terms.enrollment.terms.commission.unwrap_or(program.commission);
+    let lost = lost.of_what_counts(program);
     let earned = terms::earned(rule, *base, money.currency());
     if earned.amount_minor == 0 {
         return Err(Reason::ZeroCommission);
@@ -150,7 +151,7 @@ fn earn(case: Case<'_, '_>, claimant: &Claimant<'_>) -> Result<Target, Reason> {
         base_minor: *base,
         matures_at,
         payment_time: *time,
-        held: is_claim || sale.facts.disputes.values().any(Dispute::is_open),
+        held: is_claim || lost.is_unclear || sale.facts.disputes.values().any(Dispute::is_open),
         reason: if is_claim {
             Reason::ClientReported
         } else {
@@ -162,7 +163,7 @@ fn earn(case: Case<'_, '_>, claimant: &Claimant<'_>) -> Result<Target, Reason> {
 
 fn why(money: &Money<'_>, attribution: &Attribution, place: Place, capped: bool) -> Reason {
     let later = place.recurring_month.is_some() && !place.is_first;
-    let proration = matches!(money, Money::Invoice(amounts) if amounts.proration);
+    let proration = money.is_proration();
     match attribution.rule {
         _ if capped => Reason::OkCapped,
         Rule::Customer | Rule::CustomerMetadata => Reason::OkCustomerLookup,

@@ -3,22 +3,32 @@
 use alloc::collections::BTreeMap;
 
 use super::payment::Money;
+use super::shared::Shares;
 use crate::money::{Currency, share_half_up};
+use crate::program::ProgramTerms;
 use crate::webhook::charge::Charge;
+use crate::webhook::credit_note::CreditNote;
 use crate::webhook::facts::Facts;
+use crate::webhook::linked::Linked;
 use crate::webhook::refund::RefundStatus;
 
 /// What went back of a payment, in minor units of its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Refunds, over all charges.
+    /// Refunds, over all charges, and what was credited outside Stripe.
     pub refunded_minor: i64,
     /// Disputes whose money is gone.
     pub disputed_minor: i64,
     /// The whole: what was paid, or captured if that is more.
     pub whole_minor: i64,
+    /// What of the whole came outside Stripe.
+    pub outside_minor: i64,
+    /// What of the refunds was credited outside Stripe.
+    pub credited_minor: i64,
     /// Whether a refund is known to have failed.
     pub refund_failed: bool,
+    /// Whether money is gone, and nothing says how much in the charge's currency: it needs review.
+    pub is_unclear: bool,
 }
 
 impl Lost {
@@ -26,23 +36,54 @@ impl Lost {
     ///
     /// Stripe's `amount_refunded` is cumulative, and refunds can fail after they succeeded, so for each charge
     /// `max(largest amount_refunded − Σ failed refunds, Σ succeeded refunds, 0)` counts, less what a partial capture
-    /// released. Refunds that name only the PaymentIntent count with its one charge.
+    /// released. Refunds that name only the PaymentIntent count with its one charge. Of a charge that paid several invoices, the
+    /// payment's share counts.
     #[must_use]
     pub fn of(facts: &Facts, money: &Money<'_>) -> Self {
         let paid = Paid::of(facts, money);
-        let disputed = facts.disputes.values().map(|dispute| {
-            let (charge, intent) = (dispute.charge.as_deref(), dispute.payment_intent.as_deref());
-            paid.counted(facts.charges.get(charge_of(charge, intent, facts)), dispute.lost_minor())
+        let mut is_unclear = false;
+        let disputed = facts.disputes.iter().map(|(id, dispute)| {
+            let charge = charge_of(&dispute.charge, &dispute.payment_intent, facts);
+            let known = facts.charges.get(charge);
+            let charged_in = known.and_then(|charge| charge.captured.as_ref());
+            let lost =
+                dispute.lost_minor(charged_in.map_or(paid.currency, |captured| captured.value.currency));
+            is_unclear |= lost.is_none();
+            paid.counted(known, if known.is_some() { charge } else { id }, lost.unwrap_or(0))
         });
+        let disputed_minor = disputed.fold(0, i64::saturating_add);
+        let credited = facts
+            .credit_notes
+            .values()
+            .filter(|note| facts.of_invoice.as_deref().is_none_or(|invoice| note.invoice.contains(invoice)));
+        let credited_minor = credited.map(CreditNote::lost_minor).fold(0, i64::saturating_add);
+        let refunded_minor =
+            if facts.is_told_by_stripe() { refunded(facts, &paid) } else { reported(facts, &paid) };
         Self {
-            refunded_minor: if facts.is_told_by_stripe() {
-                refunded(facts, &paid)
-            } else {
-                reported(facts, &paid)
-            },
-            disputed_minor: disputed.fold(0, i64::saturating_add),
+            refunded_minor: refunded_minor.saturating_add(credited_minor),
+            disputed_minor,
             whole_minor: paid.whole_minor,
+            outside_minor: money.outside_minor(),
+            credited_minor,
             refund_failed: facts.refunds.values().any(|refund| refund.status == RefundStatus::Failed),
+            is_unclear,
+        }
+    }
+
+    /// The same under terms that may not count what came outside Stripe: then neither that is part of the whole, nor what of it was
+    /// credited outside Stripe.
+    #[must_use]
+    pub fn of_what_counts(self, terms: &ProgramTerms) -> Self {
+        if terms.count_out_of_band {
+            return self;
+        }
+        let credited = self.credited_minor.min(self.outside_minor);
+        Self {
+            refunded_minor: self.refunded_minor.saturating_sub(credited),
+            whole_minor: self.whole_minor.saturating_sub(self.outside_minor),
+            outside_minor: 0,
+            credited_minor: self.credited_minor.saturating_sub(credited),
+            ..self
         }
     }
 
@@ -54,71 +95,75 @@ impl Lost {
 }
 
 /// What the merchant says went back of a payment that Stripe knows nothing of.
-fn reported(facts: &Facts, paid: &Paid) -> i64 {
+fn reported(facts: &Facts, paid: &Paid<'_>) -> i64 {
     facts.reports.values().map(|report| report.refunded_minor).max().unwrap_or(0).max(refunded(facts, paid))
 }
 
 /// What was paid, and how much of it in another currency.
-struct Paid {
+struct Paid<'a> {
     whole_minor: i64,
     currency: Currency,
     /// What the charges in the payment's own currency leave for those in another.
     foreign_minor: i64,
+    shares: Shares<'a>,
 }
 
-impl Paid {
-    fn of(facts: &Facts, money: &Money<'_>) -> Self {
-        let currency = money.currency();
-        let captured = facts.charges.values().filter_map(|charge| charge.captured.as_ref());
-        let own = captured.filter(|captured| captured.value.currency == currency);
-        let own = own.fold(0_i64, |sum, captured| sum.saturating_add(captured.value.captured_minor));
+impl<'a> Paid<'a> {
+    fn of(facts: &'a Facts, money: &Money<'_>) -> Self {
+        let (currency, shares) = (money.currency(), Shares::of(facts));
+        let captured =
+            facts.charges.iter().filter_map(|(id, charge)| Some((id, &charge.captured.as_ref()?.value)));
+        let own = captured.filter(|(_, captured)| captured.currency == currency);
+        let own = own.map(|(id, captured)| shares.split(captured.captured_minor, id));
+        let own = own.fold(0_i64, i64::saturating_add);
         let whole_minor = money.gross_minor().max(own);
-        Self { whole_minor, currency, foreign_minor: whole_minor.saturating_sub(own) }
+        Self { whole_minor, currency, foreign_minor: whole_minor.saturating_sub(own), shares }
     }
 
     /// What went back of a charge, in the payment's currency. Two currencies are never added: of a charge in another one, its
-    /// share counts.
-    fn counted(&self, charge: Option<&Charge>, amount_minor: i64) -> i64 {
+    /// share counts. `id` is the charge's, or that of an object of the same money.
+    fn counted(&self, charge: Option<&Charge>, id: &str, amount_minor: i64) -> i64 {
         match charge.and_then(|charge| charge.captured.as_ref()) {
             Some(captured) if captured.value.currency != self.currency => {
                 share_half_up(self.foreign_minor, amount_minor, captured.value.captured_minor)
             }
-            _ => amount_minor,
+            _ => self.shares.split(amount_minor, id),
         }
     }
 }
 
-fn refunded(facts: &Facts, paid: &Paid) -> i64 {
-    let mut by_charge: BTreeMap<&str, (Option<&Charge>, [i64; 2])> =
-        facts.charges.iter().map(|(id, charge)| (id.as_str(), (Some(charge), [0, 0]))).collect();
-    for refund in facts.refunds.values() {
-        let charge = charge_of(refund.charge.as_deref(), refund.payment_intent.as_deref(), facts);
-        let (_, [succeeded, failed]) = by_charge.entry(charge).or_default();
+fn refunded(facts: &Facts, paid: &Paid<'_>) -> i64 {
+    let mut by_charge: BTreeMap<&str, (Option<&Charge>, &str, [i64; 2])> =
+        facts.charges.iter().map(|(id, charge)| (id.as_str(), (Some(charge), id.as_str(), [0, 0]))).collect();
+    for (id, refund) in &facts.refunds {
+        let charge = charge_of(&refund.charge, &refund.payment_intent, facts);
+        let (_, _, [succeeded, failed]) = by_charge.entry(charge).or_insert((None, id, [0, 0]));
         match refund.status {
             RefundStatus::Succeeded => *succeeded = succeeded.saturating_add(refund.amount_minor),
             RefundStatus::Failed => *failed = failed.saturating_add(refund.amount_minor),
             RefundStatus::Pending => {}
         }
     }
-    let counted = by_charge.into_values().map(|(charge, [succeeded, failed])| {
+    let counted = by_charge.into_values().map(|(charge, id, [succeeded, failed])| {
         let cumulative = charge.map_or(0, |charge| charge.refunded_minor).saturating_sub(failed);
         let back = cumulative.max(succeeded).max(0).saturating_sub(charge.map_or(0, released)).max(0);
-        paid.counted(charge, back)
+        paid.counted(charge, id, back)
     });
     counted.fold(0, i64::saturating_add)
 }
 
 /// The charge that money went back of: the one named; where only a PaymentIntent is named, that one's charge, or one of
 /// which nobody says whose it is.
-fn charge_of<'a>(charge: Option<&'a str>, intent: Option<&'a str>, facts: &'a Facts) -> &'a str {
-    let first = |is_it: &dyn Fn(Option<&str>) -> bool| {
-        let mut known = facts.charges.iter().filter(|(_, charge)| is_it(charge.payment_intent.as_deref()));
+fn charge_of<'a>(charge: &'a Linked, intent: &'a Linked, facts: &'a Facts) -> &'a str {
+    let intent = intent.id();
+    let first = |is_it: &dyn Fn(&Linked) -> bool| {
+        let mut known = facts.charges.iter().filter(|(_, charge)| is_it(&charge.payment_intent));
         known.next().map(|(id, _)| id.as_str())
     };
-    let latest = || facts.payment_intents.get(intent?)?.charge.as_deref();
-    let of_intent = || first(&|of| of.is_some() && of == intent);
-    let of_nobody = || first(&|of| of.is_none() || intent.is_none());
-    charge.or_else(latest).or_else(of_intent).or_else(of_nobody).or(intent).unwrap_or_default()
+    let latest = || facts.payment_intents.get(intent?)?.charge.id();
+    let of_intent = || first(&|of| intent.is_some_and(|intent| of.contains(intent)));
+    let of_nobody = || first(&|of| of.is_empty() || intent.is_none());
+    charge.id().or_else(latest).or_else(of_intent).or_else(of_nobody).or(intent).unwrap_or_default()
 }
 
 /// What a partial capture gave back: it was never paid, but Stripe counts it as refunded.

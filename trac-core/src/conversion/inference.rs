@@ -12,7 +12,7 @@ use crate::money::Currency;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 
-/// How far a charge may lie from the payment it is inferred to be, in seconds.
+/// How far a charge may lie from when the payment was paid that it is inferred to be, in seconds.
 const INFERENCE_SECS: u64 = 3_600;
 /// A session can be paid for a day after it was opened; an hour is left for the invoice.
 const SESSION_SECS: i64 = 25 * 3_600;
@@ -69,7 +69,7 @@ pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
 /// A payment with a session or invoice to which no event has tied a charge yet.
 struct Whole<'a> {
     id: &'a str,
-    time: Timestamp,
+    paid_at: Timestamp,
 }
 
 /// By customer, amount and currency.
@@ -83,24 +83,25 @@ impl<'a> Whole<'a> {
             return None;
         }
         let key = (payment::customer(facts)?, money.gross_minor(), money.currency());
-        Some((key, Self { id, time: payment::time(facts)? }))
+        Some((key, Self { id, paid_at: payment::paid_at(facts)? }))
     }
 }
 
-/// A charge that names no session or invoice may be the money of a payment of the same customer, currency and amount
-/// within one hour.
+/// A charge that names no session or invoice may be the money of a payment of the same customer, currency and amount that was
+/// paid within one hour of it.
 fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> {
     let bare = || {
         let money = Money::of(facts).ok()?;
         let key = (payment::customer(facts)?, money.gross_minor(), money.currency());
-        Some((key, payment::time(facts)?))
+        Some((key, payment::paid_at(facts)?))
     };
     let is_named = |id: &str| ["cs_", "in_"].iter().any(|prefix| id.starts_with(prefix));
     let is_linked = payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_named);
-    let Some((key, time)) = (!is_linked).then(bare).flatten() else {
+    let Some((key, paid_at)) = (!is_linked).then(bare).flatten() else {
         return Vec::new();
     };
-    let is_near = |other: &&Whole<'_>| other.time.unix_secs().abs_diff(time.unix_secs()) <= INFERENCE_SECS;
+    let is_near =
+        |other: &&Whole<'_>| other.paid_at.unix_secs().abs_diff(paid_at.unix_secs()) <= INFERENCE_SECS;
     wholes.get(&key).into_iter().flatten().filter(is_near).map(|other| other.id).collect()
 }
 
@@ -108,7 +109,7 @@ fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> 
 /// subscription, if that was made within a day of the session.
 fn first_invoice_of_session<'a>(facts: &Facts, world: &'a World) -> Option<&'a str> {
     let session = facts.sessions.values().next()?;
-    if !session.is_mode("subscription") || session.invoice.is_some() || !facts.invoices.is_empty() {
+    if !session.is_mode("subscription") || !session.invoice.is_empty() || !facts.invoices.is_empty() {
         return None;
     }
     let (subscription, opened) = (session.subscription.as_deref()?, session.created?);

@@ -1,5 +1,6 @@
 //! A conversion is a payment seen whole, and the click it is credited to, or why to none.
 //!
+//! * `shared`: money that pays several invoices, each of which is a payment of its own.
 //! * [`payment`]: one payment out of the facts about its objects: its time, amount, base, buyer.
 //! * [`clawback`]: how much of it went back.
 //! * [`world`]: everything one event could touch, as the store loads it.
@@ -12,6 +13,7 @@
 
 pub mod reason;
 pub mod remedy;
+mod shared;
 pub mod payment;
 pub mod clawback;
 pub mod world;

@@ -6,11 +6,13 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
+use super::shared::Shares;
 use crate::money::{Currency, share_half_up};
 use crate::program::{Base, ProgramTerms};
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::invoice::{Invoice, InvoiceAmounts, InvoiceLine};
+use crate::webhook::join::Latest;
 use crate::webhook::report::Report;
 use crate::webhook::session::{Session, SessionAmounts};
 
@@ -18,7 +20,14 @@ use crate::webhook::session::{Session, SessionAmounts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Money<'a> {
     /// A paid invoice.
-    Invoice(&'a InvoiceAmounts),
+    Invoice {
+        /// Its amounts.
+        amounts: &'a InvoiceAmounts,
+        /// What came outside Stripe: the larger of what the invoice says and what payment records paid.
+        outside_minor: i64,
+        /// The session of the same payment, where there is one.
+        session: Option<&'a SessionAmounts>,
+    },
     /// A session that is not unpaid.
     Session(&'a SessionAmounts),
     /// `amount_received` of a PaymentIntent, or `amount_captured` of a charge.
@@ -27,6 +36,8 @@ pub enum Money<'a> {
         amount_minor: i64,
         /// Its currency.
         currency: Currency,
+        /// The session of the same payment, where there is one that does not say that it was paid.
+        session: Option<&'a SessionAmounts>,
     },
 }
 
@@ -51,41 +62,57 @@ impl<'a> Money<'a> {
     /// # Errors
     /// Why there is no money yet.
     pub fn of(facts: &'a Facts) -> Result<Self, Reason> {
-        if let Some(amounts) = facts.invoices.values().find_map(|invoice| invoice.amounts.as_ref()) {
-            return Ok(Self::Invoice(&amounts.value));
+        let known =
+            facts.invoices.iter().find_map(|(id, invoice)| Some((id, &invoice.amounts.as_ref()?.value)));
+        let session = || {
+            let mut sessions = facts.sessions.values().filter(|session| !session.is_mode("setup"));
+            sessions.find_map(|session| session.amounts.as_ref()).map(|latest| &latest.value)
+        };
+        if let Some((id, amounts)) = known {
+            let outside_minor = outside_minor(facts, id, amounts);
+            return Ok(Self::Invoice { amounts, outside_minor, session: session() });
         }
-        let paid = facts.sessions.values().filter(|session| session.paid && !session.is_mode("setup"));
-        for session in paid {
-            if let Some(amounts) = &session.amounts {
-                return Ok(Self::Session(&amounts.value));
+        let shares = Shares::of(facts);
+        let paid = facts.sessions.iter().filter(|(_, session)| session.paid && !session.is_mode("setup"));
+        for (id, session) in paid {
+            if let Some(Latest { value, .. }) = &session.amounts {
+                let own = shares.split(value.total_minor, id);
+                if own == value.total_minor {
+                    return Ok(Self::Session(value));
+                }
+                return Ok(Self::Bare { amount_minor: own, currency: value.currency, session: Some(value) });
             }
         }
-        Self::bare(facts).or_else(|| Self::reported(facts)).ok_or_else(|| why_no_money(facts))
+        let bare = Self::bare(facts, &shares, session());
+        bare.or_else(|| Self::reported(facts)).ok_or_else(|| why_no_money(facts))
     }
 
     /// What a PaymentIntent or charge alone says.
-    fn bare(facts: &Facts) -> Option<Self> {
-        let received = facts.payment_intents.values().filter_map(|intent| intent.received.as_ref());
-        let received = received.map(|latest| latest.value).find(|(amount, _)| *amount > 0);
-        let captured = || {
-            let captured = facts.charges.values().find_map(|charge| charge.captured.as_ref())?;
-            Some((captured.value.captured_minor, captured.value.currency))
-        };
-        received.or_else(captured).map(|(amount_minor, currency)| Self::Bare { amount_minor, currency })
+    fn bare(facts: &Facts, shares: &Shares<'_>, session: Option<&'a SessionAmounts>) -> Option<Self> {
+        let received = facts.payment_intents.iter().filter_map(|(id, intent)| {
+            let (amount, currency) = intent.received.as_ref()?.value;
+            (amount > 0).then_some((id, amount, currency))
+        });
+        let captured = facts.charges.iter().filter_map(|(id, charge)| {
+            let captured = &charge.captured.as_ref()?.value;
+            Some((id, captured.captured_minor, captured.currency))
+        });
+        let (id, amount, currency) = received.chain(captured).next()?;
+        Some(Self::Bare { amount_minor: shares.split(amount, id), currency, session })
     }
 
     /// What is reported, where Stripe said nothing.
     fn reported(facts: &Facts) -> Option<Self> {
         let amount = reports(facts).find_map(|report| report.amount.as_ref());
         let (amount_minor, currency) = amount.filter(|_| !facts.is_told_by_stripe())?.value;
-        Some(Self::Bare { amount_minor, currency })
+        Some(Self::Bare { amount_minor, currency, session: None })
     }
 
     /// The currency of the payment.
     #[must_use]
     pub const fn currency(&self) -> Currency {
         match self {
-            Self::Invoice(amounts) => amounts.currency,
+            Self::Invoice { amounts, .. } => amounts.currency,
             Self::Session(amounts) => amounts.currency,
             Self::Bare { currency, .. } => *currency,
         }
@@ -93,12 +120,27 @@ impl<'a> Money<'a> {
 
     /// What the customer paid, with tax and shipping, in minor units.
     #[must_use]
-    pub const fn gross_minor(&self) -> i64 {
+    pub fn gross_minor(&self) -> i64 {
         match self {
-            Self::Invoice(amounts) => amounts.paid_minor,
+            Self::Invoice { amounts, .. } => amounts.whole_minor(),
             Self::Session(amounts) => amounts.total_minor,
             Self::Bare { amount_minor, .. } => *amount_minor,
         }
+    }
+
+    /// What of it came outside Stripe.
+    #[must_use]
+    pub const fn outside_minor(&self) -> i64 {
+        match self {
+            Self::Invoice { outside_minor, .. } => *outside_minor,
+            Self::Session(_) | Self::Bare { .. } => 0,
+        }
+    }
+
+    /// Whether it is a change of plan within a period.
+    #[must_use]
+    pub const fn is_proration(&self) -> bool {
+        matches!(self, Self::Invoice { amounts: InvoiceAmounts { proration: true, .. }, .. })
     }
 
     /// What a commission is a share of, in minor units; may be zero or negative. `payment_link` is the one it was bought
@@ -109,13 +151,17 @@ impl<'a> Money<'a> {
     /// * [`Reason::ProductNotCovered`] and [`Reason::ProductsUnknown`] where it covers certain products only.
     pub fn base_minor(&self, terms: &ProgramTerms, payment_link: Option<&str>) -> Result<i64, Reason> {
         let base = match self {
-            Self::Invoice(amounts) => invoice_base(amounts, terms)?,
+            Self::Invoice { amounts, outside_minor, session } => {
+                invoice_base(amounts, *outside_minor, *session, terms)?
+            }
             Self::Session(amounts) => {
-                let tax = if terms.base == Base::Net { amounts.tax_minor } else { 0 };
-                let shipping = if terms.include_shipping { 0 } else { amounts.shipping_minor };
+                let [tax, shipping] = taken_off(terms, [amounts.tax_minor, amounts.shipping_minor]);
                 amounts.total_minor.saturating_sub(tax).saturating_sub(shipping)
             }
-            Self::Bare { amount_minor, .. } => *amount_minor,
+            Self::Bare { amount_minor, session, .. } => {
+                let [tax, shipping] = taken_off(terms, of_session(*session, *amount_minor));
+                amount_minor.saturating_sub(tax).saturating_sub(shipping)
+            }
         };
         let is_payment_link = |product: &String| product.starts_with("plink_");
         let is_bought = |product: &String| Some(product.as_str()) == payment_link;
@@ -123,9 +169,11 @@ impl<'a> Money<'a> {
             return Ok(base);
         }
         match self {
-            Self::Invoice(InvoiceAmounts { lines: Some(lines), .. }) => covered(base, lines, &terms.products),
+            Self::Invoice { amounts: InvoiceAmounts { lines: Some(lines), .. }, .. } => {
+                covered(base, lines, &terms.products)
+            }
             // Where only Payment Links are covered, no line says more. A bare charge may still get its session.
-            Self::Invoice(_) | Self::Session(_) if terms.products.iter().all(is_payment_link) => {
+            Self::Invoice { .. } | Self::Session(_) if terms.products.iter().all(is_payment_link) => {
                 Err(Reason::ProductNotCovered)
             }
             _ => Err(Reason::ProductsUnknown),
@@ -162,25 +210,64 @@ fn why_no_money(facts: &Facts) -> Reason {
             Reason::UnpaidSession
         };
     }
-    if facts.charges.is_empty() { Reason::PaymentUnknown } else { Reason::Uncaptured }
+    if !facts.charges.is_empty() {
+        Reason::Uncaptured
+    } else if facts.payment_intents.is_empty() {
+        Reason::PaymentUnknown
+    } else {
+        Reason::AmountUnknown
+    }
 }
 
-fn invoice_base(amounts: &InvoiceAmounts, terms: &ProgramTerms) -> Result<i64, Reason> {
-    let mut paid = amounts.paid_minor;
+/// What of an invoice came outside Stripe. A payment record of it may be reported in a later event than the invoice.
+fn outside_minor(facts: &Facts, invoice: &str, amounts: &InvoiceAmounts) -> i64 {
+    let whole = amounts.whole_minor();
+    if amounts.out_of_band {
+        return whole;
+    }
+    let payments = facts.invoice_payments.values();
+    let records = payments.filter(|payment| payment.is_outside && payment.invoice.contains(invoice));
+    let recorded = records.filter_map(|payment| payment.paid_minor.as_ref()).map(|latest| latest.value);
+    recorded.fold(0, i64::saturating_add).max(amounts.off_stripe_minor).clamp(0, whole.max(0))
+}
+
+fn invoice_base(
+    amounts: &InvoiceAmounts,
+    outside_minor: i64,
+    session: Option<&SessionAmounts>,
+    terms: &ProgramTerms,
+) -> Result<i64, Reason> {
+    let mut paid = amounts.whole_minor();
     if !terms.count_out_of_band {
-        let outside = if amounts.out_of_band { paid } else { amounts.off_stripe_minor };
-        paid = paid.saturating_sub(outside);
-        if paid <= 0 && (amounts.out_of_band || amounts.off_stripe_minor > 0) {
+        paid = paid.saturating_sub(outside_minor);
+        if paid <= 0 && (amounts.out_of_band || outside_minor > 0) {
             return Err(Reason::PaidOutOfBand);
         }
     }
     let share = |part: i64| share_half_up(part, paid, amounts.total_minor);
-    let tax = if terms.base == Base::Net { share(amounts.tax_minor) } else { 0 };
-    let shipping = if terms.include_shipping { 0 } else { share(amounts.shipping_minor) };
+    let [own_tax, own_shipping] = [share(amounts.tax_minor), share(amounts.shipping_minor)];
+    let [session_tax, session_shipping] = of_session(session, paid);
+    let or = |own: i64, of_session: i64| if own == 0 { of_session } else { own };
+    let parts = [or(own_tax, session_tax), or(own_shipping, session_shipping)];
+    let [tax, shipping] = taken_off(terms, parts);
     Ok(paid.saturating_sub(tax).saturating_sub(shipping))
 }
 
-/// The part of a base that covered lines make up.
+/// Tax and shipping of a session, in proportion to what was paid.
+fn of_session(session: Option<&SessionAmounts>, paid_minor: i64) -> [i64; 2] {
+    session.map_or([0, 0], |session| {
+        let share = |part: i64| share_half_up(part, paid_minor, session.total_minor);
+        [share(session.tax_minor), share(session.shipping_minor)]
+    })
+}
+
+/// What of tax and shipping does not count under these terms.
+fn taken_off(terms: &ProgramTerms, [tax, shipping]: [i64; 2]) -> [i64; 2] {
+    let is_net = terms.base == Base::Net;
+    [if is_net { tax } else { 0 }, if terms.include_shipping { 0 } else { shipping }]
+}
+
+/// The part of a base that covered lines make up; where other lines are credits, no more than the base.
 fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64, Reason> {
     let is_covered = |line: &&InvoiceLine| {
         let ids = [line.product.as_ref(), line.price.as_ref()];
@@ -193,7 +280,7 @@ fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64,
         return Err(Reason::ProductNotCovered);
     }
     let whole = sum(&mut lines.iter());
-    Ok(share_half_up(sum(&mut lines.iter().filter(is_covered)), base, whole))
+    Ok(share_half_up(sum(&mut lines.iter().filter(is_covered)), base, whole).min(base.max(0)))
 }
 
 /// When the payment happened: `created` of the invoice, else session, else PaymentIntent, else charge. A lead happened

@@ -88,6 +88,8 @@ reasons! {
     UnpaidSession = "unpaid_session",
     /// The charge is authorised but not captured yet.
     Uncaptured = "uncaptured",
+    /// The event does not say how much was paid; it settles by itself if another one does.
+    AmountUnknown = "amount_unknown",
     /// The payment failed.
     PaymentFailed = "payment_failed",
     /// Nothing ties this payment to a click yet; it settles by itself if something does.

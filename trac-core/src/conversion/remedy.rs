@@ -54,6 +54,10 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         Reason::Uncaptured => {
             "The charge is only authorised. Capture it, and select charge.captured in Stripe."
         }
+        Reason::AmountUnknown => {
+            "The PaymentIntent carries no amount_received and no captured charge. Select charge.succeeded in Stripe, or send \
+             amount_received if this is an emulator."
+        }
         Reason::SetupMode => "A session in setup mode moves no money. The payment comes with a later event.",
         Reason::PaymentFailed => "The payment failed. Nothing is owed.",
         Reason::PaymentUnknown => {

@@ -1,13 +1,14 @@
 //! Everything one event could touch, loaded before anything is decided.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::shared;
 use crate::money::Currency;
 use crate::program::{EnrollmentTerms, History, ProgramTerms};
 use crate::time::Timestamp;
-use crate::webhook::facts::Facts;
+use crate::webhook::facts::{Facts, is_invoice};
 use crate::webhook::join::Join;
 
 /// The neighbourhood of an event in one workspace and mode: its payment, the payments of the same subscription and
@@ -131,8 +132,10 @@ pub struct Commission {
 pub struct Admitted {
     /// The payment they are about; `None` for facts about a subscription or customer alone.
     pub payment_id: Option<String>,
-    /// Payments that turned out to be the same money and are gone.
-    pub absorbed: Vec<String>,
+    /// The payments whose facts may have changed: that one, and those it shares money with.
+    pub kept: Vec<String>,
+    /// Payments that turned out to be the same money and are gone, each with the one it is now.
+    pub absorbed: Vec<(String, String)>,
     /// Whether every fact was known before.
     pub nothing_new: bool,
     /// Whether it is known of no more money than before that it went back.
@@ -164,8 +167,9 @@ impl World {
         last.until.is_none_or(|until| used_at < until).then_some(last.click_id.as_str())
     }
 
-    /// Takes facts in: joins them to the payment that shares an ID with them, or begins one under `fresh_id`. Where they
-    /// tie several payments together, the one with the smallest ID absorbs the others.
+    /// Takes facts in: joins them to the payment that shares an ID with them, or begins one under an ID of `fresh_id`. Where they
+    /// tie several payments together, the one with the smallest ID absorbs the others; where they tie several invoices together,
+    /// each of these stays, or becomes, a payment of its own, which has the shared money in it.
     ///
     /// # Examples
     /// ```
@@ -174,11 +178,13 @@ impl World {
     ///
     /// let link = Facts { links: [("in_1".into(), "pi_1".into())].into(), ..Facts::default() };
     /// let mut world = World::default();
-    /// assert_eq!(world.admit(link.clone(), "a").payment_id.as_deref(), Some("a"));
-    /// let again = world.admit(link, "b");
+    /// assert_eq!(world.admit(link.clone(), || "a".into()).payment_id.as_deref(), Some("a"));
+    /// let again = world.admit(link, || "b".into());
     /// assert_eq!((again.payment_id.as_deref(), again.nothing_new), (Some("a"), true));
+    /// let other = Facts { links: [("in_2".into(), "pi_1".into())].into(), ..Facts::default() };
+    /// assert_eq!(world.admit(other, || "c".into()).kept, ["a", "c"]);
     /// ```
-    pub fn admit(&mut self, mut facts: Facts, fresh_id: &str) -> Admitted {
+    pub fn admit(&mut self, mut facts: Facts, fresh_id: impl FnMut() -> String) -> Admitted {
         let holders = facts.take_holders();
         let known = self.holders.clone();
         self.holders.join(holders.clone());
@@ -188,29 +194,108 @@ impl World {
                 || holders.customers.keys().any(|id| known.customers.contains_key(id)),
             ..Admitted::default()
         };
-        let ids = facts.payment_ids();
-        if ids.is_empty() {
+        if facts.payment_ids().is_empty() {
             return admitted;
         }
-        let shares_an_id = |known: &Known| known.facts.names_any(&ids);
-        let mut touched =
-            self.payments.iter().filter(|(_, known)| shares_an_id(known)).map(|(id, _)| id.clone());
-        let survivor = touched.next().unwrap_or_else(|| fresh_id.into());
-        admitted.absorbed = touched.collect();
-        let gone: Vec<Known> = admitted.absorbed.iter().filter_map(|id| self.payments.remove(id)).collect();
-        let payment = self.payments.entry(survivor.clone()).or_default();
-        for known in gone {
-            payment.facts.join(known.facts);
-            payment.commissions.extend(known.commissions);
+        let touched = self.take_touched(&facts);
+        let mut before = Facts::default();
+        for known in touched.values() {
+            before.join(known.facts.clone());
         }
-        admitted.object_known |= facts.has_object_of(&payment.facts);
-        let before = payment.facts.clone();
-        payment.facts.join(facts);
-        admitted.nothing_new &= payment.facts == before;
+        before.of_invoice = None;
+        let mut whole = before.clone();
+        whole.join(facts.clone());
+        admitted.object_known |= facts.has_object_of(&before);
+        admitted.nothing_new &= whole == before;
         let refunded = |facts: &Facts| facts.charges.values().map(|charge| charge.refunded_minor).max();
-        admitted.nothing_back =
-            payment.facts.refunds == before.refunds && refunded(&payment.facts) == refunded(&before);
-        admitted.payment_id = Some(survivor);
+        admitted.nothing_back = whole.refunds == before.refunds
+            && refunded(&whole) == refunded(&before)
+            && whole.credit_notes == before.credit_notes;
+        let parts = shared::by_invoice(&whole).unwrap_or_else(|| Vec::from([whole]));
+        self.put_parts(parts, touched, fresh_id, &mut admitted);
+        let about: BTreeSet<&str> = facts.every_payment_id().collect();
+        let named = |id: &&String| {
+            let part = self.payments.get(*id).and_then(|known| known.facts.of_invoice.as_deref());
+            part.is_none_or(|invoice| about.contains(invoice))
+        };
+        let shares = |id: &&String| self.payments.get(*id).is_some_and(|known| known.facts.names_any(&about));
+        let kept = &admitted.kept;
+        let own = kept.iter().find(named).or_else(|| kept.iter().find(shares)).or(kept.first());
+        admitted.payment_id = own.cloned();
         admitted
     }
+
+    /// Takes the payments out that share an ID with these facts, and those that share money with them.
+    fn take_touched(&mut self, facts: &Facts) -> BTreeMap<String, Known> {
+        let mut ids: BTreeSet<String> = facts.every_payment_id().map(Into::into).collect();
+        let mut touched = BTreeMap::new();
+        while !ids.is_empty() {
+            let wanted: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+            let found: Vec<String> = self
+                .payments
+                .iter()
+                .filter(|(_, known)| known.facts.names_any(&wanted))
+                .map(|(id, _)| id.clone())
+                .collect();
+            let mut next = BTreeSet::new();
+            for id in found {
+                if let Some(known) = self.payments.remove(&id) {
+                    next.extend(known.facts.other_invoices().into_iter().map(Into::into));
+                    touched.insert(id, known);
+                }
+            }
+            ids = next;
+        }
+        touched
+    }
+
+    /// Puts payments in the place of those they were made of. Each keeps the ID of the one that was the same invoice's, else of one
+    /// that has an object in common with it.
+    fn put_parts(
+        &mut self,
+        parts: Vec<Facts>,
+        mut touched: BTreeMap<String, Known>,
+        mut fresh_id: impl FnMut() -> String,
+        admitted: &mut Admitted,
+    ) {
+        let mut places: Vec<(Facts, Vec<String>)> = Vec::new();
+        let mut left: Vec<String> = touched.keys().cloned().collect();
+        for part in parts {
+            let invoice = part.of_invoice.as_deref();
+            let is_same =
+                |known: &Known| invoice.is_none_or(|invoice| invoice_of(&known.facts) == Some(invoice));
+            let same = left.extract_if(.., |id| touched.get(id).is_some_and(is_same)).collect();
+            places.push((part, same));
+        }
+        for id in left {
+            let Some(known) = touched.get(&id) else { continue };
+            let ids = known.facts.payment_ids();
+            let place = places.iter().position(|(part, _)| part.names_any(&ids)).unwrap_or(0);
+            if let Some((_, same)) = places.get_mut(place) {
+                same.push(id);
+            }
+        }
+        for (facts, same) in places {
+            let mut same = same.into_iter();
+            let survivor = same.next();
+            let mut commissions = Vec::new();
+            if let Some(known) = survivor.as_ref().and_then(|id| touched.remove(id)) {
+                commissions.extend(known.commissions);
+            }
+            let id = survivor.unwrap_or_else(&mut fresh_id);
+            for gone in same {
+                commissions.extend(touched.remove(&gone).into_iter().flat_map(|known| known.commissions));
+                admitted.absorbed.push((gone, id.clone()));
+            }
+            admitted.kept.push(id.clone());
+            self.payments.insert(id, Known { facts, commissions });
+        }
+    }
+}
+
+/// The invoice that a payment is of, if one is known.
+fn invoice_of(facts: &Facts) -> Option<&str> {
+    let named = || facts.every_payment_id().filter(|id| is_invoice(id)).min();
+    let known = facts.of_invoice.as_deref().or_else(|| facts.invoices.keys().next().map(String::as_str));
+    known.or_else(named)
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable};
 use super::join::{Join, Latest, earliest, greatest};
+use super::linked::Linked;
 use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -26,9 +27,11 @@ pub struct Charge {
     /// `cus_…`
     pub customer: Option<String>,
     /// `pi_…`: the same money.
-    pub payment_intent: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub payment_intent: Linked,
     /// `in_…`, up to 2025-02-24.acacia: the same money.
-    pub invoice: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub invoice: Linked,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
     /// What its metadata says.
@@ -55,8 +58,8 @@ impl Charge {
             captured: Latest::said(at, Captured::read(fields)?),
             refunded_minor: fields.amount("amount_refunded")?.unwrap_or(0).max(0),
             customer: fields.id("customer").map(Into::into),
-            payment_intent: fields.id("payment_intent").map(Into::into),
-            invoice: fields.id("invoice").map(Into::into),
+            payment_intent: Linked::seen(fields.id("payment_intent")),
+            invoice: Linked::seen(fields.id("invoice")),
             emails: emails.into_iter().flatten().map(Into::into).collect(),
             references: Latest::said(at, fields.references("metadata")),
         })
@@ -85,8 +88,8 @@ impl Join for Charge {
         greatest(&mut self.captured, other.captured);
         greatest(&mut self.refunded_minor, other.refunded_minor);
         greatest(&mut self.customer, other.customer);
-        greatest(&mut self.payment_intent, other.payment_intent);
-        greatest(&mut self.invoice, other.invoice);
+        self.payment_intent.join(other.payment_intent);
+        self.invoice.join(other.invoice);
         self.emails.join(other.emails);
         greatest(&mut self.references, other.references);
     }

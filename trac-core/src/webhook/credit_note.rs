@@ -1,19 +1,63 @@
-//! `credit_note.created`: which refund belongs to which invoice.
+//! `credit_note.*`: which refund belongs to which invoice, and what was given back outside Stripe.
 //!
-//! The money of a credit note goes back by its refund, which Stripe tells too; counting both would take it back twice. So a
-//! credit note only ties the refund to the invoice. One without a refund (credit to the customer's balance) moves no money: the
-//! next invoice is paid with less.
+//! The money of a credit note goes back by its refund, which Stripe reports too; counting both would take it back twice. So a
+//! credit note only ties the refund to the invoice. What it credits to the customer's balance moves no money: the next invoice
+//! is paid with less. What it credits out of band (`out_of_band_amount`) no refund reports, so it counts by itself.
 //! Source: <https://docs.stripe.com/api/credit_notes/object>.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 
-use super::field::Fields;
+use serde::{Deserialize, Serialize};
 
-/// Pairs of invoice and refund; `None` where the note names no invoice.
-pub(super) fn read(fields: Fields<'_>) -> Option<BTreeSet<(String, String)>> {
-    let invoice = fields.id("invoice")?;
-    let listed = fields.list("refunds").unwrap_or_default();
-    let refunds = listed.into_iter().filter_map(|one| one.id("refund")).chain(fields.id("refund"));
-    Some(refunds.map(|refund| (invoice.into(), refund.into())).collect())
+use super::field::{Fields, Unreadable};
+use super::join::{Join, greatest};
+use super::linked::Linked;
+
+/// What is known of one credit note.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CreditNote {
+    /// `in_…`
+    pub invoice: Linked,
+    /// `refund` or `refunds[].refund`: the same money.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub refunds: BTreeSet<String>,
+    /// `out_of_band_amount`, in minor units of the invoice's currency.
+    pub out_of_band_minor: i64,
+    /// Whether it was voided (`status` `void`).
+    pub is_void: bool,
+}
+
+impl CreditNote {
+    /// The note with its ID. [`None`] where it moves no money and names no refund.
+    pub(super) fn read(fields: Fields<'_>, kind: &str) -> Result<Option<(String, Self)>, Unreadable> {
+        let invoice = fields.id("invoice").ok_or(Unreadable)?;
+        let listed = fields.list("refunds").unwrap_or_default();
+        let refunds = listed.into_iter().filter_map(|one| one.id("refund")).chain(fields.id("refund"));
+        let note = Self {
+            invoice: Linked::to(invoice),
+            refunds: refunds.map(Into::into).collect(),
+            out_of_band_minor: fields.amount("out_of_band_amount")?.unwrap_or(0).max(0),
+            is_void: kind == "credit_note.voided" || fields.text("status") == Some("void"),
+        };
+        let says_nothing = note.refunds.is_empty() && note.out_of_band_minor == 0;
+        let id = fields.id("id").unwrap_or(invoice);
+        Ok((!says_nothing).then(|| (id.into(), note)))
+    }
+
+    /// What was given back outside Stripe by it.
+    #[must_use]
+    pub const fn lost_minor(&self) -> i64 {
+        if self.is_void { 0 } else { self.out_of_band_minor }
+    }
+}
+
+impl Join for CreditNote {
+    fn join(&mut self, other: Self) {
+        self.invoice.join(other.invoice);
+        self.refunds.join(other.refunds);
+        greatest(&mut self.out_of_band_minor, other.out_of_band_minor);
+        self.is_void.join(other.is_void);
+    }
 }

@@ -6,15 +6,16 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use super::charge::Charge;
-use super::credit_note;
+use super::credit_note::CreditNote;
 use super::customer::Customer;
 use super::dispute::Dispute;
 use super::event::Event;
 use super::field::Fields;
 use super::invoice::Invoice;
-use super::invoice_payment;
+use super::invoice_payment::InvoicePayment;
 use super::join::{Join, Latest, greatest};
 use super::lead::Lead;
+use super::linked::Linked;
 use super::payment_intent::PaymentIntent;
 use super::refund::Refund;
 use super::report::Report;
@@ -51,12 +52,20 @@ pub struct Facts {
     /// What others than Stripe told of payments, by our ID of the report.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reports: BTreeMap<String, Report>,
-    /// Pairs that `invoice_payment.paid` and `credit_note.created` show to be the same money.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub invoice_payments: BTreeMap<String, InvoicePayment>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub credit_notes: BTreeMap<String, CreditNote>,
+    /// Pairs of IDs that are the same money: what the merchant linked by hand, and what objects kept elsewhere show.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<(String, String)>,
     /// The versions of terms that a replay under the rules of its day decided by, and when that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pins: Option<Latest<Pins>>,
+    /// The invoice that the payment is of, where its money paid several invoices. The others are named by these facts and are
+    /// payments of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_invoice: Option<String>,
 }
 
 /// What kind of news an event is.
@@ -125,7 +134,7 @@ impl Topic {
             | "payment_intent.succeeded"
             | "charge.succeeded"
             | "charge.captured" => Self::Sale,
-            "invoice_payment.paid" | "credit_note.created" => Self::Link,
+            "invoice_payment.paid" | "credit_note.created" | "credit_note.voided" => Self::Link,
             "charge.refunded"
             | "charge.refund.updated"
             | "refund.created"
@@ -179,10 +188,10 @@ impl Facts {
                 facts.invoices.insert(id()?, Invoice::read(fields, at).ok()?);
             }
             "invoice_payment" => {
-                facts.links = invoice_payment::read(fields)?;
+                facts.invoice_payments.extend(InvoicePayment::read(fields, at).ok()?);
             }
             "credit_note" => {
-                facts.links = credit_note::read(fields)?;
+                facts.credit_notes.extend(CreditNote::read(fields, kind).ok()?);
             }
             "payment_intent" => {
                 facts.payment_intents.insert(id()?, PaymentIntent::read(fields, at).ok()?);
@@ -194,7 +203,7 @@ impl Facts {
                 facts.refunds.insert(id()?, Refund::read(fields).ok()?);
             }
             "charge.dispute" => {
-                facts.disputes.insert(id()?, Dispute::read(fields, kind).ok()?);
+                facts.disputes.insert(id()?, Dispute::read(fields, kind, at).ok()?);
             }
             "customer.subscription" => {
                 facts.subscriptions.insert(id()?, Subscription::read(fields, kind, at));
@@ -206,11 +215,20 @@ impl Facts {
         Some(facts)
     }
 
-    /// The IDs of all objects that are the same money, named by these facts: `cs_`, `in_`, `pi_`, `ch_`, and the
-    /// refunds and disputes of them. Never `sub_` or `cus_`. A lead stands alone, under our ID of it.
+    /// The IDs of all objects that are the same money, named by these facts: `cs_`, `in_`, `pi_`, `ch_`, payment records, and the
+    /// refunds and disputes of them. Never `sub_` or `cus_`. A lead stands alone, under our ID of it. Of several invoices that
+    /// the same money paid, only the payment's own.
     #[must_use]
     pub fn payment_ids(&self) -> BTreeSet<&str> {
-        self.every_payment_id().collect()
+        let of = self.of_invoice.as_deref();
+        self.every_payment_id().filter(|id| of.is_none_or(|own| own == *id || !is_invoice(id))).collect()
+    }
+
+    /// The other invoices that the payment's money paid, or that its objects once named. Each is a payment of its own.
+    #[must_use]
+    pub fn other_invoices(&self) -> BTreeSet<&str> {
+        let Some(own) = self.of_invoice.as_deref() else { return BTreeSet::new() };
+        self.every_payment_id().filter(|id| is_invoice(id) && *id != own).collect()
     }
 
     /// Whether one of these IDs is named by these facts.
@@ -219,25 +237,54 @@ impl Facts {
         self.every_payment_id().any(|id| ids.contains(id))
     }
 
-    /// [`Facts::payment_ids`] as they stand, some of them twice.
-    fn every_payment_id(&self) -> impl Iterator<Item = &str> {
-        let sessions =
-            self.sessions.iter().map(|(id, it)| [Some(id), it.invoice.as_ref(), it.payment_intent.as_ref()]);
-        let invoices =
-            self.invoices.iter().map(|(id, it)| [Some(id), it.payment_intent.as_ref(), it.charge.as_ref()]);
-        let intents =
-            self.payment_intents.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.invoice.as_ref()]);
-        let charges =
-            self.charges.iter().map(|(id, it)| [Some(id), it.payment_intent.as_ref(), it.invoice.as_ref()]);
-        let refunds =
-            self.refunds.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.payment_intent.as_ref()]);
-        let disputes =
-            self.disputes.iter().map(|(id, it)| [Some(id), it.charge.as_ref(), it.payment_intent.as_ref()]);
-        let links = self.links.iter().map(|(one, other)| [Some(one), Some(other), None]);
-        let leads = self.leads.keys().map(|id| [Some(id), None, None]);
-        let all = sessions.chain(invoices).chain(intents).chain(charges).chain(refunds).chain(disputes);
-        let reports = self.reports.values().map(|report| [Some(&report.transaction), None, None]);
-        all.chain(links).chain(leads).chain(reports).flatten().flatten().map(String::as_str)
+    /// Every ID of an object, or named by one, that is money; some of them twice.
+    pub(crate) fn every_payment_id(&self) -> impl Iterator<Item = &str> {
+        let keys = self.sessions.keys().chain(self.invoices.keys()).chain(self.payment_intents.keys());
+        let keys = keys.chain(self.charges.keys()).chain(self.refunds.keys()).chain(self.disputes.keys());
+        let keys =
+            keys.chain(self.leads.keys()).chain(self.reports.values().map(|report| &report.transaction));
+        let own = self.of_invoice.iter();
+        let tied = self.ties().flat_map(|(one, other)| [one, other]);
+        let once = self.sessions.values().flat_map(|session| session.invoice.iter());
+        keys.chain(own).map(String::as_str).chain(tied).chain(once)
+    }
+
+    /// The pairs of IDs that these facts show to be the same money. A session with an invoice is part of that invoice's payment, and
+    /// its PaymentIntent is the invoice's.
+    pub(crate) fn ties(&self) -> impl Iterator<Item = (&str, &str)> {
+        let sessions = self.sessions.iter().flat_map(|(id, session)| {
+            let own = session.invoice.is_empty().then_some(id.as_str());
+            let wholes = session.invoice.iter().chain(own);
+            let intents =
+                wholes.flat_map(|whole| session.payment_intent.iter().map(move |intent| (whole, intent)));
+            intents.chain(session.invoice.id().map(|invoice| (invoice, id.as_str())))
+        });
+        let invoices = self.invoices.iter().flat_map(|(id, it)| pairs(id, [&it.payment_intent, &it.charge]));
+        let intents = self.payment_intents.iter();
+        let intents = intents
+            .flat_map(|(id, it)| pairs(id, [&it.charge, &it.invoice]).chain(pairs(id, [&it.payment_record])));
+        let charges = self.charges.iter().flat_map(|(id, it)| pairs(id, [&it.payment_intent, &it.invoice]));
+        let refunds = self.refunds.iter().flat_map(|(id, it)| pairs(id, [&it.charge, &it.payment_intent]));
+        let disputes = self.disputes.iter().flat_map(|(id, it)| pairs(id, [&it.charge, &it.payment_intent]));
+        let paid = self.invoice_payments.values();
+        let paid = paid.flat_map(|it| it.invoice.iter().flat_map(|invoice| pairs(invoice, [&it.payer])));
+        let noted = self.credit_notes.values().flat_map(|note| {
+            note.invoice
+                .iter()
+                .flat_map(|invoice| note.refunds.iter().map(move |refund| (invoice, refund.as_str())))
+        });
+        let noted =
+            noted.chain(self.credit_notes.values().flat_map(|note| note.invoice.iter().map(|id| (id, id))));
+        let links = self.links.iter().map(|(one, other)| (one.as_str(), other.as_str()));
+        sessions
+            .chain(invoices)
+            .chain(intents)
+            .chain(charges)
+            .chain(refunds)
+            .chain(disputes)
+            .chain(paid)
+            .chain(noted)
+            .chain(links)
     }
 
     /// The facts about subscriptions and customers, taken out of these.
@@ -261,6 +308,8 @@ impl Facts {
             || self.disputes.keys().any(|id| other.disputes.contains_key(id))
             || self.leads.keys().any(|id| other.leads.contains_key(id))
             || self.reports.keys().any(|id| other.reports.contains_key(id))
+            || self.invoice_payments.keys().any(|id| other.invoice_payments.contains_key(id))
+            || self.credit_notes.keys().any(|id| other.credit_notes.contains_key(id))
             || self.links.iter().any(|link| other.links.contains(link))
     }
 
@@ -292,7 +341,22 @@ impl Join for Facts {
         self.customers.join(other.customers);
         self.leads.join(other.leads);
         self.reports.join(other.reports);
+        self.invoice_payments.join(other.invoice_payments);
+        self.credit_notes.join(other.credit_notes);
         self.links.join(other.links);
         greatest(&mut self.pins, other.pins);
+        greatest(&mut self.of_invoice, other.of_invoice);
     }
+}
+
+/// Whether an ID is an invoice's.
+pub(crate) fn is_invoice(id: &str) -> bool {
+    id.starts_with("in_")
+}
+
+fn pairs<'a, const N: usize>(
+    id: &'a str,
+    linked: [&'a Linked; N],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    linked.into_iter().flat_map(Linked::iter).map(move |other| (id, other))
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable, sum_of};
 use super::join::{Join, Latest, earliest, greatest};
+use super::linked::Linked;
 use super::promotion;
 use super::references::References;
 use crate::money::Currency;
@@ -36,9 +37,11 @@ pub struct Invoice {
     /// `sub_…`
     pub subscription: Option<String>,
     /// `pi_…`, up to 2025-02-24.acacia: the same money.
-    pub payment_intent: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub payment_intent: Linked,
     /// `ch_…`, up to 2025-02-24.acacia: the same money.
-    pub charge: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub charge: Linked,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
     /// What its own metadata says.
@@ -61,9 +64,9 @@ pub struct InvoiceAmounts {
     pub tax_minor: i64,
     /// `shipping_cost.amount_subtotal`
     pub shipping_minor: i64,
-    /// `amount_paid_off_stripe`, from 2026-08-26.dahlia: the part of `paid_minor` that came another way.
+    /// `amount_paid_off_stripe`, from 2026-05-27.dahlia: the part of `paid_minor` that came another way.
     pub off_stripe_minor: i64,
-    /// `paid_out_of_band`, up to 2025-02-24.acacia: all of it came another way.
+    /// `paid_out_of_band`, up to 2025-02-24.acacia: all of it came another way. `paid_minor` is 0 then, and `due_minor` was paid.
     pub out_of_band: bool,
     /// Whether a line is a proration: a change of plan within a period.
     pub proration: bool,
@@ -71,6 +74,9 @@ pub struct InvoiceAmounts {
     pub currency: Currency,
     /// What was sold; `None` where the event does not carry every line.
     pub lines: Option<Vec<InvoiceLine>>,
+    /// `amount_due`: `total` less what the customer's balance gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_minor: Option<i64>,
 }
 
 /// One line of an invoice.
@@ -98,8 +104,8 @@ impl Invoice {
             amounts: Latest::said(at, Some(InvoiceAmounts::read(fields)?)),
             customer: fields.id("customer").map(Into::into),
             subscription: subscription(fields).map(Into::into),
-            payment_intent: fields.id("payment_intent").map(Into::into),
-            charge: fields.id("charge").map(Into::into),
+            payment_intent: Linked::seen(fields.id("payment_intent")),
+            charge: Linked::seen(fields.id("charge")),
             emails: fields.text("customer_email").map(Into::into).into_iter().collect(),
             references: Latest::said(at, fields.references("metadata")),
             subscription_references: Latest::said(at, subscription_references),
@@ -122,6 +128,13 @@ fn subscription(fields: Fields<'_>) -> Option<&str> {
 }
 
 impl InvoiceAmounts {
+    /// What was paid, in whatever way.
+    #[must_use]
+    pub fn whole_minor(&self) -> i64 {
+        let due = self.due_minor.filter(|_| self.out_of_band && self.paid_minor == 0);
+        due.unwrap_or(self.paid_minor)
+    }
+
     fn read(fields: Fields<'_>) -> Result<Self, Unreadable> {
         let paid_minor = fields.amount("amount_paid")?.ok_or(Unreadable)?;
         let shipping = match fields.object("shipping_cost") {
@@ -140,6 +153,7 @@ impl InvoiceAmounts {
             proration: fields.list("lines").is_some_and(|lines| lines.into_iter().any(is_proration)),
             currency: fields.currency()?.ok_or(Unreadable)?,
             lines: lines(fields)?,
+            due_minor: fields.amount("amount_due")?,
         })
     }
 }
@@ -208,8 +222,8 @@ impl Join for Invoice {
         greatest(&mut self.amounts, other.amounts);
         greatest(&mut self.customer, other.customer);
         greatest(&mut self.subscription, other.subscription);
-        greatest(&mut self.payment_intent, other.payment_intent);
-        greatest(&mut self.charge, other.charge);
+        self.payment_intent.join(other.payment_intent);
+        self.charge.join(other.charge);
         self.emails.join(other.emails);
         greatest(&mut self.references, other.references);
         greatest(&mut self.subscription_references, other.subscription_references);

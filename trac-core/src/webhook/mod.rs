@@ -14,6 +14,7 @@
 pub mod signature;
 pub mod event;
 pub mod join;
+pub mod linked;
 mod field;
 pub mod references;
 pub mod promotion;

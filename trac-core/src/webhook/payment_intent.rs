@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable};
 use super::join::{Join, Latest, earliest, greatest};
+use super::linked::Linked;
 use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -19,14 +20,19 @@ use crate::time::Timestamp;
 pub struct PaymentIntent {
     /// When it was made.
     pub created: Option<Timestamp>,
-    /// `amount_received` and its currency.
+    /// `amount_received` and its currency; where the event lacks it, what its charges captured.
     pub received: Option<Latest<(i64, Currency)>>,
     /// `cus_…`
     pub customer: Option<String>,
+    /// `payment_record`: the same money.
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub payment_record: Linked,
     /// `ch_…`: `latest_charge`, or before 2022-11-15 the first of `charges`.
-    pub charge: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub charge: Linked,
     /// `in_…`: `invoice` up to 2025-02-24.acacia, else `payment_details.order_reference` where that is an invoice.
-    pub invoice: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub invoice: Linked,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
     /// What its metadata says.
@@ -40,17 +46,40 @@ impl PaymentIntent {
             let reference = fields.object("payment_details")?.text("order_reference")?;
             reference.starts_with("in_").then_some(reference)
         };
-        let received = fields.amount("amount_received")?.zip(fields.currency()?);
+        let received = match fields.amount("amount_received")? {
+            None | Some(0) => charged(fields)?,
+            known => known,
+        };
+        let received = received.zip(fields.currency()?);
         Ok(Self {
             created: fields.time("created").or(Some(at)),
             received: Latest::said(at, received),
             customer: fields.id("customer").map(Into::into),
-            charge: fields.id("latest_charge").or_else(first_charge).map(Into::into),
-            invoice: fields.id("invoice").or_else(order).map(Into::into),
+            payment_record: Linked::seen(fields.id("payment_record")),
+            charge: Linked::seen(fields.id("latest_charge").or_else(first_charge)),
+            invoice: Linked::seen(fields.id("invoice").or_else(order)),
             emails: fields.text("receipt_email").map(Into::into).into_iter().collect(),
             references: Latest::said(at, fields.references("metadata")),
         })
     }
+}
+
+/// What the charges that the PaymentIntent carries captured: `charges.data` up to 2022-08-01, else `latest_charge` where it is
+/// expanded. Emulators and very old versions leave `amount_received` out.
+fn charged(fields: Fields<'_>) -> Result<Option<i64>, Unreadable> {
+    let mut charges = fields.list("charges").unwrap_or_default();
+    if charges.is_empty() {
+        charges.extend(fields.object("latest_charge"));
+    }
+    let mut sum = None;
+    for charge in charges {
+        if charge.text("status") == Some("failed") || charge.bool("captured") == Some(false) {
+            continue;
+        }
+        let captured = charge.amount("amount_captured")?.or(charge.amount("amount")?);
+        sum = captured.map(|captured| captured.saturating_add(sum.unwrap_or(0))).or(sum);
+    }
+    Ok(sum)
 }
 
 impl Join for PaymentIntent {
@@ -58,8 +87,9 @@ impl Join for PaymentIntent {
         earliest(&mut self.created, other.created);
         greatest(&mut self.received, other.received);
         greatest(&mut self.customer, other.customer);
-        greatest(&mut self.charge, other.charge);
-        greatest(&mut self.invoice, other.invoice);
+        self.payment_record.join(other.payment_record);
+        self.charge.join(other.charge);
+        self.invoice.join(other.invoice);
         self.emails.join(other.emails);
         greatest(&mut self.references, other.references);
     }

@@ -2,12 +2,11 @@
 //!
 //! Source: <https://docs.stripe.com/api/refunds/object>.
 
-use alloc::string::String;
-
 use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable};
 use super::join::{Join, greatest};
+use super::linked::Linked;
 
 /// What is known of one refund.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +17,11 @@ pub struct Refund {
     /// How far it got.
     pub status: RefundStatus,
     /// `ch_…`
-    pub charge: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub charge: Linked,
     /// `pi_…`
-    pub payment_intent: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub payment_intent: Linked,
 }
 
 /// How far a refund got. The order is that of a refund's life, so the furthest status seen is the true one.
@@ -46,8 +47,8 @@ impl Refund {
         Ok(Self {
             amount_minor: fields.amount("amount")?.ok_or(Unreadable)?.max(0),
             status,
-            charge: fields.id("charge").map(Into::into),
-            payment_intent: fields.id("payment_intent").map(Into::into),
+            charge: Linked::seen(fields.id("charge")),
+            payment_intent: Linked::seen(fields.id("payment_intent")),
         })
     }
 }
@@ -56,7 +57,7 @@ impl Join for Refund {
     fn join(&mut self, other: Self) {
         greatest(&mut self.amount_minor, other.amount_minor);
         greatest(&mut self.status, other.status);
-        greatest(&mut self.charge, other.charge);
-        greatest(&mut self.payment_intent, other.payment_intent);
+        self.charge.join(other.charge);
+        self.payment_intent.join(other.payment_intent);
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Fields, Unreadable};
 use super::join::{Join, Latest, earliest, greatest};
+use super::linked::Linked;
 use super::promotion;
 use super::references::References;
 use crate::money::Currency;
@@ -37,9 +38,11 @@ pub struct Session {
     /// `sub_…`
     pub subscription: Option<String>,
     /// `in_…`: the same money.
-    pub invoice: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub invoice: Linked,
     /// `pi_…`: the same money.
-    pub payment_intent: Option<String>,
+    #[serde(skip_serializing_if = "Linked::is_empty")]
+    pub payment_intent: Linked,
     /// `plink_…`
     pub payment_link: Option<String>,
     /// The buyer's e-mail addresses.
@@ -90,8 +93,8 @@ impl Session {
             amounts: Latest::said(at, amounts),
             customer: fields.id("customer").map(Into::into),
             subscription: fields.id("subscription").map(Into::into),
-            invoice: fields.id("invoice").map(Into::into),
-            payment_intent: fields.id("payment_intent").map(Into::into),
+            invoice: Linked::seen(fields.id("invoice")),
+            payment_intent: Linked::seen(fields.id("payment_intent")),
             payment_link: fields.id("payment_link").map(Into::into),
             emails: emails.into_iter().flatten().map(Into::into).collect(),
             client_reference: Latest::said(at, fields.id("client_reference_id").map(Into::into)),
@@ -130,8 +133,8 @@ impl Join for Session {
         greatest(&mut self.amounts, other.amounts);
         greatest(&mut self.customer, other.customer);
         greatest(&mut self.subscription, other.subscription);
-        greatest(&mut self.invoice, other.invoice);
-        greatest(&mut self.payment_intent, other.payment_intent);
+        self.invoice.join(other.invoice);
+        self.payment_intent.join(other.payment_intent);
         greatest(&mut self.payment_link, other.payment_link);
         self.emails.join(other.emails);
         greatest(&mut self.client_reference, other.client_reference);

@@ -106,7 +106,13 @@ impl Ledger {
     pub(crate) fn take_in(&mut self, facts: Facts, news: Option<Topic>) -> usize {
         self.next_id += 1;
         let far = self.put_away(&facts);
-        self.world.admit(facts, &format!("pay{:04}", self.next_id));
+        let next_id = self.next_id;
+        let mut made = 0;
+        let fresh_id = || {
+            made += 1;
+            format!("pay{next_id:04}{}", if made == 1 { String::new() } else { format!("_{made}") })
+        };
+        self.world.admit(facts, fresh_id);
         let caused = self.settle(news);
         self.world.payments.extend(far);
         caused
@@ -123,7 +129,8 @@ impl Ledger {
         };
         let known: Vec<BTreeSet<String>> =
             each_holder(&self.world.holders).map(|one| holders(&one)).collect();
-        let (mut ids, mut near) = (facts.payment_ids(), holders(facts));
+        let mut ids: BTreeSet<String> = facts.payment_ids().into_iter().map(Into::into).collect();
+        let mut near = holders(facts);
         let mut far = std::mem::take(&mut self.world.payments);
         loop {
             for names in known.iter().chain(&known) {
@@ -132,14 +139,15 @@ impl Ledger {
                 }
             }
             let is_near = |_: &String, known: &mut Known| {
-                !known.facts.payment_ids().is_disjoint(&ids) || !holders(&known.facts).is_disjoint(&near)
+                let names_one = known.facts.payment_ids().into_iter().any(|id| ids.contains(id));
+                names_one || !holders(&known.facts).is_disjoint(&near)
             };
             let found: BTreeMap<String, Known> = far.extract_if(.., is_near).collect();
             if found.is_empty() {
                 return far;
             }
             near.extend(found.values().flat_map(|known| holders(&known.facts)));
-            ids.clear();
+            ids = found.values().flat_map(|known| known.facts.other_invoices()).map(Into::into).collect();
             self.world.payments.extend(found);
         }
     }
@@ -262,6 +270,20 @@ impl Ledger {
         let sums = self.sums();
         ["part1", "part2"]
             .map(|partner| sums.iter().filter(|((known, _), _)| known == partner).map(|(_, net)| net).sum())
+    }
+}
+
+/// Delivers events in order, backwards, and twice over; each time so much is left to the first and to the second partner.
+#[track_caller]
+pub(crate) fn check_in(empty: &Ledger, events: &[Value], want: [i64; 2]) {
+    let backwards: Vec<Value> = events.iter().rev().cloned().collect();
+    let orders = [events.to_vec(), backwards.clone(), [backwards, events.to_vec()].concat()];
+    for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
+        let mut ledger = empty.clone();
+        for event in order {
+            ledger.deliver(event);
+        }
+        assert_eq!(ledger.left(), want, "{name}");
     }
 }
 

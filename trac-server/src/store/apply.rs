@@ -37,11 +37,20 @@ impl Writing<'_> {
         holders: &Facts,
     ) -> Result<(), StoreError> {
         self.holders(world, holders)?;
-        let Some(id) = &admitted.payment_id else { return Ok(()) };
-        for absorbed in &admitted.absorbed {
-            self.absorb(absorbed, id)?;
+        for (absorbed, survivor) in &admitted.absorbed {
+            self.absorb(absorbed, survivor)?;
         }
-        let Some(known) = world.payments.get(id) else { return Ok(()) };
+        for id in &admitted.kept {
+            if let Some(known) = world.payments.get(id) {
+                self.payment(id, &known.facts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the facts of a payment, and the IDs of its objects. An object that several payments share is found by one of them,
+    /// whose facts name the invoices of the others.
+    fn payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
         self.tx
             .prepare_cached(
@@ -54,19 +63,24 @@ impl Writing<'_> {
                 workspace,
                 mode,
                 id,
-                serde_json::to_string(&known.facts)?,
-                payment::subscription(&known.facts),
-                payment::customer(&known.facts),
+                serde_json::to_string(facts)?,
+                payment::subscription(facts),
+                payment::customer(facts),
                 self.now.unix_secs()
             ])?;
-        let mut name = self.tx.prepare_cached(
+        let sql = if facts.of_invoice.is_some() {
+            "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET payment_id = excluded.payment_id \
+             WHERE payment_id <> excluded.payment_id"
+        } else {
             "INSERT OR IGNORE INTO payment_object (workspace_id, mode, stripe_id, payment_id) \
-             VALUES (?1, ?2, ?3, ?4)",
-        )?;
-        for stripe_id in known.facts.payment_ids() {
+             VALUES (?1, ?2, ?3, ?4)"
+        };
+        let mut name = self.tx.prepare_cached(sql)?;
+        for stripe_id in facts.payment_ids() {
             name.execute(params![workspace, mode, stripe_id, id])?;
         }
-        self.external_customers(&known.facts, id)
+        self.external_customers(facts, id)
     }
 
     /// Keeps the facts of a payment that was there before.

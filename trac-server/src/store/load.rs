@@ -29,16 +29,8 @@ pub(crate) struct Loaded {
 /// customers, until nothing new is found.
 pub(crate) fn neighbourhood(tx: &Connection, scope: &Scope, facts: &Facts) -> Result<Loaded, StoreError> {
     let mut loading = Loading { tx, scope, loaded: Loaded::default(), seen: BTreeSet::new() };
-    let mut found = Vec::new();
-    let mut of_object = tx.prepare_cached(
-        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
-    )?;
     for id in facts.payment_ids() {
-        let key = params![scope.workspace_id(), scope.mode_str(), id];
-        found.extend(of_object.query_row(key, |row| row.get::<_, String>(0)).optional()?);
-    }
-    for id in found {
-        loading.payment(&id)?;
+        loading.object(id)?;
     }
     loading.holders_of(facts)?;
     Ok(loading.loaded)
@@ -58,6 +50,18 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
+    /// The payment that an object of this ID is part of, if one is known.
+    fn object(&mut self, stripe_id: &str) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
+        )?;
+        let key = params![self.scope.workspace_id(), self.scope.mode_str(), stripe_id];
+        match statement.query_row(key, |row| row.get::<_, String>(0)).optional()? {
+            Some(id) => self.payment(&id),
+            None => Ok(()),
+        }
+    }
+
     fn payment(&mut self, id: &str) -> Result<(), StoreError> {
         let sql = "SELECT id, facts, decision FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         self.payments(sql, id)
@@ -79,7 +83,12 @@ impl Loading<'_> {
             let commissions = commissions(self.tx, self.scope, &id)?;
             // Of a customer's thousand payments the first leads to all others, and no more needs to be copied.
             let others = self.leads_on(&facts).then(|| facts.clone());
+            let invoices: Vec<String> = facts.other_invoices().into_iter().map(Into::into).collect();
             self.loaded.world.payments.insert(id, Known { facts, commissions });
+            // Payments of the same money are kept apart and decided together.
+            for invoice in invoices {
+                self.object(&invoice)?;
+            }
             if let Some(facts) = others {
                 self.holders_of(&facts)?;
             }
