@@ -126,9 +126,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "DELETE",
         "/api/v1/links/{id}",
-        "Take a tracked link away; its clicks stay",
+        "Delete a tracked link; one that was ever visited is archived; ?purge=1 ends its address for good",
         "",
-        (200, "Deleted"),
+        (200, "DeletedLink"),
     ),
     merchant("GET", "/api/v1/links/{id}/qr.svg", "The link as a QR code (SVG)", "", (200, "")),
     merchant("GET", "/api/v1/clicks", "List clicks", "", (200, "Click[]")),
@@ -382,7 +382,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "id: string; program_id: string; partner_id: string; slug: string; destination: string; url: string; \
          archived: boolean; not_counted: object; created_at: time",
     ),
-    ("Deleted", "id: string; deleted: boolean"),
+    ("DeletedLink", "id: string; deleted: boolean; archived: boolean"),
     (
         "Click",
         "id: string; click_id: string; program_id: string; partner_id: string; link_id: string?; clicked_at: time; \

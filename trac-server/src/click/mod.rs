@@ -4,6 +4,8 @@ mod extract;
 #[cfg(feature = "server")]
 mod destination;
 #[cfg(feature = "server")]
+mod followed;
+#[cfg(feature = "server")]
 mod links;
 #[cfg(feature = "server")]
 mod clicks;
@@ -55,6 +57,8 @@ use crate::trac::Trac;
 pub(crate) use clicks::{CLICKS, Wanted, record};
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
+#[cfg(feature = "server")]
+pub(crate) use followed::Followed;
 #[cfg(feature = "server")]
 pub(crate) use links::LINKS;
 #[cfg(feature = "server")]

@@ -32,6 +32,7 @@ const STEPS: &[&str] = &[
     include_str!("clicks.sql"),
     include_str!("standing.sql"),
     include_str!("visitors.sql"),
+    include_str!("addresses.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
