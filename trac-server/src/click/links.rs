@@ -9,14 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::destination::destination;
-use super::followed::Followed;
 use crate::access::Merchant;
 use crate::fields::{Fields, flag, text, token};
 use crate::id::{Kind, random_word};
 use crate::list::{Resource, document, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
-use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Links that are neither deleted nor purged.

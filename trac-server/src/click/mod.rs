@@ -4,8 +4,6 @@ mod extract;
 #[cfg(feature = "server")]
 mod destination;
 #[cfg(feature = "server")]
-mod followed;
-#[cfg(feature = "server")]
 mod links;
 #[cfg(feature = "server")]
 mod clicks;
@@ -56,13 +54,15 @@ use crate::trac::Trac;
 #[cfg(feature = "server")]
 pub(crate) use clicks::{CLICKS, Wanted, record};
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
-pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
-pub(crate) use followed::Followed;
+pub(crate) use destination::destination;
+pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
 pub(crate) use links::LINKS;
 #[cfg(feature = "server")]
 pub(crate) use promo_code::click_by_promo_code;
+#[cfg(feature = "server")]
+pub use script::missing_script;
 #[cfg(feature = "server")]
 pub(crate) use redirect::{SLUG, plain_visit, remember_links, visit};
 

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use trac_core::click::ClickId;
+use trac_core::conversion::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::lead::Lead;
@@ -77,7 +78,10 @@ async fn track(
     let (store, scope, is_merchant) = (trac.store.clone(), tracker.scope, tracker.is_merchant);
     let taken = store.try_write(Priority::Api, move |tx| {
         let (status, id) = take(tx, &trac, &scope, &told, is_merchant)?;
-        let lead = LEADS.find(tx, &trac, &scope, &id)?;
+        let mut lead = LEADS.find(tx, &trac, &scope, &id)?;
+        if names_other_mode(tx, &scope, &told, &lead)? {
+            lead["reason"] = Reason::ModeMismatch.as_str().into();
+        }
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
         Ok::<_, Problem>((status, Json(Value::Object(answer.into_iter().collect()))))
@@ -114,6 +118,14 @@ fn take(
     let facts = Facts { leads: [(id.clone(), facts(told, now))].into(), ..Facts::default() };
     Considered::of(&writing, Topic::Sale, facts, false)?.keep(&writing)?;
     Ok((status, id))
+}
+
+/// Whether the lead found no click because the one it names is of the workspace's other mode.
+fn names_other_mode(tx: &Connection, scope: &Scope, told: &Told, lead: &Value) -> Result<bool, StoreError> {
+    let Some(click) = told.click.as_ref().filter(|_| lead["click_id"].is_null()) else { return Ok(false) };
+    let mut statement =
+        tx.prepare_cached("SELECT 1 FROM click WHERE id = ?1 AND workspace_id = ?2 AND mode = ?3")?;
+    Ok(statement.exists(params![click.as_str(), scope.workspace_id(), scope.other_mode().mode_str()])?)
 }
 
 /// The lead of the same customer and event name, and whether it still waits.

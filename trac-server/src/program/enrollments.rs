@@ -102,7 +102,7 @@ pub(super) async fn change(
     let changed = store.try_write(Priority::Api, move |tx| {
         let (number, old) = OF_ENROLLMENTS
             .newest::<EnrollmentTerms>(tx, &scope, &id)?
-            .ok_or_else(|| Problem::not_found("enrollment"))?;
+            .ok_or_else(|| ENROLLMENTS.missing(tx, &trac, &scope, &id))?;
         let mut terms = old.clone();
         change_enrollment(&mut fields, &mut terms);
         let codes = fields.take("promotion_codes", promotion_codes);

@@ -87,7 +87,7 @@ pub(super) async fn change(
     let changed = store.try_write(Priority::Api, move |tx| {
         let (number, old) = OF_PROGRAMS
             .newest::<ProgramTerms>(tx, &scope, &id)?
-            .ok_or_else(|| Problem::not_found("program"))?;
+            .ok_or_else(|| PROGRAMS.missing(tx, &trac, &scope, &id))?;
         let mut terms = old.clone();
         let name = fields.take("name", text(1..=200));
         change_program(&mut fields, &mut terms);

@@ -8,19 +8,19 @@ use trac_core::time::Timestamp;
 use crate::store::{Scope, StoreError};
 
 /// The table that keeps the versions of one kind of terms.
-pub(super) struct Versions {
+pub(crate) struct Versions {
     newest: &'static str,
     add: &'static str,
 }
 
-pub(super) const OF_PROGRAMS: Versions = Versions {
+pub(crate) const OF_PROGRAMS: Versions = Versions {
     newest: "SELECT number, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
              ORDER BY number DESC LIMIT 1",
     add: "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms) \
           VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
-pub(super) const OF_ENROLLMENTS: Versions = Versions {
+pub(crate) const OF_ENROLLMENTS: Versions = Versions {
     newest: "SELECT number, terms FROM enrollment_version WHERE workspace_id = ?1 AND mode = ?2 \
              AND enrollment_id = ?3 ORDER BY number DESC LIMIT 1",
     add: "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms) \
@@ -29,7 +29,7 @@ pub(super) const OF_ENROLLMENTS: Versions = Versions {
 
 impl Versions {
     /// The number and terms of the newest version; none if there is no such object here.
-    pub(super) fn newest<T: DeserializeOwned>(
+    pub(crate) fn newest<T: DeserializeOwned>(
         &self,
         connection: &Connection,
         scope: &Scope,
@@ -45,7 +45,7 @@ impl Versions {
         })
     }
 
-    pub(super) fn add(
+    pub(crate) fn add(
         &self,
         connection: &Connection,
         scope: &Scope,

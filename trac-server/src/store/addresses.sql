@@ -8,6 +8,8 @@ CREATE UNIQUE INDEX program_slug ON program (slug COLLATE NOCASE, mode) WHERE sl
 
 -- A purged link leads nowhere, and its slug stays taken.
 ALTER TABLE link ADD COLUMN purged_at INTEGER;
+-- A partner of the same address is looked for.
+CREATE INDEX partner_email ON partner (workspace_id, mode, lower(email)) WHERE email IS NOT NULL;
 -- Where visitors of purged links are sent.
 ALTER TABLE workspace ADD COLUMN fallback_url TEXT;
 

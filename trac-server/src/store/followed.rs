@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, params};
 
-use crate::store::{Scope, StoreError, Store};
+use super::{Scope, Store, StoreError};
 
 /// What a reader found, for the writer.
 #[derive(Clone, Copy, Debug)]
