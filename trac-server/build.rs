@@ -22,7 +22,9 @@ mod script {
         for name in FILES {
             let script = fs::read(dist.join(name)).unwrap_or_default();
             if script.is_empty() {
-                println!("cargo:warning=dist/{name} is missing: this server will answer 503 for it. Run: cargo xtask build-script");
+                println!(
+                    "cargo:warning=dist/{name} is missing: this server will answer 503 for it. Run: cargo xtask build-script"
+                );
             }
             write_compressed(&script, &Path::new(&out).join(name))?;
         }

@@ -106,7 +106,10 @@ async fn a_slug_is_one_public_address_until_its_link_is_deleted_unvisited() {
     let changed = merchant.patch(&path, json!({ "destination": "https://shop.example.com/new" })).await;
     assert_eq!(changed.text("/url"), "https://track.example.com/s/ada");
     let deleted = merchant.delete(&path).await;
-    assert_eq!((deleted.status.as_u16(), deleted.body), (200, json!({ "id": id, "deleted": true, "archived": false })));
+    assert_eq!(
+        (deleted.status.as_u16(), deleted.body),
+        (200, json!({ "id": id, "deleted": true, "archived": false }))
+    );
     assert_eq!(merchant.get(&path).await.status, 404);
     assert_eq!(merchant.delete(&path).await.status, 404);
     assert_eq!(app.visit("/s/ada", &[]).await.status, 404);

@@ -231,7 +231,9 @@ impl ReadRow {
                 "slug",
                 "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND workspace_id <> ?2 AND mode = ?3",
             ),
-            "program" => ("id", "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2 AND ?3 IS NOT NULL"),
+            "program" => {
+                ("id", "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2 AND ?3 IS NOT NULL")
+            }
             _ => return Ok(()),
         };
         let is_deleted = self.field("deleted_at").is_some_and(|at| *at != Stored::Null);

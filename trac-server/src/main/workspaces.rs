@@ -59,7 +59,8 @@ pub(super) async fn login_link(
     json: bool,
 ) -> Result<(), Failure> {
     if email.is_some() {
-        let line = "there are no people to sign in yet: leave --email out, and the link opens the whole workspace";
+        let line =
+            "there are no people to sign in yet: leave --email out, and the link opens the whole workspace";
         return Err(line.into());
     }
     let trac = reached(config, open_known_store(config)?).await?;
@@ -67,7 +68,11 @@ pub(super) async fn login_link(
     close(&trac).await?;
     let link = link?;
     Ok(print(&link, json, || {
-        format!("{}\n\nIt opens the dashboard once, until {}.\n", text(&link, "/url"), text(&link, "/expires_at"))
+        format!(
+            "{}\n\nIt opens the dashboard once, until {}.\n",
+            text(&link, "/url"),
+            text(&link, "/expires_at")
+        )
     })?)
 }
 
@@ -105,14 +110,21 @@ fn print_list(list: &Value, json: bool) -> io::Result<()> {
             format!("{}  {}  {}\n", text(row, "/id"), text(row, "/created_at"), text(row, "/name"))
         };
         let lines: String = rows.iter().map(line).collect();
-        if lines.is_empty() { "There is no workspace yet: trac workspace create makes one.\n".to_owned() } else { lines }
+        if lines.is_empty() {
+            "There is no workspace yet: trac workspace create makes one.\n".to_owned()
+        } else {
+            lines
+        }
     })
 }
 
 fn print_created(created: &Value, json: bool) -> io::Result<()> {
     print(created, json, || {
-        let all = |paths: &[&str]| paths.iter().map(|path| format!("  {}\n", text(created, path))).collect::<String>();
-        let events = created.pointer("/events").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let all = |paths: &[&str]| {
+            paths.iter().map(|path| format!("  {}\n", text(created, path))).collect::<String>()
+        };
+        let events =
+            created.pointer("/events").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let events: String =
             events.iter().map(|event| format!("  {}\n", event.as_str().unwrap_or_default())).collect();
         format!(

@@ -20,11 +20,20 @@ use crate::trac::Trac;
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/programs", list_of(&PROGRAMS).merge(post(programs::create)))
-        .route("/programs/{id}", one_of(&PROGRAMS).merge(patch(programs::change)).merge(delete(removal::program)))
+        .route(
+            "/programs/{id}",
+            one_of(&PROGRAMS).merge(patch(programs::change)).merge(delete(removal::program)),
+        )
         .route("/partners", list_of(&PARTNERS).merge(post(partners::create)))
-        .route("/partners/{id}", one_of(&PARTNERS).merge(patch(partners::change)).merge(delete(removal::partner)))
+        .route(
+            "/partners/{id}",
+            one_of(&PARTNERS).merge(patch(partners::change)).merge(delete(removal::partner)),
+        )
         .route("/enrollments", list_of(&ENROLLMENTS).merge(post(enrollments::create)))
-        .route("/enrollments/{id}", one_of(&ENROLLMENTS).merge(patch(enrollments::change)).merge(delete(removal::enrollment)))
+        .route(
+            "/enrollments/{id}",
+            one_of(&ENROLLMENTS).merge(patch(enrollments::change)).merge(delete(removal::enrollment)),
+        )
 }
 
 pub(crate) use enrollments::ENROLLMENTS;

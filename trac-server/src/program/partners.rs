@@ -126,7 +126,9 @@ fn must_be_new(tx: &Connection, scope: &Scope, email: &str, own_id: &str) -> Res
     let Some(known) = statement.query_row(key, |row| row.get::<_, String>(0)).optional()? else {
         return Ok(());
     };
-    let message = format!("{known} has this e-mail address. If this is another partner all the same, add \"anyway\": true.");
+    let message = format!(
+        "{known} has this e-mail address. If this is another partner all the same, add \"anyway\": true."
+    );
     Err(Problem::conflict("PARTNER_EXISTS", message).about("partner_id", &known))
 }
 

@@ -120,7 +120,8 @@ impl Removal {
             }
             if !referrers.is_empty() {
                 let (code, advice) = self.in_use;
-                let message = format!("{} refer to this {}. {advice}", listed(&referrers), self.resource.name);
+                let message =
+                    format!("{} refer to this {}. {advice}", listed(&referrers), self.resource.name);
                 return Err(Problem::conflict(code, message).about("referred_to_by", &referrers.join(", ")));
             }
             for rows in self.rows {

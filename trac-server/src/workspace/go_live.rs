@@ -105,7 +105,9 @@ impl<'a> Copying<'a> {
         let rows = self.rows("SELECT id, name, slug, tracking_domain FROM program", four)?;
         for [id, name, slug, domain] in rows {
             let thing = Thing { kind: "program", id: &id, name: &name };
-            let Some((_, terms)) = OF_PROGRAMS.newest::<ProgramTerms>(self.tx, &self.test, &id)? else { continue };
+            let Some((_, terms)) = OF_PROGRAMS.newest::<ProgramTerms>(self.tx, &self.test, &id)? else {
+                continue;
+            };
             if self.is_copied("program", &id)? {
                 continue;
             }
@@ -113,7 +115,8 @@ impl<'a> Copying<'a> {
                 self.left_out.push(thing.with("why", "it is archived"));
                 continue;
             }
-            let is_taken = self.exists("program WHERE slug = ?1 COLLATE NOCASE AND mode = 'live'", &[&slug])?;
+            let is_taken =
+                self.exists("program WHERE slug = ?1 COLLATE NOCASE AND mode = 'live'", &[&slug])?;
             let made = self.ids.make(Kind::Program);
             self.tx
                 .prepare_cached(
@@ -133,7 +136,12 @@ impl<'a> Copying<'a> {
             let live = Thing { id: &made, ..thing };
             self.copied.push(live.with("copied_from", &id));
             if is_taken {
-                self.look_at.push(live.with("why", &format!("another live program has its slug, {slug}: give it another one")));
+                self.look_at.push(
+                    live.with(
+                        "why",
+                        &format!("another live program has its slug, {slug}: give it another one"),
+                    ),
+                );
             }
             if !terms.products.is_empty() {
                 let why = "its products are those of Stripe's test mode: name the live ones (products)";
@@ -158,7 +166,9 @@ impl<'a> Copying<'a> {
                 continue;
             }
             let own = self.live.workspace_id().to_owned();
-            if self.exists("partner WHERE code = ?1 AND mode = 'live' AND workspace_id = ?2", &[&code, &own])? {
+            if self
+                .exists("partner WHERE code = ?1 AND mode = 'live' AND workspace_id = ?2", &[&code, &own])?
+            {
                 self.left_out.push(thing.with("why", &format!("another live partner has the code {code}")));
                 continue;
             }
@@ -188,7 +198,9 @@ impl<'a> Copying<'a> {
     fn enrollments(&mut self) -> Result<(), StoreError> {
         let rows = self.rows("SELECT id, program_id, partner_id, '' FROM enrollment", four)?;
         for [id, program, partner, _] in rows {
-            let Some((_, terms)) = OF_ENROLLMENTS.newest::<EnrollmentTerms>(self.tx, &self.test, &id)? else { continue };
+            let Some((_, terms)) = OF_ENROLLMENTS.newest::<EnrollmentTerms>(self.tx, &self.test, &id)? else {
+                continue;
+            };
             let both = (self.copy_of("program", &program)?, self.copy_of("partner", &partner)?);
             let (Some(program), Some(partner)) = both else { continue };
             let pair = "enrollment WHERE workspace_id = ?1 AND mode = 'live' AND program_id = ?2 AND partner_id = ?3";
@@ -258,7 +270,9 @@ impl<'a> Copying<'a> {
             let live = Thing { id: &made, ..thing };
             self.copied.push(live.with("copied_from", &id));
             if is_payment_link(destination, "") && destination.contains("/test_") {
-                let why = format!("it leads to a Payment Link of test mode, {destination}: set the live one (destination)");
+                let why = format!(
+                    "it leads to a Payment Link of test mode, {destination}: set the live one (destination)"
+                );
                 self.look_at.push(live.with("why", &why));
             }
         }
@@ -284,7 +298,8 @@ impl<'a> Copying<'a> {
 
     /// The live row that was made of one of test mode.
     fn copy_of(&self, table: &str, id: &str) -> Result<Option<String>, StoreError> {
-        let sql = format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = 'live' AND copied_from = ?2");
+        let sql =
+            format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = 'live' AND copied_from = ?2");
         let mut statement = self.tx.prepare_cached(&sql)?;
         Ok(statement.query_row([self.live.workspace_id(), id], |row| row.get(0)).optional()?)
     }
@@ -337,7 +352,8 @@ mod tests {
 
     fn names(told: &Value, list: &str) -> Vec<String> {
         let rows = told[list].as_array().unwrap().iter();
-        rows.map(|row| format!("{} {}", row["kind"].as_str().unwrap(), row["name"].as_str().unwrap())).collect()
+        rows.map(|row| format!("{} {}", row["kind"].as_str().unwrap(), row["name"].as_str().unwrap()))
+            .collect()
     }
 
     #[tokio::test]
@@ -345,10 +361,9 @@ mod tests {
         let app = App::new();
         let (test, live) = app.both_modes().await;
         let (program, partner) = test.program_and_partner().await;
-        test.patch(&format!("/programs/{program}"), json!({ "slug": "friends", "products": ["prod_1"] })).await;
-        let to = |slug: &str, page: &str| {
-            json!({ "program_id": program, "partner_id": partner, "slug": slug, "destination": page })
-        };
+        test.patch(&format!("/programs/{program}"), json!({ "slug": "friends", "products": ["prod_1"] }))
+            .await;
+        let to = |slug: &str, page: &str| json!({ "program_id": program, "partner_id": partner, "slug": slug, "destination": page });
         test.make("/links", to("ada", "https://shop.example/")).await;
         test.make("/links", to("pay", "https://buy.stripe.com/test_1")).await;
         let gone = test.make("/links", to("gone", "https://shop.example/")).await;
@@ -359,7 +374,10 @@ mod tests {
         assert_eq!(live.get("/programs").await.number("/meta/total"), 0, "a dry run writes nothing");
         let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
         let want = ["program Friends", "partner Ada", "enrollment Ada", "link ada", "link pay"];
-        assert_eq!((names(&dry, "copied"), names(&told, "copied")), (want.map(str::to_owned).to_vec(), want.map(str::to_owned).to_vec()));
+        assert_eq!(
+            (names(&dry, "copied"), names(&told, "copied")),
+            (want.map(str::to_owned).to_vec(), want.map(str::to_owned).to_vec())
+        );
         assert_eq!(names(&told, "left_out"), ["program Old"]);
         assert_eq!(names(&told, "look_at"), ["program Friends", "link pay"]);
         assert!(as_text(&told).contains("  link pay ("), "{}", as_text(&told));
@@ -372,7 +390,13 @@ mod tests {
         assert_eq!(app.visit("/s/ada", &[]).await.status, 302);
         assert_eq!(app.visit("/s/friends/ada", &[]).await.status, 302);
         assert_eq!(app.visit("/t/friends/ada", &[]).await.status, 302);
-        assert_eq!((live.get("/clicks").await.number("/meta/total"), test.get("/clicks").await.number("/meta/total")), (2, 1));
+        assert_eq!(
+            (
+                live.get("/clicks").await.number("/meta/total"),
+                test.get("/clicks").await.number("/meta/total")
+            ),
+            (2, 1)
+        );
 
         // Again: nothing twice, whatever was changed in live mode meanwhile; what is new is copied.
         let partner_path = format!("/partners/{}", live.get("/partners").await.text("/data/0/id"));
@@ -389,14 +413,13 @@ mod tests {
     async fn a_live_partner_of_the_same_address_is_that_partner_and_another_ones_code_and_slug_stay() {
         let app = App::new();
         let (test, live) = app.both_modes().await;
-        let partner = |name: &str, email: &str, code: &str| json!({ "name": name, "email": email, "code": code });
+        let partner =
+            |name: &str, email: &str, code: &str| json!({ "name": name, "email": email, "code": code });
         let (program, _) = test.program_and_partner().await;
         let own = test.make("/partners", partner("Bea", "bea@example.com", "bea")).await;
         test.make("/enrollments", json!({ "program_id": program, "partner_id": own })).await;
         test.make("/partners", partner("Cora", "cora@example.com", "cora")).await;
-        let link = |slug: &str| {
-            json!({ "program_id": program, "partner_id": own, "slug": slug, "destination": "https://shop.example/" })
-        };
+        let link = |slug: &str| json!({ "program_id": program, "partner_id": own, "slug": slug, "destination": "https://shop.example/" });
         test.make("/links", link("bea")).await;
         let known = live.make("/partners", partner("Beatrice", "BEA@example.com", "b")).await;
         live.make("/partners", partner("Another", "another@example.com", "cora")).await;
@@ -407,7 +430,10 @@ mod tests {
             "destination": "https://other.example/" });
         other_live.make("/links", theirs).await;
         let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
-        assert_eq!(names(&told, "copied"), ["program Friends", "partner Ada", "enrollment Ada", "enrollment Beatrice"]);
+        assert_eq!(
+            names(&told, "copied"),
+            ["program Friends", "partner Ada", "enrollment Ada", "enrollment Beatrice"]
+        );
         assert_eq!(names(&told, "left_out"), ["partner Cora", "link bea"]);
         assert_eq!(live.get(&format!("/enrollments?partner_id={known}")).await.number("/meta/total"), 1);
         let missing = go_live(&app.trac, "ws_0", false).await.unwrap_err();

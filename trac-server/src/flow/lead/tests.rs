@@ -257,3 +257,25 @@ async fn a_customer_has_two_hundred_leads_at_most_and_five_hundred_of_anything_t
     assert_eq!(claims(2).await.code(), (422, "VALIDATION_FAILED".to_owned()));
     assert_eq!(claims(1).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_click_of_the_other_mode_is_said_to_be_so() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let (program, partner) = test.program_and_partner().await;
+    let click = test.make("/clicks", json!({ "program_id": program, "partner_id": partner })).await;
+    let check = async |merchant: &Merchant<'_>, click: &str, customer: &str, want: &str| {
+        let told = sign_up(json!({ "clickId": click, "customerExternalId": customer }));
+        for _ in 0..2 {
+            let answer = tell(&app, merchant, told.clone()).await;
+            assert_eq!(
+                (answer.body["attributed"].as_bool(), answer.text("/reason")),
+                (Some(false), want.to_owned())
+            );
+        }
+    };
+    check(&live, &click, "user_1", "mode_mismatch").await;
+    check(&live, "clk_1_0000000000000001", "user_2", "no_click").await;
+    // Nothing is told of another workspace's clicks.
+    check(&app.merchant().await, &click, "user_3", "no_click").await;
+}
