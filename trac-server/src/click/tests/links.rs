@@ -356,6 +356,8 @@ async fn a_purged_link_leads_nowhere_or_where_the_workspace_says_and_keeps_its_s
     assert_eq!(answer.header("set-cookie"), "");
     merchant.patch("/workspace", json!({ "fallback_url": null })).await;
     assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
+    let story = merchant.get(&format!("/explain/{id}")).await.body.to_string();
+    assert!(story.contains("/s/ada was taken away at") && story.contains("link_removed"), "{story}");
 }
 
 #[tokio::test]
