@@ -21,6 +21,11 @@ mod script {
         let out = env::var("OUT_DIR")?;
         for name in FILES {
             let script = fs::read(dist.join(name)).unwrap_or_default();
+            if script.is_empty() {
+                println!(
+                    "cargo:warning=dist/{name} is missing: this server will answer 503 for it. Run: cargo xtask build-script"
+                );
+            }
             write_compressed(&script, &Path::new(&out).join(name))?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! `trac workspace create` and `trac serve`, as a merchant runs them.
+//! `trac workspace`, `trac key`, `trac login-link`, `trac explain` and `trac serve`, as a merchant runs them.
 
 use serde_json::Value;
 use trac_tests::{Server, envelope, now, trac};
@@ -115,4 +115,130 @@ async fn secrets_and_keys_never_reach_the_log_or_the_database() {
         let found = bytes.windows(key.len()).any(|window| window == key.as_bytes());
         assert!(!found, "{} holds a key in the open", path.display());
     }
+}
+
+#[tokio::test]
+async fn nobody_is_locked_out_of_a_running_server() {
+    let server = Server::start().await;
+    let merchant = server.merchant("Locked out");
+    let (data, id) = (server.data(), text(&merchant.workspace, "/workspace_id").to_owned());
+    let run = |arguments: &[&str]| {
+        let arguments: Vec<_> = arguments.iter().chain(&["--data", &data, "--json"]).copied().collect();
+        let ended = trac(&arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
+        serde_json::from_str::<Value>(&ended.stdout).expect("standard output is exactly the JSON")
+    };
+    let list = run(&["workspace", "list"]);
+    assert_eq!((text(&list, "/0/id"), text(&list, "/0/name")), (id.as_str(), "Locked out"));
+    let client = reqwest::Client::new();
+    for mode in ["test", "live"] {
+        let made = run(&[
+            "key",
+            "create",
+            "--workspace",
+            &id,
+            "--kind",
+            "secret",
+            "--mode",
+            mode,
+            "--name",
+            "Found",
+        ]);
+        assert!(text(&made, "/key").starts_with(&format!("sk_{mode}_")), "{made}");
+        let asked =
+            client.get(format!("{}/api/v1/workspace", server.origin())).bearer_auth(text(&made, "/key"));
+        assert_eq!(asked.send().await.expect("an answer").status(), 200);
+    }
+    let page = run(&["key", "create", "--workspace", &id, "--kind", "publishable", "--mode", "test"]);
+    assert!(text(&page, "/key").starts_with("pk_test_"), "{page}");
+
+    let link = run(&["login-link", "--workspace", &id, "--mode", "live"]);
+    let url = text(&link, "/url");
+    assert!(url.starts_with(&format!("{}/dashboard/enter?token=", server.origin())), "{url}");
+    let token = url.rsplit('=').next().expect("a token");
+    let no_redirects =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    for want in [303, 401] {
+        let form = no_redirects.post(format!("{}/dashboard/enter", server.origin()));
+        let form =
+            form.header("content-type", "application/x-www-form-urlencoded").body(format!("token={token}"));
+        assert_eq!(form.send().await.expect("an answer").status(), want, "the link opens once");
+    }
+    for entry in std::fs::read_dir(&data).expect("a data folder") {
+        let bytes = std::fs::read(entry.expect("an entry").path()).unwrap_or_default();
+        assert!(
+            !bytes.windows(token.len()).any(|window| window == token.as_bytes()),
+            "a token lies in the open"
+        );
+    }
+    for (arguments, want) in [
+        (vec!["login-link", "--workspace", &id, "--email", "ada@example.com"], "leave --email out"),
+        (vec!["login-link", "--workspace", "ws_0"], "there is no workspace ws_0"),
+        (
+            vec!["key", "create", "--workspace", "ws_0", "--kind", "secret", "--mode", "test"],
+            "trac workspace list",
+        ),
+        (vec!["workspace", "go-live", "--workspace", "ws_0"], "there is no workspace ws_0"),
+    ] {
+        let arguments: Vec<_> = arguments.into_iter().chain(["--data", data.as_str()]).collect();
+        let ended = trac(&arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(ended.stderr.contains(want) && ended.stderr.lines().count() == 1, "{}", ended.stderr);
+    }
+    let wrong =
+        trac(&["key", "create", "--workspace", &id, "--kind", "admin", "--mode", "test", "--data", &data]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("publishable") && wrong.stderr.contains("secret"), "{}", wrong.stderr);
+}
+
+#[tokio::test]
+async fn what_was_tried_in_test_mode_goes_live_beside_a_running_server() {
+    let server = Server::start().await;
+    let merchant = server.merchant("Ready");
+    merchant.terms(2_000, "paula", "https://shop.example.com/").await;
+    let (data, id) = (server.data(), text(&merchant.workspace, "/workspace_id").to_owned());
+    let go_live = |more: &[&str]| {
+        let arguments: Vec<_> = ["workspace", "go-live", "--workspace", &id, "--data", &data]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        let ended = trac(&arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stdout
+    };
+    assert!(go_live(&["--dry-run"]).starts_with("Would be copied to live mode:\n  program Partners ("));
+    assert_eq!(go_live(&[]).lines().count(), 6, "a title, a line for each, and one without words");
+    assert!(go_live(&[]).starts_with("Copied to live mode: nothing\n"));
+    let json: Value = serde_json::from_str(&go_live(&["--json"])).expect("JSON and nothing else");
+    assert_eq!(json.pointer("/copied").and_then(Value::as_array).map(Vec::len), Some(0));
+    let client =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    for path in ["/s/paula", "/t/paula"] {
+        let answer = client.get(format!("{}{path}", server.origin())).send().await.expect("an answer");
+        assert_eq!(answer.status(), 302, "{path}");
+    }
+    assert_eq!(merchant.all("/clicks").await.len(), 1, "the other click is the live link's");
+}
+
+#[tokio::test]
+async fn explain_of_something_unknown_ends_with_1() {
+    let server = Server::start().await;
+    let merchant = server.merchant("unknown");
+    let terms = merchant.terms(1_000, "known", "https://shop.example.com/").await;
+    let data = server.data();
+    for (id, code, lines) in [(terms.link.as_str(), 0, 0), ("clk_0", 1, 1), ("cs_test_0", 1, 1)] {
+        for more in [&[][..], &["--json"]] {
+            let arguments: Vec<_> = ["explain", id, "--data", &data].iter().chain(more).copied().collect();
+            let ended = trac(&arguments);
+            assert_eq!(
+                (ended.code, ended.stderr.lines().count()),
+                (Some(code), lines),
+                "{id}: {}",
+                ended.stderr
+            );
+        }
+    }
+    let told = trac(&["explain", "cs_test_0", "--data", &data]).stdout;
+    assert!(told.contains("test") && !told.contains("live mode"), "{told}");
 }

@@ -116,7 +116,7 @@ fn what_finds_no_room_beside_a_damaged_spool_is_not_kept_by_halves() {
     disk.fill();
     fs::remove_file(&room).expect("a file that is there");
     let kept = || {
-        assert_eq!(trac(&["explain", "clk_1", "--data", data]).code, Some(0));
+        assert_eq!(trac(&["workspace", "list", "--data", data]).code, Some(0));
         fs::read(folder.join("clicks.refused")).unwrap_or_default()
     };
     for _ in 0..2 {

@@ -37,7 +37,7 @@
         const html = written(await answer.text());
         if (html !== shown) swap(html);
         shown = html;
-        say("live", "live");
+        say("live", "up to date");
       } catch {
         say("lost", "connection lost, trying again");
       }

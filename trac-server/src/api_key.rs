@@ -63,7 +63,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
 /// What a key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum KeyKind {
+pub enum KeyKind {
     /// `pk_…`: stands in pages and lets them track.
     Publishable,
     /// `sk_…`: opens the management API.
@@ -71,7 +71,7 @@ pub(crate) enum KeyKind {
 }
 
 impl KeyKind {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Publishable => "publishable",
             Self::Secret => "secret",
@@ -93,7 +93,7 @@ impl KeyKind {
 
 /// A key that was just made: the only time that it is known.
 pub(crate) struct NewKey {
-    id: String,
+    pub(crate) id: String,
     pub(crate) key: String,
 }
 

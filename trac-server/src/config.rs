@@ -13,7 +13,7 @@ mod value;
 
 #[cfg(feature = "demo")]
 pub use command::DemoOptions;
-pub use command::{Command, CommandLine, SecretsCommand, WorkspaceCommand};
+pub use command::{Command, CommandLine, KeyCommand, SecretsCommand, WorkspaceCommand};
 use value::{cookie_domain, each, one_or_many, public_url, stripe_api_url, tracking_domain};
 
 /// Where the store is if nothing else is said.

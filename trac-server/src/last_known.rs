@@ -20,14 +20,17 @@ pub(crate) enum LinkName {
         program: String,
         code: String,
     },
+    /// What it names in test mode, whatever it names in live mode.
+    Test(Box<Self>),
 }
 
 impl LinkName {
-    /// The path behind `/s/`.
+    /// The path behind `/s/`; of test mode, the whole path.
     pub(crate) fn path(&self) -> Cow<'_, str> {
         match self {
             Self::Slug(slug) => slug.into(),
             Self::Code { program, code } => format!("{program}/{code}").into(),
+            Self::Test(name) => format!("/t/{}", name.path()).into(),
         }
     }
 }

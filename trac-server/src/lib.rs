@@ -167,6 +167,8 @@ pub use trac_core::webhook::customer_token::customer_token;
 pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 #[cfg(feature = "server")]
+pub use click::missing_script;
+#[cfg(feature = "server")]
 pub use router::{router, service};
 #[cfg(feature = "server")]
 pub use trac::Trac;

@@ -197,7 +197,20 @@ impl Resource {
         scope: &Scope,
         id: &str,
     ) -> Result<Value, Problem> {
-        self.one(connection, trac, scope, id)?.ok_or_else(|| Problem::not_found(self.name))
+        match self.one(connection, trac, scope, id)? {
+            Some(row) => Ok(row),
+            None => Err(self.missing(connection, trac, scope, id)),
+        }
+    }
+
+    /// Says that there is no row of that ID, and if it is one of the workspace's other mode, that.
+    pub(crate) fn missing(&self, connection: &Connection, trac: &Trac, scope: &Scope, id: &str) -> Problem {
+        let other = scope.other_mode();
+        match self.one(connection, trac, &other, id) {
+            Ok(Some(_)) => Problem::of_mode(self.name, other.mode()),
+            Ok(None) => Problem::not_found(self.name),
+            Err(error) => error.into(),
+        }
     }
 
     /// Reads every row, the oldest first.

@@ -12,10 +12,13 @@ use tokio::net::TcpListener;
 use trac_core::time::Timestamp;
 use trac_server::ask::Asker;
 use trac_server::clock::Clock;
-use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
+use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand};
 use trac_server::export::{self, Imported};
 use trac_server::store::{self, Alone, Store};
 use trac_server::{Trac, explain, housekeeping, listen, log, replay, secrets, service, workspace};
+
+#[path = "main/workspaces.rs"]
+mod workspaces;
 
 /// How long callers may take to finish once the server is asked to stop.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -49,7 +52,9 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Demo(options) => runtime.block_on(demonstrate(options)),
         Command::Explain { id, json, options } => {
             let stories = runtime.block_on(tell(&options.settle()?, &id))?;
-            Ok(print_stories(&stories, json)?)
+            print_stories(&stories, json)?;
+            let is_known = stories.iter().any(|story| story.get("found").is_some_and(|found| found == true));
+            if is_known { Ok(()) } else { Err(format!("nothing is known of {id} in any workspace").into()) }
         }
         Command::Replay { rules, dry_run, since, options } => {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
@@ -71,10 +76,12 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             runtime.block_on(rotate_master_key(&config))?;
             Ok(writeln!(io::stdout(), "Every secret is sealed with the new master key.")?)
         }
-        Command::Workspace { command: WorkspaceCommand::Create { name, json, options } } => {
-            let created = runtime.block_on(create_workspace(&options.settle()?, &name))?;
-            Ok(print(&created, json)?)
+        Command::Key { command } => runtime.block_on(workspaces::key(command)),
+        Command::LoginLink { workspace, mode, email, json, options } => {
+            let config = options.settle()?;
+            runtime.block_on(workspaces::login_link(&config, &workspace, mode, email.as_deref(), json))
         }
+        Command::Workspace { command } => runtime.block_on(workspaces::run(command)),
     }
 }
 
@@ -110,6 +117,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_tracking_domains(&config.tracking_domain)
         .with_trusted_proxies(&config.trusted_proxy);
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
+    if let Some(line) = trac_server::missing_script() {
+        tracing::warn!("{line}. Until then /trac.js is answered 503.");
+    }
     let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
     let house = tokio::spawn(housekeeping::keep(trac.clone()));
@@ -170,21 +180,6 @@ async fn asked_to_stop() {
     }
 }
 
-async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure> {
-    let store = open_store(config)?;
-    let public_url = match &config.public_url {
-        Some(url) => url.clone(),
-        None => match workspace::last_public_url(&store).await? {
-            Some(url) => url,
-            None => format!("http://{}", config.listen),
-        },
-    };
-    let trac = Trac::new(store.clone(), Clock::system(), &public_url);
-    let created = workspace::create(&trac, name).await?;
-    tokio::task::spawn_blocking(move || store.close()).await?;
-    Ok(created)
-}
-
 async fn write_export(
     config: &Config,
     workspace: Option<&str>,
@@ -229,9 +224,6 @@ async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
 
 fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    if stories.is_empty() {
-        return writeln!(out, "Nothing is known of this ID in any workspace.");
-    }
     for story in stories {
         if json {
             writeln!(out, "{story:#}")?;
@@ -259,31 +251,4 @@ async fn replay_events(
     let replayed = replay::replay_all(&trac, since, rules, dry_run).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(replayed)
-}
-
-/// Writes a new workspace to standard output: as JSON and nothing else, or as lines for a person.
-fn print(created: &Value, json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json {
-        return writeln!(out, "{created:#}");
-    }
-    let text = |path: &str| created.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-    writeln!(out, "Workspace {}\n", text("/workspace_id"))?;
-    writeln!(out, "Keys, shown this once:")?;
-    for key in ["pk_test", "sk_test", "pk_live", "sk_live"] {
-        writeln!(out, "  {}", text(&format!("/keys/{key}")))?;
-    }
-    writeln!(out, "\nWebhook addresses for Stripe:")?;
-    for mode in ["test", "live"] {
-        writeln!(out, "  {mode}: {}", text(&format!("/endpoints/{mode}/url")))?;
-    }
-    writeln!(out, "\nEvent types to select there:")?;
-    for event in created.pointer("/events").and_then(Value::as_array).into_iter().flatten() {
-        writeln!(out, "  {}", event.as_str().unwrap_or_default())?;
-    }
-    writeln!(
-        out,
-        "\nDashboard (this link opens it once; later, a secret key does):\n  {}",
-        text("/dashboard_url")
-    )
 }

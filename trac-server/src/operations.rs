@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::time::timeout;
 
+use crate::click::missing_script;
 use crate::problem::Problem;
 use crate::store::{PUBLIC_URL, Priority, StoreError, StoreErrorKind, set_setting, setting};
 use crate::trac::Trac;
@@ -31,12 +32,13 @@ async fn metrics(State(trac): State<Trac>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
-/// Whether the store can be read and takes writes, and no clicks wait beside it: `200`, with or without a workspace, or `503`.
-async fn ready(State(trac): State<Trac>) -> Result<&'static str, Problem> {
+/// Whether the store can be read and takes writes, and no clicks wait beside it: `200`, with or without a workspace, or `503`. A server
+/// without the script is ready, and says so in a line of its own.
+async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
-        (Ok(()), _) if !trac.store.takes_no_clicks() => Ok("ready\n"),
+        (Ok(()), _) if !trac.store.takes_no_clicks() => Ok(ready_text(missing_script())),
         (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be brought into the store."))),
         (Err(error), clicks) => {
             tracing::warn!(%error, clicks, "the store cannot take this now");
@@ -44,6 +46,10 @@ async fn ready(State(trac): State<Trac>) -> Result<&'static str, Problem> {
             Err(not_ready(&format!("The store cannot be read and written now.{waiting}")))
         }
     }
+}
+
+fn ready_text(missing: Option<&str>) -> String {
+    missing.map_or_else(|| "ready\n".to_owned(), |line| format!("ready\n{line}\n"))
 }
 
 /// Reads, and writes something new: a commit that changes nothing never reaches the disk, and would say that a full one is ready.
@@ -55,4 +61,15 @@ async fn check(trac: &Trac) -> Result<(), StoreError> {
 
 fn not_ready(message: &str) -> Problem {
     Problem::store_busy(message.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_the_script_is_ready_and_says_what_to_run() {
+        assert_eq!(ready_text(None), "ready\n");
+        assert_eq!(ready_text(Some("Run: x")), "ready\nRun: x\n");
+    }
 }

@@ -11,6 +11,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use trac_core::program::Mode;
 
 use crate::request_id;
 use crate::store::{StoreError, StoreErrorKind};
@@ -57,6 +58,18 @@ impl Problem {
     /// There is no such thing in this workspace and mode.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no such {what} here."))
+    }
+
+    /// There is such a thing in this workspace, in its other mode.
+    pub(crate) fn of_mode(what: &str, mode: Mode) -> Self {
+        let (mode, own) = match mode {
+            Mode::Live => ("live", "test"),
+            Mode::Test => ("test", "live"),
+        };
+        let message = format!(
+            "There is no such {what} in {own} mode: it is a {mode} one. Call with a {mode} key of this workspace (sk_{mode}_…)."
+        );
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
 
     /// The body is not even a JSON object.

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
     api, api_key, catch_up, click, commission, conversion, dashboard, explain, flow, idempotency, operations,
-    program, refusals, replay, webhook,
+    program, refusals, replay, webhook, workspace,
 };
 
 mod ahead;
@@ -51,6 +51,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(replay::routes())
         .merge(refusals::routes())
         .merge(explain::routes())
+        .merge(workspace::routes())
         .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(from_fn_with_state(trac.clone(), catch_up::before))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));

@@ -1,15 +1,26 @@
 //! Workspaces: one merchant each, made with keys and webhook endpoints for both modes.
 
-use rusqlite::{Transaction, params};
+mod go_live;
+mod profile;
+
+use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::{Value, json};
 use trac_core::program::Mode;
+use trac_core::time::Timestamp;
 
-use crate::api_key::{KeyKind, NewKey};
+pub use crate::api_key::KeyKind;
+use crate::api_key::NewKey;
 use crate::dashboard;
 use crate::id::{Ids, Kind};
-use crate::store::{PUBLIC_URL, Priority, Scope, Store, StoreError, set_setting, setting};
+use crate::store::{PUBLIC_URL, Priority, Scope, Store, StoreError, StoreErrorKind, set_setting, setting};
 use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
+
+pub use go_live::{as_text, go_live};
+pub(crate) use profile::routes;
+
+/// How long a link of [`login_link`] waits to be used.
+const LOGIN_LINK_SECS: i64 = 15 * 60;
 
 /// Makes a workspace and answers what `trac workspace create --json` prints: its keys, which are shown this once and
 /// kept hashed, and the addresses to give to Stripe.
@@ -46,10 +57,97 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
                 "live": { "id": live, "url": address(&live) },
             },
             "events": EVENT_TYPES,
-            "dashboard_url": dashboard::new_link(tx, &trac, &id)?,
+            "dashboard_url": dashboard::new_link(tx, &trac, &Scope::new(&id, Mode::Test), dashboard::LINK_SECS)?,
         }))
     });
     created.await
+}
+
+/// Every workspace, the oldest first, with the number of secret keys that are in force for each mode.
+///
+/// # Errors
+/// [`StoreError`] if nothing can be read.
+pub async fn list(trac: &Trac) -> Result<Value, StoreError> {
+    let now = trac.clock.now().unix_secs();
+    let listed = trac.store.read(move |connection| {
+        let keys = |mode| {
+            format!(
+                "(SELECT count(*) FROM api_key AS k WHERE k.workspace_id = w.id AND k.mode = '{mode}' AND k.kind = 'secret' \
+                 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?1))"
+            )
+        };
+        let sql = format!(
+            "SELECT id, name, created_at, {}, {} FROM workspace AS w ORDER BY created_at, id",
+            keys("test"),
+            keys("live")
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let rows = statement.query_map([now], |row: &Row<'_>| {
+            Ok(json!({
+                "id": row.get::<_, String>(0)?,
+                "name": row.get::<_, String>(1)?,
+                "created_at": Timestamp::from_unix_secs(row.get(2)?).to_rfc3339(),
+                "secret_keys": { "test": row.get::<_, i64>(3)?, "live": row.get::<_, i64>(4)? },
+            }))
+        })?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    });
+    listed.await.map(Value::Array)
+}
+
+/// Makes a key for a workspace, and answers what `trac key create --json` prints: the only time that the key is shown.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or nothing can be written.
+pub async fn create_key(
+    trac: &Trac,
+    workspace_id: &str,
+    (kind, mode): (KeyKind, Mode),
+    name: Option<&str>,
+) -> Result<Value, StoreError> {
+    let (trac, scope, name) = (trac.clone(), Scope::new(workspace_id, mode), name.map(ToOwned::to_owned));
+    let store = trac.store.clone();
+    let made = store.write(Priority::Api, move |tx| {
+        must_be_known(tx, scope.workspace_id())?;
+        let made = NewKey::insert(tx, &trac, &scope, kind, name.as_deref())?;
+        Ok(json!({
+            "id": made.id,
+            "workspace_id": scope.workspace_id(),
+            "kind": kind.as_str(),
+            "mode": scope.mode_str(),
+            "name": name,
+            "key": made.key,
+        }))
+    });
+    made.await
+}
+
+/// Makes a link that opens the dashboard of a workspace once, within a quarter of an hour.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or nothing can be written.
+pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<Value, StoreError> {
+    let (trac, scope) = (trac.clone(), Scope::new(workspace_id, mode));
+    let store = trac.store.clone();
+    let made = store.write(Priority::Api, move |tx| {
+        must_be_known(tx, scope.workspace_id())?;
+        Ok(json!({
+            "url": dashboard::new_link(tx, &trac, &scope, LOGIN_LINK_SECS)?,
+            "workspace_id": scope.workspace_id(),
+            "mode": scope.mode_str(),
+            "expires_at": trac.clock.now().plus_secs(LOGIN_LINK_SECS).to_rfc3339(),
+        }))
+    });
+    made.await
+}
+
+/// Refuses an ID that no workspace has.
+fn must_be_known(connection: &Connection, workspace_id: &str) -> Result<(), StoreError> {
+    if connection.prepare_cached("SELECT 1 FROM workspace WHERE id = ?1")?.exists([workspace_id])? {
+        return Ok(());
+    }
+    let detail = format!("there is no workspace {workspace_id} here: trac workspace list shows all");
+    Err(StoreError::new(StoreErrorKind::Unavailable, detail))
 }
 
 /// How the server on this data folder was last reached from outside.

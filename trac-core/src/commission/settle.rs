@@ -133,8 +133,7 @@ fn target_of(
     let attribution = decision.attribution.as_ref();
     let paid = survivor.filter(|commission| commission.paid);
     let keeps = |commission: &&Commission| {
-        commission.paid
-            || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
+        commission.paid || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
     };
     let settled = survivor.filter(keeps);
     let moved = paid.filter(|paid| attribution.is_none_or(|found| found.click_id != paid.click_id));

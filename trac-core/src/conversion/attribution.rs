@@ -96,8 +96,7 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
 fn alone(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let time = sale.time?;
     let own = own(book, sale, time);
-    let inherited =
-        || by_customer_metadata(book, sale, time).or_else(|| by_customer(book, sale, time));
+    let inherited = || by_customer_metadata(book, sale, time).or_else(|| by_customer(book, sale, time));
     if is_first_click(book, sale, own.as_ref(), time) {
         return inherited().or(own);
     }

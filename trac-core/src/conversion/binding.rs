@@ -159,9 +159,8 @@ fn best_so_far(all: &[Binding<'_>], model: AttributionModel) -> Vec<Best> {
     let mut places = Vec::with_capacity(all.len());
     for (place, binding) in all.iter().enumerate() {
         let [first, second] = best.map(at);
-        let is_above = |other: Option<&Binding<'_>>| {
-            other.is_none_or(|other| binding.rank(model) > other.rank(model))
-        };
+        let is_above =
+            |other: Option<&Binding<'_>>| other.is_none_or(|other| binding.rank(model) > other.rank(model));
         let is_same_sale = first.is_some_and(|first| first.sale_id == binding.sale_id);
         if is_above(first) {
             let next = if is_same_sale { best[1] } else { best[0] };

@@ -173,7 +173,8 @@ impl Sale<'_> {
     /// typed at its first payment.
     #[must_use]
     pub fn is_code_typed(&self, book: &Book<'_>) -> bool {
-        let is_first = |id: &str| book.of_subscription(id).next().is_some_and(|(_, first)| first.id == self.id);
+        let is_first =
+            |id: &str| book.of_subscription(id).next().is_some_and(|(_, first)| first.id == self.id);
         !self.facts.sessions.is_empty() || self.subscription.as_deref().is_none_or(is_first)
     }
 

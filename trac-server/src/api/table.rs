@@ -75,12 +75,19 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         PROGRAM,
         (200, "Program"),
     ),
+    merchant(
+        "DELETE",
+        "/api/v1/programs/{id}",
+        "Delete a program that nothing refers to; else 409 PROGRAM_IN_USE",
+        "",
+        (200, "Deleted"),
+    ),
     merchant("GET", "/api/v1/partners", "List partners", "", (200, "Partner[]")),
     merchant(
         "POST",
         "/api/v1/partners",
-        "Make a partner",
-        "name*: string; email: string; code: string",
+        "Make a partner; 409 PARTNER_EXISTS if one has the address, unless anyway is true",
+        "name*: string; email: string; code: string; anyway: boolean",
         (201, "Partner"),
     ),
     merchant("GET", "/api/v1/partners/{id}", "One partner", "", (200, "Partner")),
@@ -88,8 +95,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PATCH",
         "/api/v1/partners/{id}",
         "Change a partner",
-        "name: string; email: string?; code: string",
+        "name: string; email: string?; code: string; anyway: boolean",
         (200, "Partner"),
+    ),
+    merchant(
+        "DELETE",
+        "/api/v1/partners/{id}",
+        "Delete a partner that nothing refers to; else 409 PARTNER_IN_USE",
+        "",
+        (200, "Deleted"),
     ),
     merchant("GET", "/api/v1/enrollments", "List enrollments", "", (200, "Enrollment[]")),
     merchant(
@@ -106,6 +120,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Change an enrollment: a new version, from now on or since valid_from",
         "status: string; commission: object?; promotion_codes: string[]; valid_from: time",
         (200, "Enrollment"),
+    ),
+    merchant(
+        "DELETE",
+        "/api/v1/enrollments/{id}",
+        "Delete an enrollment that nothing refers to; else 409 ENROLLMENT_IN_USE",
+        "",
+        (200, "Deleted"),
     ),
     merchant("GET", "/api/v1/links", "List tracked links", "", (200, "Link[]")),
     merchant(
@@ -126,9 +147,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "DELETE",
         "/api/v1/links/{id}",
-        "Take a tracked link away; its clicks stay",
+        "Delete a tracked link; one that was ever visited is archived; ?purge=1 ends its address for good",
         "",
-        (200, "Deleted"),
+        (200, "DeletedLink"),
     ),
     merchant("GET", "/api/v1/links/{id}/qr.svg", "The link as a QR code (SVG)", "", (200, "")),
     merchant("GET", "/api/v1/clicks", "List clicks", "", (200, "Click[]")),
@@ -255,6 +276,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "signing_secrets: string[]; stripe_account: string?; stripe_api_key: string?",
         (200, "WebhookEndpoint"),
     ),
+    merchant("GET", "/api/v1/workspace", "The workspace of the key", "", (200, "Workspace")),
+    merchant(
+        "PATCH",
+        "/api/v1/workspace",
+        "Rename it, or say where visitors of purged links are sent",
+        "name: string; fallback_url: string?",
+        (200, "Workspace"),
+    ),
     merchant("GET", "/api/v1/analytics", "Clicks, leads, sales and revenue over time", "", (200, "any")),
     merchant("GET", "/api/v1/api-keys", "List API keys", "", (200, "ApiKey[]")),
     merchant(
@@ -345,6 +374,22 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (302, ""),
     ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/t/{slug}",
+        "A tracked link of test mode, whatever link of live mode has the same slug",
+        "",
+        (302, ""),
+    ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/t/{program}/{code}",
+        "A partner's newest link in a program of test mode",
+        "",
+        (302, ""),
+    ),
     public(Caller::Anybody, "GET", "/trac.js", "The script", "", (200, "")),
     public(Caller::Anybody, "GET", "/v1/trac.js", "The script", "", (200, "")),
     public(Caller::Anybody, "GET", "/v1/selgeo.js", "The script in the selgeo dialect", "", (200, "")),
@@ -397,6 +442,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
          archived: boolean; not_counted: object; created_at: time",
     ),
     ("Deleted", "id: string; deleted: boolean"),
+    ("DeletedLink", "id: string; deleted: boolean; archived: boolean"),
     (
         "Click",
         "id: string; click_id: string; program_id: string; partner_id: string; link_id: string?; clicked_at: time; \
@@ -460,6 +506,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "id: string; url: string; stripe_account: string?; signing_secret_count: integer; stripe_api_key: string?; \
          stripe_api_key_problem: string?; events: string[]; created_at: time",
     ),
+    ("Workspace", "id: string; name: string; fallback_url: string?; created_at: time"),
     (
         "ApiKey",
         "id: string; kind: string; name: string?; hint: string; status: string; allowed_origins: string[]?; \

@@ -8,7 +8,7 @@ use crate::fields::Wrong;
 const LENGTH_MAX: usize = 2_048;
 
 /// Reads a destination.
-pub(super) fn destination(value: &Value) -> Result<String, Wrong> {
+pub(crate) fn destination(value: &Value) -> Result<String, Wrong> {
     let text = value.as_str().filter(|text| is_sane(text));
     text.map(ToOwned::to_owned)
         .ok_or_else(|| "must be an http:// or https:// URL with a host and without user info".to_owned())

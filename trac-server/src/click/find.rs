@@ -1,39 +1,64 @@
 //! Finds the link that a public address names, in whatever workspace.
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::last_known::{KnownLink, LinkName};
 use crate::store::click::Condition;
 use crate::store::{Scope, StoreError, mode_of};
 
-/// The link of a slug as it is written; failing that, the one whose slug differs in case alone.
-const BY_SLUG: &str = "SELECT workspace_id, mode, id, program_id, partner_id, destination, archived_at IS NOT NULL \
-    FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL ORDER BY slug = ?1 DESC, id DESC LIMIT 1";
+/// What is read of a link. One that was purged leads where its workspace says, or nowhere, and counts nobody.
+macro_rules! columns {
+    () => {
+        "l.workspace_id, l.mode, l.id, l.program_id, l.partner_id, CASE WHEN l.purged_at IS NULL THEN l.destination \
+         ELSE (SELECT fallback_url FROM workspace AS w WHERE w.id = l.workspace_id) END, \
+         l.archived_at IS NOT NULL OR l.purged_at IS NOT NULL"
+    };
+}
+
+/// The live link of a slug, or else that of test mode; the slug as it is written, or else one that differs in case alone.
+const BY_SLUG: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM link AS l WHERE l.slug = ?1 COLLATE NOCASE AND l.deleted_at IS NULL AND (NOT ?2 OR l.mode = 'test') \
+      ORDER BY l.mode = 'live' DESC, l.slug = ?1 DESC, l.id DESC LIMIT 1"
+);
 
 /// The newest link of a partner, named by its code, in a program, named by its ID or slug. One that is not archived goes first.
 /// The ID comes before the slug: whoever calls a program by another one's ID is not led to by that one's links.
 /// Whether the partner is approved is judged at the payment, as with every link. CROSS JOIN keeps SQLite to the order in
 /// which each table is found by an index.
-const BY_CODE: &str = "SELECT l.workspace_id, l.mode, l.id, l.program_id, l.partner_id, l.destination, \
-    l.archived_at IS NOT NULL FROM program AS g \
+const BY_CODE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM program AS g \
     CROSS JOIN partner AS p ON p.workspace_id = g.workspace_id AND p.mode = g.mode AND p.code = ?2 COLLATE NOCASE \
     CROSS JOIN enrollment AS e ON e.workspace_id = g.workspace_id AND e.mode = g.mode AND e.program_id = g.id \
     AND e.partner_id = p.id \
     CROSS JOIN link AS l INDEXED BY link_partner ON l.workspace_id = g.workspace_id AND l.mode = g.mode \
-    AND l.partner_id = p.id AND l.program_id = g.id AND l.deleted_at IS NULL \
-    WHERE g.id = coalesce((SELECT id FROM program WHERE id = ?1 LIMIT 1), \
-    (SELECT id FROM program WHERE slug = ?1 COLLATE NOCASE)) \
-    ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1";
+    AND l.partner_id = p.id AND l.program_id = g.id AND l.deleted_at IS NULL AND l.purged_at IS NULL \
+    WHERE g.id = coalesce((SELECT id FROM program WHERE id = ?1 LIMIT 1), (SELECT id FROM program \
+    WHERE slug = ?1 COLLATE NOCASE AND (NOT ?3 OR mode = 'test') ORDER BY mode = 'live' DESC LIMIT 1)) \
+    AND (NOT ?3 OR g.mode = 'test') ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1"
+);
 
 /// The link of a name.
 pub(super) fn find(connection: &Connection, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
-    let found = match name {
-        LinkName::Slug(slug) => connection.prepare_cached(BY_SLUG)?.query_row([slug], |row| read(row, name)),
-        LinkName::Code { program, code } => {
-            connection.prepare_cached(BY_CODE)?.query_row([program, code], |row| read(row, name))
-        }
+    let (in_test, named) = match name {
+        LinkName::Test(named) => (true, &**named),
+        named => (false, named),
     };
-    Ok(found.optional()?)
+    let found = match named {
+        LinkName::Slug(slug) => {
+            let mut statement = connection.prepare_cached(BY_SLUG)?;
+            statement.query_row(params![slug, in_test], |row| read(row, name))
+        }
+        LinkName::Code { program, code } => {
+            let mut statement = connection.prepare_cached(BY_CODE)?;
+            statement.query_row(params![program, code, in_test], |row| read(row, name))
+        }
+        LinkName::Test(_) => return Ok(None),
+    };
+    Ok(found.optional()?.flatten())
 }
 
 /// A click is kept if its link is as it was remembered.
@@ -43,16 +68,18 @@ impl Condition for KnownLink {
     }
 }
 
-fn read(row: &Row<'_>, name: &LinkName) -> rusqlite::Result<KnownLink> {
-    Ok(KnownLink {
+/// The link; none where it leads nowhere.
+fn read(row: &Row<'_>, name: &LinkName) -> rusqlite::Result<Option<KnownLink>> {
+    let Some(destination) = row.get(5)? else { return Ok(None) };
+    Ok(Some(KnownLink {
         name: name.clone(),
         scope: Scope::new(row.get_ref(0)?.as_str()?, mode_of(row.get_ref(1)?.as_str()?)),
         id: row.get(2)?,
         program_id: row.get(3)?,
         partner_id: row.get(4)?,
-        destination: row.get(5)?,
+        destination,
         is_archived: row.get(6)?,
-    })
+    }))
 }
 
 /// Whether a click ID is that of a click.
@@ -62,14 +89,17 @@ pub(crate) fn is_known(connection: &Connection, scope: &Scope, click_id: &str) -
     Ok(connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
 }
 
-/// The newest links, by their slugs, so that their visitors find them where the store cannot be read.
+/// The newest links, by their slugs, so that their visitors find them where the store cannot be read. Those of test mode that give
+/// way to a live one are not among them.
 pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<KnownLink>, StoreError> {
-    let mut statement = connection.prepare(
-        "SELECT workspace_id, mode, id, program_id, partner_id, destination, archived_at IS NOT NULL, slug \
-         FROM link WHERE deleted_at IS NULL ORDER BY id DESC LIMIT ?1",
-    )?;
+    let mut statement = connection.prepare(concat!(
+        "SELECT ",
+        columns!(),
+        ", l.slug FROM link AS l WHERE l.deleted_at IS NULL AND (l.mode = 'live' OR NOT EXISTS (SELECT 1 FROM link AS o \
+         WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live')) ORDER BY l.id DESC LIMIT ?1"
+    ))?;
     let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
         read(row, &LinkName::Slug(row.get(7)?))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }

@@ -1,9 +1,11 @@
 //! `/api/v1/links`: tracked links, each a slug that leads to a destination.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use rusqlite::{Connection, Row, params};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::destination::destination;
@@ -13,19 +15,20 @@ use crate::id::{Kind, random_word};
 use crate::list::{Resource, document, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
-use crate::store::{Priority, StoreError, StoreErrorKind};
+use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
-/// Links that are not deleted.
+/// Links that are neither deleted nor purged.
 pub(crate) static LINKS: Resource = Resource {
     name: "link",
     columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
         (SELECT tracking_domain FROM program AS p WHERE p.workspace_id = l.workspace_id AND p.mode = l.mode \
         AND p.id = l.program_id) AS tracking_domain, (SELECT json_group_object(why, count) FROM (SELECT why, \
         sum(count) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id AND n.mode = l.mode \
-        AND n.link_id = l.id GROUP BY why)) AS not_counted",
+        AND n.link_id = l.id GROUP BY why)) AS not_counted, l.mode = 'test' AND EXISTS (SELECT 1 FROM link AS o \
+        WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live') AS gives_way",
     from: "link AS l",
-    within: "l.workspace_id = :workspace_id AND l.mode = :mode AND l.deleted_at IS NULL",
+    within: "l.workspace_id = :workspace_id AND l.mode = :mode AND l.deleted_at IS NULL AND l.purged_at IS NULL",
     id: "l.id",
     order: &["l.id"],
     filters: &[
@@ -41,13 +44,14 @@ pub(crate) static LINKS: Resource = Resource {
 fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     let (slug, domain): (String, Option<String>) = (row.get("slug")?, row.get("tracking_domain")?);
     let base = trac.hosts.link_base(&trac.public_url, domain.as_deref());
+    let path = if row.get("gives_way")? { "t" } else { "s" };
     Ok(json!({
         "id": word(row, "id")?,
         "program_id": word(row, "program_id")?,
         "partner_id": word(row, "partner_id")?,
         "slug": slug,
         "destination": word(row, "destination")?,
-        "url": format!("{base}/s/{slug}"),
+        "url": format!("{base}/{path}/{slug}"),
         "archived": row.get::<_, Option<i64>>("archived_at")?.is_some(),
         "not_counted": document(row, "not_counted")?,
         "created_at": time(row, "created_at")?,
@@ -68,7 +72,7 @@ pub(super) async fn create(
     let created = store.try_write(Priority::Api, move |tx| {
         PROGRAMS.find(tx, &trac, &scope, &program_id)?;
         PARTNERS.find(tx, &trac, &scope, &partner_id)?;
-        must_be_free(tx, &slug, "")?;
+        must_be_free(tx, &scope, &slug, "")?;
         let id = trac.ids.make(Kind::Link);
         let inserted = tx
             .prepare_cached(
@@ -105,7 +109,7 @@ pub(super) async fn change(
     let changed = store.try_write(Priority::Api, move |tx| {
         LINKS.find(tx, &trac, &scope, &id)?;
         if let Some(slug) = &slug {
-            must_be_free(tx, slug, &id)?;
+            must_be_free(tx, &scope, slug, &id)?;
         }
         let updated = tx
             .prepare_cached(
@@ -128,35 +132,64 @@ pub(super) async fn change(
     changed.await.map(Json)
 }
 
-/// The link stops leading anywhere, and its slug is free again; its clicks stay.
+/// What a request for a removal says beside the link.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Removal {
+    /// `1` or `true`: the address too.
+    purge: Option<String>,
+}
+
+/// Removes a link that nobody ever followed: its slug is free again. Any other is archived, because its address is out in the world:
+/// visitors are sent on, none is counted, and the slug stays taken. `purge` ends the address, and keeps the slug taken all the same.
 pub(super) async fn remove(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
     Path(id): Path<String>,
+    removal: Result<Query<Removal>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(removal) = removal.map_err(|_| Problem::malformed("The only parameter is `purge`."))?;
+    let purge = match removal.purge.as_deref() {
+        Some("1" | "true" | "") => true,
+        None | Some("0" | "false") => false,
+        Some(_) => return Err(Problem::field("purge", "must be 1 or 0")),
+    };
+    let followed = Followed::look(&trac.store, Followed::LINK, &scope, &id).await?;
     let store = trac.store.clone();
     let removed = store.try_write(Priority::Api, move |tx| {
         LINKS.find(tx, &trac, &scope, &id)?;
-        tx.prepare_cached(
-            "UPDATE link SET deleted_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-        )?
-        .execute(params![
+        let was_visited = followed.now(tx, &scope, &id)? || had_visitors(tx, &scope, &id)?;
+        let (column, is_archived) = match (purge, was_visited) {
+            (true, _) => ("purged_at", false),
+            (false, true) => ("archived_at", true),
+            (false, false) => ("deleted_at", false),
+        };
+        let sql = format!(
+            "UPDATE link SET {column} = coalesce({column}, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"
+        );
+        tx.prepare_cached(&sql)?.execute(params![
             scope.workspace_id(),
             scope.mode_str(),
             id,
             trac.clock.now().unix_secs()
         ])?;
-        Ok::<_, Problem>(json!({ "id": id, "deleted": true }))
+        Ok::<_, Problem>(json!({ "id": id, "deleted": !is_archived, "archived": is_archived }))
     });
     removed.await.map(Json)
 }
 
-/// Refuses a slug that another link has, in whatever case: whoever types a link does not mind it.
-fn must_be_free(tx: &Connection, slug: &str, own_id: &str) -> Result<(), Problem> {
+/// Whether a link was followed by visitors who were not counted.
+fn had_visitors(tx: &Connection, scope: &Scope, id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM visit_not_counted WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3";
+    Ok(tx.prepare_cached(sql)?.exists(params![scope.workspace_id(), scope.mode_str(), id])?)
+}
+
+/// Refuses a slug that another link of the mode has, in whatever case: whoever types a link does not mind it.
+fn must_be_free(tx: &Connection, scope: &Scope, slug: &str, own_id: &str) -> Result<(), Problem> {
     let mut taken = tx.prepare_cached(
-        "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND id <> ?2",
+        "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND id <> ?2 AND mode = ?3",
     )?;
-    if taken.exists([slug, own_id])? {
+    if taken.exists(params![slug, own_id, scope.mode_str()])? {
         return Err(slug_taken(StoreError::new(StoreErrorKind::Conflict, "the slug is taken")));
     }
     Ok(())
@@ -164,7 +197,8 @@ fn must_be_free(tx: &Connection, slug: &str, own_id: &str) -> Result<(), Problem
 
 fn slug_taken(error: StoreError) -> Problem {
     if error.kind() == StoreErrorKind::Conflict {
-        return Problem::conflict("SLUG_TAKEN", "Another link on this server has this slug.");
+        let message = "Another link on this server has this slug, or had it until it was archived or purged.";
+        return Problem::conflict("SLUG_TAKEN", message);
     }
     error.into()
 }

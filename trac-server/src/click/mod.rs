@@ -53,15 +53,19 @@ use crate::trac::Trac;
 
 #[cfg(feature = "server")]
 pub(crate) use clicks::{CLICKS, Wanted, record};
+#[cfg(feature = "server")]
+pub(crate) use destination::destination;
 pub use extract::{Click, NoClick, RequestHead, get_click_id};
 pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
-pub(crate) use links::LINKS;
-#[cfg(feature = "server")]
 pub(crate) use find::is_known;
+#[cfg(feature = "server")]
+pub(crate) use links::LINKS;
 pub(crate) use promo_code::click_by_promo_code;
 #[cfg(feature = "server")]
 pub(crate) use redirect::{SLUG, plain_visit, remember_links, visit};
+#[cfg(feature = "server")]
+pub use script::missing_script;
 
 /// `/links` and `/clicks`.
 #[cfg(feature = "server")]

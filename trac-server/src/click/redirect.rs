@@ -1,4 +1,4 @@
-//! `GET /s/{slug}` and `GET /s/{program}/{code}`: tracked links. The click is on disk before the visitor is sent on; if it
+//! `GET /s/{slug}` and `GET /s/{program}/{code}`: tracked links; under `/t/`, those of test mode. The click is on disk before the visitor is sent on; if it
 //! cannot be, or not in time, the visitor is sent on without one.
 
 use std::sync::Arc;
@@ -40,12 +40,23 @@ pub(super) fn routes() -> Router<Trac> {
         async |State(trac): State<Trac>, Path((program, code)): Path<(String, String)>, request: Parts| {
             follow(&trac, LinkName::Code { program, code }, &request).await
         };
+    let test_slug = async |State(trac): State<Trac>, Path(slug): Path<String>, request: Parts| {
+        follow(&trac, LinkName::Test(LinkName::Slug(slug).into()), &request).await
+    };
+    let test_code =
+        async |State(trac): State<Trac>, Path((program, code)): Path<(String, String)>, request: Parts| {
+            follow(&trac, LinkName::Test(LinkName::Code { program, code }.into()), &request).await
+        };
     // Programs that pass links on like to end them with a slash.
     Router::new()
         .route(SLUG, get(slug))
         .route("/s/{slug}/", get(slug))
         .route("/s/{program}/{code}", get(code))
         .route("/s/{program}/{code}/", get(code))
+        .route("/t/{slug}", get(test_slug))
+        .route("/t/{slug}/", get(test_slug))
+        .route("/t/{program}/{code}", get(test_code))
+        .route("/t/{program}/{code}/", get(test_code))
 }
 
 /// The route of [`visit`].

@@ -41,6 +41,15 @@ static COMPAT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// What to do about a server that was built without the script.
+const MISSING: &str = "This server was built without the script. Run: cargo xtask build-script";
+
+/// What to do about the script, in one line, where the server was built without it.
+#[must_use]
+pub fn missing_script() -> Option<&'static str> {
+    SCRIPT.plain.is_empty().then_some(MISSING)
+}
+
 /// One file in three encodings.
 struct Script {
     plain: &'static [u8],
@@ -59,8 +68,7 @@ impl Script {
 
     fn answer(&self, request: &HeaderMap) -> Response {
         if self.plain.is_empty() {
-            let line = "This server was built without the script. Run: cargo xtask build-script\n";
-            return (StatusCode::SERVICE_UNAVAILABLE, line).into_response();
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{MISSING}\n")).into_response();
         }
         let (encoding, body) = match accepted(request) {
             Encoding::Brotli => (Some("br"), self.brotli),

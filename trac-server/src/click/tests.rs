@@ -92,7 +92,7 @@ async fn a_repeat_visit_is_a_new_click_that_is_not_unique() {
 }
 
 #[tokio::test]
-async fn a_slug_is_one_public_address_until_its_link_is_deleted() {
+async fn a_slug_is_one_public_address_until_its_link_is_deleted_unvisited() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;
@@ -106,7 +106,10 @@ async fn a_slug_is_one_public_address_until_its_link_is_deleted() {
     let changed = merchant.patch(&path, json!({ "destination": "https://shop.example.com/new" })).await;
     assert_eq!(changed.text("/url"), "https://track.example.com/s/ada");
     let deleted = merchant.delete(&path).await;
-    assert_eq!((deleted.status.as_u16(), deleted.body), (200, json!({ "id": id, "deleted": true })));
+    assert_eq!(
+        (deleted.status.as_u16(), deleted.body),
+        (200, json!({ "id": id, "deleted": true, "archived": false }))
+    );
     assert_eq!(merchant.get(&path).await.status, 404);
     assert_eq!(merchant.delete(&path).await.status, 404);
     assert_eq!(app.visit("/s/ada", &[]).await.status, 404);

@@ -116,7 +116,7 @@ struct Source {
 
 /// A link's slug comes first, in any case, as where the link is followed. An archived link counts nobody here either.
 const BY_SLUG: &str = "SELECT id, program_id, partner_id FROM link INDEXED BY link_slug_any_case \
-    WHERE workspace_id = ?1 AND mode = ?2 AND slug = ?3 COLLATE NOCASE AND deleted_at IS NULL AND archived_at IS NULL \
+    WHERE workspace_id = ?1 AND mode = ?2 AND slug = ?3 COLLATE NOCASE AND deleted_at IS NULL AND archived_at IS NULL AND purged_at IS NULL \
     AND (?4 IS NULL OR program_id = ?4) ORDER BY slug = ?3 DESC, id DESC LIMIT 1";
 
 /// Then a partner's code, in any case too, with the newest approved enrollment in an active program.

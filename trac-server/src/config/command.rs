@@ -7,8 +7,11 @@ use std::path::PathBuf;
 #[cfg(feature = "demo")]
 use clap::Args;
 use clap::{Parser, Subcommand};
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use trac_core::program::Mode;
 
 use super::Options;
+use crate::api_key::KeyKind;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -103,6 +106,30 @@ pub enum Command {
         #[command(subcommand)]
         command: SecretsCommand,
     },
+    /// API keys, for a merchant who has lost them all; else the API makes, rolls and revokes them.
+    Key {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Make a link that opens the dashboard of a workspace once, within a quarter of an hour. Works beside a running server.
+    LoginLink {
+        /// The workspace's ID, as `trac workspace list` shows it.
+        #[arg(long, value_name = "ID")]
+        workspace: String,
+        /// `test` or `live`: the mode that the dashboard shows.
+        #[arg(long, default_value = "test", value_parser = word::<Mode>)]
+        mode: Mode,
+        /// Whose link it is. There are no people yet: a link opens the whole workspace, and one for a person is refused.
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+        /// Print JSON and nothing else.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// Workspaces: one merchant each, with its own keys, programs and ledger.
     Workspace {
         /// What to do with them.
@@ -119,6 +146,57 @@ pub enum WorkspaceCommand {
         /// What to call it; names need not be unique.
         #[arg(long, value_parser = workspace_name)]
         name: String,
+        /// Print JSON and nothing else.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// List the workspaces of a data folder, with their IDs. Works beside a running server.
+    List {
+        /// Print JSON and nothing else.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+    /// Copy the programs, partners, enrollments and links of test mode to live mode, in one transaction. Run again, it copies what is
+    /// new since, and nothing twice. Works beside a running server.
+    GoLive {
+        /// The workspace's ID, as `trac workspace list` shows it.
+        #[arg(long, value_name = "ID")]
+        workspace: String,
+        /// Show what would be copied, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON and nothing else.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
+}
+
+/// What to do with API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print it, which is shown this once. A running server honours it at once.
+    Create {
+        /// The workspace's ID, as `trac workspace list` shows it.
+        #[arg(long, value_name = "ID")]
+        workspace: String,
+        /// What it opens: `secret` the management API and the dashboard, `publishable` the tracking of pages.
+        #[arg(long, value_parser = word::<KeyKind>)]
+        kind: KeyKind,
+        /// `test` or `live`.
+        #[arg(long, value_parser = word::<Mode>)]
+        mode: Mode,
+        /// What to call it.
+        #[arg(long, value_parser = workspace_name)]
+        name: Option<String>,
         /// Print JSON and nothing else.
         #[arg(long)]
         json: bool,
@@ -164,6 +242,13 @@ pub struct DemoOptions {
     /// Print the addresses as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// One of the words that a type is read of.
+fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let read: Result<T, serde::de::value::Error> = T::deserialize(text.into_deserializer());
+    // serde's message names the words that are expected.
+    read.map_err(|error| error.to_string())
 }
 
 /// A name that a page can show.

@@ -85,7 +85,13 @@ pub(crate) fn find_conversion(
     id: &str,
 ) -> Result<Value, Problem> {
     let named = conversion_id(connection, scope, id)?;
-    CONVERSIONS.find(connection, trac, scope, named.as_deref().unwrap_or(id))
+    match CONVERSIONS.one(connection, trac, scope, named.as_deref().unwrap_or(id))? {
+        Some(row) => Ok(row),
+        None => {
+            let named = conversion_id(connection, &scope.other_mode(), id)?;
+            Err(CONVERSIONS.missing(connection, trac, scope, named.as_deref().unwrap_or(id)))
+        }
+    }
 }
 
 pub(super) async fn one(

@@ -21,7 +21,7 @@ use axum::routing::get;
 
 use crate::trac::Trac;
 
-pub(crate) use session::new_link;
+pub(crate) use session::{LINK_SECS, new_link};
 
 /// Everything under `/dashboard`, and the way there from the root.
 pub(crate) fn routes() -> Router<Trac> {

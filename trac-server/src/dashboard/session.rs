@@ -16,8 +16,8 @@ use crate::trac::Trac;
 const COOKIE: &str = "trac_session";
 /// How long a session lasts.
 const SESSION_SECS: i64 = 7 * DAY_SECS;
-/// How long a link waits to be used.
-const LINK_SECS: i64 = 7 * DAY_SECS;
+/// How long the link of a new workspace waits to be used.
+pub(crate) const LINK_SECS: i64 = 7 * DAY_SECS;
 
 /// A visitor who showed a key or a link, and so the scope of everything shown.
 #[derive(Clone, Debug)]
@@ -87,17 +87,18 @@ pub(super) async fn redeem(trac: &Trac, link: String) -> Result<Option<Scope>, S
     redeemed.await
 }
 
-/// A link that opens the dashboard of a new workspace once, in test mode.
+/// A link that opens the dashboard once, within so many seconds.
 ///
 /// Its token stands in the query, which is not logged.
 pub(crate) fn new_link(
     connection: &Connection,
     trac: &Trac,
-    workspace_id: &str,
+    scope: &Scope,
+    secs: i64,
 ) -> Result<String, StoreError> {
     let token = random_hex::<32>();
-    let until = trac.clock.now().plus_secs(LINK_SECS);
-    insert(connection, "link", &token, workspace_id, Mode::Test, until)?;
+    let until = trac.clock.now().plus_secs(secs);
+    insert(connection, "link", &token, scope.workspace_id(), scope.mode(), until)?;
     Ok(format!("{}/dashboard/enter?token={token}", trac.public_url))
 }
 

@@ -235,3 +235,18 @@ async fn credited_conversions_are_counted_and_the_others_beside_them() {
     let page = live().await;
     assert!(page.contains("<b>1</b> credited conversion <small>and 2 not credited</small></li>"), "{page}");
 }
+
+#[tokio::test]
+async fn the_word_live_in_the_header_is_the_mode_and_nothing_else() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    for (merchant, want) in [(&test, 0), (&live, 1)] {
+        let cookie = log_in(&app, &merchant.key).await;
+        let page = app.visit("/dashboard", &[("cookie", &cookie)]).await;
+        let page = page.body.as_str().unwrap();
+        let header = page.split("<header").nth(1).and_then(|rest| rest.split("</header>").next()).unwrap();
+        assert_eq!(header.matches(">live<").count(), want, "{header}");
+        assert!(header.contains("up to date"), "{header}");
+    }
+    assert!(!include_str!("../../assets/dashboard.js").contains("\"live\", \"live\""));
+}

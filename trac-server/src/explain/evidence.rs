@@ -10,7 +10,7 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::report::Report;
 
-use crate::store::{Scope, StoreError, mode_of};
+use crate::store::{Scope, StoreError};
 
 /// How long a payment waits for an attribution before the log calls it unattributed.
 const PATIENCE_SECS: i64 = 259_200;
@@ -244,8 +244,7 @@ impl Archive<'_> {
 
     /// The same workspace in the other mode.
     pub(super) fn other_mode(&self) -> Scope {
-        let other = if self.scope.mode_str() == "test" { "live" } else { "test" };
-        Scope::new(self.scope.workspace_id(), mode_of(other))
+        self.scope.other_mode()
     }
 
     /// The three parameters of every query here.

@@ -22,11 +22,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use rusqlite::Connection;
 use serde_json::Value;
+use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use crate::access::Merchant;
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError, mode_of};
+use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
 pub use text::as_text;
@@ -42,11 +43,19 @@ async fn explain(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let now = trac.clock.now();
-    let told = trac.store.read(move |connection| tell(connection, &scope, now, &id)).await?;
-    told.map(Json).ok_or_else(|| Problem::not_found("click, customer, transaction, link or other object"))
+    let told = trac.store.try_read(move |connection| {
+        if let Some(story) = tell(connection, &scope, now, &id)? {
+            return Ok(story);
+        }
+        let (what, other) = ("click, customer, transaction, link or other object", scope.other_mode());
+        let is_of_other = subject::find(connection, &other, &id)?.is_found();
+        Err(if is_of_other { Problem::of_mode(what, other.mode()) } else { Problem::not_found(what) })
+    });
+    told.await.map(Json)
 }
 
-/// Tells the story of an ID in every workspace and mode that knows it; of none if none does.
+/// Tells the story of an ID in every workspace and mode that knows it; of none if none does. Stripe's Checkout Sessions name their mode,
+/// and are looked for in no other.
 ///
 /// # Errors
 /// [`StoreError`] if the store cannot be read.
@@ -57,8 +66,8 @@ pub async fn explain_everywhere(trac: &Trac, id: &str) -> Result<Vec<Value>, Sto
         let workspaces = statement.query_map([], |row| row.get::<_, String>(0))?;
         let mut stories = Vec::new();
         for workspace in workspaces.collect::<Result<Vec<_>, _>>()? {
-            for mode in ["live", "test"] {
-                let scope = Scope::new(&workspace, mode_of(mode));
+            for mode in modes_of(&id) {
+                let scope = Scope::new(&workspace, *mode);
                 stories.extend(tell(connection, &scope, now, &id)?);
             }
         }
@@ -66,6 +75,15 @@ pub async fn explain_everywhere(trac: &Trac, id: &str) -> Result<Vec<Value>, Sto
         Ok(if found.is_empty() { other } else { found })
     });
     told.await
+}
+
+/// The modes in which there can be such an ID.
+fn modes_of(id: &str) -> &'static [Mode] {
+    match id.get(..8) {
+        Some("cs_test_") => &[Mode::Test],
+        Some("cs_live_") => &[Mode::Live],
+        _ => &[Mode::Live, Mode::Test],
+    }
 }
 
 /// The story of an ID; `None` for an ID of ours that is not known here.

@@ -44,16 +44,21 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, S
 }
 
 fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
-    let sql =
-        "SELECT slug, destination, archived_at FROM link WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let sql = "SELECT slug, destination, archived_at, coalesce(purged_at, deleted_at) FROM link \
+         WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     let mut statement = archive.connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
+        let ends: (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, ends))
     };
-    let Some((slug, destination, archived_at)) = statement.query_row(archive.key(id), read).optional()?
-    else {
-        return Ok(Vec::new());
-    };
+    let found = statement.query_row(archive.key(id), read).optional()?;
+    let Some((slug, destination, (archived_at, removed_at))) = found else { return Ok(Vec::new()) };
+    if let Some(at) = removed_at {
+        let at = Timestamp::from_unix_secs(at).to_rfc3339();
+        let what = format!("/s/{slug} was taken away at {at}: it leads nobody to {destination} any more.");
+        let remedy = "Make another link, with a slug of its own. Clicks from before still count.";
+        return Ok(vec![Hop::cause("link", Status::Refused, "link_removed", what, remedy)]);
+    }
     let not_counted = not_counted(archive, id)?;
     let details =
         json!({ "link_id": id, "slug": slug, "destination": destination, "not_counted": not_counted });

@@ -180,3 +180,60 @@ async fn what_nobody_told_of_is_told_so_in_the_words_of_its_kind() {
         assert_eq!(shop.merchant.get(&format!("/explain/{id}")).await.status, 404, "{id}");
     }
 }
+
+#[tokio::test]
+async fn a_session_is_looked_for_in_the_mode_that_its_id_names() {
+    let app = App::new();
+    let (test, _) = app.both_modes().await;
+    let modes = async |id: &str| {
+        let stories = super::explain_everywhere(&app.trac, id).await.unwrap();
+        stories.iter().map(|story| story["mode"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(modes("cs_test_1").await, ["test"]);
+    assert_eq!(modes("cs_live_1").await, ["live"]);
+    assert_eq!(modes("pi_1").await, ["live", "test"]);
+    assert!(modes(&format!("{}x", test.workspace_id)).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_mode_of_what_is_asked_with_the_wrong_key_is_named_and_no_other_workspaces() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let (program, partner) = live.program_and_partner().await;
+    let link =
+        json!({ "program_id": program, "partner_id": partner, "destination": "https://shop.example/" });
+    let link = live.make("/links", link).await;
+    let (other, _) = app.both_modes().await;
+    let endpoint = live.get("/webhook-endpoints").await.text("/data/0/id");
+    let enrollment = live.get("/enrollments").await.text("/data/0/id");
+    app.rows(format!(
+        "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, received_at, outcome, reason, message) \
+         VALUES ('{}', 'live', 'evl_1', 'evt_1', '{endpoint}', 1, 'processed', 'ok', '')",
+        live.workspace_id
+    ))
+    .await;
+    for (method, path) in [
+        ("GET", format!("/programs/{program}")),
+        ("PATCH", format!("/programs/{program}")),
+        ("DELETE", format!("/programs/{program}")),
+        ("PATCH", format!("/partners/{partner}")),
+        ("PATCH", format!("/enrollments/{enrollment}")),
+        ("DELETE", format!("/links/{link}")),
+        ("PATCH", format!("/webhook-endpoints/{endpoint}")),
+        ("GET", "/events/evt_1".to_owned()),
+        ("POST", "/events/evl_1/link".to_owned()),
+        ("GET", format!("/explain/{link}")),
+        ("GET", "/links/link_0".to_owned()),
+    ] {
+        let body = if path.ends_with("/link") { r#"{"payment":"pi_1"}"# } else { "{}" };
+        for (merchant, is_named) in [(&test, !path.ends_with("link_0")), (&other, false)] {
+            let answer = merchant.call(method, &path, body).await;
+            assert_eq!(answer.code(), (404, "NOT_FOUND".to_owned()), "{method} {path}");
+            let message = answer.text("/error/message");
+            assert_eq!(message.contains("it is a live one"), is_named, "{method} {path}: {message}");
+        }
+    }
+    let made =
+        json!({ "program_id": program, "partner_id": partner, "destination": "https://shop.example/" });
+    assert!(test.post("/links", made).await.text("/error/message").contains("it is a live one"));
+}

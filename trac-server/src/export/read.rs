@@ -229,16 +229,19 @@ impl ReadRow {
         let (column, sql) = match self.table.name {
             "link" => (
                 "slug",
-                "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND workspace_id <> ?2",
+                "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND workspace_id <> ?2 AND mode = ?3",
             ),
-            "program" => ("id", "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2"),
+            "program" => {
+                ("id", "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2 AND ?3 IS NOT NULL")
+            }
             _ => return Ok(()),
         };
         let is_deleted = self.field("deleted_at").is_some_and(|at| *at != Stored::Null);
-        let (Some(Stored::Text(address)), Some(own)) = (self.field(column), self.workspace()) else {
+        let fields = (self.field(column), self.workspace(), self.field("mode"));
+        let (Some(Stored::Text(address)), Some(own), Some(Stored::Text(mode))) = fields else {
             return Ok(());
         };
-        if !is_deleted && tx.prepare_cached(sql)?.exists([address.as_str(), own])? {
+        if !is_deleted && tx.prepare_cached(sql)?.exists([address.as_str(), own, mode])? {
             let detail =
                 format!("the {column} of this {} is another workspace's here: {address}", self.table.name);
             return Err(StoreError::new(StoreErrorKind::Conflict, detail));

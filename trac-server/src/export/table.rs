@@ -45,7 +45,7 @@ pub(super) const TABLES: &[Table] = &[
     table("program", ID),
     table("program_version", &["workspace_id", "mode", "program_id", "number"]),
     table("partner", ID),
-    table("partner_email", &["workspace_id", "mode", "partner_id", "email"]),
+    table("partner_address", &["workspace_id", "mode", "partner_id", "email"]),
     table("enrollment", ID),
     table("enrollment_version", &["workspace_id", "mode", "enrollment_id", "number"]),
     table("link", ID),

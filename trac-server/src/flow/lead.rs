@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use trac_core::click::ClickId;
+use trac_core::conversion::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::lead::Lead;
@@ -90,7 +91,10 @@ async fn track(
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
         let (status, id) = take(tx, &trac, &scope, &told, is_vouched)?;
-        let lead = LEADS.find(tx, &trac, &scope, &id)?;
+        let mut lead = LEADS.find(tx, &trac, &scope, &id)?;
+        if names_other_mode(tx, &scope, &told, &lead)? {
+            lead["reason"] = Reason::ModeMismatch.as_str().into();
+        }
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
         Ok::<_, Problem>((status, Json(Value::Object(answer.into_iter().collect()))))
@@ -132,6 +136,14 @@ fn take(
     let facts = Facts { leads: [(id.clone(), facts(told, is_vouched, now))].into(), ..Facts::default() };
     Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
     Ok((status, id))
+}
+
+/// Whether the lead found no click because the one it names is of the workspace's other mode.
+fn names_other_mode(tx: &Connection, scope: &Scope, told: &Told, lead: &Value) -> Result<bool, StoreError> {
+    let Some(click) = told.click.as_ref().filter(|_| lead["click_id"].is_null()) else { return Ok(false) };
+    let mut statement =
+        tx.prepare_cached("SELECT 1 FROM click WHERE id = ?1 AND workspace_id = ?2 AND mode = ?3")?;
+    Ok(statement.exists(params![click.as_str(), scope.workspace_id(), scope.other_mode().mode_str()])?)
 }
 
 /// The lead of the same customer and event name, as it was reported before.
@@ -178,7 +190,8 @@ fn known(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<First>, S
          WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 AND l.event_name = ?4",
     )?;
     let key = params![scope.workspace_id(), scope.mode_str(), told.customer, told.event_name];
-    let row = statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?)));
+    let row =
+        statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?)));
     let Some((id, is_deferred, facts)) = row.optional()? else { return Ok(None) };
     let facts: Option<Facts> = facts.as_deref().map(serde_json::from_str).transpose()?;
     let lead = facts.and_then(|mut facts| facts.leads.remove(&id));

@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::{Priority, Scope, StoreError};
 use crate::trac::Trac;
-use crate::webhook::EVENTS;
+use crate::webhook::{EVENTS, missing_event};
 
 pub(super) fn api_routes() -> Router<Trac> {
     Router::new().route("/events/{id}/link", post(link))
@@ -36,7 +36,7 @@ async fn link(
     fields.finish()?;
     let store = trac.store.clone();
     let linked = store.try_write(Priority::Api, move |tx| {
-        let stuck = Waiting::find(tx, &scope, &id)?;
+        let stuck = Waiting::find(tx, &trac, &scope, &id)?;
         let named = named.ok_or_else(|| Problem::field("payment", "is required"))?;
         let stray = facts_of(tx, &scope, &stuck.payment_id)?;
         let news = Facts { links: [(named.clone(), own_name(&stray)?)].into(), ..Facts::default() };
@@ -61,7 +61,7 @@ struct Waiting {
 
 impl Waiting {
     /// By our ID or Stripe's.
-    fn find(tx: &Connection, scope: &Scope, id: &str) -> Result<Self, Problem> {
+    fn find(tx: &Connection, trac: &Trac, scope: &Scope, id: &str) -> Result<Self, Problem> {
         let mut statement = tx.prepare_cached(
             "SELECT id, subject_id, outcome, reason FROM event \
              WHERE workspace_id = ?1 AND mode = ?2 AND (id = ?3 OR stripe_event_id = ?3)",
@@ -71,7 +71,7 @@ impl Waiting {
             let subject: Option<String> = row.get(1)?;
             Ok((row.get::<_, String>(0)?, subject, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
         });
-        let found = found.optional()?.ok_or_else(|| Problem::not_found("event"))?;
+        let found = found.optional()?.ok_or_else(|| missing_event(tx, trac, scope, id))?;
         let (event_id, Some(payment_id), outcome, reason) = found else { return Err(not_waiting()) };
         let waits = matches!(reason.as_str(), "payment_unlinked" | "payment_unknown");
         if outcome == "deferred" && waits { Ok(Self { event_id, payment_id }) } else { Err(not_waiting()) }

@@ -149,11 +149,7 @@ async fn claim(
     let taken = store.try_write(Priority::Api, move |tx| {
         let first = known(tx, &scope, &told)?;
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-        let id = if let Some(first) = first {
-            first
-        } else {
-            take(tx, &trac, &scope, &told)?
-        };
+        let id = if let Some(first) = first { first } else { take(tx, &trac, &scope, &told)? };
         let conversion = find_conversion(tx, &trac, &scope, &id)?;
         // Whoever claims is told what became of the claim, and nothing of what Stripe says of the payment.
         let told = ["attributed", "reason", "click_id", "commission_id"];

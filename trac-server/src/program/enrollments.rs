@@ -102,7 +102,7 @@ pub(super) async fn change(
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
         let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(tx, &scope, &id)?;
-        let newest = newest.ok_or_else(|| Problem::not_found("enrollment"))?;
+        let newest = newest.ok_or_else(|| ENROLLMENTS.missing(tx, &trac, &scope, &id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         change_enrollment(&mut fields, &mut terms);

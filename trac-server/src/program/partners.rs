@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 
+use super::addresses;
 use crate::access::Merchant;
-use crate::fields::{Fields, email, text, token};
+use crate::fields::{Fields, email, flag, text, token};
 use crate::id::{Kind, random_word};
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
@@ -44,11 +45,15 @@ pub(super) async fn create(
     let name = fields.need("name", text(1..=200));
     let email = fields.take("email", email);
     let code = fields.take("code", token);
+    let anyway = fields.take("anyway", flag).unwrap_or_default();
     fields.finish()?;
     let name = name.unwrap_or_default();
     let code = code.unwrap_or_else(|| code_from(&name));
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
+        if let Some(email) = email.as_deref().filter(|_| !anyway) {
+            must_be_new(tx, &scope, email, "")?;
+        }
         let id = trac.ids.make(Kind::Partner);
         let inserted = tx
             .prepare_cached(
@@ -66,7 +71,7 @@ pub(super) async fn create(
             ]);
         inserted.map_err(code_taken)?;
         if let Some(email) = &email {
-            keep_address(tx, &trac, &scope, &id, email)?;
+            addresses::keep(tx, trac.clock.now(), &scope, &id, email)?;
         }
         PARTNERS.find(tx, &trac, &scope, &id)
     });
@@ -82,6 +87,7 @@ pub(super) async fn change(
     let name = fields.take("name", text(1..=200));
     let email = fields.take_nullable("email", email);
     let code = fields.take("code", token);
+    let anyway = fields.take("anyway", flag).unwrap_or_default();
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
@@ -90,9 +96,12 @@ pub(super) async fn change(
             update(tx, &scope, &id, "name", Some(&name))?;
         }
         if let Some(email) = email {
+            if let Some(email) = email.as_deref().filter(|_| !anyway) {
+                must_be_new(tx, &scope, email, &id)?;
+            }
             update(tx, &scope, &id, "email", email.as_deref())?;
             if let Some(email) = &email {
-                keep_address(tx, &trac, &scope, &id, email)?;
+                addresses::keep(tx, trac.clock.now(), &scope, &id, email)?;
             }
         }
         if let Some(code) = code {
@@ -101,23 +110,6 @@ pub(super) async fn change(
         PARTNERS.find(tx, &trac, &scope, &id)
     });
     changed.await.map(Json)
-}
-
-/// Keeps an address for good: what a partner buys under an address of before is still the partner's own purchase.
-fn keep_address(
-    tx: &Connection,
-    trac: &Trac,
-    scope: &Scope,
-    id: &str,
-    email: &str,
-) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
-        "INSERT INTO partner_email (workspace_id, mode, partner_id, email, since) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (workspace_id, mode, partner_id, email) DO NOTHING",
-    )?;
-    let now = trac.clock.now().unix_secs();
-    statement.execute(params![scope.workspace_id(), scope.mode_str(), id, email, now])?;
-    Ok(())
 }
 
 fn update(
@@ -129,6 +121,22 @@ fn update(
 ) -> rusqlite::Result<usize> {
     let sql = format!("UPDATE partner SET {column} = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
     connection.prepare_cached(&sql)?.execute(params![scope.workspace_id(), scope.mode_str(), id, value])
+}
+
+/// Refuses an e-mail address that another partner has, in whatever case: two partners of one person are told apart by nobody.
+fn must_be_new(tx: &Connection, scope: &Scope, email: &str, own_id: &str) -> Result<(), Problem> {
+    let mut statement = tx.prepare_cached(
+        "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND lower(email) = lower(?3) AND id <> ?4 \
+         ORDER BY id LIMIT 1",
+    )?;
+    let key = params![scope.workspace_id(), scope.mode_str(), email, own_id];
+    let Some(known) = statement.query_row(key, |row| row.get::<_, String>(0)).optional()? else {
+        return Ok(());
+    };
+    let message = format!(
+        "{known} has this e-mail address. If this is another partner all the same, add \"anyway\": true."
+    );
+    Err(Problem::conflict("PARTNER_EXISTS", message).about("partner_id", &known))
 }
 
 fn code_taken(error: rusqlite::Error) -> Problem {

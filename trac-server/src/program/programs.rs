@@ -87,7 +87,7 @@ pub(super) async fn change(
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
         let newest = OF_PROGRAMS.newest::<ProgramTerms>(tx, &scope, &id)?;
-        let newest = newest.ok_or_else(|| Problem::not_found("program"))?;
+        let newest = newest.ok_or_else(|| PROGRAMS.missing(tx, &trac, &scope, &id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         let name = fields.take("name", text(1..=200));

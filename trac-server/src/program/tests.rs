@@ -156,3 +156,90 @@ async fn an_enrollment_is_one_for_each_partner_and_program_and_has_versions() {
         merchant.post("/enrollments", json!({ "program_id": "prog_0", "partner_id": partner })).await;
     assert_eq!(missing.code(), (404, "NOT_FOUND".to_owned()));
 }
+
+#[tokio::test]
+async fn a_partner_of_the_same_address_is_made_only_anyway() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let partner = |email: &str, change: serde_json::Value| {
+        crate::test_shop::with(json!({ "name": "Ada", "email": email }), change)
+    };
+    let first = merchant.make("/partners", partner("ada@example.com", json!({}))).await;
+    for email in ["ada@example.com", "ADA@Example.COM", " Ada@example.com "] {
+        let again = merchant.post("/partners", partner(email, json!({}))).await;
+        assert_eq!(again.code(), (409, "PARTNER_EXISTS".to_owned()), "{email}");
+        assert_eq!(again.text("/error/partner_id"), first);
+    }
+    let second = merchant.make("/partners", partner("Ada@example.com", json!({ "anyway": true }))).await;
+    let third = merchant.make("/partners", partner("bea@example.com", json!({}))).await;
+    let path = format!("/partners/{third}");
+    let changed = merchant.patch(&path, json!({ "email": "ada@EXAMPLE.com" })).await;
+    assert_eq!(changed.code(), (409, "PARTNER_EXISTS".to_owned()));
+    assert_eq!(merchant.patch(&path, json!({ "email": "BEA@example.com" })).await.status, 200, "its own");
+    let anyway = json!({ "email": "ada@example.com", "anyway": true });
+    assert_eq!(merchant.patch(&path, anyway).await.status, 200);
+    assert_ne!(second, first);
+    merchant.make("/partners", json!({ "name": "Nobody" })).await;
+    merchant.make("/partners", json!({ "name": "Nobody" })).await;
+    app.merchant().await.make("/partners", partner("ada@example.com", json!({}))).await;
+}
+
+#[tokio::test]
+async fn only_what_nothing_refers_to_is_deleted() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (program, partner) = merchant.program_and_partner().await;
+    let enrollment = merchant.get("/enrollments").await.text("/data/0/id");
+    let link = json!({ "program_id": program, "partner_id": partner, "slug": "ada", "destination": "https://a.example" });
+    let link = merchant.make("/links", link).await;
+    let paths = [
+        format!("/enrollments/{enrollment}"),
+        format!("/partners/{partner}"),
+        format!("/programs/{program}"),
+    ];
+    let check = async |want: [(&str, &str); 3]| {
+        for (path, (code, referrers)) in paths.iter().zip(want) {
+            let refused = merchant.delete(path).await;
+            assert_eq!(refused.code(), (409, code.to_owned()), "{path}");
+            assert_eq!(refused.text("/error/referred_to_by"), referrers, "{path}");
+        }
+    };
+    let codes = ["ENROLLMENT_IN_USE", "PARTNER_IN_USE", "PROGRAM_IN_USE"];
+    let [enrolled, listed, offered] = codes;
+    check([(enrolled, "links"), (listed, "enrollments, links"), (offered, "enrollments, links")]).await;
+    // A click that waits beside the store counts.
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 302);
+    merchant.delete(&format!("/links/{link}?purge=1")).await;
+    check([
+        (enrolled, "links, clicks"),
+        (listed, "enrollments, links, clicks"),
+        (offered, "enrollments, links, clicks"),
+    ])
+    .await;
+    let message = merchant.delete(&paths[1]).await.text("/error/message");
+    assert!(message.starts_with("Enrollments, links and clicks refer to this partner. "), "{message}");
+
+    let (program, partner) = {
+        let commission = json!({ "type": "percentage", "rate_bps": 1 });
+        let program =
+            merchant.make("/programs", json!({ "name": "Mistake", "commission": commission })).await;
+        (program, merchant.make("/partners", json!({ "name": "Mistake", "code": "mistake" })).await)
+    };
+    let body = json!({ "program_id": program, "partner_id": partner });
+    let enrollment = merchant.make("/enrollments", body.clone()).await;
+    let mut link = body;
+    link["destination"] = json!("https://a.example");
+    let link = merchant.make("/links", link).await;
+    for path in [
+        format!("/links/{link}"),
+        format!("/enrollments/{enrollment}"),
+        format!("/partners/{partner}"),
+        format!("/programs/{program}"),
+    ] {
+        let removed = merchant.delete(&path).await;
+        assert_eq!((removed.status.as_u16(), &removed.body["deleted"]), (200, &json!(true)), "{path}");
+        assert_eq!(merchant.get(&path).await.status, 404, "{path}");
+        assert_eq!(merchant.delete(&path).await.status, 404, "{path}");
+    }
+    merchant.make("/partners", json!({ "name": "Again", "code": "mistake" })).await;
+}

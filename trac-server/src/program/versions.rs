@@ -11,19 +11,19 @@ use crate::fields::{Fields, moment};
 use crate::store::{Scope, StoreError};
 
 /// The table that keeps the versions of one kind of terms.
-pub(super) struct Versions {
+pub(crate) struct Versions {
     newest: &'static str,
     add: &'static str,
 }
 
-pub(super) const OF_PROGRAMS: Versions = Versions {
+pub(crate) const OF_PROGRAMS: Versions = Versions {
     newest: "SELECT number, valid_from, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
              ORDER BY number DESC LIMIT 1",
     add: "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms) \
           VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
 
-pub(super) const OF_ENROLLMENTS: Versions = Versions {
+pub(crate) const OF_ENROLLMENTS: Versions = Versions {
     newest: "SELECT number, valid_from, terms FROM enrollment_version WHERE workspace_id = ?1 AND mode = ?2 \
              AND enrollment_id = ?3 ORDER BY number DESC LIMIT 1",
     add: "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms) \
@@ -48,7 +48,7 @@ pub(super) fn valid_from(fields: &mut Fields, now: Timestamp) -> Option<Timestam
 
 impl Versions {
     /// The newest version; none if there is no such object here.
-    pub(super) fn newest<T: DeserializeOwned>(
+    pub(crate) fn newest<T: DeserializeOwned>(
         &self,
         connection: &Connection,
         scope: &Scope,
@@ -68,7 +68,7 @@ impl Versions {
     }
 
     /// Adds a version if a change says anything new: other terms, or the same from an earlier time on.
-    pub(super) fn change<T: Serialize + PartialEq>(
+    pub(crate) fn change<T: Serialize + PartialEq>(
         &self,
         tx: &Connection,
         scope: &Scope,
@@ -84,7 +84,7 @@ impl Versions {
         self.add(tx, scope, id, newest.number.saturating_add(1), valid_from.unwrap_or(*now), terms)
     }
 
-    pub(super) fn add(
+    pub(crate) fn add(
         &self,
         connection: &Connection,
         scope: &Scope,

@@ -179,6 +179,7 @@ mod tests {
         check("GET", "/s/", none, false).await;
         check("GET", "/s", none, false).await;
         check("GET", "/s/ada/", none, false).await;
+        check("GET", "/t/ada", none, false).await;
         check("GET", "/s/%61da", none, false).await;
         check("GET", "/s/%ff", none, false).await;
         check("GET", "/s/ada/ada", none, false).await;

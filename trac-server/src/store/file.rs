@@ -34,6 +34,7 @@ const STEPS: &[&str] = &[
     include_str!("visitors.sql"),
     include_str!("trust.sql"),
     include_str!("customer_tokens.sql"),
+    include_str!("addresses.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
@@ -185,5 +186,30 @@ mod tests {
         let want = "clk_of_code 00,clk_by_hand 11,clk_of_link 01,clk_before 11,clk_yesterday 11,clk_today 11,clk_again 01";
         assert_eq!(text(kept), want);
         assert_eq!(text("SELECT group_concat(day || ' ' || hex(mark)) FROM visitor"), "3 03,4 04");
+    }
+
+    #[test]
+    fn links_of_an_older_store_keep_their_slugs_and_leave_them_free_in_the_other_mode() {
+        let mut store = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().position(|step| step.contains("purged_at")).unwrap();
+        for step in &STEPS[..before] {
+            store.execute_batch(step).unwrap();
+        }
+        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let link = |mode: &str, id: &str| {
+            format!(
+                "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at) \
+                 VALUES ('ws_1', '{mode}', '{id}', 'prog_1', 'part_1', 'ada', 'https://shop.example/', 1)"
+            )
+        };
+        store.execute_batch(&link("test", "link_1")).unwrap();
+        assert!(store.execute_batch(&link("live", "link_2")).is_err());
+        migrate(&mut store).unwrap();
+        store.execute_batch(&link("live", "link_2")).unwrap();
+        assert!(store.execute_batch(&link("live", "link_3")).is_err());
+        let kept = "SELECT group_concat(id || ' ' || mode || ' ' || coalesce(purged_at, deleted_at, 'leads on')) FROM link";
+        let kept: String = store.query_row(kept, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "link_2 live leads on,link_1 test leads on");
     }
 }

@@ -275,11 +275,12 @@ pub(crate) fn behind(
     }
     if !world.partner_emails.contains_key(partner_id) {
         let mut statement = tx.prepare_cached(
-            "SELECT since, email FROM partner_email WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 \
+            "SELECT since, email FROM partner_address WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 \
              ORDER BY since, email",
         )?;
         let key = params![scope.workspace_id(), scope.mode_str(), partner_id];
-        let had = statement.query_map(key, |row| Ok((Timestamp::from_unix_secs(row.get(0)?), row.get(1)?)))?;
+        let had =
+            statement.query_map(key, |row| Ok((Timestamp::from_unix_secs(row.get(0)?), row.get(1)?)))?;
         world.partner_emails.insert(partner_id.clone(), had.collect::<Result<_, _>>()?);
     }
     Ok(())

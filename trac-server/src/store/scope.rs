@@ -31,6 +31,16 @@ impl Scope {
         self.mode
     }
 
+    /// The same workspace in its other mode.
+    #[must_use]
+    pub(crate) fn other_mode(&self) -> Self {
+        let mode = match self.mode {
+            Mode::Test => Mode::Live,
+            Mode::Live => Mode::Test,
+        };
+        Self { workspace_id: Arc::clone(&self.workspace_id), mode }
+    }
+
     /// The mode's column: `test` or `live`.
     #[must_use]
     pub const fn mode_str(&self) -> &'static str {

@@ -1,7 +1,7 @@
 -- Whose word a lead is, and every address that a partner had.
 
 -- A partner's address that is taken away still tells the partner's own purchases.
-CREATE TABLE partner_email (
+CREATE TABLE partner_address (
     workspace_id  TEXT NOT NULL,
     mode          TEXT NOT NULL,
     partner_id    TEXT NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE partner_email (
     since         INTEGER NOT NULL,
     PRIMARY KEY (workspace_id, mode, partner_id, email)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO partner_email (workspace_id, mode, partner_id, email, since)
+INSERT INTO partner_address (workspace_id, mode, partner_id, email, since)
 SELECT workspace_id, mode, id, email, created_at FROM partner WHERE email IS NOT NULL;
 
 -- Leads were settled without asking whose word they are. Those known by now keep their standing: the merchant's.

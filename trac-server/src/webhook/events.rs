@@ -100,13 +100,22 @@ pub(super) async fn one(
     let store = trac.store.clone();
     let found = store.try_read(move |connection| {
         let id = our_id(connection, &scope, &id)?.unwrap_or(id);
-        let mut event = EVENTS.find(connection, &trac, &scope, &id)?;
+        let event = EVENTS.one(connection, &trac, &scope, &id)?;
+        let mut event = event.ok_or_else(|| missing_event(connection, &trac, &scope, &id))?;
         if let Some(event) = event.as_object_mut() {
             event.insert("payload".to_owned(), payload(connection, &scope, &id)?);
         }
         Ok::<_, Problem>(event)
     });
     found.await.map(Json)
+}
+
+/// Says that there is no event of that ID, ours or Stripe's, and if it is one of the workspace's other mode, that.
+pub(crate) fn missing_event(connection: &Connection, trac: &Trac, scope: &Scope, id: &str) -> Problem {
+    match our_id(connection, &scope.other_mode(), id) {
+        Ok(named) => EVENTS.missing(connection, trac, scope, named.as_deref().unwrap_or(id)),
+        Err(error) => error.into(),
+    }
 }
 
 /// Our ID of the event that Stripe calls `stripe_event_id`.

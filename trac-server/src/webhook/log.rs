@@ -209,8 +209,8 @@ pub(crate) fn remark(writing: &Writing<'_>, id: &str, message: &str) -> Result<(
     Ok(())
 }
 
-/// Logs a delivery that is not believed: without its body, one row for each endpoint, reason and minute, with the
-/// message of the last.
+/// Logs a delivery that is not believed: without its body, one row for each endpoint, reason, message and minute. Messages are few, and
+/// tell causes apart that have one reason: no secret is set, or a wrong one.
 pub(super) fn reject(
     tx: &Connection,
     ids: &Ids,
@@ -224,8 +224,8 @@ pub(super) fn reject(
     let minute = now.unix_secs().div_euclid(60).saturating_mul(60);
     let folded = tx
         .prepare_cached(
-            "UPDATE event SET deliveries = deliveries + 1, message = ?6 WHERE workspace_id = ?1 AND mode = ?2 \
-             AND endpoint_id = ?3 AND reason = ?4 AND received_at >= ?5 AND outcome = 'rejected'",
+            "UPDATE event SET deliveries = deliveries + 1 WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \
+             AND reason = ?4 AND received_at >= ?5 AND outcome = 'rejected' AND message = ?6",
         )?
         .execute(params![workspace, mode, endpoint_id, reason, minute, message])?;
     if folded == 0 {

@@ -26,7 +26,7 @@ use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 
 #[cfg(feature = "server")]
-pub(crate) use events::{EVENTS, remedy_of};
+pub(crate) use events::{EVENTS, missing_event, remedy_of};
 pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed

@@ -262,3 +262,149 @@ async fn names_that_differ_in_case_alone_are_two_partners() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_link_that_was_ever_visited_is_archived_and_its_slug_stays_taken() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    let path = format!("/links/{id}");
+    let shown = merchant.get(&path).await;
+    let again = json!({ "program_id": shown.text("/program_id"), "partner_id": shown.text("/partner_id"),
+        "slug": "ADA", "destination": "https://a.example/" });
+    let other = app.merchant().await;
+    let (program, partner) = other.program_and_partner().await;
+    let theirs = json!({ "program_id": program, "partner_id": partner, "slug": "ada", "destination": "https://b.example/" });
+    // Whoever followed it, a person or a bot, has its address.
+    let check = async |name: &str| {
+        let removed = merchant.delete(&path).await;
+        assert_eq!(
+            (removed.status.as_u16(), removed.body),
+            (200, json!({ "id": id, "deleted": false, "archived": true })),
+            "{name}"
+        );
+        let answer = app.visit("/s/ada", &[]).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (302, "https://shop.example.com/"),
+            "{name}"
+        );
+        assert_eq!(merchant.get(&path).await.body["archived"], json!(true), "{name}");
+        for (of, body) in [(&merchant, &again), (&other, &theirs)] {
+            assert_eq!(
+                of.post("/links", body.clone()).await.code(),
+                (409, "SLUG_TAKEN".to_owned()),
+                "{name}"
+            );
+        }
+    };
+    app.visit("/s/ada", &[("user-agent", "Googlebot/2.1")]).await;
+    app.rows(String::new()).await;
+    check("a bot").await;
+    merchant.patch(&path, json!({ "archived": false })).await;
+    assert!(app.visit("/s/ada", &[]).await.header("location").contains("trac_click_id=clk_"));
+    app.rows("DELETE FROM visit_not_counted".to_owned()).await;
+    check("a person").await;
+    assert_eq!(
+        merchant.get("/clicks").await.number("/meta/total"),
+        1,
+        "nobody who follows it now is counted"
+    );
+}
+
+#[tokio::test]
+async fn a_purged_link_leads_nowhere_or_where_the_workspace_says_and_keeps_its_slug() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let id = link(&merchant, "ada", "https://shop.example.com/").await;
+    let path = format!("/links/{id}");
+    let shown = merchant.get(&path).await;
+    app.visit("/s/ada", &[]).await;
+    assert_eq!(merchant.delete(&format!("{path}?purge=maybe")).await.code().0, 422);
+    assert_eq!(merchant.delete(&format!("{path}?purgatory=1")).await.code().0, 400);
+    let removed = merchant.delete(&format!("{path}?purge=1")).await;
+    assert_eq!(removed.body, json!({ "id": id, "deleted": true, "archived": false }));
+    assert_eq!(
+        (merchant.get(&path).await.status.as_u16(), merchant.get("/links").await.number("/meta/total")),
+        (404, 0)
+    );
+    let code = format!("/s/{}/ada", shown.text("/program_id"));
+    for address in ["/s/ada", "/t/ada", &code] {
+        assert_eq!(app.visit(address, &[]).await.status, 404, "{address}");
+    }
+    assert_eq!(
+        ask(&app, &merchant.publishable_key, json!({ "ref": "ada" })).await.body["click_id"]
+            .as_str()
+            .is_some(),
+        true,
+        "the partner's code is the partner's"
+    );
+    let body = json!({ "program_id": shown.text("/program_id"), "partner_id": shown.text("/partner_id"),
+        "slug": "Ada", "destination": "https://a.example/" });
+    assert_eq!(merchant.post("/links", body).await.code(), (409, "SLUG_TAKEN".to_owned()));
+
+    let wrong = merchant.patch("/workspace", json!({ "fallback_url": "javascript:alert(1)" })).await;
+    assert_eq!(wrong.code(), (422, "VALIDATION_FAILED".to_owned()));
+    let set =
+        merchant.patch("/workspace", json!({ "fallback_url": "https://shop.example.com/partners" })).await;
+    assert_eq!(set.body, merchant.get("/workspace").await.body);
+    let answer = app.visit("/s/ada?a=1", &[]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (302, "https://shop.example.com/partners?a=1")
+    );
+    assert_eq!(answer.header("set-cookie"), "");
+    merchant.patch("/workspace", json!({ "fallback_url": null })).await;
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
+    let story = merchant.get(&format!("/explain/{id}")).await.body.to_string();
+    assert!(story.contains("/s/ada was taken away at") && story.contains("link_removed"), "{story}");
+}
+
+#[tokio::test]
+async fn a_link_of_test_mode_gives_way_to_a_live_one_and_is_always_at_its_own_address() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let tried = link(&test, "ada", "https://shop.example.com/test").await;
+    let lead = async |path: &str| {
+        let answer = app.visit(path, &[]).await;
+        let location = answer.header("location").split('?').next().unwrap_or_default().to_owned();
+        (answer.status.as_u16(), location.rsplit('/').next().unwrap_or_default().to_owned())
+    };
+    let url = async || test.get(&format!("/links/{tried}")).await.text("/url");
+    let to = |page: &str| (302, page.to_owned());
+    // Remembered, so that the click is kept before the link is read.
+    for path in ["/s/ada", "/s/ada", "/t/ada", "/t/ada/"] {
+        assert_eq!(lead(path).await, to("test"), "{path}");
+    }
+    assert_eq!(url().await, "https://track.example.com/s/ada");
+    let real = link(&live, "ADA", "https://shop.example.com/live").await;
+    for (path, want) in [("/s/ada", "live"), ("/s/Ada/", "live"), ("/t/ada", "test"), ("/t/ADA", "test")] {
+        assert_eq!(lead(path).await, to(want), "{path}");
+    }
+    assert_eq!(url().await, "https://track.example.com/t/ada");
+    let counted = async || {
+        (test.get("/clicks").await.number("/meta/total"), live.get("/clicks").await.number("/meta/total"))
+    };
+    assert_eq!(counted().await, (6, 2));
+    // What is archived has its address still, what is purged keeps it from the other.
+    live.delete(&format!("/links/{real}")).await;
+    assert_eq!(lead("/s/ada").await, to("live"));
+    live.delete(&format!("/links/{real}?purge=1")).await;
+    assert_eq!(lead("/s/ada").await.0, 404);
+    assert_eq!(lead("/t/ada").await, to("test"));
+    assert_eq!(counted().await, (7, 2));
+    // The same of programs' slugs.
+    for merchant in [&test, &live] {
+        let program = merchant.get("/programs").await.text("/data/0/id");
+        let named = merchant.patch(&format!("/programs/{program}"), json!({ "slug": "friends" })).await;
+        assert_eq!(named.status, 200, "{}", named.body);
+    }
+    assert_eq!(lead("/s/friends/ada").await.0, 404, "the live program has no link");
+    assert_eq!(lead("/t/friends/ada").await, to("test"));
+    crate::click::remember_links(&app.trac).await.unwrap();
+    assert_eq!(
+        app.trac.last_known.link("ada"),
+        None,
+        "nor is anybody sent there where the store cannot be read"
+    );
+}

@@ -165,7 +165,7 @@ async fn a_store_that_cannot_be_read_does_not_strand_the_visitor_of_a_link_it_kn
     assert_eq!(merchant.get("/clicks").await.column("link_id"), [json!(id)], "its click is as good as any");
     assert_eq!(app.visit("/s/other", &[]).await.status, 500);
     app.rows("ALTER TABLE gone RENAME TO link".into()).await;
-    merchant.delete(&format!("/links/{id}")).await;
+    merchant.delete(&format!("/links/{id}?purge=1")).await;
     assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
     app.rows("ALTER TABLE link RENAME TO gone".into()).await;
     assert_eq!(app.visit("/s/ada", &[]).await.status, 500, "a deleted link leads nowhere any more");

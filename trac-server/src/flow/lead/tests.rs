@@ -268,12 +268,18 @@ async fn the_merchants_latest_word_of_a_lead_is_kept() {
     // Within one second the later word holds too.
     for status in ["approved", "rejected", "approved", "rejected"] {
         let judged = shop.merchant.patch(&path, json!({ "status": status })).await;
-        assert_eq!((judged.status.as_u16(), judged.text("/status").as_str()), (200, status), "{}", judged.body);
+        assert_eq!(
+            (judged.status.as_u16(), judged.text("/status").as_str()),
+            (200, status),
+            "{}",
+            judged.body
+        );
         assert_eq!(shop.merchant.get(&path).await.body, judged.body);
     }
     // A lead is a conversion too, and can be judged as one.
     let conversion = shop.merchant.get(&path).await.text("/conversion_id");
-    let judged = shop.merchant.patch(&format!("/conversions/{conversion}"), json!({ "status": "approved" })).await;
+    let judged =
+        shop.merchant.patch(&format!("/conversions/{conversion}"), json!({ "status": "approved" })).await;
     assert_eq!((judged.status.as_u16(), judged.text("/lead_id")), (200, lead));
     assert_eq!(shop.merchant.get(&path).await.text("/status"), "approved");
 
@@ -284,4 +290,26 @@ async fn the_merchants_latest_word_of_a_lead_is_kept() {
     assert_eq!(unknown.code(), (404, "NOT_FOUND".to_owned()));
     let (stranger, _) = app.both_modes().await;
     assert_eq!(stranger.patch(&path, json!({ "status": "rejected" })).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_click_of_the_other_mode_is_said_to_be_so() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let (program, partner) = test.program_and_partner().await;
+    let click = test.make("/clicks", json!({ "program_id": program, "partner_id": partner })).await;
+    let check = async |merchant: &Merchant<'_>, click: &str, customer: &str, want: &str| {
+        let told = sign_up(json!({ "clickId": click, "customerExternalId": customer }));
+        for _ in 0..2 {
+            let answer = tell(&app, merchant, told.clone()).await;
+            assert_eq!(
+                (answer.body["attributed"].as_bool(), answer.text("/reason")),
+                (Some(false), want.to_owned())
+            );
+        }
+    };
+    check(&live, &click, "user_1", "mode_mismatch").await;
+    check(&live, "clk_1_0000000000000001", "user_2", "no_click").await;
+    // Nothing is told of another workspace's clicks.
+    check(&app.merchant().await, &click, "user_3", "no_click").await;
 }

@@ -1,0 +1,141 @@
+//! What is done with workspaces, their keys and their dashboards, beside a running server or without one.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+use trac_core::program::Mode;
+use trac_server::Trac;
+use trac_server::clock::Clock;
+use trac_server::config::{Config, KeyCommand, WorkspaceCommand};
+use trac_server::workspace;
+
+use super::{Failure, open_known_store, open_store};
+
+/// `trac workspace …`.
+pub(super) async fn run(command: WorkspaceCommand) -> Result<(), Failure> {
+    match command {
+        WorkspaceCommand::Create { name, json, options } => {
+            let config = options.settle()?;
+            let trac = reached(&config, open_store(&config)?).await?;
+            let created = workspace::create(&trac, &name).await;
+            close(&trac).await?;
+            Ok(print_created(&created?, json)?)
+        }
+        WorkspaceCommand::List { json, options } => {
+            let config = options.settle()?;
+            let trac = Trac::new(open_known_store(&config)?, Clock::system(), "");
+            let list = workspace::list(&trac).await;
+            close(&trac).await?;
+            Ok(print_list(&list?, json)?)
+        }
+        WorkspaceCommand::GoLive { workspace, dry_run, json, options } => {
+            let config = options.settle()?;
+            let trac = Trac::new(open_known_store(&config)?, Clock::system(), "");
+            let told = workspace::go_live(&trac, &workspace, dry_run).await;
+            close(&trac).await?;
+            let told = told?;
+            Ok(print(&told, json, || workspace::as_text(&told))?)
+        }
+    }
+}
+
+/// `trac key …`.
+pub(super) async fn key(command: KeyCommand) -> Result<(), Failure> {
+    let KeyCommand::Create { workspace, kind, mode, name, json, options } = command;
+    let config = options.settle()?;
+    let trac = Trac::new(open_known_store(&config)?, Clock::system(), "");
+    let made = workspace::create_key(&trac, &workspace, (kind, mode), name.as_deref()).await;
+    close(&trac).await?;
+    let made = made?;
+    Ok(print(&made, json, || format!("{}\n", text(&made, "/key")))?)
+}
+
+/// `trac login-link`.
+pub(super) async fn login_link(
+    config: &Config,
+    id: &str,
+    mode: Mode,
+    email: Option<&str>,
+    json: bool,
+) -> Result<(), Failure> {
+    if email.is_some() {
+        let line =
+            "there are no people to sign in yet: leave --email out, and the link opens the whole workspace";
+        return Err(line.into());
+    }
+    let trac = reached(config, open_known_store(config)?).await?;
+    let link = workspace::login_link(&trac, id, mode).await;
+    close(&trac).await?;
+    let link = link?;
+    Ok(print(&link, json, || {
+        format!(
+            "{}\n\nIt opens the dashboard once, until {}.\n",
+            text(&link, "/url"),
+            text(&link, "/expires_at")
+        )
+    })?)
+}
+
+/// A server's own view of its store, with the address under which it was last reached.
+async fn reached(config: &Config, store: trac_server::store::Store) -> Result<Trac, Failure> {
+    let public_url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => match workspace::last_public_url(&store).await? {
+            Some(url) => url,
+            None => format!("http://{}", config.listen),
+        },
+    };
+    Ok(Trac::new(store, Clock::system(), &public_url))
+}
+
+async fn close(trac: &Trac) -> Result<(), Failure> {
+    let store = trac.store().clone();
+    Ok(tokio::task::spawn_blocking(move || store.close()).await?)
+}
+
+fn text(value: &Value, path: &str) -> String {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Writes to standard output: as JSON and nothing else, or as lines for a person.
+fn print(value: &Value, json: bool, lines: impl FnOnce() -> String) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json { writeln!(out, "{value:#}") } else { write!(out, "{}", lines()) }
+}
+
+fn print_list(list: &Value, json: bool) -> io::Result<()> {
+    print(list, json, || {
+        let rows = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let line = |row: &Value| {
+            format!("{}  {}  {}\n", text(row, "/id"), text(row, "/created_at"), text(row, "/name"))
+        };
+        let lines: String = rows.iter().map(line).collect();
+        if lines.is_empty() {
+            "There is no workspace yet: trac workspace create makes one.\n".to_owned()
+        } else {
+            lines
+        }
+    })
+}
+
+fn print_created(created: &Value, json: bool) -> io::Result<()> {
+    print(created, json, || {
+        let all = |paths: &[&str]| {
+            paths.iter().map(|path| format!("  {}\n", text(created, path))).collect::<String>()
+        };
+        let events =
+            created.pointer("/events").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let events: String =
+            events.iter().map(|event| format!("  {}\n", event.as_str().unwrap_or_default())).collect();
+        format!(
+            "Workspace {}\n\nKeys, shown this once:\n{}\nWebhook addresses for Stripe:\n  test: {}\n  live: {}\n\n\
+             Event types to select there:\n{events}\n\
+             Dashboard (this link opens it once; later, a secret key or trac login-link does):\n  {}\n",
+            text(created, "/workspace_id"),
+            all(&["/keys/pk_test", "/keys/sk_test", "/keys/pk_live", "/keys/sk_live"]),
+            text(created, "/endpoints/test/url"),
+            text(created, "/endpoints/live/url"),
+            text(created, "/dashboard_url"),
+        )
+    })
+}

@@ -1,0 +1,158 @@
+//! What was made by mistake can be deleted: a program, a partner or an enrollment that nothing refers to. What something refers to is
+//! archived, or suspended, so that old clicks and commissions can still be explained.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+
+use super::{ENROLLMENTS, PARTNERS, PROGRAMS};
+use crate::access::Merchant;
+use crate::list::Resource;
+use crate::problem::Problem;
+use crate::store::{Followed, Priority, Scope, StoreError};
+use crate::trac::Trac;
+
+/// How one kind of thing is deleted. Statements take the workspace, the mode and the ID.
+struct Removal {
+    resource: &'static Resource,
+    /// The code and the advice of a refusal.
+    in_use: (&'static str, &'static str),
+    /// The column of clicks that may name it, and the field of the row that it would name.
+    clicks: (&'static str, &'static str),
+    /// What may refer to it, each with the rows that do.
+    referrers: &'static [(&'static str, &'static str)],
+    /// The rows that go with it, and its own.
+    rows: &'static [&'static str],
+}
+
+static OF_PROGRAMS: Removal = Removal {
+    resource: &PROGRAMS,
+    in_use: ("PROGRAM_IN_USE", "Archive it instead: PATCH it with status archived."),
+    clicks: (Followed::PROGRAM, "id"),
+    referrers: &[
+        ("enrollments", "enrollment WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3"),
+        ("links", "link WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND deleted_at IS NULL"),
+        ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3"),
+    ],
+    rows: &[
+        "link WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3",
+        "program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3",
+        "program WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    ],
+};
+
+static OF_PARTNERS: Removal = Removal {
+    resource: &PARTNERS,
+    in_use: ("PARTNER_IN_USE", "Suspend or ban the partner's enrollments instead."),
+    clicks: (Followed::PARTNER, "id"),
+    referrers: &[
+        ("enrollments", "enrollment WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
+        ("links", "link WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 AND deleted_at IS NULL"),
+        ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
+        ("payouts", "payout WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
+    ],
+    rows: &[
+        "link WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3",
+        "partner_address WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3",
+        "partner WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    ],
+};
+
+static OF_ENROLLMENTS: Removal = Removal {
+    resource: &ENROLLMENTS,
+    in_use: ("ENROLLMENT_IN_USE", "Suspend it instead: PATCH it with status suspended."),
+    // A click of the partner in another program counts too: there is nothing to gain from telling them apart.
+    clicks: (Followed::PARTNER, "partner_id"),
+    referrers: &[
+        (
+            "links",
+            "enrollment AS e JOIN link AS l ON l.workspace_id = e.workspace_id AND l.mode = e.mode \
+             AND l.program_id = e.program_id AND l.partner_id = e.partner_id \
+             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.id = ?3 AND l.deleted_at IS NULL",
+        ),
+        ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3"),
+        ("promotion codes", "promotion_code WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3"),
+    ],
+    rows: &[
+        "enrollment_version WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3",
+        "enrollment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    ],
+};
+
+pub(super) async fn program(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    OF_PROGRAMS.run(trac, scope, id).await
+}
+
+pub(super) async fn partner(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    OF_PARTNERS.run(trac, scope, id).await
+}
+
+pub(super) async fn enrollment(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    OF_ENROLLMENTS.run(trac, scope, id).await
+}
+
+impl Removal {
+    async fn run(&'static self, trac: Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
+        let store = trac.store.clone();
+        let (named, of) = (id.clone(), (trac.clone(), scope.clone()));
+        let row = store.try_read(move |connection| self.resource.find(connection, &of.0, &of.1, &named));
+        let row = row.await?;
+        let (column, field) = self.clicks;
+        let subject = row.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let followed = Followed::look(&store, column, &scope, &subject).await?;
+        let removed = store.try_write(Priority::Api, move |tx| {
+            self.resource.find(tx, &trac, &scope, &id)?;
+            let mut referrers = self.referrers(tx, &scope, &id)?;
+            if followed.now(tx, &scope, &subject)? {
+                referrers.push("clicks");
+            }
+            if !referrers.is_empty() {
+                let (code, advice) = self.in_use;
+                let message =
+                    format!("{} refer to this {}. {advice}", listed(&referrers), self.resource.name);
+                return Err(Problem::conflict(code, message).about("referred_to_by", &referrers.join(", ")));
+            }
+            for rows in self.rows {
+                let key = params![scope.workspace_id(), scope.mode_str(), id];
+                tx.prepare_cached(&format!("DELETE FROM {rows}"))?.execute(key)?;
+            }
+            Ok(json!({ "id": id, "deleted": true }))
+        });
+        removed.await.map(Json)
+    }
+
+    fn referrers(&self, tx: &Connection, scope: &Scope, id: &str) -> Result<Vec<&'static str>, StoreError> {
+        let mut found = Vec::new();
+        for (what, rows) in self.referrers {
+            let key = params![scope.workspace_id(), scope.mode_str(), id];
+            if tx.prepare_cached(&format!("SELECT 1 FROM {rows} LIMIT 1"))?.exists(key)? {
+                found.push(*what);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// `Enrollments, links and clicks`.
+fn listed(words: &[&str]) -> String {
+    let text = match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    };
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

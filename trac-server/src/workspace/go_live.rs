@@ -1,0 +1,447 @@
+//! `trac workspace go-live`: what was set up and tried in test mode, made once more in live mode.
+//!
+//! Programs, partners, enrollments and links are copied as they are now, in one transaction. Clicks, payments and commissions are not:
+//! test money never becomes real. A live row knows what it was copied from, so that nothing is copied twice; what was changed in live
+//! mode since stays as it is there.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde_json::{Map, Value, json};
+use trac_core::checkout::link::is_payment_link;
+use trac_core::program::{EnrollmentTerms, Mode, ProgramStatus, ProgramTerms, Version};
+use trac_core::time::Timestamp;
+
+use super::must_be_known;
+use crate::id::{Ids, Kind};
+use crate::program::addresses;
+use crate::program::versions::{OF_ENROLLMENTS, OF_PROGRAMS};
+use crate::store::{Priority, Scope, StoreError};
+use crate::trac::Trac;
+
+/// Copies what a workspace has set up in test mode to live mode, or says what would be copied.
+///
+/// # Wire form
+/// `{"workspace_id","dry_run","copied","left_out","look_at"}`: lists of `{"kind","id","name",…}`; `copied` has `copied_from`, the other two
+/// `why`. `look_at` names what was copied and is of no use in live mode as it is, such as a test Payment Link.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or nothing can be written.
+pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<Value, StoreError> {
+    let (trac, workspace_id) = (trac.clone(), workspace_id.to_owned());
+    let store = trac.store.clone();
+    let told = store.try_write(Priority::Api, move |tx| {
+        must_be_known(tx, &workspace_id)?;
+        let mut copying = Copying::new(tx, &trac.ids, trac.clock.now(), &workspace_id);
+        copying.all()?;
+        let told = copying.told(dry_run);
+        if dry_run { Err(NotWritten::Dry(told)) } else { Ok(told) }
+    });
+    match told.await {
+        Ok(told) | Err(NotWritten::Dry(told)) => Ok(told),
+        Err(NotWritten::Failed(error)) => Err(error),
+    }
+}
+
+/// Why a transaction is rolled back.
+enum NotWritten {
+    /// It was to be shown only.
+    Dry(Value),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NotWritten {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+struct Copying<'a> {
+    tx: &'a Connection,
+    ids: &'a Ids,
+    now: Timestamp,
+    test: Scope,
+    live: Scope,
+    copied: Vec<Value>,
+    left_out: Vec<Value>,
+    look_at: Vec<Value>,
+}
+
+/// One thing, as it is told of.
+#[derive(Clone, Copy)]
+struct Thing<'a> {
+    kind: &'static str,
+    id: &'a str,
+    name: &'a str,
+}
+
+impl Thing<'_> {
+    fn with(self, field: &str, value: &str) -> Value {
+        json!({ "kind": self.kind, "id": self.id, "name": self.name, field: value })
+    }
+}
+
+impl<'a> Copying<'a> {
+    fn new(tx: &'a Connection, ids: &'a Ids, now: Timestamp, workspace_id: &str) -> Self {
+        let (test, live) = (Scope::new(workspace_id, Mode::Test), Scope::new(workspace_id, Mode::Live));
+        Self { tx, ids, now, test, live, copied: Vec::new(), left_out: Vec::new(), look_at: Vec::new() }
+    }
+
+    fn all(&mut self) -> Result<(), StoreError> {
+        self.programs()?;
+        self.partners()?;
+        self.enrollments()?;
+        self.links()
+    }
+
+    fn told(self, dry_run: bool) -> Value {
+        json!({
+            "workspace_id": self.live.workspace_id(),
+            "dry_run": dry_run,
+            "copied": self.copied,
+            "left_out": self.left_out,
+            "look_at": self.look_at,
+        })
+    }
+
+    fn programs(&mut self) -> Result<(), StoreError> {
+        let rows = self.rows("SELECT id, name, slug, tracking_domain FROM program", four)?;
+        for [id, name, slug, domain] in rows {
+            let thing = Thing { kind: "program", id: &id, name: &name };
+            let Some(Version { terms, .. }) = OF_PROGRAMS.newest::<ProgramTerms>(self.tx, &self.test, &id)?
+            else {
+                continue;
+            };
+            if self.is_copied("program", &id)? {
+                continue;
+            }
+            if terms.status == ProgramStatus::Archived {
+                self.left_out.push(thing.with("why", "it is archived"));
+                continue;
+            }
+            let is_taken =
+                self.exists("program WHERE slug = ?1 COLLATE NOCASE AND mode = 'live'", &[&slug])?;
+            let made = self.ids.make(Kind::Program);
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO program (workspace_id, mode, id, name, slug, tracking_domain, created_at, copied_from) \
+                     VALUES (?1, 'live', ?2, ?3, nullif(?4, ''), nullif(?5, ''), ?6, ?7)",
+                )?
+                .execute(params![
+                    self.live.workspace_id(),
+                    made,
+                    name,
+                    if is_taken { "" } else { &slug },
+                    domain,
+                    self.now.unix_secs(),
+                    id
+                ])?;
+            OF_PROGRAMS.add(self.tx, &self.live, &made, 1, self.now, &terms)?;
+            let live = Thing { id: &made, ..thing };
+            self.copied.push(live.with("copied_from", &id));
+            if is_taken {
+                self.look_at.push(
+                    live.with(
+                        "why",
+                        &format!("another live program has its slug, {slug}: give it another one"),
+                    ),
+                );
+            }
+            if !terms.products.is_empty() {
+                let why = "its products are those of Stripe's test mode: name the live ones (products)";
+                self.look_at.push(live.with("why", why));
+            }
+        }
+        Ok(())
+    }
+
+    fn partners(&mut self) -> Result<(), StoreError> {
+        let rows = self.rows("SELECT id, name, email, code FROM partner", four)?;
+        for [id, name, email, code] in rows {
+            let thing = Thing { kind: "partner", id: &id, name: &name };
+            if self.is_copied("partner", &id)? {
+                continue;
+            }
+            if let Some(known) = self.same_partner(&email, &code)? {
+                let mut note = self.tx.prepare_cached(
+                    "UPDATE partner SET copied_from = ?3 WHERE workspace_id = ?1 AND mode = 'live' AND id = ?2",
+                )?;
+                note.execute([self.live.workspace_id(), &known, &id])?;
+                continue;
+            }
+            let own = self.live.workspace_id().to_owned();
+            if self
+                .exists("partner WHERE code = ?1 AND mode = 'live' AND workspace_id = ?2", &[&code, &own])?
+            {
+                self.left_out.push(thing.with("why", &format!("another live partner has the code {code}")));
+                continue;
+            }
+            let made = self.ids.make(Kind::Partner);
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO partner (workspace_id, mode, id, name, email, code, created_at, copied_from) \
+                     VALUES (?1, 'live', ?2, ?3, nullif(?4, ''), ?5, ?6, ?7)",
+                )?
+                .execute(params![own, made, name, email, code, self.now.unix_secs(), id])?;
+            addresses::copy(self.tx, (&self.test, &id), (&self.live, &made))?;
+            self.copied.push(Thing { id: &made, ..thing }.with("copied_from", &id));
+        }
+        Ok(())
+    }
+
+    /// The live partner who is this one: of the same address, or where neither has one, of the same code and made by hand.
+    fn same_partner(&self, email: &str, code: &str) -> Result<Option<String>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = 'live' AND copied_from IS NULL \
+             AND CASE WHEN ?2 <> '' THEN lower(email) = lower(?2) ELSE email IS NULL AND code = ?3 END \
+             ORDER BY code = ?3 DESC, id LIMIT 1",
+        )?;
+        let key = [self.live.workspace_id(), email, code];
+        Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+    }
+
+    fn enrollments(&mut self) -> Result<(), StoreError> {
+        let rows = self.rows("SELECT id, program_id, partner_id, '' FROM enrollment", four)?;
+        for [id, program, partner, _] in rows {
+            let Some(Version { terms, .. }) =
+                OF_ENROLLMENTS.newest::<EnrollmentTerms>(self.tx, &self.test, &id)?
+            else {
+                continue;
+            };
+            let both = (self.copy_of("program", &program)?, self.copy_of("partner", &partner)?);
+            let (Some(program), Some(partner)) = both else { continue };
+            let pair = "enrollment WHERE workspace_id = ?1 AND mode = 'live' AND program_id = ?2 AND partner_id = ?3";
+            let own = self.live.workspace_id().to_owned();
+            if self.is_copied("enrollment", &id)? || self.exists(pair, &[&own, &program, &partner])? {
+                continue;
+            }
+            let made = self.ids.make(Kind::Enrollment);
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at, copied_from) \
+                     VALUES (?1, 'live', ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![own, made, program, partner, self.now.unix_secs(), id])?;
+            OF_ENROLLMENTS.add(self.tx, &self.live, &made, 1, self.now, &terms)?;
+            let name = self.name_of("partner", &partner)?;
+            let live = Thing { kind: "enrollment", id: &made, name: &name };
+            self.copied.push(live.with("copied_from", &id));
+            let codes = "promotion_code WHERE workspace_id = ?1 AND mode = 'test' AND enrollment_id = ?2 AND taken_at IS NULL";
+            if self.exists(codes, &[&own, &id])? {
+                let why = "its promotion codes are those of Stripe's test mode: name the live ones (promotion_codes)";
+                self.look_at.push(live.with("why", why));
+            }
+        }
+        Ok(())
+    }
+
+    fn links(&mut self) -> Result<(), StoreError> {
+        let rows = self.rows(
+            "SELECT id, program_id, partner_id, slug || ' ' || destination FROM link \
+             WHERE deleted_at IS NULL AND archived_at IS NULL AND purged_at IS NULL",
+            four,
+        )?;
+        for [id, program, partner, text] in rows {
+            let (slug, destination) = text.split_once(' ').unwrap_or_default();
+            let both = (self.copy_of("program", &program)?, self.copy_of("partner", &partner)?);
+            if self.is_copied("link", &id)? {
+                continue;
+            }
+            let thing = Thing { kind: "link", id: &id, name: slug };
+            let (Some(program), Some(partner)) = both else {
+                self.left_out.push(thing.with("why", "its program or partner is not in live mode"));
+                continue;
+            };
+            let taken = "link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND mode = 'live'";
+            if self.exists(taken, &[slug])? {
+                let why = "another live link has this slug: make the link by hand, with another one";
+                self.left_out.push(thing.with("why", why));
+                continue;
+            }
+            let made = self.ids.make(Kind::Link);
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at, \
+                     copied_from) VALUES (?1, 'live', ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute(params![
+                    self.live.workspace_id(),
+                    made,
+                    program,
+                    partner,
+                    slug,
+                    destination,
+                    self.now.unix_secs(),
+                    id
+                ])?;
+            let live = Thing { id: &made, ..thing };
+            self.copied.push(live.with("copied_from", &id));
+            if is_payment_link(destination, "") && destination.contains("/test_") {
+                let why = format!(
+                    "it leads to a Payment Link of test mode, {destination}: set the live one (destination)"
+                );
+                self.look_at.push(live.with("why", &why));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of test mode, the oldest first. `select` may end in a condition.
+    fn rows<T>(&self, select: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+        let and = if select.contains(" WHERE ") { "AND" } else { "WHERE" };
+        let sql = format!("{select} {and} workspace_id = ?1 AND mode = 'test' ORDER BY id");
+        let mut statement = self.tx.prepare(&sql)?;
+        Ok(statement.query_map([self.test.workspace_id()], read)?.collect::<Result<_, _>>()?)
+    }
+
+    fn exists(&self, rows: &str, key: &[&str]) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(&format!("SELECT 1 FROM {rows} LIMIT 1"))?;
+        Ok(statement.exists(rusqlite::params_from_iter(key))?)
+    }
+
+    fn is_copied(&self, table: &str, id: &str) -> Result<bool, StoreError> {
+        Ok(self.copy_of(table, id)?.is_some())
+    }
+
+    /// The live row that was made of one of test mode.
+    fn copy_of(&self, table: &str, id: &str) -> Result<Option<String>, StoreError> {
+        let sql =
+            format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = 'live' AND copied_from = ?2");
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        Ok(statement.query_row([self.live.workspace_id(), id], |row| row.get(0)).optional()?)
+    }
+
+    fn name_of(&self, table: &str, id: &str) -> Result<String, StoreError> {
+        let sql = format!("SELECT name FROM {table} WHERE workspace_id = ?1 AND mode = 'live' AND id = ?2");
+        Ok(self.tx.prepare_cached(&sql)?.query_row([self.live.workspace_id(), id], |row| row.get(0))?)
+    }
+}
+
+/// Four columns of text; what is missing is empty.
+fn four(row: &Row<'_>) -> rusqlite::Result<[String; 4]> {
+    let text = |at: usize| row.get::<_, Option<String>>(at).map(Option::unwrap_or_default);
+    Ok([text(0)?, text(1)?, text(2)?, text(3)?])
+}
+
+/// What went live, for a person.
+#[must_use]
+pub fn as_text(told: &Value) -> String {
+    let empty = Map::new();
+    let told = told.as_object().unwrap_or(&empty);
+    let list = |name: &str| told.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let dry = told.get("dry_run").is_some_and(|dry| dry == true);
+    let line = |row: &Value| {
+        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let why = Some(text("why")).filter(|why| !why.is_empty()).map(|why| format!(": {why}"));
+        format!("  {} {} ({}){}\n", text("kind"), text("name"), text("id"), why.unwrap_or_default())
+    };
+    let mut text = String::new();
+    for (name, title) in [
+        ("copied", if dry { "Would be copied to live mode" } else { "Copied to live mode" }),
+        ("left_out", "Left out"),
+        ("look_at", "To be changed in live mode before it works"),
+    ] {
+        let rows = list(name);
+        if name == "copied" || !rows.is_empty() {
+            let nothing = if rows.is_empty() { " nothing" } else { "" };
+            text = format!("{text}{title}:{nothing}\n{}\n", rows.iter().map(line).collect::<String>());
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::test_app::App;
+
+    fn names(told: &Value, list: &str) -> Vec<String> {
+        let rows = told[list].as_array().unwrap().iter();
+        rows.map(|row| format!("{} {}", row["kind"].as_str().unwrap(), row["name"].as_str().unwrap()))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_set_up_in_test_mode_is_copied_once() {
+        let app = App::new();
+        let (test, live) = app.both_modes().await;
+        let (program, partner) = test.program_and_partner().await;
+        test.patch(&format!("/programs/{program}"), json!({ "slug": "friends", "products": ["prod_1"] }))
+            .await;
+        let to = |slug: &str, page: &str| json!({ "program_id": program, "partner_id": partner, "slug": slug, "destination": page });
+        test.make("/links", to("ada", "https://shop.example/")).await;
+        test.make("/links", to("pay", "https://buy.stripe.com/test_1")).await;
+        let gone = test.make("/links", to("gone", "https://shop.example/")).await;
+        test.patch(&format!("/links/{gone}"), json!({ "archived": true })).await;
+        let old = json!({ "name": "Old", "status": "archived", "commission": { "type": "percentage", "rate_bps": 1 } });
+        test.make("/programs", old).await;
+        let dry = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
+        assert_eq!(live.get("/programs").await.number("/meta/total"), 0, "a dry run writes nothing");
+        let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        let want = ["program Friends", "partner Ada", "enrollment Ada", "link ada", "link pay"];
+        assert_eq!(
+            (names(&dry, "copied"), names(&told, "copied")),
+            (want.map(str::to_owned).to_vec(), want.map(str::to_owned).to_vec())
+        );
+        assert_eq!(names(&told, "left_out"), ["program Old"]);
+        assert_eq!(names(&told, "look_at"), ["program Friends", "link pay"]);
+        assert!(as_text(&told).contains("  link pay ("), "{}", as_text(&told));
+
+        let made = live.get("/programs").await;
+        assert_eq!((made.text("/data/0/slug"), made.number("/data/0/version")), ("friends".to_owned(), 1));
+        assert_ne!(made.text("/data/0/id"), program);
+        assert_eq!(live.get("/enrollments?status=approved").await.number("/meta/total"), 1);
+        // A visitor of the same address is the live one's now.
+        assert_eq!(app.visit("/s/ada", &[]).await.status, 302);
+        assert_eq!(app.visit("/s/friends/ada", &[]).await.status, 302);
+        assert_eq!(app.visit("/t/friends/ada", &[]).await.status, 302);
+        assert_eq!(
+            (
+                live.get("/clicks").await.number("/meta/total"),
+                test.get("/clicks").await.number("/meta/total")
+            ),
+            (2, 1)
+        );
+
+        // Again: nothing twice, whatever was changed in live mode meanwhile; what is new is copied.
+        let partner_path = format!("/partners/{}", live.get("/partners").await.text("/data/0/id"));
+        live.patch(&partner_path, json!({ "name": "Ada L.", "code": "lovelace" })).await;
+        test.make("/links", to("new", "https://shop.example/")).await;
+        let again = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        assert_eq!(names(&again, "copied"), ["link new"]);
+        assert_eq!(live.get(&partner_path).await.text("/name"), "Ada L.");
+        let idle = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        assert_eq!(as_text(&idle).lines().next(), Some("Copied to live mode: nothing"));
+    }
+
+    #[tokio::test]
+    async fn a_live_partner_of_the_same_address_is_that_partner_and_another_ones_code_and_slug_stay() {
+        let app = App::new();
+        let (test, live) = app.both_modes().await;
+        let partner =
+            |name: &str, email: &str, code: &str| json!({ "name": name, "email": email, "code": code });
+        let (program, _) = test.program_and_partner().await;
+        let own = test.make("/partners", partner("Bea", "bea@example.com", "bea")).await;
+        test.make("/enrollments", json!({ "program_id": program, "partner_id": own })).await;
+        test.make("/partners", partner("Cora", "cora@example.com", "cora")).await;
+        let link = |slug: &str| json!({ "program_id": program, "partner_id": own, "slug": slug, "destination": "https://shop.example/" });
+        test.make("/links", link("bea")).await;
+        let known = live.make("/partners", partner("Beatrice", "BEA@example.com", "b")).await;
+        live.make("/partners", partner("Another", "another@example.com", "cora")).await;
+        let (other, other_live) = app.both_modes().await;
+        drop(other);
+        let (their_program, their_partner) = other_live.program_and_partner().await;
+        let theirs = json!({ "program_id": their_program, "partner_id": their_partner, "slug": "BEA",
+            "destination": "https://other.example/" });
+        other_live.make("/links", theirs).await;
+        let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        assert_eq!(
+            names(&told, "copied"),
+            ["program Friends", "partner Ada", "enrollment Ada", "enrollment Beatrice"]
+        );
+        assert_eq!(names(&told, "left_out"), ["partner Cora", "link bea"]);
+        assert_eq!(live.get(&format!("/enrollments?partner_id={known}")).await.number("/meta/total"), 1);
+        let missing = go_live(&app.trac, "ws_0", false).await.unwrap_err();
+        assert!(missing.to_string().contains("ws_0"), "{missing}");
+    }
+}

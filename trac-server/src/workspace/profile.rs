@@ -1,0 +1,72 @@
+//! `/api/v1/workspace`: the workspace that a key belongs to, with its settings. They hold for both modes.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+
+use crate::access::Merchant;
+use crate::click::destination;
+use crate::fields::{Fields, text};
+use crate::list::{Resource, time, word};
+use crate::problem::Problem;
+use crate::store::{Priority, Scope, StoreError};
+use crate::trac::Trac;
+
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new().route("/workspace", get(show).patch(change))
+}
+
+/// The workspace of a scope, and no other.
+static WORKSPACE: Resource = Resource {
+    name: "workspace",
+    columns: "w.id, w.name, w.fallback_url, w.created_at",
+    from: "workspace AS w",
+    within: "w.id = :workspace_id",
+    id: "w.id",
+    order: &["w.id"],
+    filters: &[],
+    read: |row, _| {
+        Ok(json!({
+            "id": word(row, "id")?,
+            "name": word(row, "name")?,
+            "fallback_url": word(row, "fallback_url")?,
+            "created_at": time(row, "created_at")?,
+        }))
+    },
+};
+
+async fn show(State(trac): State<Trac>, Merchant(scope): Merchant) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let found =
+        store.try_read(move |connection| WORKSPACE.find(connection, &trac, &scope, scope.workspace_id()));
+    found.await.map(Json)
+}
+
+async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let name = fields.take("name", text(1..=200));
+    let fallback = fields.take_nullable("fallback_url", destination);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        if let Some(name) = name {
+            set(tx, &scope, "name", Some(&name))?;
+        }
+        if let Some(fallback) = fallback {
+            set(tx, &scope, "fallback_url", fallback.as_deref())?;
+        }
+        WORKSPACE.find(tx, &trac, &scope, scope.workspace_id())
+    });
+    changed.await.map(Json)
+}
+
+fn set(tx: &Connection, scope: &Scope, column: &'static str, value: Option<&str>) -> Result<(), StoreError> {
+    let sql = format!("UPDATE workspace SET {column} = ?2 WHERE id = ?1");
+    tx.prepare_cached(&sql)?.execute(params![scope.workspace_id(), value])?;
+    Ok(())
+}
