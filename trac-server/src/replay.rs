@@ -90,8 +90,7 @@ pub async fn replay_all(
 ) -> Result<Value, StoreError> {
     let events = trac.store.read(move |connection| Stored::since(connection, since)).await?;
     let conversions = trac.store.read(move |connection| told_by_merchants(connection, since)).await?;
-    let (replay, totals) =
-        (Replay { rules, dry_run, since: Some(since) }, (events.len(), conversions.len()));
+    let (replay, totals) = (Replay { rules, dry_run, since: Some(since) }, (events.len(), conversions.len()));
     let (mut changed, mut commissions) = (Vec::new(), moves::Summary::new(dry_run));
     let of_events = events.into_iter().map(|(scope, id)| (scope, id, true));
     let of_merchants = conversions.into_iter().map(|(scope, id)| (scope, id, false));
@@ -123,10 +122,7 @@ pub async fn replay_all(
 }
 
 /// The leads and reported conversions since a time: no event tells of them.
-fn told_by_merchants(
-    connection: &Connection,
-    since: Timestamp,
-) -> Result<Vec<(Scope, String)>, StoreError> {
+fn told_by_merchants(connection: &Connection, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT t.workspace_id, t.mode, coalesce((SELECT o.payment_id FROM payment_object AS o \
          WHERE o.workspace_id = t.workspace_id AND o.mode = t.mode AND o.stripe_id = t.id), t.id) FROM (\

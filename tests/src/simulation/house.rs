@@ -143,7 +143,8 @@ impl House {
 
     /// Replays every event and answers what changed.
     pub(super) async fn replay(&self) -> Vec<Value> {
-        let replayed = replay::replay_all(&self.running().0, Timestamp::default(), replay::Rules::Then, false).await;
+        let replayed =
+            replay::replay_all(&self.running().0, Timestamp::default(), replay::Rules::Then, false).await;
         let replayed = replayed.expect("the store answers");
         replayed.pointer("/changed").and_then(Value::as_array).cloned().expect("a list")
     }

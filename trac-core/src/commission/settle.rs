@@ -108,8 +108,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
         commission.paid && decision.attribution.as_ref().is_some_and(|it| it.click_id != commission.click_id)
     });
     let keeps = |commission: &&Commission| {
-        commission.paid
-            || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
+        commission.paid || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
     };
     let settled = survivor.filter(keeps);
     let of_payment = |money: Money<'_>| {

@@ -123,12 +123,7 @@ fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
 }
 
 /// A paused program attributes nothing new, so what was bound in a pause stays without effect.
-fn was_paused_when_bound(
-    book: &Book<'_>,
-    sale: &Sale<'_>,
-    attribution: &Attribution,
-    click: &Click,
-) -> bool {
+fn was_paused_when_bound(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution, click: &Click) -> bool {
     let then = when_bound(book, sale, attribution, click);
     then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
 }

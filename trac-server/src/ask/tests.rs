@@ -128,7 +128,13 @@ async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_aft
     assert!(story.contains("2026-11-21T08:01:00Z") && story.contains("named the invoice in_1"), "{story}");
 
     assert_eq!(asker.round().await.unwrap(), 0, "nothing is open any more");
-    let replayed = crate::replay::replay_all(&app.trac, trac_core::time::Timestamp::default(), crate::replay::Rules::Then, false).await;
+    let replayed = crate::replay::replay_all(
+        &app.trac,
+        trac_core::time::Timestamp::default(),
+        crate::replay::Rules::Then,
+        false,
+    )
+    .await;
     assert_eq!(replayed.unwrap()["changed"], json!([]));
     assert_eq!((shop.net().await, api.times_asked()), (600, 1), "replay asks nobody");
 }

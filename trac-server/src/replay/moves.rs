@@ -37,9 +37,9 @@ pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<V
 
 /// When a commission is due so far.
 fn due(writing: &Writing<'_>, commission_id: &str) -> Result<Option<Timestamp>, StoreError> {
-    let mut statement = writing
-        .tx
-        .prepare_cached("SELECT matures_at FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    let mut statement = writing.tx.prepare_cached(
+        "SELECT matures_at FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+    )?;
     let key = params![writing.scope.workspace_id(), writing.scope.mode_str(), commission_id];
     let found = statement.query_row(key, |row| row.get(0)).optional()?;
     Ok(found.map(Timestamp::from_unix_secs))
@@ -99,7 +99,8 @@ impl Summary {
         for change in list("changes") {
             let named = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
             let commission = change.get("commission_id").and_then(Value::as_str);
-            let key = commission.map_or_else(|| format!("{} {}", named("payment_id"), named("click_id")), ToOwned::to_owned);
+            let key = commission
+                .map_or_else(|| format!("{} {}", named("payment_id"), named("click_id")), ToOwned::to_owned);
             let known = self.places.get(&key).and_then(|place| self.moved.get_mut(*place));
             match known {
                 Some(known) if !self.dry_run => go_on(known, change),

@@ -71,7 +71,8 @@ pub(super) fn apply(
         let Some(known) = world.payments.get(&id) else { continue };
         let paid: Vec<_> = known.commissions.iter().filter(|one| one.paid && !one.closed).collect();
         if !paid.is_empty() {
-            let differ = |commission: &&&Commission| rules == Rules::Now && !is_by(commission, world, &todays);
+            let differ =
+                |commission: &&&Commission| rules == Rules::Now && !is_by(commission, world, &todays);
             judged.frozen.extend(paid.iter().filter(differ).map(|commission| frozen(&id, commission)));
             continue;
         }

@@ -114,7 +114,10 @@ async fn a_longer_window_lets_in_a_sale_and_the_renewals_after_it() {
     shop.changes_program(json!({ "attribution_window_days": 30 })).await;
     let path = "/events/evt_invoice.paid_0_in_1/replay?rules=now";
     let replayed = shop.merchant.post(path, json!({})).await;
-    assert_eq!((replayed.text("/before/reason"), replayed.text("/after/reason")), ("click_expired".into(), "ok".into()));
+    assert_eq!(
+        (replayed.text("/before/reason"), replayed.text("/after/reason")),
+        ("click_expired".into(), "ok".into())
+    );
     assert_eq!(shop.net().await, 1_000);
     let event = shop.merchant.get("/events/evt_invoice.paid_0_in_1").await;
     assert_eq!((event.text("/outcome"), event.text("/reason")), ("processed".into(), "ok".into()));
@@ -194,13 +197,19 @@ async fn terms_dated_back_count_once_their_payments_are_replayed() {
     shop.sells().await;
     app.trac.clock.advance(DAY);
     let changed = shop.changes_program(percent(10)).await;
-    assert_eq!((changed.number("/version"), changed.text("/valid_from").as_str()), (2, "2026-11-22T08:00:00Z"));
+    assert_eq!(
+        (changed.number("/version"), changed.text("/valid_from").as_str()),
+        (2, "2026-11-22T08:00:00Z")
+    );
     assert_eq!(shop.replays("").await.body["changes"], json!([]));
 
     // The same terms since an earlier time; said twice, it is one version.
     for _ in 0..2 {
         let dated = shop.changes_program(json!({ "valid_from": "2026-11-20T00:00:00Z" })).await;
-        assert_eq!((dated.number("/version"), dated.text("/valid_from").as_str()), (3, "2026-11-20T00:00:00Z"));
+        assert_eq!(
+            (dated.number("/version"), dated.text("/valid_from").as_str()),
+            (3, "2026-11-20T00:00:00Z")
+        );
     }
     shop.told("charge.refunded", 9, charge(1_000, json!({ "created": START }))).await;
     assert_eq!(shop.net().await, 1_800, "what was settled keeps its terms");

@@ -110,8 +110,24 @@ async fn rows_that_are_added_move_no_page_that_goes_on_after_a_row() {
         }
     }
     assert_eq!(seen, ids, "each once, and none of those made meanwhile");
-    let lists = ["programs", "partners", "enrollments", "links", "clicks", "conversions", "customers", "leads",
-        "commissions", "balances", "payouts", "events", "attributions", "webhook-endpoints", "api-keys", "refusals"];
+    let lists = [
+        "programs",
+        "partners",
+        "enrollments",
+        "links",
+        "clicks",
+        "conversions",
+        "customers",
+        "leads",
+        "commissions",
+        "balances",
+        "payouts",
+        "events",
+        "attributions",
+        "webhook-endpoints",
+        "api-keys",
+        "refusals",
+    ];
     for list in lists {
         let unknown = merchant.get(&format!("/{list}?starting_after=nothing_1")).await;
         assert_eq!(unknown.code(), (422, "VALIDATION_FAILED".to_owned()), "{list}");

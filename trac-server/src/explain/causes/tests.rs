@@ -316,7 +316,11 @@ fn terms() -> Vec<Row> {
             .post("/events/evt_checkout.session.completed_30_cs_1/replay?rules=now", json!({}))
             .answers("200")
             .logs("/events", "ok")
-            .explains("cs_1", None, &["20.00 USD for Ada", "decided again on 2026-11-21T08:01:00Z, by the terms"]),
+            .explains(
+                "cs_1",
+                None,
+                &["20.00 USD for Ada", "decided again on 2026-11-21T08:01:00Z, by the terms"],
+            ),
         row("the partner was suspended since, and the sale decided again by today's terms")
             .session(0, json!({}))
             .wait(60)

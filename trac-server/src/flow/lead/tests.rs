@@ -268,12 +268,18 @@ async fn the_merchants_latest_word_of_a_lead_is_kept() {
     // Within one second the later word holds too.
     for status in ["approved", "rejected", "approved", "rejected"] {
         let judged = shop.merchant.patch(&path, json!({ "status": status })).await;
-        assert_eq!((judged.status.as_u16(), judged.text("/status").as_str()), (200, status), "{}", judged.body);
+        assert_eq!(
+            (judged.status.as_u16(), judged.text("/status").as_str()),
+            (200, status),
+            "{}",
+            judged.body
+        );
         assert_eq!(shop.merchant.get(&path).await.body, judged.body);
     }
     // A lead is a conversion too, and can be judged as one.
     let conversion = shop.merchant.get(&path).await.text("/conversion_id");
-    let judged = shop.merchant.patch(&format!("/conversions/{conversion}"), json!({ "status": "approved" })).await;
+    let judged =
+        shop.merchant.patch(&format!("/conversions/{conversion}"), json!({ "status": "approved" })).await;
     assert_eq!((judged.status.as_u16(), judged.text("/lead_id")), (200, lead));
     assert_eq!(shop.merchant.get(&path).await.text("/status"), "approved");
 
