@@ -315,7 +315,7 @@ fn terms() -> Vec<Row> {
             .patch("/enrollments/$enrollment", json!({ "status": "approved" }))
             .post("/events/evt_checkout.session.completed_30_cs_1/replay?rules=now", json!({}))
             .answers("200")
-            .logs("/events", "ok")
+            .logs("/events", "processed ok")
             .explains(
                 "cs_1",
                 None,
