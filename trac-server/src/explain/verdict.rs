@@ -135,7 +135,7 @@ impl<'a> Grounds<'a> {
     }
 
     /// What makes terms of today count for this very payment.
-    fn for_this_one(&self, path: &str) -> String {
+    fn for_this_one(path: &str) -> String {
         format!(
             "For this one too: PATCH {path} with valid_from, a time before it, and replay; or replay by today's terms: \
              POST /events/{{id}}/replay?rules=now, or trac replay --rules now."
@@ -219,7 +219,7 @@ impl<'a> Grounds<'a> {
         .mended_by(format!(
             "For payments from now on, PATCH {path} with a longer attribution_window_days. This one stays as it is: what was \
              agreed when it was made holds. {}",
-            self.for_this_one(&path)
+            Self::for_this_one(&path)
         ))
     }
 
@@ -254,12 +254,12 @@ impl<'a> Grounds<'a> {
         if latest == Some(EnrollmentStatus::Approved) {
             return hop.mended_by(format!(
                 "It is approved now: payments from then on earn. This one was made before, and stays as it is. {}",
-                self.for_this_one(&path)
+                Self::for_this_one(&path)
             ));
         }
         hop.mended_by(format!(
             "Approve it: PATCH {path} with status approved. That counts for payments from then on. {}",
-            self.for_this_one(&path)
+            Self::for_this_one(&path)
         ))
     }
 
@@ -280,13 +280,13 @@ impl<'a> Grounds<'a> {
         if latest == Some(ProgramStatus::Active) {
             return hop.mended_by(format!(
                 "It is active now: payments from then on earn. This one was made before, and stays as it is. {}",
-                self.for_this_one(&self.program_path())
+                Self::for_this_one(&self.program_path())
             ));
         }
         hop.mended_by(format!(
             "Activate it: PATCH {} with status active. That counts for payments from then on. {}",
             self.program_path(),
-            self.for_this_one(&self.program_path())
+            Self::for_this_one(&self.program_path())
         ))
     }
 

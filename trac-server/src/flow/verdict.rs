@@ -40,11 +40,11 @@ async fn judge_lead(
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let approved = fields.need("status", is_approved);
-    fields.finish()?;
     let store = trac.store.clone();
     let judged = store.try_write(Priority::Api, move |tx| {
         LEADS.find(tx, &trac, &scope, &id)?;
+        let approved = fields.need("status", is_approved);
+        fields.finish()?;
         let conversion = conversion_id(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("lead"))?;
         let mut leads = facts_of(tx, &scope, &conversion)?.leads;
         leads.retain(|lead_id, _| *lead_id == id);

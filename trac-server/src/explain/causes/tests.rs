@@ -16,6 +16,7 @@ async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {
         references(),
         pages(),
         terms(),
+        decided_again(),
         programs(),
         repeats(),
         leads(),
@@ -296,6 +297,13 @@ fn terms() -> Vec<Row> {
                 Some("decision"),
                 &["was pending when", "It is approved now: payments from then on earn", "?rules=now"],
             ),
+    ]
+}
+
+fn decided_again() -> Vec<Row> {
+    let pending = || json!({ "status": "pending" });
+    let at_30 = || json!({ "created": 1_795_248_030 });
+    vec![
         row("the enrollment was approved later, and the approval dated back")
             .patch("/enrollments/$enrollment", pending())
             .wait(60)
@@ -315,7 +323,7 @@ fn terms() -> Vec<Row> {
             .patch("/enrollments/$enrollment", json!({ "status": "approved" }))
             .post("/events/evt_checkout.session.completed_30_cs_1/replay?rules=now", json!({}))
             .answers("200")
-            .logs("/events", "ok")
+            .logs("/events", "processed ok")
             .explains(
                 "cs_1",
                 None,
