@@ -299,6 +299,100 @@ fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// Money whose objects are shown with other links as time goes by, and that pays several invoices: which share it by what
+/// `invoice_payment` says, where anything does. What goes back of it is refunded, disputed or credited outside Stripe.
+fn relinked(n: u32) -> impl Strategy<Value = Vec<Value>> {
+    let intent = || (0..3_u32).prop_map(move |k| format!("pi_r{n}_{k}"));
+    let invoice = || (0..3_u32).prop_map(move |k| format!("in_r{n}_{k}"));
+    let click = || select(vec![None, None, Some("clk_1"), Some("clk_2")]);
+    let minor = || select(vec![0_i64, 1_000, 1_001, 3_333, 4_000]);
+    let maybe_invoice = || prop::option::of(invoice());
+    let session = (0..2_u32, prop::option::of(intent()), maybe_invoice(), click(), minor(), any::<bool>());
+    let paid = (invoice(), prop::option::of(intent()), click(), minor(), any::<[bool; 3]>());
+    let part = (invoice(), intent(), prop::option::of(minor()), 0..3_u32, 0..5_u32);
+    let charge =
+        (0..2_u32, prop::option::of(intent()), maybe_invoice(), minor(), click(), any::<[bool; 2]>());
+    let dispute = (0..2_u32, minor(), 0..4_usize, 0..4_usize, any::<[bool; 2]>());
+    let note = (invoice(), 0..2_u32, minor(), any::<bool>());
+    (
+        prop::collection::vec(session, 0..3),
+        prop::collection::vec(paid, 0..3),
+        prop::collection::vec(part, 0..4),
+        prop::collection::vec(charge, 0..4),
+        prop::collection::vec(dispute, 0..2),
+        prop::collection::vec(note, 0..2),
+    )
+        .prop_map(move |(sessions, invoices, parts, charges, disputes, notes)| {
+            let mut events = Vec::new();
+            for (k, intent, invoice, click, amount, paid) in sessions {
+                events.push(event("checkout.session.completed", 0, json!({
+                    "id": format!("cs_r{n}_{k}"), "mode": "payment", "payment_status": if paid { "paid" } else { "unpaid" },
+                    "amount_total": amount, "currency": "usd", "created": T0, "payment_intent": intent,
+                    "invoice": invoice, "metadata": {"tracClickId": click},
+                    "total_details": {"amount_tax": amount / 7, "amount_shipping": amount / 9}
+                })));
+            }
+            for (id, intent, click, amount, [outside, old, customer]) in invoices {
+                events.push(event("invoice.paid", 60, json!({
+                    "id": id, "amount_paid": if outside && old { 0 } else { amount }, "total": amount, "currency": "usd",
+                    "amount_due": amount, "paid_out_of_band": outside && old, "created": T0 + 60,
+                    "amount_paid_off_stripe": if outside { amount / 3 } else { 0 },
+                    "status_transitions": {"paid_at": T0 + 3_700}, "payment_intent": intent,
+                    "customer": customer.then_some("cus_1"), "metadata": {"tracClickId": click}
+                })));
+            }
+            for (invoice, intent, amount, k, outside) in parts {
+                let payment = if outside == 0 {
+                    json!({"type": "payment_record", "payment_record": format!("pr_r{n}_{k}")})
+                } else {
+                    json!({"type": "payment_intent", "payment_intent": intent})
+                };
+                events.push(event("invoice_payment.paid", 61, json!({
+                    "id": format!("inpay_r{n}_{k}"), "invoice": invoice, "amount_paid": amount, "payment": payment
+                })));
+            }
+            for (k, intent, invoice, amount, click, [by_intent, refund]) in charges {
+                let id = format!("ch_r{n}_{k}");
+                events.push(event("charge.refunded", 90, json!({
+                    "id": id, "amount": amount, "captured": true, "amount_refunded": amount / 2, "currency": "usd",
+                    "payment_intent": intent, "invoice": invoice, "created": T0 + 3_650, "customer": "cus_1",
+                    "status": "succeeded", "metadata": {"tracClickId": click}
+                })));
+                if let Some(intent) = intent.filter(|_| by_intent) {
+                    events.push(event("payment_intent.succeeded", 70, json!({
+                        "id": intent, "amount_received": if refund { Some(amount) } else { None }, "currency": "usd",
+                        "created": T0 + 40, "latest_charge": id, "payment_details": {"order_reference": invoice}
+                    })));
+                }
+                if refund {
+                    events.push(event("refund.created", 91, json!({
+                        "id": format!("re_r{n}_{k}"), "amount": amount / 4, "status": "succeeded", "charge": id
+                    })));
+                }
+            }
+            for (k, amount, status, moved, [euros, dollars]) in disputes {
+                let moves = (0..moved).map(|k| {
+                    let amount = if k % 2 == 0 { -amount } else { amount / 2 };
+                    json!({"amount": amount, "currency": if dollars { "usd" } else { "eur" }})
+                });
+                let status = ["needs_response", "won", "lost", "appeal_under_review"][status];
+                events.push(event("charge.dispute.updated", 95 + i64::try_from(moved).unwrap(), json!({
+                    "id": format!("du_r{n}"), "amount": amount, "charge": format!("ch_r{n}_{k}"),
+                    "currency": if euros { "eur" } else { "usd" }, "status": status,
+                    "balance_transactions": moves.collect::<Vec<_>>()
+                })));
+            }
+            for (invoice, k, amount, is_void) in notes {
+                let kind = if is_void { "credit_note.voided" } else { "credit_note.created" };
+                events.push(event(kind, 99, json!({
+                    "id": format!("cn_r{n}_{k}"), "invoice": invoice, "out_of_band_amount": amount,
+                    "refunds": [{"refund": format!("re_r{n}_{k}")}]
+                })));
+            }
+            events
+        })
+}
+
 /// What the merchant tells by itself: leads, deferred and counted, of customers that metadata names too; payments and
 /// claims, some of them Stripe's; and what Stripe knows of the customer.
 fn told() -> impl Strategy<Value = Vec<Value>> {
@@ -406,11 +500,14 @@ fn terms() -> impl Strategy<Value = Value> {
 fn life() -> impl Strategy<Value = Vec<Value>> {
     let tidy = (purchase(1), purchase(2), subscription(1), subscription(2));
     let rest = (bare(1), bare(2), bare(3), untidy(1), untidy(2));
-    let new = (coded(1), coded(2), told());
-    (tidy, rest, new, any::<[bool; 12]>()).prop_map(|((a, b, c, d), (e, f, g, h, i), (j, k, l), parts)| {
-        let kept = [a, b, c, d, e, f, g, h, i, j, k, l].into_iter().zip(parts).filter(|(_, kept)| *kept);
-        kept.flat_map(|(events, _)| events).collect()
-    })
+    let new = (coded(1), coded(2), told(), relinked(1), relinked(2));
+    (tidy, rest, new, any::<[bool; 14]>()).prop_map(
+        |((a, b, c, d), (e, f, g, h, i), (j, k, l, m, n), parts)| {
+            let kept =
+                [a, b, c, d, e, f, g, h, i, j, k, l, m, n].into_iter().zip(parts).filter(|(_, kept)| *kept);
+            kept.flat_map(|(events, _)| events).collect()
+        },
+    )
 }
 
 /// A program's terms, and perhaps other ones from some second on.

@@ -496,3 +496,91 @@ fn charges_that_could_be_several_payments_wait_for_review() {
     ledger.deliver(&charge("charge.succeeded", "ch_2", 90, 1_000, json!({})));
     assert_eq!(told(&ledger), ["ok", "payment_unlinked", "payment_unlinked"]);
 }
+
+#[test]
+fn an_invoice_of_more_lines_than_an_event_carries_waits_until_some_snapshot_brings_them_all() {
+    let line = |product: &str, amount: i64| json!({"amount": amount, "price": {"id": "price_1", "product": product}});
+    let told = |at: i64, lines: Value, more: bool| {
+        let lines = json!({"data": lines, "has_more": more});
+        invoice("in_1", at, 1_000, json!({"metadata": by("clk_1"), "lines": lines, "created": T0}))
+    };
+    let some = || told(50, json!([line("prod_1", 600)]), true);
+    let all = |at: i64| told(at, json!([line("prod_1", 600), line("prod_2", 400)]), false);
+    let only = || json!({"products": ["prod_1"]});
+    check(only(), &[some()], [0, 0]);
+    check(only(), &[some(), all(60)], [120, 0]);
+    check(only(), &[some(), all(40)], [120, 0]);
+}
+
+#[test]
+fn no_more_is_covered_than_was_paid() {
+    let lines = json!({"data": [
+        {"amount": 5_000, "price": {"id": "price_1", "product": "prod_1"}},
+        {"amount": -4_000, "price": {"id": "price_2", "product": "prod_2"}}
+    ]});
+    let sale = invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1"), "lines": lines}));
+    check(json!({"products": ["prod_1"]}), &[sale], [200, 0]);
+}
+
+#[test]
+fn a_known_sessions_tax_and_shipping_come_off_whichever_object_gives_the_amount() {
+    let details = json!({"amount_tax": 2_000, "amount_shipping": 1_000});
+    let session_of = |other: Value| {
+        let usual = json!({"metadata": by("clk_1"), "total_details": details, "payment_status": "unpaid"});
+        session("cs_1", 0, 12_000, merged(usual, other))
+    };
+    let received = json!({"id": "pi_1", "amount_received": 12_000, "currency": "usd", "created": T0});
+    let by_intent =
+        [session_of(json!({"payment_intent": "pi_1"})), event("payment_intent.succeeded", 5, received)];
+    check(json!({}), &by_intent, [1_800, 0]);
+    check(json!({"base": "gross", "include_shipping": true}), &by_intent, [2_400, 0]);
+    // Half of it was captured.
+    let half = json!({"payment_intent": "pi_1", "amount_captured": 6_000});
+    let part = charge("charge.succeeded", "ch_1", 5, 12_000, half);
+    check(json!({}), &[session_of(json!({"payment_intent": "pi_1"})), part], [900, 0]);
+    // An invoice that lists no tax of its own.
+    let invoiced = |other: Value| [session_of(json!({"invoice": "in_1"})), invoice("in_1", 0, 12_000, other)];
+    check(json!({}), &invoiced(json!({})), [1_800, 0]);
+    check(json!({}), &invoiced(json!({"total_taxes": [{"amount": 1_000}]})), [2_000, 0]);
+}
+
+#[test]
+fn a_payment_intent_without_amount_received_got_what_its_charges_captured() {
+    let sent = |other: Value| {
+        let usual = json!({"id": "pi_1", "currency": "usd", "created": T0, "metadata": by("clk_1")});
+        event("payment_intent.succeeded", 0, merged(usual, other))
+    };
+    let charges = json!([
+        {"id": "ch_0", "amount": 9_000, "status": "failed"},
+        {"id": "ch_1", "amount": 9_000, "amount_captured": 6_000, "captured": true, "status": "succeeded"}
+    ]);
+    check(json!({}), &[sent(json!({"charges": {"data": charges}}))], [1_200, 0]);
+    let latest = json!({"id": "ch_1", "amount": 6_000, "status": "succeeded"});
+    check(json!({}), &[sent(json!({"latest_charge": latest}))], [1_200, 0]);
+    check(json!({}), &[sent(json!({"amount_received": 0, "latest_charge": latest}))], [1_200, 0]);
+    check(json!({}), &[sent(json!({"amount_received": 5_000, "latest_charge": latest}))], [1_000, 0]);
+    let silent = || sent(json!({"latest_charge": "ch_1"}));
+    let mut ledger = Ledger::new(terms(json!({})));
+    ledger.deliver(&silent());
+    let settled = settle(&ledger.world, Occasion::default());
+    assert_eq!(settled.values().next().unwrap().decision.reason.as_str(), "amount_unknown");
+    let later = charge("charge.succeeded", "ch_1", 0, 6_000, json!({"payment_intent": "pi_1"}));
+    check(json!({}), &[silent(), later], [1_200, 0]);
+}
+
+#[test]
+fn a_renewals_refund_is_linked_by_when_it_was_paid() {
+    let renewal = |paid_at: i64| {
+        let transitions = json!({"paid_at": T0 + paid_at});
+        invoice("in_1", 0, 9_900, json!({"metadata": by("clk_1"), "status_transitions": transitions}))
+    };
+    let refunded = |at: i64| {
+        let other = json!({"amount_refunded": 9_900, "payment_intent": "pi_1", "created": T0 + at});
+        charge("charge.refunded", "ch_1", 2 * DAY, 9_900, other)
+    };
+    check(json!({}), &[renewal(3_720), refunded(3_718)], [0, 0]);
+    check(json!({}), &[renewal(3_720), refunded(120)], [0, 0]);
+    check(json!({}), &[renewal(3_720), refunded(119)], [1_980, 0]);
+    check(json!({}), &[renewal(3_720), refunded(7_320)], [0, 0]);
+    check(json!({}), &[renewal(3_720), refunded(7_321)], [1_980, 0]);
+}

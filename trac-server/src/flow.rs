@@ -145,7 +145,7 @@ pub(crate) fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Ans
     if event.livemode.is_some_and(|livemode| Mode::from_livemode(livemode) != scope.mode()) {
         return Err(ignored(Reason::ModeMismatch));
     }
-    if event.account != *stripe_account {
+    if !event.is_of(stripe_account.as_deref()) {
         return Err(ignored(Reason::AccountMismatch));
     }
     Facts::read(event, now).map_err(|why| match why {

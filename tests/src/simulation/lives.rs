@@ -163,7 +163,11 @@ impl Life<'_> {
         let tax = self.chance.int(0..=total / 4);
         let credit = if self.chance.percent(15) { self.chance.int(0..=total) } else { 0 };
         let paid = total - credit;
-        let outside = if self.chance.percent(10) { paid } else { 0 };
+        let outside = match self.chance.int(0..=19) {
+            0 => paid,
+            1 | 2 => self.chance.int(0..=paid),
+            _ => 0,
+        };
         Money::Invoice { paid, total, tax, outside, proration: false }
     }
 

@@ -46,7 +46,11 @@ impl Truth {
             }
             Earning::Fixed { minor, currency, .. } => (minor, currency),
         };
-        let net = if self.is_voided(payment) { 0 } else { earned - clawed_back(payment, earned) };
+        let net = if self.is_voided(payment) {
+            0
+        } else {
+            earned - clawed_back(payment, earned, self.rules.count_outside)
+        };
         let held = payment.disputes.iter().any(|dispute| dispute.verdict == Verdict::Open);
         Some(Kept { partner: credit.click.partner, currency, net, held })
     }
@@ -167,12 +171,12 @@ struct Credit<'a> {
 }
 
 /// How much of a commission goes back with the money.
-fn clawed_back(payment: &Payment, earned: i64) -> i64 {
+fn clawed_back(payment: &Payment, earned: i64, count_outside: bool) -> i64 {
     let refunded: i64 = payment.refunds.iter().filter(|it| !it.failed).map(|it| it.minor).sum();
     let gone = |verdict| matches!(verdict, Verdict::Open | Verdict::Lost);
     let disputed: i64 = payment.disputes.iter().filter(|it| gone(it.verdict)).map(|it| it.minor).sum();
     let gross = match payment.money {
-        Money::Invoice { paid, .. } => paid,
+        Money::Invoice { paid, outside, .. } => paid - if count_outside { 0 } else { outside },
         _ => payment.charged(),
     };
     half_up(earned, (refunded + disputed).min(gross), gross)

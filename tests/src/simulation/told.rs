@@ -127,7 +127,7 @@ impl Teller<'_> {
         if !has_charge {
             return;
         }
-        let at = payment.time + payment.delayed_by.unwrap_or(0) + 2;
+        let at = payment.paid_at();
         let bare = payment.is_bare();
         if self.selected.charges || bare {
             let (new, old) = (charge(payment, 0, false), charge(payment, 0, true));
@@ -232,12 +232,18 @@ impl Teller<'_> {
     fn dispute(&mut self, payment: &Payment, dispute: &Dispute) {
         let Payment { name, currency, .. } = payment;
         let taken = self.chance.percent(50) && dispute.verdict != Verdict::Inquiry;
-        let transactions = if taken { json!([{"amount": -dispute.minor, "fee": 1_500}]) } else { json!([]) };
-        let object = |status: &str| {
+        // The list of balance transactions grows; some accounts' events carry it, some do not.
+        let moved = |back: &[i64]| {
+            let all = std::iter::once(-dispute.minor).chain(back.iter().copied()).filter(|_| taken);
+            all.map(|amount| json!({"amount": amount, "currency": currency, "fee": 1_500}))
+                .collect::<Vec<_>>()
+        };
+        let object_with = |status: &str, back: &[i64]| {
             json!({"id": format!("du_{name}_{}", dispute.at), "object": "dispute", "amount": dispute.minor,
                 "currency": currency, "status": status, "charge": format!("ch_{name}"),
-                "payment_intent": format!("pi_{name}"), "balance_transactions": transactions})
+                "payment_intent": format!("pi_{name}"), "balance_transactions": moved(back)})
         };
+        let object = |status: &str| object_with(status, &[]);
         let at = dispute.at;
         if dispute.verdict == Verdict::Inquiry {
             self.tell_both("charge.dispute.created", at, object("warning_needs_response"));
@@ -248,8 +254,19 @@ impl Teller<'_> {
         self.tell_both("charge.dispute.funds_withdrawn", at + 1, object("needs_response"));
         match dispute.verdict {
             Verdict::Won => {
+                let back = dispute.minor;
                 self.tell_both("charge.dispute.closed", at + 9 * DAY, object("won"));
-                self.tell_both("charge.dispute.funds_reinstated", at + 9 * DAY + 1, object("won"));
+                self.tell_both(
+                    "charge.dispute.funds_reinstated",
+                    at + 9 * DAY + 1,
+                    object_with("won", &[back]),
+                );
+            }
+            // Only the balance transactions tell that what was won is lost again.
+            Verdict::Lost if taken && self.chance.percent(30) => {
+                let back = dispute.minor;
+                self.tell_both("charge.dispute.closed", at + 9 * DAY, object_with("won", &[back]));
+                self.tell_both("charge.dispute.closed", at + 20 * DAY, object_with("lost", &[back, -back]));
             }
             Verdict::Lost => self.tell_both("charge.dispute.closed", at + 9 * DAY, object("lost")),
             Verdict::Open | Verdict::Inquiry => {
@@ -315,6 +332,7 @@ fn invoice(payment: &Payment, old: bool) -> Value {
     let mut invoice = json!({
         "id": format!("in_{name}"), "object": "invoice", "status": "paid", "amount_paid": paid, "total": total,
         "currency": currency, "customer": customer, "customer_email": email, "created": payment.time,
+        "status_transitions": {"finalized_at": payment.paid_at() - 10, "paid_at": payment.paid_at() + 2},
         "metadata": metadata(carried.invoice_metadata.as_ref()),
         "subtotal": total + discount(total), "total_discount_amounts": [{"amount": discount(total), "discount": "di_1"}],
         "lines": {"object": "list", "has_more": false, "data": [{"amount": total - tax + discount(total),
@@ -325,7 +343,16 @@ fn invoice(payment: &Payment, old: bool) -> Value {
         invoice["subscription"] = json!(subscription);
         invoice["subscription_details"] = json!({ "metadata": snapshot });
         invoice["tax"] = json!(tax);
-        invoice["paid_out_of_band"] = json!(outside > 0);
+        // Before basil an invoice was paid out of band as a whole, and said that nothing was paid; rendered today it can be a part.
+        let whole = outside > 0 && outside == paid;
+        invoice["paid_out_of_band"] = json!(whole);
+        if whole {
+            invoice["amount_paid"] = json!(0);
+        }
+        invoice["amount_due"] = json!(paid);
+        if outside > 0 && !whole {
+            invoice["amount_paid_off_stripe"] = json!(outside);
+        }
         invoice["payment_intent"] = json!(charged.then(|| format!("pi_{name}")));
         invoice["charge"] = json!(charged.then(|| format!("ch_{name}")));
         invoice["lines"]["data"][0]["proration"] = json!(proration);
@@ -349,7 +376,7 @@ fn charge(payment: &Payment, refunded: i64, old: bool) -> Value {
     let mut charge = json!({
         "id": format!("ch_{name}"), "object": "charge", "amount": authorised, "amount_captured": captured,
         "amount_refunded": refunded + authorised - captured, "captured": true, "currency": currency,
-        "customer": customer, "created": payment.time + 2, "payment_intent": format!("pi_{name}"),
+        "customer": customer, "created": payment.paid_at(), "payment_intent": format!("pi_{name}"),
         "billing_details": {"email": email}, "status": "succeeded",
         "metadata": metadata(payment.carried.intent_metadata.as_ref()),
     });

@@ -155,6 +155,17 @@ impl Payment {
         }
     }
 
+    /// When the money came. Stripe charges a renewal about an hour after it made the invoice.
+    pub(super) const fn paid_at(&self) -> i64 {
+        let is_renewal = self.has_invoice() && !self.has_session;
+        let delay = match self.delayed_by {
+            Some(delay) => delay,
+            None if is_renewal => 3_650,
+            None => 0,
+        };
+        self.time + delay + 2
+    }
+
     pub(super) const fn has_invoice(&self) -> bool {
         matches!(self.money, Money::Invoice { .. })
     }

@@ -23,6 +23,8 @@ pub enum Money<'a> {
     Invoice {
         /// Its amounts.
         amounts: &'a InvoiceAmounts,
+        /// Its lines, where all are known.
+        lines: Option<&'a [InvoiceLine]>,
         /// What came outside Stripe: the larger of what the invoice says and what payment records paid.
         outside_minor: i64,
         /// The session of the same payment, where there is one.
@@ -62,15 +64,15 @@ impl<'a> Money<'a> {
     /// # Errors
     /// Why there is no money yet.
     pub fn of(facts: &'a Facts) -> Result<Self, Reason> {
-        let known =
-            facts.invoices.iter().find_map(|(id, invoice)| Some((id, &invoice.amounts.as_ref()?.value)));
+        let mut invoices = facts.invoices.iter();
+        let known = invoices.find_map(|(id, invoice)| Some((id, invoice, invoice.amounts.as_ref()?)));
         let session = || {
             let mut sessions = facts.sessions.values().filter(|session| !session.is_mode("setup"));
             sessions.find_map(|session| session.amounts.as_ref()).map(|latest| &latest.value)
         };
-        if let Some((id, amounts)) = known {
-            let outside_minor = outside_minor(facts, id, amounts);
-            return Ok(Self::Invoice { amounts, outside_minor, session: session() });
+        if let Some((id, invoice, Latest { value: amounts, .. })) = known {
+            let (lines, outside_minor) = (invoice.every_line(), outside_minor(facts, id, amounts));
+            return Ok(Self::Invoice { amounts, lines, outside_minor, session: session() });
         }
         let shares = Shares::of(facts);
         let paid = facts.sessions.iter().filter(|(_, session)| session.paid && !session.is_mode("setup"));
@@ -151,7 +153,7 @@ impl<'a> Money<'a> {
     /// * [`Reason::ProductNotCovered`] and [`Reason::ProductsUnknown`] where it covers certain products only.
     pub fn base_minor(&self, terms: &ProgramTerms, payment_link: Option<&str>) -> Result<i64, Reason> {
         let base = match self {
-            Self::Invoice { amounts, outside_minor, session } => {
+            Self::Invoice { amounts, outside_minor, session, .. } => {
                 invoice_base(amounts, *outside_minor, *session, terms)?
             }
             Self::Session(amounts) => {
@@ -169,9 +171,7 @@ impl<'a> Money<'a> {
             return Ok(base);
         }
         match self {
-            Self::Invoice { amounts: InvoiceAmounts { lines: Some(lines), .. }, .. } => {
-                covered(base, lines, &terms.products)
-            }
+            Self::Invoice { lines: Some(lines), .. } => covered(base, lines, &terms.products),
             // Where only Payment Links are covered, no line says more. A bare charge may still get its session.
             Self::Invoice { .. } | Self::Session(_) if terms.products.iter().all(is_payment_link) => {
                 Err(Reason::ProductNotCovered)

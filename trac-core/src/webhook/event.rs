@@ -45,6 +45,8 @@ pub struct Event {
     pub livemode: Option<bool>,
     /// The connected account (`acct_…`) the event is about.
     pub account: Option<String>,
+    /// Whose event an organisation's destination delivers: `acct_…`, or a path that ends with it.
+    pub context: Option<String>,
     /// Whether this is a thin (v2) event, which carries no object.
     pub is_thin: bool,
     /// `data.object`, or an empty object.
@@ -78,6 +80,7 @@ impl Event {
             created: fields.time("created").or_else(|| Timestamp::parse_rfc3339(fields.text("created")?)),
             livemode: fields.bool("livemode"),
             account: fields.id("account").map(Into::into),
+            context: fields.text("context").map(Into::into),
             is_thin: fields.text("object").is_some_and(|object| object.starts_with("v2.")),
             object: Map::new(),
         };
@@ -86,6 +89,15 @@ impl Event {
             _ => Map::new(),
         };
         Ok(Self { object, ..event })
+    }
+
+    /// Whether the event is of that account; `None` is the one that the endpoint's secret belongs to. An event that names no
+    /// connected account is of the one that its `context` ends with.
+    #[must_use]
+    pub fn is_of(&self, account: Option<&str>) -> bool {
+        let of_organisation = || self.context.as_deref().and_then(|context| context.rsplit('/').next());
+        self.account.as_deref() == account
+            || (self.account.is_none() && account.is_some() && of_organisation() == account)
     }
 
     /// The ID of the object the event is about, where it names one.
@@ -106,6 +118,7 @@ struct Outline {
     created: Option<i64>,
     livemode: Option<bool>,
     account: Option<String>,
+    context: Option<String>,
     object: Option<String>,
 }
 
@@ -125,6 +138,7 @@ impl From<Outline> for Event {
             created: outline.created.map(Timestamp::from_unix_secs),
             livemode: outline.livemode,
             account: outline.account,
+            context: outline.context,
             is_thin: outline.object.is_some_and(|object| object.starts_with("v2.")),
             object: Map::new(),
         }
@@ -190,6 +204,25 @@ mod tests {
                     .is_thin
             );
         }
+    }
+
+    #[test]
+    fn an_event_is_of_its_account_else_of_the_one_its_context_ends_with() {
+        let check = |fields: &str, account: Option<&str>, want: bool| {
+            let event = read(format!(r#"{{"id":"evt_1"{fields}}}"#).as_bytes()).unwrap();
+            assert_eq!(event.is_of(account), want, "{fields} {account:?}");
+        };
+        let (one, other) = (Some("acct_1"), Some("acct_2"));
+        check("", None, true);
+        check("", one, false);
+        check(r#","account":"acct_1""#, one, true);
+        check(r#","account":"acct_1""#, None, false);
+        check(r#","account":"acct_1","context":"acct_2""#, other, false);
+        check(r#","context":"acct_1""#, one, true);
+        check(r#","context":"org_1/acct_1""#, one, true);
+        check(r#","context":"acct_1""#, other, false);
+        check(r#","context":"acct_1""#, None, true);
+        check(r#","context":null"#, one, false);
     }
 
     #[test]

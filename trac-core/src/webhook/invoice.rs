@@ -32,6 +32,9 @@ pub struct Invoice {
     pub period_end: Option<Timestamp>,
     /// What was paid.
     pub amounts: Option<Latest<InvoiceAmounts>>,
+    /// What was sold, from the newest snapshot that carries every line: an event has ten at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Latest<Vec<InvoiceLine>>>,
     /// `cus_…`
     pub customer: Option<String>,
     /// `sub_…`
@@ -72,7 +75,8 @@ pub struct InvoiceAmounts {
     pub proration: bool,
     /// `currency`
     pub currency: Currency,
-    /// What was sold; `None` where the event does not carry every line.
+    /// What was sold, in facts kept before [`Invoice::lines`] was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<InvoiceLine>>,
     /// `amount_due`: `total` less what the customer's balance gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +106,7 @@ impl Invoice {
             paid_at: fields.object("status_transitions").and_then(|transitions| transitions.time("paid_at")),
             period_end: period_end(fields),
             amounts: Latest::said(at, Some(InvoiceAmounts::read(fields)?)),
+            lines: Latest::said(at, lines(fields)?),
             customer: fields.id("customer").map(Into::into),
             subscription: subscription(fields).map(Into::into),
             payment_intent: Linked::seen(fields.id("payment_intent")),
@@ -125,6 +130,15 @@ fn subscription(fields: Fields<'_>) -> Option<&str> {
         .and_then(|details| details.id("subscription"))
         .or_else(|| fields.id("subscription"))
         .or_else(of_first_line)
+}
+
+impl Invoice {
+    /// Every line, where some snapshot carried them all.
+    #[must_use]
+    pub fn every_line(&self) -> Option<&[InvoiceLine]> {
+        let known = self.lines.as_ref().map(|latest| &latest.value);
+        known.or_else(|| self.amounts.as_ref()?.value.lines.as_ref()).map(Vec::as_slice)
+    }
 }
 
 impl InvoiceAmounts {
@@ -152,7 +166,7 @@ impl InvoiceAmounts {
             out_of_band: fields.bool("paid_out_of_band").unwrap_or(false),
             proration: fields.list("lines").is_some_and(|lines| lines.into_iter().any(is_proration)),
             currency: fields.currency()?.ok_or(Unreadable)?,
-            lines: lines(fields)?,
+            lines: None,
             due_minor: fields.amount("amount_due")?,
         })
     }
@@ -220,6 +234,7 @@ impl Join for Invoice {
         earliest(&mut self.paid_at, other.paid_at);
         greatest(&mut self.period_end, other.period_end);
         greatest(&mut self.amounts, other.amounts);
+        greatest(&mut self.lines, other.lines);
         greatest(&mut self.customer, other.customer);
         greatest(&mut self.subscription, other.subscription);
         self.payment_intent.join(other.payment_intent);

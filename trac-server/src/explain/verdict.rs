@@ -48,6 +48,7 @@ fn plain(payment: &Payment, reason: Reason) -> Hop {
         | Reason::ProductsUnknown
         | Reason::UnpaidSession
         | Reason::ClientReported
+        | Reason::AmountUnknown
         | Reason::Uncaptured => Status::Waiting,
         _ => Status::Refused,
     };

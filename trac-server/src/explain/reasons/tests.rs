@@ -237,6 +237,14 @@ fn waiting() -> Vec<Row> {
             .event("charge.succeeded", 0, charge(0, with(by_click(), json!({ "captured": false }))))
             .answers("deferred uncaptured")
             .explains("ch_1", Some("payment"), &["charge.captured"]),
+        row("amount_unknown")
+            .event(
+                "payment_intent.succeeded",
+                0,
+                with(intent("$click"), json!({ "amount_received": null, "latest_charge": "ch_1" })),
+            )
+            .answers("deferred amount_unknown")
+            .explains("pi_1", Some("payment"), &["does not say how much was paid", "charge.succeeded"]),
         row("payment_failed")
             .event("invoice.payment_failed", 0, json!({ "id": "in_1" }))
             .answers("skipped payment_failed")
