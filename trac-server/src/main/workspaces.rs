@@ -109,24 +109,19 @@ fn print_list(list: &Value, json: bool) -> io::Result<()> {
         let line = |row: &Value| {
             format!("{}  {}  {}\n", text(row, "/id"), text(row, "/created_at"), text(row, "/name"))
         };
-        let lines: String = rows.iter().map(line).collect();
-        if lines.is_empty() {
-            "There is no workspace yet: trac workspace create makes one.\n".to_owned()
-        } else {
-            lines
+        match rows {
+            [] => "There is no workspace yet: trac workspace create makes one.\n".to_owned(),
+            rows => rows.iter().map(line).collect(),
         }
     })
 }
 
 fn print_created(created: &Value, json: bool) -> io::Result<()> {
     print(created, json, || {
-        let all = |paths: &[&str]| {
-            paths.iter().map(|path| format!("  {}\n", text(created, path))).collect::<String>()
-        };
+        let all = |paths: &[&str]| indented(paths.iter().map(|path| text(created, path)));
         let events =
             created.pointer("/events").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let events: String =
-            events.iter().map(|event| format!("  {}\n", event.as_str().unwrap_or_default())).collect();
+        let events = indented(events.iter().map(|event| text(event, "")));
         format!(
             "Workspace {}\n\nKeys, shown this once:\n{}\nWebhook addresses for Stripe:\n  test: {}\n  live: {}\n\n\
              Event types to select there:\n{events}\n\
@@ -138,4 +133,9 @@ fn print_created(created: &Value, json: bool) -> io::Result<()> {
             text(created, "/dashboard_url"),
         )
     })
+}
+
+/// A line for each.
+fn indented(lines: impl Iterator<Item = String>) -> String {
+    lines.fold(String::new(), |all, line| all + "  " + &line + "\n")
 }
