@@ -14,7 +14,7 @@ const methods = {
   }),
   trackLead: (lead) =>
     started
-      ? post('/api/track/lead', { clickId: clickId || undefined, ...lead })
+      ? post(LEAD, { clickId: clickId || undefined, ...lead })
       : new Promise((resolve) => trac.q.push(['ready', () => resolve(trac.trackLead(lead))])),
   link: (url) => linked(url),
   refresh: later('refresh', () => {
@@ -37,7 +37,7 @@ const methods = {
   debug: () => ({
     clickId,
     source,
-    stored: [isInCookie(clickId) && 'cookie', read(OWN)[0] === clickId && 'localStorage'].filter(Boolean),
+    stored: [cookieNames.every((name) => isIn(name, clickId)) && 'cookie', read(OWN)[0] === clickId && 'localStorage'].filter(Boolean),
     found,
     rewritten,
     skipped: [...skipped.values()],

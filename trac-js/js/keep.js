@@ -1,4 +1,4 @@
-// Where the click is kept: in a cookie and in storage, under the names of the dialect that is written.
+// Where the click is kept: in a cookie and in storage, under the names of the dialects that are written.
 
 const OWN = 'trac_click_id';
 const ATTRO = 'rd_click_id';
@@ -7,9 +7,11 @@ const SELGEO = '__selgeo_cid';
 const UNTIL = 'trac_click_until';
 const LANDING = 'trac_landing';
 
-const isSelgeo = settings.dialect === 'selgeo';
-const cookieName = settings.dialect === 'attro' ? ATTRO : OWN;
-const parameter = isSelgeo ? 'click_id' : cookieName;
+const dialects = (settings.dialect || '').split(/\W+/);
+const isSelgeo = dialects.includes('selgeo');
+const cookieNames = [...new Set(dialects.map((dialect) => (dialect === 'attro' ? ATTRO : OWN)))];
+// The first dialect's.
+const parameter = dialects[0] === 'selgeo' ? 'click_id' : cookieNames[0];
 
 // A visitor who asks not to be tracked is asked first, where the merchant wants it so.
 if ('gpc' in settings && navigator.globalPrivacyControl) settings.consent = 'required';
@@ -23,7 +25,7 @@ const now = () => Math.floor(Date.now() / 1e3);
 
 const readCookies = () => attempt(() => document.cookie);
 // Whether the first cookie of the name, which hides the others, holds the ID.
-const isInCookie = (id) => (`; ${readCookies()};`.split(`; ${cookieName}=`)[1] || '').startsWith(id + ';');
+const isIn = (name, id) => (`; ${readCookies()};`.split(`; ${name}=`)[1] || '').startsWith(id + ';');
 
 const inStores = (act) => ['localStorage', 'sessionStorage'].map((name) => attempt(() => act(window[name])));
 const read = (key) => inStores((store) => store.getItem(key));
@@ -53,14 +55,15 @@ const spread = (name, id) => {
   const domains = labels.map((_, at) => (at ? labels.slice(~at).join('.') : settings.cookieDomain));
   for (const domain of [...domains, '']) {
     if (domain !== undefined) write(id, domain);
-    if (id && isInCookie(id)) return;
+    if (id && isIn(name, id)) return;
   }
 };
 
 const keep = (id) => {
   if (!mayKeep()) return;
-  if (!isInCookie(id)) spread(cookieName, id);
-  if (readStored()[0] === id) return;
+  for (const name of cookieNames) if (!isIn(name, id)) spread(name, id);
+  const [own, , selgeo] = readStored();
+  if (own === id && (!isSelgeo || selgeo === id)) return;
   attempt(() => {
     localStorage.setItem(UNTIL, now() + seconds);
     if (isSelgeo) localStorage.setItem(SELGEO, id);

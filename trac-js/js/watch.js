@@ -145,15 +145,17 @@ const listen = () => {
   addEventListener('pageshow', arrive);
 };
 
-// Replaces a function of the browser by one that also does ours; where the page has frozen it, nothing is replaced.
+// Replaces a function of the browser by one that also does ours, and looks as the browser's own; where the page has frozen it,
+// nothing is replaced.
 const extend = guarded((owner, name, before, after) => {
-  const original = owner[name];
-  owner[name] = function () {
-    if (before) before(arguments);
-    const result = original.apply(this, arguments);
-    if (after) guarded(after)(this);
-    return result;
-  };
+  owner[name] = new Proxy(owner[name], {
+    apply(original, self, words) {
+      if (before) before(words);
+      const result = Reflect.apply(original, self, words);
+      if (after) guarded(after)(self);
+      return result;
+    },
+  });
 });
 
 const extendAll = () => {
@@ -161,6 +163,7 @@ const extendAll = () => {
   extend(window, 'open', (words) => {
     if (words.length) words[0] = linked(words[0]);
   });
+  extend(window, 'fetch', joinClick);
   const { navigation } = window;
   // A frame without an origin of its own has the object, and hears nothing from it.
   if (!navigation || !navigation.currentEntry) {

@@ -11,8 +11,8 @@ export interface Options {
   /** Life of cookie and stored ID in days, 400 at most; 90 where it is not given. */
   cookieDays?: number;
   attributionModel?: 'last-click' | 'first-click';
-  /** Which names are written. */
-  dialect?: 'trac' | 'selgeo' | 'attro';
+  /** Which names are written; with several, those of each. */
+  dialect?: Dialect | Dialect[];
   /** Payment Link domains of your own. */
   stripeDomains?: string | string[];
   /** Other sites of yours, which the click is handed on to. */
@@ -27,12 +27,16 @@ export interface Options {
   debug?: boolean;
 }
 
+export type Dialect = 'trac' | 'selgeo' | 'attro';
+
 export interface Lead {
   eventName: string;
   customerExternalId: string;
   clickId?: string;
   customerEmail?: string;
   customerName?: string;
+  /** Made by your server, such as by `customer_token` of the Rust SDK: the lead then counts as your own word. */
+  customerToken?: string;
   metadata?: Record<string, unknown>;
   mode?: 'deferred';
 }

@@ -208,9 +208,10 @@ impl Shop {
                 .filter(|kept| self.partners.get(kept.partner) == Some(&partner) && kept.currency == currency)
                 .map(|kept| kept.net)
                 .sum();
-            let [pending, owed, paid] =
-                ["/pending_minor", "/owed_minor", "/paid_minor"].map(|field| number(&row, field));
-            if pending + owed + paid != kept || (owed < 0 && paid == 0) || pending < 0 {
+            let [pending, claimed, owed, paid] =
+                ["/pending_minor", "/claimed_minor", "/owed_minor", "/paid_minor"]
+                    .map(|field| number(&row, field));
+            if pending + claimed + owed + paid != kept || (owed < 0 && paid == 0) || pending < 0 {
                 return Err(format!("kept {kept}, but the balance is {row}"));
             }
         }

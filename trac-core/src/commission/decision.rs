@@ -34,6 +34,9 @@ pub struct Decision {
     pub same_as: Option<String>,
     /// What went back, in minor units.
     pub lost_minor: i64,
+    /// Whether nobody but a page says that it was paid, and the merchant has not approved it: such money is no revenue.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub claimed: bool,
     /// Our ID of the lead, where it is one and no payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_id: Option<String>,

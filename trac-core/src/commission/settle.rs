@@ -96,6 +96,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
         currency: money.as_ref().ok().map(Money::currency),
         same_as: None,
         lost_minor: lost.total_minor(),
+        claimed: payment::is_mere_claim(&sale.facts),
         lead_id: sale.facts.leads.keys().next().cloned(),
         transaction: sale.facts.reports.values().map(|report| report.transaction.clone()).min(),
         stripe: payment::stripe_ids(&sale.facts),

@@ -70,10 +70,9 @@ pub fn verify(token: &str, customer: &str, secret: &str, now: Timestamp) -> Resu
         VerifyError::MalformedHeader => CustomerTokenError::Malformed,
         _ => CustomerTokenError::NoMatch,
     })?;
-    let age = now.secs_since(at);
-    if age > MAX_AGE_SECS {
+    if now.secs_since(at) > MAX_AGE_SECS {
         Err(CustomerTokenError::TooOld)
-    } else if age < -MAX_AHEAD_SECS {
+    } else if at.secs_since(now) > MAX_AHEAD_SECS {
         Err(CustomerTokenError::InTheFuture)
     } else {
         Ok(())

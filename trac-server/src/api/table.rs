@@ -480,8 +480,8 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     ),
     (
         "Balance",
-        "partner_id: string; currency: currency; pending_minor: integer; approved_minor: integer; paid_minor: integer; \
-         owed_minor: integer",
+        "partner_id: string; currency: currency; pending_minor: integer; claimed_minor: integer; \
+         approved_minor: integer; paid_minor: integer; owed_minor: integer",
     ),
     (
         "Payout",

@@ -17,21 +17,23 @@ use crate::trac::Trac;
 /// One row for each partner and currency.
 ///
 /// Entries are summed for each commission, then commissions for each partner and currency. Two currencies are
-/// never added.
+/// never added. What pages claimed and nobody confirmed is told apart from what is pending.
 pub(crate) static BALANCES: Resource = Resource {
     name: "balance",
-    columns: "b.partner_id, b.currency, b.pending_minor, b.approved_minor, b.paid_minor, \
+    columns: "b.partner_id, b.currency, b.pending_minor, b.claimed_minor, b.approved_minor, b.paid_minor, \
               b.approved_minor + b.unpaid_of_paid_minor AS owed_minor",
     from: concat!(
         "(SELECT s.partner_id, s.currency, ",
-        "coalesce(sum(s.net_minor) FILTER (WHERE s.status IN ('pending', 'held')), 0) AS pending_minor, ",
+        "coalesce(sum(s.net_minor) FILTER (WHERE s.status IN ('pending', 'held') AND NOT s.is_claim), 0) ",
+        "AS pending_minor, ",
+        "coalesce(sum(s.net_minor) FILTER (WHERE s.status = 'held' AND s.is_claim), 0) AS claimed_minor, ",
         "coalesce(sum(s.net_minor) FILTER (WHERE s.status = 'approved'), 0) AS approved_minor, ",
         "sum(s.paid_minor) AS paid_minor, ",
         "coalesce(sum(s.entries_minor - s.paid_minor) FILTER (WHERE s.status = 'paid'), 0) ",
         "AS unpaid_of_paid_minor FROM (SELECT c.partner_id, c.currency, ",
         "c.amount_minor - c.reversed_minor AS net_minor, ",
         status!(),
-        " AS status, ",
+        " AS status, c.held AND c.reason = 'client_reported' AS is_claim, ",
         "(SELECT coalesce(sum(n.amount_minor), 0) FROM ledger_entry AS n WHERE n.workspace_id = c.workspace_id ",
         "AND n.mode = c.mode AND n.commission_id = c.id) AS entries_minor, ",
         "(SELECT coalesce(sum(n.amount_minor), 0) FROM payout_entry AS pe JOIN ledger_entry AS n ",
@@ -52,6 +54,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "partner_id": word(row, "partner_id")?,
         "currency": word(row, "currency")?,
         "pending_minor": number(row, "pending_minor")?,
+        "claimed_minor": number(row, "claimed_minor")?,
         "approved_minor": number(row, "approved_minor")?,
         "paid_minor": number(row, "paid_minor")?,
         "owed_minor": number(row, "owed_minor")?,

@@ -1,7 +1,7 @@
 //! `/api/v1/analytics`: what partners brought, in all and day by day (UTC).
 //!
 //! Clicks are visits; leads and sales are those credited to a click; revenue is what was paid for these sales less what went
-//! back, currency by currency. Rates are in hundredths of a percent.
+//! back, currency by currency; what pages claim counts once it is confirmed. Rates are in hundredths of a percent.
 
 use std::collections::BTreeMap;
 
@@ -150,14 +150,16 @@ const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique)
     AND is_visit AND (:program_id IS NULL OR program_id = :program_id) AND (:partner_id IS NULL OR partner_id = :partner_id) \
     GROUP BY day";
 
-/// Leads, and payments with money: one that failed, or is yet to come, is no sale.
+/// Leads, and payments with money: one that failed, or is yet to come, is no sale, and neither is what a page claimed and nobody
+/// confirmed.
 const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
     p.decision ->> '$.lead_id' IS NOT NULL AS is_lead, p.decision ->> '$.currency' AS currency, count(*), \
     sum(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
     FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode \
     AND k.id = p.decision ->> '$.attribution.click_id' \
     WHERE p.workspace_id = :workspace_id AND p.mode = :mode AND p.is_conversion \
-    AND (p.decision ->> '$.lead_id' IS NOT NULL OR p.decision ->> '$.gross_minor' IS NOT NULL) \
+    AND (p.decision ->> '$.lead_id' IS NOT NULL OR (p.decision ->> '$.gross_minor' IS NOT NULL \
+    AND p.decision ->> '$.reason' <> 'client_reported' AND p.decision ->> '$.claimed' IS NULL)) \
     AND p.decision ->> '$.time' >= :from AND p.decision ->> '$.time' < :until \
     AND (:program_id IS NULL OR k.program_id = :program_id) AND (:partner_id IS NULL OR k.partner_id = :partner_id) \
     GROUP BY day, is_lead, currency";

@@ -65,6 +65,7 @@ struct Counts {
 struct BalanceRow {
     partner: String,
     pending: String,
+    claimed: String,
     approved: String,
     paid: String,
     owed: String,
@@ -208,6 +209,7 @@ impl BalanceRow {
         Ok(Self {
             partner: names.partner(&text(row, "partner_id"))?,
             pending: money(row, "pending_minor"),
+            claimed: money(row, "claimed_minor"),
             approved: money(row, "approved_minor"),
             paid: money(row, "paid_minor"),
             owed: money(row, "owed_minor"),

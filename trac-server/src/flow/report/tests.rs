@@ -140,8 +140,10 @@ async fn a_claim_is_held_until_the_merchant_approves_it() {
         ])
     };
     assert_eq!(row().await, json!(["held", "client_reported", 1_000]));
+    assert_eq!(sums(&shop).await, json!([[0, 1_000, 0], 0, []]));
     app.trac.clock.advance(100 * DAY);
     assert_eq!(row().await, json!(["held", "client_reported", 1_000]));
+    assert_eq!(sums(&shop).await, json!([[0, 1_000, 0], 0, []]));
     let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
     assert_eq!(shop.merchant.post("/payouts", payout).await.status, 422);
     let again = claim(&shop, json!({ "amount": 9_000_000 })).await;
@@ -151,8 +153,38 @@ async fn a_claim_is_held_until_the_merchant_approves_it() {
     let judge = async |status: &str| shop.merchant.patch(&path, json!({ "status": status })).await.status;
     assert_eq!(judge("rejected").await, 200);
     assert_eq!(row().await, json!(["reversed", "client_reported", 0]));
+    assert_eq!(sums(&shop).await, json!([[0, 0, 0], 0, []]));
     assert_eq!(judge("approved").await, 200);
     assert_eq!(row().await, json!(["approved", "ok", 1_000]));
+    assert_eq!(sums(&shop).await, json!([[0, 0, 1_000], 1, [5_000]]));
+}
+
+/// Of the only partner `[pending, claimed, owed]`; then the sales and the revenue of the day on which the tests begin.
+async fn sums(shop: &Shop<'_>) -> Value {
+    let balance = shop.merchant.get("/balances").await;
+    let balance = ["/data/0/pending_minor", "/data/0/claimed_minor", "/data/0/owed_minor"]
+        .map(|sum| balance.body.pointer(sum).cloned().unwrap_or_default());
+    let day = shop.merchant.get("/analytics?start=2026-11-21&end=2026-11-21").await;
+    let revenue = day.body["revenue"].as_array().unwrap();
+    let revenue: Vec<_> = revenue.iter().map(|one| one["amount_minor"].clone()).collect();
+    json!([balance, day.body["sales"], revenue])
+}
+
+#[tokio::test]
+async fn a_claim_is_no_revenue_whatever_it_would_earn() {
+    for terms in [json!({}), json!({ "commission": { "type": "percentage", "rate_bps": 0 } })] {
+        let app = App::new();
+        let shop = Shop::open(&app, terms).await;
+        let id = claim(&shop, json!({ "amount": 90_000 })).await.text("/id");
+        let held = sums(&shop).await;
+        assert_eq!(json!([held[1], held[2]]), json!([0, []]), "{held}");
+        assert_eq!(
+            shop.merchant.patch(&format!("/conversions/{id}"), json!({ "status": "approved" })).await.status,
+            200
+        );
+        let approved = sums(&shop).await;
+        assert_eq!(json!([approved[1], approved[2]]), json!([1, [90_000]]), "{approved}");
+    }
 }
 
 #[tokio::test]
