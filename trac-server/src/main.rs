@@ -53,8 +53,8 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Replay { rules, dry_run, since, options } => {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
-            let replayed = replay_events(&options.settle()?, rules, dry_run, since.as_deref());
-            let replayed = runtime.block_on(replayed)?;
+            let config = options.settle()?;
+            let replayed = runtime.block_on(replay_events(&config, rules, dry_run, since.as_deref()))?;
             Ok(writeln!(io::stdout(), "{replayed:#}")?)
         }
         Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
