@@ -107,19 +107,19 @@ pub async fn create_key(
 ) -> Result<Value, StoreError> {
     let (trac, scope, name) = (trac.clone(), Scope::new(workspace_id, mode), name.map(ToOwned::to_owned));
     let store = trac.store.clone();
-    let made = store.write(Priority::Api, move |tx| {
+    let written = store.write(Priority::Api, move |tx| {
         must_be_known(tx, scope.workspace_id())?;
-        let made = NewKey::insert(tx, &trac, &scope, kind, name.as_deref())?;
+        let new = NewKey::insert(tx, &trac, &scope, kind, name.as_deref())?;
         Ok(json!({
-            "id": made.id,
+            "id": new.id,
             "workspace_id": scope.workspace_id(),
             "kind": kind.as_str(),
             "mode": scope.mode_str(),
             "name": name,
-            "key": made.key,
+            "key": new.key,
         }))
     });
-    made.await
+    written.await
 }
 
 /// Makes a link that opens the dashboard of a workspace once, within a quarter of an hour.
@@ -129,7 +129,7 @@ pub async fn create_key(
 pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<Value, StoreError> {
     let (trac, scope) = (trac.clone(), Scope::new(workspace_id, mode));
     let store = trac.store.clone();
-    let made = store.write(Priority::Api, move |tx| {
+    let written = store.write(Priority::Api, move |tx| {
         must_be_known(tx, scope.workspace_id())?;
         Ok(json!({
             "url": dashboard::new_link(tx, &trac, &scope, LOGIN_LINK_SECS)?,
@@ -138,7 +138,7 @@ pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<V
             "expires_at": trac.clock.now().plus_secs(LOGIN_LINK_SECS).to_rfc3339(),
         }))
     });
-    made.await
+    written.await
 }
 
 /// Refuses an ID that no workspace has.

@@ -85,13 +85,11 @@ pub(crate) fn find_conversion(
     id: &str,
 ) -> Result<Value, Problem> {
     let named = conversion_id(connection, scope, id)?;
-    match CONVERSIONS.one(connection, trac, scope, named.as_deref().unwrap_or(id))? {
-        Some(row) => Ok(row),
-        None => {
-            let named = conversion_id(connection, &scope.other_mode(), id)?;
-            Err(CONVERSIONS.missing(connection, trac, scope, named.as_deref().unwrap_or(id)))
-        }
+    if let Some(row) = CONVERSIONS.one(connection, trac, scope, named.as_deref().unwrap_or(id))? {
+        return Ok(row);
     }
+    let named = conversion_id(connection, &scope.other_mode(), id)?;
+    Err(CONVERSIONS.missing(connection, trac, scope, named.as_deref().unwrap_or(id)))
 }
 
 pub(super) async fn one(

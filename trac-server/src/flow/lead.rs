@@ -92,8 +92,10 @@ async fn track(
     let taken = store.try_write(Priority::Api, move |tx| {
         let (status, id) = take(tx, &trac, &scope, &told, is_vouched)?;
         let mut lead = LEADS.find(tx, &trac, &scope, &id)?;
-        if names_other_mode(tx, &scope, &told, &lead)? {
-            lead["reason"] = Reason::ModeMismatch.as_str().into();
+        if names_other_mode(tx, &scope, &told, &lead)?
+            && let Some(lead) = lead.as_object_mut()
+        {
+            lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
         }
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
