@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::merchant::Merchant;
 use crate::server::Server;
 use crate::stage::{Stage, number};
 
@@ -65,20 +64,31 @@ impl Scenario {
                 stage.pay_out().await;
             }
         }
-        self.compare(stage.merchant(), order).await
+        self.compare(&stage, order).await
     }
 
     fn config(&self) -> Map<String, Value> {
         self.0.get("config").and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
-    async fn compare(&self, merchant: &Merchant, order: Order) -> Result<(), String> {
+    async fn compare(&self, stage: &Stage, order: Order) -> Result<(), String> {
+        let merchant = stage.merchant();
         let want = self.0.get("expected_net").and_then(Value::as_i64).unwrap_or_default();
         let commissions = merchant.all("/commissions").await;
         let net = merchant.net_minor().await;
         let story = || commissions.iter().map(Value::to_string).collect::<Vec<_>>().join("\n      ");
         if net != want {
             return Err(format!("net {net}, wanted {want}\n      {}", story()));
+        }
+        for (partner, name) in stage.partners().iter().zip(["1", "2"]) {
+            let Some(wanted) = self.0.pointer("/expected_partner_net").map(|nets| number(nets, name)) else {
+                continue;
+            };
+            let own = commissions.iter().filter(|row| row.get("partner_id").is_some_and(|id| id == partner));
+            let net: i64 = own.map(|row| number(row, "net_minor")).sum();
+            if net != wanted {
+                return Err(format!("partner {name}: net {net}, wanted {wanted}\n      {}", story()));
+            }
         }
         let earned: Vec<_> = commissions.iter().filter(|row| number(row, "amount_minor") != 0).collect();
         let expected: Vec<_> = self

@@ -10,6 +10,9 @@ const DAY_SECS: i64 = 86_400;
 /// Far enough back that every offset of the scenarios still lies in the past.
 const BASE_AGE_SECS: i64 = 90 * DAY_SECS;
 
+/// Smaller numbers are offsets from the base time, greater ones are times.
+const OFFSETS_END: i64 = 1_000_000_000;
+
 /// One program, two partners with a click each, an endpoint.
 pub(crate) struct Stage {
     merchant: Merchant,
@@ -17,18 +20,22 @@ pub(crate) struct Stage {
     base: i64,
     config: Map<String, Value>,
     clicks: [String; 2],
+    partners: [String; 2],
 }
 
 impl Stage {
     /// The program as `config` changes it, two partners, one click each.
     pub(crate) async fn set_up(merchant: Merchant, config: Map<String, Value>) -> Self {
         let endpoint = merchant.endpoint().await;
-        let clicks = [const { String::new() }; 2];
-        let mut stage = Self { merchant, endpoint, base: now() - BASE_AGE_SECS, config, clicks };
+        let nobody = [const { String::new() }; 2];
+        let base = now() - BASE_AGE_SECS;
+        let mut stage = Self { merchant, endpoint, base, config, clicks: nobody.clone(), partners: nobody };
         let program = stage.merchant.make("/programs", stage.program()).await;
         let age = stage.config.get("click_age_days").and_then(Value::as_i64);
-        let clicked_at = stage.base - age.map_or(3_600, |days| days * DAY_SECS);
+        let age = age.map_or(3_600, |days| days * DAY_SECS);
         for index in 0..stage.clicks.len() {
+            let own_age = stage.config.get("click_ages_s").and_then(|ages| ages.get(index)?.as_i64());
+            let clicked_at = stage.base - own_age.unwrap_or(age);
             let email = stage.text("partner_email").filter(|_| index == 0).map(str::to_owned);
             let email = email.unwrap_or_else(|| format!("partner{index}@example.net"));
             let partner = json!({"name": format!("Partner {}", index + 1), "email": email});
@@ -39,11 +46,18 @@ impl Stage {
             let wanted = json!({"program_id": program, "partner_id": partner,
                 "clicked_at": rfc3339(clicked_at)});
             let click = stage.merchant.make("/clicks", wanted).await;
-            if let Some(place) = stage.clicks.get_mut(index) {
-                *place = click;
+            for (places, id) in [(&mut stage.clicks, click), (&mut stage.partners, partner)] {
+                if let Some(place) = places.get_mut(index) {
+                    *place = id;
+                }
             }
         }
         stage
+    }
+
+    /// Our IDs of the two partners.
+    pub(crate) const fn partners(&self) -> &[String; 2] {
+        &self.partners
     }
 
     pub(crate) fn merchant(&self) -> &Merchant {
@@ -83,7 +97,7 @@ impl Stage {
         } else {
             json!({"lead": 3, "sale": 30, "recurring": 30})
         };
-        json!({
+        let mut program = json!({
             "name": "Scenario",
             "status": self.or("program_status", "active"),
             "commission": commission,
@@ -96,7 +110,12 @@ impl Stage {
             "attribute_by_customer": self.or("attribute_by_customer", false),
             "count_out_of_band": self.or("count_out_of_band", true),
             "block_self_referral": self.or("block_self_referral", false),
-        })
+        });
+        let other = self.config.get("program").and_then(Value::as_object).cloned().unwrap_or_default();
+        if let Some(fields) = program.as_object_mut() {
+            fields.extend(other);
+        }
+        program
     }
 
     /// One payout for each partner and currency that has something to pay.
@@ -152,11 +171,10 @@ impl Stage {
         let created = self.base + number(event, "created_offset_s");
         let mut object = event.get("object").cloned().unwrap_or_default();
         if let Some(fields) = object.as_object_mut() {
+            self.date(fields, &["created", "ended_at", "canceled_at"]);
             fields.entry("created").or_insert_with(|| json!(created));
-            for key in ["ended_at", "canceled_at"] {
-                if let Some(offset) = fields.get(key).and_then(Value::as_i64) {
-                    fields.insert(key.to_owned(), json!(self.base + offset));
-                }
+            if let Some(transitions) = fields.get_mut("status_transitions").and_then(Value::as_object_mut) {
+                self.date(transitions, &["paid_at", "finalized_at"]);
             }
         }
         let mut data = json!({ "object": object });
@@ -176,6 +194,16 @@ impl Stage {
             fields.insert("account".to_owned(), account.clone());
         }
         envelope
+    }
+
+    /// Makes times of what is written as seconds since the base time.
+    fn date(&self, fields: &mut Map<String, Value>, keys: &[&str]) {
+        for key in keys {
+            if let Some(offset) = fields.get(*key).and_then(Value::as_i64).filter(|secs| *secs < OFFSETS_END)
+            {
+                fields.insert((*key).to_owned(), json!(self.base + offset));
+            }
+        }
     }
 
     fn sign(&self, event: &Value, body: &[u8]) -> String {

@@ -251,7 +251,10 @@ fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> 
     let of_customer = sale.customer.as_deref().and_then(|id| timeline.customers.get(id));
     known_as(book, sale, time).into_iter().find_map(|id| {
         let line = timeline.external_customers.get(id)?;
-        let lead = line.public_lead.as_ref().filter(|lead| lead.at <= time && lead.sale_id != sale.id)?;
+        let is_before = |lead: &&Binding<'_>| {
+            lead.at <= time && (!sale.is_lead() || lead.moment() < (time, &sale.named_by, sale.id))
+        };
+        let lead = line.public_lead.as_ref().filter(is_before)?;
         let own = of_customer.and_then(|line| line.first_payment);
         let first_payment = timeline.first_payment(id).into_iter().chain(own).min();
         let in_metadata = timeline.in_metadata.get(id).copied();

@@ -97,7 +97,7 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     for (id, invoice) in &facts.invoices {
         add(Rule::PromotionCode, id, &mut invoice.promotions.iter());
     }
-    for (id, lead) in facts.leads.iter().filter(|(_, lead)| !lead.is_rejected()) {
+    for (id, lead) in &facts.leads {
         add(Rule::Lead, id, &mut lead.told_clicks().iter().map(|(_, click)| click));
     }
     found

@@ -47,7 +47,9 @@ fn verdict(approved: Option<&str>) -> Option<&'static str> {
 }
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let (click_id, reason) = (word(row, "click_id")?, word(row, "reason")?);
+    let (click_id, decided) = (word(row, "click_id")?, word(row, "reason")?);
+    // One of very many leads that pages report of one customer is recorded and not settled.
+    let reason = if decided.is_null() { Reason::Noted.as_str().into() } else { decided };
     let refused = reason.as_str().and_then(Reason::from_code).is_some_and(Reason::refuses_click);
     Ok(json!({
         "id": word(row, "id")?,

@@ -10,6 +10,7 @@ use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::{Enrollment, World};
 use trac_core::program::{EnrollmentStatus, Pins, ProgramStatus, ProgramTerms, Recurring};
 use trac_core::time::Timestamp;
+use trac_core::webhook::invoice::Invoice;
 
 use super::evidence::{Archive, ClickRow, Payment};
 use super::hop::{Hop, Status};
@@ -68,6 +69,14 @@ fn plain(payment: &Payment, reason: Reason) -> Hop {
 }
 
 fn claimed(payment: &Payment, hop: Hop) -> Hop {
+    if let Some(lead_id) = &payment.decision.lead_id {
+        let held = "Only a page reported the lead, so its commission is held until the customer first pays or the merchant \
+                    approves it.";
+        return hop.saying(held).mended_by(format!(
+            "Check it, then PATCH /leads/{lead_id} with status approved or rejected. Report leads from your server, or with a \
+             customerToken, and they count at once."
+        ));
+    }
     if payment.is_rejected_claim() {
         return Hop::cause(
             NAME,
@@ -299,8 +308,7 @@ impl<'a> Grounds<'a> {
                 self.click.program
             ));
         }
-        let invoices = self.payment.facts.invoices.values().filter_map(|invoice| invoice.amounts.as_ref());
-        let lines = invoices.filter_map(|amounts| amounts.value.lines.as_ref()).flatten();
+        let lines = self.payment.facts.invoices.values().filter_map(Invoice::every_line).flatten();
         let mut bought: Vec<&str> =
             lines.filter_map(|line| line.product.as_deref().or(line.price.as_deref())).collect();
         bought.sort_unstable();

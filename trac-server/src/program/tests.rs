@@ -16,7 +16,8 @@ async fn a_program_has_the_contracts_defaults() {
       "attribution_window_days": 30,
       "base": "net",
       "block_self_referral": true,
-      "cancel_policy": "void_pending",
+      "cancel_policy": "void_unused",
+      "client_lead_days": 30,
       "commission": {
         "rate_bps": 2000,
         "type": "percentage"
@@ -32,6 +33,7 @@ async fn a_program_has_the_contracts_defaults() {
       "include_shipping": false,
       "lead_amount_minor": 0,
       "lead_currency": null,
+      "lead_events": [],
       "name": "Friends",
       "products": [],
       "recurring": "lifetime",
@@ -147,7 +149,7 @@ async fn an_enrollment_is_one_for_each_partner_and_program_and_has_versions() {
     let path = format!("/enrollments/{}", list.text("/data/0/id"));
     let own = json!({ "type": "fixed", "amount_minor": 500, "currency": "EUR" });
     let changed = merchant.patch(&path, json!({ "status": "suspended", "commission": own })).await;
-    let want = json!({ "type": "fixed", "amount_minor": 500, "currency": "eur", "cap_at_sale": false });
+    let want = json!({ "type": "fixed", "amount_minor": 500, "currency": "eur", "cap_at_sale": true });
     assert_eq!((changed.text("/status"), &changed.body["commission"]), ("suspended".to_owned(), &want));
     assert_eq!(changed.number("/version"), 2);
     let back = merchant.patch(&path, json!({ "commission": null })).await;

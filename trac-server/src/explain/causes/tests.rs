@@ -408,11 +408,18 @@ fn leads() -> Vec<Row> {
     let clicked = || lead(json!({ "clickId": "$click" }));
     let paying = || json!({ "lead_amount_minor": 300, "lead_currency": "usd" });
     vec![
+        row("a lead that a page reports")
+            .terms(paying())
+            .page("/api/track/lead", clicked())
+            .answers("201 client_reported")
+            .logs("/leads", "client_reported")
+            .explains("$id", Some("decision"), &["PATCH /leads/$id with status approved", "until the customer first pays"]),
         row("a lead that earns")
             .terms(paying())
             .page("/api/track/lead", clicked())
-            .answers("201 ok")
-            .logs("/leads", "ok")
+            .patch("/leads/$id", json!({ "status": "approved" }))
+            .answers("200 approved ok")
+            .logs("/leads", "approved ok")
             .explains(
                 "$id",
                 None,

@@ -270,6 +270,29 @@ fn waiting() -> Vec<Row> {
                 Some("payment"),
                 &["no invoice_payment.paid", "Select invoice_payment.paid", "POST /events/evl_"],
             ),
+        row("lead_counted_before")
+            .terms(json!({ "lead_amount_minor": 300, "lead_currency": "usd" }))
+            .page(
+                "/api/track/lead",
+                json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": "$click" }),
+            )
+            .page(
+                "/api/track/lead",
+                json!({ "eventName": "Trial", "customerExternalId": "user_1", "clickId": "$click" }),
+            )
+            .answers("201 lead_counted_before")
+            .logs("/leads", "lead_counted_before")
+            .explains("$id", Some("decision"), &["Another lead of this customer earns", "lead_events"]),
+        row("rejected_by_merchant")
+            .terms(json!({ "lead_amount_minor": 300, "lead_currency": "usd" }))
+            .page(
+                "/api/track/lead",
+                json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": "$click" }),
+            )
+            .patch("/leads/$id", json!({ "status": "rejected" }))
+            .answers("200 rejected_by_merchant")
+            .logs("/leads", "rejected rejected_by_merchant")
+            .explains("$id", Some("decision"), &["The merchant rejected it", "with status approved"]),
         row("client_reported")
             .page("/api/track/conversion", claim)
             .answers("201 client_reported")

@@ -11,6 +11,11 @@ async fn tell(app: &App, merchant: &Merchant<'_>, body: Value) -> Answer {
     app.send(request.body(Body::from(body.to_string())).unwrap()).await
 }
 
+/// Calls with a secret key, as the merchant's server does.
+async fn tell_by_server(app: &App, merchant: &Merchant<'_>, body: Value) -> Answer {
+    sends(app, &[("authorization", &format!("Bearer {}", merchant.key))], &body).await
+}
+
 async fn sends(app: &App, headers: &[(&str, &str)], body: &Value) -> Answer {
     let request = Request::post("/api/track/lead");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -32,13 +37,13 @@ async fn a_lead_earns_waits_three_days_and_is_told_once() {
     let told = sign_up(
         json!({ "clickId": shop.click, "customerEmail": "bob@example.com", "metadata": { "plan": "pro" } }),
     );
-    let first = tell(&app, &shop.merchant, told.clone()).await;
+    let first = tell_by_server(&app, &shop.merchant, told.clone()).await;
     assert_eq!(first.status, 201, "{}", first.body);
     let commission = first.text("/commission_id");
     let want = json!({ "id": first.text("/id"), "attributed": true, "reason": "ok", "click_id": shop.click,
         "commission_id": commission });
     assert_eq!(first.body, want);
-    let again = tell(&app, &shop.merchant, told).await;
+    let again = tell_by_server(&app, &shop.merchant, told).await;
     assert_eq!((again.status.as_u16(), again.body), (200, want));
 
     let row = shop.merchant.get(&format!("/commissions/{commission}")).await.body;
@@ -96,17 +101,17 @@ async fn a_deferred_lead_binds_and_counts_when_it_is_told_again() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
     let deferred = sign_up(json!({ "clickId": shop.click, "mode": "deferred" }));
-    let first = tell(&app, &shop.merchant, deferred.clone()).await;
+    let first = tell_by_server(&app, &shop.merchant, deferred.clone()).await;
     assert_eq!(first.status, 201);
     assert_eq!(json!([first.body["attributed"], first.body["commission_id"]]), json!([true, null]));
-    assert_eq!(tell(&app, &shop.merchant, deferred).await.status, 200);
+    assert_eq!(tell_by_server(&app, &shop.merchant, deferred).await.status, 200);
     assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 0);
 
     app.trac.clock.advance(60 * DAY);
-    let counted = tell(&app, &shop.merchant, sign_up(json!({}))).await;
+    let counted = tell_by_server(&app, &shop.merchant, sign_up(json!({}))).await;
     assert_eq!((counted.status.as_u16(), counted.text("/id")), (200, first.text("/id")));
     assert_eq!(counted.text("/reason"), "ok");
-    let other = tell(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial" }))).await;
+    let other = tell_by_server(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial" }))).await;
     assert_eq!((other.status.as_u16(), other.text("/reason")), (201, "ok_customer_lookup".to_owned()));
     assert_eq!(shop.net().await, 600);
 }
@@ -220,42 +225,89 @@ async fn a_page_of_any_origin_may_tell_a_lead() {
 }
 
 #[tokio::test]
-async fn a_customer_has_two_hundred_leads_at_most_and_five_hundred_of_anything_that_pages_tell() {
+async fn two_hundred_leads_of_one_customer_lock_nobody_out() {
     let app = App::new();
-    let shop = Shop::open(&app, json!({})).await;
-    let lead = |n: usize| sign_up(json!({ "eventName": format!("Event {n}"), "clickId": shop.click }));
-    for n in 0..200 {
-        assert_eq!(tell(&app, &shop.merchant, lead(n)).await.status, 201, "{n}");
+    let shop = Shop::open(&app, paying_leads()).await;
+    let lead = |n: usize, change: Value| sign_up(with(json!({ "eventName": format!("Event {n}") }), change));
+    for n in 0..201 {
+        assert_eq!(
+            tell(&app, &shop.merchant, lead(n, json!({ "clickId": "clk_none" }))).await.status,
+            201,
+            "{n}"
+        );
     }
-    let refused = tell(&app, &shop.merchant, lead(200)).await;
-    assert_eq!(refused.code(), (422, "VALIDATION_FAILED".to_owned()));
-    assert!(refused.body["error"]["fields"]["eventName"].is_string(), "{}", refused.body);
-    assert_eq!(tell(&app, &shop.merchant, lead(7)).await.status, 200, "a repeat is answered as ever");
+    assert_eq!(
+        tell(&app, &shop.merchant, lead(7, json!({}))).await.status,
+        200,
+        "a repeat is answered as ever"
+    );
+    let recorded = tell(&app, &shop.merchant, lead(200, json!({}))).await;
+    assert_eq!((recorded.status.as_u16(), recorded.text("/reason")), (200, "noted".to_owned()));
+    // The first with a click that is known is settled all the same, and no other.
+    let first = tell(&app, &shop.merchant, lead(300, json!({ "clickId": shop.click }))).await;
+    assert_eq!((first.status.as_u16(), first.text("/reason")), (201, "client_reported".to_owned()));
+    let second = tell(&app, &shop.merchant, lead(301, json!({ "clickId": shop.click }))).await;
+    assert_eq!((second.status.as_u16(), second.text("/reason")), (201, "noted".to_owned()));
+    let by_server = tell_by_server(&app, &shop.merchant, lead(302, json!({ "clickId": shop.click }))).await;
+    assert_eq!((by_server.status.as_u16(), by_server.text("/reason")), (201, "ok".to_owned()));
+    // The merchant's word settles what was only recorded.
+    let vouched = tell_by_server(&app, &shop.merchant, lead(200, json!({ "clickId": shop.click }))).await;
+    assert_eq!((vouched.status.as_u16(), vouched.text("/reason")), (200, "ok".to_owned()));
     let other = sign_up(json!({ "customerExternalId": "user_2" }));
     assert_eq!(tell(&app, &shop.merchant, other).await.status, 201, "another customer is no worse off");
-    let secret = format!("Bearer {}", shop.merchant.key);
-    let by_server = sends(&app, &[("authorization", &secret)], &lead(200)).await;
-    assert_eq!(by_server.status, 201, "the merchant's own server may tell more: {}", by_server.body);
+}
 
-    let (ws, customer) = (&shop.merchant.workspace_id, "user_1");
-    app.rows(format!(
-        "WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < 298) \
-         INSERT INTO external_customer SELECT '{ws}', 'test', '{customer}', 'pay_' || n FROM n"
-    ))
-    .await;
-    let claim = |n: usize| {
-        json!({ "externalTransactionId": format!("order {n}"), "amount": 100, "currency": "usd",
-            "customerExternalId": customer })
+#[tokio::test]
+async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
+    let app = App::new();
+    let shop = Shop::open(&app, paying_leads()).await;
+    let status = async || shop.merchant.get("/commissions?source=lead").await.column("status");
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let told = sign_up(json!({ "eventName": format!("Event {n}"), "clickId": shop.click }));
+        let answer = tell(&app, &shop.merchant, told).await;
+        let want = if n == 0 { "client_reported" } else { "lead_counted_before" };
+        assert_eq!(answer.text("/reason"), want, "{}", answer.body);
+        ids.push(answer.text("/id"));
+    }
+    assert_eq!(status().await, [json!("held")]);
+    app.trac.clock.advance(9 * DAY);
+    assert_eq!(status().await, [json!("held")], "time alone releases nothing");
+    let paid = json!({ "created": crate::test_app::START + 8 * DAY, "metadata": { "tracCustomerExternalId": "user_1" } });
+    assert_eq!(
+        shop.told("checkout.session.completed", 0, shop.session(paid)).await,
+        "processed ok_customer_lookup"
+    );
+    assert_eq!(status().await, [json!("approved")]);
+    assert_eq!(shop.net().await, 2_300);
+    // The merchant can reject it, which lets the next one count, or approve more of them.
+    let judge = async |id: &str, status: &str| {
+        shop.merchant.patch(&format!("/leads/{id}"), json!({ "status": status })).await.text("/reason")
     };
-    let claims = async |n: usize| {
-        let request = Request::post("/api/track/conversion")
-            .header("x-publishable-key", &shop.merchant.publishable_key)
-            .body(Body::from(claim(n).to_string()));
-        app.send(request.unwrap()).await
-    };
-    assert_eq!(claims(1).await.status, 201);
-    assert_eq!(claims(2).await.code(), (422, "VALIDATION_FAILED".to_owned()));
-    assert_eq!(claims(1).await.status, 200);
+    assert_eq!(judge(&ids[0], "rejected").await, "rejected_by_merchant");
+    assert_eq!(shop.merchant.get(&format!("/leads/{}", ids[1])).await.text("/reason"), "ok");
+    assert_eq!(judge(&ids[2], "approved").await, "ok");
+}
+
+#[tokio::test]
+async fn a_repeat_joins_a_click_that_the_first_lacked() {
+    let app = App::new();
+    let shop = Shop::open(&app, paying_leads()).await;
+    let first = tell(&app, &shop.merchant, sign_up(json!({ "clickId": "clk_of_an_advertiser" }))).await;
+    assert_eq!((first.status.as_u16(), first.text("/reason")), (201, "no_click".to_owned()));
+    let repeat = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    assert_eq!(
+        (repeat.status.as_u16(), repeat.text("/id"), repeat.text("/click_id")),
+        (200, first.text("/id"), shop.click.clone())
+    );
+    // Once there is one, a page names no other; the merchant's server does.
+    let other = shop
+        .merchant
+        .make("/clicks", json!({ "program_id": shop.program, "partner_id": shop.partner }))
+        .await;
+    let told = sign_up(json!({ "clickId": other }));
+    assert_eq!(tell(&app, &shop.merchant, told.clone()).await.text("/click_id"), shop.click);
+    assert_eq!(tell_by_server(&app, &shop.merchant, told).await.text("/click_id"), other);
 }
 
 #[tokio::test]

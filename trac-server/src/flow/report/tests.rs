@@ -188,15 +188,22 @@ async fn a_claim_is_no_revenue_whatever_it_would_earn() {
 }
 
 #[tokio::test]
-async fn a_claim_is_released_by_stripes_event_with_stripes_amount() {
+async fn a_claim_of_a_known_payment_takes_stripes_amount_and_stays_held() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     claim(&shop, json!({ "externalTransactionId": "cs_1", "amount": 9_000_000 })).await;
     assert_eq!(shop.merchant.get("/commissions").await.text("/data/0/status"), "held");
     let session = shop.session(json!({ "metadata": {} }));
-    assert_eq!(shop.told("checkout.session.completed", 0, session).await, "processed ok");
-    let commissions = shop.merchant.get("/commissions").await;
-    assert_eq!(commissions.column("status"), [json!("pending")]);
+    assert_eq!(shop.told("checkout.session.completed", 0, session).await, "processed client_reported");
+    let status = async || shop.merchant.get("/commissions").await.column("status");
+    assert_eq!(status().await, [json!("held")]);
+    assert_eq!(shop.net().await, 2_000);
+    // The click that it names stands on the payment too.
+    let named = json!({ "id": "pi_1", "metadata": { "tracClickId": shop.click }, "amount_received": 10_000,
+        "currency": "usd", "status": "succeeded" });
+    shop.told("payment_intent.succeeded", 1, named).await;
+    assert_eq!(status().await, [json!("pending")]);
+    assert_eq!(shop.merchant.get("/conversions").await.text("/data/0/reason"), "ok");
     assert_eq!(shop.net().await, 2_000);
 }
 

@@ -1,0 +1,387 @@
+//! What somebody with a publishable key can say of other people's customers, and what a payout holds: each story is told in order,
+//! backwards, and twice over.
+#![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
+
+mod ledger;
+
+use ledger::{LATE, Ledger, T0, event};
+use serde_json::{Value, json};
+use trac_core::commission::settle::{Occasion, settle};
+use trac_core::money::Currency;
+use trac_core::time::{DAY_SECS as DAY, Timestamp};
+use trac_core::webhook::facts::{Facts, Topic};
+use trac_core::webhook::join::Latest;
+use trac_core::webhook::lead::Lead;
+use trac_core::webhook::report::Report;
+
+#[derive(Clone)]
+enum Told {
+    Event(Value),
+    Facts(Box<Facts>),
+}
+
+fn merged(mut object: Value, other: Value) -> Value {
+    object.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    object
+}
+
+fn terms(other: Value) -> Value {
+    let usual = json!({ "commission": { "type": "percentage", "rate_bps": 2_000 },
+        "lead_amount_minor": 300, "lead_currency": "usd" });
+    merged(usual, other)
+}
+
+fn lead(id: &str, at: i64, click: Option<&str>, change: impl FnOnce(&mut Lead)) -> Told {
+    let at = Timestamp::from_unix_secs(T0 + at);
+    let clicks = click.map(|click| (at, click.into())).into_iter().collect();
+    let mut lead = Lead {
+        customer: "user_1".into(),
+        event_name: id.into(),
+        at: Some(at),
+        counted_at: Some(at),
+        clicks,
+        ..Lead::default()
+    };
+    change(&mut lead);
+    Told::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
+}
+
+/// A lead by a page alone.
+fn by_page(id: &str, at: i64, click: Option<&str>) -> Told {
+    lead(id, at, click, |_| ())
+}
+
+/// A lead by the merchant's server.
+fn by_server(id: &str, at: i64, click: Option<&str>) -> Told {
+    lead(id, at, click, |lead| {
+        lead.vouched = true;
+        lead.vouched_clicks = std::mem::take(&mut lead.clicks);
+    })
+}
+
+fn claim(transaction: &str, at: i64, click: &str, change: impl FnOnce(&mut Report)) -> Told {
+    let at = Timestamp::from_unix_secs(T0 + at);
+    let mut report = Report {
+        transaction: transaction.into(),
+        at: Some(at),
+        amount: Some(Latest { at, value: (90_000, Currency::parse("usd").unwrap()) }),
+        click: Some(click.into()),
+        customer: Some("user_1".into()),
+        ..Report::default()
+    };
+    change(&mut report);
+    let id = format!("rep_{transaction}");
+    Told::Facts(Box::new(Facts { reports: [(id, report)].into(), ..Facts::default() }))
+}
+
+/// A purchase of 10.00 by `cus_1`.
+fn bought(id: &str, at: i64, other: Value) -> Told {
+    let session = json!({ "id": id, "mode": "payment", "payment_status": "paid", "amount_total": 1_000,
+        "currency": "usd", "created": T0 + at, "customer": "cus_1" });
+    Told::Event(event("checkout.session.completed", at, merged(session, other)))
+}
+
+fn by(click: &str) -> Value {
+    json!({ "metadata": { "tracClickId": click } })
+}
+
+/// Metadata that names the customer.
+fn of_user() -> Value {
+    json!({ "metadata": { "tracCustomerExternalId": "user_1" } })
+}
+
+/// An invoice of 10.00 for `sub_1` of `cus_1`.
+fn invoice(id: &str, at: i64, other: Value) -> Told {
+    let usual = json!({ "id": id, "status": "paid", "amount_paid": 1_000, "total": 1_000, "currency": "usd",
+        "created": T0 + at, "customer": "cus_1",
+        "parent": { "subscription_details": { "subscription": "sub_1", "metadata": {} } } });
+    Told::Event(event("invoice.paid", at, merged(usual, other)))
+}
+
+fn take(ledger: &mut Ledger, told: &Told) {
+    match told {
+        Told::Event(event) => ledger.deliver(event),
+        Told::Facts(facts) => ledger.take_in(Facts::clone(facts), Some(Topic::Sale)),
+    };
+}
+
+/// What each of the two partners is left with, held or not.
+#[track_caller]
+fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
+    let backwards: Vec<Told> = told.iter().rev().cloned().collect();
+    let orders = [told.to_vec(), backwards.clone(), [backwards, told.to_vec()].concat()];
+    for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
+        let mut ledger = Ledger::new(terms(other_terms.clone()));
+        order.iter().for_each(|one| take(&mut ledger, one));
+        assert_eq!(ledger.left(), want, "{name}");
+    }
+}
+
+/// How much of it is held, and the reasons of all decisions, smallest first.
+fn standing(other_terms: Value, told: &[Told]) -> (i64, Vec<&'static str>) {
+    let mut ledger = Ledger::new(terms(other_terms));
+    told.iter().for_each(|one| take(&mut ledger, one));
+    let mut held = 0;
+    let mut reasons = Vec::new();
+    for settlement in settle(&ledger.world, Occasion::default()).into_values() {
+        reasons.push(settlement.decision.reason.as_str());
+        let open = settlement.changes.iter().filter(|change| !change.closed);
+        let is_held = |change: &&trac_core::commission::change::Change| {
+            change.claim.as_ref().is_some_and(|claim| claim.held)
+        };
+        held += open.filter(is_held).map(|change| change.sums.net_minor()).sum::<i64>();
+    }
+    reasons.sort_unstable();
+    (held, reasons)
+}
+
+#[test]
+fn a_claim_ties_no_customer_and_is_evidence_against_nobody() {
+    let sale = || bought("cs_1", 0, merged(by("clk_1"), json!({ "customer_email": "buyer@example.com" })));
+    let mut both = by("clk_1");
+    both["metadata"]["tracCustomerExternalId"] = json!("user_1");
+    let named = || bought("cs_1", 0, both.clone());
+    let later = || bought("cs_2", DAY, of_user());
+    // A claim of another transaction with the customer's ID, and one of the very payment.
+    for transaction in ["order 1", "cs_1", "cs_2", "pi_9"] {
+        let other = || claim(transaction, 60, "clk_2", |_| ());
+        let own = if matches!(transaction, "cs_1" | "cs_2") { 0 } else { 18_000 };
+        check(json!({}), &[named(), other(), later()], [400, own]);
+        check(json!({}), &[sale(), other()], [200, if transaction == "cs_2" { 18_000 } else { own }]);
+        // A stranger's purchase without a click stays nobody's but for the claim of that very payment, which is held.
+        let stranger = [bought("cs_2", DAY, of_user()), other()];
+        let net = if transaction == "cs_2" { 200 } else { 18_000 };
+        check(json!({}), &stranger, [0, net]);
+        assert_eq!(standing(json!({}), &stranger).0, net, "{transaction}");
+        // The partner's own address in a claim refuses nobody's sale.
+        let accused = claim(transaction, 60, "clk_2", |report| {
+            report.emails.insert("partner.1@gmail.com".into());
+        });
+        let mut ledger = Ledger::new(terms(json!({})));
+        for one in [named(), accused, later()] {
+            take(&mut ledger, &one);
+        }
+        assert_eq!(ledger.left()[0], 400, "{transaction}");
+    }
+}
+
+#[test]
+fn a_claim_is_released_where_its_click_stands_on_the_payment_by_itself() {
+    let told = || claim("cs_1", 60, "clk_1", |_| ());
+    assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, json!({}))]), (200, vec!["client_reported"]));
+    assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, by("clk_1"))]), (0, vec!["ok"]));
+    // Credited otherwise: the claim is ignored.
+    check(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))], [0, 200]);
+    assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))]).0, 0);
+    // The merchant's word makes it a report.
+    let approved = claim("cs_1", 60, "clk_1", |report| {
+        report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 90), value: true });
+    });
+    assert_eq!(standing(json!({}), &[approved, bought("cs_1", 0, json!({}))]), (0, vec!["ok"]));
+}
+
+#[test]
+fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
+    let lead = |at: i64, click: &str| by_page("lead_page", at, Some(click));
+    // Nothing known: it binds for a first payment within thirty days.
+    check(json!({}), &[lead(0, "clk_1"), bought("cs_1", DAY, of_user())], [500, 0]);
+    check(json!({}), &[lead(0, "clk_1"), bought("cs_1", 30 * DAY, of_user())], [500, 0]);
+    check(json!({}), &[lead(0, "clk_1"), bought("cs_1", 30 * DAY + 1, of_user())], [300, 0]);
+    check(
+        json!({ "client_lead_days": 2 }),
+        &[lead(0, "clk_1"), bought("cs_1", 3 * DAY, of_user())],
+        [300, 0],
+    );
+    // Bound once, it stays bound: also for what the Stripe customer pays later without naming itself.
+    let twice = [lead(0, "clk_1"), bought("cs_1", DAY, of_user()), bought("cs_2", 90 * DAY, json!({}))];
+    check(json!({}), &twice, [700, 0]);
+    // A payment, the customer's metadata or the merchant's lead, at or before it: known.
+    let known = json!({ "id": "cus_1", "metadata": { "tracCustomerExternalId": "user_1" } });
+    let known = |at: i64| Told::Event(event("customer.updated", at, known.clone()));
+    let paid = bought("cs_2", 2 * DAY, of_user());
+    check(json!({}), &[bought("cs_1", DAY, of_user()), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
+    check(json!({}), &[known(DAY), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
+    check(json!({}), &[by_server("lead_1", 0, Some("clk_2")), lead(DAY, "clk_1"), paid.clone()], [0, 500]);
+    // A payment of before that never named the customer makes the Stripe customer known all the same.
+    check(json!({}), &[bought("cs_1", 0, json!({})), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
+    // A lead without a click hides no later one with.
+    check(json!({}), &[by_page("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()], [500, 0]);
+    check(json!({}), &[by_server("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()], [500, 0]);
+    // The merchant's later word goes before it.
+    let rebound = [lead(0, "clk_1"), by_server("lead_2", DAY, Some("clk_2")), paid];
+    check(json!({}), &rebound, [0, 500]);
+}
+
+#[test]
+fn pages_leads_earn_one_amount_and_are_held() {
+    let many: Vec<Told> = (0..80).map(|n| by_page(&format!("lead_{n:02}"), n, Some("clk_1"))).collect();
+    check(json!({}), &many, [300, 0]);
+    assert_eq!(standing(json!({}), &many).0, 300);
+    check(json!({ "lead_events": ["lead_07", "lead_09"] }), &many, [900, 0]);
+    // Without a click of their own they inherit, and are no better off.
+    let inheriting: Vec<Told> = (1..80).map(|n| by_page(&format!("lead_{n:02}"), n, None)).collect();
+    let inheriting = [vec![by_server("lead_00", 0, Some("clk_1"))], inheriting].concat();
+    check(json!({}), &inheriting, [300, 0]);
+    // It is released once the customer first pays, and is not by one who had paid before.
+    let lead = || by_page("lead_1", 0, Some("clk_1"));
+    assert_eq!(standing(json!({}), &[lead(), bought("cs_1", DAY, of_user())]).0, 0);
+    assert_eq!(standing(json!({}), &[lead(), bought("cs_1", -DAY, of_user())]).0, 300);
+    assert_eq!(
+        standing(json!({}), &[bought("cs_0", -DAY, of_user()), lead(), bought("cs_1", DAY, of_user())]).0,
+        300
+    );
+    let free = merged(of_user(), json!({ "amount_total": 0 }));
+    assert_eq!(standing(json!({}), &[lead(), bought("cs_1", DAY, free)]).0, 300);
+}
+
+#[test]
+fn a_renewal_stays_with_the_subscriptions_first_credited_payment_whatever_rule_gave_it() {
+    let first_buy = bought("cs_1", 0, by("clk_1"));
+    let started = invoice("in_1", DAY, json!({}));
+    let renewed = || invoice("in_2", 40 * DAY, json!({}));
+    // (8): by the customer; another link is used for a purchase in between.
+    let other = bought("cs_2", 10 * DAY, by("clk_2"));
+    check(json!({}), &[first_buy.clone(), started.clone(), other.clone(), renewed()], [600, 200]);
+    // (7): the customer's metadata is rewritten.
+    let customer = |at: i64, click: &str| {
+        Told::Event(event(
+            "customer.updated",
+            at,
+            json!({ "id": "cus_1", "metadata": { "tracClickId": click } }),
+        ))
+    };
+    let rewritten = [customer(0, "clk_1"), started.clone(), customer(10 * DAY, "clk_2"), renewed()];
+    check(json!({}), &rewritten, [400, 0]);
+    // A code that was typed at the first payment is the subscription's too; see promotions.rs.
+    // A payment whose click is refused does not speak for the subscription where a later one is credited.
+    let expired = invoice("in_1", LATE - 2 * DAY, by("clk_2"));
+    let later =
+        [expired, invoice("in_2", LATE + DAY, by("clk_late")), invoice("in_3", LATE + 31 * DAY, json!({}))];
+    check(json!({}), &later, [400, 0]);
+}
+
+#[test]
+fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
+    let customer = |at: i64, metadata: Value| {
+        Told::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
+    };
+    let by_customer = json!({ "attribute_by_customer": false });
+    let sale = || bought("cs_1", DAY, json!({}));
+    check(by_customer.clone(), &[customer(0, json!({ "tracClickId": "clk_1" })), sale()], [200, 0]);
+    check(by_customer.clone(), &[customer(2 * DAY, json!({ "tracClickId": "clk_1" })), sale()], [0, 0]);
+    // Clocks of one checkout differ by seconds.
+    check(by_customer.clone(), &[customer(DAY + 300, json!({ "tracClickId": "clk_1" })), sale()], [200, 0]);
+    check(by_customer.clone(), &[customer(DAY + 301, json!({ "tracClickId": "clk_1" })), sale()], [0, 0]);
+    let changed = [
+        customer(0, json!({ "tracClickId": "clk_1" })),
+        sale(),
+        customer(2 * DAY, json!({ "tracClickId": "clk_2" })),
+        bought("cs_2", 3 * DAY, json!({})),
+        customer(4 * DAY, json!({})),
+        bought("cs_3", 5 * DAY, json!({})),
+    ];
+    check(by_customer, &changed, [200, 200]);
+    let subscription = |at: i64, click: &str| {
+        let object = json!({ "id": "sub_1", "customer": "cus_1", "metadata": { "tracClickId": click } });
+        Told::Event(event("customer.subscription.updated", at, object))
+    };
+    let rewritten = [
+        subscription(0, "clk_1"),
+        invoice("in_1", DAY, json!({})),
+        subscription(2 * DAY, "clk_2"),
+        invoice("in_2", 31 * DAY, json!({})),
+    ];
+    check(json!({ "attribution_window_days": 90 }), &rewritten, [200, 200]);
+}
+
+#[test]
+fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
+    let paid_out = |before: &[Told], after: &[Told]| {
+        let mut ledger = Ledger::new(terms(json!({})));
+        before.iter().for_each(|one| take(&mut ledger, one));
+        ledger.pay_out();
+        after.iter().for_each(|one| take(&mut ledger, one));
+        ledger.left()
+    };
+    let customer = |at: i64, metadata: Value| {
+        Told::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
+    };
+    // It vanishes: the metadata that gave it was emptied in the same second.
+    let by_metadata = [customer(0, json!({ "tracClickId": "clk_1" })), bought("cs_1", DAY, json!({}))];
+    assert_eq!(paid_out(&by_metadata, &[customer(DAY - 1, json!({}))]), [200, 0]);
+    // It is refused: the buyer turns out to be the partner.
+    let own = merged(by("clk_1"), json!({ "customer_email": "partner.1@gmail.com" }));
+    assert_eq!(paid_out(&[bought("cs_1", 0, by("clk_1"))], &[bought("cs_2", 1, own.clone())]), [200, 0]);
+    assert_eq!(paid_out(&[bought("cs_1", 0, by("clk_1"))], &[bought("cs_1", 0, own)]), [200, 0]);
+    // It is rejected.
+    let lead = || by_page("lead_1", 0, Some("clk_1"));
+    let rejected = rejected_one(lead());
+    assert_eq!(paid_out(&[lead(), bought("cs_1", DAY, of_user())], &[rejected]), [500, 0]);
+    // It becomes ambiguous: a charge could be two payments.
+    let charge = json!({ "id": "ch_1", "amount": 1_000, "amount_captured": 1_000, "captured": true, "currency": "usd",
+        "customer": "cus_1", "created": T0, "paid": true, "status": "succeeded", "metadata": { "tracClickId": "clk_1" } });
+    let charge = Told::Event(event("charge.succeeded", 0, charge));
+    let two = [bought("cs_1", 0, json!({})), bought("cs_2", 1, json!({}))];
+    let left = paid_out(std::slice::from_ref(&charge), &two);
+    // The first kept what was paid out when it took the charge over; the second is the customer's.
+    assert_eq!(left, [400, 0]);
+    // Money that went back still takes it back.
+    let refund = json!({ "id": "ch_2", "amount": 1_000, "amount_captured": 1_000, "amount_refunded": 1_000, "captured": true,
+        "currency": "usd", "customer": "cus_1", "payment_intent": "pi_1", "created": T0 });
+    let refund = Told::Event(event("charge.refunded", DAY, refund));
+    let sale = bought("cs_1", 0, merged(by("clk_1"), json!({ "payment_intent": "pi_1" })));
+    assert_eq!(paid_out(&[sale], &[refund]), [0, 0]);
+}
+
+fn rejected_one(told: Told) -> Told {
+    let Told::Facts(mut facts) = told else { return told };
+    for lead in facts.leads.values_mut() {
+        lead.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: false });
+    }
+    Told::Facts(facts)
+}
+
+#[test]
+fn every_address_a_partner_had_by_then_makes_a_purchase_the_partners_own() {
+    let own = |address: &str, at: i64| {
+        bought("cs_1", at, merged(by("clk_1"), json!({ "customer_email": address })))
+    };
+    let left = |address: &str, at: i64| {
+        let mut ledger = Ledger::new(terms(json!({})));
+        let since = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY);
+        let addresses = vec![(since(-100), "old@example.com".into()), (since(5), "new@example.com".into())];
+        ledger.world.partner_emails.insert("part1".into(), addresses);
+        take(&mut ledger, &own(address, at));
+        ledger.left()[0]
+    };
+    // The first covers all time, a later one what comes: an edit judges no earlier sale again.
+    assert_eq!(left("old@example.com", 0), 0);
+    assert_eq!(left("old@example.com", 9 * DAY), 0, "the address of before still tells");
+    assert_eq!(left("new@example.com", 4 * DAY), 200);
+    assert_eq!(left("new@example.com", 5 * DAY), 0);
+    assert_eq!(left("buyer@example.com", 9 * DAY), 200);
+}
+
+#[test]
+fn the_end_of_a_subscription_voids_what_was_paid_for_time_after_it() {
+    let line = |end: i64| json!({ "lines": { "data": [{ "amount": 1_000, "period": { "start": T0, "end": T0 + end } }] } });
+    let first = |end: Option<i64>| invoice("in_1", 0, merged(by("clk_1"), end.map_or(json!({}), line)));
+    let deleted = |at: i64, ended: i64| {
+        let object =
+            json!({ "id": "sub_1", "customer": "cus_1", "status": "canceled", "ended_at": T0 + ended });
+        Told::Event(event("customer.subscription.deleted", at, object))
+    };
+    let policy = |word: &str| json!({ "cancel_policy": word });
+    // Month one is used up when the subscription ends with it, and stays though it is pending.
+    check(json!({}), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [200, 0]);
+    check(policy("void_pending"), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [0, 0]);
+    check(policy("keep"), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [200, 0]);
+    // Ten days of it are not used, or nothing says.
+    check(json!({}), &[first(Some(30 * DAY)), deleted(20 * DAY, 20 * DAY)], [0, 0]);
+    check(json!({}), &[first(None), deleted(20 * DAY, 20 * DAY)], [0, 0]);
+    // Due by then.
+    check(json!({}), &[first(Some(60 * DAY)), deleted(30 * DAY, 30 * DAY)], [200, 0]);
+    // Paid after the end: it was owed before.
+    let last = invoice("in_2", 20 * DAY + 60, json!({}));
+    check(policy("void_pending"), &[first(None), deleted(20 * DAY, 20 * DAY), last], [200, 0]);
+}
