@@ -262,8 +262,8 @@ impl<'a> Grounds<'a> {
                 self.click.program
             ));
         }
-        let invoices = self.payment.facts.invoices.values().filter_map(|invoice| invoice.amounts.as_ref());
-        let lines = invoices.filter_map(|amounts| amounts.value.lines.as_ref()).flatten();
+        let invoices = self.payment.facts.invoices.values();
+        let lines = invoices.filter_map(trac_core::webhook::invoice::Invoice::every_line).flatten();
         let mut bought: Vec<&str> =
             lines.filter_map(|line| line.product.as_deref().or(line.price.as_deref())).collect();
         bought.sort_unstable();
