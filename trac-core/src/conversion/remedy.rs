@@ -13,6 +13,7 @@ use super::reason::Reason;
 /// assert_eq!(remedy(Reason::Ok), None);
 /// ```
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "a table of sentences")]
 pub const fn remedy(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::NoClick | Reason::NoAttributionYet => {

@@ -391,10 +391,10 @@ async fn an_event_ignored_at_one_endpoint_has_its_effect_at_the_one_it_is_for() 
 }
 
 #[tokio::test]
-async fn an_invoice_paid_in_another_way_is_noted() {
+async fn an_invoice_paid_by_a_payment_record_is_linked() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let payment = json!({ "type": "payment_record", "payment_record": "prec_1" });
     let object = json!({ "id": "inpay_1", "invoice": "in_1", "payment": payment });
-    assert_eq!(shop.told("invoice_payment.paid", 0, object).await, "processed noted");
+    assert_eq!(shop.told("invoice_payment.paid", 0, object).await, "processed linked");
 }
