@@ -63,6 +63,8 @@ pub mod clock;
 #[cfg(feature = "server")]
 pub mod proxy;
 #[cfg(feature = "server")]
+mod visible;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod id;
@@ -94,6 +96,10 @@ mod key_uses;
 mod metrics;
 #[cfg(feature = "server")]
 mod refusal;
+#[cfg(feature = "server")]
+mod soundness;
+#[cfg(feature = "server")]
+mod uncounted;
 #[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
@@ -162,6 +168,8 @@ pub use cookie::{ClickLayer, ClickService, SetCookie};
 pub use trac_core::click::ClickId;
 pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
+#[cfg(feature = "server")]
+pub use operations::metrics_service;
 #[cfg(feature = "server")]
 pub use router::{router, service};
 #[cfg(feature = "server")]

@@ -15,7 +15,9 @@ use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
 use trac_server::export::{self, Imported};
 use trac_server::store::{self, Alone, Store};
-use trac_server::{Trac, explain, housekeeping, listen, log, replay, secrets, service, workspace};
+use trac_server::{
+    Trac, explain, housekeeping, listen, log, metrics_service, replay, secrets, service, workspace,
+};
 
 /// How long callers may take to finish once the server is asked to stop.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -73,6 +75,11 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let created = runtime.block_on(create_workspace(&options.settle()?, &name))?;
             Ok(print(&created, json)?)
         }
+        Command::Workspace { command: WorkspaceCommand::Sessions { end, workspace, json, options } } => {
+            let told =
+                runtime.block_on(dashboard_sessions(&options.settle()?, workspace.as_deref(), end, json))?;
+            Ok(write!(io::stdout(), "{told}")?)
+        }
     }
 }
 
@@ -106,7 +113,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let trac = Trac::new(store.clone(), Clock::system(), &public_url)
         .with_cookie_domains(&config.cookie_domain)
         .with_tracking_domains(&config.tracking_domain)
-        .with_trusted_proxies(&config.trusted_proxy);
+        .with_trusted_proxies(&config.trusted_proxy)
+        .with_limits_per_address(config.visits_per_address, config.calls_per_address);
+    let (trac, watched) = serve_metrics(trac, config).await?;
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
@@ -127,8 +136,20 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     // What is being asked is asked again after the next start.
     asking.abort();
     house.abort();
+    watched.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
+}
+
+/// Serves `/metrics` under an address of its own, if there is to be one, until the task is aborted.
+async fn serve_metrics(trac: Trac, config: &Config) -> Result<(Trac, tokio::task::JoinHandle<()>), Failure> {
+    let Some(address) = config.metrics_listen else { return Ok((trac, tokio::spawn(async {}))) };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let trac = trac.with_metrics_apart();
+    let service = metrics_service(trac.clone());
+    tracing::info!(address = %listener.local_addr()?, "serving /metrics apart");
+    Ok((trac, tokio::spawn(listen::serve(listener, service, std::future::pending()))))
 }
 
 /// Runs the demo until it is asked to stop.
@@ -181,6 +202,37 @@ async fn create_workspace(config: &Config, name: &str) -> Result<Value, Failure>
     let created = workspace::create(&trac, name).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(created)
+}
+
+/// The sessions of the dashboard as lines, or that they are over.
+async fn dashboard_sessions(
+    config: &Config,
+    workspace: Option<&str>,
+    end: bool,
+    json: bool,
+) -> Result<String, Failure> {
+    let store = open_known_store(config)?;
+    let trac = Trac::new(store.clone(), Clock::system(), "");
+    let told = if end {
+        let ended = workspace::end_sessions(&trac, workspace).await?;
+        if json {
+            format!("{{\"ended\":{ended}}}\n")
+        } else {
+            format!("{ended} sessions and links are over.\n")
+        }
+    } else {
+        let sessions = workspace::sessions(&trac, workspace).await?;
+        let text =
+            |session: &Value, name: &str| session.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let line = |session: &Value| {
+            let named = ["kind", "workspace_id", "mode", "key", "begun_at", "seen_at", "expires_at"];
+            named.map(|name| text(session, name)).join("  ")
+        };
+        let lines = sessions.iter().map(|session| if json { session.to_string() } else { line(session) });
+        lines.map(|line| line + "\n").collect()
+    };
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(told)
 }
 
 async fn write_export(

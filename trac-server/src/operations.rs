@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::time::timeout;
 
@@ -25,18 +25,37 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/metrics", get(metrics))
 }
 
-/// Figures for Prometheus.
-async fn metrics(State(trac): State<Trac>) -> impl IntoResponse {
-    let text = trac.metrics.text(trac.store.waiting(), trac.store.spooled());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+/// `/metrics` and `/healthz` alone, for an address of their own that only whatever watches the server can reach.
+pub fn metrics_service(trac: Trac) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/metrics", get(async |State(trac): State<Trac>| figures(&trac)))
+        .with_state(trac)
 }
 
-/// Whether the store can be read and takes writes, and no clicks wait beside it: `200`, with or without a workspace, or `503`.
-async fn ready(State(trac): State<Trac>) -> Result<&'static str, Problem> {
+async fn metrics(State(trac): State<Trac>) -> Response {
+    if trac.metrics_apart { Problem::not_found("page").into_response() } else { figures(&trac) }
+}
+
+/// Figures for Prometheus.
+fn figures(trac: &Trac) -> Response {
+    let text = trac.metrics.text(trac.store.waiting(), trac.store.spooled());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// Whether the store can be read and takes writes, is not damaged, and no clicks wait beside it: `200`, with or without a workspace, or
+/// `503`.
+async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
+    if let Some((_, Some(damage))) = trac.soundness.last() {
+        return Err(Problem::damaged(&damage));
+    }
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
-        (Ok(()), _) if !trac.store.takes_no_clicks() => Ok("ready\n"),
+        (Ok(()), _) if !trac.store.takes_no_clicks() => match trac.soundness.last() {
+            None => Ok("ready\n".to_owned()),
+            Some((at, _)) => Ok(format!("ready\nno damage to the database at {}\n", at.to_rfc3339())),
+        },
         (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be brought into the store."))),
         (Err(error), clicks) => {
             tracing::warn!(%error, clicks, "the store cannot take this now");

@@ -11,6 +11,8 @@ use crate::store::{PUBLIC_URL, Priority, Scope, Store, StoreError, set_setting, 
 use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
 
+pub use crate::dashboard::{end_sessions, sessions};
+
 /// Makes a workspace and answers what `trac workspace create --json` prints: its keys, which are shown this once and
 /// kept hashed, and the addresses to give to Stripe.
 ///

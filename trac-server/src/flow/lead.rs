@@ -72,8 +72,8 @@ async fn track(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "lead").await?;
     let told = Told::read(fields)?;
+    tracker.count(&trac, "lead").await?;
     let (store, scope, is_merchant) = (trac.store.clone(), tracker.scope, tracker.is_merchant);
     let taken = store.try_write(Priority::Api, move |tx| {
         let (status, id) = take(tx, &trac, &scope, &told, is_merchant)?;
