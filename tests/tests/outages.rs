@@ -153,15 +153,14 @@ async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
     let Some(disk) = SmallDisk::mount(10) else { return };
     let server = on(&disk).await;
     let merchant = server.merchant("tiny");
-    let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
+    // The room for clicks is used up by landing pages of two kilobytes each; then the visitors go on without an ID.
+    let terms = merchant.terms(2_000, "paula", &format!("https://shop.example/{}", "z".repeat(2_000))).await;
     disk.fill();
     let (visitor, mut told) = (Visitor::new(), Vec::new());
     let long = format!("{}?x={}", terms.url, "y".repeat(10));
-    // The room for clicks is used up by referrers of two kilobytes each; then the visitors go on without an ID.
-    let referrer = format!("https://blog.example/{}", "z".repeat(2_000));
     let mut without_id = 0;
     for _ in 0..1_200 {
-        let request = visitor.0.get(&long).header("user-agent", "a browser").header("referer", &referrer);
+        let request = visitor.0.get(&long).header("user-agent", "a browser");
         let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::FOUND);
         let location =

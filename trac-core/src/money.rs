@@ -10,6 +10,9 @@ use core::str;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// The largest amount that is read, in minor units: twelve digits, as Stripe's own. Nine million such add up to less than 64 bits hold.
+pub const AMOUNT_MAX: i64 = 999_999_999_999;
+
 /// A three-letter currency code, kept in lower case.
 ///
 /// # Wire form

@@ -76,9 +76,19 @@ fn what_is_no_whole_number_or_no_currency_makes_the_event_unreadable() {
             let mut marked = object.clone();
             *marked.pointer_mut(&place).unwrap() = json!("MARK");
             let marked = event(&marked);
-            for wrong in
-                ["\"12\"", "\"\"", "12.5", "1e3", "12.0", "9223372036854775808", "true", "{}", "[12]"]
-            {
+            for wrong in [
+                "\"12\"",
+                "\"\"",
+                "12.5",
+                "1e3",
+                "12.0",
+                "9223372036854775808",
+                "1000000000000",
+                "-1000000000000",
+                "true",
+                "{}",
+                "[12]",
+            ] {
                 let told = read(&marked.replace("\"MARK\"", wrong)).unwrap_err();
                 assert_eq!(told, NoFacts::Unreadable, "{kind} {place} {wrong}");
             }

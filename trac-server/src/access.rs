@@ -2,6 +2,8 @@
 //!
 //! Keys are random, so one look-up of a plain SHA-256 serves; the key itself is not kept.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header::{AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
@@ -26,8 +28,8 @@ impl FromRequestParts<Trac> for Merchant {
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(bearer).ok_or_else(Problem::unauthorized)?.to_owned();
-        if let Some(scope) = secret_key_scope(trac, key.clone()).await? {
-            return Ok(Self(scope));
+        if let Some(key) = secret_key(trac, key.clone()).await? {
+            return Ok(Self(key.scope));
         }
         let cause = turned_away(trac, route(&parts.extensions), Some(key), "secret").await?;
         Err(Problem::unauthorized_because(cause.meaning()))
@@ -40,34 +42,47 @@ pub(crate) struct Tracker {
     pub(crate) scope: Scope,
     /// Whether it is the merchant that speaks. What a publishable key or workspace ID tells, anybody could.
     pub(crate) is_merchant: bool,
-    /// The hash of what was shown.
-    shown: [u8; 32],
     /// The route that was called.
     route: String,
 }
 
 impl Tracker {
     /// Counts a call of this kind, or refuses it. A merchant's own server is not counted.
-    pub(crate) async fn count(&self, trac: &Trac, kind: &str) -> Result<(), Problem> {
-        if self.is_merchant {
-            return Ok(());
-        }
-        let mut key = Sha256::new();
-        key.update(kind);
-        key.update(self.shown);
-        let key = key.finalize().into();
-        within_limit(trac, &self.scope, &self.route, key).await
+    pub(crate) async fn count(&self, trac: &Trac, kind: &'static str) -> Result<(), Problem> {
+        if self.is_merchant { Ok(()) } else { within_limit(trac, &self.scope, &self.route, kind).await }
     }
 }
 
-/// Counts a call with a key, or refuses it and notes that.
+/// Counts a page's call for its address, or refuses it. That comes before all else: what one visitor sends uses up nothing of a
+/// merchant's.
+pub(crate) fn within_callers_limit(trac: &Trac, caller: Option<IpAddr>) -> Result<(), Problem> {
+    trac.limits.calls.count(caller, trac.clock.unix_millis()).map_err(Problem::too_many_calls)
+}
+
+/// Counts a call of this kind for its workspace, or refuses it and notes that.
 pub(crate) async fn within_limit(
     trac: &Trac,
     scope: &Scope,
     route: &str,
-    key: [u8; 32],
+    kind: &'static str,
 ) -> Result<(), Problem> {
-    let Err(secs) = trac.limiter.count(key, trac.clock.unix_millis()) else { return Ok(()) };
+    let counted = trac.limits.workspaces.count(&(scope.clone(), kind), trac.clock.unix_millis());
+    noted(trac, scope, route, counted).await
+}
+
+/// Refuses a call, and notes that, where [`within_limit`] would. It is not counted yet: what leads to nothing uses nothing up.
+pub(crate) async fn has_room(
+    trac: &Trac,
+    scope: &Scope,
+    route: &str,
+    kind: &'static str,
+) -> Result<(), Problem> {
+    let room = trac.limits.workspaces.has_room(&(scope.clone(), kind), trac.clock.unix_millis());
+    noted(trac, scope, route, room).await
+}
+
+async fn noted(trac: &Trac, scope: &Scope, route: &str, counted: Result<(), u32>) -> Result<(), Problem> {
+    let Err(secs) = counted else { return Ok(()) };
     trac.refused(scope, route, Cause::RateLimited, "").await;
     Err(Problem::rate_limited(secs))
 }
@@ -81,35 +96,37 @@ impl FromRequestParts<Trac> for Tracker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
-        if parts.headers.contains_key(AUTHORIZATION) {
-            let Merchant(scope) = Merchant::from_request_parts(parts, trac).await?;
-            return Ok(Self { scope, is_merchant: true, shown: [0; 32], route: String::new() });
-        }
-        let route = route(&parts.extensions).to_owned();
         // A template that had nothing to fill in leaves a header empty: nothing is shown by it.
         let header = |name: &str| {
             let value = parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
             value.filter(|value| !value.is_empty())
         };
-        let (key, workspace_id) = (header("x-publishable-key"), header("x-workspace-id"));
         let mode = match header("x-trac-mode") {
             None | Some("live") => Mode::Live,
             Some("test") => Mode::Test,
             Some(_) => return Err(Problem::field("x-trac-mode", "must be test or live")),
         };
+        let (key, workspace_id) = (header("x-publishable-key"), header("x-workspace-id"));
         let (key, workspace_id) = (key.map(ToOwned::to_owned), workspace_id.map(ToOwned::to_owned));
+        if parts.headers.contains_key(AUTHORIZATION) {
+            let Merchant(scope) = Merchant::from_request_parts(parts, trac).await?;
+            return Ok(Self { scope, is_merchant: true, route: String::new() });
+        }
+        within_callers_limit(trac, trac.proxies.caller(parts))?;
+        let route = route(&parts.extensions).to_owned();
         if let Some(key) = key {
             let key = Key::publishable(trac, &route, key, &parts.headers).await?;
-            return Ok(Self { scope: key.scope, is_merchant: false, shown: key.hash, route });
+            return Ok(Self { scope: key.scope, is_merchant: false, route });
         }
         let Some(id) = workspace_id else {
             let cause = turned_away(trac, &route, None, "publishable").await?;
             return Err(nobody(cause));
         };
-        let shown = key_hash(&format!("{id} {}", mode.as_str()));
-        let found = trac.store.look_up(move |connection| workspace_scope(connection, &id, mode)).await?;
-        if let Some(scope) = found {
-            return Ok(Self { scope, is_merchant: false, shown, route });
+        let now = trac.clock.now();
+        let found = trac.store.look_up(move |connection| workspace_scope(connection, &id, mode, now)).await?;
+        if let Some((scope, allowed)) = found {
+            is_allowed(trac, &scope, &route, allowed.as_deref(), &parts.headers).await?;
+            return Ok(Self { scope, is_merchant: false, route });
         }
         if let Some(only) = only_workspace(trac).await? {
             trac.refused(&Scope::new(&only, mode), &route, Cause::WorkspaceUnknown, "").await;
@@ -184,10 +201,50 @@ async fn only_workspace(trac: &Trac) -> Result<Option<String>, StoreError> {
     read.await
 }
 
-/// The rows of a workspace named by its ID, if there is one.
-fn workspace_scope(connection: &Connection, id: &str, mode: Mode) -> Result<Option<Scope>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM workspace WHERE id = ?1")?;
-    Ok(statement.exists([id])?.then(|| Scope::new(id, mode)))
+/// What a workspace's ID opens, and to the pages of which origins; `None` for all.
+type Named = (Scope, Option<Vec<String>>);
+
+/// The rows of a workspace named by its ID, if there is one, and the origins whose pages may name it: those of its publishable keys,
+/// unless one of them is for all, or there is none.
+fn workspace_scope(
+    connection: &Connection,
+    id: &str,
+    mode: Mode,
+    now: Timestamp,
+) -> Result<Option<Named>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT (SELECT json_group_array(json(k.allowed_origins)) FROM api_key AS k WHERE k.workspace_id = w.id \
+         AND k.mode = ?2 AND k.kind = 'publishable' AND k.revoked_at IS NULL \
+         AND (k.expires_at IS NULL OR k.expires_at > ?3)) FROM workspace AS w WHERE w.id = ?1",
+    )?;
+    let found =
+        statement.query_row(params![id, mode.as_str(), now.unix_secs()], |row| row.get::<_, String>(0));
+    let Some(origins) = found.optional()? else { return Ok(None) };
+    let of_keys: Vec<Option<Vec<String>>> = serde_json::from_str(&origins)?;
+    let allowed = of_keys.into_iter().collect::<Option<Vec<_>>>().filter(|of_keys| !of_keys.is_empty());
+    Ok(Some((Scope::new(id, mode), allowed.map(|of_keys| of_keys.concat()))))
+}
+
+/// Refuses a page of an origin that is not allowed, and notes that. `None` allows all.
+///
+/// # Errors
+/// `403`.
+async fn is_allowed(
+    trac: &Trac,
+    scope: &Scope,
+    route: &str,
+    allowed: Option<&[String]>,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok());
+    let is_allowed = allowed.is_none_or(|allowed| {
+        origin.is_some_and(|origin| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin)))
+    });
+    if is_allowed {
+        return Ok(());
+    }
+    trac.refused(scope, route, Cause::OriginNotAllowed, "").await;
+    Err(Problem::origin_not_allowed())
 }
 
 /// The token of `Bearer <token>`; the scheme's name is read in any case (RFC 9110, section 11.1).
@@ -196,9 +253,9 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// What a secret key opens; `None` for a publishable, revoked, expired or unknown one.
-pub(crate) async fn secret_key_scope(trac: &Trac, key: String) -> Result<Option<Scope>, StoreError> {
-    Ok(Key::find(trac, key, "secret").await?.map(|key| key.scope))
+/// A secret key that is in force; `None` for a publishable, revoked, expired or unknown one.
+pub(crate) async fn secret_key(trac: &Trac, key: String) -> Result<Option<Key>, StoreError> {
+    Key::find(trac, key, "secret").await
 }
 
 /// A key that is in force.
@@ -225,15 +282,8 @@ impl Key {
             let cause = turned_away(trac, route, Some(key), "publishable").await?;
             return Err(nobody(cause));
         };
-        let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok());
-        let is_allowed = found.allowed_origins.as_ref().is_none_or(|allowed| {
-            origin.is_some_and(|origin| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin)))
-        });
-        if is_allowed {
-            return Ok(found);
-        }
-        trac.refused(&found.scope, route, Cause::OriginNotAllowed, "").await;
-        Err(Problem::origin_not_allowed())
+        is_allowed(trac, &found.scope, route, found.allowed_origins.as_deref(), headers).await?;
+        Ok(found)
     }
 
     async fn find(trac: &Trac, key: String, kind: &'static str) -> Result<Option<Self>, StoreError> {

@@ -216,6 +216,7 @@ async fn roll(
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
         )?;
         expire.execute(params![scope.workspace_id(), scope.mode_str(), id, ends])?;
+        end_sessions(tx, &scope, &id)?;
         made.show(tx, &trac, &scope)
     });
     rolled.await.map(|shown| (StatusCode::CREATED, shown))
@@ -257,9 +258,20 @@ async fn revoke(
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
         )?;
         end.execute(params![scope.workspace_id(), scope.mode_str(), id, now])?;
+        end_sessions(tx, &scope, &id)?;
         KEYS.find(tx, &trac, &scope, &id)
     });
     revoked.await.map(Json)
+}
+
+/// Whoever came into the dashboard by a key must show another one.
+fn end_sessions(tx: &Connection, scope: &Scope, id: &str) -> Result<(), StoreError> {
+    let mut end = tx.prepare_cached(
+        "DELETE FROM dashboard_token WHERE workspace_id = ?1 AND mode = ?2 AND key_hash IN \
+         (SELECT hash FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3)",
+    )?;
+    end.execute(params![scope.workspace_id(), scope.mode_str(), id])?;
+    Ok(())
 }
 
 fn keep_to(tx: &Connection, scope: &Scope, id: &str, origins: Option<&[String]>) -> Result<(), StoreError> {

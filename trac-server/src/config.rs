@@ -20,6 +20,10 @@ use value::{cookie_domain, each, one_or_many, public_url, stripe_api_url, tracki
 const DATA: &str = "trac-data";
 /// Where the server listens if nothing else is said.
 const LISTEN: &str = "127.0.0.1:8787";
+/// How many visits, and calls, of one address are taken in a minute if nothing else is said: less than a third of the calls that a
+/// workspace may receive.
+pub(crate) const VISITS_PER_ADDRESS: u32 = 300;
+pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
 /// Where Stripe is asked if nothing else is said.
 const STRIPE_API_URL: &str = "https://api.stripe.com";
 
@@ -54,6 +58,17 @@ pub struct Options {
     #[arg(long, env = "TRAC_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub trusted_proxy: Option<Vec<Network>>,
+    /// How many visits of one address are recorded in a minute; beyond, visitors are sent on and counted as a flood. 0 for any number
+    /// [default: 300].
+    #[arg(long, env = "TRAC_VISITS_PER_ADDRESS", value_name = "NUMBER")]
+    pub visits_per_address: Option<u32>,
+    /// How many calls pages may make in a minute from one address, to claim clicks, leads and conversions. 0 for any number [default:
+    /// 300].
+    #[arg(long, env = "TRAC_CALLS_PER_ADDRESS", value_name = "NUMBER")]
+    pub calls_per_address: Option<u32>,
+    /// Address and port to serve /metrics on, which is then not found under the main address.
+    #[arg(long, env = "TRAC_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
@@ -84,6 +99,12 @@ pub struct Config {
     pub tracking_domain: Vec<String>,
     /// The proxies in front.
     pub trusted_proxy: Vec<Network>,
+    /// How many visits of one address are recorded in a minute; 0 for any number.
+    pub visits_per_address: u32,
+    /// How many calls pages may make in a minute from one address; 0 for any number.
+    pub calls_per_address: u32,
+    /// Where `/metrics` is served, if not under the main address.
+    pub metrics_listen: Option<SocketAddr>,
     /// The master key, if it was given.
     pub master_key: Option<MasterKey>,
     /// Where Stripe is asked, without a slash at the end.
@@ -143,6 +164,12 @@ impl Options {
             cookie_domain: each(self.cookie_domain.or(file.cookie_domain), cookie_domain)?,
             tracking_domain: each(self.tracking_domain.or(file.tracking_domain), tracking_domain)?,
             trusted_proxy: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
+            visits_per_address: self
+                .visits_per_address
+                .or(file.visits_per_address)
+                .unwrap_or(VISITS_PER_ADDRESS),
+            calls_per_address: self.calls_per_address.or(file.calls_per_address).unwrap_or(CALLS_PER_ADDRESS),
+            metrics_listen: self.metrics_listen.or(file.metrics_listen),
             master_key: self.master_key.or(file.master_key),
             stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
                 Some(url) => stripe_api_url(&url)?,

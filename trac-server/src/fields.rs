@@ -14,6 +14,7 @@ use trac_core::money::Currency;
 use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
+use crate::visible::is_seen;
 
 /// What one field must be, in words for the caller.
 pub(crate) type Wrong = String;
@@ -24,13 +25,20 @@ pub(crate) struct Fields {
     prefix: String,
     object: Map<String, Value>,
     wrong: BTreeMap<String, Wrong>,
+    /// How many fields nobody knows.
+    unknown: usize,
 }
 
 /// The largest body the management API reads.
 pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
-/// The largest amount, in minor units: twelve digits, as Stripe's own.
-pub(crate) const AMOUNT_MAX: i64 = 999_999_999_999;
+/// The largest amount, in minor units.
+pub(crate) const AMOUNT_MAX: i64 = trac_core::money::AMOUNT_MAX;
+
+/// How many fields that nobody knows are named: whoever sends thousands sends no such object.
+const UNKNOWN_MAX: usize = 20;
+/// How much of the name of one is said.
+const UNKNOWN_NAME_MAX: usize = 64;
 
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
@@ -117,9 +125,10 @@ impl Fields {
             return None;
         };
         let prefix = format!("{}{name}.", self.prefix);
-        let mut inner = Self { prefix, object, wrong: BTreeMap::new() };
+        let mut inner = Self { prefix, object, wrong: BTreeMap::new(), unknown: self.unknown };
         let value = read(&mut inner);
         inner.note_unknown();
+        self.unknown = inner.unknown;
         let fine = inner.wrong.is_empty();
         self.wrong.append(&mut inner.wrong);
         value.filter(|_| fine)
@@ -132,23 +141,33 @@ impl Fields {
 
     fn note_unknown(&mut self) {
         for name in std::mem::take(&mut self.object).into_iter().map(|(name, _)| name) {
-            self.note(&name, "is not a field of this resource");
+            self.unknown = self.unknown.saturating_add(1);
+            if self.unknown <= UNKNOWN_MAX {
+                let name: String = name.chars().take(UNKNOWN_NAME_MAX).collect();
+                self.note(&name, "is not a field of this resource");
+            }
         }
     }
 
     /// Ends the reading: whatever is left is unknown.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         self.note_unknown();
-        if self.wrong.is_empty() { Ok(()) } else { Err(Problem::validation(self.wrong)) }
+        match self.unknown.saturating_sub(UNKNOWN_MAX) {
+            _ if self.wrong.is_empty() => Ok(()),
+            0 => Err(Problem::validation(self.wrong)),
+            more => Err(Problem::validation_of_more(self.wrong, more)),
+        }
     }
 }
 
-/// A text of so many characters, without control characters.
+/// A text of so many characters, without control characters. One of several characters shows at least one of them.
 pub(crate) fn text(length: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Result<String, Wrong> {
     move |value| {
         let wrong = || format!("must be a text of {} to {} characters", length.start(), length.end());
         let text = value.as_str().ok_or_else(wrong)?.trim();
-        let fine = length.contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        let fine = length.contains(&text.chars().count())
+            && !text.chars().any(char::is_control)
+            && (text.is_empty() || is_seen(text));
         if fine { Ok(text.to_owned()) } else { Err(wrong()) }
     }
 }
@@ -280,6 +299,32 @@ mod tests {
             about: None,
         }
         "#);
+    }
+
+    #[test]
+    fn of_many_unknown_fields_some_are_named() {
+        let many: Map<String, Value> =
+            (0..50).map(|n| (format!("f{n:02}{}", "x".repeat(100)), json!({ "a": n }))).collect();
+        let mut fields =
+            Fields::parse(json!({ "inner": many, "more": 1, "name": 7 }).to_string().as_bytes()).unwrap();
+        fields.take_object("inner", |_| Some(()));
+        fields.take("name", text(1..=10));
+        let problem = format!("{:?}", fields.finish().unwrap_err());
+        assert_eq!(problem.matches("is not a field of this resource").count(), 20, "{problem}");
+        assert!(
+            problem.contains("31 more are not fields of this resource.") && problem.contains("\"name\""),
+            "{problem}"
+        );
+        assert!(!problem.contains(&"x".repeat(70)), "{problem}");
+    }
+
+    #[test]
+    fn a_name_shows_something() {
+        for unseen in ["\u{200b}", "\u{2060}\u{feff}", "\u{3164} \u{2800}"] {
+            assert!(text(1..=10)(&json!(unseen)).is_err(), "{unseen:?}");
+        }
+        assert_eq!(text(0..=10)(&json!(" ")), Ok(String::new()));
+        assert_eq!(text(1..=10)(&json!("Zo\u{eb}")), Ok("Zo\u{eb}".to_owned()));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! The names under which this server is reached, all of them configured. None is ever taken from a request.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use axum::http::header::HOST;
+use axum::http::{Request, Version};
 
 /// The domains of the click cookie, and the hosts under which links may be shown beside the public URL.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +39,21 @@ impl Hosts {
     }
 }
 
+/// Whether a request says once which host it is for, as HTTP wants it. Two names could be read by a proxy as one, and here as the other.
+/// A request that came over no connection, as tests and apps around make them, need not name any.
+/// Source: RFC 9112, section 3.2.
+pub(crate) fn is_named_once<B>(request: &Request<B>) -> bool {
+    let mut names = request.headers().get_all(HOST).iter();
+    match (names.next(), names.next()) {
+        (Some(_), None) => true,
+        (None, _) => {
+            let has_peer = request.extensions().get::<ConnectInfo<SocketAddr>>().is_some();
+            request.version() != Version::HTTP_11 || !has_peer
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
 fn is_part_of(host: &str, domain: &str) -> bool {
     let rest = host.strip_suffix(domain);
     rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
@@ -62,6 +82,27 @@ mod tests {
         check(Some("eviltea.example"), "shop.example");
         check(None, "shop.example");
         assert_eq!(Hosts::default().cookie_domain(|| Some("shop.example".to_owned())), None);
+    }
+
+    #[test]
+    fn a_request_names_its_host_once() {
+        let check = |version: Version, names: &[&str], has_peer: bool, want: bool| {
+            let request = names
+                .iter()
+                .fold(Request::builder().version(version), |request, name| request.header(HOST, *name));
+            let mut request = request.body(()).unwrap();
+            if has_peer {
+                request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([203, 0, 113, 7], 9))));
+            }
+            assert_eq!(is_named_once(&request), want, "{version:?} {names:?} {has_peer}");
+        };
+        check(Version::HTTP_11, &["track.example"], true, true);
+        check(Version::HTTP_11, &[], true, false);
+        check(Version::HTTP_11, &["track.example", "track.example"], true, false);
+        check(Version::HTTP_11, &["track.example", "evil.example"], false, false);
+        check(Version::HTTP_11, &[], false, true);
+        check(Version::HTTP_10, &[], true, true);
+        check(Version::HTTP_2, &[], true, true);
     }
 
     #[test]

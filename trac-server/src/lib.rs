@@ -64,6 +64,8 @@ pub mod clock;
 #[cfg(feature = "server")]
 pub mod proxy;
 #[cfg(feature = "server")]
+mod visible;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod id;
@@ -95,6 +97,10 @@ mod key_uses;
 mod metrics;
 #[cfg(feature = "server")]
 mod refusal;
+#[cfg(feature = "server")]
+mod soundness;
+#[cfg(feature = "server")]
+mod uncounted;
 #[cfg(feature = "server")]
 mod trac;
 #[cfg(feature = "server")]
@@ -168,6 +174,7 @@ pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecr
 
 #[cfg(feature = "server")]
 pub use click::missing_script;
+pub use operations::metrics_service;
 #[cfg(feature = "server")]
 pub use router::{router, service};
 #[cfg(feature = "server")]

@@ -1,92 +1,151 @@
-//! How often a publishable key may call: exactly so many times in any window, not so many on average.
+//! How often somebody may call: an address about so many times a minute, so that no one visitor uses up what a workspace may;
+//! a workspace exactly so many times in any minute, not so many on average.
+
+mod callers;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Calls a key may make in any window.
+use crate::config::{CALLS_PER_ADDRESS, VISITS_PER_ADDRESS};
+use crate::store::Scope;
+
+pub(crate) use callers::Callers;
+
+/// Calls of one kind that a workspace may receive in any window.
 const CALLS: usize = 1_000;
 const WINDOW_MILLIS: i64 = 60_000;
 /// By how much calls that arrive together may be counted in another order.
 const JITTER_MILLIS: i64 = 1_000;
 
-/// The calls of each key within the last window. Clones share them.
+/// Sign-ins that one address may try in a minute.
+const SIGN_INS_PER_ADDRESS: u32 = 20;
+
+/// All that is limited. Clones share the counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) workspaces: Limiter,
+    pub(crate) visits: Callers,
+    pub(crate) calls: Callers,
+    pub(crate) sign_ins: Callers,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            workspaces: Limiter::default(),
+            visits: Callers::at_most(VISITS_PER_ADDRESS),
+            calls: Callers::at_most(CALLS_PER_ADDRESS),
+            sign_ins: Callers::at_most(SIGN_INS_PER_ADDRESS),
+        }
+    }
+}
+
+/// What is counted together: the calls of one kind in a workspace and mode, whichever key or ID they show.
+pub(crate) type Bucket = (Scope, &'static str);
+
+/// The calls in each bucket within the last window. Clones share them.
 ///
-/// Only keys that exist get an entry, so that a stranger cannot fill the memory; a key that has been silent for a
+/// Only workspaces that exist get an entry, so that a stranger cannot fill the memory; one that has been silent for a
 /// window gives its entry back.
 #[derive(Clone, Default)]
-pub(crate) struct Limiter(Arc<Mutex<HashMap<[u8; 32], VecDeque<i64>>>>);
+pub(crate) struct Limiter(Arc<Mutex<HashMap<Bucket, VecDeque<i64>>>>);
 
 impl Limiter {
     /// Counts a call, or refuses it: `Err` is how many seconds to wait.
-    pub(crate) fn count(&self, key: [u8; 32], now_millis: i64) -> Result<(), u32> {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let begin = now_millis.saturating_sub(WINDOW_MILLIS);
-        if !keys.contains_key(&key) {
-            keys.retain(|_, calls| calls.back().is_some_and(|last| *last > begin));
+    pub(crate) fn count(&self, bucket: &Bucket, now_millis: i64) -> Result<(), u32> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !buckets.contains_key(bucket) {
+            let begin = now_millis.saturating_sub(WINDOW_MILLIS);
+            buckets.retain(|_, calls| calls.back().is_some_and(|last| *last > begin));
         }
-        let calls = keys.entry(key).or_default();
-        // A clock that was put back must not keep a key out until it has caught up.
-        let latest = now_millis.saturating_add(JITTER_MILLIS);
-        for call in calls.iter_mut().rev().take_while(|call| **call > latest) {
-            *call = latest;
+        let calls = buckets.entry(bucket.clone()).or_default();
+        has_room(calls, now_millis)?;
+        calls.push_back(now_millis);
+        Ok(())
+    }
+
+    /// Whether a call would be refused now. It is not counted.
+    pub(crate) fn has_room(&self, bucket: &Bucket, now_millis: i64) -> Result<(), u32> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.get_mut(bucket).map_or(Ok(()), |calls| has_room(calls, now_millis))
+    }
+}
+
+/// Forgets the calls that have left the window; `Err` if as many as are allowed are left.
+fn has_room(calls: &mut VecDeque<i64>, now_millis: i64) -> Result<(), u32> {
+    let begin = now_millis.saturating_sub(WINDOW_MILLIS);
+    // A clock that was put back must not keep a workspace out until it has caught up.
+    let latest = now_millis.saturating_add(JITTER_MILLIS);
+    for call in calls.iter_mut().rev().take_while(|call| **call > latest) {
+        *call = latest;
+    }
+    while calls.front().is_some_and(|first| *first <= begin) {
+        calls.pop_front();
+    }
+    match calls.front() {
+        Some(first) if calls.len() >= CALLS => {
+            let wait_millis = first.saturating_sub(begin);
+            Err(u32::try_from(wait_millis.saturating_add(999).div_euclid(1_000)).unwrap_or(60))
         }
-        while calls.front().is_some_and(|first| *first <= begin) {
-            calls.pop_front();
-        }
-        match calls.front() {
-            Some(first) if calls.len() >= CALLS => {
-                let wait_millis = first.saturating_sub(begin);
-                Err(u32::try_from(wait_millis.saturating_add(999).div_euclid(1_000)).unwrap_or(60))
-            }
-            _ => {
-                calls.push_back(now_millis);
-                Ok(())
-            }
-        }
+        _ => Ok(()),
     }
 }
 
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
-        f.debug_struct("Limiter").field("keys", &keys).finish()
+        let buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        f.debug_struct("Limiter").field("buckets", &buckets).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use trac_core::program::Mode;
+
     use super::*;
+
+    fn bucket(workspace_id: &str) -> Bucket {
+        (Scope::new(workspace_id, Mode::Test), "click")
+    }
 
     #[test]
     fn the_call_after_a_thousand_in_any_minute_is_refused() {
         let limiter = Limiter::default();
-        let key = [1; 32];
+        let mine = bucket("ws_1");
         for call in 0..1_000 {
-            assert_eq!(limiter.count(key, call * 10), Ok(()), "{call}");
+            assert_eq!(limiter.has_room(&mine, call * 10), Ok(()), "{call}");
+            assert_eq!(limiter.count(&mine, call * 10), Ok(()), "{call}");
         }
-        assert_eq!(limiter.count(key, 9_990), Err(51));
-        assert_eq!(limiter.count([2; 32], 9_990), Ok(()), "another key has its own");
-        assert_eq!(limiter.count(key, 59_999), Err(1));
-        assert_eq!(limiter.count(key, 60_000), Ok(()), "the first call left the window");
-        assert_eq!(limiter.count(key, 60_000), Err(1), "and no other has");
+        assert_eq!(limiter.count(&mine, 9_990), Err(51));
+        assert_eq!(limiter.has_room(&mine, 9_990), Err(51));
+        assert_eq!(limiter.count(&bucket("ws_2"), 9_990), Ok(()), "another workspace has its own");
+        assert_eq!(
+            limiter.count(&(mine.0.clone(), "lead"), 9_990),
+            Ok(()),
+            "and so has another kind of call"
+        );
+        assert_eq!(limiter.count(&mine, 59_999), Err(1));
+        assert_eq!(limiter.has_room(&mine, 60_000), Ok(()), "the first call left the window");
+        assert_eq!(limiter.count(&mine, 60_000), Ok(()), "and was not counted by asking");
+        assert_eq!(limiter.count(&mine, 60_000), Err(1), "and no other has");
     }
 
     #[test]
-    fn a_clock_put_back_keeps_a_key_out_no_longer_than_a_window() {
+    fn a_clock_put_back_keeps_a_workspace_out_no_longer_than_a_window() {
         let limiter = Limiter::default();
         for _ in 0..1_000 {
-            limiter.count([1; 32], 3_600_000).unwrap();
+            limiter.count(&bucket("ws_1"), 3_600_000).unwrap();
         }
-        assert_eq!(limiter.count([1; 32], 0), Err(61));
-        assert_eq!(limiter.count([1; 32], 61_000), Ok(()));
+        assert_eq!(limiter.count(&bucket("ws_1"), 0), Err(61));
+        assert_eq!(limiter.count(&bucket("ws_1"), 61_000), Ok(()));
     }
 
     #[test]
-    fn a_silent_key_is_forgotten() {
+    fn a_silent_workspace_is_forgotten() {
         let limiter = Limiter::default();
-        limiter.count([1; 32], 0).unwrap();
-        limiter.count([2; 32], 60_000).unwrap();
+        limiter.count(&bucket("ws_1"), 0).unwrap();
+        limiter.count(&bucket("ws_2"), 60_000).unwrap();
         assert_eq!(limiter.0.lock().unwrap().len(), 1);
     }
 }

@@ -3,11 +3,13 @@
 //! # Wire form
 //! `?page=1&limit=50` (at most 100) answers `{"data":[…],"meta":{"total","page","limit","has_more"}}`, newest first,
 //! `total` exact. `?starting_after=<id>` goes on after that row without counting: `total` and `page` are null then. Any other parameter is a filter the
-//! resource knows, with a value that its rows can have, or `422`.
+//! resource knows, given once, with a value that its rows can have, or `422`.
 
 mod filter;
 
-use std::collections::BTreeMap;
+pub(crate) use filter::words_of;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -83,7 +85,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Listing {
 impl Listing {
     fn read(pairs: Vec<(String, String)>) -> Result<Self, Problem> {
         let mut listing = Self { page: 1, limit: 50, starting_after: None, filters: Vec::new() };
-        let mut wrong = BTreeMap::new();
+        let (mut wrong, mut named) = (BTreeMap::new(), BTreeSet::new());
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| !named.insert(name.as_str())) {
+            return Err(Problem::field(name, "must be given once"));
+        }
         let mut number = |name: &str, text: &str, range: std::ops::RangeInclusive<u32>| {
             let number = text.parse().ok().filter(|number| range.contains(number));
             number.unwrap_or_else(|| {

@@ -15,7 +15,9 @@ use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand};
 use trac_server::export::{self, Imported};
 use trac_server::store::{self, Alone, Store};
-use trac_server::{Trac, explain, housekeeping, listen, log, replay, secrets, service, workspace};
+use trac_server::{
+    Trac, explain, housekeeping, listen, log, metrics_service, replay, secrets, service, workspace,
+};
 
 #[path = "main/workspaces.rs"]
 mod workspaces;
@@ -115,7 +117,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let trac = Trac::new(store.clone(), Clock::system(), &public_url)
         .with_cookie_domains(&config.cookie_domain)
         .with_tracking_domains(&config.tracking_domain)
-        .with_trusted_proxies(&config.trusted_proxy);
+        .with_trusted_proxies(&config.trusted_proxy)
+        .with_limits_per_address(config.visits_per_address, config.calls_per_address);
+    let (trac, watched) = serve_metrics(trac, config).await?;
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     if let Some(line) = trac_server::missing_script() {
         tracing::warn!("{line}. Until then /trac.js is answered 503.");
@@ -139,8 +143,20 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     // What is being asked is asked again after the next start.
     asking.abort();
     house.abort();
+    watched.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
+}
+
+/// Serves `/metrics` under an address of its own, if there is to be one, until the task is aborted.
+async fn serve_metrics(trac: Trac, config: &Config) -> Result<(Trac, tokio::task::JoinHandle<()>), Failure> {
+    let Some(address) = config.metrics_listen else { return Ok((trac, tokio::spawn(async {}))) };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let trac = trac.with_metrics_apart();
+    let service = metrics_service(trac.clone());
+    tracing::info!(address = %listener.local_addr()?, "serving /metrics apart");
+    Ok((trac, tokio::spawn(listen::serve(listener, service, std::future::pending()))))
 }
 
 /// Runs the demo until it is asked to stop.

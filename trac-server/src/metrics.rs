@@ -37,6 +37,8 @@ struct Figures {
     questions: BTreeMap<&'static str, u64>,
     /// Visits that were redirected and not counted, by why.
     visits_not_counted: BTreeMap<&'static str, u64>,
+    /// Sign-ins to the dashboard, by what became of them.
+    sign_ins: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,14 @@ impl Metrics {
     /// Counts a visit that was redirected and is no click.
     pub(crate) fn visit_not_counted(&self, why: &'static str) {
         add_one(self.figures().visits_not_counted.entry(why).or_default());
+    }
+
+    /// Counts a sign-in to the dashboard, by what became of it. Answers how many there were.
+    pub(crate) fn sign_in(&self, result: &'static str) -> u64 {
+        let mut figures = self.figures();
+        let count = figures.sign_ins.entry(result).or_default();
+        add_one(count);
+        *count
     }
 
     /// Counts a visitor who was sent on although the click could not be written.
@@ -137,6 +147,10 @@ impl Metrics {
             format!("{text}trac_visits_not_counted_total{{why=\"{why}\"}} {count}\n")
         });
         family("trac_visits_not_counted_total", "counter", "Visits redirected that are no clicks.", skipped);
+        let sign_ins = figures.sign_ins.iter().fold(String::new(), |text, (result, count)| {
+            format!("{text}trac_sign_ins_total{{result=\"{result}\"}} {count}\n")
+        });
+        family("trac_sign_ins_total", "counter", "Sign-ins to the dashboard that were tried.", sign_ins);
         let waiting = waiting.iter().fold(String::new(), |text, (kind, count)| {
             format!("{text}trac_store_waiting{{kind=\"{kind}\"}} {count}\n")
         });

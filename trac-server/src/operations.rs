@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::time::timeout;
 
@@ -26,19 +26,38 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/metrics", get(metrics))
 }
 
-/// Figures for Prometheus.
-async fn metrics(State(trac): State<Trac>) -> impl IntoResponse {
-    let text = trac.metrics.text(trac.store.waiting(), trac.store.spooled());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+/// `/metrics` and `/healthz` alone, for an address of their own that only whatever watches the server can reach.
+pub fn metrics_service(trac: Trac) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/metrics", get(async |State(trac): State<Trac>| figures(&trac)))
+        .with_state(trac)
 }
 
-/// Whether the store can be read and takes writes, and no clicks wait beside it: `200`, with or without a workspace, or `503`. A server
-/// without the script is ready, and says so in a line of its own.
+async fn metrics(State(trac): State<Trac>) -> Response {
+    if trac.metrics_apart { Problem::not_found("page").into_response() } else { figures(&trac) }
+}
+
+/// Figures for Prometheus.
+fn figures(trac: &Trac) -> Response {
+    let text = trac.metrics.text(trac.store.waiting(), trac.store.spooled());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// Whether the store can be read and takes writes, is not damaged, and no clicks wait beside it: `200`, with or without a workspace, or
+/// `503`. A server without the script is ready, and says so in a line of its own.
 async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
+    if let Some((_, Some(damage))) = trac.soundness.last() {
+        return Err(Problem::damaged(&damage));
+    }
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
-        (Ok(()), _) if !trac.store.takes_no_clicks() => Ok(ready_text(missing_script())),
+        (Ok(()), _) if !trac.store.takes_no_clicks() => {
+            let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());
+            let checked = checked.map(|at| format!("no damage to the database at {at}"));
+            Ok(ready_text(missing_script(), checked.as_deref()))
+        }
         (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be brought into the store."))),
         (Err(error), clicks) => {
             tracing::warn!(%error, clicks, "the store cannot take this now");
@@ -48,8 +67,8 @@ async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     }
 }
 
-fn ready_text(missing: Option<&str>) -> String {
-    missing.map_or_else(|| "ready\n".to_owned(), |line| format!("ready\n{line}\n"))
+fn ready_text(missing: Option<&str>, checked: Option<&str>) -> String {
+    ["ready"].into_iter().chain(missing).chain(checked).fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// Reads, and writes something new: a commit that changes nothing never reaches the disk, and would say that a full one is ready.
@@ -69,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_server_without_the_script_is_ready_and_says_what_to_run() {
-        assert_eq!(ready_text(None), "ready\n");
-        assert_eq!(ready_text(Some("Run: x")), "ready\nRun: x\n");
+        assert_eq!(ready_text(None, None), "ready\n");
+        assert_eq!(ready_text(Some("Run: x"), Some("y")), "ready\nRun: x\ny\n");
     }
 }

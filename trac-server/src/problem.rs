@@ -86,6 +86,13 @@ impl Problem {
         problem
     }
 
+    /// These fields are wrong, and so many more, which are not named.
+    pub(crate) fn validation_of_more(fields: BTreeMap<String, String>, more: usize) -> Self {
+        let mut problem = Self::validation(fields);
+        problem.message = format!("{} {more} more are not fields of this resource.", problem.message).into();
+        problem
+    }
+
     /// One field is wrong.
     pub(crate) fn field(name: &str, message: &str) -> Self {
         Self::validation(BTreeMap::from([(name.to_owned(), message.to_owned())]))
@@ -102,6 +109,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// The request does not say once which host it is for.
+    pub(crate) fn host() -> Self {
+        Self::malformed("A request names its host in one Host header.")
+    }
+
     /// The address answers other methods.
     pub(crate) fn method_not_allowed() -> Self {
         let message = "This address does not answer this method.";
@@ -110,7 +122,15 @@ impl Problem {
 
     /// Too many calls with one key.
     pub(crate) fn rate_limited(retry_after_secs: u32) -> Self {
-        let message = "This key has called a thousand times within a minute.";
+        let message = "This workspace has been called a thousand times within a minute.";
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
+        problem.retry_after_secs = Some(retry_after_secs);
+        problem
+    }
+
+    /// Too many calls of one address.
+    pub(crate) fn too_many_calls(retry_after_secs: u32) -> Self {
+        let message = "This address has called too often within a minute.";
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
         problem.retry_after_secs = Some(retry_after_secs);
         problem
@@ -127,6 +147,13 @@ impl Problem {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_BUSY", message);
         problem.retry_after_secs = Some(1);
         problem
+    }
+
+    /// The last look through the database found damage.
+    pub(crate) fn damaged(found: &str) -> Self {
+        let message =
+            format!("The database is damaged: {found}. Restore the newest backup; see docs/operations.md.");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_DAMAGED", message)
     }
 
     /// A mistake in this program.

@@ -70,7 +70,7 @@ causes! {
         "The key is kept to the pages of other origins.",
         "Add the page's origin to the key: PATCH /api-keys/{id} with allowed_origins.";
     RateLimited = "rate_limited",
-        "The key called more than a thousand times within a minute.",
+        "The workspace was called more than a thousand times within a minute.",
         "Call once for each visitor, not on every page or in a loop; from a server, use a secret key, which is not limited.";
     CodeUnknown = "code_unknown",
         "No link goes by the code in ?ref= or ?via=, and no partner with an approved enrollment in an active program.",

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::trac::Trac;
 
 /// Calls turned away, one row for each route, cause and hour.
-static REFUSALS: Resource = Resource {
+pub(crate) static REFUSALS: Resource = Resource {
     name: "refusal",
     columns: "r.id, r.route, r.cause, r.message, r.calls, r.created_at, r.last_at",
     from: "refusal AS r",

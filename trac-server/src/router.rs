@@ -59,7 +59,7 @@ pub fn router(trac: Trac) -> Router {
         .nest("/api/v1", api)
         .merge(flow::routes())
         .merge(click::public_routes())
-        .merge(dashboard::routes().layer(from_fn_with_state(trac.clone(), catch_up::before)))
+        .merge(dashboard::routes(&trac).layer(from_fn_with_state(trac.clone(), catch_up::before)))
         .merge(operations::routes())
         .merge(api::routes())
         .fallback(async || Problem::not_found("page"))

@@ -4,7 +4,8 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -53,9 +54,18 @@ impl App {
 
     /// A server on a folder with something in it.
     pub(crate) fn in_folder(folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
+        Self::at("https://track.example.com/", folder, set_up)
+    }
+
+    /// A server that is reached under another address.
+    pub(crate) fn reached_under(public_url: &str) -> Self {
+        Self::at(public_url, tempfile::tempdir().unwrap(), |trac| trac)
+    }
+
+    fn at(public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let store = Store::open(folder.path()).unwrap();
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
-        let trac = set_up(Trac::new(store, clock, "https://track.example.com/"));
+        let trac = set_up(Trac::new(store, clock, public_url));
         let service = BoxCloneSyncService::new(crate::service(trac.clone()));
         Self { trac, service, folder }
     }
@@ -78,7 +88,9 @@ impl App {
         (merchant("test"), merchant("live"))
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        // As every caller over a connection does.
+        request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("track.example.com"));
         let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 1 << 24).await.unwrap();

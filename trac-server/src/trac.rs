@@ -9,11 +9,13 @@ use crate::hosts::Hosts;
 use crate::id::Ids;
 use crate::key_uses::KeyUses;
 use crate::last_known::LastKnown;
-use crate::limit::Limiter;
+use crate::limit::{Callers, Limits};
 use crate::metrics::Metrics;
 use crate::proxy::{Network, TrustedProxies};
 use crate::refusal::{Cause, Refusals};
+use crate::soundness::Soundness;
 use crate::store::{Scope, Store};
+use crate::uncounted::Uncounted;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -30,10 +32,14 @@ pub struct Parts {
     pub(crate) proxies: TrustedProxies,
     pub(crate) last_known: LastKnown,
     pub(crate) day_salt: DaySalt,
-    pub(crate) limiter: Limiter,
+    pub(crate) limits: Limits,
     pub(crate) key_uses: KeyUses,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: Refusals,
+    pub(crate) uncounted: Uncounted,
+    pub(crate) soundness: Soundness,
+    /// Whether `/metrics` is served elsewhere.
+    pub(crate) metrics_apart: bool,
 }
 
 impl Trac {
@@ -51,10 +57,13 @@ impl Trac {
             proxies: TrustedProxies::default(),
             last_known: LastKnown::default(),
             day_salt: DaySalt::default(),
-            limiter: Limiter::default(),
+            limits: Limits::default(),
             key_uses: KeyUses::default(),
             metrics: Metrics::default(),
             refusals: Refusals::default(),
+            uncounted: Uncounted::default(),
+            soundness: Soundness::default(),
+            metrics_apart: false,
         }))
     }
 
@@ -79,6 +88,27 @@ impl Trac {
     pub fn with_trusted_proxies(mut self, networks: &[Network]) -> Self {
         Arc::make_mut(&mut self.0).proxies = TrustedProxies::new(networks);
         self
+    }
+
+    /// How many visits of one address are recorded in a minute (300), and how many calls of pages one address may make (300); 0 for any
+    /// number. Beyond the first, visitors are sent on all the same.
+    #[must_use]
+    pub fn with_limits_per_address(mut self, visits: u32, calls: u32) -> Self {
+        let limits = &mut Arc::make_mut(&mut self.0).limits;
+        (limits.visits, limits.calls) = (Callers::at_most(visits), Callers::at_most(calls));
+        self
+    }
+
+    /// Takes `/metrics` off the routes: [`metrics_service`](crate::metrics_service) serves it under another address.
+    #[must_use]
+    pub fn with_metrics_apart(mut self) -> Self {
+        Arc::make_mut(&mut self.0).metrics_apart = true;
+        self
+    }
+
+    /// Whether the server is reached over https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.public_url.starts_with("https://")
     }
 
     /// The store.

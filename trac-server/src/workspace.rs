@@ -16,6 +16,7 @@ use crate::store::{PUBLIC_URL, Priority, Scope, Store, StoreError, StoreErrorKin
 use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
 
+pub use crate::dashboard::{end_sessions, sessions};
 pub use go_live::{as_text, go_live};
 pub(crate) use profile::routes;
 

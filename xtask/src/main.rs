@@ -56,7 +56,7 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "torture",
-        does: "the long battery: a server killed 200 times under load, 10,000 lives for each law, 20,000 simulated; COUNT [SEED]: kills alone",
+        does: "the long battery: a server killed 200 times under load, 10,000 lives for each law, 20,000 simulated, 30,000 calls made of the API's description; COUNT [SEED]: kills alone, --schema [CASES]: those calls alone",
         run: torture::run,
     },
 ];

@@ -83,6 +83,20 @@ pub(crate) fn web_tools() {
     }
 }
 
+/// The version of schemathesis that the description of the API was tried with.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// schemathesis, which asks an API what its description allows and what it does not: by pip, into a folder of its own.
+pub(crate) fn schemathesis() -> Outcome<PathBuf> {
+    let folder = root()?.join("target/tools/schemathesis");
+    let (python, program) = (folder.join("bin/python"), folder.join("bin/schemathesis"));
+    if !program.is_file() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        run(Command::new(python).args(["-m", "pip", "install", "--quiet", SCHEMATHESIS]))?;
+    }
+    Ok(program)
+}
+
 /// Installs packages of Debian. Only root may; for anybody else apt ends at once.
 fn apt(packages: &[&str]) -> Outcome {
     let apt = |arguments: &[&str]| {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::references::References;
 use crate::checkout::reference;
 use crate::click::dialect::CUSTOMER_KEY;
-use crate::money::Currency;
+use crate::money::{AMOUNT_MAX, Currency};
 use crate::time::Timestamp;
 
 /// An amount or currency that is there and cannot be read, or is missing where nothing can be said without it.
@@ -35,12 +35,15 @@ impl<'a> Fields<'a> {
         self.int(name).map(Timestamp::from_unix_secs)
     }
 
-    /// An amount in minor units; `None` where it is absent or null. What is there and no whole number of 64 bits is not
-    /// guessed at.
+    /// An amount in minor units; `None` where it is absent or null. What is there and no whole number of at most twelve digits, which is
+    /// the most that Stripe takes, is not guessed at: sums of such amounts fit into 64 bits.
     pub(super) fn amount(self, name: &str) -> Result<Option<i64>, Unreadable> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => value.as_i64().map(Some).ok_or(Unreadable),
+            Some(value) => match value.as_i64() {
+                Some(amount) if (-AMOUNT_MAX..=AMOUNT_MAX).contains(&amount) => Ok(Some(amount)),
+                _ => Err(Unreadable),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod openapi;
 mod table;
+mod words;
 
 use axum::Router;
 use axum::routing::get;

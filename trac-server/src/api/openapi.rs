@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde_json::{Map, Value, json};
 
 use super::table::{Caller, OPERATIONS, Operation, SCHEMAS};
+use super::words;
 use crate::trac::Trac;
 
 pub(super) async fn serve(State(trac): State<Trac>) -> Json<Value> {
@@ -23,7 +24,7 @@ pub(super) fn document(public_url: &str) -> Value {
         }
     }
     let mut schemas: Map<String, Value> =
-        SCHEMAS.iter().map(|(name, fields)| ((*name).to_owned(), object(fields, true))).collect();
+        SCHEMAS.iter().map(|(name, fields)| ((*name).to_owned(), answer_of(name, fields))).collect();
     schemas.insert("Error".to_owned(), error());
     json!({
         "openapi": "3.1.0",
@@ -49,40 +50,133 @@ pub(super) fn document(public_url: &str) -> Value {
 }
 
 fn describe(operation: &Operation) -> Value {
-    let Operation { summary, body, answer: (status, answer), .. } = operation;
+    let summary = operation.summary;
     let mut described = json!({ "summary": summary, "operationId": operation_id(operation), "security": security(operation) });
-    let mut answers = json!({ status.to_string(): response(*status, answer) });
-    let is_list = answer.ends_with("[]");
-    let mut parameters: Vec<Value> = names_in(operation.path)
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
-        .collect();
-    if is_list {
-        for (name, schema) in [
-            ("page", json!({ "type": "integer", "minimum": 1, "default": 1 })),
-            ("limit", json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 })),
-            ("starting_after", json!({ "type": "string" })),
-        ] {
-            parameters.push(json!({ "name": name, "in": "query", "schema": schema }));
-        }
-    }
-    if operation.method == "POST" && operation.caller == Caller::Merchant {
-        parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" } }));
-    }
-    if let (Some(answers), false) = (answers.as_object_mut(), operation.caller == Caller::Anybody) {
-        let error = json!({ "description": "An error", "content": json_of(&json!({ "$ref": "#/components/schemas/Error" })) });
-        answers.insert("default".to_owned(), error);
-    }
+    let parameters = parameters(operation);
     if let Some(described) = described.as_object_mut() {
         if !parameters.is_empty() {
             described.insert("parameters".to_owned(), parameters.into());
         }
-        if !body.is_empty() {
-            let content = json_of(&object(body, false));
-            described.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
+        if let Some(body) = request_body(operation) {
+            described.insert("requestBody".to_owned(), body);
         }
-        described.insert("responses".to_owned(), answers);
+        described.insert("responses".to_owned(), Value::Object(answers(operation)));
     }
     described
+}
+
+fn request_body(operation: &Operation) -> Option<Value> {
+    let (schema, is_required) = match (operation.body, operation.caller) {
+        ("", Caller::Stripe) => (json!({ "type": "object" }), true),
+        ("", _) => return None,
+        _ => body_of(operation),
+    };
+    Some(json!({ "required": is_required, "content": json_of(&schema) }))
+}
+
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let parameter = |place: &str, name: &str, schema: Value| json!({ "name": name, "in": place, "required": place == "path", "schema": schema });
+    let word = || json!({ "type": "string" });
+    let mut parameters: Vec<_> =
+        names_in(operation.path).map(|name| parameter("path", name, word())).collect();
+    if let Some(schema) = operation.answer.1.strip_suffix("[]") {
+        for (name, schema) in [
+            ("page", json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000_000, "default": 1 })),
+            ("limit", json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 })),
+            ("starting_after", word()),
+        ] {
+            parameters.push(parameter("query", name, schema));
+        }
+        let filters = words::resource(schema).map(words::filters).unwrap_or_default();
+        parameters.extend(filters.into_iter().map(|(name, schema)| parameter("query", name, schema)));
+    }
+    parameters
+        .extend(words::query(operation).into_iter().map(|(name, schema)| parameter("query", name, schema)));
+    match operation.caller {
+        Caller::Merchant if operation.method == "POST" => {
+            let key = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$" });
+            parameters.push(parameter("header", "Idempotency-Key", key));
+        }
+        Caller::Tracker => {
+            let mode = json!({ "type": "string", "enum": ["live", "test", ""], "description": "Beside x-workspace-id; live if it is left out" });
+            parameters.push(parameter("header", "x-trac-mode", mode));
+        }
+        _ => {}
+    }
+    parameters
+}
+
+/// What may be answered, by status.
+fn answers(operation: &Operation) -> Map<String, Value> {
+    let (status, answer) = operation.answer;
+    let mut answers = Map::from_iter([(status.to_string(), response(operation, status, answer))]);
+    if operation.path.starts_with("/api/track/") && operation.caller == Caller::Tracker {
+        answers.insert("200".to_owned(), response(operation, 200, answer));
+    }
+    if media_type(operation.path) == SCRIPT {
+        answers.insert("304".to_owned(), json!({ "description": "What the caller has is the newest" }));
+        answers.insert(
+            "503".to_owned(),
+            json!({ "description": "The server was built without the script",
+            "content": { "text/plain": { "schema": { "type": "string" } } } }),
+        );
+    }
+    for status in problems(operation) {
+        let error = json!({ "description": meaning(status), "content": json_of(&json!({ "$ref": "#/components/schemas/Error" })) });
+        answers.entry(status.to_string()).or_insert(error);
+    }
+    answers
+}
+
+/// With which statuses an operation is refused.
+fn problems(operation: &Operation) -> Vec<u16> {
+    let has_body = !operation.body.is_empty();
+    let names_others = names_in(operation.path).next().is_some()
+        || (operation.body.contains("_id") && operation.caller == Caller::Merchant);
+    let mut statuses = vec![400, 405, 408, 503];
+    match operation.caller {
+        Caller::Merchant => statuses.extend([401, 422]),
+        Caller::Tracker => statuses.extend([401, 403, 422, 429]),
+        Caller::Page => statuses.extend([401, 403, 404, 422, 429]),
+        Caller::Stripe => statuses.extend([401, 404, 413]),
+        Caller::Anybody => {}
+    }
+    if has_body {
+        statuses.push(413);
+    }
+    if names_others
+        || operation.path.starts_with("/api/v1/explain")
+        || operation.path.starts_with("/s/")
+        || operation.path == "/metrics"
+    {
+        statuses.push(404);
+    }
+    if operation.caller == Caller::Merchant && operation.method != "GET" {
+        statuses.push(409);
+    }
+    // A filter may name another workspace's partner.
+    if operation.path == "/api/v1/balances" {
+        statuses.push(404);
+    }
+    statuses.push(500);
+    statuses
+}
+
+const fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => "The request cannot be read",
+        401 => "No key, or not one that opens this; or a wrong signature",
+        403 => "The key is kept to pages of other origins",
+        404 => "There is no such thing in this workspace and mode",
+        405 => "The address answers other methods",
+        408 => "It took too long",
+        409 => "It exists already, or cannot be done now",
+        413 => "The body is too large",
+        422 => "A field or parameter is wrong; `fields` says which",
+        429 => "Too many calls; Retry-After says when to call again",
+        503 => "The store cannot take this now; try again",
+        _ => "A mistake in the server",
+    }
 }
 
 /// `get_programs_id`, for example.
@@ -110,61 +204,135 @@ fn json_of(schema: &Value) -> Value {
     json!({ "application/json": { "schema": schema } })
 }
 
-fn response(status: u16, answer: &str) -> Value {
-    let description = match status {
-        201 => "Made",
-        302 => "On to the destination",
+const SCRIPT: &str = "text/javascript";
+
+/// The type of what is no JSON.
+fn media_type(path: &str) -> &'static str {
+    match path {
+        "/trac.js" | "/v1/trac.js" | "/v1/selgeo.js" | "/trac.compat.js" | "/v1/trac.compat.js" => SCRIPT,
+        "/api/v1/links/{id}/qr.svg" => "image/svg+xml",
+        _ => "text/plain",
+    }
+}
+
+fn response(operation: &Operation, status: u16, answer: &str) -> Value {
+    let description = match (status, operation.caller) {
+        (201, _) => "Made",
+        (302, _) => "On to the destination",
+        (200, Caller::Tracker) => "Told before",
         _ => "As asked",
     };
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let schema = match answer {
-        "" => return json!({ "description": description }),
-        "any" => json!({}),
+        "" if status == 302 => {
+            let location = json!({ "Location": { "required": true, "schema": { "type": "string" } } });
+            return json!({ "description": description, "headers": location });
+        }
+        "" => {
+            let content = json!({ media_type(operation.path): { "schema": { "type": "string" } } });
+            return json!({ "description": description, "content": content });
+        }
+        "any" => json!({ "type": "object" }),
         _ => match answer.strip_suffix("[]") {
             None => reference(answer),
-            Some(name) => json!({
-                "type": "object",
-                "required": ["data", "meta"],
-                "properties": {
-                    "data": { "type": "array", "items": reference(name) },
-                    "meta": {
-                        "type": "object",
-                        "required": ["total", "page", "limit", "has_more"],
-                        "properties": {
-                            "total": { "type": ["integer", "null"] },
-                            "page": { "type": ["integer", "null"] },
-                            "limit": { "type": "integer" },
-                            "has_more": { "type": "boolean" },
-                        },
-                    },
-                },
-            }),
+            Some(name) => list(&reference(name)),
         },
     };
     json!({ "description": description, "content": json_of(&schema) })
 }
 
-/// An object of the fields in the table's notation. An answer has all of its fields.
-fn object(fields: &str, is_answer: bool) -> Value {
-    let (mut properties, mut required) = (Map::new(), Vec::new());
-    for field in fields.split(';') {
-        let Some((name, kind)) = field.trim().split_once(':') else { continue };
+fn list(row: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["data", "meta"],
+        "properties": {
+            "data": { "type": "array", "items": row },
+            "meta": {
+                "type": "object",
+                "required": ["limit", "has_more"],
+                "properties": {
+                    "total": { "type": "integer" },
+                    "page": { "type": "integer" },
+                    "limit": { "type": "integer" },
+                    "has_more": { "type": "boolean" },
+                },
+            },
+        },
+    })
+}
+
+/// The fields of the table's notation: name, whether a body must have it, and its type.
+fn fields(notation: &str) -> impl Iterator<Item = (&str, bool, &str)> {
+    notation.split(';').filter_map(|field| {
+        let (name, kind) = field.trim().split_once(':')?;
         let named = name.trim_end_matches('*');
-        if is_answer || named != name {
-            required.push(Value::from(named));
-        }
-        properties.insert(named.to_owned(), schema_of(kind.trim()));
+        Some((named, named != name, kind.trim()))
+    })
+}
+
+/// An answer, which has all of its fields.
+fn answer_of(schema: &str, notation: &str) -> Value {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for (name, _, kind) in fields(notation) {
+        required.push(name);
+        let mut described = schema_of(kind);
+        lay_over(&mut described, words::of_answer(schema, name));
+        properties.insert(name.to_owned(), described);
     }
-    let mut object = json!({ "type": "object", "properties": properties });
-    if let Some(object) = object.as_object_mut() {
-        if !required.is_empty() {
-            object.insert("required".to_owned(), required.into());
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+/// A body, and whether there must be one. `null` is as good as leaving a field out.
+fn body_of(operation: &Operation) -> (Value, bool) {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for (name, is_required, kind) in fields(operation.body) {
+        let mut described = schema_of(kind);
+        lay_over(&mut described, words::of_body(operation, name));
+        if is_required {
+            required.push(name);
+        } else {
+            let bare = kind.trim_end_matches('?');
+            described = or_null(described, bare == "any");
         }
-        if !is_answer {
-            object.insert("additionalProperties".to_owned(), false.into());
+        properties.insert(name.to_owned(), described);
+    }
+    let is_required = !required.is_empty() || words::together(operation) != json!({});
+    let mut body = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        lay_over(&mut body, json!({ "required": required }));
+    }
+    lay_over(&mut body, words::together(operation));
+    (body, is_required)
+}
+
+/// A schema that takes `null` too.
+fn or_null(mut schema: Value, takes_any: bool) -> Value {
+    if takes_any {
+        return schema;
+    }
+    if let Some(object) = schema.as_object_mut() {
+        if let Some(alternatives) = object.remove("oneOf") {
+            return json!({ "anyOf": [{ "oneOf": alternatives }, { "type": "null" }] });
+        }
+        if let Some(words) = object.get_mut("enum").and_then(Value::as_array_mut) {
+            words.push(Value::Null);
+        }
+        match object.get_mut("type") {
+            Some(Value::Array(types)) if types.iter().all(|kind| kind != "null") => types.push("null".into()),
+            Some(kind @ Value::String(_)) => *kind = json!([kind, "null"]),
+            _ => {}
         }
     }
-    object
+    schema
+}
+
+/// Adds what is said beside a type, or instead of it.
+fn lay_over(schema: &mut Value, more: Value) {
+    let (Some(schema), Value::Object(more)) = (schema.as_object_mut(), more) else { return };
+    if more.contains_key("oneOf") && !schema.contains_key("properties") {
+        schema.remove("type");
+    }
+    schema.extend(more);
 }
 
 fn schema_of(kind: &str) -> Value {
@@ -183,11 +351,7 @@ fn schema_of(kind: &str) -> Value {
     if is_list {
         schema = json!({ "type": "array", "items": schema });
     }
-    if let (true, Some(object)) = (nullable, schema.as_object_mut()) {
-        let own = object.get("type").cloned().unwrap_or_default();
-        object.insert("type".to_owned(), json!([own, "null"]));
-    }
-    schema
+    if nullable { or_null(schema, false) } else { schema }
 }
 
 /// What every error looks like.

@@ -253,6 +253,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         (200, "any"),
     ),
     merchant(
+        "POST",
+        "/api/v1/explain",
+        "The same, of what is better not in an address: an e-mail address",
+        "query*: string",
+        (200, "any"),
+    ),
+    merchant(
         "GET",
         "/api/v1/refusals",
         "Calls that were turned away: wrong keys, limits, unknown codes and addresses",

@@ -105,6 +105,21 @@ async fn a_publishable_key_can_be_kept_to_the_pages_of_a_shop() {
     assert_eq!(lead(Some("https://evil.example")).await.code(), (403, "ORIGIN_NOT_ALLOWED".to_owned()));
     assert_eq!(lead(None).await.status, 403);
     assert_eq!(lead(Some("https://shop.example.com")).await.status, 201);
+    // Whoever names the workspace instead of the key is no freer.
+    let by_id = async |origin: &str| {
+        let request = Request::post("/api/track/lead").header("x-workspace-id", &merchant.workspace_id);
+        let request = request.header("x-trac-mode", "test").header("origin", origin);
+        let body = json!({ "eventName": "Sign up", "customerExternalId": "user_1" });
+        app.send(request.body(Body::from(body.to_string())).unwrap()).await
+    };
+    assert_eq!(by_id("https://evil.example").await.code(), (403, "ORIGIN_NOT_ALLOWED".to_owned()));
+    assert_eq!(by_id("https://shop.example.com").await.status, 200);
+    let blog = json!({ "kind": "publishable", "allowed_origins": ["https://blog.example.com"] });
+    let blog = merchant.make("/api-keys", blog).await;
+    assert_eq!(by_id("https://blog.example.com").await.status, 200, "of any key");
+    merchant.delete(&format!("/api-keys/{blog}")).await;
+    assert_eq!(by_id("https://blog.example.com").await.status, 403, "of any key in force");
     merchant.patch(&path, json!({ "allowed_origins": null })).await;
     assert_eq!(lead(None).await.status, 200);
+    assert_eq!(by_id("https://evil.example").await.status, 200);
 }

@@ -1,5 +1,7 @@
 //! Visits that are no clicks, counted by link, day and why: a merchant who misses clicks sees where they went.
 
+use std::sync::Arc;
+
 use rusqlite::params;
 
 use super::visit::NotCounted;
@@ -13,15 +15,16 @@ pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {
     if trac.store.takes_no_clicks() {
         return;
     }
-    let (scope, link_id) = (link.scope.clone(), link.id.clone());
-    let day = trac.clock.now().day();
+    let row = (link.scope.clone(), Arc::clone(&link.id), trac.clock.now().day(), why.as_str());
+    let Some(pending) = trac.uncounted.add(row) else { return };
     drop(trac.store.write(Priority::Click, move |tx| {
+        let ((scope, link_id, day, why), visits) = pending.take();
         let mut statement = tx.prepare_cached(
             "INSERT INTO visit_not_counted (workspace_id, mode, link_id, day, why, count) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 1) \
-             ON CONFLICT (workspace_id, mode, link_id, day, why) DO UPDATE SET count = count + 1",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT (workspace_id, mode, link_id, day, why) DO UPDATE SET count = count + excluded.count",
         )?;
-        let row = params![scope.workspace_id(), scope.mode_str(), link_id, day, why.as_str()];
+        let row = params![scope.workspace_id(), scope.mode_str(), link_id, day, why, visits];
         Ok(statement.execute(row)?)
     }));
 }

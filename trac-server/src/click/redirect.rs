@@ -30,7 +30,10 @@ use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 const COOKIE_DAYS: u32 = 90;
-const REFERRER_MAX: usize = 2_048;
+/// How much of a referrer is kept, in bytes: enough for a site and a page.
+const REFERRER_MAX: usize = 256;
+/// How much of a browser's name is looked at.
+const AGENT_MAX: usize = 2_048;
 
 pub(super) fn routes() -> Router<Trac> {
     let slug = async |State(trac): State<Trac>, Path(slug): Path<String>, request: Parts| {
@@ -79,7 +82,7 @@ pub(crate) async fn visit(trac: &Trac, name: LinkName, request: &Parts) -> Respo
 
 async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response, Problem> {
     let patience = Patience::begin();
-    let judged = judge(&request.method, &request.headers);
+    let judged = judge(&request.method, &request.headers).and_then(|()| within_limit(trac, request));
     let mut is_lost = false;
     if judged.is_ok()
         && let Some(link) = remembered(trac, &name)
@@ -105,6 +108,12 @@ async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response
     Ok(redirect(trac, request, &link, None))
 }
 
+/// Counts a visit for its address; beyond the limit it is not recorded.
+fn within_limit(trac: &Trac, request: &Parts) -> Result<(), NotCounted> {
+    let counted = trac.limits.visits.count(trac.proxies.caller(request), trac.clock.unix_millis());
+    counted.map_err(|_| NotCounted::Flood)
+}
+
 /// The link as it was last heard of under this very name, if it leads its visitors on. Another case may name another partner's.
 fn remembered(trac: &Trac, name: &LinkName) -> Option<Arc<KnownLink>> {
     trac.last_known.link(&name.path()).filter(|link| link.name == *name && !link.is_archived)
@@ -118,7 +127,7 @@ async fn click(
     only_if: Option<Arc<dyn Condition>>,
     patience: Patience,
 ) -> Written {
-    let agent = text(&request.headers, &header::USER_AGENT);
+    let agent = text(&request.headers, &header::USER_AGENT, AGENT_MAX);
     let trail = Trail::new(trac.proxies.caller(request), agent.as_deref());
     let now = trac.clock.now();
     let click = NewClick {
@@ -130,7 +139,7 @@ async fn click(
         is_unique: None,
         visitor: None,
         last_click: stored(&request.headers),
-        referrer: text(&request.headers, &header::REFERER),
+        referrer: referrer(&request.headers),
         landing_url: Some(Arc::clone(&link.destination)),
     };
     record(trac, &link.scope, click, trail, only_if, patience).await
@@ -169,10 +178,18 @@ pub(crate) async fn remember_links(trac: &Trac) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+/// The page a visitor came from, without its query: that may say who the visitor is.
+fn referrer(headers: &HeaderMap) -> Option<String> {
+    let mut page = text(headers, &header::REFERER, REFERRER_MAX)?;
+    page.truncate(page.find(['?', '#']).unwrap_or(page.len()));
+    Some(page)
+}
+
+/// The beginning of a header; `None` for one that is no text.
+fn text(headers: &HeaderMap, name: &header::HeaderName, bytes_max: usize) -> Option<String> {
+    // What is text here is ASCII.
     let text = headers.get(name)?.to_str().ok()?;
-    // No longer in characters than in bytes.
-    Some(if text.len() <= REFERRER_MAX { text.to_owned() } else { text.chars().take(REFERRER_MAX).collect() })
+    Some(text.get(..bytes_max).unwrap_or(text).to_owned())
 }
 
 fn redirect(trac: &Trac, request: &Parts, link: &KnownLink, id: Option<&ClickId>) -> Response {

@@ -12,7 +12,7 @@ use trac_core::click::ClickId;
 
 use super::record::{Patience, Written, record};
 use super::visitor::Trail;
-use crate::access::{Key, route, within_limit};
+use crate::access::{Key, has_room, route, within_callers_limit, within_limit};
 use crate::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
@@ -24,6 +24,9 @@ use crate::trac::Trac;
 pub(super) fn routes() -> Router<Trac> {
     Router::new().route("/v1/clicks", post(track)).route("/api/track/click", post(track))
 }
+
+/// What these calls are counted as.
+const KIND: &str = "click";
 
 /// The names a partner's code comes under.
 const CODE_NAMES: [&str; 3] = ["ref", "via", "code"];
@@ -68,13 +71,14 @@ fn key_of(fields: &mut Fields, headers: &HeaderMap) -> String {
 async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
     let (parts, body) = request.into_parts();
     let address = trac.proxies.caller(&parts);
+    within_callers_limit(&trac, address)?;
     let (headers, route) = (parts.headers.clone(), route(&parts.extensions).to_owned());
     let mut fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
     // How long the body was on its way is the caller's own time: a click that was kept would be answered 503 and asked for again.
     let patience = Patience::begin();
     let key = key_of(&mut fields, &headers);
-    let Key { scope, hash, .. } = Key::publishable(&trac, &route, key, &headers).await?;
-    within_limit(&trac, &scope, &route, hash).await?;
+    let Key { scope, .. } = Key::publishable(&trac, &route, key, &headers).await?;
+    has_room(&trac, &scope, &route, KIND).await?;
     let asked = Asked::read(fields)?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let trail = Trail::new(address, agent);
@@ -86,6 +90,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
         trac.refused(&scope, &route, Cause::CodeUnknown, &unknown).await;
         return Err(Problem::not_found("link or partner's code"));
     };
+    within_limit(&trac, &scope, &route, KIND).await?;
     let now = trac.clock.now();
     let click = NewClick {
         id: ClickId::new(now.unix_secs(), random_bits()),

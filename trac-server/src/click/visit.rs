@@ -21,6 +21,8 @@ pub(super) enum NotCounted {
     Embedded,
     /// The link is archived.
     Archived,
+    /// Its address has made too many visits within a minute.
+    Flood,
 }
 
 impl NotCounted {
@@ -32,6 +34,7 @@ impl NotCounted {
             Self::Prefetch => "prefetch",
             Self::Embedded => "embedded",
             Self::Archived => "archived",
+            Self::Flood => "flood",
         }
     }
 }
@@ -90,7 +93,15 @@ pub(super) fn judge(method: &Method, headers: &HeaderMap) -> Result<(), NotCount
         return Err(NotCounted::Prefetch);
     }
     let destination = lower(HeaderName::from_static("sec-fetch-dest"));
-    if !matches!(destination.as_str(), "" | "document") {
+    // A browser that does not say what it loads the link as still says what it takes: for a page, text/html.
+    let is_embedded = match destination.as_str() {
+        "" => {
+            lower(header::ACCEPT).trim_start().starts_with("image/")
+                && !lower(header::ACCEPT).contains("text/html")
+        }
+        destination => destination != "document",
+    };
+    if is_embedded {
         return Err(NotCounted::Embedded);
     }
     let is_bot = headers.get(header::USER_AGENT).is_some_and(|agent| is_bot(agent.as_bytes()));
@@ -111,6 +122,19 @@ mod tests {
             assert_eq!(judge(&Method::GET, &headers), want, "{name}: {value}");
         };
         check("accept", "*/*", Ok(()));
+        check(
+            "accept",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+            Ok(()),
+        );
+        check("accept", "image/gif, image/jpeg, text/html, */*", Ok(()));
+        check("accept", "image/*", Err(NotCounted::Embedded));
+        check(
+            "accept",
+            "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+            Err(NotCounted::Embedded),
+        );
+        check("accept", "Image/WebP,*/*;q=0.8", Err(NotCounted::Embedded));
         check(
             "user-agent",
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36",
@@ -150,6 +174,13 @@ mod tests {
         check("x-purpose", "preview", Err(NotCounted::Prefetch));
         check("sec-purpose", "Prefetch", Err(NotCounted::Prefetch));
         check("sec-fetch-mode", "navigate", Ok(()));
+        let told = [("accept", "image/webp"), ("sec-fetch-dest", "document")];
+        let told = told.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        assert_eq!(
+            judge(&Method::GET, &HeaderMap::from_iter(told)),
+            Ok(()),
+            "what it is loaded as comes first"
+        );
         assert_eq!(judge(&Method::HEAD, &HeaderMap::new()), Err(NotCounted::Head));
         assert!(is_bot("Grüner Crawler".as_bytes()), "a name in other letters too");
     }

@@ -21,22 +21,22 @@ use crate::trac::Trac;
 pub(crate) static BALANCES: Resource = Resource {
     name: "balance",
     columns: "b.partner_id, b.currency, b.pending_minor, b.claimed_minor, b.approved_minor, b.paid_minor, \
-              b.approved_minor + b.unpaid_of_paid_minor AS owed_minor",
+              b.unpaid_of_paid_minor",
     from: concat!(
         "(SELECT s.partner_id, s.currency, ",
-        "coalesce(sum(s.net_minor) FILTER (WHERE s.status IN ('pending', 'held') AND NOT s.is_claim), 0) ",
+        "coalesce(sum_minor(s.net_minor) FILTER (WHERE s.status IN ('pending', 'held') AND NOT s.is_claim), 0) ",
         "AS pending_minor, ",
-        "coalesce(sum(s.net_minor) FILTER (WHERE s.status = 'held' AND s.is_claim), 0) AS claimed_minor, ",
-        "coalesce(sum(s.net_minor) FILTER (WHERE s.status = 'approved'), 0) AS approved_minor, ",
-        "sum(s.paid_minor) AS paid_minor, ",
-        "coalesce(sum(s.entries_minor - s.paid_minor) FILTER (WHERE s.status = 'paid'), 0) ",
+        "coalesce(sum_minor(s.net_minor) FILTER (WHERE s.status = 'held' AND s.is_claim), 0) AS claimed_minor, ",
+        "coalesce(sum_minor(s.net_minor) FILTER (WHERE s.status = 'approved'), 0) AS approved_minor, ",
+        "sum_minor(s.paid_minor) AS paid_minor, ",
+        "coalesce(sum_minor(s.entries_minor - s.paid_minor) FILTER (WHERE s.status = 'paid'), 0) ",
         "AS unpaid_of_paid_minor FROM (SELECT c.partner_id, c.currency, ",
         "c.amount_minor - c.reversed_minor AS net_minor, ",
         status!(),
         " AS status, c.held AND c.reason = 'client_reported' AS is_claim, ",
-        "(SELECT coalesce(sum(n.amount_minor), 0) FROM ledger_entry AS n WHERE n.workspace_id = c.workspace_id ",
+        "(SELECT coalesce(sum_minor(n.amount_minor), 0) FROM ledger_entry AS n WHERE n.workspace_id = c.workspace_id ",
         "AND n.mode = c.mode AND n.commission_id = c.id) AS entries_minor, ",
-        "(SELECT coalesce(sum(n.amount_minor), 0) FROM payout_entry AS pe JOIN ledger_entry AS n ",
+        "(SELECT coalesce(sum_minor(n.amount_minor), 0) FROM payout_entry AS pe JOIN ledger_entry AS n ",
         "ON n.workspace_id = pe.workspace_id AND n.mode = pe.mode AND n.id = pe.entry_id ",
         "WHERE pe.workspace_id = c.workspace_id AND pe.mode = c.mode AND pe.commission_id = c.id) AS paid_minor ",
         "FROM commission AS c WHERE c.workspace_id = :workspace_id AND c.mode = :mode) AS s ",
@@ -50,6 +50,7 @@ pub(crate) static BALANCES: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    let owed = row.get::<_, i64>("approved_minor")?.saturating_add(row.get("unpaid_of_paid_minor")?);
     Ok(json!({
         "partner_id": word(row, "partner_id")?,
         "currency": word(row, "currency")?,
@@ -57,7 +58,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "claimed_minor": number(row, "claimed_minor")?,
         "approved_minor": number(row, "approved_minor")?,
         "paid_minor": number(row, "paid_minor")?,
-        "owed_minor": number(row, "owed_minor")?,
+        "owed_minor": owed,
     }))
 }
 

@@ -201,3 +201,18 @@ async fn money_of_another_workspace_is_out_of_reach() {
         }
     }
 }
+
+#[tokio::test]
+async fn sums_beyond_64_bits_are_the_largest_number_and_no_error() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (_, partner) = merchant.program_and_partner().await;
+    for id in ["a", "b", "c"] {
+        earn(&app, &merchant, &partner, id, i64::MAX / 6, "usd").await;
+    }
+    app.rows(format!("UPDATE commission SET amount_minor = {}", i64::MAX / 2)).await;
+    assert_eq!(balance(&merchant, &partner).await[0][1], i64::MAX);
+    app.trac.clock.advance(86_400);
+    assert_eq!(balance(&merchant, &partner).await[0][2], i64::MAX);
+    assert_eq!(merchant.get("/balances").await.number("/data/0/owed_minor"), i64::MAX);
+}

@@ -12,6 +12,7 @@ use trac_core::program::Mode;
 
 use super::Options;
 use crate::api_key::KeyKind;
+use crate::visible::is_seen;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -178,6 +179,22 @@ pub enum WorkspaceCommand {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// List who is signed in to the dashboard and the sign-in links that wait to be used; with --end, end them all. Works beside a
+    /// running server.
+    Sessions {
+        /// End them: everybody signs in again.
+        #[arg(long)]
+        end: bool,
+        /// Only those of this workspace.
+        #[arg(long, value_name = "ID")]
+        workspace: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
 }
 
 /// What to do with API keys.
@@ -255,9 +272,9 @@ fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 pub(super) fn workspace_name(text: &str) -> Result<String, String> {
     let name = text.trim();
     let fits = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if fits {
+    if fits && is_seen(name) {
         Ok(name.to_owned())
     } else {
-        Err("must be 1 to 200 characters, none of them a control character".to_owned())
+        Err("must be 1 to 200 characters that can be seen, none of them a control character".to_owned())
     }
 }

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::{Query, State};
 use rusqlite::{Connection, Row, named_params};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use trac_core::time::{DAY_SECS, Timestamp};
 
@@ -18,14 +17,38 @@ use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
 /// What is asked.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(super) struct Asked {
     interval: Option<String>,
     start: Option<String>,
     end: Option<String>,
     program_id: Option<String>,
     partner_id: Option<String>,
+}
+
+impl Asked {
+    fn read(pairs: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut asked = Self::default();
+        for (name, value) in pairs {
+            let field = match name.as_str() {
+                "interval" => &mut asked.interval,
+                "start" => &mut asked.start,
+                "end" => &mut asked.end,
+                "program_id" => &mut asked.program_id,
+                "partner_id" => &mut asked.partner_id,
+                _ => {
+                    return Err(Problem::field(
+                        &name,
+                        "must be one of interval, start, end, program_id, partner_id",
+                    ));
+                }
+            };
+            if field.replace(value).is_some() {
+                return Err(Problem::field(&name, "must be given once"));
+            }
+        }
+        Ok(asked)
+    }
 }
 
 /// Days of the longest report.
@@ -108,11 +131,10 @@ fn rate_bps(part: i64, whole: i64) -> Option<i64> {
 pub(super) async fn report(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    asked: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Query(asked) = asked.map_err(|_| {
-        Problem::malformed("The parameters are interval, start, end, program_id and partner_id.")
-    })?;
+    let Query(asked) = asked.map_err(|_| Problem::malformed("The query cannot be read."))?;
+    let asked = Asked::read(asked)?;
     let days = Days::read(&asked, trac.clock.now())?;
     let counted = trac.store.read(move |connection| count(connection, &scope, days, &asked)).await?;
     let mut whole = Figures::default();
@@ -154,7 +176,7 @@ const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique)
 /// confirmed.
 const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
     p.decision ->> '$.lead_id' IS NOT NULL AS is_lead, p.decision ->> '$.currency' AS currency, count(*), \
-    sum(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
+    sum_minor(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
     FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode \
     AND k.id = p.decision ->> '$.attribution.click_id' \
     WHERE p.workspace_id = :workspace_id AND p.mode = :mode AND p.is_conversion \

@@ -9,7 +9,7 @@ use crate::trac::Trac;
 
 /// Customers. They are what leads and payments say of them and have no rows of their own; `id` is the merchant's ID, or
 /// `cus_…` where no lead and no metadata tells that.
-pub(super) static CUSTOMERS: Resource = Resource {
+pub(crate) static CUSTOMERS: Resource = Resource {
     name: "customer",
     columns: "c.id, c.external_id, c.stripe_customer_id, c.created_at, \
               (SELECT l.email FROM lead AS l WHERE l.workspace_id = :workspace_id AND l.mode = :mode \

@@ -11,6 +11,7 @@ use axum::routing::get;
 
 pub(crate) use attributions::ATTRIBUTIONS;
 pub(crate) use conversions::{CONVERSIONS, conversion_id, find_conversion};
+pub(crate) use customers::CUSTOMERS;
 pub(crate) use leads::LEADS;
 
 use crate::list::{list_of, one_of};
@@ -24,8 +25,8 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/analytics", get(analytics::report))
         .route("/leads", list_of(&LEADS))
         .route("/leads/{id}", one_of(&LEADS))
-        .route("/customers", list_of(&customers::CUSTOMERS))
-        .route("/customers/{id}", one_of(&customers::CUSTOMERS))
+        .route("/customers", list_of(&CUSTOMERS))
+        .route("/customers/{id}", one_of(&CUSTOMERS))
         .route("/attributions", list_of(&ATTRIBUTIONS))
         .route("/attributions/{id}", one_of(&ATTRIBUTIONS))
 }

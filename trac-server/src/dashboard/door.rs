@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
@@ -10,17 +11,17 @@ use axum::{Router, middleware};
 use serde::Deserialize;
 
 use super::session;
-use crate::access::secret_key_scope;
+use crate::access::{Key, secret_key, turned_away};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
-pub(super) fn routes() -> Router<Trac> {
+pub(super) fn routes(trac: &Trac) -> Router<Trac> {
     Router::new()
         .route("/dashboard/login", get(async || page(Door::Key, StatusCode::OK)).post(log_in))
         .route("/dashboard/enter", get(show_link).post(enter))
         .route("/dashboard/logout", post(log_out))
-        .layer(middleware::from_fn(own_forms_only))
+        .layer(middleware::from_fn_with_state(trac.clone(), own_forms_only))
 }
 
 /// What the visitor is asked for.
@@ -51,16 +52,22 @@ fn page(door: Door, status: StatusCode) -> Response {
 
 /// Lets a POST through only if the page it comes from is this server's own.
 ///
-/// Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; whoever sends neither is no browser and carries no
-/// one else's cookie.
-pub(super) async fn own_forms_only(request: axum::extract::Request, next: middleware::Next) -> Response {
+/// Browsers say so in `Sec-Fetch-Site`, over plain http and older ones in `Origin`, which is then the public URL's or that of the
+/// host that was asked; whoever sends neither is no browser and carries no one else's cookie.
+pub(super) async fn own_forms_only(
+    State(trac): State<Trac>,
+    request: axum::extract::Request,
+    next: middleware::Next,
+) -> Response {
     let headers = request.headers();
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let is_own = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {
-            let host = origin.parse::<Uri>().ok();
-            host.as_ref().and_then(Uri::authority).map(http::uri::Authority::as_str) == text("host")
+            let authority =
+                |url: &str| Some(url.parse::<Uri>().ok()?.authority()?.as_str().to_ascii_lowercase());
+            let here = [authority(&trac.public_url), text("host").map(str::to_ascii_lowercase)];
+            authority(origin).is_some_and(|from| here.contains(&Some(from)))
         }
         (None, None) => true,
     };
@@ -71,6 +78,24 @@ pub(super) async fn own_forms_only(request: axum::extract::Request, next: middle
     next.run(request).await
 }
 
+/// Counts a try to come in, or refuses it.
+fn within_limit(trac: &Trac, request: &Parts) -> Result<(), Problem> {
+    let counted =
+        trac.limits.sign_ins.count_everybody(trac.proxies.caller(request), trac.clock.unix_millis());
+    counted.map_err(|secs| {
+        failed(trac, "limit");
+        Problem::too_many_calls(secs)
+    })
+}
+
+/// Notes that somebody was not let in. Not each of them: whoever tries on and on would fill the log.
+fn failed(trac: &Trac, why: &'static str) {
+    let tries = trac.metrics.sign_in(why);
+    if tries.is_power_of_two() {
+        tracing::warn!(why, tries, "a sign-in to the dashboard failed");
+    }
+}
+
 #[derive(Deserialize)]
 struct KeyForm {
     key: String,
@@ -78,14 +103,18 @@ struct KeyForm {
 
 async fn log_in(
     State(trac): State<Trac>,
+    request: Parts,
     form: Result<Form<KeyForm>, FormRejection>,
 ) -> Result<Response, Problem> {
+    within_limit(&trac, &request)?;
     let Ok(Form(form)) = form else { return Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED)) };
     let key = form.key.trim().to_owned();
-    match secret_key_scope(&trac, key).await? {
-        Some(scope) => welcome(&trac, scope).await,
-        None => Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED)),
+    if let Some(Key { scope, hash, .. }) = secret_key(&trac, key.clone()).await? {
+        return welcome(&trac, scope, Some(hash)).await;
     }
+    failed(&trac, "key");
+    turned_away(&trac, "/dashboard/login", Some(key), "secret").await?;
+    Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED))
 }
 
 #[derive(Deserialize)]
@@ -103,22 +132,33 @@ async fn show_link(link: Result<Query<LinkForm>, QueryRejection>) -> Response {
 
 async fn enter(
     State(trac): State<Trac>,
+    request: Parts,
     form: Result<Form<LinkForm>, FormRejection>,
 ) -> Result<Response, Problem> {
+    within_limit(&trac, &request)?;
     let Ok(Form(form)) = form else { return Ok(page(Door::UsedLink, StatusCode::UNAUTHORIZED)) };
-    match session::redeem(&trac, form.token).await? {
-        Some(scope) => welcome(&trac, scope).await,
-        None => Ok(page(Door::UsedLink, StatusCode::UNAUTHORIZED)),
+    if let Some(scope) = session::redeem(&trac, form.token).await? {
+        return welcome(&trac, scope, None).await;
     }
+    failed(&trac, "link");
+    Ok(page(Door::UsedLink, StatusCode::UNAUTHORIZED))
 }
 
-async fn welcome(trac: &Trac, scope: Scope) -> Result<Response, Problem> {
-    let token = session::begin(trac, scope).await?;
+async fn welcome(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<Response, Problem> {
+    trac.metrics.sign_in("ok");
+    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+    tracing::info!(
+        workspace,
+        mode,
+        by = if key.is_some() { "key" } else { "link" },
+        "signed in to the dashboard"
+    );
+    let token = session::begin(trac, scope, key).await?;
     Ok(leave_with(trac, &token, "../dashboard"))
 }
 
 async fn log_out(State(trac): State<Trac>, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = session::token(&headers) {
+    if let Some(token) = session::token(&trac, &headers) {
         session::end(&trac, token).await?;
     }
     Ok(leave_with(&trac, "", "login"))

@@ -22,15 +22,16 @@ use axum::routing::get;
 use crate::trac::Trac;
 
 pub(crate) use session::{LINK_SECS, new_link};
+pub use session::{end_sessions, sessions};
 
 /// Everything under `/dashboard`, and the way there from the root.
-pub(crate) fn routes() -> Router<Trac> {
+pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
     Router::new()
         .route("/", get(async || Redirect::to("dashboard")))
         .route("/dashboard/", get(async || Redirect::to("../dashboard")))
         .merge(flow_page::routes())
-        .merge(why_page::routes())
-        .merge(door::routes())
+        .merge(why_page::routes(trac))
+        .merge(door::routes(trac))
         .merge(assets::routes())
         .layer(from_fn(guard))
 }
@@ -46,7 +47,8 @@ async fn guard(request: Request, next: Next) -> Response {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With none, browsers that say nothing else name no origin beside a form.
+        (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

@@ -1,21 +1,33 @@
 //! Who looks at the dashboard: a random token in a cookie that no script reads and no other site sends.
+//!
+//! A session is over with the key that began it: at once where that is revoked or rolled, with its overlap where it was begun after it
+//! was rolled. It is over too after seven days, and after twelve hours in which nobody asked for a page.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::{Value, json};
 use trac_core::program::Mode;
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::access::key_hash;
 use crate::id::random_hex;
+use crate::list::{time, word};
 use crate::store::{Priority, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 
 const COOKIE: &str = "trac_session";
+/// The name over https, under which no other host and no plain http can set a cookie.
+/// Source: <https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis-22#section-4.1.3.2>.
+const HOST_COOKIE: &str = "__Host-trac_session";
 /// How long a session lasts.
 const SESSION_SECS: i64 = 7 * DAY_SECS;
+/// How long a session lasts in which nobody asks for a page.
+const IDLE_SECS: i64 = 12 * 3_600;
+/// How exactly it is known when somebody last asked for one: not each page is worth a write.
+const SEEN_SECS: i64 = 600;
 /// How long the link of a new workspace waits to be used.
 pub(crate) const LINK_SECS: i64 = 7 * DAY_SECS;
 
@@ -30,39 +42,72 @@ impl FromRequestParts<Trac> for Session {
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Response> {
         let door = if parts.uri.path().ends_with("/dashboard") { "dashboard/login" } else { "login" };
         let closed = || Redirect::to(door).into_response();
-        let token = token(&parts.headers).ok_or_else(closed)?;
+        let token = token(trac, &parts.headers).ok_or_else(closed)?;
         let now = trac.clock.now();
-        let found = trac.store.read(move |connection| find(connection, "session", &token, now)).await;
+        let asked = token.clone();
+        let found = trac.store.read(move |connection| find(connection, "session", &asked, now)).await;
         match found {
-            Ok(Some(scope)) => Ok(Self(scope)),
+            Ok(Some(Found { scope, seen_at, .. })) => {
+                // A page that is left open asks again and again by itself: nobody need look at it.
+                let is_by_itself = parts.uri.path().ends_with("/live");
+                if !is_by_itself
+                    && seen_at.is_none_or(|seen| now.unix_secs().saturating_sub(seen) >= SEEN_SECS)
+                {
+                    seen(trac, token, now);
+                }
+                Ok(Self(scope))
+            }
             Ok(None) => Err(closed()),
             Err(error) => Err(crate::problem::Problem::from(error).into_response()),
         }
     }
 }
 
+/// Notes that somebody asked for a page. Nobody waits for that.
+fn seen(trac: &Trac, token: String, now: Timestamp) {
+    drop(trac.store.write(Priority::Api, move |tx| {
+        let hash = key_hash(&token);
+        let row = params![hash.as_slice(), now.unix_secs()];
+        Ok(tx.execute("UPDATE dashboard_token SET seen_at = ?2 WHERE hash = ?1", row)?)
+    }));
+}
+
+/// The name of the cookie.
+fn cookie_name(trac: &Trac) -> &'static str {
+    if trac.is_https() { HOST_COOKIE } else { COOKIE }
+}
+
 /// The session's token in the cookies.
-pub(super) fn token(headers: &HeaderMap) -> Option<String> {
+pub(super) fn token(trac: &Trac, headers: &HeaderMap) -> Option<String> {
+    let wanted = cookie_name(trac);
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(name, value)| (name == COOKIE && !value.is_empty()).then(|| value.to_owned()))
+    pairs.find_map(|(name, value)| (name == wanted && !value.is_empty()).then(|| value.to_owned()))
 }
 
 /// The cookie of a token; an empty one takes it away.
 pub(super) fn cookie(trac: &Trac, token: &str) -> Option<HeaderValue> {
-    let secure = if trac.public_url.starts_with("https://") { "; Secure" } else { "" };
+    let secure = if trac.is_https() { "; Secure" } else { "" };
     let life_secs = if token.is_empty() { 0 } else { SESSION_SECS };
-    let line = format!("{COOKIE}={token}; Path=/; Max-Age={life_secs}; HttpOnly; SameSite=Strict{secure}");
+    let name = cookie_name(trac);
+    let line = format!("{name}={token}; Path=/; Max-Age={life_secs}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::from_str(&line).ok()
 }
 
-/// Begins a session; answers its token.
-pub(super) async fn begin(trac: &Trac, scope: Scope) -> Result<String, StoreError> {
+/// Begins a session; answers its token. `key` is the one that was shown, if any.
+pub(super) async fn begin(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<String, StoreError> {
     let token = random_hex::<32>();
     let (kept, now) = (token.clone(), trac.clock.now());
     let begun = trac.store.write(Priority::Api, move |tx| {
         tx.execute("DELETE FROM dashboard_token WHERE expires_at < ?1", [now.unix_secs()])?;
-        insert(tx, "session", &kept, scope.workspace_id(), scope.mode(), now.plus_secs(SESSION_SECS))
+        insert(tx, "session", &kept, scope.workspace_id(), scope.mode(), now.plus_secs(SESSION_SECS))?;
+        let (hash, key) = (key_hash(&kept), key.as_ref().map(<[u8; 32]>::as_slice));
+        let row = params![hash.as_slice(), now.unix_secs(), key];
+        tx.execute(
+            "UPDATE dashboard_token SET begun_at = ?2, seen_at = ?2, key_hash = ?3 WHERE hash = ?1",
+            row,
+        )?;
+        Ok(())
     });
     begun.await.map(|()| token)
 }
@@ -80,7 +125,7 @@ pub(super) async fn end(trac: &Trac, token: String) -> Result<(), StoreError> {
 pub(super) async fn redeem(trac: &Trac, link: String) -> Result<Option<Scope>, StoreError> {
     let now = trac.clock.now();
     let redeemed = trac.store.write(Priority::Api, move |tx| {
-        let scope = find(tx, "link", &link, now)?;
+        let scope = find(tx, "link", &link, now)?.map(|found| found.scope);
         tx.execute("DELETE FROM dashboard_token WHERE hash = ?1", [key_hash(&link).as_slice()])?;
         Ok(scope)
     });
@@ -124,17 +169,77 @@ fn insert(
     Ok(())
 }
 
+/// What a token opens.
+struct Found {
+    scope: Scope,
+    seen_at: Option<i64>,
+}
+
 fn find(
     connection: &Connection,
     kind: &str,
     token: &str,
     now: Timestamp,
-) -> Result<Option<Scope>, StoreError> {
+) -> Result<Option<Found>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT workspace_id, mode FROM dashboard_token WHERE hash = ?1 AND kind = ?2 AND expires_at >= ?3",
+        "SELECT workspace_id, mode, seen_at FROM dashboard_token AS t WHERE hash = ?1 AND kind = ?2 \
+         AND expires_at >= ?3 AND (seen_at IS NULL OR seen_at >= ?4) AND (key_hash IS NULL OR EXISTS \
+         (SELECT 1 FROM api_key AS k WHERE k.hash = t.key_hash AND k.revoked_at IS NULL \
+         AND (k.expires_at IS NULL OR k.expires_at > ?3)))",
     )?;
-    let found = statement.query_row(params![key_hash(token).as_slice(), kind, now.unix_secs()], |row| {
-        Ok(Scope::new(&row.get::<_, String>(0)?, mode_of(&row.get::<_, String>(1)?)))
+    let now = now.unix_secs();
+    let hash = key_hash(token);
+    let row = params![hash.as_slice(), kind, now, now.saturating_sub(IDLE_SECS)];
+    let found = statement.query_row(row, |row| {
+        let scope = Scope::new(&row.get::<_, String>(0)?, mode_of(&row.get::<_, String>(1)?));
+        Ok(Found { scope, seen_at: row.get(2)? })
     });
     Ok(found.optional()?)
+}
+
+/// The sessions in force, and the links that wait to be used: of a workspace, or of all.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
+    let (now, workspace) = (trac.clock.now().unix_secs(), workspace.map(ToOwned::to_owned));
+    let read = trac.store.read(move |connection| {
+        let mut statement = connection.prepare(
+            "SELECT t.kind, t.workspace_id, w.name, t.mode, t.begun_at, t.seen_at, t.expires_at, \
+             k.prefix || '_…' || k.last_four AS key FROM dashboard_token AS t \
+             JOIN workspace AS w ON w.id = t.workspace_id LEFT JOIN api_key AS k ON k.hash = t.key_hash \
+             WHERE (?1 IS NULL OR t.workspace_id = ?1) AND t.expires_at >= ?2 AND (t.seen_at IS NULL OR t.seen_at >= ?3) \
+             AND (t.key_hash IS NULL OR (k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?2))) \
+             ORDER BY t.workspace_id, t.mode, t.begun_at",
+        )?;
+        let rows = statement.query_and_then(params![workspace, now, now.saturating_sub(IDLE_SECS)], |row| {
+            Ok::<_, StoreError>(json!({
+                "kind": word(row, "kind")?,
+                "workspace_id": word(row, "workspace_id")?,
+                "workspace": word(row, "name")?,
+                "mode": word(row, "mode")?,
+                "key": word(row, "key")?,
+                "begun_at": time(row, "begun_at")?,
+                "seen_at": time(row, "seen_at")?,
+                "expires_at": time(row, "expires_at")?,
+            }))
+        })?;
+        rows.collect()
+    });
+    read.await
+}
+
+/// Ends all sessions, and takes back the links that wait to be used: of a workspace, or of all. Answers how many.
+///
+/// # Errors
+/// [`StoreError`] if nothing can be written.
+pub async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
+    let workspace = workspace.map(ToOwned::to_owned);
+    let ended = trac.store.write(Priority::Api, move |tx| {
+        Ok(tx.execute(
+            "DELETE FROM dashboard_token WHERE ?1 IS NULL OR workspace_id = ?1",
+            params![workspace],
+        )?)
+    });
+    ended.await
 }

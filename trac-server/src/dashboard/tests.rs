@@ -3,6 +3,7 @@ use axum::http::Request;
 
 use serde_json::json;
 
+use crate::store::Priority;
 use crate::test_app::{Answer, App, START};
 use crate::test_shop::{DAY, Shop};
 
@@ -37,7 +38,7 @@ async fn a_secret_key_opens_the_dashboard_of_its_workspace() {
     assert!(page.body.as_str().unwrap().contains("A shop"));
 
     let out = form(&app, "/dashboard/logout", "", &[("cookie", &cookie)]).await;
-    assert!(out.header("set-cookie").starts_with("trac_session=; Path=/; Max-Age=0"));
+    assert!(out.header("set-cookie").starts_with("__Host-trac_session=; Path=/; Max-Age=0"));
     assert_eq!(app.visit("/dashboard", &[("cookie", &cookie)]).await.status, 303);
 }
 
@@ -89,10 +90,120 @@ async fn sessions_and_links_end() {
     let app = App::new();
     let merchant = app.merchant().await;
     let cookie = log_in(&app, &merchant.key).await;
-    app.trac.clock.advance(7 * 86_400);
-    assert_eq!(app.visit("/dashboard", &[("cookie", &cookie)]).await.status, 200);
+    let look = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
+    for _ in 0..14 {
+        app.trac.clock.advance(12 * 3_600);
+        assert_eq!(look("/dashboard").await, 200);
+        // When somebody looked is noted behind the answer.
+        app.trac.store.write(Priority::Api, |_| Ok(())).await.unwrap();
+    }
     app.trac.clock.advance(1);
-    assert_eq!(app.visit("/dashboard", &[("cookie", &cookie)]).await.status, 303);
+    assert_eq!(look("/dashboard").await, 303, "seven days are over");
+}
+
+#[tokio::test]
+async fn a_session_in_which_nobody_looks_is_over() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let cookie = log_in(&app, &merchant.key).await;
+    let look = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
+    // A page that is left open asks by itself.
+    for _ in 0..12 {
+        assert_eq!(look("/dashboard/live").await, 200);
+        app.trac.clock.advance(3_600);
+    }
+    assert_eq!(look("/dashboard/live").await, 200);
+    app.trac.clock.advance(1);
+    assert_eq!(look("/dashboard").await, 303);
+}
+
+#[tokio::test]
+async fn a_session_is_over_with_the_key_that_began_it() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let status = async |cookie: &str| app.visit("/dashboard", &[("cookie", cookie)]).await.status.as_u16();
+    let made = merchant.post("/api-keys", json!({ "kind": "secret" })).await;
+    let (by_own, by_made) = (log_in(&app, &merchant.key).await, log_in(&app, &made.text("/key")).await);
+    assert_eq!((status(&by_own).await, status(&by_made).await), (200, 200));
+    merchant.delete(&format!("/api-keys/{}", made.text("/id"))).await;
+    assert_eq!((status(&by_own).await, status(&by_made).await), (200, 303), "revoked");
+
+    let own = merchant.get("/api-keys?kind=secret").await;
+    let own =
+        own.body["data"].as_array().unwrap().iter().find(|key| key["status"] == "active").unwrap()["id"]
+            .clone();
+    let path = format!("/api-keys/{}/roll", own.as_str().unwrap());
+    let successor = merchant.post(&path, json!({ "overlap_hours": 2 })).await.text("/key");
+    assert_eq!(status(&by_own).await, 303, "rolled");
+    let (by_old, by_new) = (log_in(&app, &merchant.key).await, log_in(&app, &successor).await);
+    app.trac.clock.advance(2 * 3_600 - 1);
+    assert_eq!((status(&by_old).await, status(&by_new).await), (200, 200));
+    app.trac.clock.advance(1);
+    assert_eq!((status(&by_old).await, status(&by_new).await), (303, 200), "the overlap is over");
+}
+
+#[tokio::test]
+async fn all_sessions_and_links_can_be_ended() {
+    let app = App::new();
+    let (mine, other) = (app.merchant().await, app.merchant().await);
+    let (my_cookie, others) = (log_in(&app, &mine.key).await, log_in(&app, &other.key).await);
+    let status = async |cookie: &str| app.visit("/dashboard", &[("cookie", cookie)]).await.status.as_u16();
+    let listed = super::sessions(&app.trac, Some(&mine.workspace_id)).await.unwrap();
+    let kinds: Vec<_> = listed.iter().map(|session| session["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["link", "session"], "{listed:?}");
+    assert!(listed[1]["key"].as_str().unwrap().starts_with("sk_test_…"), "{listed:?}");
+    assert_eq!(super::sessions(&app.trac, None).await.unwrap().len(), 4);
+    assert_eq!(super::end_sessions(&app.trac, Some(&mine.workspace_id)).await.unwrap(), 2);
+    assert_eq!((status(&my_cookie).await, status(&others).await), (303, 200));
+    assert_eq!(super::end_sessions(&app.trac, None).await.unwrap(), 2);
+    assert_eq!(status(&others).await, 303);
+}
+
+#[tokio::test]
+async fn sign_ins_are_counted_and_limited() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let from = async |address: [u8; 4], key: &str| {
+        let peer = axum::extract::ConnectInfo(std::net::SocketAddr::from((address, 4_711)));
+        let request =
+            Request::post("/dashboard/login").header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("host", "track.example.com").extension(peer);
+        app.send(request.body(Body::from(format!("key={key}"))).unwrap()).await
+    };
+    for _ in 0..20 {
+        assert_eq!(from([203, 0, 113, 7], "sk_test_0").await.status, 401);
+    }
+    let refused = from([203, 0, 113, 7], &merchant.key).await;
+    assert_eq!((refused.code(), refused.header("retry-after")), ((429, "RATE_LIMITED".to_owned()), "60"));
+    assert_eq!(from([203, 0, 113, 8], &merchant.key).await.status, 303);
+    let figures = app.visit("/metrics", &[]).await;
+    let figures = figures.body.as_str().unwrap();
+    for (result, count) in [("key", 20), ("limit", 1), ("ok", 1)] {
+        assert!(
+            figures.contains(&format!("trac_sign_ins_total{{result=\"{result}\"}} {count}\n")),
+            "{figures}"
+        );
+    }
+    let refusals = merchant.get("/refusals").await;
+    assert_eq!(
+        (refusals.column("route"), refusals.column("cause")),
+        (vec![json!("/dashboard/login")], vec![json!("key_unknown")])
+    );
+}
+
+#[tokio::test]
+async fn the_cookie_over_https_is_one_that_no_other_host_can_set() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let cookie = log_in(&app, &merchant.key).await;
+    assert!(cookie.starts_with("__Host-trac_session="), "{cookie}");
+    let planted = cookie.replace("__Host-", "");
+    assert_eq!(app.visit("/dashboard", &[("cookie", &planted)]).await.status, 303);
+    let plain = App::reached_under("http://track.example.com");
+    let merchant = plain.merchant().await;
+    let cookie = log_in(&plain, &merchant.key).await;
+    assert!(cookie.starts_with("trac_session="), "{cookie}");
+    assert_eq!(plain.visit("/dashboard", &[("cookie", &cookie)]).await.status, 200);
 }
 
 #[tokio::test]
@@ -110,6 +221,13 @@ async fn a_form_of_another_site_is_refused() {
     check(&[("origin", "https://track.example.com"), ("host", "track.example.com")], 303).await;
     check(&[("origin", "https://evil.example"), ("host", "track.example.com")], 403).await;
     check(&[("origin", "null"), ("host", "track.example.com")], 403).await;
+    // Behind a proxy that names another host, the public URL is what the browser sees.
+    check(&[("origin", "https://track.example.com"), ("host", "10.0.0.7:8787")], 303).await;
+    check(&[("origin", "http://Trac.Internal:8787"), ("host", "trac.internal:8787")], 303).await;
+    check(&[("origin", "https://track.example.com.evil.example"), ("host", "10.0.0.7:8787")], 403).await;
+    // With no-referrer, a browser would say null of our own page too.
+    let page = app.visit("/dashboard/login", &[]).await;
+    assert_eq!(page.header("referrer-policy"), "same-origin");
 }
 
 #[tokio::test]

@@ -21,8 +21,9 @@ use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
-pub(super) fn routes() -> Router<Trac> {
-    Router::new().route("/dashboard/why", get(linked).post(asked)).layer(middleware::from_fn(own_forms_only))
+pub(super) fn routes(trac: &Trac) -> Router<Trac> {
+    let own_forms_only = middleware::from_fn_with_state(trac.clone(), own_forms_only);
+    Router::new().route("/dashboard/why", get(linked).post(asked)).layer(own_forms_only)
 }
 
 /// What is asked about.

@@ -18,7 +18,7 @@ mod story;
 mod text;
 
 use axum::extract::{Path, State};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -26,15 +26,16 @@ use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use crate::access::Merchant;
+use crate::fields::{Fields, text};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
 pub use text::as_text;
 
-/// `GET /api/v1/explain/{id}`.
+/// `GET /api/v1/explain/{id}`, and `POST /api/v1/explain` with `{"query"}`: an e-mail address belongs into no address, which others log.
 pub(crate) fn routes() -> Router<Trac> {
-    Router::new().route("/explain/{id}", get(explain))
+    Router::new().route("/explain/{id}", get(explain)).route("/explain", post(explain_query))
 }
 
 async fn explain(
@@ -42,6 +43,23 @@ async fn explain(
     Merchant(scope): Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    answer(&trac, scope, id).await
+}
+
+async fn explain_query(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let query = fields.need("query", text(1..=QUERY_MAX));
+    fields.finish()?;
+    answer(&trac, scope, query.unwrap_or_default()).await
+}
+
+/// The longest ID or address that is asked about.
+const QUERY_MAX: usize = 500;
+
+async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
     let now = trac.clock.now();
     let told = trac.store.try_read(move |connection| {
         if let Some(story) = tell(connection, &scope, now, &id)? {

@@ -12,6 +12,8 @@ async fn check(shop: &Shop<'_>, id: &str, hop: Option<&str>, reason: Option<&str
     let found = (told.body["first_missing_hop"].as_str(), told.body["reason"].as_str());
     assert_eq!(found, (hop, reason), "{id}: {:#}", told.body);
     assert!(hop.is_none() || told.body["remedy"].is_string(), "{id} needs a remedy: {:#}", told.body);
+    let posted = shop.merchant.post("/explain", json!({ "query": id })).await;
+    assert_eq!((posted.status, &posted.body), (told.status, &told.body), "{id}");
     told.body
 }
 

@@ -1,8 +1,8 @@
 //! A cell of a table, which a spreadsheet will open.
 //!
 //! # Wire form
-//! [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180). A text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return
-//! would be run as a formula; an apostrophe goes before it. Numbers are written as they are.
+//! [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180). A text that begins with `=`, `+`, `-`, `@`, in full width too, a tab or a
+//! carriage return would be run as a formula; an apostrophe goes before it. Numbers are written as they are.
 //! Source: <https://owasp.org/www-community/attacks/CSV_Injection>.
 
 use serde_json::Value;
@@ -17,8 +17,11 @@ pub(super) fn write(value: &Value) -> String {
     }
 }
 
+/// What makes a formula of a cell. A spreadsheet in a Chinese or Japanese locale takes the wide forms for the others.
+const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() }
 }
 
 fn quoted(text: &str) -> String {
@@ -51,6 +54,9 @@ mod tests {
         check(json!("-2"), "'-2");
         check(json!("@SUM(A1)"), "'@SUM(A1)");
         check(json!("\t=1"), "'\t=1");
+        check(json!("＝1+1"), "'＝1+1");
+        check(json!("－2"), "'－2");
+        check(json!("＠SUM(A1)"), "'＠SUM(A1)");
         check(json!("\r=1,2"), "\"'\r=1,2\"");
         check(json!({"charge": "ch_1"}), "\"{\"\"charge\"\":\"\"ch_1\"\"}\"");
     }
@@ -73,12 +79,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_becomes_a_formula_or_another_cell(texts in prop::collection::vec("[=+@\t\r\n,\"' a-]{0,6}|\\PC{0,6}", 1..5)) {
+        fn no_text_becomes_a_formula_or_another_cell(texts in prop::collection::vec("[=+@＝＋－＠\t\r\n,\"' a-]{0,6}|\\PC{0,6}", 1..5)) {
             let line = texts.iter().map(|text| write(&json!(text))).collect::<Vec<_>>().join(",");
             let read = cells(&line);
             prop_assert_eq!(read.len(), texts.len());
             for (cell, text) in read.iter().zip(&texts) {
-                prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{:?}", cell);
+                prop_assert!(!cell.starts_with(FORMULA), "{:?}", cell);
                 prop_assert!(cell == text || cell.strip_prefix('\'') == Some(text.as_str()));
             }
         }

@@ -81,13 +81,13 @@ async fn track(
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "lead").await?;
     let told = Told::read(fields)?;
     let mut is_vouched = tracker.is_merchant;
     if let (false, Some(token)) = (is_vouched, &told.token) {
         token_secret::check(&trac, &tracker.scope, &headers, token, &told.customer).await?;
         is_vouched = true;
     }
+    tracker.count(&trac, "lead").await?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
         let (status, id) = take(tx, &trac, &scope, &told, is_vouched)?;

@@ -143,8 +143,8 @@ async fn claim(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    tracker.count(&trac, "conversion").await?;
     let told = Told::claim(fields, trac.clock.now(), tracker.is_merchant)?;
+    tracker.count(&trac, "conversion").await?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
         let first = known(tx, &scope, &told)?;

@@ -56,6 +56,10 @@ async fn a_key_that_is_none_is_refused_and_a_stranger_learns_nothing() {
         let answer = post(&app, &merchant, "/partners", key, json!({ "name": "Ada" })).await;
         assert_eq!(answer.status, 422, "{key:?}");
     }
+    for key in ["", "k1"] {
+        let request = Request::post("/api/v1/partners").header("idempotency-key", key);
+        assert_eq!(app.send(request.body(Body::empty()).unwrap()).await.status, 401, "{key:?}");
+    }
     post(&app, &merchant, "/partners", "k1", json!({ "name": "Ada" })).await;
     let made = post(&app, &merchant, "/api-keys", "k2", json!({ "kind": "secret" })).await;
     assert_eq!(made.status, 201);

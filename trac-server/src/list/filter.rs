@@ -16,7 +16,7 @@ pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, P
             Currency::parse(given).map_err(|_| Problem::field(name, "must be a currency code, as usd"))?;
         return Ok(code.as_str().to_owned());
     }
-    match allowed(resource, name) {
+    match words_of(resource, name) {
         Some(words) if !words.contains(&given) => {
             Err(Problem::field(name, &format!("must be one of {}", words.join(", "))))
         }
@@ -25,7 +25,7 @@ pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, P
 }
 
 /// The values a filter takes; `None` where it takes any.
-fn allowed(resource: &str, name: &str) -> Option<Vec<&'static str>> {
+pub(crate) fn words_of(resource: &str, name: &str) -> Option<Vec<&'static str>> {
     let words: &[&str] = match (resource, name) {
         (_, "reason") => return Some(Reason::ALL.iter().map(|reason| reason.as_str()).collect()),
         ("refusal", "cause") => {
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn the_words_are_those_that_are_kept() {
         fn check<T: DeserializeOwned>(resource: &str, name: &str) {
-            for word in allowed(resource, name).unwrap() {
+            for word in words_of(resource, name).unwrap() {
                 assert!(serde_json::from_value::<T>(Value::from(word)).is_ok(), "{resource} {name} {word}");
             }
         }

@@ -36,7 +36,41 @@ pub(super) async fn run(command: WorkspaceCommand) -> Result<(), Failure> {
             let told = told?;
             Ok(print(&told, json, || workspace::as_text(&told))?)
         }
+        WorkspaceCommand::Sessions { end, workspace, json, options } => {
+            let told = sessions(&options.settle()?, workspace.as_deref(), end, json).await?;
+            Ok(write!(io::stdout(), "{told}")?)
+        }
     }
+}
+
+/// The sessions of the dashboard as lines, or that they are over.
+async fn sessions(
+    config: &Config,
+    workspace: Option<&str>,
+    end: bool,
+    json: bool,
+) -> Result<String, Failure> {
+    let trac = Trac::new(open_known_store(config)?, Clock::system(), "");
+    let told = if end {
+        let ended = workspace::end_sessions(&trac, workspace).await?;
+        if json {
+            format!("{{\"ended\":{ended}}}\n")
+        } else {
+            format!("{ended} sessions and links are over.\n")
+        }
+    } else {
+        let sessions = workspace::sessions(&trac, workspace).await?;
+        let text =
+            |session: &Value, name: &str| session.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let line = |session: &Value| {
+            let named = ["kind", "workspace_id", "mode", "key", "begun_at", "seen_at", "expires_at"];
+            named.map(|name| text(session, name)).join("  ")
+        };
+        let lines = sessions.iter().map(|session| if json { session.to_string() } else { line(session) });
+        lines.map(|line| line + "\n").collect()
+    };
+    close(&trac).await?;
+    Ok(told)
 }
 
 /// `trac key …`.

@@ -213,6 +213,18 @@ mod tests {
         check("content-length: 5\r\n\r\nhello").await;
         check("transfer-encoding: chunked\r\n\r\n0\r\n\r\n").await;
         check("transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n").await;
+        for (head, want) in [
+            ("GET /s/ada HTTP/1.1\r\n", "HTTP/1.1 400 "),
+            ("GET /healthz HTTP/1.1\r\nhost: x\r\nhost: x\r\n", "HTTP/1.1 400 "),
+            ("GET /healthz HTTP/1.0\r\n", "HTTP/1.0 200 "),
+            ("GET /healthz HTTP/1.1\r\nhost: x\r\n", "HTTP/1.1 200 "),
+        ] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+            let mut heard = String::new();
+            stream.read_to_string(&mut heard).await.unwrap();
+            assert!(heard.starts_with(want), "{head:?}: {heard}");
+        }
         server.abort();
     }
 }

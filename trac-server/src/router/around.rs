@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::MatchedPath;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
@@ -20,6 +20,7 @@ use tower_service::Service;
 use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
+use crate::hosts::is_named_once;
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::request_id::{CURRENT, HEADER, Named, sane};
@@ -53,10 +54,13 @@ impl Around {
         // For who has spans of its own; the log of the program names the request itself.
         let span = tracing::debug_span!("request", id, method, route = &*route);
         // Under a path that is no text nothing is asked for: the routes would each refuse it in a form of their own.
-        let asked = path::is_text(request.uri().path()).then(|| ask(request));
+        let refused: fn() -> Problem =
+            if is_named_once(&request) { || Problem::not_found("page") } else { Problem::host };
+        let is_fine = is_named_once(&request) && path::is_text(request.uri().path());
+        let asked = is_fine.then(|| ask(request));
         let began = Instant::now();
         let named = Named { id, method, route: Arc::clone(&route) };
-        let answer = CURRENT.scope(named, Answer { asked, began }.instrument(span));
+        let answer = CURRENT.scope(named, Answer { asked, refused, began }.instrument(span));
         Answering { answer, trac: trac.clone(), began, method, route, mark }
     }
 }
@@ -111,7 +115,22 @@ impl<F: Future<Output = Response>> Future for Answering<F> {
         if let Some(mark) = this.mark.take() {
             response.headers_mut().insert(HEADER, mark);
         }
+        guard(&mut response, this.trac.is_https());
         Poll::Ready(Ok(response))
+    }
+}
+
+/// Marks an answer: it is what it says it is; it is kept by nobody who was not told so, since it may hold keys and money; and over https
+/// nobody comes back without.
+fn guard(response: &mut Response, is_https: bool) {
+    let is_kept = response.status() == StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !is_kept {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+    if is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }
 
@@ -138,6 +157,8 @@ pin_project! {
     struct Answer<F> {
         #[pin]
         asked: Option<F>,
+        // What to say where nothing is asked.
+        refused: fn() -> Problem,
         began: Instant,
     }
 }
@@ -150,7 +171,7 @@ impl<F: Future<Output = Response>> Future for Answer<F> {
         let polled =
             this.asked.as_pin_mut().map(|asked| catch_unwind(AssertUnwindSafe(|| asked.poll(context))));
         let response = match polled {
-            None => Problem::not_found("page").into_response(),
+            None => (this.refused)().into_response(),
             Some(Ok(polled)) => ready!(polled),
             Some(Err(_)) => {
                 tracing::error!("a handler panicked");

@@ -64,6 +64,11 @@ async fn a_filter_that_no_row_could_pass_is_a_mistake_and_says_what_it_takes() {
     check("/enrollments?status=active", Some(("status", "approved"))).await;
     check("/programs?status=", None).await;
     check("/leads?deferred=no", Some(("deferred", "false"))).await;
+    check("/leads?deferred=true&deferred=true", Some(("deferred", "once"))).await;
+    check("/leads?page=1&page=2", Some(("page", "once"))).await;
+    check(&format!("/events?{}", "type=a&".repeat(2_000)), Some(("type", "once"))).await;
+    check("/analytics?interval=7d&interval=7d", Some(("interval", "once"))).await;
+    check("/analytics?colour=red", Some(("colour", "start"))).await;
 }
 
 #[tokio::test]
@@ -233,6 +238,70 @@ async fn a_store_that_takes_no_row_is_not_ready() {
     let full = "CREATE TRIGGER full BEFORE INSERT ON setting BEGIN SELECT raise(ABORT, 'full'); END";
     app.rows(full.to_owned()).await;
     assert_eq!(app.visit("/readyz", &[]).await.code(), (503, "STORE_BUSY".to_owned()));
+}
+
+#[tokio::test]
+async fn every_answer_is_what_it_says_and_none_that_may_hold_money_is_kept() {
+    let (app, plain) = (App::new(), App::reached_under("http://track.example.com"));
+    let merchant = app.merchant().await;
+    let (program, partner) = merchant.program_and_partner().await;
+    let link = json!({ "program_id": program, "partner_id": partner, "slug": "ada", "destination": "https://shop.example/" });
+    let qr = format!("/links/{}/qr.svg", merchant.make("/links", link).await);
+    let mut answers = Vec::new();
+    for path in
+        ["/balances", "/commissions", "/api-keys", "/analytics", "/programs?status=none", "/nowhere", &qr]
+    {
+        answers.push((path, merchant.get(path).await));
+    }
+    let made = merchant.post("/api-keys", json!({ "kind": "secret" })).await;
+    answers.push(("a new key", made));
+    for path in [
+        "/s/ada",
+        "/s/nobody",
+        "/s/%ff",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/api/v1/balances",
+        "/dashboard/login",
+    ] {
+        answers.push((path, app.visit(path, &[]).await));
+    }
+    for (at, answer) in answers {
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{at}");
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{at}");
+        assert!(
+            answer.header("cache-control").starts_with("no-store"),
+            "{at}: {}",
+            answer.header("cache-control")
+        );
+    }
+    for path in ["/s/nobody", "/healthz", "/dashboard/login"] {
+        assert_eq!(plain.visit(path, &[]).await.header("strict-transport-security"), "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_two_hosts_is_for_none() {
+    let app = App::new();
+    for path in ["/s/ada", "/healthz", "/api/v1/programs"] {
+        let answer = app.visit(path, &[("host", "track.example.com"), ("host", "evil.example")]).await;
+        assert_eq!(answer.code(), (400, "VALIDATION_FAILED".to_owned()), "{path}");
+        assert_eq!(answer.text("/error/request_id"), answer.header("x-request-id"));
+    }
+}
+
+#[tokio::test]
+async fn the_figures_can_be_served_apart() {
+    use tower::ServiceExt as _;
+    let app = App::with(crate::Trac::with_metrics_apart);
+    assert_eq!(app.visit("/metrics", &[]).await.code(), (404, "NOT_FOUND".to_owned()));
+    let apart = crate::metrics_service(app.trac.clone());
+    for (path, want) in [("/metrics", 200), ("/healthz", 200), ("/api/v1/programs", 404)] {
+        let answer = apart.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), want, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One server to a data folder: two would each count a key's calls, and each take the other's address for theirs.
 //!
-//! Commands that come and go, such as `trac workspace create`, need no lock.
+//! The folder itself is locked, not only a file in it that somebody may remove: whatever path leads there, and whatever is in it, it is
+//! one folder. Commands that come and go, such as `trac workspace create`, need no lock.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -13,8 +14,8 @@ const FILE_NAME: &str = "serve.lock";
 /// The right to serve from a data folder. It ends with this value, and with the process however that ends.
 #[derive(Debug)]
 pub struct Alone {
-    /// The system forgets the lock when the file is closed.
-    _locked: File,
+    /// The system forgets the locks when the files are closed.
+    _locked: Vec<File>,
 }
 
 impl Alone {
@@ -27,15 +28,22 @@ impl Alone {
         let cannot =
             |error| StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()));
         file::make_folder(data).map_err(cannot)?;
-        let locked = file::open_private(&path).map_err(cannot)?;
-        match locked.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let detail = format!("{}: a server runs on this folder already", data.display());
-                return Err(StoreError::new(StoreErrorKind::Conflict, detail));
+        // The file is what earlier versions lock.
+        let mut locked = vec![file::open_private(&path).map_err(cannot)?];
+        #[cfg(unix)]
+        locked.push(File::open(data).map_err(cannot)?);
+        for file in &locked {
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let detail = format!("{}: a server runs on this folder already", data.display());
+                    return Err(StoreError::new(StoreErrorKind::Conflict, detail));
+                }
+                // Some file systems have no locks.
+                Err(TryLockError::Error(error)) => {
+                    tracing::warn!(%error, path = %path.display(), "not locked");
+                }
             }
-            // Some file systems have no locks.
-            Err(TryLockError::Error(error)) => tracing::warn!(%error, path = %path.display(), "not locked"),
         }
         Ok(Self { _locked: locked })
     }
@@ -99,6 +107,21 @@ mod tests {
         let refused = Alone::on(&data).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Conflict);
         assert!(refused.to_string().contains("new"), "{refused}");
+        // Neither a removed lock nor another path makes room for a second server.
+        #[cfg(unix)]
+        {
+            fs::remove_file(data.join(FILE_NAME)).unwrap();
+            let other = folder.path().join("other");
+            std::os::unix::fs::symlink(&data, &other).unwrap();
+            for path in [&data, &other] {
+                assert_eq!(
+                    Alone::on(path).unwrap_err().kind(),
+                    StoreErrorKind::Conflict,
+                    "{}",
+                    path.display()
+                );
+            }
+        }
         drop(first);
         Alone::on(&data).unwrap();
     }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, StoreErrorKind};
+use super::sum;
 
 pub(super) const FILE_NAME: &str = "trac.db";
 /// How long a connection waits for whoever locks the database.
@@ -35,6 +36,7 @@ const STEPS: &[&str] = &[
     include_str!("trust.sql"),
     include_str!("customer_tokens.sql"),
     include_str!("addresses.sql"),
+    include_str!("sessions.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
@@ -112,6 +114,7 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
+    sum::teach(&connection)?;
     Ok(connection)
 }
 
@@ -124,6 +127,17 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     }
     let found: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(corrupt(found)) }
+}
+
+/// Looks through a whole database for damage, on a connection of its own: nobody waits for that.
+pub(super) fn quick_check(file: &Path) -> Result<(), StoreError> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_LIMIT)?;
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::new(StoreErrorKind::Corrupt, found)) }
 }
 
 /// Whether an older program made the database, and this one would change its schema.

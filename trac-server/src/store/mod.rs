@@ -14,6 +14,7 @@ mod scope;
 mod file;
 mod alone;
 mod settings;
+mod sum;
 mod vault;
 mod ticket;
 mod backup;
@@ -28,7 +29,7 @@ mod readers;
 pub(crate) mod load;
 pub(crate) mod apply;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -63,6 +64,7 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    file: PathBuf,
     queue: Arc<Queue>,
     spool: Arc<Spool>,
     readers: Readers,
@@ -124,7 +126,8 @@ impl Store {
             checkpoints::start(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
         ];
         let (vault, threads) = (Arc::new(vault), Mutex::new(threads));
-        Ok(Self(Arc::new(Inner { queue, spool, readers, vault, threads })))
+        let file = file.to_owned();
+        Ok(Self(Arc::new(Inner { file, queue, spool, readers, vault, threads })))
     }
 
     /// Makes this process the one whose clicks wait on disk until they are brought in, and brings in those that an earlier one left
@@ -283,6 +286,16 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
         self.0.readers.read(reader).await
+    }
+
+    /// Looks through the whole database for damage, which takes a second for some hundred megabytes and keeps nobody waiting.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Corrupt`] with what was found.
+    pub(crate) async fn quick_check(&self) -> Result<(), StoreError> {
+        let file = self.0.file.clone();
+        let checked = tokio::task::spawn_blocking(move || file::quick_check(&file)).await;
+        checked.unwrap_or_else(|_| Err(StoreError::internal("a check panicked")))
     }
 
     /// Takes no more jobs, finishes those accepted, and closes the file. Blocks until that is done.

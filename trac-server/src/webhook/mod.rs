@@ -26,6 +26,8 @@ use crate::list::{list_of, one_of};
 use crate::trac::Trac;
 
 #[cfg(feature = "server")]
+pub(crate) use endpoints::ENDPOINTS;
+#[cfg(feature = "server")]
 pub(crate) use events::{EVENTS, missing_event, remedy_of};
 pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
@@ -55,8 +57,8 @@ pub(crate) const EVENT_TYPES: &[&str] = &[
 #[cfg(feature = "server")]
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
-        .route("/webhook-endpoints", list_of(&endpoints::ENDPOINTS).merge(post(endpoints::create)))
-        .route("/webhook-endpoints/{id}", one_of(&endpoints::ENDPOINTS).merge(patch(endpoints::change)))
+        .route("/webhook-endpoints", list_of(&ENDPOINTS).merge(post(endpoints::create)))
+        .route("/webhook-endpoints/{id}", one_of(&ENDPOINTS).merge(patch(endpoints::change)))
         .route("/events", list_of(&EVENTS))
         .route("/events/{id}", axum::routing::get(events::one))
 }

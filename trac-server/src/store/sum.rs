@@ -1,0 +1,65 @@
+//! `sum_minor`: what SQL adds amounts up with. SQLite's own `sum` fails beyond 64 bits, and a page of figures with it; this one stays
+//! at the largest number.
+
+use rusqlite::functions::{Aggregate, Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Result};
+
+struct SumMinor;
+
+impl Aggregate<Option<i128>, Option<i64>> for SumMinor {
+    fn init(&self, _: &mut Context<'_>) -> Result<Option<i128>> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, sum: &mut Option<i128>) -> Result<()> {
+        let amount = match context.get_raw(0) {
+            ValueRef::Integer(amount) => amount.into(),
+            // A difference that did not fit into 64 bits.
+            ValueRef::Real(amount) if amount < 0.0 => i64::MIN.into(),
+            ValueRef::Real(_) => i64::MAX.into(),
+            ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => return Ok(()),
+        };
+        *sum = Some(sum.unwrap_or_default().saturating_add(amount));
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, sum: Option<Option<i128>>) -> Result<Option<i64>> {
+        let fitting = |sum: i128| i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX });
+        Ok(sum.flatten().map(fitting))
+    }
+}
+
+/// Makes it known to a connection.
+pub(super) fn teach(connection: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_aggregate_function("sum_minor", 1, flags, SumMinor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_stays_at_the_largest_number() {
+        let connection = Connection::open_in_memory().unwrap();
+        teach(&connection).unwrap();
+        let check = |values: &str, want: Option<i64>| {
+            let sql = format!("SELECT sum_minor(column1) FROM (VALUES {values})");
+            assert_eq!(
+                connection.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)),
+                Ok(want),
+                "{values}"
+            );
+        };
+        check("(1), (2), (NULL), (-7)", Some(-4));
+        check("(NULL)", None);
+        check("(9223372036854775807), (1)", Some(i64::MAX));
+        check("(9223372036854775807), (9223372036854775807), (-9223372036854775807)", Some(i64::MAX));
+        check("(-9223372036854775807), (-2)", Some(i64::MIN));
+        check("(9223372036854775807 + 1), (-1)", Some(i64::MAX - 1));
+        check("(-9223372036854775807 - 9)", Some(i64::MIN));
+        let none = "SELECT sum_minor(1) FILTER (WHERE 0)";
+        assert_eq!(connection.query_row(none, [], |row| row.get::<_, Option<i64>>(0)), Ok(None));
+    }
+}

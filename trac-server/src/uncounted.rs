@@ -1,0 +1,73 @@
+//! Visits that are no clicks and are still to be counted in the store: however many come at once, one job at a time waits for each row.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::store::Scope;
+
+/// What is counted together: the visits of a link on a day, by why they are no clicks.
+pub(crate) type Row = (Scope, Arc<str>, i64, &'static str);
+
+/// The visits of each row that a job is on the way to count. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uncounted(Arc<Mutex<HashMap<Row, i64>>>);
+
+/// The visits of one row, for the job that counts them. A job that never runs forgets them, so that the next visit brings another.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    uncounted: Uncounted,
+    row: Row,
+    is_taken: bool,
+}
+
+impl Uncounted {
+    /// Adds a visit; answers what to count if no job is on the way for its row.
+    pub(crate) fn add(&self, row: Row) -> Option<Pending> {
+        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = rows.entry(row.clone()).or_default();
+        *count = count.saturating_add(1);
+        (*count == 1).then(|| Pending { uncounted: self.clone(), row, is_taken: false })
+    }
+
+    fn take(&self, row: &Row) -> i64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(row).unwrap_or_default()
+    }
+}
+
+impl Pending {
+    /// The row, and how many visits it is to be counted up by.
+    pub(crate) fn take(mut self) -> (Row, i64) {
+        self.is_taken = true;
+        let visits = self.uncounted.take(&self.row);
+        (self.row.clone(), visits)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.is_taken {
+            self.uncounted.take(&self.row);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trac_core::program::Mode;
+
+    use super::*;
+
+    #[test]
+    fn visits_of_a_row_are_taken_together() {
+        let uncounted = Uncounted::default();
+        let row = |why| -> Row { (Scope::new("ws_1", Mode::Live), "link_1".into(), 7, why) };
+        let flood = uncounted.add(row("flood")).unwrap();
+        assert!(uncounted.add(row("flood")).is_none(), "the first one's job takes it along");
+        let bot = uncounted.add(row("bot")).unwrap();
+        assert_eq!(flood.take(), (row("flood"), 2));
+        drop(uncounted.add(row("flood")).unwrap());
+        assert_eq!(uncounted.add(row("flood")).unwrap().take().1, 1, "what no job counted is forgotten");
+        assert_eq!(bot.take().1, 1);
+        assert!(uncounted.0.lock().unwrap().is_empty());
+    }
+}
