@@ -20,6 +20,11 @@ use value::{cookie_domain, each, one_or_many, public_url, stripe_api_url, tracki
 const DATA: &str = "trac-data";
 /// Where the server listens if nothing else is said.
 const LISTEN: &str = "127.0.0.1:8787";
+/// How many connections one address may hold if nothing else is said.
+pub const CONNECTIONS_PER_ADDRESS: usize = 512;
+/// How many megabytes of the disk are kept free if nothing else is said: room for some ten thousand events and for the log beside
+/// the database.
+const KEEP_FREE_MB: u32 = 256;
 /// Where Stripe is asked if nothing else is said.
 const STRIPE_API_URL: &str = "https://api.stripe.com";
 
@@ -54,6 +59,13 @@ pub struct Options {
     #[arg(long, env = "TRAC_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub trusted_proxy: Option<Vec<Network>>,
+    /// How many connections one address may hold, unless it is a trusted proxy's; 0 for any number [default: 512].
+    #[arg(long, env = "TRAC_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER")]
+    pub connections_per_address: Option<usize>,
+    /// How many megabytes of the disk are kept free for webhooks: with less, visitors are sent on and their clicks are not recorded;
+    /// 0 keeps none [default: 256].
+    #[arg(long, env = "TRAC_KEEP_FREE_MB", value_name = "MEGABYTES")]
+    pub keep_free_mb: Option<u32>,
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
@@ -84,6 +96,10 @@ pub struct Config {
     pub tracking_domain: Vec<String>,
     /// The proxies in front.
     pub trusted_proxy: Vec<Network>,
+    /// How many connections one address may hold; 0 for any number.
+    pub connections_per_address: usize,
+    /// How many megabytes of the disk are kept free for webhooks.
+    pub keep_free_mb: u32,
     /// The master key, if it was given.
     pub master_key: Option<MasterKey>,
     /// Where Stripe is asked, without a slash at the end.
@@ -143,6 +159,11 @@ impl Options {
             cookie_domain: each(self.cookie_domain.or(file.cookie_domain), cookie_domain)?,
             tracking_domain: each(self.tracking_domain.or(file.tracking_domain), tracking_domain)?,
             trusted_proxy: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
+            connections_per_address: self
+                .connections_per_address
+                .or(file.connections_per_address)
+                .unwrap_or(CONNECTIONS_PER_ADDRESS),
+            keep_free_mb: self.keep_free_mb.or(file.keep_free_mb).unwrap_or(KEEP_FREE_MB),
             master_key: self.master_key.or(file.master_key),
             stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
                 Some(url) => stripe_api_url(&url)?,

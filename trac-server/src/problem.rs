@@ -12,8 +12,16 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::clock::Clock;
 use crate::request_id;
 use crate::store::{StoreError, StoreErrorKind};
+use crate::tally::Tally;
+
+/// What the store could not take, by why: a disk that is full is not filled by the log.
+static TOLD: Tally<String> = Tally::new();
+
+/// When a query that took too long may be tried again: as long as it was given.
+const QUERY_PAUSE_SECS: u32 = 5;
 
 /// What went wrong, as the caller is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +124,21 @@ impl Problem {
         problem
     }
 
+    /// A query took too long and was interrupted. The message says how to narrow it.
+    pub(crate) fn query_too_slow(message: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "QUERY_TOO_SLOW", message);
+        problem.retry_after_secs = Some(QUERY_PAUSE_SECS);
+        problem
+    }
+
+    /// Too many bodies are on their way, so that there is no room for this one.
+    pub(crate) fn server_busy() -> Self {
+        let message = "Too much is being sent to this server at once. Send it again in a moment.";
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVER_BUSY", message);
+        problem.retry_after_secs = Some(1);
+        problem
+    }
+
     /// A mistake in this program.
     pub(crate) fn internal() -> Self {
         let message = "Something failed here. The log says what, under this request ID.";
@@ -133,9 +156,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error.kind() {
             StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
-                tracing::warn!(%error, "the store cannot take this now");
+                if let Some(times) = TOLD.count(error.detail().to_owned(), Clock::system().now()) {
+                    tracing::warn!(%error, times, "the store cannot take this now");
+                }
                 Self::store_busy("The store cannot take this now. Try again in a moment.")
             }
+            StoreErrorKind::TooSlow => Self::query_too_slow(error.detail().to_owned()),
             StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This exists already."),
             StoreErrorKind::Corrupt | StoreErrorKind::Internal => {
                 tracing::error!(%error, "the store failed");

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::bodies::Bodies;
 use crate::clock::Clock;
 use crate::day_salt::DaySalt;
 use crate::hosts::Hosts;
@@ -14,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::proxy::{Network, TrustedProxies};
 use crate::refusal::{Cause, Refusals};
 use crate::store::{Scope, Store};
+use crate::tally::Tally;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -34,6 +36,9 @@ pub struct Parts {
     pub(crate) key_uses: KeyUses,
     pub(crate) metrics: Metrics,
     pub(crate) refusals: Refusals,
+    pub(crate) bodies: Bodies,
+    /// Deliveries that were rejected, by endpoint and message.
+    pub(crate) rejected: Arc<Tally<(String, String)>>,
 }
 
 impl Trac {
@@ -55,6 +60,8 @@ impl Trac {
             key_uses: KeyUses::default(),
             metrics: Metrics::default(),
             refusals: Refusals::default(),
+            bodies: Bodies::default(),
+            rejected: Arc::new(Tally::new()),
         }))
     }
 

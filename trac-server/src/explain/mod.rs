@@ -31,6 +31,9 @@ use crate::trac::Trac;
 
 pub use text::as_text;
 
+/// How a story that takes too long is narrowed.
+pub(crate) const NARROW: &str = "Ask by the ID of one object, a payment's or a click's, instead of a customer's or an address.";
+
 /// `GET /api/v1/explain/{id}`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new().route("/explain/{id}", get(explain))
@@ -42,7 +45,8 @@ async fn explain(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let now = trac.clock.now();
-    let told = trac.store.read(move |connection| tell(connection, &scope, now, &id)).await?;
+    let of = scope.clone();
+    let told = trac.store.query(&of, NARROW, move |connection| tell(connection, &scope, now, &id)).await?;
     told.map(Json).ok_or_else(|| Problem::not_found("click, customer, transaction, link or other object"))
 }
 

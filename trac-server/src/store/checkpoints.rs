@@ -1,5 +1,7 @@
 //! The thread that copies the write-ahead log into the database, off the path of any commit.
 //!
+//! It also looks how much [room](super::room) the disk has.
+//!
 //! Copying needs no lock that a commit waits for. Only to begin the log anew must writers be kept out, and that is done
 //! when next to nothing is left to copy, so that it takes milliseconds. Source: <https://sqlite.org/wal.html>, section 6.
 
@@ -13,6 +15,7 @@ use rusqlite::Connection;
 use super::error::StoreError;
 use super::file::{PAGE_BYTES, log_of};
 use super::queue::Queue;
+use super::room::Room;
 use super::writer::spawn;
 
 const PAUSE: Duration = Duration::from_millis(250);
@@ -22,8 +25,8 @@ const COPY_BYTES: u64 = 4 << 20;
 const RESTART_BYTES: u64 = 48 << 20;
 /// What may be left to copy when it is.
 const REST_BYTES: u64 = 2 << 20;
-/// How large the file may stay.
-const FILE_BYTES: u64 = 256 << 20;
+/// How large the file may stay, once it is begun anew.
+pub(super) const FILE_BYTES: u64 = 256 << 20;
 /// How often what was written meanwhile is copied before writers are kept out.
 const PASSES: usize = 8;
 /// How long writers may be kept out because somebody still reads what is in the log. Then it is begun anew another time.
@@ -41,13 +44,14 @@ struct Log {
 pub(super) fn start(
     connection: Connection,
     file: &Path,
-    queue: Arc<Queue>,
+    (queue, room): (Arc<Queue>, Arc<Room>),
 ) -> Result<JoinHandle<()>, StoreError> {
     connection.busy_timeout(PATIENCE)?;
     let log = log_of(file);
     spawn("trac-checkpoints", move || {
         step_back();
         while queue.is_open_after(PAUSE) {
+            room.look();
             let file_bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();
             if file_bytes < COPY_BYTES {
                 continue;
