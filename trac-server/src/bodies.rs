@@ -54,6 +54,15 @@ impl Bodies {
     }
 }
 
+#[cfg(test)]
+impl Bodies {
+    /// Takes all there is.
+    pub(crate) fn fill(&self) -> Vec<Share> {
+        let one = || Share { of: self.clone(), bytes: AtomicUsize::new(0), is_refused: AtomicBool::new(false) };
+        std::iter::repeat_with(one).take_while(|share| share.take(BEGIN_BYTES)).collect()
+    }
+}
+
 impl Share {
     /// Whether there was no room for the body.
     pub(crate) fn is_refused(&self) -> bool {

@@ -206,3 +206,20 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_query_that_took_too_long_says_what_to_narrow_and_when_to_come_again() {
+        let error = StoreError::new(StoreErrorKind::TooSlow, "Ask for fewer days.");
+        let response = Problem::from(error).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 10).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["code"], "QUERY_TOO_SLOW");
+        assert_eq!(body["error"]["message"], "Ask for fewer days.");
+    }
+}

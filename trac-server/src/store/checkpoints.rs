@@ -104,3 +104,41 @@ fn checkpoint(connection: &Connection, how: &str) -> Result<Log, StoreError> {
     let bytes = |pages: i64| u64::try_from(pages).unwrap_or_default().saturating_mul(PAGE_BYTES);
     Ok(Log { bytes: bytes(pages), rest_bytes: bytes(pages).saturating_sub(bytes(copied)) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::file;
+
+    #[test]
+    fn the_log_is_begun_anew_once_it_holds_so_much_and_its_file_grows_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("trac.db");
+        let (writer, copier) = (file::connect(&database).unwrap(), file::connect(&database).unwrap());
+        writer.pragma_update(None, "synchronous", "OFF").unwrap();
+        writer.execute_batch("CREATE TABLE heap (bytes BLOB)").unwrap();
+        let file_bytes = || std::fs::metadata(log_of(&database)).unwrap().len();
+        for _ in 0..3 {
+            let insert = "DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)";
+            writer.execute_batch(insert).unwrap();
+            copy(&copier, file_bytes()).unwrap();
+            assert!((RESTART_BYTES..RESTART_BYTES * 5 / 4).contains(&file_bytes()), "{}", file_bytes());
+        }
+        // Somebody reads one state of the database meanwhile: the log keeps all that is written, and then it is begun anew again.
+        let reader = file::connect(&database).unwrap();
+        let count = "SELECT count(*) FROM heap";
+        reader.execute_batch("BEGIN").unwrap();
+        reader.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap();
+        copier.busy_timeout(Duration::ZERO).unwrap();
+        for _ in 0..2 {
+            writer.execute_batch("DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)").unwrap();
+            let _ = copy(&copier, file_bytes());
+        }
+        let grown = file_bytes();
+        assert!(grown > RESTART_BYTES * 3 / 2, "{grown}");
+        reader.execute_batch("COMMIT").unwrap();
+        copy(&copier, file_bytes()).unwrap();
+        writer.execute_batch("DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)").unwrap();
+        assert_eq!(file_bytes(), grown, "it is written from its beginning");
+    }
+}

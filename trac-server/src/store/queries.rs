@@ -198,17 +198,25 @@ mod tests {
         Scope::new(name, Mode::Live)
     }
 
+    async fn run<T: Send + 'static>(
+        queries: &Queries,
+        of: &str,
+        reader: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        queries.run(&workspace(of), "Ask for less.", reader).await
+    }
+
     #[tokio::test]
     async fn a_query_without_end_is_interrupted_and_says_what_to_narrow() {
         let (_folder, queries) = queries(Duration::from_millis(20));
         for _ in 0..=TOGETHER {
-            let endless = queries.run(&workspace("ws_1"), "Ask for less.", |connection| count(connection, ENDLESS));
+            let endless = run(&queries, "ws_1", |connection| count(connection, ENDLESS));
             let error = endless.await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::TooSlow);
             assert!(error.detail().ends_with("Ask for less."), "{error}");
         }
         // Whose connection is as good as before.
-        let one = queries.run(&workspace("ws_1"), "", |connection| count(connection, "SELECT 1"));
+        let one = run(&queries, "ws_1", |connection| count(connection, "SELECT 1"));
         assert_eq!(one.await.unwrap(), 1);
     }
 
@@ -216,12 +224,10 @@ mod tests {
     async fn statements_that_never_end_together_are_interrupted_between_two_of_them() {
         let (_folder, queries) = queries(Duration::from_millis(20));
         let many = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000) SELECT count(*) FROM n";
-        let endless = queries.run(&workspace("ws_1"), "", move |connection| {
+        let endless = run(&queries, "ws_1", move |connection| -> Result<i64, StoreError> {
             loop {
                 count(connection, many)?;
             }
-            #[expect(unreachable_code, reason = "it says what the loop never answers")]
-            Ok::<i64, StoreError>(0)
         });
         assert_eq!(endless.await.unwrap_err().kind(), StoreErrorKind::TooSlow);
     }
@@ -234,7 +240,7 @@ mod tests {
         let caller = tokio::spawn({
             let queries = Arc::clone(&queries);
             async move {
-                let endless = queries.run(&workspace("ws_1"), "", move |connection| {
+                let endless = run(&queries, "ws_1", move |connection| {
                     begin.send(()).unwrap();
                     let answer = count(connection, ENDLESS);
                     end.send(answer.as_ref().map_err(StoreError::kind).copied()).unwrap();
@@ -254,9 +260,9 @@ mod tests {
         for _ in 0..number {
             let (latch, open) = mpsc::channel::<()>();
             let (begin, begun) = oneshot::channel();
-            let (queries, scope) = (Arc::clone(queries), workspace(of));
+            let (queries, of) = (Arc::clone(queries), of.to_owned());
             tokio::spawn(async move {
-                let waiting = queries.run(&scope, "", move |_| {
+                let waiting = run(&queries, &of, move |_| {
                     begin.send(()).unwrap();
                     let _ = open.recv();
                     Ok::<_, StoreError>(())
@@ -274,7 +280,7 @@ mod tests {
         let (_folder, queries) = queries(Duration::from_millis(20));
         let one = latched(&queries, "ws_1", OF_ONE).await;
         let asked = async |of: &str| {
-            let asked = queries.run(&workspace(of), "", |connection| count(connection, "SELECT 1"));
+            let asked = run(&queries, of, |connection| count(connection, "SELECT 1"));
             asked.await.map_err(|error| error.kind())
         };
         assert_eq!(asked("ws_1").await, Err(StoreErrorKind::Busy));
@@ -284,7 +290,12 @@ mod tests {
         drop((one, other));
         let (_folder, queries) = self::queries(NEVER);
         let one = latched(&queries, "ws_1", OF_ONE).await;
-        let waits = queries.run(&workspace("ws_1"), "", |connection| count(connection, "SELECT 1"));
+        let mut waits = std::pin::pin!(run(&queries, "ws_1", |connection| count(connection, "SELECT 1")));
+        tokio::select! {
+            biased;
+            answer = &mut waits => panic!("no turn is free: {answer:?}"),
+            () = tokio::task::yield_now() => {}
+        }
         drop(one);
         assert_eq!(waits.await.unwrap(), 1, "the turn comes when those before are over");
     }

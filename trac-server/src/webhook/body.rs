@@ -35,7 +35,7 @@ pub(super) async fn read(mut body: Body) -> Result<Bytes, Unread> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -27,6 +27,8 @@ use crate::trac::Trac;
 
 #[cfg(feature = "server")]
 pub(crate) use events::{EVENTS, remedy_of};
+#[cfg(all(test, feature = "server"))]
+pub(crate) use body::tests::watched;
 pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
