@@ -136,7 +136,7 @@ async fn what_is_left_of_a_disk_is_for_webhooks_and_not_for_clicks() {
     let click = merchant.click(&terms.link).await;
     assert!(visit(&client, &server).await.contains("trac_click_id="));
 
-    disk.take(20);
+    disk.take(23);
     let said = until_ready(&client, &server, 503).await;
     assert!(said.contains("No clicks are recorded") && said.contains("8 MB"), "{said}");
     assert!(server.log().contains("clicks are no longer recorded"), "{}", server.log());

@@ -47,7 +47,8 @@ impl Bodies {
         if request.body().is_end_stream() {
             return (request, None);
         }
-        let share = Share { of: self.clone(), bytes: AtomicUsize::new(0), is_refused: AtomicBool::new(false) };
+        let share =
+            Share { of: self.clone(), bytes: AtomicUsize::new(0), is_refused: AtomicBool::new(false) };
         let share = Arc::new(share);
         let counted = |body| Body::new(Counted { body, share: Arc::clone(&share) });
         (request.map(counted), Some(share))
@@ -58,7 +59,8 @@ impl Bodies {
 impl Bodies {
     /// Takes all there is.
     pub(crate) fn fill(&self) -> Vec<Share> {
-        let one = || Share { of: self.clone(), bytes: AtomicUsize::new(0), is_refused: AtomicBool::new(false) };
+        let one =
+            || Share { of: self.clone(), bytes: AtomicUsize::new(0), is_refused: AtomicBool::new(false) };
         std::iter::repeat_with(one).take_while(|share| share.take(BEGIN_BYTES)).collect()
     }
 }

@@ -51,7 +51,8 @@ pub(crate) struct Resource {
 pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
     get(move |State(trac): State<Trac>, Merchant(scope): Merchant, listing: Listing| async move {
         let (store, of) = (trac.store.clone(), scope.clone());
-        let list = store.query(&of, NARROW, move |connection| resource.list(connection, &trac, &scope, &listing));
+        let list =
+            store.query(&of, NARROW, move |connection| resource.list(connection, &trac, &scope, &listing));
         list.await.map(Json)
     })
 }

@@ -269,11 +269,7 @@ impl AsyncRead for Heads {
 }
 
 impl AsyncWrite for Heads {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
     }
 
@@ -388,7 +384,11 @@ mod tests {
         let begun = Instant::now();
         stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         assert_eq!(stream.read(&mut heard).await.unwrap(), 0, "half a head is no request");
-        assert!((HEAD_LIMIT..REST_LIMIT - HEAD_LIMIT * 6).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        assert!(
+            (HEAD_LIMIT..REST_LIMIT - HEAD_LIMIT * 6).contains(&begun.elapsed()),
+            "{:?}",
+            begun.elapsed()
+        );
         server.abort();
     }
 

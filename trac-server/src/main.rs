@@ -14,8 +14,8 @@ use trac_server::ask::Asker;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand, WorkspaceCommand};
 use trac_server::export::{self, Imported};
-use trac_server::store::{self, Alone, Store};
 use trac_server::listen::Callers;
+use trac_server::store::{self, Alone, Store};
 use trac_server::{Trac, explain, housekeeping, listen, log, replay, secrets, service, workspace};
 
 /// How long callers may take to finish once the server is asked to stop.

@@ -21,10 +21,13 @@ const SEED: u64 = 11;
 const DAYS: i64 = 90;
 /// How many clicks are written together.
 const TOGETHER: usize = 50_000;
+/// How many clicks are the last ones.
+const LAST: usize = 1_000;
 /// How many deliveries are on their way at the same time.
 const CONNECTIONS: usize = 32;
 
-/// Writes so many clicks on a link of a workspace, in test mode, spread over the last 90 days. Answers a thousand of their IDs.
+/// Writes so many clicks on a link of a workspace, in test mode, spread over the last 90 days. Answers the
+/// IDs of the last ones, which still count.
 pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usize) -> Vec<String> {
     let mut store = Connection::open(database).expect("a database");
     // As the server writes them; and nobody waits for any of these.
@@ -48,10 +51,17 @@ pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usi
             let referrer = format!("https://blog.example/{}", chance.int(0..=999));
             let is_unique = chance.percent(80);
             let row = params![
-                workspace, id.as_str(), terms.program, terms.partner, terms.link, clicked_at, is_unique, referrer
+                workspace,
+                id.as_str(),
+                terms.program,
+                terms.partner,
+                terms.link,
+                clicked_at,
+                is_unique,
+                referrer
             ];
             insert.execute(row).expect("a click");
-            if some.len() < 1_000 {
+            if number + LAST >= count {
                 some.push(id.as_str().to_owned());
             }
         }
@@ -78,7 +88,8 @@ pub(super) async fn events(endpoint: &Endpoint, clicks: &[String], count: u64) {
                     return;
                 }
                 let mut chance = Chance::of(SEED + number);
-                let event = event.replace("NUMBER", &number.to_string()).replace("CLICK", &chance.pick(&clicks));
+                let event =
+                    event.replace("NUMBER", &number.to_string()).replace("CLICK", &chance.pick(&clicks));
                 connection.deliver(&path, &endpoint.secret, &event).await;
             }
         }));

@@ -56,7 +56,13 @@ impl Times {
     fn line(&mut self, what: &str) -> String {
         let [half, p99, most] = [50, 99, 100].map(|percent| self.at(percent).as_micros());
         let ms = |micros: u128| format!("{}.{:02}", micros / 1_000, micros % 1_000 / 10);
-        format!("{what:34} {:>6} answers, half in {} ms, p99 {} ms, longest {} ms", self.0.len(), ms(half), ms(p99), ms(most))
+        format!(
+            "{what:34} {:>6} answers, half in {} ms, p99 {} ms, longest {} ms",
+            self.0.len(),
+            ms(half),
+            ms(p99),
+            ms(most)
+        )
     }
 }
 
@@ -72,9 +78,11 @@ pub async fn neighbours(seconds: u64, share: usize, tell: impl Fn(&str)) -> Resu
     let terms = quiet.terms(2_000, "quiet", "https://shop.example/").await;
     let click = quiet.click(&terms.link).await;
     server.stop();
-    let workspace = loud.workspace.pointer("/workspace_id").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let workspace =
+        loud.workspace.pointer("/workspace_id").and_then(serde_json::Value::as_str).unwrap_or_default();
     let begun = Instant::now();
-    let clicks = fill::clicks(&Path::new(&server.data()).join("trac.db"), workspace, &their_terms, CLICKS * share);
+    let clicks =
+        fill::clicks(&Path::new(&server.data()).join("trac.db"), workspace, &their_terms, CLICKS * share);
     server.restart().await;
     let events = EVENTS * u64::try_from(share).unwrap_or(u64::MAX);
     fill::events(&their_endpoint, &clicks, events).await;

@@ -116,7 +116,8 @@ struct EntryRow {
 }
 
 /// What is asked instead of a page that takes too long.
-const NARROW: &str = "Try again in a moment, or ask for the lists under /api/v1 one by one, each narrowed by a filter.";
+const NARROW: &str =
+    "Try again in a moment, or ask for the lists under /api/v1 one by one, each narrowed by a filter.";
 
 async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());

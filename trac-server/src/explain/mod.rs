@@ -32,7 +32,8 @@ use crate::trac::Trac;
 pub use text::as_text;
 
 /// How a story that takes too long is narrowed.
-pub(crate) const NARROW: &str = "Ask by the ID of one object, a payment's or a click's, instead of a customer's or an address.";
+pub(crate) const NARROW: &str =
+    "Ask by the ID of one object, a payment's or a click's, instead of a customer's or an address.";
 
 /// `GET /api/v1/explain/{id}`.
 pub(crate) fn routes() -> Router<Trac> {

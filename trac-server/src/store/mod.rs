@@ -128,7 +128,11 @@ impl Store {
         let (original, room) = (Original::of(file), Arc::new(Room::around(file)));
         let threads = vec![
             writer::start(connection, original, Arc::clone(&queue), Arc::clone(&spool))?,
-            checkpoints::start(file::connect(file).map_err(named)?, file, (Arc::clone(&queue), Arc::clone(&room)))?,
+            checkpoints::start(
+                file::connect(file).map_err(named)?,
+                file,
+                (Arc::clone(&queue), Arc::clone(&room)),
+            )?,
         ];
         let (vault, threads) = (Arc::new(vault), Mutex::new(threads));
         Ok(Self(Arc::new(Inner { queue, spool, room, readers, queries, vault, threads })))
@@ -310,12 +314,7 @@ impl Store {
     ///
     /// # Errors
     /// What the reader answers; [`StoreErrorKind::TooSlow`] if it was interrupted, [`StoreErrorKind::Busy`] if too many wait.
-    pub(crate) async fn query<T, E, F>(
-        &self,
-        scope: &Scope,
-        narrow: &'static str,
-        reader: F,
-    ) -> Result<T, E>
+    pub(crate) async fn query<T, E, F>(&self, scope: &Scope, narrow: &'static str, reader: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,

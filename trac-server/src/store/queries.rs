@@ -47,7 +47,13 @@ impl Queries {
 
     fn with_limit(file: &Path, limit: Duration) -> Result<Self, StoreError> {
         let readers = Readers::open(file, TOGETHER)?;
-        Ok(Self { readers, turns: Arc::new(Semaphore::new(TOGETHER)), own_turns: Mutex::default(), limit, interrupted: Tally::new() })
+        Ok(Self {
+            readers,
+            turns: Arc::new(Semaphore::new(TOGETHER)),
+            own_turns: Mutex::default(),
+            limit,
+            interrupted: Tally::new(),
+        })
     }
 
     /// Runs a query when it is its turn. `narrow` says how to ask for less, for a query that takes too long.
@@ -81,9 +87,18 @@ impl Queries {
             let workspace = scope.workspace_id();
             let now = Clock::system().now();
             if let Some(times) = self.interrupted.count((workspace.to_owned(), narrow.to_owned()), now) {
-                tracing::warn!(workspace, mode = scope.mode_str(), narrow, times, "a query took too long and was interrupted");
+                tracing::warn!(
+                    workspace,
+                    mode = scope.mode_str(),
+                    narrow,
+                    times,
+                    "a query took too long and was interrupted"
+                );
             }
-            let detail = format!("The query took longer than {} seconds and was interrupted. {narrow}", self.limit.as_secs());
+            let detail = format!(
+                "The query took longer than {} seconds and was interrupted. {narrow}",
+                self.limit.as_secs()
+            );
             StoreError::new(StoreErrorKind::TooSlow, detail).into()
         })
     }
@@ -141,7 +156,9 @@ impl Stop {
         *lock(&self.running) = Some(connection.get_interrupt_handle());
         let _ended = Ended(self);
         if self.is_asked() {
-            return Err(StoreError::new(StoreErrorKind::TooSlow, "the caller left before the query began").into());
+            return Err(
+                StoreError::new(StoreErrorKind::TooSlow, "the caller left before the query began").into()
+            );
         }
         query(connection)
     }
@@ -181,7 +198,8 @@ mod tests {
     use crate::store::Store;
 
     /// A query that never ends.
-    const ENDLESS: &str = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n";
+    const ENDLESS: &str =
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n";
     const NEVER: Duration = Duration::from_secs(1_000_000);
 
     fn count(connection: &Connection, sql: &str) -> Result<i64, StoreError> {

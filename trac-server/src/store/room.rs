@@ -55,7 +55,11 @@ impl Room {
         self.is_low.store(is_low, Ordering::SeqCst);
         let (free_mb, kept_mb) = (free.div_euclid(MEGABYTE), kept.div_euclid(MEGABYTE));
         if is_low {
-            tracing::error!(free_mb, kept_mb, "the disk is nearly full: clicks are no longer recorded, webhooks are");
+            tracing::error!(
+                free_mb,
+                kept_mb,
+                "the disk is nearly full: clicks are no longer recorded, webhooks are"
+            );
         } else {
             tracing::info!(free_mb, kept_mb, "the disk has room again: clicks are recorded");
         }

@@ -25,10 +25,10 @@ use crate::list::{list_of, one_of};
 #[cfg(feature = "server")]
 use crate::trac::Trac;
 
-#[cfg(feature = "server")]
-pub(crate) use events::{EVENTS, remedy_of};
 #[cfg(all(test, feature = "server"))]
 pub(crate) use body::tests::watched;
+#[cfg(feature = "server")]
+pub(crate) use events::{EVENTS, remedy_of};
 pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
