@@ -73,12 +73,11 @@ impl Queries {
             running.around(connection, |connection| in_snapshot(connection, reader))
         });
         let mut reading = std::pin::pin!(reading);
-        let answer = match timeout(self.limit, &mut reading).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                stop.now();
-                reading.await
-            }
+        let answer = if let Ok(answer) = timeout(self.limit, &mut reading).await {
+            answer
+        } else {
+            stop.now();
+            reading.await
         };
         if !stop.is_asked() {
             return answer;
