@@ -45,6 +45,14 @@ pub(crate) fn command_on(processor: usize) -> Command {
     command
 }
 
+/// The binary as a command within limits of the shell's `ulimit`, such as `-v 800000`.
+pub(crate) fn command_within(limits: &[&str]) -> Command {
+    let mut command = plain(Path::new("sh"));
+    let limits: Vec<_> = limits.iter().map(|limit| format!("ulimit {limit} && ")).collect();
+    command.arg("-c").arg(format!("{}exec \"$0\" \"$@\"", limits.concat())).arg(program());
+    command
+}
+
 fn program() -> PathBuf {
     env::var_os("TRAC_BIN").map_or_else(|| built("trac"), PathBuf::from)
 }

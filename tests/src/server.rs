@@ -23,6 +23,8 @@ pub struct Setup {
     pub log: Option<PathBuf>,
     /// The one processor it may use.
     pub processor: Option<usize>,
+    /// Limits of the shell's `ulimit`, such as `-v 800000`.
+    pub limits: Vec<&'static str>,
     /// Environment variables.
     pub variables: Vec<(&'static str, String)>,
     /// More arguments of `trac serve`.
@@ -121,7 +123,8 @@ impl Server {
     fn command(&self) -> Command {
         let mut command = match self.setup.processor {
             Some(number) => binary::command_on(number),
-            None => binary::command(),
+            None if self.setup.limits.is_empty() => binary::command(),
+            None => binary::command_within(&self.setup.limits),
         };
         command
             .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])

@@ -42,6 +42,12 @@ impl SmallDisk {
         self.path().join("ballast")
     }
 
+    /// Takes so many megabytes.
+    pub fn take(&self, megabytes: usize) {
+        let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("a file");
+        ballast.write_all(&vec![0; megabytes << 20]).expect("room");
+    }
+
     /// Takes all the room there is.
     pub fn fill(&self) {
         let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("a file");

@@ -11,6 +11,11 @@ use trac_tests::{Endpoint, Merchant, Server, Setup, SmallDisk, envelope, now, se
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The disks here are smaller than what is kept free otherwise.
+fn nothing_kept_free() -> Vec<(&'static str, String)> {
+    vec![("TRAC_KEEP_FREE_MB", "0".to_owned())]
+}
+
 /// Follows the link `full`; answers where it leads.
 async fn visit(client: &Client, server: &Server) -> String {
     let answer = client.get(format!("{}/s/full", server.origin())).send().await.expect("an answer");
@@ -68,7 +73,7 @@ async fn refused(client: &Client, merchant: &Merchant, server: &Server) {
 async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     let Some(disk) = SmallDisk::mount(6) else { return };
     let data = Some(disk.path().join("data"));
-    let server = Server::start_as(Setup { data, ..Setup::default() }).await;
+    let server = Server::start_as(Setup { data, variables: nothing_kept_free(), ..Setup::default() }).await;
     let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
     let merchant = server.merchant("full");
     let endpoint = merchant.endpoint().await;
@@ -101,6 +106,59 @@ async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     assert_eq!(sell(&endpoint, sold, &click).await, (200, "processed".to_owned()));
     let earned = i64::try_from(sold + 1).expect("a small number") * 2_000;
     assert_eq!(merchant.net_minor().await, earned);
+}
+
+/// Asks until the server says that it is ready, or that it is not; answers in which words.
+async fn until_ready(client: &Client, server: &Server, want: u16) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = client.get(format!("{}/readyz", server.origin())).send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        let said = answer.text().await.expect("an answer in words");
+        if status == want {
+            return said;
+        }
+        assert!(Instant::now() < deadline, "{want} is never answered: {said}\n{}", server.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_disk_is_for_webhooks_and_not_for_clicks() {
+    let Some(disk) = SmallDisk::mount(32) else { return };
+    let data = Some(disk.path().join("data"));
+    let variables = vec![("TRAC_KEEP_FREE_MB", "8".to_owned())];
+    let server = Server::start_as(Setup { data, variables, ..Setup::default() }).await;
+    let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
+    let merchant = server.merchant("low");
+    let endpoint = merchant.endpoint().await;
+    let terms = merchant.terms(2_000, "full", "https://shop.example/").await;
+    let click = merchant.click(&terms.link).await;
+    assert!(visit(&client, &server).await.contains("trac_click_id="));
+
+    disk.take(23);
+    let said = until_ready(&client, &server, 503).await;
+    assert!(said.contains("No clicks are recorded") && said.contains("8 MB"), "{said}");
+    assert!(server.log().contains("clicks are no longer recorded"), "{}", server.log());
+    let before = merchant.get("/clicks").await.number("/meta/total");
+    for _ in 0..20 {
+        assert_eq!(visit(&client, &server).await, "https://shop.example/", "a visitor goes on without an ID");
+    }
+    assert_eq!(merchant.get("/clicks").await.number("/meta/total"), before);
+    let asked = client.post(format!("{}/v1/clicks", server.origin()));
+    let asked = asked.header("x-publishable-key", merchant.publishable_key()).json(&json!({"ref": "full"}));
+    assert_eq!(asked.send().await.expect("an answer").status(), 503);
+    let figures = client.get(format!("{}/metrics", server.origin())).send().await.expect("an answer");
+    let figures = figures.text().await.expect("figures");
+    assert!(figures.contains("trac_clicks_unrecorded_total 21"), "{figures}");
+    for number in 0..20 {
+        assert_eq!(sell(&endpoint, number, &click).await, (200, "processed".to_owned()), "{number}");
+    }
+
+    disk.clear();
+    until_ready(&client, &server, 200).await;
+    assert!(visit(&client, &server).await.contains("trac_click_id="));
+    assert_eq!(merchant.net_minor().await, 20 * 2_000);
 }
 
 #[test]

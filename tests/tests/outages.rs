@@ -31,10 +31,15 @@ impl Visitor {
     }
 }
 
+/// The disks here are smaller than what is kept free otherwise.
+fn nothing_kept_free() -> Vec<(&'static str, String)> {
+    vec![("TRAC_KEEP_FREE_MB", "0".to_owned())]
+}
+
 /// A server with its data on a small disk.
 async fn on(disk: &SmallDisk) -> Server {
     let data = Some(disk.path().join("data"));
-    Server::start_as(Setup { data, ..Setup::default() }).await
+    Server::start_as(Setup { data, variables: nothing_kept_free(), ..Setup::default() }).await
 }
 
 async fn status(server: &Server, path: &str) -> u16 {

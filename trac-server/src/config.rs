@@ -24,6 +24,11 @@ const LISTEN: &str = "127.0.0.1:8787";
 /// workspace may receive.
 pub(crate) const VISITS_PER_ADDRESS: u32 = 300;
 pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
+/// How many connections one address may hold if nothing else is said.
+pub const CONNECTIONS_PER_ADDRESS: usize = 512;
+/// How many megabytes of the disk are kept free if nothing else is said: room for some ten thousand events and for the log beside
+/// the database.
+const KEEP_FREE_MB: u32 = 256;
 /// Where Stripe is asked if nothing else is said.
 const STRIPE_API_URL: &str = "https://api.stripe.com";
 
@@ -69,6 +74,13 @@ pub struct Options {
     /// Address and port to serve /metrics on, which is then not found under the main address.
     #[arg(long, env = "TRAC_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<SocketAddr>,
+    /// How many connections one address may hold, unless it is a trusted proxy's; 0 for any number [default: 512].
+    #[arg(long, env = "TRAC_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER")]
+    pub connections_per_address: Option<usize>,
+    /// How many megabytes of the disk are kept free for webhooks: with less, visitors are sent on and their clicks are not recorded;
+    /// 0 keeps none [default: 256].
+    #[arg(long, env = "TRAC_KEEP_FREE_MB", value_name = "MEGABYTES")]
+    pub keep_free_mb: Option<u32>,
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
@@ -105,6 +117,10 @@ pub struct Config {
     pub calls_per_address: u32,
     /// Where `/metrics` is served, if not under the main address.
     pub metrics_listen: Option<SocketAddr>,
+    /// How many connections one address may hold; 0 for any number.
+    pub connections_per_address: usize,
+    /// How many megabytes of the disk are kept free for webhooks.
+    pub keep_free_mb: u32,
     /// The master key, if it was given.
     pub master_key: Option<MasterKey>,
     /// Where Stripe is asked, without a slash at the end.
@@ -170,6 +186,11 @@ impl Options {
                 .unwrap_or(VISITS_PER_ADDRESS),
             calls_per_address: self.calls_per_address.or(file.calls_per_address).unwrap_or(CALLS_PER_ADDRESS),
             metrics_listen: self.metrics_listen.or(file.metrics_listen),
+            connections_per_address: self
+                .connections_per_address
+                .or(file.connections_per_address)
+                .unwrap_or(CONNECTIONS_PER_ADDRESS),
+            keep_free_mb: self.keep_free_mb.or(file.keep_free_mb).unwrap_or(KEEP_FREE_MB),
             master_key: self.master_key.or(file.master_key),
             stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
                 Some(url) => stripe_api_url(&url)?,

@@ -74,6 +74,8 @@ mod request_id;
 #[cfg(feature = "server")]
 pub mod log;
 #[cfg(feature = "server")]
+mod tally;
+#[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "server")]
 mod problem;
@@ -81,6 +83,8 @@ mod problem;
 mod path;
 #[cfg(feature = "server")]
 mod patience;
+#[cfg(feature = "server")]
+mod bodies;
 #[cfg(feature = "server")]
 mod fields;
 #[cfg(feature = "server")]

@@ -25,6 +25,10 @@ use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
+/// How a list that takes too long is narrowed.
+pub(crate) const NARROW: &str = "Narrow it by a filter, ask for fewer rows by limit, or go on by starting_after instead of page, \
+                                 which counts all rows.";
+
 /// How a resource is read: one `SELECT`, whose rows answer lists and single requests alike.
 ///
 /// Its text may name `:workspace_id`, `:mode` and `:now`.
@@ -48,8 +52,9 @@ pub(crate) struct Resource {
 /// The route that lists a resource.
 pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
     get(move |State(trac): State<Trac>, Merchant(scope): Merchant, listing: Listing| async move {
-        let store = trac.store.clone();
-        let list = store.try_read(move |connection| resource.list(connection, &trac, &scope, &listing));
+        let (store, of) = (trac.store.clone(), scope.clone());
+        let list =
+            store.query(&of, NARROW, move |connection| resource.list(connection, &trac, &scope, &listing));
         list.await.map(Json)
     })
 }
@@ -57,8 +62,8 @@ pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
 /// The route that answers one row.
 pub(crate) fn one_of(resource: &'static Resource) -> MethodRouter<Trac> {
     get(move |State(trac): State<Trac>, Merchant(scope): Merchant, Path(id): Path<String>| async move {
-        let store = trac.store.clone();
-        let found = store.try_read(move |connection| resource.find(connection, &trac, &scope, &id));
+        let (store, of) = (trac.store.clone(), scope.clone());
+        let found = store.query(&of, NARROW, move |connection| resource.find(connection, &trac, &scope, &id));
         found.await.map(Json)
     })
 }

@@ -14,6 +14,7 @@ use trac_server::ask::Asker;
 use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand};
 use trac_server::export::{self, Imported};
+use trac_server::listen::Callers;
 use trac_server::store::{self, Alone, Store};
 use trac_server::{
     Trac, explain, housekeeping, listen, log, metrics_service, replay, secrets, service, workspace,
@@ -107,7 +108,9 @@ async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
 
 async fn serve(config: &Config) -> Result<(), Failure> {
     let _alone = Alone::on(&config.data)?;
+    listen::raise_open_files();
     let store = open_store(config)?;
+    store.keep_free(config.keep_free_mb);
     secrets::check_secrets(&store).await?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
@@ -127,7 +130,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
     let house = tokio::spawn(housekeeping::keep(trac.clone()));
-    let served = listen::serve(listener, service(trac), async move {
+    let callers = Callers::new(config.connections_per_address, &config.trusted_proxy);
+    let served = listen::serve_callers(listener, service(trac), callers, async move {
         asked_to_stop().await;
         tracing::info!("stopping: finishing what was accepted");
         drop(stop);

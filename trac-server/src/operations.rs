@@ -12,12 +12,15 @@ use tokio::time::timeout;
 use crate::click::missing_script;
 use crate::problem::Problem;
 use crate::store::{PUBLIC_URL, Priority, StoreError, StoreErrorKind, set_setting, setting};
+use crate::tally::Tally;
 use crate::trac::Trac;
 
 /// The setting that `/readyz` writes.
 const CHECKED_AT: &str = "checked_at";
 /// Whoever watches asks with less patience than a writer has.
 const READY_LIMIT: Duration = Duration::from_secs(2);
+/// How often it was said that the store is not ready: anybody can ask.
+static TOLD: Tally<()> = Tally::new();
 
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
@@ -53,14 +56,19 @@ async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
-        (Ok(()), _) if !trac.store.takes_no_clicks() => {
-            let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());
-            let checked = checked.map(|at| format!("no damage to the database at {at}"));
-            Ok(ready_text(missing_script(), checked.as_deref()))
-        }
+        (Ok(()), _) if !trac.store.takes_no_clicks() => match trac.store.has_room_for_clicks() {
+            Ok(()) => {
+                let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());
+                let checked = checked.map(|at| format!("no damage to the database at {at}"));
+                Ok(ready_text(missing_script(), checked.as_deref()))
+            }
+            Err(low) => Err(not_ready(&format!("No clicks are recorded: {low}. Webhooks are taken."))),
+        },
         (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be brought into the store."))),
         (Err(error), clicks) => {
-            tracing::warn!(%error, clicks, "the store cannot take this now");
+            if let Some(times) = TOLD.count((), trac.clock.now()) {
+                tracing::warn!(%error, clicks, times, "the store cannot take this now");
+            }
             let waiting = if clicks > 0 { format!(" {clicks} clicks wait on disk.") } else { String::new() };
             Err(not_ready(&format!("The store cannot be read and written now.{waiting}")))
         }

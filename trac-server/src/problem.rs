@@ -13,8 +13,16 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use trac_core::program::Mode;
 
+use crate::clock::Clock;
 use crate::request_id;
 use crate::store::{StoreError, StoreErrorKind};
+use crate::tally::Tally;
+
+/// What the store could not take, by why: a disk that is full is not filled by the log.
+static TOLD: Tally<String> = Tally::new();
+
+/// When a query that took too long may be tried again: as long as it was given.
+const QUERY_PAUSE_SECS: u32 = 5;
 
 /// What went wrong, as the caller is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +164,21 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_DAMAGED", message)
     }
 
+    /// A query took too long and was interrupted. The message says how to narrow it.
+    pub(crate) fn query_too_slow(message: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "QUERY_TOO_SLOW", message);
+        problem.retry_after_secs = Some(QUERY_PAUSE_SECS);
+        problem
+    }
+
+    /// Too many bodies are on their way, so that there is no room for this one.
+    pub(crate) fn server_busy() -> Self {
+        let message = "Too much is being sent to this server at once. Send it again in a moment.";
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVER_BUSY", message);
+        problem.retry_after_secs = Some(1);
+        problem
+    }
+
     /// A mistake in this program.
     pub(crate) fn internal() -> Self {
         let message = "Something failed here. The log says what, under this request ID.";
@@ -173,9 +196,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error.kind() {
             StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
-                tracing::warn!(%error, "the store cannot take this now");
+                if let Some(times) = TOLD.count(error.detail().to_owned(), Clock::system().now()) {
+                    tracing::warn!(%error, times, "the store cannot take this now");
+                }
                 Self::store_busy("The store cannot take this now. Try again in a moment.")
             }
+            StoreErrorKind::TooSlow => Self::query_too_slow(error.detail().to_owned()),
             StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This exists already."),
             StoreErrorKind::Corrupt | StoreErrorKind::Internal => {
                 tracing::error!(%error, "the store failed");
@@ -218,5 +244,22 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_query_that_took_too_long_says_what_to_narrow_and_when_to_come_again() {
+        let error = StoreError::new(StoreErrorKind::TooSlow, "Ask for fewer days.");
+        let response = Problem::from(error).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 10).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["code"], "QUERY_TOO_SLOW");
+        assert_eq!(body["error"]["message"], "Ask for fewer days.");
     }
 }

@@ -17,6 +17,9 @@ mod around;
 
 pub use ahead::service;
 
+/// The largest form of the dashboard: a key, or a question.
+const FORM_LIMIT_BYTES: usize = 4 << 10;
+
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
 /// Every answer carries `X-Request-Id`, the caller's if it sent a sane one. A request that takes longer than 30 s is
@@ -55,11 +58,14 @@ pub fn router(trac: Trac) -> Router {
         .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(from_fn_with_state(trac.clone(), catch_up::before))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
+    let dashboard = dashboard::routes(&trac)
+        .layer(from_fn_with_state(trac.clone(), catch_up::before))
+        .layer(DefaultBodyLimit::max(FORM_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
         .merge(flow::routes())
         .merge(click::public_routes())
-        .merge(dashboard::routes(&trac).layer(from_fn_with_state(trac.clone(), catch_up::before)))
+        .merge(dashboard)
         .merge(operations::routes())
         .merge(api::routes())
         .fallback(async || Problem::not_found("page"))

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::bodies::Bodies;
 use crate::clock::Clock;
 use crate::day_salt::DaySalt;
 use crate::hosts::Hosts;
@@ -15,6 +16,7 @@ use crate::proxy::{Network, TrustedProxies};
 use crate::refusal::{Cause, Refusals};
 use crate::soundness::Soundness;
 use crate::store::{Scope, Store};
+use crate::tally::Tally;
 use crate::uncounted::Uncounted;
 
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
@@ -40,6 +42,9 @@ pub struct Parts {
     pub(crate) soundness: Soundness,
     /// Whether `/metrics` is served elsewhere.
     pub(crate) metrics_apart: bool,
+    pub(crate) bodies: Bodies,
+    /// Deliveries that were rejected, by endpoint and message.
+    pub(crate) rejected: Arc<Tally<(String, String)>>,
 }
 
 impl Trac {
@@ -64,6 +69,8 @@ impl Trac {
             uncounted: Uncounted::default(),
             soundness: Soundness::default(),
             metrics_apart: false,
+            bodies: Bodies::default(),
+            rejected: Arc::new(Tally::new()),
         }))
     }
 

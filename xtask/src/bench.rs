@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--core`: without the server. With
-//! `--http`: how much the released server answers on one processor. With `--browser`: how long a page waits for its links.
+//! `--http`: how much the released server answers on one processor. With `--neighbours`: how long the webhooks of one workspace
+//! take while another one asks for everything. With `--browser`: how long a page waits for its links.
 //! Each table is of one run, in Markdown, for the documents.
 
 use serde_json::Value;
@@ -15,6 +16,9 @@ pub(crate) fn run() -> Outcome {
     }
     if asked("--http") {
         return http();
+    }
+    if asked("--neighbours") {
+        return neighbours();
     }
     measure("trac-core", "webhook")?;
     println!("{}", session_table()?);
@@ -78,6 +82,14 @@ fn http() -> Outcome {
     let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "load", "--"];
     let seconds = std::env::args().skip(2).filter(|argument| argument != "--http");
     setup::run(setup::cargo().args(load).args(seconds).env("TRAC_BIN", server).current_dir(setup::root()?))
+}
+
+/// Two workspaces on the released server: one asks for everything at once, the other's webhooks must not notice.
+fn neighbours() -> Outcome {
+    let server = setup::released_server()?;
+    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "neighbours", "--"];
+    let numbers = std::env::args().skip(2).filter(|argument| argument != "--neighbours");
+    setup::run(setup::cargo().args(load).args(numbers).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
 
 /// One over the other, with one decimal.

@@ -26,7 +26,7 @@ struct Task {
 const TASKS: [Task; 7] = [
     Task {
         name: "bench",
-        does: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load",
+        does: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace beside another",
         run: bench::run,
     },
     Task {

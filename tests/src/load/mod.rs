@@ -4,7 +4,9 @@
 //! The server has one processor and the load comes from another. Beside the rates stands what each answer took of the
 //! processor, which says the same on a busy machine; and beside the disk, a folder in memory, where nothing is waited for.
 
+mod fill;
 mod machine;
+mod neighbours;
 mod redirects;
 mod rounds;
 mod webhooks;
@@ -14,6 +16,8 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::server::{Server, Setup};
+pub use neighbours::neighbours;
+
 use machine::{Used, fsync_micros, keep_to, peak_kilobytes};
 use redirects::Nginx;
 

@@ -63,12 +63,26 @@ pub(super) async fn measure(endpoint: &Endpoint, click: &str, process: u32, seco
 }
 
 /// A connection that is as little work as can be, so that the load takes less than the server.
-struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     heard: Vec<u8>,
 }
 
 impl Connection {
+    /// A connection to an endpoint, and the endpoint's path.
+    pub(super) async fn to(endpoint: &Endpoint) -> (Self, String) {
+        let (host, path) = endpoint.url.trim_start_matches("http://").split_once('/').expect("an address");
+        (Self::open(host).await, path.to_owned())
+    }
+
+    /// Posts an event, signed now, which must be processed. Answers how long that took.
+    pub(super) async fn deliver(&mut self, path: &str, secret: &str, event: &str) -> Duration {
+        let signature = trac_stand_in::sign(secret, now(), event.as_bytes());
+        let asked = Instant::now();
+        self.post(path, &signature, event).await;
+        asked.elapsed()
+    }
+
     async fn open(host: &str) -> Self {
         let stream = TcpStream::connect(host).await.expect("the server listens");
         stream.set_nodelay(true).expect("a socket");

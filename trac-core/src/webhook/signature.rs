@@ -140,6 +140,27 @@ impl<'a> Unverified<'a> {
     }
 }
 
+/// Checks what can be checked of a header without the body: its form, and its time, both ways. For a server that reads no body of a
+/// delivery that could not be believed.
+///
+/// # Errors
+/// [`VerifyError::MalformedHeader`] or [`VerifyError::TimestampOutsideTolerance`]. No error says nothing about the signature.
+///
+/// # Examples
+/// ```
+/// use trac_core::time::Timestamp;
+/// use trac_core::webhook::signature::{TOLERANCE_SECS, VerifyError, check_header, sign};
+///
+/// let now = Timestamp::from_unix_secs(1_760_000_000);
+/// let header = sign(b"{}", "whsec_x", now);
+/// assert_eq!(check_header(&header, now.plus_secs(300), TOLERANCE_SECS), Ok(()));
+/// let late = check_header(&header, now.plus_secs(301), TOLERANCE_SECS);
+/// assert_eq!(late, Err(VerifyError::TimestampOutsideTolerance));
+/// ```
+pub fn check_header(header: &str, now: Timestamp, tolerance_secs: u32) -> Result<(), VerifyError> {
+    Header::parse(header)?.check_time(now, tolerance_secs)
+}
+
 /// Whether a text can serve as a signing secret: 1 to 255 printable ASCII characters without blanks.
 #[must_use]
 pub fn is_secret(text: &str) -> bool {
@@ -185,6 +206,14 @@ impl<'a> Header<'a> {
             return Err(VerifyError::MalformedHeader);
         }
         Ok(Self { t, at: Timestamp::from_unix_secs(secs), signatures })
+    }
+
+    fn check_time(&self, now: Timestamp, tolerance_secs: u32) -> Result<(), VerifyError> {
+        let distance = now.unix_secs().abs_diff(self.at.unix_secs());
+        if distance > u64::from(tolerance_secs) {
+            return Err(VerifyError::TimestampOutsideTolerance);
+        }
+        Ok(())
     }
 
     fn matches(&self, secret: &str, body: &[u8]) -> bool {
@@ -255,9 +284,26 @@ mod tests {
     }
 
     #[test]
+    fn a_header_alone_is_judged_by_its_form_and_time() {
+        let foreign = signature("whsec_other");
+        let check = |header: &str, now: i64, want| {
+            let judged = check_header(header, Timestamp::from_unix_secs(now), TOLERANCE_SECS);
+            assert_eq!(judged, want, "{header} at {now}");
+        };
+        check(&format!("t={NOW},v1={foreign}"), NOW, Ok(()));
+        check("", NOW, Err(VerifyError::MalformedHeader));
+        check(&format!("t={NOW}"), NOW, Err(VerifyError::MalformedHeader));
+        check(&format!("v1={foreign}"), NOW, Err(VerifyError::MalformedHeader));
+        check(&format!("t={NOW},v1={foreign}"), NOW + 301, Err(VerifyError::TimestampOutsideTolerance));
+    }
+
+    #[test]
     fn exactly_the_tolerance_passes_both_ways() {
         let header = format!("t={NOW},v1={}", signature("whsec_old"));
-        let check = |now, want| assert_eq!(verdict(&header, now), want, "{now}");
+        let check = |now, want| {
+            assert_eq!(verdict(&header, now), want, "{now}");
+            assert_eq!(check_header(&header, Timestamp::from_unix_secs(now), TOLERANCE_SECS), want, "{now}");
+        };
         check(NOW + 300, Ok(()));
         check(NOW - 300, Ok(()));
         check(NOW + 301, Err(VerifyError::TimestampOutsideTolerance));

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::links::LINKS;
 use crate::access::Merchant;
+use crate::list::NARROW;
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::trac::Trac;
@@ -18,8 +19,8 @@ pub(super) async fn draw(
     Merchant(scope): Merchant,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let store = trac.store.clone();
-    let link = store.try_read(move |connection| LINKS.find(connection, &trac, &scope, &id)).await?;
+    let (store, of) = (trac.store.clone(), scope.clone());
+    let link = store.query(&of, NARROW, move |connection| LINKS.find(connection, &trac, &scope, &id)).await?;
     let url = link.get("url").and_then(Value::as_str).unwrap_or_default();
     let code = QrCode::new(url).map_err(|error| StoreError::internal(error.to_string()))?;
     let drawn = code.render::<svg::Color<'_>>().min_dimensions(256, 256).build();

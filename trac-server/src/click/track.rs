@@ -61,11 +61,10 @@ impl Asked {
     }
 }
 
-/// The publishable key, in a header or in the body. Without any, the door says so, and notes it.
-fn key_of(fields: &mut Fields, headers: &HeaderMap) -> String {
+/// The publishable key in a header; without one it stands in the body. Without any, the door says so, and notes it.
+fn header_key(headers: &HeaderMap) -> Option<String> {
     let header = headers.get("x-publishable-key").and_then(|value| value.to_str().ok()).map(str::trim);
-    let in_body = fields.take("key", text(1..=100));
-    header.filter(|key| !key.is_empty()).map(ToOwned::to_owned).or(in_body).unwrap_or_default()
+    header.filter(|key| !key.is_empty()).map(ToOwned::to_owned)
 }
 
 async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
@@ -73,11 +72,19 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
     let address = trac.proxies.caller(&parts);
     within_callers_limit(&trac, address)?;
     let (headers, route) = (parts.headers.clone(), route(&parts.extensions).to_owned());
+    // A key in a header is checked before the body is read.
+    let known = match header_key(&headers) {
+        Some(key) => Some(Key::publishable(&trac, &route, key, &headers).await?),
+        None => None,
+    };
     let mut fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
     // How long the body was on its way is the caller's own time: a click that was kept would be answered 503 and asked for again.
     let patience = Patience::begin();
-    let key = key_of(&mut fields, &headers);
-    let Key { scope, .. } = Key::publishable(&trac, &route, key, &headers).await?;
+    let in_body = fields.take("key", text(1..=100));
+    let Key { scope, .. } = match known {
+        Some(known) => known,
+        None => Key::publishable(&trac, &route, in_body.unwrap_or_default(), &headers).await?,
+    };
     has_room(&trac, &scope, &route, KIND).await?;
     let asked = Asked::read(fields)?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());

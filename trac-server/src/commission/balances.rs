@@ -8,7 +8,7 @@ use rusqlite::Row;
 
 use super::commissions::status;
 use crate::access::Merchant;
-use crate::list::{Listing, Resource, number, word};
+use crate::list::{Listing, NARROW, Resource, number, word};
 use crate::problem::Problem;
 use crate::program::PARTNERS;
 use crate::store::StoreError;
@@ -67,8 +67,8 @@ pub(super) async fn list(
     Merchant(scope): Merchant,
     listing: Listing,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
-    let list = store.try_read(move |connection| {
+    let (store, of) = (trac.store.clone(), scope.clone());
+    let list = store.query(&of, NARROW, move |connection| {
         if let Some(partner_id) = listing.filter("partner_id") {
             PARTNERS.find(connection, &trac, &scope, partner_id)?;
         }

@@ -6,7 +6,7 @@ use rusqlite::Row;
 use serde_json::{Value, json};
 
 use crate::access::Merchant;
-use crate::list::{Listing, Resource, document, number, time, word};
+use crate::list::{Listing, NARROW, Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::trac::Trac;
@@ -112,8 +112,8 @@ pub(super) async fn entries(
     Path(id): Path<String>,
     listing: Listing,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
-    let list = store.try_read(move |connection| {
+    let (store, of) = (trac.store.clone(), scope.clone());
+    let list = store.query(&of, NARROW, move |connection| {
         COMMISSIONS.find(connection, &trac, &scope, &id)?;
         ENTRIES.list(connection, &trac, &scope, &listing.only("commission_id", &id))
     });

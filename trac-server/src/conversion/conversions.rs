@@ -8,7 +8,7 @@ use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
 use crate::access::Merchant;
-use crate::list::{Resource, time, word};
+use crate::list::{NARROW, Resource, time, word};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
@@ -97,8 +97,9 @@ pub(super) async fn one(
     Merchant(scope): Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
-    store.try_read(move |connection| find_conversion(connection, &trac, &scope, &id)).await.map(Json)
+    let (store, of) = (trac.store.clone(), scope.clone());
+    let found = store.query(&of, NARROW, move |connection| find_conversion(connection, &trac, &scope, &id));
+    found.await.map(Json)
 }
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {

@@ -119,9 +119,13 @@ struct EntryRow {
     is_paid: bool,
 }
 
+/// What is asked instead of a page that takes too long.
+const NARROW: &str =
+    "Try again in a moment, or ask for the lists under /api/v1 one by one, each narrowed by a filter.";
+
 async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
-    let store = trac.store.clone();
-    let page = store.try_read(move |connection| {
+    let (store, of) = (trac.store.clone(), scope.clone());
+    let page = store.query(&of, NARROW, move |connection| {
         let workspace = connection.query_row(
             "SELECT name FROM workspace WHERE id = ?1",
             [scope.workspace_id()],
@@ -135,9 +139,10 @@ async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Resp
 
 /// The changing part alone. A visitor whose session ended is told so, not sent to a page.
 async fn live(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
-    let store = trac.store.clone();
-    let part =
-        store.try_read(move |connection| render(&LivePart { flow: Flow::read(connection, &trac, &scope)? }));
+    let (store, of) = (trac.store.clone(), scope.clone());
+    let part = store.query(&of, NARROW, move |connection| {
+        render(&LivePart { flow: Flow::read(connection, &trac, &scope)? })
+    });
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], part.await?).into_response())
 }
 

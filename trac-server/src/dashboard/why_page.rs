@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::door::own_forms_only;
 use super::session::Session;
 use super::words::{signed_money, text, time};
-use crate::explain;
+use crate::explain::{self, NARROW};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
@@ -98,7 +98,8 @@ async fn answer(
     question: Question,
 ) -> Result<Response, Problem> {
     let (now, id) = (trac.clock.now(), question.id.trim().to_owned());
-    let page = trac.store.read(move |connection| {
+    let of = scope.clone();
+    let page = trac.store.query::<_, StoreError, _>(&of, NARROW, move |connection| {
         let sql = "SELECT name FROM workspace WHERE id = ?1";
         let workspace = connection.query_row(sql, [scope.workspace_id()], |row| row.get(0))?;
         let told = if id.is_empty() {

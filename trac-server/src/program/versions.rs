@@ -68,7 +68,7 @@ impl Versions {
     }
 
     /// Adds a version if a change says anything new: other terms, or the same from an earlier time on.
-    pub(crate) fn change<T: Serialize + PartialEq>(
+    pub(super) fn change<T: Serialize + PartialEq>(
         &self,
         tx: &Connection,
         scope: &Scope,

@@ -20,6 +20,7 @@ use tower_service::Service;
 use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
+use crate::bodies::Share;
 use crate::hosts::is_named_once;
 use crate::id::Kind;
 use crate::problem::Problem;
@@ -87,7 +88,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Answering<Limited<S::Future>> {
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
         let routes = &mut self.routes;
-        let ask = |request| Limited { answer: timeout(patience::LIMIT, routes.call(request)) };
+        let (request, share) = self.around.0.bodies.count(request);
+        let ask = |request| Limited { answer: timeout(patience::LIMIT, routes.call(request)), share };
         self.around.answer(request, route, ask)
     }
 }
@@ -135,10 +137,11 @@ fn guard(response: &mut Response, is_https: bool) {
 }
 
 pin_project! {
-    /// The answer of routes: `408` if they take too long.
+    /// The answer of routes: `408` if they take too long, `503` if there was no room for the body.
     pub(super) struct Limited<F> {
         #[pin]
         answer: Timeout<F>,
+        share: Option<Arc<Share>>,
     }
 }
 
@@ -146,7 +149,11 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Limited<F> {
     type Output = Response;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        let answered = ready!(self.project().answer.poll(context));
+        let this = self.project();
+        let answered = ready!(this.answer.poll(context));
+        if this.share.take().is_some_and(|share| share.is_refused()) {
+            return Poll::Ready(Problem::server_busy().into_response());
+        }
         Poll::Ready(answered.map_or_else(|_| patience::ended(), |Ok(response)| response))
     }
 }

@@ -1,13 +1,16 @@
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::http::Request;
 use hyper::body::Frame;
 use serde_json::json;
+use trac_core::webhook::signature::sign;
 
 use crate::test_app::App;
+use crate::webhook::watched;
 
 #[tokio::test]
 async fn only_a_secret_key_opens_the_api() {
@@ -348,4 +351,71 @@ async fn a_body_that_does_not_end_is_not_waited_for() {
     };
     check(format!("/api/webhooks/{endpoint}")).await;
     check("/v1/clicks".to_owned()).await;
+}
+
+#[tokio::test]
+async fn no_body_is_read_of_who_shows_no_key_or_no_signature_of_now() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
+    let path = format!("/webhook-endpoints/{endpoint}");
+    let webhook = format!("/api/webhooks/{endpoint}");
+    let now = app.trac.clock.now();
+    let fresh = sign(b"{}", "whsec_x", now);
+    let stale = sign(b"{}", "whsec_x", now.plus_secs(-301));
+    let check = async |path: &str, headers: &[(&str, &str)], want: (u16, bool)| {
+        let (body, is_read) = watched("{}");
+        let request =
+            headers.iter().fold(Request::post(path), |request, (name, value)| request.header(*name, *value));
+        let answer = app.send(request.body(body).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), is_read.load(Ordering::SeqCst)), want, "{path} {headers:?}");
+    };
+    check("/api/webhooks/we_unknown", &[("stripe-signature", &fresh)], (404, false)).await;
+    check(&webhook, &[], (401, false)).await;
+    check(&webhook, &[("stripe-signature", "t=1,v1=0")], (401, false)).await;
+    check(&webhook, &[("stripe-signature", &stale)], (401, false)).await;
+    check(&webhook, &[("stripe-signature", &fresh)], (401, false)).await; // It has no secret.
+    merchant.patch(&path, json!({ "signing_secrets": ["whsec_right"] })).await;
+    check(&webhook, &[("stripe-signature", &stale)], (401, false)).await;
+    check(&webhook, &[("stripe-signature", &fresh)], (401, true)).await;
+    let (wrong, right) = ("Bearer sk_test_x", format!("Bearer {}", merchant.key));
+    for path in ["/partners", "/links", "/clicks", "/conversions", "/payouts", "/api-keys"] {
+        let path = format!("/api/v1{path}");
+        check(&path, &[], (401, false)).await;
+        check(&path, &[("authorization", wrong)], (401, false)).await;
+        check(&path, &[("authorization", wrong), ("idempotency-key", "1")], (401, false)).await;
+        check(&path, &[("authorization", &right)], (422, true)).await;
+    }
+    for path in ["/api/track/lead", "/api/track/conversion", "/v1/clicks", "/api/track/click"] {
+        check(path, &[("x-publishable-key", "pk_test_x")], (401, false)).await;
+        check(path, &[("x-publishable-key", &merchant.publishable_key)], (422, true)).await;
+    }
+    check("/dashboard/why", &[], (303, false)).await;
+}
+
+#[tokio::test]
+async fn a_form_of_the_dashboard_is_short() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let check = async |more: usize, want: u16| {
+        let form = format!("key={}&x={}", merchant.key, "x".repeat(more));
+        let request =
+            Request::post("/dashboard/login").header("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(app.send(request.body(form.into()).unwrap()).await.status, want, "{more}");
+    };
+    check(3_000, 303).await;
+    check(5_000, 401).await;
+}
+
+#[tokio::test]
+async fn a_body_that_finds_no_room_is_to_be_sent_again() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let held = app.trac.bodies.fill();
+    let refused = merchant.post("/partners", json!({ "name": "Ada" })).await;
+    assert_eq!(refused.code(), (503, "SERVER_BUSY".to_owned()));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(merchant.get("/partners").await.number("/meta/total"), 0);
+    drop(held);
+    assert_eq!(merchant.post("/partners", json!({ "name": "Ada" })).await.status, 201);
 }

@@ -1,5 +1,7 @@
 //! The thread that copies the write-ahead log into the database, off the path of any commit.
 //!
+//! It also looks how much [room](super::room) the disk has.
+//!
 //! Copying needs no lock that a commit waits for. Only to begin the log anew must writers be kept out, and that is done
 //! when next to nothing is left to copy, so that it takes milliseconds. Source: <https://sqlite.org/wal.html>, section 6.
 
@@ -13,6 +15,7 @@ use rusqlite::Connection;
 use super::error::StoreError;
 use super::file::{PAGE_BYTES, log_of};
 use super::queue::Queue;
+use super::room::Room;
 use super::writer::spawn;
 
 const PAUSE: Duration = Duration::from_millis(250);
@@ -22,8 +25,8 @@ const COPY_BYTES: u64 = 4 << 20;
 const RESTART_BYTES: u64 = 48 << 20;
 /// What may be left to copy when it is.
 const REST_BYTES: u64 = 2 << 20;
-/// How large the file may stay.
-const FILE_BYTES: u64 = 256 << 20;
+/// How large the file may stay, once it is begun anew.
+pub(super) const FILE_BYTES: u64 = 256 << 20;
 /// How often what was written meanwhile is copied before writers are kept out.
 const PASSES: usize = 8;
 /// How long writers may be kept out because somebody still reads what is in the log. Then it is begun anew another time.
@@ -41,13 +44,14 @@ struct Log {
 pub(super) fn start(
     connection: Connection,
     file: &Path,
-    queue: Arc<Queue>,
+    (queue, room): (Arc<Queue>, Arc<Room>),
 ) -> Result<JoinHandle<()>, StoreError> {
     connection.busy_timeout(PATIENCE)?;
     let log = log_of(file);
     spawn("trac-checkpoints", move || {
         step_back();
         while queue.is_open_after(PAUSE) {
+            room.look();
             let file_bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();
             if file_bytes < COPY_BYTES {
                 continue;
@@ -99,4 +103,42 @@ fn checkpoint(connection: &Connection, how: &str) -> Result<Log, StoreError> {
     // Both are -1 where there is no log.
     let bytes = |pages: i64| u64::try_from(pages).unwrap_or_default().saturating_mul(PAGE_BYTES);
     Ok(Log { bytes: bytes(pages), rest_bytes: bytes(pages).saturating_sub(bytes(copied)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::file;
+
+    #[test]
+    fn the_log_is_begun_anew_once_it_holds_so_much_and_its_file_grows_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("trac.db");
+        let (writer, copier) = (file::connect(&database).unwrap(), file::connect(&database).unwrap());
+        writer.pragma_update(None, "synchronous", "OFF").unwrap();
+        writer.execute_batch("CREATE TABLE heap (bytes BLOB)").unwrap();
+        let file_bytes = || std::fs::metadata(log_of(&database)).unwrap().len();
+        for _ in 0..3 {
+            let insert = "DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)";
+            writer.execute_batch(insert).unwrap();
+            copy(&copier, file_bytes()).unwrap();
+            assert!((RESTART_BYTES..RESTART_BYTES * 5 / 4).contains(&file_bytes()), "{}", file_bytes());
+        }
+        // Somebody reads one state of the database meanwhile: the log keeps all that is written, and then it is begun anew again.
+        let reader = file::connect(&database).unwrap();
+        let count = "SELECT count(*) FROM heap";
+        reader.execute_batch("BEGIN").unwrap();
+        reader.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap();
+        copier.busy_timeout(Duration::ZERO).unwrap();
+        for _ in 0..2 {
+            writer.execute_batch("DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)").unwrap();
+            let _ = copy(&copier, file_bytes());
+        }
+        let grown = file_bytes();
+        assert!(grown > RESTART_BYTES * 3 / 2, "{grown}");
+        reader.execute_batch("COMMIT").unwrap();
+        copy(&copier, file_bytes()).unwrap();
+        writer.execute_batch("DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)").unwrap();
+        assert_eq!(file_bytes(), grown, "it is written from its beginning");
+    }
 }

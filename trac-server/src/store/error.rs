@@ -13,6 +13,8 @@ pub enum StoreErrorKind {
     Conflict,
     /// The disk refuses: full, read-only, gone.
     Unavailable,
+    /// A query took too long and was interrupted; the message says how to narrow it.
+    TooSlow,
     /// What was read is not what was once written.
     Corrupt,
     /// A mistake in this program.
@@ -42,6 +44,11 @@ impl StoreError {
         self.kind
     }
 
+    /// The message.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The same error with the file's name in front.
     pub(crate) fn at(self, file: &Path) -> Self {
         Self { kind: self.kind, detail: format!("{}: {}", file.display(), self.detail) }
@@ -62,6 +69,7 @@ impl From<rusqlite::Error> for StoreError {
                 | ErrorCode::CannotOpen
                 | ErrorCode::OutOfMemory
                 | ErrorCode::PermissionDenied => StoreErrorKind::Unavailable,
+                ErrorCode::OperationInterrupted => StoreErrorKind::TooSlow,
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreErrorKind::Corrupt,
                 _ => StoreErrorKind::Internal,
             },

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::checkpoints::FILE_BYTES;
 use super::error::{StoreError, StoreErrorKind};
 use super::sum;
 
@@ -109,6 +110,7 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Checkpoints belong to a thread of their own, never to a commit someone waits for.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", FILE_BYTES.cast_signed())?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // What is deleted is written over where that costs nothing: yesterday's salt, for one.
     connection.pragma_update(None, "secure_delete", "FAST")?;

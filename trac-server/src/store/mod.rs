@@ -2,7 +2,7 @@
 //!
 //! One SQLite file in the data folder, in WAL mode with `synchronous=FULL`. One thread writes: it drains a bounded
 //! queue, runs each job in a savepoint of its own, commits many at once, and answers only after the commit. Readers
-//! come from a small pool and see one snapshot each. Clicks, of which there are more than of anything else, wait in a spool and are
+//! see one snapshot each; look-ups have connections of their own, so that they never wait for queries, which may take long. Clicks, of which there are more than of anything else, wait in a spool and are
 //! brought in many at a time. Nothing is believed that is cached beside the database: what a redirect
 //! remembers of its link is compared before its click is kept, so that another process on the same folder
 //! (`trac workspace create`) is heard at once.
@@ -18,6 +18,7 @@ mod sum;
 mod vault;
 mod ticket;
 mod backup;
+mod room;
 mod queue;
 pub(crate) mod click;
 mod visitors;
@@ -26,6 +27,7 @@ mod spool;
 mod writer;
 mod checkpoints;
 mod readers;
+mod queries;
 pub(crate) mod load;
 pub(crate) mod apply;
 
@@ -51,11 +53,13 @@ pub(crate) use visitors::forget_marks;
 
 use alone::Original;
 use click::{Condition, NewClick, Recorder};
+use queries::Queries;
 use queue::Queue;
 use readers::Readers;
+use room::Room;
 use spool::{Spool, Unkept};
 
-/// How many connections read at the same time.
+/// How many connections look single rows up at the same time.
 const READERS: usize = 4;
 
 /// A handle to the store. Clones are the same store.
@@ -67,7 +71,11 @@ struct Inner {
     file: PathBuf,
     queue: Arc<Queue>,
     spool: Arc<Spool>,
+    room: Arc<Room>,
+    /// For what is answered at once: keys, endpoints, links, sessions, `/readyz`.
     readers: Readers,
+    /// For what may take long: lists, figures, pages, stories.
+    queries: Queries,
     vault: Arc<Vault>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -119,15 +127,20 @@ impl Store {
         file::migrate(&mut connection).map_err(named)?;
         spool::bring_in_left(file, &mut connection);
         let readers = Readers::open(file, READERS).map_err(named)?;
+        let queries = Queries::open(file).map_err(named)?;
         let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::beside(file)));
-        let original = Original::of(file);
+        let (original, room) = (Original::of(file), Arc::new(Room::around(file)));
         let threads = vec![
             writer::start(connection, original, Arc::clone(&queue), Arc::clone(&spool))?,
-            checkpoints::start(file::connect(file).map_err(named)?, file, Arc::clone(&queue))?,
+            checkpoints::start(
+                file::connect(file).map_err(named)?,
+                file,
+                (Arc::clone(&queue), Arc::clone(&room)),
+            )?,
         ];
         let (vault, threads) = (Arc::new(vault), Mutex::new(threads));
         let file = file.to_owned();
-        Ok(Self(Arc::new(Inner { file, queue, spool, readers, vault, threads })))
+        Ok(Self(Arc::new(Inner { file, queue, spool, room, readers, queries, vault, threads })))
     }
 
     /// Makes this process the one whose clicks wait on disk until they are brought in, and brings in those that an earlier one left
@@ -153,6 +166,7 @@ impl Store {
         click: NewClick,
         only_if: Option<Arc<dyn Condition>>,
     ) -> Result<bool, StoreError> {
+        self.0.room.for_clicks()?;
         let (error, click) = match self.0.spool.keep(scope, click, only_if.clone()).await {
             Ok(kept) => return Ok(kept),
             Err(Unkept { error, click }) => (error, click),
@@ -168,6 +182,17 @@ impl Store {
             Ok(holds)
         }));
         written.await
+    }
+
+    /// Keeps so many megabytes of the disk free for webhooks: with less, no more clicks are recorded. A new store keeps none. Where
+    /// the system is not Linux nothing is known of the disk, and nothing kept.
+    pub fn keep_free(&self, megabytes: u32) {
+        self.0.room.keep(u64::from(megabytes) << 20);
+    }
+
+    /// `Err`, which says why, if the disk has too little room left for clicks.
+    pub(crate) fn has_room_for_clicks(&self) -> Result<(), StoreError> {
+        self.0.room.for_clicks()
     }
 
     /// Whether the store took no clicks when it was last asked.
@@ -250,7 +275,8 @@ impl Store {
         }
     }
 
-    /// Reads from one snapshot of the database.
+    /// Reads from one snapshot of the database, on a connection for look-ups. What a caller's choice can make slow is for
+    /// [`Store::query`].
     ///
     /// # Errors
     /// What the reader answers.
@@ -296,6 +322,20 @@ impl Store {
         let file = self.0.file.clone();
         let checked = tokio::task::spawn_blocking(move || file::quick_check(&file)).await;
         checked.unwrap_or_else(|_| Err(StoreError::internal("a check panicked")))
+    }
+
+    /// Answers a query of a workspace from one snapshot. Few queries run at a time, and fewer of one workspace. One that takes too long,
+    /// or whose caller has left, is interrupted; `narrow` says in a sentence how to ask for less.
+    ///
+    /// # Errors
+    /// What the reader answers; [`StoreErrorKind::TooSlow`] if it was interrupted, [`StoreErrorKind::Busy`] if too many wait.
+    pub(crate) async fn query<T, E, F>(&self, scope: &Scope, narrow: &'static str, reader: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        self.0.queries.run(scope, narrow, reader).await
     }
 
     /// Takes no more jobs, finishes those accepted, and closes the file. Blocks until that is done.

@@ -1,4 +1,4 @@
-//! The small pool of connections that read.
+//! A small pool of connections that read.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,12 +52,23 @@ impl Readers {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
+        self.lend(move |connection| in_snapshot(connection, reader)).await
+    }
+
+    /// Waits for a connection and runs a job with it on another thread. The connection is lent until the job ends, also if the
+    /// caller has left.
+    pub(super) async fn lend<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| StoreError::internal("the readers are closed"))?;
         let idle = Arc::clone(&self.idle);
         let read = tokio::task::spawn_blocking(move || {
             let mut lent = Lent::take(idle)?;
-            let answer = lent.connection.as_mut().map(|connection| in_snapshot(connection, reader));
+            let answer = lent.connection.as_mut().map(job);
             drop((lent, permit));
             answer.unwrap_or_else(|| Err(StoreError::internal("no reader was lent").into()))
         });
@@ -75,7 +86,7 @@ fn at_once<T>(
     answer
 }
 
-fn in_snapshot<T, E, F>(connection: &mut Connection, reader: F) -> Result<T, E>
+pub(super) fn in_snapshot<T, E, F>(connection: &mut Connection, reader: F) -> Result<T, E>
 where
     E: From<StoreError>,
     F: FnOnce(&Connection) -> Result<T, E>,

@@ -33,3 +33,32 @@ pub(super) async fn read(mut body: Body) -> Result<Bytes, Unread> {
     }
     if heard > LIMIT_BYTES { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use http_body_util::Full;
+
+    use super::*;
+
+    /// A body, and whether anybody has read it.
+    pub(crate) fn watched(text: &'static str) -> (Body, Arc<AtomicBool>) {
+        let is_read = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&is_read);
+        let body = Full::new(Bytes::from_static(text.as_bytes())).map_frame(move |frame| {
+            noted.store(true, Ordering::SeqCst);
+            frame
+        });
+        (Body::new(body), is_read)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_known_to_be_read() {
+        let (body, is_read) = watched("{}");
+        assert!(!is_read.load(Ordering::SeqCst));
+        assert_eq!(read(body).await.unwrap(), "{}");
+        assert!(is_read.load(Ordering::SeqCst));
+    }
+}

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use rusqlite::{Connection, Row, params};
 use trac_core::program::Mode;
 use trac_core::webhook::event::Event;
-use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
+use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, check_header, is_secret};
 
 use super::body::{self, Unread};
 use super::{log, secrets};
@@ -38,11 +38,12 @@ pub(crate) struct Delivery {
     pub(crate) body: Vec<u8>,
 }
 
-/// Finds the endpoint, verifies the signature over the raw body and reads the envelope, in this order.
+/// Finds the endpoint, checks the form and time of the signature, reads the body, verifies the signature over it and reads the
+/// envelope, in this order. No body is read of a delivery that could not be believed.
 ///
 /// # Errors
-/// `404` unknown endpoint, `413` body too large, `401` signature or time wrong, `400` a verified body that is no event.
-/// The last two are logged, without the body.
+/// `404` unknown endpoint, `401` signature or time wrong, `413` body too large, `400` a verified body that is no event.
+/// `401` and `400` are logged, without the body.
 pub(crate) async fn accept(
     trac: &Trac,
     endpoint_id: String,
@@ -55,11 +56,18 @@ pub(crate) async fn accept(
         note_for_all(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
         return Err(Problem::not_found("webhook endpoint"));
     };
+    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut checked = check_header(signature, trac.clock.now(), TOLERANCE_SECS);
+    if checked.is_ok() && !endpoints.iter().flat_map(|one| &one.secrets).any(|secret| is_secret(secret)) {
+        checked = Err(VerifyError::NoSecret);
+    }
+    if let Err(error) = checked {
+        return Err(refuse(trac, first, error).await);
+    }
     let body = body::read(body).await.map_err(|unread| match unread {
         Unread::TooLarge => Problem::too_large(body::LIMIT_BYTES),
         Unread::Incomplete => Problem::malformed("The body ended too soon."),
     })?;
-    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let now = trac.clock.now();
     let read = |endpoint: &Endpoint| {
         let secrets = endpoint.secrets.iter().map(String::as_str);
@@ -80,25 +88,30 @@ pub(crate) async fn accept(
             log_rejected(trac, endpoint, "unreadable", error.to_string()).await;
             return Err(Problem::new(StatusCode::BAD_REQUEST, "UNREADABLE", error.to_string()));
         }
-        Err(error) => {
-            log_rejected(trac, first, error.reason(), error.to_string()).await;
-            let code = match error {
-                VerifyError::TimestampOutsideTolerance => "TIMESTAMP_OUTSIDE_TOLERANCE",
-                _ => "SIGNATURE_INVALID",
-            };
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, code, error.to_string()));
-        }
+        Err(error) => return Err(refuse(trac, first, error).await),
     };
     let Endpoint { id: endpoint_id, scope, stripe_account, .. } = endpoint;
-    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.to_vec() })
+    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.into() })
 }
 
-/// Logs a delivery that is not let in. If that fails, the answer stays what it is: sent again, it would be no better.
+/// The answer to a delivery that is not believed, which is logged.
+async fn refuse(trac: &Trac, endpoint: Endpoint, error: VerifyError) -> Problem {
+    log_rejected(trac, endpoint, error.reason(), error.to_string()).await;
+    let code = match error {
+        VerifyError::TimestampOutsideTolerance => "TIMESTAMP_OUTSIDE_TOLERANCE",
+        _ => "SIGNATURE_INVALID",
+    };
+    Problem::new(StatusCode::UNAUTHORIZED, code, error.to_string())
+}
+
+/// Logs a delivery that is not let in, when there were 1, 2, 4, 8 … of its kind within an hour: anybody can send one. If that fails,
+/// the answer stays what it is: sent again, it would be no better.
 async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: &'static str, message: String) {
-    tracing::warn!(endpoint = %endpoint.id, reason, because = message, "a webhook delivery was rejected");
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
+    let Some(deliveries) = trac.rejected.count((endpoint.id.clone(), message.clone()), now) else { return };
+    tracing::warn!(endpoint = %endpoint.id, reason, because = message, deliveries, "a webhook delivery was rejected");
     let logged = trac.store.write(Priority::Click, move |tx| {
-        log::reject(tx, &ids, now, &endpoint.scope, &endpoint.id, reason, &message)
+        log::reject(tx, &ids, now, (&endpoint.scope, &endpoint.id), reason, &message, deliveries)
     });
     if let Err(error) = logged.await {
         tracing::error!(%error, "a rejected delivery could not be logged");

@@ -8,7 +8,7 @@ use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
 
 use crate::access::Merchant;
-use crate::list::{Resource, number, time, word};
+use crate::list::{NARROW, Resource, number, time, word};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
@@ -97,8 +97,8 @@ pub(super) async fn one(
     Merchant(scope): Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
-    let found = store.try_read(move |connection| {
+    let (store, of) = (trac.store.clone(), scope.clone());
+    let found = store.query(&of, NARROW, move |connection| {
         let id = our_id(connection, &scope, &id)?.unwrap_or(id);
         let event = EVENTS.one(connection, &trac, &scope, &id)?;
         let mut event = event.ok_or_else(|| missing_event(connection, &trac, &scope, &id))?;

@@ -10,7 +10,7 @@ use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use trac_core::webhook::event::{Event, UnreadableEvent};
-use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, is_secret};
+use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, check_header, is_secret};
 
 use super::body::{self, Unread};
 use crate::clock::Clock;
@@ -62,8 +62,8 @@ impl fmt::Debug for WebhookSecrets {
 
 /// An event that Stripe signed, as an axum extractor.
 ///
-/// Reads the raw body (at most 2 MiB), checks `Stripe-Signature` against every secret and the timestamp against the
-/// clock, 300 s both ways, and only then parses. It dereferences to the [`Event`].
+/// Checks the form of `Stripe-Signature` and its timestamp against the clock, 300 s both ways, then reads the raw body (at most
+/// 2 MiB), checks the signature against every secret, and only then parses. It dereferences to the [`Event`].
 /// Source: <https://docs.stripe.com/webhooks#verify-manually>.
 ///
 /// The app's state must give [`WebhookSecrets`] (`FromRef`), or be them.
@@ -152,12 +152,14 @@ where
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, StripeEventRejection> {
         let WebhookSecrets { secrets, clock } = WebhookSecrets::from_ref(state);
         let (parts, body) = request.into_parts();
+        let signature = parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok());
+        let signature = signature.unwrap_or_default();
+        check_header(signature, clock.now(), TOLERANCE_SECS)?;
         let body = body::read(body).await.map_err(|unread| match unread {
             Unread::TooLarge => StripeEventRejection::TooLarge,
             Unread::Incomplete => StripeEventRejection::Incomplete,
         })?;
-        let signature = parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok());
-        let unverified = Unverified::new(signature.unwrap_or_default(), &body);
+        let unverified = Unverified::new(signature, &body);
         let secrets = secrets.iter().map(String::as_str);
         let event = Event::read(unverified.verify(secrets, clock.now(), TOLERANCE_SECS)?)?;
         Ok(Self { event, body })
@@ -166,6 +168,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use trac_core::time::Timestamp;
     use trac_core::webhook::signature::sign;
 
@@ -206,6 +210,21 @@ mod tests {
         assert_eq!(extract("", BODY).await, Err(401));
         let header = sign(BODY.as_bytes(), "whsec_new", NOW);
         assert_eq!(extract(&header, &format!("{BODY} ")).await, Err(401), "a changed body");
+    }
+
+    #[tokio::test]
+    async fn no_body_is_read_of_a_delivery_that_cannot_be_believed() {
+        let check = async |signature: &str| {
+            let secrets = WebhookSecrets::new(["whsec_new"]).unwrap().with_clock(Clock::settable(NOW));
+            let (body, is_read) = body::tests::watched(BODY);
+            let request = Request::post("/webhook").header("stripe-signature", signature).body(body).unwrap();
+            let event = StripeEvent::from_request(request, &secrets).await;
+            assert!(matches!(event, Err(StripeEventRejection::Unverified(_))), "{signature}");
+            assert!(!is_read.load(Ordering::SeqCst), "{signature}");
+        };
+        check("").await;
+        check("t=1,v1=0").await;
+        check(&sign(BODY.as_bytes(), "whsec_new", NOW.plus_secs(-301))).await;
     }
 
     #[test]

@@ -209,29 +209,30 @@ pub(crate) fn remark(writing: &Writing<'_>, id: &str, message: &str) -> Result<(
     Ok(())
 }
 
-/// Logs a delivery that is not believed: without its body, one row for each endpoint, reason, message and minute. Messages are few, and
-/// tell causes apart that have one reason: no secret is set, or a wrong one.
+/// Logs so many deliveries that are not believed: without their bodies, one row for each endpoint, reason, message and minute.
+/// Messages are few, and tell causes apart that have one reason: no secret is set, or a wrong one.
 pub(super) fn reject(
     tx: &Connection,
     ids: &Ids,
     now: Timestamp,
-    scope: &Scope,
-    endpoint_id: &str,
+    (scope, endpoint_id): (&Scope, &str),
     reason: &str,
     message: &str,
+    deliveries: u64,
 ) -> Result<(), StoreError> {
+    let deliveries = i64::try_from(deliveries).unwrap_or(i64::MAX);
     let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
     let minute = now.unix_secs().div_euclid(60).saturating_mul(60);
     let folded = tx
         .prepare_cached(
-            "UPDATE event SET deliveries = deliveries + 1 WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \
+            "UPDATE event SET deliveries = deliveries + ?7 WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \
              AND reason = ?4 AND received_at >= ?5 AND outcome = 'rejected' AND message = ?6",
         )?
-        .execute(params![workspace, mode, endpoint_id, reason, minute, message])?;
+        .execute(params![workspace, mode, endpoint_id, reason, minute, message, deliveries])?;
     if folded == 0 {
         tx.prepare_cached(
-            "INSERT INTO event (workspace_id, mode, id, endpoint_id, received_at, outcome, reason, message) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 'rejected', ?6, ?7)",
+            "INSERT INTO event (workspace_id, mode, id, endpoint_id, received_at, outcome, reason, message, deliveries) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 'rejected', ?6, ?7, ?8)",
         )?
         .execute(params![
             workspace,
@@ -240,7 +241,8 @@ pub(super) fn reject(
             endpoint_id,
             now.unix_secs(),
             reason,
-            message
+            message,
+            deliveries
         ])?;
     }
     Ok(())

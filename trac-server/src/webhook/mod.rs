@@ -25,6 +25,8 @@ use crate::list::{list_of, one_of};
 #[cfg(feature = "server")]
 use crate::trac::Trac;
 
+#[cfg(all(test, feature = "server"))]
+pub(crate) use body::tests::watched;
 #[cfg(feature = "server")]
 pub(crate) use endpoints::ENDPOINTS;
 #[cfg(feature = "server")]

@@ -413,7 +413,11 @@ fn leads() -> Vec<Row> {
             .page("/api/track/lead", clicked())
             .answers("201 client_reported")
             .logs("/leads", "client_reported")
-            .explains("$id", Some("decision"), &["PATCH /leads/$id with status approved", "until the customer first pays"]),
+            .explains(
+                "$id",
+                Some("decision"),
+                &["PATCH /leads/$id with status approved", "until the customer first pays"],
+            ),
         row("a lead that earns")
             .terms(paying())
             .page("/api/track/lead", clicked())

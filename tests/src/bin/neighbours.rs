@@ -1,0 +1,22 @@
+//! `neighbours [SECONDS [THOUSANDTHS]]`: what one workspace that asks for everything does to another one's webhooks, in a store of two
+//! million clicks and 200,000 events, or of so many thousandths of that.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to whoever started it")]
+
+use std::process::ExitCode;
+
+const SECONDS: u64 = 20;
+const THOUSANDTHS: usize = 1_000;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let number = |at: usize| std::env::args().nth(at).and_then(|text| text.parse::<usize>().ok());
+    let seconds = number(1).and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(SECONDS);
+    let share = number(2).unwrap_or(THOUSANDTHS);
+    match trac_tests::load::neighbours(seconds, share, |line| println!("{line}")).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A store with much in it, the same each time: clicks written as the store writes them, and events delivered as Stripe delivers
+//! them.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::rc::Rc;
+
+use rusqlite::{Connection, params};
+use serde_json::json;
+use tokio::task::LocalSet;
+use trac_core::click::ClickId;
+use trac_core::time::DAY_SECS;
+
+use super::webhooks;
+use crate::chance::Chance;
+use crate::merchant::Terms;
+use crate::stripe::{Endpoint, envelope, now, session};
+
+const SEED: u64 = 11;
+/// Over how many days the clicks are spread.
+const DAYS: i64 = 90;
+/// How many clicks are written together.
+const TOGETHER: usize = 50_000;
+/// How many clicks are the last ones.
+const LAST: usize = 1_000;
+/// How many deliveries are on their way at the same time.
+const CONNECTIONS: usize = 32;
+
+/// Writes so many clicks on a link of a workspace, in test mode, spread over the last 90 days. Answers the
+/// IDs of the last ones, which still count.
+pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usize) -> Vec<String> {
+    let mut store = Connection::open(database).expect("a database");
+    // As the server writes them; and nobody waits for any of these.
+    store.pragma_update(None, "synchronous", "OFF").expect("a pragma");
+    let (mut chance, begin) = (Chance::of(SEED), now() - DAYS * DAY_SECS);
+    let (mut some, mut at) = (Vec::new(), 0);
+    while at < count {
+        let tx = store.transaction().expect("a transaction");
+        let mut insert = tx
+            .prepare(
+                "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, is_visit, \
+                 referrer, landing_url) VALUES (?1, 'test', ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, 'https://shop.example/')",
+            )
+            .expect("the schema of a click");
+        for number in at..count.min(at + TOGETHER) {
+            let into = i64::try_from(number).expect("a small number");
+            let of = i64::try_from(count).expect("a small number");
+            let clicked_at = begin + DAYS * DAY_SECS * into / of;
+            let bits = chance.int(0..=i64::MAX).unsigned_abs();
+            let id = ClickId::new(clicked_at, bits);
+            let referrer = format!("https://blog.example/{}", chance.int(0..=999));
+            let is_unique = chance.percent(80);
+            let row = params![
+                workspace,
+                id.as_str(),
+                terms.program,
+                terms.partner,
+                terms.link,
+                clicked_at,
+                is_unique,
+                referrer
+            ];
+            insert.execute(row).expect("a click");
+            if number + LAST >= count {
+                some.push(id.as_str().to_owned());
+            }
+        }
+        drop(insert);
+        tx.commit().expect("a commit");
+        at = count.min(at + TOGETHER);
+    }
+    some
+}
+
+/// Delivers so many paid sessions, each with one of these clicks.
+pub(super) async fn events(endpoint: &Endpoint, clicks: &[String], count: u64) {
+    let (next, tasks) = (Rc::new(Cell::new(0_u64)), LocalSet::new());
+    let event = paid(now());
+    let mut working = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let (next, event, endpoint, clicks) =
+            (Rc::clone(&next), event.clone(), endpoint.clone(), clicks.to_owned());
+        working.push(tasks.spawn_local(async move {
+            let (mut connection, path) = webhooks::Connection::to(&endpoint).await;
+            loop {
+                let number = next.replace(next.get() + 1);
+                if number >= count {
+                    return;
+                }
+                let mut chance = Chance::of(SEED + number);
+                let event =
+                    event.replace("NUMBER", &number.to_string()).replace("CLICK", &chance.pick(&clicks));
+                connection.deliver(&path, &endpoint.secret, &event).await;
+            }
+        }));
+    }
+    let all = async {
+        for work in working {
+            work.await.expect("every event is taken");
+        }
+    };
+    tasks.run_until(all).await;
+}
+
+/// A paid session as an event, with `NUMBER` in its IDs and `CLICK` for its click.
+pub(super) fn paid(at: i64) -> String {
+    let mut sample = session("NUMBER", 12_900, "CLICK");
+    if let Some(fields) = sample.as_object_mut() {
+        fields.insert("padding".to_owned(), json!("x".repeat(1_500)));
+    }
+    envelope("evt_NUMBER", "checkout.session.completed", at, &sample).to_string()
+}

@@ -1,0 +1,199 @@
+//! Two workspaces on one server, much in it: while one asks for everything at once, the webhooks of the other are answered as if
+//! it were alone, and the server stays ready.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use tokio::task::JoinSet;
+
+use super::{fill, webhooks};
+use crate::merchant::Merchant;
+use crate::server::Server;
+use crate::stripe::{Endpoint, now};
+
+/// What is in the store, in thousands.
+const CLICKS: usize = 2_000;
+const EVENTS: u64 = 200;
+/// What must hold while the other workspace asks.
+const P99_LIMIT: Duration = Duration::from_millis(100);
+/// How often the quiet workspace's webhooks come, on each of its connections.
+const PAUSE: Duration = Duration::from_millis(20);
+const CONNECTIONS: u64 = 4;
+const READY_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the loud workspace asks for, all at once and again and again: eight tabs of the dashboard beside that.
+const ASKED: [&str; 12] = [
+    "/analytics?interval=90d",
+    "/analytics?interval=90d",
+    "/analytics?interval=90d",
+    "/analytics?interval=90d",
+    "/clicks?page=15000&limit=100",
+    "/clicks?limit=100",
+    "/events?page=1500&limit=100",
+    "/events?reason=ok",
+    "/conversions?page=1500&limit=100",
+    "/commissions?page=1500&limit=100",
+    "/balances",
+    "/links",
+];
+const TABS: usize = 8;
+
+/// How long answers took.
+#[derive(Debug, Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn at(&mut self, percent: usize) -> Duration {
+        self.0.sort_unstable();
+        let last = self.0.len().saturating_sub(1);
+        self.0.get((self.0.len() * percent / 100).min(last)).copied().unwrap_or_default()
+    }
+
+    fn line(&mut self, what: &str) -> String {
+        let [half, p99, most] = [50, 99, 100].map(|percent| self.at(percent).as_micros());
+        let ms = |micros: u128| format!("{}.{:02}", micros / 1_000, micros % 1_000 / 10);
+        format!(
+            "{what:34} {:>6} answers, half in {} ms, p99 {} ms, longest {} ms",
+            self.0.len(),
+            ms(half),
+            ms(p99),
+            ms(most)
+        )
+    }
+}
+
+/// Fills a store, then measures for so many seconds, alone and beside the other workspace. Tells every line as it is known.
+///
+/// # Errors
+/// What did not hold, in words.
+pub async fn neighbours(seconds: u64, share: usize, tell: impl Fn(&str)) -> Result<(), String> {
+    let mut server = Server::start_with(&["--connections-per-address", "0"]).await;
+    let (loud, quiet) = (server.merchant("loud"), server.merchant("quiet"));
+    let (their_endpoint, endpoint) = (loud.endpoint().await, quiet.endpoint().await);
+    let their_terms = loud.terms(2_000, "loud", "https://shop.example/").await;
+    let terms = quiet.terms(2_000, "quiet", "https://shop.example/").await;
+    let click = quiet.click(&terms.link).await;
+    server.stop();
+    let workspace =
+        loud.workspace.pointer("/workspace_id").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let begun = Instant::now();
+    let clicks =
+        fill::clicks(&Path::new(&server.data()).join("trac.db"), workspace, &their_terms, CLICKS * share);
+    server.restart().await;
+    let events = EVENTS * u64::try_from(share).unwrap_or(u64::MAX);
+    fill::events(&their_endpoint, &clicks, events).await;
+    tell(&format!("{} clicks and {events} events, made in {} s", CLICKS * share, begun.elapsed().as_secs()));
+
+    let alone = measure(&endpoint, &click, &server, seconds, 0);
+    let (mut webhooks, mut ready, _) = alone.await;
+    tell(&webhooks.line("webhooks, alone"));
+    tell(&ready.line("/readyz, alone"));
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut asking = JoinSet::new();
+    for path in ASKED {
+        asking.spawn(ask(loud.clone(), path, Arc::clone(&stop)));
+    }
+    for _ in 0..TABS {
+        asking.spawn(look(loud.clone(), Arc::clone(&stop)));
+    }
+    let beside = measure(&endpoint, &click, &server, seconds, 1);
+    let (mut webhooks, mut ready, unready) = beside.await;
+    stop.store(true, Ordering::SeqCst);
+    let mut answers = [0_u64; 3];
+    for (sum, one) in asking.join_all().await.iter().flat_map(|each| each.iter().enumerate()) {
+        if let Some(all) = answers.get_mut(sum) {
+            *all += one;
+        }
+    }
+    tell(&webhooks.line("webhooks, beside the other"));
+    tell(&ready.line("/readyz, beside the other"));
+    let [well, slow, other] = answers;
+    tell(&format!("the other: {well} answers, {slow} were 503, {other} anything else"));
+    if unready > 0 {
+        return Err(format!("/readyz was not 200 {unready} times"));
+    }
+    if webhooks.at(99) >= P99_LIMIT {
+        return Err(format!("the p99 of webhooks is {} ms", webhooks.at(99).as_millis()));
+    }
+    if other > 0 {
+        return Err(format!("{other} queries were answered neither 200 nor 503"));
+    }
+    Ok(())
+}
+
+/// Delivers webhooks, and asks whether the server is ready. Answers how long both took, and how often it was not ready.
+async fn measure(
+    endpoint: &Endpoint,
+    click: &str,
+    server: &Server,
+    seconds: u64,
+    round: u64,
+) -> (Times, Times, u64) {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut delivering = JoinSet::new();
+    for connection in 0..CONNECTIONS {
+        let (endpoint, click) = (endpoint.clone(), click.to_owned());
+        delivering.spawn(async move {
+            let event = fill::paid(now()).replace("CLICK", &click);
+            let (mut socket, path) = webhooks::Connection::to(&endpoint).await;
+            let (mut times, mut number) = (Vec::new(), 0_u64);
+            while Instant::now() < until {
+                let event = event.replace("NUMBER", &format!("{round}_{connection}_{number}"));
+                number += 1;
+                times.push(socket.deliver(&path, &endpoint.secret, &event).await);
+                tokio::time::sleep(PAUSE).await;
+            }
+            times
+        });
+    }
+    let (client, url) = (Client::new(), format!("{}/readyz", server.origin()));
+    let (mut ready, mut unready) = (Times::default(), 0);
+    while Instant::now() < until {
+        let asked = Instant::now();
+        let answer = client.get(&url).send().await.expect("the server answers");
+        ready.0.push(asked.elapsed());
+        if answer.status() != 200 {
+            unready += 1;
+        }
+        tokio::time::sleep(READY_PAUSE).await;
+    }
+    (Times(delivering.join_all().await.concat()), ready, unready)
+}
+
+/// Asks for a list again and again; counts the answers by `200`, `503` and all else.
+async fn ask(merchant: Merchant, path: &'static str, stop: Arc<AtomicBool>) -> [u64; 3] {
+    let mut answers = [0; 3];
+    while !stop.load(Ordering::SeqCst) {
+        count(&mut answers, merchant.ask(reqwest::Method::GET, path, None).await.status);
+    }
+    answers
+}
+
+/// Looks at the dashboard again and again.
+async fn look(merchant: Merchant, stop: Arc<AtomicBool>) -> [u64; 3] {
+    let client = Client::builder().redirect(Policy::none()).build().expect("a client");
+    let door = client.post(format!("{}/dashboard/login", merchant.origin));
+    let door = door.form(&[("key", merchant.secret_key())]).send().await.expect("the server answers");
+    let cookie = door.headers().get("set-cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let mut answers = [0; 3];
+    while !stop.load(Ordering::SeqCst) {
+        let page = client.get(format!("{}/dashboard", merchant.origin)).header("cookie", &cookie);
+        count(&mut answers, page.send().await.expect("the server answers").status().as_u16());
+    }
+    answers
+}
+
+fn count(answers: &mut [u64; 3], status: u16) {
+    let [well, slow, other] = answers;
+    match status {
+        200 => *well += 1,
+        503 => *slow += 1,
+        _ => *other += 1,
+    }
+}

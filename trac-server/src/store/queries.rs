@@ -1,0 +1,346 @@
+//! Queries: lists, figures, pages and stories, each of which may take long.
+//!
+//! They have connections of their own, so that webhooks, redirects and look-ups of keys never wait for them. A few run at a time,
+//! and fewer of one workspace, so that no workspace takes all of them. Each is interrupted after some seconds, and when its
+//! caller has left.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, InterruptHandle};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::error::{StoreError, StoreErrorKind};
+use super::readers::{Readers, in_snapshot};
+use super::scope::Scope;
+use crate::clock::Clock;
+use crate::tally::Tally;
+
+/// How many queries run at the same time.
+const TOGETHER: usize = 4;
+/// How many of them may be one workspace's.
+const OF_ONE: usize = 2;
+/// How long a query waits for its turn, and then how long it runs.
+const LIMIT: Duration = Duration::from_secs(5);
+/// After how many steps of SQLite's machine a query looks whether it is to stop: some tens of microseconds.
+const STEPS: i32 = 2_000;
+
+#[derive(Debug)]
+pub(super) struct Queries {
+    readers: Readers,
+    /// The turns of all workspaces, and those of each that has asked.
+    turns: Arc<Semaphore>,
+    own_turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    limit: Duration,
+    /// How often it was said that a query was interrupted.
+    interrupted: Tally<(String, String)>,
+}
+
+impl Queries {
+    pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
+        Self::with_limit(file, LIMIT)
+    }
+
+    fn with_limit(file: &Path, limit: Duration) -> Result<Self, StoreError> {
+        let readers = Readers::open(file, TOGETHER)?;
+        Ok(Self {
+            readers,
+            turns: Arc::new(Semaphore::new(TOGETHER)),
+            own_turns: Mutex::default(),
+            limit,
+            interrupted: Tally::new(),
+        })
+    }
+
+    /// Runs a query when it is its turn. `narrow` says how to ask for less, for a query that takes too long.
+    pub(super) async fn run<T, E, F>(&self, scope: &Scope, narrow: &str, reader: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        let turn = self.turn(scope.workspace_id()).await?;
+        let stop = Arc::new(Stop::default());
+        let _asking = Asking(Arc::clone(&stop));
+        let running = Arc::clone(&stop);
+        let reading = self.readers.lend(move |connection| {
+            // The turn is over when the query is, not when its caller has left.
+            let _turn = turn;
+            running.around(connection, |connection| in_snapshot(connection, reader))
+        });
+        let mut reading = std::pin::pin!(reading);
+        let answer = if let Ok(answer) = timeout(self.limit, &mut reading).await {
+            answer
+        } else {
+            stop.now();
+            reading.await
+        };
+        if !stop.is_asked() {
+            return answer;
+        }
+        answer.map_err(|_| {
+            let workspace = scope.workspace_id();
+            let now = Clock::system().now();
+            if let Some(times) = self.interrupted.count((workspace.to_owned(), narrow.to_owned()), now) {
+                tracing::warn!(
+                    workspace,
+                    mode = scope.mode_str(),
+                    narrow,
+                    times,
+                    "a query took too long and was interrupted"
+                );
+            }
+            let detail = format!(
+                "The query took longer than {} seconds and was interrupted. {narrow}",
+                self.limit.as_secs()
+            );
+            StoreError::new(StoreErrorKind::TooSlow, detail).into()
+        })
+    }
+
+    /// Waits until fewer queries run. Who waits for those of its own workspace takes no place among all.
+    async fn turn(&self, workspace_id: &str) -> Result<[OwnedSemaphorePermit; 2], StoreError> {
+        let (own, all) = (self.own_turns(workspace_id), Arc::clone(&self.turns));
+        let turn = async { Ok::<_, AcquireError>([own.acquire_owned().await?, all.acquire_owned().await?]) };
+        let Ok(turn) = timeout(self.limit, turn).await else {
+            let detail = format!("too many queries are running, some of them {workspace_id}'s");
+            return Err(StoreError::new(StoreErrorKind::Busy, detail));
+        };
+        turn.map_err(|_| StoreError::internal("the queries are closed"))
+    }
+
+    fn own_turns(&self, workspace_id: &str) -> Arc<Semaphore> {
+        let mut turns = lock(&self.own_turns);
+        if let Some(own) = turns.get(workspace_id) {
+            return Arc::clone(own);
+        }
+        // Workspaces that ask nothing now are forgotten.
+        turns.retain(|_, own| Arc::strong_count(own) > 1);
+        Arc::clone(turns.entry(workspace_id.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(OF_ONE))))
+    }
+}
+
+/// Whether a query is to stop.
+#[derive(Default)]
+struct Stop {
+    asked: AtomicBool,
+    /// What interrupts it, while it runs: never the next query of the same connection.
+    running: Mutex<Option<InterruptHandle>>,
+}
+
+impl Stop {
+    fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn now(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+        if let Some(handle) = &*lock(&self.running) {
+            handle.interrupt();
+        }
+    }
+
+    /// Runs a query that stops when that is asked: at its next steps, between two statements too, or at once in the middle of a long step.
+    fn around<T, E: From<StoreError>>(
+        self: &Arc<Self>,
+        connection: &mut Connection,
+        query: impl FnOnce(&mut Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let stop = Arc::clone(self);
+        connection.progress_handler(STEPS, Some(move || stop.is_asked())).map_err(StoreError::from)?;
+        *lock(&self.running) = Some(connection.get_interrupt_handle());
+        let _ended = Ended(self);
+        if self.is_asked() {
+            return Err(
+                StoreError::new(StoreErrorKind::TooSlow, "the caller left before the query began").into()
+            );
+        }
+        query(connection)
+    }
+}
+
+/// Forgets, when dropped, what interrupts a query that has ended.
+struct Ended<'a>(&'a Stop);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.running) = None;
+    }
+}
+
+/// Stops the query when its caller leaves.
+struct Asking(Arc<Stop>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.now();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tempfile::TempDir;
+    use tokio::sync::oneshot;
+    use trac_core::program::Mode;
+
+    use super::*;
+    use crate::store::Store;
+
+    /// A query that never ends.
+    const ENDLESS: &str =
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n";
+    const NEVER: Duration = Duration::from_secs(1_000_000);
+
+    fn count(connection: &Connection, sql: &str) -> Result<i64, StoreError> {
+        Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    fn queries(limit: Duration) -> (TempDir, Arc<Queries>) {
+        let folder = tempfile::tempdir().unwrap();
+        let queries = Queries::with_limit(&folder.path().join("trac.db"), limit).unwrap();
+        (folder, Arc::new(queries))
+    }
+
+    fn workspace(name: &str) -> Scope {
+        Scope::new(name, Mode::Live)
+    }
+
+    async fn run<T: Send + 'static>(
+        queries: &Queries,
+        of: &str,
+        reader: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        queries.run(&workspace(of), "Ask for less.", reader).await
+    }
+
+    #[tokio::test]
+    async fn a_query_without_end_is_interrupted_and_says_what_to_narrow() {
+        let (_folder, queries) = queries(Duration::from_millis(20));
+        for _ in 0..=TOGETHER {
+            let endless = run(&queries, "ws_1", |connection| count(connection, ENDLESS));
+            let error = endless.await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::TooSlow);
+            assert!(error.detail().ends_with("Ask for less."), "{error}");
+        }
+        // Whose connection is as good as before.
+        let one = run(&queries, "ws_1", |connection| count(connection, "SELECT 1"));
+        assert_eq!(one.await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn statements_that_never_end_together_are_interrupted_between_two_of_them() {
+        let (_folder, queries) = queries(Duration::from_millis(20));
+        let many = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000) SELECT count(*) FROM n";
+        let endless = run(&queries, "ws_1", move |connection| -> Result<i64, StoreError> {
+            loop {
+                count(connection, many)?;
+            }
+        });
+        assert_eq!(endless.await.unwrap_err().kind(), StoreErrorKind::TooSlow);
+    }
+
+    #[tokio::test]
+    async fn a_query_whose_caller_has_left_is_interrupted() {
+        let (_folder, queries) = queries(NEVER);
+        let (begin, begun) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let caller = tokio::spawn({
+            let queries = Arc::clone(&queries);
+            async move {
+                let endless = run(&queries, "ws_1", move |connection| {
+                    begin.send(()).unwrap();
+                    let answer = count(connection, ENDLESS);
+                    end.send(answer.as_ref().map_err(StoreError::kind).copied()).unwrap();
+                    answer
+                });
+                endless.await
+            }
+        });
+        begun.await.unwrap();
+        caller.abort();
+        assert_eq!(ended.await.unwrap(), Err(StoreErrorKind::TooSlow));
+    }
+
+    /// Queries that run until their latches are dropped.
+    async fn latched(queries: &Arc<Queries>, of: &str, number: usize) -> Vec<mpsc::Sender<()>> {
+        let mut latches = Vec::new();
+        for _ in 0..number {
+            let (latch, open) = mpsc::channel::<()>();
+            let (begin, begun) = oneshot::channel();
+            let (queries, of) = (Arc::clone(queries), of.to_owned());
+            tokio::spawn(async move {
+                let waiting = run(&queries, &of, move |_| {
+                    begin.send(()).unwrap();
+                    let _ = open.recv();
+                    Ok::<_, StoreError>(())
+                });
+                waiting.await
+            });
+            begun.await.unwrap();
+            latches.push(latch);
+        }
+        latches
+    }
+
+    #[tokio::test]
+    async fn a_workspace_takes_no_more_than_its_turns() {
+        let (_folder, queries) = queries(Duration::from_millis(20));
+        let one = latched(&queries, "ws_1", OF_ONE).await;
+        let asked = async |of: &str| {
+            let asked = run(&queries, of, |connection| count(connection, "SELECT 1"));
+            asked.await.map_err(|error| error.kind())
+        };
+        assert_eq!(asked("ws_1").await, Err(StoreErrorKind::Busy));
+        assert_eq!(asked("ws_2").await, Ok(1));
+        let other = latched(&queries, "ws_2", TOGETHER - OF_ONE).await;
+        assert_eq!(asked("ws_3").await, Err(StoreErrorKind::Busy), "all turns are taken");
+        drop((one, other));
+        let (_folder, queries) = self::queries(NEVER);
+        let one = latched(&queries, "ws_1", OF_ONE).await;
+        let mut waits = std::pin::pin!(run(&queries, "ws_1", |connection| count(connection, "SELECT 1")));
+        tokio::select! {
+            biased;
+            answer = &mut waits => panic!("no turn is free: {answer:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(one);
+        assert_eq!(waits.await.unwrap(), 1, "the turn comes when those before are over");
+    }
+
+    #[tokio::test]
+    async fn look_ups_and_reads_never_wait_for_queries() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (end, _ends) = tokio::sync::broadcast::channel::<()>(1);
+        let mut running = tokio::task::JoinSet::new();
+        for number in 0..TOGETHER * 4 {
+            let (store, scope) = (store.clone(), workspace(&format!("ws_{number}")));
+            let mut open = end.subscribe();
+            running.spawn(async move {
+                let blocked = store.query(&scope, "", move |_| {
+                    let _ = open.blocking_recv();
+                    Ok::<_, StoreError>(())
+                });
+                blocked.await
+            });
+        }
+        let one = |connection: &Connection| count(connection, "SELECT count(*) FROM workspace");
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+            assert_eq!(store.look_up(one).await.unwrap(), 0);
+            assert_eq!(store.read(one).await.unwrap(), 0);
+        }
+        drop(end);
+        running.join_all().await;
+    }
+}
