@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
-use super::binding::{Binding, Bindings};
+use super::binding::{Binding, Bindings, Rank};
 use super::candidate::{Rule, holder_time};
 use super::eligibility::{self, Terms};
 use super::payment;
@@ -221,7 +221,7 @@ struct Best<'b, 'a> {
     book: &'b Book<'a>,
     sale: &'b Sale<'a>,
     time: Timestamp,
-    found: Option<((bool, i64, &'b str, &'b str), &'b Binding<'a>)>,
+    found: Option<(Rank<'b>, &'b Binding<'a>)>,
 }
 
 impl<'b, 'a> Best<'b, 'a> {

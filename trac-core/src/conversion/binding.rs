@@ -33,6 +33,9 @@ pub struct Binding<'a> {
     pub is_in_window: bool,
 }
 
+/// What decides between bindings; the greatest counts: whether it lies in its window, its age, and its names.
+pub type Rank<'b> = (bool, i64, &'b str, &'b str);
+
 impl<'a> Binding<'a> {
     /// A binding to a value, if that is a click someone carries.
     pub(super) fn of(
@@ -71,7 +74,7 @@ impl<'a> Binding<'a> {
     /// What decides between bindings: one inside its window goes before one outside; then the newest counts, under
     /// `first_click` the oldest.
     #[must_use]
-    pub fn rank(&self, model: AttributionModel) -> (bool, i64, &str, &str) {
+    pub fn rank(&self, model: AttributionModel) -> Rank<'_> {
         let at = self.bound_at.unix_secs();
         let age = match model {
             AttributionModel::LastClick => at,

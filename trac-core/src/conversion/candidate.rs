@@ -10,6 +10,7 @@ use super::payment;
 use super::world::{CLOCK_SKEW_SECS, World};
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
+use crate::webhook::join::Dated;
 use crate::webhook::references::References;
 
 /// Where a candidate for the click was found, in the order of the contract.
@@ -130,7 +131,7 @@ pub fn values_to_resolve(world: &World) -> Vec<String> {
         .map(|found| found.value);
     let customers = world.holders.customers.values().map(|customer| &customer.references);
     let subscriptions = world.holders.subscriptions.values().map(|subscription| &subscription.references);
-    let said = customers.chain(subscriptions).flat_map(|references| references.iter());
+    let said = customers.chain(subscriptions).flat_map(Dated::iter);
     let of_holders = said.flat_map(|(_, references): (_, &References)| references.clicks.iter().cloned());
     let mut values: Vec<_> = of_payments.chain(of_holders).collect();
     values.sort_unstable();

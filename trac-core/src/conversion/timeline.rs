@@ -15,6 +15,7 @@ use super::payment::{self, Money};
 use super::sale::Sale;
 use super::world::World;
 use crate::time::Timestamp;
+use crate::webhook::join::Dated;
 
 /// Sales by what they have in common. Those that are another payment's money are left out.
 #[derive(Clone, Debug, Default)]
@@ -157,7 +158,7 @@ fn named_in_metadata(world: &World) -> BTreeMap<String, Timestamp> {
     let subscriptions = world.holders.subscriptions.values().map(|subscription| &subscription.references);
     let customers = world.holders.customers.values().map(|customer| &customer.references);
     let mut named: BTreeMap<String, Timestamp> = BTreeMap::new();
-    for (at, references) in subscriptions.chain(customers).flat_map(|said| said.iter()) {
+    for (at, references) in subscriptions.chain(customers).flat_map(Dated::iter) {
         if let Some(id) = &references.customer {
             let first = named.entry(id.clone()).or_insert(at);
             *first = at.min(*first);

@@ -422,7 +422,7 @@ fn leads() -> Vec<Row> {
             .terms(paying())
             .page("/api/track/lead", clicked())
             .patch("/leads/$id", json!({ "status": "approved" }))
-            .answers("200 approved ok")
+            .answers("200 ok")
             .logs("/leads", "approved ok")
             .explains(
                 "$id",
