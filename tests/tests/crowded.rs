@@ -68,22 +68,22 @@ async fn two_hundred_bodies_that_never_end_take_neither_the_memory_nor_the_webho
         "0".repeat(64)
     );
     let body = vec![b' '; length - 1];
-    let mut held = Vec::new();
+    let mut open = Vec::new();
     for _ in 0..200 {
         let mut stream = connect(&server, "127.0.0.2").await.expect("a socket");
         stream.write_all(head.as_bytes()).await.expect("the server reads");
         // The server hangs up on one that it refuses, maybe in the middle.
         let _ = stream.write_all(&body).await;
-        held.push(stream);
+        open.push(stream);
     }
     visitors_and_webhooks_are_served(&url, &endpoint, "bodies").await;
     let process = server.process().expect("it runs");
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let peaks: Vec<_> =
         status.lines().filter(|line| line.starts_with("VmPeak") || line.starts_with("VmHWM")).collect();
-    let answered = held.iter().filter(|stream| stream.try_read(&mut [0; 16]).is_ok()).count();
+    let answered = open.iter().filter(|stream| stream.try_read(&mut [0; 16]).is_ok()).count();
     say(&format!("{answered} of 200 bodies refused by now; {}", peaks.join(", ")));
-    drop(held);
+    drop(open);
     visitors_and_webhooks_are_served(&url, &endpoint, "again").await;
     assert_eq!(server.stop(), Some(0), "it ends as it should: {}", server.log());
 }

@@ -113,26 +113,23 @@ fn take(
     is_vouched: bool,
 ) -> Result<(StatusCode, String), Problem> {
     let now = trac.clock.now();
-    let (status, id) = match known(tx, scope, told)? {
-        Some(first) => {
-            if !first.learns_from(tx, scope, told, is_vouched)? {
-                return Ok((StatusCode::OK, first.id));
-            }
-            let mut count = tx.prepare_cached(
-                "UPDATE lead SET deferred = min(deferred, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?;
-            count.execute(params![scope.workspace_id(), scope.mode_str(), first.id, told.deferred])?;
-            (StatusCode::OK, first.id)
+    let (status, id) = if let Some(first) = known(tx, scope, told)? {
+        if !first.learns_from(tx, scope, told, is_vouched)? {
+            return Ok((StatusCode::OK, first.id));
         }
-        None => {
-            let settles = crowd::settles_lead(tx, scope, &told.customer, told.click.as_ref(), is_vouched)?;
-            let id = trac.ids.make(Kind::Lead);
-            insert(tx, scope, &id, told, now)?;
-            if !settles {
-                return Ok((StatusCode::CREATED, id));
-            }
-            (StatusCode::CREATED, id)
+        let mut count = tx.prepare_cached(
+            "UPDATE lead SET deferred = min(deferred, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        )?;
+        count.execute(params![scope.workspace_id(), scope.mode_str(), first.id, told.deferred])?;
+        (StatusCode::OK, first.id)
+    } else {
+        let settles = crowd::settles_lead(tx, scope, &told.customer, told.click.as_ref(), is_vouched)?;
+        let id = trac.ids.make(Kind::Lead);
+        insert(tx, scope, &id, told, now)?;
+        if !settles {
+            return Ok((StatusCode::CREATED, id));
         }
+        (StatusCode::CREATED, id)
     };
     let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
     let facts = Facts { leads: [(id.clone(), facts(told, is_vouched, now))].into(), ..Facts::default() };

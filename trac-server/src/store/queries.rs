@@ -252,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_query_whose_caller_has_left_is_interrupted() {
         let (_folder, queries) = queries(NEVER);
-        let (begin, begun) = oneshot::channel();
+        let (begin, runs) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let caller = tokio::spawn({
             let queries = Arc::clone(&queries);
@@ -266,7 +266,7 @@ mod tests {
                 endless.await
             }
         });
-        begun.await.unwrap();
+        runs.await.unwrap();
         caller.abort();
         assert_eq!(ended.await.unwrap(), Err(StoreErrorKind::TooSlow));
     }
@@ -276,7 +276,7 @@ mod tests {
         let mut latches = Vec::new();
         for _ in 0..number {
             let (latch, open) = mpsc::channel::<()>();
-            let (begin, begun) = oneshot::channel();
+            let (begin, runs) = oneshot::channel();
             let (queries, of) = (Arc::clone(queries), of.to_owned());
             tokio::spawn(async move {
                 let waiting = run(&queries, &of, move |_| {
@@ -286,7 +286,7 @@ mod tests {
                 });
                 waiting.await
             });
-            begun.await.unwrap();
+            runs.await.unwrap();
             latches.push(latch);
         }
         latches
