@@ -153,7 +153,17 @@ async fn an_unknown_slug_is_404_and_no_query_leads_elsewhere() {
             "{destination}"
         );
     }
-    let moved = merchant.ask(reqwest::Method::DELETE, &format!("/links/{}", terms.link), None).await;
-    assert!(matches!(moved.status, 200 | 204), "{}", moved.body);
-    assert_eq!(follow(&terms.url, &[]).await.status(), 404, "a deleted link leads nowhere");
+    // The link was followed, so that it is archived; a purged one leads nowhere.
+    let path = format!("/links/{}", terms.link);
+    let archived = merchant.ask(reqwest::Method::DELETE, &path, None).await;
+    assert_eq!(
+        (archived.status, archived.body.get("archived")),
+        (200, Some(&json!(true))),
+        "{}",
+        archived.body
+    );
+    assert_eq!(follow(&terms.url, &[]).await.status(), 302, "visitors are sent on");
+    let purged = merchant.ask(reqwest::Method::DELETE, &format!("{path}?purge=1"), None).await;
+    assert!(matches!(purged.status, 200 | 204), "{}", purged.body);
+    assert_eq!(follow(&terms.url, &[]).await.status(), 404, "a purged link leads nowhere");
 }

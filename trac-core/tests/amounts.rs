@@ -68,7 +68,10 @@ fn the_largest_and_the_smallest_amounts_are_exact() {
     check(10_000, "usd", (1, 0), 1, "0.01 USD");
     check(10_000, "usd", (1, 1), 0, "0.00 USD");
     check(10_000, "jpy", (1, 0), 1, "1 JPY");
-    check(10_000, "usd", (i64::MAX, 1), i64::MAX - 1, "92233720368547758.06 USD");
+    check(10_000, "usd", (999_999_999_999, 1), 999_999_999_998, "9999999999.98 USD");
+    // More than twelve digits are no amount of Stripe's.
+    check(10_000, "usd", (1_000_000_000_000, 0), 0, "0.00 USD");
+    check(10_000, "usd", (i64::MAX, 1), 0, "0.00 USD");
 }
 
 #[test]

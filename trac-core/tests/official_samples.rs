@@ -231,7 +231,7 @@ fn amounts_and_links_are_read_from_the_shape_of_each_version() {
             ("/amounts/value/total_minor", json!(12_345)),
             ("/amounts/value/tax_minor", json!(345)),
             ("/amounts/value/currency", json!("$/currency")),
-            ("/amounts/value/lines/0/net_minor", json!("$/lines/data/0/amount")),
+            ("/lines/value/0/net_minor", json!("$/lines/data/0/amount")),
             ("/subscription", json!("sub_x")),
             ("/customer", json!("$/customer")),
             ("/created", json!("$/created")),

@@ -3,6 +3,8 @@
 //! Rolling a key makes its successor, and the old one goes on working for as long as is asked. The last secret key of a
 //! mode cannot be revoked: nobody could make another.
 
+pub(crate) mod token_secret;
+
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{delete, patch, post};
@@ -17,7 +19,6 @@ use crate::id::{Kind, new_key};
 use crate::list::{Resource, document, list_of, one_of, time, word};
 use crate::problem::Problem;
 use crate::store::{Priority, Scope, StoreError};
-use crate::token_secret;
 use crate::trac::Trac;
 
 pub(crate) fn routes() -> Router<Trac> {

@@ -120,8 +120,6 @@ mod refusals;
 #[cfg(feature = "server")]
 mod api_key;
 #[cfg(feature = "server")]
-mod token_secret;
-#[cfg(feature = "server")]
 mod program;
 
 // stages

@@ -152,7 +152,8 @@ impl Books {
         let found = self.subscriptions.get_mut(subscription_id).filter(|found| !found.canceled);
         let subscription = found.ok_or_else(|| Refusal::not_found("subscription", subscription_id))?;
         subscription.canceled = true;
-        let at = now();
+        // Renewals are made ahead of time; the end comes after the last of them.
+        let at = now().max(subscription.billed_at().saturating_add(1));
         Ok(vec![Event::new("customer.subscription.deleted", at, &subscription.object(at))])
     }
 

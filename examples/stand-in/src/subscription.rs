@@ -46,6 +46,11 @@ impl Subscription {
         Timestamp::from_unix_secs(self.started).plus_months(months).unix_secs()
     }
 
+    /// When the current period was billed.
+    pub(crate) fn billed_at(&self) -> i64 {
+        self.period_start(self.periods.saturating_sub(1))
+    }
+
     /// Begins the next period and bills it.
     pub(crate) fn bill(&mut self) -> Invoice {
         let created = self.period_start(self.periods);

@@ -29,10 +29,8 @@ impl Truth {
     pub(super) fn kept(&self, payment: &Payment) -> Option<Kept> {
         let credit = self.credit(payment)?;
         let partner = self.partners.get(credit.click.partner)?;
-        let age = credit.bound_at - credit.click.at;
-        let in_window = (-300..=self.rules.window_days * DAY).contains(&age);
         let base = self.base(payment)?;
-        if !partner.approved || !in_window || payment.email == partner.email || base <= 0 {
+        if !self.is_good(payment, &credit) || base <= 0 {
             return None;
         }
         if !self.is_covered(payment, &credit) {
@@ -101,16 +99,47 @@ impl Truth {
     }
 
     fn credit(&self, payment: &Payment) -> Option<Credit<'_>> {
-        let own = self.own_credit(payment);
+        let own = self.own_credit(payment).map(|own| match self.binder(payment) {
+            Some((_, bound)) if bound.click.id == own.click.id && bound.bound_at <= payment.time => {
+                Credit { bound_at: bound.bound_at, ..own }
+            }
+            _ => own,
+        });
         let inherited = || self.by_subscription(payment).or_else(|| self.by_customer(payment));
         if self.rules.first_click { inherited().or(own) } else { own.or_else(inherited) }
     }
 
-    /// Rule (6): what the first payment of the subscription that named a click is credited to.
+    /// What a payment is credited to without its subscription.
+    fn credit_alone(&self, payment: &Payment) -> Option<Credit<'_>> {
+        let (own, inherited) = (self.own_credit(payment), || self.by_customer(payment));
+        if self.rules.first_click { inherited().or(own) } else { own.or_else(inherited) }
+    }
+
+    /// The first payment of the subscription that is credited, and to what; where none is, the first whose click is refused.
+    fn binder(&self, payment: &Payment) -> Option<(&Payment, Credit<'_>)> {
+        let attributed = self.of_subscription(payment).filter_map(|other| {
+            let other = self.payments.iter().find(|it| it.name == other.name)?;
+            Some((other, self.credit_alone(other)?))
+        });
+        let refused = |(other, credit): &(&Payment, Credit<'_>)| !self.is_good(other, credit);
+        attributed.min_by_key(|one| (refused(one), one.0.time))
+    }
+
+    /// Whether partner, time and buyer let a click earn.
+    fn is_good(&self, payment: &Payment, credit: &Credit<'_>) -> bool {
+        let age = credit.bound_at - credit.click.at;
+        let in_window = (-300..=self.rules.window_days * DAY).contains(&age);
+        let partner = self.partners.get(credit.click.partner);
+        partner.is_some_and(|partner| partner.approved && in_window && payment.email != partner.email)
+    }
+
+    /// Rule (6): what the subscription is credited to by its first credited payment. A click that a payment names speaks for earlier
+    /// ones too, but for none of before the click.
     fn by_subscription(&self, payment: &Payment) -> Option<Credit<'_>> {
-        let bound = self.of_subscription(payment).filter(|other| self.own_click(other).is_some());
-        let binder = bound.min_by_key(|other| other.time)?;
-        if binder.name == payment.name { None } else { self.credit(binder) }
+        let (binder, credit) = self.binder(payment).filter(|(binder, _)| binder.name != payment.name)?;
+        let is_earlier = payment.time < binder.time;
+        let speaks = !credit.by_customer && credit.click.at - 300 <= payment.time;
+        (!is_earlier || speaks).then_some(Credit { by_customer: false, ..credit })
     }
 
     /// Rule (8): what the customer was credited to before; the first under `first_click`, else the last.
@@ -159,11 +188,13 @@ impl Truth {
             return false;
         };
         let ended = self.subscriptions.iter().find(|one| one.id == *id).and_then(|one| one.ended_at);
-        ended.is_some_and(|ended| payment.time + self.rules.hold_days * DAY > ended)
+        let paid_at = payment.paid_at();
+        ended.is_some_and(|ended| paid_at < ended && paid_at + self.rules.hold_days * DAY > ended)
     }
 }
 
 /// The click a payment is credited to, and when that was first bound.
+#[derive(Clone, Copy)]
 struct Credit<'a> {
     click: &'a Click,
     bound_at: i64,

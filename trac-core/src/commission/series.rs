@@ -3,12 +3,17 @@
 //! A series is a subscription, or the customer for payments that are credited through the customer alone. It begins at
 //! its first payment with money in it, whatever Stripe's `billing_reason` says: a trial's first money is number one.
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use core::cell::RefCell;
+
 use crate::conversion::attribution::Attribution;
 use crate::conversion::candidate::Rule;
+use crate::conversion::eligibility::Terms;
 use crate::conversion::payment::Money;
 use crate::conversion::reason::Reason;
 use crate::conversion::sale::{Book, Sale};
-use crate::program::{ProgramTerms, Recurring};
+use crate::program::Recurring;
 use crate::time::{DAY_SECS, Timestamp};
 
 /// More months than any subscription lives.
@@ -25,20 +30,39 @@ pub struct Place {
     pub recurring_month: Option<u32>,
 }
 
+/// The series of a book. Where each begins is worked out once: every payment of a series asks for it.
+#[derive(Debug)]
+pub struct Series<'b, 'a> {
+    /// The payments.
+    pub book: &'b Book<'a>,
+    starts: RefCell<BTreeMap<Key, Option<(Timestamp, &'a str)>>>,
+}
+
+impl<'b, 'a> Series<'b, 'a> {
+    /// The series of these payments.
+    #[must_use]
+    pub const fn of(book: &'b Book<'a>) -> Self {
+        Self { book, starts: RefCell::new(BTreeMap::new()) }
+    }
+}
+
+/// The subscription, or the customer and the click; the program and the version of its terms.
+type Key = (String, Option<String>, String, u32);
+
 /// Finds the place of a payment with money in it, and whether the terms cover it.
 ///
 /// # Errors
 /// [`Reason::RecurringNotCovered`] and [`Reason::RecurringWindowEnded`].
-pub fn place(
-    book: &Book<'_>,
-    sale: &Sale<'_>,
+pub fn place<'a>(
+    series: &Series<'_, 'a>,
+    sale: &Sale<'a>,
     time: Timestamp,
     attribution: &Attribution,
-    terms: &ProgramTerms,
+    terms: &Terms<'_>,
 ) -> Result<Place, Reason> {
-    let (start, first) = start(book, sale, attribution, terms).unwrap_or((time, sale.id));
+    let (start, first) = start(series, sale, attribution, terms).unwrap_or((time, sale.id));
     let is_first = first == sale.id;
-    match terms.recurring {
+    match terms.program.terms.recurring {
         Recurring::FirstPayment if !is_first => return Err(Reason::RecurringNotCovered),
         Recurring::Months(months) if start.plus_months(months).plus_secs(-DAY_SECS) <= time => {
             return Err(Reason::RecurringWindowEnded);
@@ -50,28 +74,40 @@ pub fn place(
 }
 
 /// The smallest (time, Stripe ID) of the series' payments with money in them; `None` for a sale outside any series.
-fn start<'s>(
-    book: &'s Book<'_>,
-    sale: &'s Sale<'_>,
+fn start<'a>(
+    series: &Series<'_, 'a>,
+    sale: &Sale<'a>,
     attribution: &Attribution,
-    terms: &ProgramTerms,
-) -> Option<(Timestamp, &'s str)> {
+    terms: &Terms<'_>,
+) -> Option<(Timestamp, &'a str)> {
+    let by_customer = matches!(attribution.rule, Rule::Customer | Rule::CustomerMetadata);
+    let Series { book, starts } = series;
+    let (holder, click_id) = match &sale.subscription {
+        Some(subscription) => (subscription, None),
+        None => (sale.customer.as_ref().filter(|_| by_customer)?, Some(&attribution.click_id)),
+    };
+    let program_id = book.world.clicks.get(&attribution.click_id)?.program_id.clone();
+    let key = (holder.clone(), click_id.cloned(), program_id, terms.program.number);
+    if let Some(known) = starts.borrow().get(&key) {
+        return *known;
+    }
     let has_money = |other: &Sale<'_>| {
-        let base =
-            Money::of(&other.facts).and_then(|money| money.base_minor(terms, other.payment_link.as_deref()));
+        let base = Money::of(&other.facts)
+            .and_then(|money| money.base_minor(&terms.program.terms, other.payment_link.as_deref()));
         base.is_ok_and(|base| base > 0)
     };
-    if let Some(subscription) = &sale.subscription {
-        let first = book.of_subscription(subscription).find(|(_, other)| has_money(other));
-        return first.map(|((time, _), other)| (time, other.id));
-    }
-    let by_customer = matches!(attribution.rule, Rule::Customer | Rule::CustomerMetadata);
-    let customer = sale.customer.as_deref().filter(|_| by_customer)?;
-    let first = book.of_customer(customer).find(|(_, other)| {
-        has_money(other)
-            && book.credits.get(other.id).is_some_and(|theirs| theirs.click_id == attribution.click_id)
-    });
-    first.map(|((time, _), other)| (time, other.id))
+    let is_credited = |other: &Sale<'_>, click_id: &String| {
+        book.credits.get(other.id).is_some_and(|theirs| theirs.click_id == *click_id)
+    };
+    let first = match click_id {
+        None => book.of_subscription(holder).find(|(_, other)| has_money(other)),
+        Some(click_id) => {
+            book.of_customer(holder).find(|(_, other)| has_money(other) && is_credited(other, click_id))
+        }
+    };
+    let first = first.map(|((time, _), other)| (time, other.id));
+    starts.borrow_mut().insert(key, first);
+    first
 }
 
 /// 1 + the largest k with start + k months − 24 h ≤ time.

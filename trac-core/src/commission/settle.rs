@@ -11,12 +11,13 @@ use alloc::vec::Vec;
 use super::change::{Change, close, towards};
 use super::decision::Decision;
 use super::lead;
+use super::series::Series;
 use super::target::{Case, Standing, Target, frozen_target, target};
 use crate::conversion::clawback::Lost;
 use crate::conversion::inference::Inference;
 use crate::conversion::payment::{self, Money};
 use crate::conversion::reason::Reason;
-use crate::conversion::sale::{Book, Moment, Sale};
+use crate::conversion::sale::{Book, Sale};
 use crate::conversion::world::{Commission, World};
 use crate::webhook::facts::Topic;
 
@@ -51,11 +52,13 @@ pub struct Settlement {
 pub fn settle(world: &World, occasion: Occasion) -> BTreeMap<String, Settlement> {
     let book = Book::open(world);
     let mut open = open_commissions(&book);
-    let settle_one = |sale: &Sale<'_>| {
+    let series = Series::of(&book);
+    let mut settled = BTreeMap::new();
+    for sale in book.sales.values() {
         let commissions = open.remove(sale.id).unwrap_or_default();
-        (sale.id.into(), settle_sale(&book, sale, commissions, occasion))
-    };
-    book.sales.values().map(settle_one).collect()
+        settled.insert(sale.id.into(), settle_sale(&series, sale, commissions, occasion));
+    }
+    settled
 }
 
 /// The commissions to settle with each payment, oldest first: its own, and those of payments inferred to be the same money, which
@@ -79,7 +82,13 @@ fn open_commissions<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Vec<&'a Commission
     all
 }
 
-fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasion: Occasion) -> Settlement {
+fn settle_sale<'a>(
+    series: &Series<'_, 'a>,
+    sale: &Sale<'a>,
+    open: Vec<&Commission>,
+    occasion: Occasion,
+) -> Settlement {
+    let book = series.book;
     let mut open = open.into_iter();
     let (survivor, doubles) = (open.next(), open);
     let mut changes: Vec<Change> = doubles.map(|double| close(double, Reason::DuplicatePayment)).collect();
@@ -104,7 +113,7 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
     if let Inference::SameAs(other) = &sale.inference {
         decision.same_as = Some(other.clone());
     }
-    let (target, frozen) = target_of(book, sale, money, lost, survivor, occasion, &decision);
+    let (target, frozen) = target_of(series, sale, money, lost, survivor, occasion, &decision);
     decision.base_minor = target.as_ref().ok().map(|target| target.claim.base_minor);
     decision.reason = match &target {
         Ok(_) if frozen => Reason::AttributionFrozen,
@@ -122,16 +131,16 @@ fn settle_sale(book: &Book<'_>, sale: &Sale<'_>, open: Vec<&Commission>, occasio
 
 /// What the ledger should hold for a payment or lead, and whether a payout froze it: a commission that was paid out stays with its
 /// click, whatever is learnt later of the attribution.
-fn target_of(
-    book: &Book<'_>,
-    sale: &Sale<'_>,
+fn target_of<'a>(
+    series: &Series<'_, 'a>,
+    sale: &Sale<'a>,
     money: Result<Money<'_>, Reason>,
     lost: Lost,
     survivor: Option<&Commission>,
     occasion: Occasion,
     decision: &Decision,
 ) -> (Result<Target, Reason>, bool) {
-    let attribution = decision.attribution.as_ref();
+    let (book, attribution) = (series.book, decision.attribution.as_ref());
     let paid = survivor.filter(|commission| commission.paid);
     let keeps = |commission: &&Commission| {
         commission.paid || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
@@ -150,7 +159,7 @@ fn target_of(
         Ok(money) => money,
         Err(reason) => return (Err(reason), false),
     };
-    let case = Case { book, sale, money: &money, lost };
+    let case = Case { series, sale, money: &money, lost };
     match (target(case, attribution, settled, paid.is_some()), moved, paid) {
         (Err(Standing::Attribution(_)), _, Some(commission)) | (_, Some(commission), _) => {
             (frozen_target(case, commission), true)
@@ -167,8 +176,7 @@ fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
     if !stray || !went_back || matches!(sale.inference, Inference::SameAs(_)) {
         return None;
     }
-    let customer = sale.customer.as_deref();
-    let could_be = |(_, other): (Moment<'_>, &Sale<'_>)| payment::is_checkout(&other.facts);
-    let unlinked = customer.is_some_and(|customer| book.of_customer(customer).any(could_be));
+    let line = sale.customer.as_deref().and_then(|id| book.timeline.customers.get(id));
+    let unlinked = line.is_some_and(|line| !line.checkouts.is_empty());
     Some(if unlinked { Reason::PaymentUnlinked } else { Reason::PaymentUnknown })
 }

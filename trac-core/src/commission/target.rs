@@ -2,7 +2,7 @@
 
 use super::claim::{Claim, Source};
 use super::entry::Sums;
-use super::series::{self, Place};
+use super::series::{self, Place, Series};
 use super::terms;
 use crate::conversion::attribution::Attribution;
 use crate::conversion::candidate::Rule;
@@ -30,7 +30,7 @@ pub(super) struct Target {
 /// A payment with everything its commission depends on.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'c, 'a> {
-    pub(super) book: &'c Book<'a>,
+    pub(super) series: &'c Series<'c, 'a>,
     pub(super) sale: &'c Sale<'a>,
     pub(super) money: &'c Money<'c>,
     pub(super) lost: Lost,
@@ -47,7 +47,8 @@ pub(super) fn target(
     settled: Option<&Commission>,
     paid: bool,
 ) -> Result<Target, Standing> {
-    let Case { book, sale, .. } = case;
+    let Case { series, sale, .. } = case;
+    let book = series.book;
     match sale.inference {
         Inference::Alone => {}
         Inference::SameAs(_) => return Err(Standing::Amount(Reason::DuplicatePayment)),
@@ -60,7 +61,7 @@ pub(super) fn target(
         if base <= 0 {
             return Err(Reason::ZeroAmount);
         }
-        let place = series::place(book, sale, time, attribution, &terms.program.terms)?;
+        let place = series::place(series, sale, time, attribution, &terms)?;
         earn(case, &Claimant { attribution, click, terms, place, time, base, paid })
     };
     earned().map_err(Standing::Amount)
@@ -114,7 +115,8 @@ struct Claimant<'a> {
 }
 
 fn earn(case: Case<'_, '_>, claimant: &Claimant<'_>) -> Result<Target, Reason> {
-    let Case { book, sale, money, lost } = case;
+    let Case { series, sale, money, lost } = case;
+    let book = series.book;
     let Claimant { attribution, click, terms, place, time, base, paid } = claimant;
     let program = &terms.program.terms;
     let rule = terms.enrollment.terms.commission.unwrap_or(program.commission);
@@ -197,7 +199,8 @@ fn is_voided(
 
 /// A paid-out commission is still taken back with its money, under the terms it was paid by.
 pub(super) fn frozen_target(case: Case<'_, '_>, commission: &Commission) -> Result<Target, Reason> {
-    let Case { book, sale, money, .. } = case;
+    let Case { series, sale, money, .. } = case;
+    let book = series.book;
     let time = sale.time.ok_or(Reason::PaymentUnknown)?;
     let click = book.world.clicks.get(&commission.click_id).ok_or(Reason::NoAttributionYet)?;
     let terms = Terms::of(book, sale, click, time, Some(commission))?;
@@ -207,7 +210,7 @@ pub(super) fn frozen_target(case: Case<'_, '_>, commission: &Commission) -> Resu
         bound_by: sale.id.into(),
         bound_at: time,
     };
-    let place = series::place(book, sale, time, &own, &terms.program.terms)?;
+    let place = series::place(series, sale, time, &own, &terms)?;
     let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
     earn(case, &Claimant { attribution: &own, click, terms, place, time, base, paid: true })
 }

@@ -31,10 +31,13 @@ pub enum Inference {
 
 /// Payments that can only be told apart by amount and time.
 pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
+    let first_invoices = first_invoices(world);
     let of_sessions: BTreeMap<&str, &str> = world
         .payments
         .iter()
-        .filter_map(|(id, known)| Some((id.as_str(), first_invoice_of_session(&known.facts, world)?)))
+        .filter_map(|(id, known)| {
+            Some((id.as_str(), first_invoice_of_session(&known.facts, &first_invoices)?))
+        })
         .collect();
     let own = world.payments.iter().filter(|(id, _)| !of_sessions.contains_key(id.as_str()));
     let mut wholes = Wholes::new();
@@ -105,23 +108,39 @@ fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> 
     wholes.get(&key).into_iter().flatten().filter(is_near).map(|other| other.id).collect()
 }
 
+/// The payment of the first invoice of a subscription.
+struct FirstInvoice<'a> {
+    moment: (Timestamp, &'a str),
+    id: &'a str,
+    has_session: bool,
+}
+
+/// The first invoices of all subscriptions, by `sub_…`.
+fn first_invoices(world: &World) -> BTreeMap<&str, FirstInvoice<'_>> {
+    let mut firsts: BTreeMap<&str, FirstInvoice<'_>> = BTreeMap::new();
+    for (id, known) in world.payments.iter().filter(|(_, known)| !known.facts.invoices.is_empty()) {
+        let moment = payment::time(&known.facts).zip(payment::named_by(&known.facts));
+        let Some((subscription, moment)) = payment::subscription(&known.facts).zip(moment) else { continue };
+        if firsts.get(subscription).is_none_or(|first| moment < first.moment) {
+            let has_session = !known.facts.sessions.is_empty();
+            firsts.insert(subscription, FirstInvoice { moment, id, has_session });
+        }
+    }
+    firsts
+}
+
 /// Before 2022-11-15 a session in subscription mode did not name its invoice. It is then the first invoice of that
 /// subscription, if that was made within a day of the session.
-fn first_invoice_of_session<'a>(facts: &Facts, world: &'a World) -> Option<&'a str> {
+fn first_invoice_of_session<'a>(
+    facts: &Facts,
+    first_invoices: &BTreeMap<&str, FirstInvoice<'a>>,
+) -> Option<&'a str> {
     let session = facts.sessions.values().next()?;
     if !session.is_mode("subscription") || !session.invoice.is_empty() || !facts.invoices.is_empty() {
         return None;
     }
     let (subscription, opened) = (session.subscription.as_deref()?, session.created?);
-    let invoices = world.payments.iter().filter(|(_, known)| {
-        !known.facts.invoices.is_empty() && payment::subscription(&known.facts) == Some(subscription)
-    });
-    let first = invoices
-        .filter_map(|(id, known)| {
-            Some(((payment::time(&known.facts)?, payment::named_by(&known.facts)?), id, known))
-        })
-        .min_by_key(|(moment, ..)| *moment);
-    let ((time, _), id, known) = first?;
-    let near = (-300..=SESSION_SECS).contains(&time.secs_since(opened));
-    (near && known.facts.sessions.is_empty()).then_some(id.as_str())
+    let first = first_invoices.get(subscription)?;
+    let near = (-300..=SESSION_SECS).contains(&first.moment.0.secs_since(opened));
+    (near && !first.has_session).then_some(first.id)
 }

@@ -9,7 +9,7 @@ use crate::money::Currency;
 use crate::program::{EnrollmentTerms, History, ProgramTerms};
 use crate::time::Timestamp;
 use crate::webhook::facts::{Facts, is_invoice};
-use crate::webhook::join::Join;
+use crate::webhook::join::{Join, greatest};
 
 /// The neighbourhood of an event in one workspace and mode: its payment, the payments of the same subscription and
 /// customer, and all that is needed to judge them.
@@ -275,7 +275,11 @@ impl World {
                 same.push(id);
             }
         }
-        for (facts, same) in places {
+        for (mut facts, same) in places {
+            // A part that was split off is decided by the terms that it was decided by before.
+            for known in same.iter().filter_map(|id| touched.get(id)).filter(|_| facts.of_invoice.is_some()) {
+                greatest(&mut facts.pins, known.facts.pins.clone());
+            }
             let mut same = same.into_iter();
             let survivor = same.next();
             let mut commissions = Vec::new();

@@ -150,7 +150,7 @@ impl<T> From<Dated<T>> for Vec<Latest<T>> {
 }
 
 /// The greater wins; something wins over nothing.
-pub(super) fn greatest<T: Ord>(ours: &mut T, theirs: T) {
+pub(crate) fn greatest<T: Ord>(ours: &mut T, theirs: T) {
     if theirs > *ours {
         *ours = theirs;
     }

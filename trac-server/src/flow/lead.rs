@@ -19,6 +19,7 @@ use trac_core::webhook::lead::Lead;
 
 use super::{Considered, any_text, crowd};
 use crate::access::Tracker;
+use crate::api_key::token_secret;
 use crate::click;
 use crate::conversion::LEADS;
 use crate::fields::{Fields, Wrong, document, external_id, text};
@@ -26,7 +27,6 @@ use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::{Priority, Scope, StoreError};
-use crate::token_secret;
 use crate::trac::Trac;
 
 pub(super) fn routes() -> Router<Trac> {

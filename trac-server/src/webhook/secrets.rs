@@ -4,8 +4,8 @@
 use rusqlite::{Connection, params};
 
 use super::stripe_key;
+use crate::api_key::token_secret;
 use crate::store::{Place, Priority, Scope, Store, StoreError, Vault, mode_of};
-use crate::token_secret;
 
 fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
     Place { scope, table: "webhook_endpoint", row: endpoint_id }
