@@ -1,5 +1,11 @@
 //! What a bank takes back, and what it gives back again.
-#![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test"
+)]
 
 mod ledger;
 mod stripe;

@@ -1,6 +1,12 @@
 //! What somebody with a publishable key can say of other people's customers, and what a payout holds: each story is told in order,
 //! backwards, and twice over.
-#![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test"
+)]
 
 mod ledger;
 
@@ -98,6 +104,12 @@ fn invoice(id: &str, at: i64, other: Value) -> Told {
     Told::Event(event("invoice.paid", at, merged(usual, other)))
 }
 
+fn take_all(ledger: &mut Ledger, told: &[Told]) {
+    for one in told {
+        take(ledger, one);
+    }
+}
+
 fn take(ledger: &mut Ledger, told: &Told) {
     match told {
         Told::Event(event) => ledger.deliver(event),
@@ -112,7 +124,7 @@ fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
     let orders = [told.to_vec(), backwards.clone(), [backwards, told.to_vec()].concat()];
     for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
         let mut ledger = Ledger::new(terms(other_terms.clone()));
-        order.iter().for_each(|one| take(&mut ledger, one));
+        take_all(&mut ledger, order);
         assert_eq!(ledger.left(), want, "{name}");
     }
 }
@@ -120,7 +132,7 @@ fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
 /// How much of it is held, and the reasons of all decisions, smallest first.
 fn standing(other_terms: Value, told: &[Told]) -> (i64, Vec<&'static str>) {
     let mut ledger = Ledger::new(terms(other_terms));
-    told.iter().for_each(|one| take(&mut ledger, one));
+    take_all(&mut ledger, told);
     let mut held = 0;
     let mut reasons = Vec::new();
     for settlement in settle(&ledger.world, Occasion::default()).into_values() {
@@ -298,9 +310,9 @@ fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
 fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
     let paid_out = |before: &[Told], after: &[Told]| {
         let mut ledger = Ledger::new(terms(json!({})));
-        before.iter().for_each(|one| take(&mut ledger, one));
+        take_all(&mut ledger, before);
         ledger.pay_out();
-        after.iter().for_each(|one| take(&mut ledger, one));
+        take_all(&mut ledger, after);
         ledger.left()
     };
     let customer = |at: i64, metadata: Value| {

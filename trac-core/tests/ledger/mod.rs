@@ -1,5 +1,5 @@
 //! The smallest store there can be: one world in memory, settled around each event.
-#![allow(dead_code, reason = "each file of tests needs some of it")]
+#![allow(dead_code, clippy::indexing_slicing, reason = "each file of tests needs some of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
