@@ -218,7 +218,10 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     check(json!({}), &[bought("cs_1", 0, json!({})), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
     // A lead without a click hides no later one with.
     check(json!({}), &[by_page("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()], [500, 0]);
-    check(json!({}), &[by_server("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()], [500, 0]);
+    // One that the merchant reported does: the merchant knows the customer, and named no click.
+    let known_to_merchant = [by_server("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()];
+    check(json!({}), &known_to_merchant, [300, 0]);
+    assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
     // The merchant's later word goes before it.
     let rebound = [lead(0, "clk_1"), by_server("lead_2", DAY, Some("clk_2")), paid];
     check(json!({}), &rebound, [0, 500]);
@@ -244,6 +247,48 @@ fn pages_leads_earn_one_amount_and_are_held() {
     );
     let free = merged(of_user(), json!({ "amount_total": 0 }));
     assert_eq!(standing(json!({}), &[lead(), bought("cs_1", DAY, free)]).0, 300);
+}
+
+#[test]
+fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
+    let own = |at: i64, change: fn(&mut Report)| {
+        claim("order 1", at, "clk_1", |report| {
+            report.by_merchant = true;
+            report.amount.as_mut().unwrap().value.0 = 5_000;
+            change(report);
+        })
+    };
+    let Told::Facts(mut merchants) = own(DAY, |_| ()) else { unreachable!() };
+    let report = merchants.reports.pop_first().unwrap().1;
+    merchants.reports.insert("rep_of_merchant".into(), report.clone());
+    let merchants = Told::Facts(merchants);
+    let page = claim("order 1", -40 * DAY, "clk_2", |report| {
+        report.emails.insert("partner.1@gmail.com".into());
+    });
+    check(json!({}), &[page.clone(), merchants], [1_000, 0]);
+    // A report without an amount waits for Stripe's, not for a page's.
+    let mut silent = report;
+    silent.amount = None;
+    let silent = Told::Facts(Box::new(Facts {
+        reports: [("rep_of_merchant".into(), silent)].into(),
+        ..Facts::default()
+    }));
+    check(json!({}), &[page, silent], [0, 0]);
+    // The e-mail address of a page's lead refuses neither that lead nor the merchant's.
+    let accused = lead("lead_1", 0, Some("clk_1"), |lead| {
+        lead.emails.insert("partner.1@gmail.com".into());
+    });
+    check(json!({}), &[accused.clone()], [300, 0]);
+    check(json!({}), &[accused, by_server("lead_1", 1, Some("clk_1"))], [300, 0]);
+    // Neither do a page's lead and the merchant's lead refuse each other.
+    let page = || by_page("lead_page", 0, Some("clk_1"));
+    for model in ["last_click", "first_click"] {
+        check(
+            json!({ "attribution_model": model }),
+            &[page(), by_server("lead_1", DAY, Some("clk_2"))],
+            [0, 300],
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@ use crate::conversion::eligibility::{self, Terms};
 use crate::conversion::reason::Reason;
 use crate::conversion::sale::{Book, Sale};
 use crate::conversion::world::Commission;
-use crate::time::Timestamp;
 use crate::webhook::lead::Lead;
 
 /// What the ledger should hold for a lead. Its window is judged when its click was reported, its hold begins when it counts.
@@ -37,10 +36,10 @@ pub(super) fn target(
     let terms = Terms::of(book, sale, click, time, settled)?;
     eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
     let is_public = is_public(book, lead, attribution);
-    if is_public && is_counted_before(book, sale, lead, &terms) {
+    if is_public && !lead.is_trusted() && is_counted_before(book, sale, lead, &terms) {
         return Err(Reason::LeadCountedBefore);
     }
-    let held = is_public && !has_paid_since(book, lead);
+    let held = is_public && !has_paid_since(book, sale, lead);
     earn(book, sale, lead, attribution, &terms, held)
 }
 
@@ -131,8 +130,9 @@ fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Term
     })
 }
 
-/// Whether the customer first paid after the lead, so that it brought a buyer. One who had paid before is nobody's lead.
-fn has_paid_since(book: &Book<'_>, lead: &Lead) -> bool {
-    let first = |at: Option<Timestamp>| at.zip(lead.at).is_some_and(|(paid, told)| paid > told);
-    first(book.timeline.first_payment(&lead.customer)) && book.timeline.first_paid(&lead.customer).is_some()
+/// Whether the lead brought a buyer: nothing was known of the customer before it, and the customer paid since.
+fn has_paid_since(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead) -> bool {
+    let Some(time) = sale.time else { return false };
+    let was_known = book.timeline.was_known(&lead.customer, (time, &sale.named_by, sale.id));
+    !was_known && book.timeline.first_paid(&lead.customer).is_some()
 }

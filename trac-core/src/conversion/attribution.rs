@@ -86,10 +86,12 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
             .or_else(|| by_customer_metadata(book, sale, time))
             .or_else(|| by_customer(book, sale, time))
     };
+    let public = || by_public_lead(book, sale, time);
     if is_first_click(book, sale, own.as_ref(), time) {
-        return inherited().or(own);
+        return inherited().or(own).or_else(public);
     }
-    own.or_else(inherited).or_else(|| promoted(book, sale, time)).or_else(|| claimed(book, sale, time))
+    let found = own.or_else(inherited).or_else(public);
+    found.or_else(|| promoted(book, sale, time)).or_else(|| claimed(book, sale, time))
 }
 
 /// What a payment is attributed to without its subscription: what can speak for the subscription.
@@ -97,10 +99,11 @@ fn alone(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let time = sale.time?;
     let own = own(book, sale, time);
     let inherited = || by_customer_metadata(book, sale, time).or_else(|| by_customer(book, sale, time));
+    let public = || by_public_lead(book, sale, time);
     if is_first_click(book, sale, own.as_ref(), time) {
-        return inherited().or(own);
+        return inherited().or(own).or_else(public);
     }
-    own.or_else(inherited).or_else(|| promoted(book, sale, time))
+    own.or_else(inherited).or_else(public).or_else(|| promoted(book, sale, time))
 }
 
 /// Rules (1) to (5), and a promotion code that was typed at this payment.
@@ -187,7 +190,7 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
 
 /// Rule (8), for leads, reports and payments with a session or an invoice: what the customer was attributed to at or before
 /// this time, by a payment or a lead. Under `first_click` the earliest, else the latest; one inside its window goes before
-/// one outside. Where the merchant stands by none, the lead that a page reported first.
+/// one outside.
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     if !sale.inherits() {
         return None;
@@ -209,11 +212,13 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
             best.consider(&line.payments, time);
         }
     }
-    if let Some((_, found)) = best.found {
-        return Some(found.attribution());
-    }
-    let found = public_lead(book, sale, time)?;
+    let (_, found) = best.found?;
     Some(found.attribution())
+}
+
+/// The attribution by a lead that only a page reported: behind all others, and under `first_click` too behind the payment's own.
+fn by_public_lead(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
+    public_lead(book, sale, time).filter(|_| sale.inherits()).map(Binding::attribution)
 }
 
 /// The best binding so far, with its rank.
@@ -256,12 +261,10 @@ fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> 
         };
         let lead = line.public_lead.as_ref().filter(is_before)?;
         let own = of_customer.and_then(|line| line.first_payment);
-        let first_payment = timeline.first_payment(id).into_iter().chain(own).min();
-        let in_metadata = timeline.in_metadata.get(id).copied();
-        let known = first_payment.into_iter().chain(in_metadata).any(|at| at <= lead.at);
-        if known || line.reports.has_any(lead.at) {
+        if timeline.was_known(id, lead.moment()) || own.is_some_and(|at| at <= lead.at) {
             return None;
         }
+        let first_payment = timeline.first_payment(id).into_iter().chain(own).min();
         let terms = book.world.programs.get(lead.program_id)?.at(lead.at).map(|version| &version.terms)?;
         let days = i64::from(terms.client_lead_days).saturating_mul(DAY_SECS);
         let is_soon = first_payment.is_none_or(|first| first.secs_since(lead.at) <= days);

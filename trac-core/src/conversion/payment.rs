@@ -181,10 +181,11 @@ impl<'a> Money<'a> {
     }
 }
 
-/// Reports that were not refused, the merchant's own before claims.
+/// Reports that count: those that the merchant stands by; only where there is none, claims that were not rejected.
 fn reports(facts: &Facts) -> impl Iterator<Item = &Report> {
-    let trusted = facts.reports.values().filter(|report| report.is_trusted());
-    trusted.chain(facts.reports.values().filter(|report| !report.is_trusted() && !report.is_refused()))
+    let any_trusted = facts.reports.values().any(Report::is_trusted);
+    let counts = move |report: &&Report| if any_trusted { report.is_trusted() } else { !report.is_refused() };
+    facts.reports.values().filter(counts)
 }
 
 /// Whether nobody but a browser says that the payment happened.
@@ -292,6 +293,7 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| first(&mut facts.sessions.values().map(|session| session.created)))
         .or_else(|| first(&mut facts.payment_intents.values().map(|intent| intent.created)))
         .or_else(|| first(&mut facts.charges.values().map(|charge| charge.created)))
+        .or_else(|| first(&mut reports(facts).map(|report| report.at)))
         .or_else(|| first(&mut facts.reports.values().map(|report| report.at)))
         .or_else(|| first(&mut facts.leads.values().map(|lead| lead.at)))
 }
@@ -357,13 +359,13 @@ pub fn is_checkout(facts: &Facts) -> bool {
     !facts.sessions.is_empty() || !facts.invoices.is_empty()
 }
 
-/// The buyer's e-mail addresses, as they were written.
+/// The buyer's e-mail addresses, as they were written. What only a page reports is evidence against nobody.
 #[must_use]
 pub fn emails(facts: &Facts) -> BTreeSet<&str> {
     let mut emails = vouched_emails(facts);
     if !facts.is_told_by_stripe() {
-        emails.extend(facts.leads.values().flat_map(|lead| &lead.emails).map(String::as_str));
-        emails.extend(facts.reports.values().flat_map(|report| &report.emails).map(String::as_str));
+        let leads = facts.leads.values().filter(|lead| lead.is_trusted());
+        emails.extend(leads.flat_map(|lead| &lead.emails).map(String::as_str));
     }
     emails
 }

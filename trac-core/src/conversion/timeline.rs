@@ -45,6 +45,8 @@ pub struct Line<'a> {
     pub reports: Bindings<'a>,
     /// The first lead with a click for which there is only a page's word.
     pub public_lead: Option<Binding<'a>>,
+    /// The time of the first lead that the merchant stands by, with a click or without.
+    pub first_trusted_lead: Option<Timestamp>,
     /// The time of the first payment, whatever was paid.
     pub first_payment: Option<Timestamp>,
     /// The time of the first payment of which money is left.
@@ -128,6 +130,21 @@ impl<'a> Timeline<'a> {
         self.first_of(external_customer, |line| line.first_paid)
     }
 
+    /// Whether anything was known of a customer when a page reported a lead of it: a payment, metadata, a lead that the merchant stands
+    /// by, or an earlier lead with a click.
+    #[must_use]
+    pub fn was_known(&self, external_customer: &str, lead: (Timestamp, &str, &str)) -> bool {
+        let line = self.external_customers.get(external_customer);
+        let first_trusted = line.and_then(|line| line.first_trusted_lead);
+        let in_metadata = self.in_metadata.get(external_customer).copied();
+        let known = [self.first_payment(external_customer), in_metadata, first_trusted];
+        known.into_iter().flatten().any(|at| at <= lead.0)
+            || line.is_some_and(|line| {
+                let earlier = line.public_lead.as_ref();
+                line.reports.has_any(lead.0) || earlier.is_some_and(|earlier| earlier.moment() < lead)
+            })
+    }
+
     fn first_of(
         &self,
         external_customer: &str,
@@ -185,8 +202,11 @@ impl<'a> Line<'a> {
         if payment::is_checkout(&sale.facts) {
             self.checkouts.push((time, sale.id));
         }
-        if sale.is_lead() {
+        if let Some(lead) = sale.facts.leads.values().next() {
             self.leads.push(sale.id);
+            if lead.is_trusted() {
+                self.first_trusted_lead.get_or_insert(time);
+            }
         } else {
             self.first_payment.get_or_insert(time);
             if self.first_paid.is_none() && is_paid(sale) {

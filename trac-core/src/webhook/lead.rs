@@ -71,11 +71,16 @@ impl Join for Lead {
     fn join(&mut self, other: Self) {
         greatest(&mut self.customer, other.customer);
         greatest(&mut self.event_name, other.event_name);
-        earliest(&mut self.at, other.at);
-        earliest(&mut self.counted_at, other.counted_at);
+        // Where the merchant speaks, what pages say of time and buyer counts no more.
+        if !self.vouched && other.vouched {
+            (self.at, self.counted_at, self.emails) = (other.at, other.counted_at, other.emails);
+        } else if self.vouched == other.vouched {
+            earliest(&mut self.at, other.at);
+            earliest(&mut self.counted_at, other.counted_at);
+            self.emails.join(other.emails);
+        }
         self.clicks.join(other.clicks);
         self.vouched_clicks.join(other.vouched_clicks);
-        self.emails.join(other.emails);
         self.vouched.join(other.vouched);
         greatest(&mut self.verdict, other.verdict);
     }
@@ -95,6 +100,20 @@ mod tests {
             clicks: BTreeSet::from([(at, click.into())]),
             ..Lead::default()
         }
+    }
+
+    #[test]
+    fn the_merchants_word_of_time_and_buyer_goes_before_a_pages() {
+        let mut page = told(100, true, "clk_1");
+        page.emails.insert("partner@example.com".into());
+        let merchant = Lead { vouched: true, ..told(200, false, "clk_2") };
+        let (mut one, mut other) = (page.clone(), merchant.clone());
+        one.join(merchant.clone());
+        other.join(page.clone());
+        assert_eq!(one, other);
+        assert_eq!((one.at, one.counted_at, one.emails.len()), (merchant.at, None, 0));
+        one.join(page);
+        assert_eq!(one, other);
     }
 
     #[test]

@@ -164,6 +164,10 @@ impl First {
         is_vouched: bool,
     ) -> Result<bool, StoreError> {
         let Some(lead) = &self.lead else { return Ok(is_vouched) };
+        // Of what the merchant reported or approved, a page has nothing more to say.
+        if !is_vouched && lead.is_trusted() {
+            return Ok(false);
+        }
         if (self.is_deferred && !told.deferred) || (is_vouched && !lead.vouched) {
             return Ok(true);
         }

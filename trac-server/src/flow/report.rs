@@ -9,8 +9,9 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use trac_core::click::ClickId;
+use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::CLOCK_SKEW_SECS;
 use trac_core::money::Currency;
 use trac_core::time::Timestamp;
@@ -151,9 +152,20 @@ async fn claim(
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let id = if let Some(first) = first { first } else { take(tx, &trac, &scope, &told)? };
         let conversion = find_conversion(tx, &trac, &scope, &id)?;
-        // Whoever claims is told what became of the claim, and nothing of what Stripe says of the payment.
-        let told = ["attributed", "reason", "click_id", "commission_id"];
-        let told = told.map(|name| (name.to_owned(), conversion.get(name).cloned().unwrap_or_default()));
+        // A page is answered what became of its claim, and nothing of what Stripe says of the payment or of another's click.
+        let is_own = told.by_merchant
+            || told.click.as_ref().is_some_and(|click| conversion["click_id"] == click.as_str());
+        let names = ["attributed", "reason", "click_id", "commission_id"];
+        let mut told: Map<String, Value> = names
+            .map(|name| (name.to_owned(), conversion.get(name).cloned().unwrap_or_default()))
+            .into_iter()
+            .collect();
+        if !is_own {
+            told.insert("attributed".to_owned(), false.into());
+            told.insert("reason".to_owned(), Reason::ClientReported.as_str().into());
+            told.insert("click_id".to_owned(), Value::Null);
+            told.insert("commission_id".to_owned(), Value::Null);
+        }
         let answer = [("id".to_owned(), Value::String(id))].into_iter().chain(told);
         Ok::<_, Problem>((status, Json(Value::Object(answer.collect()))))
     });
