@@ -222,6 +222,8 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     let known_to_merchant = [by_server("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()];
     check(json!({}), &known_to_merchant, [300, 0]);
     assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
+    // One that was rejected ties nobody.
+    check(json!({}), &[rejected_one(lead(0, "clk_1")), paid.clone()], [0, 0]);
     // The merchant's later word goes before it.
     let rebound = [lead(0, "clk_1"), by_server("lead_2", DAY, Some("clk_2")), paid];
     check(json!({}), &rebound, [0, 500]);

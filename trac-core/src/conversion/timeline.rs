@@ -96,8 +96,10 @@ impl<'a> Timeline<'a> {
 
     /// What a sale ties its customer to; with each whether there is only a page's word for it.
     fn bindings(&self, time: Timestamp, sale: &Sale<'a>, world: &'a World) -> Vec<(Binding<'a>, bool)> {
-        let lead = sale.facts.leads.values().next();
-        if let Some(lead) = lead.filter(|lead| !lead.is_rejected()) {
+        if let Some(lead) = sale.facts.leads.values().next() {
+            if lead.is_rejected() {
+                return Vec::new();
+            }
             let told = lead.told_clicks().iter();
             let bindings = told.filter_map(|(at, click)| {
                 let bound = (sale.id, *at);

@@ -448,7 +448,12 @@ fn leads() -> Vec<Row> {
             .explains("user_1", Some("decision"), &["told to wait", "without mode"]),
         row("a lead of the partner's own")
             .terms(paying())
-            .page("/api/track/lead", lead(json!({ "clickId": "$click", "customerEmail": "ada@example.com" })))
+            .call(
+                "/api/track/lead",
+                "authorization",
+                "Bearer $secret",
+                lead(json!({ "clickId": "$click", "customerEmail": "ada@example.com" })),
+            )
             .answers("201 self_referral")
             .logs("/leads", "self_referral")
             .explains("$id", Some("decision"), &["that of Ada, the partner"]),

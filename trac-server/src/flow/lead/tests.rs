@@ -69,7 +69,8 @@ async fn a_lead_that_earns_nothing_is_kept_with_its_reason() {
         let app = App::new();
         let shop = Shop::open(&app, terms).await;
         let answer =
-            tell(&app, &shop.merchant, sign_up(with(json!({ "clickId": shop.click }), change))).await;
+            tell_by_server(&app, &shop.merchant, sign_up(with(json!({ "clickId": shop.click }), change)))
+                .await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         assert_eq!(json!([answer.body["attributed"], answer.body["reason"]]), want);
         assert_eq!(answer.body["commission_id"], Value::Null);
