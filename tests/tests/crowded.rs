@@ -76,6 +76,7 @@ async fn two_hundred_bodies_that_never_end_take_neither_the_memory_nor_the_webho
         let _ = stream.write_all(&body).await;
         open.push(stream);
     }
+    assert!(server.process().is_some(), "the server lives: {}", server.log());
     visitors_and_webhooks_are_served(&url, &endpoint, "bodies").await;
     let process = server.process().expect("it runs");
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();

@@ -20,7 +20,7 @@ const KEPT_BYTES: usize = 2 << 20;
 /// The budget for the beginnings of all bodies.
 const BEGINS_BYTES: usize = 32 << 20;
 /// The budget for all that comes behind them.
-const RESTS_BYTES: usize = 64 << 20;
+const RESTS_BYTES: usize = 24 << 20;
 
 /// The budget. Clones share it.
 #[derive(Clone, Debug, Default)]
