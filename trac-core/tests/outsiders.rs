@@ -280,7 +280,7 @@ fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
     let accused = lead("lead_1", 0, Some("clk_1"), |lead| {
         lead.emails.insert("partner.1@gmail.com".into());
     });
-    check(json!({}), &[accused.clone()], [300, 0]);
+    check(json!({}), std::slice::from_ref(&accused), [300, 0]);
     check(json!({}), &[accused, by_server("lead_1", 1, Some("clk_1"))], [300, 0]);
     // Neither do a page's lead and the merchant's lead refuse each other.
     let page = || by_page("lead_page", 0, Some("clk_1"));

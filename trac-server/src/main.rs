@@ -45,7 +45,8 @@ fn main() -> ExitCode {
 
 fn run(line: CommandLine) -> Result<(), Failure> {
     // What blocks is short: few threads serve it, and their stacks stay small beside the memory that a small machine has.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
     match line.command {
         Command::Serve(options) => {
             let config = options.settle()?;

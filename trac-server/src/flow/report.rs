@@ -154,7 +154,10 @@ async fn claim(
         let conversion = find_conversion(tx, &trac, &scope, &id)?;
         // A page is answered what became of its claim, and nothing of what Stripe says of the payment or of another's click.
         let is_own = told.by_merchant
-            || told.click.as_ref().is_some_and(|click| conversion["click_id"] == click.as_str());
+            || told
+                .click
+                .as_ref()
+                .is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click.as_str()));
         let names = ["attributed", "reason", "click_id", "commission_id"];
         let mut told: Map<String, Value> = names
             .map(|name| (name.to_owned(), conversion.get(name).cloned().unwrap_or_default()))
