@@ -276,7 +276,7 @@ impl Store {
     }
 
     /// Reads from one snapshot of the database, on a connection for look-ups. What a caller's choice can make slow is for
-    /// [`Store::query`].
+    /// `Store::query`.
     ///
     /// # Errors
     /// What the reader answers.
