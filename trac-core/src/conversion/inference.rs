@@ -85,7 +85,9 @@ impl<'a> Whole<'a> {
         if !payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_charge) {
             return None;
         }
-        let key = (payment::customer(facts)?, money.gross_minor(), money.currency());
+        // What came outside Stripe is on no charge.
+        let charged_minor = money.gross_minor().saturating_sub(money.outside_minor());
+        let key = (payment::customer(facts)?, charged_minor, money.currency());
         Some((key, Self { id, paid_at: payment::paid_at(facts)? }))
     }
 }
