@@ -149,14 +149,16 @@ impl Truth {
             other.customer.as_ref() == Some(customer)
                 && other.name != payment.name
                 && other.time <= payment.time
-                && self.own_click(other).is_some()
         });
-        let chosen = if self.rules.first_click {
-            before.min_by_key(|other| other.time)
-        } else {
-            before.max_by_key(|other| other.time)
-        };
-        self.own_credit(chosen?).map(|credit| Credit { by_customer: true, ..credit })
+        let bound = before.filter_map(|other| Some((other.time, self.own_credit(other)?)));
+        // One inside its window goes before one outside; then the time counts at which the click was first bound.
+        let (_, chosen) = bound.max_by_key(|(time, credit)| {
+            let age = credit.bound_at - credit.click.at;
+            let in_window = (-300..=self.rules.window_days * DAY).contains(&age);
+            let sign = if self.rules.first_click { -1 } else { 1 };
+            (in_window, sign * credit.bound_at, *time)
+        })?;
+        Some(Credit { by_customer: true, ..chosen })
     }
 
     fn of_subscription<'a>(&'a self, payment: &'a Payment) -> impl Iterator<Item = &'a Payment> {
