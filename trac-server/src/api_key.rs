@@ -5,12 +5,13 @@
 
 pub(crate) mod token_secret;
 
+pub use crate::key_kind::KeyKind;
+
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{delete, patch, post};
 use axum::{Json, Router};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::access::{Merchant, key_hash};
@@ -59,37 +60,6 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "expires_at": time(row, "expires_at")?,
         "revoked_at": time(row, "revoked_at")?,
     }))
-}
-
-/// What a key opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyKind {
-    /// `pk_…`: stands in pages and lets them track.
-    Publishable,
-    /// `sk_…`: opens the management API.
-    Secret,
-}
-
-impl KeyKind {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Publishable => "publishable",
-            Self::Secret => "secret",
-        }
-    }
-
-    /// The kind of a key as it is listed.
-    pub(crate) fn of(key: &Value) -> Self {
-        if key.get("kind").is_some_and(|kind| kind == "secret") { Self::Secret } else { Self::Publishable }
-    }
-
-    const fn prefix(self) -> &'static str {
-        match self {
-            Self::Publishable => "pk",
-            Self::Secret => "sk",
-        }
-    }
 }
 
 /// A key that was just made: the only time that it is known.

@@ -66,6 +66,8 @@ pub mod proxy;
 #[cfg(feature = "server")]
 mod visible;
 #[cfg(feature = "server")]
+mod key_kind;
+#[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
 mod id;

@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use trac_core::program::Mode;
 
 use super::Options;
-use crate::api_key::KeyKind;
+use crate::key_kind::KeyKind;
 use crate::visible::is_seen;
 
 /// The command line.

@@ -1,0 +1,35 @@
+//! The two kinds of API keys.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What a key opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// `pk_…`: stands in pages and lets them track.
+    Publishable,
+    /// `sk_…`: opens the management API.
+    Secret,
+}
+
+impl KeyKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Publishable => "publishable",
+            Self::Secret => "secret",
+        }
+    }
+
+    /// The kind of a key as it is listed.
+    pub(crate) fn of(key: &Value) -> Self {
+        if key.get("kind").is_some_and(|kind| kind == "secret") { Self::Secret } else { Self::Publishable }
+    }
+
+    pub(crate) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Publishable => "pk",
+            Self::Secret => "sk",
+        }
+    }
+}
