@@ -311,6 +311,11 @@ impl<T> History<T> {
         self.0.iter().find(|version| version.number == number)
     }
 
+    /// The version of a pinned number, else the one in force at a time.
+    fn pinned_or_at(&self, pinned: Option<&u32>, time: Timestamp) -> Option<&Version<T>> {
+        pinned.and_then(|number| self.number(*number)).or_else(|| self.at(time))
+    }
+
     /// The newest version: the one in force now.
     #[must_use]
     pub fn latest(&self) -> Option<&Version<T>> {
@@ -338,8 +343,7 @@ impl Pins {
         history: &'h History<ProgramTerms>,
         time: Timestamp,
     ) -> Option<&'h Version<ProgramTerms>> {
-        let pinned = pins.and_then(|pins| history.number(*pins.programs.get(id)?));
-        pinned.or_else(|| history.at(time))
+        history.pinned_or_at(pins.and_then(|pins| pins.programs.get(id)), time)
     }
 
     /// The version of an enrollment that counts for a payment of that time.
@@ -350,8 +354,7 @@ impl Pins {
         history: &'h History<EnrollmentTerms>,
         time: Timestamp,
     ) -> Option<&'h Version<EnrollmentTerms>> {
-        let pinned = pins.and_then(|pins| history.number(*pins.enrollments.get(id)?));
-        pinned.or_else(|| history.at(time))
+        history.pinned_or_at(pins.and_then(|pins| pins.enrollments.get(id)), time)
     }
 }
 

@@ -149,10 +149,11 @@ fn target_of<'a>(
     let moved = paid.filter(|paid| attribution.is_none_or(|found| found.click_id != paid.click_id));
     if let Some(lead) = sale.facts.leads.values().next() {
         let target = lead::target(book, sale, lead, attribution, settled);
-        return match (target, paid) {
-            (_, Some(paid)) if moved.is_some() => (lead::frozen_target(book, sale, lead, paid), true),
-            (Err(_), Some(paid)) => (lead::frozen_target(book, sale, lead, paid), true),
-            (target, _) => (target, false),
+        return match (target, moved, paid) {
+            (Err(_), _, Some(commission)) | (_, Some(commission), _) => {
+                (lead::frozen_target(book, sale, lead, commission), true)
+            }
+            (target, ..) => (target, false),
         };
     }
     let money = match money {

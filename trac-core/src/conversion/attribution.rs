@@ -80,30 +80,33 @@ pub(super) fn credits<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Attribution> {
 
 fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let time = sale.time?;
-    let own = own(book, sale, time);
-    let inherited = || {
-        by_subscription(book, sale, time)
-            .or_else(|| by_customer_metadata(book, sale, time))
-            .or_else(|| by_customer(book, sale, time))
-    };
-    let public = || by_public_lead(book, sale, time);
-    if is_first_click(book, sale, own.as_ref(), time) {
-        return inherited().or(own).or_else(public);
-    }
-    let found = own.or_else(inherited).or_else(public);
-    found.or_else(|| promoted(book, sale, time)).or_else(|| claimed(book, sale, time))
+    let found = first_found(book, sale, time, || by_subscription(book, sale, time));
+    found.or_else(|| claimed(book, sale, time))
 }
 
 /// What a payment is attributed to without its subscription: what can speak for the subscription.
 fn alone(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
-    let time = sale.time?;
+    first_found(book, sale, sale.time?, || None)
+}
+
+/// The first attribution that is found, where `of_subscription` answers rule (6).
+fn first_found(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    time: Timestamp,
+    of_subscription: impl FnOnce() -> Option<Attribution>,
+) -> Option<Attribution> {
     let own = own(book, sale, time);
-    let inherited = || by_customer_metadata(book, sale, time).or_else(|| by_customer(book, sale, time));
-    let public = || by_public_lead(book, sale, time);
+    let inherited = || {
+        of_subscription()
+            .or_else(|| by_customer_metadata(book, sale, time))
+            .or_else(|| by_customer(book, sale, time))
+    };
     if is_first_click(book, sale, own.as_ref(), time) {
-        return inherited().or(own).or_else(public);
+        return inherited().or(own);
     }
-    own.or_else(inherited).or_else(public).or_else(|| promoted(book, sale, time))
+    let found = own.or_else(inherited).or_else(|| by_public_lead(book, sale, time));
+    found.or_else(|| promoted(book, sale, time))
 }
 
 /// Rules (1) to (5), and a promotion code that was typed at this payment.

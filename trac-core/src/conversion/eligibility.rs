@@ -166,7 +166,8 @@ fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
     let timeline = &book.timeline;
     let of_subscription = sale.subscription.as_ref().and_then(|id| timeline.subscriptions.get(id));
     let of_same = sale.customer.as_ref().and_then(|id| timeline.customers.get(id));
-    let known_as = sale.external_customers.iter().chain(of_same.into_iter().flat_map(|line| &line.known_as));
+    let known_as =
+        sale.external_customers.iter().chain(of_same.into_iter().flat_map(|line| line.named.keys()));
     let known_as = known_as.filter_map(|id| timeline.external_customers.get(id));
     let mut others = of_subscription.into_iter().chain(of_same).chain(known_as);
     others.any(|line| partner.iter().any(|mailbox| line.mailboxes.contains(mailbox)))

@@ -59,8 +59,6 @@ pub struct Line<'a> {
     pub named: BTreeMap<String, Timestamp>,
     /// The buyers' mailboxes, as Stripe or the merchant names them.
     pub mailboxes: BTreeSet<String>,
-    /// The merchant's own IDs of the buyers.
-    pub known_as: BTreeSet<String>,
 }
 
 impl<'a> Timeline<'a> {
@@ -219,7 +217,6 @@ impl<'a> Line<'a> {
         for id in &sale.external_customers {
             if !self.named.contains_key(id) {
                 self.named.insert(id.clone(), time);
-                self.known_as.insert(id.clone());
             }
         }
         self.mailboxes.extend(payment::vouched_emails(&sale.facts).into_iter().filter_map(email::mailbox));

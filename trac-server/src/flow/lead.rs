@@ -139,10 +139,8 @@ fn take(
 
 /// Whether the lead found no click because the one it names is of the workspace's other mode.
 fn names_other_mode(tx: &Connection, scope: &Scope, told: &Told, lead: &Value) -> Result<bool, StoreError> {
-    let Some(click) = told.click.as_ref().filter(|_| lead["click_id"].is_null()) else { return Ok(false) };
-    let mut statement =
-        tx.prepare_cached("SELECT 1 FROM click WHERE id = ?1 AND workspace_id = ?2 AND mode = ?3")?;
-    Ok(statement.exists(params![click.as_str(), scope.workspace_id(), scope.other_mode().mode_str()])?)
+    let Some(named) = told.click.as_ref().filter(|_| lead["click_id"].is_null()) else { return Ok(false) };
+    click::is_known(tx, &scope.other_mode(), named.as_str())
 }
 
 /// The lead of the same customer and event name, as it was reported before.

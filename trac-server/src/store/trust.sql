@@ -18,6 +18,4 @@ UPDATE payment SET facts = (
     SELECT json_set(payment.facts, '$.leads."' || l.key || '".vouched', json('true'),
                     '$.leads."' || l.key || '".vouched_clicks', json(coalesce(l.value ->> '$.clicks', '[]')))
     FROM json_each(payment.facts, '$.leads') AS l LIMIT 1)
-WHERE json_array_length(json_array(json_extract(facts, '$.leads'))) > 0
-  AND json_type(facts, '$.leads') = 'object'
-  AND EXISTS (SELECT 1 FROM json_each(payment.facts, '$.leads'));
+WHERE EXISTS (SELECT 1 FROM json_each(payment.facts, '$.leads'));
