@@ -144,7 +144,7 @@ fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
     check(&[claim(None)], "client_reported", None, None);
     check(&[report("rep_1", Some(500), verdict(true))], "ok", Some(500), Some(500));
     assert_eq!(is_held(&[report("rep_1", Some(500), verdict(true))]), [false]);
-    check(&[report("rep_1", Some(500), verdict(false))], "client_reported", None, None);
+    check(&[report("rep_1", Some(500), verdict(false))], "rejected_by_merchant", None, None);
     check(&[by_merchant(Some(600))], "ok", Some(600), Some(600));
     assert_eq!(is_held(&[by_merchant(Some(600))]), [false]);
     check(&[by_merchant(None)], "zero_amount", None, None);

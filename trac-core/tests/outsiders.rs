@@ -185,6 +185,11 @@ fn a_claim_is_released_where_its_click_stands_on_the_payment_by_itself() {
     // Credited otherwise: the claim is ignored.
     check(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))], [0, 200]);
     assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))]).0, 0);
+    // One that the merchant rejected is named so.
+    let rejected = claim("order 1", 60, "clk_1", |report| {
+        report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 90), value: false });
+    });
+    assert_eq!(standing(json!({}), &[rejected]), (0, vec!["rejected_by_merchant"]));
     // The merchant's word makes it a report.
     let approved = claim("cs_1", 60, "clk_1", |report| {
         report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 90), value: true });
@@ -224,6 +229,18 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
     // One that was rejected ties nobody.
     check(json!({}), &[rejected_one(lead(0, "clk_1")), paid.clone()], [0, 0]);
+    // Nor does another one for the same partner, whatever its event is named; another partner's does.
+    let rejected = || rejected_one(by_page("lead_0", 0, Some("clk_1")));
+    check(json!({}), &[rejected(), lead(DAY, "clk_1"), paid.clone()], [0, 0]);
+    check(
+        json!({}),
+        &[lead(0, "clk_1"), rejected_one(by_page("lead_0", 5, Some("clk_1"))), paid.clone()],
+        [0, 0],
+    );
+    check(json!({}), &[rejected(), lead(DAY, "clk_2"), paid.clone()], [0, 500]);
+    // What the merchant itself reports of that partner counts.
+    check(json!({}), &[rejected(), by_server("lead_1", DAY, Some("clk_1")), paid.clone()], [500, 0]);
+    assert_eq!(standing(json!({}), &[rejected(), lead(DAY, "clk_1")]).1, ["rejected_by_merchant"; 2]);
     // The merchant's later word goes before it.
     let rebound = [lead(0, "clk_1"), by_server("lead_2", DAY, Some("clk_2")), paid];
     check(json!({}), &rebound, [0, 500]);

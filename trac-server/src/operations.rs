@@ -48,7 +48,8 @@ fn figures(trac: &Trac) -> Response {
 }
 
 /// Whether the store can be read and takes writes, is not damaged, and no clicks wait beside it: `200`, with or without a workspace, or
-/// `503`. A server without the script is ready, and says so in a line of its own.
+/// `503`. A server without the script, or with too little room to record clicks, is ready and says so in a line of its own: a load
+/// balancer that took it out would cut webhooks off too.
 async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     if let Some((_, Some(damage))) = trac.soundness.last() {
         return Err(Problem::damaged(&damage));
@@ -56,14 +57,13 @@ async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
-        (Ok(()), _) if !trac.store.takes_no_clicks() => match trac.store.has_room_for_clicks() {
-            Ok(()) => {
-                let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());
-                let checked = checked.map(|at| format!("no damage to the database at {at}"));
-                Ok(ready_text(missing_script(), checked.as_deref()))
-            }
-            Err(low) => Err(not_ready(&format!("No clicks are recorded: {low}. Webhooks are taken."))),
-        },
+        (Ok(()), _) if !trac.store.takes_no_clicks() => {
+            let low = trac.store.has_room_for_clicks().err();
+            let low = low.map(|low| format!("No clicks are recorded: {low}. Webhooks are taken."));
+            let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());
+            let checked = checked.map(|at| format!("no damage to the database at {at}"));
+            Ok(ready_text([low.as_deref(), missing_script(), checked.as_deref()]))
+        }
         (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be brought into the store."))),
         (Err(error), clicks) => {
             if let Some(times) = TOLD.count((), trac.clock.now()) {
@@ -75,8 +75,11 @@ async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     }
 }
 
-fn ready_text(missing: Option<&str>, checked: Option<&str>) -> String {
-    ["ready"].into_iter().chain(missing).chain(checked).fold(String::new(), |text, line| text + line + "\n")
+fn ready_text(lines: [Option<&str>; 3]) -> String {
+    ["ready"]
+        .into_iter()
+        .chain(lines.into_iter().flatten())
+        .fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// Reads, and writes something new: a commit that changes nothing never reaches the disk, and would say that a full one is ready.
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_server_without_the_script_is_ready_and_says_what_to_run() {
-        assert_eq!(ready_text(None, None), "ready\n");
-        assert_eq!(ready_text(Some("Run: x"), Some("y")), "ready\nRun: x\ny\n");
+        assert_eq!(ready_text([None; 3]), "ready\n");
+        assert_eq!(ready_text([Some("Low"), Some("Run: x"), Some("y")]), "ready\nLow\nRun: x\ny\n");
     }
 }

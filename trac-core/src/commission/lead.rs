@@ -26,10 +26,12 @@ pub(super) fn target(
     attribution: Option<&Attribution>,
     settled: Option<&Commission>,
 ) -> Result<Target, Reason> {
-    if lead.is_rejected() {
+    let Some(attribution) = attribution else {
+        return Err(if lead.is_rejected() { Reason::RejectedByMerchant } else { Reason::NoClick });
+    };
+    if book.timeline.is_rejected(lead, &attribution.click_id, book.world) {
         return Err(Reason::RejectedByMerchant);
     }
-    let attribution = attribution.ok_or(Reason::NoClick)?;
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoClick)?;
     let time = sale.time.ok_or(Reason::NoClick)?;
     let settled = settled.filter(|commission| commission.click_id == attribution.click_id);
@@ -124,9 +126,10 @@ fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Term
     let others = line.into_iter().flat_map(|line| &line.leads).filter(|id| **id != sale.id);
     let mut others = others.filter_map(|id| book.sales.get(id));
     others.any(|other| {
+        let Some(credit) = book.credits.get(other.id) else { return false };
         let is_ahead = |it: &Lead| it.is_trusted() || other.moment() < sale.moment();
-        let counts = |it: &Lead| it.counted_at.is_some() && !it.is_rejected() && is_ahead(it);
-        other.facts.leads.values().any(counts) && book.credits.contains_key(other.id)
+        let is_rejected = |it: &Lead| book.timeline.is_rejected(it, &credit.click_id, book.world);
+        other.facts.leads.values().any(|it| it.counted_at.is_some() && is_ahead(it) && !is_rejected(it))
     })
 }
 

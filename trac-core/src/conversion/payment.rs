@@ -195,6 +195,9 @@ pub fn is_mere_claim(facts: &Facts) -> bool {
 }
 
 fn why_no_money(facts: &Facts) -> Reason {
+    if is_mere_claim(facts) && facts.reports.values().all(Report::is_refused) {
+        return Reason::RejectedByMerchant;
+    }
     if is_mere_claim(facts) {
         return Reason::ClientReported;
     }

@@ -16,6 +16,7 @@ use super::sale::Sale;
 use super::world::World;
 use crate::time::Timestamp;
 use crate::webhook::join::Dated;
+use crate::webhook::lead::Lead;
 
 /// Sales by what they have in common. Those that are another payment's money are left out.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,8 @@ pub struct Line<'a> {
     pub first_paid: Option<Timestamp>,
     /// The leads among them.
     pub leads: Vec<&'a str>,
+    /// The partners whose leads of the customer, reported by pages, the merchant rejected.
+    pub rejected_partners: BTreeSet<&'a str>,
     /// The Stripe customers of the payments.
     pub stripe_customers: BTreeSet<String>,
     /// The merchant's own IDs of the customer that they name, and when each was first named.
@@ -74,7 +77,13 @@ impl<'a> Timeline<'a> {
         for (time, sale) in &own {
             let click_id = sale.direct(world).and_then(|found| world.clicks.get_key_value(&found.value));
             let seen = Seen { time: *time, sale, click_id: click_id.map(|(id, _)| id.as_str()) };
-            timeline.each_line(sale, |line| line.add(&seen));
+            let rejected = sale.facts.leads.values().filter(|lead| lead.is_rejected());
+            let rejected = rejected.flat_map(Lead::told_clicks).filter_map(|(_, id)| world.clicks.get(id));
+            let rejected: Vec<&str> = rejected.map(|click| click.partner_id.as_str()).collect();
+            timeline.each_line(sale, |line| {
+                line.add(&seen);
+                line.rejected_partners.extend(&rejected);
+            });
         }
         for (time, sale) in &own {
             let bindings = timeline.bindings(*time, sale, world);
@@ -99,6 +108,7 @@ impl<'a> Timeline<'a> {
                 return Vec::new();
             }
             let told = lead.told_clicks().iter();
+            let told = told.filter(|(_, click)| !self.is_rejected(lead, click, world));
             let bindings = told.filter_map(|(at, click)| {
                 let bound = (sale.id, *at);
                 Binding::of(world, sale, *at, click, bound)
@@ -109,6 +119,18 @@ impl<'a> Timeline<'a> {
         let (bound_at, bound_by) = self.first_with(sale, &found.value).unwrap_or((time, sale.id));
         let binding = Binding::of(world, sale, time, &found.value, (bound_by, bound_at));
         binding.map(|binding| (binding, false)).into_iter().collect()
+    }
+
+    /// Whether the merchant rejected a lead, or another one that pages reported of the same customer for the same partner. A lead that
+    /// the merchant stands by is not rejected with others.
+    #[must_use]
+    pub fn is_rejected(&self, lead: &Lead, click_id: &str, world: &World) -> bool {
+        let of_partner = || {
+            let line = self.external_customers.get(&lead.customer)?;
+            let click = world.clicks.get(click_id)?;
+            Some(line.rejected_partners.contains(click.partner_id.as_str()))
+        };
+        lead.is_rejected() || (!lead.vouches_for_clicks() && of_partner().unwrap_or_default())
     }
 
     /// The first payment of a sale's subscription that names this click.

@@ -171,7 +171,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/conversions",
-        "Tell of a payment; 409 CONVERSION_DUPLICATE if it was told before",
+        "Report a payment; 409 CONVERSION_DUPLICATE if it was reported before",
         "external_transaction_id*: string; event_type*: string; click_id: string; promo_code: string; \
          amount_cents: integer; currency: currency; occurred_at: time; customer_external_id: string; \
          customer_email: string",
@@ -181,8 +181,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/conversions/{id}",
-        "Approve or reject a claim (status), or tell what went back in all (refunded_cents)",
-        "status: string; refunded_cents: integer",
+        "Approve or reject a claim (status, and click_id where pages claimed several), or report the refunded total (refunded_cents)",
+        "status: string; click_id: string; refunded_cents: integer",
         (200, "Conversion"),
     ),
     merchant("GET", "/api/v1/customers", "List customers", "", (200, "Customer[]")),
@@ -459,8 +459,8 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "Conversion",
         "id: string; source: string; lead_id: string?; external_transaction_id: string?; stripe: object; \
          amount_minor: integer?; base_minor: integer?; lost_minor: integer; currency: currency?; attributed: boolean; \
-         click_id: string?; rule: string?; reason: string; commission_id: string?; occurred_at: time?; \
-         created_at: time",
+         click_id: string?; rule: string?; claimed_click_ids: string[]; reason: string; commission_id: string?; \
+         occurred_at: time?; created_at: time",
     ),
     (
         "Customer",

@@ -177,8 +177,8 @@ const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique)
     AND is_visit AND (:program_id IS NULL OR program_id = :program_id) AND (:partner_id IS NULL OR partner_id = :partner_id) \
     GROUP BY day";
 
-/// Leads, and payments with money: one that failed, or is yet to come, is no sale, and neither is what a page claimed and nobody
-/// confirmed.
+/// Leads, and payments with money. A payment that failed or is yet to come is no sale, nor is a claim that was not approved, or a
+/// payment that may be another one's money.
 const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
     p.decision ->> '$.lead_id' IS NOT NULL AS is_lead, p.decision ->> '$.currency' AS currency, count(*), \
     sum_minor(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
@@ -186,7 +186,7 @@ const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
     AND k.id = p.decision ->> '$.attribution.click_id' \
     WHERE p.workspace_id = :workspace_id AND p.mode = :mode AND p.is_conversion \
     AND (p.decision ->> '$.lead_id' IS NOT NULL OR (p.decision ->> '$.gross_minor' IS NOT NULL \
-    AND p.decision ->> '$.reason' <> 'client_reported' AND p.decision ->> '$.claimed' IS NULL)) \
+    AND p.decision ->> '$.reason' NOT IN ('client_reported', 'rejected_by_merchant', 'payment_unlinked', 'duplicate_payment') AND p.decision ->> '$.claimed' IS NULL)) \
     AND p.decision ->> '$.time' >= :from AND p.decision ->> '$.time' < :until \
     AND (:program_id IS NULL OR k.program_id = :program_id) AND (:partner_id IS NULL OR k.partner_id = :partner_id) \
     GROUP BY day, is_lead, currency";

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
+use trac_core::conversion::candidate::Rule;
 use trac_core::time::Timestamp;
 
 use crate::access::Merchant;
@@ -107,6 +108,8 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let attribution = decision.attribution.as_ref();
     let transaction = decision.transaction.as_deref();
     let transaction = transaction.map(|id| id.strip_prefix("transaction:").unwrap_or(id));
+    let claims = decision.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
+    let claimed: Vec<&str> = claims.map(|candidate| candidate.value.as_str()).collect();
     Ok(json!({
         "id": word(row, "id")?,
         "source": decision.source().as_str(),
@@ -120,6 +123,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "attributed": decision.credited_click().is_some(),
         "click_id": attribution.map(|attribution| &attribution.click_id),
         "rule": attribution.map(|attribution| attribution.rule),
+        "claimed_click_ids": claimed,
         "reason": word(row, "reason")?,
         "commission_id": word(row, "commission_id")?,
         "occurred_at": decision.time.map(Timestamp::to_rfc3339),

@@ -97,6 +97,13 @@ async fn track(
         {
             lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
         }
+        // A page learns no click that a page did not report with this lead.
+        if !is_vouched
+            && lead["rule"] != "lead"
+            && let Some(lead) = lead.as_object_mut()
+        {
+            lead.insert("click_id".to_owned(), Value::Null);
+        }
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
         Ok::<_, Problem>((status, Json(Value::Object(answer.into_iter().collect()))))

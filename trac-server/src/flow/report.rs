@@ -1,15 +1,15 @@
 //! `POST /api/v1/conversions` and `POST /api/track/conversion`: others than Stripe tell of a payment.
 //!
-//! What the merchant's server tells counts; what a page tells is a claim, held until the merchant approves it or Stripe
-//! tells of the same payment. A transaction ID of Stripe's (`cs_`, `pi_`, `ch_`, `in_`) joins that payment, and Stripe's
-//! amount wins. A transaction is told once.
+//! What the merchant's server reports counts; what a page reports is a claim, held until the merchant approves it or its click also
+//! stands on the payment. A transaction ID of Stripe's (`cs_`, `pi_`, `ch_`, `in_`) joins that payment, and Stripe's amount wins.
+//! The merchant reports a transaction once; a repeat may only add what the first report lacked. Pages claim it once for each click.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::{Map, Value};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde_json::{Map, Value, json};
 use trac_core::click::ClickId;
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::CLOCK_SKEW_SECS;
@@ -22,7 +22,7 @@ use trac_core::webhook::report::{Report, transaction_id};
 use super::{Considered, any_text};
 use crate::access::{Merchant, Tracker};
 use crate::click::click_by_promo_code;
-use crate::conversion::find_conversion;
+use crate::conversion::{CONVERSIONS, conversion_id, find_conversion};
 use crate::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, text};
 use crate::id::{Kind, random_hex};
 use crate::problem::Problem;
@@ -95,6 +95,20 @@ impl Told {
         Ok(told)
     }
 
+    /// The click that a page claims, by which claims of one transaction differ; empty for the merchant's report.
+    fn claimed_click(&self) -> &str {
+        let click = self.click.as_ref().filter(|_| !self.by_merchant);
+        click.map(ClickId::as_str).unwrap_or_default()
+    }
+
+    /// The click it names, by its ID or by a partner's code.
+    fn click_of(&self, tx: &Connection, scope: &Scope) -> Result<Option<ClickId>, StoreError> {
+        match (&self.click, &self.promo_code) {
+            (None, Some(code)) => click_by_promo_code(tx, scope, code, self.at),
+            (click, _) => Ok(click.clone()),
+        }
+    }
+
     fn facts(&self, click: Option<ClickId>) -> Report {
         Report {
             transaction: transaction_id(&self.transaction),
@@ -129,12 +143,16 @@ async fn report(
     let told = Told::report(fields, trac.clock.now())?;
     let store = trac.store.clone();
     let taken = store.try_write(Priority::Api, move |tx| {
-        if let Some(first) = known(tx, &scope, &told)? {
-            let message = format!("This transaction was told before; see conversion {first}.");
-            return Err(Problem::conflict("CONVERSION_DUPLICATE", message).about("conversion_id", &first));
+        let Some(first) = First::of(tx, &scope, &told)? else {
+            let id = take(tx, &trac, &scope, &told)?;
+            return Ok((StatusCode::CREATED, Json(find_conversion(tx, &trac, &scope, &id)?)));
+        };
+        if first.complete(tx, &trac, &scope, &told)? {
+            return Ok((StatusCode::OK, Json(find_conversion(tx, &trac, &scope, &first.conversion_id)?)));
         }
-        let id = take(tx, &trac, &scope, &told)?;
-        Ok((StatusCode::CREATED, Json(find_conversion(tx, &trac, &scope, &id)?)))
+        let id = first.conversion_id;
+        let message = format!("This transaction was reported before; see conversion {id}.");
+        Err(Problem::conflict("CONVERSION_DUPLICATE", message).about("conversion_id", &id))
     });
     taken.await
 }
@@ -148,60 +166,133 @@ async fn claim(
     tracker.count(&trac, "conversion").await?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
-        let first = known(tx, &scope, &told)?;
+        let first = match First::of(tx, &scope, &told)? {
+            None if !told.by_merchant => First::of_a_crowd(tx, &scope, &told)?,
+            first => first,
+        };
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-        let id = if let Some(first) = first { first } else { take(tx, &trac, &scope, &told)? };
-        let conversion = find_conversion(tx, &trac, &scope, &id)?;
-        // A page is answered what became of its claim, and nothing of what Stripe says of the payment or of another's click.
-        let is_own = told.by_merchant
-            || told
-                .click
-                .as_ref()
-                .is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click.as_str()));
-        let names = ["attributed", "reason", "click_id", "commission_id"];
-        let mut told: Map<String, Value> = names
-            .map(|name| (name.to_owned(), conversion.get(name).cloned().unwrap_or_default()))
-            .into_iter()
-            .collect();
-        if !is_own {
-            told.insert("attributed".to_owned(), false.into());
-            told.insert("reason".to_owned(), Reason::ClientReported.as_str().into());
-            told.insert("click_id".to_owned(), Value::Null);
-            told.insert("commission_id".to_owned(), Value::Null);
-        }
-        let answer = [("id".to_owned(), Value::String(id))].into_iter().chain(told);
-        Ok::<_, Problem>((status, Json(Value::Object(answer.collect()))))
+        let id = match first {
+            Some(first) => first.conversion_id,
+            None => take(tx, &trac, &scope, &told)?,
+        };
+        let answer = outcome(tx, &trac, &scope, &told, &id)?;
+        Ok::<_, Problem>((status, Json(answer)))
     });
     taken.await
 }
 
-/// The conversion that the same transaction was answered with before.
-fn known(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<String>, StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT conversion_id FROM report \
-         WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4",
-    )?;
-    let transaction = transaction_id(&told.transaction);
-    let key = params![scope.workspace_id(), scope.mode_str(), transaction, told.by_merchant];
-    Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+/// What became of a claim. A page learns nothing of what Stripe says of the payment or of a click that it did not name.
+fn outcome(tx: &Connection, trac: &Trac, scope: &Scope, told: &Told, id: &str) -> Result<Value, StoreError> {
+    // A payment that is not linked yet is no conversion.
+    let named = conversion_id(tx, scope, id)?;
+    let conversion = CONVERSIONS.one(tx, trac, scope, named.as_deref().unwrap_or(id))?.unwrap_or_default();
+    let click = told.click.as_ref().map(ClickId::as_str);
+    let is_own = click.is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click));
+    if !told.by_merchant && !is_own {
+        let reason = Reason::ClientReported.as_str();
+        return Ok(
+            json!({ "id": id, "attributed": false, "reason": reason, "click_id": null, "commission_id": null }),
+        );
+    }
+    let mut answer = Map::from_iter([("id".to_owned(), id.into())]);
+    for name in ["attributed", "reason", "click_id", "commission_id"] {
+        answer.insert(name.to_owned(), conversion.get(name).cloned().unwrap_or_default());
+    }
+    Ok(answer.into())
+}
+
+/// The first report of a transaction by the merchant, or the first claim of it by pages with the same click.
+struct First {
+    id: String,
+    /// The conversion it was answered with.
+    conversion_id: String,
+}
+
+/// The most clicks with which pages can claim one transaction. Beyond them a claim is answered and not recorded.
+const CLAIMS_MAX: u32 = 20;
+
+impl First {
+    fn of(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<Self>, StoreError> {
+        let mut statement = tx.prepare_cached(
+            "SELECT id, conversion_id FROM report WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 \
+             AND by_merchant = ?4 AND click_id = ?5",
+        )?;
+        let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+        let transaction = transaction_id(&told.transaction);
+        let key = params![workspace, mode, transaction, told.by_merchant, told.claimed_click()];
+        let first = statement.query_row(key, |row| Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? }));
+        Ok(first.optional()?)
+    }
+
+    /// The first claim of a transaction that pages claimed with as many clicks as are kept.
+    fn of_a_crowd(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<Self>, StoreError> {
+        let mut statement = tx.prepare_cached(
+            "SELECT count(*), min(id), conversion_id FROM report \
+             WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = 0",
+        )?;
+        let key = params![scope.workspace_id(), scope.mode_str(), transaction_id(&told.transaction)];
+        let first = |row: &Row<'_>| Ok(Self { id: row.get(1)?, conversion_id: row.get(2)? });
+        let found = statement.query_row(key, |row| {
+            let is_crowd = row.get::<_, u32>(0)? >= CLAIMS_MAX;
+            is_crowd.then(|| first(row)).transpose()
+        });
+        Ok(found?)
+    }
+
+    /// Adds the amount, click or customer that the merchant's first report lacked. `false` if the repeat has nothing new.
+    fn complete(&self, tx: &Connection, trac: &Trac, scope: &Scope, told: &Told) -> Result<bool, StoreError> {
+        let reports = facts_of(tx, scope, &self.conversion_id)?.reports;
+        let Some(first) = reports.get(&self.id) else { return Ok(false) };
+        let mut added = Report {
+            transaction: first.transaction.clone(),
+            event_type: first.event_type.clone(),
+            by_merchant: true,
+            ..Report::default()
+        };
+        let now = trac.clock.now();
+        if first.amount.is_none() {
+            added.amount = Latest::said(now, told.amount);
+        }
+        if first.click.is_none() {
+            let click = told.click_of(tx, scope)?;
+            added.click = click.map(|click| click.as_str().to_owned());
+        }
+        if first.customer.is_none() {
+            added.customer.clone_from(&told.customer);
+        }
+        if added.amount.is_none() && added.click.is_none() && added.customer.is_none() {
+            return Ok(false);
+        }
+        let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&self.id) };
+        let facts = Facts { reports: [(self.id.clone(), added)].into(), ..Facts::default() };
+        Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
+        Ok(true)
+    }
+}
+
+/// What is known of a conversion that goes by an ID.
+fn facts_of(tx: &Connection, scope: &Scope, id: &str) -> Result<Facts, StoreError> {
+    let named = conversion_id(tx, scope, id)?;
+    let mut statement =
+        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
+    let key = params![scope.workspace_id(), scope.mode_str(), named.as_deref().unwrap_or(id)];
+    let facts: String = statement.query_row(key, |row| row.get(0))?;
+    Ok(serde_json::from_str(&facts)?)
 }
 
 /// Takes a report in and answers the conversion it is about.
 fn take(tx: &Connection, trac: &Trac, scope: &Scope, told: &Told) -> Result<String, StoreError> {
     let (id, now) = (trac.ids.make(Kind::Report), trac.clock.now());
-    let click = match (&told.click, &told.promo_code) {
-        (None, Some(code)) => click_by_promo_code(tx, scope, code, told.at)?,
-        (click, _) => click.clone(),
-    };
     let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
-    let facts = Facts { reports: [(id.clone(), told.facts(click))].into(), ..Facts::default() };
+    let report = told.facts(told.click_of(tx, scope)?);
+    let facts = Facts { reports: [(id.clone(), report)].into(), ..Facts::default() };
     let considered = Considered::of(&writing, Topic::Sale, facts)?;
     considered.keep(&writing)?;
     let conversion_id = considered.admitted.payment_id.clone();
     let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report is about no payment"))?;
     let mut insert = tx.prepare_cached(
-        "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, click_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     insert.execute(params![
         scope.workspace_id(),
@@ -210,7 +301,8 @@ fn take(tx: &Connection, trac: &Trac, scope: &Scope, told: &Told) -> Result<Stri
         transaction_id(&told.transaction),
         told.by_merchant,
         conversion_id,
-        now.unix_secs()
+        now.unix_secs(),
+        told.claimed_click()
     ])?;
     Ok(conversion_id)
 }

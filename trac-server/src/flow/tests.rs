@@ -1,4 +1,5 @@
 mod corrections;
+mod outsiders;
 mod promotion;
 
 use serde_json::{Value, json};

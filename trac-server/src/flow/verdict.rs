@@ -1,5 +1,7 @@
-//! `PATCH /api/v1/conversions/{id}` and `/leads/{id}`: what the merchant says of a conversion that Stripe does not tell of: whether
-//! a claim or a lead is approved, and how much of a reported payment went back.
+//! `PATCH /api/v1/conversions/{id}` and `/leads/{id}`: the merchant's decision about a claim or a page's lead, and the refunded total of
+//! a payment that Stripe does not report.
+
+use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -13,7 +15,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
 use trac_core::webhook::report::Report;
 
-use super::Considered;
+use super::{Considered, any_text};
 use crate::access::Merchant;
 use crate::conversion::{LEADS, conversion_id, find_conversion};
 use crate::fields::{AMOUNT_MAX, Fields, Wrong, integer};
@@ -74,6 +76,10 @@ async fn change(
 ) -> Result<Json<Value>, Problem> {
     let approved = fields.take("status", is_approved);
     let refunded = fields.take("refunded_cents", integer::<i64>(0..=AMOUNT_MAX));
+    let click = fields.take("click_id", any_text);
+    if click.is_some() && approved != Some(true) {
+        fields.note("click_id", "names the claim to approve: it goes with status approved");
+    }
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
@@ -81,7 +87,7 @@ async fn change(
         find_conversion(tx, &trac, &scope, &id)?;
         let mut facts = facts_of(tx, &scope, &id)?;
         if let Some(approved) = approved {
-            judge(&mut facts, approved, trac.clock.now())?;
+            judge(&mut facts, approved, click.as_deref(), trac.clock.now())?;
         }
         if let Some(refunded) = refunded {
             refund(&mut facts, refunded)?;
@@ -103,17 +109,32 @@ fn facts_of(tx: &Connection, scope: &Scope, id: &str) -> Result<Facts, Problem> 
     Ok(serde_json::from_str(&text.ok_or_else(|| Problem::not_found("conversion"))?)?)
 }
 
-/// Approves or refuses the claims about a payment, or a lead. The latest verdict holds.
-fn judge(facts: &mut Facts, approved: bool, now: Timestamp) -> Result<(), Problem> {
+/// Approves or rejects the claims of a payment, or a lead. The latest verdict holds. Where pages claimed the payment with different
+/// clicks, `click` names the claim to approve, and the others are rejected.
+fn judge(facts: &mut Facts, approved: bool, click: Option<&str>, now: Timestamp) -> Result<(), Problem> {
     for lead in facts.leads.values_mut() {
         lead.verdict = Some(later(lead.verdict.as_ref(), approved, now));
     }
-    let mut claims = facts.reports.values_mut().filter(|report| !report.by_merchant).peekable();
-    if claims.peek().is_none() && facts.leads.is_empty() {
-        let message = "Nobody but you or Stripe told of this conversion: there is no claim to judge.";
+    let claims = facts.reports.values_mut().filter(|report| !report.by_merchant);
+    let claims: Vec<&mut Report> = claims.collect();
+    if claims.is_empty() && facts.leads.is_empty() {
+        let message = "Nobody but you or Stripe reported this conversion: there is no claim to judge.";
         return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
     }
+    let clicks: BTreeSet<&str> = claims.iter().filter_map(|claim| claim.click.as_deref()).collect();
+    match click {
+        None if approved && clicks.len() > 1 => {
+            let clicks = Vec::from_iter(clicks).join(", ");
+            let message = format!("is required: pages claimed this payment with several clicks ({clicks})");
+            return Err(Problem::field("click_id", &message));
+        }
+        Some(click) if !clicks.contains(click) => {
+            return Err(Problem::field("click_id", "no page claimed this payment with this click"));
+        }
+        _ => {}
+    }
     for claim in claims {
+        let approved = approved && (click.is_none() || claim.click.as_deref() == click);
         claim.verdict = Some(later(claim.verdict.as_ref(), approved, now));
     }
     Ok(())

@@ -370,11 +370,13 @@ impl Writing<'_> {
     }
 }
 
-/// Whether it is a sale of its own, or a lead that counts.
+/// Whether it is a sale of its own, or a lead that counts. A payment that the merchant or a page reported is one in any case, so that
+/// its report is found.
 fn is_conversion(decision: &Decision) -> bool {
-    let stray = matches!(
-        decision.reason,
-        Reason::PaymentUnknown | Reason::PaymentUnlinked | Reason::DuplicatePayment | Reason::Noted
-    );
+    let stray = match decision.reason {
+        Reason::PaymentUnknown | Reason::Noted => true,
+        Reason::PaymentUnlinked | Reason::DuplicatePayment => decision.transaction.is_none(),
+        _ => false,
+    };
     decision.time.is_some() && !stray
 }

@@ -123,6 +123,92 @@ async fn an_answered_id_still_finds_the_conversion_when_it_turned_out_to_be_anot
 }
 
 #[tokio::test]
+async fn a_repeat_by_the_merchant_adds_what_the_first_report_lacked() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let bare = json!({ "external_transaction_id": "order 1", "event_type": "purchase" });
+    let first = shop.merchant.post("/conversions", bare.clone()).await;
+    assert_eq!(first.status, 201, "{}", first.body);
+    let repeat = async |change: Value| shop.merchant.post("/conversions", with(bare.clone(), change)).await;
+    let amount = json!({ "amount_cents": 5_000, "currency": "usd" });
+    let completed = repeat(amount.clone()).await;
+    let told = json!([completed.text("/id"), completed.body["amount_minor"], completed.body["reason"]]);
+    assert_eq!(
+        (completed.status.as_u16(), told),
+        (200, json!([first.text("/id"), 5_000, "no_attribution_yet"]))
+    );
+    assert_eq!(repeat(json!({ "click_id": shop.click })).await.text("/reason"), "ok");
+    assert_eq!(shop.net().await, 1_000);
+    // What it said before stays.
+    assert_eq!(repeat(with(amount, json!({ "amount_cents": 9_000 }))).await.status, 409);
+    assert_eq!(repeat(json!({ "click_id": "clk_1763712000_00000000000000ff" })).await.status, 409);
+    assert_eq!(shop.net().await, 1_000);
+}
+
+#[tokio::test]
+async fn a_report_of_a_charge_that_may_be_another_payment_is_recorded() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let own = json!({ "customer": "cus_1", "payment_intent": null, "metadata": {}, "amount_total": 1_000 });
+    for id in ["cs_1", "cs_2"] {
+        let session = shop.session(with(own.clone(), json!({ "id": id })));
+        shop.told("checkout.session.completed", 0, session).await;
+    }
+    let bare = json!({ "id": "ch_9", "customer": "cus_1", "payment_intent": null, "amount": 1_000, "amount_captured": 1_000,
+        "captured": true });
+    assert_eq!(shop.told("charge.succeeded", 1, charge(0, bare)).await, "deferred payment_unlinked");
+    let by_page = json!({ "externalTransactionId": "ch_9" });
+    for status in [201, 200] {
+        let claimed = claim(&shop, by_page.clone()).await;
+        assert_eq!(
+            (claimed.status.as_u16(), claimed.text("/reason")),
+            (status, "client_reported".to_owned())
+        );
+    }
+    let report =
+        sale(json!({ "external_transaction_id": "ch_9", "click_id": shop.click, "amount_cents": 1_000 }));
+    let reported = shop.merchant.post("/conversions", report).await;
+    assert_eq!((reported.status.as_u16(), reported.text("/reason")), (201, "payment_unlinked".to_owned()));
+    let found = shop.merchant.get(&format!("/conversions/{}", reported.text("/id"))).await;
+    assert_eq!(found.text("/stripe/charge"), "ch_9");
+    assert_eq!(sums(&shop).await[1], json!(0), "money that may be another payment's is no revenue");
+}
+
+#[tokio::test]
+async fn one_pages_claim_hides_no_other() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let other = shop
+        .merchant
+        .make("/clicks", json!({ "program_id": shop.program, "partner_id": shop.partner }))
+        .await;
+    let first = claim(&shop, json!({ "clickId": other })).await;
+    let true_one = claim(&shop, json!({})).await;
+    assert_eq!((true_one.status.as_u16(), true_one.text("/id")), (201, first.text("/id")));
+    // A page learns nothing of a click that it did not name.
+    assert_eq!(true_one.body["click_id"], Value::Null);
+    let path = format!("/conversions/{}", first.text("/id"));
+    let claimed = shop.merchant.get(&path).await.body["claimed_click_ids"].clone();
+    assert_eq!(claimed.as_array().map(Vec::len), Some(2), "{claimed}");
+    let judge = async |change: Value| shop.merchant.patch(&path, change).await;
+    let unclear = judge(json!({ "status": "approved" })).await;
+    assert_eq!(unclear.code(), (422, "VALIDATION_FAILED".to_owned()));
+    assert_eq!(judge(json!({ "status": "approved", "click_id": "clk_1" })).await.status, 422);
+    assert_eq!(judge(json!({ "status": "rejected", "click_id": shop.click })).await.status, 422);
+    assert_eq!(judge(json!({ "click_id": shop.click })).await.status, 422);
+    let approved = judge(json!({ "status": "approved", "click_id": shop.click })).await;
+    assert_eq!((approved.text("/click_id"), approved.text("/reason")), (shop.click.clone(), "ok".to_owned()));
+    assert_eq!(shop.net().await, 1_000);
+    // Beyond twenty clicks nothing more is recorded.
+    for n in 0..30 {
+        let click = json!({ "clickId": format!("clk_1763712000_{n:016x}") });
+        let status = claim(&shop, click).await.status.as_u16();
+        assert_eq!(status, if n < 18 { 201 } else { 200 }, "{n}");
+    }
+    assert_eq!(shop.net().await, 1_000);
+}
+
+#[tokio::test]
 async fn a_claim_is_held_until_the_merchant_approves_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;
@@ -153,6 +239,11 @@ async fn a_claim_is_held_until_the_merchant_approves_it() {
     let judge = async |status: &str| shop.merchant.patch(&path, json!({ "status": status })).await.status;
     assert_eq!(judge("rejected").await, 200);
     assert_eq!(row().await, json!(["reversed", "client_reported", 0]));
+    let rejected = shop.merchant.get(&path).await;
+    assert_eq!(
+        (rejected.text("/reason"), &rejected.body["attributed"]),
+        ("rejected_by_merchant".to_owned(), &json!(false))
+    );
     assert_eq!(sums(&shop).await, json!([[0, 0, 0], 0, []]));
     assert_eq!(judge("approved").await, 200);
     assert_eq!(row().await, json!(["approved", "ok", 1_000]));
