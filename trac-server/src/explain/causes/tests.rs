@@ -504,9 +504,9 @@ fn reported() -> Vec<Row> {
         row("claimed and rejected")
             .page("/api/track/conversion", claim())
             .patch("/conversions/$id", json!({ "status": "rejected" }))
-            .answers("200 client_reported")
-            .logs("/conversions", "client_reported")
-            .explains("$id", Some("decision"), &["the merchant rejected the claim", "with status approved"]),
+            .answers("200 rejected_by_merchant")
+            .logs("/conversions", "rejected_by_merchant")
+            .explains("$id", Some("decision"), &["The merchant rejected it", "with status approved"]),
     ]
 }
 

@@ -281,12 +281,15 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
     );
     assert_eq!(status().await, [json!("approved")]);
     assert_eq!(shop.net().await, 2_300);
-    // The merchant can reject it, which lets the next one count, or approve more of them.
+    // The merchant can reject it, and with it what else pages report of the customer for that partner, or approve more of them.
     let judge = async |id: &str, status: &str| {
         shop.merchant.patch(&format!("/leads/{id}"), json!({ "status": status })).await.text("/reason")
     };
     assert_eq!(judge(&ids[0], "rejected").await, "rejected_by_merchant");
-    assert_eq!(shop.merchant.get(&format!("/leads/{}", ids[1])).await.text("/reason"), "ok");
+    assert_eq!(
+        shop.merchant.get(&format!("/leads/{}", ids[1])).await.text("/reason"),
+        "rejected_by_merchant"
+    );
     assert_eq!(judge(&ids[2], "approved").await, "ok");
 }
 

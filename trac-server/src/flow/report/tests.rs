@@ -162,7 +162,7 @@ async fn a_report_of_a_charge_that_may_be_another_payment_is_recorded() {
         let claimed = claim(&shop, by_page.clone()).await;
         assert_eq!(
             (claimed.status.as_u16(), claimed.text("/reason")),
-            (status, "client_reported".to_owned())
+            (status, "payment_unlinked".to_owned())
         );
     }
     let report =
@@ -238,7 +238,7 @@ async fn a_claim_is_held_until_the_merchant_approves_it() {
     let path = format!("/conversions/{}", told.text("/id"));
     let judge = async |status: &str| shop.merchant.patch(&path, json!({ "status": status })).await.status;
     assert_eq!(judge("rejected").await, 200);
-    assert_eq!(row().await, json!(["reversed", "client_reported", 0]));
+    assert_eq!(row().await, json!(["reversed", "rejected_by_merchant", 0]));
     let rejected = shop.merchant.get(&path).await;
     assert_eq!(
         (rejected.text("/reason"), &rejected.body["attributed"]),
