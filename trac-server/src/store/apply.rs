@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
 use trac_core::commission::change::Change;
 use trac_core::commission::claim::Claim;
 use trac_core::commission::decision::Decision;
@@ -14,14 +13,14 @@ use trac_core::conversion::world::{Admitted, World};
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 
-use super::{Scope, StoreError};
+use super::StoreError;
+use super::rows::{Rows, args};
 use crate::id::{Ids, Kind as IdKind};
 
 /// Where and on whose account something is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writing<'a> {
-    pub(crate) tx: &'a Connection,
-    pub(crate) scope: &'a Scope,
+    pub(crate) rows: Rows<'a>,
     pub(crate) ids: &'a Ids,
     pub(crate) now: Timestamp,
     /// Our ID of the event that is the cause.
@@ -51,34 +50,29 @@ impl Writing<'_> {
     /// Keeps the facts of a payment, and the IDs of its objects. An object that several payments share is found by one of them,
     /// whose facts name the invoices of the others.
     fn payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
-        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
-        self.tx
-            .prepare_cached(
-                "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \
+        self.rows.write(
+            "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \
                  is_conversion, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) \
                  ON CONFLICT (workspace_id, mode, id) DO UPDATE SET facts = excluded.facts, \
                  subscription_id = excluded.subscription_id, customer_id = excluded.customer_id",
-            )?
-            .execute(params![
-                workspace,
-                mode,
+            args![
                 id,
                 serde_json::to_string(facts)?,
                 payment::subscription(facts),
                 payment::customer(facts),
-                self.now.unix_secs()
-            ])?;
+                self.now
+            ],
+        )?;
         let sql = if facts.of_invoice.is_some() {
             "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET payment_id = excluded.payment_id \
              WHERE payment_id <> excluded.payment_id"
         } else {
-            "INSERT OR IGNORE INTO payment_object (workspace_id, mode, stripe_id, payment_id) \
-             VALUES (?1, ?2, ?3, ?4)"
+            "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO NOTHING"
         };
-        let mut name = self.tx.prepare_cached(sql)?;
         for stripe_id in facts.payment_ids() {
-            name.execute(params![workspace, mode, stripe_id, id])?;
+            self.rows.write(sql, args![stripe_id, id])?;
         }
         self.external_customers(facts, id)
     }
@@ -87,19 +81,18 @@ impl Writing<'_> {
     pub(crate) fn same_payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         let sql = "UPDATE payment SET facts = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let facts = serde_json::to_string(facts)?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id, facts];
-        self.tx.prepare_cached(sql)?.execute(key)?;
+        self.rows.write(sql, args![id, facts])?;
         Ok(())
     }
 
     /// Notes the merchant's own IDs of a customer, and who names them.
     fn external_customers(&self, facts: &Facts, named_by: &str) -> Result<(), StoreError> {
-        let mut name = self.tx.prepare_cached(
-            "INSERT OR IGNORE INTO external_customer (workspace_id, mode, customer_external_id, named_by) \
-             VALUES (?1, ?2, ?3, ?4)",
-        )?;
         for id in payment::external_customers(facts) {
-            name.execute(params![self.scope.workspace_id(), self.scope.mode_str(), id, named_by])?;
+            self.rows.write(
+                "INSERT INTO external_customer (workspace_id, mode, customer_external_id, named_by) \
+                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                args![id, named_by],
+            )?;
         }
         Ok(())
     }
@@ -107,12 +100,12 @@ impl Writing<'_> {
     /// Keeps what is known of the subscriptions and customers that `news` names.
     fn holders(&self, world: &World, news: &Facts) -> Result<(), StoreError> {
         let keep = |id: &str, facts: Facts| -> Result<(), StoreError> {
-            let mut statement = self.tx.prepare_cached(
+            let document = serde_json::to_string(&facts)?;
+            self.rows.write(
                 "INSERT INTO holder (workspace_id, mode, stripe_id, facts) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET facts = excluded.facts",
+                args![id, document],
             )?;
-            let document = serde_json::to_string(&facts)?;
-            statement.execute(params![self.scope.workspace_id(), self.scope.mode_str(), id, document])?;
             self.external_customers(&facts, id)
         };
         for id in news.subscriptions.keys() {
@@ -132,7 +125,6 @@ impl Writing<'_> {
 
     /// Two payments turned out to be one: everything of the one is now of the other.
     fn absorb(&self, gone: &str, survivor: &str) -> Result<(), StoreError> {
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), gone, survivor];
         for sql in [
             "UPDATE payment_object SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
             "UPDATE commission SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
@@ -140,20 +132,14 @@ impl Writing<'_> {
             "UPDATE attribution SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
             "UPDATE OR REPLACE external_customer SET named_by = ?4 \
              WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3",
+            // What was answered with the ID that is gone still finds the payment by it.
+            "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO NOTHING",
         ] {
-            self.tx.prepare_cached(sql)?.execute(key)?;
+            self.rows.write(sql, args![gone, survivor])?;
         }
-        // What was answered with the ID that is gone still finds the payment by it.
-        self.tx
-            .prepare_cached(
-                "INSERT OR IGNORE INTO payment_object (workspace_id, mode, stripe_id, payment_id) \
-                 VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(key)?;
-        let mut delete = self
-            .tx
-            .prepare_cached("DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-        delete.execute(params![self.scope.workspace_id(), self.scope.mode_str(), gone])?;
+        let delete = "DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        self.rows.write(delete, args![gone])?;
         Ok(())
     }
 
@@ -178,28 +164,17 @@ impl Writing<'_> {
     }
 
     fn decision(&self, payment_id: &str, decision: &str, is_conversion: bool) -> Result<(), StoreError> {
-        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
-        self.tx
-            .prepare_cached(
-                "UPDATE payment SET decision = ?4, is_conversion = ?5 \
+        self.rows.write(
+            "UPDATE payment SET decision = ?4, is_conversion = ?5 \
                  WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?
-            .execute(params![workspace, mode, payment_id, decision, is_conversion])?;
+            args![payment_id, decision, is_conversion],
+        )?;
         let id = self.ids.make(IdKind::Attribution);
-        self.tx
-            .prepare_cached(
-                "INSERT INTO attribution (workspace_id, mode, id, payment_id, event_id, decision, at) \
+        self.rows.write(
+            "INSERT INTO attribution (workspace_id, mode, id, payment_id, event_id, decision, at) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                workspace,
-                mode,
-                id,
-                payment_id,
-                self.event_id,
-                decision,
-                self.now.unix_secs()
-            ])?;
+            args![id, payment_id, self.event_id, decision, self.now],
+        )?;
         Ok(())
     }
 
@@ -230,46 +205,18 @@ impl Writing<'_> {
         stripe: &str,
     ) -> Result<String, StoreError> {
         let id = self.ids.make(IdKind::Commission);
-        self.tx
-            .prepare_cached(
-                "INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, \
+        self.rows.write("INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, \
                  enrollment_id, click_id, program_version, enrollment_version, source, recurring_month, currency, \
                  base_minor, amount_minor, reversed_minor, reason, matures_at, payment_time, held, closed, stripe, \
                  created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20, 0, ?21, ?22)",
-            )?
-            .execute(params![
-                self.scope.workspace_id(),
-                self.scope.mode_str(),
-                id,
-                payment_id,
-                claim.program_id,
-                claim.partner_id,
-                claim.enrollment_id,
-                claim.click_id,
-                claim.program_version,
-                claim.enrollment_version,
-                claim.source.as_str(),
-                claim.recurring_month,
-                claim.currency.as_str(),
-                claim.base_minor,
-                change.sums.amount_minor,
-                change.sums.reversed_minor,
-                claim.reason.as_str(),
-                claim.matures_at.unix_secs(),
-                claim.payment_time.unix_secs(),
-                claim.held,
-                stripe,
-                self.now.unix_secs()
-            ])?;
+                 ?18, ?19, ?20, 0, ?21, ?22)", args![id, payment_id, claim.program_id, claim.partner_id, claim.enrollment_id, claim.click_id, claim.program_version, claim.enrollment_version, claim.source.as_str(), claim.recurring_month, claim.currency.as_str(), claim.base_minor, change.sums.amount_minor, change.sums.reversed_minor, claim.reason.as_str(), claim.matures_at, claim.payment_time, claim.held, stripe, self.now])?;
         Ok(id)
     }
 
     /// Another payment turned out to be the same money as this one, so its commission is this one's.
     fn take_over(&self, payment_id: &str, commission_id: &str) -> Result<(), StoreError> {
         let sql = "UPDATE commission SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), commission_id, payment_id];
-        self.tx.prepare_cached(sql)?.execute(key)?;
+        self.rows.write(sql, args![commission_id, payment_id])?;
         Ok(())
     }
 
@@ -281,42 +228,22 @@ impl Writing<'_> {
         change: &Change,
         stripe: &str,
     ) -> Result<(), StoreError> {
-        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
-        self.tx
-            .prepare_cached(
-                "UPDATE commission SET amount_minor = ?4, reversed_minor = ?5, reason = ?6, stripe = ?7, \
+        self.rows.write(
+            "UPDATE commission SET amount_minor = ?4, reversed_minor = ?5, reason = ?6, stripe = ?7, \
                  closed = closed OR ?8 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?
-            .execute(params![
-                workspace,
-                mode,
+            args![
                 id,
                 change.sums.amount_minor,
                 change.sums.reversed_minor,
                 change.reason.as_str(),
                 stripe,
                 change.closed
-            ])?;
+            ],
+        )?;
         let Some(claim) = claim else { return Ok(()) };
-        self.tx
-            .prepare_cached(
-                "UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8, \
+        self.rows.write("UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8, \
                  payment_time = ?9, program_version = ?10, enrollment_version = ?11 \
-                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?
-            .execute(params![
-                workspace,
-                mode,
-                id,
-                claim.source.as_str(),
-                claim.recurring_month,
-                claim.base_minor,
-                claim.matures_at.unix_secs(),
-                claim.held,
-                claim.payment_time.unix_secs(),
-                claim.program_version,
-                claim.enrollment_version
-            ])?;
+                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3", args![id, claim.source.as_str(), claim.recurring_month, claim.base_minor, claim.matures_at, claim.held, claim.payment_time, claim.program_version, claim.enrollment_version])?;
         Ok(())
     }
 
@@ -330,14 +257,10 @@ impl Writing<'_> {
             Some(claim) => claim.currency.as_str().to_owned(),
             None => self.currency_of(commission_id)?,
         };
-        self.tx
-            .prepare_cached(
-                "INSERT INTO ledger_entry (workspace_id, mode, id, commission_id, kind, amount_minor, currency, \
+        self.rows.write(
+            "INSERT INTO ledger_entry (workspace_id, mode, id, commission_id, kind, amount_minor, currency, \
                  reason, event_id, corrects, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            )?
-            .execute(params![
-                self.scope.workspace_id(),
-                self.scope.mode_str(),
+            args![
                 self.ids.make(IdKind::Entry),
                 commission_id,
                 entry.kind.as_str(),
@@ -346,27 +269,23 @@ impl Writing<'_> {
                 entry.reason.as_str(),
                 self.event_id,
                 corrects,
-                self.now.unix_secs()
-            ])?;
+                self.now
+            ],
+        )?;
         Ok(())
     }
 
     /// The newest entry of a kind.
     fn entry_of(&self, commission_id: &str, kind: &str) -> Result<Option<String>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT max(id) FROM ledger_entry \
-             WHERE workspace_id = ?1 AND mode = ?2 AND commission_id = ?3 AND kind = ?4",
-        )?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), commission_id, kind];
-        Ok(statement.query_row(key, |row| row.get::<_, Option<String>>(0)).optional()?.flatten())
+        let sql = "SELECT max(id) FROM ledger_entry \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND commission_id = ?3 AND kind = ?4";
+        Ok(self.rows.one(sql, args![commission_id, kind], |row| row.get(0_usize))?.flatten())
     }
 
     fn currency_of(&self, commission_id: &str) -> Result<String, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT currency FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-        )?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), commission_id];
-        Ok(statement.query_row(key, |row| row.get(0))?)
+        let sql = "SELECT currency FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        let found = self.rows.one(sql, args![commission_id], |row| row.get(0_usize))?;
+        found.ok_or_else(|| StoreError::internal("there is no such commission"))
     }
 }
 

@@ -8,6 +8,7 @@ use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
 
 use super::error::StoreErrorKind;
+use super::rows::{Everywhere, Rows};
 use super::visitors::Visitors;
 use super::{Scope, StoreError};
 
@@ -37,7 +38,7 @@ pub(crate) trait Condition: Send + Sync {
     ///
     /// # Errors
     /// The store's.
-    fn holds(&self, connection: &Connection) -> Result<bool, StoreError>;
+    fn holds(&self, all: Everywhere<'_>) -> Result<bool, StoreError>;
 }
 
 impl NewClick {
@@ -55,8 +56,8 @@ impl NewClick {
     ///
     /// # Errors
     /// [`StoreErrorKind::Conflict`] if there is a click of this ID.
-    pub(crate) fn insert(&self, tx: &Connection, scope: &Scope) -> Result<(), StoreError> {
-        if Recorder::new(tx)?.record(scope, self)? {
+    pub(crate) fn insert(&self, rows: Rows<'_>) -> Result<(), StoreError> {
+        if Recorder::new(rows.connection)?.record(rows.scope(), self)? {
             return Ok(());
         }
         Err(StoreError::new(StoreErrorKind::Conflict, "there is a click of this ID"))

@@ -3,8 +3,7 @@
 //! No index finds clicks by these: each click would have to be written into it, and the answer is wanted once in a while. A reader
 //! looks through all clicks there are, and the writer, who must not be kept, through those that came since.
 
-use rusqlite::{Connection, params};
-
+use super::rows::{Rows, args};
 use super::{Scope, Store, StoreError};
 
 /// What a reader found, for the writer.
@@ -35,11 +34,10 @@ impl Followed {
         id: &str,
     ) -> Result<Self, StoreError> {
         let (scope, id) = (scope.clone(), id.to_owned());
-        let looked = store.read(move |connection| {
-            let mut statement = connection.prepare_cached("SELECT coalesce(max(rowid), 0) FROM click")?;
-            let newest = statement.query_row([], |row| row.get(0))?;
-            let found = since(connection, column, 0, &scope, &id)?;
-            Ok(Self { column, found, newest })
+        let looked = store.read(move |all| {
+            let newest = all.one("SELECT coalesce(max(rowid), 0) FROM click", &[], |row| row.get(0))?;
+            let found = since(all.within(&scope), column, 0, &id)?;
+            Ok(Self { column, found, newest: newest.unwrap_or_default() })
         });
         looked.await
     }
@@ -48,23 +46,16 @@ impl Followed {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) fn now(&self, tx: &Connection, scope: &Scope, id: &str) -> Result<bool, StoreError> {
-        Ok(self.found || since(tx, self.column, self.newest, scope, id)?)
+    pub(crate) fn now(&self, rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
+        Ok(self.found || since(rows, self.column, self.newest, id)?)
     }
 }
 
 /// Whether a click after this one names it.
-fn since(
-    connection: &Connection,
-    column: &'static str,
-    rowid: i64,
-    scope: &Scope,
-    id: &str,
-) -> Result<bool, StoreError> {
+fn since(rows: Rows<'_>, column: &'static str, rowid: i64, id: &str) -> Result<bool, StoreError> {
     let sql = format!(
-        "SELECT 1 FROM click NOT INDEXED WHERE rowid > ?1 AND workspace_id = ?2 AND mode = ?3 AND {column} = ?4 \
+        "SELECT 1 FROM click NOT INDEXED WHERE workspace_id = ?1 AND mode = ?2 AND rowid > ?3 AND {column} = ?4 \
          ORDER BY rowid DESC LIMIT 1"
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    Ok(statement.exists(params![rowid, scope.workspace_id(), scope.mode_str(), id])?)
+    rows.exists(&sql, args![rowid, id])
 }

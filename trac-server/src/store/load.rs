@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::types::Type;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 use serde::de::DeserializeOwned;
 use trac_core::conversion::candidate;
 use trac_core::conversion::payment;
@@ -15,7 +13,8 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::join::Join as _;
 
-use super::{Scope, StoreError};
+use super::{StoreError, StoreErrorKind};
+use super::rows::{Row, Rows, args};
 
 /// A world, and what is decided in it so far.
 #[derive(Debug, Default)]
@@ -27,8 +26,8 @@ pub(crate) struct Loaded {
 
 /// Loads the neighbourhood of facts: payments that share an ID with them, then the payments of their subscriptions and
 /// customers, until nothing new is found.
-pub(crate) fn neighbourhood(tx: &Connection, scope: &Scope, facts: &Facts) -> Result<Loaded, StoreError> {
-    let mut loading = Loading { tx, scope, loaded: Loaded::default(), seen: BTreeSet::new() };
+pub(crate) fn neighbourhood(rows: Rows<'_>, facts: &Facts) -> Result<Loaded, StoreError> {
+    let mut loading = Loading { rows, loaded: Loaded::default(), seen: BTreeSet::new() };
     for id in facts.payment_ids() {
         loading.object(id)?;
     }
@@ -42,8 +41,7 @@ const BY_CUSTOMER: &str =
     "SELECT id, facts, decision FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND customer_id = ?3";
 
 struct Loading<'a> {
-    tx: &'a Connection,
-    scope: &'a Scope,
+    rows: Rows<'a>,
     loaded: Loaded,
     /// Subscriptions and customers whose payments were looked up.
     seen: BTreeSet<String>,
@@ -52,11 +50,9 @@ struct Loading<'a> {
 impl Loading<'_> {
     /// The payment that an object of this ID is part of, if one is known.
     fn object(&mut self, stripe_id: &str) -> Result<(), StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
-        )?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), stripe_id];
-        match statement.query_row(key, |row| row.get::<_, String>(0)).optional()? {
+        let sql =
+            "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
+        match self.rows.one(sql, args![stripe_id], |row| row.get::<String>(0))? {
             Some(id) => self.payment(&id),
             None => Ok(()),
         }
@@ -69,18 +65,15 @@ impl Loading<'_> {
 
     /// Takes in the payments of a query over one text, and then the payments of all their subscriptions and customers.
     fn payments(&mut self, sql: &str, key: &str) -> Result<(), StoreError> {
-        let mut statement = self.tx.prepare_cached(sql)?;
-        let rows =
-            statement.query_map(params![self.scope.workspace_id(), self.scope.mode_str(), key], |row| {
-                Ok((row.get::<_, String>(0)?, document::<Facts>(row, 1)?, row.get::<_, Option<String>>(2)?))
-            })?;
-        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
-        for (id, facts, decision) in rows {
+        let read = |row: &Row<'_>| {
+            Ok((row.get::<String>(0)?, row.document::<Facts>(1)?, row.get::<Option<String>>(2)?))
+        };
+        for (id, facts, decision) in self.rows.all(sql, args![key], read)? {
             if self.loaded.world.payments.contains_key(&id) {
                 continue;
             }
             self.loaded.decisions.extend(decision.map(|decision| (id.clone(), decision)));
-            let commissions = commissions(self.tx, self.scope, &id)?;
+            let commissions = commissions(self.rows, &id)?;
             // Of a customer's thousand payments the first leads to all others, and no more needs to be copied.
             let others = self.leads_on(&facts).then(|| facts.clone());
             let invoices: Vec<String> = facts.other_invoices().into_iter().map(Into::into).collect();
@@ -128,13 +121,9 @@ impl Loading<'_> {
         if !self.seen.insert(format!("external:{id}")) {
             return Ok(());
         }
-        let mut statement = self.tx.prepare_cached(
-            "SELECT named_by FROM external_customer \
-             WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3",
-        )?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id];
-        let named_by = statement.query_map(key, |row| row.get::<_, String>(0))?;
-        for name in named_by.collect::<Result<Vec<_>, _>>()? {
+        let sql = "SELECT named_by FROM external_customer \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3";
+        for name in self.rows.all(sql, args![id], |row| row.get::<String>(0))? {
             if name.starts_with("cus_") {
                 self.holder(&name, BY_CUSTOMER)?;
             } else if name.starts_with("sub_") {
@@ -150,11 +139,8 @@ impl Loading<'_> {
         if !self.seen.insert(id.to_owned()) {
             return Ok(());
         }
-        let mut statement = self.tx.prepare_cached(
-            "SELECT facts FROM holder WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
-        )?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id];
-        if let Some(facts) = statement.query_row(key, |row| document::<Facts>(row, 0)).optional()? {
+        let sql = "SELECT facts FROM holder WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
+        if let Some(facts) = self.rows.one(sql, args![id], |row| row.document::<Facts>(0))? {
             for id in payment::external_customers(&facts) {
                 self.external_customer(id)?;
             }
@@ -164,15 +150,13 @@ impl Loading<'_> {
     }
 }
 
-fn commissions(tx: &Connection, scope: &Scope, payment_id: &str) -> Result<Vec<Commission>, StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT c.id, c.click_id, c.program_id, c.partner_id, c.program_version, c.enrollment_version, \
-         c.payment_time, c.currency, c.amount_minor, c.reversed_minor, c.closed, \
-         EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id AND p.mode = c.mode \
-         AND p.commission_id = c.id) AS paid \
-         FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 ORDER BY c.id",
-    )?;
-    let rows = statement.query_map(params![scope.workspace_id(), scope.mode_str(), payment_id], |row| {
+fn commissions(rows: Rows<'_>, payment_id: &str) -> Result<Vec<Commission>, StoreError> {
+    let sql = "SELECT c.id, c.click_id, c.program_id, c.partner_id, c.program_version, c.enrollment_version, \
+               c.payment_time, c.currency, c.amount_minor, c.reversed_minor, c.closed, \
+               EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id AND p.mode = c.mode \
+               AND p.commission_id = c.id) AS paid \
+               FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 ORDER BY c.id";
+    rows.all(sql, args![payment_id], |row| {
         Ok(Commission {
             id: row.get("id")?,
             click_id: row.get("click_id")?,
@@ -180,61 +164,56 @@ fn commissions(tx: &Connection, scope: &Scope, payment_id: &str) -> Result<Vec<C
             partner_id: row.get("partner_id")?,
             program_version: row.get("program_version")?,
             enrollment_version: row.get("enrollment_version")?,
-            payment_time: Timestamp::from_unix_secs(row.get("payment_time")?),
-            currency: currency(row, "currency")?,
+            payment_time: row.get("payment_time")?,
+            currency: currency(row)?,
             amount_minor: row.get("amount_minor")?,
             reversed_minor: row.get("reversed_minor")?,
             closed: row.get("closed")?,
             paid: row.get("paid")?,
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 /// Looks up every value that may be a click, and the programs, enrollments and partners behind the clicks.
-pub(crate) fn resolve(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), StoreError> {
+pub(crate) fn resolve(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     let of_commissions = world.payments.values().flat_map(|known| &known.commissions);
     let mut values: BTreeSet<String> = of_commissions.map(|commission| commission.click_id.clone()).collect();
     values.extend(candidate::values_to_resolve(world));
-    let mut statement = tx.prepare_cached(
-        "SELECT c.program_id, c.partner_id, c.clicked_at, EXISTS (SELECT 1 FROM promotion_code AS p \
-         WHERE p.workspace_id = c.workspace_id AND p.mode = c.mode AND p.click_id = c.id) \
-         FROM click AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.id = ?3",
-    )?;
+    let sql = "SELECT c.program_id, c.partner_id, c.clicked_at, EXISTS (SELECT 1 FROM promotion_code AS p \
+               WHERE p.workspace_id = c.workspace_id AND p.mode = c.mode AND p.click_id = c.id) \
+               FROM click AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.id = ?3";
+    let read = |row: &Row<'_>| {
+        Ok(Click {
+            program_id: row.get(0)?,
+            partner_id: row.get(1)?,
+            clicked_at: row.get(2)?,
+            is_standing: row.get(3)?,
+        })
+    };
     for value in values {
-        let key = params![scope.workspace_id(), scope.mode_str(), value];
-        let click = statement.query_row(key, |row| {
-            let clicked_at = Timestamp::from_unix_secs(row.get(2)?);
-            let is_standing = row.get(3)?;
-            Ok(Click { program_id: row.get(0)?, partner_id: row.get(1)?, clicked_at, is_standing })
-        });
-        if let Some(click) = click.optional()? {
-            behind(tx, scope, world, &click)?;
+        if let Some(click) = rows.one(sql, args![value], read)? {
+            behind(rows, world, &click)?;
             world.clicks.insert(value, click);
         }
     }
-    promotions(tx, scope, world)
+    promotions(rows, world)
 }
 
 /// Looks up who held the promotion codes that were used, and the clicks that stand for them.
-fn promotions(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), StoreError> {
+fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
+    let sql = "SELECT p.click_id, p.given_at, p.taken_at, c.program_id, c.partner_id FROM promotion_code AS p \
+               JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
+               WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 \
+               AND p.taken_at IS NOT p.given_at ORDER BY p.given_at";
+    let read = |row: &Row<'_>| {
+        let promotion = Promotion { click_id: row.get(0)?, from: row.get(1)?, until: row.get(2)? };
+        let (program_id, partner_id) = (row.get(3)?, row.get(4)?);
+        let click = Click { program_id, partner_id, clicked_at: Timestamp::default(), is_standing: true };
+        Ok((promotion, click))
+    };
     for code in candidate::promotion_codes(world) {
-        let mut statement = tx.prepare_cached(
-            "SELECT p.click_id, p.given_at, p.taken_at, c.program_id, c.partner_id FROM promotion_code AS p \
-             JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
-             WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 \
-             AND p.taken_at IS NOT p.given_at ORDER BY p.given_at",
-        )?;
-        let key = params![scope.workspace_id(), scope.mode_str(), code];
-        let held = statement.query_map(key, |row| {
-            let from = Timestamp::from_unix_secs(row.get(1)?);
-            let until = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_unix_secs);
-            let (program_id, partner_id) = (row.get(3)?, row.get(4)?);
-            let click = Click { program_id, partner_id, clicked_at: Timestamp::default(), is_standing: true };
-            Ok((Promotion { click_id: row.get(0)?, from, until }, click))
-        });
-        for (promotion, click) in held?.collect::<Result<Vec<_>, _>>()? {
-            behind(tx, scope, world, &click)?;
+        for (promotion, click) in rows.all(sql, args![code], read)? {
+            behind(rows, world, &click)?;
             world.clicks.insert(promotion.click_id.clone(), click);
             world.promotions.entry(code.clone()).or_default().push(promotion);
         }
@@ -243,69 +222,41 @@ fn promotions(tx: &Connection, scope: &Scope, world: &mut World) -> Result<(), S
 }
 
 /// Loads the program, the enrollment and the partner behind a click.
-pub(crate) fn behind(
-    tx: &Connection,
-    scope: &Scope,
-    world: &mut World,
-    click: &Click,
-) -> Result<(), StoreError> {
+pub(crate) fn behind(rows: Rows<'_>, world: &mut World, click: &Click) -> Result<(), StoreError> {
     let Click { program_id, partner_id, .. } = click;
     if !world.programs.contains_key(program_id) {
-        let versions = tx.prepare_cached(
-            "SELECT number, valid_from, terms FROM program_version \
-             WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3",
-        )?;
-        world.programs.insert(program_id.clone(), history(versions, scope, program_id)?);
+        let sql = "SELECT number, valid_from, terms FROM program_version \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3";
+        world.programs.insert(program_id.clone(), history(rows, sql, program_id)?);
     }
     let key = (program_id.clone(), partner_id.clone());
-    if let std::collections::btree_map::Entry::Vacant(e) = world.enrollments.entry(key) {
-        let mut statement = tx.prepare_cached(
-            "SELECT id FROM enrollment \
-             WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND partner_id = ?4",
-        )?;
-        let enrolled = params![scope.workspace_id(), scope.mode_str(), program_id, partner_id];
-        if let Some(id) = statement.query_row(enrolled, |row| row.get::<_, String>(0)).optional()? {
-            let versions = tx.prepare_cached(
-                "SELECT number, valid_from, terms FROM enrollment_version \
-                 WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3",
-            )?;
-            let history = history(versions, scope, &id)?;
-            e.insert(Enrollment { id, history });
+    if let std::collections::btree_map::Entry::Vacant(place) = world.enrollments.entry(key) {
+        let sql = "SELECT id FROM enrollment \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND partner_id = ?4";
+        if let Some(id) = rows.one(sql, args![program_id, partner_id], |row| row.get::<String>(0))? {
+            let sql = "SELECT number, valid_from, terms FROM enrollment_version \
+                       WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3";
+            let history = history(rows, sql, &id)?;
+            place.insert(Enrollment { id, history });
         }
     }
     if !world.partner_emails.contains_key(partner_id) {
-        let mut statement = tx.prepare_cached(
-            "SELECT since, email FROM partner_address WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 \
-             ORDER BY since, email",
-        )?;
-        let key = params![scope.workspace_id(), scope.mode_str(), partner_id];
-        let had =
-            statement.query_map(key, |row| Ok((Timestamp::from_unix_secs(row.get(0)?), row.get(1)?)))?;
-        world.partner_emails.insert(partner_id.clone(), had.collect::<Result<_, _>>()?);
+        let sql = "SELECT since, email FROM partner_address WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 \
+                   ORDER BY since, email";
+        let had = rows.all(sql, args![partner_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        world.partner_emails.insert(partner_id.clone(), had);
     }
     Ok(())
 }
 
-fn history<T: DeserializeOwned>(
-    mut statement: CachedStatement<'_>,
-    scope: &Scope,
-    id: &str,
-) -> Result<History<T>, StoreError> {
-    let rows = statement.query_map(params![scope.workspace_id(), scope.mode_str(), id], |row| {
-        let valid_from = Timestamp::from_unix_secs(row.get(1)?);
-        Ok(Version { number: row.get(0)?, valid_from, terms: document(row, 2)? })
-    })?;
-    Ok(History::new(rows.collect::<Result<Vec<_>, _>>()?))
+fn history<T: DeserializeOwned>(rows: Rows<'_>, sql: &str, id: &str) -> Result<History<T>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok(Version { number: row.get(0)?, valid_from: row.get(1)?, terms: row.document(2)? })
+    };
+    Ok(History::new(rows.all(sql, args![id], read)?))
 }
 
-fn document<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
-    serde_json::from_str(text)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
-}
-
-fn currency(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Currency> {
-    let code: String = row.get(column)?;
-    Currency::parse(&code)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+fn currency(row: &Row<'_>) -> Result<Currency, StoreError> {
+    let code: String = row.get("currency")?;
+    Currency::parse(&code).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))
 }

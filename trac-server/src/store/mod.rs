@@ -11,6 +11,7 @@
 
 mod error;
 mod scope;
+pub(crate) mod rows;
 mod file;
 mod alone;
 mod settings;
@@ -35,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
 pub use alone::Alone;
@@ -57,6 +58,7 @@ use queries::Queries;
 use queue::Queue;
 use readers::Readers;
 use room::Room;
+pub use rows::Everywhere;
 use spool::{Spool, Unkept};
 
 /// How many connections look single rows up at the same time.
@@ -174,10 +176,10 @@ impl Store {
         let Some(click) = click.filter(|_| !self.takes_no_clicks()) else { return Err(error) };
         let scope = scope.clone();
         // Seldom: its room is taken when it is needed.
-        let written = Box::pin(self.write(Priority::Click, move |tx| {
-            let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
+        let written = Box::pin(self.write(Priority::Click, move |all| {
+            let holds = only_if.map_or(Ok(true), |condition| condition.holds(all))?;
             if holds {
-                Recorder::new(tx)?.record(&scope, &click)?;
+                Recorder::new(all.connection)?.record(&scope, &click)?;
             }
             Ok(holds)
         }));
@@ -228,7 +230,7 @@ impl Store {
     ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(Everywhere<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.try_write(priority, job)
     }
@@ -245,14 +247,15 @@ impl Store {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+        F: FnOnce(Everywhere<'_>) -> Result<T, E> + Send + 'static,
     {
         // What a merchant's call writes under an idempotency key leaves its mark with it.
         let ticket = Ticket::held().filter(|_| priority == Priority::Api);
         let job = writer::job(move |tx: &Transaction<'_>| {
-            let written = job(tx)?;
+            let all = Everywhere::of(tx);
+            let written = job(all)?;
             if let Some(ticket) = ticket {
-                ticket.punch(tx)?;
+                ticket.punch(all)?;
             }
             Ok(written)
         });
@@ -283,7 +286,7 @@ impl Store {
     pub async fn read<T, F>(&self, reader: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(Everywhere<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         self.try_read(reader).await
     }
@@ -296,9 +299,9 @@ impl Store {
     pub(crate) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(Everywhere<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.0.readers.look_up(reader).await
+        self.0.readers.look_up(move |connection| reader(Everywhere::of(connection))).await
     }
 
     /// [`Store::read`] for readers with an error of their own.
@@ -309,9 +312,9 @@ impl Store {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        F: FnOnce(Everywhere<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.0.readers.read(reader).await
+        self.0.readers.read(move |connection| reader(Everywhere::of(connection))).await
     }
 
     /// Looks through the whole database for damage, which takes a second for some hundred megabytes and keeps nobody waiting.
@@ -333,9 +336,9 @@ impl Store {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        F: FnOnce(Everywhere<'_>) -> Result<T, E> + Send + 'static,
     {
-        self.0.queries.run(scope, narrow, reader).await
+        self.0.queries.run(scope, narrow, move |connection| reader(Everywhere::of(connection))).await
     }
 
     /// Takes no more jobs, finishes those accepted, and closes the file. Blocks until that is done.

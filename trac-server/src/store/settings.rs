@@ -1,30 +1,25 @@
 //! What the server remembers of itself.
 
-use rusqlite::{Connection, OptionalExtension as _};
-
 use super::error::StoreError;
+use super::rows::{Everywhere, args};
 
 /// How the server was last reached from outside, for `workspace create` beside it.
 pub(crate) const PUBLIC_URL: &str = "public_url";
 
 /// Reads a setting.
-pub(crate) fn setting(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT value FROM setting WHERE name = ?1")?;
-    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+pub(crate) fn setting(all: Everywhere<'_>, name: &str) -> Result<Option<String>, StoreError> {
+    all.one("SELECT value FROM setting WHERE name = ?1", args![name], |row| row.get(0))
 }
 
 /// Takes a setting away.
-pub(crate) fn forget_setting(connection: &Connection, name: &str) -> Result<(), StoreError> {
-    connection.prepare_cached("DELETE FROM setting WHERE name = ?1")?.execute([name])?;
+pub(crate) fn forget_setting(all: Everywhere<'_>, name: &str) -> Result<(), StoreError> {
+    all.write("DELETE FROM setting WHERE name = ?1", args![name])?;
     Ok(())
 }
 
 /// Writes a setting.
-pub(crate) fn set_setting(connection: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
-        )?
-        .execute([name, value])?;
+pub(crate) fn set_setting(all: Everywhere<'_>, name: &str, value: &str) -> Result<(), StoreError> {
+    let sql = "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+    all.write(sql, args![name, value])?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! A ticket makes a call happen once: whatever is written while it is held leaves a row under its key, in the same
 //! transaction, and a second holder of the key writes nothing.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
 use trac_core::time::{DAY_SECS, Timestamp};
 
+use super::rows::{Everywhere, args};
 use super::{Scope, StoreError};
 
 tokio::task_local! {
@@ -39,39 +39,31 @@ impl Ticket {
     ///
     /// # Errors
     /// [`super::StoreErrorKind::Conflict`] if another call under the key was quicker.
-    pub(super) fn punch(&self, tx: &Connection) -> Result<(), StoreError> {
-        let sweep = "DELETE FROM idempotency WHERE created_at < ?1";
-        tx.prepare_cached(sweep)?.execute([self.now.unix_secs().saturating_sub(DAY_SECS)])?;
-        let mut insert = tx.prepare_cached(
+    pub(super) fn punch(&self, all: Everywhere<'_>) -> Result<(), StoreError> {
+        let yesterday = self.now.plus_secs(-DAY_SECS);
+        all.write("DELETE FROM idempotency WHERE created_at < ?1", args![yesterday])?;
+        all.within(&self.scope).write(
             "INSERT INTO idempotency (workspace_id, mode, key, request, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            args![self.key, self.request, self.now],
         )?;
-        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
-        insert.execute(params![workspace, mode, self.key, self.request.as_slice(), self.now.unix_secs()])?;
         Ok(())
     }
 
     /// The call that was made under this key within a day.
-    pub(crate) fn find(&self, connection: &Connection) -> Result<Option<Made>, StoreError> {
-        let mut statement = connection.prepare_cached(
-            "SELECT request, status, answer FROM idempotency \
-             WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3 AND created_at >= ?4",
-        )?;
-        let since = self.now.unix_secs().saturating_sub(DAY_SECS);
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), self.key, since];
-        let made = statement.query_row(key, |row| {
+    pub(crate) fn find(&self, all: Everywhere<'_>) -> Result<Option<Made>, StoreError> {
+        let sql = "SELECT request, status, answer FROM idempotency \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3 AND created_at >= ?4";
+        let yesterday = self.now.plus_secs(-DAY_SECS);
+        all.within(&self.scope).one(sql, args![self.key, yesterday], |row| {
             let status: Option<u16> = row.get(1)?;
             Ok(Made { request: row.get(0)?, answer: status.zip(row.get(2)?) })
-        });
-        Ok(made.optional()?)
+        })
     }
 
-    /// Keeps the answer, for whoever asks again.
-    pub(crate) fn keep(&self, tx: &Connection, status: u16, answer: &[u8]) -> Result<(), StoreError> {
-        let mut update = tx.prepare_cached(
-            "UPDATE idempotency SET status = ?4, answer = ?5 WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3",
-        )?;
-        let (workspace, mode) = (self.scope.workspace_id(), self.scope.mode_str());
-        update.execute(params![workspace, mode, self.key, status, answer])?;
+    /// Keeps the answer for calls that repeat the key.
+    pub(crate) fn keep(&self, all: Everywhere<'_>, status: u16, answer: &[u8]) -> Result<(), StoreError> {
+        let sql = "UPDATE idempotency SET status = ?4, answer = ?5 WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3";
+        all.within(&self.scope).write(sql, args![self.key, status, answer])?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, Connection, params};
 use trac_core::time::Timestamp;
 
 use super::click::NewClick;
+use super::rows::{Everywhere, args};
 use super::{Scope, StoreError};
 
 /// How many marks are forgotten at once: whoever else writes waits that long, some milliseconds.
@@ -87,11 +88,12 @@ impl<'a> Visitors<'a> {
 
 /// Forgets some marks of days before yesterday; answers whether there were any. Yesterday's are kept for clicks that come out of the
 /// spool after midnight.
-pub(crate) fn forget_marks(tx: &Connection, now: Timestamp) -> Result<bool, StoreError> {
-    let mut statement = tx.prepare_cached(
+pub(crate) fn forget_marks(all: Everywhere<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let forgotten = all.write(
         "DELETE FROM visitor WHERE (day, mark) <= \
          (SELECT day, mark FROM (SELECT day, mark FROM visitor WHERE day < ?1 ORDER BY day, mark LIMIT ?2) \
          ORDER BY day DESC, mark DESC LIMIT 1)",
+        args![now.day().saturating_sub(1), SLICE],
     )?;
-    Ok(statement.execute(params![now.day().saturating_sub(1), SLICE])? > 0)
+    Ok(forgotten > 0)
 }

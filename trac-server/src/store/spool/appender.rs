@@ -16,6 +16,7 @@ use super::{RUSH, Segments, Unkept, lock};
 use crate::store::click::Condition;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::queue::Queue;
+use crate::store::rows::Everywhere;
 
 /// How many lines one synchronization carries.
 const GROUP: usize = 1_024;
@@ -132,7 +133,7 @@ impl Appender {
 
     /// What cannot be asked now is as it was when it was last heard of.
     fn holds(&self, condition: &dyn Condition) -> bool {
-        condition.holds(&self.reader).unwrap_or_else(|error| {
+        condition.holds(Everywhere::of(&self.reader)).unwrap_or_else(|error| {
             tracing::debug!(%error, "a link could not be compared");
             true
         })

@@ -8,7 +8,7 @@ use trac_core::time::Timestamp;
 
 use super::scan::CHUNK_BYTES;
 use super::*;
-use crate::store::Store;
+use crate::store::{Everywhere, Store};
 
 pub(super) fn scope() -> Scope {
     Scope::new("ws_1", Mode::Test)
@@ -41,16 +41,16 @@ fn serving(folder: &TempDir) -> Store {
 
 /// The clicks in the database: how many, and how many of them are a visitor's first.
 async fn clicks(store: &Store) -> (i64, i64) {
-    let count = |connection: &Connection| {
+    let count = |all: Everywhere<'_>| {
         let sql = "SELECT count(*), coalesce(sum(is_unique), 0) FROM click";
-        Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        all.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
     };
-    store.read(count).await.unwrap()
+    store.read(count).await.unwrap().unwrap()
 }
 
 /// How many clicks whoever writes or reads here finds.
-fn count_of(connection: &Connection) -> Result<i64, StoreError> {
-    Ok(connection.query_row("SELECT count(*) FROM click", [], |row| row.get(0))?)
+fn count_of(all: Everywhere<'_>) -> Result<i64, StoreError> {
+    Ok(all.one("SELECT count(*) FROM click", &[], |row| row.get(0))?.unwrap_or_default())
 }
 
 impl Store {
@@ -96,7 +96,7 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
     let left = fs::read(&path).unwrap();
 
     let store = serving(&folder);
-    assert_eq!(store.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await.unwrap(), 1_000);
+    assert_eq!(store.write(crate::store::Priority::Webhook, count_of).await.unwrap(), 1_000);
     store.drained().await;
     store.close();
     drop(store);
@@ -106,7 +106,7 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
     fs::copy(folder.path().join("trac.db"), again.path().join("trac.db")).unwrap();
     fs::write(again.path().join(FILE_NAMES[0]), left).unwrap();
     let store = serving(&again);
-    assert_eq!(store.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await.unwrap(), 1_000);
+    assert_eq!(store.write(crate::store::Priority::Webhook, count_of).await.unwrap(), 1_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +127,7 @@ async fn a_process_beside_the_server_leaves_the_spool_alone_and_loses_no_click()
 struct Says(bool);
 
 impl Condition for Says {
-    fn holds(&self, _: &Connection) -> Result<bool, StoreError> {
+    fn holds(&self, _: Everywhere<'_>) -> Result<bool, StoreError> {
         Ok(self.0)
     }
 }
@@ -229,7 +229,7 @@ async fn a_rush_is_brought_in_while_more_come() {
     for visitor in visitors {
         visitor.await.unwrap();
     }
-    assert_eq!(server.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await.unwrap(), 16_000);
+    assert_eq!(server.write(crate::store::Priority::Webhook, count_of).await.unwrap(), 16_000);
     assert_eq!((server.spooled(), clicks(&server).await), (0, (16_000, 16)));
 }
 
@@ -275,11 +275,11 @@ async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() 
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     // No room for more than there is; the statement is of the writer's own connection.
-    let fill = |tx: &rusqlite::Transaction<'_>| Ok(tx.execute_batch("PRAGMA max_page_count = 1")?);
+    let fill = |all: Everywhere<'_>| all.batch("PRAGMA max_page_count = 1");
     store.write(crate::store::Priority::Api, fill).await.unwrap();
     let long = NewClick { landing_url: Some("x".repeat(100_000).into()), ..click(1) };
     assert!(store.keep_click(&scope(), long, None).await.unwrap());
-    let paid = store.write(crate::store::Priority::Webhook, |tx| count_of(tx)).await;
+    let paid = store.write(crate::store::Priority::Webhook, count_of).await;
     assert_eq!(paid.unwrap_err().kind(), StoreErrorKind::Unavailable);
     store.close();
     drop(store);
@@ -307,7 +307,7 @@ async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     let rows = async |sql: &'static str| {
-        let run = move |tx: &rusqlite::Transaction<'_>| Ok(tx.execute_batch(sql)?);
+        let run = move |all: Everywhere<'_>| all.batch(sql);
         store.write(crate::store::Priority::Api, run).await.unwrap();
     };
     rows("CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' BEGIN SELECT raise(ABORT, 'no'); END")
