@@ -105,11 +105,11 @@ mod tests {
 
     async fn add(store: &Store, id: &'static str) {
         let sql = "INSERT INTO workspace (id, name, created_at) VALUES (?1, ?1, 0)";
-        store.write(Priority::Api, move |all| all.write(sql, args![id])).await.unwrap();
+        store.write(Priority::Api, move |tx| tx.write(sql, args![id])).await.unwrap();
     }
 
     async fn count(store: &Store) -> i64 {
-        let counted = store.read(|all| all.one("SELECT count(*) FROM workspace", &[], |row| row.get(0)));
+        let counted = store.read(|tx| tx.one("SELECT count(*) FROM workspace", &[], |row| row.get(0)));
         counted.await.unwrap().unwrap()
     }
 
@@ -140,11 +140,11 @@ mod tests {
         let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
         let store = Store::open(&data).unwrap();
         let salt = "20777:0123456789abcdef-the-salt";
-        let set = store.write(Priority::Api, move |all| super::super::set_setting(all, "visitor_salt", salt));
+        let set = store.write(Priority::Api, move |tx| super::super::set_setting(tx, "visitor_salt", salt));
         set.await.unwrap();
         let mark = b"the mark of one.";
         let visit = "INSERT INTO visitor (day, mark) VALUES (20777, ?1)";
-        let left = store.write(Priority::Api, move |all| all.write(visit, args![mark]));
+        let left = store.write(Priority::Api, move |tx| tx.write(visit, args![mark]));
         left.await.unwrap();
         back_up(&data, &copy).unwrap();
         let bytes = fs::read(&copy).unwrap();
@@ -162,7 +162,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
         let store = Store::open(&data).unwrap();
-        let older = store.write(Priority::Api, |all| all.batch("DROP TABLE visitor"));
+        let older = store.write(Priority::Api, |tx| tx.batch("DROP TABLE visitor"));
         older.await.unwrap();
         back_up(&data, &copy).unwrap();
         assert!(!Connection::open(&copy).unwrap().table_exists(None, "visitor").unwrap());

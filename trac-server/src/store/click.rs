@@ -38,7 +38,7 @@ pub(crate) trait Condition: Send + Sync {
     ///
     /// # Errors
     /// The store's.
-    fn holds(&self, all: Everywhere<'_>) -> Result<bool, StoreError>;
+    fn holds(&self, tx: Everywhere<'_>) -> Result<bool, StoreError>;
 }
 
 impl NewClick {

@@ -34,9 +34,9 @@ impl Followed {
         id: &str,
     ) -> Result<Self, StoreError> {
         let (scope, id) = (scope.clone(), id.to_owned());
-        let looked = store.read(move |all| {
-            let newest = all.one("SELECT coalesce(max(rowid), 0) FROM click", &[], |row| row.get(0))?;
-            let found = since(all.within(&scope), column, 0, &id)?;
+        let looked = store.read(move |tx| {
+            let newest = tx.one("SELECT coalesce(max(rowid), 0) FROM click", &[], |row| row.get(0))?;
+            let found = since(tx.within(&scope), column, 0, &id)?;
             Ok(Self { column, found, newest: newest.unwrap_or_default() })
         });
         looked.await

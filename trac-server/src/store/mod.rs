@@ -176,10 +176,10 @@ impl Store {
         let Some(click) = click.filter(|_| !self.takes_no_clicks()) else { return Err(error) };
         let scope = scope.clone();
         // Seldom: its room is taken when it is needed.
-        let written = Box::pin(self.write(Priority::Click, move |all| {
-            let holds = only_if.map_or(Ok(true), |condition| condition.holds(all))?;
+        let written = Box::pin(self.write(Priority::Click, move |tx| {
+            let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
             if holds {
-                Recorder::new(all.connection)?.record(&scope, &click)?;
+                Recorder::new(tx.connection)?.record(&scope, &click)?;
             }
             Ok(holds)
         }));
@@ -252,10 +252,10 @@ impl Store {
         // What a merchant's call writes under an idempotency key leaves its mark with it.
         let ticket = Ticket::held().filter(|_| priority == Priority::Api);
         let job = writer::job(move |tx: &Transaction<'_>| {
-            let all = Everywhere::of(tx);
-            let written = job(all)?;
+            let tx = Everywhere::of(tx);
+            let written = job(tx)?;
             if let Some(ticket) = ticket {
-                ticket.punch(all)?;
+                ticket.punch(tx)?;
             }
             Ok(written)
         });

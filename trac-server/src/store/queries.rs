@@ -334,7 +334,7 @@ mod tests {
                 blocked.await
             });
         }
-        let one = |all: Everywhere<'_>| count(all.connection, "SELECT count(*) FROM workspace");
+        let one = |tx: Everywhere<'_>| count(tx.connection, "SELECT count(*) FROM workspace");
         for _ in 0..100 {
             tokio::task::yield_now().await;
             assert_eq!(store.look_up(one).await.unwrap(), 0);

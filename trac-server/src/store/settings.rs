@@ -7,19 +7,19 @@ use super::rows::{Everywhere, args};
 pub(crate) const PUBLIC_URL: &str = "public_url";
 
 /// Reads a setting.
-pub(crate) fn setting(all: Everywhere<'_>, name: &str) -> Result<Option<String>, StoreError> {
-    all.one("SELECT value FROM setting WHERE name = ?1", args![name], |row| row.get(0))
+pub(crate) fn setting(tx: Everywhere<'_>, name: &str) -> Result<Option<String>, StoreError> {
+    tx.one("SELECT value FROM setting WHERE name = ?1", args![name], |row| row.get(0))
 }
 
 /// Takes a setting away.
-pub(crate) fn forget_setting(all: Everywhere<'_>, name: &str) -> Result<(), StoreError> {
-    all.write("DELETE FROM setting WHERE name = ?1", args![name])?;
+pub(crate) fn forget_setting(tx: Everywhere<'_>, name: &str) -> Result<(), StoreError> {
+    tx.write("DELETE FROM setting WHERE name = ?1", args![name])?;
     Ok(())
 }
 
 /// Writes a setting.
-pub(crate) fn set_setting(all: Everywhere<'_>, name: &str, value: &str) -> Result<(), StoreError> {
+pub(crate) fn set_setting(tx: Everywhere<'_>, name: &str, value: &str) -> Result<(), StoreError> {
     let sql = "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
-    all.write(sql, args![name, value])?;
+    tx.write(sql, args![name, value])?;
     Ok(())
 }

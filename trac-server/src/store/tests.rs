@@ -11,13 +11,13 @@ fn open() -> (TempDir, Store) {
     (folder, store)
 }
 
-fn insert(all: Everywhere<'_>, id: &str) -> Result<(), StoreError> {
-    all.write("INSERT INTO workspace (id, name, created_at) VALUES (?1, ?1, 0)", args![id])?;
+fn insert(tx: Everywhere<'_>, id: &str) -> Result<(), StoreError> {
+    tx.write("INSERT INTO workspace (id, name, created_at) VALUES (?1, ?1, 0)", args![id])?;
     Ok(())
 }
 
-fn names(all: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
-    all.all("SELECT id FROM workspace ORDER BY id", &[], |row| row.get(0))
+fn names(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
+    tx.all("SELECT id FROM workspace ORDER BY id", &[], |row| row.get(0))
 }
 
 #[tokio::test]
@@ -178,8 +178,8 @@ async fn what_is_named_by_an_id_is_found_by_an_index() {
         let sql = format!(
             "EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND {column} = ?3"
         );
-        let plan = store.read(move |all| {
-            all.one(&sql, args!["ws", "test", "id"], |row| row.get::<String>("detail"))
+        let plan = store.read(move |tx| {
+            tx.one(&sql, args!["ws", "test", "id"], |row| row.get::<String>("detail"))
         });
         let plan = plan.await.unwrap().unwrap();
         assert!(plan.contains(want) && plan.contains(&format!("{column}=?")), "{table}.{column}: {plan}");
@@ -208,9 +208,9 @@ async fn the_ledger_is_only_appended() {
     let (_folder, store) = open();
     let entry =
         "INSERT INTO ledger_entry VALUES ('ws', 'test', 'ent', 'com', 'earn', 5, 'usd', 'ok', NULL, NULL, 0)";
-    store.write(Priority::Api, move |all| all.write(entry, &[])).await.unwrap();
+    store.write(Priority::Api, move |tx| tx.write(entry, &[])).await.unwrap();
     for change in ["UPDATE ledger_entry SET amount_minor = 6", "DELETE FROM ledger_entry"] {
-        let error = store.write(Priority::Api, move |all| all.write(change, &[])).await.unwrap_err();
+        let error = store.write(Priority::Api, move |tx| tx.write(change, &[])).await.unwrap_err();
         assert!(error.to_string().contains("only appended"), "{error}");
     }
 }
@@ -219,7 +219,7 @@ async fn the_ledger_is_only_appended() {
 async fn sqlite_is_new_enough_to_be_free_of_the_log_race() {
     let (_folder, store) = open();
     let version: String =
-        store.read(|all| all.one("SELECT sqlite_version()", &[], |row| row.get(0))).await.unwrap().unwrap();
+        store.read(|tx| tx.one("SELECT sqlite_version()", &[], |row| row.get(0))).await.unwrap().unwrap();
     let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
     assert!(numbers >= vec![3, 51, 3], "{version}");
 }

@@ -39,10 +39,10 @@ impl Ticket {
     ///
     /// # Errors
     /// [`super::StoreErrorKind::Conflict`] if another call under the key was quicker.
-    pub(super) fn punch(&self, all: Everywhere<'_>) -> Result<(), StoreError> {
+    pub(super) fn punch(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let yesterday = self.now.plus_secs(-DAY_SECS);
-        all.write("DELETE FROM idempotency WHERE created_at < ?1", args![yesterday])?;
-        all.within(&self.scope).write(
+        tx.write("DELETE FROM idempotency WHERE created_at < ?1", args![yesterday])?;
+        tx.within(&self.scope).write(
             "INSERT INTO idempotency (workspace_id, mode, key, request, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             args![self.key, self.request, self.now],
         )?;
@@ -50,20 +50,20 @@ impl Ticket {
     }
 
     /// The call that was made under this key within a day.
-    pub(crate) fn find(&self, all: Everywhere<'_>) -> Result<Option<Made>, StoreError> {
+    pub(crate) fn find(&self, tx: Everywhere<'_>) -> Result<Option<Made>, StoreError> {
         let sql = "SELECT request, status, answer FROM idempotency \
                    WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3 AND created_at >= ?4";
         let yesterday = self.now.plus_secs(-DAY_SECS);
-        all.within(&self.scope).one(sql, args![self.key, yesterday], |row| {
+        tx.within(&self.scope).one(sql, args![self.key, yesterday], |row| {
             let status: Option<u16> = row.get(1)?;
             Ok(Made { request: row.get(0)?, answer: status.zip(row.get(2)?) })
         })
     }
 
     /// Keeps the answer for calls that repeat the key.
-    pub(crate) fn keep(&self, all: Everywhere<'_>, status: u16, answer: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn keep(&self, tx: Everywhere<'_>, status: u16, answer: &[u8]) -> Result<(), StoreError> {
         let sql = "UPDATE idempotency SET status = ?4, answer = ?5 WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3";
-        all.within(&self.scope).write(sql, args![self.key, status, answer])?;
+        tx.within(&self.scope).write(sql, args![self.key, status, answer])?;
         Ok(())
     }
 }

@@ -88,8 +88,8 @@ impl<'a> Visitors<'a> {
 
 /// Forgets some marks of days before yesterday; answers whether there were any. Yesterday's are kept for clicks that come out of the
 /// spool after midnight.
-pub(crate) fn forget_marks(all: Everywhere<'_>, now: Timestamp) -> Result<bool, StoreError> {
-    let forgotten = all.write(
+pub(crate) fn forget_marks(tx: Everywhere<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let forgotten = tx.write(
         "DELETE FROM visitor WHERE (day, mark) <= \
          (SELECT day, mark FROM (SELECT day, mark FROM visitor WHERE day < ?1 ORDER BY day, mark LIMIT ?2) \
          ORDER BY day DESC, mark DESC LIMIT 1)",

@@ -41,16 +41,16 @@ fn serving(folder: &TempDir) -> Store {
 
 /// The clicks in the database: how many, and how many of them are a visitor's first.
 async fn clicks(store: &Store) -> (i64, i64) {
-    let count = |all: Everywhere<'_>| {
+    let count = |tx: Everywhere<'_>| {
         let sql = "SELECT count(*), coalesce(sum(is_unique), 0) FROM click";
-        all.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+        tx.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
     };
     store.read(count).await.unwrap().unwrap()
 }
 
 /// How many clicks whoever writes or reads here finds.
-fn count_of(all: Everywhere<'_>) -> Result<i64, StoreError> {
-    Ok(all.one("SELECT count(*) FROM click", &[], |row| row.get(0))?.unwrap_or_default())
+fn count_of(tx: Everywhere<'_>) -> Result<i64, StoreError> {
+    Ok(tx.one("SELECT count(*) FROM click", &[], |row| row.get(0))?.unwrap_or_default())
 }
 
 impl Store {
@@ -275,7 +275,7 @@ async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() 
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     // No room for more than there is; the statement is of the writer's own connection.
-    let fill = |all: Everywhere<'_>| all.batch("PRAGMA max_page_count = 1");
+    let fill = |tx: Everywhere<'_>| tx.batch("PRAGMA max_page_count = 1");
     store.write(crate::store::Priority::Api, fill).await.unwrap();
     let long = NewClick { landing_url: Some("x".repeat(100_000).into()), ..click(1) };
     assert!(store.keep_click(&scope(), long, None).await.unwrap());
@@ -307,7 +307,7 @@ async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     let rows = async |sql: &'static str| {
-        let run = move |all: Everywhere<'_>| all.batch(sql);
+        let run = move |tx: Everywhere<'_>| tx.batch(sql);
         store.write(crate::store::Priority::Api, run).await.unwrap();
     };
     rows("CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' BEGIN SELECT raise(ABORT, 'no'); END")
