@@ -8,14 +8,14 @@ use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header::{AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, StatusCode};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
 use crate::refusal::Cause;
-use crate::store::{Scope, StoreError, mode_of};
+use crate::store::rows::args;
+use crate::store::{Everywhere, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 
 /// The holder of a secret key, and so the scope of everything the request may touch.
@@ -123,7 +123,7 @@ impl FromRequestParts<Trac> for Tracker {
             return Err(nobody(cause));
         };
         let now = trac.clock.now();
-        let found = trac.store.look_up(move |connection| workspace_scope(connection, &id, mode, now)).await?;
+        let found = trac.store.look_up(move |tx| workspace_scope(tx, &id, mode, now)).await?;
         if let Some((scope, allowed)) = found {
             is_allowed(trac, &scope, &route, allowed.as_deref(), &parts.headers).await?;
             return Ok(Self { scope, is_merchant: false, route });
@@ -156,11 +156,9 @@ pub(crate) async fn turned_away(
         return Ok(Cause::KeyMissing);
     };
     let hash = key_hash(&key);
-    let known = trac.store.read(move |connection| {
+    let known = trac.store.read(move |tx| {
         let sql = "SELECT workspace_id, mode, kind FROM api_key WHERE hash = ?1";
-        let mut statement = connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        Ok(statement.query_row([hash.as_slice()], read).optional()?)
+        tx.one(sql, args![hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     });
     let known: Option<(String, String, String)> = known.await?;
     if let Some((workspace_id, mode, kind)) = known {
@@ -193,9 +191,8 @@ pub(crate) async fn note_for_all(
 
 /// The workspace of a server that has only one.
 async fn only_workspace(trac: &Trac) -> Result<Option<String>, StoreError> {
-    let read = trac.store.read(|connection| {
-        let mut statement = connection.prepare_cached("SELECT id FROM workspace LIMIT 2")?;
-        let ids = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let read = trac.store.read(|tx| {
+        let ids = tx.all("SELECT id FROM workspace LIMIT 2", &[], |row| row.get::<String>(0))?;
         Ok(<[String; 1]>::try_from(ids).ok().map(|[only]| only))
     });
     read.await
@@ -207,20 +204,17 @@ type Named = (Scope, Option<Vec<String>>);
 /// The rows of a workspace named by its ID, if there is one, and the origins whose pages may name it: those of its publishable keys,
 /// unless one of them is for all, or there is none.
 fn workspace_scope(
-    connection: &Connection,
+    tx: Everywhere<'_>,
     id: &str,
     mode: Mode,
     now: Timestamp,
 ) -> Result<Option<Named>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT (SELECT json_group_array(json(k.allowed_origins)) FROM api_key AS k WHERE k.workspace_id = w.id \
-         AND k.mode = ?2 AND k.kind = 'publishable' AND k.revoked_at IS NULL \
-         AND (k.expires_at IS NULL OR k.expires_at > ?3)) FROM workspace AS w WHERE w.id = ?1",
-    )?;
+    let sql = "SELECT (SELECT json_group_array(json(k.allowed_origins)) FROM api_key AS k WHERE k.workspace_id = w.id \
+               AND k.mode = ?2 AND k.kind = 'publishable' AND k.revoked_at IS NULL \
+               AND (k.expires_at IS NULL OR k.expires_at > ?3)) FROM workspace AS w WHERE w.id = ?1";
     let found =
-        statement.query_row(params![id, mode.as_str(), now.unix_secs()], |row| row.get::<_, String>(0));
-    let Some(origins) = found.optional()? else { return Ok(None) };
-    let of_keys: Vec<Option<Vec<String>>> = serde_json::from_str(&origins)?;
+        tx.one(sql, args![id, mode.as_str(), now], |row| row.document::<Vec<Option<Vec<String>>>>(0))?;
+    let Some(of_keys) = found else { return Ok(None) };
     let allowed = of_keys.into_iter().collect::<Option<Vec<_>>>().filter(|of_keys| !of_keys.is_empty());
     Ok(Some((Scope::new(id, mode), allowed.map(|of_keys| of_keys.concat()))))
 }
@@ -288,8 +282,7 @@ impl Key {
 
     async fn find(trac: &Trac, key: String, kind: &'static str) -> Result<Option<Self>, StoreError> {
         let now = trac.clock.now();
-        let found =
-            trac.store.look_up(move |connection| Self::read(connection, key_hash(&key), kind, now)).await?;
+        let found = trac.store.look_up(move |tx| Self::read(tx, key_hash(&key), kind, now)).await?;
         if let Some(key) = &found {
             trac.key_uses.note(&trac.store, &key.scope, key.hash, now);
         }
@@ -297,20 +290,18 @@ impl Key {
     }
 
     fn read(
-        connection: &Connection,
+        tx: Everywhere<'_>,
         hash: [u8; 32],
         kind: &str,
         now: Timestamp,
     ) -> Result<Option<Self>, StoreError> {
-        let mut statement = connection.prepare_cached(
-            "SELECT workspace_id, mode, allowed_origins FROM api_key WHERE hash = ?1 AND kind = ?2 \
-             AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)",
-        )?;
-        let found = statement.query_row(params![hash.as_slice(), kind, now.unix_secs()], |row| {
+        let sql = "SELECT workspace_id, mode, allowed_origins FROM api_key WHERE hash = ?1 AND kind = ?2 \
+                   AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)";
+        let found = tx.one(sql, args![hash, kind, now], |row| {
             let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get::<_, Option<String>>(2)?))
-        });
-        let Some((scope, origins)) = found.optional()? else { return Ok(None) };
+            Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get::<Option<String>>(2)?))
+        })?;
+        let Some((scope, origins)) = found else { return Ok(None) };
         let allowed_origins = origins.map(|text| serde_json::from_str(&text)).transpose()?;
         Ok(Some(Self { scope, hash, allowed_origins }))
     }

@@ -11,7 +11,6 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{delete, patch, post};
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 
 use crate::access::{Merchant, key_hash};
@@ -19,7 +18,8 @@ use crate::fields::{Fields, Wrong, integer, one_of as one_of_words, text};
 use crate::id::{Kind, new_key};
 use crate::list::{Resource, document, list_of, one_of, time, word};
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 pub(crate) fn routes() -> Router<Trac> {
@@ -36,10 +36,10 @@ pub(crate) static KEYS: Resource = Resource {
     name: "API key",
     columns: "k.id, k.kind, k.name, k.prefix || '_…' || k.last_four AS hint, k.allowed_origins, k.token_secret IS NOT NULL AS has_token_secret, \
               k.created_at, k.last_used_at, k.expires_at, k.revoked_at, CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' \
-              WHEN k.expires_at <= :now THEN 'expired' WHEN k.expires_at IS NOT NULL THEN 'expiring' \
+              WHEN k.expires_at <= ?3 THEN 'expired' WHEN k.expires_at IS NOT NULL THEN 'expiring' \
               ELSE 'active' END AS status",
     from: "api_key AS k",
-    within: "k.workspace_id = :workspace_id AND k.mode = :mode",
+    within: "k.workspace_id = ?1 AND k.mode = ?2",
     id: "k.id",
     order: &["k.created_at", "k.id"],
     filters: &[("kind", "k.kind"), ("name", "k.name")],
@@ -54,7 +54,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "hint": word(row, "hint")?,
         "status": word(row, "status")?,
         "allowed_origins": document(row, "allowed_origins")?,
-        "has_token_secret": row.get::<_, bool>("has_token_secret")?,
+        "has_token_secret": row.get::<bool>("has_token_secret")?,
         "created_at": time(row, "created_at")?,
         "last_used_at": time(row, "last_used_at")?,
         "expires_at": time(row, "expires_at")?,
@@ -71,37 +71,26 @@ pub(crate) struct NewKey {
 impl NewKey {
     /// Makes a key and keeps its hash.
     pub(crate) fn insert(
-        tx: &Connection,
+        rows: Rows<'_>,
         trac: &Trac,
-        scope: &Scope,
         kind: KeyKind,
         name: Option<&str>,
     ) -> Result<Self, StoreError> {
-        let key = new_key(kind.prefix(), scope.mode());
+        let key = new_key(kind.prefix(), rows.scope().mode());
         let (prefix, random) = key.rsplit_once('_').unwrap_or_default();
         let last_four = random.get(random.len().saturating_sub(4)..).unwrap_or_default();
         let id = trac.ids.make(Kind::Key);
-        tx.prepare_cached(
-            "INSERT INTO api_key (hash, workspace_id, mode, kind, prefix, last_four, created_at, id, name) \
+        rows.write(
+            "INSERT INTO api_key (workspace_id, mode, hash, kind, prefix, last_four, created_at, id, name) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            key_hash(&key).as_slice(),
-            scope.workspace_id(),
-            scope.mode_str(),
-            kind.as_str(),
-            prefix,
-            last_four,
-            trac.clock.now().unix_secs(),
-            id,
-            name
-        ])?;
+            args![key_hash(&key), kind.as_str(), prefix, last_four, trac.clock.now(), id, name],
+        )?;
         Ok(Self { id, key })
     }
 
     /// The row with the key itself, for its one showing.
-    fn show(&self, tx: &Connection, trac: &Trac, scope: &Scope) -> Result<Json<Value>, Problem> {
-        let mut row = KEYS.find(tx, trac, scope, &self.id)?;
+    fn show(&self, rows: Rows<'_>, trac: &Trac) -> Result<Json<Value>, Problem> {
+        let mut row = KEYS.find(rows, trac, &self.id)?;
         if let Some(object) = row.as_object_mut() {
             object.insert("key".to_owned(), Value::String(self.key.clone()));
         }
@@ -124,11 +113,12 @@ async fn create(
     let kind = kind.unwrap_or(KeyKind::Publishable);
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
-        let made = NewKey::insert(tx, &trac, &scope, kind, name.as_deref())?;
+        let rows = tx.within(&scope);
+        let made = NewKey::insert(rows, &trac, kind, name.as_deref())?;
         if let Some(origins) = &origins {
-            keep_to(tx, &scope, &made.id, Some(origins))?;
+            keep_to(rows, &made.id, Some(origins))?;
         }
-        made.show(tx, &trac, &scope)
+        made.show(rows, &trac)
     });
     created.await.map(|shown| (StatusCode::CREATED, shown))
 }
@@ -144,17 +134,18 @@ async fn change(
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let row = KEYS.find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        let row = KEYS.find(rows, &trac, &id)?;
         if let Some(name) = name {
-            set(tx, &scope, &id, "UPDATE api_key SET name = ?4", name.as_deref())?;
+            set(rows, &id, "UPDATE api_key SET name = ?4", name.as_deref())?;
         }
         if let Some(origins) = origins {
             if origins.is_some() && row.get("kind").is_some_and(|kind| kind == "secret") {
                 return Err(Problem::field("allowed_origins", "belongs to publishable keys"));
             }
-            keep_to(tx, &scope, &id, origins.as_deref())?;
+            keep_to(rows, &id, origins.as_deref())?;
         }
-        KEYS.find(tx, &trac, &scope, &id)
+        KEYS.find(rows, &trac, &id)
     });
     changed.await.map(Json)
 }
@@ -173,22 +164,23 @@ async fn roll(
     fields.finish()?;
     let store = trac.store.clone();
     let rolled = store.try_write(Priority::Api, move |tx| {
-        let old = KEYS.find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        let old = KEYS.find(rows, &trac, &id)?;
         must_be_in_force(&old)?;
         let name = old.get("name").and_then(Value::as_str);
-        let made = NewKey::insert(tx, &trac, &scope, KeyKind::of(&old), name)?;
-        token_secret::hand_on(tx, &trac.store.vault(), &scope, &id, &made.id)?;
+        let made = NewKey::insert(rows, &trac, KeyKind::of(&old), name)?;
+        token_secret::hand_on(rows, &trac.store.vault(), &id, &made.id)?;
         if let Some(origins) = old.get("allowed_origins").filter(|origins| !origins.is_null()) {
-            set(tx, &scope, &made.id, "UPDATE api_key SET allowed_origins = ?4", Some(&origins.to_string()))?;
+            set(rows, &made.id, "UPDATE api_key SET allowed_origins = ?4", Some(&origins.to_string()))?;
         }
-        let ends = trac.clock.now().plus_secs(overlap.saturating_mul(3_600)).unix_secs();
-        let mut expire = tx.prepare_cached(
+        let ends = trac.clock.now().plus_secs(overlap.saturating_mul(3_600));
+        rows.write(
             "UPDATE api_key SET expires_at = min(coalesce(expires_at, ?4), ?4) \
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            args![id, ends],
         )?;
-        expire.execute(params![scope.workspace_id(), scope.mode_str(), id, ends])?;
-        end_sessions(tx, &scope, &id)?;
-        made.show(tx, &trac, &scope)
+        end_sessions(rows, &id)?;
+        made.show(rows, &trac)
     });
     rolled.await.map(|shown| (StatusCode::CREATED, shown))
 }
@@ -209,56 +201,46 @@ async fn revoke(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let revoked = store.try_write(Priority::Api, move |tx| {
-        let row = KEYS.find(tx, &trac, &scope, &id)?;
-        let now = trac.clock.now().unix_secs();
+        let rows = tx.within(&scope);
+        let row = KEYS.find(rows, &trac, &id)?;
+        let now = trac.clock.now();
         if row.get("kind").is_some_and(|kind| kind == "secret") {
-            let another = tx
-                .prepare_cached(
-                    "SELECT 1 FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id <> ?3 AND kind = 'secret' \
-                     AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?4) LIMIT 1",
-                )?
-                .query_row(params![scope.workspace_id(), scope.mode_str(), id, now], |_| Ok(()))
-                .optional()?;
-            if another.is_none() {
+            let another = "SELECT 1 FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id <> ?3 AND kind = 'secret' \
+                           AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?4) LIMIT 1";
+            if !rows.exists(another, args![id, now])? {
                 let message = "This is the last secret key of this mode. Make or roll one first.";
                 return Err(Problem::conflict("LAST_SECRET_KEY", message));
             }
         }
-        let mut end = tx.prepare_cached(
+        rows.write(
             "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?4) \
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            args![id, now],
         )?;
-        end.execute(params![scope.workspace_id(), scope.mode_str(), id, now])?;
-        end_sessions(tx, &scope, &id)?;
-        KEYS.find(tx, &trac, &scope, &id)
+        end_sessions(rows, &id)?;
+        KEYS.find(rows, &trac, &id)
     });
     revoked.await.map(Json)
 }
 
 /// Whoever came into the dashboard by a key must show another one.
-fn end_sessions(tx: &Connection, scope: &Scope, id: &str) -> Result<(), StoreError> {
-    let mut end = tx.prepare_cached(
+fn end_sessions(rows: Rows<'_>, id: &str) -> Result<(), StoreError> {
+    rows.write(
         "DELETE FROM dashboard_token WHERE workspace_id = ?1 AND mode = ?2 AND key_hash IN \
          (SELECT hash FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3)",
+        args![id],
     )?;
-    end.execute(params![scope.workspace_id(), scope.mode_str(), id])?;
     Ok(())
 }
 
-fn keep_to(tx: &Connection, scope: &Scope, id: &str, origins: Option<&[String]>) -> Result<(), StoreError> {
+fn keep_to(rows: Rows<'_>, id: &str, origins: Option<&[String]>) -> Result<(), StoreError> {
     let origins = origins.map(serde_json::to_string).transpose()?;
-    set(tx, scope, id, "UPDATE api_key SET allowed_origins = ?4", origins.as_deref())
+    set(rows, id, "UPDATE api_key SET allowed_origins = ?4", origins.as_deref())
 }
 
-fn set(
-    tx: &Connection,
-    scope: &Scope,
-    id: &str,
-    update: &'static str,
-    value: Option<&str>,
-) -> Result<(), StoreError> {
+fn set(rows: Rows<'_>, id: &str, update: &'static str, value: Option<&str>) -> Result<(), StoreError> {
     let sql = format!("{update} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
-    tx.prepare_cached(&sql)?.execute(params![scope.workspace_id(), scope.mode_str(), id, value])?;
+    rows.write(&sql, args![id, value])?;
     Ok(())
 }
 

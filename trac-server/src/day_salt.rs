@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
 use tokio::time::{Instant, timeout_at};
 use trac_core::time::Timestamp;
 
 use crate::id::random_hex;
-use crate::store::{Priority, Store, StoreError, forget_setting, set_setting, setting};
+use crate::store::{Everywhere, Priority, Store, StoreError, forget_setting, set_setting, setting};
 
 /// The setting under which it outlives a restart.
 const SALT: &str = "visitor_salt";
@@ -69,7 +68,7 @@ impl DaySalt {
     }
 
     /// The salt as the store has it, or will have it with this transaction.
-    fn of(&self, tx: &Connection, now: Timestamp) -> Result<Arc<str>, StoreError> {
+    fn of(&self, tx: Everywhere<'_>, now: Timestamp) -> Result<Arc<str>, StoreError> {
         let salt = match setting(tx, SALT)? {
             Some(salt) if is_of(&salt, now) => salt.into(),
             _ => {
@@ -106,7 +105,7 @@ impl DaySalt {
     }
 
     /// Forgets a salt of another day, in the store too.
-    pub(crate) fn forget(tx: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) fn forget(tx: Everywhere<'_>, now: Timestamp) -> Result<(), StoreError> {
         match setting(tx, SALT)? {
             Some(salt) if !is_of(&salt, now) => forget_setting(tx, SALT),
             _ => Ok(()),
@@ -134,32 +133,36 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::test_app::Locked;
 
-    #[test]
-    fn the_salt_of_a_day_outlives_a_restart_and_not_the_day() {
-        let store = Connection::open_in_memory().unwrap();
-        store.execute_batch("CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT)").unwrap();
+    #[tokio::test]
+    async fn the_salt_of_a_day_outlives_a_restart_and_not_the_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
         let (noon, night) = (Timestamp::from_unix_secs(43_200), Timestamp::from_unix_secs(86_400));
-        let first = DaySalt::default().of(&store, noon).unwrap();
-        let again = DaySalt::default();
-        assert_eq!(again.of(&store, noon).unwrap(), first);
-        assert_eq!(again.known(noon), first, "it is known without the store");
-        DaySalt::forget(&store, noon).unwrap();
-        assert_eq!(setting(&store, SALT).unwrap().as_deref(), Some(&*first));
-        DaySalt::forget(&store, night).unwrap();
-        assert_eq!(setting(&store, SALT).unwrap(), None);
-        assert_eq!(again.told(noon), Some((first.clone(), false)), "nothing was committed yet");
-        let without_store = again.known(night);
-        assert_ne!(without_store, first);
-        assert_eq!(again.of(&store, night).unwrap(), without_store, "the store is told of it later");
+        let checked = store.write(Priority::Click, move |tx| {
+            let first = DaySalt::default().of(tx, noon)?;
+            let again = DaySalt::default();
+            assert_eq!(again.of(tx, noon)?, first);
+            assert_eq!(again.known(noon), first, "it is known without the store");
+            DaySalt::forget(tx, noon)?;
+            assert_eq!(setting(tx, SALT)?.as_deref(), Some(&*first));
+            DaySalt::forget(tx, night)?;
+            assert_eq!(setting(tx, SALT)?, None);
+            assert_eq!(again.told(noon), Some((first.clone(), false)), "nothing was committed yet");
+            let without_store = again.known(night);
+            assert_ne!(without_store, first);
+            assert_eq!(again.of(tx, night)?, without_store, "the store is told of it later");
+            Ok(())
+        });
+        checked.await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_visitor_waits_for_a_locked_store_and_it_is_told_later() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let lock = Connection::open(folder.path().join("trac.db")).unwrap();
-        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let lock = Locked::take(folder.path()).await;
         let (salt, noon) = (DaySalt::default(), Timestamp::from_unix_secs(43_200));
         let (wait, begun) = (Duration::from_millis(300), std::time::Instant::now());
         let mut said = Vec::new();
@@ -167,7 +170,7 @@ mod tests {
             said.push(salt.today(&store, noon, Instant::now() + wait).await);
         }
         assert!(begun.elapsed() < 5 * wait, "{:?}", begun.elapsed());
-        lock.execute_batch("ROLLBACK").unwrap();
+        lock.release().await;
         assert!(said.iter().all(|one| *one == said[0]));
         let deadline = Instant::now() + Duration::from_secs(20);
         while salt.told(noon) != Some((Arc::clone(&said[0]), true)) {
@@ -175,7 +178,7 @@ mod tests {
             salt.today(&store, noon, Instant::now() + wait).await;
             tokio::task::yield_now().await;
         }
-        let kept = store.read(|connection| setting(connection, SALT)).await.unwrap();
+        let kept = store.read(|tx| setting(tx, SALT)).await.unwrap();
         assert_eq!(kept.as_deref(), Some(&*said[0]));
     }
 }

@@ -16,7 +16,6 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use trac_core::commission::answer::{self, Answer, Outcome};
 use trac_core::commission::settle::{Occasion, Settlement, settle};
@@ -34,7 +33,7 @@ use crate::problem::Problem;
 use crate::refusal::Cause;
 use crate::store::apply::Writing;
 use crate::store::load::{self, Loaded};
-use crate::store::{Priority, StoreError};
+use crate::store::{Everywhere, Priority, StoreError};
 use crate::trac::Trac;
 use crate::webhook::delivery::{self, Delivery};
 use crate::webhook::log::{self, Seen};
@@ -85,18 +84,19 @@ async fn deliver(
 /// # Errors
 /// Only the store's; then nothing is kept, and Stripe sends the event again.
 pub(crate) fn receive(
-    tx: &Connection,
+    tx: Everywhere<'_>,
     ids: &Ids,
     now: Timestamp,
     delivery: &Delivery,
 ) -> Result<Answer, StoreError> {
     let Delivery { scope, event, .. } = delivery;
-    if let Some(seen) = Seen::find(tx, scope, &event.id)? {
-        seen.count(tx, scope)?;
+    let rows = tx.within(scope);
+    if let Some(seen) = Seen::find(rows, &event.id)? {
+        seen.count(rows)?;
         // The same event in another API version can carry a link the first rendering lacked. One that was of no concern
         // where it came first, or could not be read, can be of concern, or be readable, here.
         if !seen.had_effect || seen.is_told_otherwise(event) {
-            let writing = Writing { tx, scope, ids, now, event_id: Some(&seen.id) };
+            let writing = Writing { rows, ids, now, event_id: Some(&seen.id) };
             if let Ok(facts) = concerns(delivery, seen.received_at) {
                 let (answer, subject) = take_in(&writing, event, facts)?;
                 if !seen.had_effect {
@@ -113,7 +113,7 @@ pub(crate) fn receive(
 
 /// Takes in what Stripe answered when it was asked, as if it had told it by itself. Such an event has an ID of ours.
 pub(crate) fn receive_answer(
-    tx: &Connection,
+    tx: Everywhere<'_>,
     ids: &Ids,
     now: Timestamp,
     delivery: &Delivery,
@@ -123,13 +123,13 @@ pub(crate) fn receive_answer(
 
 /// Logs a delivery under this ID, joins its facts, settles, appends.
 fn take_in_new(
-    tx: &Connection,
+    tx: Everywhere<'_>,
     ids: &Ids,
     now: Timestamp,
     delivery: &Delivery,
     id: &str,
 ) -> Result<Answer, StoreError> {
-    let writing = Writing { tx, scope: &delivery.scope, ids, now, event_id: Some(id) };
+    let writing = Writing { rows: tx.within(&delivery.scope), ids, now, event_id: Some(id) };
     let (answer, subject) = match concerns(delivery, now) {
         Ok(facts) => take_in(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
@@ -192,9 +192,9 @@ impl Considered {
     /// Loads what facts could touch and joins them. Nothing is settled yet.
     pub(crate) fn load(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
         let news = facts.clone();
-        let mut loaded = load::neighbourhood(writing.tx, writing.scope, &facts)?;
+        let mut loaded = load::neighbourhood(writing.rows, &facts)?;
         let admitted = loaded.world.admit(facts, || writing.ids.make(Kind::Payment));
-        load::resolve(writing.tx, writing.scope, &mut loaded.world)?;
+        load::resolve(writing.rows, &mut loaded.world)?;
         Ok(Self { topic, news, loaded, admitted, settlements: BTreeMap::new() })
     }
 

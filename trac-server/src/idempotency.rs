@@ -78,7 +78,7 @@ fn key(headers: &HeaderMap) -> Result<String, Problem> {
 
 async fn find(trac: &Trac, ticket: &Ticket) -> Result<Option<Made>, Problem> {
     let ticket = ticket.clone();
-    Ok(trac.store.read(move |connection| ticket.find(connection)).await?)
+    Ok(trac.store.read(move |tx| ticket.find(tx)).await?)
 }
 
 /// The answer to a call that was made before.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::params;
 use trac_core::time::Timestamp;
 
+use crate::store::rows::args;
 use crate::store::{Priority, Scope, Store};
 
 /// The keys used within this minute. Clones share them.
@@ -25,11 +25,9 @@ impl KeyUses {
         }
         let scope = scope.clone();
         drop(store.write(Priority::Click, move |tx| {
-            let mut statement = tx.prepare_cached(
-                "UPDATE api_key SET last_used_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND hash = ?3",
-            )?;
-            let key = params![scope.workspace_id(), scope.mode_str(), hash.as_slice(), now.unix_secs()];
-            Ok(statement.execute(key)?)
+            let sql =
+                "UPDATE api_key SET last_used_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND hash = ?3";
+            tx.within(&scope).write(sql, args![hash, now])
         }));
     }
 }

@@ -84,7 +84,7 @@ fn ready_text(lines: [Option<&str>; 3]) -> String {
 
 /// Reads, and writes something new: a commit that changes nothing never reaches the disk, and would say that a full one is ready.
 async fn check(trac: &Trac) -> Result<(), StoreError> {
-    trac.store.read(|connection| setting(connection, PUBLIC_URL).map(|_| ())).await?;
+    trac.store.read(|tx| setting(tx, PUBLIC_URL).map(|_| ())).await?;
     let checked_at = trac.clock.now().to_rfc3339();
     trac.store.write(Priority::Webhook, move |tx| set_setting(tx, CHECKED_AT, &checked_at)).await
 }

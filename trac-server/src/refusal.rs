@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, params};
 use trac_core::time::Timestamp;
 
 use crate::id::{Ids, Kind};
+use crate::store::rows::{Rows, args};
 use crate::store::{Priority, Scope, Store, StoreError};
 
 const HOUR_SECS: i64 = 3_600;
@@ -156,8 +156,9 @@ impl Refusals {
     async fn write(&self, store: &Store, ids: &Ids, call: Counted, handed: Count) {
         let (id, (scope, route, cause)) = (ids.make(Kind::Refusal), call.clone());
         let calls = handed.calls;
-        let written =
-            store.write(Priority::Click, move |tx| insert(tx, &id, &scope, &route, cause, &handed)).await;
+        let written = store
+            .write(Priority::Click, move |tx| insert(tx.within(&scope), &id, &route, cause, &handed))
+            .await;
         let Err(error) = written else { return };
         tracing::error!(%error, "a refused call could not be noted");
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,25 +178,18 @@ impl Count {
     }
 }
 
-fn insert(
-    tx: &Connection,
-    id: &str,
-    scope: &Scope,
-    route: &str,
-    cause: Cause,
-    count: &Count,
-) -> Result<(), StoreError> {
-    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
+fn insert(rows: Rows<'_>, id: &str, route: &str, cause: Cause, count: &Count) -> Result<(), StoreError> {
     let calls = i64::try_from(count.calls).unwrap_or(i64::MAX);
-    let at = count.at.unix_secs();
-    tx.prepare_cached(
+    rows.write(
         "INSERT INTO refusal (workspace_id, mode, id, route, cause, hour, message, calls, created_at, last_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (workspace_id, mode, route, cause, hour) \
          DO UPDATE SET calls = calls + excluded.calls, message = excluded.message, last_at = excluded.last_at",
-    )?
-    .execute(params![workspace, mode, id, route, cause.as_str(), count.hour, count.message, calls, at])?;
-    tx.prepare_cached("DELETE FROM refusal WHERE workspace_id = ?1 AND mode = ?2 AND last_at < ?3")?
-        .execute(params![workspace, mode, at.saturating_sub(KEPT_SECS)])?;
+        args![id, route, cause.as_str(), count.hour, count.message, calls, count.at],
+    )?;
+    rows.write(
+        "DELETE FROM refusal WHERE workspace_id = ?1 AND mode = ?2 AND last_at < ?3",
+        args![count.at.plus_secs(-KEPT_SECS)],
+    )?;
     Ok(())
 }
 
@@ -222,8 +216,8 @@ mod tests {
     /// What a store noted of calls, and how many it was told of.
     async fn noted(store: &Store) -> (i64, i64) {
         let sql = "SELECT count(*), coalesce(sum(calls), 0) FROM refusal";
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        store.read(move |connection| Ok(connection.query_row(sql, [], read)?)).await.unwrap()
+        let noted = store.read(move |tx| tx.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))));
+        noted.await.unwrap().unwrap()
     }
 
     #[tokio::test]
@@ -251,7 +245,7 @@ mod tests {
         let ids = Ids::new(crate::clock::Clock::settable(Timestamp::from_unix_secs(7)));
         let refusals = Refusals::default();
         let call = || (Scope::new("ws_1", Mode::Test), "/v1/clicks".to_owned(), Cause::KeyUnknown);
-        let sql = |sql: &'static str| store.write(Priority::Api, move |tx| Ok(tx.execute_batch(sql)?));
+        let sql = |sql: &'static str| store.write(Priority::Api, move |tx| tx.batch(sql));
         sql("ALTER TABLE refusal RENAME TO aside").await.unwrap();
         for _ in 0..3 {
             refusals.note((&store, &ids), call(), String::new(), Timestamp::from_unix_secs(7)).await;

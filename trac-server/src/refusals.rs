@@ -1,12 +1,12 @@
 //! `/api/v1/refusals`: calls that were turned away before they could leave a trace, the newest first.
 
 use axum::Router;
-use rusqlite::Row;
 use serde_json::{Value, json};
 
 use crate::list::{Resource, list_of, number, one_of, time, word};
 use crate::refusal::Cause;
 use crate::store::StoreError;
+use crate::store::rows::Row;
 use crate::trac::Trac;
 
 /// Calls turned away, one row for each route, cause and hour.
@@ -14,7 +14,7 @@ pub(crate) static REFUSALS: Resource = Resource {
     name: "refusal",
     columns: "r.id, r.route, r.cause, r.message, r.calls, r.created_at, r.last_at",
     from: "refusal AS r",
-    within: "r.workspace_id = :workspace_id AND r.mode = :mode",
+    within: "r.workspace_id = ?1 AND r.mode = ?2",
     id: "r.id",
     order: &["r.last_at", "r.id"],
     filters: &[("route", "r.route"), ("cause", "r.cause")],

@@ -2,6 +2,9 @@
 #![cfg(feature = "server")]
 
 use std::convert::Infallible;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::mpsc;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::HOST;
@@ -9,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use trac_core::time::Timestamp;
@@ -108,9 +112,36 @@ impl App {
 
     /// Writes rows by hand, as the flow would.
     pub(crate) async fn rows(&self, sql: String) {
-        let written =
-            self.trac.store.write(Priority::Api, move |tx| Ok::<_, StoreError>(tx.execute_batch(&sql)?));
-        written.await.unwrap();
+        self.trac.store.write(Priority::Api, move |tx| tx.batch(&sql)).await.unwrap();
+    }
+}
+
+/// A database that is locked, as by another process. It is free again when this is dropped.
+pub(crate) struct Locked {
+    end: mpsc::Sender<()>,
+    ended: Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>,
+}
+
+impl Locked {
+    /// Locks the database of a data folder.
+    pub(crate) async fn take(folder: &Path) -> Self {
+        let (begin, begun) = oneshot::channel();
+        let (end, waits) = mpsc::channel();
+        let other = Store::open(folder).unwrap();
+        // Whoever writes keeps the lock for as long as the job runs.
+        let ended = Box::pin(other.write(Priority::Api, move |_| {
+            begin.send(()).unwrap();
+            assert!(waits.recv().is_err(), "nothing is sent");
+            Ok(())
+        }));
+        begun.await.unwrap();
+        Self { end, ended }
+    }
+
+    /// Frees the database, and returns once it is free.
+    pub(crate) async fn release(self) {
+        drop(self.end);
+        self.ended.await.unwrap();
     }
 }
 

@@ -4,7 +4,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use trac_core::webhook::customer_token;
 
@@ -13,7 +12,8 @@ use crate::api_key::{KEYS, KeyKind, must_be_in_force};
 use crate::fields::Fields;
 use crate::id::new_key;
 use crate::problem::Problem;
-use crate::store::{Place, Priority, Scope, StoreError, Vault, mode_of};
+use crate::store::rows::{Rows, args};
+use crate::store::{Everywhere, Place, Priority, Scope, StoreError, Vault, mode_of};
 use crate::trac::Trac;
 
 /// Makes the token secret of a publishable key, in place of an earlier one.
@@ -26,7 +26,8 @@ pub(crate) async fn make(
     fields.finish()?;
     let store = trac.store.clone();
     let made = store.try_write(Priority::Api, move |tx| {
-        let key = KEYS.find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        let key = KEYS.find(rows, &trac, &id)?;
         must_be_in_force(&key)?;
         if KeyKind::of(&key) == KeyKind::Secret {
             let message =
@@ -34,47 +35,36 @@ pub(crate) async fn make(
             return Err(Problem::conflict("KEY_NOT_PUBLISHABLE", message));
         }
         let secret = new_key("ts", scope.mode());
-        keep(tx, &trac.store.vault(), &scope, &id, &secret)?;
+        keep(rows, &trac.store.vault(), &id, &secret)?;
         Ok(json!({ "id": id, "token_secret": secret }))
     });
     made.await.map(|shown| (StatusCode::CREATED, Json(shown)))
 }
 
 /// Gives the successor of a rolled key the same token secret, so that the tokens of the merchant's server go on fitting.
-pub(crate) fn hand_on(
-    tx: &Connection,
-    vault: &Vault,
-    scope: &Scope,
-    old: &str,
-    new: &str,
-) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT token_secret FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-    )?;
-    let sealed: Option<String> =
-        statement.query_row(params![scope.workspace_id(), scope.mode_str(), old], |row| row.get(0))?;
+pub(crate) fn hand_on(rows: Rows<'_>, vault: &Vault, old: &str, new: &str) -> Result<(), StoreError> {
+    let sql = "SELECT token_secret FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let found = rows.one(sql, args![old], |row| row.get::<Option<String>>(0))?;
+    let sealed = found.ok_or_else(|| StoreError::internal("the key that is rolled is not there"))?;
     let Some(sealed) = sealed else { return Ok(()) };
-    let secret = vault.open(place(scope, old), &sealed)?;
-    keep(tx, vault, scope, new, &secret)
+    let secret = vault.open(place(rows.scope(), old), &sealed)?;
+    keep(rows, vault, new, &secret)
 }
 
 /// Opens every token secret once, and seals those that are due anew.
 ///
 /// # Errors
 /// [`crate::store::StoreErrorKind::Corrupt`] if one does not open.
-pub(crate) fn reseal(tx: &Connection, vault: &Vault, is_due: fn(&str) -> bool) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT id, workspace_id, mode, token_secret FROM api_key WHERE token_secret IS NOT NULL",
-    )?;
-    let rows = statement.query_map([], |row| {
+pub(crate) fn reseal(tx: Everywhere<'_>, vault: &Vault, is_due: fn(&str) -> bool) -> Result<(), StoreError> {
+    let sql = "SELECT id, workspace_id, mode, token_secret FROM api_key WHERE token_secret IS NOT NULL";
+    let kept: Vec<(String, Scope, String)> = tx.all(sql, &[], |row| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
         Ok((row.get(0)?, Scope::new(&workspace_id, mode_of(&mode)), row.get(3)?))
     })?;
-    let rows: Vec<(String, Scope, String)> = rows.collect::<Result<_, _>>()?;
-    for (id, scope, sealed) in rows {
+    for (id, scope, sealed) in kept {
         let secret = vault.open(place(&scope, &id), &sealed)?;
         if is_due(&sealed) {
-            keep(tx, vault, &scope, &id, &secret)?;
+            keep(tx.within(&scope), vault, &id, &secret)?;
         }
     }
     Ok(())
@@ -97,7 +87,7 @@ pub(crate) async fn check(
         return Err(wrong("is checked with the secret of a publishable key: send x-publishable-key"));
     };
     let (hash, of) = (key_hash(key), scope.clone());
-    let found = trac.store.look_up(move |connection| of_key(connection, &of, hash)).await?;
+    let found = trac.store.look_up(move |tx| of_key(tx.within(&of), hash)).await?;
     let Some((id, sealed)) = found else {
         return Err(wrong(
             "this key has no token secret yet: make one with POST /api/v1/api-keys/{id}/token-secret",
@@ -109,32 +99,20 @@ pub(crate) async fn check(
 }
 
 /// The ID of a key and its sealed token secret, if it has one.
-fn of_key(
-    connection: &Connection,
-    scope: &Scope,
-    hash: [u8; 32],
-) -> Result<Option<(String, String)>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, token_secret FROM api_key WHERE hash = ?1 AND workspace_id = ?2 AND mode = ?3 \
-         AND kind = 'publishable' AND token_secret IS NOT NULL",
-    )?;
-    let found = statement
-        .query_row(params![hash.as_slice(), scope.workspace_id(), scope.mode_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        });
-    Ok(found.optional()?)
+fn of_key(rows: Rows<'_>, hash: [u8; 32]) -> Result<Option<(String, String)>, StoreError> {
+    let sql = "SELECT id, token_secret FROM api_key WHERE hash = ?3 AND workspace_id = ?1 AND mode = ?2 \
+               AND kind = 'publishable' AND token_secret IS NOT NULL";
+    rows.one(sql, args![hash], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 fn place<'a>(scope: &'a Scope, key_id: &'a str) -> Place<'a> {
     Place { scope, table: "api_key.token_secret", row: key_id }
 }
 
-fn keep(tx: &Connection, vault: &Vault, scope: &Scope, id: &str, secret: &str) -> Result<(), StoreError> {
-    let sealed = vault.seal(place(scope, id), secret)?;
-    let mut statement = tx.prepare_cached(
-        "UPDATE api_key SET token_secret = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-    )?;
-    statement.execute(params![scope.workspace_id(), scope.mode_str(), id, sealed])?;
+fn keep(rows: Rows<'_>, vault: &Vault, id: &str, secret: &str) -> Result<(), StoreError> {
+    let sealed = vault.seal(place(rows.scope(), id), secret)?;
+    let sql = "UPDATE api_key SET token_secret = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    rows.write(sql, args![id, sealed])?;
     Ok(())
 }
 

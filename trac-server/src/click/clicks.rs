@@ -1,6 +1,5 @@
 //! `/api/v1/clicks`: every click, and a way for a merchant to record one.
 
-use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
 use trac_core::program::Mode;
@@ -13,7 +12,8 @@ use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::click::NewClick;
-use crate::store::{Scope, StoreError, StoreErrorKind};
+use crate::store::rows::{Row, Rows};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Clicks.
@@ -21,7 +21,7 @@ pub(crate) static CLICKS: Resource = Resource {
     name: "click",
     columns: "c.id, c.program_id, c.partner_id, c.link_id, c.clicked_at, c.is_unique, c.referrer, c.landing_url",
     from: "click AS c",
-    within: "c.workspace_id = :workspace_id AND c.mode = :mode",
+    within: "c.workspace_id = ?1 AND c.mode = ?2",
     id: "c.id",
     order: &["c.clicked_at", "c.id"],
     filters: &[
@@ -42,7 +42,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "partner_id": word(row, "partner_id")?,
         "link_id": word(row, "link_id")?,
         "clicked_at": time(row, "clicked_at")?,
-        "unique": row.get::<_, bool>("is_unique")?,
+        "unique": row.get::<bool>("is_unique")?,
         "referrer": word(row, "referrer")?,
         "landing_url": word(row, "landing_url")?,
         "created_at": time(row, "clicked_at")?,
@@ -91,17 +91,17 @@ fn click_id(value: &Value) -> Result<ClickId, Wrong> {
 }
 
 /// Records the click a body asks for, whatever the status of program or enrollment: eligibility is judged at the payment.
-pub(crate) fn record(tx: &Connection, trac: &Trac, scope: &Scope, wanted: Wanted) -> Result<Value, Problem> {
+pub(crate) fn record(rows: Rows<'_>, trac: &Trac, wanted: Wanted) -> Result<Value, Problem> {
     let (program_id, partner_id) = match &wanted.link_id {
         Some(link_id) => {
-            let link = LINKS.find(tx, trac, scope, link_id)?;
+            let link = LINKS.find(rows, trac, link_id)?;
             let named = |name| link.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             (named("program_id"), named("partner_id"))
         }
         None => (wanted.program_id.unwrap_or_default(), wanted.partner_id.unwrap_or_default()),
     };
-    PROGRAMS.find(tx, trac, scope, &program_id)?;
-    PARTNERS.find(tx, trac, scope, &partner_id)?;
+    PROGRAMS.find(rows, trac, &program_id)?;
+    PARTNERS.find(rows, trac, &partner_id)?;
     let now = trac.clock.now();
     let click = NewClick {
         id: wanted.click_id.unwrap_or_else(|| ClickId::new(now.unix_secs(), random_bits())),
@@ -115,8 +115,8 @@ pub(crate) fn record(tx: &Connection, trac: &Trac, scope: &Scope, wanted: Wanted
         referrer: None,
         landing_url: None,
     };
-    click.insert(tx, scope).map_err(click_exists)?;
-    CLICKS.find(tx, trac, scope, click.id.as_str())
+    click.insert(rows).map_err(click_exists)?;
+    CLICKS.find(rows, trac, click.id.as_str())
 }
 
 fn click_exists(error: StoreError) -> Problem {

@@ -1,10 +1,9 @@
 //! Finds the link that a public address names, in whatever workspace.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-
 use crate::last_known::{KnownLink, LinkName};
 use crate::store::click::Condition;
-use crate::store::{Scope, StoreError, mode_of};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Everywhere, Scope, StoreError, mode_of};
 
 /// What is read of a link. One that was purged leads where its workspace says, or nowhere, and counts nobody.
 macro_rules! columns {
@@ -42,64 +41,60 @@ const BY_CODE: &str = concat!(
 );
 
 /// The link of a name.
-pub(super) fn find(connection: &Connection, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
+pub(super) fn find(tx: Everywhere<'_>, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
     let (in_test, named) = match name {
         LinkName::Test(named) => (true, &**named),
         named => (false, named),
     };
     let found = match named {
-        LinkName::Slug(slug) => {
-            let mut statement = connection.prepare_cached(BY_SLUG)?;
-            statement.query_row(params![slug, in_test], |row| read(row, name))
-        }
+        LinkName::Slug(slug) => tx.one(BY_SLUG, args![slug, in_test], |row| read(row, name))?,
         LinkName::Code { program, code } => {
-            let mut statement = connection.prepare_cached(BY_CODE)?;
-            statement.query_row(params![program, code, in_test], |row| read(row, name))
+            tx.one(BY_CODE, args![program, code, in_test], |row| read(row, name))?
         }
         LinkName::Test(_) => return Ok(None),
     };
-    Ok(found.optional()?.flatten())
+    Ok(found.flatten())
 }
 
 /// A click is kept if its link is as it was remembered.
 impl Condition for KnownLink {
-    fn holds(&self, connection: &Connection) -> Result<bool, StoreError> {
-        Ok(find(connection, &self.name)?.is_some_and(|said| said == *self))
+    fn holds(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
+        Ok(find(tx, &self.name)?.is_some_and(|said| said == *self))
     }
 }
 
 /// The link; none where it leads nowhere.
-fn read(row: &Row<'_>, name: &LinkName) -> rusqlite::Result<Option<KnownLink>> {
-    let Some(destination) = row.get(5)? else { return Ok(None) };
+fn read(row: &Row<'_>, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
+    let Some(destination) = row.get::<Option<String>>(5)? else { return Ok(None) };
     Ok(Some(KnownLink {
         name: name.clone(),
-        scope: Scope::new(row.get_ref(0)?.as_str()?, mode_of(row.get_ref(1)?.as_str()?)),
-        id: row.get(2)?,
-        program_id: row.get(3)?,
-        partner_id: row.get(4)?,
-        destination,
+        scope: Scope::new(&row.get::<String>(0)?, mode_of(&row.get::<String>(1)?)),
+        id: row.get::<String>(2)?.into(),
+        program_id: row.get::<String>(3)?.into(),
+        partner_id: row.get::<String>(4)?.into(),
+        destination: destination.into(),
         is_archived: row.get(6)?,
     }))
 }
 
 /// Whether a click ID is that of a click.
-pub(crate) fn is_known(connection: &Connection, scope: &Scope, click_id: &str) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3)";
-    let key = (scope.workspace_id(), scope.mode_str(), click_id);
-    Ok(connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
+pub(crate) fn is_known(rows: Rows<'_>, click_id: &str) -> Result<bool, StoreError> {
+    rows.exists("SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3", args![click_id])
 }
 
 /// The newest links, by their slugs, so that their visitors find them where the store cannot be read. Those of test mode that give
 /// way to a live one are not among them.
-pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<KnownLink>, StoreError> {
-    let mut statement = connection.prepare(concat!(
+pub(super) fn newest(tx: Everywhere<'_>, limit: usize) -> Result<Vec<KnownLink>, StoreError> {
+    let sql = concat!(
         "SELECT ",
         columns!(),
         ", l.slug FROM link AS l WHERE l.deleted_at IS NULL AND (l.mode = 'live' OR NOT EXISTS (SELECT 1 FROM link AS o \
          WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live')) ORDER BY l.id DESC LIMIT ?1"
-    ))?;
-    let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        read(row, &LinkName::Slug(row.get(7)?))
+    );
+    let mut links = Vec::new();
+    tx.each(sql, args![i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        links.extend(read(row, &LinkName::Slug(row.get(7)?))?);
+        Ok(())
     })?;
-    Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    Ok(links)
 }

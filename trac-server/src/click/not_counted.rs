@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use rusqlite::params;
-
 use super::visit::NotCounted;
 use crate::last_known::KnownLink;
 use crate::store::Priority;
+use crate::store::rows::args;
 use crate::trac::Trac;
 
 /// Counts one. Nobody waits for that, and where the store is busy with more it is not worth another try.
@@ -19,12 +18,11 @@ pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {
     let Some(pending) = trac.uncounted.add(row) else { return };
     drop(trac.store.write(Priority::Click, move |tx| {
         let ((scope, link_id, day, why), visits) = pending.take();
-        let mut statement = tx.prepare_cached(
+        tx.within(&scope).write(
             "INSERT INTO visit_not_counted (workspace_id, mode, link_id, day, why, count) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
              ON CONFLICT (workspace_id, mode, link_id, day, why) DO UPDATE SET count = count + excluded.count",
-        )?;
-        let row = params![scope.workspace_id(), scope.mode_str(), link_id, day, why, visits];
-        Ok(statement.execute(row)?)
+            args![link_id, day, why, visits],
+        )
     }));
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
 use trac_core::webhook::promotion;
 
 use crate::id::random_bits;
+use crate::store::StoreError;
 use crate::store::click::NewClick;
-use crate::store::{Scope, StoreError};
+use crate::store::rows::{Row, Rows, args};
 
 /// The partner of a code, in any case, with the newest enrollment; an approved one in an active program goes first.
 const BY_CODE: &str = "SELECT e.program_id, e.partner_id FROM partner AS p \
@@ -32,18 +32,13 @@ const BY_PROMOTION: &str = "SELECT c.program_id, c.partner_id FROM promotion_cod
 /// Records the click that the use of a code stands for, a partner's own or a promotion code that a partner holds; `None` if no
 /// partner has the code. It counts as no visit.
 pub(crate) fn click_by_promo_code(
-    tx: &Connection,
-    scope: &Scope,
+    rows: Rows<'_>,
     code: &str,
     used_at: Timestamp,
 ) -> Result<Option<ClickId>, StoreError> {
-    let key = params![scope.workspace_id(), scope.mode_str(), code];
-    let own = tx.prepare_cached(BY_CODE)?.query_row(key, whose).optional()?;
+    let own = rows.one(BY_CODE, args![code], whose)?;
     let found = match (own, promotion::normal(code)) {
-        (None, Some(code)) => {
-            let key = params![scope.workspace_id(), scope.mode_str(), code, used_at.unix_secs()];
-            tx.prepare_cached(BY_PROMOTION)?.query_row(key, whose).optional()?
-        }
+        (None, Some(code)) => rows.one(BY_PROMOTION, args![code, used_at], whose)?,
         (own, _) => own,
     };
     let Some((program_id, partner_id)) = found else { return Ok(None) };
@@ -60,10 +55,10 @@ pub(crate) fn click_by_promo_code(
         referrer: None,
         landing_url: None,
     };
-    click.insert(tx, scope)?;
+    click.insert(rows)?;
     Ok(Some(id))
 }
 
-fn whose(row: &Row<'_>) -> rusqlite::Result<(Arc<str>, Arc<str>)> {
-    Ok((row.get(0)?, row.get(1)?))
+fn whose(row: &Row<'_>) -> Result<(Arc<str>, Arc<str>), StoreError> {
+    Ok((row.get::<String>(0)?.into(), row.get::<String>(1)?.into()))
 }

@@ -148,7 +148,7 @@ async fn click(
 /// The link, as the store says, or as it said when it could be read in time.
 async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Arc<KnownLink>, Problem> {
     let path = name.path().into_owned();
-    let read = trac.store.look_up(move |connection| find::find(connection, &name));
+    let read = trac.store.look_up(move |tx| find::find(tx, &name));
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store was not read in time"));
     match timeout_at(patience.store(), read).await.unwrap_or_else(late) {
         Ok(link) => {
@@ -170,7 +170,7 @@ async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Arc<Kno
 
 /// Remembers where the links lead, so that a visitor is sent on where the store cannot be read.
 pub(crate) async fn remember_links(trac: &Trac) -> Result<(), StoreError> {
-    let links = trac.store.read(|connection| newest(connection, LINKS_MAX)).await?;
+    let links = trac.store.read(|tx| newest(tx, LINKS_MAX)).await?;
     for link in links {
         let link = Arc::new(link);
         trac.last_known.heard(&link.name.path(), Some(&link));

@@ -6,7 +6,6 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
 
@@ -18,7 +17,8 @@ use crate::id::random_bits;
 use crate::problem::Problem;
 use crate::refusal::Cause;
 use crate::store::click::NewClick;
-use crate::store::{Scope, StoreError, StoreErrorKind};
+use crate::store::rows::{Rows, args};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 pub(super) fn routes() -> Router<Trac> {
@@ -91,8 +91,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
     let trail = Trail::new(address, agent);
     let unknown = format!("No link and no approved partner of an active program goes by {}.", asked.code);
     let (code, program_id, of) = (asked.code, asked.program_id, scope.clone());
-    let found =
-        trac.store.read(move |connection| Source::find(connection, &of, &code, program_id.as_deref()));
+    let found = trac.store.read(move |tx| Source::find(tx.within(&of), &code, program_id.as_deref()));
     let Some(source) = found.await? else {
         trac.refused(&scope, &route, Cause::CodeUnknown, &unknown).await;
         return Err(Problem::not_found("link or partner's code"));
@@ -142,20 +141,17 @@ const BY_CODE: &str = "SELECT NULL, e.program_id, e.partner_id FROM partner AS p
     ORDER BY p.code = ?3 DESC, e.id DESC LIMIT 1";
 
 impl Source {
-    fn find(
-        connection: &Connection,
-        scope: &Scope,
-        code: &str,
-        program_id: Option<&str>,
-    ) -> Result<Option<Self>, StoreError> {
+    fn find(rows: Rows<'_>, code: &str, program_id: Option<&str>) -> Result<Option<Self>, StoreError> {
         for sql in [BY_SLUG, BY_CODE] {
-            let mut statement = connection.prepare_cached(sql)?;
-            let key = params![scope.workspace_id(), scope.mode_str(), code, program_id];
-            let found = statement.query_row(key, |row| {
-                Ok(Self { link_id: row.get(0)?, program_id: row.get(1)?, partner_id: row.get(2)? })
-            });
-            if let Some(source) = found.optional()? {
-                return Ok(Some(source));
+            let found = rows.one(sql, args![code, program_id], |row| {
+                Ok(Self {
+                    link_id: row.get::<Option<String>>(0)?.map(Into::into),
+                    program_id: row.get::<String>(1)?.into(),
+                    partner_id: row.get::<String>(2)?.into(),
+                })
+            })?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)

@@ -4,14 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use rusqlite::Row;
-
 use super::commissions::status;
 use crate::access::Merchant;
 use crate::list::{Listing, NARROW, Resource, number, word};
 use crate::problem::Problem;
 use crate::program::PARTNERS;
 use crate::store::StoreError;
+use crate::store::rows::Row;
 use crate::trac::Trac;
 
 /// One row for each partner and currency.
@@ -39,7 +38,7 @@ pub(crate) static BALANCES: Resource = Resource {
         "(SELECT coalesce(sum_minor(n.amount_minor), 0) FROM payout_entry AS pe JOIN ledger_entry AS n ",
         "ON n.workspace_id = pe.workspace_id AND n.mode = pe.mode AND n.id = pe.entry_id ",
         "WHERE pe.workspace_id = c.workspace_id AND pe.mode = c.mode AND pe.commission_id = c.id) AS paid_minor ",
-        "FROM commission AS c WHERE c.workspace_id = :workspace_id AND c.mode = :mode) AS s ",
+        "FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2) AS s ",
         "GROUP BY s.partner_id, s.currency) AS b"
     ),
     within: "1",
@@ -50,7 +49,7 @@ pub(crate) static BALANCES: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let owed = row.get::<_, i64>("approved_minor")?.saturating_add(row.get("unpaid_of_paid_minor")?);
+    let owed = row.get::<i64>("approved_minor")?.saturating_add(row.get("unpaid_of_paid_minor")?);
     Ok(json!({
         "partner_id": word(row, "partner_id")?,
         "currency": word(row, "currency")?,
@@ -68,11 +67,12 @@ pub(super) async fn list(
     listing: Listing,
 ) -> Result<Json<Value>, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());
-    let list = store.query(&of, NARROW, move |connection| {
+    let list = store.query(&of, NARROW, move |tx| {
+        let rows = tx.within(&scope);
         if let Some(partner_id) = listing.filter("partner_id") {
-            PARTNERS.find(connection, &trac, &scope, partner_id)?;
+            PARTNERS.find(rows, &trac, partner_id)?;
         }
-        BALANCES.list(connection, &trac, &scope, &listing)
+        BALANCES.list(rows, &trac, &listing)
     });
     list.await.map(Json)
 }

@@ -2,23 +2,23 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rusqlite::Row;
 use serde_json::{Value, json};
 
 use crate::access::Merchant;
 use crate::list::{Listing, NARROW, Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
+use crate::store::rows::Row;
 use crate::trac::Trac;
 
-/// The status of commission `c` at `:now`: the first that applies.
+/// The status of commission `c` at the time `?3`: the first that applies.
 macro_rules! status {
     () => {
         "CASE WHEN EXISTS (SELECT 1 FROM payout_entry AS pe WHERE pe.workspace_id = c.workspace_id \
          AND pe.mode = c.mode AND pe.commission_id = c.id) THEN 'paid' \
          WHEN c.amount_minor = c.reversed_minor THEN 'reversed' \
          WHEN c.held THEN 'held' \
-         WHEN c.matures_at <= :now THEN 'approved' \
+         WHEN c.matures_at <= ?3 THEN 'approved' \
          ELSE 'pending' END"
     };
 }
@@ -35,7 +35,7 @@ pub(crate) static COMMISSIONS: Resource = Resource {
         " AS status"
     ),
     from: "commission AS c",
-    within: "c.workspace_id = :workspace_id AND c.mode = :mode",
+    within: "c.workspace_id = ?1 AND c.mode = ?2",
     id: "c.id",
     order: &["c.id"],
     filters: &[
@@ -82,7 +82,7 @@ pub(crate) static ENTRIES: Resource = Resource {
               (SELECT pe.payout_id FROM payout_entry AS pe WHERE pe.workspace_id = n.workspace_id \
               AND pe.mode = n.mode AND pe.entry_id = n.id) AS payout_id",
     from: "ledger_entry AS n",
-    within: "n.workspace_id = :workspace_id AND n.mode = :mode",
+    within: "n.workspace_id = ?1 AND n.mode = ?2",
     id: "n.id",
     order: &["n.id"],
     filters: &[("commission_id", "n.commission_id"), ("kind", "n.kind"), ("event_id", "n.event_id")],
@@ -113,9 +113,10 @@ pub(super) async fn entries(
     listing: Listing,
 ) -> Result<Json<Value>, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());
-    let list = store.query(&of, NARROW, move |connection| {
-        COMMISSIONS.find(connection, &trac, &scope, &id)?;
-        ENTRIES.list(connection, &trac, &scope, &listing.only("commission_id", &id))
+    let list = store.query(&of, NARROW, move |tx| {
+        let rows = tx.within(&scope);
+        COMMISSIONS.find(rows, &trac, &id)?;
+        ENTRIES.list(rows, &trac, &listing.only("commission_id", &id))
     });
     list.await.map(Json)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rusqlite::{Connection, Row, named_params, params};
 use serde_json::{Value, json};
 use trac_core::money::Currency;
 use trac_core::time::Timestamp;
@@ -17,7 +16,8 @@ use crate::id::Kind;
 use crate::list::{Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::program::PARTNERS;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 /// Payouts.
@@ -28,7 +28,7 @@ pub(crate) static PAYOUTS: Resource = Resource {
               WHERE pe.workspace_id = o.workspace_id AND pe.mode = o.mode AND pe.payout_id = o.id \
               ORDER BY pe.commission_id)) AS commission_ids",
     from: "payout AS o",
-    within: "o.workspace_id = :workspace_id AND o.mode = :mode",
+    within: "o.workspace_id = ?1 AND o.mode = ?2",
     id: "o.id",
     order: &["o.id"],
     filters: &[("partner_id", "o.partner_id"), ("currency", "o.currency")],
@@ -62,9 +62,10 @@ pub(super) async fn create(
     };
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
-        PARTNERS.find(tx, &trac, &scope, &partner_id)?;
+        let rows = tx.within(&scope);
+        PARTNERS.find(rows, &trac, &partner_id)?;
         let now = trac.clock.now();
-        let due = due(tx, &scope, &partner_id, currency, now)?;
+        let due = due(rows, &partner_id, currency, now)?;
         let (due, banned) = if anyway { (due, Vec::new()) } else { without_banned(due)? };
         let (total, left_out) = (sum(&due)?, sum(&banned)?);
         if total <= 0 && !banned.is_empty() {
@@ -79,23 +80,15 @@ pub(super) async fn create(
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "NOTHING_TO_PAY", message));
         }
         let id = trac.ids.make(Kind::Payout);
-        tx.prepare_cached(
+        rows.write(
             "INSERT INTO payout (workspace_id, mode, id, partner_id, currency, amount_minor, created_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            scope.workspace_id(),
-            scope.mode_str(),
-            id,
-            partner_id,
-            currency.as_str(),
-            total,
-            now.unix_secs()
-        ])?;
+            args![id, partner_id, currency.as_str(), total, now],
+        )?;
         for entry in &due {
-            pay(tx, &scope, &id, entry)?;
+            pay(rows, &id, entry)?;
         }
-        let mut payout = PAYOUTS.find(tx, &trac, &scope, &id)?;
+        let mut payout = PAYOUTS.find(rows, &trac, &id)?;
         if let (Some(payout), false) = (payout.as_object_mut(), banned.is_empty()) {
             let left_out = json!([{ "amount_minor": left_out, "reason": "partner_banned" }]);
             payout.insert("left_out".to_owned(), left_out);
@@ -137,60 +130,36 @@ fn without_banned(due: Vec<Due>) -> Result<(Vec<Due>, Vec<Due>), StoreError> {
 
 const DUE: &str = concat!(
     "SELECT n.id, n.commission_id, n.amount_minor, s.enrollment_id, coalesce((SELECT v.terms ->> '$.status' = 'banned' ",
-    "FROM enrollment_version AS v WHERE v.workspace_id = :workspace_id AND v.mode = :mode ",
+    "FROM enrollment_version AS v WHERE v.workspace_id = ?1 AND v.mode = ?2 ",
     "AND v.enrollment_id = s.enrollment_id ORDER BY v.number DESC LIMIT 1), 0) AS is_banned ",
     "FROM (SELECT c.id, c.enrollment_id, ",
     status!(),
-    " AS status FROM commission AS c WHERE c.workspace_id = :workspace_id AND c.mode = :mode ",
-    "AND c.partner_id = :partner_id AND c.currency = :currency) AS s ",
-    "JOIN ledger_entry AS n ON n.workspace_id = :workspace_id AND n.mode = :mode AND n.commission_id = s.id ",
+    " AS status FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 ",
+    "AND c.partner_id = ?4 AND c.currency = ?5) AS s ",
+    "JOIN ledger_entry AS n ON n.workspace_id = ?1 AND n.mode = ?2 AND n.commission_id = s.id ",
     "WHERE s.status IN ('approved', 'paid') AND NOT EXISTS (SELECT 1 FROM payout_entry AS done ",
     "WHERE done.workspace_id = n.workspace_id AND done.mode = n.mode AND done.entry_id = n.id) ",
     "ORDER BY n.id"
 );
 
-fn due(
-    connection: &Connection,
-    scope: &Scope,
-    partner_id: &str,
-    currency: Currency,
-    now: Timestamp,
-) -> Result<Vec<Due>, StoreError> {
-    let mut statement = connection.prepare_cached(DUE)?;
-    let rows = statement.query_map(
-        named_params! {
-            ":workspace_id": scope.workspace_id(),
-            ":mode": scope.mode_str(),
-            ":partner_id": partner_id,
-            ":currency": currency.as_str(),
-            ":now": now.unix_secs(),
-        },
-        |row| {
-            Ok(Due {
-                entry_id: row.get(0)?,
-                commission_id: row.get(1)?,
-                amount_minor: row.get(2)?,
-                enrollment_id: row.get(3)?,
-                is_banned: row.get(4)?,
-            })
-        },
-    )?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn due(rows: Rows<'_>, partner_id: &str, currency: Currency, now: Timestamp) -> Result<Vec<Due>, StoreError> {
+    rows.all(DUE, args![now, partner_id, currency.as_str()], |row| {
+        Ok(Due {
+            entry_id: row.get(0)?,
+            commission_id: row.get(1)?,
+            amount_minor: row.get(2)?,
+            enrollment_id: row.get(3)?,
+            is_banned: row.get(4)?,
+        })
+    })
 }
 
 /// Marks an entry as paid. An entry is paid at most once: its ID is the key.
-fn pay(connection: &Connection, scope: &Scope, payout_id: &str, entry: &Due) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO payout_entry (workspace_id, mode, entry_id, payout_id, commission_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            scope.workspace_id(),
-            scope.mode_str(),
-            entry.entry_id,
-            payout_id,
-            entry.commission_id
-        ])?;
+fn pay(rows: Rows<'_>, payout_id: &str, entry: &Due) -> Result<(), StoreError> {
+    rows.write(
+        "INSERT INTO payout_entry (workspace_id, mode, entry_id, payout_id, commission_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        args![entry.entry_id, payout_id, entry.commission_id],
+    )?;
     Ok(())
 }

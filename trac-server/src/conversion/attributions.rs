@@ -1,13 +1,13 @@
 //! `/api/v1/attributions`: the audit log. Every candidate looked at, the rule that decided, the click chosen or why
 //! none; one row for each decision that differed from the one before.
 
-use rusqlite::Row;
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
 use crate::list::{Resource, time, word};
 use crate::store::StoreError;
+use crate::store::rows::Row;
 use crate::trac::Trac;
 
 /// Decisions.
@@ -15,7 +15,7 @@ pub(crate) static ATTRIBUTIONS: Resource = Resource {
     name: "attribution",
     columns: "a.id, a.payment_id, a.event_id, a.decision, a.at",
     from: "attribution AS a",
-    within: "a.workspace_id = :workspace_id AND a.mode = :mode",
+    within: "a.workspace_id = ?1 AND a.mode = ?2",
     id: "a.id",
     order: &["a.id"],
     filters: &[("payment_id", "a.payment_id"), ("event_id", "a.event_id")],
@@ -23,7 +23,7 @@ pub(crate) static ATTRIBUTIONS: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let decision: Decision = serde_json::from_str(&row.get::<_, String>("decision")?)?;
+    let decision: Decision = row.document("decision")?;
     let attribution = decision.attribution.as_ref();
     Ok(json!({
         "id": word(row, "id")?,

@@ -1,10 +1,10 @@
 //! `/api/v1/customers`: everybody who signed up or paid, by the merchant's own ID where it is known, else by Stripe's.
 
-use rusqlite::Row;
 use serde_json::{Value, json};
 
 use crate::list::{Resource, time, word};
 use crate::store::StoreError;
+use crate::store::rows::Row;
 use crate::trac::Trac;
 
 /// Customers. They are what leads and payments say of them and have no rows of their own; `id` is the merchant's ID, or
@@ -12,15 +12,15 @@ use crate::trac::Trac;
 pub(crate) static CUSTOMERS: Resource = Resource {
     name: "customer",
     columns: "c.id, c.external_id, c.stripe_customer_id, c.created_at, \
-              (SELECT l.email FROM lead AS l WHERE l.workspace_id = :workspace_id AND l.mode = :mode \
+              (SELECT l.email FROM lead AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
               AND l.customer_external_id = c.external_id AND l.email IS NOT NULL ORDER BY l.id DESC LIMIT 1) AS email, \
-              (SELECT l.name FROM lead AS l WHERE l.workspace_id = :workspace_id AND l.mode = :mode \
+              (SELECT l.name FROM lead AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
               AND l.customer_external_id = c.external_id AND l.name IS NOT NULL ORDER BY l.id DESC LIMIT 1) AS name, \
               (SELECT p.decision ->> '$.attribution.click_id' FROM payment AS p \
-              WHERE p.workspace_id = :workspace_id AND p.mode = :mode \
+              WHERE p.workspace_id = ?1 AND p.mode = ?2 \
               AND p.decision ->> '$.attribution.click_id' IS NOT NULL \
               AND (p.customer_id = c.stripe_customer_id OR p.id IN (SELECT e.named_by FROM external_customer AS e \
-              WHERE e.workspace_id = :workspace_id AND e.mode = :mode AND e.customer_external_id = c.external_id)) \
+              WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.customer_external_id = c.external_id)) \
               ORDER BY p.id DESC LIMIT 1) AS click_id",
     from: "(SELECT s.id, max(s.external_id) AS external_id, max(s.stripe_customer_id) AS stripe_customer_id, \
            coalesce(min(s.at), 0) AS created_at FROM (\
@@ -28,9 +28,9 @@ pub(crate) static CUSTOMERS: Resource = Resource {
            coalesce(p.customer_id, CASE WHEN e.named_by GLOB 'cus_*' THEN e.named_by END) AS stripe_customer_id, \
            p.created_at AS at FROM external_customer AS e LEFT JOIN payment AS p \
            ON p.workspace_id = e.workspace_id AND p.mode = e.mode AND p.id = e.named_by \
-           WHERE e.workspace_id = :workspace_id AND e.mode = :mode \
+           WHERE e.workspace_id = ?1 AND e.mode = ?2 \
            UNION ALL SELECT q.customer_id, NULL, q.customer_id, q.created_at FROM payment AS q \
-           WHERE q.workspace_id = :workspace_id AND q.mode = :mode AND q.customer_id IS NOT NULL \
+           WHERE q.workspace_id = ?1 AND q.mode = ?2 AND q.customer_id IS NOT NULL \
            AND NOT EXISTS (SELECT 1 FROM external_customer AS e WHERE e.workspace_id = q.workspace_id \
            AND e.mode = q.mode AND e.named_by = q.customer_id) \
            AND NOT EXISTS (SELECT 1 FROM payment AS n JOIN external_customer AS e ON e.workspace_id = n.workspace_id \

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use rusqlite::Connection;
 use serde_json::Value;
 use trac_core::program::Mode;
 
@@ -16,7 +15,7 @@ use crate::commission::{BALANCES, COMMISSIONS, ENTRIES, PAYOUTS};
 use crate::conversion::{ATTRIBUTIONS, CONVERSIONS, LEADS};
 use crate::list::Resource;
 use crate::program::{ENROLLMENTS, PARTNERS, PROGRAMS};
-use crate::store::{Scope, StoreError, make_private_folder, new_private_file};
+use crate::store::{Everywhere, Scope, StoreError, make_private_folder, new_private_file};
 use crate::trac::Trac;
 use crate::webhook::EVENTS;
 
@@ -66,8 +65,8 @@ pub async fn export_csv(trac: &Trac, workspace_id: Option<&str>, folder: &Path) 
     let (trac, wanted, folder) = (trac.clone(), workspace_id.map(ToOwned::to_owned), folder.to_owned());
     let store = trac.store.clone();
     store
-        .read(move |connection| {
-            let workspaces = workspaces(connection, wanted.as_deref())?;
+        .read(move |tx| {
+            let workspaces = workspaces(tx, wanted.as_deref())?;
             make_private_folder(&folder)
                 .map_err(|error| unusable(format!("{}: {error}", folder.display())))?;
             for sheet in SHEETS {
@@ -75,7 +74,7 @@ pub async fn export_csv(trac: &Trac, workspace_id: Option<&str>, folder: &Path) 
                 let file = new_private_file(&path);
                 let file = file.map_err(|error| unusable(format!("{}: {error}", path.display())))?;
                 let resource = resource(sheet).ok_or_else(|| StoreError::internal("a sheet of nothing"))?;
-                write_sheet(connection, &trac, resource, &workspaces, file)?;
+                write_sheet(tx, &trac, resource, &workspaces, file)?;
             }
             Ok(())
         })
@@ -83,7 +82,7 @@ pub async fn export_csv(trac: &Trac, workspace_id: Option<&str>, folder: &Path) 
 }
 
 fn write_sheet(
-    connection: &Connection,
+    tx: Everywhere<'_>,
     trac: &Trac,
     resource: &Resource,
     workspaces: &[String],
@@ -94,7 +93,8 @@ fn write_sheet(
     for workspace in workspaces {
         for mode in [Mode::Test, Mode::Live] {
             let scope = Scope::new(workspace, mode);
-            resource.each(connection, trac, &scope, |row| {
+            let rows = tx.within(&scope);
+            resource.each(rows, trac, |row| {
                 let Value::Object(row) = row else { return Ok(()) };
                 if names.is_empty() {
                     names = row.keys().cloned().collect();

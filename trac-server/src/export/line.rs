@@ -1,43 +1,38 @@
 //! A row as a line, and back.
 
-use rusqlite::Row;
-use rusqlite::types::{Value as Stored, ValueRef};
 use serde_json::{Map, Value, json};
 
 use super::table::{Table, unusable};
 use crate::id::hex;
+use crate::store::rows::{Cell, Row};
 use crate::store::{StoreError, unhex};
 
 /// Writes a row whose columns are those names, in that order.
 pub(super) fn write(table: &Table, columns: &[String], row: &Row<'_>) -> Result<String, StoreError> {
     let mut fields = Map::new();
     for (at, column) in columns.iter().enumerate() {
-        fields.insert(column.clone(), told(row.get_ref(at)?)?);
+        fields.insert(column.clone(), told(row.get(at)?));
     }
     Ok(serde_json::to_string(&json!({ "table": table.name, "row": fields }))?)
 }
 
-fn told(value: ValueRef<'_>) -> Result<Value, StoreError> {
-    Ok(match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => number.into(),
-        ValueRef::Real(_) => return Err(StoreError::internal("no column holds a fraction")),
-        ValueRef::Text(text) => {
-            let text = std::str::from_utf8(text);
-            text.map_err(|_| StoreError::internal("a text is no UTF-8"))?.into()
-        }
-        ValueRef::Blob(bytes) => match std::str::from_utf8(bytes) {
+fn told(value: Cell) -> Value {
+    match value {
+        Cell::Null => Value::Null,
+        Cell::Integer(number) => number.into(),
+        Cell::Text(text) => text.into(),
+        Cell::Bytes(bytes) => match std::str::from_utf8(&bytes) {
             Ok(text) => json!({ "text": text }),
-            Err(_) => json!({ "hex": hex(bytes) }),
+            Err(_) => json!({ "hex": hex(&bytes) }),
         },
-    })
+    }
 }
 
 /// A row as it was read from a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReadRow {
     pub(super) table: Table,
-    pub(super) fields: Vec<(String, Stored)>,
+    pub(super) fields: Vec<(String, Cell)>,
 }
 
 /// Reads a line of a row. Whether the columns are those of the table is looked at when the row is written.
@@ -55,11 +50,11 @@ pub(super) fn read(line: Map<String, Value>) -> Result<ReadRow, StoreError> {
     Ok(ReadRow { table, fields: fields.ok_or_else(|| unusable("a column holds what no column can hold"))? })
 }
 
-fn stored(value: Value) -> Option<Stored> {
+fn stored(value: Value) -> Option<Cell> {
     Some(match value {
-        Value::Null => Stored::Null,
-        Value::Number(number) => Stored::Integer(number.as_i64()?),
-        Value::String(text) => Stored::Text(text),
+        Value::Null => Cell::Null,
+        Value::Number(number) => Cell::Integer(number.as_i64()?),
+        Value::String(text) => Cell::Text(text),
         Value::Object(bytes) => {
             let mut pairs = bytes.into_iter();
             let bytes = match (pairs.next()?, pairs.next()) {
@@ -67,7 +62,7 @@ fn stored(value: Value) -> Option<Stored> {
                 ((form, Value::String(text)), None) if form == "hex" => unhex(&text)?,
                 _ => return None,
             };
-            Stored::Blob(bytes)
+            Cell::Bytes(bytes)
         }
         Value::Bool(_) | Value::Array(_) => return None,
     })
@@ -79,16 +74,16 @@ mod tests {
 
     #[test]
     fn what_a_column_can_hold_is_read_as_it_was_told() {
-        let check = |value: Stored| {
-            let said = told(ValueRef::from(&value)).unwrap();
+        let check = |value: Cell| {
+            let said = told(value.clone());
             assert_eq!(stored(said.clone()), Some(value), "{said}");
         };
-        check(Stored::Null);
-        check(Stored::Integer(i64::MIN));
-        check(Stored::Text("\"a\"\n\u{0}ü".to_owned()));
-        check(Stored::Blob(b"{\"id\":\"evt_1\"}\r\n".to_vec()));
-        check(Stored::Blob(vec![0xff, 0, 1]));
-        check(Stored::Blob(Vec::new()));
+        check(Cell::Null);
+        check(Cell::Integer(i64::MIN));
+        check(Cell::Text("\"a\"\n\u{0}ü".to_owned()));
+        check(Cell::Bytes(b"{\"id\":\"evt_1\"}\r\n".to_vec()));
+        check(Cell::Bytes(vec![0xff, 0, 1]));
+        check(Cell::Bytes(Vec::new()));
     }
 
     #[test]

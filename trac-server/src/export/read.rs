@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, BufRead, Read as _};
 
-use rusqlite::types::Value as Stored;
-use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::line::{self, ReadRow};
-use super::table::{Table, schema, unusable};
+use super::table::{Table, unusable};
 use super::write::VERSION;
 use crate::id::hex;
-use crate::store::{Priority, Store, StoreError, StoreErrorKind};
+use crate::store::rows::{Cell, ToArg as _, args};
+use crate::store::{Everywhere, Priority, Store, StoreError, StoreErrorKind, schema};
 
 /// A row is an event of Stripe's at most, of two megabytes, written as JSON.
 const LINE_MAX_BYTES: u64 = 64 << 20;
@@ -111,7 +110,7 @@ struct Reading {
 
 impl Reading {
     /// Takes one line in. Answers the number of rows the last line names.
-    fn line(&mut self, tx: &Connection, line: &str) -> Result<Option<u64>, StoreError> {
+    fn line(&mut self, tx: Everywhere<'_>, line: &str) -> Result<Option<u64>, StoreError> {
         let object =
             serde_json::from_str(line).map_err(|error| unusable(format!("it is no JSON object: {error}")));
         let object: Map<String, Value> = object?;
@@ -160,13 +159,13 @@ impl Reading {
 }
 
 /// The workspaces that the first line names.
-fn first(tx: &Connection, line: &Map<String, Value>) -> Result<BTreeSet<String>, StoreError> {
+fn first(tx: Everywhere<'_>, line: &Map<String, Value>) -> Result<BTreeSet<String>, StoreError> {
     let number = |name: &str| line.get(name).and_then(Value::as_u64);
     if line.get("trac").and_then(Value::as_str) != Some("export") || number("version") != Some(VERSION.into())
     {
         return Err(unusable("this is no export, or one of a newer trac"));
     }
-    let ours = schema(tx)?;
+    let ours = schema::version(tx)?;
     if number("schema") != Some(ours.into()) {
         let detail =
             format!("its schema is not this program's ({ours}): export with the same version of trac");
@@ -177,27 +176,26 @@ fn first(tx: &Connection, line: &Map<String, Value>) -> Result<BTreeSet<String>,
 }
 
 /// Those of the workspaces that are here.
-fn known(tx: &Connection, workspaces: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
-    let mut statement =
-        tx.prepare("SELECT id FROM workspace WHERE id IN (SELECT value FROM json_each(?1))")?;
-    let ids = statement.query_map([serde_json::to_string(workspaces)?], |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+fn known(tx: Everywhere<'_>, workspaces: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+    let sql = "SELECT id FROM workspace WHERE id IN (SELECT value FROM json_each(?1))";
+    let ids = tx.all(sql, args![serde_json::to_string(workspaces)?], |row| row.get::<String>(0))?;
+    Ok(ids.into_iter().collect())
 }
 
 impl ReadRow {
-    fn field(&self, column: &str) -> Option<&Stored> {
+    fn field(&self, column: &str) -> Option<&Cell> {
         self.fields.iter().find(|(name, _)| name == column).map(|(_, value)| value)
     }
 
     fn workspace(&self) -> Option<&str> {
         match self.field(self.table.key.first()?)? {
-            Stored::Text(id) => Some(id),
+            Cell::Text(id) => Some(id),
             _ => None,
         }
     }
 
     /// Writes the row unless it is there; answers whether it was not.
-    fn keep(&self, tx: &Connection) -> Result<bool, StoreError> {
+    fn keep(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
         let Table { name, key, .. } = self.table;
         let known = self.table.columns(tx)?;
         let same =
@@ -206,26 +204,25 @@ impl ReadRow {
             return Err(unusable(format!("its columns are not those of {name}")));
         }
         let columns: Vec<_> = self.fields.iter().map(|(column, _)| column.as_str()).collect();
-        let values = self.fields.iter().map(|(_, value)| value);
+        let values: Vec<_> = self.fields.iter().map(|(_, value)| value.to_arg()).collect();
         let places = vec!["?"; columns.len()].join(", ");
         let sql = format!(
             "INSERT INTO {name} ({}) VALUES ({places}) ON CONFLICT ({}) DO NOTHING",
             columns.join(", "),
             conflict_target(name, key),
         );
-        match tx.prepare_cached(&sql)?.execute(params_from_iter(values)) {
+        match tx.write(&sql, &values) {
             Ok(0) => self.is_there(tx).map(|()| false),
             Ok(_) => Ok(true),
             Err(error) => {
-                let kind = StoreError::from(error);
-                Err(StoreError::new(kind.kind(), format!("a row of {name} cannot be taken: {kind}")))
+                Err(StoreError::new(error.kind(), format!("a row of {name} cannot be taken: {error}")))
             }
         }
     }
 
     /// Refuses what would lead visitors of another workspace's link or program here: a slug that differs in case alone (the
     /// schema leaves that to whoever writes), or an ID that another workspace's program has.
-    fn takes_no_address(&self, tx: &Connection) -> Result<(), StoreError> {
+    fn takes_no_address(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let (column, sql) = match self.table.name {
             "link" => (
                 "slug",
@@ -236,12 +233,12 @@ impl ReadRow {
             }
             _ => return Ok(()),
         };
-        let is_deleted = self.field("deleted_at").is_some_and(|at| *at != Stored::Null);
+        let is_deleted = self.field("deleted_at").is_some_and(|at| *at != Cell::Null);
         let fields = (self.field(column), self.workspace(), self.field("mode"));
-        let (Some(Stored::Text(address)), Some(own), Some(Stored::Text(mode))) = fields else {
+        let (Some(Cell::Text(address)), Some(own), Some(Cell::Text(mode))) = fields else {
             return Ok(());
         };
-        if !is_deleted && tx.prepare_cached(sql)?.exists([address.as_str(), own, mode])? {
+        if !is_deleted && tx.exists(sql, args![address, own, mode])? {
             let detail =
                 format!("the {column} of this {} is another workspace's here: {address}", self.table.name);
             return Err(StoreError::new(StoreErrorKind::Conflict, detail));
@@ -250,7 +247,7 @@ impl ReadRow {
     }
 
     /// Whether the row that is there is the same in what an export tells.
-    fn is_there(&self, tx: &Connection) -> Result<(), StoreError> {
+    fn is_there(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let Table { name, key, left_out, loose, .. } = self.table;
         let told =
             |column: &str| !loose.contains(&column) && left_out.iter().all(|(left, _)| *left != column);
@@ -258,9 +255,8 @@ impl ReadRow {
         let equal =
             compared.iter().map(|(column, _)| format!("{column} IS ?")).collect::<Vec<_>>().join(" AND ");
         let sql = format!("SELECT 1 FROM {name} WHERE {equal}");
-        let mut statement = tx.prepare_cached(&sql)?;
-        let values = compared.iter().map(|(_, value)| value);
-        if statement.query_row(params_from_iter(values), |_| Ok(())).optional()?.is_some() {
+        let values: Vec<_> = compared.iter().map(|(_, value)| value.to_arg()).collect();
+        if tx.exists(&sql, &values)? {
             return Ok(());
         }
         let id = key.last().and_then(|column| self.field(column));
@@ -279,11 +275,8 @@ fn conflict_target(table: &str, key: &[&str]) -> String {
     }
 }
 
-fn without_secret(tx: &Connection, workspaces: &BTreeSet<String>) -> Result<Vec<String>, StoreError> {
-    let mut statement = tx.prepare(
-        "SELECT id FROM webhook_endpoint WHERE secrets = '[]' \
-         AND workspace_id IN (SELECT value FROM json_each(?1)) ORDER BY id",
-    )?;
-    let ids = statement.query_map([serde_json::to_string(workspaces)?], |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+fn without_secret(tx: Everywhere<'_>, workspaces: &BTreeSet<String>) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT id FROM webhook_endpoint WHERE secrets = '[]' \
+               AND workspace_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
+    tx.all(sql, args![serde_json::to_string(workspaces)?], |row| row.get(0))
 }

@@ -1,8 +1,6 @@
 //! Which tables make up a workspace, and what of them stays behind.
 
-use rusqlite::Connection;
-
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Everywhere, StoreError, StoreErrorKind, schema};
 
 /// A table that is exported whole, but for some columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,10 +72,8 @@ impl Table {
     }
 
     /// Its columns as the schema has them, in their order.
-    pub(super) fn columns(&self, connection: &Connection) -> Result<Vec<String>, StoreError> {
-        let mut statement = connection.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
-        let names = statement.query_map([self.name], |row| row.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
+    pub(super) fn columns(&self, tx: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
+        schema::columns(tx, self.name)
     }
 
     /// The statement that tells its rows of so many workspaces.
@@ -97,11 +93,6 @@ impl Table {
     pub(super) fn placeholder(&self, column: &str) -> Option<&'static str> {
         self.left_out.iter().find(|(name, _)| *name == column).map(|(_, sql)| *sql)
     }
-}
-
-/// The version of the schema. Two stores of the same version have the same columns.
-pub(super) fn schema(connection: &Connection) -> Result<u32, StoreError> {
-    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
 /// Something that cannot be read or written, where that is not the store.

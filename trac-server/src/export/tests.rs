@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::table::{TABLES, Table};
 use super::*;
 use crate::replay::{Rules, replay_all};
-use crate::store::{Priority, StoreError, StoreErrorKind};
+use crate::store::rows::args;
+use crate::store::{Priority, StoreError, StoreErrorKind, schema};
 use crate::test_app::{App, Merchant};
 use crate::test_shop::{DAY, Shop, charge, invoice};
 use trac_core::time::Timestamp;
@@ -167,7 +168,7 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
         let sql = format!("SELECT {}", sum.join(" + "));
         app.trac
             .store
-            .read(move |connection| Ok(connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?))
+            .read(move |tx| Ok(tx.one(&sql, &[], |row| row.get::<i64>(0))?.unwrap_or_default()))
             .await
             .unwrap()
     };
@@ -276,13 +277,7 @@ const STAYS: [&str; 5] = ["dashboard_token", "idempotency", "refusal", "setting"
 async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
     let app = App::new();
     let shop = busy(&app).await;
-    let tables = app.trac.store.read(|connection| {
-        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-        let mut statement = connection.prepare(sql)?;
-        let names = statement.query_map([], |row| row.get::<_, String>(0))?;
-        Ok(names.collect::<Result<Vec<_>, _>>()?)
-    });
-    for table in tables.await.unwrap() {
+    for table in app.trac.store.read(schema::tables).await.unwrap() {
         let exported = TABLES.iter().any(|known| known.name == table);
         assert_ne!(exported, STAYS.contains(&table.as_str()), "{table} is exported or stays");
     }
@@ -297,7 +292,7 @@ async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
         );
         let key = table.key.join(", ");
         let sql = format!("SELECT count(*) FROM {} GROUP BY {key} HAVING count(*) > 1", table.name);
-        let doubled = app.trac.store.write(Priority::Api, move |tx| Ok(tx.prepare(&sql)?.exists([])?));
+        let doubled = app.trac.store.write(Priority::Api, move |tx| tx.exists(&sql, &[]));
         assert!(!doubled.await.unwrap(), "{key} of {}", table.name);
     }
     drop(shop);
@@ -306,13 +301,12 @@ async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
 #[tokio::test]
 async fn no_table_that_grows_is_sorted_in_memory() {
     let app = App::new();
-    let plans = app.trac.store.read(|connection| {
+    let plans = app.trac.store.read(|tx| {
         let grows = TABLES.iter().filter(|table| !["api_key", "webhook_endpoint"].contains(&table.name));
         let plan = |table: &Table| {
-            let sql = format!("EXPLAIN QUERY PLAN {}", table.rows_of(&table.columns(connection)?, 2));
-            let mut statement = connection.prepare(&sql)?;
-            let steps = statement.query_map(["ws_1", "ws_2"], |row| row.get::<_, String>("detail"))?;
-            Ok(format!("{}: {}", table.name, steps.collect::<Result<Vec<_>, _>>()?.join("; ")))
+            let sql = format!("EXPLAIN QUERY PLAN {}", table.rows_of(&table.columns(tx)?, 2));
+            let steps = tx.all(&sql, args!["ws_1", "ws_2"], |row| row.get::<String>("detail"))?;
+            Ok(format!("{}: {}", table.name, steps.join("; ")))
         };
         grows.map(plan).collect::<Result<Vec<_>, StoreError>>()
     });

@@ -4,14 +4,14 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use rusqlite::{Connection, params_from_iter};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::line;
-use super::table::{TABLES, Table, schema, unusable};
+use super::table::{TABLES, Table, unusable};
 use crate::id::hex;
-use crate::store::{StoreError, StoreErrorKind, new_private_file};
+use crate::store::rows::{ToArg, args};
+use crate::store::{Everywhere, StoreError, StoreErrorKind, new_private_file, schema};
 use crate::trac::Trac;
 
 /// The version of the form of the lines.
@@ -37,16 +37,16 @@ pub async fn export(
 ) -> Result<Exported, StoreError> {
     let (wanted, now) = (workspace_id.map(ToOwned::to_owned), trac.clock.now());
     trac.store
-        .read(move |connection| {
-            let workspaces = workspaces(connection, wanted.as_deref())?;
+        .read(move |tx| {
+            let workspaces = workspaces(tx, wanted.as_deref())?;
             let mut stream = Stream { out: BufWriter::new(out), digest: Sha256::new(), rows: 0 };
             stream.line(
-                &json!({"trac": "export", "version": VERSION, "schema": schema(connection)?,
+                &json!({"trac": "export", "version": VERSION, "schema": schema::version(tx)?,
                 "exported_at": now.to_rfc3339(), "workspaces": workspaces})
                 .to_string(),
             )?;
             for table in TABLES {
-                stream.table(connection, table, &workspaces)?;
+                stream.table(tx, table, &workspaces)?;
             }
             let rows = stream.end()?;
             Ok(Exported { workspaces, rows })
@@ -75,10 +75,9 @@ pub async fn export_to_file(
 }
 
 /// The workspace of that ID, or all.
-pub(super) fn workspaces(connection: &Connection, wanted: Option<&str>) -> Result<Vec<String>, StoreError> {
-    let mut statement =
-        connection.prepare("SELECT id FROM workspace WHERE ?1 IS NULL OR id = ?1 ORDER BY id")?;
-    let found: Vec<String> = statement.query_map([wanted], |row| row.get(0))?.collect::<Result<_, _>>()?;
+pub(super) fn workspaces(tx: Everywhere<'_>, wanted: Option<&str>) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT id FROM workspace WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
+    let found = tx.all(sql, args![wanted], |row| row.get(0))?;
     match wanted {
         Some(id) if found.is_empty() => {
             Err(StoreError::new(StoreErrorKind::Unavailable, format!("there is no workspace {id}")))
@@ -100,20 +99,15 @@ impl<W: Write> Stream<W> {
         writeln!(self.out, "{line}").map_err(|error| cannot(&error))
     }
 
-    fn table(
-        &mut self,
-        connection: &Connection,
-        table: &Table,
-        workspaces: &[String],
-    ) -> Result<(), StoreError> {
-        let columns = table.columns(connection)?;
-        let mut statement = connection.prepare(&table.rows_of(&columns, workspaces.len()))?;
-        let mut rows = statement.query(params_from_iter(workspaces))?;
-        while let Some(row) = rows.next()? {
+    fn table(&mut self, tx: Everywhere<'_>, table: &Table, workspaces: &[String]) -> Result<(), StoreError> {
+        let columns = table.columns(tx)?;
+        let sql = table.rows_of(&columns, workspaces.len());
+        let ids: Vec<_> = workspaces.iter().map(ToArg::to_arg).collect();
+        tx.each(&sql, &ids, |row| {
             self.line(&line::write(table, &columns, row)?)?;
             self.rows = self.rows.saturating_add(1);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn end(mut self) -> Result<u64, StoreError> {

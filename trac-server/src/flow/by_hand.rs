@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, params};
 use serde_json::Value;
 use trac_core::webhook::facts::{Facts, Topic};
 
@@ -14,7 +13,8 @@ use crate::click::{Wanted, record};
 use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 pub(crate) fn routes() -> Router<Trac> {
@@ -29,10 +29,11 @@ async fn create(
     let wanted = Wanted::read(fields, scope.mode())?;
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
         let named = wanted.click_id.clone();
-        let click = record(tx, &trac, &scope, wanted)?;
+        let click = record(rows, &trac, wanted)?;
         if let Some(id) = named {
-            settle_waiting(tx, &trac, &scope, id.as_str())?;
+            settle_waiting(rows, &trac, id.as_str())?;
         }
         Ok::<_, Problem>(click)
     });
@@ -41,17 +42,12 @@ async fn create(
 
 /// Settles the payments that carry this ID and were credited to nobody. Only a click that was named by hand can be waited
 /// for: every other ID is made of chance, after nothing has carried it.
-fn settle_waiting(tx: &Connection, trac: &Trac, scope: &Scope, click_id: &str) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 \
-         AND decision ->> '$.attribution' IS NULL AND EXISTS (SELECT 1 \
-         FROM json_each(decision, '$.candidates') WHERE value ->> '$.value' = ?3)",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), click_id];
-    let found = statement.query_map(key, |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    for facts in found {
-        let facts: Facts = serde_json::from_str(&facts)?;
-        let writing = Writing { tx, scope, ids: &trac.ids, now: trac.clock.now(), event_id: None };
+fn settle_waiting(rows: Rows<'_>, trac: &Trac, click_id: &str) -> Result<(), StoreError> {
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 \
+               AND decision ->> '$.attribution' IS NULL AND EXISTS (SELECT 1 \
+               FROM json_each(decision, '$.candidates') WHERE value ->> '$.value' = ?3)";
+    for facts in rows.all(sql, args![click_id], |row| row.document::<Facts>(0))? {
+        let writing = Writing { rows, ids: &trac.ids, now: trac.clock.now(), event_id: None };
         // Joining what is known already changes nothing but lets everything be settled again.
         Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
     }

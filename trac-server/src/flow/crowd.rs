@@ -4,12 +4,12 @@
 //! a key that anybody can read: without a limit, a caller that reports a hundred thousand leads of one customer keeps the server
 //! from all others.
 
-use rusqlite::{Connection, params};
 use trac_core::click::ClickId;
 
 use crate::click;
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
 
 /// The most leads of one customer that pages can have settled, each under another event name.
 const LEADS_OF_PAGES: u32 = 200;
@@ -22,8 +22,7 @@ const LEADS_OF_MERCHANTS: u32 = 1_000;
 /// # Errors
 /// `422` for a lead that the merchant reports beyond its limit, which names the event.
 pub(super) fn settles_lead(
-    tx: &Connection,
-    scope: &Scope,
+    rows: Rows<'_>,
     customer: &str,
     click: Option<&ClickId>,
     is_vouched: bool,
@@ -31,7 +30,7 @@ pub(super) fn settles_lead(
     let most = if is_vouched { LEADS_OF_MERCHANTS } else { LEADS_OF_PAGES };
     let sql = "SELECT count(*) FROM (SELECT 1 FROM lead \
                WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3 LIMIT ?4)";
-    if is_below(tx, sql, scope, customer, most)? {
+    if is_below(rows, sql, customer, most)? {
         return Ok(true);
     }
     if is_vouched {
@@ -44,18 +43,11 @@ pub(super) fn settles_lead(
          JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
          WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 \
          AND p.decision ->> '$.attribution.rule' = 'lead' LIMIT ?4)";
-    Ok(is_below(tx, with_click, scope, customer, 1)? && click::is_known(tx, scope, click.as_str())?)
+    Ok(is_below(rows, with_click, customer, 1)? && click::is_known(rows, click.as_str())?)
 }
 
 /// Whether there are fewer rows than so many; no more than those are looked at.
-fn is_below(
-    tx: &Connection,
-    sql: &str,
-    scope: &Scope,
-    customer: &str,
-    most: u32,
-) -> Result<bool, StoreError> {
-    let mut statement = tx.prepare_cached(sql)?;
-    let key = params![scope.workspace_id(), scope.mode_str(), customer, most];
-    Ok(statement.query_row(key, |row| row.get::<_, u32>(0))? < most)
+fn is_below(rows: Rows<'_>, sql: &str, customer: &str, most: u32) -> Result<bool, StoreError> {
+    let count = rows.one(sql, args![customer, most], |row| row.get::<u32>(0))?;
+    Ok(count.unwrap_or_default() < most)
 }

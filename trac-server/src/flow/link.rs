@@ -8,7 +8,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use trac_core::conversion::payment::Money;
 use trac_core::webhook::facts::{Facts, Topic};
@@ -18,7 +17,8 @@ use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 use crate::webhook::{EVENTS, missing_event};
 
@@ -36,18 +36,19 @@ async fn link(
     fields.finish()?;
     let store = trac.store.clone();
     let linked = store.try_write(Priority::Api, move |tx| {
-        let stuck = Waiting::find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        let stuck = Waiting::find(rows, &trac, &id)?;
         let named = named.ok_or_else(|| Problem::field("payment", "is required"))?;
-        let stray = facts_of(tx, &scope, &stuck.payment_id)?;
+        let stray = facts_of(rows, &stuck.payment_id)?;
         let news = Facts { links: [(named.clone(), own_name(&stray)?)].into(), ..Facts::default() };
-        let (payment_id, whole) = payment_named(tx, &scope, &named)?;
+        let (payment_id, whole) = payment_named(rows, &named)?;
         if payment_id == stuck.payment_id || differs_in_currency(&stray, &whole) {
             return Err(Problem::field("payment", "must be another payment, in the same currency"));
         }
         let now = trac.clock.now();
-        let writing = Writing { tx, scope: &scope, ids: &trac.ids, now, event_id: Some(&stuck.event_id) };
+        let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&stuck.event_id) };
         Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
-        EVENTS.find(tx, &trac, &scope, &stuck.event_id)
+        EVENTS.find(rows, &trac, &stuck.event_id)
     });
     linked.await.map(Json)
 }
@@ -61,17 +62,14 @@ struct Waiting {
 
 impl Waiting {
     /// By our ID or Stripe's.
-    fn find(tx: &Connection, trac: &Trac, scope: &Scope, id: &str) -> Result<Self, Problem> {
-        let mut statement = tx.prepare_cached(
-            "SELECT id, subject_id, outcome, reason FROM event \
-             WHERE workspace_id = ?1 AND mode = ?2 AND (id = ?3 OR stripe_event_id = ?3)",
-        )?;
-        let key = params![scope.workspace_id(), scope.mode_str(), id];
-        let found = statement.query_row(key, |row| {
+    fn find(rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Self, Problem> {
+        let sql = "SELECT id, subject_id, outcome, reason FROM event \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND (id = ?3 OR stripe_event_id = ?3)";
+        let found = rows.one(sql, args![id], |row| {
             let subject: Option<String> = row.get(1)?;
-            Ok((row.get::<_, String>(0)?, subject, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
-        });
-        let found = found.optional()?.ok_or_else(|| missing_event(tx, trac, scope, id))?;
+            Ok((row.get::<String>(0)?, subject, row.get::<String>(2)?, row.get::<String>(3)?))
+        })?;
+        let found = found.ok_or_else(|| missing_event(rows, trac, id))?;
         let (event_id, Some(payment_id), outcome, reason) = found else { return Err(not_waiting()) };
         let waits = matches!(reason.as_str(), "payment_unlinked" | "payment_unknown");
         if outcome == "deferred" && waits { Ok(Self { event_id, payment_id }) } else { Err(not_waiting()) }
@@ -84,12 +82,10 @@ fn not_waiting() -> Problem {
     Problem::new(StatusCode::CONFLICT, "NOT_WAITING", message)
 }
 
-fn facts_of(tx: &Connection, scope: &Scope, payment_id: &str) -> Result<Facts, StoreError> {
-    let mut statement =
-        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-    let key = params![scope.workspace_id(), scope.mode_str(), payment_id];
-    let facts: String = statement.query_row(key, |row| row.get(0))?;
-    Ok(serde_json::from_str(&facts)?)
+fn facts_of(rows: Rows<'_>, payment_id: &str) -> Result<Facts, StoreError> {
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let found = rows.one(sql, args![payment_id], |row| row.document(0))?;
+    found.ok_or_else(|| StoreError::internal("there is no such payment"))
 }
 
 /// What the money that went back is called: its charge, its `PaymentIntent`, or whatever names it.
@@ -101,15 +97,13 @@ fn own_name(stray: &Facts) -> Result<String, Problem> {
 }
 
 /// The payment that has an object of this Stripe ID.
-fn payment_named(tx: &Connection, scope: &Scope, stripe_id: &str) -> Result<(String, Facts), Problem> {
-    let mut statement = tx.prepare_cached(
-        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), stripe_id];
-    let found: Option<String> = statement.query_row(key, |row| row.get(0)).optional()?;
+fn payment_named(rows: Rows<'_>, stripe_id: &str) -> Result<(String, Facts), Problem> {
+    let sql =
+        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
+    let found: Option<String> = rows.one(sql, args![stripe_id], |row| row.get(0))?;
     let message = "must be the ID of a session, invoice, PaymentIntent or charge of a payment known here";
     let payment_id = found.ok_or_else(|| Problem::field("payment", message))?;
-    let facts = facts_of(tx, scope, &payment_id)?;
+    let facts = facts_of(rows, &payment_id)?;
     Ok((payment_id, facts))
 }
 

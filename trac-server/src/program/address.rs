@@ -1,12 +1,12 @@
 //! How a program's links are called: its slug in `/s/{slug}/{code}`, and the host they are shown under. Neither is a term: a
 //! change of them makes no new version.
 
-use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use crate::fields::{Fields, text, token};
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError, StoreErrorKind};
+use crate::store::rows::{Rows, args};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// What a body says of it; `null` takes it away.
@@ -31,24 +31,21 @@ impl Address {
         }
     }
 
-    pub(super) fn write(&self, tx: &Connection, scope: &Scope, id: &str) -> Result<(), Problem> {
+    pub(super) fn write(&self, rows: Rows<'_>, id: &str) -> Result<(), Problem> {
         if let Some(slug) = &self.slug {
             let sql = "UPDATE program SET slug = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-            let key = params![scope.workspace_id(), scope.mode_str(), id, slug];
-            tx.prepare_cached(sql)?.execute(key).map_err(slug_taken)?;
+            rows.write(sql, args![id, slug]).map_err(slug_taken)?;
         }
         if let Some(domain) = &self.tracking_domain {
             let sql =
                 "UPDATE program SET tracking_domain = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-            let key = params![scope.workspace_id(), scope.mode_str(), id, domain];
-            tx.prepare_cached(sql)?.execute(key)?;
+            rows.write(sql, args![id, domain])?;
         }
         Ok(())
     }
 }
 
-fn slug_taken(error: rusqlite::Error) -> Problem {
-    let error = StoreError::from(error);
+fn slug_taken(error: StoreError) -> Problem {
     if error.kind() == StoreErrorKind::Conflict {
         return Problem::conflict("SLUG_TAKEN", "Another program on this server has this slug.");
     }

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Row, params};
 use serde_json::{Value, json};
 use trac_core::program::EnrollmentTerms;
 
@@ -16,6 +15,7 @@ use crate::fields::{Fields, text};
 use crate::id::Kind;
 use crate::list::{Resource, document, number, time, word};
 use crate::problem::Problem;
+use crate::store::rows::{Row, args};
 use crate::store::{Priority, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
@@ -28,7 +28,7 @@ pub(crate) static ENROLLMENTS: Resource = Resource {
     from: "enrollment AS e JOIN enrollment_version AS v ON v.workspace_id = e.workspace_id AND v.mode = e.mode \
            AND v.enrollment_id = e.id AND v.number = (SELECT max(number) FROM enrollment_version AS x \
            WHERE x.workspace_id = e.workspace_id AND x.mode = e.mode AND x.enrollment_id = e.id)",
-    within: "e.workspace_id = :workspace_id AND e.mode = :mode",
+    within: "e.workspace_id = ?1 AND e.mode = ?2",
     id: "e.id",
     order: &["e.id"],
     filters: &[
@@ -40,7 +40,7 @@ pub(crate) static ENROLLMENTS: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let terms: EnrollmentTerms = serde_json::from_str(&row.get::<_, String>("terms")?)?;
+    let terms: EnrollmentTerms = row.document("terms")?;
     Ok(json!({
         "id": word(row, "id")?,
         "program_id": word(row, "program_id")?,
@@ -68,27 +68,20 @@ pub(super) async fn create(
     let (program_id, partner_id) = (program_id.unwrap_or_default(), partner_id.unwrap_or_default());
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
-        PROGRAMS.find(tx, &trac, &scope, &program_id)?;
-        PARTNERS.find(tx, &trac, &scope, &partner_id)?;
+        let rows = tx.within(&scope);
+        PROGRAMS.find(rows, &trac, &program_id)?;
+        PARTNERS.find(rows, &trac, &partner_id)?;
         let (id, now) = (trac.ids.make(Kind::Enrollment), trac.clock.now());
-        let inserted = tx
-            .prepare_cached(
-                "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                scope.workspace_id(),
-                scope.mode_str(),
-                id,
-                program_id,
-                partner_id,
-                now.unix_secs()
-            ]);
+        let inserted = rows.write(
+            "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            args![id, program_id, partner_id, now],
+        );
         inserted.map_err(enrolled_already)?;
-        OF_ENROLLMENTS.add(tx, &scope, &id, 1, now, &terms)?;
+        OF_ENROLLMENTS.add(rows, &id, 1, now, &terms)?;
         let holder = Holder { enrollment: &id, program: &program_id, partner: &partner_id };
-        holder.set(tx, &scope, &codes, now)?;
-        ENROLLMENTS.find(tx, &trac, &scope, &id)
+        holder.set(rows, &codes, now)?;
+        ENROLLMENTS.find(rows, &trac, &id)
     });
     created.await.map(|enrollment| (StatusCode::CREATED, Json(enrollment)))
 }
@@ -101,27 +94,27 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(tx, &scope, &id)?;
-        let newest = newest.ok_or_else(|| ENROLLMENTS.missing(tx, &trac, &scope, &id))?;
+        let rows = tx.within(&scope);
+        let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(rows, &id)?;
+        let newest = newest.ok_or_else(|| ENROLLMENTS.missing(rows, &trac, &id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         change_enrollment(&mut fields, &mut terms);
         let codes = fields.take("promotion_codes", promotion_codes);
         fields.finish()?;
-        OF_ENROLLMENTS.change(tx, &scope, &id, &newest, &Change { terms, now, valid_from })?;
+        OF_ENROLLMENTS.change(rows, &id, &newest, &Change { terms, now, valid_from })?;
         if let Some(codes) = codes {
-            let known = ENROLLMENTS.find(tx, &trac, &scope, &id)?;
+            let known = ENROLLMENTS.find(rows, &trac, &id)?;
             let named = |name| known.get(name).and_then(Value::as_str).unwrap_or_default();
             let (program, partner) = (named("program_id"), named("partner_id"));
-            Holder { enrollment: &id, program, partner }.set(tx, &scope, &codes, now)?;
+            Holder { enrollment: &id, program, partner }.set(rows, &codes, now)?;
         }
-        ENROLLMENTS.find(tx, &trac, &scope, &id)
+        ENROLLMENTS.find(rows, &trac, &id)
     });
     changed.await.map(Json)
 }
 
-fn enrolled_already(error: rusqlite::Error) -> Problem {
-    let error = StoreError::from(error);
+fn enrolled_already(error: StoreError) -> Problem {
     if error.kind() == StoreErrorKind::Conflict {
         return Problem::conflict("ENROLLMENT_EXISTS", "This partner is enrolled in this program already.");
     }

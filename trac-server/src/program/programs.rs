@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Row, params};
 use serde_json::{Value, json};
 use trac_core::program::{CommissionRule, ProgramTerms};
 
@@ -15,6 +14,7 @@ use crate::fields::{Fields, text};
 use crate::id::Kind;
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
+use crate::store::rows::{Row, args};
 use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
@@ -25,7 +25,7 @@ pub(crate) static PROGRAMS: Resource = Resource {
     from: "program AS p JOIN program_version AS v ON v.workspace_id = p.workspace_id AND v.mode = p.mode \
            AND v.program_id = p.id AND v.number = (SELECT max(number) FROM program_version AS x \
            WHERE x.workspace_id = p.workspace_id AND x.mode = p.mode AND x.program_id = p.id)",
-    within: "p.workspace_id = :workspace_id AND p.mode = :mode",
+    within: "p.workspace_id = ?1 AND p.mode = ?2",
     id: "p.id",
     order: &["p.id"],
     filters: &[("name", "p.name"), ("slug", "p.slug"), ("status", "json_extract(v.terms, '$.status')")],
@@ -33,15 +33,14 @@ pub(crate) static PROGRAMS: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let terms: String = row.get("terms")?;
     // Through the type, so that a field added since shows its default.
-    let mut program = serde_json::to_value(serde_json::from_str::<ProgramTerms>(&terms)?)?;
+    let mut program = serde_json::to_value(row.document::<ProgramTerms>("terms")?)?;
     if let Some(program) = program.as_object_mut() {
-        program.insert("id".to_owned(), row.get::<_, String>("id")?.into());
-        program.insert("name".to_owned(), row.get::<_, String>("name")?.into());
+        program.insert("id".to_owned(), row.get::<String>("id")?.into());
+        program.insert("name".to_owned(), row.get::<String>("name")?.into());
         program.insert("slug".to_owned(), word(row, "slug")?);
         program.insert("tracking_domain".to_owned(), word(row, "tracking_domain")?);
-        program.insert("version".to_owned(), row.get::<_, i64>("number")?.into());
+        program.insert("version".to_owned(), row.get::<i64>("number")?.into());
         program.insert("valid_from".to_owned(), time(row, "valid_from")?);
         program.insert("created_at".to_owned(), time(row, "created_at")?);
     }
@@ -66,14 +65,15 @@ pub(super) async fn create(
     let name = name.unwrap_or_default();
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
         let (id, now) = (trac.ids.make(Kind::Program), trac.clock.now());
-        tx.prepare_cached(
+        rows.write(
             "INSERT INTO program (workspace_id, mode, id, name, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![scope.workspace_id(), scope.mode_str(), id, name, now.unix_secs()])?;
-        OF_PROGRAMS.add(tx, &scope, &id, 1, now, &terms)?;
-        address.write(tx, &scope, &id)?;
-        PROGRAMS.find(tx, &trac, &scope, &id)
+            args![id, name, now],
+        )?;
+        OF_PROGRAMS.add(rows, &id, 1, now, &terms)?;
+        address.write(rows, &id)?;
+        PROGRAMS.find(rows, &trac, &id)
     });
     created.await.map(|program| (StatusCode::CREATED, Json(program)))
 }
@@ -86,23 +86,24 @@ pub(super) async fn change(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let newest = OF_PROGRAMS.newest::<ProgramTerms>(tx, &scope, &id)?;
-        let newest = newest.ok_or_else(|| PROGRAMS.missing(tx, &trac, &scope, &id))?;
+        let rows = tx.within(&scope);
+        let newest = OF_PROGRAMS.newest::<ProgramTerms>(rows, &id)?;
+        let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, &trac, &id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         let name = fields.take("name", text(1..=200));
         change_program(&mut fields, &mut terms);
         let address = Address::take(&mut fields, &trac);
         fields.finish()?;
-        address.write(tx, &scope, &id)?;
+        address.write(rows, &id)?;
         if let Some(name) = name {
-            tx.prepare_cached(
+            rows.write(
                 "UPDATE program SET name = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?
-            .execute(params![scope.workspace_id(), scope.mode_str(), id, name])?;
+                args![id, name],
+            )?;
         }
-        OF_PROGRAMS.change(tx, &scope, &id, &newest, &Change { terms, now, valid_from })?;
-        PROGRAMS.find(tx, &trac, &scope, &id)
+        OF_PROGRAMS.change(rows, &id, &newest, &Change { terms, now, valid_from })?;
+        PROGRAMS.find(rows, &trac, &id)
     });
     changed.await.map(Json)
 }

@@ -2,7 +2,6 @@
 //!
 //! A code is one partner's at a time. A payment belongs to whoever held the code when it was made, whoever holds it later.
 
-use rusqlite::{Connection, params};
 use serde_json::Value;
 use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
@@ -12,7 +11,8 @@ use crate::fields::Wrong;
 use crate::id::random_bits;
 use crate::problem::Problem;
 use crate::store::click::NewClick;
-use crate::store::{Scope, StoreError, StoreErrorKind};
+use crate::store::rows::{Rows, args};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// How many codes an enrollment may hold.
 const CODES_MAX: usize = 1_000;
@@ -42,33 +42,24 @@ impl Holder<'_> {
     ///
     /// # Errors
     /// `409 PROMOTION_CODE_TAKEN` if another enrollment holds one of them.
-    pub(super) fn set(
-        &self,
-        tx: &Connection,
-        scope: &Scope,
-        codes: &[String],
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let mut statement = tx.prepare_cached(
-            "SELECT code FROM promotion_code \
-             WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3 AND taken_at IS NULL",
-        )?;
-        let key = params![scope.workspace_id(), scope.mode_str(), self.enrollment];
-        let held = statement.query_map(key, |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    pub(super) fn set(&self, rows: Rows<'_>, codes: &[String], now: Timestamp) -> Result<(), Problem> {
+        let sql = "SELECT code FROM promotion_code \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3 AND taken_at IS NULL";
+        let held: Vec<String> = rows.all(sql, args![self.enrollment], |row| row.get(0))?;
         for code in held.iter().filter(|code| !codes.contains(code)) {
-            tx.prepare_cached(
+            rows.write(
                 "UPDATE promotion_code SET taken_at = ?4 \
                  WHERE workspace_id = ?1 AND mode = ?2 AND code = ?3 AND taken_at IS NULL",
-            )?
-            .execute(params![scope.workspace_id(), scope.mode_str(), code, now.unix_secs()])?;
+                args![code, now],
+            )?;
         }
         for code in codes.iter().filter(|code| !held.contains(code)) {
-            self.give(tx, scope, code, now)?;
+            self.give(rows, code, now)?;
         }
         Ok(())
     }
 
-    fn give(&self, tx: &Connection, scope: &Scope, code: &str, now: Timestamp) -> Result<(), Problem> {
+    fn give(&self, rows: Rows<'_>, code: &str, now: Timestamp) -> Result<(), Problem> {
         let click = NewClick {
             id: ClickId::new(now.unix_secs(), random_bits()),
             program_id: self.program.into(),
@@ -81,21 +72,13 @@ impl Holder<'_> {
             referrer: None,
             landing_url: None,
         };
-        let given = tx
-            .prepare_cached(
-                "INSERT INTO promotion_code (workspace_id, mode, code, click_id, enrollment_id, given_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                scope.workspace_id(),
-                scope.mode_str(),
-                code,
-                click.id.as_str(),
-                self.enrollment,
-                now.unix_secs()
-            ]);
-        given.map_err(|error| taken(error.into(), code))?;
-        Ok(click.insert(tx, scope)?)
+        let given = rows.write(
+            "INSERT INTO promotion_code (workspace_id, mode, code, click_id, enrollment_id, given_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            args![code, click.id.as_str(), self.enrollment, now],
+        );
+        given.map_err(|error| taken(error, code))?;
+        Ok(click.insert(rows)?)
     }
 }
 

@@ -3,13 +3,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use super::{ENROLLMENTS, PARTNERS, PROGRAMS};
 use crate::access::Merchant;
 use crate::list::Resource;
 use crate::problem::Problem;
+use crate::store::rows::{Rows, args};
 use crate::store::{Followed, Priority, Scope, StoreError};
 use crate::trac::Trac;
 
@@ -108,15 +108,16 @@ impl Removal {
     async fn run(&'static self, trac: Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
         let store = trac.store.clone();
         let (named, of) = (id.clone(), (trac.clone(), scope.clone()));
-        let row = store.try_read(move |connection| self.resource.find(connection, &of.0, &of.1, &named));
+        let row = store.try_read(move |tx| self.resource.find(tx.within(&of.1), &of.0, &named));
         let row = row.await?;
         let (column, field) = self.clicks;
         let subject = row.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let followed = Followed::look(&store, column, &scope, &subject).await?;
         let removed = store.try_write(Priority::Api, move |tx| {
-            self.resource.find(tx, &trac, &scope, &id)?;
-            let mut referrers = self.referrers(tx, &scope, &id)?;
-            if followed.now(tx, &scope, &subject)? {
+            let rows = tx.within(&scope);
+            self.resource.find(rows, &trac, &id)?;
+            let mut referrers = self.referrers(rows, &id)?;
+            if followed.now(rows, &subject)? {
                 referrers.push("clicks");
             }
             if !referrers.is_empty() {
@@ -125,20 +126,18 @@ impl Removal {
                     format!("{} refer to this {}. {advice}", listed(&referrers), self.resource.name);
                 return Err(Problem::conflict(code, message).about("referred_to_by", &referrers.join(", ")));
             }
-            for rows in self.rows {
-                let key = params![scope.workspace_id(), scope.mode_str(), id];
-                tx.prepare_cached(&format!("DELETE FROM {rows}"))?.execute(key)?;
+            for which in self.rows {
+                rows.write(&format!("DELETE FROM {which}"), args![id])?;
             }
             Ok(json!({ "id": id, "deleted": true }))
         });
         removed.await.map(Json)
     }
 
-    fn referrers(&self, tx: &Connection, scope: &Scope, id: &str) -> Result<Vec<&'static str>, StoreError> {
+    fn referrers(&self, rows: Rows<'_>, id: &str) -> Result<Vec<&'static str>, StoreError> {
         let mut found = Vec::new();
-        for (what, rows) in self.referrers {
-            let key = params![scope.workspace_id(), scope.mode_str(), id];
-            if tx.prepare_cached(&format!("SELECT 1 FROM {rows} LIMIT 1"))?.exists(key)? {
+        for (what, which) in self.referrers {
+            if rows.exists(&format!("SELECT 1 FROM {which} LIMIT 1"), args![id])? {
                 found.push(*what);
             }
         }

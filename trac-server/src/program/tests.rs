@@ -65,11 +65,9 @@ async fn a_change_of_terms_is_a_new_version_and_a_change_of_name_is_none() {
     assert_eq!(changed.body["hold_days"], json!({ "lead": 3, "sale": 0, "recurring": 30 }));
     assert_eq!(changed.body["name"], "Old friends");
     check(merchant.get(&path).await, 2);
-    let versions = app.trac.store.read(|connection| {
-        let mut rows =
-            connection.prepare("SELECT number, valid_from FROM program_version ORDER BY number")?;
-        let rows = rows.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    let versions = app.trac.store.read(|tx| {
+        let sql = "SELECT number, valid_from FROM program_version ORDER BY number";
+        tx.all(sql, &[], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))
     });
     let start = crate::test_app::START;
     assert_eq!(versions.await.unwrap(), [(1, start), (2, start + 60)]);

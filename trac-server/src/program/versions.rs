@@ -1,14 +1,14 @@
 //! Terms by version: a change is a new version, from now on or from an earlier time that the body names, and what was settled under
 //! the old ones keeps them until it is replayed.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trac_core::program::Version;
 use trac_core::time::Timestamp;
 
 use crate::fields::{Fields, moment};
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
 
 /// The table that keeps the versions of one kind of terms.
 pub(crate) struct Versions {
@@ -50,28 +50,18 @@ impl Versions {
     /// The newest version; none if there is no such object here.
     pub(crate) fn newest<T: DeserializeOwned>(
         &self,
-        connection: &Connection,
-        scope: &Scope,
+        rows: Rows<'_>,
         id: &str,
     ) -> Result<Option<Version<T>>, StoreError> {
-        let mut statement = connection.prepare_cached(self.newest)?;
-        let found = statement.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
-        });
-        Ok(match found.optional()? {
-            Some((number, valid_from, terms)) => {
-                let valid_from = Timestamp::from_unix_secs(valid_from);
-                Some(Version { number, valid_from, terms: serde_json::from_str(&terms)? })
-            }
-            None => None,
+        rows.one(self.newest, args![id], |row| {
+            Ok(Version { number: row.get(0)?, valid_from: row.get(1)?, terms: row.document(2)? })
         })
     }
 
     /// Adds a version if a change says anything new: other terms, or the same from an earlier time on.
     pub(super) fn change<T: Serialize + PartialEq>(
         &self,
-        tx: &Connection,
-        scope: &Scope,
+        rows: Rows<'_>,
         id: &str,
         newest: &Version<T>,
         change: &Change<T>,
@@ -81,22 +71,19 @@ impl Versions {
         if *terms == newest.terms && !is_earlier {
             return Ok(());
         }
-        self.add(tx, scope, id, newest.number.saturating_add(1), valid_from.unwrap_or(*now), terms)
+        self.add(rows, id, newest.number.saturating_add(1), valid_from.unwrap_or(*now), terms)
     }
 
     pub(crate) fn add(
         &self,
-        connection: &Connection,
-        scope: &Scope,
+        rows: Rows<'_>,
         id: &str,
         number: u32,
         valid_from: Timestamp,
         terms: &impl Serialize,
     ) -> Result<(), StoreError> {
         let terms = serde_json::to_string(terms)?;
-        let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
-        let values = params![workspace, mode, id, number, valid_from.unix_secs(), terms];
-        connection.prepare_cached(self.add)?.execute(values)?;
+        rows.write(self.add, args![id, number, valid_from, terms])?;
         Ok(())
     }
 }

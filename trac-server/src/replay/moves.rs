@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension as _, params};
 use serde_json::{Value, json};
 use trac_core::commission::change::Change;
 use trac_core::conversion::world::Commission;
@@ -11,6 +10,7 @@ use trac_core::time::Timestamp;
 use crate::flow::Considered;
 use crate::store::StoreError;
 use crate::store::apply::Writing;
+use crate::store::rows::args;
 
 /// What changes for commissions: before, after, and the entries that lead there. To be asked before it is written.
 pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<Value>, StoreError> {
@@ -37,12 +37,8 @@ pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<V
 
 /// When a commission is due so far.
 fn due(writing: &Writing<'_>, commission_id: &str) -> Result<Option<Timestamp>, StoreError> {
-    let mut statement = writing.tx.prepare_cached(
-        "SELECT matures_at FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-    )?;
-    let key = params![writing.scope.workspace_id(), writing.scope.mode_str(), commission_id];
-    let found = statement.query_row(key, |row| row.get(0)).optional()?;
-    Ok(found.map(Timestamp::from_unix_secs))
+    let sql = "SELECT matures_at FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    writing.rows.one(sql, args![commission_id], |row| row.get(0))
 }
 
 fn one(payment_id: &str, change: &Change, before: Option<&Commission>, due: Option<Timestamp>) -> Value {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::params;
 use serde_json::{Value, json};
 use trac_core::conversion::payment;
 use trac_core::conversion::reason::Reason;
@@ -14,6 +13,7 @@ use trac_core::webhook::join::Latest;
 use crate::flow::Considered;
 use crate::store::StoreError;
 use crate::store::apply::Writing;
+use crate::store::rows::args;
 
 /// Whose rules a replay decides by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,12 +110,10 @@ fn targets(
         targets.extend(theirs.map(|(id, _)| id.clone()));
     }
     let Some(since) = since else { return Ok(targets) };
-    let mut is_new = writing.tx.prepare_cached(
-        "SELECT 1 FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND created_at >= ?4",
-    )?;
+    let is_new =
+        "SELECT 1 FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND created_at >= ?4";
     for id in payments.keys() {
-        let key = params![writing.scope.workspace_id(), writing.scope.mode_str(), id, since.unix_secs()];
-        if since == Timestamp::default() || is_new.exists(key)? {
+        if since == Timestamp::default() || writing.rows.exists(is_new, args![id, since])? {
             targets.insert(id.clone());
         }
     }

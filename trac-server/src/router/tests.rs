@@ -9,6 +9,7 @@ use hyper::body::Frame;
 use serde_json::json;
 use trac_core::webhook::signature::sign;
 
+use crate::store::rows::args;
 use crate::test_app::App;
 use crate::webhook::watched;
 
@@ -40,11 +41,11 @@ async fn a_key_itself_is_not_kept() {
     let app = App::new();
     let merchant = app.merchant().await;
     let secret = merchant.key.rsplit_once('_').unwrap().1.to_owned();
-    let kept = app.trac.store.read(move |connection| {
+    let kept = app.trac.store.read(move |tx| {
         let sql = "SELECT count(*) FROM api_key WHERE instr(hash || prefix || last_four, ?1) > 0";
-        Ok(connection.query_row(sql, [secret], |row| row.get::<_, i64>(0))?)
+        tx.one(sql, args![secret], |row| row.get::<i64>(0))
     });
-    assert_eq!(kept.await.unwrap(), 0);
+    assert_eq!(kept.await.unwrap(), Some(0));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod error;
 mod scope;
 pub(crate) mod rows;
 mod file;
+pub(crate) mod schema;
 mod alone;
 mod settings;
 mod sum;

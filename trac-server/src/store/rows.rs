@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, Value, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, RowIndex, Statement, ToSql};
 use serde::de::DeserializeOwned;
 use trac_core::time::Timestamp;
@@ -258,6 +258,31 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
+/// A value of any type, for columns that are known by the schema alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// No value.
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Column for Cell {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(number) => Self::Integer(number),
+            ValueRef::Real(_) => return Err(FromSqlError::Other("no column holds a fraction".into())),
+            ValueRef::Text(_) => Self::Text(value.as_str()?.to_owned()),
+            ValueRef::Blob(bytes) => Self::Bytes(bytes.to_owned()),
+        })
+    }
+}
+
 /// An argument of a statement.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Arg<'a> {
@@ -315,6 +340,17 @@ arguments! {
     u16: number => Arg::Integer(i64::from(*number)),
     bool: yes => Arg::Bool(*yes),
     Timestamp: time => Arg::Integer(time.unix_secs()),
+}
+
+impl ToArg for Cell {
+    fn to_arg(&self) -> Arg<'_> {
+        match self {
+            Self::Null => Arg::Null,
+            Self::Integer(number) => Arg::Integer(*number),
+            Self::Text(text) => Arg::Text(text.as_str().into()),
+            Self::Bytes(bytes) => Arg::Bytes(bytes.into()),
+        }
+    }
 }
 
 impl<T: ToArg> ToArg for Option<T> {
@@ -377,6 +413,19 @@ mod tests {
         assert!(rows.exists(by_id, args!["one"]).unwrap());
         assert!(!rows.exists(by_id, args!["three"]).unwrap());
         assert!(everywhere.exists("SELECT 1 FROM thing WHERE id = ?1", args!["three"]).unwrap());
+    }
+
+    #[test]
+    fn a_cell_holds_what_the_column_does() {
+        let connection = open();
+        let everywhere = Everywhere::of(&connection);
+        let read = |cell: &Cell| everywhere.one("SELECT ?1", args![cell], |row| row.get::<Cell>(0));
+        for cell in [Cell::Null, Cell::Integer(-7), Cell::Text("ü".to_owned()), Cell::Bytes(vec![0xff, 0])] {
+            assert_eq!(read(&cell).unwrap(), Some(cell));
+        }
+        for sql in ["SELECT 1.5", "SELECT cast(x'ff' AS TEXT)"] {
+            assert!(everywhere.one(sql, &[], |row| row.get::<Cell>(0)).is_err(), "{sql}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
-use rusqlite::{Connection, Row, params};
 use trac_core::program::Mode;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, check_header, is_secret};
@@ -12,7 +11,8 @@ use super::{log, secrets};
 use crate::access::note_for_all;
 use crate::problem::Problem;
 use crate::refusal::Cause;
-use crate::store::{Priority, Scope, StoreError, Vault, mode_of};
+use crate::store::rows::{Row, args};
+use crate::store::{Everywhere, Priority, Scope, StoreError, Vault, mode_of};
 use crate::trac::Trac;
 
 /// The address Stripe posts to.
@@ -51,7 +51,7 @@ pub(crate) async fn accept(
     body: Body,
 ) -> Result<Delivery, Problem> {
     let vault = trac.store.vault();
-    let endpoints = trac.store.look_up(move |connection| endpoints(connection, &vault, &endpoint_id)).await?;
+    let endpoints = trac.store.look_up(move |tx| endpoints(tx, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else {
         note_for_all(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
         return Err(Problem::not_found("webhook endpoint"));
@@ -111,7 +111,8 @@ async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: &'static str, mes
     let Some(deliveries) = trac.rejected.count((endpoint.id.clone(), message.clone()), now) else { return };
     tracing::warn!(endpoint = %endpoint.id, reason, because = message, deliveries, "a webhook delivery was rejected");
     let logged = trac.store.write(Priority::Click, move |tx| {
-        log::reject(tx, &ids, now, (&endpoint.scope, &endpoint.id), reason, &message, deliveries)
+        let rows = tx.within(&endpoint.scope);
+        log::reject(rows, &ids, now, &endpoint.id, reason, &message, deliveries)
     });
     if let Err(error) = logged.await {
         tracing::error!(%error, "a rejected delivery could not be logged");
@@ -119,24 +120,22 @@ async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: &'static str, mes
 }
 
 /// The endpoint of that ID. The name `stripe` stands for all endpoints of the only workspace, if there is only one.
-fn endpoints(connection: &Connection, vault: &Vault, id: &str) -> Result<Vec<Endpoint>, StoreError> {
+fn endpoints(tx: Everywhere<'_>, vault: &Vault, id: &str) -> Result<Vec<Endpoint>, StoreError> {
     let read = |row: &Row<'_>| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
         let secrets: String = row.get(4)?;
         Ok((row.get(0)?, Scope::new(&workspace_id, mode_of(&mode)), row.get(3)?, secrets))
     };
     let columns = "SELECT id, workspace_id, mode, stripe_account, secrets FROM webhook_endpoint";
-    let rows = if id == "stripe" {
+    let found = if id == "stripe" {
         let only = format!("{columns} WHERE (SELECT count(*) FROM workspace) = 1 ORDER BY id");
-        let mut statement = connection.prepare_cached(&only)?;
-        statement.query_map([], read)?.collect::<Result<Vec<_>, _>>()?
+        tx.all(&only, &[], read)?
     } else {
-        let mut statement = connection.prepare_cached(&format!("{columns} WHERE id = ?1"))?;
-        statement.query_map(params![id], read)?.collect::<Result<Vec<_>, _>>()?
+        tx.all(&format!("{columns} WHERE id = ?1"), args![id], read)?
     };
     let endpoint = |(id, scope, stripe_account, secrets): (String, Scope, Option<String>, String)| {
         let secrets = secrets::open(vault, &scope, &id, &secrets)?;
         Ok(Endpoint { id, scope, stripe_account, secrets })
     };
-    rows.into_iter().map(endpoint).collect()
+    found.into_iter().map(endpoint).collect()
 }

@@ -4,7 +4,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Row, params};
 use serde_json::{Value, json};
 use trac_core::program::Mode;
 use trac_core::webhook::signature::is_secret;
@@ -16,6 +15,7 @@ use crate::fields::{Fields, Wrong};
 use crate::id::Kind;
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
+use crate::store::rows::{Row, args};
 use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
@@ -24,7 +24,7 @@ pub(crate) static ENDPOINTS: Resource = Resource {
     name: "webhook endpoint",
     columns: "w.id, w.stripe_account, w.secrets, w.stripe_api_key_hint, w.stripe_api_key_problem, w.created_at",
     from: "webhook_endpoint AS w",
-    within: "w.workspace_id = :workspace_id AND w.mode = :mode",
+    within: "w.workspace_id = ?1 AND w.mode = ?2",
     id: "w.id",
     order: &["w.id"],
     filters: &[("stripe_account", "w.stripe_account")],
@@ -33,7 +33,7 @@ pub(crate) static ENDPOINTS: Resource = Resource {
 
 fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     let id: String = row.get("id")?;
-    let secrets: Vec<String> = serde_json::from_str(&row.get::<_, String>("secrets")?)?;
+    let secrets: Vec<String> = row.document("secrets")?;
     Ok(json!({
         "id": id,
         "url": format!("{}/api/webhooks/{id}", trac.public_url),
@@ -57,23 +57,18 @@ pub(super) async fn create(
     fields.finish()?;
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
         let id = trac.ids.make(Kind::Endpoint);
-        tx.prepare_cached(
-            "INSERT INTO webhook_endpoint (id, workspace_id, mode, stripe_account, secrets, created_at) \
+        let sealed = secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?;
+        rows.write(
+            "INSERT INTO webhook_endpoint (workspace_id, mode, id, stripe_account, secrets, created_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            id,
-            scope.workspace_id(),
-            scope.mode_str(),
-            account,
-            secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?,
-            trac.clock.now().unix_secs()
-        ])?;
+            args![id, account, sealed, trac.clock.now()],
+        )?;
         if let Some(key) = key {
-            stripe_key::set(tx, &trac.store.vault(), &scope, &id, Some(&key))?;
+            stripe_key::set(rows, &trac.store.vault(), &id, Some(&key))?;
         }
-        ENDPOINTS.find(tx, &trac, &scope, &id)
+        ENDPOINTS.find(rows, &trac, &id)
     });
     created.await.map(|endpoint| (StatusCode::CREATED, Json(endpoint)))
 }
@@ -90,22 +85,23 @@ pub(super) async fn change(
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        ENDPOINTS.find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        ENDPOINTS.find(rows, &trac, &id)?;
         if let Some(secrets) = secrets {
             let sealed = secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?;
-            secrets::keep(tx, &scope, &id, &sealed)?;
+            secrets::keep(rows, &id, &sealed)?;
         }
         if let Some(account) = account {
-            tx.prepare_cached(
+            rows.write(
                 "UPDATE webhook_endpoint SET stripe_account = ?4 \
                  WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?
-            .execute(params![scope.workspace_id(), scope.mode_str(), id, account])?;
+                args![id, account],
+            )?;
         }
         if let Some(key) = key {
-            stripe_key::set(tx, &trac.store.vault(), &scope, &id, key.as_ref())?;
+            stripe_key::set(rows, &trac.store.vault(), &id, key.as_ref())?;
         }
-        ENDPOINTS.find(tx, &trac, &scope, &id)
+        ENDPOINTS.find(rows, &trac, &id)
     });
     changed.await.map(Json)
 }

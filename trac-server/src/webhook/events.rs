@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
@@ -10,14 +9,15 @@ use trac_core::conversion::remedy::remedy;
 use crate::access::Merchant;
 use crate::list::{NARROW, Resource, number, time, word};
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 
 /// Whether a payment has waited 72 hours for an attribution: it then shows as what it will most likely stay, and
 /// still settles if something arrives.
 macro_rules! gave_up {
     () => {
-        "(e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= :now - 259200)"
+        "(e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200)"
     };
 }
 
@@ -37,7 +37,7 @@ pub(crate) static EVENTS: Resource = Resource {
         " THEN 'no_click' ELSE e.reason END AS reason"
     ),
     from: "event AS e",
-    within: "e.workspace_id = :workspace_id AND e.mode = :mode",
+    within: "e.workspace_id = ?1 AND e.mode = ?2",
     id: "e.id",
     order: &["e.id"],
     filters: &[
@@ -65,7 +65,7 @@ pub(crate) fn remedy_of(outcome: &str, reason: Reason) -> Option<&'static str> {
 }
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let reason = Reason::from_code(&row.get::<_, String>("reason")?);
+    let reason = Reason::from_code(&row.get::<String>("reason")?);
     let outcome: String = row.get("outcome")?;
     let message: String = match reason {
         // What was written when it still waited is no longer so.
@@ -98,12 +98,13 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());
-    let found = store.query(&of, NARROW, move |connection| {
-        let id = our_id(connection, &scope, &id)?.unwrap_or(id);
-        let event = EVENTS.one(connection, &trac, &scope, &id)?;
-        let mut event = event.ok_or_else(|| missing_event(connection, &trac, &scope, &id))?;
+    let found = store.query(&of, NARROW, move |tx| {
+        let rows = tx.within(&scope);
+        let id = our_id(rows, &id)?.unwrap_or(id);
+        let event = EVENTS.one(rows, &trac, &id)?;
+        let mut event = event.ok_or_else(|| missing_event(rows, &trac, &id))?;
         if let Some(event) = event.as_object_mut() {
-            event.insert("payload".to_owned(), payload(connection, &scope, &id)?);
+            event.insert("payload".to_owned(), payload(rows, &id)?);
         }
         Ok::<_, Problem>(event)
     });
@@ -111,33 +112,24 @@ pub(super) async fn one(
 }
 
 /// Says that there is no event of that ID, ours or Stripe's, and if it is one of the workspace's other mode, that.
-pub(crate) fn missing_event(connection: &Connection, trac: &Trac, scope: &Scope, id: &str) -> Problem {
-    match our_id(connection, &scope.other_mode(), id) {
-        Ok(named) => EVENTS.missing(connection, trac, scope, named.as_deref().unwrap_or(id)),
+pub(crate) fn missing_event(rows: Rows<'_>, trac: &Trac, id: &str) -> Problem {
+    let other = rows.scope().other_mode();
+    match our_id(rows.everywhere().within(&other), id) {
+        Ok(named) => EVENTS.missing(rows, trac, named.as_deref().unwrap_or(id)),
         Err(error) => error.into(),
     }
 }
 
 /// Our ID of the event that Stripe calls `stripe_event_id`.
-fn our_id(
-    connection: &Connection,
-    scope: &Scope,
-    stripe_event_id: &str,
-) -> Result<Option<String>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), stripe_event_id];
-    Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+fn our_id(rows: Rows<'_>, stripe_event_id: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT id FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3";
+    rows.one(sql, args![stripe_event_id], |row| row.get(0))
 }
 
 /// The body as it came; `null` where none was kept.
-fn payload(connection: &Connection, scope: &Scope, id: &str) -> Result<Value, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT body FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), id];
-    let body: Option<Vec<u8>> = statement.query_row(key, |row| row.get(0)).optional()?;
+fn payload(rows: Rows<'_>, id: &str) -> Result<Value, StoreError> {
+    let sql = "SELECT body FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3";
+    let body = rows.one(sql, args![id], |row| row.get::<Vec<u8>>(0))?;
     let Some(body) = body else { return Ok(Value::Null) };
     let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
     let text = || Value::String(String::from_utf8_lossy(bytes).into_owned());

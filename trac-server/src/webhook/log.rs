@@ -1,6 +1,5 @@
 //! The rows of the webhook log: every delivery, what became of it, and what still waits.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
 use trac_core::commission::answer::{self, Answer};
 use trac_core::commission::settle::Settlement;
 use trac_core::time::Timestamp;
@@ -9,8 +8,9 @@ use trac_core::webhook::facts::Topic;
 
 use super::delivery::Delivery;
 use crate::id::{Ids, Kind};
+use crate::store::StoreError;
 use crate::store::apply::Writing;
-use crate::store::{Scope, StoreError};
+use crate::store::rows::{Rows, args};
 
 /// Answers the events that waited for this payment. Of money that went back, the `whole` tells: the payment that this one is
 /// inferred to be, or itself.
@@ -20,33 +20,28 @@ pub(crate) fn settle_waiting(
     settlement: &Settlement,
     whole: &Settlement,
 ) -> Result<(), StoreError> {
-    let (workspace, mode) = (writing.scope.workspace_id(), writing.scope.mode_str());
-    let mut deferred = writing.tx.prepare_cached(
-        "SELECT id, type FROM event \
-         WHERE workspace_id = ?1 AND mode = ?2 AND subject_id = ?3 AND outcome = 'deferred'",
-    )?;
-    let rows = deferred.query_map(params![workspace, mode, subject_id], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
-    })?;
-    for (id, kind) in rows.collect::<Result<Vec<_>, _>>()? {
+    let sql = "SELECT id, type FROM event \
+               WHERE workspace_id = ?1 AND mode = ?2 AND subject_id = ?3 AND outcome = 'deferred'";
+    let deferred = writing
+        .rows
+        .all(sql, args![subject_id], |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?)))?;
+    for (id, kind) in deferred {
         let answered = |topic| match topic {
             Topic::Refund | Topic::Dispute => answer::of_waiting(topic, whole),
             _ => answer::of_waiting(topic, settlement),
         };
         let Some(answer) = kind.as_deref().and_then(Topic::of).and_then(answered) else { continue };
-        let mut settle = writing.tx.prepare_cached(
+        writing.rows.write(
             "UPDATE event SET outcome = ?4, reason = ?5, message = ?6, settled_by = ?7 \
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            args![
+                id,
+                answer.outcome.as_str(),
+                answer.reason.as_str(),
+                answer.reason.meaning(),
+                writing.event_id
+            ],
         )?;
-        settle.execute(params![
-            workspace,
-            mode,
-            id,
-            answer.outcome.as_str(),
-            answer.reason.as_str(),
-            answer.reason.meaning(),
-            writing.event_id
-        ])?;
     }
     Ok(())
 }
@@ -63,28 +58,20 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn find(
-        tx: &Connection,
-        scope: &Scope,
-        stripe_event_id: &str,
-    ) -> Result<Option<Self>, StoreError> {
-        let mut statement = tx.prepare_cached(
-            "SELECT id, received_at, outcome, type, object_id, api_version FROM event \
-             WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3",
-        )?;
-        let key = params![scope.workspace_id(), scope.mode_str(), stripe_event_id];
-        let seen = statement.query_row(key, |row| {
+    pub(crate) fn find(rows: Rows<'_>, stripe_event_id: &str) -> Result<Option<Self>, StoreError> {
+        let sql = "SELECT id, received_at, outcome, type, object_id, api_version FROM event \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id = ?3";
+        rows.one(sql, args![stripe_event_id], |row| {
             let outcome: String = row.get(2)?;
             Ok(Self {
                 id: row.get(0)?,
-                received_at: Timestamp::from_unix_secs(row.get(1)?),
+                received_at: row.get(1)?,
                 had_effect: !matches!(outcome.as_str(), "ignored" | "failed"),
                 kind: row.get(3)?,
                 object_id: row.get(4)?,
                 api_version: row.get(5)?,
             })
-        });
-        Ok(seen.optional()?)
+        })
     }
 
     /// Whether this is the event as another endpoint of the account tells it, in its own API version. Whatever else comes
@@ -96,11 +83,10 @@ impl Seen {
     }
 
     /// Counts one more delivery.
-    pub(crate) fn count(&self, tx: &Connection, scope: &Scope) -> Result<(), StoreError> {
-        let mut statement = tx.prepare_cached(
-            "UPDATE event SET deliveries = deliveries + 1 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-        )?;
-        statement.execute(params![scope.workspace_id(), scope.mode_str(), self.id])?;
+    pub(crate) fn count(&self, rows: Rows<'_>) -> Result<(), StoreError> {
+        let sql =
+            "UPDATE event SET deliveries = deliveries + 1 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        rows.write(sql, args![self.id])?;
         Ok(())
     }
 }
@@ -114,66 +100,41 @@ pub(crate) fn write(
     answer: Answer,
     subject_id: Option<&str>,
 ) -> Result<(), StoreError> {
-    let Delivery { scope, endpoint_id, event, body, .. } = delivery;
-    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
-    writing
-        .tx
-        .prepare_cached(
-            "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, object_id, api_version, \
-             stripe_created, received_at, outcome, reason, message, subject_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?
-        .execute(params![
-            workspace,
-            mode,
+    let Delivery { endpoint_id, event, body, .. } = delivery;
+    writing.rows.write(
+        "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, object_id, api_version, \
+         stripe_created, received_at, outcome, reason, message, subject_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        args![
             id,
             Some(&event.id).filter(|stripe_event_id| *stripe_event_id != id),
             endpoint_id,
             event.kind,
             event.object_id(),
             event.api_version,
-            event.created.map(Timestamp::unix_secs),
-            writing.now.unix_secs(),
+            event.created,
+            writing.now,
             answer.outcome.as_str(),
             answer.reason.as_str(),
             answer.reason.meaning(),
             subject_id
-        ])?;
-    writing
-        .tx
-        .prepare_cached(
-            "INSERT INTO event_body (workspace_id, mode, event_id, body) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![workspace, mode, id, body])?;
+        ],
+    )?;
+    let sql = "INSERT INTO event_body (workspace_id, mode, event_id, body) VALUES (?1, ?2, ?3, ?4)";
+    writing.rows.write(sql, args![id, body])?;
     Ok(())
 }
 
 /// Writes the delivery that had an effect over an earlier one of the same event that had none.
 pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
-    let Delivery { scope, endpoint_id, event, body, .. } = delivery;
-    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
-    writing
-        .tx
-        .prepare_cached(
-            "UPDATE event SET endpoint_id = ?4, type = ?5, object_id = ?6, api_version = ?7, stripe_created = ?8 \
-             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-        )?
-        .execute(params![
-            workspace,
-            mode,
-            id,
-            endpoint_id,
-            event.kind,
-            event.object_id(),
-            event.api_version,
-            event.created.map(Timestamp::unix_secs)
-        ])?;
-    writing
-        .tx
-        .prepare_cached(
-            "UPDATE event_body SET body = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3",
-        )?
-        .execute(params![workspace, mode, id, body])?;
+    let Delivery { endpoint_id, event, body, .. } = delivery;
+    writing.rows.write(
+        "UPDATE event SET endpoint_id = ?4, type = ?5, object_id = ?6, api_version = ?7, stripe_created = ?8 \
+         WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        args![id, endpoint_id, event.kind, event.object_id(), event.api_version, event.created],
+    )?;
+    let sql = "UPDATE event_body SET body = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3";
+    writing.rows.write(sql, args![id, body])?;
     Ok(())
 }
 
@@ -184,66 +145,45 @@ pub(crate) fn conclude(
     answer: Answer,
     subject_id: Option<&str>,
 ) -> Result<(), StoreError> {
-    let mut statement = writing.tx.prepare_cached(
+    writing.rows.write(
         "UPDATE event SET outcome = ?4, reason = ?5, message = ?6, subject_id = ?7 \
          WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        args![id, answer.outcome.as_str(), answer.reason.as_str(), answer.reason.meaning(), subject_id],
     )?;
-    statement.execute(params![
-        writing.scope.workspace_id(),
-        writing.scope.mode_str(),
-        id,
-        answer.outcome.as_str(),
-        answer.reason.as_str(),
-        answer.reason.meaning(),
-        subject_id
-    ])?;
     Ok(())
 }
 
 /// Says in other words what became of an event.
 pub(crate) fn remark(writing: &Writing<'_>, id: &str, message: &str) -> Result<(), StoreError> {
-    let mut statement = writing
-        .tx
-        .prepare_cached("UPDATE event SET message = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-    statement.execute(params![writing.scope.workspace_id(), writing.scope.mode_str(), id, message])?;
+    let sql = "UPDATE event SET message = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    writing.rows.write(sql, args![id, message])?;
     Ok(())
 }
 
 /// Logs so many deliveries that are not believed: without their bodies, one row for each endpoint, reason, message and minute.
 /// Messages are few, and tell causes apart that have one reason: no secret is set, or a wrong one.
 pub(super) fn reject(
-    tx: &Connection,
+    rows: Rows<'_>,
     ids: &Ids,
     now: Timestamp,
-    (scope, endpoint_id): (&Scope, &str),
+    endpoint_id: &str,
     reason: &str,
     message: &str,
     deliveries: u64,
 ) -> Result<(), StoreError> {
     let deliveries = i64::try_from(deliveries).unwrap_or(i64::MAX);
-    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
     let minute = now.unix_secs().div_euclid(60).saturating_mul(60);
-    let folded = tx
-        .prepare_cached(
-            "UPDATE event SET deliveries = deliveries + ?7 WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \
-             AND reason = ?4 AND received_at >= ?5 AND outcome = 'rejected' AND message = ?6",
-        )?
-        .execute(params![workspace, mode, endpoint_id, reason, minute, message, deliveries])?;
+    let folded = rows.write(
+        "UPDATE event SET deliveries = deliveries + ?7 WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \
+         AND reason = ?4 AND received_at >= ?5 AND outcome = 'rejected' AND message = ?6",
+        args![endpoint_id, reason, minute, message, deliveries],
+    )?;
     if folded == 0 {
-        tx.prepare_cached(
+        rows.write(
             "INSERT INTO event (workspace_id, mode, id, endpoint_id, received_at, outcome, reason, message, deliveries) \
              VALUES (?1, ?2, ?3, ?4, ?5, 'rejected', ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            workspace,
-            mode,
-            ids.make(Kind::Event),
-            endpoint_id,
-            now.unix_secs(),
-            reason,
-            message,
-            deliveries
-        ])?;
+            args![ids.make(Kind::Event), endpoint_id, now, reason, message, deliveries],
+        )?;
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! Signing secrets of endpoints, sealed where they are kept; and, with the keys for Stripe's API and the token secrets of
 //! publishable keys, sealed anew.
 
-use rusqlite::{Connection, params};
-
 use super::stripe_key;
 use crate::api_key::token_secret;
-use crate::store::{Place, Priority, Scope, Store, StoreError, Vault, mode_of};
+use crate::store::rows::{Rows, args};
+use crate::store::{Everywhere, Place, Priority, Scope, Store, StoreError, Vault, mode_of};
 
 fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
     Place { scope, table: "webhook_endpoint", row: endpoint_id }
@@ -64,15 +63,16 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
     store
         .write(Priority::Api, move |tx| {
             for Kept { id, scope, column, stripe_api_key } in all(tx)? {
+                let rows = tx.within(&scope);
                 let secrets = open(&vault, &scope, &id, &column)?;
                 let key = stripe_api_key
                     .map(|sealed| stripe_key::open(&vault, &scope, &id, &sealed))
                     .transpose()?;
                 if is_due(&column) {
                     let sealed = seal(&vault, &scope, &id, &secrets)?;
-                    keep(tx, &scope, &id, &sealed)?;
+                    keep(rows, &id, &sealed)?;
                     if let Some(key) = key {
-                        stripe_key::reseal(tx, &vault, &scope, &id, &key)?;
+                        stripe_key::reseal(rows, &vault, &id, &key)?;
                     }
                 }
             }
@@ -89,27 +89,18 @@ struct Kept {
     stripe_api_key: Option<String>,
 }
 
-fn all(tx: &Connection) -> Result<Vec<Kept>, StoreError> {
-    let mut statement =
-        tx.prepare_cached("SELECT id, workspace_id, mode, secrets, stripe_api_key FROM webhook_endpoint")?;
-    let rows = statement.query_map([], |row| {
+fn all(tx: Everywhere<'_>) -> Result<Vec<Kept>, StoreError> {
+    let sql = "SELECT id, workspace_id, mode, secrets, stripe_api_key FROM webhook_endpoint";
+    tx.all(sql, &[], |row| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
         let scope = Scope::new(&workspace_id, mode_of(&mode));
         Ok(Kept { id: row.get(0)?, scope, column: row.get(3)?, stripe_api_key: row.get(4)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 /// Writes the column of an endpoint's secrets.
-pub(super) fn keep(
-    tx: &Connection,
-    scope: &Scope,
-    endpoint_id: &str,
-    sealed: &str,
-) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
-        "UPDATE webhook_endpoint SET secrets = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-    )?;
-    statement.execute(params![scope.workspace_id(), scope.mode_str(), endpoint_id, sealed])?;
+pub(super) fn keep(rows: Rows<'_>, endpoint_id: &str, sealed: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE webhook_endpoint SET secrets = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    rows.write(sql, args![endpoint_id, sealed])?;
     Ok(())
 }

@@ -97,9 +97,9 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let kept = async || {
-        let read = app.trac.store.read(|connection| {
+        let read = app.trac.store.read(|tx| {
             let sql = "SELECT group_concat(secrets) FROM webhook_endpoint";
-            Ok(connection.query_row(sql, [], |row| row.get::<_, String>(0))?)
+            Ok(tx.one(sql, &[], |row| row.get::<String>(0))?.unwrap_or_default())
         });
         read.await.unwrap()
     };

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::access::Merchant;
@@ -11,7 +10,8 @@ use crate::click::destination;
 use crate::fields::{Fields, text};
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 pub(crate) fn routes() -> Router<Trac> {
@@ -23,7 +23,7 @@ static WORKSPACE: Resource = Resource {
     name: "workspace",
     columns: "w.id, w.name, w.fallback_url, w.created_at",
     from: "workspace AS w",
-    within: "w.id = :workspace_id",
+    within: "w.id = ?1",
     id: "w.id",
     order: &["w.id"],
     filters: &[],
@@ -39,8 +39,7 @@ static WORKSPACE: Resource = Resource {
 
 async fn show(State(trac): State<Trac>, Merchant(scope): Merchant) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
-    let found =
-        store.try_read(move |connection| WORKSPACE.find(connection, &trac, &scope, scope.workspace_id()));
+    let found = store.try_read(move |tx| WORKSPACE.find(tx.within(&scope), &trac, scope.workspace_id()));
     found.await.map(Json)
 }
 
@@ -54,19 +53,20 @@ async fn change(
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
         if let Some(name) = name {
-            set(tx, &scope, "name", Some(&name))?;
+            set(rows, "name", Some(&name))?;
         }
         if let Some(fallback) = fallback {
-            set(tx, &scope, "fallback_url", fallback.as_deref())?;
+            set(rows, "fallback_url", fallback.as_deref())?;
         }
-        WORKSPACE.find(tx, &trac, &scope, scope.workspace_id())
+        WORKSPACE.find(rows, &trac, scope.workspace_id())
     });
     changed.await.map(Json)
 }
 
-fn set(tx: &Connection, scope: &Scope, column: &'static str, value: Option<&str>) -> Result<(), StoreError> {
+fn set(rows: Rows<'_>, column: &'static str, value: Option<&str>) -> Result<(), StoreError> {
     let sql = format!("UPDATE workspace SET {column} = ?2 WHERE id = ?1");
-    tx.prepare_cached(&sql)?.execute(params![scope.workspace_id(), value])?;
+    rows.everywhere().write(&sql, args![rows.scope().workspace_id(), value])?;
     Ok(())
 }

@@ -37,12 +37,10 @@ fn wrong(answer: &Answer) -> String {
 
 /// For each lead in the store, whether it is the merchant's word.
 async fn vouched(app: &App) -> Vec<(String, bool)> {
-    let read = app.trac.store.read(|connection| {
+    let read = app.trac.store.read(|tx| {
         let sql = "SELECT l.value ->> 'customer', coalesce(l.value ->> 'vouched', 0) \
                    FROM payment AS p, json_each(p.facts, '$.leads') AS l ORDER BY 1";
-        let mut statement = connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        tx.all(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
     });
     read.await.unwrap()
 }
@@ -59,11 +57,11 @@ async fn a_token_secret_is_shown_once_and_kept_sealed() {
     let listed = merchant.get(&path).await;
     assert_eq!(listed.body["has_token_secret"], true);
     assert!(!listed.body.to_string().contains(&secret));
-    let kept = app.trac.store.read(|connection| {
+    let kept = app.trac.store.read(|tx| {
         let sql = "SELECT token_secret FROM api_key WHERE token_secret IS NOT NULL";
-        Ok(connection.query_row(sql, [], |row| row.get::<_, String>(0))?)
+        tx.one(sql, &[], |row| row.get::<String>(0))
     });
-    let kept = kept.await.unwrap();
+    let kept = kept.await.unwrap().unwrap();
     assert!(kept.starts_with("sealed:1:") && !kept.contains(&secret), "{kept}");
 
     let unknown = merchant.post(&path.replace(&id, "key_unknown/token-secret"), json!({})).await;

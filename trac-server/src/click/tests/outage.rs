@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use serde_json::json;
 
 use super::{ask, link};
-use crate::test_app::{Answer, App};
+use crate::store::{Priority, Store};
+use crate::test_app::{Answer, App, Locked};
 
 /// What makes every click fail, and what ends that.
 const REFUSE: &str = "CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END";
@@ -36,8 +36,7 @@ async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example.com/").await;
-    let lock = Connection::open(app.folder.path().join("trac.db")).unwrap();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let lock = Locked::take(app.folder.path()).await;
     let (mut told, mut waited) = (Vec::new(), Duration::ZERO);
     for _ in 0..20 {
         let (answer, took) = timed(&app, "/s/ada").await;
@@ -61,7 +60,7 @@ async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
     }
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 0);
 
-    lock.execute_batch("ROLLBACK").unwrap();
+    lock.release().await;
     app.trac.store.drained().await;
     assert_eq!(app.visit("/readyz", &[]).await.status, 200);
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 21);
@@ -90,9 +89,9 @@ async fn what_becomes_of_a_link_is_heard_by_its_next_visitor() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://a.example/").await;
-    let other_process = Connection::open(app.folder.path().join("trac.db")).unwrap();
-    let check = async |change: &str, want: (u16, &str, bool)| {
-        other_process.execute_batch(change).unwrap();
+    let other_process = Store::open(app.folder.path()).unwrap();
+    let check = async |change: &'static str, want: (u16, &str, bool)| {
+        other_process.write(Priority::Api, move |tx| tx.batch(change)).await.unwrap();
         for _ in 0..2 {
             let answer = app.visit("/s/ada", &[("user-agent", "a browser")]).await;
             let leads_there = answer.header("location").starts_with(want.1);
