@@ -1,11 +1,9 @@
 //! `/api/v1/links`: tracked links, each a slug that leads to a destination.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use rusqlite::{Connection, Row, params};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::destination::destination;
@@ -13,6 +11,7 @@ use crate::access::Merchant;
 use crate::fields::{Fields, flag, text, token};
 use crate::id::{Kind, random_word};
 use crate::list::{Resource, document, time, word};
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind};
@@ -132,28 +131,16 @@ pub(super) async fn change(
     changed.await.map(Json)
 }
 
-/// What a request for a removal says beside the link.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Removal {
-    /// `1` or `true`: the address too.
-    purge: Option<String>,
-}
-
 /// Removes a link that nobody ever followed: its slug is free again. Any other is archived, because its address is out in the world:
 /// visitors are sent on, none is counted, and the slug stays taken. `purge` ends the address, and keeps the slug taken all the same.
 pub(super) async fn remove(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
     Path(id): Path<String>,
-    removal: Result<Query<Removal>, QueryRejection>,
+    mut parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
-    let Query(removal) = removal.map_err(|_| Problem::malformed("The only parameter is `purge`."))?;
-    let purge = match removal.purge.as_deref() {
-        Some("1" | "true" | "") => true,
-        None | Some("0" | "false") => false,
-        Some(_) => return Err(Problem::field("purge", "must be 1 or 0")),
-    };
+    let purge = parameters.take_flag("purge")?;
+    parameters.finish()?;
     let followed = Followed::look(&trac.store, Followed::LINK, &scope, &id).await?;
     let store = trac.store.clone();
     let removed = store.try_write(Priority::Api, move |tx| {

@@ -321,7 +321,7 @@ async fn a_purged_link_leads_nowhere_or_where_the_workspace_says_and_keeps_its_s
     let shown = merchant.get(&path).await;
     app.visit("/s/ada", &[]).await;
     assert_eq!(merchant.delete(&format!("{path}?purge=maybe")).await.code().0, 422);
-    assert_eq!(merchant.delete(&format!("{path}?purgatory=1")).await.code().0, 400);
+    assert_eq!(merchant.delete(&format!("{path}?purgatory=1")).await.code().0, 422);
     let removed = merchant.delete(&format!("{path}?purge=1")).await;
     assert_eq!(removed.body, json!({ "id": id, "deleted": true, "archived": false }));
     assert_eq!(
