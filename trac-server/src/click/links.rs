@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use rusqlite::{Connection, Row, params};
 use serde_json::{Value, json};
+use trac_core::program::Mode;
 
 use super::destination::destination;
 use crate::access::Merchant;
@@ -14,18 +15,17 @@ use crate::list::{Resource, document, time, word};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
-use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind};
+use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind, mode_of};
 use crate::trac::Trac;
 
 /// Links that are neither deleted nor purged.
 pub(crate) static LINKS: Resource = Resource {
     name: "link",
-    columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
+    columns: "l.id, l.mode, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
         (SELECT tracking_domain FROM program AS p WHERE p.workspace_id = l.workspace_id AND p.mode = l.mode \
         AND p.id = l.program_id) AS tracking_domain, (SELECT json_group_object(why, count) FROM (SELECT why, \
         sum(count) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id AND n.mode = l.mode \
-        AND n.link_id = l.id GROUP BY why)) AS not_counted, l.mode = 'test' AND EXISTS (SELECT 1 FROM link AS o \
-        WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live') AS gives_way",
+        AND n.link_id = l.id GROUP BY why)) AS not_counted",
     from: "link AS l",
     within: "l.workspace_id = :workspace_id AND l.mode = :mode AND l.deleted_at IS NULL AND l.purged_at IS NULL",
     id: "l.id",
@@ -40,17 +40,25 @@ pub(crate) static LINKS: Resource = Resource {
     read,
 };
 
+/// The path that surely leads to a link. At `/s/` a link of test mode is only found while no live link has its slug.
+pub(crate) fn link_path(mode: Mode, slug: &str) -> String {
+    match mode {
+        Mode::Live => format!("/s/{slug}"),
+        Mode::Test => format!("/t/{slug}"),
+    }
+}
+
 fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     let (slug, domain): (String, Option<String>) = (row.get("slug")?, row.get("tracking_domain")?);
     let base = trac.hosts.link_base(&trac.public_url, domain.as_deref());
-    let path = if row.get("gives_way")? { "t" } else { "s" };
+    let path = link_path(mode_of(&row.get::<_, String>("mode")?), &slug);
     Ok(json!({
         "id": word(row, "id")?,
         "program_id": word(row, "program_id")?,
         "partner_id": word(row, "partner_id")?,
         "slug": slug,
         "destination": word(row, "destination")?,
-        "url": format!("{base}/{path}/{slug}"),
+        "url": format!("{base}{path}"),
         "archived": row.get::<_, Option<i64>>("archived_at")?.is_some(),
         "not_counted": document(row, "not_counted")?,
         "created_at": time(row, "created_at")?,
