@@ -63,6 +63,13 @@ fn plain(payment: &Payment, reason: Reason, unbound: Option<&Unbound>) -> Hop {
     let hop = Hop::broken(NAME, status, reason);
     match reason {
         Reason::ClientReported => claimed(payment, hop, unbound),
+        Reason::RejectedByMerchant if payment.is_rejected_claim() => Hop::cause(
+            NAME,
+            status,
+            reason.as_str(),
+            "A page claimed this conversion, and the merchant rejected the claim.",
+            format!("If that was wrong: PATCH /conversions/{} with status approved.", payment.id),
+        ),
         Reason::DuplicatePayment => duplicate(payment, hop),
         Reason::Noted if payment.is_lead() => Hop::cause(
             NAME,
@@ -91,15 +98,6 @@ fn claimed(payment: &Payment, hop: Hop, unbound: Option<&Unbound>) -> Hop {
             "Check it, then PATCH /leads/{lead_id} with status approved or rejected. Report leads from your server, or with a \
              customerToken, and they count at once."
         ));
-    }
-    if payment.is_rejected_claim() {
-        return Hop::cause(
-            NAME,
-            Status::Refused,
-            Reason::ClientReported.as_str(),
-            "A page claimed this conversion, and the merchant rejected the claim.",
-            format!("If that was wrong: PATCH /conversions/{} with status approved.", payment.id),
-        );
     }
     hop.mended_by(format!(
         "Check it, then PATCH /conversions/{} with status approved or rejected. Tell conversions from your server with a \

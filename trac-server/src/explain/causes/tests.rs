@@ -593,7 +593,7 @@ fn reported() -> Vec<Row> {
             .patch("/conversions/$id", json!({ "status": "rejected" }))
             .answers("200 rejected_by_merchant")
             .logs("/conversions", "rejected_by_merchant")
-            .explains("$id", Some("decision"), &["The merchant rejected it", "with status approved"]),
+            .explains("$id", Some("decision"), &["the merchant rejected the claim", "with status approved"]),
     ]
 }
 
