@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// What a finished run of the binary left behind.
@@ -26,6 +26,20 @@ pub fn trac(arguments: &[&str]) -> Finished {
 #[must_use]
 pub fn trac_with(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
     let output = command().envs(variables.iter().copied()).args(arguments).output().expect("the binary runs");
+    finished(&output)
+}
+
+/// Runs `trac` with these arguments and a standard output that nobody reads, as `trac … | head` leaves it.
+#[must_use]
+pub fn trac_unread(arguments: &[&str]) -> Finished {
+    let mut command = command();
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    drop(child.stdout.take());
+    finished(&child.wait_with_output().expect("the binary ends"))
+}
+
+fn finished(output: &Output) -> Finished {
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

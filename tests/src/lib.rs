@@ -37,7 +37,7 @@ pub mod simulation;
 pub mod battery;
 pub mod load;
 
-pub use binary::{Finished, trac, trac_with};
+pub use binary::{Finished, trac, trac_unread, trac_with};
 pub use browser::Browser;
 pub use demo::{AxumShop, Demo};
 pub use https::HttpsFolder;

@@ -1,7 +1,7 @@
 //! `trac workspace`, `trac key`, `trac login-link`, `trac explain` and `trac serve`, as a merchant runs them.
 
 use serde_json::Value;
-use trac_tests::{Server, envelope, now, trac};
+use trac_tests::{Server, envelope, now, trac, trac_unread};
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -179,6 +179,8 @@ async fn nobody_is_locked_out_of_a_running_server() {
             "trac workspace list",
         ),
         (vec!["workspace", "go-live", "--workspace", "ws_0"], "there is no workspace ws_0"),
+        (vec!["workspace", "sessions", "--workspace", "ws_0"], "there is no workspace ws_0"),
+        (vec!["workspace", "sessions", "--end", "--workspace", "ws_0"], "there is no workspace ws_0"),
     ] {
         let arguments: Vec<_> = arguments.into_iter().chain(["--data", data.as_str()]).collect();
         let ended = trac(&arguments);
@@ -207,7 +209,7 @@ async fn what_was_tried_in_test_mode_goes_live_beside_a_running_server() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         ended.stdout
     };
-    assert!(go_live(&["--dry-run"]).starts_with("Would be copied to live mode:\n  program Partners ("));
+    assert!(go_live(&["--dry-run"]).starts_with("Would be copied to live mode:\n  program Partners\n"));
     assert_eq!(go_live(&[]).lines().count(), 6, "a title, a line for each, and one without words");
     assert!(go_live(&[]).starts_with("Copied to live mode: nothing\n"));
     let json: Value = serde_json::from_str(&go_live(&["--json"])).expect("JSON and nothing else");
@@ -241,4 +243,26 @@ async fn explain_of_something_unknown_ends_with_1() {
     }
     let told = trac(&["explain", "cs_test_0", "--data", &data]).stdout;
     assert!(told.contains("test") && !told.contains("live mode"), "{told}");
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_before_the_end_is_no_failure() {
+    let server = Server::start().await;
+    let merchant = server.merchant("piped");
+    let terms = merchant.terms(1_000, "piped", "https://shop.example.com/").await;
+    let (data, id) = (server.data(), text(&merchant.workspace, "/workspace_id").to_owned());
+    for command in [
+        &["explain", &terms.link][..],
+        &["explain", &terms.link, "--json"],
+        &["export"],
+        &["replay", "--dry-run"],
+        &["workspace", "list"],
+        &["workspace", "sessions"],
+        &["workspace", "go-live", "--workspace", &id, "--dry-run"],
+        &["login-link", "--workspace", &id],
+    ] {
+        let arguments: Vec<_> = command.iter().chain(&["--data", &data]).copied().collect();
+        let ended = trac_unread(&arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{command:?}");
+    }
 }

@@ -90,6 +90,8 @@ mod bodies;
 #[cfg(feature = "server")]
 mod fields;
 #[cfg(feature = "server")]
+mod parameters;
+#[cfg(feature = "server")]
 mod last_known;
 #[cfg(feature = "server")]
 mod hosts;

@@ -3,16 +3,16 @@
 //! # Wire form
 //! `?page=1&limit=50` (at most 100) answers `{"data":[…],"meta":{"total","page","limit","has_more"}}`, newest first,
 //! `total` exact. `?starting_after=<id>` goes on after that row without counting: `total` and `page` are null then. Any other parameter is a filter the
-//! resource knows, given once, with a value that its rows can have, or `422`.
+//! resource knows, given once, with a value that is not empty and that its rows can have, or `422`.
 
 mod filter;
 
 pub(crate) use filter::words_of;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::routing::{MethodRouter, get};
 use rusqlite::types::Value as Bound;
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use trac_core::time::Timestamp;
 
 use crate::access::Merchant;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
@@ -81,36 +82,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Listing {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let Query(pairs) = pairs.map_err(|_| Problem::malformed("The query cannot be read."))?;
-        Self::read(pairs)
+        Self::read(Parameters::from_request_parts(parts, state).await?)
     }
 }
 
 impl Listing {
-    fn read(pairs: Vec<(String, String)>) -> Result<Self, Problem> {
-        let mut listing = Self { page: 1, limit: 50, starting_after: None, filters: Vec::new() };
-        let (mut wrong, mut named) = (BTreeMap::new(), BTreeSet::new());
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| !named.insert(name.as_str())) {
-            return Err(Problem::field(name, "must be given once"));
-        }
-        let mut number = |name: &str, text: &str, range: std::ops::RangeInclusive<u32>| {
+    fn read(mut parameters: Parameters) -> Result<Self, Problem> {
+        let mut wrong = BTreeMap::new();
+        let mut number = |name: &str, range: std::ops::RangeInclusive<u32>, default: u32| {
+            let Some(text) = parameters.take(name) else { return default };
             let number = text.parse().ok().filter(|number| range.contains(number));
             number.unwrap_or_else(|| {
                 let message = format!("must be a whole number from {} to {}", range.start(), range.end());
                 wrong.insert(name.to_owned(), message);
-                1
+                default
             })
         };
-        for (name, value) in pairs {
-            match name.as_str() {
-                "page" => listing.page = number("page", &value, 1..=1_000_000_000),
-                "limit" => listing.limit = number("limit", &value, 1..=100),
-                "starting_after" => listing.starting_after = Some(value),
-                _ if value.is_empty() => {}
-                _ => listing.filters.push((name, value)),
-            }
+        let (page, limit) = (number("page", 1..=1_000_000_000, 1), number("limit", 1..=100, 50));
+        let starting_after = parameters.take("starting_after");
+        let filters: Vec<_> = parameters.into_rest().into_iter().collect();
+        for (name, _) in filters.iter().filter(|(_, value)| value.is_empty()) {
+            wrong.insert(name.clone(), "must not be empty; leave it out to list all".to_owned());
         }
+        let listing = Self { page, limit, starting_after, filters };
         if wrong.is_empty() { Ok(listing) } else { Err(Problem::validation(wrong)) }
     }
 

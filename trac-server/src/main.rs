@@ -20,8 +20,12 @@ use trac_server::{
     Trac, explain, housekeeping, listen, log, metrics_service, replay, secrets, service, workspace,
 };
 
+#[path = "main/output.rs"]
+mod output;
 #[path = "main/workspaces.rs"]
 mod workspaces;
+
+use output::Output;
 
 /// How long callers may take to finish once the server is asked to stop.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -65,7 +69,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
             let config = options.settle()?;
             let replayed = runtime.block_on(replay_events(&config, rules, dry_run, since.as_deref()))?;
-            Ok(writeln!(io::stdout(), "{replayed:#}")?)
+            Ok(writeln!(Output, "{replayed:#}")?)
         }
         Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
         Command::Restore { file, options } => Ok(store::restore(&file, &options.settle()?.data)?),
@@ -74,12 +78,12 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Import { file, options } => {
             let imported = runtime.block_on(take_import(&options.settle()?, &file))?;
-            Ok(write!(io::stdout(), "{imported}")?)
+            Ok(write!(Output, "{imported}")?)
         }
         Command::Secrets { command: SecretsCommand::Rotate { options } } => {
             let config = options.settle()?;
             runtime.block_on(rotate_master_key(&config))?;
-            Ok(writeln!(io::stdout(), "Every secret is sealed with the new master key.")?)
+            Ok(writeln!(Output, "Every secret is sealed with the new master key.")?)
         }
         Command::Key { command } => runtime.block_on(workspaces::key(command)),
         Command::LoginLink { workspace, mode, email, json, options } => {
@@ -169,11 +173,16 @@ async fn serve_metrics(trac: Trac, config: &Config) -> Result<(Trac, tokio::task
 #[cfg(feature = "demo")]
 async fn demonstrate(options: trac_server::config::DemoOptions) -> Result<(), Failure> {
     let json = options.json;
+    if let Some(line) = trac_server::missing_script() {
+        let so =
+            "Until then the shop's page keeps no click and no sale is credited; cargo xtask demo builds all";
+        writeln!(io::stderr(), "trac: warning: {line}. {so}.")?;
+    }
     let demo = trac_server::demo::start(options).await?;
     if json {
-        writeln!(io::stdout(), "{}", demo.addresses)?;
+        writeln!(Output, "{}", demo.addresses)?;
     } else {
-        writeln!(io::stdout(), "{}", demo.story())?;
+        writeln!(Output, "{}", demo.story())?;
     }
     asked_to_stop().await;
     demo.stop().await;
@@ -214,10 +223,10 @@ async fn write_export(
         (Some(folder), _) => export::export_csv(&trac, workspace, &folder).await?,
         (None, Some(file)) => {
             let written = export::export_to_file(&trac, workspace, &file).await?;
-            writeln!(io::stdout(), "{} rows of {} workspaces", written.rows, written.workspaces.len())?;
+            writeln!(Output, "{} rows of {} workspaces", written.rows, written.workspaces.len())?;
         }
         (None, None) => {
-            export::export(&trac, workspace, io::stdout()).await?;
+            export::export(&trac, workspace, Output).await?;
         }
     }
     tokio::task::spawn_blocking(move || store.close()).await?;
@@ -245,12 +254,11 @@ async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
 }
 
 fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
     for story in stories {
         if json {
-            writeln!(out, "{story:#}")?;
+            writeln!(Output, "{story:#}")?;
         } else {
-            writeln!(out, "{}\n", explain::as_text(story))?;
+            writeln!(Output, "{}\n", explain::as_text(story))?;
         }
     }
     Ok(())

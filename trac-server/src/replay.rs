@@ -6,11 +6,10 @@
 mod moves;
 mod rules;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use trac_core::commission::answer::{self, Answer, Outcome};
 use trac_core::time::Timestamp;
@@ -23,6 +22,7 @@ pub use rules::Rules;
 use crate::access::Merchant;
 use crate::flow::{self, Considered};
 use crate::id::Ids;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::{Priority, Scope, StoreError, mode_of};
@@ -33,15 +33,6 @@ use crate::webhook::log;
 /// `POST /api/v1/events/{id}/replay`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new().route("/events/{id}/replay", post(replay_one))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Options {
-    /// `1` or `true`: show, don't write.
-    dry_run: Option<String>,
-    /// `then` or `now`.
-    rules: Option<String>,
 }
 
 /// How events are decided again.
@@ -57,16 +48,11 @@ async fn replay_one(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
     Path(id): Path<String>,
-    options: Result<Query<Options>, axum::extract::rejection::QueryRejection>,
+    mut parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
-    let Query(options) =
-        options.map_err(|_| Problem::malformed("The only parameters are `dry_run` and `rules`."))?;
-    let dry_run = match options.dry_run.as_deref() {
-        Some("1" | "true" | "") => true,
-        None | Some("0" | "false") => false,
-        Some(_) => return Err(Problem::field("dry_run", "must be 1 or 0")),
-    };
-    let rules = options.rules.as_deref().map_or(Some(Rules::Then), Rules::from_word);
+    let dry_run = parameters.take_flag("dry_run")?;
+    let rules = parameters.take("rules").as_deref().map_or(Some(Rules::Then), Rules::from_word);
+    parameters.finish()?;
     let rules = rules.ok_or_else(|| Problem::field("rules", "must be then or now"))?;
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let replay = Replay { rules, dry_run, since: None };

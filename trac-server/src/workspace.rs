@@ -16,7 +16,6 @@ use crate::store::{PUBLIC_URL, Priority, Scope, Store, StoreError, StoreErrorKin
 use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
 
-pub use crate::dashboard::{end_sessions, sessions};
 pub use go_live::{as_text, go_live};
 pub(crate) use profile::routes;
 
@@ -140,6 +139,29 @@ pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<V
         }))
     });
     written.await
+}
+
+/// The sessions of the dashboard in force, and the links that wait to be used: of a workspace, or of all.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or the store cannot be read.
+pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
+    must_be_known_if_named(trac, workspace).await?;
+    dashboard::sessions(trac, workspace).await
+}
+
+/// Ends all sessions, and takes back the links that wait to be used: of a workspace, or of all. Answers how many.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or nothing can be written.
+pub async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
+    must_be_known_if_named(trac, workspace).await?;
+    dashboard::end_sessions(trac, workspace).await
+}
+
+async fn must_be_known_if_named(trac: &Trac, workspace: Option<&str>) -> Result<(), StoreError> {
+    let Some(id) = workspace.map(ToOwned::to_owned) else { return Ok(()) };
+    trac.store.read(move |connection| must_be_known(connection, &id)).await
 }
 
 /// Refuses an ID that no workspace has.

@@ -277,6 +277,9 @@ fn answer_of(schema: &str, notation: &str) -> Value {
         required.push(name);
         let mut described = schema_of(kind);
         lay_over(&mut described, words::of_answer(schema, name));
+        if kind.ends_with('?') {
+            described = or_null(described, false);
+        }
         properties.insert(name.to_owned(), described);
     }
     json!({ "type": "object", "properties": properties, "required": required })

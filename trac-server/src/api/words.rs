@@ -40,15 +40,12 @@ pub(super) fn resource(schema: &str) -> Option<&'static Resource> {
     })
 }
 
-/// The filters of a list, each with what it takes. An empty value is no filter.
+/// The filters of a list, each with what it takes.
 pub(super) fn filters(resource: &Resource) -> Vec<(&'static str, Value)> {
     let schema = |name: &str| match words_of(resource.name, name) {
-        Some(mut words) => {
-            words.push("");
-            json!({ "type": "string", "enum": words })
-        }
-        None if name == "currency" => json!({ "type": "string", "pattern": "^([A-Za-z]{3})?$" }),
-        None => json!({ "type": "string" }),
+        Some(words) => json!({ "type": "string", "enum": words }),
+        None if name == "currency" => json!({ "type": "string", "pattern": "^[A-Za-z]{3}$" }),
+        None => json!({ "type": "string", "minLength": 1 }),
     };
     resource.filters.iter().map(|(name, _)| (*name, schema(name))).collect()
 }
@@ -56,17 +53,19 @@ pub(super) fn filters(resource: &Resource) -> Vec<(&'static str, Value)> {
 /// The parameters in the query of an operation that is no list.
 pub(super) fn query(operation: &Operation) -> Vec<(&'static str, Value)> {
     let date = || json!({ "type": "string", "format": "date" });
-    match operation.path {
-        "/api/v1/analytics" => vec![
+    let flag = || json!({ "type": "string", "enum": ["1", "true", "", "0", "false"] });
+    match (operation.method, operation.path) {
+        (_, "/api/v1/analytics") => vec![
             ("interval", json!({ "type": "string", "enum": ["7d", "30d", "90d"] })),
             ("start", date()),
             ("end", date()),
             ("program_id", json!({ "type": "string" })),
             ("partner_id", json!({ "type": "string" })),
         ],
-        "/api/v1/events/{id}/replay" => {
-            vec![("dry_run", json!({ "type": "string", "enum": ["1", "true", "", "0", "false"] }))]
+        (_, "/api/v1/events/{id}/replay") => {
+            vec![("dry_run", flag()), ("rules", json!({ "type": "string", "enum": ["then", "now"] }))]
         }
+        ("DELETE", "/api/v1/links/{id}") => vec![("purge", flag())],
         _ => Vec::new(),
     }
 }
@@ -105,7 +104,7 @@ pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
     match (of, name) {
         ("programs", "status") => one_of(PROGRAM_STATUS),
         ("enrollments", "status") => one_of(ENROLLMENT_STATUS),
-        ("conversions", "status") => one_of(&["approved", "rejected"]),
+        ("conversions" | "leads", "status") => one_of(&["approved", "rejected"]),
         ("api-keys", "kind") => one_of(&["publishable", "secret"]),
         (_, "name") => text(if of == "api-keys" { 100 } else { 200 }),
         (_, "attribution_model") => one_of(MODELS),

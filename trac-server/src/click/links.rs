@@ -1,32 +1,31 @@
 //! `/api/v1/links`: tracked links, each a slug that leads to a destination.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use rusqlite::{Connection, Row, params};
-use serde::Deserialize;
 use serde_json::{Value, json};
+use trac_core::program::Mode;
 
 use super::destination::destination;
 use crate::access::Merchant;
 use crate::fields::{Fields, flag, text, token};
 use crate::id::{Kind, random_word};
 use crate::list::{Resource, document, time, word};
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
-use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind};
+use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind, mode_of};
 use crate::trac::Trac;
 
 /// Links that are neither deleted nor purged.
 pub(crate) static LINKS: Resource = Resource {
     name: "link",
-    columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
+    columns: "l.id, l.mode, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
         (SELECT tracking_domain FROM program AS p WHERE p.workspace_id = l.workspace_id AND p.mode = l.mode \
         AND p.id = l.program_id) AS tracking_domain, (SELECT json_group_object(why, count) FROM (SELECT why, \
         sum(count) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id AND n.mode = l.mode \
-        AND n.link_id = l.id GROUP BY why)) AS not_counted, l.mode = 'test' AND EXISTS (SELECT 1 FROM link AS o \
-        WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live') AS gives_way",
+        AND n.link_id = l.id GROUP BY why)) AS not_counted",
     from: "link AS l",
     within: "l.workspace_id = :workspace_id AND l.mode = :mode AND l.deleted_at IS NULL AND l.purged_at IS NULL",
     id: "l.id",
@@ -41,17 +40,25 @@ pub(crate) static LINKS: Resource = Resource {
     read,
 };
 
+/// The path that surely leads to a link. At `/s/` a link of test mode is only found while no live link has its slug.
+pub(crate) fn link_path(mode: Mode, slug: &str) -> String {
+    match mode {
+        Mode::Live => format!("/s/{slug}"),
+        Mode::Test => format!("/t/{slug}"),
+    }
+}
+
 fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     let (slug, domain): (String, Option<String>) = (row.get("slug")?, row.get("tracking_domain")?);
     let base = trac.hosts.link_base(&trac.public_url, domain.as_deref());
-    let path = if row.get("gives_way")? { "t" } else { "s" };
+    let path = link_path(mode_of(&row.get::<_, String>("mode")?), &slug);
     Ok(json!({
         "id": word(row, "id")?,
         "program_id": word(row, "program_id")?,
         "partner_id": word(row, "partner_id")?,
         "slug": slug,
         "destination": word(row, "destination")?,
-        "url": format!("{base}/{path}/{slug}"),
+        "url": format!("{base}{path}"),
         "archived": row.get::<_, Option<i64>>("archived_at")?.is_some(),
         "not_counted": document(row, "not_counted")?,
         "created_at": time(row, "created_at")?,
@@ -132,28 +139,16 @@ pub(super) async fn change(
     changed.await.map(Json)
 }
 
-/// What a request for a removal says beside the link.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Removal {
-    /// `1` or `true`: the address too.
-    purge: Option<String>,
-}
-
 /// Removes a link that nobody ever followed: its slug is free again. Any other is archived, because its address is out in the world:
 /// visitors are sent on, none is counted, and the slug stays taken. `purge` ends the address, and keeps the slug taken all the same.
 pub(super) async fn remove(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
     Path(id): Path<String>,
-    removal: Result<Query<Removal>, QueryRejection>,
+    mut parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
-    let Query(removal) = removal.map_err(|_| Problem::malformed("The only parameter is `purge`."))?;
-    let purge = match removal.purge.as_deref() {
-        Some("1" | "true" | "") => true,
-        None | Some("0" | "false") => false,
-        Some(_) => return Err(Problem::field("purge", "must be 1 or 0")),
-    };
+    let purge = parameters.take_flag("purge")?;
+    parameters.finish()?;
     let followed = Followed::look(&trac.store, Followed::LINK, &scope, &id).await?;
     let store = trac.store.clone();
     let removed = store.try_write(Priority::Api, move |tx| {

@@ -60,7 +60,7 @@ pub(crate) use extract::{arriving, stored};
 #[cfg(feature = "server")]
 pub(crate) use find::is_known;
 #[cfg(feature = "server")]
-pub(crate) use links::LINKS;
+pub(crate) use links::{LINKS, link_path};
 pub(crate) use promo_code::click_by_promo_code;
 #[cfg(feature = "server")]
 pub(crate) use redirect::{SLUG, plain_visit, remember_links, visit};

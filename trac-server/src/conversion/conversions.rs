@@ -59,6 +59,7 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         ("reason", concat!("CASE WHEN ", gave_up!(), " THEN 'no_click' ELSE p.decision ->> '$.reason' END")),
         ("commission_id", commission_id!()),
         ("source", source!()),
+        ("attributed", super::IS_CREDITED),
         ("lead_id", "p.decision ->> '$.lead_id'"),
         ("external_transaction_id", "replace(p.decision ->> '$.transaction', 'transaction:', '')"),
     ],

@@ -31,6 +31,11 @@ pub(crate) static LEADS: Resource = Resource {
         ("event_name", "l.event_name"),
         ("click_id", "p.decision ->> '$.attribution.click_id'"),
         ("reason", "p.decision ->> '$.reason'"),
+        (
+            "status",
+            "CASE p.facts -> ('$.leads.\"' || l.id || '\".verdict.value') \
+             WHEN 'true' THEN 'approved' WHEN 'false' THEN 'rejected' END",
+        ),
         ("commission_id", commission_id!()),
         ("deferred", "CASE WHEN l.deferred THEN 'true' ELSE 'false' END"),
     ],

@@ -14,7 +14,7 @@ use trac_core::conversion::reason::Reason;
 
 use super::session::Session;
 use super::words::{money, number, reason, signed_money, text, time};
-use crate::click::CLICKS;
+use crate::click::{CLICKS, link_path};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES};
 use crate::list::{Listing, Resource};
 use crate::problem::Problem;
@@ -75,7 +75,8 @@ struct ClickRow {
     id: String,
     at: String,
     partner: String,
-    slug: String,
+    /// The path of the link that was followed; empty without one.
+    path: String,
     referrer: String,
     is_repeat: bool,
 }
@@ -228,7 +229,7 @@ impl ClickRow {
             id: text(row, "id"),
             at: time(row, "clicked_at"),
             partner: names.partner(&text(row, "partner_id"))?,
-            slug: names.slug(&text(row, "link_id"))?,
+            path: names.link_path(&text(row, "link_id"))?,
             referrer: text(row, "referrer"),
             is_repeat: row.get("unique") == Some(&Value::Bool(false)),
         })
@@ -305,8 +306,10 @@ impl<'a> Names<'a> {
         self.look_up(id, "SELECT name FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")
     }
 
-    fn slug(&mut self, id: &str) -> Result<String, StoreError> {
-        self.look_up(id, "SELECT slug FROM link WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")
+    fn link_path(&mut self, id: &str) -> Result<String, StoreError> {
+        let slug = "SELECT slug FROM link WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        let slug = self.look_up(id, slug)?;
+        Ok(if slug.is_empty() { slug } else { link_path(self.scope.mode(), &slug) })
     }
 
     fn look_up(&mut self, id: &str, sql: &str) -> Result<String, StoreError> {

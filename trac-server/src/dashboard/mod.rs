@@ -21,8 +21,7 @@ use axum::routing::get;
 
 use crate::trac::Trac;
 
-pub(crate) use session::{LINK_SECS, new_link};
-pub use session::{end_sessions, sessions};
+pub(crate) use session::{LINK_SECS, end_sessions, new_link, sessions};
 
 /// Everything under `/dashboard`, and the way there from the root.
 pub(crate) fn routes(trac: &Trac) -> Router<Trac> {

@@ -198,10 +198,7 @@ fn find(
 }
 
 /// The sessions in force, and the links that wait to be used: of a workspace, or of all.
-///
-/// # Errors
-/// [`StoreError`] if the store cannot be read.
-pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
+pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
     let (now, workspace) = (trac.clock.now().unix_secs(), workspace.map(ToOwned::to_owned));
     let read = trac.store.read(move |connection| {
         let mut statement = connection.prepare(
@@ -230,10 +227,7 @@ pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>
 }
 
 /// Ends all sessions, and takes back the links that wait to be used: of a workspace, or of all. Answers how many.
-///
-/// # Errors
-/// [`StoreError`] if nothing can be written.
-pub async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
+pub(crate) async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
     let workspace = workspace.map(ToOwned::to_owned);
     let ended = trac.store.write(Priority::Api, move |tx| {
         Ok(tx.execute(

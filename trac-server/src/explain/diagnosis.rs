@@ -116,10 +116,19 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
     }
     let since = archive.now.plus_secs(-RECENT_SECS).unix_secs().to_string();
     for reason in [Reason::SignatureInvalid, Reason::TimestampOutsideTolerance, Reason::Unreadable] {
-        let sql = format!(
-            "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND outcome = 'rejected' \
-             AND reason = '{reason}' AND received_at >= CAST(?3 AS INTEGER)"
+        let rejected = format!(
+            "SELECT 1 FROM event AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.outcome = 'rejected' \
+             AND e.reason = '{reason}' AND e.received_at >= CAST(?3 AS INTEGER)"
         );
+        // Where a later delivery was verified at the same endpoint, its secret and the clock are right by now. What could not
+        // be read is lost all the same.
+        let sql = match reason {
+            Reason::Unreadable => rejected,
+            _ => format!(
+                "{rejected} AND NOT EXISTS (SELECT 1 FROM event AS v WHERE v.workspace_id = ?1 AND v.mode = ?2 \
+                 AND v.endpoint_id = e.endpoint_id AND v.stripe_event_id IS NOT NULL AND v.id > e.id)"
+            ),
+        };
         if archive.any(&sql, &since)? {
             let meaning = match reason {
                 Reason::Unreadable => "What was signed is no event.",

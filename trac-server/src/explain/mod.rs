@@ -10,6 +10,7 @@ mod hop;
 mod subject;
 mod evidence;
 mod diagnosis;
+mod unbound;
 mod reference;
 mod told;
 mod verdict;

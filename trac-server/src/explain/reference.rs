@@ -11,6 +11,8 @@ use trac_core::time::Timestamp;
 use super::diagnosis;
 use super::evidence::{Archive, Payment};
 use super::hop::{Hop, Status};
+use super::unbound;
+use crate::click::link_path;
 use crate::store::StoreError;
 
 /// How many kept events are searched for the field that held a value.
@@ -81,6 +83,15 @@ fn place(archive: &Archive<'_>, candidate: &Candidate) -> Result<String, StoreEr
 pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
     let candidates = &payment.decision.candidates;
     let details = json!({ "candidates": candidates });
+    // A click ID of ours that is not known says more than a lead that would have named another.
+    let names_a_click = candidates.iter().any(|candidate| candidate.value.starts_with("clk_"));
+    if !names_a_click && let Some(lead) = unbound::of_payment(archive, payment)? {
+        let what = format!(
+            "It carries no click ID, and the lead {} that a page reported of its customer {} ties it to none: {}.",
+            lead.lead_id, lead.customer, lead.why
+        );
+        return Ok(no_click(&what).mended_by(lead.remedy).with(details));
+    }
     let hop = match candidates.first() {
         Some(first) if first.rule == Rule::PromotionCode => {
             no_click(&format!("No partner held the promotion code {} when it was used.", first.value))
@@ -229,7 +240,10 @@ pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>
         None if row.click.is_standing => {
             Hop::ok("link", format!("A promotion code of {}'s in {}.", row.partner, row.program))
         }
-        Some(slug) => Hop::ok("link", format!("{}'s link /s/{slug} in {}.", row.partner, row.program)),
+        Some(slug) => {
+            let path = link_path(archive.scope.mode(), slug);
+            Hop::ok("link", format!("{}'s link {path} in {}.", row.partner, row.program))
+        }
         None => Hop::ok("link", format!("{} in {}, without a tracked link.", row.partner, row.program)),
     };
     let link = link.with(json!({ "link_id": row.link_id, "slug": row.slug,

@@ -13,6 +13,7 @@ use super::diagnosis;
 use super::evidence::Archive;
 use super::hop::{Hop, Status};
 use super::subject::{Kind, Subject};
+use crate::click::link_path;
 use crate::store::StoreError;
 
 /// The hops of what was set up; none where something else is asked about.
@@ -53,9 +54,10 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
     };
     let found = statement.query_row(archive.key(id), read).optional()?;
     let Some((slug, destination, (archived_at, removed_at))) = found else { return Ok(Vec::new()) };
+    let path = link_path(archive.scope.mode(), &slug);
     if let Some(at) = removed_at {
         let at = Timestamp::from_unix_secs(at).to_rfc3339();
-        let what = format!("/s/{slug} was taken away at {at}: it leads nobody to {destination} any more.");
+        let what = format!("{path} was taken away at {at}: it leads nobody to {destination} any more.");
         let remedy = "Make another link, with a slug of its own. Clicks from before still count.";
         return Ok(vec![Hop::cause("link", Status::Refused, "link_removed", what, remedy)]);
     }
@@ -64,17 +66,17 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
         json!({ "link_id": id, "slug": slug, "destination": destination, "not_counted": not_counted });
     let visits: Vec<_> = not_counted.iter().map(|(why, count)| format!("{count} ({why})")).collect();
     let hop = match archived_at {
-        None if visits.is_empty() => Hop::ok("link", format!("/s/{slug} leads to {destination}.")),
+        None if visits.is_empty() => Hop::ok("link", format!("{path} leads to {destination}.")),
         None => Hop::ok(
             "link",
-            format!("/s/{slug} leads to {destination}. Visits that were no clicks: {}.", visits.join(", ")),
+            format!("{path} leads to {destination}. Visits that were no clicks: {}.", visits.join(", ")),
         ),
         Some(at) => Hop::cause(
             "link",
             Status::Refused,
             "link_archived",
             format!(
-                "/s/{slug} was archived at {}: who follows it is sent on and not counted.",
+                "{path} was archived at {}: who follows it is sent on and not counted.",
                 Timestamp::from_unix_secs(at).to_rfc3339()
             ),
             format!(

@@ -263,8 +263,8 @@ impl Finding<'_> {
              AND instr(lower(h.facts), lower('\"' || ?3 || '\"')) > 0))",
             id,
         )?;
-        let partner =
-            "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND lower(email) = lower(?3)";
+        let partner = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 \
+             AND email IS NOT NULL AND lower(email) = lower(?3)";
         match self.one(partner, id)? {
             Some(partner) if payments.is_empty() => {
                 Ok(Subject { id: id.to_owned(), ..self.prefixed(&partner, Kind::Partner)? })

@@ -106,6 +106,12 @@ async fn a_wrong_secret_is_found_in_the_log() {
     assert_eq!(refused.status, 401);
     let story = check(&shop, "cs_1", Some("event"), Some("signature_invalid")).await;
     assert!(story["remedy"].as_str().unwrap().contains("whsec_"));
+    check(&shop, &shop.endpoint, Some("event"), Some("signature_invalid")).await;
+    // Once a delivery is verified, the secret is the right one.
+    shop.merchant.patch(&endpoint, json!({ "signing_secrets": ["whsec_flow"] })).await;
+    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    check(&shop, "cs_2", Some("event"), Some("event_not_received")).await;
+    check(&shop, &shop.endpoint, None, None).await;
 }
 
 #[tokio::test]

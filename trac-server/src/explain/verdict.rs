@@ -14,6 +14,7 @@ use trac_core::webhook::invoice::Invoice;
 
 use super::evidence::{Archive, ClickRow, Payment};
 use super::hop::{Hop, Status};
+use super::unbound::{self, Unbound};
 use crate::store::StoreError;
 use crate::store::load;
 
@@ -22,21 +23,27 @@ const NAME: &str = "decision";
 /// What was decided about a payment or lead, and on what grounds.
 pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
     let reason = payment.reason();
+    let unbound = unbound::of_lead(archive, payment)?;
+    let unbound = unbound.as_ref();
     let hop = match &payment.decision.attribution {
         Some(attribution) => match archive.click(&attribution.click_id)? {
-            Some(click) => Grounds::of(archive, payment, attribution, click)?.hop(reason),
-            None => plain(payment, reason),
+            Some(click) => Grounds::of(archive, payment, attribution, click)?.hop(reason, unbound),
+            None => plain(payment, reason, unbound),
         },
         None if matches!(reason, Reason::NoClick | Reason::NoAttributionYet) => {
-            plain(payment, reason).without_remedy()
+            plain(payment, reason, unbound).without_remedy()
         }
-        None => plain(payment, reason),
+        None => plain(payment, reason, unbound),
+    };
+    let hop = match unbound {
+        Some(lead) => hop.adding(&format!("It ties the customer to no click: {}.", lead.why)),
+        None => hop,
     };
     Ok(hop.with(json!({ "reason": reason })))
 }
 
 /// What needs no click to be said.
-fn plain(payment: &Payment, reason: Reason) -> Hop {
+fn plain(payment: &Payment, reason: Reason, unbound: Option<&Unbound>) -> Hop {
     let status = match reason {
         Reason::Ok
         | Reason::OkRecurring
@@ -55,36 +62,42 @@ fn plain(payment: &Payment, reason: Reason) -> Hop {
     };
     let hop = Hop::broken(NAME, status, reason);
     match reason {
-        Reason::ClientReported => claimed(payment, hop),
+        Reason::ClientReported => claimed(payment, hop, unbound),
+        Reason::RejectedByMerchant if payment.is_rejected_claim() => Hop::cause(
+            NAME,
+            status,
+            reason.as_str(),
+            "A page claimed this conversion, and the merchant rejected the claim.",
+            format!("If that was wrong: PATCH /conversions/{} with status approved.", payment.id),
+        ),
         Reason::DuplicatePayment => duplicate(payment, hop),
         Reason::Noted if payment.is_lead() => Hop::cause(
             NAME,
             Status::Waiting,
             reason.as_str(),
-            "The lead was told to wait (mode deferred): it ties the customer to the click and earns nothing yet.",
+            match unbound {
+                None => {
+                    "The lead was told to wait (mode deferred): it ties the customer to the click and earns nothing yet."
+                }
+                Some(_) => "The lead was told to wait (mode deferred): it earns nothing yet.",
+            },
             "Tell the same lead again, without mode, when it shall count.",
         ),
         _ => hop,
     }
 }
 
-fn claimed(payment: &Payment, hop: Hop) -> Hop {
+fn claimed(payment: &Payment, hop: Hop, unbound: Option<&Unbound>) -> Hop {
     if let Some(lead_id) = &payment.decision.lead_id {
-        let held = "Only a page reported the lead, so its commission is held until the customer first pays or the merchant \
-                    approves it.";
+        let held = if unbound.is_some_and(|lead| lead.was_known) {
+            "Only a page reported the lead, so its commission is held until the merchant approves it."
+        } else {
+            "Only a page reported the lead, so its commission is held until the customer first pays or the merchant approves it."
+        };
         return hop.saying(held).mended_by(format!(
             "Check it, then PATCH /leads/{lead_id} with status approved or rejected. Report leads from your server, or with a \
              customerToken, and they count at once."
         ));
-    }
-    if payment.is_rejected_claim() {
-        return Hop::cause(
-            NAME,
-            Status::Refused,
-            Reason::ClientReported.as_str(),
-            "A page claimed this conversion, and the merchant rejected the claim.",
-            format!("If that was wrong: PATCH /conversions/{} with status approved.", payment.id),
-        );
     }
     hop.mended_by(format!(
         "Check it, then PATCH /conversions/{} with status approved or rejected. Tell conversions from your server with a \
@@ -157,9 +170,9 @@ impl<'a> Grounds<'a> {
         self.world.enrollments.get(&key)
     }
 
-    fn hop(&self, reason: Reason) -> Hop {
+    fn hop(&self, reason: Reason, unbound: Option<&Unbound>) -> Hop {
         let (program, partner) = (&self.click.program, &self.click.partner);
-        let hop = plain(self.payment, reason);
+        let hop = plain(self.payment, reason, unbound);
         if hop.is_ok() && reason != Reason::DuplicatePayment {
             let again = self.decided_again();
             return hop.saying(format!("{partner} earns in {program}. {}{again}", reason.meaning()));
@@ -190,7 +203,7 @@ impl<'a> Grounds<'a> {
                     self.program_path()
                 )),
             Reason::ZeroAmount => self.nothing_counts(hop),
-            Reason::ZeroCommission => self.zero(hop),
+            Reason::ZeroCommission => self.zero(hop, unbound),
             Reason::PaidOutOfBand => hop
                 .saying(format!(
                     "The invoice was paid outside Stripe, and {program} does not count such money."
@@ -347,11 +360,12 @@ impl<'a> Grounds<'a> {
         }
     }
 
-    fn zero(&self, hop: Hop) -> Hop {
+    fn zero(&self, hop: Hop, unbound: Option<&Unbound>) -> Hop {
         if self.payment.is_lead() {
+            let tied =
+                if unbound.is_none() { " The customer is tied to the click all the same." } else { "" };
             return hop.saying(format!("{} pays nothing for leads.", self.click.program)).mended_by(format!(
-                "If leads shall earn: PATCH {} with lead_amount_minor and lead_currency. The customer is tied to the \
-                 click all the same.",
+                "If leads shall earn: PATCH {} with lead_amount_minor and lead_currency.{tied}",
                 self.program_path()
             ));
         }

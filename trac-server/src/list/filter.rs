@@ -16,6 +16,10 @@ pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, P
             Currency::parse(given).map_err(|_| Problem::field(name, "must be a currency code, as usd"))?;
         return Ok(code.as_str().to_owned());
     }
+    // Expressions that e-mail addresses are compared with are in lower case.
+    if name == "email" {
+        return Ok(given.to_ascii_lowercase());
+    }
     match words_of(resource, name) {
         Some(words) if !words.contains(&given) => {
             Err(Problem::field(name, &format!("must be one of {}", words.join(", "))))
@@ -36,11 +40,12 @@ pub(crate) fn words_of(resource: &str, name: &str) -> Option<Vec<&'static str>> 
         }
         ("program", "status") => &["draft", "active", "paused", "archived"],
         ("enrollment", "status") => &["pending", "approved", "rejected", "suspended", "banned"],
+        ("lead", "status") => &["approved", "rejected"],
         ("commission", "status") => &["pending", "approved", "paid", "reversed", "held"],
         ("conversion" | "commission", "source") => &["lead", "sale", "recurring"],
         ("entry", "kind") => &["earn", "reverse", "restore", "adjust"],
         ("API key", "kind") => &["publishable", "secret"],
-        (_, "archived" | "deferred" | "unique") => &["true", "false"],
+        ("conversion", "attributed") | (_, "archived" | "deferred" | "unique") => &["true", "false"],
         _ => return None,
     };
     Some(words.to_vec())
@@ -85,5 +90,10 @@ mod tests {
         check("commission", "currency", "USD", Some("usd"));
         check("commission", "currency", "dollars", None);
         check("click", "unique", "yes", None);
+        check("conversion", "attributed", "true", Some("true"));
+        check("conversion", "attributed", "1", None);
+        check("lead", "status", "rejected", Some("rejected"));
+        check("lead", "status", "held", None);
+        check("partner", "email", "Ada@Example.com", Some("ada@example.com"));
     }
 }

@@ -9,6 +9,7 @@ use trac_server::clock::Clock;
 use trac_server::config::{Config, KeyCommand, WorkspaceCommand};
 use trac_server::workspace;
 
+use super::output::Output;
 use super::{Failure, open_known_store, open_store};
 
 /// `trac workspace …`.
@@ -38,7 +39,7 @@ pub(super) async fn run(command: WorkspaceCommand) -> Result<(), Failure> {
         }
         WorkspaceCommand::Sessions { end, workspace, json, options } => {
             let told = sessions(&options.settle()?, workspace.as_deref(), end, json).await?;
-            Ok(write!(io::stdout(), "{told}")?)
+            Ok(write!(Output, "{told}")?)
         }
     }
 }
@@ -51,26 +52,27 @@ async fn sessions(
     json: bool,
 ) -> Result<String, Failure> {
     let trac = Trac::new(open_known_store(config)?, Clock::system(), "");
-    let told = if end {
-        let ended = workspace::end_sessions(&trac, workspace).await?;
-        if json {
+    if end {
+        let ended = workspace::end_sessions(&trac, workspace).await;
+        close(&trac).await?;
+        let ended = ended?;
+        return Ok(if json {
             format!("{{\"ended\":{ended}}}\n")
         } else {
             format!("{ended} sessions and links are over.\n")
-        }
-    } else {
-        let sessions = workspace::sessions(&trac, workspace).await?;
-        let text =
-            |session: &Value, name: &str| session.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
-        let line = |session: &Value| {
-            let named = ["kind", "workspace_id", "mode", "key", "begun_at", "seen_at", "expires_at"];
-            named.map(|name| text(session, name)).join("  ")
-        };
-        let lines = sessions.iter().map(|session| if json { session.to_string() } else { line(session) });
-        lines.map(|line| line + "\n").collect()
-    };
+        });
+    }
+    let sessions = workspace::sessions(&trac, workspace).await;
     close(&trac).await?;
-    Ok(told)
+    let text =
+        |session: &Value, name: &str| session.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let line = |session: &Value| {
+        let named = ["kind", "workspace_id", "mode", "key", "begun_at", "seen_at", "expires_at"];
+        named.map(|name| text(session, name)).join("  ")
+    };
+    let lines = sessions?;
+    let lines = lines.iter().map(|session| if json { session.to_string() } else { line(session) });
+    Ok(lines.map(|line| line + "\n").collect())
 }
 
 /// `trac key …`.
@@ -133,8 +135,7 @@ fn text(value: &Value, path: &str) -> String {
 
 /// Writes to standard output: as JSON and nothing else, or as lines for a person.
 fn print(value: &Value, json: bool, lines: impl FnOnce() -> String) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json { writeln!(out, "{value:#}") } else { write!(out, "{}", lines()) }
+    if json { writeln!(Output, "{value:#}") } else { write!(Output, "{}", lines()) }
 }
 
 fn print_list(list: &Value, json: bool) -> io::Result<()> {

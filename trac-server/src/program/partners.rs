@@ -23,7 +23,12 @@ pub(crate) static PARTNERS: Resource = Resource {
     within: "p.workspace_id = :workspace_id AND p.mode = :mode",
     id: "p.id",
     order: &["p.id"],
-    filters: &[("name", "p.name"), ("email", "p.email"), ("code", "p.code")],
+    filters: &[
+        ("name", "p.name"),
+        // The index `partner_email` leaves out partners without an address, and is taken where the query does.
+        ("email", "p.email IS NOT NULL AND lower(p.email)"),
+        ("code", "p.code"),
+    ],
     read,
 };
 
@@ -126,8 +131,8 @@ fn update(
 /// Refuses an e-mail address that another partner has, in whatever case: two partners of one person are told apart by nobody.
 fn must_be_new(tx: &Connection, scope: &Scope, email: &str, own_id: &str) -> Result<(), Problem> {
     let mut statement = tx.prepare_cached(
-        "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND lower(email) = lower(?3) AND id <> ?4 \
-         ORDER BY id LIMIT 1",
+        "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND email IS NOT NULL \
+         AND lower(email) = lower(?3) AND id <> ?4 ORDER BY id LIMIT 1",
     )?;
     let key = params![scope.workspace_id(), scope.mode_str(), email, own_id];
     let Some(known) = statement.query_row(key, |row| row.get::<_, String>(0)).optional()? else {

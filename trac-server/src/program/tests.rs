@@ -185,6 +185,27 @@ async fn a_partner_of_the_same_address_is_made_only_anyway() {
 }
 
 #[tokio::test]
+async fn a_partner_is_found_by_address_in_any_case_and_by_the_index() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let ada = merchant.make("/partners", json!({ "name": "Ada", "email": "Ada@Example.com" })).await;
+    merchant.make("/partners", json!({ "name": "Nobody" })).await;
+    for email in ["Ada@Example.com", "ada@example.com", "ADA@EXAMPLE.COM"] {
+        let found = merchant.get(&format!("/partners?email={email}")).await;
+        assert_eq!(found.column("id"), [ada.as_str()], "{email}");
+    }
+    let (_, by_email) = super::PARTNERS.filters.iter().find(|(name, _)| *name == "email").unwrap();
+    let sql = format!(
+        "EXPLAIN QUERY PLAN SELECT p.id FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND {by_email} = ?3"
+    );
+    let plan = app.trac.store.read(move |connection| {
+        Ok(connection.query_row(&sql, ["ws", "test", "x"], |row| row.get::<_, String>("detail"))?)
+    });
+    let plan = plan.await.unwrap();
+    assert!(plan.contains("partner_email"), "{plan}");
+}
+
+#[tokio::test]
 async fn only_what_nothing_refers_to_is_deleted() {
     let app = App::new();
     let merchant = app.merchant().await;

@@ -66,7 +66,10 @@ async fn a_filter_that_no_row_could_pass_is_a_mistake_and_says_what_it_takes() {
     check("/commissions?currency=dollar", Some(("currency", "usd"))).await;
     check("/conversions?source=purchase", Some(("source", "recurring"))).await;
     check("/enrollments?status=active", Some(("status", "approved"))).await;
-    check("/programs?status=", None).await;
+    check("/programs?status=", Some(("status", "must not be empty; leave it out to list all"))).await;
+    check("/balances?partner_id=", Some(("partner_id", "must not be empty"))).await;
+    check("/leads?status=held", Some(("status", "approved"))).await;
+    check("/conversions?attributed=yes", Some(("attributed", "false"))).await;
     check("/leads?deferred=no", Some(("deferred", "false"))).await;
     check("/leads?deferred=true&deferred=true", Some(("deferred", "once"))).await;
     check("/leads?page=1&page=2", Some(("page", "once"))).await;

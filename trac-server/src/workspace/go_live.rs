@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Map, Value, json};
 use trac_core::checkout::link::is_payment_link;
-use trac_core::program::{EnrollmentTerms, Mode, ProgramStatus, ProgramTerms, Version};
+use trac_core::program::{EnrollmentTerms, HoldDays, Mode, ProgramStatus, ProgramTerms, Version};
 use trac_core::time::Timestamp;
 
 use super::must_be_known;
@@ -21,7 +21,8 @@ use crate::trac::Trac;
 ///
 /// # Wire form
 /// `{"workspace_id","dry_run","copied","left_out","look_at"}`: lists of `{"kind","id","name",…}`; `copied` has `copied_from`, the other two
-/// `why`. `look_at` names what was copied and is of no use in live mode as it is, such as a test Payment Link.
+/// `why`. `look_at` names what was copied and is to be changed in live mode, such as a test Payment Link. A dry run makes nothing, so
+/// `copied` and `look_at` have no `id` then.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
@@ -92,7 +93,12 @@ impl<'a> Copying<'a> {
         self.links()
     }
 
-    fn told(self, dry_run: bool) -> Value {
+    fn told(mut self, dry_run: bool) -> Value {
+        // What was rolled back has no ID.
+        let rolled_back = self.copied.iter_mut().chain(&mut self.look_at).filter(|_| dry_run);
+        rolled_back.filter_map(Value::as_object_mut).for_each(|row| {
+            row.remove("id");
+        });
         json!({
             "workspace_id": self.live.workspace_id(),
             "dry_run": dry_run,
@@ -148,6 +154,9 @@ impl<'a> Copying<'a> {
             if !terms.products.is_empty() {
                 let why = "its products are those of Stripe's test mode: name the live ones (products)";
                 self.look_at.push(live.with("why", why));
+            }
+            if let Some(why) = no_hold(terms.hold_days) {
+                self.look_at.push(live.with("why", &why));
             }
         }
         Ok(())
@@ -315,6 +324,19 @@ impl<'a> Copying<'a> {
     }
 }
 
+/// What is to be said of a program that pays out before a refund can come.
+fn no_hold(days: HoldDays) -> Option<String> {
+    let of = match (days.sale, days.recurring) {
+        (0, 0) => "sale and recurring",
+        (0, _) => "sale",
+        (_, 0) => "recurring",
+        _ => return None,
+    };
+    Some(format!(
+        "its hold_days are 0 for {of}, so that commissions can be paid out before refunds come: set more (hold_days)"
+    ))
+}
+
 /// Four columns of text; what is missing is empty.
 fn four(row: &Row<'_>) -> rusqlite::Result<[String; 4]> {
     let text = |at: usize| row.get::<_, Option<String>>(at).map(Option::unwrap_or_default);
@@ -329,15 +351,16 @@ pub fn as_text(told: &Value) -> String {
     let list = |name: &str| told.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let dry = told.get("dry_run").is_some_and(|dry| dry == true);
     let line = |row: &Value| {
-        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let why = Some(text("why")).filter(|why| !why.is_empty()).map(|why| format!(": {why}"));
-        format!("  {} {} ({}){}\n", text("kind"), text("name"), text("id"), why.unwrap_or_default())
+        let text = |name: &str| row.get(name).and_then(Value::as_str);
+        let id = text("id").map_or_else(String::new, |id| format!(" ({id})"));
+        let why = text("why").map_or_else(String::new, |why| format!(": {why}"));
+        format!("  {} {}{id}{why}\n", text("kind").unwrap_or_default(), text("name").unwrap_or_default())
     };
     let mut text = String::new();
     for (name, title) in [
         ("copied", if dry { "Would be copied to live mode" } else { "Copied to live mode" }),
         ("left_out", "Left out"),
-        ("look_at", "To be changed in live mode before it works"),
+        ("look_at", if dry { "To be changed in live mode then" } else { "To be changed in live mode" }),
     ] {
         let rows = list(name);
         if name == "copied" || !rows.is_empty() {
@@ -377,6 +400,9 @@ mod tests {
         test.make("/programs", old).await;
         let dry = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
         assert_eq!(live.get("/programs").await.number("/meta/total"), 0, "a dry run writes nothing");
+        let shown = dry["copied"].as_array().unwrap().iter().chain(dry["look_at"].as_array().unwrap());
+        assert!(shown.clone().all(|row| row.get("id").is_none()), "nothing has an ID yet: {dry:#}");
+        assert!(as_text(&dry).contains("  link ada\n"), "{}", as_text(&dry));
         let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
         let want = ["program Friends", "partner Ada", "enrollment Ada", "link ada", "link pay"];
         assert_eq!(
@@ -412,6 +438,27 @@ mod tests {
         assert_eq!(live.get(&partner_path).await.text("/name"), "Ada L.");
         let idle = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
         assert_eq!(as_text(&idle).lines().next(), Some("Copied to live mode: nothing"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_pays_out_before_refunds_come_is_to_be_looked_at() {
+        let app = App::new();
+        let (test, _) = app.both_modes().await;
+        let made = json!({ "commission": { "type": "percentage", "rate_bps": 1 } });
+        for (name, hold_days) in [
+            ("Neither", json!({ "lead": 0, "sale": 1, "recurring": 1 })),
+            ("Sale", json!({ "sale": 0, "recurring": 1 })),
+            ("Both", json!({ "sale": 0, "recurring": 0 })),
+        ] {
+            let mut program = made.clone();
+            program["name"] = name.into();
+            program["hold_days"] = hold_days;
+            test.make("/programs", program).await;
+        }
+        let told = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
+        assert_eq!(names(&told, "look_at"), ["program Sale", "program Both"]);
+        let text = as_text(&told);
+        assert!(text.contains("are 0 for sale,") && text.contains("are 0 for sale and recurring,"), "{text}");
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {
         programs(),
         repeats(),
         leads(),
+        leads_that_tie_nothing(),
         reported(),
         set_up(),
     ];
@@ -468,6 +469,92 @@ fn leads() -> Vec<Row> {
     ]
 }
 
+/// Leads of pages that do not bind their customer: the payment and the lead itself both say why.
+fn leads_that_tie_nothing() -> Vec<Row> {
+    let lead = || json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": "$click" });
+    let by_customer = |id: &str, created: i64| {
+        json!({ "id": id, "payment_intent": format!("pi_{id}"), "customer": "cus_1", "created": created,
+            "metadata": { "tracCustomerExternalId": "user_1" } })
+    };
+    let paying = |more: Value| with(json!({ "lead_amount_minor": 300, "lead_currency": "usd" }), more);
+    let known = || {
+        row("a lead of a customer who had paid")
+            .terms(paying(json!({})))
+            .session(0, by_customer("cs_1", 1_795_248_000))
+            .wait(60)
+            .page("/api/track/lead", lead())
+            .session(120, by_customer("cs_2", 1_795_248_120))
+            .answers("deferred no_attribution_yet")
+    };
+    let late = || {
+        row("a lead whose customer paid too late")
+            .terms(paying(json!({ "client_lead_days": 1 })))
+            .page("/api/track/lead", lead())
+            .wait(2 * DAY)
+            .session(2 * DAY, by_customer("cs_1", 1_795_420_800))
+            .answers("deferred no_attribution_yet")
+    };
+    vec![
+        known().explains(
+            "cs_2",
+            Some("reference"),
+            &[
+                "ties it to none: the customer had paid before it, at 2026-11-21T08:00:00Z",
+                "PATCH /leads/$id with",
+            ],
+        ),
+        known().logs("/leads", "client_reported").explains(
+            "$id",
+            Some("decision"),
+            &["held until the merchant approves it. It ties the customer to no click: the customer had paid"],
+        ),
+        late().explains(
+            "cs_1",
+            Some("reference"),
+            &["first paid at 2026-11-23T08:00:00Z, more than 1 days after the lead", "more client_lead_days"],
+        ),
+        late().logs("/leads", "ok").explains(
+            "$id",
+            None,
+            &["It ties the customer to no click: the customer first paid at 2026-11-23T08:00:00Z"],
+        ),
+        row("a lead that came after the payment")
+            .session(0, by_customer("cs_1", 1_795_248_000))
+            .wait(60)
+            .page("/api/track/lead", lead())
+            .answers("201 zero_commission")
+            .logs("/leads", "zero_commission")
+            .explains("cs_1", Some("reference"), &["at 2026-11-21T08:01:00Z, after the payment"]),
+        row("a lead in a program that ties no customers")
+            .terms(json!({ "attribute_by_customer": false }))
+            .page("/api/track/lead", lead())
+            .session(60, by_customer("cs_1", 1_795_248_060))
+            .answers("deferred no_attribution_yet")
+            .explains(
+                "cs_1",
+                Some("reference"),
+                &["PATCH /programs/$program with attribute_by_customer true"],
+            ),
+        row("a lead that was rejected")
+            .page("/api/track/lead", lead())
+            .patch("/leads/$id", json!({ "status": "rejected" }))
+            .session(60, by_customer("cs_1", 1_795_248_060))
+            .answers("deferred no_attribution_yet")
+            .explains("cs_1", Some("reference"), &["the merchant rejected it", "PATCH /leads/$id with"]),
+        row("a second lead of a page")
+            .page("/api/track/lead", lead())
+            .wait(60)
+            .page("/api/track/lead", with(lead(), json!({ "eventName": "Demo" })))
+            .answers("201 lead_counted_before")
+            .logs("/leads", "lead_counted_before")
+            .explains(
+                "$id",
+                Some("decision"),
+                &["a page had reported another lead of the customer before it"],
+            ),
+    ]
+}
+
 fn reported() -> Vec<Row> {
     let order = |change: Value| {
         with(
@@ -506,7 +593,7 @@ fn reported() -> Vec<Row> {
             .patch("/conversions/$id", json!({ "status": "rejected" }))
             .answers("200 rejected_by_merchant")
             .logs("/conversions", "rejected_by_merchant")
-            .explains("$id", Some("decision"), &["The merchant rejected it", "with status approved"]),
+            .explains("$id", Some("decision"), &["the merchant rejected the claim", "with status approved"]),
     ]
 }
 
@@ -523,7 +610,7 @@ fn set_up() -> Vec<Row> {
             .explains(
                 "ada-s",
                 Some("click"),
-                &["/s/ada-s leads to https://shop.example.com/", "it must answer 302"],
+                &["/t/ada-s leads to https://shop.example.com/", "it must answer 302"],
             ),
         row("a link that only bots followed")
             .post("/links", link())

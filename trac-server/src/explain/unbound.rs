@@ -1,0 +1,197 @@
+//! Why a lead that only a page reported ties its customer to no click.
+//!
+//! The core decides it (`conversion::attribution`); here its words are found: what was known of the customer before the lead, or
+//! how late the first payment came.
+
+use trac_core::conversion::sale::{Book, Sale};
+use trac_core::conversion::world::World;
+use trac_core::time::{DAY_SECS, Timestamp};
+use trac_core::webhook::lead::Lead;
+
+use super::evidence::{Archive, Payment};
+use crate::store::StoreError;
+use crate::store::load;
+
+/// A page's lead that ties its customer to no click.
+pub(super) struct Unbound {
+    pub(super) lead_id: String,
+    pub(super) customer: String,
+    /// Why, as the end of a sentence.
+    pub(super) why: String,
+    pub(super) remedy: String,
+    /// Whether something was known of the customer before. Then no payment releases the lead's commission.
+    pub(super) was_known: bool,
+}
+
+/// What stands between a lead and its customer's payments.
+struct Cause {
+    why: String,
+    remedy: String,
+    was_known: bool,
+}
+
+impl Cause {
+    fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { why: why.into(), remedy: remedy.into(), was_known: false }
+    }
+}
+
+/// Of a lead: why it ties the customer to no click, if it does not.
+pub(super) fn of_lead(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Unbound>, StoreError> {
+    if payment.facts.leads.values().all(is_sure) {
+        return Ok(None);
+    }
+    let world = around(archive, payment)?;
+    let book = Book::open(&world);
+    let found = book.sales.get(payment.id.as_str()).and_then(|sale| {
+        let (id, lead) = sale.facts.leads.first_key_value()?;
+        sale.direct(&world)?;
+        let cause = cause(&book, sale, lead, None)?;
+        Some(told(id, lead, cause))
+    });
+    Ok(found)
+}
+
+/// Of a payment that is credited to no click: the lead that a page reported of its customer, and why it does not tie the
+/// customer; nothing where there is no such lead.
+pub(super) fn of_payment(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Unbound>, StoreError> {
+    if payment.is_lead() {
+        return Ok(None);
+    }
+    let world = around(archive, payment)?;
+    let book = Book::open(&world);
+    Ok(book.sales.get(payment.id.as_str()).and_then(|sale| before(&book, sale)))
+}
+
+fn around(archive: &Archive<'_>, payment: &Payment) -> Result<World, StoreError> {
+    let mut world = load::neighbourhood(archive.connection, archive.scope, &payment.facts)?.world;
+    load::resolve(archive.connection, archive.scope, &mut world)?;
+    Ok(world)
+}
+
+/// Whether the merchant stands by a lead or rejected it, so that it is said elsewhere what it does.
+fn is_sure(lead: &Lead) -> bool {
+    lead.is_trusted() || lead.is_rejected()
+}
+
+fn told(lead_id: &str, lead: &Lead, cause: Cause) -> Unbound {
+    let Cause { why, remedy, was_known } = cause;
+    Unbound { lead_id: lead_id.to_owned(), customer: lead.customer.clone(), why, remedy, was_known }
+}
+
+/// The first lead that a page reported of a payment's customer, and why it does not tie the payment.
+fn before(book: &Book<'_>, payment: &Sale<'_>) -> Option<Unbound> {
+    let time = payment.time.filter(|_| payment.inherits())?;
+    let of_customer = payment.customer.as_deref();
+    let named = of_customer.into_iter().flat_map(|id| book.names_of_customer(id, time));
+    let named = named.chain(payment.external_customers.iter().map(String::as_str));
+    let lines = named.filter_map(|id| book.timeline.external_customers.get(id));
+    let leads = lines.flat_map(|line| &line.leads).filter_map(|id| book.sales.get(id));
+    let own_first = of_customer.and_then(|id| book.timeline.customers.get(id)?.first_payment);
+    let mut unbound = leads.filter_map(|sale| {
+        let (id, lead) = sale.facts.leads.first_key_value().filter(|(_, lead)| !lead.is_trusted())?;
+        let cause = stands_apart(book, sale, lead, time).or_else(|| cause(book, sale, lead, own_first))?;
+        Some(told(id, lead, cause))
+    });
+    unbound.next()
+}
+
+/// Why a lead says nothing of a payment made at that time, whoever the customer is.
+fn stands_apart(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, time: Timestamp) -> Option<Cause> {
+    if lead.is_rejected() {
+        return Some(Cause::new("the merchant rejected it", approve(sale, "If that was wrong")));
+    }
+    if sale.direct(book.world).is_none() {
+        return Some(Cause::new(
+            "it named no click that is known here",
+            "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.",
+        ));
+    }
+    let at = bound_at(book, sale, lead)?;
+    (at > time).then(|| {
+        Cause::new(
+            format!("it was reported at {}, after the payment", at.to_rfc3339()),
+            "Report the lead when the visitor signs up, before the payment.",
+        )
+    })
+}
+
+/// Why a lead ties its customer to no payment at all. `own_first` is the first payment of the Stripe customer who pays.
+fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timestamp>) -> Option<Cause> {
+    let at = bound_at(book, sale, lead)?;
+    if let Some(why) = known_before(book, sale, lead, at, own_first) {
+        let remedy = format!(
+            "A page's word alone moves no customer who is known. {} Leads from your server, or with a customerToken, tie the \
+             customer at once.",
+            approve(sale, "If the lead is right")
+        );
+        return Some(Cause { was_known: true, ..Cause::new(why, remedy) });
+    }
+    let click = book.world.clicks.get(&sale.direct(book.world)?.value)?;
+    let terms = &book.world.programs.get(&click.program_id)?.at(at)?.terms;
+    if !terms.attribute_by_customer {
+        let remedy = format!(
+            "If it shall: PATCH /programs/{} with attribute_by_customer true. That counts for payments from then on.",
+            click.program_id
+        );
+        return Some(Cause::new("its program ties no customers (attribute_by_customer is false)", remedy));
+    }
+    let first = book.timeline.first_payment(&lead.customer).into_iter().chain(own_first).min()?;
+    let days = terms.client_lead_days;
+    (first.secs_since(at) > i64::from(days).saturating_mul(DAY_SECS)).then(|| {
+        let why = format!(
+            "the customer first paid at {}, more than {days} days after the lead, at {} (client_lead_days)",
+            first.to_rfc3339(),
+            at.to_rfc3339()
+        );
+        let remedy = format!(
+            "{} For leads from now on: PATCH /programs/{} with more client_lead_days, or report leads from your server.",
+            approve(sale, "If the lead is right"),
+            click.program_id
+        );
+        Cause::new(why, remedy)
+    })
+}
+
+/// What was known of the customer when the lead named its click.
+fn known_before(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    lead: &Lead,
+    at: Timestamp,
+    own_first: Option<Timestamp>,
+) -> Option<String> {
+    let (timeline, customer) = (&book.timeline, lead.customer.as_str());
+    let is_known = timeline.was_known(customer, (at, &sale.named_by, sale.id))
+        || own_first.is_some_and(|first| first <= at);
+    if !is_known {
+        return None;
+    }
+    let line = timeline.external_customers.get(customer);
+    let paid = timeline.first_payment(customer).into_iter().chain(own_first).min();
+    let reported = line.and_then(|line| line.first_trusted_lead);
+    let earlier = line.and_then(|line| line.public_lead.as_ref()).filter(|first| first.sale_id != sale.id);
+    let known = [
+        (paid, "the customer had paid before it"),
+        (timeline.in_metadata.get(customer).copied(), "metadata in Stripe named the customer before it"),
+        (reported, "your server had reported a lead of the customer before it"),
+        (earlier.map(|first| first.at), "a page had reported another lead of the customer before it"),
+    ];
+    let found = known.into_iter().find_map(|(time, what)| Some((time.filter(|time| *time <= at)?, what)));
+    Some(match found {
+        Some((time, what)) => format!("{what}, at {}", time.to_rfc3339()),
+        None => "the customer was known before it".to_owned(),
+    })
+}
+
+/// When the lead named its click first.
+fn bound_at(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead) -> Option<Timestamp> {
+    let line = book.timeline.external_customers.get(&lead.customer)?;
+    let first = line.public_lead.as_ref().filter(|first| first.sale_id == sale.id);
+    first.map(|first| first.at).or(sale.time)
+}
+
+fn approve(sale: &Sale<'_>, when: &str) -> String {
+    let id = sale.facts.leads.keys().next().map_or("{id}", String::as_str);
+    format!("{when}: PATCH /leads/{id} with status approved.")
+}
