@@ -15,15 +15,14 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::routing::{MethodRouter, get};
-use rusqlite::types::Value as Bound;
-use rusqlite::{Connection, Row, Statement};
 use serde_json::{Value, json};
 use trac_core::time::Timestamp;
 
 use crate::access::Merchant;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Arg, Row, Rows, ToArg};
 use crate::trac::Trac;
 
 /// How a list that takes too long is narrowed.
@@ -32,7 +31,7 @@ pub(crate) const NARROW: &str = "Narrow it by a filter, ask for fewer rows by li
 
 /// How a resource is read: one `SELECT`, whose rows answer lists and single requests alike.
 ///
-/// Its text may name `:workspace_id`, `:mode` and `:now`.
+/// Its text names the workspace as `?1` and the mode as `?2`, and may name the time now, in Unix seconds, as `?3`.
 pub(crate) struct Resource {
     /// What a row is called when there is none.
     pub(crate) name: &'static str,
@@ -55,7 +54,7 @@ pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
     get(move |State(trac): State<Trac>, Merchant(scope): Merchant, listing: Listing| async move {
         let (store, of) = (trac.store.clone(), scope.clone());
         let list =
-            store.query(&of, NARROW, move |connection| resource.list(connection, &trac, &scope, &listing));
+            store.query(&of, NARROW, move |tx| resource.list(tx.within(&scope), &trac, &listing));
         list.await.map(Json)
     })
 }
@@ -64,7 +63,7 @@ pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
 pub(crate) fn one_of(resource: &'static Resource) -> MethodRouter<Trac> {
     get(move |State(trac): State<Trac>, Merchant(scope): Merchant, Path(id): Path<String>| async move {
         let (store, of) = (trac.store.clone(), scope.clone());
-        let found = store.query(&of, NARROW, move |connection| resource.find(connection, &trac, &scope, &id));
+        let found = store.query(&of, NARROW, move |tx| resource.find(tx.within(&scope), &trac, &id));
         found.await.map(Json)
     })
 }
@@ -127,49 +126,47 @@ impl Listing {
 
 impl Resource {
     /// Reads one page of rows.
-    pub(crate) fn list(
-        &self,
-        connection: &Connection,
-        trac: &Trac,
-        scope: &Scope,
-        listing: &Listing,
-    ) -> Result<Value, Problem> {
-        let (mut conditions, mut bound) = (self.within.to_owned(), Bindings::new(scope, trac.clock.now()));
-        for (at, (name, value)) in listing.filters.iter().enumerate() {
+    pub(crate) fn list(&self, rows: Rows<'_>, trac: &Trac, listing: &Listing) -> Result<Value, Problem> {
+        let mut conditions = self.within.to_owned();
+        let mut values = Vec::new();
+        for (name, value) in &listing.filters {
             let known = self.filters.iter().find(|(filter, _)| filter == name);
             let (_, expression) =
                 known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
-            conditions = format!("{conditions} AND {expression} = :filter{at}");
-            let value = filter::value(self.name, name, value)?;
-            bound.push(format!(":filter{at}"), Bound::Text(value));
+            values.push(filter::value(self.name, name, value)?);
+            conditions = format!("{conditions} AND {expression} = ?{}", place(values.len()));
         }
         let total = match &listing.starting_after {
             Some(_) => None,
-            None => Some(self.count(connection, &conditions, &bound)?),
+            None => Some(self.count(rows, trac, &conditions, &values)?),
         };
         let mut skip = i64::from(listing.page.saturating_sub(1)).saturating_mul(listing.limit.into());
         if let Some(after) = &listing.starting_after {
-            if self.one(connection, trac, scope, after)?.is_none() {
+            if self.one(rows, trac, after)?.is_none() {
                 return Err(Problem::field("starting_after", "must be the ID of a row of this list"));
             }
-            let order = self.order.join(", ");
+            values.push(after.clone());
+            let (order, at) = (self.order.join(", "), place(values.len()));
             let Self { from, within, id, .. } = self;
             conditions = format!(
-                "{conditions} AND ({order}) < (SELECT {order} FROM {from} WHERE {within} AND {id} = :after)"
+                "{conditions} AND ({order}) < (SELECT {order} FROM {from} WHERE {within} AND {id} = ?{at})"
             );
-            bound.push(":after".to_owned(), Bound::Text(after.clone()));
             skip = 0;
         }
         let sorted: Vec<_> = self.order.iter().map(|column| format!("{column} DESC")).collect();
+        let next = place(values.len());
         let sql = format!(
-            "SELECT {} FROM {} WHERE {conditions} ORDER BY {} LIMIT :take OFFSET :skip",
+            "SELECT {} FROM {} WHERE {conditions} ORDER BY {} LIMIT ?{} OFFSET ?{}",
             self.columns,
             self.from,
             sorted.join(", "),
+            next.saturating_add(1),
+            next.saturating_add(2),
         );
-        bound.push(":take".to_owned(), Bound::Integer(i64::from(listing.limit).saturating_add(1)));
-        bound.push(":skip".to_owned(), Bound::Integer(skip));
-        let mut data = rows(connection, &sql, &bound, |row| (self.read)(row, trac))?;
+        let take = i64::from(listing.limit).saturating_add(1);
+        let paging = [Arg::Integer(take), Arg::Integer(skip)];
+        let args: Vec<_> = bound(trac, &values).chain(paging).collect();
+        let mut data = rows.all(&sql, &args, |row| (self.read)(row, trac))?;
         let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
         let has_more = data.len() > limit;
         data.truncate(limit);
@@ -179,38 +176,26 @@ impl Resource {
     }
 
     /// Reads the row of that ID.
-    pub(crate) fn one(
-        &self,
-        connection: &Connection,
-        trac: &Trac,
-        scope: &Scope,
-        id: &str,
-    ) -> Result<Option<Value>, StoreError> {
+    pub(crate) fn one(&self, rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Option<Value>, StoreError> {
         let Self { columns, from, within, id: column, .. } = self;
-        let sql = format!("SELECT {columns} FROM {from} WHERE {within} AND {column} = :id");
-        let mut bound = Bindings::new(scope, trac.clock.now());
-        bound.push(":id".to_owned(), Bound::Text(id.to_owned()));
-        Ok(rows(connection, &sql, &bound, |row| (self.read)(row, trac))?.pop())
+        let sql = format!("SELECT {columns} FROM {from} WHERE {within} AND {column} = ?{}", place(1));
+        let values = [id.to_owned()];
+        let args: Vec<_> = bound(trac, &values).collect();
+        rows.one(&sql, &args, |row| (self.read)(row, trac))
     }
 
     /// Reads the row of that ID, or says that there is none.
-    pub(crate) fn find(
-        &self,
-        connection: &Connection,
-        trac: &Trac,
-        scope: &Scope,
-        id: &str,
-    ) -> Result<Value, Problem> {
-        match self.one(connection, trac, scope, id)? {
+    pub(crate) fn find(&self, rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Value, Problem> {
+        match self.one(rows, trac, id)? {
             Some(row) => Ok(row),
-            None => Err(self.missing(connection, trac, scope, id)),
+            None => Err(self.missing(rows, trac, id)),
         }
     }
 
     /// Says that there is no row of that ID, and if it is one of the workspace's other mode, that.
-    pub(crate) fn missing(&self, connection: &Connection, trac: &Trac, scope: &Scope, id: &str) -> Problem {
-        let other = scope.other_mode();
-        match self.one(connection, trac, &other, id) {
+    pub(crate) fn missing(&self, rows: Rows<'_>, trac: &Trac, id: &str) -> Problem {
+        let other = rows.scope().other_mode();
+        match self.one(rows.everywhere().within(&other), trac, id) {
             Ok(Some(_)) => Problem::of_mode(self.name, other.mode()),
             Ok(None) => Problem::not_found(self.name),
             Err(error) => error.into(),
@@ -220,69 +205,35 @@ impl Resource {
     /// Reads every row, the oldest first.
     pub(crate) fn each(
         &self,
-        connection: &Connection,
+        rows: Rows<'_>,
         trac: &Trac,
-        scope: &Scope,
         mut take: impl FnMut(Value) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let Self { columns, from, within, order, .. } = self;
         let sql = format!("SELECT {columns} FROM {from} WHERE {within} ORDER BY {}", order.join(", "));
-        let mut statement = connection.prepare(&sql)?;
-        Bindings::new(scope, trac.clock.now()).bind(&mut statement)?;
-        let mut found = statement.raw_query();
-        while let Some(row) = found.next()? {
-            take((self.read)(row, trac)?)?;
-        }
-        Ok(())
+        rows.each(&sql, &named(&sql, trac, &[]), |row| take((self.read)(row, trac)?))
     }
 
-    fn count(&self, connection: &Connection, conditions: &str, bound: &Bindings) -> Result<i64, StoreError> {
-        let sql = format!("SELECT count(*) AS total FROM {} WHERE {conditions}", self.from);
-        let counted = rows(connection, &sql, bound, |row| Ok(row.get(0)?))?;
-        Ok(counted.first().copied().unwrap_or_default())
+    fn count(&self, rows: Rows<'_>, trac: &Trac, conditions: &str, values: &[String]) -> Result<i64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {} WHERE {conditions}", self.from);
+        Ok(rows.one(&sql, &named(&sql, trac, values), |row| row.get(0))?.unwrap_or_default())
     }
 }
 
-/// Named parameters, of which a statement takes those it names.
-struct Bindings(Vec<(String, Bound)>);
-
-impl Bindings {
-    fn new(scope: &Scope, now: Timestamp) -> Self {
-        Self(vec![
-            (":workspace_id".to_owned(), Bound::Text(scope.workspace_id().to_owned())),
-            (":mode".to_owned(), Bound::Text(scope.mode_str().to_owned())),
-            (":now".to_owned(), Bound::Integer(now.unix_secs())),
-        ])
-    }
-
-    fn push(&mut self, name: String, value: Bound) {
-        self.0.push((name, value));
-    }
-
-    fn bind(&self, statement: &mut Statement<'_>) -> rusqlite::Result<()> {
-        for (name, value) in &self.0 {
-            if let Some(at) = statement.parameter_index(name)? {
-                statement.raw_bind_parameter(at, value)?;
-            }
-        }
-        Ok(())
-    }
+/// The time now, and the values of conditions.
+fn bound<'v>(trac: &Trac, values: &'v [String]) -> impl Iterator<Item = Arg<'v>> + use<'v> {
+    let now = Arg::Integer(trac.clock.now().unix_secs());
+    std::iter::once(now).chain(values.iter().map(ToArg::to_arg))
 }
 
-fn rows<T>(
-    connection: &Connection,
-    sql: &str,
-    bound: &Bindings,
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    bound.bind(&mut statement)?;
-    let mut found = statement.raw_query();
-    let mut read_rows = Vec::new();
-    while let Some(row) = found.next()? {
-        read_rows.push(read(row)?);
-    }
-    Ok(read_rows)
+/// [`bound`] for a statement that may end before them: without conditions it names the time now or nothing.
+fn named<'v>(sql: &str, trac: &Trac, values: &'v [String]) -> Vec<Arg<'v>> {
+    if values.is_empty() && !sql.contains("?3") { Vec::new() } else { bound(trac, values).collect() }
+}
+
+/// The parameter of the value so many in a list of conditions, from 1 on: after workspace, mode and the time now.
+const fn place(number: usize) -> usize {
+    number.saturating_add(3)
 }
 
 /// A column of seconds, as the API writes time; `null` stays `null`.

@@ -9,7 +9,6 @@ mod rules;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 use trac_core::commission::answer::{self, Answer, Outcome};
 use trac_core::time::Timestamp;
@@ -25,7 +24,8 @@ use crate::id::Ids;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::{Priority, Scope, StoreError, mode_of};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Everywhere, Priority, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::log;
@@ -57,7 +57,8 @@ async fn replay_one(
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let replay = Replay { rules, dry_run, since: None };
     let replayed = trac.store.try_write(Priority::Api, move |tx| {
-        let stored = Stored::find(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("event with a body"))?;
+        let rows = tx.within(&scope);
+        let stored = Stored::find(rows, &id)?.ok_or_else(|| Problem::not_found("event with a body"))?;
         Ok::<_, Problem>(stored.replay(tx, &ids, now, replay)?)
     });
     replayed.await.map(Json)
@@ -74,8 +75,8 @@ pub async fn replay_all(
     rules: Rules,
     dry_run: bool,
 ) -> Result<Value, StoreError> {
-    let events = trac.store.read(move |connection| Stored::since(connection, since)).await?;
-    let conversions = trac.store.read(move |connection| told_by_merchants(connection, since)).await?;
+    let events = trac.store.read(move |tx| Stored::since(tx, since)).await?;
+    let conversions = trac.store.read(move |tx| told_by_merchants(tx, since)).await?;
     let (replay, totals) = (Replay { rules, dry_run, since: Some(since) }, (events.len(), conversions.len()));
     let (mut changed, mut commissions) = (Vec::new(), moves::Summary::new(dry_run));
     let of_events = events.into_iter().map(|(scope, id)| (scope, id, true));
@@ -83,10 +84,11 @@ pub async fn replay_all(
     for (scope, id, is_event) in of_events.chain(of_merchants) {
         let (ids, now) = (trac.ids.clone(), trac.clock.now());
         let replayed = trac.store.write(Priority::Api, move |tx| {
+            let rows = tx.within(&scope);
             if !is_event {
-                return replay_conversion(tx, &scope, &ids, now, &id, replay);
+                return replay_conversion(rows, &ids, now, &id, replay);
             }
-            let stored = Stored::find(tx, &scope, &id)?;
+            let stored = Stored::find(rows, &id)?;
             stored.map(|stored| stored.replay(tx, &ids, now, replay)).transpose()
         });
         if let Some(replayed) = replayed.await? {
@@ -108,41 +110,37 @@ pub async fn replay_all(
 }
 
 /// The leads and reported conversions since a time: no event tells of them.
-fn told_by_merchants(connection: &Connection, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
-    let mut statement = connection.prepare_cached(
+fn told_by_merchants(tx: Everywhere<'_>, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
+    tx.all(
         "SELECT t.workspace_id, t.mode, coalesce((SELECT o.payment_id FROM payment_object AS o \
          WHERE o.workspace_id = t.workspace_id AND o.mode = t.mode AND o.stripe_id = t.id), t.id) FROM (\
          SELECT workspace_id, mode, id, created_at FROM lead UNION ALL \
          SELECT workspace_id, mode, conversion_id, created_at FROM report) AS t \
          WHERE t.created_at >= ?1 ORDER BY t.created_at, t.id",
-    )?;
-    let rows = statement.query_map([since.unix_secs()], scoped)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        args![since],
+        scoped,
+    )
 }
 
-fn scoped(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Scope, String)> {
+fn scoped(row: &Row<'_>) -> Result<(Scope, String), StoreError> {
     let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
     Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get(2)?))
 }
 
 /// Decides a conversion again that the merchant told of.
 fn replay_conversion(
-    tx: &Connection,
-    scope: &Scope,
+    rows: Rows<'_>,
     ids: &Ids,
     now: Timestamp,
     payment_id: &str,
     replay: Replay,
 ) -> Result<Option<Value>, StoreError> {
-    let mut statement =
-        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-    let key = params![scope.workspace_id(), scope.mode_str(), payment_id];
-    let Some(facts) = statement.query_row(key, |row| row.get::<_, String>(0)).optional()? else {
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let Some(facts) = rows.one(sql, args![payment_id], |row| row.document::<Facts>(0))? else {
         return Ok(None);
     };
-    let facts: Facts = serde_json::from_str(&facts)?;
     let cause = facts.leads.keys().chain(facts.reports.keys()).next().cloned();
-    let writing = Writing { tx, scope, ids, now, event_id: cause.as_deref() };
+    let writing = Writing { rows, ids, now, event_id: cause.as_deref() };
     let (_, mut replayed) = decide(&writing, Topic::Sale, facts, replay)?;
     if let Some(replayed) = replayed.as_object_mut() {
         replayed.insert("event_id".to_owned(), Value::Null);
@@ -189,48 +187,44 @@ struct Stored {
 }
 
 impl Stored {
-    fn find(tx: &Connection, scope: &Scope, id: &str) -> Result<Option<Self>, StoreError> {
-        let mut statement = tx.prepare_cached(
-            "SELECT e.id, e.outcome, e.reason, e.received_at, e.endpoint_id, b.body, w.stripe_account \
-             FROM event AS e JOIN event_body AS b \
-             ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
-             LEFT JOIN webhook_endpoint AS w ON w.id = e.endpoint_id \
-             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3)",
-        )?;
-        let found = statement.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
+    fn find(rows: Rows<'_>, id: &str) -> Result<Option<Self>, StoreError> {
+        let sql = "SELECT e.id, e.outcome, e.reason, e.received_at, e.endpoint_id, b.body, w.stripe_account \
+                   FROM event AS e JOIN event_body AS b \
+                   ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
+                   LEFT JOIN webhook_endpoint AS w ON w.id = e.endpoint_id \
+                   WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3)";
+        let found = rows.one(sql, args![id], |row| {
             let (endpoint_id, body): (String, Vec<u8>) = (row.get(4)?, row.get(5)?);
             let (outcome, reason): (String, String) = (row.get(1)?, row.get(2)?);
-            let received_at = Timestamp::from_unix_secs(row.get(3)?);
-            Ok((row.get(0)?, outcome, reason, received_at, endpoint_id, body, row.get(6)?))
-        });
-        let Some((id, outcome, reason, received_at, endpoint_id, body, stripe_account)) = found.optional()?
-        else {
+            Ok((row.get(0)?, outcome, reason, row.get(3)?, endpoint_id, body, row.get(6)?))
+        })?;
+        let Some((id, outcome, reason, received_at, endpoint_id, body, stripe_account)) = found else {
             return Ok(None);
         };
         let Ok(event) = Event::read(Verified::kept(&body)) else { return Ok(None) };
-        let delivery = Delivery { scope: scope.clone(), endpoint_id, stripe_account, event, body };
+        let delivery = Delivery { scope: rows.scope().clone(), endpoint_id, stripe_account, event, body };
         Ok(Some(Self { id, outcome, reason, received_at, delivery }))
     }
 
-    fn since(connection: &Connection, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
-        let mut statement = connection.prepare_cached(
+    fn since(tx: Everywhere<'_>, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
+        tx.all(
             "SELECT e.workspace_id, e.mode, e.id FROM event AS e JOIN event_body AS b \
              ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
              WHERE e.received_at >= ?1 ORDER BY e.id",
-        )?;
-        let rows = statement.query_map([since.unix_secs()], scoped)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+            args![since],
+            scoped,
+        )
     }
 
     fn replay(
         &self,
-        tx: &Connection,
+        tx: Everywhere<'_>,
         ids: &Ids,
         now: Timestamp,
         replay: Replay,
     ) -> Result<Value, StoreError> {
         let Delivery { scope, event, .. } = &self.delivery;
-        let writing = Writing { tx, scope, ids, now, event_id: Some(&self.id) };
+        let writing = Writing { rows: tx.within(scope), ids, now, event_id: Some(&self.id) };
         let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
         let (told, mut replayed) = match flow::concerns(&self.delivery, self.received_at) {
             Err(answer) => {

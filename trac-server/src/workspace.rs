@@ -3,7 +3,6 @@
 mod go_live;
 mod profile;
 
-use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::{Value, json};
 use trac_core::program::Mode;
 use trac_core::time::Timestamp;
@@ -12,7 +11,10 @@ pub use crate::api_key::KeyKind;
 use crate::api_key::NewKey;
 use crate::dashboard;
 use crate::id::{Ids, Kind};
-use crate::store::{PUBLIC_URL, Priority, Scope, Store, StoreError, StoreErrorKind, set_setting, setting};
+use crate::store::rows::{Rows, args};
+use crate::store::{
+    Everywhere, PUBLIC_URL, Priority, Scope, Store, StoreError, StoreErrorKind, set_setting, setting,
+};
 use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
 
@@ -32,18 +34,16 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
     let store = trac.store.clone();
     let created = store.write(Priority::Api, move |tx| {
         let id = trac.ids.make(Kind::Workspace);
-        let now = trac.clock.now().unix_secs();
-        tx.execute(
-            "INSERT INTO workspace (id, name, created_at) VALUES (?1, ?2, ?3)",
-            params![id, name, now],
-        )?;
+        let now = trac.clock.now();
+        tx.write("INSERT INTO workspace (id, name, created_at) VALUES (?1, ?2, ?3)", args![id, name, now])?;
         let key = |kind, mode| {
             let scope = Scope::new(&id, mode);
-            Ok::<_, StoreError>(NewKey::insert(tx, &trac, &scope, kind, None)?.key)
+            Ok::<_, StoreError>(NewKey::insert(tx.within(&scope), &trac, kind, None)?.key)
         };
-        let endpoint = |mode| add_endpoint(tx, &trac.ids, &id, mode, now);
+        let endpoint = |mode| add_endpoint(tx.within(&Scope::new(&id, mode)), &trac.ids, now);
         let address = |endpoint: &str| format!("{}/api/webhooks/{endpoint}", trac.public_url);
         let (test, live) = (endpoint(Mode::Test)?, endpoint(Mode::Live)?);
+        let shown = Scope::new(&id, Mode::Test);
         Ok(json!({
             "workspace_id": id,
             "keys": {
@@ -57,7 +57,7 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
                 "live": { "id": live, "url": address(&live) },
             },
             "events": EVENT_TYPES,
-            "dashboard_url": dashboard::new_link(tx, &trac, &Scope::new(&id, Mode::Test), dashboard::LINK_SECS)?,
+            "dashboard_url": dashboard::new_link(tx.within(&shown), &trac, dashboard::LINK_SECS)?,
         }))
     });
     created.await
@@ -68,8 +68,8 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
 /// # Errors
 /// [`StoreError`] if nothing can be read.
 pub async fn list(trac: &Trac) -> Result<Value, StoreError> {
-    let now = trac.clock.now().unix_secs();
-    let listed = trac.store.read(move |connection| {
+    let now = trac.clock.now();
+    let listed = trac.store.read(move |tx| {
         let keys = |mode| {
             format!(
                 "(SELECT count(*) FROM api_key AS k WHERE k.workspace_id = w.id AND k.mode = '{mode}' AND k.kind = 'secret' \
@@ -81,16 +81,14 @@ pub async fn list(trac: &Trac) -> Result<Value, StoreError> {
             keys("test"),
             keys("live")
         );
-        let mut statement = connection.prepare(&sql)?;
-        let rows = statement.query_map([now], |row: &Row<'_>| {
+        tx.all(&sql, args![now], |row| {
             Ok(json!({
-                "id": row.get::<_, String>(0)?,
-                "name": row.get::<_, String>(1)?,
-                "created_at": Timestamp::from_unix_secs(row.get(2)?).to_rfc3339(),
-                "secret_keys": { "test": row.get::<_, i64>(3)?, "live": row.get::<_, i64>(4)? },
+                "id": row.get::<String>(0)?,
+                "name": row.get::<String>(1)?,
+                "created_at": row.get::<Timestamp>(2)?.to_rfc3339(),
+                "secret_keys": { "test": row.get::<i64>(3)?, "live": row.get::<i64>(4)? },
             }))
-        })?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        })
     });
     listed.await.map(Value::Array)
 }
@@ -108,8 +106,9 @@ pub async fn create_key(
     let (trac, scope, name) = (trac.clone(), Scope::new(workspace_id, mode), name.map(ToOwned::to_owned));
     let store = trac.store.clone();
     let written = store.write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
         must_be_known(tx, scope.workspace_id())?;
-        let new = NewKey::insert(tx, &trac, &scope, kind, name.as_deref())?;
+        let new = NewKey::insert(rows, &trac, kind, name.as_deref())?;
         Ok(json!({
             "id": new.id,
             "workspace_id": scope.workspace_id(),
@@ -130,9 +129,10 @@ pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<V
     let (trac, scope) = (trac.clone(), Scope::new(workspace_id, mode));
     let store = trac.store.clone();
     let written = store.write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
         must_be_known(tx, scope.workspace_id())?;
         Ok(json!({
-            "url": dashboard::new_link(tx, &trac, &scope, LOGIN_LINK_SECS)?,
+            "url": dashboard::new_link(rows, &trac, LOGIN_LINK_SECS)?,
             "workspace_id": scope.workspace_id(),
             "mode": scope.mode_str(),
             "expires_at": trac.clock.now().plus_secs(LOGIN_LINK_SECS).to_rfc3339(),
@@ -161,12 +161,12 @@ pub async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize,
 
 async fn must_be_known_if_named(trac: &Trac, workspace: Option<&str>) -> Result<(), StoreError> {
     let Some(id) = workspace.map(ToOwned::to_owned) else { return Ok(()) };
-    trac.store.read(move |connection| must_be_known(connection, &id)).await
+    trac.store.read(move |tx| must_be_known(tx, &id)).await
 }
 
 /// Refuses an ID that no workspace has.
-fn must_be_known(connection: &Connection, workspace_id: &str) -> Result<(), StoreError> {
-    if connection.prepare_cached("SELECT 1 FROM workspace WHERE id = ?1")?.exists([workspace_id])? {
+fn must_be_known(tx: Everywhere<'_>, workspace_id: &str) -> Result<(), StoreError> {
+    if tx.exists("SELECT 1 FROM workspace WHERE id = ?1", args![workspace_id])? {
         return Ok(());
     }
     let detail = format!("there is no workspace {workspace_id} here: trac workspace list shows all");
@@ -178,7 +178,7 @@ fn must_be_known(connection: &Connection, workspace_id: &str) -> Result<(), Stor
 /// # Errors
 /// [`StoreError`] if nothing can be read.
 pub async fn last_public_url(store: &Store) -> Result<Option<String>, StoreError> {
-    store.read(|connection| setting(connection, PUBLIC_URL)).await
+    store.read(|tx| setting(tx, PUBLIC_URL)).await
 }
 
 /// Remembers how the server is reached, for [`last_public_url`].
@@ -190,18 +190,12 @@ pub async fn remember_public_url(store: &Store, public_url: &str) -> Result<(), 
     store.write(Priority::Api, move |tx| set_setting(tx, PUBLIC_URL, &public_url)).await
 }
 
-fn add_endpoint(
-    tx: &Transaction<'_>,
-    ids: &Ids,
-    workspace_id: &str,
-    mode: Mode,
-    now: i64,
-) -> Result<String, StoreError> {
+fn add_endpoint(rows: Rows<'_>, ids: &Ids, now: Timestamp) -> Result<String, StoreError> {
     let id = ids.make(Kind::Endpoint);
-    tx.execute(
-        "INSERT INTO webhook_endpoint (id, workspace_id, mode, stripe_account, secrets, created_at) \
+    rows.write(
+        "INSERT INTO webhook_endpoint (workspace_id, mode, id, stripe_account, secrets, created_at) \
          VALUES (?1, ?2, ?3, NULL, '[]', ?4)",
-        params![id, workspace_id, mode.as_str(), now],
+        args![id, now],
     )?;
     Ok(id)
 }

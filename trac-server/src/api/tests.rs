@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::openapi::document;
 use super::table::{Caller, OPERATIONS, Operation, SCHEMAS};
+use crate::store::rows::args;
 use crate::test_app::{Answer, App, Merchant};
 use crate::test_shop::{Shop, charge};
 
@@ -161,7 +162,8 @@ async fn live_key_of(app: &App, merchant: &Merchant<'_>) -> String {
     use trac_core::program::Mode;
     let (trac, scope) = (app.trac.clone(), crate::store::Scope::new(&merchant.workspace_id, Mode::Live));
     let made = app.trac.store.write(crate::store::Priority::Api, move |tx| {
-        let made = crate::api_key::NewKey::insert(tx, &trac, &scope, crate::api_key::KeyKind::Secret, None)?;
+        let rows = tx.within(&scope);
+        let made = crate::api_key::NewKey::insert(rows, &trac, crate::api_key::KeyKind::Secret, None)?;
         Ok(made.key)
     });
     made.await.unwrap()
@@ -170,7 +172,7 @@ async fn live_key_of(app: &App, merchant: &Merchant<'_>) -> String {
 /// The merchant's rows that money and attribution hang on, as text.
 async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
     let workspace_id = merchant.workspace_id.clone();
-    let read = app.trac.store.read(move |connection| {
+    let read = app.trac.store.read(move |tx| {
         let mut text = String::new();
         for (table, column) in [
             ("program_version", "terms"),
@@ -190,7 +192,7 @@ async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
             let sql = format!(
                 "SELECT group_concat({column}) FROM {table} WHERE workspace_id = ?1 AND mode = 'test'"
             );
-            let rows: Option<String> = connection.query_row(&sql, [&workspace_id], |row| row.get(0))?;
+            let rows = tx.one(&sql, args![workspace_id], |row| row.get::<Option<String>>(0))?.flatten();
             assert!(rows.is_some(), "there is nothing in {table}");
             text = format!("{text}{table}: {}\n", rows.unwrap_or_default());
         }

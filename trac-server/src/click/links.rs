@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Connection, Row, params};
 use serde_json::{Value, json};
 use trac_core::program::Mode;
 
@@ -15,7 +14,8 @@ use crate::list::{Resource, document, time, word};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
-use crate::store::{Followed, Priority, Scope, StoreError, StoreErrorKind, mode_of};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Followed, Priority, StoreError, StoreErrorKind, mode_of};
 use crate::trac::Trac;
 
 /// Links that are neither deleted nor purged.
@@ -27,7 +27,7 @@ pub(crate) static LINKS: Resource = Resource {
         sum(count) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id AND n.mode = l.mode \
         AND n.link_id = l.id GROUP BY why)) AS not_counted",
     from: "link AS l",
-    within: "l.workspace_id = :workspace_id AND l.mode = :mode AND l.deleted_at IS NULL AND l.purged_at IS NULL",
+    within: "l.workspace_id = ?1 AND l.mode = ?2 AND l.deleted_at IS NULL AND l.purged_at IS NULL",
     id: "l.id",
     order: &["l.id"],
     filters: &[
@@ -51,7 +51,7 @@ pub(crate) fn link_path(mode: Mode, slug: &str) -> String {
 fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     let (slug, domain): (String, Option<String>) = (row.get("slug")?, row.get("tracking_domain")?);
     let base = trac.hosts.link_base(&trac.public_url, domain.as_deref());
-    let path = link_path(mode_of(&row.get::<_, String>("mode")?), &slug);
+    let path = link_path(mode_of(&row.get::<String>("mode")?), &slug);
     Ok(json!({
         "id": word(row, "id")?,
         "program_id": word(row, "program_id")?,
@@ -59,7 +59,7 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
         "slug": slug,
         "destination": word(row, "destination")?,
         "url": format!("{base}{path}"),
-        "archived": row.get::<_, Option<i64>>("archived_at")?.is_some(),
+        "archived": row.get::<Option<i64>>("archived_at")?.is_some(),
         "not_counted": document(row, "not_counted")?,
         "created_at": time(row, "created_at")?,
     }))
@@ -77,27 +77,18 @@ pub(super) async fn create(
     fields.finish()?;
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
-        PROGRAMS.find(tx, &trac, &scope, &program_id)?;
-        PARTNERS.find(tx, &trac, &scope, &partner_id)?;
-        must_be_free(tx, &scope, &slug, "")?;
+        let rows = tx.within(&scope);
+        PROGRAMS.find(rows, &trac, &program_id)?;
+        PARTNERS.find(rows, &trac, &partner_id)?;
+        must_be_free(rows, &slug, "")?;
         let id = trac.ids.make(Kind::Link);
-        let inserted = tx
-            .prepare_cached(
-                "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![
-                scope.workspace_id(),
-                scope.mode_str(),
-                id,
-                program_id,
-                partner_id,
-                slug,
-                destination,
-                trac.clock.now().unix_secs()
-            ]);
-        inserted.map_err(|error| slug_taken(error.into()))?;
-        LINKS.find(tx, &trac, &scope, &id)
+        let inserted = rows.write(
+            "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            args![id, program_id, partner_id, slug, destination, trac.clock.now()],
+        );
+        inserted.map_err(slug_taken)?;
+        LINKS.find(rows, &trac, &id)
     });
     created.await.map(|link| (StatusCode::CREATED, Json(link)))
 }
@@ -114,27 +105,19 @@ pub(super) async fn change(
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        LINKS.find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        LINKS.find(rows, &trac, &id)?;
         if let Some(slug) = &slug {
-            must_be_free(tx, &scope, slug, &id)?;
+            must_be_free(rows, slug, &id)?;
         }
-        let updated = tx
-            .prepare_cached(
-                "UPDATE link SET slug = coalesce(?4, slug), destination = coalesce(?5, destination), \
-                 archived_at = CASE ?6 WHEN 1 THEN coalesce(archived_at, ?7) WHEN 0 THEN NULL ELSE archived_at END \
-                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            )?
-            .execute(params![
-                scope.workspace_id(),
-                scope.mode_str(),
-                id,
-                slug,
-                destination,
-                archived,
-                trac.clock.now().unix_secs()
-            ]);
-        updated.map_err(|error| slug_taken(error.into()))?;
-        LINKS.find(tx, &trac, &scope, &id)
+        let updated = rows.write(
+            "UPDATE link SET slug = coalesce(?4, slug), destination = coalesce(?5, destination), \
+             archived_at = CASE ?6 WHEN 1 THEN coalesce(archived_at, ?7) WHEN 0 THEN NULL ELSE archived_at END \
+             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            args![id, slug, destination, archived, trac.clock.now()],
+        );
+        updated.map_err(slug_taken)?;
+        LINKS.find(rows, &trac, &id)
     });
     changed.await.map(Json)
 }
@@ -152,8 +135,9 @@ pub(super) async fn remove(
     let followed = Followed::look(&trac.store, Followed::LINK, &scope, &id).await?;
     let store = trac.store.clone();
     let removed = store.try_write(Priority::Api, move |tx| {
-        LINKS.find(tx, &trac, &scope, &id)?;
-        let was_visited = followed.now(tx, &scope, &id)? || had_visitors(tx, &scope, &id)?;
+        let rows = tx.within(&scope);
+        LINKS.find(rows, &trac, &id)?;
+        let was_visited = followed.now(rows, &id)? || had_visitors(rows, &id)?;
         let (column, is_archived) = match (purge, was_visited) {
             (true, _) => ("purged_at", false),
             (false, true) => ("archived_at", true),
@@ -162,29 +146,23 @@ pub(super) async fn remove(
         let sql = format!(
             "UPDATE link SET {column} = coalesce({column}, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"
         );
-        tx.prepare_cached(&sql)?.execute(params![
-            scope.workspace_id(),
-            scope.mode_str(),
-            id,
-            trac.clock.now().unix_secs()
-        ])?;
+        rows.write(&sql, args![id, trac.clock.now()])?;
         Ok::<_, Problem>(json!({ "id": id, "deleted": !is_archived, "archived": is_archived }))
     });
     removed.await.map(Json)
 }
 
 /// Whether a link was followed by visitors who were not counted.
-fn had_visitors(tx: &Connection, scope: &Scope, id: &str) -> Result<bool, StoreError> {
+fn had_visitors(rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM visit_not_counted WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3";
-    Ok(tx.prepare_cached(sql)?.exists(params![scope.workspace_id(), scope.mode_str(), id])?)
+    rows.exists(sql, args![id])
 }
 
 /// Refuses a slug that another link of the mode has, in whatever case: whoever types a link does not mind it.
-fn must_be_free(tx: &Connection, scope: &Scope, slug: &str, own_id: &str) -> Result<(), Problem> {
-    let mut taken = tx.prepare_cached(
-        "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND id <> ?2 AND mode = ?3",
-    )?;
-    if taken.exists(params![slug, own_id, scope.mode_str()])? {
+fn must_be_free(rows: Rows<'_>, slug: &str, own_id: &str) -> Result<(), Problem> {
+    let taken =
+        "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND id <> ?2 AND mode = ?3";
+    if rows.everywhere().exists(taken, args![slug, own_id, rows.scope().mode_str()])? {
         return Err(slug_taken(StoreError::new(StoreErrorKind::Conflict, "the slug is taken")));
     }
     Ok(())

@@ -20,7 +20,7 @@ pub(super) async fn draw(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());
-    let link = store.query(&of, NARROW, move |connection| LINKS.find(connection, &trac, &scope, &id)).await?;
+    let link = store.query(&of, NARROW, move |tx| LINKS.find(tx.within(&scope), &trac, &id)).await?;
     let url = link.get("url").and_then(Value::as_str).unwrap_or_default();
     let code = QrCode::new(url).map_err(|error| StoreError::internal(error.to_string()))?;
     let drawn = code.render::<svg::Color<'_>>().min_dimensions(256, 256).build();

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use rusqlite::{Connection, Row, named_params};
 use serde_json::{Value, json};
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::access::Merchant;
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 
 /// What is asked.
@@ -137,7 +137,7 @@ pub(super) async fn report(
     let asked = Asked::read(asked)?;
     let days = Days::read(&asked, trac.clock.now())?;
     let of = scope.clone();
-    let counted = trac.store.query(&of, NARROW, move |connection| count(connection, &scope, days, &asked));
+    let counted = trac.store.query(&of, NARROW, move |tx| count(tx.within(&scope), days, &asked));
     let counted = counted.await?;
     let mut whole = Figures::default();
     for figures in counted.values() {
@@ -173,8 +173,8 @@ const NARROW: &str = "Ask for fewer days by start and end, or for one program_id
 
 /// Clicks that are visits: one that stands for a promo code is nobody's.
 const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique) FROM click \
-    WHERE workspace_id = :workspace_id AND mode = :mode AND clicked_at >= :from AND clicked_at < :until \
-    AND is_visit AND (:program_id IS NULL OR program_id = :program_id) AND (:partner_id IS NULL OR partner_id = :partner_id) \
+    WHERE workspace_id = ?1 AND mode = ?2 AND clicked_at >= ?3 AND clicked_at < ?4 \
+    AND is_visit AND (?5 IS NULL OR program_id = ?5) AND (?6 IS NULL OR partner_id = ?6) \
     GROUP BY day";
 
 /// Leads, and payments with money. A payment that failed or is yet to come is no sale, nor is a claim that was not approved, or a
@@ -184,47 +184,32 @@ const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
     sum_minor(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
     FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode \
     AND k.id = p.decision ->> '$.attribution.click_id' \
-    WHERE p.workspace_id = :workspace_id AND p.mode = :mode AND p.is_conversion \
+    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.is_conversion \
     AND (p.decision ->> '$.lead_id' IS NOT NULL OR (p.decision ->> '$.gross_minor' IS NOT NULL \
     AND p.decision ->> '$.reason' NOT IN ('client_reported', 'rejected_by_merchant', 'payment_unlinked', 'duplicate_payment') AND p.decision ->> '$.claimed' IS NULL)) \
-    AND p.decision ->> '$.time' >= :from AND p.decision ->> '$.time' < :until \
-    AND (:program_id IS NULL OR k.program_id = :program_id) AND (:partner_id IS NULL OR k.partner_id = :partner_id) \
+    AND p.decision ->> '$.time' >= ?3 AND p.decision ->> '$.time' < ?4 \
+    AND (?5 IS NULL OR k.program_id = ?5) AND (?6 IS NULL OR k.partner_id = ?6) \
     GROUP BY day, is_lead, currency";
 
 /// The figures of each day that has any.
-fn count(
-    connection: &Connection,
-    scope: &Scope,
-    days: Days,
-    asked: &Asked,
-) -> Result<BTreeMap<i64, Figures>, StoreError> {
+fn count(rows: Rows<'_>, days: Days, asked: &Asked) -> Result<BTreeMap<i64, Figures>, StoreError> {
+    let from = days.first.saturating_mul(DAY_SECS);
     let until = days.last.saturating_add(1).saturating_mul(DAY_SECS);
-    let bound = named_params! {
-        ":workspace_id": scope.workspace_id(),
-        ":mode": scope.mode_str(),
-        ":from": days.first.saturating_mul(DAY_SECS),
-        ":until": until,
-        ":program_id": asked.program_id,
-        ":partner_id": asked.partner_id,
-    };
+    let bound = args![from, until, asked.program_id, asked.partner_id];
     let mut counted: BTreeMap<i64, Figures> = BTreeMap::new();
-    let mut statement = connection.prepare_cached(CLICKS)?;
-    let clicks = statement.query_map(bound, |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    for row in clicks {
-        let (day, clicks, unique_clicks) = row?;
+    rows.each(CLICKS, bound, |row| {
+        let (day, clicks, unique_clicks) = (row.get(0)?, row.get(1)?, row.get(2)?);
         counted.entry(day).or_default().add(&Figures { clicks, unique_clicks, ..Figures::default() });
-    }
-    let mut statement = connection.prepare_cached(CONVERSIONS)?;
-    let conversions = statement.query_map(bound, |row: &Row<'_>| {
+        Ok(())
+    })?;
+    rows.each(CONVERSIONS, bound, |row| {
         let (is_lead, currency): (bool, Option<String>) = (row.get(1)?, row.get(2)?);
         let (count, amount): (i64, i64) = (row.get(3)?, row.get(4)?);
         let revenue = currency.filter(|_| !is_lead).map(|currency| (currency, amount)).into_iter().collect();
         let (leads, sales) = if is_lead { (count, 0) } else { (0, count) };
-        Ok((row.get::<_, i64>(0)?, Figures { leads, sales, revenue, ..Figures::default() }))
+        let figures = Figures { leads, sales, revenue, ..Figures::default() };
+        counted.entry(row.get(0)?).or_default().add(&figures);
+        Ok(())
     })?;
-    for row in conversions {
-        let (day, figures) = row?;
-        counted.entry(day).or_default().add(&figures);
-    }
     Ok(counted)
 }

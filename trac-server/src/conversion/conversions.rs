@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
 use trac_core::conversion::candidate::Rule;
@@ -11,7 +10,8 @@ use trac_core::time::Timestamp;
 use crate::access::Merchant;
 use crate::list::{NARROW, Resource, time, word};
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 
 /// The open commission of payment `p`.
@@ -35,7 +35,7 @@ macro_rules! source {
 /// Whether payment `p` has waited 72 hours for an attribution.
 macro_rules! gave_up {
     () => {
-        "(p.decision ->> '$.reason' = 'no_attribution_yet' AND p.created_at <= :now - 259200)"
+        "(p.decision ->> '$.reason' = 'no_attribution_yet' AND p.created_at <= ?3 - 259200)"
     };
 }
 
@@ -50,7 +50,7 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         " THEN 'no_click' ELSE p.decision ->> '$.reason' END AS reason"
     ),
     from: "payment AS p",
-    within: "p.workspace_id = :workspace_id AND p.mode = :mode AND p.is_conversion",
+    within: "p.workspace_id = ?1 AND p.mode = ?2 AND p.is_conversion",
     id: "p.id",
     order: &["p.id"],
     filters: &[
@@ -67,31 +67,21 @@ pub(crate) static CONVERSIONS: Resource = Resource {
 };
 
 /// The conversion that goes by an ID: its own, one it once had, a Stripe ID, a lead's.
-pub(crate) fn conversion_id(
-    connection: &Connection,
-    scope: &Scope,
-    id: &str,
-) -> Result<Option<String>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), id];
-    Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+pub(crate) fn conversion_id(rows: Rows<'_>, id: &str) -> Result<Option<String>, StoreError> {
+    let sql =
+        "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
+    rows.one(sql, args![id], |row| row.get(0))
 }
 
 /// Reads the conversion that goes by an ID.
-pub(crate) fn find_conversion(
-    connection: &Connection,
-    trac: &Trac,
-    scope: &Scope,
-    id: &str,
-) -> Result<Value, Problem> {
-    let named = conversion_id(connection, scope, id)?;
-    if let Some(row) = CONVERSIONS.one(connection, trac, scope, named.as_deref().unwrap_or(id))? {
+pub(crate) fn find_conversion(rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Value, Problem> {
+    let named = conversion_id(rows, id)?;
+    if let Some(row) = CONVERSIONS.one(rows, trac, named.as_deref().unwrap_or(id))? {
         return Ok(row);
     }
-    let named = conversion_id(connection, &scope.other_mode(), id)?;
-    Err(CONVERSIONS.missing(connection, trac, scope, named.as_deref().unwrap_or(id)))
+    let other = rows.scope().other_mode();
+    let named = conversion_id(rows.everywhere().within(&other), id)?;
+    Err(CONVERSIONS.missing(rows, trac, named.as_deref().unwrap_or(id)))
 }
 
 pub(super) async fn one(
@@ -100,12 +90,12 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());
-    let found = store.query(&of, NARROW, move |connection| find_conversion(connection, &trac, &scope, &id));
+    let found = store.query(&of, NARROW, move |tx| find_conversion(tx.within(&scope), &trac, &id));
     found.await.map(Json)
 }
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let decision: Decision = serde_json::from_str(&row.get::<_, String>("decision")?)?;
+    let decision: Decision = row.document("decision")?;
     let attribution = decision.attribution.as_ref();
     let transaction = decision.transaction.as_deref();
     let transaction = transaction.map(|id| id.strip_prefix("transaction:").unwrap_or(id));

@@ -1,12 +1,12 @@
 //! `/api/v1/leads`: what a merchant told of visitors who signed up, and what was decided about it.
 
-use rusqlite::Row;
 use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
 
 use super::conversions::commission_id;
 use crate::list::{Resource, document, time, word};
 use crate::store::StoreError;
+use crate::store::rows::Row;
 use crate::trac::Trac;
 
 /// Leads, each with the decision kept for it.
@@ -23,7 +23,7 @@ pub(crate) static LEADS: Resource = Resource {
     from: "lead AS l LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode \
            AND o.stripe_id = l.id LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode \
            AND p.id = o.payment_id",
-    within: "l.workspace_id = :workspace_id AND l.mode = :mode",
+    within: "l.workspace_id = ?1 AND l.mode = ?2",
     id: "l.id",
     order: &["l.id"],
     filters: &[
@@ -63,8 +63,8 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "customer_email": word(row, "email")?,
         "customer_name": word(row, "name")?,
         "metadata": document(row, "metadata")?,
-        "deferred": row.get::<_, bool>("deferred")?,
-        "status": verdict(row.get::<_, Option<String>>("verdict")?.as_deref()),
+        "deferred": row.get::<bool>("deferred")?,
+        "status": verdict(row.get::<Option<String>>("verdict")?.as_deref()),
         "attributed": !click_id.is_null() && !refused,
         "click_id": click_id,
         "rule": word(row, "rule")?,

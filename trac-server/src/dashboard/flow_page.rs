@@ -8,17 +8,18 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
-use rusqlite::{Connection, params};
 use serde_json::Value;
 use trac_core::conversion::reason::Reason;
 
 use super::session::Session;
 use super::words::{money, number, reason, signed_money, text, time};
+use super::workspace_name;
 use crate::click::{CLICKS, link_path};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES};
 use crate::list::{Listing, Resource};
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 use crate::webhook::EVENTS;
 
@@ -126,13 +127,10 @@ const NARROW: &str =
 
 async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());
-    let page = store.query(&of, NARROW, move |connection| {
-        let workspace = connection.query_row(
-            "SELECT name FROM workspace WHERE id = ?1",
-            [scope.workspace_id()],
-            |row| row.get(0),
-        )?;
-        let (mode, flow) = (scope.mode_str(), Flow::read(connection, &trac, &scope)?);
+    let page = store.query(&of, NARROW, move |tx| {
+        let rows = tx.within(&scope);
+        let workspace = workspace_name(rows)?;
+        let (mode, flow) = (scope.mode_str(), Flow::read(rows, &trac)?);
         render(&WholePage { workspace, mode, flow })
     });
     Ok(Html(page.await?).into_response())
@@ -141,9 +139,8 @@ async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Resp
 /// The changing part alone. A visitor whose session ended is told so, not sent to a page.
 async fn live(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());
-    let part = store.query(&of, NARROW, move |connection| {
-        render(&LivePart { flow: Flow::read(connection, &trac, &scope)? })
-    });
+    let part =
+        store.query(&of, NARROW, move |tx| render(&LivePart { flow: Flow::read(tx.within(&scope), &trac)? }));
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], part.await?).into_response())
 }
 
@@ -152,14 +149,14 @@ fn render(page: &impl Template) -> Result<String, Problem> {
 }
 
 impl Flow {
-    fn read(connection: &Connection, trac: &Trac, scope: &Scope) -> Result<Self, Problem> {
-        let list = |resource: &Resource, listing: Listing| resource.list(connection, trac, scope, &listing);
+    fn read(rows: Rows<'_>, trac: &Trac) -> Result<Self, Problem> {
+        let list = |resource: &Resource, listing: Listing| resource.list(rows, trac, &listing);
         let clicks = list(&CLICKS, Listing::newest(ROWS))?;
         let events = list(&EVENTS, Listing::newest(ROWS))?;
         let commissions = list(&COMMISSIONS, Listing::newest(ROWS))?;
-        let (credited, conversions) = conversions(connection, scope)?;
+        let (credited, conversions) = conversions(rows)?;
         let balances = list(&BALANCES, Listing::newest(ROWS))?;
-        let mut names = Names::new(connection, scope);
+        let mut names = Names::new(rows);
         let mut commission_rows = Vec::new();
         for row in data(&commissions) {
             let entries = list(&ENTRIES, Listing::newest(100).only("commission_id", &text(row, "id")))?;
@@ -190,16 +187,14 @@ impl Flow {
 }
 
 /// How many conversions are credited to a click, and how many there are.
-fn conversions(connection: &Connection, scope: &Scope) -> Result<(i64, i64), StoreError> {
+fn conversions(rows: Rows<'_>) -> Result<(i64, i64), StoreError> {
     let refusals = Reason::ALL.iter().filter(|reason| reason.refuses_click());
     let refusals = refusals.map(|reason| reason.as_str()).collect::<Vec<_>>();
-    let mut statement = connection.prepare_cached(
-        "SELECT count(*) FILTER (WHERE decision ->> '$.attribution.click_id' IS NOT NULL \
-         AND decision ->> '$.reason' NOT IN (SELECT value FROM json_each(?3))), count(*) FROM payment \
-         WHERE workspace_id = ?1 AND mode = ?2 AND is_conversion",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), serde_json::to_string(&refusals)?];
-    Ok(statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
+    let sql = "SELECT count(*) FILTER (WHERE decision ->> '$.attribution.click_id' IS NOT NULL \
+               AND decision ->> '$.reason' NOT IN (SELECT value FROM json_each(?3))), count(*) FROM payment \
+               WHERE workspace_id = ?1 AND mode = ?2 AND is_conversion";
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    Ok(rows.one(sql, args![serde_json::to_string(&refusals)?], read)?.unwrap_or_default())
 }
 
 fn data(list: &Value) -> &[Value] {
@@ -292,14 +287,13 @@ impl EntryRow {
 
 /// The names behind IDs, each looked up once.
 struct Names<'a> {
-    connection: &'a Connection,
-    scope: &'a Scope,
+    rows: Rows<'a>,
     known: BTreeMap<String, String>,
 }
 
 impl<'a> Names<'a> {
-    const fn new(connection: &'a Connection, scope: &'a Scope) -> Self {
-        Self { connection, scope, known: BTreeMap::new() }
+    const fn new(rows: Rows<'a>) -> Self {
+        Self { rows, known: BTreeMap::new() }
     }
 
     fn partner(&mut self, id: &str) -> Result<String, StoreError> {
@@ -309,16 +303,14 @@ impl<'a> Names<'a> {
     fn link_path(&mut self, id: &str) -> Result<String, StoreError> {
         let slug = "SELECT slug FROM link WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let slug = self.look_up(id, slug)?;
-        Ok(if slug.is_empty() { slug } else { link_path(self.scope.mode(), &slug) })
+        Ok(if slug.is_empty() { slug } else { link_path(self.rows.scope().mode(), &slug) })
     }
 
     fn look_up(&mut self, id: &str, sql: &str) -> Result<String, StoreError> {
         if let Some(name) = self.known.get(id) {
             return Ok(name.clone());
         }
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![self.scope.workspace_id(), self.scope.mode_str(), id])?;
-        let name = rows.next()?.map(|row| row.get(0)).transpose()?.unwrap_or_default();
+        let name = self.rows.one(sql, args![id], |row| row.get::<String>(0))?.unwrap_or_default();
         self.known.insert(id.to_owned(), name);
         Ok(self.known.get(id).cloned().unwrap_or_default())
     }

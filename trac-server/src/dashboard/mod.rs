@@ -19,6 +19,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 
 pub(crate) use session::{LINK_SECS, end_sessions, new_link, sessions};
@@ -54,6 +56,13 @@ async fn guard(request: Request, next: Next) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The name of the workspace, as its pages show it.
+fn workspace_name(rows: Rows<'_>) -> Result<String, StoreError> {
+    let (sql, id) = ("SELECT name FROM workspace WHERE id = ?1", rows.scope().workspace_id());
+    let found = rows.everywhere().one(sql, args![id], |row| row.get(0))?;
+    found.ok_or_else(|| StoreError::internal("there is no such workspace"))
 }
 
 #[cfg(test)]

@@ -7,15 +7,14 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
-use trac_core::program::Mode;
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::access::key_hash;
 use crate::id::random_hex;
 use crate::list::{time, word};
-use crate::store::{Priority, Scope, StoreError, mode_of};
+use crate::store::rows::{Rows, args};
+use crate::store::{Everywhere, Priority, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 
 const COOKIE: &str = "trac_session";
@@ -45,14 +44,12 @@ impl FromRequestParts<Trac> for Session {
         let token = token(trac, &parts.headers).ok_or_else(closed)?;
         let now = trac.clock.now();
         let asked = token.clone();
-        let found = trac.store.read(move |connection| find(connection, "session", &asked, now)).await;
+        let found = trac.store.read(move |tx| find(tx, "session", &asked, now)).await;
         match found {
             Ok(Some(Found { scope, seen_at, .. })) => {
                 // A page that is left open asks again and again by itself: nobody need look at it.
                 let is_by_itself = parts.uri.path().ends_with("/live");
-                if !is_by_itself
-                    && seen_at.is_none_or(|seen| now.unix_secs().saturating_sub(seen) >= SEEN_SECS)
-                {
+                if !is_by_itself && seen_at.is_none_or(|seen| now.secs_since(seen) >= SEEN_SECS) {
                     seen(trac, token, now);
                 }
                 Ok(Self(scope))
@@ -66,9 +63,7 @@ impl FromRequestParts<Trac> for Session {
 /// Notes that somebody asked for a page. Nobody waits for that.
 fn seen(trac: &Trac, token: String, now: Timestamp) {
     drop(trac.store.write(Priority::Api, move |tx| {
-        let hash = key_hash(&token);
-        let row = params![hash.as_slice(), now.unix_secs()];
-        Ok(tx.execute("UPDATE dashboard_token SET seen_at = ?2 WHERE hash = ?1", row)?)
+        tx.write("UPDATE dashboard_token SET seen_at = ?2 WHERE hash = ?1", args![key_hash(&token), now])
     }));
 }
 
@@ -99,14 +94,10 @@ pub(super) async fn begin(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> R
     let token = random_hex::<32>();
     let (kept, now) = (token.clone(), trac.clock.now());
     let begun = trac.store.write(Priority::Api, move |tx| {
-        tx.execute("DELETE FROM dashboard_token WHERE expires_at < ?1", [now.unix_secs()])?;
-        insert(tx, "session", &kept, scope.workspace_id(), scope.mode(), now.plus_secs(SESSION_SECS))?;
-        let (hash, key) = (key_hash(&kept), key.as_ref().map(<[u8; 32]>::as_slice));
-        let row = params![hash.as_slice(), now.unix_secs(), key];
-        tx.execute(
-            "UPDATE dashboard_token SET begun_at = ?2, seen_at = ?2, key_hash = ?3 WHERE hash = ?1",
-            row,
-        )?;
+        tx.write("DELETE FROM dashboard_token WHERE expires_at < ?1", args![now])?;
+        insert(tx.within(&scope), "session", &kept, now.plus_secs(SESSION_SECS))?;
+        let sql = "UPDATE dashboard_token SET begun_at = ?2, seen_at = ?2, key_hash = ?3 WHERE hash = ?1";
+        tx.write(sql, args![key_hash(&kept), now, key])?;
         Ok(())
     });
     begun.await.map(|()| token)
@@ -115,7 +106,7 @@ pub(super) async fn begin(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> R
 /// Ends a session.
 pub(super) async fn end(trac: &Trac, token: String) -> Result<(), StoreError> {
     let ended = trac.store.write(Priority::Api, move |tx| {
-        tx.execute("DELETE FROM dashboard_token WHERE hash = ?1", [key_hash(&token).as_slice()])?;
+        tx.write("DELETE FROM dashboard_token WHERE hash = ?1", args![key_hash(&token)])?;
         Ok(())
     });
     ended.await
@@ -126,7 +117,7 @@ pub(super) async fn redeem(trac: &Trac, link: String) -> Result<Option<Scope>, S
     let now = trac.clock.now();
     let redeemed = trac.store.write(Priority::Api, move |tx| {
         let scope = find(tx, "link", &link, now)?.map(|found| found.scope);
-        tx.execute("DELETE FROM dashboard_token WHERE hash = ?1", [key_hash(&link).as_slice()])?;
+        tx.write("DELETE FROM dashboard_token WHERE hash = ?1", args![key_hash(&link)])?;
         Ok(scope)
     });
     redeemed.await
@@ -135,82 +126,48 @@ pub(super) async fn redeem(trac: &Trac, link: String) -> Result<Option<Scope>, S
 /// A link that opens the dashboard once, within so many seconds.
 ///
 /// Its token stands in the query, which is not logged.
-pub(crate) fn new_link(
-    connection: &Connection,
-    trac: &Trac,
-    scope: &Scope,
-    secs: i64,
-) -> Result<String, StoreError> {
+pub(crate) fn new_link(rows: Rows<'_>, trac: &Trac, secs: i64) -> Result<String, StoreError> {
     let token = random_hex::<32>();
     let until = trac.clock.now().plus_secs(secs);
-    insert(connection, "link", &token, scope.workspace_id(), scope.mode(), until)?;
+    insert(rows, "link", &token, until)?;
     Ok(format!("{}/dashboard/enter?token={token}", trac.public_url))
 }
 
-fn insert(
-    connection: &Connection,
-    kind: &str,
-    token: &str,
-    workspace_id: &str,
-    mode: Mode,
-    expires_at: Timestamp,
-) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO dashboard_token (hash, kind, workspace_id, mode, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            key_hash(token).as_slice(),
-            kind,
-            workspace_id,
-            mode.as_str(),
-            expires_at.unix_secs()
-        ])?;
+fn insert(rows: Rows<'_>, kind: &str, token: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+    let sql = "INSERT INTO dashboard_token (workspace_id, mode, hash, kind, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    rows.write(sql, args![key_hash(token), kind, expires_at])?;
     Ok(())
 }
 
 /// What a token opens.
 struct Found {
     scope: Scope,
-    seen_at: Option<i64>,
+    seen_at: Option<Timestamp>,
 }
 
-fn find(
-    connection: &Connection,
-    kind: &str,
-    token: &str,
-    now: Timestamp,
-) -> Result<Option<Found>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT workspace_id, mode, seen_at FROM dashboard_token AS t WHERE hash = ?1 AND kind = ?2 \
-         AND expires_at >= ?3 AND (seen_at IS NULL OR seen_at >= ?4) AND (key_hash IS NULL OR EXISTS \
-         (SELECT 1 FROM api_key AS k WHERE k.hash = t.key_hash AND k.revoked_at IS NULL \
-         AND (k.expires_at IS NULL OR k.expires_at > ?3)))",
-    )?;
-    let now = now.unix_secs();
-    let hash = key_hash(token);
-    let row = params![hash.as_slice(), kind, now, now.saturating_sub(IDLE_SECS)];
-    let found = statement.query_row(row, |row| {
-        let scope = Scope::new(&row.get::<_, String>(0)?, mode_of(&row.get::<_, String>(1)?));
+fn find(tx: Everywhere<'_>, kind: &str, token: &str, now: Timestamp) -> Result<Option<Found>, StoreError> {
+    let sql = "SELECT workspace_id, mode, seen_at FROM dashboard_token AS t WHERE hash = ?1 AND kind = ?2 \
+               AND expires_at >= ?3 AND (seen_at IS NULL OR seen_at >= ?4) AND (key_hash IS NULL OR EXISTS \
+               (SELECT 1 FROM api_key AS k WHERE k.hash = t.key_hash AND k.revoked_at IS NULL \
+               AND (k.expires_at IS NULL OR k.expires_at > ?3)))";
+    tx.one(sql, args![key_hash(token), kind, now, now.plus_secs(-IDLE_SECS)], |row| {
+        let scope = Scope::new(&row.get::<String>(0)?, mode_of(&row.get::<String>(1)?));
         Ok(Found { scope, seen_at: row.get(2)? })
-    });
-    Ok(found.optional()?)
+    })
 }
 
 /// The sessions in force, and the links that wait to be used: of a workspace, or of all.
 pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
-    let (now, workspace) = (trac.clock.now().unix_secs(), workspace.map(ToOwned::to_owned));
-    let read = trac.store.read(move |connection| {
-        let mut statement = connection.prepare(
-            "SELECT t.kind, t.workspace_id, w.name, t.mode, t.begun_at, t.seen_at, t.expires_at, \
+    let (now, workspace) = (trac.clock.now(), workspace.map(ToOwned::to_owned));
+    let read = trac.store.read(move |tx| {
+        let sql = "SELECT t.kind, t.workspace_id, w.name, t.mode, t.begun_at, t.seen_at, t.expires_at, \
              k.prefix || '_…' || k.last_four AS key FROM dashboard_token AS t \
              JOIN workspace AS w ON w.id = t.workspace_id LEFT JOIN api_key AS k ON k.hash = t.key_hash \
              WHERE (?1 IS NULL OR t.workspace_id = ?1) AND t.expires_at >= ?2 AND (t.seen_at IS NULL OR t.seen_at >= ?3) \
              AND (t.key_hash IS NULL OR (k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?2))) \
-             ORDER BY t.workspace_id, t.mode, t.begun_at",
-        )?;
-        let rows = statement.query_and_then(params![workspace, now, now.saturating_sub(IDLE_SECS)], |row| {
-            Ok::<_, StoreError>(json!({
+             ORDER BY t.workspace_id, t.mode, t.begun_at";
+        tx.all(sql, args![workspace, now, now.plus_secs(-IDLE_SECS)], |row| {
+            Ok(json!({
                 "kind": word(row, "kind")?,
                 "workspace_id": word(row, "workspace_id")?,
                 "workspace": word(row, "name")?,
@@ -220,8 +177,7 @@ pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec
                 "seen_at": time(row, "seen_at")?,
                 "expires_at": time(row, "expires_at")?,
             }))
-        })?;
-        rows.collect()
+        })
     });
     read.await
 }
@@ -230,10 +186,7 @@ pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec
 pub(crate) async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
     let workspace = workspace.map(ToOwned::to_owned);
     let ended = trac.store.write(Priority::Api, move |tx| {
-        Ok(tx.execute(
-            "DELETE FROM dashboard_token WHERE ?1 IS NULL OR workspace_id = ?1",
-            params![workspace],
-        )?)
+        tx.write("DELETE FROM dashboard_token WHERE ?1 IS NULL OR workspace_id = ?1", args![workspace])
     });
     ended.await
 }

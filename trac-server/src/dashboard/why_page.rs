@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::door::own_forms_only;
 use super::session::Session;
 use super::words::{signed_money, text, time};
+use super::workspace_name;
 use crate::explain::{self, NARROW};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
@@ -99,13 +100,13 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let (now, id) = (trac.clock.now(), question.id.trim().to_owned());
     let of = scope.clone();
-    let page = trac.store.query::<_, StoreError, _>(&of, NARROW, move |connection| {
-        let sql = "SELECT name FROM workspace WHERE id = ?1";
-        let workspace = connection.query_row(sql, [scope.workspace_id()], |row| row.get(0))?;
+    let page = trac.store.query::<_, StoreError, _>(&of, NARROW, move |tx| {
+        let rows = tx.within(&scope);
+        let workspace = workspace_name(rows)?;
         let told = if id.is_empty() {
             None
         } else {
-            let story = explain::tell(connection, &scope, now, &id)?;
+            let story = explain::tell(rows, now, &id)?;
             Some(story.map_or_else(|| nothing_known(&scope), |story| Told::read(&story)))
         };
         Ok(WhyPage { workspace, mode: scope.mode_str(), id, told })

@@ -7,6 +7,7 @@ use super::evidence::Archive;
 use super::subject::Kind;
 use crate::refusal::Cause;
 use crate::store::StoreError;
+use crate::store::rows::args;
 use crate::webhook::delivery::ROUTE;
 use crate::webhook::remedy_of;
 
@@ -52,7 +53,7 @@ pub(super) fn of_missing_event(
 ) -> Result<Vec<Diagnosis>, StoreError> {
     let mut found = Vec::new();
     if archive.came_to_the_other_mode(id)? {
-        let mode = archive.scope.mode_str();
+        let mode = archive.rows.scope().mode_str();
         found.push(Diagnosis::new(
             Reason::ModeMismatch.as_str(),
             format!("An event about it came to this workspace's endpoint of the other mode, and was ignored there: it is of {mode} mode."),
@@ -62,9 +63,9 @@ pub(super) fn of_missing_event(
     found.extend(of_deliveries(archive)?);
     let wanted = event_types(kind);
     let selected = wanted.first().copied().unwrap_or_default();
-    let any_event = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id IS NOT NULL \
-                     AND ?3 = ''";
-    found.push(if !archive.any(any_event, "")? {
+    let any_event =
+        "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id IS NOT NULL";
+    found.push(if !archive.rows.exists(any_event, &[])? {
         Diagnosis::new(
             "webhook_never_arrived",
             "No authentic event has ever arrived in this workspace and mode.",
@@ -100,36 +101,35 @@ pub(super) fn of_missing_event(
     Ok(found)
 }
 
+/// The deliveries that were rejected for a reason since a time.
+const REJECTED: &str = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND outcome = 'rejected' \
+                        AND reason = ?3 AND received_at >= ?4";
+/// Those of them after which no delivery was verified at the same endpoint.
+const STILL_REJECTED: &str = "SELECT 1 FROM event AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 \
+                              AND e.outcome = 'rejected' AND e.reason = ?3 AND e.received_at >= ?4 \
+                              AND NOT EXISTS (SELECT 1 FROM event AS v WHERE v.workspace_id = ?1 AND v.mode = ?2 \
+                              AND v.endpoint_id = e.endpoint_id AND v.stripe_event_id IS NOT NULL AND v.id > e.id)";
+
 /// What stands in the way of deliveries of this mode.
 pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, StoreError> {
     let mut found = Vec::new();
-    let has_secret = archive.any(
-        "SELECT 1 FROM webhook_endpoint WHERE workspace_id = ?1 AND mode = ?2 AND secrets <> '[]' AND ?3 = ''",
-        "",
-    )?;
-    if !has_secret {
+    let secret = "SELECT 1 FROM webhook_endpoint WHERE workspace_id = ?1 AND mode = ?2 AND secrets <> '[]'";
+    if !archive.rows.exists(secret, &[])? {
         found.push(Diagnosis::new(
             Reason::SignatureInvalid.as_str(),
             "No webhook endpoint of this mode has a signing secret, so every delivery is refused with 401.",
             "Copy the endpoint's whsec_… from Stripe: PATCH /webhook-endpoints/{id} with signing_secrets.",
         ));
     }
-    let since = archive.now.plus_secs(-RECENT_SECS).unix_secs().to_string();
+    let since = archive.now.plus_secs(-RECENT_SECS);
     for reason in [Reason::SignatureInvalid, Reason::TimestampOutsideTolerance, Reason::Unreadable] {
-        let rejected = format!(
-            "SELECT 1 FROM event AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.outcome = 'rejected' \
-             AND e.reason = '{reason}' AND e.received_at >= CAST(?3 AS INTEGER)"
-        );
         // Where a later delivery was verified at the same endpoint, its secret and the clock are right by now. What could not
         // be read is lost all the same.
         let sql = match reason {
-            Reason::Unreadable => rejected,
-            _ => format!(
-                "{rejected} AND NOT EXISTS (SELECT 1 FROM event AS v WHERE v.workspace_id = ?1 AND v.mode = ?2 \
-                 AND v.endpoint_id = e.endpoint_id AND v.stripe_event_id IS NOT NULL AND v.id > e.id)"
-            ),
+            Reason::Unreadable => REJECTED,
+            _ => STILL_REJECTED,
         };
-        if archive.any(&sql, &since)? {
+        if archive.rows.exists(sql, args![reason.as_str(), since])? {
             let meaning = match reason {
                 Reason::Unreadable => "What was signed is no event.",
                 _ => reason.meaning(),
@@ -142,28 +142,25 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
             ));
         }
     }
-    found.extend(refused(archive, &format!("= '{ROUTE}'"))?);
+    found.extend(refused(archive, &[ROUTE])?);
     Ok(found)
 }
 
 /// The calls of pages and servers that were turned away lately: a click or lead that could not be recorded.
 pub(super) fn of_refused_calls(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, StoreError> {
-    refused(archive, "IN ('/v1/clicks', '/api/track/click', '/api/track/lead', '/api/track/conversion')")
+    refused(archive, &["/v1/clicks", "/api/track/click", "/api/track/lead", "/api/track/conversion"])
 }
 
-fn refused(archive: &Archive<'_>, routes: &str) -> Result<Vec<Diagnosis>, StoreError> {
-    let sql = format!(
-        "SELECT cause, route, sum(calls), max(last_at) AS at FROM refusal WHERE workspace_id = ?1 AND mode = ?2 \
-         AND last_at >= CAST(?3 AS INTEGER) AND route {routes} GROUP BY cause, route ORDER BY at DESC, cause"
-    );
-    let since = archive.now.plus_secs(-RECENT_SECS).unix_secs().to_string();
-    let mut statement = archive.connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(archive.key(&since), |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+fn refused(archive: &Archive<'_>, routes: &[&str]) -> Result<Vec<Diagnosis>, StoreError> {
+    let sql = "SELECT cause, route, sum(calls), max(last_at) AS at FROM refusal WHERE workspace_id = ?1 AND mode = ?2 \
+               AND last_at >= ?3 AND route IN (SELECT value FROM json_each(?4)) \
+               GROUP BY cause, route ORDER BY at DESC, cause";
+    let since = archive.now.plus_secs(-RECENT_SECS);
+    let refusals = archive.rows.all(sql, args![since, serde_json::to_string(routes)?], |row| {
+        Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?))
     })?;
     let mut found = Vec::new();
-    for row in rows {
-        let (code, route, calls) = row?;
+    for (code, route, calls) in refusals {
         let Some(cause) = Cause::ALL.iter().find(|cause| cause.as_str() == code) else { continue };
         let times = if calls == 1 { "A call".to_owned() } else { format!("At least {calls} calls") };
         let what = format!("{times} of {route} came to nothing in the last seven days. {}", cause.meaning());
@@ -175,10 +172,9 @@ fn refused(archive: &Archive<'_>, routes: &str) -> Result<Vec<Diagnosis>, StoreE
 impl Archive<'_> {
     /// Whether an event about an object, or of that ID, came to the endpoint of the other mode and was turned away for it.
     fn came_to_the_other_mode(&self, id: &str) -> Result<bool, StoreError> {
-        let other = self.other_mode();
+        let other = self.rows.scope().other_mode();
         let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND reason = 'mode_mismatch' \
                    AND (object_id = ?3 OR stripe_event_id = ?3)";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.exists([other.workspace_id(), other.mode_str(), id])?)
+        self.rows.everywhere().within(&other).exists(sql, args![id])
     }
 }

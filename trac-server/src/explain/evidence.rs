@@ -1,6 +1,5 @@
 //! What the store knows, as the hops of a story tell it.
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Value, json};
 use trac_core::commission::balance::Status;
 use trac_core::commission::decision::Decision;
@@ -10,15 +9,15 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::report::Report;
 
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Row, Rows, args};
 
 /// How long a payment waits for an attribution before the log calls it unattributed.
 const PATIENCE_SECS: i64 = 259_200;
 
 /// One workspace and mode, at one moment.
 pub(super) struct Archive<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) scope: &'a Scope,
+    pub(super) rows: Rows<'a>,
     pub(super) now: Timestamp,
 }
 
@@ -69,7 +68,7 @@ impl Archive<'_> {
                 click: Click {
                     program_id: row.get(5)?,
                     partner_id: row.get(6)?,
-                    clicked_at: Timestamp::from_unix_secs(row.get(4)?),
+                    clicked_at: row.get(4)?,
                     is_standing: row.get(7)?,
                 },
             })
@@ -83,19 +82,15 @@ impl Archive<'_> {
                    LEFT JOIN program AS g ON g.workspace_id = k.workspace_id AND g.mode = k.mode \
                    AND g.id = k.program_id \
                    WHERE k.workspace_id = ?1 AND k.mode = ?2 AND k.id = ?3";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row(self.key(id), read).optional()?)
+        self.rows.one(sql, args![id], read)
     }
 
     pub(super) fn payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
         let sql = "SELECT facts, decision, created_at FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-        let mut statement = self.connection.prepare_cached(sql)?;
         let read = |row: &Row<'_>| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, i64>(2)?))
+            Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?, row.get::<Timestamp>(2)?))
         };
-        let Some((facts, Some(decision), created_at)) =
-            statement.query_row(self.key(payment_id), read).optional()?
-        else {
+        let Some((facts, Some(decision), created_at)) = self.rows.one(sql, args![payment_id], read)? else {
             return Ok(None);
         };
         let decision: Decision = serde_json::from_str(&decision)?;
@@ -108,9 +103,8 @@ impl Archive<'_> {
         }))
     }
 
-    fn gave_up(&self, reason: Reason, since: i64) -> bool {
-        let waited = self.now.secs_since(Timestamp::from_unix_secs(since));
-        reason == Reason::NoAttributionYet && waited >= PATIENCE_SECS
+    fn gave_up(&self, reason: Reason, since: Timestamp) -> bool {
+        reason == Reason::NoAttributionYet && self.now.secs_since(since) >= PATIENCE_SECS
     }
 
     /// The events about a payment, or those of these IDs, newest first.
@@ -120,33 +114,32 @@ impl Archive<'_> {
                        FROM event WHERE workspace_id = ?1 AND mode = ?2";
         let read = |row: &Row<'_>| {
             let (outcome, reason): (String, String) = (row.get(3)?, row.get(4)?);
-            let received_at: i64 = row.get(7)?;
+            let received_at: Timestamp = row.get(7)?;
             let known = Reason::from_code(&reason).filter(|_| outcome == "deferred");
             let gave_up = known.is_some_and(|reason| self.gave_up(reason, received_at));
             Ok(json!({
-                "id": row.get::<_, String>(0)?,
-                "stripe_event_id": row.get::<_, Option<String>>(1)?,
-                "endpoint_id": row.get::<_, String>(10)?,
-                "type": row.get::<_, Option<String>>(2)?,
+                "id": row.get::<String>(0)?,
+                "stripe_event_id": row.get::<Option<String>>(1)?,
+                "endpoint_id": row.get::<String>(10)?,
+                "type": row.get::<Option<String>>(2)?,
                 "outcome": if gave_up { "skipped" } else { &outcome },
                 "reason": if gave_up { Reason::NoClick.as_str() } else { &reason },
                 "message": if gave_up { Reason::NoClick.meaning().to_owned() } else { row.get(5)? },
-                "deliveries": row.get::<_, i64>(6)?,
-                "created_at": Timestamp::from_unix_secs(received_at).to_rfc3339(),
-                "settled_by": row.get::<_, Option<String>>(8)?,
-                "asked_at": row.get::<_, Option<i64>>(9)?.map(moment),
+                "deliveries": row.get::<i64>(6)?,
+                "created_at": received_at.to_rfc3339(),
+                "settled_by": row.get::<Option<String>>(8)?,
+                "asked_at": row.get::<Option<Timestamp>>(9)?.map(Timestamp::to_rfc3339),
             }))
         };
         let mut found = Vec::new();
         if let Some(payment_id) = payment_id {
             let sql = format!("{columns} AND subject_id = ?3 ORDER BY id DESC LIMIT 50");
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            found.extend(statement.query_map(self.key(payment_id), read)?.collect::<Result<Vec<_>, _>>()?);
+            found.extend(self.rows.all(&sql, args![payment_id], read)?);
         }
-        let mut statement = self.connection.prepare_cached(&format!("{columns} AND id = ?3"))?;
+        let sql = format!("{columns} AND id = ?3");
         for id in ids {
             if !found.iter().any(|event| event["id"] == **id) {
-                found.extend(statement.query_row(self.key(id), read).optional()?);
+                found.extend(self.rows.one(&sql, args![id], read)?);
             }
         }
         Ok(found)
@@ -158,17 +151,15 @@ impl Archive<'_> {
                    JOIN question AS q ON q.workspace_id = o.workspace_id AND q.mode = o.mode \
                    AND q.stripe_id = o.stripe_id \
                    WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.payment_id = ?3 ORDER BY q.stripe_id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(self.key(payment_id), |row| {
+        self.rows.all(sql, args![payment_id], |row| {
             Ok(json!({
-                "payment_intent": row.get::<_, String>(0)?,
-                "tries": row.get::<_, i64>(1)?,
-                "asked_at": moment(row.get(2)?),
-                "asked_again_at": row.get::<_, Option<i64>>(3)?.map(moment),
-                "answer": row.get::<_, String>(4)?,
+                "payment_intent": row.get::<String>(0)?,
+                "tries": row.get::<i64>(1)?,
+                "asked_at": row.get::<Timestamp>(2)?.to_rfc3339(),
+                "asked_again_at": row.get::<Option<Timestamp>>(3)?.map(Timestamp::to_rfc3339),
+                "answer": row.get::<String>(4)?,
             }))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// The commissions of a payment, each with its entries.
@@ -178,26 +169,24 @@ impl Archive<'_> {
                    AND a.id = c.partner_id), EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id \
                    AND p.mode = c.mode AND p.commission_id = c.id) FROM commission AS c \
                    WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 ORDER BY c.id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(self.key(payment_id), |row| {
+        let mut commissions = self.rows.all(sql, args![payment_id], |row| {
             let (amount, reversed): (i64, i64) = (row.get(3)?, row.get(4)?);
-            let matures_at = Timestamp::from_unix_secs(row.get(6)?);
+            let matures_at: Timestamp = row.get(6)?;
             let net = amount.saturating_sub(reversed);
             let status = Status::of(row.get(9)?, net, row.get(7)?, matures_at, self.now);
             Ok(json!({
-                "id": row.get::<_, String>(0)?,
-                "partner_id": row.get::<_, String>(1)?,
-                "partner": row.get::<_, Option<String>>(8)?,
-                "currency": row.get::<_, String>(2)?,
+                "id": row.get::<String>(0)?,
+                "partner_id": row.get::<String>(1)?,
+                "partner": row.get::<Option<String>>(8)?,
+                "currency": row.get::<String>(2)?,
                 "amount_minor": amount,
                 "reversed_minor": reversed,
                 "net_minor": net,
                 "status": status,
-                "reason": row.get::<_, String>(5)?,
+                "reason": row.get::<String>(5)?,
                 "matures_at": matures_at.to_rfc3339(),
             }))
         })?;
-        let mut commissions = rows.collect::<Result<Vec<_>, _>>()?;
         for commission in &mut commissions {
             let entries = self.entries(commission["id"].as_str().unwrap_or_default())?;
             if let Some(object) = commission.as_object_mut() {
@@ -210,49 +199,27 @@ impl Archive<'_> {
     fn entries(&self, commission_id: &str) -> Result<Vec<Value>, StoreError> {
         let sql = "SELECT id, kind, amount_minor, reason, event_id, at, currency FROM ledger_entry \
                    WHERE workspace_id = ?1 AND mode = ?2 AND commission_id = ?3 ORDER BY id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(self.key(commission_id), |row| {
+        self.rows.all(sql, args![commission_id], |row| {
             Ok(json!({
-                "id": row.get::<_, String>(0)?,
-                "kind": row.get::<_, String>(1)?,
-                "amount_minor": row.get::<_, i64>(2)?,
-                "currency": row.get::<_, String>(6)?,
-                "reason": row.get::<_, String>(3)?,
-                "event_id": row.get::<_, Option<String>>(4)?,
-                "at": Timestamp::from_unix_secs(row.get(5)?).to_rfc3339(),
+                "id": row.get::<String>(0)?,
+                "kind": row.get::<String>(1)?,
+                "amount_minor": row.get::<i64>(2)?,
+                "currency": row.get::<String>(6)?,
+                "reason": row.get::<String>(3)?,
+                "event_id": row.get::<Option<String>>(4)?,
+                "at": row.get::<Timestamp>(5)?.to_rfc3339(),
             }))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Whether a query over this workspace and mode, and one text, finds anything.
-    pub(super) fn any(&self, sql: &str, argument: &str) -> Result<bool, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.exists(self.key(argument))?)
+        })
     }
 
     /// Whether any event of one of these types has arrived.
     pub(super) fn has_event_of(&self, types: &[&str]) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND type = ?3";
         for kind in types {
-            if self.any(sql, kind)? {
+            if self.rows.exists(sql, args![kind])? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
-
-    /// The same workspace in the other mode.
-    pub(super) fn other_mode(&self) -> Scope {
-        self.scope.other_mode()
-    }
-
-    /// The three parameters of every query here.
-    pub(super) fn key<'k>(&'k self, id: &'k str) -> [&'k str; 3] {
-        [self.scope.workspace_id(), self.scope.mode_str(), id]
-    }
-}
-
-fn moment(unix_secs: i64) -> String {
-    Timestamp::from_unix_secs(unix_secs).to_rfc3339()
 }

@@ -21,7 +21,6 @@ mod text;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use rusqlite::Connection;
 use serde_json::Value;
 use trac_core::program::Mode;
 use trac_core::time::Timestamp;
@@ -29,6 +28,7 @@ use trac_core::time::Timestamp;
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::problem::Problem;
+use crate::store::rows::Rows;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
 
@@ -67,12 +67,12 @@ const QUERY_MAX: usize = 500;
 async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
     let now = trac.clock.now();
     let of = scope.clone();
-    let told = trac.store.query(&of, NARROW, move |connection| {
-        if let Some(story) = tell(connection, &scope, now, &id)? {
+    let told = trac.store.query(&of, NARROW, move |tx| {
+        if let Some(story) = tell(tx.within(&scope), now, &id)? {
             return Ok(story);
         }
         let (what, other) = ("click, customer, transaction, link or other object", scope.other_mode());
-        let is_of_other = subject::find(connection, &other, &id)?.is_found();
+        let is_of_other = subject::find(tx.within(&other), &id)?.is_found();
         Err(if is_of_other { Problem::of_mode(what, other.mode()) } else { Problem::not_found(what) })
     });
     told.await.map(Json)
@@ -85,14 +85,13 @@ async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Pr
 /// [`StoreError`] if the store cannot be read.
 pub async fn explain_everywhere(trac: &Trac, id: &str) -> Result<Vec<Value>, StoreError> {
     let (now, id) = (trac.clock.now(), id.to_owned());
-    let told = trac.store.read(move |connection| {
-        let mut statement = connection.prepare("SELECT id FROM workspace ORDER BY id")?;
-        let workspaces = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let told = trac.store.read(move |tx| {
+        let workspaces = tx.all("SELECT id FROM workspace ORDER BY id", &[], |row| row.get::<String>(0))?;
         let mut stories = Vec::new();
-        for workspace in workspaces.collect::<Result<Vec<_>, _>>()? {
+        for workspace in workspaces {
             for mode in modes_of(&id) {
                 let scope = Scope::new(&workspace, *mode);
-                stories.extend(tell(connection, &scope, now, &id)?);
+                stories.extend(tell(tx.within(&scope), now, &id)?);
             }
         }
         let (found, other): (Vec<_>, Vec<_>) = stories.into_iter().partition(|story| story["found"] == true);
@@ -111,17 +110,12 @@ fn modes_of(id: &str) -> &'static [Mode] {
 }
 
 /// The story of an ID; `None` for an ID of ours that is not known here.
-pub(crate) fn tell(
-    connection: &Connection,
-    scope: &Scope,
-    now: Timestamp,
-    id: &str,
-) -> Result<Option<Value>, StoreError> {
-    let subject = subject::find(connection, scope, id)?;
+pub(crate) fn tell(rows: Rows<'_>, now: Timestamp, id: &str) -> Result<Option<Value>, StoreError> {
+    let subject = subject::find(rows, id)?;
     if subject.is_unknown_here() {
         return Ok(None);
     }
-    story::of(&evidence::Archive { connection, scope, now }, &subject).map(Some)
+    story::of(&evidence::Archive { rows, now }, &subject).map(Some)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! How the click came along with a payment, or why none did: which field of which object was looked at.
 
-use rusqlite::Row;
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
 use trac_core::conversion::attribution::Attribution;
@@ -14,9 +13,10 @@ use super::hop::{Hop, Status};
 use super::unbound;
 use crate::click::link_path;
 use crate::store::StoreError;
+use crate::store::rows::args;
 
 /// How many kept events are searched for the field that held a value.
-const EVENTS_MAX: usize = 5;
+const EVENTS_MAX: u32 = 5;
 
 /// The field that carried the click.
 pub(super) fn found(
@@ -161,7 +161,7 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<Hop, St
     let value = &candidate.value;
     let hop = Hop::broken("click", Status::Missing, Reason::NoClick);
     if archive.is_click_of_other_mode(value)? {
-        let mode = archive.scope.mode_str();
+        let mode = archive.rows.scope().mode_str();
         return Ok(hop
             .saying(format!("{value}, in {place}, is a click of the other mode: this payment is of {mode} mode."))
             .mended_by(format!(
@@ -190,11 +190,8 @@ impl Archive<'_> {
     fn field(&self, object_id: &str, value: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT b.body FROM event AS e JOIN event_body AS b ON b.workspace_id = e.workspace_id \
                    AND b.mode = e.mode AND b.event_id = e.id \
-                   WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.object_id = ?3";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let bodies = statement.query_map(self.key(object_id), |row: &Row<'_>| row.get::<_, Vec<u8>>(0))?;
-        for body in bodies.take(EVENTS_MAX) {
-            let body = body?;
+                   WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.object_id = ?3 LIMIT ?4";
+        for body in self.rows.all(sql, args![object_id, EVENTS_MAX], |row| row.get::<Vec<u8>>(0))? {
             let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
             let Ok(event) = serde_json::from_slice::<Value>(bytes) else { continue };
             let object = event.pointer("/data/object");
@@ -206,10 +203,9 @@ impl Archive<'_> {
     }
 
     fn is_click_of_other_mode(&self, value: &str) -> Result<bool, StoreError> {
-        let other = self.other_mode();
+        let other = self.rows.scope().other_mode();
         let sql = "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.exists([other.workspace_id(), other.mode_str(), value])?)
+        self.rows.everywhere().within(&other).exists(sql, args![value])
     }
 }
 
@@ -241,7 +237,7 @@ pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>
             Hop::ok("link", format!("A promotion code of {}'s in {}.", row.partner, row.program))
         }
         Some(slug) => {
-            let path = link_path(archive.scope.mode(), slug);
+            let path = link_path(archive.rows.scope().mode(), slug);
             Hop::ok("link", format!("{}'s link {path} in {}.", row.partner, row.program))
         }
         None => Hop::ok("link", format!("{} in {}, without a tracked link.", row.partner, row.program)),

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension as _, Row};
-use serde_json::json;
+use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
 use trac_core::money::Currency;
 use trac_core::time::Timestamp;
@@ -15,6 +14,7 @@ use super::hop::{Hop, Status};
 use super::subject::{Kind, Subject};
 use crate::click::link_path;
 use crate::store::StoreError;
+use crate::store::rows::{Row, args};
 
 /// The hops of what was set up; none where something else is asked about.
 pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, StoreError> {
@@ -47,16 +47,15 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, S
 fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
     let sql = "SELECT slug, destination, archived_at, coalesce(purged_at, deleted_at) FROM link \
          WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-    let mut statement = archive.connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
-        let ends: (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, ends))
+        let ends: (Option<Timestamp>, Option<Timestamp>) = (row.get(2)?, row.get(3)?);
+        Ok((row.get::<String>(0)?, row.get::<String>(1)?, ends))
     };
-    let found = statement.query_row(archive.key(id), read).optional()?;
+    let found = archive.rows.one(sql, args![id], read)?;
     let Some((slug, destination, (archived_at, removed_at))) = found else { return Ok(Vec::new()) };
-    let path = link_path(archive.scope.mode(), &slug);
+    let path = link_path(archive.rows.scope().mode(), &slug);
     if let Some(at) = removed_at {
-        let at = Timestamp::from_unix_secs(at).to_rfc3339();
+        let at = at.to_rfc3339();
         let what = format!("{path} was taken away at {at}: it leads nobody to {destination} any more.");
         let remedy = "Make another link, with a slug of its own. Clicks from before still count.";
         return Ok(vec![Hop::cause("link", Status::Refused, "link_removed", what, remedy)]);
@@ -75,10 +74,7 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
             "link",
             Status::Refused,
             "link_archived",
-            format!(
-                "{path} was archived at {}: who follows it is sent on and not counted.",
-                Timestamp::from_unix_secs(at).to_rfc3339()
-            ),
+            format!("{path} was archived at {}: who follows it is sent on and not counted.", at.to_rfc3339()),
             format!(
                 "If it shall count again: PATCH /links/{id} with archived false. Clicks from before still count."
             ),
@@ -91,9 +87,8 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
 fn not_counted(archive: &Archive<'_>, id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
     let sql = "SELECT why, sum(count) FROM visit_not_counted \
                WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3 GROUP BY why";
-    let mut statement = archive.connection.prepare_cached(sql)?;
-    let rows = statement.query_map(archive.key(id), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let visits = archive.rows.all(sql, args![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(visits.into_iter().collect())
 }
 
 /// How each partner stands with each program today.
@@ -108,14 +103,12 @@ fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Ve
          AND a.id = n.partner_id JOIN program AS g ON g.workspace_id = n.workspace_id AND g.mode = n.mode \
          AND g.id = n.program_id WHERE n.workspace_id = ?1 AND n.mode = ?2 AND {condition} ORDER BY n.id LIMIT 20"
     );
-    let mut statement = archive.connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(archive.key(id), |row| {
-        let text = |at: usize| row.get::<_, Option<String>>(at).map(Option::unwrap_or_default);
+    let enrollments = archive.rows.all(&sql, args![id], |row| {
+        let text = |at: usize| row.get::<Option<String>>(at).map(Option::unwrap_or_default);
         Ok([text(0)?, text(1)?, text(2)?, text(3)?, text(4)?, text(5)?])
     })?;
     let mut hops = Vec::new();
-    for row in rows {
-        let [enrollment, partner, program, program_id, enrolled, active] = row?;
+    for [enrollment, partner, program, program_id, enrolled, active] in enrollments {
         let details = json!({ "enrollment_id": enrollment, "program_id": program_id });
         let hop = if enrolled != "approved" {
             Hop::broken("enrollment", Status::Refused, Reason::PartnerNotApproved)
@@ -148,11 +141,10 @@ fn of_clicks(archive: &Archive<'_>, column: &str, id: &str) -> Result<Hop, Store
     let sql = format!(
         "SELECT count(*), max(clicked_at) FROM click WHERE workspace_id = ?1 AND mode = ?2 AND {column} = ?3"
     );
-    let mut statement = archive.connection.prepare_cached(&sql)?;
-    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?));
-    let (clicks, last) = statement.query_row(archive.key(id), read)?;
+    let read = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<Option<Timestamp>>(1)?));
+    let (clicks, last) = archive.rows.one(&sql, args![id], read)?.unwrap_or_default();
     if let Some(last) = last {
-        let last = Timestamp::from_unix_secs(last).to_rfc3339();
+        let last = last.to_rfc3339();
         let counted = if clicks == 1 { "1 click".to_owned() } else { format!("{clicks} clicks") };
         return Ok(
             Hop::ok("click", format!("{counted}, the last at {last}.")).with(json!({ "clicks": clicks }))
@@ -173,14 +165,13 @@ fn of_clicks(archive: &Archive<'_>, column: &str, id: &str) -> Result<Hop, Store
 fn of_endpoint(archive: &Archive<'_>, id: &str) -> Result<Hop, StoreError> {
     let sql = "SELECT max(received_at) FROM event WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \
                AND stripe_event_id IS NOT NULL";
-    let mut statement = archive.connection.prepare_cached(sql)?;
-    let last: Option<i64> = statement.query_row(archive.key(id), |row| row.get(0))?;
+    let last = archive.rows.one(sql, args![id], |row| row.get::<Option<Timestamp>>(0))?.flatten();
     let causes = diagnosis::of_deliveries(archive)?;
     let details: Vec<_> = causes.iter().map(diagnosis::Diagnosis::to_json).collect();
     let hop = match (causes.into_iter().next(), last) {
         (Some(worst), _) => Hop::cause("event", Status::Refused, worst.reason, worst.what, worst.remedy),
         (None, Some(at)) => {
-            let at = Timestamp::from_unix_secs(at).to_rfc3339();
+            let at = at.to_rfc3339();
             Hop::ok("event", format!("Stripe's deliveries arrive; the last at {at}."))
         }
         (None, None) => Hop::cause(
@@ -200,19 +191,17 @@ fn of_payout(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
                 WHERE e.workspace_id = o.workspace_id AND e.mode = o.mode AND e.payout_id = o.id) \
                FROM payout AS o LEFT JOIN partner AS a ON a.workspace_id = o.workspace_id AND a.mode = o.mode \
                AND a.id = o.partner_id WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.id = ?3";
-    let mut statement = archive.connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
         let (amount, currency): (i64, String) = (row.get(0)?, row.get(1)?);
-        Ok((amount, currency, row.get::<_, String>(2)?, row.get::<_, i64>(3)?, row.get::<_, String>(4)?))
+        Ok((amount, currency, row.get::<String>(2)?, row.get::<Timestamp>(3)?, row.document::<Value>(4)?))
     };
-    let found = statement.query_row(archive.key(id), read).optional()?;
+    let found = archive.rows.one(sql, args![id], read)?;
     let Some((amount, currency, partner, at, commissions)) = found else { return Ok(Vec::new()) };
     let amount = match Currency::parse(&currency) {
         Ok(currency) => currency.display(amount),
         Err(_) => format!("{amount} {currency}"),
     };
-    let at = Timestamp::from_unix_secs(at).to_rfc3339();
-    let commissions: serde_json::Value = serde_json::from_str(&commissions)?;
+    let at = at.to_rfc3339();
     let count = commissions.as_array().map_or(0, Vec::len);
     let words = format!(
         "{amount} was paid to {partner} at {at}, for {count} commissions. Ask about one of them to see its story."

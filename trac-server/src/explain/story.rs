@@ -37,8 +37,8 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, Stor
     Ok(json!({
         "id": subject.id,
         "kind": subject.kind.words(),
-        "mode": archive.scope.mode_str(),
-        "workspace_id": archive.scope.workspace_id(),
+        "mode": archive.rows.scope().mode_str(),
+        "workspace_id": archive.rows.scope().workspace_id(),
         "found": subject.is_found(),
         "summary": broken.map_or_else(|| whole(&stories), |(_, what, ..)| what.to_owned()),
         "first_missing_hop": broken.map(|(name, ..)| name),

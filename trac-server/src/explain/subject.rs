@@ -1,10 +1,10 @@
 //! What an ID or e-mail address means here: the click, and the payments it leads to.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use trac_core::webhook::report::transaction_id;
 
-use crate::store::{Scope, StoreError};
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
 
 /// Stories are told of at most so many payments.
 const PAYMENTS_MAX: u32 = 20;
@@ -110,8 +110,8 @@ impl Subject {
     }
 }
 
-pub(super) fn find(connection: &Connection, scope: &Scope, id: &str) -> Result<Subject, StoreError> {
-    let finding = Finding { connection, scope };
+pub(super) fn find(rows: Rows<'_>, id: &str) -> Result<Subject, StoreError> {
+    let finding = Finding { rows };
     match Kind::by_form(id) {
         Some(Kind::Click) | None if id.contains('@') => finding.email(id),
         Some(Kind::Click) | None => finding.unprefixed(id),
@@ -121,8 +121,7 @@ pub(super) fn find(connection: &Connection, scope: &Scope, id: &str) -> Result<S
 
 /// Where IDs are looked up.
 struct Finding<'a> {
-    connection: &'a Connection,
-    scope: &'a Scope,
+    rows: Rows<'a>,
 }
 
 /// Payments credited to a click of which this holds.
@@ -140,16 +139,12 @@ macro_rules! by_click {
 impl Finding<'_> {
     /// What a query over one text answers, at most so many as stories are told of.
     fn all(&self, sql: &str, id: &str) -> Result<Vec<String>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id, PAYMENTS_MAX];
-        Ok(statement.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)
+        self.rows.all(sql, args![id, PAYMENTS_MAX], |row| row.get(0))
     }
 
     /// The first column of a query over one text.
     fn one(&self, sql: &str, id: &str) -> Result<Option<String>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let key = params![self.scope.workspace_id(), self.scope.mode_str(), id];
-        Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+        self.rows.one(sql, args![id], |row| row.get(0))
     }
 
     fn payments(&self, condition: &str, id: &str) -> Result<Vec<String>, StoreError> {

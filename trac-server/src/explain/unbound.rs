@@ -64,8 +64,8 @@ pub(super) fn of_payment(archive: &Archive<'_>, payment: &Payment) -> Result<Opt
 }
 
 fn around(archive: &Archive<'_>, payment: &Payment) -> Result<World, StoreError> {
-    let mut world = load::neighbourhood(archive.connection, archive.scope, &payment.facts)?.world;
-    load::resolve(archive.connection, archive.scope, &mut world)?;
+    let mut world = load::neighbourhood(archive.rows, &payment.facts)?.world;
+    load::resolve(archive.rows, &mut world)?;
     Ok(world)
 }
 

@@ -134,7 +134,7 @@ impl<'a> Grounds<'a> {
         click: ClickRow,
     ) -> Result<Self, StoreError> {
         let mut world = World::default();
-        load::behind(archive.connection, archive.scope, &mut world, &click.click)?;
+        load::behind(archive.rows, &mut world, &click.click)?;
         let time = payment.decision.time.unwrap_or(attribution.bound_at);
         Ok(Self { payment, attribution, click, world, time })
     }

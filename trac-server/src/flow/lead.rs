@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use trac_core::click::ClickId;
 use trac_core::conversion::reason::Reason;
@@ -26,7 +25,8 @@ use crate::fields::{Fields, Wrong, document, external_id, text};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 pub(super) fn routes() -> Router<Trac> {
@@ -90,9 +90,10 @@ async fn track(
     tracker.count(&trac, "lead").await?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
-        let (status, id) = take(tx, &trac, &scope, &told, is_vouched)?;
-        let mut lead = LEADS.find(tx, &trac, &scope, &id)?;
-        if names_other_mode(tx, &scope, &told, &lead)?
+        let rows = tx.within(&scope);
+        let (status, id) = take(rows, &trac, &told, is_vouched)?;
+        let mut lead = LEADS.find(rows, &trac, &id)?;
+        if names_other_mode(rows, &told, &lead)?
             && let Some(lead) = lead.as_object_mut()
         {
             lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
@@ -112,42 +113,36 @@ async fn track(
 }
 
 /// Takes a lead in: `201` with the ID of a new one, `200` with that of one told before.
-fn take(
-    tx: &Connection,
-    trac: &Trac,
-    scope: &Scope,
-    told: &Told,
-    is_vouched: bool,
-) -> Result<(StatusCode, String), Problem> {
+fn take(rows: Rows<'_>, trac: &Trac, told: &Told, is_vouched: bool) -> Result<(StatusCode, String), Problem> {
     let now = trac.clock.now();
-    let (status, id) = if let Some(first) = known(tx, scope, told)? {
-        if !first.learns_from(tx, scope, told, is_vouched)? {
+    let (status, id) = if let Some(first) = known(rows, told)? {
+        if !first.learns_from(rows, told, is_vouched)? {
             return Ok((StatusCode::OK, first.id));
         }
-        let mut count = tx.prepare_cached(
-            "UPDATE lead SET deferred = min(deferred, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-        )?;
-        count.execute(params![scope.workspace_id(), scope.mode_str(), first.id, told.deferred])?;
+        let count =
+            "UPDATE lead SET deferred = min(deferred, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        rows.write(count, args![first.id, told.deferred])?;
         (StatusCode::OK, first.id)
     } else {
-        let settles = crowd::settles_lead(tx, scope, &told.customer, told.click.as_ref(), is_vouched)?;
+        let settles = crowd::settles_lead(rows, &told.customer, told.click.as_ref(), is_vouched)?;
         let id = trac.ids.make(Kind::Lead);
-        insert(tx, scope, &id, told, now)?;
+        insert(rows, &id, told, now)?;
         if !settles {
             return Ok((StatusCode::CREATED, id));
         }
         (StatusCode::CREATED, id)
     };
-    let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
+    let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
     let facts = Facts { leads: [(id.clone(), facts(told, is_vouched, now))].into(), ..Facts::default() };
     Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
     Ok((status, id))
 }
 
 /// Whether the lead found no click because the one it names is of the workspace's other mode.
-fn names_other_mode(tx: &Connection, scope: &Scope, told: &Told, lead: &Value) -> Result<bool, StoreError> {
+fn names_other_mode(rows: Rows<'_>, told: &Told, lead: &Value) -> Result<bool, StoreError> {
     let Some(named) = told.click.as_ref().filter(|_| lead["click_id"].is_null()) else { return Ok(false) };
-    click::is_known(tx, &scope.other_mode(), named.as_str())
+    let other = rows.scope().other_mode();
+    click::is_known(rows.everywhere().within(&other), named.as_str())
 }
 
 /// The lead of the same customer and event name, as it was reported before.
@@ -161,13 +156,7 @@ struct First {
 impl First {
     /// Whether a repeat says something new: that the lead counts, a click where the first had none that is known, or that the
     /// merchant stands by it. The merchant's word can name another click at any time; a page's cannot.
-    fn learns_from(
-        &self,
-        tx: &Connection,
-        scope: &Scope,
-        told: &Told,
-        is_vouched: bool,
-    ) -> Result<bool, StoreError> {
+    fn learns_from(&self, rows: Rows<'_>, told: &Told, is_vouched: bool) -> Result<bool, StoreError> {
         let Some(lead) = &self.lead else { return Ok(is_vouched) };
         // Of what the merchant reported or approved, a page has nothing more to say.
         if !is_vouched && lead.is_trusted() {
@@ -181,48 +170,44 @@ impl First {
             return Ok(lead.vouched_clicks.iter().all(|(_, told)| told != click));
         }
         for (_, told) in lead.told_clicks() {
-            if click::is_known(tx, scope, told)? {
+            if click::is_known(rows, told)? {
                 return Ok(false);
             }
         }
-        click::is_known(tx, scope, click)
+        click::is_known(rows, click)
     }
 }
 
 /// The lead of the same customer and event name.
-fn known(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<First>, StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT l.id, l.deferred, p.facts FROM lead AS l \
-         LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
-         LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
-         WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 AND l.event_name = ?4",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), told.customer, told.event_name];
-    let row =
-        statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?)));
-    let Some((id, is_deferred, facts)) = row.optional()? else { return Ok(None) };
+fn known(rows: Rows<'_>, told: &Told) -> Result<Option<First>, StoreError> {
+    let sql = "SELECT l.id, l.deferred, p.facts FROM lead AS l \
+        LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
+        LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
+        WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 AND l.event_name = ?4";
+    let found = rows.one(sql, args![told.customer, told.event_name], |row| {
+        Ok((row.get::<String>(0)?, row.get::<bool>(1)?, row.get::<Option<String>>(2)?))
+    })?;
+    let Some((id, is_deferred, facts)) = found else { return Ok(None) };
     let facts: Option<Facts> = facts.as_deref().map(serde_json::from_str).transpose()?;
     let lead = facts.and_then(|mut facts| facts.leads.remove(&id));
     Ok(Some(First { id, is_deferred, lead }))
 }
 
-fn insert(tx: &Connection, scope: &Scope, id: &str, told: &Told, now: Timestamp) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
+fn insert(rows: Rows<'_>, id: &str, told: &Told, now: Timestamp) -> Result<(), StoreError> {
+    rows.write(
         "INSERT INTO lead (workspace_id, mode, id, customer_external_id, event_name, email, name, metadata, deferred, \
          created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        args![
+            id,
+            told.customer,
+            told.event_name,
+            told.email,
+            told.name,
+            told.metadata,
+            told.deferred,
+            now
+        ],
     )?;
-    statement.execute(params![
-        scope.workspace_id(),
-        scope.mode_str(),
-        id,
-        told.customer,
-        told.event_name,
-        told.email,
-        told.name,
-        told.metadata,
-        told.deferred,
-        now.unix_secs()
-    ])?;
     Ok(())
 }
 

@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Map, Value, json};
 use trac_core::click::ClickId;
 use trac_core::conversion::reason::Reason;
@@ -27,7 +26,8 @@ use crate::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, 
 use crate::id::{Kind, random_hex};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 /// What pages call.
@@ -102,9 +102,9 @@ impl Told {
     }
 
     /// The click it names, by its ID or by a partner's code.
-    fn click_of(&self, tx: &Connection, scope: &Scope) -> Result<Option<ClickId>, StoreError> {
+    fn click_of(&self, rows: Rows<'_>) -> Result<Option<ClickId>, StoreError> {
         match (&self.click, &self.promo_code) {
-            (None, Some(code)) => click_by_promo_code(tx, scope, code, self.at),
+            (None, Some(code)) => click_by_promo_code(rows, code, self.at),
             (click, _) => Ok(click.clone()),
         }
     }
@@ -143,12 +143,13 @@ async fn report(
     let told = Told::report(fields, trac.clock.now())?;
     let store = trac.store.clone();
     let taken = store.try_write(Priority::Api, move |tx| {
-        let Some(first) = First::of(tx, &scope, &told)? else {
-            let id = take(tx, &trac, &scope, &told)?;
-            return Ok((StatusCode::CREATED, Json(find_conversion(tx, &trac, &scope, &id)?)));
+        let rows = tx.within(&scope);
+        let Some(first) = First::of(rows, &told)? else {
+            let id = take(rows, &trac, &told)?;
+            return Ok((StatusCode::CREATED, Json(find_conversion(rows, &trac, &id)?)));
         };
-        if first.complete(tx, &trac, &scope, &told)? {
-            return Ok((StatusCode::OK, Json(find_conversion(tx, &trac, &scope, &first.conversion_id)?)));
+        if first.complete(rows, &trac, &told)? {
+            return Ok((StatusCode::OK, Json(find_conversion(rows, &trac, &first.conversion_id)?)));
         }
         let id = first.conversion_id;
         let message = format!("This transaction was reported before; see conversion {id}.");
@@ -166,26 +167,27 @@ async fn claim(
     tracker.count(&trac, "conversion").await?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
-        let first = match First::of(tx, &scope, &told)? {
-            None if !told.by_merchant => First::of_a_crowd(tx, &scope, &told)?,
+        let rows = tx.within(&scope);
+        let first = match First::of(rows, &told)? {
+            None if !told.by_merchant => First::of_a_crowd(rows, &told)?,
             first => first,
         };
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let id = match first {
             Some(first) => first.conversion_id,
-            None => take(tx, &trac, &scope, &told)?,
+            None => take(rows, &trac, &told)?,
         };
-        let answer = outcome(tx, &trac, &scope, &told, &id)?;
+        let answer = outcome(rows, &trac, &told, &id)?;
         Ok::<_, Problem>((status, Json(answer)))
     });
     taken.await
 }
 
 /// What became of a claim. A page learns nothing of what Stripe says of the payment or of a click that it did not name.
-fn outcome(tx: &Connection, trac: &Trac, scope: &Scope, told: &Told, id: &str) -> Result<Value, StoreError> {
+fn outcome(rows: Rows<'_>, trac: &Trac, told: &Told, id: &str) -> Result<Value, StoreError> {
     // A payment that is not linked yet is no conversion.
-    let named = conversion_id(tx, scope, id)?;
-    let conversion = CONVERSIONS.one(tx, trac, scope, named.as_deref().unwrap_or(id))?.unwrap_or_default();
+    let named = conversion_id(rows, id)?;
+    let conversion = CONVERSIONS.one(rows, trac, named.as_deref().unwrap_or(id))?.unwrap_or_default();
     let click = told.click.as_ref().map(ClickId::as_str);
     let is_own = click.is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click));
     if !told.by_merchant && !is_own {
@@ -212,36 +214,31 @@ struct First {
 const CLAIMS_MAX: u32 = 20;
 
 impl First {
-    fn of(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<Self>, StoreError> {
-        let mut statement = tx.prepare_cached(
-            "SELECT id, conversion_id FROM report WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 \
-             AND by_merchant = ?4 AND click_id = ?5",
-        )?;
-        let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
-        let transaction = transaction_id(&told.transaction);
-        let key = params![workspace, mode, transaction, told.by_merchant, told.claimed_click()];
-        let first = statement.query_row(key, |row| Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? }));
-        Ok(first.optional()?)
+    fn of(rows: Rows<'_>, told: &Told) -> Result<Option<Self>, StoreError> {
+        let sql = "SELECT id, conversion_id FROM report \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4 AND click_id = ?5";
+        rows.one(
+            sql,
+            args![transaction_id(&told.transaction), told.by_merchant, told.claimed_click()],
+            |row| Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? }),
+        )
     }
 
     /// The first claim of a transaction that pages claimed with as many clicks as are kept.
-    fn of_a_crowd(tx: &Connection, scope: &Scope, told: &Told) -> Result<Option<Self>, StoreError> {
-        let mut statement = tx.prepare_cached(
-            "SELECT count(*), min(id), conversion_id FROM report \
-             WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = 0",
-        )?;
-        let key = params![scope.workspace_id(), scope.mode_str(), transaction_id(&told.transaction)];
+    fn of_a_crowd(rows: Rows<'_>, told: &Told) -> Result<Option<Self>, StoreError> {
+        let sql = "SELECT count(*), min(id), conversion_id FROM report \
+                   WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = 0";
         let first = |row: &Row<'_>| Ok(Self { id: row.get(1)?, conversion_id: row.get(2)? });
-        let found = statement.query_row(key, |row| {
-            let is_crowd = row.get::<_, u32>(0)? >= CLAIMS_MAX;
+        let found = rows.one(sql, args![transaction_id(&told.transaction)], |row| {
+            let is_crowd = row.get::<u32>(0)? >= CLAIMS_MAX;
             is_crowd.then(|| first(row)).transpose()
-        });
-        Ok(found?)
+        })?;
+        Ok(found.flatten())
     }
 
     /// Adds the amount, click or customer that the merchant's first report lacked. `false` if the repeat has nothing new.
-    fn complete(&self, tx: &Connection, trac: &Trac, scope: &Scope, told: &Told) -> Result<bool, StoreError> {
-        let reports = facts_of(tx, scope, &self.conversion_id)?.reports;
+    fn complete(&self, rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<bool, StoreError> {
+        let reports = facts_of(rows, &self.conversion_id)?.reports;
         let Some(first) = reports.get(&self.id) else { return Ok(false) };
         let mut added = Report {
             transaction: first.transaction.clone(),
@@ -254,7 +251,7 @@ impl First {
             added.amount = Latest::said(now, told.amount);
         }
         if first.click.is_none() {
-            let click = told.click_of(tx, scope)?;
+            let click = told.click_of(rows)?;
             added.click = click.map(|click| click.as_str().to_owned());
         }
         if first.customer.is_none() {
@@ -263,7 +260,7 @@ impl First {
         if added.amount.is_none() && added.click.is_none() && added.customer.is_none() {
             return Ok(false);
         }
-        let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&self.id) };
+        let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&self.id) };
         let facts = Facts { reports: [(self.id.clone(), added)].into(), ..Facts::default() };
         Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
         Ok(true)
@@ -271,39 +268,35 @@ impl First {
 }
 
 /// What is known of a conversion that goes by an ID.
-fn facts_of(tx: &Connection, scope: &Scope, id: &str) -> Result<Facts, StoreError> {
-    let named = conversion_id(tx, scope, id)?;
-    let mut statement =
-        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-    let key = params![scope.workspace_id(), scope.mode_str(), named.as_deref().unwrap_or(id)];
-    let facts: String = statement.query_row(key, |row| row.get(0))?;
-    Ok(serde_json::from_str(&facts)?)
+fn facts_of(rows: Rows<'_>, id: &str) -> Result<Facts, StoreError> {
+    let named = conversion_id(rows, id)?;
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let found = rows.one(sql, args![named.as_deref().unwrap_or(id)], |row| row.document(0))?;
+    found.ok_or_else(|| StoreError::internal("there is no such payment"))
 }
 
 /// Takes a report in and answers the conversion it is about.
-fn take(tx: &Connection, trac: &Trac, scope: &Scope, told: &Told) -> Result<String, StoreError> {
+fn take(rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<String, StoreError> {
     let (id, now) = (trac.ids.make(Kind::Report), trac.clock.now());
-    let writing = Writing { tx, scope, ids: &trac.ids, now, event_id: Some(&id) };
-    let report = told.facts(told.click_of(tx, scope)?);
+    let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
+    let report = told.facts(told.click_of(rows)?);
     let facts = Facts { reports: [(id.clone(), report)].into(), ..Facts::default() };
     let considered = Considered::of(&writing, Topic::Sale, facts)?;
     considered.keep(&writing)?;
     let conversion_id = considered.admitted.payment_id.clone();
     let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report is about no payment"))?;
-    let mut insert = tx.prepare_cached(
+    rows.write(
         "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, click_id) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        args![
+            id,
+            transaction_id(&told.transaction),
+            told.by_merchant,
+            conversion_id,
+            now,
+            told.claimed_click()
+        ],
     )?;
-    insert.execute(params![
-        scope.workspace_id(),
-        scope.mode_str(),
-        id,
-        transaction_id(&told.transaction),
-        told.by_merchant,
-        conversion_id,
-        now.unix_secs(),
-        told.claimed_click()
-    ])?;
     Ok(conversion_id)
 }
 

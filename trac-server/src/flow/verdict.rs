@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::patch;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use trac_core::conversion::payment::Money;
 use trac_core::time::Timestamp;
@@ -20,8 +19,9 @@ use crate::access::Merchant;
 use crate::conversion::{LEADS, conversion_id, find_conversion};
 use crate::fields::{AMOUNT_MAX, Fields, Wrong, integer};
 use crate::problem::Problem;
+use crate::store::Priority;
 use crate::store::apply::Writing;
-use crate::store::{Priority, Scope};
+use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 
 pub(super) fn api_routes() -> Router<Trac> {
@@ -44,20 +44,21 @@ async fn judge_lead(
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let judged = store.try_write(Priority::Api, move |tx| {
-        LEADS.find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        LEADS.find(rows, &trac, &id)?;
         let approved = fields.need("status", is_approved);
         fields.finish()?;
-        let conversion = conversion_id(tx, &scope, &id)?.ok_or_else(|| Problem::not_found("lead"))?;
-        let mut leads = facts_of(tx, &scope, &conversion)?.leads;
+        let conversion = conversion_id(rows, &id)?.ok_or_else(|| Problem::not_found("lead"))?;
+        let mut leads = facts_of(rows, &conversion)?.leads;
         leads.retain(|lead_id, _| *lead_id == id);
         let now = trac.clock.now();
         for lead in leads.values_mut() {
             lead.verdict = approved.map(|approved| later(lead.verdict.as_ref(), approved, now));
         }
-        let writing = Writing { tx, scope: &scope, ids: &trac.ids, now, event_id: Some(&id) };
+        let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
         let news = Facts { leads, ..Facts::default() };
         Considered::of(&writing, Topic::Sale, news)?.keep(&writing)?;
-        LEADS.find(tx, &trac, &scope, &id)
+        LEADS.find(rows, &trac, &id)
     });
     judged.await.map(Json)
 }
@@ -83,30 +84,28 @@ async fn change(
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        let id = conversion_id(tx, &scope, &id)?.unwrap_or(id);
-        find_conversion(tx, &trac, &scope, &id)?;
-        let mut facts = facts_of(tx, &scope, &id)?;
+        let rows = tx.within(&scope);
+        let id = conversion_id(rows, &id)?.unwrap_or(id);
+        find_conversion(rows, &trac, &id)?;
+        let mut facts = facts_of(rows, &id)?;
         if let Some(approved) = approved {
             judge(&mut facts, approved, click.as_deref(), trac.clock.now())?;
         }
         if let Some(refunded) = refunded {
             refund(&mut facts, refunded)?;
         }
-        let writing =
-            Writing { tx, scope: &scope, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
+        let writing = Writing { rows, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
         let news = Facts { reports: facts.reports, leads: facts.leads, ..Facts::default() };
         Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
-        find_conversion(tx, &trac, &scope, &id)
+        find_conversion(rows, &trac, &id)
     });
     changed.await.map(Json)
 }
 
-fn facts_of(tx: &Connection, scope: &Scope, id: &str) -> Result<Facts, Problem> {
-    let mut statement =
-        tx.prepare_cached("SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3")?;
-    let key = params![scope.workspace_id(), scope.mode_str(), id];
-    let text: Option<String> = statement.query_row(key, |row| row.get(0)).optional()?;
-    Ok(serde_json::from_str(&text.ok_or_else(|| Problem::not_found("conversion"))?)?)
+fn facts_of(rows: Rows<'_>, id: &str) -> Result<Facts, Problem> {
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let found = rows.one(sql, args![id], |row| row.document(0))?;
+    found.ok_or_else(|| Problem::not_found("conversion"))
 }
 
 /// Approves or rejects the claims of a payment, or a lead. The latest verdict holds. Where pages claimed the payment with different

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 
 use super::addresses;
@@ -12,7 +11,8 @@ use crate::fields::{Fields, email, flag, text, token};
 use crate::id::{Kind, random_word};
 use crate::list::{Resource, time, word};
 use crate::problem::Problem;
-use crate::store::{Priority, Scope, StoreError, StoreErrorKind};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Priority, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Partners.
@@ -20,7 +20,7 @@ pub(crate) static PARTNERS: Resource = Resource {
     name: "partner",
     columns: "p.id, p.name, p.email, p.code, p.created_at",
     from: "partner AS p",
-    within: "p.workspace_id = :workspace_id AND p.mode = :mode",
+    within: "p.workspace_id = ?1 AND p.mode = ?2",
     id: "p.id",
     order: &["p.id"],
     filters: &[
@@ -56,29 +56,21 @@ pub(super) async fn create(
     let code = code.unwrap_or_else(|| code_from(&name));
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
         if let Some(email) = email.as_deref().filter(|_| !anyway) {
-            must_be_new(tx, &scope, email, "")?;
+            must_be_new(rows, email, "")?;
         }
         let id = trac.ids.make(Kind::Partner);
-        let inserted = tx
-            .prepare_cached(
-                "INSERT INTO partner (workspace_id, mode, id, name, email, code, created_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                scope.workspace_id(),
-                scope.mode_str(),
-                id,
-                name,
-                email,
-                code,
-                trac.clock.now().unix_secs()
-            ]);
+        let inserted = rows.write(
+            "INSERT INTO partner (workspace_id, mode, id, name, email, code, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            args![id, name, email, code, trac.clock.now()],
+        );
         inserted.map_err(code_taken)?;
         if let Some(email) = &email {
-            addresses::keep(tx, trac.clock.now(), &scope, &id, email)?;
+            addresses::keep(rows, trac.clock.now(), &id, email)?;
         }
-        PARTNERS.find(tx, &trac, &scope, &id)
+        PARTNERS.find(rows, &trac, &id)
     });
     created.await.map(|partner| (StatusCode::CREATED, Json(partner)))
 }
@@ -96,46 +88,38 @@ pub(super) async fn change(
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
-        PARTNERS.find(tx, &trac, &scope, &id)?;
+        let rows = tx.within(&scope);
+        PARTNERS.find(rows, &trac, &id)?;
         if let Some(name) = name {
-            update(tx, &scope, &id, "name", Some(&name))?;
+            update(rows, &id, "name", Some(&name))?;
         }
         if let Some(email) = email {
             if let Some(email) = email.as_deref().filter(|_| !anyway) {
-                must_be_new(tx, &scope, email, &id)?;
+                must_be_new(rows, email, &id)?;
             }
-            update(tx, &scope, &id, "email", email.as_deref())?;
+            update(rows, &id, "email", email.as_deref())?;
             if let Some(email) = &email {
-                addresses::keep(tx, trac.clock.now(), &scope, &id, email)?;
+                addresses::keep(rows, trac.clock.now(), &id, email)?;
             }
         }
         if let Some(code) = code {
-            update(tx, &scope, &id, "code", Some(&code)).map_err(code_taken)?;
+            update(rows, &id, "code", Some(&code)).map_err(code_taken)?;
         }
-        PARTNERS.find(tx, &trac, &scope, &id)
+        PARTNERS.find(rows, &trac, &id)
     });
     changed.await.map(Json)
 }
 
-fn update(
-    connection: &Connection,
-    scope: &Scope,
-    id: &str,
-    column: &'static str,
-    value: Option<&str>,
-) -> rusqlite::Result<usize> {
+fn update(rows: Rows<'_>, id: &str, column: &'static str, value: Option<&str>) -> Result<usize, StoreError> {
     let sql = format!("UPDATE partner SET {column} = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
-    connection.prepare_cached(&sql)?.execute(params![scope.workspace_id(), scope.mode_str(), id, value])
+    rows.write(&sql, args![id, value])
 }
 
 /// Refuses an e-mail address that another partner has, in whatever case: two partners of one person are told apart by nobody.
-fn must_be_new(tx: &Connection, scope: &Scope, email: &str, own_id: &str) -> Result<(), Problem> {
-    let mut statement = tx.prepare_cached(
-        "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND email IS NOT NULL \
-         AND lower(email) = lower(?3) AND id <> ?4 ORDER BY id LIMIT 1",
-    )?;
-    let key = params![scope.workspace_id(), scope.mode_str(), email, own_id];
-    let Some(known) = statement.query_row(key, |row| row.get::<_, String>(0)).optional()? else {
+fn must_be_new(rows: Rows<'_>, email: &str, own_id: &str) -> Result<(), Problem> {
+    let sql = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND email IS NOT NULL \
+               AND lower(email) = lower(?3) AND id <> ?4 ORDER BY id LIMIT 1";
+    let Some(known) = rows.one(sql, args![email, own_id], |row| row.get::<String>(0))? else {
         return Ok(());
     };
     let message = format!(
@@ -144,8 +128,7 @@ fn must_be_new(tx: &Connection, scope: &Scope, email: &str, own_id: &str) -> Res
     Err(Problem::conflict("PARTNER_EXISTS", message).about("partner_id", &known))
 }
 
-fn code_taken(error: rusqlite::Error) -> Problem {
-    let error = StoreError::from(error);
+fn code_taken(error: StoreError) -> Problem {
     if error.kind() == StoreErrorKind::Conflict {
         return Problem::conflict("CODE_TAKEN", "Another partner of this workspace has this code.");
     }

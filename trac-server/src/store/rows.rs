@@ -246,6 +246,12 @@ macro_rules! columns {
 
 columns!(i64, u64, u32, u16, bool, String, Vec<u8>, [u8; 16], [u8; 32]);
 
+impl Column for Arc<str> {
+    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Into::into)
+    }
+}
+
 impl Column for Timestamp {
     fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
         i64::column_result(value).map(Self::from_unix_secs)

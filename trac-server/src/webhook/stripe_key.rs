@@ -7,10 +7,10 @@
 
 use std::fmt;
 
-use rusqlite::{Connection, params};
 use trac_core::program::Mode;
 
 use crate::fields::Wrong;
+use crate::store::rows::{Rows, args};
 use crate::store::{Place, Scope, StoreError, Vault};
 
 /// A restricted key. It shows itself to nobody.
@@ -74,41 +74,37 @@ pub(crate) fn open(
 
 /// Keeps a key, or takes it away. Whatever stands against the key before ends, and what it left unanswered is asked anew.
 pub(super) fn set(
-    tx: &Connection,
+    rows: Rows<'_>,
     vault: &Vault,
-    scope: &Scope,
     endpoint_id: &str,
     key: Option<&StripeKey>,
 ) -> Result<(), StoreError> {
-    let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
-    let sealed = key.map(|key| vault.seal(place(scope, endpoint_id), key.reveal())).transpose()?;
-    tx.prepare_cached(
+    let sealed = key.map(|key| vault.seal(place(rows.scope(), endpoint_id), key.reveal())).transpose()?;
+    rows.write(
         "UPDATE webhook_endpoint SET stripe_api_key = ?4, stripe_api_key_hint = ?5, stripe_api_key_problem = NULL, \
          stripe_api_rests_until = NULL WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-    )?
-    .execute(params![workspace, mode, endpoint_id, sealed, key.map(StripeKey::hint)])?;
+        args![endpoint_id, sealed, key.map(StripeKey::hint)],
+    )?;
     if key.is_some() {
-        tx.prepare_cached(
+        rows.write(
             "UPDATE question SET tries = 0, next_at = 0 WHERE workspace_id = ?1 AND mode = ?2 AND invoice IS NULL",
-        )?
-        .execute(params![workspace, mode])?;
+            &[],
+        )?;
     }
     Ok(())
 }
 
 /// Seals the column of a key anew.
 pub(super) fn reseal(
-    tx: &Connection,
+    rows: Rows<'_>,
     vault: &Vault,
-    scope: &Scope,
     endpoint_id: &str,
     key: &StripeKey,
 ) -> Result<(), StoreError> {
-    let sealed = vault.seal(place(scope, endpoint_id), key.reveal())?;
-    let mut statement = tx.prepare_cached(
-        "UPDATE webhook_endpoint SET stripe_api_key = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-    )?;
-    statement.execute(params![scope.workspace_id(), scope.mode_str(), endpoint_id, sealed])?;
+    let sealed = vault.seal(place(rows.scope(), endpoint_id), key.reveal())?;
+    let sql =
+        "UPDATE webhook_endpoint SET stripe_api_key = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    rows.write(sql, args![endpoint_id, sealed])?;
     Ok(())
 }
 

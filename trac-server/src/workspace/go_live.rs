@@ -4,7 +4,6 @@
 //! test money never becomes real. A live row knows what it was copied from, so that nothing is copied twice; what was changed in live
 //! mode since stays as it is there.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Map, Value, json};
 use trac_core::checkout::link::is_payment_link;
 use trac_core::program::{EnrollmentTerms, HoldDays, Mode, ProgramStatus, ProgramTerms, Version};
@@ -14,7 +13,8 @@ use super::must_be_known;
 use crate::id::{Ids, Kind};
 use crate::program::addresses;
 use crate::program::versions::{OF_ENROLLMENTS, OF_PROGRAMS};
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Everywhere, Priority, Scope, StoreError};
 use crate::trac::Trac;
 
 /// Copies what a workspace has set up in test mode to live mode, or says what would be copied.
@@ -56,7 +56,7 @@ impl From<StoreError> for NotWritten {
 }
 
 struct Copying<'a> {
-    tx: &'a Connection,
+    tx: Everywhere<'a>,
     ids: &'a Ids,
     now: Timestamp,
     test: Scope,
@@ -81,9 +81,17 @@ impl Thing<'_> {
 }
 
 impl<'a> Copying<'a> {
-    fn new(tx: &'a Connection, ids: &'a Ids, now: Timestamp, workspace_id: &str) -> Self {
+    fn new(tx: Everywhere<'a>, ids: &'a Ids, now: Timestamp, workspace_id: &str) -> Self {
         let (test, live) = (Scope::new(workspace_id, Mode::Test), Scope::new(workspace_id, Mode::Live));
         Self { tx, ids, now, test, live, copied: Vec::new(), left_out: Vec::new(), look_at: Vec::new() }
+    }
+
+    const fn of_test(&self) -> Rows<'_> {
+        self.tx.within(&self.test)
+    }
+
+    const fn of_live(&self) -> Rows<'_> {
+        self.tx.within(&self.live)
     }
 
     fn all(&mut self) -> Result<(), StoreError> {
@@ -112,8 +120,7 @@ impl<'a> Copying<'a> {
         let rows = self.rows("SELECT id, name, slug, tracking_domain FROM program", four)?;
         for [id, name, slug, domain] in rows {
             let thing = Thing { kind: "program", id: &id, name: &name };
-            let Some(Version { terms, .. }) = OF_PROGRAMS.newest::<ProgramTerms>(self.tx, &self.test, &id)?
-            else {
+            let Some(Version { terms, .. }) = OF_PROGRAMS.newest::<ProgramTerms>(self.of_test(), &id)? else {
                 continue;
             };
             if self.is_copied("program", &id)? {
@@ -123,24 +130,15 @@ impl<'a> Copying<'a> {
                 self.left_out.push(thing.with("why", "it is archived"));
                 continue;
             }
-            let is_taken =
-                self.exists("program WHERE slug = ?1 COLLATE NOCASE AND mode = 'live'", &[&slug])?;
+            let taken = "SELECT 1 FROM program WHERE slug = ?1 COLLATE NOCASE AND mode = ?2 LIMIT 1";
+            let is_taken = self.tx.exists(taken, args![slug, self.live.mode_str()])?;
             let made = self.ids.make(Kind::Program);
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO program (workspace_id, mode, id, name, slug, tracking_domain, created_at, copied_from) \
-                     VALUES (?1, 'live', ?2, ?3, nullif(?4, ''), nullif(?5, ''), ?6, ?7)",
-                )?
-                .execute(params![
-                    self.live.workspace_id(),
-                    made,
-                    name,
-                    if is_taken { "" } else { &slug },
-                    domain,
-                    self.now.unix_secs(),
-                    id
-                ])?;
-            OF_PROGRAMS.add(self.tx, &self.live, &made, 1, self.now, &terms)?;
+            self.of_live().write(
+                "INSERT INTO program (workspace_id, mode, id, name, slug, tracking_domain, created_at, copied_from) \
+                 VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), ?7, ?8)",
+                args![made, name, if is_taken { "" } else { &slug }, domain, self.now, id],
+            )?;
+            OF_PROGRAMS.add(self.of_live(), &made, 1, self.now, &terms)?;
             let live = Thing { id: &made, ..thing };
             self.copied.push(live.with("copied_from", &id));
             if is_taken {
@@ -170,26 +168,22 @@ impl<'a> Copying<'a> {
                 continue;
             }
             if let Some(known) = self.same_partner(&email, &code)? {
-                let mut note = self.tx.prepare_cached(
-                    "UPDATE partner SET copied_from = ?3 WHERE workspace_id = ?1 AND mode = 'live' AND id = ?2",
-                )?;
-                note.execute([self.live.workspace_id(), &known, &id])?;
+                let note =
+                    "UPDATE partner SET copied_from = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+                self.of_live().write(note, args![known, id])?;
                 continue;
             }
-            let own = self.live.workspace_id().to_owned();
-            if self
-                .exists("partner WHERE code = ?1 AND mode = 'live' AND workspace_id = ?2", &[&code, &own])?
-            {
+            let taken = "SELECT 1 FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND code = ?3 LIMIT 1";
+            if self.of_live().exists(taken, args![code])? {
                 self.left_out.push(thing.with("why", &format!("another live partner has the code {code}")));
                 continue;
             }
             let made = self.ids.make(Kind::Partner);
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO partner (workspace_id, mode, id, name, email, code, created_at, copied_from) \
-                     VALUES (?1, 'live', ?2, ?3, nullif(?4, ''), ?5, ?6, ?7)",
-                )?
-                .execute(params![own, made, name, email, code, self.now.unix_secs(), id])?;
+            self.of_live().write(
+                "INSERT INTO partner (workspace_id, mode, id, name, email, code, created_at, copied_from) \
+                 VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), ?6, ?7, ?8)",
+                args![made, name, email, code, self.now, id],
+            )?;
             addresses::copy(self.tx, (&self.test, &id), (&self.live, &made))?;
             self.copied.push(Thing { id: &made, ..thing }.with("copied_from", &id));
         }
@@ -198,43 +192,40 @@ impl<'a> Copying<'a> {
 
     /// The live partner who is this one: of the same address, or where neither has one, of the same code and made by hand.
     fn same_partner(&self, email: &str, code: &str) -> Result<Option<String>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = 'live' AND copied_from IS NULL \
-             AND CASE WHEN ?2 <> '' THEN lower(email) = lower(?2) ELSE email IS NULL AND code = ?3 END \
-             ORDER BY code = ?3 DESC, id LIMIT 1",
-        )?;
-        let key = [self.live.workspace_id(), email, code];
-        Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+        let sql = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND copied_from IS NULL \
+                   AND CASE WHEN ?3 <> '' THEN lower(email) = lower(?3) ELSE email IS NULL AND code = ?4 END \
+                   ORDER BY code = ?4 DESC, id LIMIT 1";
+        self.of_live().one(sql, args![email, code], |row| row.get(0))
     }
 
     fn enrollments(&mut self) -> Result<(), StoreError> {
         let rows = self.rows("SELECT id, program_id, partner_id, '' FROM enrollment", four)?;
         for [id, program, partner, _] in rows {
             let Some(Version { terms, .. }) =
-                OF_ENROLLMENTS.newest::<EnrollmentTerms>(self.tx, &self.test, &id)?
+                OF_ENROLLMENTS.newest::<EnrollmentTerms>(self.of_test(), &id)?
             else {
                 continue;
             };
             let both = (self.copy_of("program", &program)?, self.copy_of("partner", &partner)?);
             let (Some(program), Some(partner)) = both else { continue };
-            let pair = "enrollment WHERE workspace_id = ?1 AND mode = 'live' AND program_id = ?2 AND partner_id = ?3";
-            let own = self.live.workspace_id().to_owned();
-            if self.is_copied("enrollment", &id)? || self.exists(pair, &[&own, &program, &partner])? {
+            let pair = "SELECT 1 FROM enrollment \
+                        WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND partner_id = ?4 LIMIT 1";
+            if self.is_copied("enrollment", &id)? || self.of_live().exists(pair, args![program, partner])? {
                 continue;
             }
             let made = self.ids.make(Kind::Enrollment);
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at, copied_from) \
-                     VALUES (?1, 'live', ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![own, made, program, partner, self.now.unix_secs(), id])?;
-            OF_ENROLLMENTS.add(self.tx, &self.live, &made, 1, self.now, &terms)?;
+            self.of_live().write(
+                "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at, copied_from) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                args![made, program, partner, self.now, id],
+            )?;
+            OF_ENROLLMENTS.add(self.of_live(), &made, 1, self.now, &terms)?;
             let name = self.name_of("partner", &partner)?;
             let live = Thing { kind: "enrollment", id: &made, name: &name };
             self.copied.push(live.with("copied_from", &id));
-            let codes = "promotion_code WHERE workspace_id = ?1 AND mode = 'test' AND enrollment_id = ?2 AND taken_at IS NULL";
-            if self.exists(codes, &[&own, &id])? {
+            let codes = "SELECT 1 FROM promotion_code \
+                         WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3 AND taken_at IS NULL LIMIT 1";
+            if self.of_test().exists(codes, args![id])? {
                 let why = "its promotion codes are those of Stripe's test mode: name the live ones (promotion_codes)";
                 self.look_at.push(live.with("why", why));
             }
@@ -259,28 +250,19 @@ impl<'a> Copying<'a> {
                 self.left_out.push(thing.with("why", "its program or partner is not in live mode"));
                 continue;
             };
-            let taken = "link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND mode = 'live'";
-            if self.exists(taken, &[slug])? {
+            let taken = "SELECT 1 FROM link \
+                         WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND mode = ?2 LIMIT 1";
+            if self.tx.exists(taken, args![slug, self.live.mode_str()])? {
                 let why = "another live link has this slug: make the link by hand, with another one";
                 self.left_out.push(thing.with("why", why));
                 continue;
             }
             let made = self.ids.make(Kind::Link);
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at, \
-                     copied_from) VALUES (?1, 'live', ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute(params![
-                    self.live.workspace_id(),
-                    made,
-                    program,
-                    partner,
-                    slug,
-                    destination,
-                    self.now.unix_secs(),
-                    id
-                ])?;
+            self.of_live().write(
+                "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at, \
+                 copied_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                args![made, program, partner, slug, destination, self.now, id],
+            )?;
             let live = Thing { id: &made, ..thing };
             self.copied.push(live.with("copied_from", &id));
             if is_payment_link(destination, "") && destination.contains("/test_") {
@@ -294,16 +276,14 @@ impl<'a> Copying<'a> {
     }
 
     /// The rows of test mode, the oldest first. `select` may end in a condition.
-    fn rows<T>(&self, select: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+    fn rows<T>(
+        &self,
+        select: &str,
+        read: fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let and = if select.contains(" WHERE ") { "AND" } else { "WHERE" };
-        let sql = format!("{select} {and} workspace_id = ?1 AND mode = 'test' ORDER BY id");
-        let mut statement = self.tx.prepare(&sql)?;
-        Ok(statement.query_map([self.test.workspace_id()], read)?.collect::<Result<_, _>>()?)
-    }
-
-    fn exists(&self, rows: &str, key: &[&str]) -> Result<bool, StoreError> {
-        let mut statement = self.tx.prepare_cached(&format!("SELECT 1 FROM {rows} LIMIT 1"))?;
-        Ok(statement.exists(rusqlite::params_from_iter(key))?)
+        let sql = format!("{select} {and} workspace_id = ?1 AND mode = ?2 ORDER BY id");
+        self.of_test().all(&sql, &[], read)
     }
 
     fn is_copied(&self, table: &str, id: &str) -> Result<bool, StoreError> {
@@ -313,14 +293,14 @@ impl<'a> Copying<'a> {
     /// The live row that was made of one of test mode.
     fn copy_of(&self, table: &str, id: &str) -> Result<Option<String>, StoreError> {
         let sql =
-            format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = 'live' AND copied_from = ?2");
-        let mut statement = self.tx.prepare_cached(&sql)?;
-        Ok(statement.query_row([self.live.workspace_id(), id], |row| row.get(0)).optional()?)
+            format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND copied_from = ?3");
+        self.of_live().one(&sql, args![id], |row| row.get(0))
     }
 
     fn name_of(&self, table: &str, id: &str) -> Result<String, StoreError> {
-        let sql = format!("SELECT name FROM {table} WHERE workspace_id = ?1 AND mode = 'live' AND id = ?2");
-        Ok(self.tx.prepare_cached(&sql)?.query_row([self.live.workspace_id(), id], |row| row.get(0))?)
+        let sql = format!("SELECT name FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
+        let found = self.of_live().one(&sql, args![id], |row| row.get(0))?;
+        found.ok_or_else(|| StoreError::internal(format!("there is no such {table}")))
     }
 }
 
@@ -338,8 +318,8 @@ fn no_hold(days: HoldDays) -> Option<String> {
 }
 
 /// Four columns of text; what is missing is empty.
-fn four(row: &Row<'_>) -> rusqlite::Result<[String; 4]> {
-    let text = |at: usize| row.get::<_, Option<String>>(at).map(Option::unwrap_or_default);
+fn four(row: &Row<'_>) -> Result<[String; 4], StoreError> {
+    let text = |at: usize| row.get::<Option<String>>(at).map(Option::unwrap_or_default);
     Ok([text(0)?, text(1)?, text(2)?, text(3)?])
 }
 
