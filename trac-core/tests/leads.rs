@@ -91,6 +91,20 @@ fn a_payment_long_after_the_lead_is_judged_by_the_leads_time() {
 }
 
 #[test]
+fn a_click_that_is_told_with_a_repeat_of_the_lead_is_judged_by_the_time_of_the_repeat() {
+    let repeat = [lead("lead_1", -40 * DAY, None), lead("lead_1", 0, Some("clk_1"))];
+    check(json!({}), &repeat, [300, 0]);
+    check(json!({}), &[lead("lead_1", -40 * DAY, Some("clk_1"))], [0, 0]);
+}
+
+#[test]
+fn a_click_inside_its_window_goes_before_a_newer_one_outside() {
+    let leads = [lead("lead_1", 0, Some("clk_1")), lead("lead_2", 31 * DAY, Some("clk_2"))];
+    let paid = session("cs_1", 32 * DAY, user_1());
+    check(json!({}), &[&leads[..], &[paid]].concat(), [500, 0]);
+}
+
+#[test]
 fn a_lead_reaches_payments_of_the_stripe_customer_that_once_named_it() {
     let mut named = user_1();
     named["customer"] = json!("cus_1");

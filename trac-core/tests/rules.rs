@@ -417,6 +417,9 @@ fn what_was_paid_out_goes_back_with_its_money_and_for_nothing_else() {
     assert_eq!(ledger.deliver(&event("customer.subscription.deleted", DAY, ended)), 0);
     let better = session("cs_1", 0, 1_000, json!({"invoice": "in_1", "metadata": by("clk_2")}));
     assert_eq!((ledger.deliver(&better), net(&ledger)), (0, 200));
+    let settled = settle(&ledger.world, Occasion::default());
+    let reasons: Vec<&str> = settled.values().map(|one| one.decision.reason.as_str()).collect();
+    assert_eq!(reasons, ["attribution_frozen"]);
     let part = charge("charge.refunded", "ch_1", 9, 1_000, json!({"amount_refunded": 400}));
     assert_eq!((ledger.deliver(&part), net(&ledger)), (1, 120));
 }
