@@ -65,4 +65,8 @@ fn a_renewal_that_names_its_subscriptions_click_again_is_not_judged_again() {
         invoice("in_2", 60 * DAY, 1_000, json!({"metadata": by("clk_1")})),
     ];
     check_in(&ledger(json!({"attribute_by_customer": true}), json!({})), &three, [600, 0]);
+    let named =
+        |id: &str, day: i64, click: &str| invoice(id, day * DAY, 1_000, json!({"metadata": by(click)}));
+    let another = [named("in_1", 0, "clk_1"), named("in_2", 10, "clk_2"), named("in_3", 60, "clk_2")];
+    check_in(&ledger(json!({}), json!({})), &another, [200, 400]);
 }

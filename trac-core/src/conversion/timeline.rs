@@ -232,9 +232,7 @@ impl<'a> Line<'a> {
 /// Whether money came in, and some of it is left.
 fn is_paid(sale: &Sale<'_>) -> bool {
     Money::of(&sale.facts).is_ok_and(|money| {
-        money.gross_minor() > 0 && {
-            let lost = Lost::of(&sale.facts, &money);
-            lost.total_minor() < lost.whole_minor
-        }
+        let lost = Lost::of(&sale.facts, &money);
+        lost.total_minor() < lost.whole_minor
     })
 }
