@@ -107,6 +107,9 @@ fn an_intent_that_received_nothing_leaves_the_word_to_its_charge() {
     let captured = || Sent(charge("charge.succeeded", "ch_1", 0, 700, of()));
     check(&[Sent(intent("pi_1", 0, 0, own(json!({})))), captured()], "ok", Some(700), Some(700));
     check(&[Sent(intent("pi_1", 0, 100, own(json!({})))), captured()], "ok", Some(100), Some(100));
+    let expanded = json!({"id": "ch_1", "amount": 700, "amount_captured": 0, "status": "succeeded"});
+    let nothing = intent("pi_1", 0, 0, own(json!({"latest_charge": expanded})));
+    check(&[Sent(nothing), captured()], "ok", Some(700), Some(700));
 }
 
 #[test]

@@ -91,6 +91,26 @@ fn a_payment_long_after_the_lead_is_judged_by_the_leads_time() {
 }
 
 #[test]
+fn a_click_that_is_told_with_a_repeat_of_the_lead_is_judged_by_the_time_of_the_repeat() {
+    let repeat = [lead("lead_1", -40 * DAY, None), lead("lead_1", 0, Some("clk_1"))];
+    check(json!({}), &repeat, [300, 0]);
+    check(json!({}), &[lead("lead_1", -40 * DAY, Some("clk_1"))], [0, 0]);
+}
+
+#[test]
+fn of_two_clicks_told_in_one_second_the_same_counts_for_the_lead_and_for_the_customer() {
+    let both = [lead("lead_1", 0, Some("clk_2")), lead("lead_1", 0, Some("clk_1"))];
+    check(json!({}), &[&both[..], &[session("cs_1", DAY, user_1())]].concat(), [500, 0]);
+}
+
+#[test]
+fn a_click_inside_its_window_goes_before_a_newer_one_outside() {
+    let leads = [lead("lead_1", 0, Some("clk_1")), lead("lead_2", 31 * DAY, Some("clk_2"))];
+    let paid = session("cs_1", 32 * DAY, user_1());
+    check(json!({}), &[&leads[..], &[paid]].concat(), [500, 0]);
+}
+
+#[test]
 fn a_lead_reaches_payments_of_the_stripe_customer_that_once_named_it() {
     let mut named = user_1();
     named["customer"] = json!("cus_1");
@@ -155,6 +175,29 @@ fn a_report_and_stripes_events_for_one_payment_make_one_commission() {
 }
 
 #[test]
+fn a_report_about_one_of_two_invoices_of_the_same_money_speaks_for_that_one() {
+    let invoice = |id: &str, amount: i64| {
+        let object = json!({ "id": id, "status": "paid", "amount_paid": amount, "total": amount, "currency": "usd",
+            "created": T0 });
+        Told::Event(event("invoice.paid", 0, object))
+    };
+    let part = |invoice: &str, amount: i64| {
+        let payment = json!({ "type": "payment_intent", "payment_intent": "pi_1" });
+        let object = json!({ "id": format!("inpay_{invoice}"), "invoice": invoice, "amount_paid": amount,
+            "payment": payment });
+        Told::Event(event("invoice_payment.paid", 1, object))
+    };
+    let told = report("rep_1", 0, |report| {
+        report.by_merchant = true;
+        report.transaction = "in_2".into();
+        report.click = Some("clk_1".into());
+    });
+    let story =
+        [invoice("in_1", 4_000), invoice("in_2", 6_000), part("in_1", 4_000), part("in_2", 6_000), told];
+    check(json!({}), &story, [1_200, 0]);
+}
+
+#[test]
 fn a_claims_click_counts_where_nothing_else_resolves_and_binds_nobody() {
     let claim = |click: &str| {
         report("rep_1", 0, |report| {
@@ -175,7 +218,11 @@ fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
         report.click = Some("clk_1".into());
         report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: false });
     });
-    check(json!({}), &[refused], [0, 0]);
+    check(json!({}), std::slice::from_ref(&refused), [0, 0]);
+    // The merchant's word on a claim comes after it, or is there before.
+    let claimed = report("rep_1", 0, |report| report.click = Some("clk_1".into()));
+    check(json!({}), std::slice::from_ref(&claimed), [200, 0]);
+    check(json!({}), &[claimed, refused], [0, 0]);
     let refunded = report("rep_1", 0, |report| {
         report.by_merchant = true;
         report.click = Some("clk_1".into());

@@ -573,3 +573,31 @@ fn an_object_that_is_shown_with_another_link_was_linked_to_both() {
         |id: &str, subscription: &str| Sent(invoice(id, 0, 1_000, json!({"subscription": subscription})));
     check(json!({}), &[of("in_1"), of("in_2"), paid("in_1", "sub_1"), paid("in_2", "sub_2")], [200, 0]);
 }
+
+#[test]
+fn the_share_of_an_invoice_is_by_what_every_invoice_got_of_the_money() {
+    let invoiced = |id: &str, amount: i64| Sent(invoice(id, 0, amount, json!({"metadata": by("clk_1")})));
+    let refunded = json!({"payment_intent": "pi_1", "amount_refunded": 5_000});
+    let refunded = Sent(charge("charge.refunded", "ch_1", 9, 10_000, refunded));
+    // Each got 4,000 of the 10,000, so 2,500 of the 5,000 is lost to each: of 6,000, and of 5,000.
+    let steps = [
+        invoiced("in_1", 6_000),
+        invoiced("in_2", 4_000),
+        part("in_1", 4_000),
+        part("in_2", 4_000),
+        refunded.clone(),
+    ];
+    check(json!({}), &steps, [700 + 400, 0]);
+    // What is credited outside Stripe is lost to its own invoice.
+    let note = json!({"id": "cn_1", "invoice": "in_1", "out_of_band_amount": 3_000, "refunds": [], "status": "issued"});
+    let credited = [&steps[..4], &[Sent(event("credit_note.created", 9, note))]].concat();
+    check(json!({}), &credited, [600 + 800, 0]);
+    // Where nothing says what any of them got, they share alike.
+    let linked = |invoice: &str| {
+        let payment = json!({"type": "payment_intent", "payment_intent": "pi_1"});
+        let object = json!({"id": format!("inpay_{invoice}"), "invoice": invoice, "payment": payment});
+        Sent(event("invoice_payment.paid", 1, object))
+    };
+    let sale = session("cs_1", 0, 1_000, json!({"payment_intent": "pi_1", "metadata": by("clk_1")}));
+    check(json!({}), &[Sent(sale), linked("in_1"), linked("in_2")], [200, 0]);
+}

@@ -67,7 +67,11 @@ fn what_came_outside_is_the_larger_of_what_the_invoice_and_its_payment_records_s
     check(not_counted(), &[half, recorded("1", 4_000)], 1_000);
     check(not_counted(), &[none.clone(), recorded("1", 4_000), recorded("2", 3_000)], 600);
     check(not_counted(), &[none.clone(), recorded("1", 4_000), recorded("2", 6_000)], 0);
-    check(not_counted(), &[none, recorded("1", 99_000)], 0);
+    check(not_counted(), &[none.clone(), recorded("1", 99_000)], 0);
+    // What a PaymentIntent paid came through Stripe.
+    let charged = json!({"type": "payment_intent", "payment_intent": "pi_1"});
+    let charged = json!({"id": "inpay_9", "invoice": "in_1", "amount_paid": 4_000, "payment": charged});
+    check(not_counted(), &[none, event("invoice_payment.paid", 1, charged)], 2_000);
 }
 
 #[test]

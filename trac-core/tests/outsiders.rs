@@ -269,6 +269,71 @@ fn pages_leads_earn_one_amount_and_are_held() {
 }
 
 #[test]
+fn of_two_leads_of_a_page_the_earlier_one_that_counts_earns() {
+    let second = || by_page("lead_2", DAY, Some("clk_2"));
+    let first = || by_page("lead_1", 0, Some("clk_1"));
+    check(json!({}), &[first(), second()], [300, 0]);
+    check(json!({}), &[rejected_one(first()), second()], [0, 300]);
+    let deferred = lead("lead_1", 0, Some("clk_1"), |lead| lead.counted_at = None);
+    check(json!({}), &[deferred, second()], [0, 300]);
+    // The merchant's lead goes before both, also where it inherits the click of the first.
+    check(json!({}), &[first(), by_server("lead_2", DAY, None)], [300, 0]);
+}
+
+#[test]
+fn a_lead_without_a_click_inherits_that_of_a_pages_lead_before_it() {
+    let each = || json!({ "lead_events": ["lead_1", "lead_2"] });
+    let [clicked, bare] = [Some("clk_1"), None].map(|click| move |id: &str, at: i64| by_page(id, at, click));
+    check(each(), &[clicked("lead_1", 0), bare("lead_2", DAY)], [600, 0]);
+    check(each(), &[bare("lead_1", 0), clicked("lead_2", DAY)], [300, 0]);
+    // In one second their names decide.
+    check(each(), &[clicked("lead_1", 0), bare("lead_2", 0)], [600, 0]);
+    check(each(), &[bare("lead_1", 0), clicked("lead_2", 0)], [300, 0]);
+}
+
+#[test]
+fn of_a_pages_leads_the_first_that_told_a_click_binds_the_customer() {
+    let first = || by_page("lead_1", 0, Some("clk_1"));
+    let second = || by_page("lead_2", DAY, Some("clk_2"));
+    let paid = || bought("cs_1", 3 * DAY, of_user());
+    check(json!({}), &[first(), second(), paid()], [500, 0]);
+    // The first lead told its click later than the second.
+    let repeated = [by_page("lead_1", 0, None), by_page("lead_1", 2 * DAY, Some("clk_1"))];
+    check(json!({}), &[&repeated[..], &[second(), paid()]].concat(), [300, 200]);
+    // Of two clicks of one second it is the lead's own.
+    check(json!({}), &[by_page("lead_1", 0, Some("clk_2")), first(), paid()], [500, 0]);
+    // The customer was known by the first when the second came, and so the payment releases the first alone.
+    let each = json!({ "lead_events": ["lead_1", "lead_2"] });
+    assert_eq!(standing(each, &[first(), by_page("lead_2", DAY, Some("clk_1")), paid()]).0, 300);
+}
+
+#[test]
+fn a_payment_that_went_back_releases_no_lead() {
+    let back = |minor: i64| {
+        let refunded = json!({ "id": "ch_1", "amount": 1_000, "amount_captured": 1_000, "amount_refunded": minor,
+            "captured": true, "currency": "usd", "payment_intent": "pi_1", "created": T0 + DAY });
+        let paid = bought("cs_1", DAY, merged(of_user(), json!({ "payment_intent": "pi_1" })));
+        let lead = by_page("lead_1", 0, Some("clk_1"));
+        standing(json!({}), &[lead, paid, Told::Event(event("charge.refunded", 2 * DAY, refunded))]).0
+    };
+    assert_eq!((back(0), back(999), back(1_000)), (0, 0, 300));
+}
+
+#[test]
+fn a_leads_reason_says_whose_word_there_is_for_it() {
+    let page = || [by_page("lead_1", 0, Some("clk_1"))];
+    assert_eq!(standing(json!({}), &page()), (300, vec!["client_reported"]));
+    assert_eq!(standing(json!({}), &[by_server("lead_1", 0, Some("clk_1"))]), (0, vec!["ok"]));
+    let approved = lead("lead_1", 0, Some("clk_1"), |lead| {
+        lead.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: true });
+    });
+    assert_eq!(standing(json!({}), &[approved]), (0, vec!["ok"]));
+    let inherited = [by_server("lead_1", 0, Some("clk_1")), by_server("lead_2", DAY, None)];
+    assert_eq!(standing(json!({}), &inherited), (0, vec!["ok", "ok_customer_lookup"]));
+    assert_eq!(standing(json!({ "lead_amount_minor": 0 }), &page()), (0, vec!["zero_commission"]));
+}
+
+#[test]
 fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
     let own = |at: i64, change: fn(&mut Report)| {
         claim("order 1", at, "clk_1", |report| {
@@ -458,6 +523,8 @@ fn the_end_of_a_subscription_voids_what_was_paid_for_time_after_it() {
     // Due by then.
     check(json!({}), &[first(Some(60 * DAY)), deleted(30 * DAY, 30 * DAY)], [200, 0]);
     // Paid after the end: it was owed before.
-    let last = invoice("in_2", 20 * DAY + 60, json!({}));
-    check(policy("void_pending"), &[first(None), deleted(20 * DAY, 20 * DAY), last], [200, 0]);
+    for paid_at in [20 * DAY, 20 * DAY + 60] {
+        let last = invoice("in_2", paid_at, json!({}));
+        check(policy("void_pending"), &[first(None), deleted(20 * DAY, 20 * DAY), last], [200, 0]);
+    }
 }

@@ -375,13 +375,15 @@ fn months_end_a_day_early_and_begin_with_the_first_money() {
 
 #[test]
 fn a_renewal_that_repeats_its_click_does_not_make_it_the_customers_latest() {
-    let four = [
-        invoice("in_1", 0, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
-        session("cs_1", DAY, 1_000, json!({"customer": "cus_1", "metadata": by("clk_2")})),
-        invoice("in_2", 30 * DAY, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
-        session("cs_2", 31 * DAY, 1_000, json!({"customer": "cus_1"})),
-    ];
-    check(json!({"attribute_by_customer": true}), &four, [400, 400]);
+    for renewed_at in [20 * DAY, 30 * DAY] {
+        let four = [
+            invoice("in_1", 0, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
+            session("cs_1", DAY, 1_000, json!({"customer": "cus_1", "metadata": by("clk_2")})),
+            invoice("in_2", renewed_at, 1_000, json!({"subscription_details": {"metadata": by("clk_1")}})),
+            session("cs_2", 31 * DAY, 1_000, json!({"customer": "cus_1"})),
+        ];
+        check(json!({"attribute_by_customer": true}), &four, [400, 400]);
+    }
 }
 
 #[test]
@@ -417,6 +419,9 @@ fn what_was_paid_out_goes_back_with_its_money_and_for_nothing_else() {
     assert_eq!(ledger.deliver(&event("customer.subscription.deleted", DAY, ended)), 0);
     let better = session("cs_1", 0, 1_000, json!({"invoice": "in_1", "metadata": by("clk_2")}));
     assert_eq!((ledger.deliver(&better), net(&ledger)), (0, 200));
+    let settled = settle(&ledger.world, Occasion::default());
+    let reasons: Vec<&str> = settled.values().map(|one| one.decision.reason.as_str()).collect();
+    assert_eq!(reasons, ["attribution_frozen"]);
     let part = charge("charge.refunded", "ch_1", 9, 1_000, json!({"amount_refunded": 400}));
     assert_eq!((ledger.deliver(&part), net(&ledger)), (1, 120));
 }

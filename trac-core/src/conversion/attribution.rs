@@ -259,9 +259,7 @@ fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> 
     let of_customer = sale.customer.as_deref().and_then(|id| timeline.customers.get(id));
     known_as(book, sale, time).into_iter().find_map(|id| {
         let line = timeline.external_customers.get(id)?;
-        let is_before = |lead: &&Binding<'_>| {
-            lead.at <= time && (!sale.is_lead() || lead.moment() < (time, &sale.named_by, sale.id))
-        };
+        let is_before = |lead: &&Binding<'_>| lead.moment() < (time, &sale.named_by, sale.id);
         let lead = line.public_lead.as_ref().filter(is_before)?;
         let own = of_customer.and_then(|line| line.first_payment);
         if timeline.was_known(id, lead.moment()) || own.is_some_and(|at| at <= lead.at) {

@@ -174,3 +174,31 @@ fn released(charge: &Charge) -> i64 {
         .map(|captured| captured.value.authorised_minor.saturating_sub(captured.value.captured_minor));
     released.unwrap_or(0).max(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_came_outside_stripe_is_no_part_of_any_sum_where_it_does_not_count() {
+        let lost = |refunded_minor, whole_minor, outside_minor, credited_minor| Lost {
+            refunded_minor,
+            whole_minor,
+            outside_minor,
+            credited_minor,
+            ..Lost::default()
+        };
+        let check = |counts: bool, before: Lost, want: Lost| {
+            let terms =
+                json!({"count_out_of_band": counts, "commission": {"type": "percentage", "rate_bps": 1}});
+            let terms: ProgramTerms = serde_json::from_value(terms).unwrap();
+            let once = before.of_what_counts(&terms);
+            assert_eq!((once, once.of_what_counts(&terms)), (want, want));
+        };
+        check(true, lost(5_000, 10_000, 6_000, 4_000), lost(5_000, 10_000, 6_000, 4_000));
+        check(false, lost(5_000, 10_000, 6_000, 4_000), lost(1_000, 4_000, 0, 0));
+        check(false, lost(8_000, 10_000, 6_000, 7_000), lost(2_000, 4_000, 0, 1_000));
+    }
+}

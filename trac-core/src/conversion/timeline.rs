@@ -161,10 +161,7 @@ impl<'a> Timeline<'a> {
         let in_metadata = self.in_metadata.get(external_customer).copied();
         let known = [self.first_payment(external_customer), in_metadata, first_trusted];
         known.into_iter().flatten().any(|at| at <= lead.0)
-            || line.is_some_and(|line| {
-                let earlier = line.public_lead.as_ref();
-                line.reports.has_any(lead.0) || earlier.is_some_and(|earlier| earlier.moment() < lead)
-            })
+            || line.and_then(|line| line.public_lead.as_ref()).is_some_and(|earlier| earlier.moment() < lead)
     }
 
     fn first_of(
@@ -257,9 +254,7 @@ impl<'a> Line<'a> {
 /// Whether money came in, and some of it is left.
 fn is_paid(sale: &Sale<'_>) -> bool {
     Money::of(&sale.facts).is_ok_and(|money| {
-        money.gross_minor() > 0 && {
-            let lost = Lost::of(&sale.facts, &money);
-            lost.total_minor() < lost.whole_minor
-        }
+        let lost = Lost::of(&sale.facts, &money);
+        lost.total_minor() < lost.whole_minor
     })
 }

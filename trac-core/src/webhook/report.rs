@@ -81,3 +81,18 @@ impl Join for Report {
         self.emails.join(other.emails);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_stripes_stays_as_it_is_and_any_other_is_set_apart() {
+        for id in ["cs_1", "pi_1", "ch_1", "py_1", "in_1"] {
+            assert_eq!(transaction_id(id), id);
+        }
+        for id in ["17", "sub_1", "CS_1", ""] {
+            assert_eq!(transaction_id(id), format!("transaction:{id}"));
+        }
+    }
+}
