@@ -9,6 +9,7 @@
 mod hop;
 mod subject;
 mod evidence;
+mod asked;
 mod diagnosis;
 mod unbound;
 mod reference;

@@ -40,6 +40,7 @@ const STEPS: &[&str] = &[
     include_str!("sessions.sql"),
     include_str!("claims.sql"),
     include_str!("partners.sql"),
+    include_str!("lines.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
