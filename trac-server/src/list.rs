@@ -53,8 +53,7 @@ pub(crate) struct Resource {
 pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
     get(move |State(trac): State<Trac>, Merchant(scope): Merchant, listing: Listing| async move {
         let (store, of) = (trac.store.clone(), scope.clone());
-        let list =
-            store.query(&of, NARROW, move |tx| resource.list(tx.within(&scope), &trac, &listing));
+        let list = store.query(&of, NARROW, move |tx| resource.list(tx.within(&scope), &trac, &listing));
         list.await.map(Json)
     })
 }
@@ -214,7 +213,13 @@ impl Resource {
         rows.each(&sql, &named(&sql, trac, &[]), |row| take((self.read)(row, trac)?))
     }
 
-    fn count(&self, rows: Rows<'_>, trac: &Trac, conditions: &str, values: &[String]) -> Result<i64, StoreError> {
+    fn count(
+        &self,
+        rows: Rows<'_>,
+        trac: &Trac,
+        conditions: &str,
+        values: &[String],
+    ) -> Result<i64, StoreError> {
         let sql = format!("SELECT count(*) FROM {} WHERE {conditions}", self.from);
         Ok(rows.one(&sql, &named(&sql, trac, values), |row| row.get(0))?.unwrap_or_default())
     }

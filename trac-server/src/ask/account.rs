@@ -58,8 +58,9 @@ impl Account {
 
     /// Writes a column of the endpoint. The column is named here, never from outside.
     fn note(&self, rows: Rows<'_>, column: &'static str, value: Arg<'_>) -> Result<(), StoreError> {
-        let sql =
-            format!("UPDATE webhook_endpoint SET {column} = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
+        let sql = format!(
+            "UPDATE webhook_endpoint SET {column} = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"
+        );
         rows.write(&sql, &[self.endpoint_id.to_arg(), value])?;
         Ok(())
     }

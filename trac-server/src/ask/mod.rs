@@ -98,7 +98,12 @@ impl Asker {
         for question in due {
             let (own, begun) = (account.clone(), question.clone());
             // Counted before it is asked: a question that ends the process is not asked without end.
-            if !self.trac.store.write(Priority::Api, move |tx| begun.begin(tx.within(&own.scope), now)).await? {
+            if !self
+                .trac
+                .store
+                .write(Priority::Api, move |tx| begun.begin(tx.within(&own.scope), now))
+                .await?
+            {
                 continue;
             }
             let reply = question.ask(&self.stripe, &account).await;

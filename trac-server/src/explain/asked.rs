@@ -1,11 +1,11 @@
 //! What Stripe is asked about a payment, by which key, and what came of it.
 
-use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
 use super::evidence::{Archive, Payment};
 use super::hop::Hop;
 use crate::store::StoreError;
+use crate::store::rows::args;
 
 /// The endpoint whose key asks about a payment, or could.
 struct Asker {
@@ -56,11 +56,9 @@ fn asker(archive: &Archive<'_>, payment_id: &str) -> Result<Option<Asker>, Store
                AND w.stripe_account IS t.stripe_account \
                WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.subject_id = ?3 \
                ORDER BY w.stripe_api_key IS NULL, w.stripe_api_key_problem IS NOT NULL, w.id LIMIT 1";
-    let mut statement = archive.connection.prepare_cached(sql)?;
-    let found = statement.query_row(archive.key(payment_id), |row| {
+    archive.rows.one(sql, args![payment_id], |row| {
         Ok(Asker { endpoint_id: row.get(0)?, has_key: row.get(1)?, problem: row.get(2)? })
-    });
-    Ok(found.optional()?)
+    })
 }
 
 impl Asker {

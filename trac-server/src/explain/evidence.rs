@@ -151,7 +151,7 @@ impl Archive<'_> {
                    JOIN question AS q ON q.workspace_id = o.workspace_id AND q.mode = o.mode \
                    AND q.stripe_id = o.stripe_id \
                    WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.payment_id = ?3 ORDER BY q.stripe_id";
-self.rows.all(sql, args![payment_id], |row| {
+        self.rows.all(sql, args![payment_id], |row| {
             let about: String = row.get(0)?;
             let (invoice, payment_intent) =
                 if about.starts_with("in_") { (Some(about), None) } else { (None, Some(about)) };

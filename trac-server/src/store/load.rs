@@ -13,8 +13,8 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::join::Join as _;
 
-use super::{StoreError, StoreErrorKind};
 use super::rows::{Row, Rows, args};
+use super::{StoreError, StoreErrorKind};
 
 /// A world, and what is decided in it so far.
 #[derive(Debug, Default)]
@@ -250,9 +250,8 @@ pub(crate) fn behind(rows: Rows<'_>, world: &mut World, click: &Click) -> Result
 }
 
 fn history<T: DeserializeOwned>(rows: Rows<'_>, sql: &str, id: &str) -> Result<History<T>, StoreError> {
-    let read = |row: &Row<'_>| {
-        Ok(Version { number: row.get(0)?, valid_from: row.get(1)?, terms: row.document(2)? })
-    };
+    let read =
+        |row: &Row<'_>| Ok(Version { number: row.get(0)?, valid_from: row.get(1)?, terms: row.document(2)? });
     Ok(History::new(rows.all(sql, args![id], read)?))
 }
 

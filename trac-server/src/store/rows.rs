@@ -181,7 +181,9 @@ impl Call<'_> {
 
     /// Binds the scope, where there is one, and the arguments. A statement that names fewer or more parameters is a mistake.
     fn bind(&self, statement: &mut Statement<'_>) -> Result<(), StoreError> {
-        let scope = self.scope.map(|scope| [Arg::Text(scope.workspace_id().into()), Arg::Text(scope.mode_str().into())]);
+        let scope = self
+            .scope
+            .map(|scope| [Arg::Text(scope.workspace_id().into()), Arg::Text(scope.mode_str().into())]);
         let all = scope.iter().flatten().chain(self.args);
         let mut bound = 0_usize;
         for (arg, place) in all.zip(1..) {
@@ -192,7 +194,10 @@ impl Call<'_> {
         if named == bound {
             return Ok(());
         }
-        Err(StoreError::internal(format!("a statement names {named} parameters and is given {bound}: {}", self.sql)))
+        Err(StoreError::internal(format!(
+            "a statement names {named} parameters and is given {bound}: {}",
+            self.sql
+        )))
     }
 }
 
@@ -244,7 +249,7 @@ macro_rules! columns {
     )* };
 }
 
-columns!(i64, u64, u32, u16, bool, String, Vec<u8>, [u8; 16], [u8; 32]);
+columns!(i64, u32, u16, bool, String, Vec<u8>, [u8; 16], [u8; 32]);
 
 impl Column for Arc<str> {
     fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
@@ -406,9 +411,15 @@ mod tests {
             assert_eq!(everywhere.within(scope).write(insert, args).unwrap(), 1);
         }
         let of = |scope| {
-            let sql = "SELECT id, size, is_old, note FROM thing WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id";
+            let sql =
+                "SELECT id, size, is_old, note FROM thing WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id";
             let read = |row: &Row<'_>| {
-                Ok((row.get::<String>("id")?, row.get::<i64>(1_usize)?, row.get::<bool>(2_usize)?, row.get::<Option<String>>("note")?))
+                Ok((
+                    row.get::<String>("id")?,
+                    row.get::<i64>(1_usize)?,
+                    row.get::<bool>(2_usize)?,
+                    row.get::<Option<String>>("note")?,
+                ))
             };
             everywhere.within(scope).all(sql, &[], read).unwrap()
         };
@@ -439,7 +450,11 @@ mod tests {
         let connection = open();
         let scope = Scope::new("ws_1", Mode::Test);
         let rows = Everywhere::of(&connection).within(&scope);
-        for sql in ["SELECT 1 FROM thing", "SELECT 1 FROM thing WHERE workspace_id = ?1", "SELECT 1 FROM thing WHERE id = ?3"] {
+        for sql in [
+            "SELECT 1 FROM thing",
+            "SELECT 1 FROM thing WHERE workspace_id = ?1",
+            "SELECT 1 FROM thing WHERE id = ?3",
+        ] {
             assert!(rows.exists(sql, &[]).is_err(), "{sql}");
         }
         let both = "SELECT 1 FROM thing WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";

@@ -178,9 +178,8 @@ async fn what_is_named_by_an_id_is_found_by_an_index() {
         let sql = format!(
             "EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND {column} = ?3"
         );
-        let plan = store.read(move |tx| {
-            tx.one(&sql, args!["ws", "test", "id"], |row| row.get::<String>("detail"))
-        });
+        let plan =
+            store.read(move |tx| tx.one(&sql, args!["ws", "test", "id"], |row| row.get::<String>("detail")));
         let plan = plan.await.unwrap().unwrap();
         assert!(plan.contains(want) && plan.contains(&format!("{column}=?")), "{table}.{column}: {plan}");
     };
