@@ -309,9 +309,10 @@ async fn a_server_that_ends_amid_a_question_asks_again_after_it_starts() {
         let account =
             super::Account::all(tx, &vault, now)?.into_iter().find(|one| one.scope == scope).unwrap();
         assert_eq!((account.key.reveal(), &account.endpoint_id), (key.as_str(), &endpoint_id));
-        let due = super::Question::due(tx, &account, now)?;
+        let rows = tx.within(&account.scope);
+        let due = super::Question::due(rows, &account, now)?;
         assert_eq!(due.len(), 1);
-        due[0].begin(tx, &account, now)
+        due[0].begin(rows, now)
     });
     assert!(begun.await.unwrap());
     assert_eq!(asker.round().await.unwrap(), 0, "another server may be asking");

@@ -198,10 +198,10 @@ async fn a_partner_is_found_by_address_in_any_case_and_by_the_index() {
     let sql = format!(
         "EXPLAIN QUERY PLAN SELECT p.id FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND {by_email} = ?3"
     );
-    let plan = app.trac.store.read(move |connection| {
-        Ok(connection.query_row(&sql, ["ws", "test", "x"], |row| row.get::<_, String>("detail"))?)
+    let plan = app.trac.store.read(move |tx| {
+        tx.one(&sql, crate::store::rows::args!["ws", "test", "x"], |row| row.get::<String>("detail"))
     });
-    let plan = plan.await.unwrap();
+    let plan = plan.await.unwrap().unwrap();
     assert!(plan.contains("partner_email"), "{plan}");
 }
 

@@ -194,7 +194,7 @@ mod tests {
     use trac_core::program::Mode;
 
     use super::*;
-    use crate::store::Store;
+    use crate::store::{Everywhere, Store};
 
     /// A query that never ends.
     const ENDLESS: &str =

@@ -1,5 +1,6 @@
 use std::sync::mpsc;
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::rows::args;

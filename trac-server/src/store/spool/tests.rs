@@ -169,7 +169,7 @@ async fn what_was_told_is_in_the_store_when_the_process_has_ended_well() {
 async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
     let count = |file: &Path| {
         let backup = Connection::open(file).unwrap();
-        count_of(&backup).unwrap()
+        count_of(Everywhere::of(&backup)).unwrap()
     };
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
