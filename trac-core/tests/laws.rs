@@ -174,12 +174,12 @@ fn bare(n: u32) -> impl Strategy<Value = Vec<Value>> {
 }
 
 /// A subscription as old versions tell it: the session does not name the invoice, charges may, and there can be several
-/// sessions, prorations, money from outside and metadata anywhere, at any second.
+/// sessions, prorations, more lines than an event carries, money from outside and metadata anywhere, at any second.
 fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click =
         || select(vec![None, None, Some("clk_1"), Some("clk_2"), Some("clk_late"), Some("clk_late_2")]);
     let customer = || select(vec![None, Some("cus_1"), Some("cus_2")]);
-    let one = (0..6_u32, select(vec![-500_i64, 0, 1_000, 2_000]), click(), customer(), any::<[bool; 7]>());
+    let one = (0..6_u32, select(vec![-500_i64, 0, 1_000, 2_000]), click(), customer(), any::<[bool; 8]>());
     let sessions = prop::collection::vec((click(), customer(), 0_i64..3, any::<[bool; 2]>()), 0..3);
     let holder = (click(), click(), 0_i64..3, any::<[bool; 3]>());
     (prop::collection::vec(one, 0..4), sessions, holder).prop_map(move |(invoices, sessions, holder)| {
@@ -194,21 +194,30 @@ fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
                 "payment_link": "plink_1", "client_reference_id": click
             })));
         }
-        for (slot, amount, click, customer, [linked, charged, old, outside, snapshot, own, first]) in invoices {
+        for (slot, amount, click, customer, [linked, charged, old, outside, snapshot, own, first, long]) in
+            invoices
+        {
             let (at, id) = (i64::from(slot / 2) * 30 * DAY, format!("in_u{n}_{slot}"));
             let metadata = json!({"tracClickId": click});
             let (pi, ch) = (format!("pi_u{n}_{slot}"), format!("ch_u{n}_{slot}"));
+            let lines = [
+                json!({"amount": amount, "price": {"id": "price_1", "product": "prod_1"}}),
+                json!({"amount": 700, "price": {"id": "price_2", "product": "prod_2"}, "proration": true}),
+            ];
+            let carried = if long { &lines[..1] } else { &lines };
             events.push(event("invoice.paid", at + i64::from(first), json!({
                 "id": id, "amount_paid": amount.max(0), "total": amount, "currency": "usd", "created": T0 + at,
                 "customer": customer, "subscription": sub, "metadata": if own { metadata.clone() } else { json!({}) },
                 "subscription_details": {"metadata": if snapshot { metadata } else { json!({}) }},
                 "paid_out_of_band": outside && old, "amount_paid_off_stripe": if outside { amount.max(0) / 2 } else { 0 },
                 "charge": (old && linked).then_some(&ch),
-                "lines": {"data": [
-                    {"amount": amount, "price": {"id": "price_1", "product": "prod_1"}},
-                    {"amount": 700, "price": {"id": "price_2", "product": "prod_2"}, "proration": true}
-                ]}
+                "lines": {"data": carried, "has_more": long}
             })));
+            // More lines than an event carries: Stripe is asked for them a day later.
+            if long {
+                let listed = json!({"id": id, "object": "invoice", "lines": {"data": lines, "has_more": false}});
+                events.push(event("invoice.lines_listed", at + DAY, listed));
+            }
             if linked && !old {
                 events.push(event("invoice_payment.paid", at, json!({
                     "id": format!("inpay_{id}"), "invoice": id, "payment": {"payment_intent": pi}

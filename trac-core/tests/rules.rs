@@ -498,7 +498,7 @@ fn charges_that_could_be_several_payments_wait_for_review() {
 }
 
 #[test]
-fn an_invoice_of_more_lines_than_an_event_carries_waits_until_some_snapshot_brings_them_all() {
+fn an_invoice_of_more_lines_than_an_event_carries_waits_until_something_brings_them_all() {
     let line = |product: &str, amount: i64| json!({"amount": amount, "price": {"id": "price_1", "product": product}});
     let told = |at: i64, lines: Value, more: bool| {
         let lines = json!({"data": lines, "has_more": more});
@@ -510,6 +510,29 @@ fn an_invoice_of_more_lines_than_an_event_carries_waits_until_some_snapshot_brin
     check(only(), &[some()], [0, 0]);
     check(only(), &[some(), all(60)], [120, 0]);
     check(only(), &[some(), all(40)], [120, 0]);
+
+    // Or until Stripe has listed them when it was asked, which says nothing of money and makes nothing paid.
+    let listed = |at: i64, lines: Value, more: bool| {
+        let invoice = json!({"id": "in_1", "object": "invoice", "lines": {"data": lines, "has_more": more}});
+        event("invoice.lines_listed", at, invoice)
+    };
+    let whole = || listed(90, json!([line("prod_1", 600), line("prod_2", 400)]), false);
+    check(only(), &[whole()], [0, 0]);
+    check(only(), &[some(), whole()], [120, 0]);
+    check(only(), &[some(), whole(), told(95, json!([line("prod_2", 600)]), true)], [120, 0]);
+    check(only(), &[some(), whole(), listed(99, json!([line("prod_2", 400)]), true)], [120, 0]);
+    check(only(), &[some(), whole(), all(60)], [120, 0]);
+    // The time stays the invoice's own: of two invoices the first is the one that was made first.
+    let later = || {
+        invoice(
+            "in_2",
+            80,
+            1_000,
+            json!({"metadata": by("clk_1"), "lines": {"data": [line("prod_1", 1_000)]}}),
+        )
+    };
+    let first = json!({"products": ["prod_1"], "recurring": "first_payment"});
+    check(first, &[some(), later(), whole()], [120, 0]);
 }
 
 #[test]

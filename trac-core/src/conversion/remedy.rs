@@ -31,7 +31,9 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
             "Add the product or price to the program's products, or empty the list to cover all."
         }
         Reason::ProductsUnknown => {
-            "The event does not say what was bought. Send invoice.paid, or cover the Payment Link (plink_…) itself."
+            "The event does not say what was bought. Send invoice.paid, or cover the Payment Link (plink_…) itself. An event \
+             carries ten lines of an invoice: for longer ones give the webhook endpoint a restricted key that may read \
+             Invoices (stripe_api_key), and Stripe is asked for the others."
         }
         Reason::RecurringNotCovered => {
             "The program pays for first payments only. Set recurring to lifetime or months."

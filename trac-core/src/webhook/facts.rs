@@ -11,7 +11,7 @@ use super::customer::Customer;
 use super::dispute::Dispute;
 use super::event::Event;
 use super::field::Fields;
-use super::invoice::Invoice;
+use super::invoice::{self, Invoice};
 use super::invoice_payment::InvoicePayment;
 use super::join::{Join, Latest, greatest};
 use super::lead::Lead;
@@ -75,6 +75,8 @@ pub enum Topic {
     Sale,
     /// Two IDs are the same money.
     Link,
+    /// What an invoice was for, without money.
+    Lines,
     /// Money went back.
     Refund,
     /// A bank took money, or gave it back.
@@ -146,6 +148,7 @@ impl Topic {
             | "charge.dispute.funds_reinstated"
             | "charge.dispute.closed" => Self::Dispute,
             "customer.subscription.deleted" => Self::Cancellation,
+            invoice::LINES_LISTED => Self::Lines,
             "customer.subscription.created"
             | "customer.subscription.updated"
             | "customer.created"
@@ -180,6 +183,10 @@ impl Facts {
     fn of_object(kind: &str, fields: Fields<'_>, at: Timestamp) -> Option<Self> {
         let mut facts = Self::default();
         let id = || fields.id("id").map(String::from);
+        if kind == invoice::LINES_LISTED {
+            facts.invoices.insert(id()?, Invoice::read_listed(fields, at).ok()?);
+            return Some(facts);
+        }
         match kind.rsplit_once('.').map_or(kind, |(object, _)| object) {
             "checkout.session" => {
                 facts.sessions.insert(id()?, Session::read(fields, kind, at).ok()?);
@@ -317,7 +324,7 @@ impl Facts {
     #[must_use]
     pub fn is_told_by_stripe(&self) -> bool {
         !(self.sessions.is_empty()
-            && self.invoices.is_empty()
+            && self.invoices.values().all(|invoice| invoice.amounts.is_none())
             && self.payment_intents.is_empty()
             && self.charges.is_empty())
     }

@@ -3,6 +3,9 @@
 //! Two shapes are read, new before old: since 2025-03-31.basil the subscription stands under `parent`, taxes in
 //! `total_taxes`, prices under `pricing`; an old version rendered today carries both.
 //! Source: <https://docs.stripe.com/api/invoices/object>.
+//!
+//! An event carries ten lines at most. Where there are more, Stripe can be asked for the whole list: the answer is
+//! [`LINES_LISTED`].
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -18,6 +21,10 @@ use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
 
+/// The type of an event of ours: every line of an invoice, as Stripe listed them when it was asked. Its object is the invoice with
+/// `id` and `lines` and nothing else, so that it says nothing of money, time or buyer.
+pub const LINES_LISTED: &str = "invoice.lines_listed";
+
 /// What is known of one paid invoice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -32,7 +39,7 @@ pub struct Invoice {
     pub period_end: Option<Timestamp>,
     /// What was paid.
     pub amounts: Option<Latest<InvoiceAmounts>>,
-    /// What was sold, from the newest snapshot that carries every line: an event has ten at most.
+    /// What was sold, from the newest list that has every line. A list that has only some is not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<Latest<Vec<InvoiceLine>>>,
     /// `cus_…`
@@ -117,6 +124,15 @@ impl Invoice {
             promotions: promotion::read(fields),
         })
     }
+
+    /// What [`LINES_LISTED`] says.
+    pub(super) fn read_listed(fields: Fields<'_>, at: Timestamp) -> Result<Self, Unreadable> {
+        Ok(Self {
+            period_end: period_end(fields),
+            lines: Latest::said(at, lines(fields)?),
+            ..Self::default()
+        })
+    }
 }
 
 fn subscription(fields: Fields<'_>) -> Option<&str> {
@@ -133,7 +149,7 @@ fn subscription(fields: Fields<'_>) -> Option<&str> {
 }
 
 impl Invoice {
-    /// Every line, where some snapshot carried them all.
+    /// Every line, where some list had them all.
     #[must_use]
     pub fn every_line(&self) -> Option<&[InvoiceLine]> {
         let known = self.lines.as_ref().map(|latest| &latest.value);
@@ -172,6 +188,7 @@ impl InvoiceAmounts {
     }
 }
 
+/// Every line; [`None`] where there are more of them than these.
 fn lines(fields: Fields<'_>) -> Result<Option<Vec<InvoiceLine>>, Unreadable> {
     let more = fields.object("lines").and_then(|list| list.bool("has_more")).unwrap_or(false);
     let lines = fields.list("lines").unwrap_or_default().into_iter().map(InvoiceLine::read);
@@ -243,5 +260,134 @@ impl Join for Invoice {
         greatest(&mut self.references, other.references);
         greatest(&mut self.subscription_references, other.subscription_references);
         self.promotions.join(other.promotions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_unix_secs(secs)
+    }
+
+    fn read(
+        object: &Value,
+        secs: i64,
+        how: fn(Fields<'_>, Timestamp) -> Result<Invoice, Unreadable>,
+    ) -> Invoice {
+        how(Fields(object.as_object().unwrap()), at(secs)).ok().unwrap()
+    }
+
+    fn paid(lines: &Value, secs: i64) -> Invoice {
+        let object =
+            json!({ "id": "in_1", "amount_paid": 1_200, "currency": "usd", "created": 5, "lines": lines });
+        read(&object, secs, Invoice::read)
+    }
+
+    fn listed(lines: &Value, secs: i64) -> Invoice {
+        read(&json!({ "id": "in_1", "object": "invoice", "lines": lines }), secs, Invoice::read_listed)
+    }
+
+    /// So many lines of 100 each, the last of them of another product.
+    fn list(count: usize, has_more: bool) -> Value {
+        let line = |number: usize| {
+            let product = if number == 12 { "prod_2" } else { "prod_1" };
+            let pricing = json!({ "price_details": { "price": "price_1", "product": product } });
+            json!({ "amount": 100, "pricing": pricing, "period": { "end": number } })
+        };
+        json!({ "has_more": has_more, "data": (1..=count).map(line).collect::<Vec<_>>() })
+    }
+
+    #[test]
+    fn a_whole_list_is_kept_whatever_comes_before_and_after_it_and_how_often() {
+        let whole = listed(&list(12, false), 50);
+        let rows = [
+            // Told before it was listed, and told again after that.
+            vec![paid(&list(10, true), 10), whole.clone()],
+            vec![paid(&list(10, true), 90), whole.clone()],
+            vec![paid(&list(10, true), 10), paid(&list(10, true), 50), whole.clone()],
+            // Listed twice, and in part by an answer that was not read to its end.
+            vec![paid(&list(10, true), 10), whole.clone(), listed(&list(12, false), 70)],
+            vec![paid(&list(10, true), 10), whole.clone(), listed(&list(3, true), 99)],
+            // Another rendering has every line by itself.
+            vec![paid(&list(10, true), 10), paid(&list(12, false), 10), whole],
+        ];
+        for (row, told) in rows.iter().enumerate() {
+            let turned = |by: usize| {
+                let mut order = told.clone();
+                order.rotate_left(by);
+                order
+            };
+            let orders = (0..told.len()).map(turned).flat_map(|order| {
+                let backwards = order.iter().rev().cloned().collect();
+                [[order.clone(), order.clone()].concat(), order, backwards]
+            });
+            let mut sums = orders.map(|order| {
+                let mut sum = Invoice::default();
+                for one in order {
+                    sum.join(one);
+                }
+                sum
+            });
+            let first = sums.next().unwrap();
+            assert!(sums.all(|sum| sum == first), "row {row}: the order matters");
+            let products: Vec<_> =
+                first.every_line().unwrap().iter().map(|line| line.product.as_deref()).collect();
+            assert_eq!((products.len(), products[11]), (12, Some("prod_2")), "row {row}");
+            assert_eq!(first.period_end, Some(at(12)), "row {row}");
+            let told = (first.created, first.amounts.map(|latest| latest.value.paid_minor));
+            assert_eq!(told, (Some(at(5)), Some(1_200)), "row {row}: a list says nothing of money and time");
+        }
+    }
+
+    #[test]
+    fn a_list_of_lines_alone_says_nothing_else() {
+        let object = json!({ "id": "in_1", "amount_paid": 9, "total": 9, "currency": "eur", "created": 7, "customer": "cus_1",
+            "subscription": "sub_1", "charge": "ch_1", "payment_intent": "pi_1", "customer_email": "a@example.com",
+            "metadata": { "tracClickId": "clk_1" }, "lines": list(1, false) });
+        let line =
+            InvoiceLine { product: Some("prod_1".into()), price: Some("price_1".into()), net_minor: 100 };
+        let want = Invoice {
+            period_end: Some(at(1)),
+            lines: Latest::said(at(3), Some(vec![line])),
+            ..Invoice::default()
+        };
+        assert_eq!(read(&object, 3, Invoice::read_listed), want);
+        assert_eq!(listed(&list(0, false), 3), Invoice::default());
+        assert_eq!(listed(&list(1, true), 3).every_line(), None);
+    }
+
+    #[test]
+    fn a_listed_line_names_its_product_and_price_in_every_shape() {
+        let check = |line: Value, product: Option<&str>, price: Option<&str>, net: i64| {
+            let lines = listed(&json!({ "data": [line], "has_more": false }), 0).lines.unwrap().value;
+            let found = (lines[0].product.as_deref(), lines[0].price.as_deref(), lines[0].net_minor);
+            assert_eq!(found, (product, price, net), "{line}");
+        };
+        let renewal = json!({ "id": "il_1", "object": "line_item", "amount": 1_200, "invoice": "in_1",
+            "discount_amounts": [{ "amount": 200 }],
+            "parent": { "type": "subscription_item_details", "subscription_item_details": { "subscription": "sub_1" } },
+            "pricing": { "type": "price_details", "price_details": { "price": "price_1", "product": "prod_1" } },
+            "taxes": [{ "amount": 100, "tax_behavior": "inclusive" }, { "amount": 90, "tax_behavior": "exclusive" }] });
+        check(renewal, Some("prod_1"), Some("price_1"), 900);
+        let expanded = json!({ "id": "price_1", "product": "prod_1" });
+        let details = json!({ "price": expanded, "product": { "id": "prod_1" } });
+        check(
+            json!({ "amount": 5, "pricing": { "price_details": details } }),
+            Some("prod_1"),
+            Some("price_1"),
+            5,
+        );
+        let old = json!({ "amount": 1_200, "price": expanded, "discount_amounts": [{ "amount": 200 }],
+            "tax_amounts": [{ "amount": 100, "inclusive": true }] });
+        check(old, Some("prod_1"), Some("price_1"), 900);
+        let plan = json!({ "amount": 7, "price": null, "plan": { "id": "plan_1", "product": "prod_1" } });
+        check(plan, Some("prod_1"), Some("plan_1"), 7);
+        check(json!({ "amount": -7, "pricing": null, "price": null }), None, None, -7);
     }
 }
