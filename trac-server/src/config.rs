@@ -84,7 +84,7 @@ pub struct Options {
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
-    /// Where Stripe is asked for links that no event told, for merchants who have set a restricted key [default:
+    /// Where Stripe is asked for what no event told, for merchants who have set a restricted key [default:
     /// `https://api.stripe.com`]. Without TLS only on this machine.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,

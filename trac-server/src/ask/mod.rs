@@ -1,24 +1,30 @@
-//! Asking Stripe for the one link that events may leave out: which invoice a `PaymentIntent` paid.
+//! Asking Stripe for what events leave out: which invoice a `PaymentIntent` paid, and what an invoice of more than ten lines was
+//! for.
 //!
-//! Since 2025-03-31.basil neither charges nor invoices name each other, and a merchant who has not selected
-//! `invoice_payment.paid` leaves refunds and disputes of renewals without a payment (`payment_unlinked`, `payment_unknown`).
 //! Where the merchant has given an endpoint a restricted key, the server asks for what is missing, beside its work: no webhook
 //! waits for it, and without a key, or without Stripe, everything else goes on as it was.
 //!
-//! What is open is read from the events that wait, so a restart forgets nothing. An answer ties payments together and tells
-//! no amount. It is logged as an event of ours, with the time it was asked, and taken in like one that Stripe sent: replay
-//! and explain know it, and whatever waited for it settles in the same transaction.
+//! ```text
+//! what waits ─▶ Question ─▶ Stripe ─▶ Answer ─▶ Fact ─▶ an event of ours ─▶ flow
+//! ```
+//!
+//! What is open is read from what waits, so a restart forgets nothing. An answer is believed about what was asked and tells no
+//! amount that was paid. It is logged as an event of ours, with the time it was asked, and taken in like one that Stripe sent:
+//! replay and explain know it, and whatever waited for it settles in the same transaction.
 
-mod questions;
+mod account;
+mod answer;
+mod invoice_lines;
+mod invoice_paid;
+mod question;
 mod stripe;
 
-use serde_json::{Value, json};
-use tokio::task::JoinSet;
-use trac_core::program::Mode;
-use trac_core::webhook::event::Event;
-use trac_core::webhook::signature::Verified;
-
 use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::task::JoinSet;
+use trac_core::commission::answer::Outcome;
+use trac_core::time::Timestamp;
 
 use crate::flow;
 use crate::id::Kind;
@@ -27,8 +33,10 @@ use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::log;
-use questions::{Account, NO_ANSWER_TRIES, NO_INVOICE_TRIES};
-use stripe::{Reply, Stripe};
+use account::Account;
+use answer::{Answer, Fact, Reply};
+use question::{NO_ANSWER_TRIES, NOTHING_TRIES, Question};
+use stripe::{Failure, Stripe};
 
 /// How often the events that wait are looked through.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -85,18 +93,18 @@ impl Asker {
     /// Asks an account's questions until none is due or Stripe wants to be left alone.
     async fn account(&self, account: Account) -> Result<usize, StoreError> {
         let (own, now) = (account.clone(), self.trac.clock.now());
-        let due = self.trac.store.read(move |connection| own.due(connection, now)).await?;
+        let due = self.trac.store.read(move |connection| Question::due(connection, &own, now)).await?;
         let mut asked = 0_usize;
-        for payment_intent in due {
-            let (own, id) = (account.clone(), payment_intent.clone());
+        for question in due {
+            let (own, begun) = (account.clone(), question.clone());
             // Counted before it is asked: a question that ends the process is not asked without end.
-            if !self.trac.store.write(Priority::Api, move |tx| own.begin(tx, &id, now)).await? {
+            if !self.trac.store.write(Priority::Api, move |tx| begun.begin(tx, &own, now)).await? {
                 continue;
             }
-            let reply = self.stripe.invoice_payments(&account, &payment_intent).await;
-            self.trac.metrics.question(reply.name());
-            let goes_on = reply.goes_on();
-            self.keep(account.clone(), payment_intent, reply).await?;
+            let reply = question.ask(&self.stripe, &account).await;
+            self.trac.metrics.question(answer::name(&reply));
+            let goes_on = answer::goes_on(&reply);
+            self.keep(account.clone(), question, reply).await?;
             asked = asked.saturating_add(1);
             if !goes_on {
                 break;
@@ -105,83 +113,84 @@ impl Asker {
         Ok(asked)
     }
 
-    /// Writes down what Stripe answered, with all that follows from it.
-    async fn keep(&self, account: Account, payment_intent: String, reply: Reply) -> Result<(), StoreError> {
+    /// Writes down what became of a question, with all that follows from it.
+    async fn keep(&self, account: Account, question: Question, reply: Reply) -> Result<(), StoreError> {
         let (trac, now) = (self.trac.clone(), self.trac.clock.now());
-        let kept = self.trac.store.write(Priority::Webhook, move |tx| {
-            let endpoint = &account.endpoint_id;
-            match reply {
-                Reply::Paid(list) if list.is_empty() => {
-                    let answer = "Stripe knows no invoice that this PaymentIntent paid.";
-                    account.unanswered(tx, &payment_intent, answer, NO_INVOICE_TRIES)
-                }
-                Reply::Paid(list) => {
-                    for link in list {
-                        take_in(tx, &trac, &account, &link)?;
-                        account.answered(tx, &payment_intent, &invoice_of(&link))?;
+        let store = &self.trac.store;
+        match reply {
+            Ok(Answer::Facts { facts, .. }) => {
+                // Read before it is the store's turn: a long list takes a while.
+                let read = facts.into_iter().map(|fact| {
+                    let delivery = fact.delivery(&account, &trac.ids.make(Kind::Event), now)?;
+                    Ok((fact, delivery))
+                });
+                let told = read.collect::<Result<Vec<_>, StoreError>>()?;
+                let kept = store.write(Priority::Webhook, move |tx| {
+                    for (fact, delivery) in &told {
+                        take_in(tx, &trac, now, fact, delivery)?;
+                        question.answered(tx, &account, fact)?;
                     }
                     Ok(())
-                }
-                Reply::Unknown(why) => account.unanswered(tx, &payment_intent, &why, NO_INVOICE_TRIES),
-                Reply::Refused(why) => {
-                    tracing::warn!(
-                        endpoint,
-                        why,
-                        "Stripe refuses the endpoint's stripe_api_key: set another that may read Invoices"
-                    );
-                    account.refuse(tx, &why)?;
-                    account.unanswered(tx, &payment_intent, &why, NO_ANSWER_TRIES)
-                }
-                Reply::Later { secs, why } => {
-                    tracing::warn!(
-                        endpoint,
-                        why,
-                        secs,
-                        "Stripe did not answer a question; it is asked again"
-                    );
-                    account.rest(tx, now.plus_secs(secs))?;
-                    account.unanswered(tx, &payment_intent, &why, NO_ANSWER_TRIES)
-                }
+                });
+                kept.await
             }
-        });
-        kept.await
+            Ok(Answer::Nothing { why, tries_max, .. }) => {
+                let kept = store
+                    .write(Priority::Webhook, move |tx| question.unanswered(tx, &account, &why, tries_max));
+                kept.await
+            }
+            Err(failure) => {
+                let kept = store
+                    .write(Priority::Webhook, move |tx| leave_open(tx, now, &account, &question, &failure));
+                kept.await
+            }
+        }
     }
 }
 
-/// Logs an invoice payment that Stripe answered with, and settles what it ties together.
+/// Logs a fact that Stripe answered with, and settles what waited for it.
 fn take_in(
-    tx: &rusqlite::Connection,
+    tx: &Connection,
     trac: &Trac,
-    account: &Account,
-    link: &Value,
+    now: Timestamp,
+    fact: &Fact,
+    delivery: &Delivery,
 ) -> Result<(), StoreError> {
-    let (id, now) = (trac.ids.make(Kind::Event), trac.clock.now());
-    let scope = account.scope.clone();
-    let body = json!({
-        "id": id,
-        "object": "event",
-        "type": "invoice_payment.paid",
-        "api_version": stripe::VERSION,
-        "created": now.unix_secs(),
-        "livemode": scope.mode() == Mode::Live,
-        "account": account.connected,
-        "data": { "object": link },
-    });
-    let body = body.to_string().into_bytes();
-    let event =
-        Event::read(Verified::kept(&body)).map_err(|error| StoreError::internal(error.to_string()))?;
-    let (endpoint_id, stripe_account) = (account.endpoint_id.clone(), account.connected.clone());
-    let delivery = Delivery { scope, endpoint_id, stripe_account, event, body };
-    flow::receive_answer(tx, &trac.ids, now, &delivery)?;
-    let writing = Writing { tx, scope: &account.scope, ids: &trac.ids, now, event_id: Some(&id) };
-    log::remark(&writing, &id, &format!("Stripe was asked, and named the invoice {}.", invoice_of(link)))
+    let told = flow::receive_answer(tx, &trac.ids, now, delivery)?;
+    if told.outcome != Outcome::Processed {
+        return Ok(());
+    }
+    let id = &delivery.event.id;
+    let writing = Writing { tx, scope: &delivery.scope, ids: &trac.ids, now, event_id: Some(id) };
+    log::remark(&writing, id, &format!("Stripe was asked, and {}.", fact.says))
 }
 
-/// `in_…` of an invoice payment, or of the invoice in its place.
-fn invoice_of(link: &Value) -> String {
-    let invoice = link.get("invoice");
-    let id = invoice.and_then(|invoice| invoice.as_str().or_else(|| invoice.get("id")?.as_str()));
-    id.unwrap_or_default().to_owned()
+/// Notes why a question has no answer, and spares the key where that is why.
+fn leave_open(
+    tx: &Connection,
+    now: Timestamp,
+    account: &Account,
+    question: &Question,
+    failure: &Failure,
+) -> Result<(), StoreError> {
+    let endpoint = &account.endpoint_id;
+    match failure {
+        Failure::Unknown(why) => question.unanswered(tx, account, why, NOTHING_TRIES),
+        Failure::Refused(why) => {
+            tracing::warn!(
+                endpoint,
+                why,
+                "Stripe refuses the endpoint's stripe_api_key: set another that may read Invoices"
+            );
+            account.refuse(tx, why)?;
+            question.unanswered(tx, account, why, NO_ANSWER_TRIES)
+        }
+        Failure::Later { secs, why } => {
+            tracing::warn!(endpoint, why, secs, "Stripe did not answer a question; it is asked again");
+            account.rest(tx, now.plus_secs(*secs))?;
+            question.unanswered(tx, account, why, NO_ANSWER_TRIES)
+        }
+    }
 }
 
 #[cfg(test)]

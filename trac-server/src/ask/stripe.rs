@@ -1,8 +1,9 @@
-//! One question to Stripe's API, and what its answer means.
+//! Stripe's API: one list read, and what the status of the answer means.
 //!
 //! # Wire form
-//! `GET /v1/invoice_payments?payment[type]=payment_intent&payment[payment_intent]=pi_…`, under a fixed `Stripe-Version`, with
-//! `Stripe-Account` where the endpoint is a connected account's. Source: <https://docs.stripe.com/api/invoice-payment/list>.
+//! `GET` of a path under a fixed `Stripe-Version`, with the endpoint's key as bearer and with `Stripe-Account` where the endpoint is
+//! a connected account's. An answer is `{"object": "list", "data": […], "has_more": …}`, or `{"error": {"message": …}}`.
+//! Source: <https://docs.stripe.com/api/errors>, <https://docs.stripe.com/api/pagination>.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,16 +12,15 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use trac_core::program::Mode;
 
-use super::invoice_of;
-use super::questions::Account;
+use super::account::Account;
 
 /// The version that questions are asked in; later ones change nothing for those who name it.
 pub(super) const VERSION: &str = "2026-08-26.dahlia";
 /// How long an answer may take, and how long a connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest answer that is read. Ten invoice payments are a few kilobytes.
-const ANSWER_MAX: usize = 1 << 20;
+/// The largest answer that is read. A hundred lines of an invoice are some hundred kilobytes.
+const ANSWER_MAX: usize = 4 << 20;
 /// How long a key rests where Stripe does not answer, does not say how long, and at most.
 const FAILED_REST_SECS: i64 = 30;
 const BUSY_REST_SECS: i64 = 60;
@@ -28,35 +28,24 @@ const LONGEST_REST_SECS: i64 = 3_600;
 /// How much is kept of what Stripe says of an error.
 const MESSAGE_MAX: usize = 300;
 
-/// What Stripe answered.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Reply {
-    /// The invoice payments made with the `PaymentIntent`.
-    Paid(Vec<Value>),
-    /// It does not know what is asked about.
+pub(super) struct Page {
+    pub(super) data: Vec<Value>,
+    pub(super) has_more: bool,
+    /// The length of the answer.
+    pub(super) bytes: usize,
+}
+
+/// Why there is no list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Stripe does not know what is asked about.
     Unknown(String),
     /// It does not take the key, or the key may not ask this.
     Refused(String),
     /// It did not answer, or wants to be left alone for so many seconds.
     Later { secs: i64, why: String },
-}
-
-impl Reply {
-    /// As figures name it.
-    pub(super) const fn name(&self) -> &'static str {
-        match self {
-            Self::Paid(list) if list.is_empty() => "no_invoice",
-            Self::Paid(_) => "invoice",
-            Self::Unknown(_) => "unknown",
-            Self::Refused(_) => "refused",
-            Self::Later { .. } => "later",
-        }
-    }
-
-    /// Whether the next question can be asked with the same key.
-    pub(super) const fn goes_on(&self) -> bool {
-        matches!(self, Self::Paid(_) | Self::Unknown(_))
-    }
 }
 
 /// Stripe's API at an address. Nothing is connected before the first question.
@@ -71,30 +60,39 @@ impl Stripe {
         Self { base: base.trim_end_matches('/').into(), client: Arc::default() }
     }
 
-    /// Asks which invoices a `PaymentIntent` paid. Its ID is letters, digits and underscores.
-    pub(super) async fn invoice_payments(&self, account: &Account, payment_intent: &str) -> Reply {
+    /// Reads a list, as a key with this permission may. IDs in the path are letters, digits and underscores.
+    pub(super) async fn list(
+        &self,
+        account: &Account,
+        permission: &str,
+        path: &str,
+    ) -> Result<Page, Failure> {
         let client = match self.client.get_or_init(client) {
             Ok(client) => client,
-            Err(why) => return Reply::Later { secs: LONGEST_REST_SECS, why: why.clone() },
+            Err(why) => return Err(Failure::Later { secs: LONGEST_REST_SECS, why: why.clone() }),
         };
-        let url = format!(
-            "{}/v1/invoice_payments?payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D={payment_intent}\
-             &limit=10",
-            self.base
-        );
-        let request = client.get(url).bearer_auth(account.key.reveal()).header("stripe-version", VERSION);
+        let request = client.get(format!("{}{path}", self.base));
+        let request = request.bearer_auth(account.key.reveal()).header("stripe-version", VERSION);
         let request = match &account.connected {
             Some(id) => request.header("stripe-account", id),
             None => request,
         };
         match answer(request).await {
-            Ok((status, body, rest)) => read(status, &body, rest, account.scope.mode(), payment_intent),
+            Ok((status, Some(body), rest)) => read(status, &body, rest, permission),
+            Ok((_, None, _)) => {
+                Err(Failure::Unknown(format!("Stripe's answer is larger than {} MiB.", ANSWER_MAX >> 20)))
+            }
             Err(error) => {
                 let why = format!("Stripe was not reached: {}", error.without_url());
-                Reply::Later { secs: FAILED_REST_SECS, why }
+                Err(Failure::Later { secs: FAILED_REST_SECS, why })
             }
         }
     }
+}
+
+/// Whether an object is of a mode. One that does not say is.
+pub(super) fn is_of_mode(object: &Value, mode: Mode) -> bool {
+    object.get("livemode").and_then(Value::as_bool).is_none_or(|live| Mode::from_livemode(live) == mode)
 }
 
 fn client() -> Result<Client, String> {
@@ -106,16 +104,18 @@ fn client() -> Result<Client, String> {
 }
 
 /// Status, body and the seconds of `Retry-After`. A body that is too large is none.
-async fn answer(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>, Option<i64>), reqwest::Error> {
+async fn answer(
+    request: RequestBuilder,
+) -> Result<(StatusCode, Option<Vec<u8>>, Option<i64>), reqwest::Error> {
     let mut answer = request.send().await?;
     let (status, rest, mut body) = (answer.status(), retry_after(&answer), Vec::new());
     while let Some(chunk) = answer.chunk().await? {
         body.extend_from_slice(&chunk);
         if body.len() > ANSWER_MAX {
-            return Ok((status, Vec::new(), rest));
+            return Ok((status, None, rest));
         }
     }
-    Ok((status, body, rest))
+    Ok((status, Some(body), rest))
 }
 
 fn retry_after(answer: &Response) -> Option<i64> {
@@ -124,30 +124,25 @@ fn retry_after(answer: &Response) -> Option<i64> {
 }
 
 /// What an answer means.
-fn read(status: StatusCode, body: &[u8], rest: Option<i64>, mode: Mode, payment_intent: &str) -> Reply {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    match status.as_u16() {
-        200 => match body.get("data").and_then(Value::as_array) {
-            Some(list) => {
-                Reply::Paid(list.iter().filter(|one| is_link(one, mode, payment_intent)).cloned().collect())
+fn read(status: StatusCode, bytes: &[u8], rest: Option<i64>, permission: &str) -> Result<Page, Failure> {
+    let mut body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    Err(match status.as_u16() {
+        200 => match body.get_mut("data").map(Value::take) {
+            Some(Value::Array(data)) => {
+                let has_more = body.get("has_more").and_then(Value::as_bool).unwrap_or(false);
+                return Ok(Page { data, has_more, bytes: bytes.len() });
             }
-            None => Reply::Later { secs: FAILED_REST_SECS, why: "Stripe's answer is no list.".to_owned() },
+            _ => Failure::Later { secs: FAILED_REST_SECS, why: "Stripe's answer is no list.".to_owned() },
         },
-        401 | 403 => Reply::Refused(said(status, &body)),
-        400 | 404 => Reply::Unknown(said(status, &body)),
-        429 => Reply::Later { secs: rest.unwrap_or(BUSY_REST_SECS), why: said(status, &body) },
-        _ => Reply::Later { secs: rest.unwrap_or(FAILED_REST_SECS), why: said(status, &body) },
-    }
-}
-
-/// Whether an invoice payment is what was asked for: paid, of this mode, with this `PaymentIntent`, of an invoice.
-fn is_link(link: &Value, mode: Mode, payment_intent: &str) -> bool {
-    let paid_by = link.pointer("/payment/payment_intent");
-    let paid_by = paid_by.and_then(|id| id.as_str().or_else(|| id.get("id")?.as_str()));
-    let of_mode =
-        link.get("livemode").and_then(Value::as_bool).is_none_or(|live| live == (mode == Mode::Live));
-    let paid = link.get("status").and_then(Value::as_str).is_none_or(|status| status == "paid");
-    paid_by == Some(payment_intent) && of_mode && paid && invoice_of(link).starts_with("in_")
+        401 => Failure::Refused(said(status, &body)),
+        403 => Failure::Refused(format!(
+            "{} It needs the permission {permission}.",
+            sentence(said(status, &body))
+        )),
+        400 | 404 => Failure::Unknown(said(status, &body)),
+        429 => Failure::Later { secs: rest.unwrap_or(BUSY_REST_SECS), why: said(status, &body) },
+        _ => Failure::Later { secs: rest.unwrap_or(FAILED_REST_SECS), why: said(status, &body) },
+    })
 }
 
 /// The status and Stripe's own words.
@@ -158,6 +153,14 @@ fn said(status: StatusCode, body: &Value) -> String {
     text.trim_end_matches([':', ' ']).to_owned()
 }
 
+/// The same with a full stop.
+fn sentence(mut text: String) -> String {
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -165,45 +168,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_paid_invoice_payment_of_the_same_intent_and_mode_is_a_link() {
-        let check = |change: Value, mode, want: bool| {
-            let mut link = json!({ "object": "invoice_payment", "invoice": "in_1", "status": "paid", "livemode": false,
-                "payment": { "type": "payment_intent", "payment_intent": "pi_1" } });
-            link.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-            assert_eq!(is_link(&link, mode, "pi_1"), want, "{link}");
-        };
-        check(json!({}), Mode::Test, true);
-        check(json!({}), Mode::Live, false);
-        check(json!({ "livemode": true }), Mode::Test, false);
-        check(json!({ "livemode": null }), Mode::Live, true);
-        check(json!({ "status": "open" }), Mode::Test, false);
-        check(json!({ "status": "canceled" }), Mode::Test, false);
-        check(json!({ "invoice": { "id": "in_1" } }), Mode::Test, true);
-        check(json!({ "invoice": "pi_1" }), Mode::Test, false);
-        check(json!({ "invoice": null }), Mode::Test, false);
-        check(json!({ "payment": { "payment_intent": "pi_2" } }), Mode::Test, false);
-        check(json!({ "payment": { "payment_intent": { "id": "pi_1" } } }), Mode::Test, true);
-        check(
-            json!({ "payment": { "type": "payment_record", "payment_record": "pr_1" } }),
-            Mode::Test,
-            false,
-        );
-    }
-
-    #[test]
     fn every_status_means_something() {
-        let check = |status: u16, body: &str, rest, want: Reply| {
+        let check = |status: u16, body: &str, rest, want: Result<Page, Failure>| {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(read(status, body.as_bytes(), rest, Mode::Test, "pi_1"), want, "{status} {body}");
+            assert_eq!(read(status, body.as_bytes(), rest, "Invoices: read"), want, "{status} {body}");
         };
-        let later = |secs, why: &str| Reply::Later { secs, why: why.to_owned() };
+        let page = |data: Value, has_more, bytes| {
+            Ok(Page { data: data.as_array().unwrap().clone(), has_more, bytes })
+        };
+        let unknown = |why: &str| Err(Failure::Unknown(why.to_owned()));
+        let refused = |why: &str| Err(Failure::Refused(why.to_owned()));
+        let later = |secs, why: &str| Err(Failure::Later { secs, why: why.to_owned() });
         let error = r#"{"error":{"message":"No\u0007 such key"}}"#;
-        check(200, r#"{"data":[]}"#, None, Reply::Paid(Vec::new()));
-        check(200, r#"{"data":[{"invoice":"in_1"},7]}"#, None, Reply::Paid(Vec::new()));
+        check(200, r#"{"data":[]}"#, None, page(json!([]), false, 11));
+        check(200, r#"{"data":[7],"has_more":true}"#, None, page(json!([7]), true, 28));
+        check(200, r#"{"data":[7],"has_more":"yes"}"#, None, page(json!([7]), false, 29));
+        check(200, r#"{"data":{}}"#, None, later(30, "Stripe's answer is no list."));
         check(200, "<html>", None, later(30, "Stripe's answer is no list."));
-        check(401, error, None, Reply::Refused("Stripe answered 401: No such key".to_owned()));
-        check(403, "", None, Reply::Refused("Stripe answered 403".to_owned()));
-        check(404, error, None, Reply::Unknown("Stripe answered 404: No such key".to_owned()));
+        check(401, error, None, refused("Stripe answered 401: No such key"));
+        let needs = "Stripe answered 403: No such key. It needs the permission Invoices: read.";
+        check(403, error, None, refused(needs));
+        check(403, "", None, refused("Stripe answered 403. It needs the permission Invoices: read."));
+        check(404, error, None, unknown("Stripe answered 404: No such key"));
         check(429, "", Some(7), later(7, "Stripe answered 429"));
         check(429, "", None, later(60, "Stripe answered 429"));
         check(500, "", None, later(30, "Stripe answered 500"));

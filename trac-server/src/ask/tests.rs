@@ -1,6 +1,9 @@
 #![cfg(feature = "server")]
 
+mod lines;
+
 use std::collections::VecDeque;
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -10,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::Asker;
 use crate::test_app::App;
@@ -20,8 +24,10 @@ const KEY: &str = "rk_test_planted0123456789wxyz";
 /// A stand-in that answers what it is told to, and remembers what it was asked.
 #[derive(Clone, Default)]
 struct Api {
-    answers: Arc<Mutex<VecDeque<Response>>>,
+    /// One of nothing never comes.
+    answers: Arc<Mutex<VecDeque<Option<Response>>>>,
     asked: Arc<Mutex<Vec<(String, HeaderMap)>>>,
+    heard: Arc<Notify>,
     url: String,
 }
 
@@ -29,14 +35,21 @@ impl Api {
     async fn open(app: &App) -> (Self, Asker) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = Self { url: format!("http://{}/", listener.local_addr().unwrap()), ..Self::default() };
-        let router = Router::new().route("/v1/invoice_payments", get(answer)).with_state(api.clone());
+        let router = Router::new()
+            .route("/v1/invoice_payments", get(answer))
+            .route("/v1/invoices/{id}/lines", get(answer))
+            .with_state(api.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let asker = Asker::new(app.trac.clone(), &api.url);
         (api, asker)
     }
 
     fn will(&self, answer: impl IntoResponse) {
-        self.answers.lock().unwrap().push_back(answer.into_response());
+        self.answers.lock().unwrap().push_back(Some(answer.into_response()));
+    }
+
+    fn will_hang(&self) {
+        self.answers.lock().unwrap().push_back(None);
     }
 
     fn will_name(&self, invoice: &str, payment_intent: &str) {
@@ -48,13 +61,23 @@ impl Api {
     fn times_asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
+
+    /// The addresses it was asked at, each with its query.
+    fn asked_at(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().map(|(uri, _)| uri.clone()).collect()
+    }
 }
 
 /// What it was told to answer, or an empty list.
 async fn answer(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
     api.asked.lock().unwrap().push((uri.to_string(), headers));
+    api.heard.notify_one();
     let planned = api.answers.lock().unwrap().pop_front();
-    planned.unwrap_or_else(|| axum::Json(json!({ "object": "list", "data": [] })).into_response())
+    match planned {
+        Some(Some(answer)) => answer,
+        Some(None) => pending().await,
+        None => axum::Json(json!({ "object": "list", "data": [] })).into_response(),
+    }
 }
 
 /// An error in the shape of Stripe's.
@@ -181,6 +204,8 @@ async fn a_key_that_stripe_refuses_is_shown_and_used_no_more_until_another_is_se
             problem.as_str().unwrap().starts_with(&format!("Stripe answered {status}: Having")),
             "{problem}"
         );
+        let names_it = problem.as_str().unwrap().ends_with("It needs the permission Invoices: read.");
+        assert_eq!(names_it, status == 403, "{problem}");
         app.trac.clock.advance(DAY);
         assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 1));
         assert_eq!(app.visit("/readyz", &[]).await.status, 200, "the store is ready whatever Stripe says");
@@ -284,7 +309,9 @@ async fn a_server_that_ends_amid_a_question_asks_again_after_it_starts() {
         let account =
             super::Account::all(tx, &vault, now)?.into_iter().find(|one| one.scope == scope).unwrap();
         assert_eq!((account.key.reveal(), &account.endpoint_id), (key.as_str(), &endpoint_id));
-        account.begin(tx, "pi_1", now)
+        let due = super::Question::due(tx, &account, now)?;
+        assert_eq!(due.len(), 1);
+        due[0].begin(tx, &account, now)
     });
     assert!(begun.await.unwrap());
     assert_eq!(asker.round().await.unwrap(), 0, "another server may be asking");

@@ -152,7 +152,7 @@ impl Archive<'_> {
         Ok(found)
     }
 
-    /// What Stripe was asked about the `PaymentIntent`s of a payment, and what became of it.
+    /// What Stripe was asked about the `PaymentIntent`s and the invoice of a payment, and what became of it.
     pub(super) fn questions(&self, payment_id: &str) -> Result<Vec<Value>, StoreError> {
         let sql = "SELECT q.stripe_id, q.tries, q.asked_at, q.next_at, q.answer FROM payment_object AS o \
                    JOIN question AS q ON q.workspace_id = o.workspace_id AND q.mode = o.mode \
@@ -160,8 +160,12 @@ impl Archive<'_> {
                    WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.payment_id = ?3 ORDER BY q.stripe_id";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map(self.key(payment_id), |row| {
+            let about: String = row.get(0)?;
+            let (invoice, payment_intent) =
+                if about.starts_with("in_") { (Some(about), None) } else { (None, Some(about)) };
             Ok(json!({
-                "payment_intent": row.get::<_, String>(0)?,
+                "payment_intent": payment_intent,
+                "invoice": invoice,
                 "tries": row.get::<_, i64>(1)?,
                 "asked_at": moment(row.get(2)?),
                 "asked_again_at": row.get::<_, Option<i64>>(3)?.map(moment),

@@ -9,6 +9,7 @@
 mod hop;
 mod subject;
 mod evidence;
+mod asked;
 mod diagnosis;
 mod reference;
 mod told;

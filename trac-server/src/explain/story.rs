@@ -10,7 +10,7 @@ use super::diagnosis::{self, Diagnosis};
 use super::evidence::{Archive, Payment};
 use super::hop::{Hop, Status};
 use super::subject::{Kind, Subject};
-use super::{reference, setup, told, verdict};
+use super::{asked, reference, setup, told, verdict};
 use crate::store::StoreError;
 
 /// The whole answer: what is set up, where that is asked about, then one story for each payment, or one that ends early.
@@ -174,11 +174,7 @@ fn unlinked(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError>
         let advice = remedy(decision.reason).unwrap_or_default();
         hop.mended_by(format!("{advice} If the sale was made before trac was: nothing is owed for it."))
     };
-    let asked = archive.questions(&payment.id)?;
-    let hop = asked.iter().fold(hop, |hop, question| {
-        let word = |name: &str| question[name].as_str().unwrap_or_default();
-        hop.adding(&format!("Asked at {}: {}", word("asked_at"), word("answer")))
-    });
+    let (hop, asked) = asked::of_payment(archive, payment, hop)?;
     Ok(hop.with(json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked })))
 }
 

@@ -12,6 +12,7 @@ use trac_core::program::{EnrollmentStatus, Pins, ProgramStatus, ProgramTerms, Re
 use trac_core::time::Timestamp;
 use trac_core::webhook::invoice::Invoice;
 
+use super::asked;
 use super::evidence::{Archive, ClickRow, Payment};
 use super::hop::{Hop, Status};
 use crate::store::StoreError;
@@ -32,6 +33,9 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
         }
         None => plain(payment, reason),
     };
+    if reason == Reason::ProductsUnknown {
+        return asked::of_products(archive, payment, hop);
+    }
     Ok(hop.with(json!({ "reason": reason })))
 }
 
@@ -303,10 +307,11 @@ impl<'a> Grounds<'a> {
     fn not_covered(&self, hop: Hop, reason: Reason) -> Hop {
         let covered = self.terms(self.time).map(|terms| terms.products.join(", ")).unwrap_or_default();
         if reason == Reason::ProductsUnknown {
-            return hop.saying(format!(
-                "{} covers {covered} only, and no event says what was bought.",
-                self.click.program
-            ));
+            let unknown = match asked::long_invoice(self.payment) {
+                Some(invoice) => format!("no event carries every line of {invoice}"),
+                None => "no event says what was bought".to_owned(),
+            };
+            return hop.saying(format!("{} covers {covered} only, and {unknown}.", self.click.program));
         }
         let lines = self.payment.facts.invoices.values().filter_map(Invoice::every_line).flatten();
         let mut bought: Vec<&str> =

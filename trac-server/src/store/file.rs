@@ -38,6 +38,7 @@ const STEPS: &[&str] = &[
     include_str!("customer_tokens.sql"),
     include_str!("addresses.sql"),
     include_str!("sessions.sql"),
+    include_str!("lines.sql"),
 ];
 
 /// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.

@@ -1,4 +1,4 @@
-//! The restricted key by which trac may ask Stripe for a link that no event told. Optional; sealed where it is kept.
+//! The restricted key by which trac may ask Stripe for what no event told. Optional; sealed where it is kept.
 //!
 //! # Wire form
 //! `rk_test_…` at an endpoint of test mode, `rk_live_…` at one of live mode; 16 to 240 letters, digits and underscores follow.

@@ -1,0 +1,169 @@
+//! A question: what it is about, and how often it was asked.
+//!
+//! What is open is read from what waits, each time anew. The rows of `question` say what was asked of that and when it may be
+//! asked again, so that a restart forgets nothing and nothing is asked without end.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use trac_core::time::Timestamp;
+
+use super::account::Account;
+use super::answer::{Fact, Reply};
+use super::stripe::Stripe;
+use super::{invoice_lines, invoice_paid};
+use crate::store::StoreError;
+
+/// How often a question is asked that gets no answer. With the pauses below that is most of a day.
+pub(super) const NO_ANSWER_TRIES: i64 = 12;
+/// How often a question is asked that Stripe answers with nothing that helps.
+pub(super) const NOTHING_TRIES: i64 = 3;
+/// The pause after the first try; it doubles each time, up to the longest.
+const FIRST_PAUSE_SECS: i64 = 30;
+const LONGEST_PAUSE_SECS: i64 = 21_600;
+/// What has only just come in waits: the event that is missing may be on its way.
+const GRACE_SECS: i64 = 5;
+/// How many questions of one account are asked in a round, so that no account keeps the others waiting.
+const QUESTIONS_MAX: usize = 20;
+/// The longest ID that Stripe gives.
+const ID_MAX: usize = 255;
+
+/// What is asked. Each kind has a file, which knows what is open, how it is asked and what the answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Which invoice did this `PaymentIntent` pay?
+    InvoicePaid,
+    /// What was this invoice for?
+    InvoiceLines,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::InvoicePaid, Self::InvoiceLines];
+
+    /// The query of what is open in a workspace (`?1`) and mode (`?2`): `stripe_id`, and the `endpoint_id` and `since` of the event
+    /// that waits. No two kinds ask about the same ID.
+    const fn open(self) -> &'static str {
+        match self {
+            Self::InvoicePaid => invoice_paid::OPEN,
+            Self::InvoiceLines => invoice_lines::OPEN,
+        }
+    }
+
+    /// What of that is due, the longest open first: of this account, and not to be left alone for now.
+    fn due(self) -> String {
+        format!(
+            "SELECT x.stripe_id, min(x.since) FROM ({}) AS x LEFT JOIN question AS q \
+             ON q.workspace_id = ?1 AND q.mode = ?2 AND q.stripe_id = x.stripe_id \
+             WHERE x.since <= ?3 AND x.stripe_id NOT GLOB '*[^0-9A-Za-z_]*' AND length(x.stripe_id) <= {ID_MAX} \
+             AND (q.stripe_id IS NULL OR q.next_at <= ?4) \
+             AND EXISTS (SELECT 1 FROM webhook_endpoint AS w WHERE w.id = x.endpoint_id \
+             AND w.workspace_id = ?1 AND w.mode = ?2 AND w.stripe_account IS ?5) \
+             GROUP BY x.stripe_id ORDER BY min(x.since) LIMIT ?6",
+            self.open()
+        )
+    }
+}
+
+/// One question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    kind: Kind,
+    /// What it is about. It stands in a URL: letters, digits and underscores.
+    stripe_id: String,
+}
+
+/// Whether an ID can stand in a URL as it is.
+pub(super) fn is_plain(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=ID_MAX).contains(&id.len()) && id.bytes().all(plain)
+}
+
+impl Question {
+    /// What is due of an account now, the longest open first.
+    pub(super) fn due(
+        connection: &Connection,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<Vec<Self>, StoreError> {
+        let (now, came) = (now.unix_secs(), now.plus_secs(-GRACE_SECS).unix_secs());
+        let (workspace, mode) = (account.scope.workspace_id(), account.scope.mode_str());
+        let limit = i64::try_from(QUESTIONS_MAX).unwrap_or(i64::MAX);
+        let key = params![workspace, mode, came, now, account.connected, limit];
+        let mut due: Vec<(i64, Self)> = Vec::new();
+        for kind in Kind::ALL {
+            let mut statement = connection.prepare_cached(&kind.due())?;
+            let rows =
+                statement.query_map(key, |row| Ok((row.get(1)?, Self { kind, stripe_id: row.get(0)? })))?;
+            due.extend(rows.collect::<Result<Vec<_>, _>>()?);
+        }
+        due.retain(|(_, question)| is_plain(&question.stripe_id));
+        due.sort_by_key(|(since, _)| *since);
+        due.truncate(QUESTIONS_MAX);
+        Ok(due.into_iter().map(|(_, question)| question).collect())
+    }
+
+    /// Asks it.
+    pub(super) async fn ask(&self, stripe: &Stripe, account: &Account) -> Reply {
+        match self.kind {
+            Kind::InvoicePaid => invoice_paid::ask(stripe, account, &self.stripe_id).await,
+            Kind::InvoiceLines => invoice_lines::ask(stripe, account, &self.stripe_id).await,
+        }
+    }
+
+    /// Counts one more try; `false` if the question is not due any more.
+    pub(super) fn begin(
+        &self,
+        tx: &Connection,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut statement = tx.prepare_cached(
+            "INSERT INTO question (workspace_id, mode, stripe_id, tries, asked_at, next_at, answer) \
+             VALUES (?1, ?2, ?3, 1, ?4, ?4 + ?5, ?8) \
+             ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET tries = tries + 1, asked_at = ?4, answer = ?8, \
+             next_at = CASE WHEN tries + 1 >= ?7 THEN NULL ELSE ?4 + min(?5 << tries, ?6) END \
+             WHERE next_at <= ?4 RETURNING tries",
+        )?;
+        let begun = statement.query_row(
+            params![
+                account.scope.workspace_id(),
+                account.scope.mode_str(),
+                self.stripe_id,
+                now.unix_secs(),
+                FIRST_PAUSE_SECS,
+                LONGEST_PAUSE_SECS,
+                NO_ANSWER_TRIES,
+                "Stripe is being asked."
+            ],
+            |row| row.get::<_, i64>(0),
+        );
+        Ok(begun.optional()?.is_some())
+    }
+
+    /// Notes what Stripe answered. It is not asked again.
+    pub(super) fn answered(&self, tx: &Connection, account: &Account, fact: &Fact) -> Result<(), StoreError> {
+        let mut statement = tx.prepare_cached(
+            "UPDATE question SET next_at = NULL, invoice = ?4, answer = ?5 \
+             WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",
+        )?;
+        let (workspace, mode) = (account.scope.workspace_id(), account.scope.mode_str());
+        let answer = format!("Stripe {}.", fact.says);
+        statement.execute(params![workspace, mode, self.stripe_id, fact.invoice, answer])?;
+        Ok(())
+    }
+
+    /// Notes why there is no answer that helps; after so many tries the question is not asked again.
+    pub(super) fn unanswered(
+        &self,
+        tx: &Connection,
+        account: &Account,
+        why: &str,
+        tries_max: i64,
+    ) -> Result<(), StoreError> {
+        let mut statement = tx.prepare_cached(
+            "UPDATE question SET answer = ?4, next_at = CASE WHEN tries >= ?5 THEN NULL ELSE next_at END \
+             WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3 AND invoice IS NULL",
+        )?;
+        let (workspace, mode) = (account.scope.workspace_id(), account.scope.mode_str());
+        statement.execute(params![workspace, mode, self.stripe_id, why, tries_max])?;
+        Ok(())
+    }
+}

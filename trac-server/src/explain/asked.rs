@@ -1,0 +1,89 @@
+//! What Stripe is asked about a payment, by which key, and what came of it.
+
+use rusqlite::OptionalExtension as _;
+use serde_json::{Value, json};
+
+use super::evidence::{Archive, Payment};
+use super::hop::Hop;
+use crate::store::StoreError;
+
+/// The endpoint whose key asks about a payment, or could.
+struct Asker {
+    endpoint_id: String,
+    has_key: bool,
+    /// Why Stripe refuses the key.
+    problem: Option<String>,
+}
+
+/// What was asked about a payment, and the hop that waits for it with what came of that.
+pub(super) fn of_payment(
+    archive: &Archive<'_>,
+    payment: &Payment,
+    hop: Hop,
+) -> Result<(Hop, Vec<Value>), StoreError> {
+    let asked = archive.questions(&payment.id)?;
+    let hop = asked.iter().fold(hop, |hop, question| {
+        let word = |name: &str| question[name].as_str().unwrap_or_default();
+        hop.adding(&format!("Asked at {}: {}", word("asked_at"), word("answer")))
+    });
+    Ok((hop, asked))
+}
+
+/// A decision that waits for what was bought.
+pub(super) fn of_products(archive: &Archive<'_>, payment: &Payment, hop: Hop) -> Result<Hop, StoreError> {
+    let (mut hop, asked) = of_payment(archive, payment, hop)?;
+    if let Some(invoice) = long_invoice(payment)
+        && let Some(asker) = asker(archive, &payment.id)?
+    {
+        let question = asked.iter().find(|question| question["invoice"] == *invoice);
+        hop = hop.mended_by(asker.remedy(question));
+    }
+    Ok(hop.with(json!({ "reason": payment.decision.reason, "asked": asked })))
+}
+
+/// The invoice of a payment of which not every line is known.
+pub(super) fn long_invoice(payment: &Payment) -> Option<&str> {
+    let mut invoices = payment.facts.invoices.iter();
+    let long = invoices.find(|(_, invoice)| invoice.amounts.is_some() && invoice.every_line().is_none());
+    long.map(|(id, _)| id.as_str())
+}
+
+/// Of the endpoints of the account that told of a payment, the one that asks: with a key that Stripe takes, else with a key.
+fn asker(archive: &Archive<'_>, payment_id: &str) -> Result<Option<Asker>, StoreError> {
+    let sql = "SELECT w.id, w.stripe_api_key IS NOT NULL, w.stripe_api_key_problem FROM event AS e \
+               JOIN webhook_endpoint AS t ON t.id = e.endpoint_id \
+               JOIN webhook_endpoint AS w ON w.workspace_id = e.workspace_id AND w.mode = e.mode \
+               AND w.stripe_account IS t.stripe_account \
+               WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.subject_id = ?3 \
+               ORDER BY w.stripe_api_key IS NULL, w.stripe_api_key_problem IS NOT NULL, w.id LIMIT 1";
+    let mut statement = archive.connection.prepare_cached(sql)?;
+    let found = statement.query_row(archive.key(payment_id), |row| {
+        Ok(Asker { endpoint_id: row.get(0)?, has_key: row.get(1)?, problem: row.get(2)? })
+    });
+    Ok(found.optional()?)
+}
+
+impl Asker {
+    /// What is to be done where no event carries every line of an invoice, which was asked for before or not.
+    fn remedy(&self, question: Option<&Value>) -> String {
+        let set = format!("PATCH /webhook-endpoints/{} with stripe_api_key", self.endpoint_id);
+        if !self.has_key {
+            return format!(
+                "Give the endpoint a restricted key that may read Invoices: {set}. Then Stripe is asked for the lines. Or cover \
+                 the Payment Link (plink_…) itself."
+            );
+        }
+        if let Some(problem) = &self.problem {
+            return format!(
+                "Give the endpoint another restricted key that may read Invoices: {set}. {problem}"
+            );
+        }
+        match question.map(|question| question["asked_again_at"].as_str()) {
+            None => "Nothing is to be done: Stripe is asked for the lines in a moment.".to_owned(),
+            Some(Some(at)) => format!("Nothing is to be done: Stripe is asked for the lines again at {at}."),
+            Some(None) => {
+                format!("Stripe is not asked again. To have it asked anew, set the key once more: {set}.")
+            }
+        }
+    }
+}
