@@ -1,4 +1,5 @@
-//! The part of Stripe's API that a server-side checkout calls, and the question which invoice a payment was for.
+//! The part of Stripe's API that a server-side checkout calls, and the questions which invoice a payment was for and which lines an
+//! invoice has.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -55,6 +56,25 @@ pub(crate) async fn invoice_payments(
     let payment = payment.ok_or_else(|| Refusal::not_found("payment_intent", id))?;
     let data: Vec<Value> = payment.invoice_payment_object().into_iter().collect();
     Ok(Json(json!({ "object": "list", "url": "/v1/invoice_payments", "has_more": false, "data": data })))
+}
+
+/// `GET /v1/invoices/{id}/lines`, and `?starting_after=il_…` for those behind a line.
+pub(crate) async fn invoice_lines(
+    State(stand_in): State<StandIn>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Refusal> {
+    authorize(&headers)?;
+    let query = form::parse(query.unwrap_or_default().as_bytes());
+    let mut data = stand_in.books().lines(&id)?;
+    if let Some(after) = form::text(&query, "/starting_after") {
+        let known = data.iter().position(|line| line.get("id").and_then(Value::as_str) == Some(after));
+        let known = known.ok_or_else(|| Refusal::not_found("line_item", after))?;
+        data.drain(..=known);
+    }
+    let url = format!("/v1/invoices/{id}/lines");
+    Ok(Json(json!({ "object": "list", "url": url, "has_more": false, "data": data })))
 }
 
 fn address(stand_in: &StandIn, session: &Session) -> String {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chance::{now, stripe_id};
 use crate::event::Event;
@@ -32,6 +32,14 @@ impl Books {
     /// Newest first.
     pub(crate) fn payments(&self) -> impl Iterator<Item = &Payment> {
         self.payments.iter().rev()
+    }
+
+    /// The lines of a paid invoice.
+    pub(crate) fn lines(&self, invoice: &str) -> Result<Vec<Value>, Refusal> {
+        let payment = self.payments().find(|payment| payment.invoice.as_deref() == Some(invoice));
+        let payment = payment.ok_or_else(|| Refusal::not_found("invoice", invoice))?;
+        let subscription = payment.subscription.as_ref().and_then(|id| self.subscriptions.get(id));
+        Ok(subscription.map(|found| found.lines(invoice, payment.created)).unwrap_or_default())
     }
 
     pub(crate) fn is_running(&self, subscription: &str) -> bool {
@@ -257,8 +265,8 @@ mod tests {
         events.iter().map(|event| event.kind).collect()
     }
 
-    fn object(event: &Event) -> serde_json::Value {
-        let body: serde_json::Value = serde_json::from_str(&event.body).unwrap();
+    fn object(event: &Event) -> Value {
+        let body: Value = serde_json::from_str(&event.body).unwrap();
         body.pointer("/data/object").unwrap().clone()
     }
 
@@ -282,7 +290,7 @@ mod tests {
         let find = |kind: &str| object(events.iter().find(|event| event.kind == kind).unwrap());
         let (paid, session) = (find("invoice.paid"), find("checkout.session.completed"));
         assert_eq!(session.get("invoice"), paid.get("id"));
-        assert_eq!(session.get("payment_intent"), Some(&serde_json::Value::Null));
+        assert_eq!(session.get("payment_intent"), Some(&Value::Null));
         assert_eq!(paid.get("payment_intent"), None);
         let link = find("invoice_payment.paid");
         assert_eq!(link.get("invoice"), paid.get("id"));

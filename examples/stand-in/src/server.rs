@@ -91,6 +91,7 @@ impl StandIn {
             .route("/v1/checkout/sessions", post(api::create_session))
             .route("/v1/checkout/sessions/{id}", get(api::session))
             .route("/v1/invoice_payments", get(api::invoice_payments))
+            .route("/v1/invoices/{id}/lines", get(api::invoice_lines))
             .route("/stand-in/payments", get(control::payments).post(control::create_payment))
             .route("/stand-in/{verb}/{id}", post(control::act))
             .route("/stand-in/events", get(control::events))

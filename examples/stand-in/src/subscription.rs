@@ -139,9 +139,17 @@ impl Subscription {
         })
     }
 
+    /// The lines of the invoice that was made then, as Stripe lists them.
+    pub(crate) fn lines(&self, invoice: &str, created: i64) -> Vec<Value> {
+        let period = (0..self.periods).find(|period| self.period_start(*period) == created);
+        let period_end = self.period_start(period.unwrap_or_default().saturating_add(1));
+        let is_first = period == Some(0);
+        vec![self.line_object(&Invoice { id: invoice.to_owned(), created, period_end, is_first })]
+    }
+
     fn line_object(&self, invoice: &Invoice) -> Value {
         json!({
-            "id": stripe_id("il_1", 23),
+            "id": format!("il_1{}", invoice.id.trim_start_matches("in_1")),
             "object": "line_item",
             "amount": self.amount_minor(),
             "currency": self.price.currency,
