@@ -52,7 +52,7 @@ impl Kind {
         format!(
             "SELECT x.stripe_id, min(x.since) FROM ({}) AS x LEFT JOIN question AS q \
              ON q.workspace_id = ?1 AND q.mode = ?2 AND q.stripe_id = x.stripe_id \
-             WHERE x.since <= ?3 AND x.stripe_id NOT GLOB '*[^0-9A-Za-z_]*' \
+             WHERE x.since <= ?3 AND x.stripe_id NOT GLOB '*[^0-9A-Za-z_]*' AND length(x.stripe_id) <= {ID_MAX} \
              AND (q.stripe_id IS NULL OR q.next_at <= ?4) \
              AND EXISTS (SELECT 1 FROM webhook_endpoint AS w WHERE w.id = x.endpoint_id \
              AND w.workspace_id = ?1 AND w.mode = ?2 AND w.stripe_account IS ?5) \
