@@ -407,6 +407,8 @@ fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
     assert_eq!(left(&[sale.clone(), dearer(), refunded.clone()]), [100, 0]);
     assert_eq!(left(&[sale.clone(), dearer(), better("clk_1")]), [200, 0]);
     assert_eq!(left(&[sale.clone(), Banned(-10), refunded.clone()]), [100, 0]);
+    let paused = Revised(json!({"status": "paused"}), -10);
+    assert_eq!(left(&[sale.clone(), paused, refunded.clone()]), [100, 0]);
     // Another click is another settlement.
     assert_eq!(left(&[sale.clone(), dearer(), better("clk_2")]), [0, 500]);
     assert_eq!(left(&[dearer(), sale, refunded]), [250, 0]);
@@ -588,6 +590,11 @@ fn the_share_of_an_invoice_is_by_what_every_invoice_got_of_the_money() {
         refunded.clone(),
     ];
     check(json!({}), &steps, [700 + 400, 0]);
+    // Invoices of older versions name the charge themselves. None says what it got, so they share alike.
+    let old = |id: &str, amount: i64| {
+        Sent(invoice(id, 0, amount, json!({"metadata": by("clk_1"), "charge": "ch_1"})))
+    };
+    check(json!({}), &[old("in_1", 6_000), old("in_2", 4_000), refunded], [700 + 400, 0]);
     // What is credited outside Stripe is lost to its own invoice.
     let note = json!({"id": "cn_1", "invoice": "in_1", "out_of_band_amount": 3_000, "refunds": [], "status": "issued"});
     let credited = [&steps[..4], &[Sent(event("credit_note.created", 9, note))]].concat();
