@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::openapi::document;
 use super::table::{Caller, OPERATIONS, Operation, SCHEMAS};
+use super::words;
 use crate::store::rows::args;
 use crate::test_app::{Answer, App, Merchant};
 use crate::test_shop::{Shop, charge};
@@ -251,15 +252,46 @@ async fn the_table_names_every_route_and_no_other() {
     }
 }
 
-#[test]
-fn the_reference_page_lists_every_route_and_no_other() {
+/// The rows of the tables under a title of the reference page, each as its cells; none where the package is built without the
+/// repository around it.
+fn tables_under(title: &str) -> Option<Vec<Vec<String>>> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
-    // The package can be built without the repository around it.
-    let Ok(page) = std::fs::read_to_string(page) else { return };
-    let listed: Vec<_> =
-        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let page = std::fs::read_to_string(page).ok()?;
+    let (_, part) = page.split_once(&format!("\n## {title}\n")).unwrap();
+    let part = part.split("\n## ").next().unwrap();
+    let rows = part.lines().filter(|line| line.starts_with("| ")).skip(1);
+    Some(rows.map(|row| row.split('|').map(|cell| cell.trim().to_owned()).collect()).collect())
+}
+
+/// The words of a cell that stand in backticks.
+fn named(cell: &str) -> BTreeSet<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_reference_page_lists_every_route_with_its_fields_and_no_other() {
+    let Some(rows) = tables_under("Routes") else { return };
+    let listed: Vec<_> = rows.iter().map(|row| row[1].trim_matches('`').to_owned()).collect();
     let known: Vec<_> = OPERATIONS.iter().map(|one| format!("{} {}", one.method, one.path)).collect();
     assert_eq!(listed, known);
+    for (row, operation) in rows.iter().zip(OPERATIONS) {
+        let fields = operation.body.split(';').filter_map(|field| field.trim().split_once(':'));
+        let fields: BTreeSet<_> = fields.map(|(name, _)| name.trim_end_matches('*')).collect();
+        assert_eq!(named(&row[4]), fields, "{} {}", operation.method, operation.path);
+    }
+}
+
+#[test]
+fn the_reference_page_lists_every_filter_and_no_other() {
+    let Some(rows) = tables_under("Filters") else { return };
+    let listed = rows.iter().map(|row| (row[1].clone(), named(&row[2])));
+    let listed: BTreeMap<_, _> = listed.collect();
+    let lists = of_merchants().filter_map(|operation| {
+        let resource = words::resource(operation.answer.1.strip_suffix("[]")?)?;
+        let filters = resource.filters.iter().map(|(name, _)| *name).collect();
+        Some((operation.path.trim_start_matches("/api/v1").to_owned(), filters))
+    });
+    assert_eq!(listed, lists.collect());
 }
 
 #[tokio::test]

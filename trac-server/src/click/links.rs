@@ -40,7 +40,7 @@ pub(crate) static LINKS: Resource = Resource {
     read,
 };
 
-/// The path that surely leads to a link. At `/s/` a link of test mode is only found while no live link has its slug.
+/// The path that always leads to a link. At `/s/` a link of test mode is found only while no live link has its slug.
 pub(crate) fn link_path(mode: Mode, slug: &str) -> String {
     match mode {
         Mode::Live => format!("/s/{slug}"),

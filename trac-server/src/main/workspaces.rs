@@ -160,7 +160,7 @@ fn print_created(created: &Value, json: bool) -> io::Result<()> {
         format!(
             "Workspace {}\n\nKeys, shown this once:\n{}\nWebhook addresses for Stripe:\n  test: {}\n  live: {}\n\n\
              Event types to select there:\n{events}\n\
-             Dashboard (this link opens it once; later, a secret key or trac login-link does):\n  {}\n",
+             Dashboard (this link opens it once, within seven days; later, a secret key or trac login-link does):\n  {}\n",
             text(created, "/workspace_id"),
             all(&["/keys/pk_test", "/keys/sk_test", "/keys/pk_live", "/keys/sk_live"]),
             text(created, "/endpoints/test/url"),

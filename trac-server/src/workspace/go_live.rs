@@ -437,8 +437,8 @@ mod tests {
         }
         let told = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
         assert_eq!(names(&told, "look_at"), ["program Sale", "program Both"]);
-        let text = as_text(&told);
-        assert!(text.contains("are 0 for sale,") && text.contains("are 0 for sale and recurring,"), "{text}");
+        let said = as_text(&told);
+        assert!(said.contains("are 0 for sale,") && said.contains("are 0 for sale and recurring,"), "{said}");
     }
 
     #[tokio::test]
