@@ -178,9 +178,6 @@ async fn nobody_is_locked_out_of_a_running_server() {
             vec!["key", "create", "--workspace", "ws_0", "--kind", "secret", "--mode", "test"],
             "trac workspace list",
         ),
-        (vec!["workspace", "go-live", "--workspace", "ws_0"], "there is no workspace ws_0"),
-        (vec!["workspace", "sessions", "--workspace", "ws_0"], "there is no workspace ws_0"),
-        (vec!["workspace", "sessions", "--end", "--workspace", "ws_0"], "there is no workspace ws_0"),
     ] {
         let arguments: Vec<_> = arguments.into_iter().chain(["--data", data.as_str()]).collect();
         let ended = trac(&arguments);
@@ -221,6 +218,18 @@ async fn what_was_tried_in_test_mode_goes_live_beside_a_running_server() {
         assert_eq!(answer.status(), 302, "{path}");
     }
     assert_eq!(merchant.all("/clicks").await.len(), 1, "the other click is the live link's");
+}
+
+#[tokio::test]
+async fn a_workspace_that_is_not_there_is_refused() {
+    let server = Server::start().await;
+    let data = server.data();
+    for command in [&["go-live"][..], &["sessions"], &["sessions", "--end"]] {
+        let ended = trac(&[&["workspace"], command, &["--workspace", "ws_0", "--data", &data]].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{command:?}");
+        assert!(ended.stderr.contains("there is no workspace ws_0"), "{}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]

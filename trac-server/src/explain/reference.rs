@@ -87,7 +87,7 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     let names_a_click = candidates.iter().any(|candidate| candidate.value.starts_with("clk_"));
     if !names_a_click && let Some(lead) = unbound::of_payment(archive, payment)? {
         let what = format!(
-            "It carries no click ID, and the lead {} that a page reported of its customer {} ties it to none: {}.",
+            "It carries no click ID, and the lead {} that a page reported of its customer {} does not tie the customer to a click: {}.",
             lead.lead_id, lead.customer, lead.why
         );
         return Ok(no_click(&what).mended_by(lead.remedy).with(details));

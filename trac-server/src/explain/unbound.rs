@@ -121,8 +121,8 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
     let at = bound_at(book, sale, lead)?;
     if let Some(why) = known_before(book, sale, lead, at, own_first) {
         let remedy = format!(
-            "A page's word alone moves no customer who is known. {} Leads from your server, or with a customerToken, tie the \
-             customer at once.",
+            "What a page alone reports does not change a customer who is known already. {} Leads that your server reports, or a \
+             page with a customerToken, tie the customer at once.",
             approve(sale, "If the lead is right")
         );
         return Some(Cause { was_known: true, ..Cause::new(why, remedy) });
@@ -138,9 +138,10 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
     }
     let first = book.timeline.first_payment(&lead.customer).into_iter().chain(own_first).min()?;
     let days = terms.client_lead_days;
+    let days_in_words = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
     (first.secs_since(at) > i64::from(days).saturating_mul(DAY_SECS)).then(|| {
         let why = format!(
-            "the customer first paid at {}, more than {days} days after the lead, at {} (client_lead_days)",
+            "the customer first paid at {}, more than {days_in_words} after the lead, at {} (client_lead_days)",
             first.to_rfc3339(),
             at.to_rfc3339()
         );
@@ -172,15 +173,18 @@ fn known_before(
     let reported = line.and_then(|line| line.first_trusted_lead);
     let earlier = line.and_then(|line| line.public_lead.as_ref()).filter(|first| first.sale_id != sale.id);
     let known = [
-        (paid, "the customer had paid before it"),
-        (timeline.in_metadata.get(customer).copied(), "metadata in Stripe named the customer before it"),
-        (reported, "your server had reported a lead of the customer before it"),
-        (earlier.map(|first| first.at), "a page had reported another lead of the customer before it"),
+        (paid, "the customer had paid before the lead"),
+        (
+            timeline.in_metadata.get(customer).copied(),
+            "metadata in Stripe named the customer before the lead",
+        ),
+        (reported, "your server had reported a lead of the customer before"),
+        (earlier.map(|first| first.at), "a page had reported another lead of the customer before"),
     ];
     let found = known.into_iter().find_map(|(time, what)| Some((time.filter(|time| *time <= at)?, what)));
     Some(match found {
         Some((time, what)) => format!("{what}, at {}", time.to_rfc3339()),
-        None => "the customer was known before it".to_owned(),
+        None => "the customer was known before the lead".to_owned(),
     })
 }
 

@@ -20,6 +20,7 @@ async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {
         programs(),
         repeats(),
         leads(),
+        leads_too_late(),
         leads_that_tie_nothing(),
         reported(),
         set_up(),
@@ -469,65 +470,65 @@ fn leads() -> Vec<Row> {
     ]
 }
 
-/// Leads of pages that do not bind their customer: the payment and the lead itself both say why.
-fn leads_that_tie_nothing() -> Vec<Row> {
-    let lead = || json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": "$click" });
-    let by_customer = |id: &str, created: i64| {
-        json!({ "id": id, "payment_intent": format!("pi_{id}"), "customer": "cus_1", "created": created,
-            "metadata": { "tracCustomerExternalId": "user_1" } })
-    };
+/// A lead of a page, by this shop's click.
+fn lead_of_page() -> Value {
+    json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": "$click" })
+}
+
+/// A sale to the customer of [`lead_of_page`] that carries no click.
+fn by_customer(id: &str, created: i64) -> Value {
+    json!({ "id": id, "payment_intent": format!("pi_{id}"), "customer": "cus_1", "created": created,
+        "metadata": { "tracCustomerExternalId": "user_1" } })
+}
+
+/// Leads of pages that do not tie their customer, for what was known before or came too late: payment and lead both say why.
+fn leads_too_late() -> Vec<Row> {
     let paying = |more: Value| with(json!({ "lead_amount_minor": 300, "lead_currency": "usd" }), more);
     let known = || {
         row("a lead of a customer who had paid")
             .terms(paying(json!({})))
             .session(0, by_customer("cs_1", 1_795_248_000))
             .wait(60)
-            .page("/api/track/lead", lead())
+            .page("/api/track/lead", lead_of_page())
             .session(120, by_customer("cs_2", 1_795_248_120))
             .answers("deferred no_attribution_yet")
     };
     let late = || {
         row("a lead whose customer paid too late")
             .terms(paying(json!({ "client_lead_days": 1 })))
-            .page("/api/track/lead", lead())
+            .page("/api/track/lead", lead_of_page())
             .wait(2 * DAY)
             .session(2 * DAY, by_customer("cs_1", 1_795_420_800))
             .answers("deferred no_attribution_yet")
     };
+    let paid = "does not tie the customer to a click: the customer had paid before the lead, at 2026-11-21T08:00:00Z";
+    let held = "held until the merchant approves it. It ties the customer to no click: the customer had paid";
+    let late_by = "first paid at 2026-11-23T08:00:00Z, more than 1 day after the lead";
     vec![
-        known().explains(
-            "cs_2",
-            Some("reference"),
-            &[
-                "ties it to none: the customer had paid before it, at 2026-11-21T08:00:00Z",
-                "PATCH /leads/$id with",
-            ],
-        ),
-        known().logs("/leads", "client_reported").explains(
-            "$id",
-            Some("decision"),
-            &["held until the merchant approves it. It ties the customer to no click: the customer had paid"],
-        ),
-        late().explains(
-            "cs_1",
-            Some("reference"),
-            &["first paid at 2026-11-23T08:00:00Z, more than 1 days after the lead", "more client_lead_days"],
-        ),
+        known().explains("cs_2", Some("reference"), &[paid, "PATCH /leads/$id with"]),
+        known().logs("/leads", "client_reported").explains("$id", Some("decision"), &[held]),
+        late().explains("cs_1", Some("reference"), &[late_by, "more client_lead_days"]),
         late().logs("/leads", "ok").explains(
             "$id",
             None,
-            &["It ties the customer to no click: the customer first paid at 2026-11-23T08:00:00Z"],
+            &["It ties the customer to no click: the", late_by],
         ),
+    ]
+}
+
+/// Leads of pages that do not tie their customer for other causes.
+fn leads_that_tie_nothing() -> Vec<Row> {
+    vec![
         row("a lead that came after the payment")
             .session(0, by_customer("cs_1", 1_795_248_000))
             .wait(60)
-            .page("/api/track/lead", lead())
+            .page("/api/track/lead", lead_of_page())
             .answers("201 zero_commission")
             .logs("/leads", "zero_commission")
             .explains("cs_1", Some("reference"), &["at 2026-11-21T08:01:00Z, after the payment"]),
         row("a lead in a program that ties no customers")
             .terms(json!({ "attribute_by_customer": false }))
-            .page("/api/track/lead", lead())
+            .page("/api/track/lead", lead_of_page())
             .session(60, by_customer("cs_1", 1_795_248_060))
             .answers("deferred no_attribution_yet")
             .explains(
@@ -536,21 +537,21 @@ fn leads_that_tie_nothing() -> Vec<Row> {
                 &["PATCH /programs/$program with attribute_by_customer true"],
             ),
         row("a lead that was rejected")
-            .page("/api/track/lead", lead())
+            .page("/api/track/lead", lead_of_page())
             .patch("/leads/$id", json!({ "status": "rejected" }))
             .session(60, by_customer("cs_1", 1_795_248_060))
             .answers("deferred no_attribution_yet")
             .explains("cs_1", Some("reference"), &["the merchant rejected it", "PATCH /leads/$id with"]),
         row("a second lead of a page")
-            .page("/api/track/lead", lead())
+            .page("/api/track/lead", lead_of_page())
             .wait(60)
-            .page("/api/track/lead", with(lead(), json!({ "eventName": "Demo" })))
+            .page("/api/track/lead", with(lead_of_page(), json!({ "eventName": "Demo" })))
             .answers("201 lead_counted_before")
             .logs("/leads", "lead_counted_before")
             .explains(
                 "$id",
                 Some("decision"),
-                &["a page had reported another lead of the customer before it"],
+                &["a page had reported another lead of the customer before, at"],
             ),
     ]
 }
