@@ -229,7 +229,7 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
     // One that was rejected ties nobody.
     check(json!({}), &[rejected_one(lead(0, "clk_1")), paid.clone()], [0, 0]);
-    // Nor does another one for the same partner, whatever its event is named; another partner's does.
+    // Nor does another one with the same click, whatever its event is named; one with another click does.
     let rejected = || rejected_one(by_page("lead_0", 0, Some("clk_1")));
     check(json!({}), &[rejected(), lead(DAY, "clk_1"), paid.clone()], [0, 0]);
     check(
@@ -472,6 +472,93 @@ fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
     let refund = Told::Event(event("charge.refunded", DAY, refund));
     let sale = bought("cs_1", 0, merged(by("clk_1"), json!({ "payment_intent": "pi_1" })));
     assert_eq!(paid_out(&[sale], &[refund]), [0, 0]);
+}
+
+fn approved_one(told: Told) -> Told {
+    let Told::Facts(mut facts) = told else { return told };
+    let verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: true });
+    for lead in facts.leads.values_mut() {
+        lead.verdict.clone_from(&verdict);
+    }
+    for report in facts.reports.values_mut() {
+        report.verdict.clone_from(&verdict);
+    }
+    Told::Facts(facts)
+}
+
+#[test]
+fn a_merchants_approval_takes_in_nothing_that_others_added() {
+    // A later click of a page's lead stays without effect when the lead is approved.
+    let lead = || by_page("lead_1", 0, Some("clk_1"));
+    let repeat = || by_page("lead_1", 5, Some("clk_2"));
+    let paid = || bought("cs_1", DAY, of_user());
+    check(json!({}), &[lead(), repeat(), paid()], [500, 0]);
+    check(json!({}), &[lead(), repeat(), paid(), approved_one(lead())], [500, 0]);
+    // So does an e-mail address.
+    let accused = || {
+        let Told::Facts(mut facts) = by_page("lead_1", 1, None) else { unreachable!() };
+        facts.leads.values_mut().for_each(|lead| {
+            lead.emails.insert("partner.1@gmail.com".into());
+        });
+        Told::Facts(facts)
+    };
+    check(json!({}), &[lead(), accused(), approved_one(lead())], [300, 0]);
+    // An approved claim names no customer to any other payment, and is evidence against nobody.
+    let whale = || {
+        bought(
+            "cs_1",
+            0,
+            merged(
+                by("clk_1"),
+                json!({ "metadata": { "tracClickId": "clk_1",
+        "tracCustomerExternalId": "user_1" } }),
+            ),
+        )
+    };
+    let later = || bought("cs_2", DAY, of_user());
+    let small = || {
+        claim("order 7", 60, "clk_2", |report| {
+            report.emails.insert("partner.2@gmail.com".into());
+        })
+    };
+    check(json!({}), &[whale(), approved_one(small()), later()], [400, 18_000]);
+    // Nor does the approved claim of a payment that Stripe reports tie the customer who made it.
+    let unknown = bought("cs_9", 0, json!({}));
+    let of_payment = approved_one(claim("cs_9", 60, "clk_2", |_| ()));
+    check(json!({}), &[unknown, of_payment, bought("cs_10", DAY, json!({}))], [0, 200]);
+}
+
+#[test]
+fn a_rejected_lead_takes_no_other_lead_with_it() {
+    let lead = || by_page("lead_1", 0, Some("clk_1"));
+    // The partner's own click, in a lead that an outsider reports.
+    let spam = || rejected_one(by_page("lead_spam", 5, Some("clk_1b")));
+    check(json!({}), &[lead(), spam(), bought("cs_1", DAY, of_user())], [500, 0]);
+    check(
+        json!({}),
+        &[spam(), by_page("lead_2", 9, Some("clk_1")), bought("cs_1", DAY, of_user())],
+        [500, 0],
+    );
+}
+
+#[test]
+fn amount_and_time_of_a_claim_are_those_of_the_claim_that_names_the_click() {
+    let bait = || {
+        let Told::Facts(mut facts) = claim("order 1", -90 * DAY, "clk_1", |report| {
+            report.click = None;
+            report.amount.as_mut().unwrap().value.0 = 1;
+            report.emails.insert("partner.1@gmail.com".into());
+        }) else {
+            unreachable!()
+        };
+        let report = facts.reports.pop_first().unwrap().1;
+        facts.reports.insert("rep_0".into(), report);
+        Told::Facts(facts)
+    };
+    let true_one = || claim("order 1", 60, "clk_1", |_| ());
+    check(json!({}), &[bait(), true_one()], [18_000, 0]);
+    check(json!({}), &[bait(), approved_one(true_one())], [18_000, 0]);
+    assert_eq!(standing(json!({}), &[bait(), true_one()]), (18_000, vec!["client_reported"]));
 }
 
 fn rejected_one(told: Told) -> Told {

@@ -29,7 +29,7 @@ pub(super) fn target(
     let Some(attribution) = attribution else {
         return Err(if lead.is_rejected() { Reason::RejectedByMerchant } else { Reason::NoClick });
     };
-    if book.timeline.is_rejected(lead, &attribution.click_id, book.world) {
+    if book.timeline.is_rejected(lead, &attribution.click_id) {
         return Err(Reason::RejectedByMerchant);
     }
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoClick)?;
@@ -128,7 +128,7 @@ fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Term
     others.any(|other| {
         let Some(credit) = book.credits.get(other.id) else { return false };
         let is_ahead = |it: &Lead| it.is_trusted() || other.moment() < sale.moment();
-        let is_rejected = |it: &Lead| book.timeline.is_rejected(it, &credit.click_id, book.world);
+        let is_rejected = |it: &Lead| book.timeline.is_rejected(it, &credit.click_id);
         other.facts.leads.values().any(|it| it.counted_at.is_some() && is_ahead(it) && !is_rejected(it))
     })
 }

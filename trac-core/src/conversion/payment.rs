@@ -181,11 +181,14 @@ impl<'a> Money<'a> {
     }
 }
 
-/// Reports that count: those that the merchant stands by; only where there is none, claims that were not rejected.
+/// Reports that count: those that the merchant stands by; only where there is none, claims that were not rejected. Beside a claim
+/// with a click those without do not count: amount and time are told by the claim that names the click.
 fn reports(facts: &Facts) -> impl Iterator<Item = &Report> {
     let any_trusted = facts.reports.values().any(Report::is_trusted);
     let counts = move |report: &&Report| if any_trusted { report.is_trusted() } else { !report.is_refused() };
-    facts.reports.values().filter(counts)
+    let names_click = |report: &Report| report.by_merchant || report.click.is_some();
+    let any_names_click = facts.reports.values().filter(counts).any(names_click);
+    facts.reports.values().filter(counts).filter(move |report| names_click(report) || !any_names_click)
 }
 
 /// Whether nobody but a browser says that the payment happened.
@@ -367,7 +370,7 @@ pub fn is_checkout(facts: &Facts) -> bool {
 pub fn emails(facts: &Facts) -> BTreeSet<&str> {
     let mut emails = vouched_emails(facts);
     if !facts.is_told_by_stripe() {
-        let leads = facts.leads.values().filter(|lead| lead.is_trusted());
+        let leads = facts.leads.values().filter(|lead| lead.vouched);
         emails.extend(leads.flat_map(|lead| &lead.emails).map(String::as_str));
     }
     emails
@@ -381,13 +384,13 @@ pub fn vouched_emails(facts: &Facts) -> BTreeSet<&str> {
     let invoices = facts.invoices.values().flat_map(|invoice: &Invoice| &invoice.emails);
     let intents = facts.payment_intents.values().flat_map(|intent| &intent.emails);
     let charges = facts.charges.values().flat_map(|charge| &charge.emails);
-    let trusted = facts.reports.values().filter(|report| report.is_trusted());
-    let reports = trusted.flat_map(|report| &report.emails);
+    let of_merchant = facts.reports.values().filter(|report| report.by_merchant);
+    let reports = of_merchant.flat_map(|report| &report.emails);
     sessions.chain(invoices).chain(intents).chain(charges).chain(reports).map(String::as_str).collect()
 }
 
 /// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name: in metadata, in leads, and in
-/// reports that the merchant stands by. What a page claims of a payment names nobody.
+/// the merchant's own reports. What a page claims of a payment names nobody, also where the merchant approves the claim.
 #[must_use]
 pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
     let sessions = facts.sessions.values().map(|session| &session.references);
@@ -401,7 +404,7 @@ pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
     let customers = facts.customers.values().map(|customer| &customer.references);
     let of_holders = subscriptions.chain(customers).flat_map(|said| said.iter().map(|(_, value)| value));
     let named = of_payments.chain(of_holders).filter_map(|references| references.customer.as_deref());
-    let reported = facts.reports.values().filter(|report| report.is_trusted());
+    let reported = facts.reports.values().filter(|report| report.by_merchant);
     let reported = reported.filter_map(|report| report.customer.as_deref());
     named.chain(facts.leads.values().map(|lead| lead.customer.as_str())).chain(reported).collect()
 }

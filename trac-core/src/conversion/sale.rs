@@ -15,7 +15,6 @@ use crate::program::Pins;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::join::Join;
-use crate::webhook::report::Report;
 
 /// Where a payment stands among others: its time, then its Stripe ID ([`payment::named_by`]).
 pub type Moment<'s> = (Timestamp, &'s str);
@@ -157,16 +156,22 @@ impl Sale<'_> {
         used.find_map(|candidate| world.promoted_by(&candidate.value, self.time?))
     }
 
-    /// Whether rule (8) looks at it: a lead, a report that the merchant stands by, or a payment with a session or an invoice.
+    /// Whether rule (8) looks at it: a lead, a report of the merchant's own, or a payment with a session or an invoice.
     #[must_use]
     pub fn inherits(&self) -> bool {
         self.is_lead() || self.is_reported() || payment::is_checkout(&self.facts)
     }
 
-    /// Whether the merchant reported it by a secret key, or approved what a page claimed.
+    /// Whether the merchant reported it by a secret key.
     #[must_use]
     pub fn is_reported(&self) -> bool {
-        self.facts.reports.values().any(Report::is_trusted)
+        self.facts.reports.values().any(|report| report.by_merchant)
+    }
+
+    /// Whether a candidate is the click of a claim, approved or not: it speaks for this payment alone.
+    #[must_use]
+    pub fn is_claimed(&self, found: &Candidate) -> bool {
+        self.facts.reports.get(&found.object).is_some_and(|report| !report.by_merchant)
     }
 
     /// Whether a promotion code was typed at this very payment. Later invoices of a subscription repeat the discount that was

@@ -54,8 +54,8 @@ pub struct Line<'a> {
     pub first_paid: Option<Timestamp>,
     /// The leads among them.
     pub leads: Vec<&'a str>,
-    /// The partners whose leads of the customer, reported by pages, the merchant rejected.
-    pub rejected_partners: BTreeSet<&'a str>,
+    /// The clicks of the leads that pages reported and the merchant rejected.
+    pub rejected_clicks: BTreeSet<&'a str>,
     /// The Stripe customers of the payments.
     pub stripe_customers: BTreeSet<String>,
     /// The merchant's own IDs of the customer that they name, and when each was first named.
@@ -78,11 +78,12 @@ impl<'a> Timeline<'a> {
             let click_id = sale.direct(world).and_then(|found| world.clicks.get_key_value(&found.value));
             let seen = Seen { time: *time, sale, click_id: click_id.map(|(id, _)| id.as_str()) };
             let rejected = sale.facts.leads.values().filter(|lead| lead.is_rejected());
-            let rejected = rejected.flat_map(Lead::told_clicks).filter_map(|(_, id)| world.clicks.get(id));
-            let rejected: Vec<&str> = rejected.map(|click| click.partner_id.as_str()).collect();
+            let rejected = rejected.flat_map(Lead::told_clicks);
+            let rejected = rejected.filter_map(|(_, id)| Some(world.clicks.get_key_value(id)?.0.as_str()));
+            let rejected: Vec<&str> = rejected.collect();
             timeline.each_line(sale, |line| {
                 line.add(&seen);
-                line.rejected_partners.extend(&rejected);
+                line.rejected_clicks.extend(&rejected);
             });
         }
         for (time, sale) in &own {
@@ -108,29 +109,29 @@ impl<'a> Timeline<'a> {
                 return Vec::new();
             }
             let told = lead.told_clicks().iter();
-            let told = told.filter(|(_, click)| !self.is_rejected(lead, click, world));
             let bindings = told.filter_map(|(at, click)| {
                 let bound = (sale.id, *at);
                 Binding::of(world, sale, *at, click, bound)
             });
+            // The first known click that pages report is the lead's; a later one never rebinds, also where the merchant approves the lead.
+            let most = if lead.vouched_clicks.is_empty() { 1 } else { usize::MAX };
+            let bindings = bindings.take(most).filter(|binding| !self.is_rejected(lead, binding.click_id));
             return bindings.map(|binding| (binding, !lead.vouches_for_clicks())).collect();
         }
-        let Some(found) = sale.direct(world) else { return Vec::new() };
+        let found = sale.direct(world).filter(|found| !sale.is_claimed(found));
+        let Some(found) = found else { return Vec::new() };
         let (bound_at, bound_by) = self.first_with(sale, &found.value).unwrap_or((time, sale.id));
         let binding = Binding::of(world, sale, time, &found.value, (bound_by, bound_at));
         binding.map(|binding| (binding, false)).into_iter().collect()
     }
 
-    /// Whether the merchant rejected a lead, or another one that pages reported of the same customer for the same partner. A lead that
+    /// Whether the merchant rejected a lead, or another one that pages reported of the same customer with the same click. A lead that
     /// the merchant stands by is not rejected with others.
     #[must_use]
-    pub fn is_rejected(&self, lead: &Lead, click_id: &str, world: &World) -> bool {
-        let of_partner = || {
-            let line = self.external_customers.get(&lead.customer)?;
-            let click = world.clicks.get(click_id)?;
-            Some(line.rejected_partners.contains(click.partner_id.as_str()))
-        };
-        lead.is_rejected() || (!lead.vouches_for_clicks() && of_partner().unwrap_or_default())
+    pub fn is_rejected(&self, lead: &Lead, click_id: &str) -> bool {
+        let line = self.external_customers.get(&lead.customer);
+        let of_click = || line.is_some_and(|line| line.rejected_clicks.contains(click_id));
+        lead.is_rejected() || (!lead.vouches_for_clicks() && of_click())
     }
 
     /// The first payment of a sale's subscription that names this click.

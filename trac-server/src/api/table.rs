@@ -459,7 +459,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "Conversion",
         "id: string; source: string; lead_id: string?; external_transaction_id: string?; stripe: object; \
          amount_minor: integer?; base_minor: integer?; lost_minor: integer; currency: currency?; attributed: boolean; \
-         click_id: string?; rule: string?; claimed_click_ids: string[]; reason: string; commission_id: string?; \
+         click_id: string?; rule: string?; claims: object[]; reason: string; commission_id: string?; \
          occurred_at: time?; created_at: time",
     ),
     (

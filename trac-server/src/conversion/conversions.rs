@@ -1,11 +1,13 @@
 //! `/api/v1/conversions`: every lead and sale, credited or not, and why.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
-use trac_core::conversion::candidate::Rule;
 use trac_core::time::Timestamp;
+use trac_core::webhook::report::Report;
 
 use crate::access::Merchant;
 use crate::list::{NARROW, Resource, time, word};
@@ -43,7 +45,7 @@ macro_rules! gave_up {
 pub(crate) static CONVERSIONS: Resource = Resource {
     name: "conversion",
     columns: concat!(
-        "p.id, p.decision, p.created_at, ",
+        "p.id, p.decision, p.created_at, p.facts -> '$.reports' AS reports, ",
         commission_id!(),
         " AS commission_id, CASE WHEN ",
         gave_up!(),
@@ -99,8 +101,6 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let attribution = decision.attribution.as_ref();
     let transaction = decision.transaction.as_deref();
     let transaction = transaction.map(|id| id.strip_prefix("transaction:").unwrap_or(id));
-    let claims = decision.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
-    let claimed: Vec<&str> = claims.map(|candidate| candidate.value.as_str()).collect();
     Ok(json!({
         "id": word(row, "id")?,
         "source": decision.source().as_str(),
@@ -114,10 +114,28 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "attributed": decision.credited_click().is_some(),
         "click_id": attribution.map(|attribution| &attribution.click_id),
         "rule": attribution.map(|attribution| attribution.rule),
-        "claimed_click_ids": claimed,
+        "claims": claims(row)?,
         "reason": word(row, "reason")?,
         "commission_id": word(row, "commission_id")?,
         "occurred_at": decision.time.map(Timestamp::to_rfc3339),
         "created_at": time(row, "created_at")?,
     }))
+}
+
+/// What pages claimed of the payment, each with the merchant's verdict.
+fn claims(row: &Row<'_>) -> Result<Vec<Value>, StoreError> {
+    let reports: Option<String> = row.get("reports")?;
+    let reports: BTreeMap<String, Report> =
+        reports.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default();
+    let claim = |report: Report| {
+        let amount = report.amount.map(|amount| amount.value);
+        json!({
+            "click_id": report.click,
+            "amount_minor": amount.map(|(minor, _)| minor),
+            "currency": amount.map(|(_, currency)| currency),
+            "status": report.verdict.map(|verdict| if verdict.value { "approved" } else { "rejected" }),
+            "at": report.at.map(Timestamp::to_rfc3339),
+        })
+    };
+    Ok(reports.into_values().filter(|report| !report.by_merchant).map(claim).collect())
 }

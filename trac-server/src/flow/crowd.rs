@@ -42,7 +42,7 @@ pub(super) fn settles_lead(
          JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
          JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
          WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 \
-         AND p.decision ->> '$.attribution.rule' = 'lead' LIMIT ?4)";
+         AND p.decision ->> '$.attribution.rule' = 'lead' AND p.decision ->> '$.reason' <> 'rejected_by_merchant' LIMIT ?4)";
     Ok(is_below(rows, with_click, customer, 1)? && click::is_known(rows, click.as_str())?)
 }
 

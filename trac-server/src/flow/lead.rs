@@ -98,9 +98,9 @@ async fn track(
         {
             lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
         }
-        // A page learns no click that a page did not report with this lead.
+        // A page learns no click that it did not name.
         if !is_vouched
-            && lead["rule"] != "lead"
+            && told.click.as_ref().is_none_or(|click| lead["click_id"] != click.as_str())
             && let Some(lead) = lead.as_object_mut()
         {
             lead.insert("click_id".to_owned(), Value::Null);
@@ -157,7 +157,10 @@ impl First {
     /// Whether a repeat says something new: that the lead counts, a click where the first had none that is known, or that the
     /// merchant stands by it. The merchant's word can name another click at any time; a page's cannot.
     fn learns_from(&self, rows: Rows<'_>, told: &Told, is_vouched: bool) -> Result<bool, StoreError> {
-        let Some(lead) = &self.lead else { return Ok(is_vouched) };
+        let Some(lead) = &self.lead else {
+            let click = told.click.as_ref();
+            return Ok(is_vouched || crowd::settles_lead(rows, &told.customer, click, is_vouched)?);
+        };
         // Of what the merchant reported or approved, a page has nothing more to say.
         if !is_vouched && lead.is_trusted() {
             return Ok(false);

@@ -2,7 +2,7 @@
 //!
 //! What the merchant's server reports counts; what a page reports is a claim, held until the merchant approves it or its click also
 //! stands on the payment. A transaction ID of Stripe's (`cs_`, `pi_`, `ch_`, `in_`) joins that payment, and Stripe's amount wins.
-//! The merchant reports a transaction once; a repeat may only add what the first report lacked. Pages claim it once for each click.
+//! The merchant reports a transaction once; a repeat may only add what the first report lacked. Pages claim it once for each partner.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ use trac_core::webhook::report::{Report, transaction_id};
 
 use super::{Considered, any_text};
 use crate::access::{Merchant, Tracker};
-use crate::click::click_by_promo_code;
+use crate::click::{click_by_promo_code, is_known};
 use crate::conversion::{CONVERSIONS, conversion_id, find_conversion};
 use crate::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, text};
 use crate::id::{Kind, random_hex};
@@ -95,16 +95,20 @@ impl Told {
         Ok(told)
     }
 
-    /// The click that a page claims, by which claims of one transaction differ; empty for the merchant's report.
-    fn claimed_click(&self) -> &str {
-        let click = self.click.as_ref().filter(|_| !self.by_merchant);
-        click.map(ClickId::as_str).unwrap_or_default()
+    /// The partner whose click a page claims, by whom claims of one transaction differ; empty where no click is known, and for the
+    /// merchant's report.
+    fn claimed_for(&self, rows: Rows<'_>) -> Result<String, StoreError> {
+        let Some(click) = self.click.as_ref().filter(|_| !self.by_merchant) else { return Ok(String::new()) };
+        let sql = "SELECT partner_id FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+        Ok(rows.one(sql, args![click.as_str()], |row| row.get(0))?.unwrap_or_default())
     }
 
     /// The click it names, by its ID or by a partner's code.
     fn click_of(&self, rows: Rows<'_>) -> Result<Option<ClickId>, StoreError> {
         match (&self.click, &self.promo_code) {
             (None, Some(code)) => click_by_promo_code(rows, code, self.at),
+            // A page's click that is not known claims nothing.
+            (Some(click), _) if !self.by_merchant && !is_known(rows, click.as_str())? => Ok(None),
             (click, _) => Ok(click.clone()),
         }
     }
@@ -168,10 +172,7 @@ async fn claim(
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let first = match First::of(rows, &told)? {
-            None if !told.by_merchant => First::of_a_crowd(rows, &told)?,
-            first => first,
-        };
+        let first = First::of(rows, &told)?;
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let id = match first {
             Some(first) => first.conversion_id,
@@ -183,14 +184,17 @@ async fn claim(
     taken.await
 }
 
-/// What became of a claim. A page learns nothing of what Stripe says of the payment or of a click that it did not name.
+/// What became of a claim. A page learns nothing of a click that it did not name, and of its own only whether it is credited: what
+/// Stripe says of the payment is not a page's to know.
 fn outcome(rows: Rows<'_>, trac: &Trac, told: &Told, id: &str) -> Result<Value, StoreError> {
     // A payment that is not linked yet is no conversion.
     let named = conversion_id(rows, id)?;
     let conversion = CONVERSIONS.one(rows, trac, named.as_deref().unwrap_or(id))?.unwrap_or_default();
     let click = told.click.as_ref().map(ClickId::as_str);
     let is_own = click.is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click));
-    if !told.by_merchant && !is_own {
+    let reason = conversion.get("reason").and_then(Value::as_str).and_then(Reason::from_code);
+    let is_open = matches!(reason, Some(Reason::Ok | Reason::OkCapped | Reason::RejectedByMerchant));
+    if !told.by_merchant && !(is_own && (is_open || reason == Some(Reason::ClientReported))) {
         let reason = Reason::ClientReported.as_str();
         return Ok(
             json!({ "id": id, "attributed": false, "reason": reason, "click_id": null, "commission_id": null }),
@@ -203,37 +207,22 @@ fn outcome(rows: Rows<'_>, trac: &Trac, told: &Told, id: &str) -> Result<Value, 
     Ok(answer.into())
 }
 
-/// The first report of a transaction by the merchant, or the first claim of it by pages with the same click.
+/// The first report of a transaction by the merchant, or the first claim of it by pages for the same partner.
 struct First {
     id: String,
     /// The conversion it was answered with.
     conversion_id: String,
 }
 
-/// The most clicks with which pages can claim one transaction. Beyond them a claim is answered and not recorded.
-const CLAIMS_MAX: u32 = 20;
-
 impl First {
     fn of(rows: Rows<'_>, told: &Told) -> Result<Option<Self>, StoreError> {
         let sql = "SELECT id, conversion_id FROM report \
-                   WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4 AND click_id = ?5";
+                   WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4 AND partner_id = ?5";
         rows.one(
             sql,
-            args![transaction_id(&told.transaction), told.by_merchant, told.claimed_click()],
+            args![transaction_id(&told.transaction), told.by_merchant, told.claimed_for(rows)?],
             |row| Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? }),
         )
-    }
-
-    /// The first claim of a transaction that pages claimed with as many clicks as are kept.
-    fn of_a_crowd(rows: Rows<'_>, told: &Told) -> Result<Option<Self>, StoreError> {
-        let sql = "SELECT count(*), min(id), conversion_id FROM report \
-                   WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = 0";
-        let first = |row: &Row<'_>| Ok(Self { id: row.get(1)?, conversion_id: row.get(2)? });
-        let found = rows.one(sql, args![transaction_id(&told.transaction)], |row| {
-            let is_crowd = row.get::<u32>(0)? >= CLAIMS_MAX;
-            is_crowd.then(|| first(row)).transpose()
-        })?;
-        Ok(found.flatten())
     }
 
     /// Adds the amount, click or customer that the merchant's first report lacked. `false` if the repeat has nothing new.
@@ -286,7 +275,7 @@ fn take(rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<String, StoreError> 
     let conversion_id = considered.admitted.payment_id.clone();
     let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report is about no payment"))?;
     rows.write(
-        "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, click_id) \
+        "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, partner_id) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         args![
             id,
@@ -294,7 +283,7 @@ fn take(rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<String, StoreError> 
             told.by_merchant,
             conversion_id,
             now,
-            told.claimed_click()
+            told.claimed_for(rows)?
         ],
     )?;
     Ok(conversion_id)

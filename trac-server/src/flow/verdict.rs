@@ -48,7 +48,11 @@ async fn judge_lead(
         LEADS.find(rows, &trac, &id)?;
         let approved = fields.need("status", is_approved);
         fields.finish()?;
-        let conversion = conversion_id(rows, &id)?.ok_or_else(|| Problem::not_found("lead"))?;
+        let Some(conversion) = conversion_id(rows, &id)? else {
+            let message = "This is one of very many leads that pages reported of the customer, and was not settled: report it \
+                           from your server.";
+            return Err(Problem::new(StatusCode::CONFLICT, "LEAD_NOT_SETTLED", message));
+        };
         let mut leads = facts_of(rows, &conversion)?.leads;
         leads.retain(|lead_id, _| *lead_id == id);
         let now = trac.clock.now();
@@ -78,18 +82,19 @@ async fn change(
     let approved = fields.take("status", is_approved);
     let refunded = fields.take("refunded_cents", integer::<i64>(0..=AMOUNT_MAX));
     let click = fields.take("click_id", any_text);
-    if click.is_some() && approved != Some(true) {
-        fields.note("click_id", "names the claim to approve: it goes with status approved");
+    if click.is_some() && approved.is_none() {
+        fields.note("click_id", "names the claim to judge: it goes with status");
     }
     fields.finish()?;
     let store = trac.store.clone();
     let changed = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
         let id = conversion_id(rows, &id)?.unwrap_or(id);
-        find_conversion(rows, &trac, &id)?;
+        let conversion = find_conversion(rows, &trac, &id)?;
+        let credited = credited_otherwise(&conversion);
         let mut facts = facts_of(rows, &id)?;
         if let Some(approved) = approved {
-            judge(&mut facts, approved, click.as_deref(), trac.clock.now())?;
+            judge(&mut facts, approved, (click.as_deref(), credited.as_deref()), trac.clock.now())?;
         }
         if let Some(refunded) = refunded {
             refund(&mut facts, refunded)?;
@@ -108,9 +113,20 @@ fn facts_of(rows: Rows<'_>, id: &str) -> Result<Facts, Problem> {
     found.ok_or_else(|| Problem::not_found("conversion"))
 }
 
-/// Approves or rejects the claims of a payment, or a lead. The latest verdict holds. Where pages claimed the payment with different
-/// clicks, `click` names the claim to approve, and the others are rejected.
-fn judge(facts: &mut Facts, approved: bool, click: Option<&str>, now: Timestamp) -> Result<(), Problem> {
+/// The click that a payment is credited to by anything but a claim.
+fn credited_otherwise(conversion: &Value) -> Option<String> {
+    let is_credited = conversion["attributed"] == true && conversion["rule"] != "claim";
+    conversion["click_id"].as_str().filter(|_| is_credited).map(ToOwned::to_owned)
+}
+
+/// Approves or rejects the claims of a payment, or a lead. The latest verdict holds. Approving a claim rejects the others of the payment.
+/// `click` names the claim; it is required to approve where several clicks were claimed, or where the payment is `credited` to another.
+fn judge(
+    facts: &mut Facts,
+    approved: bool,
+    (click, credited): (Option<&str>, Option<&str>),
+    now: Timestamp,
+) -> Result<(), Problem> {
     for lead in facts.leads.values_mut() {
         lead.verdict = Some(later(lead.verdict.as_ref(), approved, now));
     }
@@ -120,21 +136,27 @@ fn judge(facts: &mut Facts, approved: bool, click: Option<&str>, now: Timestamp)
         let message = "Nobody but you or Stripe reported this conversion: there is no claim to judge.";
         return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
     }
-    let clicks: BTreeSet<&str> = claims.iter().filter_map(|claim| claim.click.as_deref()).collect();
-    match click {
-        None if approved && clicks.len() > 1 => {
-            let clicks = Vec::from_iter(clicks).join(", ");
-            let message = format!("is required: pages claimed this payment with several clicks ({clicks})");
-            return Err(Problem::field("click_id", &message));
-        }
-        Some(click) if !clicks.contains(click) => {
-            return Err(Problem::field("click_id", "no page claimed this payment with this click"));
-        }
-        _ => {}
+    let clicks: BTreeSet<String> = claims.iter().filter_map(|claim| claim.click.clone()).collect();
+    if click.is_some_and(|click| !clicks.contains(click)) {
+        return Err(Problem::field("click_id", "no page claimed this payment with this click"));
     }
+    let only = clicks.first().map(String::as_str);
+    if approved
+        && click.is_none()
+        && (clicks.len() > 1 || credited.is_some_and(|credited| Some(credited) != only))
+    {
+        let named = Vec::from_iter(clicks).join(", ");
+        let other = credited.map(|id| format!(", and it is credited to {id}")).unwrap_or_default();
+        let message = format!("is required: pages claimed this payment with {named}{other}");
+        return Err(Problem::field("click_id", &message));
+    }
+    // A claim without a click is approved only where no claim has one.
+    let chosen = if approved { click.or(only) } else { click };
     for claim in claims {
-        let approved = approved && (click.is_none() || claim.click.as_deref() == click);
-        claim.verdict = Some(later(claim.verdict.as_ref(), approved, now));
+        let is_chosen = claim.click.as_deref() == chosen;
+        if approved || click.is_none() || is_chosen {
+            claim.verdict = Some(later(claim.verdict.as_ref(), approved && is_chosen, now));
+        }
     }
     Ok(())
 }

@@ -293,8 +293,10 @@ impl Writing<'_> {
 /// its report is found.
 fn is_conversion(decision: &Decision) -> bool {
     let stray = match decision.reason {
-        Reason::PaymentUnknown | Reason::Noted => true,
-        Reason::PaymentUnlinked | Reason::DuplicatePayment => decision.transaction.is_none(),
+        Reason::Noted => true,
+        Reason::PaymentUnknown | Reason::PaymentUnlinked | Reason::DuplicatePayment => {
+            decision.transaction.is_none()
+        }
         _ => false,
     };
     decision.time.is_some() && !stray
