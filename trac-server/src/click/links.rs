@@ -15,17 +15,18 @@ use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::rows::{Row, Rows, args};
-use crate::store::{Followed, Priority, StoreError, StoreErrorKind, mode_of};
+use crate::store::{Followed, Priority, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Links that are neither deleted nor purged.
 pub(crate) static LINKS: Resource = Resource {
     name: "link",
-    columns: "l.id, l.mode, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
+    columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
         (SELECT tracking_domain FROM program AS p WHERE p.workspace_id = l.workspace_id AND p.mode = l.mode \
         AND p.id = l.program_id) AS tracking_domain, (SELECT json_group_object(why, count) FROM (SELECT why, \
         sum(count) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id AND n.mode = l.mode \
-        AND n.link_id = l.id GROUP BY why)) AS not_counted",
+        AND n.link_id = l.id GROUP BY why)) AS not_counted, l.mode = 'test' AND EXISTS (SELECT 1 FROM link AS o \
+        WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live') AS gives_way",
     from: "link AS l",
     within: "l.workspace_id = ?1 AND l.mode = ?2 AND l.deleted_at IS NULL AND l.purged_at IS NULL",
     id: "l.id",
@@ -51,7 +52,8 @@ pub(crate) fn link_path(mode: Mode, slug: &str) -> String {
 fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     let (slug, domain): (String, Option<String>) = (row.get("slug")?, row.get("tracking_domain")?);
     let base = trac.hosts.link_base(&trac.public_url, domain.as_deref());
-    let path = link_path(mode_of(&row.get::<String>("mode")?), &slug);
+    let mode = if row.get("gives_way")? { Mode::Test } else { Mode::Live };
+    let path = link_path(mode, &slug);
     Ok(json!({
         "id": word(row, "id")?,
         "program_id": word(row, "program_id")?,

@@ -105,7 +105,7 @@ async fn a_slug_is_one_public_address_until_its_link_is_deleted_unvisited() {
     assert_eq!(other.post("/links", body.clone()).await.code(), (409, "SLUG_TAKEN".to_owned()));
     let path = format!("/links/{id}");
     let changed = merchant.patch(&path, json!({ "destination": "https://shop.example.com/new" })).await;
-    assert_eq!(changed.text("/url"), "https://track.example.com/t/ada");
+    assert_eq!(changed.text("/url"), "https://track.example.com/s/ada");
     let deleted = merchant.delete(&path).await;
     assert_eq!(
         (deleted.status.as_u16(), deleted.body),

@@ -98,18 +98,21 @@ async fn track(
         {
             lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
         }
-        // A page learns no click that it did not name.
-        if !is_vouched
-            && told.click.as_ref().is_none_or(|click| lead["click_id"] != click.as_str())
-            && let Some(lead) = lead.as_object_mut()
-        {
-            lead.insert("click_id".to_owned(), Value::Null);
+        if !is_vouched && !is_of_page(rows, &told, &lead)? {
+            lead["click_id"] = Value::Null;
         }
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
         Ok::<_, Problem>((status, Json(Value::Object(answer.into_iter().collect()))))
     });
     taken.await
+}
+
+/// Whether the click of a lead was reported with it by a page: a page learns no other click.
+fn is_of_page(rows: Rows<'_>, told: &Told, lead: &Value) -> Result<bool, StoreError> {
+    let Some(click) = lead["click_id"].as_str() else { return Ok(true) };
+    let first = known(rows, told)?.and_then(|first| first.lead);
+    Ok(first.is_some_and(|lead| lead.clicks.iter().any(|(_, told)| told == click)))
 }
 
 /// Takes a lead in: `201` with the ID of a new one, `200` with that of one told before.
@@ -156,7 +159,7 @@ struct First {
 impl First {
     /// Whether a repeat says something new: that the lead counts, a click where the first had none that is known, or that the
     /// merchant stands by it. The merchant's word can name another click at any time; a page's cannot.
-    fn learns_from(&self, rows: Rows<'_>, told: &Told, is_vouched: bool) -> Result<bool, StoreError> {
+    fn learns_from(&self, rows: Rows<'_>, told: &Told, is_vouched: bool) -> Result<bool, Problem> {
         let Some(lead) = &self.lead else {
             let click = told.click.as_ref();
             return Ok(is_vouched || crowd::settles_lead(rows, &told.customer, click, is_vouched)?);
@@ -177,7 +180,7 @@ impl First {
                 return Ok(false);
             }
         }
-        click::is_known(rows, click)
+        Ok(click::is_known(rows, click)?)
     }
 }
 

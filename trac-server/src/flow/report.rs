@@ -26,7 +26,7 @@ use crate::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, 
 use crate::id::{Kind, random_hex};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
-use crate::store::rows::{Row, Rows, args};
+use crate::store::rows::{Rows, args};
 use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 

@@ -162,7 +162,7 @@ async fn a_report_of_a_charge_that_may_be_another_payment_is_recorded() {
         let claimed = claim(&shop, by_page.clone()).await;
         assert_eq!(
             (claimed.status.as_u16(), claimed.text("/reason")),
-            (status, "payment_unlinked".to_owned())
+            (status, "client_reported".to_owned())
         );
     }
     let report =
@@ -178,34 +178,78 @@ async fn a_report_of_a_charge_that_may_be_another_payment_is_recorded() {
 async fn one_pages_claim_hides_no_other() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    let other = shop
-        .merchant
-        .make("/clicks", json!({ "program_id": shop.program, "partner_id": shop.partner }))
-        .await;
-    let first = claim(&shop, json!({ "clickId": other })).await;
+    let bob = shop.merchant.make("/partners", json!({ "name": "Bob" })).await;
+    let enrolled = json!({ "program_id": shop.program, "partner_id": bob });
+    shop.merchant.make("/enrollments", enrolled.clone()).await;
+    let other = shop.merchant.make("/clicks", enrolled.clone()).await;
+    let another = shop.merchant.make("/clicks", enrolled).await;
+    // Whatever is no click claims nothing, and a partner claims a transaction once.
+    for n in 0..30 {
+        let unknown = json!({ "clickId": format!("clk_1763712000_{n:016x}"), "amount": 1 });
+        assert_eq!(claim(&shop, unknown).await.status, if n == 0 { 201 } else { 200 });
+    }
+    let first = claim(&shop, json!({ "clickId": other, "amount": 900 })).await;
+    let repeat = claim(&shop, json!({ "clickId": another, "amount": 90_000 })).await;
     let true_one = claim(&shop, json!({})).await;
-    assert_eq!((true_one.status.as_u16(), true_one.text("/id")), (201, first.text("/id")));
+    assert_eq!((first.status.as_u16(), repeat.status.as_u16(), true_one.status.as_u16()), (201, 200, 201));
+    assert_eq!((true_one.text("/id"), repeat.text("/id")), (first.text("/id"), first.text("/id")));
     // A page learns nothing of a click that it did not name.
     assert_eq!(true_one.body["click_id"], Value::Null);
     let path = format!("/conversions/{}", first.text("/id"));
-    let claimed = shop.merchant.get(&path).await.body["claimed_click_ids"].clone();
-    assert_eq!(claimed.as_array().map(Vec::len), Some(2), "{claimed}");
+    let claims = shop.merchant.get(&path).await.body["claims"].clone();
+    let shown: Vec<_> =
+        claims.as_array().unwrap().iter().map(|one| json!([one["click_id"], one["amount_minor"]])).collect();
+    assert_eq!(shown, [json!([null, 1]), json!([other, 900]), json!([shop.click, 5_000])]);
     let judge = async |change: Value| shop.merchant.patch(&path, change).await;
     let unclear = judge(json!({ "status": "approved" })).await;
     assert_eq!(unclear.code(), (422, "VALIDATION_FAILED".to_owned()));
     assert_eq!(judge(json!({ "status": "approved", "click_id": "clk_1" })).await.status, 422);
-    assert_eq!(judge(json!({ "status": "rejected", "click_id": shop.click })).await.status, 422);
     assert_eq!(judge(json!({ "click_id": shop.click })).await.status, 422);
+    // One claim is rejected alone, and one is approved alone, with its own amount.
+    let rejected = judge(json!({ "status": "rejected", "click_id": other })).await;
+    assert_eq!((rejected.text("/click_id"), rejected.number("/amount_minor")), (shop.click.clone(), 5_000));
     let approved = judge(json!({ "status": "approved", "click_id": shop.click })).await;
     assert_eq!((approved.text("/click_id"), approved.text("/reason")), (shop.click.clone(), "ok".to_owned()));
     assert_eq!(shop.net().await, 1_000);
-    // Beyond twenty clicks nothing more is recorded.
-    for n in 0..30 {
-        let click = json!({ "clickId": format!("clk_1763712000_{n:016x}") });
-        let status = claim(&shop, click).await.status.as_u16();
-        assert_eq!(status, if n < 18 { 201 } else { 200 }, "{n}");
-    }
-    assert_eq!(shop.net().await, 1_000);
+}
+
+#[tokio::test]
+async fn a_claim_takes_no_payment_from_the_partner_it_is_credited_to_without_being_named() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let bob = shop.merchant.make("/partners", json!({ "name": "Bob" })).await;
+    let enrolled = json!({ "program_id": shop.program, "partner_id": bob });
+    shop.merchant.make("/enrollments", enrolled.clone()).await;
+    let other = shop.merchant.make("/clicks", enrolled).await;
+    let of_customer = |id: &str, more: Value| {
+        shop.session(with(
+            json!({ "id": id, "payment_intent": format!("pi_{id}"), "customer": "cus_1" }),
+            more,
+        ))
+    };
+    shop.told("checkout.session.completed", 0, of_customer("cs_1", json!({}))).await;
+    let later = of_customer("cs_2", json!({ "metadata": {} }));
+    assert_eq!(shop.told("checkout.session.completed", 60, later).await, "processed ok_customer_lookup");
+    claim(&shop, json!({ "clickId": other, "externalTransactionId": "cs_2" })).await;
+    let approved = shop.merchant.patch("/conversions/cs_2", json!({ "status": "approved" })).await;
+    assert_eq!(approved.code(), (422, "VALIDATION_FAILED".to_owned()));
+    assert!(approved.text("/error/fields/click_id").contains(&shop.click), "{}", approved.body);
+    let partners = shop.merchant.get("/commissions").await.column("partner_id");
+    assert_eq!(partners, [json!(shop.partner), json!(shop.partner)]);
+}
+
+#[tokio::test]
+async fn a_report_of_a_payment_of_which_only_a_dispute_is_known_is_recorded() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let dispute = json!({ "id": "dp_1", "charge": null, "payment_intent": "pi_1", "amount": 500, "currency": "usd",
+        "status": "needs_response" });
+    shop.told("charge.dispute.created", 0, dispute).await;
+    let report =
+        json!({ "external_transaction_id": "pi_1", "event_type": "sale", "customer_external_id": "user_1" });
+    let reported = shop.merchant.post("/conversions", report).await;
+    assert_eq!(reported.status, 201, "{}", reported.body);
+    assert_eq!(shop.merchant.get("/conversions/pi_1").await.text("/id"), reported.text("/id"));
 }
 
 #[tokio::test]
