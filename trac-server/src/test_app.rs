@@ -125,16 +125,16 @@ pub(crate) struct Locked {
 impl Locked {
     /// Locks the database of a data folder.
     pub(crate) async fn take(folder: &Path) -> Self {
-        let (begin, begun) = oneshot::channel();
+        let (locked, is_locked) = oneshot::channel();
         let (end, waits) = mpsc::channel();
         let other = Store::open(folder).unwrap();
-        // Whoever writes keeps the lock for as long as the job runs.
+        // A writer holds the lock for as long as its job runs.
         let ended = Box::pin(other.write(Priority::Api, move |_| {
-            begin.send(()).unwrap();
+            locked.send(()).unwrap();
             assert!(waits.recv().is_err(), "nothing is sent");
             Ok(())
         }));
-        begun.await.unwrap();
+        is_locked.await.unwrap();
         Self { end, ended }
     }
 

@@ -98,8 +98,11 @@ async fn track(
         {
             lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
         }
-        if !is_vouched && !is_of_page(rows, &told, &lead)? {
-            lead["click_id"] = Value::Null;
+        if !is_vouched
+            && !is_of_page(rows, &told, &lead)?
+            && let Some(lead) = lead.as_object_mut()
+        {
+            lead.insert("click_id".to_owned(), Value::Null);
         }
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));

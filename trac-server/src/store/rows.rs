@@ -39,7 +39,7 @@ impl<'a> Everywhere<'a> {
 
     /// Reads the first row, if there is one.
     pub(crate) fn one<T>(
-        &self,
+        self,
         sql: &str,
         args: &[Arg<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
@@ -49,7 +49,7 @@ impl<'a> Everywhere<'a> {
 
     /// Reads every row.
     pub(crate) fn all<T>(
-        &self,
+        self,
         sql: &str,
         args: &[Arg<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
@@ -62,7 +62,7 @@ impl<'a> Everywhere<'a> {
 
     /// Hands every row over without keeping any.
     pub(crate) fn each(
-        &self,
+        self,
         sql: &str,
         args: &[Arg<'_>],
         mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
@@ -71,18 +71,18 @@ impl<'a> Everywhere<'a> {
     }
 
     /// Whether there is any row.
-    pub(crate) fn exists(&self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
+    pub(crate) fn exists(self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
         Ok(self.one(sql, args, |_| Ok(()))?.is_some())
     }
 
     /// Changes rows and answers how many were.
-    pub(crate) fn write(&self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
+    pub(crate) fn write(self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
         Call { connection: self.connection, scope: None, sql, args }.write()
     }
 
     /// Runs several statements, as tests set their stage.
     #[cfg(test)]
-    pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
+    pub(crate) fn batch(self, sql: &str) -> Result<(), StoreError> {
         Ok(self.connection.execute_batch(sql)?)
     }
 }
