@@ -97,6 +97,18 @@ fn the_script_asks_nothing_of_the_browser() {
 }
 
 #[test]
+fn the_database_driver_is_known_to_the_store_alone() {
+    let src = root().join("trac-server/src");
+    let outside = sources(&src).into_iter().filter(|file| !file.starts_with(src.join("store")));
+    let outside: Vec<_> = outside.collect();
+    assert!(outside.len() > 100, "the sources were not read");
+    for file in outside {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("rusqlite"), "{} names the driver: see store/rows.rs", file.display());
+    }
+}
+
+#[test]
 fn every_table_is_led_by_workspace_and_mode() {
     let steps =
         fs::read_dir(root().join("trac-server/src/store")).unwrap().map(|entry| entry.unwrap().path());
