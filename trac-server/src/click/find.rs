@@ -69,9 +69,9 @@ fn read(row: &Row<'_>, name: &LinkName) -> Result<Option<KnownLink>, StoreError>
     Ok(Some(KnownLink {
         name: name.clone(),
         scope: Scope::new(&row.get::<String>(0)?, mode_of(&row.get::<String>(1)?)),
-        id: row.get::<String>(2)?.into(),
-        program_id: row.get::<String>(3)?.into(),
-        partner_id: row.get::<String>(4)?.into(),
+        id: row.get(2)?,
+        program_id: row.get(3)?,
+        partner_id: row.get(4)?,
         destination: destination.into(),
         is_archived: row.get(6)?,
     }))
