@@ -44,7 +44,7 @@ impl<'a> Everywhere<'a> {
         args: &[Arg<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        Call { connection: self.connection, scope: None, sql, args }.one(read)
+        self.call(sql, args).one(read)
     }
 
     /// Reads every row.
@@ -52,12 +52,9 @@ impl<'a> Everywhere<'a> {
         self,
         sql: &str,
         args: &[Arg<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut found = Vec::new();
-        let mut take = |row: &Row<'_>| read(row).map(|one| found.push(one));
-        Call { connection: self.connection, scope: None, sql, args }.each(&mut take)?;
-        Ok(found)
+        self.call(sql, args).all(read)
     }
 
     /// Hands every row over without keeping any.
@@ -67,17 +64,24 @@ impl<'a> Everywhere<'a> {
         args: &[Arg<'_>],
         mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        Call { connection: self.connection, scope: None, sql, args }.each(&mut take)
+        self.call(sql, args).each(&mut take)
     }
 
     /// Whether there is any row.
     pub(crate) fn exists(self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
-        Ok(self.one(sql, args, |_| Ok(()))?.is_some())
+        self.call(sql, args).exists()
     }
 
     /// Changes rows and answers how many were.
     pub(crate) fn write(self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
-        Call { connection: self.connection, scope: None, sql, args }.write()
+        self.call(sql, args).write()
+    }
+
+    const fn call<'c>(self, sql: &'c str, args: &'c [Arg<'c>]) -> Call<'c>
+    where
+        'a: 'c,
+    {
+        Call { connection: self.connection, scope: None, sql, args }
     }
 
     /// Runs several statements, as tests set their stage.
@@ -113,12 +117,9 @@ impl<'a> Rows<'a> {
         &self,
         sql: &str,
         args: &[Arg<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut found = Vec::new();
-        let mut take = |row: &Row<'_>| read(row).map(|one| found.push(one));
-        self.call(sql, args).each(&mut take)?;
-        Ok(found)
+        self.call(sql, args).all(read)
     }
 
     /// Hands every row over without keeping any.
@@ -133,7 +134,7 @@ impl<'a> Rows<'a> {
 
     /// Whether there is any row.
     pub(crate) fn exists(&self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
-        Ok(self.one(sql, args, |_| Ok(()))?.is_some())
+        self.call(sql, args).exists()
     }
 
     /// Changes rows and answers how many were. None is an answer too: `ON CONFLICT DO NOTHING` makes none.
@@ -161,6 +162,16 @@ impl Call<'_> {
         let mut found = statement.raw_query();
         let row = found.next()?;
         row.map(|row| read(&Row(row))).transpose()
+    }
+
+    fn all<T>(self, mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        self.each(&mut |row| read(row).map(|one| found.push(one)))?;
+        Ok(found)
+    }
+
+    fn exists(self) -> Result<bool, StoreError> {
+        Ok(self.one(|_| Ok(()))?.is_some())
     }
 
     fn each(self, take: &mut dyn FnMut(&Row<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
