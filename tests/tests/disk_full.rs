@@ -149,6 +149,11 @@ async fn what_is_left_of_a_disk_is_for_webhooks_and_not_for_clicks() {
     let asked = client.post(format!("{}/v1/clicks", server.origin()));
     let asked = asked.header("x-publishable-key", merchant.publishable_key()).json(&json!({"ref": "full"}));
     assert_eq!(asked.send().await.expect("an answer").status(), 503);
+    let lead = client.post(format!("{}/api/track/lead", server.origin()));
+    let lead = lead.json(&json!({"eventName": "sign_up", "customerExternalId": "late"}));
+    let by_page = lead.try_clone().expect("a body").header("x-publishable-key", merchant.publishable_key());
+    assert_eq!(by_page.send().await.expect("an answer").status(), 503);
+    assert_eq!(lead.bearer_auth(merchant.secret_key()).send().await.expect("an answer").status(), 201);
     let figures = client.get(format!("{}/metrics", server.origin())).send().await.expect("an answer");
     let figures = figures.text().await.expect("figures");
     assert!(figures.contains("trac_clicks_unrecorded_total 21"), "{figures}");

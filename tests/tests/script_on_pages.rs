@@ -73,7 +73,7 @@ async fn a_page_that_puts_its_own_back_each_time_is_not_fought_for_ever() {
 }
 
 #[tokio::test]
-async fn twenty_thousand_links_and_ten_thousand_in_a_burst_are_decorated_in_short_tasks() {
+async fn twenty_thousand_links_and_ten_thousand_in_a_burst_are_decorated() {
     check_on("many.html", &["localhost"]).await;
 }
 

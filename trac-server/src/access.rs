@@ -47,9 +47,16 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
-    /// Counts a call of this kind, or refuses it. A merchant's own server is not counted.
+    /// Counts a call of this kind, or rejects it. A merchant's own server is not counted.
+    ///
+    /// # Errors
+    /// `429` over the limit; `503` for a page's call where the room left on the disk is kept for webhooks.
     pub(crate) async fn count(&self, trac: &Trac, kind: &'static str) -> Result<(), Problem> {
-        if self.is_merchant { Ok(()) } else { within_limit(trac, &self.scope, &self.route, kind).await }
+        if self.is_merchant {
+            return Ok(());
+        }
+        trac.store.has_room_for_pages()?;
+        within_limit(trac, &self.scope, &self.route, kind).await
     }
 }
 

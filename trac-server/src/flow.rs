@@ -33,6 +33,7 @@ use crate::problem::Problem;
 use crate::refusal::Cause;
 use crate::store::apply::Writing;
 use crate::store::load::{self, Loaded};
+use crate::store::rows::{Rows, args};
 use crate::store::{Everywhere, Priority, StoreError};
 use crate::trac::Trac;
 use crate::webhook::delivery::{self, Delivery};
@@ -52,6 +53,12 @@ pub(crate) fn api_routes() -> Router<Trac> {
 /// A text of any length and kind, where one that means nothing is no mistake.
 fn any_text(value: &Value) -> Result<String, Wrong> {
     value.as_str().map(ToOwned::to_owned).ok_or_else(|| "must be a text".to_owned())
+}
+
+/// The facts of a payment by its ID.
+fn facts_of(rows: Rows<'_>, payment_id: &str) -> Result<Option<Facts>, StoreError> {
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    rows.one(sql, args![payment_id], |row| row.document(0))
 }
 
 /// `POST /api/webhooks/{endpoint_id}`: `200` for everything authentic, whatever becomes of it. An answer of another kind

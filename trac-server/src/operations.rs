@@ -58,7 +58,7 @@ async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
         (Ok(()), _) if !trac.store.takes_no_clicks() => {
-            let low = trac.store.has_room_for_clicks().err();
+            let low = trac.store.has_room_for_pages().err();
             let low = low.map(|low| format!("No clicks are recorded: {low}. Webhooks are taken."));
             let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());
             let checked = checked.map(|at| format!("no damage to the database at {at}"));

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde_json::{Value, json};
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::access::Merchant;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
@@ -27,27 +28,24 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn read(pairs: Vec<(String, String)>) -> Result<Self, Problem> {
-        let mut asked = Self::default();
-        for (name, value) in pairs {
-            let field = match name.as_str() {
-                "interval" => &mut asked.interval,
-                "start" => &mut asked.start,
-                "end" => &mut asked.end,
-                "program_id" => &mut asked.program_id,
-                "partner_id" => &mut asked.partner_id,
-                _ => {
-                    return Err(Problem::field(
-                        &name,
-                        "must be one of interval, start, end, program_id, partner_id",
-                    ));
-                }
-            };
-            if field.replace(value).is_some() {
-                return Err(Problem::field(&name, "must be given once"));
+    fn read(mut parameters: Parameters) -> Result<Self, Problem> {
+        let mut take = |name: &str| match parameters.take(name) {
+            Some(value) if value.is_empty() => Err(Problem::field(name, "must not be empty")),
+            value => Ok(value),
+        };
+        let asked = Self {
+            interval: take("interval")?,
+            start: take("start")?,
+            end: take("end")?,
+            program_id: take("program_id")?,
+            partner_id: take("partner_id")?,
+        };
+        match parameters.into_rest().into_keys().next() {
+            None => Ok(asked),
+            Some(name) => {
+                Err(Problem::field(&name, "must be one of interval, start, end, program_id, partner_id"))
             }
         }
-        Ok(asked)
     }
 }
 
@@ -131,10 +129,9 @@ fn rate_bps(part: i64, whole: i64) -> Option<i64> {
 pub(super) async fn report(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
-    asked: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
+    parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
-    let Query(asked) = asked.map_err(|_| Problem::malformed("The query cannot be read."))?;
-    let asked = Asked::read(asked)?;
+    let asked = Asked::read(parameters)?;
     let days = Days::read(&asked, trac.clock.now())?;
     let of = scope.clone();
     let counted = trac.store.query(&of, NARROW, move |tx| count(tx.within(&scope), days, &asked));

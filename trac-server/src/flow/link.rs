@@ -12,7 +12,7 @@ use serde_json::Value;
 use trac_core::conversion::payment::Money;
 use trac_core::webhook::facts::{Facts, Topic};
 
-use super::Considered;
+use super::{Considered, facts_of};
 use crate::access::Merchant;
 use crate::fields::{Fields, text};
 use crate::problem::Problem;
@@ -39,7 +39,7 @@ async fn link(
         let rows = tx.within(&scope);
         let stuck = Waiting::find(rows, &trac, &id)?;
         let named = named.ok_or_else(|| Problem::field("payment", "is required"))?;
-        let stray = facts_of(rows, &stuck.payment_id)?;
+        let stray = known_facts(rows, &stuck.payment_id)?;
         let news = Facts { links: [(named.clone(), own_name(&stray)?)].into(), ..Facts::default() };
         let (payment_id, whole) = payment_named(rows, &named)?;
         if payment_id == stuck.payment_id || differs_in_currency(&stray, &whole) {
@@ -82,10 +82,8 @@ fn not_waiting() -> Problem {
     Problem::new(StatusCode::CONFLICT, "NOT_WAITING", message)
 }
 
-fn facts_of(rows: Rows<'_>, payment_id: &str) -> Result<Facts, StoreError> {
-    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-    let found = rows.one(sql, args![payment_id], |row| row.document(0))?;
-    found.ok_or_else(|| StoreError::internal("there is no such payment"))
+fn known_facts(rows: Rows<'_>, payment_id: &str) -> Result<Facts, StoreError> {
+    facts_of(rows, payment_id)?.ok_or_else(|| StoreError::internal("there is no such payment"))
 }
 
 /// What the money that went back is called: its charge, its `PaymentIntent`, or whatever names it.
@@ -103,7 +101,7 @@ fn payment_named(rows: Rows<'_>, stripe_id: &str) -> Result<(String, Facts), Pro
     let found: Option<String> = rows.one(sql, args![stripe_id], |row| row.get(0))?;
     let message = "must be the ID of a session, invoice, PaymentIntent or charge of a payment known here";
     let payment_id = found.ok_or_else(|| Problem::field("payment", message))?;
-    let facts = facts_of(rows, &payment_id)?;
+    let facts = known_facts(rows, &payment_id)?;
     Ok((payment_id, facts))
 }
 

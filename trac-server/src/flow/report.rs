@@ -18,7 +18,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
 use trac_core::webhook::report::{Report, transaction_id};
 
-use super::{Considered, any_text};
+use super::{Considered, any_text, facts_of};
 use crate::access::{Merchant, Tracker};
 use crate::click::{click_by_promo_code, is_known};
 use crate::conversion::{CONVERSIONS, conversion_id, find_conversion};
@@ -148,8 +148,8 @@ async fn report(
     let store = trac.store.clone();
     let taken = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let Some(first) = First::of(rows, &told)? else {
-            let id = take(rows, &trac, &told)?;
+        let Some(first) = First::of(rows, &told, "")? else {
+            let id = take(rows, &trac, &told, "")?;
             return Ok((StatusCode::CREATED, Json(find_conversion(rows, &trac, &id)?)));
         };
         if first.complete(rows, &trac, &told)? {
@@ -172,11 +172,12 @@ async fn claim(
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let first = First::of(rows, &told)?;
+        let partner_id = told.claimed_for(rows)?;
+        let first = First::of(rows, &told, &partner_id)?;
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let id = match first {
             Some(first) => first.conversion_id,
-            None => take(rows, &trac, &told)?,
+            None => take(rows, &trac, &told, &partner_id)?,
         };
         let answer = outcome(rows, &trac, &told, &id)?;
         Ok::<_, Problem>((status, Json(answer)))
@@ -215,19 +216,19 @@ struct First {
 }
 
 impl First {
-    fn of(rows: Rows<'_>, told: &Told) -> Result<Option<Self>, StoreError> {
+    fn of(rows: Rows<'_>, told: &Told, partner_id: &str) -> Result<Option<Self>, StoreError> {
         let sql = "SELECT id, conversion_id FROM report \
                    WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4 AND partner_id = ?5";
-        rows.one(
-            sql,
-            args![transaction_id(&told.transaction), told.by_merchant, told.claimed_for(rows)?],
-            |row| Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? }),
-        )
+        rows.one(sql, args![transaction_id(&told.transaction), told.by_merchant, partner_id], |row| {
+            Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? })
+        })
     }
 
     /// Adds the amount, click or customer that the merchant's first report lacked. `false` if the repeat has nothing new.
     fn complete(&self, rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<bool, StoreError> {
-        let reports = facts_of(rows, &self.conversion_id)?.reports;
+        let named = conversion_id(rows, &self.conversion_id)?;
+        let facts = facts_of(rows, named.as_deref().unwrap_or(&self.conversion_id))?;
+        let reports = facts.ok_or_else(|| StoreError::internal("there is no such payment"))?.reports;
         let Some(first) = reports.get(&self.id) else { return Ok(false) };
         let mut added = Report {
             transaction: first.transaction.clone(),
@@ -256,16 +257,8 @@ impl First {
     }
 }
 
-/// What is known of a conversion that goes by an ID.
-fn facts_of(rows: Rows<'_>, id: &str) -> Result<Facts, StoreError> {
-    let named = conversion_id(rows, id)?;
-    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-    let found = rows.one(sql, args![named.as_deref().unwrap_or(id)], |row| row.document(0))?;
-    found.ok_or_else(|| StoreError::internal("there is no such payment"))
-}
-
-/// Takes a report in and answers the conversion it is about.
-fn take(rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<String, StoreError> {
+/// Records a report, `partner_id` by [`Told::claimed_for`], and answers the conversion it is about.
+fn take(rows: Rows<'_>, trac: &Trac, told: &Told, partner_id: &str) -> Result<String, StoreError> {
     let (id, now) = (trac.ids.make(Kind::Report), trac.clock.now());
     let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
     let report = told.facts(told.click_of(rows)?);
@@ -283,7 +276,7 @@ fn take(rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<String, StoreError> 
             told.by_merchant,
             conversion_id,
             now,
-            told.claimed_for(rows)?
+            partner_id
         ],
     )?;
     Ok(conversion_id)

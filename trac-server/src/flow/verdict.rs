@@ -14,14 +14,13 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
 use trac_core::webhook::report::Report;
 
-use super::{Considered, any_text};
+use super::{Considered, any_text, facts_of};
 use crate::access::Merchant;
 use crate::conversion::{LEADS, conversion_id, find_conversion};
 use crate::fields::{AMOUNT_MAX, Fields, Wrong, integer};
 use crate::problem::Problem;
 use crate::store::Priority;
 use crate::store::apply::Writing;
-use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 
 pub(super) fn api_routes() -> Router<Trac> {
@@ -53,7 +52,7 @@ async fn judge_lead(
                            from your server.";
             return Err(Problem::new(StatusCode::CONFLICT, "LEAD_NOT_SETTLED", message));
         };
-        let mut leads = facts_of(rows, &conversion)?.leads;
+        let mut leads = facts_of(rows, &conversion)?.ok_or_else(|| Problem::not_found("conversion"))?.leads;
         leads.retain(|lead_id, _| *lead_id == id);
         let now = trac.clock.now();
         for lead in leads.values_mut() {
@@ -92,7 +91,7 @@ async fn change(
         let id = conversion_id(rows, &id)?.unwrap_or(id);
         let conversion = find_conversion(rows, &trac, &id)?;
         let credited = credited_otherwise(&conversion);
-        let mut facts = facts_of(rows, &id)?;
+        let mut facts = facts_of(rows, &id)?.ok_or_else(|| Problem::not_found("conversion"))?;
         if let Some(approved) = approved {
             judge(&mut facts, approved, (click.as_deref(), credited.as_deref()), trac.clock.now())?;
         }
@@ -105,12 +104,6 @@ async fn change(
         find_conversion(rows, &trac, &id)
     });
     changed.await.map(Json)
-}
-
-fn facts_of(rows: Rows<'_>, id: &str) -> Result<Facts, Problem> {
-    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-    let found = rows.one(sql, args![id], |row| row.document(0))?;
-    found.ok_or_else(|| Problem::not_found("conversion"))
 }
 
 /// The click that a payment is credited to by anything but a claim.

@@ -76,6 +76,7 @@ async fn a_filter_that_no_row_could_pass_is_a_mistake_and_says_what_it_takes() {
     check(&format!("/events?{}", "type=a&".repeat(2_000)), Some(("type", "once"))).await;
     check("/analytics?interval=7d&interval=7d", Some(("interval", "once"))).await;
     check("/analytics?colour=red", Some(("colour", "start"))).await;
+    check("/analytics?partner_id=", Some(("partner_id", "empty"))).await;
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl Store {
         click: NewClick,
         only_if: Option<Arc<dyn Condition>>,
     ) -> Result<bool, StoreError> {
-        self.0.room.for_clicks()?;
+        self.0.room.for_pages()?;
         let (error, click) = match self.0.spool.keep(scope, click, only_if.clone()).await {
             Ok(kept) => return Ok(kept),
             Err(Unkept { error, click }) => (error, click),
@@ -187,15 +187,15 @@ impl Store {
         written.await
     }
 
-    /// Keeps so many megabytes of the disk free for webhooks: with less, no more clicks are recorded. A new store keeps none. Where
+    /// Keeps so many megabytes of the disk free for webhooks: with less, no more clicks, leads and claims of pages are recorded. A new store keeps none. Where
     /// the system is not Linux nothing is known of the disk, and nothing kept.
     pub fn keep_free(&self, megabytes: u32) {
         self.0.room.keep(u64::from(megabytes) << 20);
     }
 
-    /// `Err`, which says why, if the disk has too little room left for clicks.
-    pub(crate) fn has_room_for_clicks(&self) -> Result<(), StoreError> {
-        self.0.room.for_clicks()
+    /// `Err`, which says why, if the disk has too little room left for what pages report.
+    pub(crate) fn has_room_for_pages(&self) -> Result<(), StoreError> {
+        self.0.room.for_pages()
     }
 
     /// Whether the store took no clicks when it was last asked.

@@ -1,7 +1,7 @@
 //! How much room the disk has left.
 //!
-//! Clicks come in any number and cost room; webhooks are money. So below a mark of free space no more clicks are recorded, and what is
-//! left is kept for webhooks.
+//! Pages report clicks, leads and claims in any number; webhooks are money. Below a mark of free space nothing more is recorded of
+//! pages, and the space left is kept for webhooks.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -65,8 +65,8 @@ impl Room {
         }
     }
 
-    /// `Err` if too little is left for clicks.
-    pub(super) fn for_clicks(&self) -> Result<(), StoreError> {
+    /// `Err` if too little is left for what pages report.
+    pub(super) fn for_pages(&self) -> Result<(), StoreError> {
         if !self.is_low.load(Ordering::SeqCst) {
             return Ok(());
         }
@@ -100,7 +100,7 @@ mod tests {
         room.kept.store(800, Ordering::SeqCst);
         let check = |free: u64, want: bool| {
             room.note(free);
-            assert_eq!(room.for_clicks().is_ok(), want, "{free}");
+            assert_eq!(room.for_pages().is_ok(), want, "{free}");
         };
         check(800, true);
         check(799, false);
@@ -109,7 +109,7 @@ mod tests {
         check(800, true);
         check(0, false);
         room.keep(0);
-        assert!(room.for_clicks().is_ok(), "nothing is kept");
+        assert!(room.for_pages().is_ok(), "nothing is kept");
     }
 
     #[cfg(target_os = "linux")]
@@ -119,8 +119,8 @@ mod tests {
         assert!(free_bytes(folder.path()).is_some_and(|free| free > 0));
         let room = Room::around(&folder.path().join("trac.db"));
         room.keep(u64::MAX);
-        assert!(room.for_clicks().is_err());
+        assert!(room.for_pages().is_err());
         room.keep(1);
-        assert!(room.for_clicks().is_ok());
+        assert!(room.for_pages().is_ok());
     }
 }

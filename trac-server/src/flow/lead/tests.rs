@@ -251,6 +251,10 @@ async fn two_hundred_leads_of_one_customer_lock_nobody_out() {
     assert_eq!((second.status.as_u16(), second.text("/reason")), (201, "noted".to_owned()));
     let by_server = tell_by_server(&app, &shop.merchant, lead(302, json!({ "clickId": shop.click }))).await;
     assert_eq!((by_server.status.as_u16(), by_server.text("/reason")), (201, "ok".to_owned()));
+    // What was only recorded cannot be judged.
+    let path = format!("/leads/{}", second.text("/id"));
+    let judged = shop.merchant.patch(&path, json!({ "status": "approved" })).await;
+    assert_eq!(judged.code(), (409, "LEAD_NOT_SETTLED".to_owned()));
     // The merchant's word settles what was only recorded.
     let vouched = tell_by_server(&app, &shop.merchant, lead(200, json!({ "clickId": shop.click }))).await;
     assert_eq!((vouched.status.as_u16(), vouched.text("/reason")), (200, "ok".to_owned()));
