@@ -13,10 +13,10 @@ use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
-use crate::refusal::Cause;
 use crate::store::rows::args;
 use crate::store::{Everywhere, Scope, StoreError, mode_of};
 use crate::trac::Trac;
+use crate::trac::refusal::Cause;
 
 /// The holder of a secret key, and so the scope of everything the request may touch.
 #[derive(Clone, Debug)]

@@ -59,136 +59,62 @@
 //! With the feature `server`, which is on by default, `Store::open`, `Trac::new` and `router` mount the tracking
 //! service inside an axum app, and the program `trac` runs it by itself, by `service` and `listen::serve`.
 
-// ground
-pub mod clock;
-#[cfg(feature = "server")]
-pub mod proxy;
-#[cfg(feature = "server")]
-mod visible;
-#[cfg(feature = "server")]
-mod key_kind;
-#[cfg(feature = "server")]
-pub mod config;
-#[cfg(feature = "server")]
-mod id;
-#[cfg(feature = "server")]
-mod request_id;
-#[cfg(feature = "server")]
-pub mod log;
-#[cfg(feature = "server")]
-mod tally;
-#[cfg(feature = "server")]
-pub mod store;
-#[cfg(feature = "server")]
-mod problem;
-#[cfg(feature = "server")]
-mod path;
-#[cfg(feature = "server")]
-mod patience;
-#[cfg(feature = "server")]
-mod bodies;
-#[cfg(feature = "server")]
-mod fields;
-#[cfg(feature = "server")]
-mod parameters;
-#[cfg(feature = "server")]
-mod last_known;
-#[cfg(feature = "server")]
-mod hosts;
-#[cfg(feature = "server")]
-mod day_salt;
-#[cfg(feature = "server")]
-mod limit;
-#[cfg(feature = "server")]
-mod key_uses;
-#[cfg(feature = "server")]
-mod metrics;
-#[cfg(feature = "server")]
-mod refusal;
-#[cfg(feature = "server")]
-mod soundness;
-#[cfg(feature = "server")]
-mod uncounted;
-#[cfg(feature = "server")]
-mod trac;
-#[cfg(feature = "server")]
-mod catch_up;
-#[cfg(feature = "server")]
-mod access;
-#[cfg(feature = "server")]
-mod idempotency;
-#[cfg(feature = "server")]
-mod list;
-#[cfg(feature = "server")]
-mod refusals;
-#[cfg(feature = "server")]
-mod api_key;
-#[cfg(feature = "server")]
-mod program;
-
-// stages
-mod click;
-mod cookie;
-mod checkout;
-mod webhook;
-#[cfg(feature = "server")]
-mod conversion;
-#[cfg(feature = "server")]
-mod commission;
-
-// the SDK's voice
 #[cfg(feature = "client")]
-pub mod client;
-
-// the whole
-#[cfg(feature = "server")]
-mod flow;
-#[cfg(feature = "server")]
-pub mod ask;
-#[cfg(feature = "server")]
-pub mod replay;
-#[cfg(feature = "server")]
-pub mod export;
-#[cfg(feature = "server")]
-pub mod explain;
-#[cfg(feature = "server")]
-mod dashboard;
-#[cfg(feature = "server")]
-pub mod workspace;
-#[cfg(feature = "server")]
-mod operations;
-#[cfg(feature = "server")]
-pub mod housekeeping;
-#[cfg(feature = "server")]
-mod api;
-#[cfg(feature = "server")]
-mod router;
-#[cfg(feature = "server")]
-pub mod listen;
-
-#[cfg(feature = "demo")]
-pub mod demo;
-
-pub use checkout::{StripeMetadata, stripe_metadata};
-pub use click::{Click, NoClick, RequestHead, get_click_id};
+pub use trac_sdk::TracClient;
 #[cfg(feature = "client")]
-pub use client::TracClient;
-pub use cookie::{ClickLayer, ClickService, SetCookie};
-pub use trac_core::click::ClickId;
-pub use trac_core::webhook::customer_token::customer_token;
-pub use webhook::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
+pub use trac_sdk::client;
+pub use trac_sdk::clock;
+pub use trac_sdk::{
+    Click, ClickId, ClickLayer, ClickService, NoClick, RequestHead, SetCookie, StripeEvent,
+    StripeEventRejection, StripeMetadata, UnusableSecret, WebhookSecrets, customer_token, get_click_id,
+    stripe_metadata,
+};
 
-#[cfg(feature = "server")]
-pub use click::missing_script;
-pub use operations::metrics_service;
-#[cfg(feature = "server")]
-pub use router::{router, service};
-#[cfg(feature = "server")]
-pub use trac::Trac;
-#[cfg(feature = "server")]
-pub use webhook::secrets;
+cfg_if::cfg_if! {
+    if #[cfg(feature = "server")] {
+        // ground
+        mod visible;
+        mod key_kind;
+        mod tally;
+        mod id;
+        mod http;
+        pub mod log;
+        pub mod config;
+        pub mod store;
+        mod problem;
+        mod trac;
+        mod access;
+        mod api;
+        mod keys;
+        mod program;
 
-#[cfg(test)]
-mod test_app;
-#[cfg(test)]
-mod test_shop;
+        // stages
+        mod click;
+        mod webhook;
+        mod conversion;
+        mod commission;
+
+        // the whole
+        mod flow;
+        pub mod ask;
+        pub mod explain;
+        mod dashboard;
+        pub mod workspace;
+        mod operate;
+        mod openapi;
+        mod router;
+
+        #[cfg(feature = "demo")]
+        pub mod demo;
+        #[cfg(test)]
+        mod testing;
+
+        pub use click::missing_script;
+        pub use http::{listen, proxy};
+        pub use operate::health::metrics_service;
+        pub use operate::{export, housekeeping, replay};
+        pub use router::{router, service};
+        pub use trac::Trac;
+        pub use webhook::secrets;
+    }
+}

@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::request_id::{self, Named};
+use crate::http::request_id::{self, Named};
 
 /// Starts the log.
 ///

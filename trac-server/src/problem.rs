@@ -14,7 +14,7 @@ use serde_json::json;
 use trac_core::program::Mode;
 
 use crate::clock::Clock;
-use crate::request_id;
+use crate::http::request_id;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::tally::Tally;
 

@@ -3,7 +3,7 @@
 use crate::{Outcome, setup};
 
 /// How many lives `cargo xtask test` lives.
-const SEEDS: &str = "2000";
+const SEEDS: &str = "1000";
 
 /// Builds the simulation and lives one seed, or so many from it on.
 pub(crate) fn run() -> Outcome {

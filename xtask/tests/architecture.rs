@@ -22,57 +22,155 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The modules of a crate in the order of its `lib.rs`.
-fn modules(lib: &str) -> Vec<&str> {
-    let declared = lib.lines().filter_map(|line| {
+/// The modules that a file declares, in its order.
+fn modules(text: &str) -> Vec<String> {
+    let declared = text.lines().filter_map(|line| {
         let line = line.trim().strip_suffix(';')?;
-        line.strip_prefix("pub mod ")
-            .or_else(|| line.strip_prefix("pub(crate) mod "))
-            .or_else(|| line.strip_prefix("mod "))
+        let named = ["pub mod ", "pub(crate) mod ", "pub(super) mod ", "mod "];
+        named.iter().find_map(|start| line.strip_prefix(start)).map(ToOwned::to_owned)
     });
     declared.collect()
 }
 
-/// Which module of the crate a file belongs to.
-fn module_of(file: &Path, src: &Path) -> String {
-    let inside = file.strip_prefix(src).unwrap();
-    let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
-    first.trim_end_matches(".rs").to_owned()
+/// The module of a file as a path from the root of its crate: `store/rows.rs` is `store, rows`.
+fn module_of(file: &Path, src: &Path) -> Vec<String> {
+    let inside = file.strip_prefix(src).unwrap().with_extension("");
+    let mut path: Vec<String> =
+        inside.components().map(|part| part.as_os_str().to_str().unwrap().to_owned()).collect();
+    path.pop_if(|last| last == "mod" || last == "lib");
+    path
+}
+
+/// The code of a file: without comments, and without the tests, which stand last and may use the whole.
+fn code_of(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let lines: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    lines.join("\n")
+}
+
+/// The paths that begin with `start::` in a code, each as its segments after `start`; `a::{b, c::d}` is two.
+fn paths_after<'a>(code: &'a str, start: &str) -> Vec<Vec<&'a str>> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(start) {
+        let before = code[..at].chars().next_back().unwrap_or(' ');
+        if !before.is_alphanumeric() && before != '_' && before != ':' {
+            read_path(&code[at + start.len()..], &mut Vec::new(), &mut found);
+        }
+    }
+    found
+}
+
+/// Reads one path, or a group of them, and answers what is left.
+fn read_path<'a>(code: &'a str, before: &mut Vec<&'a str>, found: &mut Vec<Vec<&'a str>>) -> &'a str {
+    let code = code.trim_start();
+    if let Some(mut rest) = code.strip_prefix('{') {
+        while !rest.is_empty() && !rest.starts_with('}') {
+            rest = read_path(rest, before, found).trim_start();
+            rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+        }
+        return rest.strip_prefix('}').unwrap_or(rest);
+    }
+    let end = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
+    let (name, rest) = code.split_at(end);
+    before.push(name);
+    let rest = match rest.strip_prefix("::") {
+        Some(inner) => read_path(inner, before, found),
+        None => {
+            found.push(before.clone());
+            // What is no part of a path would never end.
+            if end == 0 {
+                ""
+            } else {
+                rest.split_once(" as ").filter(|(gap, _)| gap.is_empty()).map_or(rest, |(_, name)| {
+                    name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            }
+        }
+    };
+    before.pop();
+    rest
+}
+
+/// The modules that a file names, as paths from the root of its crate.
+fn used_by(module: &[String], code: &str) -> Vec<Vec<String>> {
+    let owned = |path: Vec<&str>| path.into_iter().map(ToOwned::to_owned).collect::<Vec<String>>();
+    let mut used: Vec<Vec<String>> = paths_after(code, "crate::").into_iter().map(owned).collect();
+    for path in paths_after(code, "super::") {
+        let ups = 1 + path.iter().take_while(|part| **part == "super").count();
+        let Some(level) = module.len().checked_sub(ups) else { continue };
+        let rest = path.into_iter().skip_while(|part| *part == "super");
+        used.push(module[..level].iter().cloned().chain(rest.map(ToOwned::to_owned)).collect());
+    }
+    used
+}
+
+/// The module lists of a crate: for each folder, its modules in the order in which its `mod.rs` or the crate's `lib.rs` names them.
+fn module_lists(src: &Path) -> Vec<(Vec<String>, Vec<String>)> {
+    let lists = sources(src)
+        .into_iter()
+        .map(|file| (module_of(&file, src), modules(&fs::read_to_string(file).unwrap())));
+    lists.filter(|(_, list)| list.len() > 1).collect()
 }
 
 #[test]
-fn a_stage_never_uses_a_later_stage() {
-    for package in ["trac-core", "trac-server"] {
+fn a_module_never_uses_one_that_is_listed_after_it() {
+    let mut wrong = Vec::new();
+    for package in ["trac-core", "trac-sdk", "trac-server", "trac-js"] {
         let src = root().join(package).join("src");
-        let lib = fs::read_to_string(src.join("lib.rs")).unwrap();
-        let order = modules(&lib);
-        assert!(order.len() > 6, "the module list of {package} was not read: {order:?}");
+        let lists = module_lists(&src);
+        assert!(!lists.is_empty(), "the module lists of {package} were not read");
         for file in sources(&src) {
-            if file.ends_with("tests.rs") || file.components().any(|part| part.as_os_str() == "tests") {
+            let module = module_of(&file, &src);
+            if module.iter().any(|part| part == "tests" || part == "testing" || part == "main") {
                 continue;
             }
-            let module = module_of(&file, &src);
-            let Some(own) = order.iter().position(|name| *name == module) else { continue };
-            let text = fs::read_to_string(&file).unwrap();
-            // Tests stand last in a file and may use the whole.
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-            for (number, line) in code.enumerate() {
-                for later in &order[own + 1..] {
-                    let named = [format!("crate::{later}::"), format!("crate::{later};")];
-                    let grouped = line.split_once("crate::{").is_some_and(|(_, group)| {
-                        group.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *later)
-                    });
-                    assert!(
-                        !grouped && !named.iter().any(|name| line.contains(name.as_str())),
-                        "{}: code line {}: {module} uses {later}, a later stage",
-                        file.display(),
-                        number + 1
-                    );
+            let code = code_of(&fs::read_to_string(&file).unwrap());
+            for used in used_by(&module, &code) {
+                for (folder, list) in &lists {
+                    let within = |path: &[String]| {
+                        path.strip_prefix(folder.as_slice()).and_then(|rest| rest.first().cloned())
+                    };
+                    let place = |name: Option<String>| {
+                        name.and_then(|name| list.iter().position(|listed| *listed == name))
+                    };
+                    if let (Some(own), Some(other)) = (place(within(&module)), place(within(&used)))
+                        && other > own
+                    {
+                        wrong.push(format!("{package}: {} uses {}", module.join("::"), used.join("::")));
+                    }
                 }
             }
         }
     }
+    wrong.sort();
+    wrong.dedup();
+    assert!(
+        wrong.is_empty(),
+        "a module list is also an order, in which nothing uses what comes later:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn paths_are_read_from_code() {
+    let code = "use crate::a::{b, c::{D, e as f}, g}; super::super::h::i(super::j); my_crate::k";
+    let crates = [vec!["a", "b"], vec!["a", "c", "D"], vec!["a", "c", "e"], vec!["a", "g"]];
+    assert_eq!(paths_after(code, "crate::"), crates);
+    let used = used_by(&["x".to_owned(), "y".to_owned(), "z".to_owned()], code);
+    let named: Vec<_> = used.iter().map(|path| path.join("::")).collect();
+    assert_eq!(named, ["a::b", "a::c::D", "a::c::e", "a::g", "x::h::i", "x::y::j"]);
+}
+
+/// How many files of a folder stand in no room.
+#[test]
+fn few_files_stand_loose_and_few_gates_are_left() {
+    let src = root().join("trac-server/src");
+    let loose = fs::read_dir(&src).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
+    assert!(loose <= 10, "{loose} loose files in trac-server/src");
+    let gates = sources(&src)
+        .into_iter()
+        .map(|file| fs::read_to_string(file).unwrap().matches("cfg(feature").count());
+    assert!(gates.sum::<usize>() <= 12, "cfg(feature in trac-server/src");
 }
 
 #[test]

@@ -1,18 +1,6 @@
-//! The API as it is told to others: one table of operations, and `/openapi.json` made of it.
+//! The grammar of the management API: fields of a body, parameters of a query, lists and their filters, repeats of a call.
 
-mod openapi;
-mod table;
-mod words;
-
-use axum::Router;
-use axum::routing::get;
-
-use crate::trac::Trac;
-
-/// `/openapi.json`.
-pub(crate) fn routes() -> Router<Trac> {
-    Router::new().route("/openapi.json", get(openapi::serve))
-}
-
-#[cfg(test)]
-mod tests;
+pub(crate) mod fields;
+pub(crate) mod parameters;
+pub(crate) mod list;
+pub(crate) mod idempotency;

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::Asker;
-use crate::test_app::App;
-use crate::test_shop::{DAY, Shop, charge, invoice};
+use crate::testing::app::App;
+use crate::testing::shop::{DAY, Shop, charge, invoice};
 
 const KEY: &str = "rk_test_planted0123456789wxyz";
 
@@ -151,10 +151,10 @@ async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_aft
     assert!(story.contains("2026-11-21T08:01:00Z") && story.contains("named the invoice in_1"), "{story}");
 
     assert_eq!(asker.round().await.unwrap(), 0, "nothing is open any more");
-    let replayed = crate::replay::replay_all(
+    let replayed = crate::operate::replay::replay_all(
         &app.trac,
         trac_core::time::Timestamp::default(),
-        crate::replay::Rules::Then,
+        crate::operate::replay::Rules::Then,
         false,
     )
     .await;

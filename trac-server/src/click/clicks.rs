@@ -6,9 +6,9 @@ use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use super::links::LINKS;
-use crate::fields::{Fields, Wrong, moment, text};
+use crate::api::fields::{Fields, Wrong, moment, text};
+use crate::api::list::{Resource, time, word};
 use crate::id::random_bits;
-use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::click::NewClick;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::fields::Wrong;
+use crate::api::fields::Wrong;
 
 /// The longest destination; browsers and proxies agree on about so much.
 const LENGTH_MAX: usize = 2_048;

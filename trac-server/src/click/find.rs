@@ -1,9 +1,9 @@
 //! Finds the link that a public address names, in whatever workspace.
 
-use crate::last_known::{KnownLink, LinkName};
 use crate::store::click::Condition;
 use crate::store::rows::{Row, Rows, args};
 use crate::store::{Everywhere, Scope, StoreError, mode_of};
+use crate::trac::known_links::{KnownLink, LinkName};
 
 /// What is read of a link. One that was purged leads where its workspace says, or nowhere, and counts nobody.
 macro_rules! columns {

@@ -8,10 +8,10 @@ use trac_core::program::Mode;
 
 use super::destination::destination;
 use crate::access::Merchant;
-use crate::fields::{Fields, flag, text, token};
+use crate::api::fields::{Fields, flag, text, token};
+use crate::api::list::{Resource, document, time, word};
+use crate::api::parameters::Parameters;
 use crate::id::{Kind, random_word};
-use crate::list::{Resource, document, time, word};
-use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::rows::{Row, Rows, args};

@@ -7,7 +7,7 @@ use trac_core::checkout::reference;
 use trac_core::click::{ClickId, dialect, query};
 use trac_core::program::AttributionModel;
 
-use crate::path::decoded;
+use crate::http::path::decoded;
 
 /// Writes the address. The destination's own parameters win over the visitor's of the same name; the visitor's click
 /// parameters are an older click's and go. A Payment Link gets the click as its reference, any other page as

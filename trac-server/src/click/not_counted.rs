@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::visit::NotCounted;
-use crate::last_known::KnownLink;
 use crate::store::Priority;
 use crate::store::rows::args;
 use crate::trac::Trac;
+use crate::trac::known_links::KnownLink;
 
 /// Counts one. Nobody waits for that, and where the store is busy with more it is not worth another try.
 pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::links::LINKS;
 use crate::access::Merchant;
-use crate::list::NARROW;
+use crate::api::list::NARROW;
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::trac::Trac;

@@ -13,21 +13,21 @@ use axum::routing::get;
 use tokio::time::timeout_at;
 use trac_core::click::{ClickId, dialect};
 use trac_core::cookie::{self, Attributes};
+use trac_sdk::stored_click_id;
 
-use super::extract::stored;
 use super::find::{self, newest};
 use super::location::location;
 use super::not_counted;
 use super::record::{Patience, Written, record};
 use super::visit::{NotCounted, judge};
 use super::visitor::Trail;
-use crate::fields::is_of_token;
+use crate::api::fields::is_of_token;
 use crate::id::random_bits;
-use crate::last_known::{KnownLink, LINKS_MAX, LinkName};
 use crate::problem::Problem;
 use crate::store::click::{Condition, NewClick};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
+use crate::trac::known_links::{KnownLink, LINKS_MAX, LinkName};
 
 const COOKIE_DAYS: u32 = 90;
 /// How much of a referrer is kept, in bytes: enough for a site and a page.
@@ -138,7 +138,7 @@ async fn click(
         clicked_at: now,
         is_unique: None,
         visitor: None,
-        last_click: stored(&request.headers),
+        last_click: stored_click_id(&request.headers),
         referrer: referrer(&request.headers),
         landing_url: Some(Arc::clone(&link.destination)),
     };

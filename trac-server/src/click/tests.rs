@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use hyper::body::Frame;
 use serde_json::json;
 
-use crate::test_app::{App, Merchant, START};
+use crate::testing::app::{App, Merchant, START};
 
 mod limits;
 mod links;
@@ -173,8 +173,8 @@ async fn a_merchant_records_clicks_and_dates_them_in_test_mode_only() {
 }
 
 /// What the script sends, with a key in the header.
-async fn ask(app: &App, key: &str, body: serde_json::Value) -> crate::test_app::Answer {
-    let request = http::Request::post("/v1/clicks").header("x-publishable-key", key);
+async fn ask(app: &App, key: &str, body: serde_json::Value) -> crate::testing::app::Answer {
+    let request = axum::http::Request::post("/v1/clicks").header("x-publishable-key", key);
     app.send(request.body(body.to_string().into()).unwrap()).await
 }
 
@@ -204,7 +204,7 @@ async fn a_script_on_a_slow_line_is_told_of_its_click() {
     link(&merchant, "summer", "https://shop.example.com/").await;
     let asked = json!({ "key": merchant.publishable_key, "ref": "summer" }).to_string();
     let body = Slow(Instant::now() + Duration::from_millis(500), Some(asked.into()));
-    let answer = app.send(http::Request::post("/v1/clicks").body(Body::new(body)).unwrap()).await;
+    let answer = app.send(axum::http::Request::post("/v1/clicks").body(Body::new(body)).unwrap()).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert_eq!(merchant.get("/clicks").await.column("click_id"), [answer.body["click_id"].clone()]);
 }
@@ -237,7 +237,7 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
     assert_eq!(click.text("/landing_url").chars().count(), 2_048);
 
     let body = json!({ "code": "ada", "key": key }).to_string();
-    let request = http::Request::post("/api/track/click").header("origin", "https://shop.example.com");
+    let request = axum::http::Request::post("/api/track/click").header("origin", "https://shop.example.com");
     let in_body = app.send(request.body(body.into()).unwrap()).await;
     assert_eq!((in_body.status.as_u16(), in_body.header("access-control-allow-origin")), (201, "*"));
 
@@ -267,7 +267,7 @@ async fn a_page_of_any_origin_may_ask_before_it_calls_and_read_a_refusal() {
     let paths =
         ["/v1/clicks", "/api/track/click", "/api/track/lead", "/api/track/conversion", "/trac.js", "/s/ada"];
     for path in paths {
-        let request = http::Request::options(path).header("origin", "https://shop.example");
+        let request = axum::http::Request::options(path).header("origin", "https://shop.example");
         let request = request.header("access-control-request-method", "POST");
         let request =
             request.header("access-control-request-headers", "content-type,x-publishable-key,x-trac-mode");
@@ -277,7 +277,7 @@ async fn a_page_of_any_origin_may_ask_before_it_calls_and_read_a_refusal() {
             assert_eq!(answer.header(&format!("access-control-allow-{name}")), "*", "{path} {name}");
         }
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
-        let refused = http::Request::put(path).header("origin", "https://shop.example");
+        let refused = axum::http::Request::put(path).header("origin", "https://shop.example");
         let refused = app.send(refused.body(Body::empty()).unwrap()).await;
         assert_eq!(
             (refused.status.as_u16(), refused.header("access-control-allow-origin")),

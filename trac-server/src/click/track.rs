@@ -12,14 +12,14 @@ use trac_core::click::ClickId;
 use super::record::{Patience, Written, record};
 use super::visitor::Trail;
 use crate::access::{Key, has_room, route, within_callers_limit, within_limit};
-use crate::fields::{Fields, clipped, text, token};
+use crate::api::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
-use crate::refusal::Cause;
 use crate::store::click::NewClick;
 use crate::store::rows::{Rows, args};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
+use crate::trac::refusal::Cause;
 
 pub(super) fn routes() -> Router<Trac> {
     Router::new().route("/v1/clicks", post(track)).route("/api/track/click", post(track))

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::commissions::status;
 use crate::access::Merchant;
-use crate::list::{Listing, NARROW, Resource, number, word};
+use crate::api::list::{Listing, NARROW, Resource, number, word};
 use crate::problem::Problem;
 use crate::program::PARTNERS;
 use crate::store::StoreError;

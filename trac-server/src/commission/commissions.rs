@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 use crate::access::Merchant;
-use crate::list::{Listing, NARROW, Resource, document, number, time, word};
+use crate::api::list::{Listing, NARROW, Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::Row;

@@ -11,7 +11,7 @@ pub(crate) use balances::BALANCES;
 pub(crate) use commissions::{COMMISSIONS, ENTRIES};
 pub(crate) use payouts::PAYOUTS;
 
-use crate::list::{list_of, one_of};
+use crate::api::list::{list_of, one_of};
 use crate::trac::Trac;
 
 /// `/commissions`, `/balances` and `/payouts`.

@@ -11,9 +11,9 @@ use trac_core::time::Timestamp;
 
 use super::commissions::status;
 use crate::access::Merchant;
-use crate::fields::{Fields, currency, flag, text};
+use crate::api::fields::{Fields, currency, flag, text};
+use crate::api::list::{Resource, document, number, time, word};
 use crate::id::Kind;
-use crate::list::{Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::program::PARTNERS;
 use crate::store::rows::{Row, Rows, args};

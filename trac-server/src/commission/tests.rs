@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::test_app::{App, Merchant, START};
+use crate::testing::app::{App, Merchant, START};
 
 /// A commission of `amount` that matures a day after the tests begin, with one entry.
 async fn earn(app: &App, merchant: &Merchant<'_>, partner: &str, id: &str, amount: i64, currency: &str) {

@@ -8,7 +8,7 @@ use super::ConfigError;
 /// An http(s) URL with a host, with its slashes at the end taken off.
 pub(super) fn public_url(text: &str) -> Result<String, ConfigError> {
     let wrong = || ConfigError(format!("public URL {text:?}: must be an http:// or https:// address"));
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
+    let uri: axum::http::Uri = text.parse().map_err(|_| wrong())?;
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
     let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
@@ -21,7 +21,7 @@ pub(super) fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
             "Stripe API URL {text:?}: must be an https:// address, or http:// on this machine"
         ))
     };
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
+    let uri: axum::http::Uri = text.parse().map_err(|_| wrong())?;
     let host = uri.host().unwrap_or_default();
     let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
     let safe = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && here);
@@ -42,7 +42,7 @@ pub(super) fn cookie_domain(text: &str) -> Result<String, ConfigError> {
 pub(super) fn tracking_domain(text: &str) -> Result<String, ConfigError> {
     let name = text.trim().to_ascii_lowercase();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');
-    let authority = name.parse::<http::uri::Authority>().ok();
+    let authority = name.parse::<axum::http::uri::Authority>().ok();
     if name.bytes().all(plain) && authority.is_some_and(|authority| !authority.host().is_empty()) {
         return Ok(name);
     }

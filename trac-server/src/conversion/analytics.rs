@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::access::Merchant;
-use crate::parameters::Parameters;
+use crate::api::parameters::Parameters;
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};

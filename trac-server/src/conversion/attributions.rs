@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
-use crate::list::{Resource, time, word};
+use crate::api::list::{Resource, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;

@@ -10,7 +10,7 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::report::Report;
 
 use crate::access::Merchant;
-use crate::list::{NARROW, Resource, time, word};
+use crate::api::list::{NARROW, Resource, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::list::{Resource, time, word};
+use crate::api::list::{Resource, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
 
 use super::conversions::commission_id;
-use crate::list::{Resource, document, time, word};
+use crate::api::list::{Resource, document, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;

@@ -14,7 +14,7 @@ pub(crate) use conversions::{CONVERSIONS, conversion_id, find_conversion};
 pub(crate) use customers::CUSTOMERS;
 pub(crate) use leads::LEADS;
 
-use crate::list::{list_of, one_of};
+use crate::api::list::{list_of, one_of};
 use crate::trac::Trac;
 
 /// Whether payment `p` is credited to a click, as `true` or `false`: one was found, and not refused.
@@ -46,8 +46,8 @@ mod tests {
     use trac_core::conversion::reason::Reason;
 
     use super::*;
-    use crate::test_app::App;
-    use crate::test_shop::Shop;
+    use crate::testing::app::App;
+    use crate::testing::shop::Shop;
 
     #[tokio::test]
     async fn conversions_are_narrowed_by_credit_and_leads_by_the_merchants_decision() {

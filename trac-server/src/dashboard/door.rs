@@ -71,7 +71,7 @@ pub(super) async fn own_forms_only(
         }
         (None, None) => true,
     };
-    if request.method() == http::Method::POST && !is_own {
+    if request.method() == axum::http::Method::POST && !is_own {
         return Problem::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This form was sent from another site.")
             .into_response();
     }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::access::key_hash;
+use crate::api::list::{time, word};
 use crate::id::random_hex;
-use crate::list::{time, word};
 use crate::store::rows::{Rows, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, mode_of};
 use crate::trac::Trac;

@@ -4,8 +4,8 @@ use axum::http::Request;
 use serde_json::json;
 
 use crate::store::Priority;
-use crate::test_app::{Answer, App, START};
-use crate::test_shop::{DAY, Shop};
+use crate::testing::app::{Answer, App, START};
+use crate::testing::shop::{DAY, Shop};
 
 async fn form(app: &App, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
     let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");

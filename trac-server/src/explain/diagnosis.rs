@@ -5,9 +5,9 @@ use trac_core::conversion::reason::Reason;
 
 use super::evidence::Archive;
 use super::subject::Kind;
-use crate::refusal::Cause;
 use crate::store::StoreError;
 use crate::store::rows::args;
+use crate::trac::refusal::Cause;
 use crate::webhook::delivery::ROUTE;
 use crate::webhook::remedy_of;
 

@@ -27,7 +27,7 @@ use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
 use crate::access::Merchant;
-use crate::fields::{Fields, text};
+use crate::api::fields::{Fields, text};
 use crate::problem::Problem;
 use crate::store::rows::Rows;
 use crate::store::{Scope, StoreError};

@@ -2,8 +2,8 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use crate::test_app::{App, Merchant};
-use crate::test_shop::{Shop, charge, invoice};
+use crate::testing::app::{App, Merchant};
+use crate::testing::shop::{Shop, charge, invoice};
 
 /// Asks about an ID and checks the first missing hop and the reason.
 async fn check(shop: &Shop<'_>, id: &str, hop: Option<&str>, reason: Option<&str>) -> Value {

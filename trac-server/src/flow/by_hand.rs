@@ -9,8 +9,8 @@ use trac_core::webhook::facts::{Facts, Topic};
 
 use super::Considered;
 use crate::access::Merchant;
+use crate::api::fields::Fields;
 use crate::click::{Wanted, record};
-use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::rows::{Rows, args};

@@ -18,11 +18,11 @@ use trac_core::webhook::lead::Lead;
 
 use super::{Considered, any_text, crowd};
 use crate::access::Tracker;
-use crate::api_key::token_secret;
+use crate::api::fields::{Fields, Wrong, document, external_id, text};
 use crate::click;
 use crate::conversion::LEADS;
-use crate::fields::{Fields, Wrong, document, external_id, text};
 use crate::id::Kind;
+use crate::keys::token_secret;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::rows::{Rows, args};

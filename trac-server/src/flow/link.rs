@@ -14,7 +14,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 
 use super::{Considered, facts_of};
 use crate::access::Merchant;
-use crate::fields::{Fields, text};
+use crate::api::fields::{Fields, text};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::rows::{Rows, args};

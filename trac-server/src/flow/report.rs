@@ -20,9 +20,9 @@ use trac_core::webhook::report::{Report, transaction_id};
 
 use super::{Considered, any_text, facts_of};
 use crate::access::{Merchant, Tracker};
+use crate::api::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, text};
 use crate::click::{click_by_promo_code, is_known};
 use crate::conversion::{CONVERSIONS, conversion_id, find_conversion};
-use crate::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, text};
 use crate::id::{Kind, random_hex};
 use crate::problem::Problem;
 use crate::store::apply::Writing;

@@ -4,8 +4,8 @@ mod promotion;
 
 use serde_json::{Value, json};
 
-use crate::test_app::{App, START};
-use crate::test_shop::{DAY, Shop, charge, invoice, with};
+use crate::testing::app::{App, START};
+use crate::testing::shop::{DAY, Shop, charge, invoice, with};
 
 /// The first event of a shop with such terms.
 async fn first(terms: Value, change: Value, want: &str) {
@@ -376,8 +376,9 @@ async fn an_event_ignored_at_one_endpoint_has_its_effect_at_the_one_it_is_for() 
     let mut shop = Shop::open(&app, json!({})).await;
     let connected = json!({ "id": "evt_1", "type": "checkout.session.completed", "account": "acct_1",
         "created": START, "livemode": false, "data": { "object": shop.session(json!({})) } });
-    let told =
-        |answer: crate::test_app::Answer| format!("{} {}", answer.text("/outcome"), answer.text("/reason"));
+    let told = |answer: crate::testing::app::Answer| {
+        format!("{} {}", answer.text("/outcome"), answer.text("/reason"))
+    };
     assert_eq!(told(shop.deliver(&connected).await), "ignored account_mismatch");
     assert_eq!(told(shop.deliver(&connected).await), "duplicate duplicate_event");
     assert_eq!(shop.net().await, 0);

@@ -16,8 +16,8 @@ use trac_core::webhook::report::Report;
 
 use super::{Considered, any_text, facts_of};
 use crate::access::Merchant;
+use crate::api::fields::{AMOUNT_MAX, Fields, Wrong, integer};
 use crate::conversion::{LEADS, conversion_id, find_conversion};
-use crate::fields::{AMOUNT_MAX, Fields, Wrong, integer};
 use crate::problem::Problem;
 use crate::store::Priority;
 use crate::store::apply::Writing;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::fields::{Fields, text, token};
+use crate::api::fields::{Fields, text, token};
 use crate::problem::Problem;
 use crate::store::rows::{Rows, args};
 use crate::store::{StoreError, StoreErrorKind};

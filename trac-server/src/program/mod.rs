@@ -14,7 +14,7 @@ mod removal;
 use axum::Router;
 use axum::routing::{delete, patch, post};
 
-use crate::list::{list_of, one_of};
+use crate::api::list::{list_of, one_of};
 use crate::trac::Trac;
 
 /// `/programs`, `/partners` and `/enrollments`.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::addresses;
 use crate::access::Merchant;
-use crate::fields::{Fields, email, flag, text, token};
+use crate::api::fields::{Fields, email, flag, text, token};
+use crate::api::list::{Resource, time, word};
 use crate::id::{Kind, random_word};
-use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::store::rows::{Row, Rows, args};
 use crate::store::{Priority, StoreError, StoreErrorKind};

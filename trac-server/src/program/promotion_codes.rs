@@ -7,7 +7,7 @@ use trac_core::click::ClickId;
 use trac_core::time::Timestamp;
 use trac_core::webhook::promotion;
 
-use crate::fields::Wrong;
+use crate::api::fields::Wrong;
 use crate::id::random_bits;
 use crate::problem::Problem;
 use crate::store::click::NewClick;

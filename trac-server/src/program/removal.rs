@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ENROLLMENTS, PARTNERS, PROGRAMS};
 use crate::access::Merchant;
-use crate::list::Resource;
+use crate::api::list::Resource;
 use crate::problem::Problem;
 use crate::store::rows::{Rows, args};
 use crate::store::{Followed, Priority, Scope, StoreError};

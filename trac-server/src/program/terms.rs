@@ -5,7 +5,7 @@
 use serde_json::Value;
 use trac_core::program::{CommissionRule, EnrollmentTerms, HoldDays, ProgramTerms, Recurring};
 
-use crate::fields::{AMOUNT_MAX, Fields, Wrong, currency, flag, integer, one_of, text};
+use crate::api::fields::{AMOUNT_MAX, Fields, Wrong, currency, flag, integer, one_of, text};
 
 /// Ten years.
 const DAYS_MAX: i64 = 3_650;

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::test_app::App;
+use crate::testing::app::App;
 
 #[tokio::test]
 async fn a_program_has_the_contracts_defaults() {
@@ -52,7 +52,7 @@ async fn a_change_of_terms_is_a_new_version_and_a_change_of_name_is_none() {
     let merchant = app.merchant().await;
     let (program, _) = merchant.program_and_partner().await;
     let path = format!("/programs/{program}");
-    let check = |answer: crate::test_app::Answer, version: i64| {
+    let check = |answer: crate::testing::app::Answer, version: i64| {
         assert_eq!((answer.status.as_u16(), answer.number("/version")), (200, version), "{}", answer.body);
         answer
     };
@@ -69,7 +69,7 @@ async fn a_change_of_terms_is_a_new_version_and_a_change_of_name_is_none() {
         let sql = "SELECT number, valid_from FROM program_version ORDER BY number";
         tx.all(sql, &[], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))
     });
-    let start = crate::test_app::START;
+    let start = crate::testing::app::START;
     assert_eq!(versions.await.unwrap(), [(1, start), (2, start + 60)]);
 }
 
@@ -162,7 +162,7 @@ async fn a_partner_of_the_same_address_is_made_only_anyway() {
     let app = App::new();
     let merchant = app.merchant().await;
     let partner = |email: &str, change: serde_json::Value| {
-        crate::test_shop::with(json!({ "name": "Ada", "email": email }), change)
+        crate::testing::shop::with(json!({ "name": "Ada", "email": email }), change)
     };
     let first = merchant.make("/partners", partner("ada@example.com", json!({}))).await;
     for email in ["ada@example.com", "ADA@Example.COM", " Ada@example.com "] {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use trac_core::program::Version;
 use trac_core::time::Timestamp;
 
-use crate::fields::{Fields, moment};
+use crate::api::fields::{Fields, moment};
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 

@@ -18,10 +18,10 @@ use tower_service::Service;
 use super::around::{Answering, Around};
 use super::router;
 use crate::click::{SLUG, plain_visit, visit};
-use crate::last_known::LinkName;
 use crate::trac::Trac;
+use crate::trac::known_links::LinkName;
 
-/// The whole server for [`listen::serve`](crate::listen::serve): it answers what [`router`] answers, and the same.
+/// The whole server for [`listen::serve`](crate::http::listen::serve): it answers what [`router`] answers, and the same.
 ///
 /// # Examples
 /// ```no_run
@@ -119,8 +119,8 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::test_app::App;
-    use crate::{listen, request_id};
+    use crate::http::{listen, request_id};
+    use crate::testing::app::App;
 
     /// Headers without what differs from click to click, what the connection adds where it is missing, and what is about preflights.
     fn comparable(mut headers: HeaderMap) -> HeaderMap {

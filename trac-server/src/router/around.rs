@@ -20,13 +20,14 @@ use tower_service::Service;
 use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
-use crate::bodies::Share;
-use crate::hosts::is_named_once;
+use super::time_limit;
+use crate::http::bodies::Share;
+use crate::http::hosts::is_named_once;
+use crate::http::path;
+use crate::http::request_id::{CURRENT, HEADER, Named, sane};
 use crate::id::Kind;
 use crate::problem::Problem;
-use crate::request_id::{CURRENT, HEADER, Named, sane};
-use crate::trac::Trac;
-use crate::{metrics, path, patience};
+use crate::trac::{Trac, metrics};
 
 /// The layer.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ where
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
         let routes = &mut self.routes;
         let (request, share) = self.around.0.bodies.count(request);
-        let ask = |request| Limited { answer: timeout(patience::LIMIT, routes.call(request)), share };
+        let ask = |request| Limited { answer: timeout(time_limit::LIMIT, routes.call(request)), share };
         self.around.answer(request, route, ask)
     }
 }
@@ -154,7 +155,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Limited<F> {
         if this.share.take().is_some_and(|share| share.is_refused()) {
             return Poll::Ready(Problem::server_busy().into_response());
         }
-        Poll::Ready(answered.map_or_else(|_| patience::ended(), |Ok(response)| response))
+        Poll::Ready(answered.map_or_else(|_| time_limit::ended(), |Ok(response)| response))
     }
 }
 
@@ -201,7 +202,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::test_app::App;
+    use crate::testing::app::App;
 
     /// What is answered if a handler does that.
     async fn answered<F>(handler: impl Fn() -> F + Clone + Send + Sync + 'static) -> Response

@@ -10,8 +10,8 @@ use serde_json::json;
 use trac_core::webhook::signature::sign;
 
 use crate::store::rows::args;
-use crate::test_app::App;
-use crate::webhook::watched;
+use crate::testing::app::App;
+use crate::testing::body::watched;
 
 #[tokio::test]
 async fn only_a_secret_key_opens_the_api() {

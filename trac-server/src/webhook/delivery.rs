@@ -5,15 +5,15 @@ use axum::http::{HeaderMap, StatusCode};
 use trac_core::program::Mode;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, check_header, is_secret};
+use trac_sdk::body::{self, Unread};
 
-use super::body::{self, Unread};
 use super::{log, secrets};
 use crate::access::note_for_all;
 use crate::problem::Problem;
-use crate::refusal::Cause;
 use crate::store::rows::{Row, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, Vault, mode_of};
 use crate::trac::Trac;
+use crate::trac::refusal::Cause;
 
 /// The address Stripe posts to.
 pub(crate) const ROUTE: &str = "/api/webhooks/{endpoint_id}";

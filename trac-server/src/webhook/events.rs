@@ -7,7 +7,7 @@ use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
 
 use crate::access::Merchant;
-use crate::list::{NARROW, Resource, number, time, word};
+use crate::api::list::{NARROW, Resource, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};

@@ -1,41 +1,23 @@
 //! Webhook: where Stripe tells what was paid, and the log of what it told.
 
-mod body;
-mod extract;
-#[cfg(feature = "server")]
 pub(crate) mod delivery;
-#[cfg(feature = "server")]
 pub(crate) mod log;
-#[cfg(feature = "server")]
 pub(crate) mod stripe_key;
-#[cfg(feature = "server")]
 mod endpoints;
-#[cfg(feature = "server")]
 pub mod secrets;
-#[cfg(feature = "server")]
 mod events;
 
-#[cfg(feature = "server")]
 use axum::Router;
-#[cfg(feature = "server")]
 use axum::routing::{patch, post};
 
-#[cfg(feature = "server")]
-use crate::list::{list_of, one_of};
-#[cfg(feature = "server")]
+use crate::api::list::{list_of, one_of};
 use crate::trac::Trac;
 
-#[cfg(all(test, feature = "server"))]
-pub(crate) use body::tests::watched;
-#[cfg(feature = "server")]
 pub(crate) use endpoints::ENDPOINTS;
-#[cfg(feature = "server")]
 pub(crate) use events::{EVENTS, missing_event, remedy_of};
-pub use extract::{StripeEvent, StripeEventRejection, UnusableSecret, WebhookSecrets};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
 /// payments exact.
-#[cfg(feature = "server")]
 pub(crate) const EVENT_TYPES: &[&str] = &[
     "checkout.session.completed",
     "invoice.paid",
@@ -56,7 +38,6 @@ pub(crate) const EVENT_TYPES: &[&str] = &[
 ];
 
 /// `/webhook-endpoints` and `/events`.
-#[cfg(feature = "server")]
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
         .route("/webhook-endpoints", list_of(&ENDPOINTS).merge(post(endpoints::create)))

@@ -2,7 +2,7 @@
 //! publishable keys, sealed anew.
 
 use super::stripe_key;
-use crate::api_key::token_secret;
+use crate::keys::token_secret;
 use crate::store::rows::{Rows, args};
 use crate::store::{Everywhere, Place, Priority, Scope, Store, StoreError, Vault, mode_of};
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use trac_core::program::Mode;
 
-use crate::fields::Wrong;
+use crate::api::fields::Wrong;
 use crate::store::rows::{Rows, args};
 use crate::store::{Place, Scope, StoreError, Vault};
 

@@ -5,8 +5,8 @@ use axum::http::Request;
 use serde_json::json;
 use trac_core::webhook::signature::sign;
 
-use crate::test_app::{App, START};
-use crate::test_shop::{Shop, charge};
+use crate::testing::app::{App, START};
+use crate::testing::shop::{Shop, charge};
 
 #[tokio::test]
 async fn an_endpoint_takes_secrets_and_never_gives_them_back() {

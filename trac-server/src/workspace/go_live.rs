@@ -356,7 +356,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::test_app::App;
+    use crate::testing::app::App;
 
     fn names(told: &Value, list: &str) -> Vec<String> {
         let rows = told[list].as_array().unwrap().iter();

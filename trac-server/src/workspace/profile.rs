@@ -6,9 +6,9 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::access::Merchant;
+use crate::api::fields::{Fields, text};
+use crate::api::list::{Resource, time, word};
 use crate::click::destination;
-use crate::fields::{Fields, text};
-use crate::list::{Resource, time, word};
 use crate::problem::Problem;
 use crate::store::rows::{Rows, args};
 use crate::store::{Priority, StoreError};

@@ -5,9 +5,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::{Api, Asker, KEY, error};
-use crate::replay::{Rules, replay_all};
-use crate::test_app::App;
-use crate::test_shop::{DAY, Shop, charge, invoice, with};
+use crate::operate::replay::{Rules, replay_all};
+use crate::testing::app::App;
+use crate::testing::shop::{DAY, Shop, charge, invoice, with};
 
 const LINES: &str = "/v1/invoices/in_1/lines?limit=100";
 

@@ -2,11 +2,10 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http;
 use serde_json::{Value, json};
 
 use super::{ask, link};
-use crate::test_app::{Answer, App, Merchant};
+use crate::testing::app::{Answer, App, Merchant};
 
 /// A request that comes from an address.
 async fn from(app: &App, address: [u8; 4], request: axum::http::request::Builder, body: Value) -> Answer {
@@ -55,7 +54,7 @@ async fn one_bucket_of_leads_has_a_workspace_whether_it_is_named_by_key_or_id() 
     let app = App::new();
     let merchant = app.merchant().await;
     let lead = async |headers: &[(&str, &str)]| {
-        let request = http::Request::post("/api/track/lead");
+        let request = axum::http::Request::post("/api/track/lead");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let body = json!({ "eventName": "Sign up", "customerExternalId": "user_1" });
         app.send(request.body(Body::from(body.to_string())).unwrap()).await
@@ -83,7 +82,7 @@ async fn one_visitors_junk_leaves_room_for_everybody_else() {
     merchant.program_and_partner().await;
     let call = async |address: [u8; 4], body: Value| {
         let request =
-            http::Request::post("/v1/clicks").header("x-publishable-key", &merchant.publishable_key);
+            axum::http::Request::post("/v1/clicks").header("x-publishable-key", &merchant.publishable_key);
         from(&app, address, request, body).await
     };
     let attacker = [203, 0, 113, 7];
@@ -96,7 +95,8 @@ async fn one_visitors_junk_leaves_room_for_everybody_else() {
         assert_eq!(refused.code(), (429, "RATE_LIMITED".to_owned()));
         assert_eq!(refused.header("retry-after"), "60");
     }
-    let lead = http::Request::post("/api/track/lead").header("x-publishable-key", &merchant.publishable_key);
+    let lead =
+        axum::http::Request::post("/api/track/lead").header("x-publishable-key", &merchant.publishable_key);
     assert_eq!(
         from(&app, attacker, lead, json!({})).await.status,
         429,
@@ -115,7 +115,7 @@ async fn one_visitors_junk_leaves_room_for_everybody_else() {
 async fn flooded(app: &App, merchant: &Merchant<'_>) {
     link(merchant, "ada", "https://shop.example/").await;
     let visit = async |address: [u8; 4]| {
-        let answer = from(app, address, http::Request::get("/s/ada"), Value::Null).await;
+        let answer = from(app, address, axum::http::Request::get("/s/ada"), Value::Null).await;
         assert_eq!(answer.status, 302);
         answer.header("location").contains("trac_click_id=") && !answer.header("set-cookie").is_empty()
     };
@@ -127,7 +127,7 @@ async fn flooded(app: &App, merchant: &Merchant<'_>) {
     }
     assert!(visit([203, 0, 113, 8]).await, "another address");
     assert!(visit([127, 0, 0, 1]).await, "an address that is not public");
-    let bot = http::Request::get("/s/ada").header("user-agent", "Googlebot/2.1");
+    let bot = axum::http::Request::get("/s/ada").header("user-agent", "Googlebot/2.1");
     from(app, [203, 0, 113, 7], bot, Value::Null).await;
 }
 
@@ -144,7 +144,7 @@ async fn a_flood_of_visits_is_sent_on_and_not_recorded() {
     let figures = app.visit("/metrics", &[]).await;
     assert!(figures.body.as_str().unwrap().contains("trac_visits_not_counted_total{why=\"flood\"} 40\n"));
     app.trac.clock.advance(120);
-    let again = from(&app, [203, 0, 113, 7], http::Request::get("/s/ada"), Value::Null).await;
+    let again = from(&app, [203, 0, 113, 7], axum::http::Request::get("/s/ada"), Value::Null).await;
     assert!(again.header("location").contains("trac_click_id="));
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ask, link};
-use crate::test_app::App;
+use crate::testing::app::App;
 
 #[tokio::test]
 async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
@@ -151,7 +151,7 @@ async fn whatever_is_no_visit_is_counted_as_what_it_is() {
     ] {
         assert_eq!(app.visit("/s/ada", &[(name, value)]).await.status, 302, "{name}: {value}");
     }
-    let head = http::Request::head("/s/ada").body(axum::body::Body::empty()).unwrap();
+    let head = axum::http::Request::head("/s/ada").body(axum::body::Body::empty()).unwrap();
     assert_eq!(app.send(head).await.header("location"), "https://shop.example.com/");
     app.rows(String::new()).await;
     let shown = merchant.get(&format!("/links/{id}")).await;
@@ -211,7 +211,7 @@ async fn visitors_behind_one_proxy_are_told_apart() {
     let visit = async |peer: &str, forwarded: &str| {
         let peer: std::net::SocketAddr = format!("{peer}:4711").parse().unwrap();
         let request =
-            http::Request::get("/s/ada").header("x-forwarded-for", forwarded).header("user-agent", "b");
+            axum::http::Request::get("/s/ada").header("x-forwarded-for", forwarded).header("user-agent", "b");
         let request = request.extension(axum::extract::ConnectInfo(peer)).body(axum::body::Body::empty());
         assert_eq!(app.send(request.unwrap()).await.status, 302);
         app.trac.clock.advance(1);

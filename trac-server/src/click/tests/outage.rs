@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{ask, link};
 use crate::store::{Priority, Store};
-use crate::test_app::{Answer, App, Locked};
+use crate::testing::app::{Answer, App, Locked};
 
 /// What makes every click fail, and what ends that.
 const REFUSE: &str = "CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END";

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::rehearsal::{Row, row};
-use crate::test_shop::{DAY, charge, invoice, with};
+use crate::testing::shop::{DAY, charge, invoice, with};
 
 #[tokio::test]
 async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use trac_core::conversion::reason::Reason;
 
 use super::rehearsal::{Row, row};
-use crate::test_shop::{DAY, charge, invoice, with};
+use crate::testing::shop::{DAY, charge, invoice, with};
 
 #[tokio::test]
 async fn every_reason_is_said_by_the_answer_the_log_and_explain() {

@@ -8,8 +8,8 @@ use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
 use trac_core::webhook::signature::sign;
 
-use crate::test_app::{Answer, App, START};
-use crate::test_shop::{Shop, with};
+use crate::testing::app::{Answer, App, START};
+use crate::testing::shop::{Shop, with};
 
 /// One thing that happens. In every text, `$click`, `$program`, `$partner`, `$enrollment`, `$endpoint` and `$id` (what the
 /// last answer was about) stand for this shop's.

@@ -2,8 +2,8 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use crate::test_app::{Answer, App, Merchant};
-use crate::test_shop::{DAY, Shop, with};
+use crate::testing::app::{Answer, App, Merchant};
+use crate::testing::shop::{DAY, Shop, with};
 
 /// Calls with a publishable key, as a page does.
 async fn tell(app: &App, merchant: &Merchant<'_>, body: Value) -> Answer {
@@ -145,7 +145,7 @@ async fn a_lead_that_is_told_after_the_payment_it_precedes_settles_nothing_befor
     let shop = Shop::open(&app, json!({})).await;
     app.trac.clock.advance(DAY);
     let session = |at: i64| {
-        shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" }, "created": crate::test_app::START + at }))
+        shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" }, "created": crate::testing::app::START + at }))
     };
     // The event says the payment is of a second later than the lead will be: clocks differ, and Stripe is quick.
     assert_eq!(
@@ -278,7 +278,7 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
     assert_eq!(status().await, [json!("held")]);
     app.trac.clock.advance(9 * DAY);
     assert_eq!(status().await, [json!("held")], "time alone releases nothing");
-    let paid = json!({ "created": crate::test_app::START + 8 * DAY, "metadata": { "tracCustomerExternalId": "user_1" } });
+    let paid = json!({ "created": crate::testing::app::START + 8 * DAY, "metadata": { "tracCustomerExternalId": "user_1" } });
     assert_eq!(
         shop.told("checkout.session.completed", 0, shop.session(paid)).await,
         "processed ok_customer_lookup"

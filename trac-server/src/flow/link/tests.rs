@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use crate::test_app::App;
-use crate::test_shop::{Shop, charge, invoice};
+use crate::testing::app::App;
+use crate::testing::shop::{Shop, charge, invoice};
 
 /// Two invoices of one customer, alike to the cent and the minute, and a refund of a charge that is tied to neither.
 async fn unlinked(app: &App) -> Shop<'_> {

@@ -2,8 +2,8 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use crate::test_app::{Answer, App, START};
-use crate::test_shop::{DAY, Shop, charge, with};
+use crate::testing::app::{Answer, App, START};
+use crate::testing::shop::{DAY, Shop, charge, with};
 
 async fn claim(shop: &Shop<'_>, change: Value) -> Answer {
     let body = json!({ "eventName": "Purchase", "customerExternalId": "user_1", "clickId": shop.click,

@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use crate::test_app::{App, START};
-use crate::test_shop::{Shop, charge, invoice};
+use crate::testing::app::{App, START};
+use crate::testing::shop::{Shop, charge, invoice};
 
 #[tokio::test]
 async fn a_correction_names_the_entry_it_corrects() {

@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use crate::test_app::{App, START};
-use crate::test_shop::{DAY, Shop, charge, invoice, with};
+use crate::testing::app::{App, START};
+use crate::testing::shop::{DAY, Shop, charge, invoice, with};
 
 /// A shop with a second partner, Bob, who is the outsider.
 struct Market<'a> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::test_app::{App, START};
-use crate::test_shop::{Shop, charge, with};
+use crate::testing::app::{App, START};
+use crate::testing::shop::{Shop, charge, with};
 
 fn used(number: u32, code: &str) -> Value {
     json!({ "id": format!("cs_{number}"), "payment_intent": format!("pi_{number}"), "metadata": {},

@@ -4,7 +4,7 @@
 //! end of a file, where the store changes a page for nearly each. The writer brings what waits into the store many at a time: some
 //! thousand in a rush, whatever there is a moment after the first, and all of it before anything else that it writes, since
 //! whatever names a click, a payment or a lead, comes after the click. Whoever asks for clicks waits for that too
-//! ([`crate::catch_up`]). While the store takes nothing, locked or full, the spool holds the clicks.
+//! ([`crate::router::catch_up`]). While the store takes nothing, locked or full, the spool holds the clicks.
 //!
 //! Clicks are known by their IDs, so that a spool that is read twice, because the process ended between the commit and the
 //! emptying of the file, changes nothing. A damaged line hides no other ([`scan`]). There are two files: clicks are appended to one

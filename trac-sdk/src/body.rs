@@ -1,0 +1,68 @@
+//! Reads the body of a webhook delivery, up to a limit.
+
+use axum_core::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+
+/// The largest body that is read: invoices with many lines are larger than one would think.
+pub const LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// How much more is read and dropped, so that the sender of a body that is too large receives the answer.
+const PATIENCE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is larger than [`LIMIT_BYTES`].
+    TooLarge,
+    /// The sender stopped in the middle.
+    Incomplete,
+}
+
+/// Reads a body of at most [`LIMIT_BYTES`].
+///
+/// # Errors
+/// [`Unread`].
+pub async fn read(mut body: Body) -> Result<Bytes, Unread> {
+    let (mut kept, mut heard) = (BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unread::Incomplete)?;
+        let Some(data) = frame.data_ref() else { continue };
+        heard = heard.saturating_add(data.len());
+        if heard > LIMIT_BYTES.saturating_add(PATIENCE_BYTES) {
+            break;
+        }
+        if heard <= LIMIT_BYTES {
+            kept.extend_from_slice(data);
+        }
+    }
+    if heard > LIMIT_BYTES { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use http_body_util::Full;
+
+    use super::*;
+
+    /// A body, and whether anybody has read it.
+    pub(crate) fn watched(text: &'static str) -> (Body, Arc<AtomicBool>) {
+        let is_read = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&is_read);
+        let body = Full::new(Bytes::from_static(text.as_bytes())).map_frame(move |frame| {
+            noted.store(true, Ordering::SeqCst);
+            frame
+        });
+        (Body::new(body), is_read)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_known_to_be_read() {
+        let (body, is_read) = watched("{}");
+        assert!(!is_read.load(Ordering::SeqCst));
+        assert_eq!(read(body).await.unwrap(), "{}");
+        assert!(is_read.load(Ordering::SeqCst));
+    }
+}

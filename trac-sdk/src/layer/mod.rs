@@ -1,0 +1,157 @@
+//! [`ClickLayer`]: a click in the URL becomes a cookie that the merchant's own server sets.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderValue, Request, Response, header};
+use tower_layer::Layer;
+use tower_service::Service;
+use trac_core::cookie::{Arrival, Attributes};
+use trac_core::program::AttributionModel;
+
+use crate::click::{Click, arriving_click_id, stored_click_id};
+
+/// Sets the click cookie when a visitor arrives with a click in the URL.
+///
+/// Safari throws away what scripts stored after seven days; a cookie set by the merchant's own server stays. The
+/// handlers behind the layer see the click through [`Click`] and [`get_click_id`](crate::get_click_id) in the same
+/// request already.
+///
+/// Under last-click, the default, a newer click takes the place of a stored one, unless it is foreign and the stored
+/// one is of trac's own form; under [`first_click`](Self::first_click) the stored one stays. An answer that sets the
+/// cookie and says nothing about caching is marked `Cache-Control: private`, so that no cache gives one visitor's
+/// click to another.
+///
+/// # Wire form
+/// `Set-Cookie: trac_click_id=<id>; Path=/; Max-Age=7776000; SameSite=Lax; Secure`
+///
+/// # Examples
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use trac_sdk::ClickLayer;
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "welcome" }))
+///     .layer(ClickLayer::new().domain("shop.example.com").days(30));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClickLayer {
+    domain: Option<Arc<str>>,
+    days: u32,
+    secure: bool,
+    model: AttributionModel,
+}
+
+impl ClickLayer {
+    /// A cookie for this host alone, for 90 days, over https only, of the last click.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { domain: None, days: 90, secure: true, model: AttributionModel::LastClick }
+    }
+
+    /// Gives the cookie to all hosts of a domain. What is no domain name is left out.
+    #[must_use]
+    pub fn domain(self, domain: &str) -> Self {
+        Self { domain: Some(domain.into()), ..self }
+    }
+
+    /// How many days the cookie lives; browsers cut at 400.
+    #[must_use]
+    pub fn days(self, days: u32) -> Self {
+        Self { days, ..self }
+    }
+
+    /// Lets the cookie travel over plain http too, for development.
+    #[must_use]
+    pub fn insecure(self) -> Self {
+        Self { secure: false, ..self }
+    }
+
+    /// Keeps the click that came first.
+    #[must_use]
+    pub fn first_click(self) -> Self {
+        Self { model: AttributionModel::FirstClick, ..self }
+    }
+}
+
+impl Default for ClickLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for ClickLayer {
+    type Service = ClickService<S>;
+
+    fn layer(&self, inner: S) -> ClickService<S> {
+        ClickService { inner, layer: self.clone() }
+    }
+}
+
+/// The service that [`ClickLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct ClickService<S> {
+    inner: S,
+    layer: ClickLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for ClickService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = SetCookie<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let cookie = self.layer.decide(&mut request);
+        SetCookie { inner: self.inner.call(request), cookie }
+    }
+}
+
+impl ClickLayer {
+    /// Tells the handlers which click it is; answers the cookie if a new one is to be kept.
+    fn decide<B>(&self, request: &mut Request<B>) -> Option<HeaderValue> {
+        let arriving = arriving_click_id(request.uri())?;
+        let stored = stored_click_id(request.headers());
+        let attributes = Attributes { domain: self.domain.as_deref(), days: self.days, secure: self.secure };
+        let arrival = Arrival::of(stored.as_ref(), Some(&arriving), self.model, &attributes)?;
+        request.extensions_mut().insert(Click(arrival.click));
+        HeaderValue::from_str(&arrival.cookie?).ok()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The answer of the inner service, with the cookie.
+    #[derive(Debug)]
+    pub struct SetCookie<F> {
+        #[pin]
+        inner: F,
+        cookie: Option<HeaderValue>,
+    }
+}
+
+impl<F, R, E> Future for SetCookie<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut answer = ready!(this.inner.poll(context));
+        if let (Ok(response), Some(cookie)) = (&mut answer, this.cookie.take()) {
+            let headers = response.headers_mut();
+            headers.append(header::SET_COOKIE, cookie);
+            headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
+        }
+        Poll::Ready(answer)
+    }
+}

@@ -1,0 +1,99 @@
+//! Which values the filters of lists take. A value that no row could ever have is a mistake to tell of, not an empty list.
+
+use trac_core::conversion::reason::Reason;
+use trac_core::money::Currency;
+
+use crate::problem::Problem;
+use crate::trac::refusal::Cause;
+
+/// The value a filter is compared with, as it is kept.
+///
+/// # Errors
+/// `422` naming the filter and the values it takes.
+pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, Problem> {
+    if name == "currency" {
+        let code =
+            Currency::parse(given).map_err(|_| Problem::field(name, "must be a currency code, as usd"))?;
+        return Ok(code.as_str().to_owned());
+    }
+    // Expressions that e-mail addresses are compared with are in lower case.
+    if name == "email" {
+        return Ok(given.to_ascii_lowercase());
+    }
+    match words_of(resource, name) {
+        Some(words) if !words.contains(&given) => {
+            Err(Problem::field(name, &format!("must be one of {}", words.join(", "))))
+        }
+        _ => Ok(given.to_owned()),
+    }
+}
+
+/// The values a filter takes; `None` where it takes any.
+pub(crate) fn words_of(resource: &str, name: &str) -> Option<Vec<&'static str>> {
+    let words: &[&str] = match (resource, name) {
+        (_, "reason") => return Some(Reason::ALL.iter().map(|reason| reason.as_str()).collect()),
+        ("refusal", "cause") => {
+            return Some(Cause::ALL.iter().map(|cause| cause.as_str()).collect());
+        }
+        ("event", "outcome") => {
+            &["processed", "skipped", "deferred", "duplicate", "ignored", "rejected", "failed"]
+        }
+        ("program", "status") => &["draft", "active", "paused", "archived"],
+        ("enrollment", "status") => &["pending", "approved", "rejected", "suspended", "banned"],
+        ("lead", "status") => &["approved", "rejected"],
+        ("commission", "status") => &["pending", "approved", "paid", "reversed", "held"],
+        ("conversion" | "commission", "source") => &["lead", "sale", "recurring"],
+        ("entry", "kind") => &["earn", "reverse", "restore", "adjust"],
+        ("API key", "kind") => &["publishable", "secret"],
+        ("conversion", "attributed") | (_, "archived" | "deferred" | "unique") => &["true", "false"],
+        _ => return None,
+    };
+    Some(words.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+    use trac_core::commission::answer::Outcome;
+    use trac_core::commission::balance::Status;
+    use trac_core::commission::claim::Source;
+    use trac_core::commission::entry::Kind;
+    use trac_core::program::{EnrollmentStatus, ProgramStatus};
+
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_that_are_kept() {
+        fn check<T: DeserializeOwned>(resource: &str, name: &str) {
+            for word in words_of(resource, name).unwrap() {
+                assert!(serde_json::from_value::<T>(Value::from(word)).is_ok(), "{resource} {name} {word}");
+            }
+        }
+        check::<Outcome>("event", "outcome");
+        check::<Reason>("event", "reason");
+        check::<ProgramStatus>("program", "status");
+        check::<EnrollmentStatus>("enrollment", "status");
+        check::<Status>("commission", "status");
+        check::<Source>("conversion", "source");
+        check::<Kind>("entry", "kind");
+    }
+
+    #[test]
+    fn a_value_is_taken_as_it_is_kept_or_refused() {
+        let check = |resource, name, given, want: Option<&str>| {
+            assert_eq!(value(resource, name, given).ok().as_deref(), want, "{resource} {name} {given}");
+        };
+        check("event", "outcome", "deferred", Some("deferred"));
+        check("event", "outcome", "waiting", None);
+        check("event", "type", "anything.else", Some("anything.else"));
+        check("commission", "currency", "USD", Some("usd"));
+        check("commission", "currency", "dollars", None);
+        check("click", "unique", "yes", None);
+        check("conversion", "attributed", "true", Some("true"));
+        check("conversion", "attributed", "1", None);
+        check("lead", "status", "rejected", Some("rejected"));
+        check("lead", "status", "held", None);
+        check("partner", "email", "Ada@Example.com", Some("ada@example.com"));
+    }
+}

@@ -1,0 +1,215 @@
+//! What can be set: by flag, by environment, by a TOML file, in this order. The only reader of the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::http::listen::CONNECTIONS_PER_ADDRESS;
+use crate::http::proxy::Network;
+
+mod command;
+mod value;
+
+#[cfg(feature = "demo")]
+pub use command::DemoOptions;
+pub use command::{Command, CommandLine, KeyCommand, SecretsCommand, WorkspaceCommand};
+use value::{cookie_domain, each, one_or_many, public_url, stripe_api_url, tracking_domain};
+
+/// Where the store is if nothing else is said.
+const DATA: &str = "trac-data";
+/// Where the server listens if nothing else is said.
+const LISTEN: &str = "127.0.0.1:8787";
+/// How many visits, and calls, of one address are taken in a minute if nothing else is said: less than a third of the calls that a
+/// workspace may receive.
+pub(crate) const VISITS_PER_ADDRESS: u32 = 300;
+pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
+/// How many megabytes of the disk are kept free if nothing else is said: room for some ten thousand events and for the log beside
+/// the database.
+const KEEP_FREE_MB: u32 = 256;
+/// Where Stripe is asked if nothing else is said.
+const STRIPE_API_URL: &str = "https://api.stripe.com";
+
+/// The options every command understands. Each is also a variable `TRAC_…` and a key of the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub struct Options {
+    /// A TOML file with these options; keys are written with underscores.
+    #[arg(long, env = "TRAC_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// The folder that keeps everything [default: trac-data].
+    #[arg(long, env = "TRAC_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8787].
+    #[arg(long, env = "TRAC_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// How the server is reached from outside [default: http:// and the address].
+    #[arg(long, env = "TRAC_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The registrable domain for the click cookie where the tracker serves the merchant's site too; several with commas, of which
+    /// the host of each request chooses.
+    #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub cookie_domain: Option<Vec<String>>,
+    /// Hosts beside that of the public URL that lead here too, with commas between: a program's links may be shown under one.
+    #[arg(long, env = "TRAC_TRACKING_DOMAIN", value_name = "HOST", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub tracking_domain: Option<Vec<String>>,
+    /// The networks of the proxies in front, such as 10.0.0.0/8, with commas between: their Forwarded and X-Forwarded-For headers
+    /// are believed, and nobody else's.
+    #[arg(long, env = "TRAC_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub trusted_proxy: Option<Vec<Network>>,
+    /// How many visits of one address are recorded in a minute; beyond, visitors are sent on and counted as a flood. 0 for any number
+    /// [default: 300].
+    #[arg(long, env = "TRAC_VISITS_PER_ADDRESS", value_name = "NUMBER")]
+    pub visits_per_address: Option<u32>,
+    /// How many calls pages may make in a minute from one address, to claim clicks, leads and conversions. 0 for any number [default:
+    /// 300].
+    #[arg(long, env = "TRAC_CALLS_PER_ADDRESS", value_name = "NUMBER")]
+    pub calls_per_address: Option<u32>,
+    /// Address and port to serve /metrics on, which is then not found under the main address.
+    #[arg(long, env = "TRAC_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// How many connections one address may hold, unless it is a trusted proxy's; 0 for any number [default: 512].
+    #[arg(long, env = "TRAC_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER")]
+    pub connections_per_address: Option<usize>,
+    /// How many megabytes of the disk are kept free for webhooks: with less, visitors are sent on and their clicks are not recorded;
+    /// 0 keeps none [default: 256].
+    #[arg(long, env = "TRAC_KEEP_FREE_MB", value_name = "MEGABYTES")]
+    pub keep_free_mb: Option<u32>,
+    /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
+    #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
+    pub master_key: Option<MasterKey>,
+    /// Where Stripe is asked for what no event told, for merchants who have set a restricted key [default:
+    /// `https://api.stripe.com`]. Without TLS only on this machine.
+    #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
+    pub stripe_api_url: Option<String>,
+    /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
+    #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Log one JSON object a line.
+    #[arg(long, env = "TRAC_LOG_JSON", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub log_json: Option<bool>,
+}
+
+/// Everything settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The folder that keeps everything.
+    pub data: PathBuf,
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// How the server is reached from outside, without a slash at the end, if somebody said so.
+    pub public_url: Option<String>,
+    /// `Domain` of the click cookie, by host.
+    pub cookie_domain: Vec<String>,
+    /// Hosts under which links may be shown.
+    pub tracking_domain: Vec<String>,
+    /// The proxies in front.
+    pub trusted_proxy: Vec<Network>,
+    /// How many visits of one address are recorded in a minute; 0 for any number.
+    pub visits_per_address: u32,
+    /// How many calls pages may make in a minute from one address; 0 for any number.
+    pub calls_per_address: u32,
+    /// Where `/metrics` is served, if not under the main address.
+    pub metrics_listen: Option<SocketAddr>,
+    /// How many connections one address may hold; 0 for any number.
+    pub connections_per_address: usize,
+    /// How many megabytes of the disk are kept free for webhooks.
+    pub keep_free_mb: u32,
+    /// The master key, if it was given.
+    pub master_key: Option<MasterKey>,
+    /// Where Stripe is asked, without a slash at the end.
+    pub stripe_api_url: String,
+    /// What to log.
+    pub log: String,
+    /// Whether to log JSON.
+    pub log_json: bool,
+}
+
+/// A master key as it was written. It shows itself to nobody.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct MasterKey(String);
+
+impl MasterKey {
+    /// The key, for the store that opens with it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for MasterKey {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
+}
+
+/// An option that cannot be used; the message is one line for the person who set it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Options {
+    /// Fills what is missing from the file, then from the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the file cannot be read or an option makes no sense.
+    pub fn settle(self) -> Result<Config, ConfigError> {
+        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let listen = match self.listen.or(file.listen) {
+            Some(listen) => listen,
+            None => LISTEN.parse().map_err(|error| ConfigError(format!("{LISTEN}: {error}")))?,
+        };
+        Ok(Config {
+            data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
+            listen,
+            public_url: self.public_url.or(file.public_url).as_deref().map(public_url).transpose()?,
+            cookie_domain: each(self.cookie_domain.or(file.cookie_domain), cookie_domain)?,
+            tracking_domain: each(self.tracking_domain.or(file.tracking_domain), tracking_domain)?,
+            trusted_proxy: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
+            visits_per_address: self
+                .visits_per_address
+                .or(file.visits_per_address)
+                .unwrap_or(VISITS_PER_ADDRESS),
+            calls_per_address: self.calls_per_address.or(file.calls_per_address).unwrap_or(CALLS_PER_ADDRESS),
+            metrics_listen: self.metrics_listen.or(file.metrics_listen),
+            connections_per_address: self
+                .connections_per_address
+                .or(file.connections_per_address)
+                .unwrap_or(CONNECTIONS_PER_ADDRESS),
+            keep_free_mb: self.keep_free_mb.or(file.keep_free_mb).unwrap_or(KEEP_FREE_MB),
+            master_key: self.master_key.or(file.master_key),
+            stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
+                Some(url) => stripe_api_url(&url)?,
+                None => STRIPE_API_URL.to_owned(),
+            },
+            log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log_json: self.log_json.or(file.log_json).unwrap_or_default(),
+        })
+    }
+}
+
+fn read(file: &Path) -> Result<Options, ConfigError> {
+    let named = |error: &dyn std::fmt::Display| {
+        // TOML's errors draw the line they mean; the first line says it.
+        let text = error.to_string();
+        ConfigError(format!("{}: {}", file.display(), text.lines().next().unwrap_or_default()))
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
+    toml::from_str(&text).map_err(|error| named(&error.message()))
+}
+
+#[cfg(test)]
+mod tests;

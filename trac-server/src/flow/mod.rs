@@ -1,0 +1,258 @@
+//! The whole story: one event, one transaction, from verified bytes to appended entries.
+//!
+//! ```text
+//! verified body ─▶ Event ─▶ Facts ─▶ load the neighbourhood ─▶ settle ─▶ append ─▶ answer
+//! ```
+//!
+//! Nothing here depends on the order of events. Facts are joined to what is known, the ledger is brought to what all facts
+//! together ask for, and whatever waited for this event is answered in the same transaction. If the answer cannot be
+//! written, nothing is. What a merchant tells, a lead or a conversion, takes
+//! the same way.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::HeaderMap;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use trac_core::commission::answer::{self, Answer, Outcome};
+use trac_core::commission::settle::{Occasion, Settlement, settle};
+use trac_core::conversion::reason::Reason;
+use trac_core::conversion::world::Admitted;
+use trac_core::program::Mode;
+use trac_core::time::Timestamp;
+use trac_core::webhook::event::Event;
+use trac_core::webhook::facts::{Facts, NoFacts, Topic};
+
+use crate::api::fields::{BODY_LIMIT_BYTES, Wrong};
+use crate::click;
+use crate::id::{Ids, Kind};
+use crate::problem::Problem;
+use crate::store::apply::Writing;
+use crate::store::load::{self, Loaded};
+use crate::store::rows::{Rows, args};
+use crate::store::{Everywhere, Priority, StoreError};
+use crate::trac::Trac;
+use crate::trac::refusal::Cause;
+use crate::webhook::delivery::{self, Delivery};
+use crate::webhook::log::{self, Seen};
+
+/// The routes by which facts come in: the one that Stripe calls, and those a merchant's pages and server call.
+pub(crate) fn routes() -> Router<Trac> {
+    let tracking = lead::routes().merge(report::routes()).layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
+    Router::new().route("/api/webhooks/{endpoint_id}", post(deliver)).merge(click::for_any_origin(tracking))
+}
+
+/// What the merchant's own server tells, under `/api/v1`.
+pub(crate) fn api_routes() -> Router<Trac> {
+    by_hand::routes().merge(report::api_routes()).merge(verdict::api_routes()).merge(link::api_routes())
+}
+
+/// A text of any length and kind, where one that means nothing is no mistake.
+fn any_text(value: &Value) -> Result<String, Wrong> {
+    value.as_str().map(ToOwned::to_owned).ok_or_else(|| "must be a text".to_owned())
+}
+
+/// The facts of a payment by its ID.
+fn facts_of(rows: Rows<'_>, payment_id: &str) -> Result<Option<Facts>, StoreError> {
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    rows.one(sql, args![payment_id], |row| row.document(0))
+}
+
+/// `POST /api/webhooks/{endpoint_id}`: `200` for everything authentic, whatever becomes of it. An answer of another kind
+/// makes Stripe send the event again, which helps only where this server failed.
+async fn deliver(
+    State(trac): State<Trac>,
+    Path(endpoint_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let delivery = delivery::accept(&trac, endpoint_id, &headers, body).await?;
+    let (ids, now) = (trac.ids.clone(), trac.clock.now());
+    let scope = delivery.scope.clone();
+    let written = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await;
+    let answer = match written {
+        Ok(answer) => answer,
+        Err(error) => {
+            trac.refused(&scope, delivery::ROUTE, Cause::StoreUnavailable, "").await;
+            return Err(error.into());
+        }
+    };
+    trac.refusals.catch_up(&trac.store, &trac.ids).await;
+    let (outcome, reason) = (answer.outcome.as_str(), answer.reason.as_str());
+    trac.metrics.event(outcome, reason);
+    Ok(Json(json!({ "received": true, "outcome": outcome, "reason": reason })))
+}
+
+/// Takes one delivery in: logs it, joins its facts, settles, appends.
+///
+/// # Errors
+/// Only the store's; then nothing is kept, and Stripe sends the event again.
+pub(crate) fn receive(
+    tx: Everywhere<'_>,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+) -> Result<Answer, StoreError> {
+    let Delivery { scope, event, .. } = delivery;
+    let rows = tx.within(scope);
+    if let Some(seen) = Seen::find(rows, &event.id)? {
+        seen.count(rows)?;
+        // The same event in another API version can carry a link the first rendering lacked. One that was of no concern
+        // where it came first, or could not be read, can be of concern, or be readable, here.
+        if !seen.had_effect || seen.is_told_otherwise(event) {
+            let writing = Writing { rows, ids, now, event_id: Some(&seen.id) };
+            if let Ok(facts) = concerns(delivery, seen.received_at) {
+                let (answer, subject) = take_in(&writing, event, facts)?;
+                if !seen.had_effect {
+                    log::renew(&writing, &seen.id, delivery)?;
+                    log::conclude(&writing, &seen.id, answer, subject.as_deref())?;
+                    return Ok(answer);
+                }
+            }
+        }
+        return Ok(Answer { outcome: Outcome::Duplicate, reason: Reason::DuplicateEvent });
+    }
+    take_in_new(tx, ids, now, delivery, &ids.make(Kind::Event))
+}
+
+/// Takes in what Stripe answered when it was asked, as if it had told it by itself. Such an event has an ID of ours.
+pub(crate) fn receive_answer(
+    tx: Everywhere<'_>,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+) -> Result<Answer, StoreError> {
+    take_in_new(tx, ids, now, delivery, &delivery.event.id)
+}
+
+/// Logs a delivery under this ID, joins its facts, settles, appends.
+fn take_in_new(
+    tx: Everywhere<'_>,
+    ids: &Ids,
+    now: Timestamp,
+    delivery: &Delivery,
+    id: &str,
+) -> Result<Answer, StoreError> {
+    let writing = Writing { rows: tx.within(&delivery.scope), ids, now, event_id: Some(id) };
+    let (answer, subject) = match concerns(delivery, now) {
+        Ok(facts) => take_in(&writing, &delivery.event, facts)?,
+        Err(answer) => (answer, None),
+    };
+    log::write(&writing, id, delivery, answer, subject.as_deref())?;
+    Ok(answer)
+}
+
+/// The facts of a delivery that is meant for this endpoint, or the answer to one that is not.
+pub(crate) fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
+    let Delivery { scope, stripe_account, event, .. } = delivery;
+    let ignored = |reason| Answer { outcome: Outcome::Ignored, reason };
+    if event.livemode.is_some_and(|livemode| Mode::from_livemode(livemode) != scope.mode()) {
+        return Err(ignored(Reason::ModeMismatch));
+    }
+    if !event.is_of(stripe_account.as_deref()) {
+        return Err(ignored(Reason::AccountMismatch));
+    }
+    Facts::read(event, now).map_err(|why| match why {
+        NoFacts::NothingPaid(reason) => Answer {
+            outcome: Outcome::Skipped,
+            reason: Reason::from_code(reason).unwrap_or(Reason::PaymentFailed),
+        },
+        NoFacts::Unreadable => Answer { outcome: Outcome::Failed, reason: Reason::Unreadable },
+        NoFacts::UnsupportedEvent => ignored(Reason::UnsupportedEvent),
+        NoFacts::UnsupportedThinEvent => ignored(Reason::UnsupportedThinEvent),
+        NoFacts::UseInvoicePaid => ignored(Reason::UseInvoicePaid),
+    })
+}
+
+/// Joins facts to what is known and settles all they touch. Answers what the event is told, and what it is about.
+fn take_in(
+    writing: &Writing<'_>,
+    event: &Event,
+    facts: Facts,
+) -> Result<(Answer, Option<String>), StoreError> {
+    let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
+    let considered = Considered::of(writing, topic, facts)?;
+    considered.keep(writing)?;
+    Ok(considered.told())
+}
+
+/// What an event would do: everything is decided, nothing is written yet.
+pub(crate) struct Considered {
+    topic: Topic,
+    pub(crate) news: Facts,
+    pub(crate) loaded: Loaded,
+    pub(crate) admitted: Admitted,
+    pub(crate) settlements: BTreeMap<String, Settlement>,
+}
+
+impl Considered {
+    /// Loads what facts could touch, joins them and settles.
+    pub(crate) fn of(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
+        let mut considered = Self::load(writing, topic, facts)?;
+        considered.settle(false);
+        Ok(considered)
+    }
+
+    /// Loads what facts could touch and joins them. Nothing is settled yet.
+    pub(crate) fn load(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
+        let news = facts.clone();
+        let mut loaded = load::neighbourhood(writing.rows, &facts)?;
+        let admitted = loaded.world.admit(facts, || writing.ids.make(Kind::Payment));
+        load::resolve(writing.rows, &mut loaded.world)?;
+        Ok(Self { topic, news, loaded, admitted, settlements: BTreeMap::new() })
+    }
+
+    /// Settles. With `redecide`, terms are looked up anew.
+    pub(crate) fn settle(&mut self, redecide: bool) {
+        self.settlements = settle(&self.loaded.world, Occasion { news: Some(self.topic), redecide });
+    }
+
+    /// Writes it down, and answers the events that waited for it.
+    pub(crate) fn keep(&self, writing: &Writing<'_>) -> Result<(), StoreError> {
+        writing.facts(&self.loaded.world, &self.admitted, &self.news)?;
+        for (payment_id, settlement) in &self.settlements {
+            let before = self.loaded.decisions.get(payment_id).map(String::as_str);
+            if writing.settlement(payment_id, settlement, before)? {
+                log::settle_waiting(writing, payment_id, settlement, self.whole(settlement))?;
+                if let Some(subscription) = &settlement.decision.stripe.subscription {
+                    log::settle_waiting(writing, subscription, settlement, settlement)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the event is told, and what it is about.
+    pub(crate) fn told(&self) -> (Answer, Option<String>) {
+        if let (Topic::Cancellation, Some(id)) = (self.topic, self.news.subscriptions.keys().next()) {
+            let own =
+                self.settlements.values().filter(|one| one.decision.stripe.subscription.as_ref() == Some(id));
+            return (answer::of_cancellation(own), Some(id.clone()));
+        }
+        let payment_id = self.admitted.payment_id.as_ref();
+        let Some(own) = payment_id.and_then(|id| self.settlements.get(id)) else {
+            return (Answer { outcome: Outcome::Processed, reason: Reason::Noted }, None);
+        };
+        let went_back = matches!(self.topic, Topic::Refund | Topic::Dispute);
+        let settled = if went_back { self.whole(own) } else { own };
+        (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
+    }
+
+    /// Money that went back of a charge inferred to be another payment's is told by that payment.
+    fn whole<'a>(&'a self, own: &'a Settlement) -> &'a Settlement {
+        own.decision.same_as.as_ref().and_then(|id| self.settlements.get(id)).unwrap_or(own)
+    }
+}
+
+mod by_hand;
+mod crowd;
+mod lead;
+mod link;
+mod report;
+mod verdict;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,502 @@
+//! Connections, how long a caller may take over one, and how many one caller may hold.
+//!
+//! A connection on which nothing is said, or one byte now and then, holds a file handle for nothing; a thousand of them, and
+//! nobody else is let in. So the head of a request must have come whole ten seconds after its connection was opened, or after its
+//! first byte. A kept connection may rest between two requests, a little longer than proxies keep theirs. An address holds some
+//! hundred connections at most, unless it is a known proxy's. How long a whole request may take is limited by the
+//! [router](crate::router).
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
+
+use crate::clock::Clock;
+use crate::http::proxy::{Network, TrustedProxies};
+use crate::tally::Tally;
+
+/// How long the head of a request may take, from its first byte, or from where the connection was opened.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long a kept connection may rest. Proxies hang up after 60 s, and must be the first to.
+const REST_LIMIT: Duration = Duration::from_secs(75);
+/// How long the head of a request may be, which is what each connection may take of the memory.
+const HEAD_BYTES: usize = 64 << 10;
+/// How long to wait where no connection can be taken: because the process has no file handle left, for one.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How many connections one address may hold unless configured otherwise.
+pub const CONNECTIONS_PER_ADDRESS: usize = 512;
+
+/// Who is connected: how many connections each address holds, and which addresses are proxies', which hold those of many.
+/// Clones are the same.
+///
+/// # Examples
+/// ```
+/// use trac_server::listen::Callers;
+///
+/// let proxies = ["10.0.0.0/8".parse()?];
+/// let callers = Callers::new(512, &proxies);
+/// # Ok::<(), trac_server::proxy::ParseNetworkError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Callers {
+    most: usize,
+    proxies: TrustedProxies,
+    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Callers {
+    /// Lets each address hold so many connections, 0 for any number, and these networks any number.
+    #[must_use]
+    pub fn new(most: usize, proxies: &[Network]) -> Self {
+        Self { most, proxies: TrustedProxies::new(proxies), open: Arc::default() }
+    }
+
+    /// Counts one more connection of an address; `None` if it holds too many.
+    fn admit(&self, peer: IpAddr) -> Option<Place> {
+        let peer = peer.to_canonical();
+        if self.most == 0 || self.proxies.trusts(peer) {
+            return Some(Place(None));
+        }
+        let peer = holder(peer);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = open.entry(peer).or_default();
+        if *held >= self.most {
+            return None;
+        }
+        *held = held.saturating_add(1);
+        drop(open);
+        Some(Place(Some((peer, self.clone()))))
+    }
+}
+
+impl Default for Callers {
+    /// [`CONNECTIONS_PER_ADDRESS`] connections each, and no proxies.
+    fn default() -> Self {
+        Self::new(CONNECTIONS_PER_ADDRESS, &[])
+    }
+}
+
+/// Whom an address belongs to: of IPv6, a caller has a network of 64 bits.
+fn holder(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+/// A connection that is counted, until it is dropped.
+#[derive(Debug)]
+struct Place(Option<(IpAddr, Callers)>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((peer, callers)) = self.0.take() else { return };
+        let mut open = callers.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = open.get_mut(&peer) {
+            *held = held.saturating_sub(1);
+            if *held == 0 {
+                open.remove(&peer);
+            }
+        }
+    }
+}
+
+/// Lets the process open as many files as the system allows it: each connection is one.
+pub fn raise_open_files() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        let before = limit.current;
+        limit.current = limit.maximum;
+        match setrlimit(Resource::Nofile, limit) {
+            Ok(()) => tracing::debug!(?before, now = ?limit.current, "the limit of open files"),
+            Err(error) => tracing::warn!(%error, ?before, "the limit of open files stays as it is"),
+        }
+    }
+}
+
+/// [`serve_callers`] for [`Callers::default`].
+pub async fn serve<S>(listener: TcpListener, service: S, stop: impl Future<Output = ()> + Send)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    serve_callers(listener, service, Callers::default(), stop).await;
+}
+
+/// Answers connections by HTTP/1.1 until `stop`, then waits for those in the middle of a request. Handlers find the
+/// peer's address as [`ConnectInfo<SocketAddr>`].
+///
+/// Waits as long as callers take; whoever has waited enough drops this future.
+pub async fn serve_callers<S>(
+    listener: TcpListener,
+    service: S,
+    callers: Callers,
+    stop: impl Future<Output = ()> + Send,
+) where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    let (open, mut stop) = (GracefulShutdown::new(), pin!(stop));
+    let (turned_away, missed) = (Tally::new(), Tally::new());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => match callers.admit(peer.ip()) {
+                Some(place) => answer(stream, (peer, place), service.clone(), &open),
+                None => {
+                    if let Some(times) = turned_away.count(holder(peer.ip()), Clock::system().now()) {
+                        tracing::warn!(peer = %peer.ip(), times, "an address holds too many connections");
+                    }
+                }
+            },
+            Err(error) if is_the_callers(&error) => {}
+            Err(error) => {
+                if let Some(times) = missed.count((), Clock::system().now()) {
+                    tracing::error!(%error, times, "a connection could not be taken");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    open.shutdown().await;
+}
+
+/// Answers one connection, in a task of its own.
+fn answer<S>(stream: TcpStream, (peer, place): (SocketAddr, Place), service: S, open: &GracefulShutdown)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    let _ = stream.set_nodelay(true);
+    let heads = Heads::on(stream);
+    let requests = Arc::clone(&heads.requests);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answering = Answering::begin(&requests);
+        let answer = service.clone().call(request);
+        async move {
+            let _answering = answering;
+            answer.await
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(REST_LIMIT).max_buf_size(HEAD_BYTES);
+    let connection = open.watch(builder.serve_connection(TokioIo::new(heads), service));
+    tokio::spawn(async move {
+        let _place = place;
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended badly");
+        }
+    });
+}
+
+/// A connection that fails where the head of a request does not come whole in time.
+struct Heads {
+    stream: TcpStream,
+    requests: Arc<Requests>,
+    /// How many heads had come when that was last looked at.
+    seen: usize,
+    /// Until when the head must be there: `None` while a request is answered, and while the connection rests.
+    until: Option<Instant>,
+    /// Runs only if a head does not come whole at once.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Heads {
+    fn on(stream: TcpStream) -> Self {
+        Self { stream, requests: Arc::default(), seen: 0, until: in_time(), timer: None }
+    }
+}
+
+fn in_time() -> Option<Instant> {
+    Instant::now().checked_add(HEAD_LIMIT)
+}
+
+impl AsyncRead for Heads {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let (begun, ended) = this.requests.so_far();
+        if begun != this.seen {
+            (this.seen, this.until, this.timer) = (begun, None, None);
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if begun != ended {
+            return read;
+        }
+        if read.is_ready() {
+            if this.until.is_none() && buffer.filled().len() > before {
+                this.until = in_time();
+            }
+            return read;
+        }
+        let Some(until) = this.until else { return Poll::Pending };
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        timer.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncWrite for Heads {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// The requests of a connection whose heads have come whole, and those of them that are answered.
+#[derive(Default)]
+struct Requests {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+impl Requests {
+    fn so_far(&self) -> (usize, usize) {
+        (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed))
+    }
+}
+
+/// A request is answered from its head on until this is dropped.
+struct Answering(Arc<Requests>);
+
+impl Answering {
+    fn begin(requests: &Arc<Requests>) -> Self {
+        requests.begun.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(requests))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether a caller hung up before it was let in, which says nothing about the next.
+fn is_the_callers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// A server that says who calls, and the address where it listens.
+    async fn listening(callers: Callers) -> (SocketAddr, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let who = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string();
+        let routes = Router::new().route("/", get(who));
+        (address, tokio::spawn(serve_callers(listener, routes, callers, std::future::pending())))
+    }
+
+    /// Says this much on a new connection; answers what comes back before the server hangs up.
+    async fn told(said: &str) -> String {
+        let (address, server) = listening(Callers::default()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        server.abort();
+        heard
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_who_does_not_finish_the_head_is_cut_off() {
+        let check = async |said: &str, want: &str| {
+            let heard = tokio::time::timeout(REST_LIMIT * 2, told(said)).await;
+            let heard = heard.unwrap_or_else(|_| panic!("still connected after {said:?}"));
+            assert!(heard.ends_with(want) && heard.is_empty() == want.is_empty(), "{said:?}: {heard}");
+        };
+        check("", "").await;
+        check("GET / HTTP/1.1\r\nhost: x\r\nx-slow: ", "").await;
+        check("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "\r\n\r\n127.0.0.1").await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_connection_may_rest_and_then_has_as_long_for_a_head_as_a_new_one() {
+        let (address, server) = listening(Callers::default()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut heard = vec![0; 512];
+        for _ in 0..2 {
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            let read = stream.read(&mut heard).await.unwrap();
+            assert!(heard[..read].ends_with(b"127.0.0.1"));
+            tokio::time::sleep(HEAD_LIMIT * 6).await;
+        }
+        let begun = Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        assert_eq!(stream.read(&mut heard).await.unwrap(), 0, "half a head is no request");
+        assert!(
+            (HEAD_LIMIT..REST_LIMIT.checked_sub(HEAD_LIMIT * 6).unwrap()).contains(&begun.elapsed()),
+            "{:?}",
+            begun.elapsed()
+        );
+        server.abort();
+    }
+
+    /// Whether a new connection from there is answered.
+    async fn is_let_in(from: &str, to: SocketAddr) -> (bool, TcpStream) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+        let mut stream = socket.connect(to).await.unwrap();
+        // A connection that was turned away may be gone already.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let read = stream.read(&mut [0; 512]).await.unwrap_or_default();
+        (read > 0, stream)
+    }
+
+    #[cfg(target_os = "linux")] // Only there is all of 127.0.0.0/8 this machine.
+    #[tokio::test]
+    async fn an_address_holds_so_many_connections_and_a_proxy_any_number() {
+        let callers = Callers::new(3, &["127.0.0.9".parse().unwrap()]);
+        let (address, server) = listening(callers.clone()).await;
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let (is_in, stream) = is_let_in("127.0.0.2", address).await;
+            assert!(is_in);
+            held.push(stream);
+        }
+        assert!(!is_let_in("127.0.0.2", address).await.0);
+        assert!(is_let_in("127.0.0.3", address).await.0);
+        for _ in 0..9 {
+            let (is_in, stream) = is_let_in("127.0.0.9", address).await;
+            assert!(is_in);
+            held.push(stream);
+        }
+        server.abort();
+        drop(held);
+        let place = callers.admit([127, 0, 0, 4].into());
+        assert_eq!(callers.open.lock().unwrap().get(&IpAddr::from([127, 0, 0, 4])), Some(&1));
+        drop(place);
+        assert_eq!(callers.open.lock().unwrap().get(&IpAddr::from([127, 0, 0, 4])), None);
+    }
+
+    #[test]
+    fn callers_with_ipv6_are_told_apart_by_their_networks() {
+        let callers = Callers::new(1, &[]);
+        let admit = |address: &str| callers.admit(address.parse().unwrap());
+        let first = admit("2001:db8:0:1::1");
+        assert!(first.is_some() && admit("2001:db8:0:1:ffff::2").is_none());
+        assert!(admit("2001:db8:0:2::1").is_some());
+        let mapped = admit("::ffff:192.0.2.1");
+        assert!(mapped.is_some() && admit("192.0.2.1").is_none());
+        assert!(Callers::new(0, &[]).admit([192, 0, 2, 1].into()).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_ends_when_its_caller_leaves() {
+        /// Tells when it is dropped.
+        struct Left(tokio::sync::mpsc::UnboundedSender<()>);
+        impl Drop for Left {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        let (begin, mut answers) = tokio::sync::mpsc::unbounded_channel();
+        let (leave, mut left) = tokio::sync::mpsc::unbounded_channel();
+        let endless = move || {
+            let (begin, leaving) = (begin.clone(), Left(leave.clone()));
+            async move {
+                let _leaving = leaving;
+                begin.send(()).unwrap();
+                std::future::pending::<()>().await;
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let routes = Router::new().route("/", get(endless));
+        let server = tokio::spawn(serve(listener, routes, std::future::pending()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        answers.recv().await.unwrap();
+        assert!(left.try_recv().is_err(), "it is being answered");
+        drop(stream);
+        left.recv().await.unwrap();
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn a_head_without_end_is_refused() {
+        let begun = "GET / HTTP/1.1\r\nhost: x\r\nx-long: ";
+        let head = format!("{begun}{}", "x".repeat(HEAD_BYTES - begun.len()));
+        assert!(told(&head).await.starts_with("HTTP/1.1 431 "));
+    }
+
+    #[tokio::test]
+    async fn a_server_asked_to_stop_hangs_up_on_those_who_wait_for_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async { stopped.await.unwrap_or_default() };
+        let server =
+            tokio::spawn(serve(listener, Router::new().route("/", get(async || "answered")), stopped));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut heard = vec![0; 512];
+        let read = stream.read(&mut heard).await.unwrap();
+        assert!(heard[..read].ends_with(b"answered"));
+        stop.send(()).unwrap();
+        server.await.unwrap();
+        assert_eq!(stream.read(&mut heard).await.unwrap(), 0);
+    }
+}

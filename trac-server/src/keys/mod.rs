@@ -1,0 +1,267 @@
+//! `/api/v1/api-keys`: who may call, and from where. A key is shown once, when it is made, and kept hashed.
+//!
+//! Rolling a key makes its successor, and the old one goes on working for as long as is asked. The last secret key of a
+//! mode cannot be revoked: nobody could make another.
+
+pub(crate) mod token_secret;
+
+pub use crate::key_kind::KeyKind;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::routing::{delete, patch, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::access::{Merchant, key_hash};
+use crate::api::fields::{Fields, Wrong, integer, one_of as one_of_words, text};
+use crate::api::list::{Resource, document, list_of, one_of, time, word};
+use crate::id::{Kind, new_key};
+use crate::problem::Problem;
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Priority, StoreError};
+use crate::trac::Trac;
+
+pub(crate) fn routes() -> Router<Trac> {
+    let one = one_of(&KEYS).merge(patch(change)).merge(delete(revoke));
+    Router::new()
+        .route("/api-keys", list_of(&KEYS).merge(post(create)))
+        .route("/api-keys/{id}", one)
+        .route("/api-keys/{id}/roll", post(roll))
+        .route("/api-keys/{id}/token-secret", post(token_secret::make))
+}
+
+/// Keys of both kinds, in force or not. The keys themselves are not known.
+pub(crate) static KEYS: Resource = Resource {
+    name: "API key",
+    columns: "k.id, k.kind, k.name, k.prefix || '_…' || k.last_four AS hint, k.allowed_origins, k.token_secret IS NOT NULL AS has_token_secret, \
+              k.created_at, k.last_used_at, k.expires_at, k.revoked_at, CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' \
+              WHEN k.expires_at <= ?3 THEN 'expired' WHEN k.expires_at IS NOT NULL THEN 'expiring' \
+              ELSE 'active' END AS status",
+    from: "api_key AS k",
+    within: "k.workspace_id = ?1 AND k.mode = ?2",
+    id: "k.id",
+    order: &["k.created_at", "k.id"],
+    filters: &[("kind", "k.kind"), ("name", "k.name")],
+    read,
+};
+
+fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    Ok(json!({
+        "id": word(row, "id")?,
+        "kind": word(row, "kind")?,
+        "name": word(row, "name")?,
+        "hint": word(row, "hint")?,
+        "status": word(row, "status")?,
+        "allowed_origins": document(row, "allowed_origins")?,
+        "has_token_secret": row.get::<bool>("has_token_secret")?,
+        "created_at": time(row, "created_at")?,
+        "last_used_at": time(row, "last_used_at")?,
+        "expires_at": time(row, "expires_at")?,
+        "revoked_at": time(row, "revoked_at")?,
+    }))
+}
+
+/// A key that was just made: the only time that it is known.
+pub(crate) struct NewKey {
+    pub(crate) id: String,
+    pub(crate) key: String,
+}
+
+impl NewKey {
+    /// Makes a key and keeps its hash.
+    pub(crate) fn insert(
+        rows: Rows<'_>,
+        trac: &Trac,
+        kind: KeyKind,
+        name: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let key = new_key(kind.prefix(), rows.scope().mode());
+        let (prefix, random) = key.rsplit_once('_').unwrap_or_default();
+        let last_four = random.get(random.len().saturating_sub(4)..).unwrap_or_default();
+        let id = trac.ids.make(Kind::Key);
+        rows.write(
+            "INSERT INTO api_key (workspace_id, mode, hash, kind, prefix, last_four, created_at, id, name) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            args![key_hash(&key), kind.as_str(), prefix, last_four, trac.clock.now(), id, name],
+        )?;
+        Ok(Self { id, key })
+    }
+
+    /// The row with the key itself, for its one showing.
+    fn show(&self, rows: Rows<'_>, trac: &Trac) -> Result<Json<Value>, Problem> {
+        let mut row = KEYS.find(rows, trac, &self.id)?;
+        if let Some(object) = row.as_object_mut() {
+            object.insert("key".to_owned(), Value::String(self.key.clone()));
+        }
+        Ok(Json(row))
+    }
+}
+
+async fn create(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let kind = fields.need("kind", one_of_words("publishable, secret"));
+    let name = fields.take("name", text(1..=100));
+    let origins = fields.take("allowed_origins", allowed_origins);
+    if origins.is_some() && kind == Some(KeyKind::Secret) {
+        fields.note("allowed_origins", "belongs to publishable keys: a secret key must never be in a page");
+    }
+    fields.finish()?;
+    let kind = kind.unwrap_or(KeyKind::Publishable);
+    let store = trac.store.clone();
+    let created = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        let made = NewKey::insert(rows, &trac, kind, name.as_deref())?;
+        if let Some(origins) = &origins {
+            keep_to(rows, &made.id, Some(origins))?;
+        }
+        made.show(rows, &trac)
+    });
+    created.await.map(|shown| (StatusCode::CREATED, shown))
+}
+
+async fn change(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<Json<Value>, Problem> {
+    let name = fields.take_nullable("name", text(1..=100));
+    let origins = fields.take_nullable("allowed_origins", allowed_origins);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let changed = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        let row = KEYS.find(rows, &trac, &id)?;
+        if let Some(name) = name {
+            set(rows, &id, "UPDATE api_key SET name = ?4", name.as_deref())?;
+        }
+        if let Some(origins) = origins {
+            if origins.is_some() && row.get("kind").is_some_and(|kind| kind == "secret") {
+                return Err(Problem::field("allowed_origins", "belongs to publishable keys"));
+            }
+            keep_to(rows, &id, origins.as_deref())?;
+        }
+        KEYS.find(rows, &trac, &id)
+    });
+    changed.await.map(Json)
+}
+
+/// Days an old key may go on working beside its successor.
+const OVERLAP_HOURS_MAX: i64 = 30 * 24;
+
+/// Makes a successor with the same name and origins; the old key works for `overlap_hours` more (24).
+async fn roll(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let overlap: i64 = fields.take("overlap_hours", integer(0..=OVERLAP_HOURS_MAX)).unwrap_or(24);
+    fields.finish()?;
+    let store = trac.store.clone();
+    let rolled = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        let old = KEYS.find(rows, &trac, &id)?;
+        must_be_in_force(&old)?;
+        let name = old.get("name").and_then(Value::as_str);
+        let made = NewKey::insert(rows, &trac, KeyKind::of(&old), name)?;
+        token_secret::hand_on(rows, &trac.store.vault(), &id, &made.id)?;
+        if let Some(origins) = old.get("allowed_origins").filter(|origins| !origins.is_null()) {
+            set(rows, &made.id, "UPDATE api_key SET allowed_origins = ?4", Some(&origins.to_string()))?;
+        }
+        let ends = trac.clock.now().plus_secs(overlap.saturating_mul(3_600));
+        rows.write(
+            "UPDATE api_key SET expires_at = min(coalesce(expires_at, ?4), ?4) \
+             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            args![id, ends],
+        )?;
+        end_sessions(rows, &id)?;
+        made.show(rows, &trac)
+    });
+    rolled.await.map(|shown| (StatusCode::CREATED, shown))
+}
+
+/// Refuses what is asked of a key that was revoked or has expired.
+pub(crate) fn must_be_in_force(key: &Value) -> Result<(), Problem> {
+    match key.get("status").and_then(Value::as_str) {
+        Some("active" | "expiring") => Ok(()),
+        _ => Err(Problem::conflict("KEY_NOT_ACTIVE", "This key is no longer in force: make a new one.")),
+    }
+}
+
+/// The key stops working at once; its row stays.
+async fn revoke(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let store = trac.store.clone();
+    let revoked = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        let row = KEYS.find(rows, &trac, &id)?;
+        let now = trac.clock.now();
+        if row.get("kind").is_some_and(|kind| kind == "secret") {
+            let another = "SELECT 1 FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id <> ?3 AND kind = 'secret' \
+                           AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?4) LIMIT 1";
+            if !rows.exists(another, args![id, now])? {
+                let message = "This is the last secret key of this mode. Make or roll one first.";
+                return Err(Problem::conflict("LAST_SECRET_KEY", message));
+            }
+        }
+        rows.write(
+            "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?4) \
+             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            args![id, now],
+        )?;
+        end_sessions(rows, &id)?;
+        KEYS.find(rows, &trac, &id)
+    });
+    revoked.await.map(Json)
+}
+
+/// Whoever came into the dashboard by a key must show another one.
+fn end_sessions(rows: Rows<'_>, id: &str) -> Result<(), StoreError> {
+    rows.write(
+        "DELETE FROM dashboard_token WHERE workspace_id = ?1 AND mode = ?2 AND key_hash IN \
+         (SELECT hash FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3)",
+        args![id],
+    )?;
+    Ok(())
+}
+
+fn keep_to(rows: Rows<'_>, id: &str, origins: Option<&[String]>) -> Result<(), StoreError> {
+    let origins = origins.map(serde_json::to_string).transpose()?;
+    set(rows, id, "UPDATE api_key SET allowed_origins = ?4", origins.as_deref())
+}
+
+fn set(rows: Rows<'_>, id: &str, update: &'static str, value: Option<&str>) -> Result<(), StoreError> {
+    let sql = format!("{update} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
+    rows.write(&sql, args![id, value])?;
+    Ok(())
+}
+
+const ORIGINS_MAX: usize = 100;
+
+/// Origins as browsers write them: scheme, host, and a port that is not the scheme's own.
+fn allowed_origins(value: &Value) -> Result<Vec<String>, Wrong> {
+    let wrong = || format!("must be a list of 1 to {ORIGINS_MAX} origins such as https://shop.example.com");
+    let is_origin = |text: &&str| {
+        let uri = text.parse::<Uri>().ok();
+        uri.is_some_and(|uri| {
+            let host = uri.authority().map(|host| host.as_str().to_owned()).unwrap_or_default();
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && !host.contains('@')
+                && **text == format!("{}://{host}", uri.scheme_str().unwrap_or_default())
+        })
+    };
+    let list = value.as_array().filter(|list| (1..=ORIGINS_MAX).contains(&list.len())).ok_or_else(wrong)?;
+    let origins = list.iter().map(|one| one.as_str().filter(is_origin).map(str::to_ascii_lowercase));
+    origins.collect::<Option<Vec<_>>>().ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The secret of a publishable key, by which the merchant's server vouches for a page's customer: made when it is asked for,
+//! shown once, sealed where it is kept.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use trac_core::webhook::customer_token;
+
+use crate::access::{Merchant, key_hash};
+use crate::api::fields::Fields;
+use crate::id::new_key;
+use crate::keys::{KEYS, KeyKind, must_be_in_force};
+use crate::problem::Problem;
+use crate::store::rows::{Rows, args};
+use crate::store::{Everywhere, Place, Priority, Scope, StoreError, Vault, mode_of};
+use crate::trac::Trac;
+
+/// Makes the token secret of a publishable key, in place of an earlier one.
+pub(crate) async fn make(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    fields.finish()?;
+    let store = trac.store.clone();
+    let made = store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        let key = KEYS.find(rows, &trac, &id)?;
+        must_be_in_force(&key)?;
+        if KeyKind::of(&key) == KeyKind::Secret {
+            let message =
+                "A secret key needs no customer tokens: what it reports is the merchant's word already.";
+            return Err(Problem::conflict("KEY_NOT_PUBLISHABLE", message));
+        }
+        let secret = new_key("ts", scope.mode());
+        keep(rows, &trac.store.vault(), &id, &secret)?;
+        Ok(json!({ "id": id, "token_secret": secret }))
+    });
+    made.await.map(|shown| (StatusCode::CREATED, Json(shown)))
+}
+
+/// Gives the successor of a rolled key the same token secret, so that the tokens of the merchant's server go on fitting.
+pub(crate) fn hand_on(rows: Rows<'_>, vault: &Vault, old: &str, new: &str) -> Result<(), StoreError> {
+    let sql = "SELECT token_secret FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let found = rows.one(sql, args![old], |row| row.get::<Option<String>>(0))?;
+    let sealed = found.ok_or_else(|| StoreError::internal("the key that is rolled is not there"))?;
+    let Some(sealed) = sealed else { return Ok(()) };
+    let secret = vault.open(place(rows.scope(), old), &sealed)?;
+    keep(rows, vault, new, &secret)
+}
+
+/// Opens every token secret once, and seals those that are due anew.
+///
+/// # Errors
+/// [`crate::store::StoreErrorKind::Corrupt`] if one does not open.
+pub(crate) fn reseal(tx: Everywhere<'_>, vault: &Vault, is_due: fn(&str) -> bool) -> Result<(), StoreError> {
+    let sql = "SELECT id, workspace_id, mode, token_secret FROM api_key WHERE token_secret IS NOT NULL";
+    let kept: Vec<(String, Scope, String)> = tx.all(sql, &[], |row| {
+        let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
+        Ok((row.get(0)?, Scope::new(&workspace_id, mode_of(&mode)), row.get(3)?))
+    })?;
+    for (id, scope, sealed) in kept {
+        let secret = vault.open(place(&scope, &id), &sealed)?;
+        if is_due(&sealed) {
+            keep(tx.within(&scope), vault, &id, &secret)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks the customer token that a page sent, with the token secret of the publishable key beside it.
+///
+/// # Errors
+/// `422` that names `customerToken` and says what is wrong with it.
+pub(crate) async fn check(
+    trac: &Trac,
+    scope: &Scope,
+    headers: &HeaderMap,
+    token: &str,
+    customer: &str,
+) -> Result<(), Problem> {
+    let wrong = |message: &str| Problem::field("customerToken", message);
+    let key = headers.get("x-publishable-key").and_then(|value| value.to_str().ok()).map(str::trim);
+    let Some(key) = key.filter(|key| !key.is_empty()) else {
+        return Err(wrong("is checked with the secret of a publishable key: send x-publishable-key"));
+    };
+    let (hash, of) = (key_hash(key), scope.clone());
+    let found = trac.store.look_up(move |tx| of_key(tx.within(&of), hash)).await?;
+    let Some((id, sealed)) = found else {
+        return Err(wrong(
+            "this key has no token secret yet: make one with POST /api/v1/api-keys/{id}/token-secret",
+        ));
+    };
+    let secret = trac.store.vault().open(place(scope, &id), &sealed)?;
+    customer_token::verify(token, customer, &secret, trac.clock.now())
+        .map_err(|error| wrong(&error.to_string()))
+}
+
+/// The ID of a key and its sealed token secret, if it has one.
+fn of_key(rows: Rows<'_>, hash: [u8; 32]) -> Result<Option<(String, String)>, StoreError> {
+    let sql = "SELECT id, token_secret FROM api_key WHERE hash = ?3 AND workspace_id = ?1 AND mode = ?2 \
+               AND kind = 'publishable' AND token_secret IS NOT NULL";
+    rows.one(sql, args![hash], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+fn place<'a>(scope: &'a Scope, key_id: &'a str) -> Place<'a> {
+    Place { scope, table: "api_key.token_secret", row: key_id }
+}
+
+fn keep(rows: Rows<'_>, vault: &Vault, id: &str, secret: &str) -> Result<(), StoreError> {
+    let sealed = vault.seal(place(rows.scope(), id), secret)?;
+    let sql = "UPDATE api_key SET token_secret = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    rows.write(sql, args![id, sealed])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! The API as it is told to others: one table of operations, and `/openapi.json` made of it.
+
+mod document;
+mod operations;
+mod words;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::trac::Trac;
+
+/// `/openapi.json`.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new().route("/openapi.json", get(document::serve))
+}
+
+#[cfg(test)]
+mod tests;

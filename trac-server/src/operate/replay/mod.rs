@@ -1,0 +1,286 @@
+//! Replay: stored events decided again, by the terms of each payment's own time (`then`) or by today's (`now`).
+//!
+//! A dry run shows the difference and writes nothing. By the terms of the time it changes nothing, unless one of them was dated
+//! back since, or the payment was replayed by those of another day. By today's terms it changes what they ask for, once.
+
+mod moves;
+mod rules;
+
+use axum::extract::{Path, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use trac_core::commission::answer::{self, Answer, Outcome};
+use trac_core::time::Timestamp;
+use trac_core::webhook::event::Event;
+use trac_core::webhook::facts::{Facts, Topic};
+use trac_core::webhook::signature::Verified;
+
+pub use rules::Rules;
+
+use crate::access::Merchant;
+use crate::api::parameters::Parameters;
+use crate::flow::{self, Considered};
+use crate::id::Ids;
+use crate::problem::Problem;
+use crate::store::apply::Writing;
+use crate::store::rows::{Row, Rows, args};
+use crate::store::{Everywhere, Priority, Scope, StoreError, mode_of};
+use crate::trac::Trac;
+use crate::webhook::delivery::Delivery;
+use crate::webhook::log;
+
+/// `POST /api/v1/events/{id}/replay`.
+pub(crate) fn routes() -> Router<Trac> {
+    Router::new().route("/events/{id}/replay", post(replay_one))
+}
+
+/// How events are decided again.
+#[derive(Clone, Copy, Debug)]
+struct Replay {
+    rules: Rules,
+    dry_run: bool,
+    /// Beside the payments an event is about, those of their customers that were first heard of since then.
+    since: Option<Timestamp>,
+}
+
+async fn replay_one(
+    State(trac): State<Trac>,
+    Merchant(scope): Merchant,
+    Path(id): Path<String>,
+    mut parameters: Parameters,
+) -> Result<Json<Value>, Problem> {
+    let dry_run = parameters.take_flag("dry_run")?;
+    let rules = parameters.take("rules").as_deref().map_or(Some(Rules::Then), Rules::from_word);
+    parameters.finish()?;
+    let rules = rules.ok_or_else(|| Problem::field("rules", "must be then or now"))?;
+    let (ids, now) = (trac.ids.clone(), trac.clock.now());
+    let replay = Replay { rules, dry_run, since: None };
+    let replayed = trac.store.try_write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        let stored = Stored::find(rows, &id)?.ok_or_else(|| Problem::not_found("event with a body"))?;
+        Ok::<_, Problem>(stored.replay(tx, &ids, now, replay)?)
+    });
+    replayed.await.map(Json)
+}
+
+/// Replays every stored event since a time, oldest first, then the leads and conversions that the merchant told of; answers those
+/// that changed something, how many there were, and what moved, commission by commission.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read or written.
+pub async fn replay_all(
+    trac: &Trac,
+    since: Timestamp,
+    rules: Rules,
+    dry_run: bool,
+) -> Result<Value, StoreError> {
+    let events = trac.store.read(move |tx| Stored::since(tx, since)).await?;
+    let conversions = trac.store.read(move |tx| told_by_merchants(tx, since)).await?;
+    let (replay, totals) = (Replay { rules, dry_run, since: Some(since) }, (events.len(), conversions.len()));
+    let (mut changed, mut commissions) = (Vec::new(), moves::Summary::new(dry_run));
+    let of_events = events.into_iter().map(|(scope, id)| (scope, id, true));
+    let of_merchants = conversions.into_iter().map(|(scope, id)| (scope, id, false));
+    for (scope, id, is_event) in of_events.chain(of_merchants) {
+        let (ids, now) = (trac.ids.clone(), trac.clock.now());
+        let replayed = trac.store.write(Priority::Api, move |tx| {
+            let rows = tx.within(&scope);
+            if !is_event {
+                return replay_conversion(rows, &ids, now, &id, replay);
+            }
+            let stored = Stored::find(rows, &id)?;
+            stored.map(|stored| stored.replay(tx, &ids, now, replay)).transpose()
+        });
+        if let Some(replayed) = replayed.await? {
+            commissions.add(&replayed);
+            if replayed.get("changes").and_then(Value::as_array).is_some_and(|changes| !changes.is_empty()) {
+                changed.push(replayed);
+            }
+        }
+    }
+    Ok(json!({
+        "dry_run": dry_run,
+        "rules": rules.as_str(),
+        "events": totals.0,
+        "conversions": totals.1,
+        "changed": changed,
+        "commissions": commissions.moved,
+        "frozen": commissions.frozen,
+    }))
+}
+
+/// The leads and reported conversions since a time: no event tells of them.
+fn told_by_merchants(tx: Everywhere<'_>, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
+    tx.all(
+        "SELECT t.workspace_id, t.mode, coalesce((SELECT o.payment_id FROM payment_object AS o \
+         WHERE o.workspace_id = t.workspace_id AND o.mode = t.mode AND o.stripe_id = t.id), t.id) FROM (\
+         SELECT workspace_id, mode, id, created_at FROM lead UNION ALL \
+         SELECT workspace_id, mode, conversion_id, created_at FROM report) AS t \
+         WHERE t.created_at >= ?1 ORDER BY t.created_at, t.id",
+        args![since],
+        scoped,
+    )
+}
+
+fn scoped(row: &Row<'_>) -> Result<(Scope, String), StoreError> {
+    let (workspace_id, mode): (String, String) = (row.get(0)?, row.get(1)?);
+    Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get(2)?))
+}
+
+/// Decides a conversion again that the merchant told of.
+fn replay_conversion(
+    rows: Rows<'_>,
+    ids: &Ids,
+    now: Timestamp,
+    payment_id: &str,
+    replay: Replay,
+) -> Result<Option<Value>, StoreError> {
+    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let Some(facts) = rows.one(sql, args![payment_id], |row| row.document::<Facts>(0))? else {
+        return Ok(None);
+    };
+    let cause = facts.leads.keys().chain(facts.reports.keys()).next().cloned();
+    let writing = Writing { rows, ids, now, event_id: cause.as_deref() };
+    let (_, mut replayed) = decide(&writing, Topic::Sale, facts, replay)?;
+    if let Some(replayed) = replayed.as_object_mut() {
+        replayed.insert("event_id".to_owned(), Value::Null);
+        replayed.insert("conversion_id".to_owned(), payment_id.into());
+    }
+    Ok(Some(replayed))
+}
+
+/// Decides again what facts are about, and answers what moves.
+fn decide(
+    writing: &Writing<'_>,
+    topic: Topic,
+    facts: Facts,
+    replay: Replay,
+) -> Result<(Considered, Value), StoreError> {
+    let mut considered = Considered::load(writing, topic, facts)?;
+    let judged = rules::apply(writing, &mut considered, replay.rules, replay.since)?;
+    considered.settle(replay.rules == Rules::Then);
+    let changes = moves::of(writing, &considered)?;
+    if !replay.dry_run {
+        considered.keep(writing)?;
+        for payment_id in &judged.payments {
+            if let Some(known) = considered.loaded.world.payments.get(payment_id) {
+                writing.same_payment(payment_id, &known.facts)?;
+            }
+        }
+    }
+    let replayed = json!({
+        "dry_run": replay.dry_run,
+        "rules": replay.rules.as_str(),
+        "changes": changes,
+        "frozen": judged.frozen,
+    });
+    Ok((considered, replayed))
+}
+
+/// An event with its body, as it was delivered.
+struct Stored {
+    id: String,
+    outcome: String,
+    reason: String,
+    received_at: Timestamp,
+    delivery: Delivery,
+}
+
+impl Stored {
+    fn find(rows: Rows<'_>, id: &str) -> Result<Option<Self>, StoreError> {
+        let sql = "SELECT e.id, e.outcome, e.reason, e.received_at, e.endpoint_id, b.body, w.stripe_account \
+                   FROM event AS e JOIN event_body AS b \
+                   ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
+                   LEFT JOIN webhook_endpoint AS w ON w.id = e.endpoint_id \
+                   WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3)";
+        let found = rows.one(sql, args![id], |row| {
+            let (endpoint_id, body): (String, Vec<u8>) = (row.get(4)?, row.get(5)?);
+            let (outcome, reason): (String, String) = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, outcome, reason, row.get(3)?, endpoint_id, body, row.get(6)?))
+        })?;
+        let Some((id, outcome, reason, received_at, endpoint_id, body, stripe_account)) = found else {
+            return Ok(None);
+        };
+        let Ok(event) = Event::read(Verified::kept(&body)) else { return Ok(None) };
+        let delivery = Delivery { scope: rows.scope().clone(), endpoint_id, stripe_account, event, body };
+        Ok(Some(Self { id, outcome, reason, received_at, delivery }))
+    }
+
+    fn since(tx: Everywhere<'_>, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
+        tx.all(
+            "SELECT e.workspace_id, e.mode, e.id FROM event AS e JOIN event_body AS b \
+             ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
+             WHERE e.received_at >= ?1 ORDER BY e.id",
+            args![since],
+            scoped,
+        )
+    }
+
+    fn replay(
+        &self,
+        tx: Everywhere<'_>,
+        ids: &Ids,
+        now: Timestamp,
+        replay: Replay,
+    ) -> Result<Value, StoreError> {
+        let Delivery { scope, event, .. } = &self.delivery;
+        let writing = Writing { rows: tx.within(scope), ids, now, event_id: Some(&self.id) };
+        let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
+        let (told, mut replayed) = match flow::concerns(&self.delivery, self.received_at) {
+            Err(answer) => {
+                let nothing = json!({ "dry_run": replay.dry_run, "rules": replay.rules.as_str(),
+                    "changes": [], "frozen": [] });
+                (self.told_anew().then_some((answer, None)), nothing)
+            }
+            Ok(facts) => {
+                let (considered, replayed) = decide(&writing, topic, facts, replay)?;
+                (self.now_told(topic, &considered), replayed)
+            }
+        };
+        let before = json!({ "outcome": self.outcome, "reason": self.reason });
+        let after = told.as_ref().map_or_else(|| before.clone(), |(answer, _)| in_words(*answer));
+        if let (Some((answer, subject)), false) = (&told, replay.dry_run) {
+            log::conclude(&writing, &self.id, *answer, subject.as_deref())?;
+        }
+        if let Some(replayed) = replayed.as_object_mut() {
+            let said = [
+                ("event_id", Value::from(self.id.as_str())),
+                ("stripe_event_id", Value::from(event.id.as_str())),
+                ("type", Value::from(event.kind.as_str())),
+                ("before", before),
+                ("after", after),
+            ];
+            replayed.extend(said.map(|(name, value)| (name.to_owned(), value)));
+        }
+        Ok(replayed)
+    }
+
+    /// Whether it had no effect: it could not be read, or was not for this endpoint.
+    fn told_anew(&self) -> bool {
+        matches!(self.outcome.as_str(), "failed" | "ignored")
+    }
+
+    /// What the event is told now, where that is something else. What had its effect once keeps its answer; a sale that was
+    /// refused and earns now is told so.
+    fn now_told(&self, topic: Topic, considered: &Considered) -> Option<(Answer, Option<String>)> {
+        let (answer, subject) = considered.told();
+        if self.told_anew() {
+            return Some((answer, subject));
+        }
+        if self.outcome != Outcome::Skipped.as_str() || topic != Topic::Sale {
+            return None;
+        }
+        let own = considered.settlements.get(subject.as_deref()?)?;
+        let answer = answer::of_waiting(topic, own)?;
+        (answer.outcome == Outcome::Processed).then_some((answer, subject))
+    }
+}
+
+fn in_words(answer: Answer) -> Value {
+    let Answer { outcome, reason } = answer;
+    debug_assert!(outcome != Outcome::Rejected, "only deliveries are rejected");
+    json!({ "outcome": outcome.as_str(), "reason": reason.as_str() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+use trac_core::time::Timestamp;
+
+use super::{Rules, replay_all};
+use crate::testing::app::{Answer, App, START};
+use crate::testing::shop::{DAY, Shop, charge, invoice};
+
+const SALE: &str = "/events/evt_checkout.session.completed_0_cs_1/replay";
+
+fn percent(rate: i64) -> Value {
+    json!({ "commission": { "type": "percentage", "rate_bps": rate * 100 } })
+}
+
+impl Shop<'_> {
+    async fn sells(&self) {
+        let session = self.session(json!({ "created": START, "customer": "cus_1" }));
+        assert_eq!(self.told("checkout.session.completed", 0, session).await, "processed ok");
+    }
+
+    async fn changes_program(&self, change: Value) -> Answer {
+        let changed = self.merchant.patch(&format!("/programs/{}", self.program), change).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        changed
+    }
+
+    async fn changes_enrollment(&self, change: Value) {
+        let changed = self.merchant.patch(&format!("/enrollments/{}", self.enrollment), change).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+    }
+
+    async fn replays(&self, query: &str) -> Answer {
+        let replayed = self.merchant.post(&format!("{SALE}{query}"), json!({})).await;
+        assert_eq!(replayed.status, 200, "{}", replayed.body);
+        replayed
+    }
+
+    async fn all(&self, rules: Rules, dry_run: bool) -> Value {
+        replay_all(&self.app.trac, Timestamp::default(), rules, dry_run).await.unwrap()
+    }
+
+    async fn entries(&self) -> i64 {
+        let commission = self.merchant.get("/commissions").await.text("/data/0/id");
+        self.merchant.get(&format!("/commissions/{commission}/entries")).await.number("/meta/total")
+    }
+}
+
+#[tokio::test]
+async fn todays_terms_count_for_a_past_sale_once_and_whatever_arrives_later() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.sells().await;
+    app.trac.clock.advance(DAY);
+    shop.changes_program(percent(10)).await;
+    assert_eq!(shop.replays("").await.body["changes"], json!([]), "by the terms of its time nothing moves");
+
+    let dry = shop.replays("?rules=now&dry_run=1").await;
+    assert_eq!((dry.text("/rules"), dry.number("/changes/0/after/net_minor")), ("now".into(), 1_000));
+    assert_eq!(dry.number("/changes/0/before/net_minor"), 2_000);
+    assert_eq!((shop.net().await, shop.entries().await), (2_000, 1), "a dry run writes nothing");
+
+    let real = shop.replays("?rules=now").await;
+    assert_eq!(real.body["changes"][0]["entries"], dry.body["changes"][0]["entries"]);
+    assert_eq!((shop.net().await, shop.entries().await), (1_000, 2));
+    assert_eq!(shop.replays("?rules=now").await.body["changes"], json!([]), "twice is once");
+
+    // Neither a refund nor another edit looks the terms up anew.
+    shop.changes_program(percent(50)).await;
+    let refunded = charge(5_000, json!({ "created": START }));
+    assert_eq!(shop.told("charge.refunded", 2 * DAY, refunded).await, "processed refund_partial");
+    assert_eq!(shop.net().await, 500);
+    assert_eq!(shop.all(Rules::Now, true).await["commissions"][0]["after"]["net_minor"], json!(2_500));
+
+    // The terms of its time are those it had.
+    let back = shop.replays("?rules=then").await;
+    assert_eq!((back.number("/changes/0/after/net_minor"), shop.net().await), (1_000, 1_000));
+    assert_eq!(shop.replays("").await.body["changes"], json!([]));
+    for query in ["?rules=tomorrow", "?rules=now&dry_run=perhaps"] {
+        assert_eq!(shop.merchant.post(&format!("{SALE}{query}"), json!({})).await.status, 422, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_under_todays_rules_lasts_and_so_does_what_they_let_in() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.sells().await;
+    app.trac.clock.advance(60);
+    shop.changes_enrollment(json!({ "status": "suspended" })).await;
+    let refused = shop.replays("?rules=now").await;
+    assert_eq!(refused.text("/changes/0/reason"), "partner_not_approved");
+    assert_eq!(shop.net().await, 0);
+    // Nothing that arrives later brings it back.
+    shop.told("charge.succeeded", 9, charge(0, json!({ "created": START }))).await;
+    assert_eq!(shop.net().await, 0);
+    assert_eq!(shop.merchant.get("/conversions").await.text("/data/0/reason"), "partner_not_approved");
+    assert_eq!(shop.replays("?rules=now").await.body["changes"], json!([]));
+
+    shop.changes_enrollment(json!({ "status": "approved" })).await;
+    shop.told("charge.captured", 10, charge(0, json!({ "created": START }))).await;
+    assert_eq!(shop.net().await, 0, "an edit alone decides nothing again");
+    shop.replays("?rules=now").await;
+    assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn a_longer_window_lets_in_a_sale_and_the_renewals_after_it() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({ "attribution_window_days": 0 })).await;
+    let by_click = json!({ "metadata": { "tracClickId": shop.click }, "created": START });
+    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", by_click)).await, "skipped click_expired");
+    app.trac.clock.advance(DAY);
+    shop.changes_program(json!({ "attribution_window_days": 30 })).await;
+    let path = "/events/evt_invoice.paid_0_in_1/replay?rules=now";
+    let replayed = shop.merchant.post(path, json!({})).await;
+    assert_eq!(
+        (replayed.text("/before/reason"), replayed.text("/after/reason")),
+        ("click_expired".into(), "ok".into())
+    );
+    assert_eq!(shop.net().await, 1_000);
+    let event = shop.merchant.get("/events/evt_invoice.paid_0_in_1").await;
+    assert_eq!((event.text("/outcome"), event.text("/reason")), ("processed".into(), "ok".into()));
+
+    // The window was judged at the first payment, by the terms that it was decided by.
+    let renewal = invoice("in_2", json!({ "created": START + 30 * DAY }));
+    assert_eq!(shop.told("invoice.paid", 30 * DAY, renewal).await, "processed ok_recurring");
+    assert_eq!(shop.net().await, 2_000);
+    assert_eq!(shop.all(Rules::Now, false).await["changed"], json!([]));
+}
+
+#[tokio::test]
+async fn a_replay_of_one_event_leaves_the_customers_other_payments_as_they_are() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let by_click = json!({ "metadata": { "tracClickId": shop.click }, "created": START });
+    shop.told("invoice.paid", 0, invoice("in_1", by_click)).await;
+    shop.told("invoice.paid", 1, invoice("in_2", json!({ "created": START + 40 * DAY }))).await;
+    app.trac.clock.advance(60 * DAY);
+    shop.changes_program(percent(10)).await;
+    shop.merchant.post("/events/evt_invoice.paid_0_in_1/replay?rules=now", json!({})).await;
+    assert_eq!(shop.merchant.get("/commissions").await.column("net_minor"), [1_000, 500]);
+
+    // The whole history: what a dry run shows, commission by commission, is what then happens.
+    let dry = shop.all(Rules::Now, true).await;
+    let moves = |replayed: &Value| {
+        let moved = replayed["commissions"].as_array().unwrap().iter();
+        moved.map(|one| (one["commission_id"].clone(), one["after"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!((moves(&dry).len(), shop.net().await), (1, 1_500));
+    let real = shop.all(Rules::Now, false).await;
+    assert_eq!((moves(&real), shop.net().await), (moves(&dry), 1_000));
+    for rules in [Rules::Now, Rules::Then] {
+        // A cancellation is about all payments of its subscription.
+        let again = shop.all(rules, false).await;
+        assert_eq!(again["commissions"].as_array().unwrap().len(), if rules == Rules::Now { 0 } else { 2 });
+    }
+    assert_eq!(shop.net().await, 2_000);
+    let ended = json!({ "id": "sub_1", "customer": "cus_1", "ended_at": START + 59 * DAY, "metadata": {} });
+    shop.told("customer.subscription.deleted", 59 * DAY, ended).await;
+    shop.changes_program(json!({ "cancel_policy": "keep" })).await;
+    let kept = shop.net().await;
+    let path = "/events/evt_customer.subscription.deleted_5097600_sub_1/replay?rules=now";
+    let replayed = shop.merchant.post(path, json!({})).await;
+    assert_eq!(replayed.status, 200, "{}", replayed.body);
+    assert!(kept < 2_000, "{kept}");
+    assert_eq!(shop.net().await, 1_000, "both by today's 10 %, and neither voided");
+}
+
+#[tokio::test]
+async fn what_was_paid_out_stays_under_todays_rules() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;
+    shop.sells().await;
+    let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
+    assert_eq!(shop.merchant.post("/payouts", payout).await.number("/amount_minor"), 2_000);
+    app.trac.clock.advance(DAY);
+    shop.changes_program(json!({ "status": "archived", "attribution_window_days": 0 })).await;
+    shop.changes_enrollment(json!({ "status": "banned" })).await;
+    let commission = shop.merchant.get("/commissions").await.text("/data/0/id");
+    for rules in ["?rules=now", "?rules=now&dry_run=1"] {
+        let replayed = shop.replays(rules).await;
+        assert_eq!(replayed.body["changes"], json!([]));
+        assert_eq!(replayed.text("/frozen/0/commission_id"), commission);
+        assert_eq!(replayed.text("/frozen/0/reason"), "attribution_frozen");
+    }
+    let all = shop.all(Rules::Now, false).await;
+    assert_eq!((&all["commissions"], all["frozen"].as_array().unwrap().len()), (&json!([]), 1));
+    assert_eq!(shop.replays("").await.body["changes"], json!([]));
+    assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn terms_dated_back_count_once_their_payments_are_replayed() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.sells().await;
+    app.trac.clock.advance(DAY);
+    let changed = shop.changes_program(percent(10)).await;
+    assert_eq!(
+        (changed.number("/version"), changed.text("/valid_from").as_str()),
+        (2, "2026-11-22T08:00:00Z")
+    );
+    assert_eq!(shop.replays("").await.body["changes"], json!([]));
+
+    // The same terms since an earlier time; said twice, it is one version.
+    for _ in 0..2 {
+        let dated = shop.changes_program(json!({ "valid_from": "2026-11-20T00:00:00Z" })).await;
+        assert_eq!(
+            (dated.number("/version"), dated.text("/valid_from").as_str()),
+            (3, "2026-11-20T00:00:00Z")
+        );
+    }
+    shop.told("charge.refunded", 9, charge(1_000, json!({ "created": START }))).await;
+    assert_eq!(shop.net().await, 1_800, "what was settled keeps its terms");
+    let replayed = shop.replays("?rules=then").await;
+    assert_eq!((replayed.number("/changes/0/after/net_minor"), shop.net().await), (900, 900));
+    assert_eq!(shop.replays("").await.body["changes"], json!([]));
+
+    let enrollment = json!({ "status": "suspended", "valid_from": "2026-11-21T07:59:59Z" });
+    shop.changes_enrollment(enrollment).await;
+    shop.replays("").await;
+    assert_eq!(shop.net().await, 0);
+    // It stays so when something else arrives.
+    shop.told("charge.refunded", 10, charge(2_000, json!({ "created": START }))).await;
+    assert_eq!(shop.net().await, 0);
+
+    let ahead = json!({ "valid_from": "2026-11-22T08:00:01Z" });
+    for path in [format!("/programs/{}", shop.program), format!("/enrollments/{}", shop.enrollment)] {
+        let refused = shop.merchant.patch(&path, ahead.clone()).await;
+        assert_eq!(refused.code(), (422, "VALIDATION_FAILED".to_owned()));
+        assert!(refused.body["error"]["fields"].get("valid_from").is_some());
+        let unread = shop.merchant.patch(&path, json!({ "valid_from": "yesterday" })).await;
+        assert_eq!(unread.status, 422);
+    }
+}
+
+#[tokio::test]
+async fn leads_and_reported_conversions_are_replayed_too() {
+    let app = App::new();
+    let terms = json!({ "lead_amount_minor": 300, "lead_currency": "usd" });
+    let shop = Shop::open(&app, terms).await;
+    let reported = json!({ "click_id": shop.click, "external_transaction_id": "order 1", "event_type": "Sale",
+        "amount_cents": 5_000, "currency": "usd" });
+    assert_eq!(shop.merchant.post("/conversions", reported).await.status, 201);
+    let lead = json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": shop.click });
+    let lead = Request::post("/api/track/lead")
+        .header("authorization", format!("Bearer {}", shop.merchant.key))
+        .body(Body::from(lead.to_string()));
+    assert_eq!(app.send(lead.unwrap()).await.status, 201);
+    assert_eq!(shop.net().await, 1_300);
+    app.trac.clock.advance(DAY);
+    let mut halved = percent(10);
+    halved["lead_amount_minor"] = json!(150);
+    shop.changes_program(halved).await;
+    assert_eq!(shop.all(Rules::Then, false).await["changed"], json!([]));
+    let dry = shop.all(Rules::Now, true).await;
+    assert_eq!((&dry["conversions"], shop.net().await), (&json!(2), 1_300));
+    shop.all(Rules::Now, false).await;
+    assert_eq!(shop.net().await, 650);
+    assert_eq!(shop.all(Rules::Now, false).await["changed"], json!([]));
+}

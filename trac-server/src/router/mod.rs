@@ -1,0 +1,80 @@
+//! All routes, in one router that mounts inside any axum app.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+
+use crate::api::fields::BODY_LIMIT_BYTES;
+use crate::problem::Problem;
+use crate::trac::Trac;
+use crate::{
+    api::idempotency, click, commission, conversion, dashboard, explain, flow, keys, openapi, operate,
+    program, webhook, workspace,
+};
+
+mod time_limit;
+mod catch_up;
+mod around;
+mod ahead;
+
+pub use ahead::service;
+
+/// The largest form of the dashboard: a key, or a question.
+const FORM_LIMIT_BYTES: usize = 4 << 10;
+
+/// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
+///
+/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one. A request that takes longer than 30 s is
+/// answered `408`.
+///
+/// Nest it rather than merge it: it answers `/` and whatever is not there itself, and axum panics where two routers that are merged
+/// both do.
+///
+/// # Examples
+/// ```no_run
+/// use trac_server::clock::Clock;
+/// use trac_server::store::Store;
+/// use trac_server::{Trac, router};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::open("trac-data".as_ref())?;
+/// let trac = Trac::new(store, Clock::system(), "https://track.example.com");
+/// let app: axum::Router = axum::Router::new().nest_service("/trac", router(trac));
+/// # Ok(())
+/// # }
+/// ```
+pub fn router(trac: Trac) -> Router {
+    trac.store.use_spool();
+    let api = Router::new()
+        .merge(keys::routes())
+        .merge(program::routes())
+        .merge(click::routes())
+        .merge(webhook::routes())
+        .merge(conversion::routes())
+        .merge(commission::routes())
+        .merge(flow::api_routes())
+        .merge(operate::replay::routes())
+        .merge(workspace::refusals::routes())
+        .merge(explain::routes())
+        .merge(workspace::routes())
+        .layer(from_fn_with_state(trac.clone(), idempotency::once))
+        .layer(from_fn_with_state(trac.clone(), catch_up::before))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
+    let dashboard = dashboard::routes(&trac)
+        .layer(from_fn_with_state(trac.clone(), catch_up::before))
+        .layer(DefaultBodyLimit::max(FORM_LIMIT_BYTES));
+    Router::new()
+        .nest("/api/v1", api)
+        .merge(flow::routes())
+        .merge(click::public_routes())
+        .merge(dashboard)
+        .merge(operate::health::routes())
+        .merge(openapi::routes())
+        .fallback(async || Problem::not_found("page"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(around::Around(trac.clone()))
+        .with_state(trac)
+}
+
+#[cfg(test)]
+mod tests;

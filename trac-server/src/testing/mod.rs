@@ -1,0 +1,7 @@
+//! What the tests share: a server in one process, and a shop that sells through it.
+
+pub(crate) mod app;
+pub(crate) mod shop;
+pub(crate) mod body;
+#[cfg(feature = "client")]
+mod client;

@@ -1,0 +1,184 @@
+//! The salt of the day: whatever is hashed with it means nothing any more tomorrow.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::{Instant, timeout_at};
+use trac_core::time::Timestamp;
+
+use crate::id::random_hex;
+use crate::store::{Everywhere, Priority, Store, StoreError, forget_setting, set_setting, setting};
+
+/// The setting under which it outlives a restart.
+const SALT: &str = "visitor_salt";
+
+/// Today's salt. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct DaySalt(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    salt: Option<Arc<str>>,
+    /// Whether the store has it too.
+    is_told: bool,
+    /// Whether the store is being told of it, with nobody waiting for that.
+    is_telling: bool,
+}
+
+impl DaySalt {
+    /// The salt of the day. A new one takes the place of yesterday's, which nobody can then repeat. Where the store does not say it in
+    /// time, the day has one that the store is told of later, and no other visitor waits for it.
+    pub(crate) async fn today(&self, store: &Store, now: Timestamp, limit: Instant) -> Arc<str> {
+        match self.told(now) {
+            Some((salt, true)) => salt,
+            Some((salt, false)) => {
+                self.tell(store, now);
+                salt
+            }
+            // Once a day: its room is taken when it is needed.
+            None => {
+                let said = Box::pin(timeout_at(limit, self.ask(store, now))).await;
+                said.ok().flatten().unwrap_or_else(|| self.known(now))
+            }
+        }
+    }
+
+    async fn ask(&self, store: &Store, now: Timestamp) -> Option<Arc<str>> {
+        if store.takes_no_clicks() {
+            return None;
+        }
+        let known = self.clone();
+        let salt = store.write(Priority::Click, move |tx| known.of(tx, now)).await.ok()?;
+        let mut known = self.lock();
+        // It is in the store now that the transaction is committed.
+        known.is_told = known.salt.as_ref() == Some(&salt);
+        Some(salt)
+    }
+
+    /// Tells the store of the day's salt while nobody waits.
+    fn tell(&self, store: &Store, now: Timestamp) {
+        if std::mem::replace(&mut self.lock().is_telling, true) {
+            return;
+        }
+        let (salt, store) = (self.clone(), store.clone());
+        tokio::spawn(async move {
+            salt.ask(&store, now).await;
+            salt.lock().is_telling = false;
+        });
+    }
+
+    /// The salt as the store has it, or will have it with this transaction.
+    fn of(&self, tx: Everywhere<'_>, now: Timestamp) -> Result<Arc<str>, StoreError> {
+        let salt = match setting(tx, SALT)? {
+            Some(salt) if is_of(&salt, now) => salt.into(),
+            _ => {
+                let salt = self.known(now);
+                set_setting(tx, SALT, &salt)?;
+                salt
+            }
+        };
+        let mut known = self.lock();
+        if known.salt.as_ref() != Some(&salt) {
+            (known.salt, known.is_told) = (Some(Arc::clone(&salt)), false);
+        }
+        drop(known);
+        Ok(salt)
+    }
+
+    /// The salt of the day if there is one already, and whether the store has it.
+    fn told(&self, now: Timestamp) -> Option<(Arc<str>, bool)> {
+        let known = self.lock();
+        let salt = known.salt.as_ref().filter(|salt| is_of(salt, now))?;
+        Some((Arc::clone(salt), known.is_told))
+    }
+
+    /// The salt that is known without asking the store: the day's own, or a new one.
+    fn known(&self, now: Timestamp) -> Arc<str> {
+        let mut known = self.lock();
+        if let Some(salt) = known.salt.as_ref().filter(|salt| is_of(salt, now)) {
+            return Arc::clone(salt);
+        }
+        let day = now.day();
+        let salt: Arc<str> = format!("{day}:{}", random_hex::<16>()).into();
+        (known.salt, known.is_told) = (Some(Arc::clone(&salt)), false);
+        salt
+    }
+
+    /// Forgets a salt of another day, in the store too.
+    pub(crate) fn forget(tx: Everywhere<'_>, now: Timestamp) -> Result<(), StoreError> {
+        match setting(tx, SALT)? {
+            Some(salt) if !is_of(&salt, now) => forget_setting(tx, SALT),
+            _ => Ok(()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_of(salt: &str, now: Timestamp) -> bool {
+    let day = salt.split(':').next().and_then(|day| day.parse().ok());
+    day == Some(now.day())
+}
+
+impl fmt::Debug for DaySalt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DaySalt(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::app::Locked;
+
+    #[tokio::test]
+    async fn the_salt_of_a_day_outlives_a_restart_and_not_the_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (noon, night) = (Timestamp::from_unix_secs(43_200), Timestamp::from_unix_secs(86_400));
+        let checked = store.write(Priority::Click, move |tx| {
+            let first = DaySalt::default().of(tx, noon)?;
+            let again = DaySalt::default();
+            assert_eq!(again.of(tx, noon)?, first);
+            assert_eq!(again.known(noon), first, "it is known without the store");
+            DaySalt::forget(tx, noon)?;
+            assert_eq!(setting(tx, SALT)?.as_deref(), Some(&*first));
+            DaySalt::forget(tx, night)?;
+            assert_eq!(setting(tx, SALT)?, None);
+            assert_eq!(again.told(noon), Some((first.clone(), false)), "nothing was committed yet");
+            let without_store = again.known(night);
+            assert_ne!(without_store, first);
+            assert_eq!(again.of(tx, night)?, without_store, "the store is told of it later");
+            Ok(())
+        });
+        checked.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_visitor_waits_for_a_locked_store_and_it_is_told_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let lock = Locked::take(folder.path()).await;
+        let (salt, noon) = (DaySalt::default(), Timestamp::from_unix_secs(43_200));
+        let (wait, begun) = (Duration::from_millis(300), std::time::Instant::now());
+        let mut said = Vec::new();
+        for _ in 0..20 {
+            said.push(salt.today(&store, noon, Instant::now() + wait).await);
+        }
+        assert!(begun.elapsed() < 5 * wait, "{:?}", begun.elapsed());
+        lock.release().await;
+        assert!(said.iter().all(|one| *one == said[0]));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while salt.told(noon) != Some((Arc::clone(&said[0]), true)) {
+            assert!(Instant::now() < deadline, "the store was never told");
+            salt.today(&store, noon, Instant::now() + wait).await;
+            tokio::task::yield_now().await;
+        }
+        let kept = store.read(|tx| setting(tx, SALT)).await.unwrap();
+        assert_eq!(kept.as_deref(), Some(&*said[0]));
+    }
+}

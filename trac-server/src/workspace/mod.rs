@@ -1,0 +1,202 @@
+//! Workspaces: one merchant each, made with keys and webhook endpoints for both modes.
+
+mod profile;
+mod go_live;
+pub(crate) mod refusals;
+
+use serde_json::{Value, json};
+use trac_core::program::Mode;
+use trac_core::time::Timestamp;
+
+use crate::dashboard;
+use crate::id::{Ids, Kind};
+pub use crate::keys::KeyKind;
+use crate::keys::NewKey;
+use crate::store::rows::{Rows, args};
+use crate::store::{
+    Everywhere, PUBLIC_URL, Priority, Scope, Store, StoreError, StoreErrorKind, set_setting, setting,
+};
+use crate::trac::Trac;
+use crate::webhook::EVENT_TYPES;
+
+pub use go_live::{as_text, go_live};
+pub(crate) use profile::routes;
+
+/// How long a link of [`login_link`] waits to be used.
+const LOGIN_LINK_SECS: i64 = 15 * 60;
+
+/// Makes a workspace and answers what `trac workspace create --json` prints: its keys, which are shown this once and
+/// kept hashed, and the addresses to give to Stripe.
+///
+/// # Errors
+/// [`StoreError`] if nothing can be written.
+pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
+    let (trac, name) = (trac.clone(), name.to_owned());
+    let store = trac.store.clone();
+    let created = store.write(Priority::Api, move |tx| {
+        let id = trac.ids.make(Kind::Workspace);
+        let now = trac.clock.now();
+        tx.write("INSERT INTO workspace (id, name, created_at) VALUES (?1, ?2, ?3)", args![id, name, now])?;
+        let key = |kind, mode| {
+            let scope = Scope::new(&id, mode);
+            Ok::<_, StoreError>(NewKey::insert(tx.within(&scope), &trac, kind, None)?.key)
+        };
+        let endpoint = |mode| add_endpoint(tx.within(&Scope::new(&id, mode)), &trac.ids, now);
+        let address = |endpoint: &str| format!("{}/api/webhooks/{endpoint}", trac.public_url);
+        let (test, live) = (endpoint(Mode::Test)?, endpoint(Mode::Live)?);
+        let shown = Scope::new(&id, Mode::Test);
+        Ok(json!({
+            "workspace_id": id,
+            "keys": {
+                "pk_test": key(KeyKind::Publishable, Mode::Test)?,
+                "sk_test": key(KeyKind::Secret, Mode::Test)?,
+                "pk_live": key(KeyKind::Publishable, Mode::Live)?,
+                "sk_live": key(KeyKind::Secret, Mode::Live)?,
+            },
+            "endpoints": {
+                "test": { "id": test, "url": address(&test) },
+                "live": { "id": live, "url": address(&live) },
+            },
+            "events": EVENT_TYPES,
+            "dashboard_url": dashboard::new_link(tx.within(&shown), &trac, dashboard::LINK_SECS)?,
+        }))
+    });
+    created.await
+}
+
+/// Every workspace, the oldest first, with the number of secret keys that are in force for each mode.
+///
+/// # Errors
+/// [`StoreError`] if nothing can be read.
+pub async fn list(trac: &Trac) -> Result<Value, StoreError> {
+    let now = trac.clock.now();
+    let listed = trac.store.read(move |tx| {
+        let keys = |mode| {
+            format!(
+                "(SELECT count(*) FROM api_key AS k WHERE k.workspace_id = w.id AND k.mode = '{mode}' AND k.kind = 'secret' \
+                 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?1))"
+            )
+        };
+        let sql = format!(
+            "SELECT id, name, created_at, {}, {} FROM workspace AS w ORDER BY created_at, id",
+            keys("test"),
+            keys("live")
+        );
+        tx.all(&sql, args![now], |row| {
+            Ok(json!({
+                "id": row.get::<String>(0)?,
+                "name": row.get::<String>(1)?,
+                "created_at": row.get::<Timestamp>(2)?.to_rfc3339(),
+                "secret_keys": { "test": row.get::<i64>(3)?, "live": row.get::<i64>(4)? },
+            }))
+        })
+    });
+    listed.await.map(Value::Array)
+}
+
+/// Makes a key for a workspace, and answers what `trac key create --json` prints: the only time that the key is shown.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or nothing can be written.
+pub async fn create_key(
+    trac: &Trac,
+    workspace_id: &str,
+    (kind, mode): (KeyKind, Mode),
+    name: Option<&str>,
+) -> Result<Value, StoreError> {
+    let (trac, scope, name) = (trac.clone(), Scope::new(workspace_id, mode), name.map(ToOwned::to_owned));
+    let store = trac.store.clone();
+    let written = store.write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        must_be_known(tx, scope.workspace_id())?;
+        let new = NewKey::insert(rows, &trac, kind, name.as_deref())?;
+        Ok(json!({
+            "id": new.id,
+            "workspace_id": scope.workspace_id(),
+            "kind": kind.as_str(),
+            "mode": scope.mode_str(),
+            "name": name,
+            "key": new.key,
+        }))
+    });
+    written.await
+}
+
+/// Makes a link that opens the dashboard of a workspace once, within a quarter of an hour.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or nothing can be written.
+pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<Value, StoreError> {
+    let (trac, scope) = (trac.clone(), Scope::new(workspace_id, mode));
+    let store = trac.store.clone();
+    let written = store.write(Priority::Api, move |tx| {
+        let rows = tx.within(&scope);
+        must_be_known(tx, scope.workspace_id())?;
+        Ok(json!({
+            "url": dashboard::new_link(rows, &trac, LOGIN_LINK_SECS)?,
+            "workspace_id": scope.workspace_id(),
+            "mode": scope.mode_str(),
+            "expires_at": trac.clock.now().plus_secs(LOGIN_LINK_SECS).to_rfc3339(),
+        }))
+    });
+    written.await
+}
+
+/// The sessions of the dashboard in force, and the links that wait to be used: of a workspace, or of all.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or the store cannot be read.
+pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
+    must_be_known_if_named(trac, workspace).await?;
+    dashboard::sessions(trac, workspace).await
+}
+
+/// Ends all sessions, and takes back the links that wait to be used: of a workspace, or of all. Answers how many.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or nothing can be written.
+pub async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
+    must_be_known_if_named(trac, workspace).await?;
+    dashboard::end_sessions(trac, workspace).await
+}
+
+async fn must_be_known_if_named(trac: &Trac, workspace: Option<&str>) -> Result<(), StoreError> {
+    let Some(id) = workspace.map(ToOwned::to_owned) else { return Ok(()) };
+    trac.store.read(move |tx| must_be_known(tx, &id)).await
+}
+
+/// Refuses an ID that no workspace has.
+fn must_be_known(tx: Everywhere<'_>, workspace_id: &str) -> Result<(), StoreError> {
+    if tx.exists("SELECT 1 FROM workspace WHERE id = ?1", args![workspace_id])? {
+        return Ok(());
+    }
+    let detail = format!("there is no workspace {workspace_id} here: trac workspace list shows all");
+    Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+}
+
+/// How the server on this data folder was last reached from outside.
+///
+/// # Errors
+/// [`StoreError`] if nothing can be read.
+pub async fn last_public_url(store: &Store) -> Result<Option<String>, StoreError> {
+    store.read(|tx| setting(tx, PUBLIC_URL)).await
+}
+
+/// Remembers how the server is reached, for [`last_public_url`].
+///
+/// # Errors
+/// [`StoreError`] if nothing can be written.
+pub async fn remember_public_url(store: &Store, public_url: &str) -> Result<(), StoreError> {
+    let public_url = public_url.to_owned();
+    store.write(Priority::Api, move |tx| set_setting(tx, PUBLIC_URL, &public_url)).await
+}
+
+fn add_endpoint(rows: Rows<'_>, ids: &Ids, now: Timestamp) -> Result<String, StoreError> {
+    let id = ids.make(Kind::Endpoint);
+    rows.write(
+        "INSERT INTO webhook_endpoint (workspace_id, mode, id, stripe_account, secrets, created_at) \
+         VALUES (?1, ?2, ?3, NULL, '[]', ?4)",
+        args![id, now],
+    )?;
+    Ok(id)
+}
