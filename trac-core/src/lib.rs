@@ -18,6 +18,7 @@ extern crate std;
 
 pub mod money;
 pub mod time;
+pub mod reason;
 pub mod program;
 pub mod click;
 pub mod cookie;

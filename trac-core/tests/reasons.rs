@@ -1,8 +1,8 @@
 //! `docs/reasons.md` says what the code says.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
+use trac_core::reason::Reason;
 
 #[test]
 fn every_reason_stands_in_the_document_with_its_meaning_and_remedy() {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Kind, NewEntry};
 use super::settle::Settlement;
-use crate::conversion::reason::Reason;
 use crate::conversion::world::Admitted;
+use crate::reason::Reason;
 use crate::webhook::facts::Topic;
 
 /// What became of an event.

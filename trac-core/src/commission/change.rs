@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use super::claim::Claim;
 use super::entry::{NewEntry, Reasons, Sums};
 use super::target::Target;
-use crate::conversion::reason::Reason;
 use crate::conversion::world::Commission;
+use crate::reason::Reason;
 use crate::webhook::facts::Topic;
 
 /// What becomes of one commission.

@@ -4,8 +4,8 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversion::reason::Reason;
 use crate::money::Currency;
+use crate::reason::Reason;
 use crate::time::Timestamp;
 
 /// What a commission is for.

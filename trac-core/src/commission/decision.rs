@@ -9,8 +9,8 @@ use super::claim::Source;
 use crate::conversion::attribution::Attribution;
 use crate::conversion::candidate::Candidate;
 use crate::conversion::payment::StripeIds;
-use crate::conversion::reason::Reason;
 use crate::money::Currency;
+use crate::reason::Reason;
 use crate::time::Timestamp;
 
 /// What is decided about one payment: the answer to "why was or wasn't this mine?".

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversion::reason::Reason;
+use crate::reason::Reason;
 
 /// What an entry does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Sums {
     /// # Examples
     /// ```
     /// use trac_core::commission::entry::{Kind, Reasons, Sums};
-    /// use trac_core::conversion::reason::Reason;
+    /// use trac_core::reason::Reason;
     ///
     /// let now = Sums { amount_minor: 2_000, reversed_minor: 500 };
     /// let wanted = Sums { amount_minor: 2_000, reversed_minor: 2_000 };

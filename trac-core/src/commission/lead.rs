@@ -4,12 +4,13 @@ use super::claim::{Claim, Source};
 use super::entry::Sums;
 use super::target::Target;
 use crate::conversion::attribution::Attribution;
+use crate::conversion::book::Book;
 use crate::conversion::candidate::Rule;
 use crate::conversion::clawback::Lost;
 use crate::conversion::eligibility::{self, Terms};
-use crate::conversion::reason::Reason;
-use crate::conversion::sale::{Book, Sale};
+use crate::conversion::sale::Sale;
 use crate::conversion::world::Commission;
+use crate::reason::Reason;
 use crate::webhook::lead::Lead;
 
 /// What the ledger should hold for a lead. Its window is judged when its click was reported, its hold begins when it counts.

@@ -8,12 +8,13 @@ use alloc::string::String;
 use core::cell::RefCell;
 
 use crate::conversion::attribution::Attribution;
+use crate::conversion::book::Book;
 use crate::conversion::candidate::Rule;
 use crate::conversion::eligibility::Terms;
 use crate::conversion::payment::Money;
-use crate::conversion::reason::Reason;
-use crate::conversion::sale::{Book, Sale};
+use crate::conversion::sale::Sale;
 use crate::program::Recurring;
+use crate::reason::Reason;
 use crate::time::{DAY_SECS, Timestamp};
 
 /// More months than any subscription lives.

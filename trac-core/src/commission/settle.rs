@@ -13,12 +13,13 @@ use super::decision::Decision;
 use super::lead;
 use super::series::Series;
 use super::target::{Case, Standing, Target, frozen_target, target};
+use crate::conversion::book::Book;
 use crate::conversion::clawback::Lost;
 use crate::conversion::inference::Inference;
 use crate::conversion::payment::{self, Money};
-use crate::conversion::reason::Reason;
-use crate::conversion::sale::{Book, Sale};
+use crate::conversion::sale::Sale;
 use crate::conversion::world::{Commission, World};
+use crate::reason::Reason;
 use crate::webhook::facts::Topic;
 
 /// Why a world is settled. It never changes what facts ask for.

@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 
 use super::attribution::Attribution;
 use super::candidate::Rule;
-use super::eligibility;
 use super::sale::Sale;
 use super::world::{Click, World};
 use crate::program::{AttributionModel, Pins};
@@ -88,9 +87,7 @@ impl<'a> Binding<'a> {
 fn is_in_window(world: &World, sale: &Sale<'_>, click: &Click, bound_at: Timestamp) -> bool {
     let (id, pins) = (&click.program_id, sale.pins());
     let program = world.programs.get(id).and_then(|history| Pins::program(pins, id, history, bound_at));
-    program.is_some_and(|version| {
-        eligibility::is_in_window(click, bound_at, version.terms.attribution_window_days)
-    })
+    program.is_some_and(|version| click.is_in_window(bound_at, version.terms.attribution_window_days))
 }
 
 /// Bindings of one customer, by program.

@@ -4,14 +4,15 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 
 use super::attribution::Attribution;
+use super::book::Book;
 use super::candidate::Rule;
 use super::email;
 use super::payment;
-use super::reason::Reason;
-use super::sale::{Book, Sale};
+use super::sale::Sale;
 use super::world::{Click, Commission};
 use crate::program::{EnrollmentStatus, EnrollmentTerms, Pins, ProgramStatus, ProgramTerms, Version};
-use crate::time::{DAY_SECS, Timestamp};
+use crate::reason::Reason;
+use crate::time::Timestamp;
 
 /// The versions a payment is judged by.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +57,6 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Whether a time lies in the window of a click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`. A promotion code has none.
-#[must_use]
-pub fn is_in_window(click: &Click, time: Timestamp, days: u32) -> bool {
-    let in_time = || time.secs_since(click.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS);
-    click.is_standing || (click.is_before(time) && in_time())
-}
-
 /// Judges a payment that resolved to a click. What was settled already (`settled`) is not asked again whether program
 /// and partner were in force.
 ///
@@ -83,7 +77,7 @@ pub fn judge(
     let window = when_bound(book, sale, attribution, click);
     let days =
         window.map_or(program.attribution_window_days, |version| version.terms.attribution_window_days);
-    if !is_in_window(click, attribution.bound_at, days) {
+    if !click.is_in_window(attribution.bound_at, days) {
         return Err(Reason::ClickExpired);
     }
     if program.block_self_referral && is_self_referral(book, sale, click) {

@@ -5,13 +5,13 @@
 //! * [`clawback`]: how much of it went back.
 //! * [`world`]: everything one event could touch, as the store loads it.
 //! * [`candidate`]: values that may be a click ID. [`inference`]: payments that are the same money though no event says so.
-//! * [`sale`]: the payments of a world side by side, with what ties them together. [`timeline`]: which of them come before which.
-//! * [`binding`]: what ties a customer to a click, ranked.
-//! * [`attribution`]: which click earns a payment, by the contract's eight rules.
-//! * [`eligibility`]: whether program, partner and time let it.
-//! * [`reason`]: the stable codes of every answer; [`remedy`]: what to do about them.
+//! * [`attribution`]: what a payment or subscription is attributed to. [`sale`]: one payment of a world, with its buyer.
+//! * [`binding`]: what ties a customer to a click, ranked. [`timeline`]: which payments come before which.
+//! * [`book`]: the payments of a world side by side.
+//! * [`eligibility`]: whether program, partner and time let a click earn a payment.
+//! * `rules`: which click earns a payment, by the contract's eight rules; fills the book.
+//! * [`remedy`]: what to do about each [`reason`].
 
-pub mod reason;
 pub mod remedy;
 mod shared;
 pub mod payment;
@@ -19,9 +19,13 @@ pub mod clawback;
 pub mod world;
 pub mod candidate;
 pub mod inference;
+pub mod attribution;
 pub mod sale;
 mod email;
 pub mod binding;
 pub mod timeline;
-pub mod attribution;
+pub mod book;
 pub mod eligibility;
+mod rules;
+
+pub use crate::reason;

@@ -5,10 +5,10 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::reason::Reason;
 use super::shared::Shares;
 use crate::money::{Currency, share_half_up};
 use crate::program::{Base, ProgramTerms};
+use crate::reason::Reason;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::invoice::{Invoice, InvoiceAmounts, InvoiceLine};

@@ -1,12 +1,12 @@
 //! What a merchant can do about an answer.
 
-use super::reason::Reason;
+use crate::reason::Reason;
 
 /// What must change so that the next payment is credited; `None` where nothing is wrong.
 ///
 /// # Examples
 /// ```
-/// use trac_core::conversion::reason::Reason;
+/// use trac_core::reason::Reason;
 /// use trac_core::conversion::remedy::remedy;
 ///
 /// assert!(remedy(Reason::PaymentUnlinked).is_some_and(|advice| advice.contains("invoice_payment.paid")));

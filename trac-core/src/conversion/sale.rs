@@ -1,20 +1,17 @@
-//! The payments of a world side by side: what each is, and which are inferred to be the same money.
+//! One payment of a world: what it is, and what it says of its click and its buyer.
 
 use alloc::borrow::Cow;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::attribution::{self, Attribution, Binder};
 use super::candidate::{Candidate, Rule, candidates, holder_time};
-use super::inference::{Inference, infer};
+use super::inference::Inference;
 use super::payment;
-use super::timeline::Timeline;
 use super::world::World;
 use crate::program::Pins;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
-use crate::webhook::join::Join;
 
 /// Where a payment stands among others: its time, then its Stripe ID ([`payment::named_by`]).
 pub type Moment<'s> = (Timestamp, &'s str);
@@ -44,94 +41,27 @@ pub struct Sale<'a> {
     pub inference: Inference,
 }
 
-/// All payments of a world, ready to be asked about each other.
-#[derive(Clone, Debug)]
-pub struct Book<'a> {
-    /// Where they come from.
-    pub world: &'a World,
-    /// By our ID.
-    pub sales: BTreeMap<&'a str, Sale<'a>>,
-    /// The sales of each subscription and customer.
-    pub timeline: Timeline<'a>,
-    /// What each subscription is attributed to, by `sub_…`: rule (6).
-    pub binders: BTreeMap<&'a str, Binder<'a>>,
-    /// The click each payment is credited to, by our ID of the payment; worked out once, because a customer's payments ask
-    /// for each other's.
-    pub credits: BTreeMap<&'a str, Attribution>,
-}
-
-impl<'a> Book<'a> {
-    /// Reads a world.
-    #[must_use]
-    pub fn open(world: &'a World) -> Self {
-        let inferred = infer(world);
-        let links = payment_links(world);
-        let mut facts: BTreeMap<&str, Cow<'_, Facts>> =
-            world.payments.iter().map(|(id, known)| (id.as_str(), Cow::Borrowed(&known.facts))).collect();
-        for (id, inference) in &inferred {
-            let (Inference::SameAs(other), Some(known)) = (inference, world.payments.get(*id)) else {
-                continue;
-            };
-            if let Some(whole) = facts.get_mut(other.as_str()) {
-                whole.to_mut().join(known.facts.clone());
-            }
+impl<'a> Sale<'a> {
+    /// Reads a payment by its facts; `of_subscription` is the Payment Link that its subscription was bought through.
+    pub(super) fn of(
+        id: &'a str,
+        facts: Cow<'a, Facts>,
+        world: &World,
+        of_subscription: Option<&str>,
+        inference: Inference,
+    ) -> Self {
+        Self {
+            id,
+            named_by: payment::named_by(&facts).unwrap_or_default().into(),
+            time: payment::time(&facts),
+            subscription: payment::subscription(&facts).map(Into::into),
+            customer: payment::customer(&facts).map(Into::into),
+            external_customers: external_customers(&facts, &world.holders),
+            candidates: relevant(candidates(&facts, &world.holders), world),
+            payment_link: payment::payment_link(&facts).or(of_subscription).map(Into::into),
+            inference,
+            facts,
         }
-        let sale = |(id, facts): (&'a str, Cow<'a, Facts>)| {
-            let of_subscription = payment::subscription(&facts).and_then(|id| links.get(id).copied());
-            let sale = Sale {
-                id,
-                named_by: payment::named_by(&facts).unwrap_or_default().into(),
-                time: payment::time(&facts),
-                subscription: payment::subscription(&facts).map(Into::into),
-                customer: payment::customer(&facts).map(Into::into),
-                external_customers: external_customers(&facts, &world.holders),
-                candidates: relevant(candidates(&facts, &world.holders), world),
-                payment_link: payment::payment_link(&facts).or(of_subscription).map(Into::into),
-                inference: inferred.get(id).cloned().unwrap_or_default(),
-                facts,
-            };
-            (id, sale)
-        };
-        let sales: BTreeMap<&str, Sale<'_>> = facts.into_iter().map(sale).collect();
-        let timeline = Timeline::of(sales.values(), world);
-        let mut book = Self { world, sales, timeline, binders: BTreeMap::new(), credits: BTreeMap::new() };
-        book.binders = attribution::binders(&book);
-        book.credits = attribution::credits(&book);
-        book
-    }
-
-    /// Payments of a subscription that are their own money, the earliest first.
-    pub fn of_subscription<'s>(
-        &'s self,
-        id: &str,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.subscriptions.get(id).map(|line| &line.all))
-    }
-
-    /// Payments of a customer that are their own money, the earliest first.
-    pub fn of_customer<'s>(
-        &'s self,
-        id: &str,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.customers.get(id).map(|line| &line.all))
-    }
-
-    /// The merchant's own IDs that a customer's payments had named by that time.
-    pub fn names_of_customer<'s>(
-        &'s self,
-        id: &str,
-        time: Timestamp,
-    ) -> impl Iterator<Item = &'s str> + use<'s, 'a> {
-        let named = self.timeline.customers.get(id).into_iter().flat_map(|line| &line.named);
-        named.filter(move |(_, first)| **first <= time).map(|(id, _)| id.as_str())
-    }
-
-    fn found<'s>(
-        &'s self,
-        ids: Option<&'s Vec<&'a str>>,
-    ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        let sales = ids.into_iter().flatten().filter_map(|id| self.sales.get(id));
-        sales.filter_map(|sale| Some(((sale.time?, sale.named_by.as_str()), sale)))
     }
 }
 
@@ -174,15 +104,6 @@ impl Sale<'_> {
         self.facts.reports.get(&found.object).is_some_and(|report| !report.by_merchant)
     }
 
-    /// Whether a promotion code was typed at this very payment. Later invoices of a subscription repeat the discount that was
-    /// typed at its first payment.
-    #[must_use]
-    pub fn is_code_typed(&self, book: &Book<'_>) -> bool {
-        let is_first =
-            |id: &str| book.of_subscription(id).next().is_some_and(|(_, first)| first.id == self.id);
-        !self.facts.sessions.is_empty() || self.subscription.as_deref().is_none_or(is_first)
-    }
-
     /// The versions it is judged by in place of those of its time.
     #[must_use]
     pub fn pins(&self) -> Option<&Pins> {
@@ -208,19 +129,6 @@ impl Sale<'_> {
 fn relevant(mut candidates: Vec<Candidate>, world: &World) -> Vec<Candidate> {
     candidates.retain(|one| one.rule != Rule::PromotionCode || world.promotions.contains_key(&one.value));
     candidates
-}
-
-/// The Payment Links that subscriptions were bought through.
-fn payment_links(world: &World) -> BTreeMap<&str, &str> {
-    let mut links = BTreeMap::new();
-    for known in world.payments.values() {
-        let bought = payment::subscription(&known.facts).zip(payment::payment_link(&known.facts));
-        if let Some((subscription, link)) = bought {
-            let first = links.entry(subscription).or_insert(link);
-            *first = link.min(first);
-        }
-    }
-    links
 }
 
 /// The merchant's own IDs of the buyer: in the payment's own metadata, and in what that of its subscription and customer said

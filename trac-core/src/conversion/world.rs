@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::shared;
 use crate::money::Currency;
 use crate::program::{EnrollmentTerms, History, ProgramTerms};
-use crate::time::Timestamp;
+use crate::time::{DAY_SECS, Timestamp};
 use crate::webhook::facts::{Facts, is_invoice};
 use crate::webhook::join::{Join, greatest};
 
@@ -85,6 +85,13 @@ impl Click {
     #[must_use]
     pub const fn is_before(&self, time: Timestamp) -> bool {
         time.secs_since(self.clicked_at) >= -CLOCK_SKEW_SECS
+    }
+
+    /// Whether a time lies in the window of this click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`. A promotion code has none.
+    #[must_use]
+    pub fn is_in_window(&self, time: Timestamp, days: u32) -> bool {
+        let in_time = || time.secs_since(self.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS);
+        self.is_standing || (self.is_before(time) && in_time())
     }
 }
 

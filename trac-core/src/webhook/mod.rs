@@ -12,11 +12,11 @@
 //!   a [`customer_token`] lets a page tell a lead with the merchant's word.
 
 pub mod signature;
-pub mod event;
 pub mod join;
 pub mod linked;
-mod field;
 pub mod references;
+mod field;
+pub mod event;
 pub mod promotion;
 pub mod session;
 pub mod invoice;

@@ -11,6 +11,8 @@ use super::stripe::{Failure, VERSION};
 use crate::store::StoreError;
 use crate::webhook::delivery::Delivery;
 
+/// How often a question is asked that Stripe answers with nothing that helps.
+pub(super) const NOTHING_TRIES: i64 = 3;
 /// An answer, or why there is none.
 pub(super) type Reply = Result<Answer, Failure>;
 

@@ -14,9 +14,8 @@ use trac_core::program::Mode;
 use trac_core::webhook::invoice::LINES_LISTED;
 
 use super::account::Account;
-use super::answer::{Answer, Fact, Reply};
-use super::question::{NOTHING_TRIES, is_plain};
-use super::stripe::{Page, Stripe, is_of_mode};
+use super::answer::{Answer, Fact, NOTHING_TRIES, Reply};
+use super::stripe::{Page, Stripe, is_of_mode, is_plain};
 
 /// The invoices of payments that wait for what was bought, where no event has told all their lines.
 pub(super) const OPEN: &str = "SELECT p.decision ->> '$.stripe.invoice' AS stripe_id, e.endpoint_id, e.received_at AS since \

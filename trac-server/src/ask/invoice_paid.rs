@@ -11,8 +11,7 @@ use serde_json::Value;
 use trac_core::program::Mode;
 
 use super::account::Account;
-use super::answer::{Answer, Fact, Reply};
-use super::question::NOTHING_TRIES;
+use super::answer::{Answer, Fact, NOTHING_TRIES, Reply};
 use super::stripe::{Stripe, is_of_mode};
 
 /// The `PaymentIntent`s of refunds and disputes that belong to no known payment.

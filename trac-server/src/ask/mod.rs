@@ -13,11 +13,11 @@
 //! replay and explain know it, and whatever waited for it settles in the same transaction.
 
 mod account;
-mod answer;
-mod invoice_lines;
-mod invoice_paid;
-mod question;
 mod stripe;
+mod answer;
+mod invoice_paid;
+mod invoice_lines;
+mod question;
 
 use std::time::Duration;
 
@@ -34,8 +34,9 @@ use crate::trac::Trac;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::log;
 use account::Account;
+use answer::NOTHING_TRIES;
 use answer::{Answer, Fact, Reply};
-use question::{NO_ANSWER_TRIES, NOTHING_TRIES, Question};
+use question::{NO_ANSWER_TRIES, Question};
 use stripe::{Failure, Stripe};
 
 /// How often the events that wait are looked through.

@@ -8,14 +8,13 @@ use trac_core::time::Timestamp;
 use super::account::Account;
 use super::answer::{Fact, Reply};
 use super::stripe::Stripe;
+use super::stripe::{ID_MAX, is_plain};
 use super::{invoice_lines, invoice_paid};
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 
 /// How often a question is asked that gets no answer. With the pauses below that is most of a day.
 pub(super) const NO_ANSWER_TRIES: i64 = 12;
-/// How often a question is asked that Stripe answers with nothing that helps.
-pub(super) const NOTHING_TRIES: i64 = 3;
 /// The pause after the first try; it doubles each time, up to the longest.
 const FIRST_PAUSE_SECS: i64 = 30;
 const LONGEST_PAUSE_SECS: i64 = 21_600;
@@ -23,8 +22,6 @@ const LONGEST_PAUSE_SECS: i64 = 21_600;
 const GRACE_SECS: i64 = 5;
 /// How many questions of one account are asked in a round, so that no account keeps the others waiting.
 const QUESTIONS_MAX: usize = 20;
-/// The longest ID that Stripe gives.
-const ID_MAX: usize = 255;
 
 /// What is asked. Each kind has a file, which knows what is open, how it is asked and what the answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +65,6 @@ pub(super) struct Question {
     kind: Kind,
     /// What it is about. It stands in a URL: letters, digits and underscores.
     stripe_id: String,
-}
-
-/// Whether an ID can stand in a URL as it is.
-pub(super) fn is_plain(id: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (1..=ID_MAX).contains(&id.len()) && id.bytes().all(plain)
 }
 
 impl Question {

@@ -16,6 +16,8 @@ use super::account::Account;
 
 /// The version that questions are asked in; later ones change nothing for those who name it.
 pub(super) const VERSION: &str = "2026-08-26.dahlia";
+/// The longest ID that Stripe gives.
+pub(super) const ID_MAX: usize = 255;
 /// How long an answer may take, and how long a connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -159,6 +161,12 @@ fn sentence(mut text: String) -> String {
         text.push('.');
     }
     text
+}
+
+/// Whether an ID can stand in a URL as it is.
+pub(super) fn is_plain(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=ID_MAX).contains(&id.len()) && id.bytes().all(plain)
 }
 
 #[cfg(test)]

@@ -1,5 +1,3 @@
-#![cfg(feature = "server")]
-
 mod lines;
 
 use std::collections::VecDeque;

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::click::NewClick;
 use crate::store::rows::{Row, Rows};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, recorder};
 use crate::trac::Trac;
 
 /// Clicks.
@@ -115,7 +115,7 @@ pub(crate) fn record(rows: Rows<'_>, trac: &Trac, wanted: Wanted) -> Result<Valu
         referrer: None,
         landing_url: None,
     };
-    click.insert(rows).map_err(click_exists)?;
+    recorder::insert(rows, &click).map_err(click_exists)?;
     CLICKS.find(rows, trac, click.id.as_str())
 }
 

@@ -7,9 +7,9 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::promotion;
 
 use crate::id::random_bits;
-use crate::store::StoreError;
 use crate::store::click::NewClick;
 use crate::store::rows::{Row, Rows, args};
+use crate::store::{StoreError, recorder};
 
 /// The partner of a code, in any case, with the newest enrollment; an approved one in an active program goes first.
 const BY_CODE: &str = "SELECT e.program_id, e.partner_id FROM partner AS p \
@@ -55,7 +55,7 @@ pub(crate) fn click_by_promo_code(
         referrer: None,
         landing_url: None,
     };
-    click.insert(rows)?;
+    recorder::insert(rows, &click)?;
     Ok(Some(id))
 }
 

@@ -1,5 +1,3 @@
-#![cfg(feature = "server")]
-
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};

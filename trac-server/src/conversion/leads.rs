@@ -1,7 +1,7 @@
 //! `/api/v1/leads`: what a merchant told of visitors who signed up, and what was decided about it.
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 
 use super::conversions::commission_id;
 use crate::api::list::{Resource, document, time, word};

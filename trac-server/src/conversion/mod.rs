@@ -43,7 +43,7 @@ mod tests {
     use axum::body::Body;
     use axum::http::Request;
     use serde_json::json;
-    use trac_core::conversion::reason::Reason;
+    use trac_core::reason::Reason;
 
     use super::*;
     use crate::testing::app::App;

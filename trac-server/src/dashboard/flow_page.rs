@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use serde_json::Value;
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 
 use super::session::Session;
 use super::words::{money, number, reason, signed_money, text, time};

@@ -8,9 +8,9 @@
 mod session;
 mod door;
 mod assets;
+mod words;
 mod flow_page;
 mod why_page;
-mod words;
 
 use axum::Router;
 use axum::extract::Request;

@@ -1,8 +1,8 @@
 //! Rows of the API as a person reads them.
 
 use serde_json::Value;
-use trac_core::conversion::reason::Reason;
 use trac_core::money::Currency;
+use trac_core::reason::Reason;
 
 /// A text field; empty where there is none.
 pub(super) fn text(row: &Value, name: &str) -> String {

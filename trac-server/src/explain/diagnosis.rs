@@ -1,14 +1,14 @@
 //! Why an event that should be here is not, and which calls were turned away.
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 
 use super::evidence::Archive;
 use super::subject::Kind;
 use crate::store::StoreError;
 use crate::store::rows::args;
 use crate::trac::refusal::Cause;
-use crate::webhook::delivery::ROUTE;
+use crate::webhook::accept::ROUTE;
 use crate::webhook::remedy_of;
 
 /// How long back what was rejected or refused is looked at.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use trac_core::commission::balance::Status;
 use trac_core::commission::decision::Decision;
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::Click;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::report::Report;

@@ -1,8 +1,8 @@
 //! One hop of a story.
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
+use trac_core::reason::Reason;
 
 /// Whether a hop is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
 use trac_core::conversion::attribution::Attribution;
 use trac_core::conversion::candidate::{Candidate, Rule};
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 
 use super::diagnosis;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
 use trac_core::money::Currency;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 
 use super::diagnosis;

@@ -1,9 +1,9 @@
 //! The hops, in order, and the first that is missing.
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
 use trac_core::money::Currency;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 
 use super::diagnosis::{self, Diagnosis};

@@ -1,7 +1,7 @@
 //! Who told of a payment: Stripe by its events, the merchant by leads and reports, a page by a claim.
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;

@@ -3,8 +3,8 @@
 //! The core decides it (`conversion::attribution`); here its words are found: what was known of the customer before the lead, or
 //! how late the first payment came.
 
-use trac_core::conversion::sale::{Book, Sale};
 use trac_core::conversion::world::World;
+use trac_core::conversion::{book::Book, sale::Sale};
 use trac_core::time::{DAY_SECS, Timestamp};
 use trac_core::webhook::lead::Lead;
 

@@ -6,9 +6,9 @@
 use serde_json::json;
 use trac_core::conversion::attribution::Attribution;
 use trac_core::conversion::payment;
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::{Enrollment, World};
 use trac_core::program::{EnrollmentStatus, Pins, ProgramStatus, ProgramTerms, Recurring};
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::invoice::Invoice;
 

@@ -11,7 +11,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::Value;
 use trac_core::click::ClickId;
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::lead::Lead;

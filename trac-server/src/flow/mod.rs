@@ -19,9 +19,9 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use trac_core::commission::answer::{self, Answer, Outcome};
 use trac_core::commission::settle::{Occasion, Settlement, settle};
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::Admitted;
 use trac_core::program::Mode;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, NoFacts, Topic};
@@ -36,7 +36,8 @@ use crate::store::rows::{Rows, args};
 use crate::store::{Everywhere, Priority, StoreError};
 use crate::trac::Trac;
 use crate::trac::refusal::Cause;
-use crate::webhook::delivery::{self, Delivery};
+use crate::webhook::accept;
+use crate::webhook::delivery::Delivery;
 use crate::webhook::log::{self, Seen};
 
 /// The routes by which facts come in: the one that Stripe calls, and those a merchant's pages and server call.
@@ -69,14 +70,14 @@ async fn deliver(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let delivery = delivery::accept(&trac, endpoint_id, &headers, body).await?;
+    let delivery = accept::accept(&trac, endpoint_id, &headers, body).await?;
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let scope = delivery.scope.clone();
     let written = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await;
     let answer = match written {
         Ok(answer) => answer,
         Err(error) => {
-            trac.refused(&scope, delivery::ROUTE, Cause::StoreUnavailable, "").await;
+            trac.refused(&scope, accept::ROUTE, Cause::StoreUnavailable, "").await;
             return Err(error.into());
         }
     };

@@ -1,8 +1,8 @@
 //! The API as it is told to others: one table of operations, and `/openapi.json` made of it.
 
-mod document;
 mod operations;
 mod words;
+mod document;
 
 use axum::Router;
 use axum::routing::get;

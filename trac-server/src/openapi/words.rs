@@ -3,7 +3,7 @@
 //! Fields of one name take the same everywhere, but for those that are told apart by where they stand.
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 
 use super::operations::Operation;
 use crate::api::fields::AMOUNT_MAX;

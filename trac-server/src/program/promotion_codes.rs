@@ -12,7 +12,7 @@ use crate::id::random_bits;
 use crate::problem::Problem;
 use crate::store::click::NewClick;
 use crate::store::rows::{Rows, args};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, recorder};
 
 /// How many codes an enrollment may hold.
 const CODES_MAX: usize = 1_000;
@@ -78,7 +78,7 @@ impl Holder<'_> {
             args![code, click.id.as_str(), self.enrollment, now],
         );
         given.map_err(|error| taken(error, code))?;
-        Ok(click.insert(rows)?)
+        Ok(recorder::insert(rows, &click)?)
     }
 }
 

@@ -8,8 +8,8 @@ use trac_core::commission::decision::Decision;
 use trac_core::commission::entry::{Kind, NewEntry};
 use trac_core::commission::settle::Settlement;
 use trac_core::conversion::payment;
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::{Admitted, World};
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::file::{PAGE_BYTES, log_of};
+use super::file::{FILE_BYTES, checkpoint, log_of};
 use super::queue::Queue;
 use super::room::Room;
-use super::writer::spawn;
+use super::thread::spawn;
 
 const PAUSE: Duration = Duration::from_millis(250);
 /// How large the file of the log is before there is anything to do.
@@ -25,20 +25,10 @@ const COPY_BYTES: u64 = 4 << 20;
 const RESTART_BYTES: u64 = 48 << 20;
 /// What may be left to copy when it is.
 const REST_BYTES: u64 = 2 << 20;
-/// How large the file may stay, once it is begun anew.
-pub(super) const FILE_BYTES: u64 = 256 << 20;
 /// How often what was written meanwhile is copied before writers are kept out.
 const PASSES: usize = 8;
 /// How long writers may be kept out because somebody still reads what is in the log. Then it is begun anew another time.
 const PATIENCE: Duration = Duration::from_millis(50);
-
-/// What is in the log.
-#[derive(Clone, Copy, Debug)]
-struct Log {
-    bytes: u64,
-    /// Not in the database yet.
-    rest_bytes: u64,
-}
 
 /// Starts the thread.
 pub(super) fn start(
@@ -90,19 +80,6 @@ fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
         checkpoint(connection, "RESTART")?;
     }
     Ok(())
-}
-
-/// Copies what can be copied now, so that the log is written from its beginning again.
-pub(super) fn copy_log(connection: &Connection) {
-    let _ = checkpoint(connection, "PASSIVE");
-}
-
-fn checkpoint(connection: &Connection, how: &str) -> Result<Log, StoreError> {
-    let sql = format!("PRAGMA wal_checkpoint({how})");
-    let (pages, copied) = connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?;
-    // Both are -1 where there is no log.
-    let bytes = |pages: i64| u64::try_from(pages).unwrap_or_default().saturating_mul(PAGE_BYTES);
-    Ok(Log { bytes: bytes(pages), rest_bytes: bytes(pages).saturating_sub(bytes(copied)) })
 }
 
 #[cfg(test)]

@@ -12,20 +12,23 @@
 mod error;
 mod scope;
 pub(crate) mod rows;
+mod sum;
+mod migrate;
 mod file;
 pub(crate) mod schema;
 mod alone;
 mod settings;
-mod sum;
 mod vault;
 mod ticket;
-mod backup;
 mod room;
+mod thread;
 mod queue;
 pub(crate) mod click;
 mod visitors;
+pub(crate) mod recorder;
 mod followed;
 mod spool;
+mod backup;
 mod writer;
 mod checkpoints;
 mod readers;
@@ -54,7 +57,7 @@ pub(crate) use vault::{Place, Vault, unhex};
 pub(crate) use visitors::forget_marks;
 
 use alone::Original;
-use click::{Condition, NewClick, Recorder};
+use click::{Condition, NewClick};
 use queries::Queries;
 use queue::Queue;
 use readers::Readers;
@@ -123,11 +126,11 @@ impl Store {
         let named = |error: StoreError| error.at(file);
         let mut connection = file::connect(file).map_err(named)?;
         // It could write no more once the schema is another.
-        if file::is_older(&connection).map_err(named)? && spool::is_in_use(file) {
+        if migrate::is_older(&connection).map_err(named)? && spool::is_in_use(file) {
             let detail = "a server of an older trac runs on it: stop that first";
             return Err(named(StoreError::new(StoreErrorKind::Conflict, detail)));
         }
-        file::migrate(&mut connection).map_err(named)?;
+        migrate::migrate(&mut connection).map_err(named)?;
         spool::bring_in_left(file, &mut connection);
         let readers = Readers::open(file, READERS).map_err(named)?;
         let queries = Queries::open(file).map_err(named)?;
@@ -180,7 +183,7 @@ impl Store {
         let written = Box::pin(self.write(Priority::Click, move |tx| {
             let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
             if holds {
-                Recorder::new(tx.connection)?.record(&scope, &click)?;
+                recorder::Recorder::new(tx.connection)?.record(&scope, &click)?;
             }
             Ok(holds)
         }));
@@ -252,7 +255,7 @@ impl Store {
     {
         // What a merchant's call writes under an idempotency key leaves its mark with it.
         let ticket = Ticket::held().filter(|_| priority == Priority::Api);
-        let job = writer::job(move |tx: &Transaction<'_>| {
+        let job = queue::job(move |tx: &Transaction<'_>| {
             let tx = Everywhere::of(tx);
             let written = job(tx)?;
             if let Some(ticket) = ticket {
@@ -266,7 +269,7 @@ impl Store {
     fn push<T, E>(
         &self,
         priority: Priority,
-        (job, answer): (writer::Job, oneshot::Receiver<Result<T, E>>),
+        (job, answer): (queue::Job, oneshot::Receiver<Result<T, E>>),
     ) -> impl Future<Output = Result<T, E>> + Send + use<T, E>
     where
         T: Send + 'static,

@@ -1,12 +1,53 @@
-//! The bounded queue in front of the writer.
+//! The jobs of the writer, and the bounded queue in which they wait.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::Transaction;
+use tokio::sync::oneshot;
+
 use super::error::{StoreError, StoreErrorKind};
-use super::writer::Job;
+
+/// Something to write.
+pub(super) struct Job(pub(super) Write);
+
+/// It is given the transaction, or the reason why there is none.
+pub(super) type Write = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
+
+/// Tells whoever waits for a job how the commit went.
+pub(super) type Tell = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+/// A job that ran: whether its savepoint is to be kept, and who is to be told once the commit is known.
+pub(super) struct Ran {
+    pub(super) keep: bool,
+    pub(super) tell: Tell,
+}
+
+/// Wraps a job so that its answer travels back after the commit.
+pub(super) fn job<T, E, F>(job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let write: Write = Box::new(move |tx| {
+        let result = match tx {
+            Ok(tx) => job(tx),
+            Err(error) => Err(error.into()),
+        };
+        Ran {
+            keep: result.is_ok(),
+            tell: Box::new(move |committed| {
+                // A job that failed by itself keeps its own answer; nobody listening any more is no matter.
+                let _ = sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
+            }),
+        }
+    });
+    (Job(write), receiver)
+}
 
 /// Who goes first when much is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,55 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::oneshot;
 
 use super::alone::Original;
-use super::checkpoints::copy_log;
 use super::error::{StoreError, StoreErrorKind};
-use super::queue::Queue;
+use super::file::copy_log;
+use super::queue::{Job, Queue, Tell};
 use super::spool::Spool;
-
-/// Something to write.
-pub(super) struct Job(Write);
-
-/// It is given the transaction, or the reason why there is none.
-type Write = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
-
-/// Tells whoever waits for a job how the commit went.
-type Tell = Box<dyn FnOnce(Result<(), StoreError>)>;
-
-/// A job that ran: whether its savepoint is to be kept, and who is to be told once the commit is known.
-pub(super) struct Ran {
-    keep: bool,
-    tell: Tell,
-}
-
-/// Wraps a job so that its answer travels back after the commit.
-pub(super) fn job<T, E, F>(job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
-where
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-    F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
-{
-    let (sender, receiver) = oneshot::channel();
-    let write: Write = Box::new(move |tx| {
-        let result = match tx {
-            Ok(tx) => job(tx),
-            Err(error) => Err(error.into()),
-        };
-        Ran {
-            keep: result.is_ok(),
-            tell: Box::new(move |committed| {
-                // A job that failed by itself keeps its own answer; nobody listening any more is no matter.
-                let _ = sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
-            }),
-        }
-    });
-    (Job(write), receiver)
-}
+use super::thread::spawn;
 
 /// Starts the writer.
 ///
@@ -148,10 +109,4 @@ fn execute(tx: &Transaction<'_>, sql: &str) -> Result<(), StoreError> {
 
 fn rolled_back() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the transaction was rolled back")
-}
-
-/// Starts a thread of the store.
-pub(super) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
-    let started = thread::Builder::new().name(name.to_owned()).spawn(body);
-    started.map_err(|error| StoreError::internal(format!("the thread {name} did not start: {error}")))
 }

@@ -1,5 +1,4 @@
 //! A whole server in a test: a fresh store, a clock that stands still, and a merchant who calls.
-#![cfg(feature = "server")]
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -1,5 +1,4 @@
 //! A merchant's shop in a test: a program, a partner, a click, and an endpoint that believes its events.
-#![cfg(feature = "server")]
 
 use axum::body::Body;
 use axum::http::Request;

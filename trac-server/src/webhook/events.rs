@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
+use trac_core::reason::Reason;
 
 use crate::access::Merchant;
 use crate::api::list::{NARROW, Resource, number, time, word};

@@ -3,8 +3,9 @@
 pub(crate) mod delivery;
 pub(crate) mod log;
 pub(crate) mod stripe_key;
-mod endpoints;
 pub mod secrets;
+pub(crate) mod accept;
+mod endpoints;
 mod events;
 
 use axum::Router;

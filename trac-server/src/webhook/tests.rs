@@ -1,5 +1,3 @@
-#![cfg(feature = "server")]
-
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Which values the filters of lists take. A value that no row could ever have is a mistake to tell of, not an empty list.
 
-use trac_core::conversion::reason::Reason;
 use trac_core::money::Currency;
+use trac_core::reason::Reason;
 
 use crate::problem::Problem;
 use crate::trac::refusal::Cause;

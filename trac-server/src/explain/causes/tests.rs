@@ -1,6 +1,5 @@
 //! "A sale went through, the partner swears they referred it, and nothing shows": each cause, how it comes about, and that
 //! log and explain name it with what to change.
-#![cfg(feature = "server")]
 
 use serde_json::{Value, json};
 

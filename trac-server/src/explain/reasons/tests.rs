@@ -1,10 +1,9 @@
 //! Every reason: how to get it, and what the answer, the log and explain say.
-#![cfg(feature = "server")]
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
+use trac_core::reason::Reason;
 
 use super::rehearsal::{Row, row};
 use crate::testing::shop::{DAY, charge, invoice, with};

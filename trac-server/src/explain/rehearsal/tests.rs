@@ -1,11 +1,10 @@
 //! A merchant's life in a few steps, and what is said of it: by the answer, by the log, by explain.
-#![cfg(feature = "server")]
 
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::remedy::remedy;
+use trac_core::reason::Reason;
 use trac_core::webhook::signature::sign;
 
 use crate::testing::app::{Answer, App, START};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use trac_core::conversion::payment;
-use trac_core::conversion::reason::Reason;
 use trac_core::conversion::world::{Commission, World};
 use trac_core::program::Pins;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::join::Latest;
 

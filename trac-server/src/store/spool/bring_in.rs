@@ -8,9 +8,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::line::Spooled;
 use super::refused::{Refused, takes_others};
 use super::segment::Segment;
-use crate::store::checkpoints::copy_log;
-use crate::store::click::{Recorder, TOGETHER};
 use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::file::copy_log;
+use crate::store::recorder::{Recorder, TOGETHER};
 
 /// How many clicks one transaction carries: more would take the processor from visitors for longer when they are committed. And how many
 /// at first where the store refused more: on a disk with little room its log has to be copied in between.
@@ -136,7 +136,7 @@ mod tests {
     fn store(folder: &Path) -> Connection {
         let file = file::prepare(folder).unwrap();
         let mut store = file::connect(&file).unwrap();
-        file::migrate(&mut store).unwrap();
+        crate::store::migrate::migrate(&mut store).unwrap();
         store
     }
 

@@ -12,12 +12,12 @@
 //!
 //! The files belong to the one process that serves; a command beside it leaves them alone.
 
-mod appender;
-mod bring_in;
 mod line;
-mod refused;
 mod scan;
 mod segment;
+mod refused;
+mod bring_in;
+mod appender;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,8 @@ use super::alone::Original;
 use super::click::{Condition, NewClick};
 use super::error::{StoreError, StoreErrorKind};
 use super::queue::Queue;
-use super::{Scope, file, writer};
+use super::thread::spawn;
+use super::{Scope, file};
 use appender::{Append, Appender};
 use bring_in::{FEW, MANY, bring_in};
 use line::Spooled;
@@ -116,7 +117,7 @@ impl Spool {
             runtime: Arc::clone(&self.runtime),
             reader: file::connect(&self.database)?,
         };
-        writer::spawn("trac-spool", move || appender.run(&coming))?;
+        spawn("trac-spool", move || appender.run(&coming))?;
         let _ = self.opened.set(Opened { segments, appends });
         Ok(())
     }

@@ -11,9 +11,10 @@ use trac_core::click::ClickId;
 use super::line::{ANY_TURN, Spooled};
 use super::segment::Segment;
 use crate::id::random_bits;
-use crate::store::click::{NewClick, Recorder};
+use crate::store::click::NewClick;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::file;
+use crate::store::recorder::Recorder;
 
 const FILE_NAME: &str = "clicks.refused";
 

@@ -13,7 +13,7 @@ macro_rules! reasons {
         ///
         /// # Examples
         /// ```
-        /// use trac_core::conversion::reason::Reason;
+        /// use trac_core::reason::Reason;
         ///
         /// assert_eq!(Reason::ClickExpired.as_str(), "click_expired");
         /// assert!(Reason::ClickExpired.meaning().contains("window"));

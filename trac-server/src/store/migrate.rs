@@ -1,0 +1,132 @@
+//! The schema and its migrations: numbered files, each applied once, in order.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::{StoreError, StoreErrorKind};
+
+/// `trac`, so that a database of another program is refused.
+pub(super) const APPLICATION_ID: i32 = 0x7472_6163;
+/// Migration `n` brings `user_version` from `n - 1` to `n`. They are only appended; what they leave behind is in the snapshot of this
+/// module's tests.
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_leads.sql"),
+    include_str!("migrations/0003_reports.sql"),
+    include_str!("migrations/0004_keys.sql"),
+    include_str!("migrations/0005_idempotency.sql"),
+    include_str!("migrations/0006_statistics.sql"),
+    include_str!("migrations/0007_links.sql"),
+    include_str!("migrations/0008_questions.sql"),
+    include_str!("migrations/0009_refusals.sql"),
+    include_str!("migrations/0010_promotions.sql"),
+    include_str!("migrations/0011_clicks.sql"),
+    include_str!("migrations/0012_standing.sql"),
+    include_str!("migrations/0013_visitors.sql"),
+    include_str!("migrations/0014_trust.sql"),
+    include_str!("migrations/0015_customer_tokens.sql"),
+    include_str!("migrations/0016_addresses.sql"),
+    include_str!("migrations/0017_sessions.sql"),
+    include_str!("migrations/0018_claims.sql"),
+    include_str!("migrations/0019_partners.sql"),
+    include_str!("migrations/0020_lines.sql"),
+];
+
+/// Whether an older program made the database, and this one would change its schema.
+pub(super) fn is_older(connection: &Connection) -> Result<bool, StoreError> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version).is_ok_and(|version| (1..MIGRATIONS.len()).contains(&version)))
+}
+
+/// Brings the schema to the newest version, one numbered step after the other.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let owner: i32 = tx.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if (tables > 0 || version > 0) && owner != APPLICATION_ID {
+        let detail = "this is a database of another program";
+        return Err(StoreError::new(StoreErrorKind::Corrupt, detail));
+    }
+    let Some(steps) = usize::try_from(version).ok().and_then(|done| MIGRATIONS.get(done..)) else {
+        let detail = format!("its schema ({version}) is newer than this program's ({})", MIGRATIONS.len());
+        return Err(StoreError::new(StoreErrorKind::Corrupt, detail));
+    };
+    for step in steps {
+        tx.execute_batch(step)?;
+    }
+    if !steps.is_empty() {
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        let newest = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        tx.pragma_update(None, "user_version", newest)?;
+    }
+    Ok(tx.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clicks_of_an_older_store_are_kept_and_found_by_their_ids() {
+        let mut store = Connection::open_in_memory().unwrap();
+        let before = MIGRATIONS.iter().position(|step| step.contains("click_by_id")).unwrap();
+        for step in &MIGRATIONS[..before] {
+            store.execute_batch(step).unwrap();
+        }
+        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let old = "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, visitor, \
+                   landing_url) VALUES \
+                   ('ws_1', 'test', 'clk_again', 'prog_1', 'part_1', NULL, 345601, 0, NULL, 'https://shop.example/'), \
+                   ('ws_1', 'test', 'clk_today', 'prog_1', 'part_1', 'link_1', 345600, 1, x'04', NULL), \
+                   ('ws_1', 'test', 'clk_yesterday', 'prog_1', 'part_1', NULL, 345599, 1, x'03', NULL), \
+                   ('ws_1', 'test', 'clk_before', 'prog_1', 'part_1', NULL, 259199, 1, x'02', NULL), \
+                   ('ws_1', 'test', 'clk_of_link', 'prog_1', 'part_1', 'link_1', 3, 0, NULL, NULL), \
+                   ('ws_1', 'test', 'clk_by_hand', 'prog_1', 'part_1', NULL, 2, 1, NULL, NULL), \
+                   ('ws_1', 'test', 'clk_of_code', 'prog_1', 'part_1', NULL, 1, 0, NULL, NULL)";
+        store.execute_batch(old).unwrap();
+        migrate(&mut store).unwrap();
+        let text = |sql: &str| store.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        let kept = "SELECT group_concat(id || ' ' || is_unique || is_visit) FROM (SELECT * FROM click ORDER BY rowid)";
+        let want = "clk_of_code 00,clk_by_hand 11,clk_of_link 01,clk_before 11,clk_yesterday 11,clk_today 11,clk_again 01";
+        assert_eq!(text(kept), want);
+        assert_eq!(text("SELECT group_concat(day || ' ' || hex(mark)) FROM visitor"), "3 03,4 04");
+    }
+
+    #[test]
+    fn links_of_an_older_store_keep_their_slugs_and_leave_them_free_in_the_other_mode() {
+        let mut store = Connection::open_in_memory().unwrap();
+        let before = MIGRATIONS.iter().position(|step| step.contains("purged_at")).unwrap();
+        for step in &MIGRATIONS[..before] {
+            store.execute_batch(step).unwrap();
+        }
+        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let link = |mode: &str, id: &str| {
+            format!(
+                "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at) \
+                 VALUES ('ws_1', '{mode}', '{id}', 'prog_1', 'part_1', 'ada', 'https://shop.example/', 1)"
+            )
+        };
+        store.execute_batch(&link("test", "link_1")).unwrap();
+        assert!(store.execute_batch(&link("live", "link_2")).is_err());
+        migrate(&mut store).unwrap();
+        store.execute_batch(&link("live", "link_2")).unwrap();
+        assert!(store.execute_batch(&link("live", "link_3")).is_err());
+        let kept = "SELECT group_concat(id || ' ' || mode || ' ' || coalesce(purged_at, deleted_at, 'leads on')) FROM link";
+        let kept: String = store.query_row(kept, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "link_2 live leads on,link_1 test leads on");
+    }
+
+    #[test]
+    fn the_schema_is_this() {
+        let mut store = Connection::open_in_memory().unwrap();
+        migrate(&mut store).unwrap();
+        let mut schema = store
+            .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY tbl_name, type = 'table' DESC, name")
+            .unwrap();
+        let schema: Vec<String> =
+            schema.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        insta::assert_snapshot!(schema.join(";\n\n"));
+    }
+}
