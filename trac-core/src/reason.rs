@@ -157,21 +157,110 @@ reasons! {
 }
 
 impl Reason {
+    /// What the reason means for a click and its commission. Every reason has a class: a new one does not compile without.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Ok
+            | Self::OkRecurring
+            | Self::OkProration
+            | Self::OkCustomerLookup
+            | Self::OkCapped
+            | Self::AttributionFrozen => Class::Earns,
+            Self::ClientReported => Class::Claimed,
+            Self::ClickExpired
+            | Self::PartnerNotApproved
+            | Self::ProgramInactive
+            | Self::SelfReferral
+            | Self::DuplicatePayment
+            | Self::RejectedByMerchant => Class::RefusesClick,
+            Self::ZeroAmount
+            | Self::ZeroCommission
+            | Self::NoClick
+            | Self::ProductNotCovered
+            | Self::RecurringNotCovered
+            | Self::RecurringWindowEnded
+            | Self::PaidOutOfBand
+            | Self::SetupMode
+            | Self::PaymentFailed
+            | Self::Noted
+            | Self::LeadCountedBefore => Class::EarnsNothing,
+            Self::UnpaidSession
+            | Self::Uncaptured
+            | Self::AmountUnknown
+            | Self::NoAttributionYet
+            | Self::PaymentUnknown
+            | Self::PaymentUnlinked
+            | Self::ProductsUnknown => Class::Waits,
+            Self::DuplicateEvent
+            | Self::DuplicateObject
+            | Self::Stale
+            | Self::ModeMismatch
+            | Self::AccountMismatch
+            | Self::UnsupportedEvent
+            | Self::UnsupportedThinEvent
+            | Self::UseInvoicePaid
+            | Self::Linked
+            | Self::Held
+            | Self::Released
+            | Self::AttributionChanged
+            | Self::RefundPartial
+            | Self::RefundFull
+            | Self::RefundFailed
+            | Self::Dispute
+            | Self::DisputeWon
+            | Self::SubscriptionCanceled
+            | Self::SignatureInvalid
+            | Self::TimestampOutsideTolerance
+            | Self::Unreadable => Class::Event,
+        }
+    }
+
     /// Whether a click was found and refused: too old, partner not approved, program not active, the partner's own purchase,
     /// rejected by the merchant, or money that is credited already or may be.
     #[must_use]
     pub const fn refuses_click(self) -> bool {
-        matches!(
-            self,
-            Self::ClickExpired
-                | Self::PartnerNotApproved
-                | Self::ProgramInactive
-                | Self::SelfReferral
-                | Self::DuplicatePayment
-                | Self::PaymentUnlinked
-                | Self::RejectedByMerchant
-        )
+        matches!(self.class(), Class::RefusesClick) || matches!(self, Self::PaymentUnlinked)
     }
+
+    /// The reason of a payment or event that is first shown after so much time: what has waited for an attribution for 72 hours is
+    /// shown as what it will most likely stay, and is still settled if something arrives.
+    ///
+    /// # Examples
+    /// ```
+    /// use trac_core::reason::{ATTRIBUTION_WAIT_SECS, Reason};
+    ///
+    /// assert_eq!(Reason::NoAttributionYet.shown_after(ATTRIBUTION_WAIT_SECS - 1), Reason::NoAttributionYet);
+    /// assert_eq!(Reason::NoAttributionYet.shown_after(ATTRIBUTION_WAIT_SECS), Reason::NoClick);
+    /// assert_eq!(Reason::PaymentUnknown.shown_after(ATTRIBUTION_WAIT_SECS), Reason::PaymentUnknown);
+    /// ```
+    #[must_use]
+    pub const fn shown_after(self, secs: i64) -> Self {
+        match self {
+            Self::NoAttributionYet if secs >= ATTRIBUTION_WAIT_SECS => Self::NoClick,
+            reason => reason,
+        }
+    }
+}
+
+/// How long a payment is shown as waiting for an attribution, in seconds: 72 hours.
+pub const ATTRIBUTION_WAIT_SECS: i64 = 259_200;
+
+/// What a [`Reason`] means for a click and its commission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A commission is earned.
+    Earns,
+    /// A page claimed it, and the commission is held.
+    Claimed,
+    /// A click was found and does not count.
+    RefusesClick,
+    /// There is no click, or nothing to earn.
+    EarnsNothing,
+    /// Something is missing that another event can bring.
+    Waits,
+    /// The reason of an entry, an event or a delivery; no decision has it.
+    Event,
 }
 
 impl fmt::Display for Reason {

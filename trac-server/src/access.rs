@@ -216,12 +216,13 @@ fn workspace_scope(
     mode: Mode,
     now: Timestamp,
 ) -> Result<Option<Named>, StoreError> {
-    let sql = "SELECT (SELECT json_group_array(json(k.allowed_origins)) FROM api_key AS k WHERE k.workspace_id = w.id \
+    let sql = "SELECT (SELECT string_agg(coalesce(k.allowed_origins, 'null'), '\n') FROM api_key AS k WHERE k.workspace_id = w.id \
                AND k.mode = ?2 AND k.kind = 'publishable' AND k.revoked_at IS NULL \
                AND (k.expires_at IS NULL OR k.expires_at > ?3)) FROM workspace AS w WHERE w.id = ?1";
-    let found =
-        tx.one(sql, args![id, mode.as_str(), now], |row| row.document::<Vec<Option<Vec<String>>>>(0))?;
+    let found = tx.one(sql, args![id, mode.as_str(), now], |row| row.words(0))?;
     let Some(of_keys) = found else { return Ok(None) };
+    let of_keys = of_keys.iter().map(|origins| serde_json::from_str::<Option<Vec<String>>>(origins));
+    let of_keys = of_keys.collect::<Result<Vec<_>, _>>()?;
     let allowed = of_keys.into_iter().collect::<Option<Vec<_>>>().filter(|of_keys| !of_keys.is_empty());
     Ok(Some((Scope::new(id, mode), allowed.map(|of_keys| of_keys.concat()))))
 }

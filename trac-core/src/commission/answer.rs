@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Kind, NewEntry};
 use super::settle::Settlement;
 use crate::conversion::world::Admitted;
-use crate::reason::Reason;
+use crate::reason::{Class, Reason};
 use crate::webhook::facts::Topic;
 
 /// What became of an event.
@@ -65,7 +65,7 @@ pub fn of_payment(topic: Topic, settlement: &Settlement, admitted: &Admitted) ->
         Topic::Link => answer(Outcome::Processed, Reason::Linked),
         Topic::Lines | Topic::Holder | Topic::Cancellation => answer(Outcome::Processed, Reason::Noted),
         Topic::Sale if earned(settlement).is_some() => answer(Outcome::Processed, decision),
-        Topic::Sale if is_credited(decision) => {
+        Topic::Sale if decision.class() == Class::Earns => {
             let same = if admitted.object_known { Reason::DuplicateObject } else { Reason::DuplicatePayment };
             answer(Outcome::Duplicate, same)
         }
@@ -119,31 +119,13 @@ pub fn of_waiting(topic: Topic, settlement: &Settlement) -> Option<Answer> {
 }
 
 fn of_decision(decision: Reason) -> Answer {
-    let outcome = match decision {
-        _ if is_credited(decision) => Outcome::Processed,
-        Reason::NoAttributionYet
-        | Reason::UnpaidSession
-        | Reason::Uncaptured
-        | Reason::AmountUnknown
-        | Reason::ProductsUnknown
-        | Reason::PaymentUnknown
-        | Reason::PaymentUnlinked => Outcome::Deferred,
-        Reason::DuplicatePayment => Outcome::Duplicate,
-        _ => Outcome::Skipped,
+    let outcome = match decision.class() {
+        Class::Earns => Outcome::Processed,
+        Class::Waits => Outcome::Deferred,
+        Class::RefusesClick if decision == Reason::DuplicatePayment => Outcome::Duplicate,
+        Class::Claimed | Class::RefusesClick | Class::EarnsNothing | Class::Event => Outcome::Skipped,
     };
     answer(outcome, decision)
-}
-
-const fn is_credited(decision: Reason) -> bool {
-    matches!(
-        decision,
-        Reason::Ok
-            | Reason::OkRecurring
-            | Reason::OkProration
-            | Reason::OkCustomerLookup
-            | Reason::OkCapped
-            | Reason::AttributionFrozen
-    )
 }
 
 /// What money that went back waits for, if the payment it belongs to is not known.

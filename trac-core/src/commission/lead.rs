@@ -30,7 +30,7 @@ pub(super) fn target(
     let Some(attribution) = attribution else {
         return Err(if lead.is_rejected() { Reason::RejectedByMerchant } else { Reason::NoClick });
     };
-    if book.timeline.is_rejected(lead, &attribution.click_id) {
+    if book.timeline.is_rejected(sale, lead, &attribution.click_id) {
         return Err(Reason::RejectedByMerchant);
     }
     let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoClick)?;
@@ -42,7 +42,7 @@ pub(super) fn target(
     if is_public && !lead.is_trusted() && is_counted_before(book, sale, lead, &terms) {
         return Err(Reason::LeadCountedBefore);
     }
-    let held = is_public && !has_paid_since(book, sale, lead);
+    let held = is_public && !has_paid_since(book, sale, lead, attribution);
     earn(book, sale, lead, attribution, &terms, held)
 }
 
@@ -129,14 +129,29 @@ fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Term
     others.any(|other| {
         let Some(credit) = book.credits.get(other.id) else { return false };
         let is_ahead = |it: &Lead| it.is_trusted() || other.moment() < sale.moment();
-        let is_rejected = |it: &Lead| book.timeline.is_rejected(it, &credit.click_id);
-        other.facts.leads.values().any(|it| it.counted_at.is_some() && is_ahead(it) && !is_rejected(it))
+        let is_rejected = |it: &Lead| book.timeline.is_rejected(other, it, &credit.click_id);
+        let counts = |it: &Lead| it.counted_at.is_some() && is_ahead(it) && !is_rejected(it);
+        other.facts.leads.values().any(counts) && is_eligible(book, other, credit)
     })
 }
 
-/// Whether the lead brought a buyer: nothing was known of the customer before it, and the customer paid since.
-fn has_paid_since(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead) -> bool {
-    let Some(time) = sale.time else { return false };
-    let was_known = book.timeline.was_known(&lead.customer, (time, &sale.named_by, sale.id));
+/// Whether what a lead is credited to stands.
+fn is_eligible(book: &Book<'_>, sale: &Sale<'_>, credit: &Attribution) -> bool {
+    let judged = || {
+        let click = book.world.clicks.get(&credit.click_id)?;
+        let terms = Terms::of(book, sale, click, sale.time?, None).ok()?;
+        eligibility::judge(book, sale, credit, click, &terms, false).ok()
+    };
+    judged().is_some()
+}
+
+/// Whether the lead that tied the customer to the click brought a buyer: nothing was known of the customer before it, and the
+/// customer paid since.
+fn has_paid_since(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, attribution: &Attribution) -> bool {
+    let binder =
+        book.sales.get(attribution.bound_by.as_str()).filter(|binder| binder.is_lead()).unwrap_or(sale);
+    let Some(time) = binder.time else { return false };
+    let moment = (time, binder.named_by.as_str(), binder.id);
+    let was_known = book.timeline.was_known(&lead.customer, moment, &attribution.click_id);
     !was_known && book.timeline.first_paid(&lead.customer).is_some()
 }

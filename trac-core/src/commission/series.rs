@@ -98,7 +98,10 @@ fn start<'a>(
         base.is_ok_and(|base| base > 0)
     };
     let is_credited = |other: &Sale<'_>, click_id: &String| {
-        book.credits.get(other.id).is_some_and(|theirs| theirs.click_id == *click_id)
+        // What a page claims speaks for its own payment alone.
+        book.credits
+            .get(other.id)
+            .is_some_and(|theirs| theirs.click_id == *click_id && theirs.rule != Rule::Claim)
     };
     let first = match click_id {
         None => book.of_subscription(holder).find(|(_, other)| has_money(other)),

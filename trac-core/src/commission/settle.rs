@@ -14,6 +14,7 @@ use super::lead;
 use super::series::Series;
 use super::target::{Case, Standing, Target, frozen_target, target};
 use crate::conversion::book::Book;
+use crate::conversion::candidate::Rule;
 use crate::conversion::clawback::Lost;
 use crate::conversion::inference::Inference;
 use crate::conversion::payment::{self, Money};
@@ -21,6 +22,7 @@ use crate::conversion::sale::Sale;
 use crate::conversion::world::{Commission, World};
 use crate::reason::Reason;
 use crate::webhook::facts::Topic;
+use crate::webhook::report::Report;
 
 /// Why a world is settled. It never changes what facts ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,7 +96,9 @@ fn settle_sale<'a>(
     let (survivor, doubles) = (open.next(), open);
     let mut changes: Vec<Change> = doubles.map(|double| close(double, Reason::DuplicatePayment)).collect();
 
-    let money = Money::of(&sale.facts);
+    let paid_click =
+        survivor.filter(|commission| commission.paid).map(|commission| commission.click_id.as_str());
+    let money = Money::of_paid(&sale.facts, paid_click);
     let lost = money.as_ref().map_or_else(|_| Lost::default(), |money| Lost::of(&sale.facts, money));
     let mut decision = Decision {
         reason: Reason::Ok,
@@ -161,6 +165,11 @@ fn target_of<'a>(
         Ok(money) => money,
         Err(reason) => return (Err(reason), false),
     };
+    // A page's claim of money that went back does not say which payment that belongs to.
+    let is_claim = attribution.is_some_and(|found| found.rule == Rule::Claim);
+    if let (true, None, Some(reason)) = (is_claim, paid, waiting(book, sale, lost)) {
+        return (Err(reason), false);
+    }
     let case = Case { series, sale, money: &money, lost };
     match (target(case, attribution, settled, paid.is_some()), moved, paid) {
         (Err(Standing::Attribution(_)), _, Some(commission)) | (_, Some(commission), _) => {
@@ -172,7 +181,8 @@ fn target_of<'a>(
 
 /// What a charge or refund waits for that belongs to no payment known here.
 fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
-    let stray = !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none();
+    let is_approved = sale.facts.reports.values().any(Report::is_trusted);
+    let stray = !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none() && !is_approved;
     let went_back =
         lost.total_minor() > 0 || !sale.facts.refunds.is_empty() || !sale.facts.disputes.is_empty();
     if !stray || !went_back || matches!(sale.inference, Inference::SameAs(_)) {

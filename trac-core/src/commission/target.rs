@@ -130,7 +130,7 @@ fn earn(case: Case<'_, '_>, claimant: &Claimant<'_>) -> Result<Target, Reason> {
         Some(_) => (Source::Recurring, program.hold_days.recurring),
         None => (Source::Sale, program.hold_days.sale),
     };
-    let is_claim = attribution.rule == Rule::Claim;
+    let is_claim = attribution.rule == Rule::Claim && !sale.is_approved_claim(&attribution.click_id);
     let paid_at = payment::paid_at(&sale.facts).unwrap_or(*time);
     let matures_at = paid_at.plus_days(hold);
     let subscription = sale.subscription.as_ref().and_then(|id| book.world.holders.subscriptions.get(id));

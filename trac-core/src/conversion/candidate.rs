@@ -39,8 +39,29 @@ pub enum Rule {
     Report,
     /// The promotion code that the buyer used is a partner's, where nothing else resolves.
     PromotionCode,
-    /// The click that a browser claimed with the payment, where nothing else resolves.
+    /// The click that a browser claimed with the payment, where nothing else resolves; held until the merchant approves it.
     Claim,
+}
+
+impl Rule {
+    /// The code, such as `session_metadata`, as it is serialised.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionMetadata => "session_metadata",
+            Self::ClientReferenceId => "client_reference_id",
+            Self::SubscriptionMetadata => "subscription_metadata",
+            Self::InvoiceMetadata => "invoice_metadata",
+            Self::PaymentMetadata => "payment_metadata",
+            Self::Subscription => "subscription",
+            Self::CustomerMetadata => "customer_metadata",
+            Self::Customer => "customer",
+            Self::Lead => "lead",
+            Self::Report => "report",
+            Self::PromotionCode => "promotion_code",
+            Self::Claim => "claim",
+        }
+    }
 }
 
 /// A value that may be a click ID.
@@ -88,9 +109,15 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     for (id, references) in intents.chain(charges) {
         add(Rule::PaymentMetadata, id, &mut references.iter().flat_map(|latest| &latest.value.clicks));
     }
-    for (id, report) in facts.reports.iter().filter(|(_, report)| !report.is_refused()) {
-        let rule = if report.is_trusted() { Rule::Report } else { Rule::Claim };
-        add(rule, id, &mut report.click.iter());
+    for (id, report) in facts.reports.iter().filter(|(_, report)| report.by_merchant) {
+        add(Rule::Report, id, &mut report.click.iter());
+    }
+    let claims = || facts.reports.iter().filter(|(_, report)| !report.by_merchant && !report.is_refused());
+    // One that the merchant approved goes before the others.
+    for approved in [true, false] {
+        for (id, claim) in claims().filter(|(_, claim)| claim.is_trusted() == approved) {
+            add(Rule::Claim, id, &mut claim.click.iter());
+        }
     }
     for (id, session) in &facts.sessions {
         add(Rule::PromotionCode, id, &mut session.promotions.iter());

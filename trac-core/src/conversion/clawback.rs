@@ -94,9 +94,18 @@ impl Lost {
     }
 }
 
-/// What the merchant says went back of a payment that Stripe knows nothing of.
+/// What the merchant says went back of a payment that Stripe knows nothing of. Beside a report of its own, what went back of a
+/// claim does not count.
 fn reported(facts: &Facts, paid: &Paid<'_>) -> i64 {
-    facts.reports.values().map(|report| report.refunded_minor).max().unwrap_or(0).max(refunded(facts, paid))
+    refunded_by_report(facts).max(refunded(facts, paid))
+}
+
+/// How much the merchant says went back, in minor units.
+#[must_use]
+pub fn refunded_by_report(facts: &Facts) -> i64 {
+    let has_own = facts.reports.values().any(|report| report.by_merchant);
+    let counted = facts.reports.values().filter(|report| report.by_merchant || !has_own);
+    counted.map(|report| report.refunded_minor).max().unwrap_or(0)
 }
 
 /// What was paid, and how much of it in another currency.

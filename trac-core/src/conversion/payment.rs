@@ -10,7 +10,7 @@ use crate::money::{Currency, share_half_up};
 use crate::program::{Base, ProgramTerms};
 use crate::reason::Reason;
 use crate::time::Timestamp;
-use crate::webhook::facts::Facts;
+use crate::webhook::facts::{Facts, is_invoice};
 use crate::webhook::invoice::{Invoice, InvoiceAmounts, InvoiceLine};
 use crate::webhook::join::Latest;
 use crate::webhook::report::Report;
@@ -64,6 +64,14 @@ impl<'a> Money<'a> {
     /// # Errors
     /// Why there is no money yet.
     pub fn of(facts: &'a Facts) -> Result<Self, Reason> {
+        Self::of_paid(facts, None)
+    }
+
+    /// As [`Money::of`], where `paid_click` is the click of a commission that was paid out.
+    ///
+    /// # Errors
+    /// As [`Money::of`].
+    pub fn of_paid(facts: &'a Facts, paid_click: Option<&str>) -> Result<Self, Reason> {
         let mut invoices = facts.invoices.iter();
         let known = invoices.find_map(|(id, invoice)| Some((id, invoice, invoice.amounts.as_ref()?)));
         let session = || {
@@ -86,7 +94,7 @@ impl<'a> Money<'a> {
             }
         }
         let bare = Self::bare(facts, &shares, session());
-        bare.or_else(|| Self::reported(facts)).ok_or_else(|| why_no_money(facts))
+        bare.or_else(|| Self::reported(facts, paid_click)).ok_or_else(|| why_no_money(facts))
     }
 
     /// What a PaymentIntent or charge alone says.
@@ -104,10 +112,9 @@ impl<'a> Money<'a> {
     }
 
     /// What is reported, where Stripe said nothing.
-    fn reported(facts: &Facts) -> Option<Self> {
-        let amount = reports(facts).find_map(|report| report.amount.as_ref());
-        let (amount_minor, currency) = amount.filter(|_| !facts.is_told_by_stripe())?.value;
-        Some(Self::Bare { amount_minor, currency, session: None })
+    fn reported(facts: &Facts, paid_click: Option<&str>) -> Option<Self> {
+        let amount = reported_amount(facts, paid_click).filter(|_| !facts.is_told_by_stripe());
+        amount.map(|(amount_minor, currency)| Self::Bare { amount_minor, currency, session: None })
     }
 
     /// The currency of the payment.
@@ -181,14 +188,56 @@ impl<'a> Money<'a> {
     }
 }
 
-/// Reports that count: those that the merchant stands by; only where there is none, claims that were not rejected. Beside a claim
-/// with a click those without do not count: amount and time are told by the claim that names the click.
+/// How a report counts: the smallest rank that a payment has tells its time, and its amount if it says one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// The merchant's own.
+    Merchant,
+    /// A claim that the merchant approved.
+    Approved,
+    /// A claim that names a click.
+    Claimed,
+    /// A claim that names none: amount and time are told by the claims that do.
+    Clickless,
+}
+
+impl Rank {
+    /// `None` for a claim that was rejected.
+    fn of(report: &Report) -> Option<Self> {
+        match (report.by_merchant, &report.verdict) {
+            (true, _) => Some(Self::Merchant),
+            (false, Some(verdict)) => verdict.value.then_some(Self::Approved),
+            (false, None) if report.click.is_some() => Some(Self::Claimed),
+            (false, None) => Some(Self::Clickless),
+        }
+    }
+}
+
+/// The reports that tell the time of a payment: those of the smallest [`Rank`].
 fn reports(facts: &Facts) -> impl Iterator<Item = &Report> {
-    let any_trusted = facts.reports.values().any(Report::is_trusted);
-    let counts = move |report: &&Report| if any_trusted { report.is_trusted() } else { !report.is_refused() };
-    let names_click = |report: &Report| report.by_merchant || report.click.is_some();
-    let any_names_click = facts.reports.values().filter(counts).any(names_click);
-    facts.reports.values().filter(counts).filter(move |report| names_click(report) || !any_names_click)
+    let best = facts.reports.values().filter_map(Rank::of).min();
+    facts.reports.values().filter(move |report| best.is_some() && Rank::of(report) == best)
+}
+
+/// What is reported to have been paid: the merchant's own amount, or else that of the claim it approved. Claims that it has not
+/// approved count where there is neither. A commission that was paid out keeps the amount of the claim that names its click,
+/// whatever the merchant decides of claims since.
+fn reported_amount(facts: &Facts, paid_click: Option<&str>) -> Option<(i64, Currency)> {
+    let amount = |wanted: Rank| {
+        let mut of_rank = facts.reports.values().filter(|report| Rank::of(report) == Some(wanted));
+        of_rank.find_map(|report| report.amount.as_ref())
+    };
+    let of_paid = || {
+        let named = |report: &&Report| paid_click.is_some() && report.click.as_deref() == paid_click;
+        facts.reports.values().filter(named).find_map(|report| report.amount.as_ref())
+    };
+    let trusted = amount(Rank::Merchant).or_else(of_paid).or_else(|| amount(Rank::Approved));
+    let is_trusted = facts.reports.values().any(Report::is_trusted);
+    let found = trusted.or_else(|| {
+        let claimed = || amount(Rank::Claimed).or_else(|| amount(Rank::Clickless));
+        if is_trusted { None } else { claimed() }
+    });
+    found.map(|latest| latest.value)
 }
 
 /// Whether nobody but a browser says that the payment happened.
@@ -423,4 +472,13 @@ pub fn stripe_ids(facts: &Facts) -> StripeIds {
         subscription: subscription(facts).map(Into::into),
         customer: customer(facts).map(Into::into),
     }
+}
+
+/// The invoice of a payment of which only some lines are known: an event carries ten.
+#[must_use]
+pub fn unlisted_invoice(facts: &Facts) -> Option<&str> {
+    let (id, invoice) = facts.invoices.iter().next().filter(|(id, _)| is_invoice(id))?;
+    let has_lines =
+        |amounts: &Latest<InvoiceAmounts>| invoice.lines.is_some() || amounts.value.lines.is_some();
+    invoice.amounts.as_ref().is_some_and(|amounts| !has_lines(amounts)).then_some(id)
 }

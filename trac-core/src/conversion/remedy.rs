@@ -96,6 +96,26 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
             "Add the event to the program's lead_events, or report the lead from your server."
         }
         Reason::AttributionFrozen => "The commission was paid out already. Settle the difference by hand.",
-        _ => return None,
+        Reason::Ok
+        | Reason::OkRecurring
+        | Reason::OkProration
+        | Reason::OkCustomerLookup
+        | Reason::OkCapped
+        | Reason::DuplicateEvent
+        | Reason::DuplicateObject
+        | Reason::DuplicatePayment
+        | Reason::Stale
+        | Reason::UnsupportedEvent
+        | Reason::Linked
+        | Reason::Noted
+        | Reason::Held
+        | Reason::Released
+        | Reason::AttributionChanged
+        | Reason::RefundPartial
+        | Reason::RefundFull
+        | Reason::RefundFailed
+        | Reason::Dispute
+        | Reason::DisputeWon
+        | Reason::SubscriptionCanceled => return None,
     })
 }

@@ -251,7 +251,7 @@ fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> 
         let is_before = |lead: &&Binding<'_>| lead.moment() < (time, &sale.named_by, sale.id);
         let lead = line.public_lead.as_ref().filter(is_before)?;
         let own = of_customer.and_then(|line| line.first_payment);
-        if timeline.was_known(id, lead.moment()) || own.is_some_and(|at| at <= lead.at) {
+        if timeline.was_known(id, lead.moment(), lead.click_id) || own.is_some_and(|at| at <= lead.at) {
             return None;
         }
         let first_payment = timeline.first_payment(id).into_iter().chain(own).min();

@@ -72,7 +72,7 @@ impl Sale<'_> {
         (self.time, &self.named_by, self.id)
     }
 
-    /// The first claimed value that is a known click.
+    /// The first claimed value that is a known click, approved or not. It speaks for this payment alone, and only where nothing else does.
     #[must_use]
     pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let mut claims = self.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
@@ -98,10 +98,12 @@ impl Sale<'_> {
         self.facts.reports.values().any(|report| report.by_merchant)
     }
 
-    /// Whether a candidate is the click of a claim, approved or not: it speaks for this payment alone.
+    /// Whether the merchant approved the claim of a page that names this click.
     #[must_use]
-    pub fn is_claimed(&self, found: &Candidate) -> bool {
-        self.facts.reports.get(&found.object).is_some_and(|report| !report.by_merchant)
+    pub fn is_approved_claim(&self, click_id: &str) -> bool {
+        let mut claims =
+            self.facts.reports.values().filter(|report| !report.by_merchant && report.is_trusted());
+        claims.any(|claim| claim.click.as_deref() == Some(click_id))
     }
 
     /// The versions it is judged by in place of those of its time.

@@ -31,7 +31,10 @@ pub struct Timeline<'a> {
     pub in_metadata: BTreeMap<String, Timestamp>,
 }
 
-/// Sales in order: their time, then their Stripe ID, then ours. Each is our ID.
+/// A time, and the Stripe ID that decides within a second.
+pub type Moment = (Timestamp, String);
+
+/// Our IDs of sales, in the order of their times, then their Stripe IDs, then ours.
 #[derive(Clone, Debug, Default)]
 pub struct Line<'a> {
     /// All of them.
@@ -44,18 +47,18 @@ pub struct Line<'a> {
     pub payments: Bindings<'a>,
     /// What leads and reports that the merchant stands by tie the customer to.
     pub reports: Bindings<'a>,
-    /// The first lead with a click for which there is only a page's word.
+    /// The first lead with a click for which there is only a page's word; one in the window of its click goes first.
     pub public_lead: Option<Binding<'a>>,
-    /// The time of the first lead that the merchant stands by, with a click or without.
-    pub first_trusted_lead: Option<Timestamp>,
+    /// The first two leads that the merchant stands by, with a click or without: their times and our IDs.
+    pub trusted_leads: Vec<(Timestamp, &'a str)>,
     /// The time of the first payment, whatever was paid.
     pub first_payment: Option<Timestamp>,
     /// The time of the first payment of which money is left.
     pub first_paid: Option<Timestamp>,
     /// The leads among them.
     pub leads: Vec<&'a str>,
-    /// The clicks of the leads that pages reported and the merchant rejected.
-    pub rejected_clicks: BTreeSet<&'a str>,
+    /// The clicks of the leads that pages reported and the merchant rejected, each with the moment of the first such lead.
+    pub rejected_clicks: BTreeMap<&'a str, Moment>,
     /// The Stripe customers of the payments.
     pub stripe_customers: BTreeSet<String>,
     /// The merchant's own IDs of the customer that they name, and when each was first named.
@@ -83,7 +86,10 @@ impl<'a> Timeline<'a> {
             let rejected: Vec<&str> = rejected.collect();
             timeline.each_line(sale, |line| {
                 line.add(&seen);
-                line.rejected_clicks.extend(&rejected);
+                for click_id in &rejected {
+                    // Sales come in order, so the first is the earliest.
+                    line.rejected_clicks.entry(click_id).or_insert_with(|| (*time, sale.named_by.clone()));
+                }
             });
         }
         for (time, sale) in &own {
@@ -115,22 +121,24 @@ impl<'a> Timeline<'a> {
             });
             // The first known click that pages report is the lead's; a later one never rebinds, also where the merchant approves the lead.
             let most = if lead.vouched_clicks.is_empty() { 1 } else { usize::MAX };
-            let bindings = bindings.take(most).filter(|binding| !self.is_rejected(lead, binding.click_id));
+            let bindings =
+                bindings.take(most).filter(|binding| !self.is_rejected(sale, lead, binding.click_id));
             return bindings.map(|binding| (binding, !lead.vouches_for_clicks())).collect();
         }
-        let found = sale.direct(world).filter(|found| !sale.is_claimed(found));
-        let Some(found) = found else { return Vec::new() };
+        let Some(found) = sale.direct(world) else { return Vec::new() };
         let (bound_at, bound_by) = self.first_with(sale, &found.value).unwrap_or((time, sale.id));
         let binding = Binding::of(world, sale, time, &found.value, (bound_by, bound_at));
         binding.map(|binding| (binding, false)).into_iter().collect()
     }
 
-    /// Whether the merchant rejected a lead, or another one that pages reported of the same customer with the same click. A lead that
-    /// the merchant stands by is not rejected with others.
+    /// Whether the merchant rejected a lead, or an earlier one that pages reported of the same customer with the same click. A lead
+    /// that the merchant stands by is not rejected with others.
     #[must_use]
-    pub fn is_rejected(&self, lead: &Lead, click_id: &str) -> bool {
+    pub fn is_rejected(&self, sale: &Sale<'_>, lead: &Lead, click_id: &str) -> bool {
         let line = self.external_customers.get(&lead.customer);
-        let of_click = || line.is_some_and(|line| line.rejected_clicks.contains(click_id));
+        let is_after =
+            |(at, name): &Moment| sale.time.is_some_and(|time| (*at, name) <= (time, &sale.named_by));
+        let of_click = || line.and_then(|line| line.rejected_clicks.get(click_id)).is_some_and(is_after);
         lead.is_rejected() || (!lead.vouches_for_clicks() && of_click())
     }
 
@@ -153,16 +161,17 @@ impl<'a> Timeline<'a> {
         self.first_of(external_customer, |line| line.first_paid)
     }
 
-    /// Whether anything was known of a customer when a page reported a lead of it: a payment, metadata, a lead that the merchant stands
-    /// by, or an earlier lead with a click.
+    /// Whether anything was known of a customer when a page reported a lead of it with a click: a payment, metadata, another lead that
+    /// the merchant stands by, or the first lead of pages, where that names another click.
     #[must_use]
-    pub fn was_known(&self, external_customer: &str, lead: (Timestamp, &str, &str)) -> bool {
+    pub fn was_known(&self, external_customer: &str, lead: (Timestamp, &str, &str), click_id: &str) -> bool {
         let line = self.external_customers.get(external_customer);
-        let first_trusted = line.and_then(|line| line.first_trusted_lead);
+        let trusted = line.into_iter().flat_map(|line| &line.trusted_leads).find(|(_, id)| *id != lead.2);
         let in_metadata = self.in_metadata.get(external_customer).copied();
-        let known = [self.first_payment(external_customer), in_metadata, first_trusted];
+        let known = [self.first_payment(external_customer), in_metadata, trusted.map(|(at, _)| *at)];
+        let public = line.and_then(|line| line.public_lead.as_ref()).filter(|first| first.sale_id != lead.2);
         known.into_iter().flatten().any(|at| at <= lead.0)
-            || line.and_then(|line| line.public_lead.as_ref()).is_some_and(|earlier| earlier.moment() < lead)
+            || public.is_some_and(|first| first.click_id != click_id)
     }
 
     fn first_of(
@@ -224,8 +233,8 @@ impl<'a> Line<'a> {
         }
         if let Some(lead) = sale.facts.leads.values().next() {
             self.leads.push(sale.id);
-            if lead.is_trusted() {
-                self.first_trusted_lead.get_or_insert(time);
+            if lead.is_trusted() && self.trusted_leads.len() < 2 {
+                self.trusted_leads.push((time, sale.id));
             }
         } else {
             self.first_payment.get_or_insert(time);
@@ -246,7 +255,12 @@ impl<'a> Line<'a> {
         if !is_public {
             let bindings = if is_teller { &mut self.reports } else { &mut self.payments };
             bindings.add(binding.clone());
-        } else if self.public_lead.as_ref().is_none_or(|first| binding.moment() < first.moment()) {
+            return;
+        }
+        let place = |binding: &Binding<'_>| (!binding.is_in_window, binding.at);
+        let is_first =
+            |first: &Binding<'_>| (place(binding), binding.moment()) < (place(first), first.moment());
+        if self.public_lead.as_ref().is_none_or(is_first) {
             self.public_lead = Some(binding.clone());
         }
     }

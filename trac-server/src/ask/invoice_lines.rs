@@ -18,13 +18,9 @@ use super::answer::{Answer, Fact, NOTHING_TRIES, Reply};
 use super::stripe::{Page, Stripe, is_of_mode, is_plain};
 
 /// The invoices of payments that wait for what was bought, where no event has told all their lines.
-pub(super) const OPEN: &str = "SELECT p.decision ->> '$.stripe.invoice' AS stripe_id, e.endpoint_id, e.received_at AS since \
+pub(super) const OPEN: &str = "SELECT p.unlisted_invoice AS stripe_id, e.endpoint_id, e.received_at AS since \
      FROM payment AS p JOIN event AS e ON e.workspace_id = p.workspace_id AND e.mode = p.mode AND e.subject_id = p.id \
-     WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.decision ->> '$.reason' = 'products_unknown' \
-     AND p.decision ->> '$.stripe.invoice' GLOB 'in_*' \
-     AND EXISTS (SELECT 1 FROM json_each(p.facts, '$.invoices') AS i WHERE i.key = p.decision ->> '$.stripe.invoice' \
-     AND i.value ->> '$.amounts' IS NOT NULL \
-     AND coalesce(i.value ->> '$.lines', i.value ->> '$.amounts.value.lines') IS NULL)";
+     WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.unlisted_invoice IS NOT NULL";
 /// What the key must be allowed to do.
 const PERMISSION: &str = "Invoices: read";
 /// As many lines as Stripe lists at once, and how often it is asked to go on: two thousand lines in all.

@@ -18,9 +18,9 @@ use super::stripe::{Stripe, is_of_mode};
 pub(super) const OPEN: &str = "SELECT o.stripe_id, e.endpoint_id, e.received_at AS since FROM event AS e \
      JOIN payment_object AS o ON o.workspace_id = e.workspace_id AND o.mode = e.mode AND o.payment_id = e.subject_id \
      WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.outcome = 'deferred' \
-     AND e.reason IN ('payment_unlinked', 'payment_unknown') AND o.stripe_id GLOB 'pi_*' \
+     AND e.reason IN ('payment_unlinked', 'payment_unknown') AND o.stripe_id LIKE 'pi\\_%' ESCAPE '\\' \
      AND NOT EXISTS (SELECT 1 FROM payment_object AS n WHERE n.workspace_id = e.workspace_id \
-     AND n.mode = e.mode AND n.payment_id = e.subject_id AND n.stripe_id GLOB 'in_*')";
+     AND n.mode = e.mode AND n.payment_id = e.subject_id AND n.stripe_id LIKE 'in\\_%' ESCAPE '\\')";
 /// What the key must be allowed to do.
 const PERMISSION: &str = "Invoices: read";
 

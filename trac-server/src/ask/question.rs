@@ -8,7 +8,7 @@ use trac_core::time::Timestamp;
 use super::account::Account;
 use super::answer::{Fact, Reply};
 use super::stripe::Stripe;
-use super::stripe::{ID_MAX, is_plain};
+use super::stripe::{ID_MAX, PLAIN, is_plain};
 use super::{invoice_lines, invoice_paid};
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
@@ -49,10 +49,10 @@ impl Kind {
         format!(
             "SELECT x.stripe_id, min(x.since) FROM ({}) AS x LEFT JOIN question AS q \
              ON q.workspace_id = ?1 AND q.mode = ?2 AND q.stripe_id = x.stripe_id \
-             WHERE x.since <= ?3 AND x.stripe_id NOT GLOB '*[^0-9A-Za-z_]*' AND length(x.stripe_id) <= {ID_MAX} \
+             WHERE x.since <= ?3 AND ltrim(x.stripe_id, '{PLAIN}') = '' AND length(x.stripe_id) <= {ID_MAX} \
              AND (q.stripe_id IS NULL OR q.next_at <= ?4) \
              AND EXISTS (SELECT 1 FROM webhook_endpoint AS w WHERE w.id = x.endpoint_id \
-             AND w.workspace_id = ?1 AND w.mode = ?2 AND w.stripe_account IS ?5) \
+             AND w.workspace_id = ?1 AND w.mode = ?2 AND w.stripe_account IS NOT DISTINCT FROM ?5) \
              GROUP BY x.stripe_id ORDER BY min(x.since) LIMIT ?6",
             self.open()
         )
@@ -98,7 +98,7 @@ impl Question {
             "INSERT INTO question (workspace_id, mode, stripe_id, tries, asked_at, next_at, answer) \
              VALUES (?1, ?2, ?3, 1, ?4, ?4 + ?5, ?8) \
              ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET tries = tries + 1, asked_at = ?4, answer = ?8, \
-             next_at = CASE WHEN tries + 1 >= ?7 THEN NULL ELSE ?4 + min(?5 << tries, ?6) END \
+             next_at = CASE WHEN tries + 1 >= ?7 THEN NULL ELSE ?4 + CASE WHEN ?5 << tries < ?6 THEN ?5 << tries ELSE ?6 END END \
              WHERE next_at <= ?4 RETURNING tries",
             args![
                 self.stripe_id,

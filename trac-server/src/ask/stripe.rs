@@ -163,10 +163,12 @@ fn sentence(mut text: String) -> String {
     text
 }
 
+/// The characters of an ID that can stand in a URL as it is.
+pub(super) const PLAIN: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+
 /// Whether an ID can stand in a URL as it is.
 pub(super) fn is_plain(id: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (1..=ID_MAX).contains(&id.len()) && id.bytes().all(plain)
+    (1..=ID_MAX).contains(&id.len()) && id.chars().all(|character| PLAIN.contains(character))
 }
 
 #[cfg(test)]

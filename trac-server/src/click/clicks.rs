@@ -7,6 +7,7 @@ use trac_core::time::Timestamp;
 
 use super::links::LINKS;
 use crate::api::fields::{Fields, Wrong, moment, text};
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::id::random_bits;
 use crate::problem::Problem;
@@ -25,11 +26,11 @@ pub(crate) static CLICKS: Resource = Resource {
     id: "c.id",
     order: &["c.clicked_at", "c.id"],
     filters: &[
-        ("click_id", "c.id"),
-        ("link_id", "c.link_id"),
-        ("program_id", "c.program_id"),
-        ("partner_id", "c.partner_id"),
-        ("unique", "CASE WHEN c.is_unique THEN 'true' ELSE 'false' END"),
+        ("click_id", Is("c.id")),
+        ("link_id", Is("c.link_id")),
+        ("program_id", Is("c.program_id")),
+        ("partner_id", Is("c.partner_id")),
+        ("unique", Is("CASE WHEN c.is_unique THEN 'true' ELSE 'false' END")),
     ],
     read,
 };

@@ -18,7 +18,7 @@ macro_rules! columns {
 const BY_SLUG: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM link AS l WHERE l.slug = ?1 COLLATE NOCASE AND l.deleted_at IS NULL AND (NOT ?2 OR l.mode = 'test') \
+    " FROM link AS l WHERE lower(l.slug) = lower(?1) AND l.deleted_at IS NULL AND (NOT ?2 OR l.mode = 'test') \
       ORDER BY l.mode = 'live' DESC, l.slug = ?1 DESC, l.id DESC LIMIT 1"
 );
 
@@ -30,13 +30,13 @@ const BY_CODE: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM program AS g \
-    CROSS JOIN partner AS p ON p.workspace_id = g.workspace_id AND p.mode = g.mode AND p.code = ?2 COLLATE NOCASE \
+    CROSS JOIN partner AS p ON p.workspace_id = g.workspace_id AND p.mode = g.mode AND lower(p.code) = lower(?2) \
     CROSS JOIN enrollment AS e ON e.workspace_id = g.workspace_id AND e.mode = g.mode AND e.program_id = g.id \
     AND e.partner_id = p.id \
-    CROSS JOIN link AS l INDEXED BY link_partner ON l.workspace_id = g.workspace_id AND l.mode = g.mode \
+    CROSS JOIN link AS l ON l.workspace_id = g.workspace_id AND l.mode = g.mode \
     AND l.partner_id = p.id AND l.program_id = g.id AND l.deleted_at IS NULL AND l.purged_at IS NULL \
     WHERE g.id = coalesce((SELECT id FROM program WHERE id = ?1 LIMIT 1), (SELECT id FROM program \
-    WHERE slug = ?1 COLLATE NOCASE AND (NOT ?3 OR mode = 'test') ORDER BY mode = 'live' DESC LIMIT 1)) \
+    WHERE lower(slug) = lower(?1) AND (NOT ?3 OR mode = 'test') ORDER BY mode = 'live' DESC LIMIT 1)) \
     AND (NOT ?3 OR g.mode = 'test') ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1"
 );
 
@@ -89,7 +89,7 @@ pub(super) fn newest(tx: Everywhere<'_>, limit: usize) -> Result<Vec<KnownLink>,
         "SELECT ",
         columns!(),
         ", l.slug FROM link AS l WHERE l.deleted_at IS NULL AND (l.mode = 'live' OR NOT EXISTS (SELECT 1 FROM link AS o \
-         WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live')) ORDER BY l.id DESC LIMIT ?1"
+         WHERE lower(o.slug) = lower(l.slug) AND o.deleted_at IS NULL AND o.mode = 'live')) ORDER BY l.id DESC LIMIT ?1"
     );
     let mut links = Vec::new();
     tx.each(sql, args![i64::try_from(limit).unwrap_or(i64::MAX)], |row| {

@@ -1,5 +1,7 @@
 //! `/api/v1/links`: tracked links, each a slug that leads to a destination.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -9,7 +11,8 @@ use trac_core::program::Mode;
 use super::destination::destination;
 use crate::access::Merchant;
 use crate::api::fields::{Fields, flag, text, token};
-use crate::api::list::{Resource, document, time, word};
+use crate::api::list::Filter::Is;
+use crate::api::list::{Resource, time, word};
 use crate::api::parameters::Parameters;
 use crate::id::{Kind, random_word};
 use crate::problem::Problem;
@@ -23,23 +26,30 @@ pub(crate) static LINKS: Resource = Resource {
     name: "link",
     columns: "l.id, l.program_id, l.partner_id, l.slug, l.destination, l.created_at, l.archived_at, \
         (SELECT tracking_domain FROM program AS p WHERE p.workspace_id = l.workspace_id AND p.mode = l.mode \
-        AND p.id = l.program_id) AS tracking_domain, (SELECT json_group_object(why, count) FROM (SELECT why, \
-        sum(count) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id AND n.mode = l.mode \
-        AND n.link_id = l.id GROUP BY why)) AS not_counted, l.mode = 'test' AND EXISTS (SELECT 1 FROM link AS o \
-        WHERE o.slug = l.slug COLLATE NOCASE AND o.deleted_at IS NULL AND o.mode = 'live') AS gives_way",
+        AND p.id = l.program_id) AS tracking_domain, (SELECT string_agg(why || ' ' || count, '\n' ORDER BY why) \
+        FROM (SELECT why, CAST(sum(count) AS text) AS count FROM visit_not_counted AS n WHERE n.workspace_id = l.workspace_id \
+        AND n.mode = l.mode AND n.link_id = l.id GROUP BY why) AS w) AS not_counted, l.mode = 'test' AND EXISTS (SELECT 1 FROM link AS o \
+        WHERE lower(o.slug) = lower(l.slug) AND o.deleted_at IS NULL AND o.mode = 'live') AS gives_way",
     from: "link AS l",
     within: "l.workspace_id = ?1 AND l.mode = ?2 AND l.deleted_at IS NULL AND l.purged_at IS NULL",
     id: "l.id",
     order: &["l.id"],
     filters: &[
-        ("program_id", "l.program_id"),
-        ("partner_id", "l.partner_id"),
-        ("slug", "l.slug"),
-        ("destination", "l.destination"),
-        ("archived", "CASE WHEN l.archived_at IS NULL THEN 'false' ELSE 'true' END"),
+        ("program_id", Is("l.program_id")),
+        ("partner_id", Is("l.partner_id")),
+        ("slug", Is("l.slug")),
+        ("destination", Is("l.destination")),
+        ("archived", Is("CASE WHEN l.archived_at IS NULL THEN 'false' ELSE 'true' END")),
     ],
     read,
 };
+
+/// The visits of a link that were no clicks, by why.
+fn not_counted(row: &Row<'_>) -> Result<BTreeMap<String, i64>, StoreError> {
+    let counts = row.words("not_counted")?;
+    let counts = counts.iter().filter_map(|count| count.rsplit_once(' '));
+    Ok(counts.filter_map(|(why, count)| Some((why.to_owned(), count.parse().ok()?))).collect())
+}
 
 /// The path that always leads to a link. At `/s/` a link of test mode is found only while no live link has its slug.
 pub(crate) fn link_path(mode: Mode, slug: &str) -> String {
@@ -62,7 +72,7 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
         "destination": word(row, "destination")?,
         "url": format!("{base}{path}"),
         "archived": row.get::<Option<i64>>("archived_at")?.is_some(),
-        "not_counted": document(row, "not_counted")?,
+        "not_counted": not_counted(row)?,
         "created_at": time(row, "created_at")?,
     }))
 }
@@ -114,7 +124,7 @@ pub(super) async fn change(
         }
         let updated = rows.write(
             "UPDATE link SET slug = coalesce(?4, slug), destination = coalesce(?5, destination), \
-             archived_at = CASE ?6 WHEN 1 THEN coalesce(archived_at, ?7) WHEN 0 THEN NULL ELSE archived_at END \
+             archived_at = CASE WHEN ?6 THEN coalesce(archived_at, ?7) WHEN NOT ?6 THEN NULL ELSE archived_at END \
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             args![id, slug, destination, archived, trac.clock.now()],
         );
@@ -163,7 +173,7 @@ fn had_visitors(rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
 /// Refuses a slug that another link of the mode has, in whatever case: whoever types a link does not mind it.
 fn must_be_free(rows: Rows<'_>, slug: &str, own_id: &str) -> Result<(), Problem> {
     let taken =
-        "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND id <> ?2 AND mode = ?3";
+        "SELECT 1 FROM link WHERE lower(slug) = lower(?1) AND deleted_at IS NULL AND id <> ?2 AND mode = ?3";
     if rows.everywhere().exists(taken, args![slug, own_id, rows.scope().mode_str()])? {
         return Err(slug_taken(StoreError::new(StoreErrorKind::Conflict, "the slug is taken")));
     }

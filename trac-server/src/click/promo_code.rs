@@ -14,11 +14,11 @@ use crate::store::{StoreError, recorder};
 /// The partner of a code, in any case, with the newest enrollment; an approved one in an active program goes first.
 const BY_CODE: &str = "SELECT e.program_id, e.partner_id FROM partner AS p \
     JOIN enrollment AS e ON e.workspace_id = p.workspace_id AND e.mode = p.mode AND e.partner_id = p.id \
-    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 COLLATE NOCASE \
+    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND lower(p.code) = lower(?3) \
     ORDER BY p.code = ?3 DESC, \
-    ((SELECT json_extract(v.terms, '$.status') FROM enrollment_version AS v WHERE v.workspace_id = e.workspace_id \
+    ((SELECT v.status FROM enrollment_version AS v WHERE v.workspace_id = e.workspace_id \
       AND v.mode = e.mode AND v.enrollment_id = e.id ORDER BY v.number DESC LIMIT 1) = 'approved' \
-     AND (SELECT json_extract(v.terms, '$.status') FROM program_version AS v WHERE v.workspace_id = e.workspace_id \
+     AND (SELECT v.status FROM program_version AS v WHERE v.workspace_id = e.workspace_id \
       AND v.mode = e.mode AND v.program_id = e.program_id ORDER BY v.number DESC LIMIT 1) = 'active') DESC, \
     e.id DESC LIMIT 1";
 
@@ -26,8 +26,8 @@ const BY_CODE: &str = "SELECT e.program_id, e.partner_id FROM partner AS p \
 const BY_PROMOTION: &str = "SELECT c.program_id, c.partner_id FROM promotion_code AS p \
     JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
     WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 AND (p.taken_at IS NULL OR p.taken_at > ?4) \
-    AND p.taken_at IS NOT p.given_at AND (p.given_at <= ?4 OR NOT EXISTS (SELECT 1 FROM promotion_code AS q WHERE q.workspace_id = p.workspace_id \
-    AND q.mode = p.mode AND q.code = p.code AND q.given_at < p.given_at AND q.taken_at IS NOT q.given_at)) ORDER BY p.given_at DESC LIMIT 1";
+    AND p.taken_at IS DISTINCT FROM p.given_at AND (p.given_at <= ?4 OR NOT EXISTS (SELECT 1 FROM promotion_code AS q WHERE q.workspace_id = p.workspace_id \
+    AND q.mode = p.mode AND q.code = p.code AND q.given_at < p.given_at AND q.taken_at IS DISTINCT FROM q.given_at)) ORDER BY p.given_at DESC LIMIT 1";
 
 /// Records the click that the use of a code stands for, a partner's own or a promotion code that a partner holds; `None` if no
 /// partner has the code. It counts as no visit.

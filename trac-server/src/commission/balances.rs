@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::commissions::status;
 use crate::access::Merchant;
+use crate::api::list::Filter::Is;
 use crate::api::list::{Listing, NARROW, Resource, number, word};
 use crate::problem::Problem;
 use crate::program::PARTNERS;
@@ -41,10 +42,10 @@ pub(crate) static BALANCES: Resource = Resource {
         "FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2) AS s ",
         "GROUP BY s.partner_id, s.currency) AS b"
     ),
-    within: "1",
+    within: "TRUE",
     id: "b.partner_id || ':' || b.currency",
     order: &["b.partner_id", "b.currency"],
-    filters: &[("partner_id", "b.partner_id"), ("currency", "b.currency")],
+    filters: &[("partner_id", Is("b.partner_id")), ("currency", Is("b.currency"))],
     read,
 };
 

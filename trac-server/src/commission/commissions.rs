@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 use crate::access::Merchant;
+use crate::api::list::Filter::Is;
 use crate::api::list::{Listing, NARROW, Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -39,15 +40,15 @@ pub(crate) static COMMISSIONS: Resource = Resource {
     id: "c.id",
     order: &["c.id"],
     filters: &[
-        ("program_id", "c.program_id"),
-        ("partner_id", "c.partner_id"),
-        ("enrollment_id", "c.enrollment_id"),
-        ("click_id", "c.click_id"),
-        ("payment_id", "c.payment_id"),
-        ("source", "c.source"),
-        ("currency", "c.currency"),
-        ("reason", "c.reason"),
-        ("status", status!()),
+        ("program_id", Is("c.program_id")),
+        ("partner_id", Is("c.partner_id")),
+        ("enrollment_id", Is("c.enrollment_id")),
+        ("click_id", Is("c.click_id")),
+        ("payment_id", Is("c.payment_id")),
+        ("source", Is("c.source")),
+        ("currency", Is("c.currency")),
+        ("reason", Is("c.reason")),
+        ("status", Is(status!())),
     ],
     read,
 };
@@ -85,7 +86,11 @@ pub(crate) static ENTRIES: Resource = Resource {
     within: "n.workspace_id = ?1 AND n.mode = ?2",
     id: "n.id",
     order: &["n.id"],
-    filters: &[("commission_id", "n.commission_id"), ("kind", "n.kind"), ("event_id", "n.event_id")],
+    filters: &[
+        ("commission_id", Is("n.commission_id")),
+        ("kind", Is("n.kind")),
+        ("event_id", Is("n.event_id")),
+    ],
     read: read_entry,
 };
 

@@ -12,7 +12,8 @@ use trac_core::time::Timestamp;
 use super::commissions::status;
 use crate::access::Merchant;
 use crate::api::fields::{Fields, currency, flag, text};
-use crate::api::list::{Resource, document, number, time, word};
+use crate::api::list::Filter::Is;
+use crate::api::list::{Resource, number, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::program::PARTNERS;
@@ -24,14 +25,14 @@ use crate::trac::Trac;
 pub(crate) static PAYOUTS: Resource = Resource {
     name: "payout",
     columns: "o.id, o.partner_id, o.currency, o.amount_minor, o.created_at, \
-              (SELECT json_group_array(commission_id) FROM (SELECT DISTINCT pe.commission_id FROM payout_entry AS pe \
-              WHERE pe.workspace_id = o.workspace_id AND pe.mode = o.mode AND pe.payout_id = o.id \
-              ORDER BY pe.commission_id)) AS commission_ids",
+              (SELECT string_agg(commission_id, '\n' ORDER BY commission_id) FROM (SELECT DISTINCT pe.commission_id \
+              FROM payout_entry AS pe WHERE pe.workspace_id = o.workspace_id AND pe.mode = o.mode AND pe.payout_id = o.id) AS d) \
+              AS commission_ids",
     from: "payout AS o",
     within: "o.workspace_id = ?1 AND o.mode = ?2",
     id: "o.id",
     order: &["o.id"],
-    filters: &[("partner_id", "o.partner_id"), ("currency", "o.currency")],
+    filters: &[("partner_id", Is("o.partner_id")), ("currency", Is("o.currency"))],
     read,
 };
 
@@ -41,7 +42,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "partner_id": word(row, "partner_id")?,
         "currency": word(row, "currency")?,
         "amount_minor": number(row, "amount_minor")?,
-        "commission_ids": document(row, "commission_ids")?,
+        "commission_ids": row.words("commission_ids")?,
         "created_at": time(row, "created_at")?,
     }))
 }
@@ -129,7 +130,7 @@ fn without_banned(due: Vec<Due>) -> Result<(Vec<Due>, Vec<Due>), StoreError> {
 }
 
 const DUE: &str = concat!(
-    "SELECT n.id, n.commission_id, n.amount_minor, s.enrollment_id, coalesce((SELECT v.terms ->> '$.status' = 'banned' ",
+    "SELECT n.id, n.commission_id, n.amount_minor, s.enrollment_id, coalesce((SELECT v.status = 'banned' ",
     "FROM enrollment_version AS v WHERE v.workspace_id = ?1 AND v.mode = ?2 ",
     "AND v.enrollment_id = s.enrollment_id ORDER BY v.number DESC LIMIT 1), 0) AS is_banned ",
     "FROM (SELECT c.id, c.enrollment_id, ",

@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use trac_core::commission::balance::Status;
 
 use crate::testing::app::{App, Merchant, START};
 
@@ -215,4 +218,42 @@ async fn sums_beyond_64_bits_are_the_largest_number_and_no_error() {
     app.trac.clock.advance(86_400);
     assert_eq!(balance(&merchant, &partner).await[0][2], i64::MAX);
     assert_eq!(merchant.get("/balances").await.number("/data/0/owed_minor"), i64::MAX);
+}
+
+/// The statuses of commissions are worked out by SQL in lists and payouts: they are those of the core.
+#[tokio::test]
+async fn sql_knows_the_status_of_a_commission_as_the_core_does() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let (workspace, now) = (merchant.workspace_id.clone(), app.trac.clock.now());
+    let mut want: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (paid, net, held, due_in_secs) in
+        (0..24).map(|n| (n % 2 == 1, [0, 500][n / 2 % 2], n / 4 % 2 == 1, [-1, 0, 1][n / 8]))
+    {
+        let id = format!("com_{paid}_{net}_{held}_{due_in_secs}");
+        let matures_at = now.plus_secs(due_in_secs);
+        app.rows(format!(
+            "INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, enrollment_id, click_id, \
+             program_version, enrollment_version, source, currency, base_minor, amount_minor, reversed_minor, reason, matures_at, \
+             payment_time, held, closed, stripe, created_at) VALUES ('{workspace}', 'test', '{id}', 'pay', 'prog', 'part', 'enr', \
+             'clk', 1, 1, 'sale', 'usd', 2500, 500, {}, 'ok', {}, 0, {held}, 0, '{{}}', 0)",
+            500 - net,
+            matures_at.unix_secs()
+        ))
+        .await;
+        if paid {
+            app.rows(format!(
+                "INSERT INTO payout_entry (workspace_id, mode, entry_id, payout_id, commission_id) \
+                 VALUES ('{workspace}', 'test', 'ent_{id}', 'po_1', '{id}')"
+            ))
+            .await;
+        }
+        want.entry(Status::of(paid, net, held, matures_at, now).as_str()).or_default().push(id);
+    }
+    assert_eq!(want.len(), 5, "every status is there");
+    for (status, mut want) in want {
+        want.sort_by(|one, other| other.cmp(one));
+        let listed = merchant.get(&format!("/commissions?status={status}&limit=100")).await;
+        assert_eq!(listed.column("id"), want, "{status}");
+    }
 }

@@ -169,24 +169,22 @@ pub(super) async fn report(
 const NARROW: &str = "Ask for fewer days by start and end, or for one program_id or partner_id.";
 
 /// Clicks that are visits: one that stands for a promo code is nobody's.
-const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), sum(is_unique) FROM click \
+const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), count(*) FILTER (WHERE is_unique) FROM click \
     WHERE workspace_id = ?1 AND mode = ?2 AND clicked_at >= ?3 AND clicked_at < ?4 \
     AND is_visit AND (?5 IS NULL OR program_id = ?5) AND (?6 IS NULL OR partner_id = ?6) \
     GROUP BY day";
 
 /// Leads, and payments with money. A payment that failed or is yet to come is no sale, nor is a claim that was not approved, or a
 /// payment that may be another one's money.
-const CONVERSIONS: &str = "SELECT (p.decision ->> '$.time') / 86400 AS day, \
-    p.decision ->> '$.lead_id' IS NOT NULL AS is_lead, p.decision ->> '$.currency' AS currency, count(*), \
-    sum_minor(coalesce(p.decision ->> '$.gross_minor', 0) - coalesce(p.decision ->> '$.lost_minor', 0)) \
-    FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode \
-    AND k.id = p.decision ->> '$.attribution.click_id' \
+const CONVERSIONS: &str = "SELECT p.happened_at / 86400 AS day, p.lead_id IS NOT NULL AS is_lead, p.currency, count(*), \
+    sum_minor(coalesce(p.gross_minor, 0) - coalesce(p.lost_minor, 0)) \
+    FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode AND k.id = p.click_id \
     WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.is_conversion \
-    AND (p.decision ->> '$.lead_id' IS NOT NULL OR (p.decision ->> '$.gross_minor' IS NOT NULL \
-    AND p.decision ->> '$.reason' NOT IN ('client_reported', 'rejected_by_merchant', 'payment_unlinked', 'duplicate_payment') AND p.decision ->> '$.claimed' IS NULL)) \
-    AND p.decision ->> '$.time' >= ?3 AND p.decision ->> '$.time' < ?4 \
+    AND (p.lead_id IS NOT NULL OR (p.gross_minor IS NOT NULL AND NOT p.is_claimed \
+    AND p.reason NOT IN ('client_reported', 'rejected_by_merchant', 'payment_unlinked', 'duplicate_payment'))) \
+    AND p.happened_at >= ?3 AND p.happened_at < ?4 \
     AND (?5 IS NULL OR k.program_id = ?5) AND (?6 IS NULL OR k.partner_id = ?6) \
-    GROUP BY day, is_lead, currency";
+    GROUP BY day, is_lead, p.currency";
 
 /// The figures of each day that has any.
 fn count(rows: Rows<'_>, days: Days, asked: &Asked) -> Result<BTreeMap<i64, Figures>, StoreError> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -18,7 +19,7 @@ pub(crate) static ATTRIBUTIONS: Resource = Resource {
     within: "a.workspace_id = ?1 AND a.mode = ?2",
     id: "a.id",
     order: &["a.id"],
-    filters: &[("payment_id", "a.payment_id"), ("event_id", "a.event_id")],
+    filters: &[("payment_id", Is("a.payment_id")), ("event_id", Is("a.event_id"))],
     read,
 };
 

@@ -10,6 +10,7 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::report::Report;
 
 use crate::access::Merchant;
+use crate::api::list::Filter::{By, Is};
 use crate::api::list::{NARROW, Resource, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -20,26 +21,11 @@ use crate::trac::Trac;
 macro_rules! commission_id {
     () => {
         "(SELECT max(c.id) FROM commission AS c WHERE c.workspace_id = p.workspace_id AND c.mode = p.mode \
-         AND c.payment_id = p.id AND c.closed = 0 AND c.amount_minor <> 0)"
+         AND c.payment_id = p.id AND NOT c.closed AND c.amount_minor <> 0)"
     };
 }
 
 pub(super) use commission_id;
-
-/// What payment `p` is: a lead, a payment of a subscription, or another one.
-macro_rules! source {
-    () => {
-        "(CASE WHEN p.decision ->> '$.lead_id' IS NOT NULL THEN 'lead' \
-         WHEN p.subscription_id IS NOT NULL THEN 'recurring' ELSE 'sale' END)"
-    };
-}
-
-/// Whether payment `p` has waited 72 hours for an attribution.
-macro_rules! gave_up {
-    () => {
-        "(p.decision ->> '$.reason' = 'no_attribution_yet' AND p.created_at <= ?3 - 259200)"
-    };
-}
 
 /// Payments and leads, with what was decided about them.
 pub(crate) static CONVERSIONS: Resource = Resource {
@@ -47,26 +33,38 @@ pub(crate) static CONVERSIONS: Resource = Resource {
     columns: concat!(
         "p.id, p.decision, p.created_at, p.facts -> '$.reports' AS reports, ",
         commission_id!(),
-        " AS commission_id, CASE WHEN ",
-        gave_up!(),
-        " THEN 'no_click' ELSE p.decision ->> '$.reason' END AS reason"
+        " AS commission_id"
     ),
     from: "payment AS p",
     within: "p.workspace_id = ?1 AND p.mode = ?2 AND p.is_conversion",
     id: "p.id",
     order: &["p.id"],
     filters: &[
-        ("click_id", "p.decision ->> '$.attribution.click_id'"),
-        ("currency", "p.decision ->> '$.currency'"),
-        ("reason", concat!("CASE WHEN ", gave_up!(), " THEN 'no_click' ELSE p.decision ->> '$.reason' END")),
-        ("commission_id", commission_id!()),
-        ("source", source!()),
-        ("attributed", super::IS_CREDITED),
-        ("lead_id", "p.decision ->> '$.lead_id'"),
-        ("external_transaction_id", "replace(p.decision ->> '$.transaction', 'transaction:', '')"),
+        ("click_id", Is("p.click_id")),
+        ("currency", Is("p.currency")),
+        ("reason", By(is_shown)),
+        ("commission_id", Is(commission_id!())),
+        ("source", Is("p.source")),
+        ("attributed", By(is_credited)),
+        ("lead_id", Is("p.lead_id")),
+        ("external_transaction_id", Is("replace(p.transaction_id, 'transaction:', '')")),
     ],
     read,
 };
+
+/// Whether a conversion is shown with this reason: one that waits for an attribution is shown as `no_click` after 72 hours, as
+/// [`Reason::shown_after`] says.
+fn is_shown(reason: &str) -> &'static str {
+    match reason {
+        "no_click" => "p.reason = {} AND NOT (p.is_waiting AND p.created_at > ?3 - 259200)",
+        "no_attribution_yet" => "p.reason = 'no_click' AND p.is_waiting AND p.created_at > ?3 - 259200",
+        _ => "p.reason = {}",
+    }
+}
+
+fn is_credited(given: &str) -> &'static str {
+    if given == "true" { "p.is_credited" } else { "NOT p.is_credited" }
+}
 
 /// The conversion that goes by an ID: its own, one it once had, a Stripe ID, a lead's.
 pub(crate) fn conversion_id(rows: Rows<'_>, id: &str) -> Result<Option<String>, StoreError> {
@@ -96,7 +94,8 @@ pub(super) async fn one(
     found.await.map(Json)
 }
 
-fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
+    let waited_secs = trac.clock.now().secs_since(row.get("created_at")?);
     let decision: Decision = row.document("decision")?;
     let attribution = decision.attribution.as_ref();
     let transaction = decision.transaction.as_deref();
@@ -115,7 +114,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "click_id": attribution.map(|attribution| &attribution.click_id),
         "rule": attribution.map(|attribution| attribution.rule),
         "claims": claims(row)?,
-        "reason": word(row, "reason")?,
+        "reason": decision.reason.shown_after(waited_secs),
         "commission_id": word(row, "commission_id")?,
         "occurred_at": decision.time.map(Timestamp::to_rfc3339),
         "created_at": time(row, "created_at")?,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -16,16 +17,16 @@ pub(crate) static CUSTOMERS: Resource = Resource {
               AND l.customer_external_id = c.external_id AND l.email IS NOT NULL ORDER BY l.id DESC LIMIT 1) AS email, \
               (SELECT l.name FROM lead AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
               AND l.customer_external_id = c.external_id AND l.name IS NOT NULL ORDER BY l.id DESC LIMIT 1) AS name, \
-              (SELECT p.decision ->> '$.attribution.click_id' FROM payment AS p \
+              (SELECT p.click_id FROM payment AS p \
               WHERE p.workspace_id = ?1 AND p.mode = ?2 \
-              AND p.decision ->> '$.attribution.click_id' IS NOT NULL \
+              AND p.click_id IS NOT NULL \
               AND (p.customer_id = c.stripe_customer_id OR p.id IN (SELECT e.named_by FROM external_customer AS e \
               WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.customer_external_id = c.external_id)) \
               ORDER BY p.id DESC LIMIT 1) AS click_id",
     from: "(SELECT s.id, max(s.external_id) AS external_id, max(s.stripe_customer_id) AS stripe_customer_id, \
            coalesce(min(s.at), 0) AS created_at FROM (\
            SELECT e.customer_external_id AS id, e.customer_external_id AS external_id, \
-           coalesce(p.customer_id, CASE WHEN e.named_by GLOB 'cus_*' THEN e.named_by END) AS stripe_customer_id, \
+           coalesce(p.customer_id, CASE WHEN e.named_by LIKE 'cus\\_%' ESCAPE '\\' THEN e.named_by END) AS stripe_customer_id, \
            p.created_at AS at FROM external_customer AS e LEFT JOIN payment AS p \
            ON p.workspace_id = e.workspace_id AND p.mode = e.mode AND p.id = e.named_by \
            WHERE e.workspace_id = ?1 AND e.mode = ?2 \
@@ -36,10 +37,10 @@ pub(crate) static CUSTOMERS: Resource = Resource {
            AND NOT EXISTS (SELECT 1 FROM payment AS n JOIN external_customer AS e ON e.workspace_id = n.workspace_id \
            AND e.mode = n.mode AND e.named_by = n.id WHERE n.workspace_id = q.workspace_id AND n.mode = q.mode \
            AND n.customer_id = q.customer_id)) AS s GROUP BY s.id) AS c",
-    within: "1",
+    within: "TRUE",
     id: "c.id",
     order: &["c.created_at", "c.id"],
-    filters: &[("external_id", "c.external_id"), ("stripe_customer_id", "c.stripe_customer_id")],
+    filters: &[("external_id", Is("c.external_id")), ("stripe_customer_id", Is("c.stripe_customer_id"))],
     read,
 };
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use trac_core::reason::Reason;
 
 use super::conversions::commission_id;
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, document, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -14,11 +15,11 @@ pub(crate) static LEADS: Resource = Resource {
     name: "lead",
     columns: concat!(
         "l.id, l.customer_external_id, l.event_name, l.email, l.name, l.metadata, l.deferred, l.created_at, ",
-        "p.id AS conversion_id, p.decision ->> '$.attribution.click_id' AS click_id, ",
-        "p.decision ->> '$.attribution.rule' AS rule, p.decision ->> '$.reason' AS reason, ",
+        "p.id AS conversion_id, p.click_id, ",
+        "p.rule, p.reason, ",
         commission_id!(),
         " AS commission_id, ",
-        "p.facts -> ('$.leads.\"' || l.id || '\".verdict.value') AS verdict"
+        "l.status"
     ),
     from: "lead AS l LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode \
            AND o.stripe_id = l.id LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode \
@@ -27,29 +28,16 @@ pub(crate) static LEADS: Resource = Resource {
     id: "l.id",
     order: &["l.id"],
     filters: &[
-        ("customer_external_id", "l.customer_external_id"),
-        ("event_name", "l.event_name"),
-        ("click_id", "p.decision ->> '$.attribution.click_id'"),
-        ("reason", "p.decision ->> '$.reason'"),
-        (
-            "status",
-            "CASE p.facts -> ('$.leads.\"' || l.id || '\".verdict.value') \
-             WHEN 'true' THEN 'approved' WHEN 'false' THEN 'rejected' END",
-        ),
-        ("commission_id", commission_id!()),
-        ("deferred", "CASE WHEN l.deferred THEN 'true' ELSE 'false' END"),
+        ("customer_external_id", Is("l.customer_external_id")),
+        ("event_name", Is("l.event_name")),
+        ("click_id", Is("p.click_id")),
+        ("reason", Is("p.reason")),
+        ("status", Is("l.status")),
+        ("commission_id", Is(commission_id!())),
+        ("deferred", Is("CASE WHEN l.deferred THEN 'true' ELSE 'false' END")),
     ],
     read,
 };
-
-/// The merchant's word of a lead, if it said anything.
-fn verdict(approved: Option<&str>) -> Option<&'static str> {
-    match approved {
-        Some("true") => Some("approved"),
-        Some("false") => Some("rejected"),
-        _ => None,
-    }
-}
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let (click_id, decided) = (word(row, "click_id")?, word(row, "reason")?);
@@ -64,7 +52,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "customer_name": word(row, "name")?,
         "metadata": document(row, "metadata")?,
         "deferred": row.get::<bool>("deferred")?,
-        "status": verdict(row.get::<Option<String>>("verdict")?.as_deref()),
+        "status": word(row, "status")?,
         "attributed": !click_id.is_null() && !refused,
         "click_id": click_id,
         "rule": word(row, "rule")?,

@@ -17,11 +17,6 @@ pub(crate) use leads::LEADS;
 use crate::api::list::{list_of, one_of};
 use crate::trac::Trac;
 
-/// Whether payment `p` is credited to a click, as `true` or `false`: one was found, and not refused.
-const IS_CREDITED: &str = "CASE WHEN p.decision ->> '$.attribution.click_id' IS NOT NULL \
-    AND p.decision ->> '$.reason' NOT IN ('click_expired', 'partner_not_approved', 'program_inactive', 'self_referral', \
-    'duplicate_payment', 'payment_unlinked', 'rejected_by_merchant') THEN 'true' ELSE 'false' END";
-
 /// `/conversions`, `/leads`, `/customers`, `/analytics` and `/attributions`.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
@@ -38,14 +33,17 @@ pub(crate) fn routes() -> Router<Trac> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
 
     use axum::body::Body;
     use axum::http::Request;
     use serde_json::json;
-    use trac_core::reason::Reason;
+    use trac_core::program::Mode;
+    use trac_core::reason::{ATTRIBUTION_WAIT_SECS, Reason};
 
     use super::*;
+    use crate::store::{Scope, StoreError};
+
     use crate::testing::app::App;
     use crate::testing::shop::Shop;
 
@@ -81,12 +79,84 @@ mod tests {
         assert_eq!(merchant.get("/leads").await.number("/meta/total"), 3);
     }
 
-    #[test]
-    fn the_list_of_conversions_knows_every_reason_that_refuses_a_click() {
-        let (_, refused) = IS_CREDITED.split_once("NOT IN (").unwrap();
-        let listed: BTreeSet<_> =
-            refused.split('\'').skip(1).step_by(2).take_while(|word| *word != "true").collect();
-        let want = Reason::ALL.iter().filter(|reason| reason.refuses_click());
-        assert_eq!(listed, want.map(|reason| reason.as_str()).collect());
+    /// With the figures that the planner is given, a million payments stand in a workspace.
+    #[tokio::test]
+    async fn an_index_answers_a_list_narrowed_by_reason_click_or_currency() {
+        let app = App::new();
+        let (trac, scope) = (app.trac.clone(), Scope::new("ws", Mode::Test));
+        let plans = app.trac.store.read(move |tx| {
+            let rows = tx.within(&scope);
+            let asked = [
+                ("reason", "ok", "payment_reason"),
+                ("reason", "no_click", "payment_reason"),
+                ("reason", "no_attribution_yet", "payment_reason"),
+                ("click_id", "clk_1", "payment_click"),
+                ("currency", "usd", "payment_currency"),
+            ];
+            let plan = |(name, value, index)| (CONVERSIONS.plan(rows, &trac, name, value), index);
+            Ok::<_, StoreError>(asked.map(plan))
+        });
+        for (plans, index) in plans.await.unwrap() {
+            for plan in plans {
+                assert!(plan.contains(index) && !plan.contains("SCAN"), "{index}: {plan}");
+            }
+        }
+    }
+
+    /// The lists of conversions and events know by SQL what [`Reason::shown_after`] knows: of every reason, before and after 72 hours.
+    #[tokio::test]
+    async fn lists_show_every_reason_as_the_core_does() {
+        let app = App::new();
+        let shop = Shop::open(&app, json!({})).await;
+        let workspace = shop.merchant.workspace_id.clone();
+        let now = app.trac.clock.now().unix_secs();
+        let ages = [0, ATTRIBUTION_WAIT_SECS - 1, ATTRIBUTION_WAIT_SECS, ATTRIBUTION_WAIT_SECS + 1];
+        let decision = |reason: &str| {
+            json!({ "reason": reason, "attribution": null, "candidates": [], "time": now, "gross_minor": 1, "base_minor": null,
+                "currency": "usd", "same_as": null, "lost_minor": 0, "stripe": {} })
+        };
+        let mut want: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for reason in Reason::ALL {
+            for age in ages {
+                let (id, at) = (format!("pay_{reason}_{age}"), now - age);
+                app.rows(format!(
+                    "INSERT INTO payment (workspace_id, mode, id, facts, decision, is_conversion, created_at, reason, is_waiting) \
+                     VALUES ('{workspace}', 'test', '{id}', '{{}}', '{}', 1, {at}, '{}', {})",
+                    decision(reason.as_str()),
+                    reason.shown_after(ATTRIBUTION_WAIT_SECS),
+                    *reason == Reason::NoAttributionYet
+                ))
+                .await;
+                app.rows(format!(
+                    "INSERT INTO event (workspace_id, mode, id, endpoint_id, received_at, outcome, reason, message, deliveries) \
+                     VALUES ('{workspace}', 'test', '{id}', 'we_1', {at}, 'deferred', '{reason}', '', 1)"
+                ))
+                .await;
+                want.entry(reason.shown_after(age).as_str()).or_default().push(id);
+            }
+        }
+        for reason in Reason::ALL {
+            let mut want = want.remove(reason.as_str()).unwrap_or_default();
+            want.sort_by(|one, other| other.cmp(one));
+            for list in ["conversions", "events"] {
+                let listed = shop.merchant.get(&format!("/{list}?reason={reason}&limit=100")).await;
+                assert_eq!(listed.column("id"), want, "{list} {reason}");
+                assert!(
+                    listed.column("reason").iter().all(|shown| *shown == json!(reason)),
+                    "{list} {reason}"
+                );
+                assert_eq!(
+                    listed.number("/meta/total"),
+                    i64::try_from(want.len()).unwrap(),
+                    "{list} {reason}"
+                );
+            }
+        }
+        // An event that waited so long is shown as skipped.
+        let waited = ages.iter().filter(|age| **age >= ATTRIBUTION_WAIT_SECS).count();
+        let skipped = shop.merchant.get("/events?outcome=skipped").await.number("/meta/total");
+        assert_eq!(usize::try_from(skipped).unwrap(), waited);
+        let deferred = shop.merchant.get("/events?outcome=deferred").await.number("/meta/total");
+        assert_eq!(usize::try_from(deferred).unwrap(), Reason::ALL.len() * ages.len() - waited);
     }
 }

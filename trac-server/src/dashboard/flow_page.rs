@@ -9,7 +9,6 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use serde_json::Value;
-use trac_core::reason::Reason;
 
 use super::session::Session;
 use super::words::{money, number, reason, signed_money, text, time};
@@ -19,7 +18,7 @@ use crate::click::{CLICKS, link_path};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES};
 use crate::problem::Problem;
 use crate::store::StoreError;
-use crate::store::rows::{Row, Rows, args};
+use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 use crate::webhook::EVENTS;
 
@@ -188,13 +187,9 @@ impl Flow {
 
 /// How many conversions are credited to a click, and how many there are.
 fn conversions(rows: Rows<'_>) -> Result<(i64, i64), StoreError> {
-    let refusals = Reason::ALL.iter().filter(|reason| reason.refuses_click());
-    let refusals = refusals.map(|reason| reason.as_str()).collect::<Vec<_>>();
-    let sql = "SELECT count(*) FILTER (WHERE decision ->> '$.attribution.click_id' IS NOT NULL \
-               AND decision ->> '$.reason' NOT IN (SELECT value FROM json_each(?3))), count(*) FROM payment \
+    let sql = "SELECT count(*) FILTER (WHERE is_credited), count(*) FROM payment \
                WHERE workspace_id = ?1 AND mode = ?2 AND is_conversion";
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    Ok(rows.one(sql, args![serde_json::to_string(&refusals)?], read)?.unwrap_or_default())
+    Ok(rows.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
 }
 
 fn data(list: &Value) -> &[Value] {

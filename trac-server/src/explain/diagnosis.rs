@@ -6,7 +6,7 @@ use trac_core::reason::Reason;
 use super::evidence::Archive;
 use super::subject::Kind;
 use crate::store::StoreError;
-use crate::store::rows::args;
+use crate::store::rows::{ToArg as _, args, places};
 use crate::trac::refusal::Cause;
 use crate::webhook::accept::ROUTE;
 use crate::webhook::remedy_of;
@@ -152,13 +152,17 @@ pub(super) fn of_refused_calls(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, 
 }
 
 fn refused(archive: &Archive<'_>, routes: &[&str]) -> Result<Vec<Diagnosis>, StoreError> {
-    let sql = "SELECT cause, route, sum(calls), max(last_at) AS at FROM refusal WHERE workspace_id = ?1 AND mode = ?2 \
-               AND last_at >= ?3 AND route IN (SELECT value FROM json_each(?4)) \
-               GROUP BY cause, route ORDER BY at DESC, cause";
+    let sql = format!(
+        "SELECT cause, route, sum(calls), max(last_at) AS at FROM refusal WHERE workspace_id = ?1 AND mode = ?2 \
+         AND last_at >= ?3 AND route IN ({}) GROUP BY cause, route ORDER BY at DESC, cause",
+        places(4, routes.len())
+    );
     let since = archive.now.plus_secs(-RECENT_SECS);
-    let refusals = archive.rows.all(sql, args![since, serde_json::to_string(routes)?], |row| {
-        Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?))
-    })?;
+    let bound: Vec<_> =
+        [since.to_arg()].into_iter().chain(routes.iter().map(|route| route.to_arg())).collect();
+    let refusals = archive
+        .rows
+        .all(&sql, &bound, |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?)))?;
     let mut found = Vec::new();
     for (code, route, calls) in refusals {
         let Some(cause) = Cause::ALL.iter().find(|cause| cause.as_str() == code) else { continue };

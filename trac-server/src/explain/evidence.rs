@@ -11,9 +11,7 @@ use trac_core::webhook::report::Report;
 
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};
-
-/// How long a payment waits for an attribution before the log calls it unattributed.
-const PATIENCE_SECS: i64 = 259_200;
+use crate::webhook::Shown;
 
 /// One workspace and mode, at one moment.
 pub(super) struct Archive<'a> {
@@ -35,14 +33,14 @@ pub(super) struct Payment {
     pub(super) id: String,
     pub(super) facts: Facts,
     pub(super) decision: Decision,
-    /// Whether it has waited long enough for an attribution to be called unattributed.
-    pub(super) gave_up: bool,
+    /// How long it has waited for an attribution, if it does.
+    pub(super) waited_secs: i64,
 }
 
 impl Payment {
     /// What was decided, as the log and the list of conversions say it.
     pub(super) fn reason(&self) -> Reason {
-        if self.gave_up { Reason::NoClick } else { self.decision.reason }
+        self.decision.reason.shown_after(self.waited_secs)
     }
 
     pub(super) fn is_lead(&self) -> bool {
@@ -94,17 +92,13 @@ impl Archive<'_> {
             return Ok(None);
         };
         let decision: Decision = serde_json::from_str(&decision)?;
-        let gave_up = self.gave_up(decision.reason, created_at);
+        let waited_secs = self.now.secs_since(created_at);
         Ok(Some(Payment {
             id: payment_id.to_owned(),
             facts: serde_json::from_str(&facts)?,
             decision,
-            gave_up,
+            waited_secs,
         }))
-    }
-
-    fn gave_up(&self, reason: Reason, since: Timestamp) -> bool {
-        reason == Reason::NoAttributionYet && self.now.secs_since(since) >= PATIENCE_SECS
     }
 
     /// The events about a payment, or those of these IDs, newest first.
@@ -113,18 +107,18 @@ impl Archive<'_> {
                        CASE WHEN stripe_event_id IS NULL AND outcome <> 'rejected' THEN received_at END, endpoint_id \
                        FROM event WHERE workspace_id = ?1 AND mode = ?2";
         let read = |row: &Row<'_>| {
-            let (outcome, reason): (String, String) = (row.get(3)?, row.get(4)?);
+            let (outcome, reason, message): (String, String, String) =
+                (row.get(3)?, row.get(4)?, row.get(5)?);
             let received_at: Timestamp = row.get(7)?;
-            let known = Reason::from_code(&reason).filter(|_| outcome == "deferred");
-            let gave_up = known.is_some_and(|reason| self.gave_up(reason, received_at));
+            let shown = Shown::of(&outcome, &reason, &message, self.now.secs_since(received_at));
             Ok(json!({
                 "id": row.get::<String>(0)?,
                 "stripe_event_id": row.get::<Option<String>>(1)?,
                 "endpoint_id": row.get::<String>(10)?,
                 "type": row.get::<Option<String>>(2)?,
-                "outcome": if gave_up { "skipped" } else { &outcome },
-                "reason": if gave_up { Reason::NoClick.as_str() } else { &reason },
-                "message": if gave_up { Reason::NoClick.meaning().to_owned() } else { row.get(5)? },
+                "outcome": shown.outcome,
+                "reason": shown.reason,
+                "message": shown.message,
                 "deliveries": row.get::<i64>(6)?,
                 "created_at": received_at.to_rfc3339(),
                 "settled_by": row.get::<Option<String>>(8)?,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use trac_core::money::Currency;
 use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
@@ -95,9 +95,9 @@ fn not_counted(archive: &Archive<'_>, id: &str) -> Result<BTreeMap<String, i64>,
 fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Vec<Hop>, StoreError> {
     let sql = format!(
         "SELECT n.id, a.name, g.name, g.id, \
-         (SELECT v.terms ->> '$.status' FROM enrollment_version AS v WHERE v.workspace_id = n.workspace_id \
+         (SELECT v.status FROM enrollment_version AS v WHERE v.workspace_id = n.workspace_id \
           AND v.mode = n.mode AND v.enrollment_id = n.id ORDER BY v.number DESC LIMIT 1), \
-         (SELECT v.terms ->> '$.status' FROM program_version AS v WHERE v.workspace_id = n.workspace_id \
+         (SELECT v.status FROM program_version AS v WHERE v.workspace_id = n.workspace_id \
           AND v.mode = n.mode AND v.program_id = n.program_id ORDER BY v.number DESC LIMIT 1) \
          FROM enrollment AS n JOIN partner AS a ON a.workspace_id = n.workspace_id AND a.mode = n.mode \
          AND a.id = n.partner_id JOIN program AS g ON g.workspace_id = n.workspace_id AND g.mode = n.mode \
@@ -187,13 +187,13 @@ fn of_endpoint(archive: &Archive<'_>, id: &str) -> Result<Hop, StoreError> {
 
 fn of_payout(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
     let sql = "SELECT o.amount_minor, o.currency, coalesce(a.name, o.partner_id), o.created_at, \
-               (SELECT json_group_array(DISTINCT e.commission_id) FROM payout_entry AS e \
-                WHERE e.workspace_id = o.workspace_id AND e.mode = o.mode AND e.payout_id = o.id) \
+               (SELECT string_agg(d.commission_id, '\n' ORDER BY d.commission_id) FROM (SELECT DISTINCT e.commission_id \
+                FROM payout_entry AS e WHERE e.workspace_id = o.workspace_id AND e.mode = o.mode AND e.payout_id = o.id) AS d) \
                FROM payout AS o LEFT JOIN partner AS a ON a.workspace_id = o.workspace_id AND a.mode = o.mode \
                AND a.id = o.partner_id WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.id = ?3";
     let read = |row: &Row<'_>| {
         let (amount, currency): (i64, String) = (row.get(0)?, row.get(1)?);
-        Ok((amount, currency, row.get::<String>(2)?, row.get::<Timestamp>(3)?, row.document::<Value>(4)?))
+        Ok((amount, currency, row.get::<String>(2)?, row.get::<Timestamp>(3)?, row.words(4)?))
     };
     let found = archive.rows.one(sql, args![id], read)?;
     let Some((amount, currency, partner, at, commissions)) = found else { return Ok(Vec::new()) };
@@ -202,7 +202,7 @@ fn of_payout(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
         Err(_) => format!("{amount} {currency}"),
     };
     let at = at.to_rfc3339();
-    let count = commissions.as_array().map_or(0, Vec::len);
+    let count = commissions.len();
     let words = format!(
         "{amount} was paid to {partner} at {at}, for {count} commissions. Ask about one of them to see its story."
     );

@@ -129,7 +129,7 @@ macro_rules! by_click {
     ($condition:literal) => {
         concat!(
             "EXISTS (SELECT 1 FROM click AS k WHERE k.workspace_id = ?1 AND k.mode = ?2 \
-             AND k.id = p.decision ->> '$.attribution.click_id' AND ",
+             AND k.id = p.click_id AND ",
             $condition,
             ")"
         )
@@ -253,10 +253,9 @@ impl Finding<'_> {
     fn email(&self, id: &str) -> Result<Subject, StoreError> {
         // Addresses stand in the facts as JSON strings.
         let payments = self.payments(
-            "(instr(lower(p.facts), lower('\"' || ?3 || '\"')) > 0 OR p.customer_id IN (SELECT h.stripe_id \
-             FROM holder AS h WHERE h.workspace_id = ?1 AND h.mode = ?2 \
-             AND instr(lower(h.facts), lower('\"' || ?3 || '\"')) > 0))",
-            id,
+            "(lower(p.facts) LIKE lower(?3) ESCAPE '\\' OR p.customer_id IN (SELECT h.stripe_id \
+             FROM holder AS h WHERE h.workspace_id = ?1 AND h.mode = ?2 AND lower(h.facts) LIKE lower(?3) ESCAPE '\\'))",
+            &format!("%\"{}\"%", literal(id)),
         )?;
         let partner = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 \
              AND email IS NOT NULL AND lower(email) = lower(?3)";
@@ -274,8 +273,8 @@ impl Finding<'_> {
         let click = "SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let click_id = self.one(click, id)?;
         let credited = self.payments(
-            "(p.decision ->> '$.attribution.click_id' = ?3 \
-             OR EXISTS (SELECT 1 FROM json_each(p.decision, '$.candidates') WHERE value ->> '$.value' = ?3))",
+            "(p.click_id = ?3 OR p.id IN (SELECT c.payment_id FROM candidate AS c \
+             WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.value = ?3))",
             id,
         )?;
         if click_id.is_some() || !credited.is_empty() {
@@ -315,4 +314,9 @@ impl Subject {
             events: Vec::new(),
         }
     }
+}
+
+/// A text for `LIKE`, in which nothing stands for anything else.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

@@ -163,14 +163,16 @@ fn known_before(
     own_first: Option<Timestamp>,
 ) -> Option<String> {
     let (timeline, customer) = (&book.timeline, lead.customer.as_str());
-    let is_known = timeline.was_known(customer, (at, &sale.named_by, sale.id))
+    let click_id = sale.direct(book.world).map_or("", |found| found.value.as_str());
+    let is_known = timeline.was_known(customer, (at, &sale.named_by, sale.id), click_id)
         || own_first.is_some_and(|first| first <= at);
     if !is_known {
         return None;
     }
     let line = timeline.external_customers.get(customer);
     let paid = timeline.first_payment(customer).into_iter().chain(own_first).min();
-    let reported = line.and_then(|line| line.first_trusted_lead);
+    let reported = line.into_iter().flat_map(|line| &line.trusted_leads).find(|(_, id)| *id != sale.id);
+    let reported = reported.map(|(at, _)| *at);
     let earlier = line.and_then(|line| line.public_lead.as_ref()).filter(|first| first.sale_id != sale.id);
     let known = [
         (paid, "the customer had paid before the lead"),

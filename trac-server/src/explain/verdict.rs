@@ -8,7 +8,7 @@ use trac_core::conversion::attribution::Attribution;
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Enrollment, World};
 use trac_core::program::{EnrollmentStatus, Pins, ProgramStatus, ProgramTerms, Recurring};
-use trac_core::reason::Reason;
+use trac_core::reason::{Class, Reason};
 use trac_core::time::Timestamp;
 use trac_core::webhook::invoice::Invoice;
 
@@ -48,21 +48,12 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
 
 /// What needs no click to be said.
 fn plain(payment: &Payment, reason: Reason, unbound: Option<&Unbound>) -> Hop {
-    let status = match reason {
-        Reason::Ok
-        | Reason::OkRecurring
-        | Reason::OkProration
-        | Reason::OkCustomerLookup
-        | Reason::OkCapped => return Hop::ok(NAME, reason.meaning()).because(reason),
-        Reason::NoAttributionYet
-        | Reason::PaymentUnlinked
-        | Reason::PaymentUnknown
-        | Reason::ProductsUnknown
-        | Reason::UnpaidSession
-        | Reason::ClientReported
-        | Reason::AmountUnknown
-        | Reason::Uncaptured => Status::Waiting,
-        _ => Status::Refused,
+    let status = match reason.class() {
+        Class::Earns if reason != Reason::AttributionFrozen => {
+            return Hop::ok(NAME, reason.meaning()).because(reason);
+        }
+        Class::Waits | Class::Claimed => Status::Waiting,
+        Class::Earns | Class::RefusesClick | Class::EarnsNothing | Class::Event => Status::Refused,
     };
     let hop = Hop::broken(NAME, status, reason);
     match reason {

@@ -43,9 +43,8 @@ async fn create(
 /// Settles the payments that carry this ID and were credited to nobody. Only a click that was named by hand can be waited
 /// for: every other ID is made of chance, after nothing has carried it.
 fn settle_waiting(rows: Rows<'_>, trac: &Trac, click_id: &str) -> Result<(), StoreError> {
-    let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 \
-               AND decision ->> '$.attribution' IS NULL AND EXISTS (SELECT 1 \
-               FROM json_each(decision, '$.candidates') WHERE value ->> '$.value' = ?3)";
+    let sql = "SELECT p.facts FROM candidate AS c JOIN payment AS p ON p.workspace_id = c.workspace_id AND p.mode = c.mode \
+               AND p.id = c.payment_id WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.value = ?3 AND p.click_id IS NULL";
     for facts in rows.all(sql, args![click_id], |row| row.document::<Facts>(0))? {
         let writing = Writing { rows, ids: &trac.ids, now: trac.clock.now(), event_id: None };
         // Joining what is known already changes nothing but lets everything be settled again.

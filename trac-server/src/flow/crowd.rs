@@ -1,10 +1,11 @@
-//! How many leads of one customer are settled.
+//! How many leads of one customer are settled, and how many claims of one transaction are recorded.
 //!
 //! A lead is settled with everything known of the customer it names, so each costs as much as there is of them. Pages report with
 //! a key that anybody can read: without a limit, a caller that reports a hundred thousand leads of one customer keeps the server
 //! from all others.
 
 use trac_core::click::ClickId;
+use trac_core::webhook::report::transaction_id;
 
 use crate::click;
 use crate::problem::Problem;
@@ -42,12 +43,21 @@ pub(super) fn settles_lead(
          JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
          JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
          WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 \
-         AND p.decision ->> '$.attribution.rule' = 'lead' AND p.decision ->> '$.reason' <> 'rejected_by_merchant' LIMIT ?4)";
+         AND p.rule = 'lead' AND p.reason <> 'rejected_by_merchant' LIMIT ?4)";
     Ok(is_below(rows, with_click, customer, 1)? && click::is_known(rows, click.as_str())?)
 }
 
+/// The most clicks with which pages can claim one transaction.
+const CLAIMS_OF_PAGES: u32 = 50;
+
+/// Whether one more claim of a transaction is recorded.
+pub(super) fn takes_claim(rows: Rows<'_>, transaction: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM report WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 LIMIT ?4)";
+    is_below(rows, sql, &transaction_id(transaction), CLAIMS_OF_PAGES)
+}
+
 /// Whether there are fewer rows than so many; no more than those are looked at.
-fn is_below(rows: Rows<'_>, sql: &str, customer: &str, most: u32) -> Result<bool, StoreError> {
-    let count = rows.one(sql, args![customer, most], |row| row.get::<u32>(0))?;
+fn is_below(rows: Rows<'_>, sql: &str, subject: &str, most: u32) -> Result<bool, StoreError> {
+    let count = rows.one(sql, args![subject, most], |row| row.get::<u32>(0))?;
     Ok(count.unwrap_or_default() < most)
 }

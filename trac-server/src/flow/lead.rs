@@ -99,10 +99,11 @@ async fn track(
             lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
         }
         if !is_vouched
-            && !is_of_page(rows, &told, &lead)?
+            && !is_named(rows, &told, &lead)?
             && let Some(lead) = lead.as_object_mut()
         {
             lead.insert("click_id".to_owned(), Value::Null);
+            lead.insert("commission_id".to_owned(), Value::Null);
         }
         let answer = ["id", "attributed", "reason", "click_id", "commission_id"];
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
@@ -111,9 +112,12 @@ async fn track(
     taken.await
 }
 
-/// Whether the click of a lead was reported with it by a page: a page learns no other click.
-fn is_of_page(rows: Rows<'_>, told: &Told, lead: &Value) -> Result<bool, StoreError> {
+/// Whether a page names the click of a lead, and a page reported it: a page learns of no other click, nor what it earned.
+fn is_named(rows: Rows<'_>, told: &Told, lead: &Value) -> Result<bool, StoreError> {
     let Some(click) = lead["click_id"].as_str() else { return Ok(true) };
+    if told.click.as_ref().is_none_or(|named| named.as_str() != click) {
+        return Ok(false);
+    }
     let first = known(rows, told)?.and_then(|first| first.lead);
     Ok(first.is_some_and(|lead| lead.clicks.iter().any(|(_, told)| told == click)))
 }
@@ -126,7 +130,7 @@ fn take(rows: Rows<'_>, trac: &Trac, told: &Told, is_vouched: bool) -> Result<(S
             return Ok((StatusCode::OK, first.id));
         }
         let count =
-            "UPDATE lead SET deferred = min(deferred, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+            "UPDATE lead SET deferred = deferred AND ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         rows.write(count, args![first.id, told.deferred])?;
         (StatusCode::OK, first.id)
     } else {

@@ -19,6 +19,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use trac_core::commission::answer::{self, Answer, Outcome};
 use trac_core::commission::settle::{Occasion, Settlement, settle};
+use trac_core::conversion::payment;
 use trac_core::conversion::world::Admitted;
 use trac_core::program::Mode;
 use trac_core::reason::Reason;
@@ -216,7 +217,9 @@ impl Considered {
         writing.facts(&self.loaded.world, &self.admitted, &self.news)?;
         for (payment_id, settlement) in &self.settlements {
             let before = self.loaded.decisions.get(payment_id).map(String::as_str);
-            if writing.settlement(payment_id, settlement, before)? {
+            let facts = self.loaded.world.payments.get(payment_id).map(|known| &known.facts);
+            let unlisted = facts.and_then(payment::unlisted_invoice);
+            if writing.settlement(payment_id, settlement, before, unlisted)? {
                 log::settle_waiting(writing, payment_id, settlement, self.whole(settlement))?;
                 if let Some(subscription) = &settlement.decision.stripe.subscription {
                     log::settle_waiting(writing, subscription, settlement, settlement)?;

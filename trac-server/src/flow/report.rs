@@ -2,7 +2,7 @@
 //!
 //! What the merchant's server reports counts; what a page reports is a claim, held until the merchant approves it or its click also
 //! stands on the payment. A transaction ID of Stripe's (`cs_`, `pi_`, `ch_`, `in_`) joins that payment, and Stripe's amount wins.
-//! The merchant reports a transaction once; a repeat may only add what the first report lacked. Pages claim it once for each partner.
+//! The merchant reports a transaction once; a repeat may only add what the first report lacked. Pages claim it once for each click.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,7 +18,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
 use trac_core::webhook::report::{Report, transaction_id};
 
-use super::{Considered, any_text, facts_of};
+use super::{Considered, any_text, crowd, facts_of};
 use crate::access::{Merchant, Tracker};
 use crate::api::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, text};
 use crate::click::{click_by_promo_code, is_known};
@@ -95,12 +95,11 @@ impl Told {
         Ok(told)
     }
 
-    /// The partner whose click a page claims, by whom claims of one transaction differ; empty where no click is known, and for the
-    /// merchant's report.
-    fn claimed_for(&self, rows: Rows<'_>) -> Result<String, StoreError> {
+    /// The click that a page claims, by which claims of one transaction differ; empty where it is not known, and for the merchant's
+    /// report.
+    fn claimed_click(&self, rows: Rows<'_>) -> Result<String, StoreError> {
         let Some(click) = self.click.as_ref().filter(|_| !self.by_merchant) else { return Ok(String::new()) };
-        let sql = "SELECT partner_id FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-        Ok(rows.one(sql, args![click.as_str()], |row| row.get(0))?.unwrap_or_default())
+        Ok(if is_known(rows, click.as_str())? { click.as_str().to_owned() } else { String::new() })
     }
 
     /// The click it names, by its ID or by a partner's code.
@@ -172,12 +171,22 @@ async fn claim(
     let (store, scope) = (trac.store.clone(), tracker.scope);
     let taken = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let partner_id = told.claimed_for(rows)?;
-        let first = First::of(rows, &told, &partner_id)?;
+        let claimed_click = told.claimed_click(rows)?;
+        let first = First::of(rows, &told, &claimed_click)?;
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let id = match first {
-            Some(first) => first.conversion_id,
-            None => take(rows, &trac, &told, &partner_id)?,
+            Some(first) => {
+                if told.by_merchant {
+                    first.complete(rows, &trac, &told)?;
+                }
+                first.conversion_id
+            }
+            None if crowd::takes_claim(rows, &told.transaction)? => take(rows, &trac, &told, &claimed_click)?,
+            None => {
+                let message =
+                    "Pages claimed this transaction with very many clicks: report it from your server.";
+                return Err(Problem::conflict("TOO_MANY_CLAIMS", message));
+            }
         };
         let answer = outcome(rows, &trac, &told, &id)?;
         Ok::<_, Problem>((status, Json(answer)))
@@ -208,7 +217,7 @@ fn outcome(rows: Rows<'_>, trac: &Trac, told: &Told, id: &str) -> Result<Value, 
     Ok(answer.into())
 }
 
-/// The first report of a transaction by the merchant, or the first claim of it by pages for the same partner.
+/// The first report of a transaction by the merchant, or the first claim of it by pages with the same click.
 struct First {
     id: String,
     /// The conversion it was answered with.
@@ -216,10 +225,10 @@ struct First {
 }
 
 impl First {
-    fn of(rows: Rows<'_>, told: &Told, partner_id: &str) -> Result<Option<Self>, StoreError> {
+    fn of(rows: Rows<'_>, told: &Told, claimed_click: &str) -> Result<Option<Self>, StoreError> {
         let sql = "SELECT id, conversion_id FROM report \
-                   WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4 AND partner_id = ?5";
-        rows.one(sql, args![transaction_id(&told.transaction), told.by_merchant, partner_id], |row| {
+                   WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4 AND claimed_click = ?5";
+        rows.one(sql, args![transaction_id(&told.transaction), told.by_merchant, claimed_click], |row| {
             Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? })
         })
     }
@@ -241,8 +250,9 @@ impl First {
             added.amount = Latest::said(now, told.amount);
         }
         if first.click.is_none() {
-            let click = told.click_of(rows)?;
-            added.click = click.map(|click| click.as_str().to_owned());
+            let click = told.click_of(rows)?.map(|click| click.as_str().to_owned());
+            let is_known = click.as_deref().map(|click| is_known(rows, click)).transpose()?;
+            added.click = click.filter(|_| is_known == Some(true));
         }
         if first.customer.is_none() {
             added.customer.clone_from(&told.customer);
@@ -257,8 +267,8 @@ impl First {
     }
 }
 
-/// Records a report, `partner_id` by [`Told::claimed_for`], and answers the conversion it is about.
-fn take(rows: Rows<'_>, trac: &Trac, told: &Told, partner_id: &str) -> Result<String, StoreError> {
+/// Records a report, `claimed_click` by [`Told::claimed_click`], and answers the conversion it is about.
+fn take(rows: Rows<'_>, trac: &Trac, told: &Told, claimed_click: &str) -> Result<String, StoreError> {
     let (id, now) = (trac.ids.make(Kind::Report), trac.clock.now());
     let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
     let report = told.facts(told.click_of(rows)?);
@@ -268,7 +278,7 @@ fn take(rows: Rows<'_>, trac: &Trac, told: &Told, partner_id: &str) -> Result<St
     let conversion_id = considered.admitted.payment_id.clone();
     let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report is about no payment"))?;
     rows.write(
-        "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, partner_id) \
+        "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, claimed_click) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         args![
             id,
@@ -276,7 +286,7 @@ fn take(rows: Rows<'_>, trac: &Trac, told: &Told, partner_id: &str) -> Result<St
             told.by_merchant,
             conversion_id,
             now,
-            partner_id
+            claimed_click
         ],
     )?;
     Ok(conversion_id)

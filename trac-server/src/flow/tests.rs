@@ -1,3 +1,4 @@
+mod claims;
 mod corrections;
 mod outsiders;
 mod promotion;

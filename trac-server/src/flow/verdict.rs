@@ -8,10 +8,12 @@ use axum::http::StatusCode;
 use axum::routing::patch;
 use axum::{Json, Router};
 use serde_json::Value;
+use trac_core::conversion::clawback::refunded_by_report;
 use trac_core::conversion::payment::Money;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
+use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
 
 use super::{Considered, any_text, facts_of};
@@ -54,6 +56,11 @@ async fn judge_lead(
         };
         let mut leads = facts_of(rows, &conversion)?.ok_or_else(|| Problem::not_found("conversion"))?.leads;
         leads.retain(|lead_id, _| *lead_id == id);
+        let is_own = |lead: &Lead| lead.vouched && (approved == Some(false) || !lead.vouched_clicks.is_empty());
+        if leads.values().any(is_own) {
+            let message = "Your own server reported this lead: there is no page's word to judge.";
+            return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
+        }
         let now = trac.clock.now();
         for lead in leads.values_mut() {
             lead.verdict = approved.map(|approved| later(lead.verdict.as_ref(), approved, now));
@@ -101,9 +108,30 @@ async fn change(
         let writing = Writing { rows, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
         let news = Facts { reports: facts.reports, leads: facts.leads, ..Facts::default() };
         Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
-        find_conversion(rows, &trac, &id)
+        let changed = find_conversion(rows, &trac, &id)?;
+        match approved {
+            Some(true) => must_be_credited(&changed).map(|()| changed),
+            _ => Ok(changed),
+        }
     });
     changed.await.map(Json)
+}
+
+/// Refuses to approve a claim of a payment that stays credited to another click: a claim counts only where nothing else does.
+fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
+    let claims = conversion["claims"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let approved = claims.iter().filter(|claim| claim["status"] == "approved");
+    let mut approved = approved.filter_map(|claim| claim["click_id"].as_str()).peekable();
+    let credited = conversion["click_id"].as_str();
+    if approved.peek().is_none() || approved.any(|click| Some(click) == credited) {
+        return Ok(());
+    }
+    let credited = credited.unwrap_or("no click");
+    let message = format!(
+        "This payment is credited to {credited} ({}), and a claim counts only where nothing else does.",
+        conversion["rule"].as_str().unwrap_or("none")
+    );
+    Err(Problem::new(StatusCode::CONFLICT, "CREDITED_OTHERWISE", message))
 }
 
 /// The click that a payment is credited to by anything but a claim.
@@ -162,12 +190,13 @@ fn refund(facts: &mut Facts, refunded_minor: i64) -> Result<(), Problem> {
         return Err(Problem::new(StatusCode::CONFLICT, "TOLD_BY_STRIPE", message));
     }
     let paid = Money::of(facts).map_or(0, |money| money.gross_minor());
-    let before = facts.reports.values().map(|report: &Report| report.refunded_minor).max().unwrap_or(0);
+    let before = refunded_by_report(facts);
     if !(before..=paid).contains(&refunded_minor) {
-        let message = format!("must be all that went back so far: from {before} to {paid}");
+        let message = format!("is the total refunded so far: it must be from {before} to {paid}");
         return Err(Problem::field("refunded_cents", &message));
     }
-    for report in facts.reports.values_mut() {
+    let has_own = facts.reports.values().any(|report| report.by_merchant);
+    for report in facts.reports.values_mut().filter(|report| report.by_merchant || !has_own) {
         report.refunded_minor = refunded_minor;
     }
     Ok(())

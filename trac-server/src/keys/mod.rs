@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::access::{Merchant, key_hash};
 use crate::api::fields::{Fields, Wrong, integer, one_of as one_of_words, text};
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, document, list_of, one_of, time, word};
 use crate::id::{Kind, new_key};
 use crate::problem::Problem;
@@ -42,7 +43,7 @@ pub(crate) static KEYS: Resource = Resource {
     within: "k.workspace_id = ?1 AND k.mode = ?2",
     id: "k.id",
     order: &["k.created_at", "k.id"],
-    filters: &[("kind", "k.kind"), ("name", "k.name")],
+    filters: &[("kind", Is("k.kind")), ("name", Is("k.name"))],
     read,
 };
 
@@ -175,7 +176,7 @@ async fn roll(
         }
         let ends = trac.clock.now().plus_secs(overlap.saturating_mul(3_600));
         rows.write(
-            "UPDATE api_key SET expires_at = min(coalesce(expires_at, ?4), ?4) \
+            "UPDATE api_key SET expires_at = CASE WHEN expires_at < ?4 THEN expires_at ELSE ?4 END \
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             args![id, ends],
         )?;

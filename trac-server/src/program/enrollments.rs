@@ -12,7 +12,8 @@ use super::versions::{Change, OF_ENROLLMENTS, valid_from};
 use super::{PARTNERS, PROGRAMS};
 use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
-use crate::api::list::{Resource, document, number, time, word};
+use crate::api::list::Filter::Is;
+use crate::api::list::{Resource, number, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::rows::{Row, args};
@@ -23,8 +24,8 @@ use crate::trac::Trac;
 pub(crate) static ENROLLMENTS: Resource = Resource {
     name: "enrollment",
     columns: "e.id, e.program_id, e.partner_id, e.created_at, v.number, v.valid_from, v.terms, \
-        (SELECT json_group_array(code) FROM (SELECT code FROM promotion_code AS c WHERE c.workspace_id = e.workspace_id \
-        AND c.mode = e.mode AND c.enrollment_id = e.id AND c.taken_at IS NULL ORDER BY code)) AS promotion_codes",
+        (SELECT string_agg(code, '\n' ORDER BY code) FROM promotion_code AS c WHERE c.workspace_id = e.workspace_id \
+        AND c.mode = e.mode AND c.enrollment_id = e.id AND c.taken_at IS NULL) AS promotion_codes",
     from: "enrollment AS e JOIN enrollment_version AS v ON v.workspace_id = e.workspace_id AND v.mode = e.mode \
            AND v.enrollment_id = e.id AND v.number = (SELECT max(number) FROM enrollment_version AS x \
            WHERE x.workspace_id = e.workspace_id AND x.mode = e.mode AND x.enrollment_id = e.id)",
@@ -32,9 +33,9 @@ pub(crate) static ENROLLMENTS: Resource = Resource {
     id: "e.id",
     order: &["e.id"],
     filters: &[
-        ("program_id", "e.program_id"),
-        ("partner_id", "e.partner_id"),
-        ("status", "json_extract(v.terms, '$.status')"),
+        ("program_id", Is("e.program_id")),
+        ("partner_id", Is("e.partner_id")),
+        ("status", Is("v.status")),
     ],
     read,
 };
@@ -47,7 +48,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "partner_id": word(row, "partner_id")?,
         "status": terms.status,
         "commission": terms.commission,
-        "promotion_codes": document(row, "promotion_codes")?,
+        "promotion_codes": row.words("promotion_codes")?,
         "version": number(row, "number")?,
         "valid_from": time(row, "valid_from")?,
         "created_at": time(row, "created_at")?,

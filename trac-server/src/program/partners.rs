@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::addresses;
 use crate::access::Merchant;
 use crate::api::fields::{Fields, email, flag, text, token};
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::id::{Kind, random_word};
 use crate::problem::Problem;
@@ -24,10 +25,10 @@ pub(crate) static PARTNERS: Resource = Resource {
     id: "p.id",
     order: &["p.id"],
     filters: &[
-        ("name", "p.name"),
+        ("name", Is("p.name")),
         // The index `partner_email` leaves out partners without an address, and is taken where the query does.
-        ("email", "p.email IS NOT NULL AND lower(p.email)"),
-        ("code", "p.code"),
+        ("email", Is("p.email IS NOT NULL AND lower(p.email)")),
+        ("code", Is("p.code")),
     ],
     read,
 };

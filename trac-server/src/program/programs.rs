@@ -11,6 +11,7 @@ use super::terms::change_program;
 use super::versions::{Change, OF_PROGRAMS, valid_from};
 use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
@@ -28,7 +29,7 @@ pub(crate) static PROGRAMS: Resource = Resource {
     within: "p.workspace_id = ?1 AND p.mode = ?2",
     id: "p.id",
     order: &["p.id"],
-    filters: &[("name", "p.name"), ("slug", "p.slug"), ("status", "json_extract(v.terms, '$.status')")],
+    filters: &[("name", Is("p.name")), ("slug", Is("p.slug")), ("status", Is("v.status"))],
     read,
 };
 

@@ -1,5 +1,7 @@
 use serde_json::json;
+use trac_core::program::Mode;
 
+use crate::store::{Scope, StoreError};
 use crate::testing::app::App;
 
 #[tokio::test]
@@ -194,15 +196,12 @@ async fn a_partner_is_found_by_address_in_any_case_and_by_the_index() {
         let found = merchant.get(&format!("/partners?email={email}")).await;
         assert_eq!(found.column("id"), [ada.as_str()], "{email}");
     }
-    let (_, by_email) = super::PARTNERS.filters.iter().find(|(name, _)| *name == "email").unwrap();
-    let sql = format!(
-        "EXPLAIN QUERY PLAN SELECT p.id FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND {by_email} = ?3"
-    );
+    let (trac, scope) = (app.trac.clone(), Scope::new("ws", Mode::Test));
     let plan = app.trac.store.read(move |tx| {
-        tx.one(&sql, crate::store::rows::args!["ws", "test", "x"], |row| row.get::<String>("detail"))
+        Ok::<_, StoreError>(super::PARTNERS.plan(tx.within(&scope), &trac, "email", "x@example.com"))
     });
-    let plan = plan.await.unwrap().unwrap();
-    assert!(plan.contains("partner_email"), "{plan}");
+    let plan = plan.await.unwrap();
+    assert!(plan.iter().all(|plan| plan.contains("partner_email")), "{plan:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use trac_core::program::Version;
 use trac_core::time::Timestamp;
 
@@ -19,15 +20,15 @@ pub(crate) struct Versions {
 pub(crate) const OF_PROGRAMS: Versions = Versions {
     newest: "SELECT number, valid_from, terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 \
              ORDER BY number DESC LIMIT 1",
-    add: "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms) \
-          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    add: "INSERT INTO program_version (workspace_id, mode, program_id, number, valid_from, terms, status) \
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 };
 
 pub(crate) const OF_ENROLLMENTS: Versions = Versions {
     newest: "SELECT number, valid_from, terms FROM enrollment_version WHERE workspace_id = ?1 AND mode = ?2 \
              AND enrollment_id = ?3 ORDER BY number DESC LIMIT 1",
-    add: "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms) \
-          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    add: "INSERT INTO enrollment_version (workspace_id, mode, enrollment_id, number, valid_from, terms, status) \
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 };
 
 /// What a version is changed to, and since when.
@@ -82,8 +83,9 @@ impl Versions {
         valid_from: Timestamp,
         terms: &impl Serialize,
     ) -> Result<(), StoreError> {
-        let terms = serde_json::to_string(terms)?;
-        rows.write(self.add, args![id, number, valid_from, terms])?;
+        let terms = serde_json::to_value(terms)?;
+        let status = terms.get("status").and_then(Value::as_str);
+        rows.write(self.add, args![id, number, valid_from, terms.to_string(), status])?;
         Ok(())
     }
 }

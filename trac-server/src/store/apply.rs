@@ -1,6 +1,6 @@
 //! Writes what was decided, in the transaction of the event that caused it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trac_core::commission::change::Change;
 use trac_core::commission::claim::Claim;
@@ -9,7 +9,7 @@ use trac_core::commission::entry::{Kind, NewEntry};
 use trac_core::commission::settle::Settlement;
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Admitted, World};
-use trac_core::reason::Reason;
+use trac_core::reason::{ATTRIBUTION_WAIT_SECS, Reason};
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 
@@ -74,7 +74,19 @@ impl Writing<'_> {
         for stripe_id in facts.payment_ids() {
             self.rows.write(sql, args![stripe_id, id])?;
         }
+        self.verdicts(facts)?;
         self.external_customers(facts, id)
+    }
+
+    /// Keeps the merchant's decisions about leads where lists find them.
+    fn verdicts(&self, facts: &Facts) -> Result<(), StoreError> {
+        let judged = facts.leads.iter().filter_map(|(id, lead)| Some((id, lead.verdict.as_ref()?.value)));
+        for (id, is_approved) in judged {
+            let status = if is_approved { "approved" } else { "rejected" };
+            let sql = "UPDATE lead SET status = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+            self.rows.write(sql, args![id, status])?;
+        }
+        Ok(())
     }
 
     /// Keeps the facts of a payment that was there before.
@@ -130,51 +142,106 @@ impl Writing<'_> {
             "UPDATE commission SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
             "UPDATE event SET subject_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND subject_id = ?3",
             "UPDATE attribution SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
-            "UPDATE OR REPLACE external_customer SET named_by = ?4 \
-             WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3",
+            "INSERT INTO external_customer (workspace_id, mode, customer_external_id, named_by) \
+             SELECT workspace_id, mode, customer_external_id, ?4 FROM external_customer \
+             WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3 ON CONFLICT DO NOTHING",
             // What was answered with the ID that is gone still finds the payment by it.
             "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT DO NOTHING",
         ] {
             self.rows.write(sql, args![gone, survivor])?;
         }
-        let delete = "DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-        self.rows.write(delete, args![gone])?;
+        for delete in [
+            "DELETE FROM external_customer WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3",
+            "DELETE FROM candidate WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
+            "DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+        ] {
+            self.rows.write(delete, args![gone])?;
+        }
         Ok(())
     }
 
-    /// Appends what a settlement asks for and keeps its decision; answers whether anything is different now.
+    /// Appends what a settlement asks for and keeps its decision, `before` being the one kept until now; answers whether anything is
+    /// different.
     pub(crate) fn settlement(
         &self,
         payment_id: &str,
         settlement: &Settlement,
         before: Option<&str>,
+        unlisted_invoice: Option<&str>,
     ) -> Result<bool, StoreError> {
         let mut moved = false;
         for change in &settlement.changes {
             moved |= !change.entries.is_empty();
             self.change(payment_id, change, &settlement.decision)?;
         }
-        let decision = serde_json::to_string(&settlement.decision)?;
-        let decided = before != Some(decision.as_str());
+        let document = serde_json::to_string(&settlement.decision)?;
+        let decided = before != Some(document.as_str());
         if decided {
-            self.decision(payment_id, &decision, is_conversion(&settlement.decision))?;
+            self.decision(payment_id, &settlement.decision, &document, unlisted_invoice)?;
+            self.candidates(payment_id, &settlement.decision, before.is_some())?;
         }
         Ok(moved || decided)
     }
 
-    fn decision(&self, payment_id: &str, decision: &str, is_conversion: bool) -> Result<(), StoreError> {
+    /// Keeps a decision: the document, what lists filter by in columns, and a row of the audit log.
+    fn decision(
+        &self,
+        payment_id: &str,
+        decision: &Decision,
+        document: &str,
+        unlisted_invoice: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let attribution = decision.attribution.as_ref();
         self.rows.write(
-            "UPDATE payment SET decision = ?4, is_conversion = ?5 \
-                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
-            args![payment_id, decision, is_conversion],
+            "UPDATE payment SET decision = ?4, is_conversion = ?5, reason = ?6, click_id = ?7, rule = ?8, is_credited = ?9, \
+             source = ?10, currency = ?11, gross_minor = ?12, lost_minor = ?13, happened_at = ?14, lead_id = ?15, \
+             transaction_id = ?16, is_claimed = ?17, unlisted_invoice = ?18, is_waiting = ?19 \
+             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            args![
+                payment_id,
+                document,
+                is_conversion(decision),
+                decision.reason.shown_after(ATTRIBUTION_WAIT_SECS).as_str(),
+                attribution.map(|found| found.click_id.as_str()),
+                attribution.map(|found| found.rule.as_str()),
+                decision.credited_click().is_some(),
+                decision.source().as_str(),
+                decision.currency.map(|currency| currency.as_str().to_owned()),
+                decision.gross_minor,
+                decision.lost_minor,
+                decision.time,
+                decision.lead_id,
+                decision.transaction,
+                decision.claimed,
+                unlisted_invoice.filter(|_| decision.reason == Reason::ProductsUnknown),
+                decision.reason == Reason::NoAttributionYet
+            ],
         )?;
         let id = self.ids.make(IdKind::Attribution);
         self.rows.write(
             "INSERT INTO attribution (workspace_id, mode, id, payment_id, event_id, decision, at) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            args![id, payment_id, self.event_id, decision, self.now],
+            args![id, payment_id, self.event_id, document, self.now],
         )?;
+        Ok(())
+    }
+
+    /// Keeps the values that may be click IDs, so that the payment is found by them. The one it is credited to is a column.
+    fn candidates(&self, payment_id: &str, decision: &Decision, had_any: bool) -> Result<(), StoreError> {
+        if had_any {
+            let delete = "DELETE FROM candidate WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3";
+            self.rows.write(delete, args![payment_id])?;
+        }
+        let credited = decision.attribution.as_ref().map(|found| &found.click_id);
+        let values: BTreeSet<&String> =
+            decision.candidates.iter().map(|candidate| &candidate.value).collect();
+        for value in values.into_iter().filter(|value| Some(*value) != credited) {
+            self.rows.write(
+                "INSERT INTO candidate (workspace_id, mode, value, payment_id) VALUES (?1, ?2, ?3, ?4)",
+                args![value, payment_id],
+            )?;
+        }
         Ok(())
     }
 

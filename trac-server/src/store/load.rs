@@ -204,7 +204,7 @@ fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     let sql = "SELECT p.click_id, p.given_at, p.taken_at, c.program_id, c.partner_id FROM promotion_code AS p \
                JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
                WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.code = ?3 \
-               AND p.taken_at IS NOT p.given_at ORDER BY p.given_at";
+               AND p.taken_at IS DISTINCT FROM p.given_at ORDER BY p.given_at";
     let read = |row: &Row<'_>| {
         let promotion = Promotion { click_id: row.get(0)?, from: row.get(1)?, until: row.get(2)? };
         let (program_id, partner_id) = (row.get(3)?, row.get(4)?);

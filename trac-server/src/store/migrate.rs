@@ -29,6 +29,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0018_claims.sql"),
     include_str!("migrations/0019_partners.sql"),
     include_str!("migrations/0020_lines.sql"),
+    include_str!("migrations/0021_columns.sql"),
+    include_str!("migrations/0022_claims_by_click.sql"),
 ];
 
 /// Whether an older program made the database, and this one would change its schema.

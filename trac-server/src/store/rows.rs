@@ -232,6 +232,21 @@ impl Row<'_> {
     pub(crate) fn document<T: DeserializeOwned>(&self, column: impl Place) -> Result<T, StoreError> {
         Ok(serde_json::from_str(&self.get::<String>(column)?)?)
     }
+
+    /// Words that `string_agg` has joined by line feeds; none where the column is null.
+    ///
+    /// # Errors
+    /// As [`Row::get`].
+    pub(crate) fn words(&self, column: impl Place) -> Result<Vec<String>, StoreError> {
+        let joined: Option<String> = self.get(column)?;
+        Ok(joined.iter().flat_map(|words| words.split('\n')).map(ToOwned::to_owned).collect())
+    }
+}
+
+/// The parameters of so many values, for `IN (…)`: `?3, ?4`.
+pub(crate) fn places(first: usize, count: usize) -> String {
+    let places = (first..first.saturating_add(count)).map(|place| format!("?{place}"));
+    places.collect::<Vec<_>>().join(", ")
 }
 
 /// How a column is named: by its place from 0, or by its name.

@@ -12,6 +12,7 @@ use super::stripe_key::{self, StripeKey};
 use super::{EVENT_TYPES, secrets};
 use crate::access::Merchant;
 use crate::api::fields::{Fields, Wrong};
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
@@ -27,7 +28,7 @@ pub(crate) static ENDPOINTS: Resource = Resource {
     within: "w.workspace_id = ?1 AND w.mode = ?2",
     id: "w.id",
     order: &["w.id"],
-    filters: &[("stripe_account", "w.stripe_account")],
+    filters: &[("stripe_account", Is("w.stripe_account"))],
     read,
 };
 

@@ -3,23 +3,17 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
+use trac_core::commission::answer::Outcome;
 use trac_core::conversion::remedy::remedy;
 use trac_core::reason::Reason;
 
 use crate::access::Merchant;
+use crate::api::list::Filter::{By, Is};
 use crate::api::list::{NARROW, Resource, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
-
-/// Whether a payment has waited 72 hours for an attribution: it then shows as what it will most likely stay, and
-/// still settles if something arrives.
-macro_rules! gave_up {
-    () => {
-        "(e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200)"
-    };
-}
 
 /// The log, the newest delivery first.
 pub(crate) static EVENTS: Resource = Resource {
@@ -29,29 +23,72 @@ pub(crate) static EVENTS: Resource = Resource {
         "e.message, e.deliveries, e.subject_id, e.settled_by, ",
         // What Stripe was asked for is no event of Stripe's.
         "CASE WHEN e.stripe_event_id IS NULL AND e.outcome <> 'rejected' THEN e.received_at END AS asked_at, ",
-        "CASE WHEN ",
-        gave_up!(),
-        " THEN 'skipped' ELSE e.outcome END AS outcome, ",
-        "CASE WHEN ",
-        gave_up!(),
-        " THEN 'no_click' ELSE e.reason END AS reason"
+        "e.outcome, e.reason"
     ),
     from: "event AS e",
     within: "e.workspace_id = ?1 AND e.mode = ?2",
     id: "e.id",
     order: &["e.id"],
     filters: &[
-        ("outcome", concat!("CASE WHEN ", gave_up!(), " THEN 'skipped' ELSE e.outcome END")),
-        ("reason", concat!("CASE WHEN ", gave_up!(), " THEN 'no_click' ELSE e.reason END")),
-        ("type", "e.type"),
-        ("api_version", "e.api_version"),
-        ("endpoint_id", "e.endpoint_id"),
-        ("stripe_event_id", "e.stripe_event_id"),
-        ("subject_id", "e.subject_id"),
-        ("settled_by", "e.settled_by"),
+        ("outcome", By(has_outcome)),
+        ("reason", By(has_reason)),
+        ("type", Is("e.type")),
+        ("api_version", Is("e.api_version")),
+        ("endpoint_id", Is("e.endpoint_id")),
+        ("stripe_event_id", Is("e.stripe_event_id")),
+        ("subject_id", Is("e.subject_id")),
+        ("settled_by", Is("e.settled_by")),
     ],
     read,
 };
+
+/// Whether an event is shown with this outcome: one that waits for an attribution is shown as `skipped`, `no_click` after 72 hours, as
+/// [`Reason::shown_after`] says, and is still settled if something arrives.
+fn has_outcome(outcome: &str) -> &'static str {
+    match outcome {
+        "skipped" => {
+            "(e.outcome = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200))"
+        }
+        "deferred" => {
+            "e.outcome = {} AND NOT (e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200)"
+        }
+        _ => "e.outcome = {}",
+    }
+}
+
+fn has_reason(reason: &str) -> &'static str {
+    match reason {
+        "no_click" => {
+            "(e.reason = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200))"
+        }
+        "no_attribution_yet" => {
+            "e.reason = {} AND NOT (e.outcome = 'deferred' AND e.received_at <= ?3 - 259200)"
+        }
+        _ => "e.reason = {}",
+    }
+}
+
+/// An event as it is shown now.
+pub(crate) struct Shown<'e> {
+    pub(crate) outcome: &'e str,
+    pub(crate) reason: &'e str,
+    pub(crate) message: &'e str,
+}
+
+impl<'e> Shown<'e> {
+    /// Of what is recorded, and how long ago it was received.
+    pub(crate) fn of(outcome: &'e str, reason: &'e str, message: &'e str, waited_secs: i64) -> Self {
+        let recorded = Reason::from_code(reason).filter(|_| outcome == Outcome::Deferred.as_str());
+        match recorded.map(|reason| reason.shown_after(waited_secs)) {
+            Some(Reason::NoClick) => Self {
+                outcome: Outcome::Skipped.as_str(),
+                reason: Reason::NoClick.as_str(),
+                message: Reason::NoClick.meaning(),
+            },
+            _ => Self { outcome, reason, message },
+        }
+    }
+}
 
 /// What a merchant can do about what an event was told.
 pub(crate) fn remedy_of(outcome: &str, reason: Reason) -> Option<&'static str> {
@@ -64,14 +101,12 @@ pub(crate) fn remedy_of(outcome: &str, reason: Reason) -> Option<&'static str> {
     }
 }
 
-fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    let reason = Reason::from_code(&row.get::<String>("reason")?);
-    let outcome: String = row.get("outcome")?;
-    let message: String = match reason {
-        // What was written when it still waited is no longer so.
-        Some(Reason::NoClick) => Reason::NoClick.meaning().to_owned(),
-        _ => row.get("message")?,
-    };
+fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
+    let (outcome, code): (String, String) = (row.get("outcome")?, row.get("reason")?);
+    let message: String = row.get("message")?;
+    let waited_secs = trac.clock.now().secs_since(row.get("received_at")?);
+    let shown = Shown::of(&outcome, &code, &message, waited_secs);
+    let reason = Reason::from_code(shown.reason);
     Ok(json!({
         "id": word(row, "id")?,
         "stripe_event_id": word(row, "stripe_event_id")?,
@@ -79,10 +114,10 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "type": word(row, "type")?,
         "api_version": word(row, "api_version")?,
         "stripe_created_at": time(row, "stripe_created")?,
-        "outcome": outcome,
-        "reason": word(row, "reason")?,
-        "message": message,
-        "remedy": reason.and_then(|reason| remedy_of(&outcome, reason)),
+        "outcome": shown.outcome,
+        "reason": shown.reason,
+        "message": shown.message,
+        "remedy": reason.and_then(|reason| remedy_of(shown.outcome, reason)),
         "deliveries": number(row, "deliveries")?,
         "subject_id": word(row, "subject_id")?,
         "settled_by": word(row, "settled_by")?,

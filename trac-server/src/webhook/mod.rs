@@ -15,7 +15,7 @@ use crate::api::list::{list_of, one_of};
 use crate::trac::Trac;
 
 pub(crate) use endpoints::ENDPOINTS;
-pub(crate) use events::{EVENTS, missing_event, remedy_of};
+pub(crate) use events::{EVENTS, Shown, missing_event, remedy_of};
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
 /// payments exact.

@@ -130,7 +130,7 @@ impl<'a> Copying<'a> {
                 self.left_out.push(thing.with("why", "it is archived"));
                 continue;
             }
-            let taken = "SELECT 1 FROM program WHERE slug = ?1 COLLATE NOCASE AND mode = ?2 LIMIT 1";
+            let taken = "SELECT 1 FROM program WHERE lower(slug) = lower(?1) AND mode = ?2 LIMIT 1";
             let is_taken = self.tx.exists(taken, args![slug, self.live.mode_str()])?;
             let made = self.ids.make(Kind::Program);
             self.of_live().write(
@@ -251,7 +251,7 @@ impl<'a> Copying<'a> {
                 continue;
             };
             let taken = "SELECT 1 FROM link \
-                         WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND mode = ?2 LIMIT 1";
+                         WHERE lower(slug) = lower(?1) AND deleted_at IS NULL AND mode = ?2 LIMIT 1";
             if self.tx.exists(taken, args![slug, self.live.mode_str()])? {
                 let why = "another live link has this slug: make the link by hand, with another one";
                 self.left_out.push(thing.with("why", why));

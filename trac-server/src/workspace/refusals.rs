@@ -3,6 +3,7 @@
 use axum::Router;
 use serde_json::{Value, json};
 
+use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, list_of, number, one_of, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -17,7 +18,7 @@ pub(crate) static REFUSALS: Resource = Resource {
     within: "r.workspace_id = ?1 AND r.mode = ?2",
     id: "r.id",
     order: &["r.last_at", "r.id"],
-    filters: &[("route", "r.route"), ("cause", "r.cause")],
+    filters: &[("route", Is("r.route")), ("cause", Is("r.cause"))],
     read,
 };
 

@@ -43,10 +43,39 @@ pub(crate) struct Resource {
     pub(crate) id: &'static str,
     /// What rows are sorted by, the newest first.
     pub(crate) order: &'static [&'static str],
-    /// The parameters that narrow a list, each with the expression it must be equal to.
-    pub(crate) filters: &'static [(&'static str, &'static str)],
+    /// The parameters that narrow a list.
+    pub(crate) filters: &'static [(&'static str, Filter)],
     /// Writes a row as the API shows it.
     pub(crate) read: fn(&Row<'_>, &Trac) -> Result<Value, StoreError>,
+}
+
+/// How a parameter narrows a list.
+#[derive(Clone, Copy)]
+pub(crate) enum Filter {
+    /// An expression that is equal to the value.
+    Is(&'static str),
+    /// The condition of each value, in which `{}` stands for it.
+    By(fn(&str) -> &'static str),
+}
+
+impl Filter {
+    /// The condition for a value, which is added to `values` if it names it.
+    fn condition(self, value: String, values: &mut Vec<String>) -> String {
+        let next = place(values.len().saturating_add(1));
+        match self {
+            Self::Is(expression) => {
+                values.push(value);
+                format!("{expression} = ?{next}")
+            }
+            Self::By(condition) => {
+                let condition = condition(&value);
+                if condition.contains("{}") {
+                    values.push(value);
+                }
+                condition.replace("{}", &format!("?{next}"))
+            }
+        }
+    }
 }
 
 /// The route that lists a resource.
@@ -126,15 +155,7 @@ impl Listing {
 impl Resource {
     /// Reads one page of rows.
     pub(crate) fn list(&self, rows: Rows<'_>, trac: &Trac, listing: &Listing) -> Result<Value, Problem> {
-        let mut conditions = self.within.to_owned();
-        let mut values = Vec::new();
-        for (name, value) in &listing.filters {
-            let known = self.filters.iter().find(|(filter, _)| filter == name);
-            let (_, expression) =
-                known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
-            values.push(filter::value(self.name, name, value)?);
-            conditions = format!("{conditions} AND {expression} = ?{}", place(values.len()));
-        }
+        let (mut conditions, mut values) = self.conditions(listing)?;
         let total = match &listing.starting_after {
             Some(_) => None,
             None => Some(self.count(rows, trac, &conditions, &values)?),
@@ -172,6 +193,35 @@ impl Resource {
         let page = total.map(|_| listing.page);
         let meta = json!({ "total": total, "page": page, "limit": listing.limit, "has_more": has_more });
         Ok(json!({ "data": data, "meta": meta }))
+    }
+
+    /// The conditions of a listing, and the values they name.
+    fn conditions(&self, listing: &Listing) -> Result<(String, Vec<String>), Problem> {
+        let (mut conditions, mut values) = (self.within.to_owned(), Vec::new());
+        for (name, value) in &listing.filters {
+            let known = self.filters.iter().find(|(filter, _)| filter == name);
+            let (_, test) = known.ok_or_else(|| Problem::field(name, "is not a filter of this list"))?;
+            let condition = test.condition(filter::value(self.name, name, value)?, &mut values);
+            conditions = format!("{conditions} AND {condition}");
+        }
+        Ok((conditions, values))
+    }
+
+    /// How SQLite finds the newest rows of a filtered list, and how it counts them.
+    #[cfg(test)]
+    pub(crate) fn plan(&self, rows: Rows<'_>, trac: &Trac, name: &str, value: &str) -> Vec<String> {
+        let (conditions, values) = self.conditions(&Listing::newest(50).only(name, value)).unwrap();
+        let Self { id, from, order, .. } = self;
+        let sorted: Vec<_> = order.iter().map(|column| format!("{column} DESC")).collect();
+        let newest =
+            format!("SELECT {id} FROM {from} WHERE {conditions} ORDER BY {} LIMIT 50", sorted.join(", "));
+        let count = format!("SELECT count(*) FROM {from} WHERE {conditions}");
+        let explained = [newest, count].map(|sql| {
+            let sql = format!("EXPLAIN QUERY PLAN {sql}");
+            let steps = rows.all(&sql, &named(&sql, trac, &values), |row| row.get::<String>(3)).unwrap();
+            steps.join("; ")
+        });
+        explained.into()
     }
 
     /// Reads the row of that ID.

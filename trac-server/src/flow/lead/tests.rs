@@ -314,7 +314,11 @@ async fn a_repeat_joins_a_click_that_the_first_lacked() {
         .make("/clicks", json!({ "program_id": shop.program, "partner_id": shop.partner }))
         .await;
     let told = sign_up(json!({ "clickId": other }));
-    assert_eq!(tell(&app, &shop.merchant, told.clone()).await.text("/click_id"), shop.click);
+    assert_eq!(tell(&app, &shop.merchant, told.clone()).await.body["click_id"], Value::Null);
+    assert_eq!(
+        shop.merchant.get(&format!("/leads/{}", first.text("/id"))).await.text("/click_id"),
+        shop.click
+    );
     assert_eq!(tell_by_server(&app, &shop.merchant, told).await.text("/click_id"), other);
 }
 
@@ -372,4 +376,101 @@ async fn a_click_of_the_other_mode_is_said_to_be_so() {
     check(&live, "clk_1_0000000000000001", "user_2", "no_click").await;
     // Nothing is told of another workspace's clicks.
     check(&app.merchant().await, &click, "user_3", "no_click").await;
+}
+
+#[tokio::test]
+async fn a_page_learns_no_click_that_it_does_not_name() {
+    let app = App::new();
+    let shop = Shop::open(&app, paying_leads()).await;
+    let first = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    assert_eq!((first.text("/click_id"), first.body["commission_id"].is_null()), (shop.click.clone(), false));
+    for change in [json!({}), json!({ "clickId": "clk_1795248000_0123456789abcdef" })] {
+        let again = tell(&app, &shop.merchant, sign_up(change)).await;
+        let hidden = [&again.body["click_id"], &again.body["commission_id"]];
+        assert_eq!((again.status.as_u16(), hidden), (200, [&Value::Null; 2]));
+    }
+    let again = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    assert_eq!(again.text("/click_id"), shop.click);
+}
+
+#[tokio::test]
+async fn a_lead_that_is_rejected_takes_no_earlier_one_with_it() {
+    let app = App::new();
+    let shop = Shop::open(&app, paying_leads()).await;
+    let lead = |event: &str| sign_up(json!({ "eventName": event, "clickId": shop.click }));
+    tell(&app, &shop.merchant, lead("Sign up")).await;
+    app.trac.clock.advance(10);
+    let trial = tell(&app, &shop.merchant, lead("Trial")).await.text("/id");
+    app.trac.clock.advance(10);
+    shop.merchant.patch(&format!("/leads/{trial}"), json!({ "status": "rejected" })).await;
+    let later = tell(&app, &shop.merchant, lead("Demo")).await;
+    assert_eq!(later.text("/reason"), "rejected_by_merchant", "a later one with the same click");
+    let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
+    assert_eq!(shop.told("checkout.session.completed", 100, bought).await, "processed ok_customer_lookup");
+    assert_eq!(shop.net().await, 300 + 2_000);
+}
+
+#[tokio::test]
+async fn a_servers_lead_without_a_click_takes_nothing_from_a_pages_lead() {
+    for secs in [0, 2] {
+        for event in ["Sign up", "Account made"] {
+            let app = App::new();
+            let shop = Shop::open(&app, paying_leads()).await;
+            tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+            app.trac.clock.advance(secs);
+            tell_by_server(&app, &shop.merchant, sign_up(json!({ "eventName": event }))).await;
+            if secs == 0 && event != "Sign up" {
+                continue; // The server's word of the same second says that the customer was known.
+            }
+            let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
+            let told = shop.told("checkout.session.completed", 100, bought).await;
+            assert_eq!(told, "processed ok_customer_lookup", "{secs} {event}");
+            assert_eq!(shop.net().await, 300 + 2_000, "{secs} {event}");
+            let statuses = shop.merchant.get("/commissions").await.column("status");
+            assert!(!statuses.contains(&json!("held")), "{secs} {event}: {statuses:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_no_other() {
+    let app = App::new();
+    let terms = with(paying_leads(), json!({ "lead_events": ["Sign up", "Trial"] }));
+    let shop = Shop::open(&app, terms).await;
+    for event in ["Sign up", "Trial"] {
+        tell(&app, &shop.merchant, sign_up(json!({ "eventName": event, "clickId": shop.click }))).await;
+        app.trac.clock.advance(10);
+    }
+    let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
+    shop.told("checkout.session.completed", 100, bought).await;
+    let statuses = shop.merchant.get("/commissions").await.column("status");
+    assert_eq!((statuses.len(), statuses.contains(&json!("held"))), (3, false), "{statuses:?}");
+
+    let app = App::new();
+    let shop = Shop::open(&app, with(paying_leads(), json!({ "attribution_window_days": 1 }))).await;
+    let enrolled = json!({ "program_id": shop.program, "partner_id": shop.partner });
+    let expired = with(enrolled.clone(), json!({ "clicked_at": "2026-11-01T07:00:00Z" }));
+    let expired = shop.merchant.make("/clicks", expired).await;
+    let lead = |event: &str, click: &str| sign_up(json!({ "eventName": event, "clickId": click }));
+    let refused = tell(&app, &shop.merchant, lead("Ebook", &expired)).await;
+    assert_eq!(refused.text("/reason"), "click_expired");
+    app.trac.clock.advance(10);
+    let second = tell(&app, &shop.merchant, lead("Trial", &shop.click)).await;
+    assert_eq!(second.text("/reason"), "client_reported");
+    let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
+    assert_eq!(shop.told("checkout.session.completed", 100, bought).await, "processed ok_customer_lookup");
+    assert_eq!(shop.net().await, 300 + 2_000);
+}
+
+#[tokio::test]
+async fn a_lead_of_the_merchants_own_is_not_judged() {
+    let app = App::new();
+    let shop = Shop::open(&app, paying_leads()).await;
+    let lead =
+        tell_by_server(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
+    for status in ["approved", "rejected"] {
+        let judged = shop.merchant.patch(&format!("/leads/{lead}"), json!({ "status": status })).await;
+        assert_eq!(judged.code(), (409, "NOT_A_CLAIM".to_owned()));
+    }
+    assert_eq!(shop.merchant.get(&format!("/leads/{lead}")).await.body["status"], Value::Null);
 }

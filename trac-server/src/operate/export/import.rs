@@ -11,7 +11,7 @@ use super::line::{self, ReadRow};
 use super::table::{Table, unusable};
 use super::write::VERSION;
 use crate::id::hex;
-use crate::store::rows::{Cell, ToArg as _, args};
+use crate::store::rows::{Cell, ToArg as _, args, places};
 use crate::store::{Everywhere, Priority, Store, StoreError, StoreErrorKind, schema};
 
 /// A row is an event of Stripe's at most, of two megabytes, written as JSON.
@@ -177,9 +177,9 @@ fn first(tx: Everywhere<'_>, line: &Map<String, Value>) -> Result<BTreeSet<Strin
 
 /// Those of the workspaces that are here.
 fn known(tx: Everywhere<'_>, workspaces: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
-    let sql = "SELECT id FROM workspace WHERE id IN (SELECT value FROM json_each(?1))";
-    let ids = tx.all(sql, args![serde_json::to_string(workspaces)?], |row| row.get::<String>(0))?;
-    Ok(ids.into_iter().collect())
+    let sql = format!("SELECT id FROM workspace WHERE id IN ({})", places(1, workspaces.len()));
+    let named: Vec<_> = workspaces.iter().map(|id| id.to_arg()).collect();
+    Ok(tx.all(&sql, &named, |row| row.get::<String>(0))?.into_iter().collect())
 }
 
 impl ReadRow {
@@ -226,7 +226,7 @@ impl ReadRow {
         let (column, sql) = match self.table.name {
             "link" => (
                 "slug",
-                "SELECT 1 FROM link WHERE slug = ?1 COLLATE NOCASE AND deleted_at IS NULL AND workspace_id <> ?2 AND mode = ?3",
+                "SELECT 1 FROM link WHERE lower(slug) = lower(?1) AND deleted_at IS NULL AND workspace_id <> ?2 AND mode = ?3",
             ),
             "program" => {
                 ("id", "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2 AND ?3 IS NOT NULL")
@@ -252,8 +252,11 @@ impl ReadRow {
         let told =
             |column: &str| !loose.contains(&column) && left_out.iter().all(|(left, _)| *left != column);
         let compared: Vec<_> = self.fields.iter().filter(|(column, _)| told(column)).collect();
-        let equal =
-            compared.iter().map(|(column, _)| format!("{column} IS ?")).collect::<Vec<_>>().join(" AND ");
+        let equal = compared
+            .iter()
+            .map(|(column, _)| format!("{column} IS NOT DISTINCT FROM ?"))
+            .collect::<Vec<_>>()
+            .join(" AND ");
         let sql = format!("SELECT 1 FROM {name} WHERE {equal}");
         let values: Vec<_> = compared.iter().map(|(_, value)| value.to_arg()).collect();
         if tx.exists(&sql, &values)? {
@@ -276,7 +279,10 @@ fn conflict_target(table: &str, key: &[&str]) -> String {
 }
 
 fn without_secret(tx: Everywhere<'_>, workspaces: &BTreeSet<String>) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT id FROM webhook_endpoint WHERE secrets = '[]' \
-               AND workspace_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
-    tx.all(sql, args![serde_json::to_string(workspaces)?], |row| row.get(0))
+    let sql = format!(
+        "SELECT id FROM webhook_endpoint WHERE secrets = '[]' AND workspace_id IN ({}) ORDER BY id",
+        places(1, workspaces.len())
+    );
+    let named: Vec<_> = workspaces.iter().map(|id| id.to_arg()).collect();
+    tx.all(&sql, &named, |row| row.get(0))
 }

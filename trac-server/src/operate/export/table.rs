@@ -54,6 +54,7 @@ pub(super) const TABLES: &[Table] = &[
     table("event_body", &["workspace_id", "mode", "event_id"]),
     table("question", &["workspace_id", "mode", "stripe_id"]),
     table("payment", ID),
+    table("candidate", &["workspace_id", "mode", "value", "payment_id"]),
     table("payment_object", &["workspace_id", "mode", "stripe_id"]),
     table("holder", &["workspace_id", "mode", "stripe_id"]),
     table("lead", ID),

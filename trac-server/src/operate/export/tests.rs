@@ -64,7 +64,12 @@ async fn busy(app: &App) -> Shop<'_> {
     let sale = json!({"click_id": shop.click, "external_transaction_id": "order_1", "event_type": "purchase",
         "amount_cents": 3_000, "currency": "usd"});
     assert_eq!(m.post("/conversions", sale).await.status, 201);
-    shop.told("checkout.session.completed", 0, shop.session(json!({"customer": "cus_1"}))).await;
+    shop.told(
+        "checkout.session.completed",
+        0,
+        shop.session(json!({"customer": "cus_1", "client_reference_id": "order-17"})),
+    )
+    .await;
     shop.told("charge.refunded", 60, charge(2_500, json!({}))).await;
     shop.told("invoice.paid", 0, invoice("in_1", json!({"metadata": {"tracClickId": shop.click}}))).await;
     shop.told("charge.refunded", 90, charge(100, json!({"id": "ch_stray", "payment_intent": "pi_stray"})))
