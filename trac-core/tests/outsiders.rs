@@ -229,13 +229,13 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
     // One that was rejected ties nobody.
     check(json!({}), &[rejected_one(lead(0, "clk_1")), paid.clone()], [0, 0]);
-    // Nor does another one with the same click, whatever its event is named; one with another click does.
+    // Nor does a later one with the same click, whatever its event is named; an earlier one does, and one with another click.
     let rejected = || rejected_one(by_page("lead_0", 0, Some("clk_1")));
     check(json!({}), &[rejected(), lead(DAY, "clk_1"), paid.clone()], [0, 0]);
     check(
         json!({}),
         &[lead(0, "clk_1"), rejected_one(by_page("lead_0", 5, Some("clk_1"))), paid.clone()],
-        [0, 0],
+        [500, 0],
     );
     check(json!({}), &[rejected(), lead(DAY, "clk_2"), paid.clone()], [0, 500]);
     // What the merchant itself reports of that partner counts.
@@ -302,9 +302,10 @@ fn of_a_pages_leads_the_first_that_told_a_click_binds_the_customer() {
     check(json!({}), &[&repeated[..], &[second(), paid()]].concat(), [300, 200]);
     // Of two clicks of one second it is the lead's own.
     check(json!({}), &[by_page("lead_1", 0, Some("clk_2")), first(), paid()], [500, 0]);
-    // The customer was known by the first when the second came, and so the payment releases the first alone.
-    let each = json!({ "lead_events": ["lead_1", "lead_2"] });
-    assert_eq!(standing(each, &[first(), by_page("lead_2", DAY, Some("clk_1")), paid()]).0, 300);
+    // The payment releases every lead with the click that binds the customer, and none with another.
+    let each = || json!({ "lead_events": ["lead_1", "lead_2"] });
+    assert_eq!(standing(each(), &[first(), by_page("lead_2", DAY, Some("clk_1")), paid()]).0, 0);
+    assert_eq!(standing(each(), &[first(), second(), paid()]).0, 300);
 }
 
 #[test]
