@@ -11,28 +11,30 @@ use crate::store::click::{Condition, NewClick};
 use crate::store::{Scope, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
-/// How long the store may take over a visitor, and the whole. A synchronization of the disk takes some milliseconds.
-const STORE_LIMIT: Duration = Duration::from_millis(300);
-const LIMIT: Duration = Duration::from_millis(450);
-
-/// How long a visitor waits.
+/// How long a visitor waits for a click to be on disk. A synchronization takes some milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience(Instant);
+pub(super) struct Patience {
+    store: Instant,
+    all: Instant,
+}
 
 impl Patience {
-    /// Begins to count now.
-    pub(super) fn begin() -> Self {
-        Self(Instant::now())
+    /// Begins to count now: of the time that a visitor waits, the store has two thirds.
+    pub(super) fn begin(trac: &Trac) -> Self {
+        let now = Instant::now();
+        let until = |wait: Duration| now.checked_add(wait).unwrap_or(now);
+        let all = trac.visitor_wait;
+        Self { store: until(all.saturating_sub(all.checked_div(3).unwrap_or_default())), all: until(all) }
     }
 
     /// Until when the store may be waited for.
-    pub(super) fn store(self) -> Instant {
-        self.0.checked_add(STORE_LIMIT).unwrap_or(self.0)
+    pub(super) const fn store(self) -> Instant {
+        self.store
     }
 
     /// Until when the answer must be on its way.
-    pub(super) fn all(self) -> Instant {
-        self.0.checked_add(LIMIT).unwrap_or(self.0)
+    pub(super) const fn all(self) -> Instant {
+        self.all
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) async fn visit(trac: &Trac, name: LinkName, request: &Parts) -> Respo
 }
 
 async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response, Problem> {
-    let patience = Patience::begin();
+    let patience = Patience::begin(trac);
     let judged = judge(&request.method, &request.headers).and_then(|()| within_limit(trac, request));
     let mut is_lost = false;
     if judged.is_ok()

@@ -79,7 +79,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
     };
     let mut fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
     // How long the body was on its way is the caller's own time: a click that was kept would be answered 503 and asked for again.
-    let patience = Patience::begin();
+    let patience = Patience::begin(&trac);
     let in_body = fields.take("key", text(1..=100));
     let Key { scope, .. } = match known {
         Some(known) => known,

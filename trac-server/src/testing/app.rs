@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::HOST;
@@ -68,7 +69,7 @@ impl App {
     fn at(public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let store = Store::open(folder.path()).unwrap();
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
-        let trac = set_up(Trac::new(store, clock, public_url));
+        let trac = set_up(Trac::new(store, clock, public_url).with_visitor_wait(Duration::from_secs(20)));
         let service = BoxCloneSyncService::new(crate::service(trac.clone()));
         Self { trac, service, folder }
     }

@@ -11,6 +11,7 @@ pub(crate) mod uncounted;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::http::bodies::Bodies;
@@ -28,6 +29,9 @@ use refusal::{Cause, Refusals};
 use soundness::Soundness;
 use uncounted::Uncounted;
 
+/// How long a visitor waits for a click to be on disk, before being sent on without one.
+const VISITOR_WAIT: Duration = Duration::from_millis(450);
+
 /// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Trac(Arc<Parts>);
@@ -36,6 +40,8 @@ pub struct Trac(Arc<Parts>);
 #[derive(Clone, Debug)]
 pub struct Parts {
     pub(crate) store: Store,
+    /// How long a visitor waits for a click to be on disk.
+    pub(crate) visitor_wait: Duration,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) public_url: Arc<str>,
@@ -64,6 +70,7 @@ impl Trac {
         let ids = Ids::new(clock.clone());
         Self(Arc::new(Parts {
             store,
+            visitor_wait: VISITOR_WAIT,
             clock,
             ids,
             public_url: public_url.trim_end_matches('/').into(),
@@ -119,6 +126,13 @@ impl Trac {
     #[must_use]
     pub fn with_metrics_apart(mut self) -> Self {
         Arc::make_mut(&mut self.0).metrics_apart = true;
+        self
+    }
+
+    /// Lets visitors wait so long, for tests on machines that do other things too.
+    #[cfg(test)]
+    pub(crate) fn with_visitor_wait(mut self, wait: Duration) -> Self {
+        Arc::make_mut(&mut self.0).visitor_wait = wait;
         self
     }
 
