@@ -1,6 +1,7 @@
 //! The invariants of ARCHITECTURE.md that a compiler does not keep.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -192,6 +193,27 @@ fn the_script_asks_nothing_of_the_browser() {
             assert!(!text.contains(name), "{} names {name}: js/ has the hands", file.display());
         }
     }
+}
+
+#[test]
+fn the_scripts_modules_import_one_another_in_no_circle() {
+    let files = fs::read_dir(root().join("trac-js/js")).unwrap().map(|entry| entry.unwrap().path());
+    let mut left: BTreeMap<String, Vec<String>> = files
+        .map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            let imported = text.split("'./").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned());
+            (file.file_name().unwrap().to_str().unwrap().to_owned(), imported.collect())
+        })
+        .collect();
+    assert!(left.values().flatten().count() > 50, "the imports were not read");
+    // A module whose imports are all gone stands in no circle, and goes too.
+    while let Some(free) =
+        left.iter().find(|(_, imported)| imported.iter().all(|name| !left.contains_key(name)))
+    {
+        let free = free.0.clone();
+        left.remove(&free);
+    }
+    assert!(left.is_empty(), "in a circle, or above one: {:?}", left.keys());
 }
 
 #[test]
