@@ -28,7 +28,7 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Checks all JavaScript of the repository with ESLint.
+/// Checks all JavaScript of the repository with `ESLint`.
 pub(crate) fn lint() -> Outcome {
     let config = setup::npm_folder()?.join("eslint.config.js");
     setup::run(

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything that is tested, with what it needs, and ESLint. With `--all-browsers` the script's pages are
-//! opened in Firefox and `WebKitGTK` too.
+//! `cargo xtask test`: everything that is tested, with what it needs, and all JavaScript checked by `ESLint`. With
+//! `--all-browsers` the script's pages are opened in Firefox and `WebKitGTK` too.
 
 use crate::{Outcome, browsers, script, setup, sim, vectors};
 
