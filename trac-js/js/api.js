@@ -1,7 +1,22 @@
-// `window.trac`: a function that also has each of its methods by name, so that what was called before the script
-// was there (`trac('ready', f)`) is called the same way after.
+// The methods of `window.trac`.
 
-// What waits for the script to have started.
+import { errors, guarded } from './guard.js';
+import { earlier, isFirst, trac } from './window.js';
+import { cookieNames, isSelgeo, OWN } from './names.js';
+import { clickId, source, started } from './click.js';
+import { VERSION } from '../generated/rust.js';
+import { linked } from './judge.js';
+import { found, rewritten, skipped } from './settle.js';
+import { scan } from './watch.js';
+import { setConsent } from './consent.js';
+import { isInCookie } from './cookie.js';
+import { readStores, removeAll } from './storage.js';
+import { follow } from './follow.js';
+import { trackLead } from './lead.js';
+import { restoreLanding } from './landing.js';
+import { arrive } from './arrive.js';
+
+// A method that is queued until the script has started.
 const later = (name, act) =>
   function () {
     return started ? guarded(act).apply(this, arguments) : void trac.q.push([name, ...arguments]);
@@ -12,32 +27,32 @@ const methods = {
   ready: later('ready', (callback) => {
     Promise.resolve(clickId).then(callback);
   }),
-  trackLead: (lead) =>
-    started
-      ? post(LEAD, { clickId: clickId || undefined, ...lead })
-      : new Promise((resolve) => trac.q.push(['ready', () => resolve(trac.trackLead(lead))])),
-  link: (url) => linked(url),
+  trackLead,
+  link: linked,
   refresh: later('refresh', () => {
     arrive();
     scan(document);
   }),
   consent: later('consent', (granted) => {
-    settings.consent = granted ? '' : 'required';
+    setConsent(granted);
     if (granted) {
-      if (landing) keepLanding(landing);
+      restoreLanding();
       arrive();
     } else {
-      forget();
+      removeAll();
     }
   }),
   clear: later('clear', () => {
-    forget();
+    removeAll();
     follow(null, null);
   }),
   debug: () => ({
     clickId,
     source,
-    stored: [cookieNames.every((name) => isIn(name, clickId)) && 'cookie', read(OWN)[0] === clickId && 'localStorage'].filter(Boolean),
+    stored: [
+      cookieNames.every((name) => isInCookie(name, clickId)) && 'cookie',
+      readStores(OWN)[0] === clickId && 'localStorage',
+    ].filter(Boolean),
     found,
     rewritten,
     skipped: [...skipped.values()],
@@ -45,3 +60,10 @@ const methods = {
     version: VERSION,
   }),
 };
+
+if (isFirst) {
+  trac.q = (earlier && earlier.q) || [];
+  Object.assign(trac, methods);
+  window.trac = trac;
+  if (isSelgeo) window.__selgeo = trac;
+}

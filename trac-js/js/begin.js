@@ -1,15 +1,23 @@
-// Brings the script to life.
+// Starts the script, once the WebAssembly is there.
+
+import { attempt, guarded, log } from './guard.js';
+import { trac } from './window.js';
+import { clickId, dispatch, setStarted, source } from './click.js';
+import { connect } from './ask.js';
+import { scan, watch } from './watch.js';
+import { arrive, arriveAt } from './arrive.js';
+import './api.js';
+import { extendAll, listen } from './extend.js';
 
 const begin = guarded((exports) => {
-  wasm = exports;
-  bytes = new Uint8Array(wasm.memory.buffer, tape());
-  // A router that was faster than the script has taken the query away; the browser remembers it.
+  connect(exports);
+  // A router that ran before the script may have removed the query; the browser remembers the URL.
   attempt(() => {
     const { name } = performance.getEntriesByType('navigation')[0];
-    if (name !== location.href) look(name);
+    if (name !== location.href) arriveAt(name);
   });
   arrive();
-  started = true;
+  setStarted();
   const waiting = trac.q || [];
   delete trac.q;
   extendAll();
@@ -18,12 +26,12 @@ const begin = guarded((exports) => {
   scan(document);
   for (const call of waiting) guarded(trac)(...call);
   log('started', clickId, source);
-  tell('ready');
-  if (clickId) tell('click');
+  dispatch('ready');
+  if (clickId) dispatch('click');
 });
 
-// A page that is made ready before anybody sees it has no visitor yet.
-const start = (exports) => {
+// A page that is prerendered has no visitor yet.
+export const start = (exports) => {
   if (document.prerendering) document.addEventListener('prerenderingchange', () => begin(exports), { once: true });
   else begin(exports);
 };

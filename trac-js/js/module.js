@@ -1,4 +1,6 @@
-// The package: the same script, started by a call.
+// The entry of the package: the same script, started by a call.
+
+import { boot } from '../generated/boot.js';
 
 const flat = (options) =>
   Object.fromEntries(
@@ -10,7 +12,7 @@ const flat = (options) =>
 const isBrowser = typeof document !== 'undefined';
 const waiting = [];
 
-// The script's object, whoever started it.
+// Calls a method of `window.trac`, if a script has installed it.
 const call = (name, words, otherwise) =>
   isBrowser && window.trac && window.trac[name] ? window.trac[name](...words) : otherwise;
 

@@ -1,13 +1,12 @@
-// One script for a page: a second tag does nothing, and where the first could not start, this one takes its place.
+// `window.trac`: a function that also has each method by its name, so that the calls of the stub queue
+// (`trac('ready', callback)`) work after the script has loaded, too.
+//
+// A page has one script: a second tag does nothing, unless the first one could not start.
 
-const earlier = window.trac;
+export const earlier = window.trac;
 const there = earlier && earlier.getClickId;
-const trac = there ? earlier : (name, ...rest) => (typeof trac[name] === 'function' ? trac[name](...rest) : undefined);
-const isFirst = !there || earlier.q;
 
-if (isFirst) {
-  trac.q = (earlier && earlier.q) || [];
-  Object.assign(trac, methods);
-  window.trac = trac;
-  if (isSelgeo) window.__selgeo = trac;
-}
+export const trac = there
+  ? earlier
+  : (name, ...rest) => (typeof trac[name] === 'function' ? trac[name](...rest) : undefined);
+export const isFirst = !there || earlier.q;

@@ -1,6 +1,6 @@
 //! Where the click waits: in a cookie, which the merchant's server can read, and in web storage, which some
-//! browsers and visitors leave alone when they clear cookies. `js/keep.js` writes it to both, so that either repairs
-//! the other.
+//! browsers and visitors leave alone when they clear cookies. `js/storage.js` writes it to both, so that either
+//! repairs the other.
 
 use trac_core::click::bytes::pieces;
 use trac_core::click::dialect::COOKIES;
@@ -31,11 +31,11 @@ mod tests {
 
     #[test]
     fn the_names_that_javascript_writes_are_the_dialects_own() {
-        let keep = include_str!("../js/keep.js");
+        let written = [include_str!("../js/names.js"), include_str!("../js/storage.js")].concat();
         for dialect in &ALL {
             let parameter = dialect.url_parameters.iter().take(1);
             for name in parameter.chain(dialect.cookies).chain(dialect.storage_keys) {
-                assert!(keep.contains(&format!("'{name}'")), "js/keep.js knows no {name}");
+                assert!(written.contains(&format!("'{name}'")), "js/names.js has no {name}");
             }
         }
     }

@@ -7,7 +7,7 @@ use trac_core::program::AttributionModel;
 /// Ends each field of a request. No attribute of HTML and no cookie can hold it.
 const MARK: u8 = 0;
 
-/// The fields of a request, as `ask` in `js/page.js` has them.
+/// The fields of a request, as `ask` in `js/ask.js` has them.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 enum Field {

@@ -1,4 +1,4 @@
-//! Builds `dist/trac.js`: Rust to WebAssembly, bindgen, wasm-opt, and one file around it all.
+//! Builds `dist/trac.js`: Rust to WebAssembly, bindgen, wasm-opt, and one file from it and the modules in `trac-js/js`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,11 +11,8 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{Outcome, frames, setup};
 
-/// The parts of the script written in JavaScript, in the order they stand in the file.
-const PARTS: [&str; 7] = ["page.js", "keep.js", "talk.js", "watch.js", "api.js", "begin.js", "window.js"];
-
-/// What ends `trac.js`, and what ends `trac.compat.js`.
-const ENDS: [&str; 2] = ["loader.js", "compat.js"];
+/// Where the build puts the modules that come from Rust, and where `js/` imports them from.
+const GENERATED: &str = "trac-js/generated";
 
 /// What each file may weigh at most, in bytes after brotli.
 const LIMITS: [(&str, usize); 2] = [("trac.js", 7_000), ("trac.compat.js", 9_000)];
@@ -31,6 +28,18 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
+/// Checks all JavaScript of the repository with `ESLint`.
+pub(crate) fn lint() -> Outcome {
+    let config = setup::npm_folder()?.join("eslint.config.js");
+    setup::run(
+        Command::new(setup::npm_tool("eslint")?)
+            .arg("--config")
+            .arg(config)
+            .arg(".")
+            .current_dir(setup::root()?),
+    )
+}
+
 pub(crate) fn build() -> Outcome {
     let root = setup::root()?;
     let work = root.join("target/script");
@@ -38,20 +47,18 @@ pub(crate) fn build() -> Outcome {
     compile(&root)?;
     let bound = bind(&root.join("target").join(setup::WASM_TARGET).join("script/trac_js.wasm"))?;
     let wasm = optimize(&bound.wasm, &work)?;
-    let code = compat(&work)?;
-    let [with_wasm, with_script] = ENDS;
-    let carried = format!("const WASM = \"{}\";\n", printable(&wasm));
-    let tagged = |body: String| {
-        Ok::<_, Box<dyn std::error::Error>>(format!("(() => {{\n{}{body}}})();\n", part(&root, "tag.js")?))
-    };
-    let script = minify(&tagged(assemble(&root, &bound, &carried, with_wasm)?)?, &work)?;
-    let compat = assemble(&root, &bound, &code, with_script)?;
-    package(&root, &compat, &work)?;
-    let compat = minify(&tagged(compat)?, &work)?;
+    let generated = root.join(GENERATED);
+    std::fs::create_dir_all(&generated)?;
+    std::fs::write(generated.join("rust.js"), bound.glue)?;
+    std::fs::write(generated.join("wasm.js"), format!("export const WASM = \"{}\";\n", printable(&wasm)))?;
+    std::fs::write(generated.join("compat.js"), compat(&work)?)?;
+    setup::run(Command::new("node").arg(setup::npm_folder()?.join("bundle.js")))?;
+    package(&root, &minify("index.js", &work)?)?;
     std::fs::create_dir_all(root.join("dist"))?;
     let mut told = String::new();
     let mut heavy = None;
-    for ((name, limit), bytes) in LIMITS.into_iter().zip([script, compat]) {
+    for (name, limit) in LIMITS {
+        let bytes = minify(name, &work)?;
         std::fs::write(root.join("dist").join(name), &bytes)?;
         let weight = brotli(&bytes)?;
         told.push_str(&size(name, &bytes, weight, limit)?);
@@ -106,9 +113,8 @@ fn compile(root: &Path) -> Outcome {
 /// What bindgen made: the module, and the functions that call it.
 struct Bound {
     wasm: Vec<u8>,
+    /// A module: these functions, the memory and the version.
     glue: String,
-    /// What the memory is called.
-    memory: String,
 }
 
 /// Runs bindgen, and gives exports names of a letter or two. There are no imports: Rust is asked, and asks nothing.
@@ -120,26 +126,23 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
         .remove_producers_section(true)
         .omit_default_module_path(true)
         .generate_output()?;
-    let start = output.start().ok_or("bindgen made no glue")?;
-    let mut glue = start.replace("export function", "function").replace("export const", "const");
+    let mut glue = output.start().ok_or("bindgen made no glue")?.to_owned();
+    writeln!(glue, "\nexport const memory = () => wasm.memory;")?;
+    writeln!(glue, "export const VERSION = '{}';", env!("CARGO_PKG_VERSION"))?;
     let module = output.wasm_mut();
     drop_unused(module);
     frames::fix(module)?;
     if let Some(import) = module.imports.iter().next() {
         return Err(format!("the script imports {}, and is given nothing", import.name).into());
     }
-    let mut memory = String::new();
     let mut exports: Vec<_> = module.exports.iter_mut().collect();
     exports.sort_by_key(|export| std::cmp::Reverse(export.name.len()));
     for (number, export) in exports.into_iter().enumerate() {
         let short = short_name(number);
         glue = glue.replace(&format!("wasm.{}", export.name), &format!("wasm.{short}"));
-        if matches!(export.item, ExportItem::Memory(_)) {
-            memory.clone_from(&short);
-        }
         export.name = short;
     }
-    Ok(Bound { memory, wasm: module.emit_wasm(), glue })
+    Ok(Bound { wasm: module.emit_wasm(), glue })
 }
 
 /// Takes out what the script can do without, so that wasm-opt finds it unused.
@@ -209,7 +212,8 @@ fn optimize(wasm: &[u8], work: &Path) -> Outcome<Vec<u8>> {
     Ok(std::fs::read(after)?)
 }
 
-/// The WebAssembly as JavaScript, which works where a policy refuses the former: a function that answers the exports.
+/// The WebAssembly as JavaScript, for pages whose policy rejects WebAssembly: a module whose function `instantiate`
+/// returns the exports.
 fn compat(work: &Path) -> Outcome<String> {
     let after = work.join("compat.js");
     setup::run(
@@ -222,46 +226,27 @@ fn compat(work: &Path) -> Outcome<String> {
     )?;
     let module = std::fs::read_to_string(after)?;
     let body = module.split_once("var retasmFunc = ").ok_or("wasm2js writes something else now")?.0;
-    Ok(format!("const instantiate = () => {{\n{body}\nreturn asmFunc();\n}};\n"))
-}
-
-/// Everything but what reads the settings. One function is put around it, so that nothing of it is seen by the page.
-fn assemble(root: &Path, bound: &Bound, code: &str, end: &str) -> Outcome<String> {
-    let mut script = String::new();
-    writeln!(script, "const VERSION = '{}';", env!("CARGO_PKG_VERSION"))?;
-    script.push_str(code);
-    script.push_str(&bound.glue);
-    for part in PARTS.iter().chain([&end]) {
-        let text = self::part(root, part)?;
-        script.push_str(&text.replace("wasm.memory", &format!("wasm.{}", bound.memory)));
-    }
-    Ok(script)
-}
-
-fn part(root: &Path, name: &str) -> Outcome<String> {
-    Ok(std::fs::read_to_string(root.join("trac-js/js").join(name))?)
+    Ok(format!("export const instantiate = () => {{\n{body}\nreturn asmFunc();\n}};\n"))
 }
 
 /// The package for npm in `dist/npm`: the script as a module that a call starts, its types, the React hook.
-fn package(root: &Path, body: &str, work: &Path) -> Outcome {
+fn package(root: &Path, module: &[u8]) -> Outcome {
     let folder = root.join("dist/npm");
     std::fs::create_dir_all(&folder)?;
     for file in std::fs::read_dir(root.join("trac-js/npm"))? {
         let file = file?;
         std::fs::copy(file.path(), folder.join(file.file_name()))?;
     }
-    let start = "const boot = (settings) => {\nconst base = settings.apiUrl || location.href;\n";
-    let module = format!("{start}{body}}};\n{}", part(root, "module.js")?);
-    std::fs::write(folder.join("index.js"), minify(&module, work)?)?;
+    std::fs::write(folder.join("index.js"), module)?;
     Ok(())
 }
 
-fn minify(script: &str, work: &Path) -> Outcome<Vec<u8>> {
-    let (before, after) = (work.join("whole.js"), work.join("small.js"));
-    std::fs::write(&before, script)?;
+/// Minifies a file that `bundle.js` has made.
+fn minify(name: &str, work: &Path) -> Outcome<Vec<u8>> {
+    let after = work.join("small.js");
     setup::run(
         Command::new(setup::npm_tool("terser")?)
-            .arg(&before)
+            .arg(work.join(name))
             .args(["--ecma", "2020", "--module", "--mangle", "--output"])
             .arg(&after)
             .args(["--compress", "passes=3,ecma=2020,unsafe_arrows=true,pure_getters=true"]),
@@ -269,7 +254,7 @@ fn minify(script: &str, work: &Path) -> Outcome<Vec<u8>> {
     Ok(std::fs::read(after)?)
 }
 
-/// Bytes as printable ASCII, which no wrong charset spoils, for `js/loader.js` to read: a byte is a digit of base 88,
+/// Bytes as printable ASCII, which no wrong charset spoils, for `js/script.js` to read: a byte is a digit of base 88,
 /// after one of two marks where it is 88 or more. Compressed, this takes 3 % more than the bytes; base64 takes a third,
 /// because it cuts across them.
 fn printable(bytes: &[u8]) -> String {
@@ -309,7 +294,7 @@ mod tests {
 
     #[test]
     fn printable_text_reads_back_as_the_bytes() {
-        // As `js/loader.js` does it.
+        // As `js/script.js` does it.
         let read = |text: &str| {
             let (mut bytes, mut above) = (Vec::new(), 0);
             for letter in text.bytes() {

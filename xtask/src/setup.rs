@@ -45,8 +45,8 @@ pub(crate) fn wasm_target() -> Outcome {
     run(Command::new("rustup").args(["target", "add", WASM_TARGET]))
 }
 
-/// A tool of `trac-js/package.json`, at the version its lock file names.
-pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
+/// The folder `trac-js`, with the packages installed that its lock file names.
+pub(crate) fn npm_folder() -> Outcome<PathBuf> {
     let package = root()?.join("trac-js");
     let lock = std::fs::read(package.join("package-lock.json"))?;
     let installed = package.join("node_modules/.installed-lock.json");
@@ -56,7 +56,12 @@ pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
             .current_dir(&package))?;
         std::fs::write(&installed, lock)?;
     }
-    Ok(package.join("node_modules/.bin").join(name))
+    Ok(package)
+}
+
+/// A tool of `trac-js/package.json`, at the version its lock file names.
+pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
+    Ok(npm_folder()?.join("node_modules/.bin").join(name))
 }
 
 /// Whether there is Chromium with its driver: installed by apt where that is possible; elsewhere says what to do.

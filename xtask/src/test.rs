@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything that is tested, with what it needs. With `--all-browsers` the script's pages are
-//! opened in Firefox and `WebKitGTK` too.
+//! `cargo xtask test`: everything that is tested, with what it needs, and all JavaScript checked by `ESLint`. With
+//! `--all-browsers` the script's pages are opened in Firefox and `WebKitGTK` too.
 
 use crate::{Outcome, browsers, script, setup, sim, vectors};
 
@@ -16,6 +16,7 @@ pub(crate) fn run() -> Outcome {
     // in one keeps nothing from the others.
     let rest = ["test", "--no-fail-fast", "-p", "trac-js", "-p", "xtask"];
     let mut outcomes = vec![
+        script::lint(),
         setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root)),
         setup::run(setup::cargo().args(rest).current_dir(&root)),
         vectors::run(),

@@ -1,6 +1,12 @@
-// Starts the WebAssembly, in the same task as the script's tag.
+// The entry of `trac.js`: starts the WebAssembly, in the same task as the script's tag.
 
-// It stands in this file as printable text; `printable` in xtask wrote it.
+import { script, settings } from './settings.js';
+import { guarded, log } from './guard.js';
+import { isFirst } from './window.js';
+import { start } from './begin.js';
+import { WASM } from '../generated/wasm.js';
+
+// The WebAssembly as printable text; the function `printable` of xtask writes it.
 const readBytes = () => {
   const bytes = [];
   let above = 0;
@@ -16,7 +22,8 @@ const readBytes = () => {
   return new Uint8Array(bytes);
 };
 
-// Where WebAssembly is refused (a policy without 'wasm-unsafe-eval', a browser locked down, an old one that compiles only small modules at once), the same in JavaScript.
+// Loads the same script in JavaScript where WebAssembly is rejected: by a policy without 'wasm-unsafe-eval', by a
+// browser in lockdown mode, by an old browser that compiles only small modules synchronously.
 const fallBack = guarded((reason) => {
   log(reason);
   const element = document.createElement('script');

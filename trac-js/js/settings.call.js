@@ -1,0 +1,6 @@
+// The settings of a page that uses the package: the argument of `boot`, the function that rollup.config.js puts around
+// the script.
+
+/* global options */
+export const settings = options;
+export const base = settings.apiUrl || location.href;
