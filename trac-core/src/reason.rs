@@ -122,7 +122,7 @@ reasons! {
     Noted = "noted",
     /// The commission is held while a dispute is open.
     Held = "held",
-    /// The commission is no longer held.
+    /// The commission is no longer held; what a lost dispute took back stays.
     Released = "released",
     /// The program covers certain products, and the event does not say what was bought.
     ProductsUnknown = "products_unknown",
@@ -130,7 +130,7 @@ reasons! {
     AttributionChanged = "attribution_changed",
     /// Facts that came later speak for another click, but the commission was paid out already.
     AttributionFrozen = "attribution_frozen",
-    /// Only a page reported this: it is held until the merchant or Stripe confirms it.
+    /// Only a page reported this: it counts once the merchant or Stripe confirms it.
     ClientReported = "client_reported",
     /// The merchant rejected it.
     RejectedByMerchant = "rejected_by_merchant",

@@ -1,20 +1,20 @@
-//! Reads the body of a webhook delivery, up to a limit.
+//! Reads the body of a webhook delivery, up to a limit. For `trac-server`; no part of the SDK's interface.
 
 use axum_core::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 
-/// The largest body that is read: invoices with many lines are larger than one would think.
+/// The largest body that is read, in bytes: invoices with many lines are large.
 pub const LIMIT_BYTES: usize = 2 * 1024 * 1024;
-/// How much more is read and dropped, so that the sender of a body that is too large receives the answer.
-const PATIENCE_BYTES: usize = 16 * 1024 * 1024;
+/// How much more is received and dropped, so that the sender of a body that is too large receives the answer.
+const DROPPED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
     /// It is larger than [`LIMIT_BYTES`].
     TooLarge,
-    /// The sender stopped in the middle.
+    /// It ended before it was complete.
     Incomplete,
 }
 
@@ -23,19 +23,19 @@ pub enum Unread {
 /// # Errors
 /// [`Unread`].
 pub async fn read(mut body: Body) -> Result<Bytes, Unread> {
-    let (mut kept, mut heard) = (BytesMut::new(), 0_usize);
+    let (mut kept, mut received) = (BytesMut::new(), 0_usize);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Unread::Incomplete)?;
         let Some(data) = frame.data_ref() else { continue };
-        heard = heard.saturating_add(data.len());
-        if heard > LIMIT_BYTES.saturating_add(PATIENCE_BYTES) {
+        received = received.saturating_add(data.len());
+        if received > LIMIT_BYTES.saturating_add(DROPPED_BYTES) {
             break;
         }
-        if heard <= LIMIT_BYTES {
+        if received <= LIMIT_BYTES {
             kept.extend_from_slice(data);
         }
     }
-    if heard > LIMIT_BYTES { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
+    if received > LIMIT_BYTES { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
 }
 
 #[cfg(test)]
@@ -47,7 +47,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A body, and whether anybody has read it.
+    /// A body, and whether it was read.
     pub(crate) fn watched(text: &'static str) -> (Body, Arc<AtomicBool>) {
         let is_read = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&is_read);

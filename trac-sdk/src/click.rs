@@ -1,4 +1,4 @@
-//! The click of a request: [`get_click_id`], and the extractors made of it.
+//! The click of a request: [`get_click_id`], and the extractor [`Click`].
 
 use std::convert::Infallible;
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Request, StatusCode, Uri, header}
 use trac_core::click::{ClickId, dialect, query};
 use trac_core::cookie;
 
-/// A request as [`get_click_id`] reads it: whole, or its head alone. Nothing else can be one.
+/// A request as [`get_click_id`] reads it: an `http` `Request` with any body, or its `Parts`. The trait is sealed.
 pub trait RequestHead: private::Sealed {
     #[doc(hidden)]
     fn head(&self) -> (&HeaderMap, &Uri, &Extensions);
@@ -37,11 +37,12 @@ impl RequestHead for Parts {
 
 /// The ID of the click that brought the visitor, if the request carries one.
 ///
-/// Reads the cookies of all systems in dialect order, then the query of the URL; behind a
-/// [`ClickLayer`](crate::ClickLayer), the ID the layer decided on. Duplicate cookies, foreign values, bytes that are
-/// no text: whatever is no click ID is passed over, never an error. Allocates nothing until an ID is found.
+/// Reads the cookies `trac_click_id`, `clk_id` and `rd_click_id`, in this order, then the query of the URL; behind a
+/// [`ClickLayer`](crate::ClickLayer), the ID that the layer decided on. A value that is no click ID is passed over, never an
+/// error. Of several cookies of one name, the first that is an ID counts; a browser sends the one that was set first at the front, so
+/// see [`ClickLayer`](crate::ClickLayer) on pages that have the script too. Allocates nothing until an ID is found.
 ///
-/// That a request carries an ID says nothing about a click behind it: it counts only if the server knows it.
+/// An ID is a text that a visitor sends. It counts only if the trac server knows the click.
 ///
 /// # Examples
 /// ```
@@ -67,7 +68,7 @@ pub fn get_click_id(request: &impl RequestHead) -> Option<ClickId> {
     stored_click_id(headers).or_else(|| arriving_click_id(uri))
 }
 
-/// The click ID in the cookies of a request, in dialect order.
+/// The click ID in the cookies of a request. For `trac-server`; use [`get_click_id`].
 #[must_use]
 pub fn stored_click_id(headers: &HeaderMap) -> Option<ClickId> {
     // `http`'s own iterator cannot start over, which reading name by name has to.
@@ -75,7 +76,7 @@ pub fn stored_click_id(headers: &HeaderMap) -> Option<ClickId> {
     cookie::find_across(lines.map(HeaderValue::as_bytes))
 }
 
-/// The click ID in the query of a URL.
+/// The click ID in the query of a URL. For `trac-server`; use [`get_click_id`].
 #[must_use]
 pub fn arriving_click_id(uri: &Uri) -> Option<ClickId> {
     query::find_in_query(uri.query()?, &dialect::TRAC)
@@ -83,8 +84,8 @@ pub fn arriving_click_id(uri: &Uri) -> Option<ClickId> {
 
 /// The click that brought the visitor, as an axum extractor.
 ///
-/// A handler that takes `Option<Click>` answers every visitor; one that takes `Click` answers those who came by a
-/// partner's link, and [`NoClick`] tells the others.
+/// A handler that takes `Option<Click>` runs for every visitor. One that takes `Click` runs for visitors with a click ID; all
+/// other requests are answered with [`NoClick`]. It dereferences to the [`ClickId`].
 ///
 /// # Examples
 /// ```

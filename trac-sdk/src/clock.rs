@@ -1,4 +1,4 @@
-//! What time it is: the only reader of the system's clock.
+//! [`Clock`]: the system's time, or a settable one for tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use trac_core::time::Timestamp;
 
-/// The clock everything on the server asks.
+/// The clock that timestamps are compared with.
 ///
 /// # Examples
 /// ```
-/// use trac_core::time::Timestamp;
+/// use trac_sdk::Timestamp;
 /// use trac_sdk::clock::Clock;
 ///
 /// let clock = Clock::settable(Timestamp::from_unix_secs(1_700_000_000));
@@ -18,7 +18,7 @@ use trac_core::time::Timestamp;
 /// assert_eq!(clock.now().unix_secs(), 1_700_000_060);
 ///
 /// let system = Clock::system();
-/// system.advance(60); // the system's clock is nobody's to move
+/// system.advance(60); // has no effect
 /// assert!(system.now().unix_secs() > 1_700_000_000);
 /// ```
 #[derive(Clone, Debug)]
@@ -43,13 +43,13 @@ impl Clock {
         Self(Source::Settable(Arc::new(AtomicI64::new(now.unix_secs().saturating_mul(1_000)))))
     }
 
-    /// The present second.
+    /// The present time, in whole seconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_unix_secs(self.unix_millis().div_euclid(1_000))
     }
 
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn unix_millis(&self) -> i64 {
         match &self.0 {
@@ -62,7 +62,7 @@ impl Clock {
         }
     }
 
-    /// Moves a settable clock by so many seconds, backwards too; leaves the system's clock alone.
+    /// Moves a settable clock by so many seconds, back where they are negative. The system's clock is not changed.
     pub fn advance(&self, secs: i64) {
         if let Source::Settable(millis) = &self.0 {
             millis.fetch_add(secs.saturating_mul(1_000), Ordering::SeqCst);

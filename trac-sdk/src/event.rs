@@ -1,72 +1,28 @@
 //! [`StripeEvent`]: an extractor that yields what Stripe signed, or rejects.
 
-use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest};
-use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{Request, StatusCode};
-use trac_core::webhook::event::{Event, UnreadableEvent};
-use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, check_header, is_secret};
+use http::Request;
+use serde_json::Value;
+use trac_core::webhook::event::Event;
+use trac_core::webhook::signature::{TOLERANCE_SECS, check_header};
 
 use crate::body::{self, Unread};
-use crate::clock::Clock;
+use crate::secrets::WebhookSecrets;
+use crate::verify::{StripeEventRejection, verify_event};
 
-/// The signing secrets of a webhook endpoint; several while one is rolled. Kept out of `Debug`.
+/// An event that Stripe signed, as an axum extractor. It dereferences to the [`Event`].
 ///
-/// # Examples
-/// ```
-/// use trac_sdk::WebhookSecrets;
+/// Checks the form of `Stripe-Signature` and its timestamp against the clock, 300 seconds both ways, then reads the raw body (at
+/// most 2 MiB) and [verifies](verify_event) it. A request that fails is answered with the [`StripeEventRejection`], and the handler
+/// does not run. Source: <https://docs.stripe.com/webhooks#verify-manually>.
 ///
-/// assert!(WebhookSecrets::new(["whsec_new", "whsec_old"]).is_ok());
-/// assert!(WebhookSecrets::new([""]).is_err(), "an empty secret would let everybody in");
-/// assert!(WebhookSecrets::new(["whsec_x\n"]).is_err(), "a line break came along when it was copied");
-/// ```
-#[derive(Clone)]
-pub struct WebhookSecrets {
-    secrets: Arc<[String]>,
-    clock: Clock,
-}
-
-/// A secret is not 1 to 255 printable ASCII characters without blanks, or there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a signing secret is 1 to 255 printable characters without blanks, and there must be one")]
-pub struct UnusableSecret;
-
-impl WebhookSecrets {
-    /// Takes the secrets a delivery may be signed with.
-    ///
-    /// # Errors
-    /// [`UnusableSecret`] if there is none, or one cannot be a secret.
-    pub fn new<T: Into<String>>(secrets: impl IntoIterator<Item = T>) -> Result<Self, UnusableSecret> {
-        let secrets: Arc<[String]> = secrets.into_iter().map(Into::into).collect();
-        let usable = !secrets.is_empty() && secrets.iter().all(|secret| is_secret(secret));
-        if usable { Ok(Self { secrets, clock: Clock::system() }) } else { Err(UnusableSecret) }
-    }
-
-    /// Compares timestamps with this clock, for tests.
-    #[must_use]
-    pub fn with_clock(self, clock: Clock) -> Self {
-        Self { clock, ..self }
-    }
-}
-
-impl fmt::Debug for WebhookSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookSecrets").field("secrets", &self.secrets.len()).finish_non_exhaustive()
-    }
-}
-
-/// An event that Stripe signed, as an axum extractor.
-///
-/// Checks the form of `Stripe-Signature` and its timestamp against the clock, 300 s both ways, then reads the raw body (at most
-/// 2 MiB), checks the signature against every secret, and only then parses. It dereferences to the [`Event`].
-/// Source: <https://docs.stripe.com/webhooks#verify-manually>.
-///
-/// The app's state must give [`WebhookSecrets`] (`FromRef`), or be them.
+/// The app's state must be [`WebhookSecrets`], or give them by `FromRef`. The extractor consumes the body, so it is the last
+/// argument of a handler.
 ///
 /// # Examples
 /// ```
@@ -82,13 +38,18 @@ impl fmt::Debug for WebhookSecrets {
 /// let app: Router = Router::new().route("/webhook", post(webhook)).with_state(secrets);
 /// # Ok::<(), trac_sdk::UnusableSecret>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct StripeEvent {
     event: Event,
     body: Bytes,
+    object: OnceLock<Value>,
 }
 
 impl StripeEvent {
+    const fn new(event: Event, body: Bytes) -> Self {
+        Self { event, body, object: OnceLock::new() }
+    }
+
     /// The event.
     #[must_use]
     pub fn into_event(self) -> Event {
@@ -100,6 +61,59 @@ impl StripeEvent {
     pub const fn body(&self) -> &Bytes {
         &self.body
     }
+
+    /// `data.object`: the Checkout Session, invoice or charge that the event is about, in the API version of the event.
+    ///
+    /// It is `null` where the event has none, as thin (v2) events do, or where its JSON cannot be kept, such as a number out of
+    /// range. It is parsed by the first call.
+    ///
+    /// # Examples
+    /// A handler that reads amount and metadata, and a test that signs an event for it:
+    /// ```
+    /// use axum::Router;
+    /// use axum::body::{Body, to_bytes};
+    /// use axum::http::Request;
+    /// use axum::routing::post;
+    /// use tower::ServiceExt as _;
+    /// use trac_sdk::{StripeEvent, Timestamp, WebhookSecrets, clock::Clock, sign};
+    ///
+    /// async fn webhook(event: StripeEvent) -> String {
+    ///     let session = event.object();
+    ///     let amount_minor = session.get("amount_total").and_then(|amount| amount.as_i64());
+    ///     let order = session.pointer("/metadata/order").and_then(|order| order.as_str());
+    ///     format!("{amount_minor:?} for {order:?}")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let now = Timestamp::from_unix_secs(1_760_000_000);
+    /// let secrets = WebhookSecrets::new(["whsec_test"])?.with_clock(Clock::settable(now));
+    /// let app = Router::new().route("/webhook", post(webhook)).with_state(secrets);
+    ///
+    /// let body = r#"{"id":"evt_1","type":"checkout.session.completed",
+    ///     "data":{"object":{"amount_total":4900,"currency":"usd","metadata":{"order":"17"}}}}"#;
+    /// let signature = sign(body.as_bytes(), "whsec_test", now);
+    /// let request = Request::post("/webhook").header("stripe-signature", signature).body(Body::from(body))?;
+    /// let answer = to_bytes(app.oneshot(request).await?.into_body(), 1_000).await?;
+    /// assert_eq!(answer, "Some(4900) for Some(\"17\")");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn object(&self) -> &Value {
+        self.object.get_or_init(|| {
+            let json = self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body);
+            let mut envelope: Value = serde_json::from_slice(json).unwrap_or_default();
+            envelope.pointer_mut("/data/object").map(Value::take).unwrap_or_default()
+        })
+    }
+}
+
+/// Events are equal if they were read from the same body.
+impl PartialEq for StripeEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.body == other.body && self.event == other.event
+    }
 }
 
 impl Deref for StripeEvent {
@@ -107,38 +121,6 @@ impl Deref for StripeEvent {
 
     fn deref(&self) -> &Event {
         &self.event
-    }
-}
-
-/// Why a request is not one of Stripe's events.
-///
-/// # Wire form
-/// One line of text, with `401` for a signature or timestamp, `400` for a signed body that is no event or that broke
-/// off, `413` for one that is too large.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StripeEventRejection {
-    /// The signature or its timestamp is wrong.
-    #[error(transparent)]
-    Unverified(#[from] VerifyError),
-    /// The signed body is no event.
-    #[error(transparent)]
-    Unreadable(#[from] UnreadableEvent),
-    /// The body is larger than 2 MiB.
-    #[error("the body is larger than 2 MiB")]
-    TooLarge,
-    /// The body broke off.
-    #[error("the body broke off")]
-    Incomplete,
-}
-
-impl IntoResponse for StripeEventRejection {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::Unverified(_) => StatusCode::UNAUTHORIZED,
-            Self::Unreadable(_) | Self::Incomplete => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        };
-        (status, format!("{self}\n")).into_response()
     }
 }
 
@@ -150,19 +132,16 @@ where
     type Rejection = StripeEventRejection;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self, StripeEventRejection> {
-        let WebhookSecrets { secrets, clock } = WebhookSecrets::from_ref(state);
+        let secrets = WebhookSecrets::from_ref(state);
         let (parts, body) = request.into_parts();
         let signature = parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok());
         let signature = signature.unwrap_or_default();
-        check_header(signature, clock.now(), TOLERANCE_SECS)?;
+        check_header(signature, secrets.now(), TOLERANCE_SECS)?;
         let body = body::read(body).await.map_err(|unread| match unread {
             Unread::TooLarge => StripeEventRejection::TooLarge,
             Unread::Incomplete => StripeEventRejection::Incomplete,
         })?;
-        let unverified = Unverified::new(signature, &body);
-        let secrets = secrets.iter().map(String::as_str);
-        let event = Event::read(unverified.verify(secrets, clock.now(), TOLERANCE_SECS)?)?;
-        Ok(Self { event, body })
+        Ok(Self::new(verify_event(&secrets, signature, &body)?, body))
     }
 }
 
@@ -170,10 +149,13 @@ where
 mod tests {
     use std::sync::atomic::Ordering;
 
+    use axum_core::response::IntoResponse as _;
+    use serde_json::json;
     use trac_core::time::Timestamp;
     use trac_core::webhook::signature::sign;
 
     use super::*;
+    use crate::clock::Clock;
 
     const NOW: Timestamp = Timestamp::from_unix_secs(1_760_000_000);
     const BODY: &str = r#"{"id":"evt_1","type":"invoice.paid"}"#;
@@ -228,8 +210,18 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_not_printed() {
-        let secrets = WebhookSecrets::new(["whsec_x"]).unwrap();
-        assert!(!format!("{secrets:?}").contains("whsec"));
+    fn the_object_is_read_where_there_is_one() {
+        let check = |body: &str, want: Value| {
+            let secrets = WebhookSecrets::new(["whsec_x"]).unwrap().with_clock(Clock::settable(NOW));
+            let event = verify_event(&secrets, &sign(body.as_bytes(), "whsec_x", NOW), body.as_bytes());
+            let event = StripeEvent::new(event.unwrap(), Bytes::copy_from_slice(body.as_bytes()));
+            let unread = event.clone();
+            assert_eq!(event.object(), &want, "{body}");
+            assert_eq!(event, unread, "reading the object changes nothing");
+        };
+        check(r#"{"id":"evt_1","data":{"object":{"amount":7}}}"#, json!({ "amount": 7 }));
+        check("\u{feff}{\"id\":\"evt_1\",\"data\":{\"object\":{\"amount\":7}}}", json!({ "amount": 7 }));
+        check(r#"{"id":"evt_1","object":"v2.core.event"}"#, Value::Null);
+        check(r#"{"id":"evt_1","data":{"object":{"amount":1e999}}}"#, Value::Null);
     }
 }

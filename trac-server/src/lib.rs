@@ -11,11 +11,11 @@
 //! # In a merchant's own server
 //!
 //! ```toml
-//! trac-server = { version = "0.1", default-features = false }
+//! trac-sdk = { git = "https://github.com/trac-rs/trac" }   # until it is published
 //! ```
 //!
-//! is the SDK alone, for any axum app: the click that brought a visitor, put on a Checkout Session, and Stripe's
-//! events, verified.
+//! is the SDK: the click that brought a visitor, put on a Checkout Session; Stripe's events, verified; leads and conversions,
+//! reported. This crate with `default-features = false` exports the same under the same names.
 //!
 //! ```
 //! use axum::Router;
@@ -45,14 +45,15 @@
 //! # Ok::<(), trac_server::UnusableSecret>(())
 //! ```
 //!
-//! | wanted | called |
+//! | you want | use |
 //! |---|---|
 //! | the click of a request | [`get_click_id`], or [`Click`] and `Option<Click>` as extractors |
-//! | a cookie that outlives script storage | [`ClickLayer`] |
+//! | a cookie that lasts longer than what scripts store | [`ClickLayer`] |
 //! | a Checkout Session that carries the click | [`stripe_metadata`] |
-//! | a lead of a page that counts as the merchant's word | [`customer_token`] |
-//! | Stripe's events, verified or rejected | [`StripeEvent`] with [`WebhookSecrets`] |
-//! | leads and conversions of one's own | `TracClient`, with the feature `client` |
+//! | a page's lead that counts as your own report | [`customer_token`] |
+//! | Stripe's events, verified or rejected | [`StripeEvent`] with [`WebhookSecrets`]; [`verify_event`] |
+//! | to report leads and conversions yourself | `TracClient`, with the feature `client` |
+//! | signed events in your tests | [`sign`] with a settable [`Clock`](clock::Clock) |
 //!
 //! # The whole server
 //!
@@ -65,9 +66,9 @@ pub use trac_sdk::TracClient;
 pub use trac_sdk::client;
 pub use trac_sdk::clock;
 pub use trac_sdk::{
-    Click, ClickId, ClickLayer, ClickService, NoClick, RequestHead, SetCookie, StripeEvent,
-    StripeEventRejection, StripeMetadata, UnusableSecret, WebhookSecrets, customer_token, get_click_id,
-    stripe_metadata,
+    Click, ClickId, ClickLayer, ClickService, Event, NoClick, ParseClickIdError, RequestHead, SetCookie,
+    StripeEvent, StripeEventRejection, StripeMetadata, Timestamp, UnreadableEvent, UnusableSecret,
+    VerifyError, WebhookSecrets, customer_token, get_click_id, sign, stripe_metadata, verify_event,
 };
 
 cfg_if::cfg_if! {

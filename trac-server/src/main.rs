@@ -63,16 +63,37 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let stories = runtime.block_on(tell(&options.settle()?, &id))?;
             print_stories(&stories, json)?;
             let is_known = stories.iter().any(|story| story.get("found").is_some_and(|found| found == true));
-            if is_known { Ok(()) } else { Err(format!("nothing is known of {id} in any workspace").into()) }
+            if is_known {
+                return Ok(());
+            }
+            let so = explain::BY_ANOTHER_NAME;
+            Err(format!("nothing is known of {id} in any workspace. {so}").into())
         }
-        Command::Replay { rules, dry_run, since, options } => {
+        Command::Replay { rules, dry_run, since, workspace, mode, json, options } => {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
-            let config = options.settle()?;
-            let replayed = runtime.block_on(replay_events(&config, rules, dry_run, since.as_deref()))?;
-            Ok(writeln!(Output, "{replayed:#}")?)
+            let which = replay::Which { since: since_when(since.as_deref())?, workspace_id: workspace, mode };
+            let replayed = runtime.block_on(replay_events(&options.settle()?, which, rules, dry_run))?;
+            Ok(if json {
+                writeln!(Output, "{replayed:#}")
+            } else {
+                write!(Output, "{}", replay::as_text(&replayed))
+            }?)
         }
-        Command::Backup { file, options } => Ok(store::back_up(&options.settle()?.data, &file)?),
-        Command::Restore { file, options } => Ok(store::restore(&file, &options.settle()?.data)?),
+        Command::Backup { file, options } => {
+            store::back_up(&options.settle()?.data, &file)?;
+            let so = "keep it elsewhere, for the secrets in the backup do not open without it";
+            Ok(writeln!(
+                Output,
+                "The master key (master.key or TRAC_MASTER_KEY) is not part of the backup: {so}."
+            )?)
+        }
+        Command::Restore { file, options } => {
+            let data = options.settle()?.data;
+            store::restore(&file, &data)?;
+            let place = data.join("master.key");
+            let so = format!("put the one kept with it at {} (mode 0600)", place.display());
+            Ok(writeln!(Output, "master.key is not part of the backup: {so}, or give TRAC_MASTER_KEY.")?)
+        }
         Command::Export { file, workspace, csv, options } => {
             runtime.block_on(write_export(&options.settle()?, workspace.as_deref(), file, csv))
         }
@@ -264,21 +285,20 @@ fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
     Ok(())
 }
 
+fn since_when(since: Option<&str>) -> Result<Timestamp, Failure> {
+    let Some(text) = since else { return Ok(Timestamp::default()) };
+    Ok(Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?)
+}
+
 async fn replay_events(
     config: &Config,
+    which: replay::Which,
     rules: replay::Rules,
     dry_run: bool,
-    since: Option<&str>,
 ) -> Result<Value, Failure> {
-    let since = match since {
-        None => Timestamp::default(),
-        Some(text) => {
-            Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?
-        }
-    };
     let store = open_known_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
-    let replayed = replay::replay_all(&trac, since, rules, dry_run).await?;
+    let replayed = replay::replay_some(&trac, which, rules, dry_run).await;
     tokio::task::spawn_blocking(move || store.close()).await?;
-    Ok(replayed)
+    Ok(replayed?)
 }

@@ -260,3 +260,37 @@ fn every_table_is_led_by_workspace_and_mode() {
         }
     }
 }
+
+/// What SQLite reads and PostgreSQL does not.
+const OF_SQLITE_ALONE: [&str; 13] = [
+    "->>",
+    "json_each",
+    "json_extract",
+    "json_group",
+    "COLLATE NOCASE",
+    "INSERT OR ",
+    "UPDATE OR ",
+    " GLOB ",
+    "INDEXED BY",
+    "instr(",
+    "pragma_",
+    "group_concat",
+    "rowid",
+];
+
+#[test]
+fn sql_beside_its_use_is_what_two_databases_read() {
+    let src = root().join("trac-server/src");
+    let mut found = Vec::new();
+    for file in sources(&src).into_iter().filter(|file| !file.starts_with(src.join("store"))) {
+        if module_of(&file, &src).iter().any(|part| part == "tests") {
+            continue;
+        }
+        let code = code_of(&fs::read_to_string(&file).unwrap());
+        let named = OF_SQLITE_ALONE.iter().filter(|word| code.contains(**word));
+        found.extend(named.map(|word| format!("{}: {word}", file.display())));
+    }
+    // Clicks are exported in the order of their rows, which is kept in the store.
+    found.retain(|place| !place.ends_with("operate/export/table.rs: rowid"));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

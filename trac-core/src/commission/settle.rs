@@ -13,6 +13,7 @@ use super::decision::Decision;
 use super::lead;
 use super::series::Series;
 use super::target::{Case, Standing, Target, frozen_target, target};
+use crate::conversion::attribution::Attribution;
 use crate::conversion::book::Book;
 use crate::conversion::candidate::Rule;
 use crate::conversion::clawback::Lost;
@@ -22,6 +23,7 @@ use crate::conversion::sale::Sale;
 use crate::conversion::world::{Commission, World};
 use crate::reason::Reason;
 use crate::webhook::facts::Topic;
+use crate::webhook::lead::Lead;
 use crate::webhook::report::Report;
 
 /// Why a world is settled. It never changes what facts ask for.
@@ -85,98 +87,168 @@ fn open_commissions<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Vec<&'a Commission
     all
 }
 
+/// The open commissions of a payment.
+struct Held<'c> {
+    /// The oldest, which stays.
+    survivor: Option<&'c Commission>,
+    /// The others, which earned the same money again.
+    doubles: Vec<&'c Commission>,
+}
+
+impl<'c> Held<'c> {
+    fn of(open: Vec<&'c Commission>) -> Self {
+        let mut open = open.into_iter();
+        Self { survivor: open.next(), doubles: open.collect() }
+    }
+
+    /// The commission that stays, if a payout holds it.
+    fn paid(&self) -> Option<&'c Commission> {
+        self.survivor.filter(|commission| commission.paid)
+    }
+
+    /// The commission whose terms the payment keeps.
+    fn settled(&self, sale: &Sale<'_>, occasion: Occasion) -> Option<&'c Commission> {
+        let is_redecided = occasion.redecide || sale.facts.pins.is_some();
+        self.survivor.filter(|commission| commission.paid || !(is_redecided || commission.amount_minor == 0))
+    }
+}
+
+/// What was paid, or why nothing was, and how much of it went back.
+struct Moved<'m> {
+    money: Result<Money<'m>, Reason>,
+    lost: Lost,
+}
+
+impl<'m> Moved<'m> {
+    fn of(sale: &'m Sale<'_>, held: &Held<'_>) -> Self {
+        let money = Money::of_paid(&sale.facts, held.paid().map(|commission| commission.click_id.as_str()));
+        let lost = money.as_ref().map_or_else(|_| Lost::default(), |money| Lost::of(&sale.facts, money));
+        Self { money, lost }
+    }
+}
+
+/// What the ledger should hold, or why nothing.
+struct Asked {
+    target: Result<Target, Reason>,
+    /// Whether a payout froze it: a commission that was paid out stays with its click, whatever is learnt later of the attribution.
+    is_frozen: bool,
+}
+
+impl Asked {
+    const fn open(target: Result<Target, Reason>) -> Self {
+        Self { target, is_frozen: false }
+    }
+
+    const fn frozen(target: Result<Target, Reason>) -> Self {
+        Self { target, is_frozen: true }
+    }
+}
+
+/// Settles one payment: what was paid, what the ledger should hold for it, and what is to be appended for that.
 fn settle_sale<'a>(
     series: &Series<'_, 'a>,
     sale: &Sale<'a>,
     open: Vec<&Commission>,
     occasion: Occasion,
 ) -> Settlement {
-    let book = series.book;
-    let mut open = open.into_iter();
-    let (survivor, doubles) = (open.next(), open);
-    let mut changes: Vec<Change> = doubles.map(|double| close(double, Reason::DuplicatePayment)).collect();
+    let held = Held::of(open);
+    let moved = Moved::of(sale, &held);
+    let asked = match sale.facts.leads.values().next() {
+        Some(lead) => of_lead(series.book, sale, lead, &held, occasion),
+        None => of_payment(series, sale, &moved, &held, occasion),
+    };
+    let decision = decide(series.book, sale, &moved, &asked);
+    Settlement { decision, changes: changes(series.book, sale, &held, asked.target, occasion) }
+}
 
-    let paid_click =
-        survivor.filter(|commission| commission.paid).map(|commission| commission.click_id.as_str());
-    let money = Money::of_paid(&sale.facts, paid_click);
-    let lost = money.as_ref().map_or_else(|_| Lost::default(), |money| Lost::of(&sale.facts, money));
-    let mut decision = Decision {
-        reason: Reason::Ok,
+fn of_lead(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, held: &Held<'_>, occasion: Occasion) -> Asked {
+    let attribution = book.credits.get(sale.id);
+    let target = lead::target(book, sale, lead, attribution, held.settled(sale, occasion));
+    match held.paid() {
+        Some(paid) if target.is_err() || is_moved(attribution, paid) => {
+            Asked::frozen(lead::frozen_target(book, sale, lead, paid))
+        }
+        _ => Asked::open(target),
+    }
+}
+
+fn of_payment<'a>(
+    series: &Series<'_, 'a>,
+    sale: &Sale<'a>,
+    moved: &Moved<'_>,
+    held: &Held<'_>,
+    occasion: Occasion,
+) -> Asked {
+    let (book, paid) = (series.book, held.paid());
+    let attribution = book.credits.get(sale.id);
+    let money = match &moved.money {
+        Ok(money) => money,
+        Err(reason) => return Asked::open(Err(*reason)),
+    };
+    // A page's claim of money that went back does not say which payment that belongs to.
+    let is_claim = attribution.is_some_and(|found| found.rule == Rule::Claim);
+    if let (true, None, Some(reason)) = (is_claim, paid, waiting(book, sale, moved.lost)) {
+        return Asked::open(Err(reason));
+    }
+    let case = Case { series, sale, money, lost: moved.lost };
+    let target = target(case, attribution, held.settled(sale, occasion), paid.is_some());
+    match paid {
+        Some(paid) if matches!(target, Err(Standing::Attribution(_))) || is_moved(attribution, paid) => {
+            Asked::frozen(frozen_target(case, paid))
+        }
+        _ => Asked::open(target.map_err(|standing| standing.reason())),
+    }
+}
+
+/// Whether facts now speak for another click than the one that a payout was made for, or for none.
+fn is_moved(attribution: Option<&Attribution>, paid: &Commission) -> bool {
+    attribution.is_none_or(|found| found.click_id != paid.click_id)
+}
+
+/// The decision, for the record.
+fn decide(book: &Book<'_>, sale: &Sale<'_>, moved: &Moved<'_>, asked: &Asked) -> Decision {
+    let money = moved.money.as_ref().ok();
+    Decision {
+        reason: match &asked.target {
+            Ok(_) if asked.is_frozen => Reason::AttributionFrozen,
+            Ok(target) => target.claim.reason,
+            Err(reason) => waiting(book, sale, moved.lost).unwrap_or(*reason),
+        },
         attribution: book.credits.get(sale.id).cloned(),
         candidates: sale.candidates.clone(),
         time: sale.time,
-        gross_minor: money.as_ref().ok().map(Money::gross_minor),
-        base_minor: None,
-        currency: money.as_ref().ok().map(Money::currency),
-        same_as: None,
-        lost_minor: lost.total_minor(),
+        gross_minor: money.map(Money::gross_minor),
+        base_minor: asked.target.as_ref().ok().map(|target| target.claim.base_minor),
+        currency: money.map(Money::currency),
+        same_as: match &sale.inference {
+            Inference::SameAs(other) => Some(other.clone()),
+            Inference::Alone | Inference::Ambiguous => None,
+        },
+        lost_minor: moved.lost.total_minor(),
         claimed: payment::is_mere_claim(&sale.facts),
         lead_id: sale.facts.leads.keys().next().cloned(),
         transaction: sale.facts.reports.values().map(|report| report.transaction.clone()).min(),
         stripe: payment::stripe_ids(&sale.facts),
-    };
-    if let Inference::SameAs(other) = &sale.inference {
-        decision.same_as = Some(other.clone());
     }
-    let (target, frozen) = target_of(series, sale, money, lost, survivor, occasion, &decision);
-    decision.base_minor = target.as_ref().ok().map(|target| target.claim.base_minor);
-    decision.reason = match &target {
-        Ok(_) if frozen => Reason::AttributionFrozen,
-        Ok(target) => target.claim.reason,
-        Err(reason) => waiting(book, sale, lost).unwrap_or(*reason),
-    };
-    changes.extend(towards(target, survivor, occasion.news));
+}
+
+/// What is to be appended: the doubles are closed, and the survivor is brought to the target.
+fn changes(
+    book: &Book<'_>,
+    sale: &Sale<'_>,
+    held: &Held<'_>,
+    target: Result<Target, Reason>,
+    occasion: Occasion,
+) -> Vec<Change> {
+    let closed = held.doubles.iter().map(|double| close(double, Reason::DuplicatePayment));
+    let mut changes: Vec<Change> = closed.collect();
+    changes.extend(towards(target, held.survivor, occasion.news));
     let own = book.world.payments.get(sale.id).map_or(&[][..], |known| known.commissions.as_slice());
     for change in &mut changes {
         let is_own = |id: &String| own.iter().any(|commission| commission.id == *id);
         change.taken_over = change.commission_id.as_ref().is_some_and(|id| !is_own(id));
     }
-    Settlement { decision, changes }
-}
-
-/// What the ledger should hold for a payment or lead, and whether a payout froze it: a commission that was paid out stays with its
-/// click, whatever is learnt later of the attribution.
-fn target_of<'a>(
-    series: &Series<'_, 'a>,
-    sale: &Sale<'a>,
-    money: Result<Money<'_>, Reason>,
-    lost: Lost,
-    survivor: Option<&Commission>,
-    occasion: Occasion,
-    decision: &Decision,
-) -> (Result<Target, Reason>, bool) {
-    let (book, attribution) = (series.book, decision.attribution.as_ref());
-    let paid = survivor.filter(|commission| commission.paid);
-    let keeps = |commission: &&Commission| {
-        commission.paid || !(occasion.redecide || sale.facts.pins.is_some() || commission.amount_minor == 0)
-    };
-    let settled = survivor.filter(keeps);
-    let moved = paid.filter(|paid| attribution.is_none_or(|found| found.click_id != paid.click_id));
-    if let Some(lead) = sale.facts.leads.values().next() {
-        let target = lead::target(book, sale, lead, attribution, settled);
-        return match (target, moved, paid) {
-            (Err(_), _, Some(commission)) | (_, Some(commission), _) => {
-                (lead::frozen_target(book, sale, lead, commission), true)
-            }
-            (target, ..) => (target, false),
-        };
-    }
-    let money = match money {
-        Ok(money) => money,
-        Err(reason) => return (Err(reason), false),
-    };
-    // A page's claim of money that went back does not say which payment that belongs to.
-    let is_claim = attribution.is_some_and(|found| found.rule == Rule::Claim);
-    if let (true, None, Some(reason)) = (is_claim, paid, waiting(book, sale, lost)) {
-        return (Err(reason), false);
-    }
-    let case = Case { series, sale, money: &money, lost };
-    match (target(case, attribution, settled, paid.is_some()), moved, paid) {
-        (Err(Standing::Attribution(_)), _, Some(commission)) | (_, Some(commission), _) => {
-            (frozen_target(case, commission), true)
-        }
-        (target, ..) => (target.map_err(|standing| standing.reason()), false),
-    }
+    changes
 }
 
 /// What a charge or refund waits for that belongs to no payment known here.

@@ -55,7 +55,8 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
             "The payment is on its way (bank debit, voucher). Select checkout.session.async_payment_succeeded in Stripe."
         }
         Reason::Uncaptured => {
-            "The charge is only authorised. Capture it, and select charge.captured in Stripe."
+            "The charge is only authorised. Capture it, and also select charge.captured in Stripe, which is in neither list of \
+             event types to select."
         }
         Reason::AmountUnknown => {
             "The PaymentIntent carries no amount_received and no captured charge. Select charge.succeeded in Stripe, or send \

@@ -22,6 +22,7 @@ use super::report::Report;
 use super::session::Session;
 use super::subscription::Subscription;
 use crate::program::Pins;
+use crate::reason::Reason;
 use crate::time::Timestamp;
 
 /// Facts about Stripe objects, by their IDs. One event's facts are a few entries; a payment's are all that is known
@@ -97,21 +98,21 @@ pub enum NoFacts {
     /// `invoice.payment_succeeded`: `invoice.paid` says the same and more.
     UseInvoicePaid,
     /// A payment that failed, or a session that ran out: no money moved.
-    NothingPaid(&'static str),
+    NothingPaid(Reason),
     /// A known type whose object has no ID, or amounts that cannot be read.
     Unreadable,
 }
 
 impl NoFacts {
-    /// The contract's reason code.
+    /// The reason that the log shows.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
+    pub const fn reason(self) -> Reason {
         match self {
-            Self::UnsupportedEvent => "unsupported_event",
-            Self::UnsupportedThinEvent => "unsupported_thin_event",
-            Self::UseInvoicePaid => "use_invoice_paid",
+            Self::UnsupportedEvent => Reason::UnsupportedEvent,
+            Self::UnsupportedThinEvent => Reason::UnsupportedThinEvent,
+            Self::UseInvoicePaid => Reason::UseInvoicePaid,
             Self::NothingPaid(reason) => reason,
-            Self::Unreadable => "unreadable",
+            Self::Unreadable => Reason::Unreadable,
         }
     }
 }
@@ -169,9 +170,9 @@ impl Facts {
         }
         match event.kind.as_str() {
             "invoice.payment_succeeded" => return Err(NoFacts::UseInvoicePaid),
-            "checkout.session.expired" => return Err(NoFacts::NothingPaid("unpaid_session")),
+            "checkout.session.expired" => return Err(NoFacts::NothingPaid(Reason::UnpaidSession)),
             "invoice.payment_failed" | "payment_intent.payment_failed" | "charge.failed" => {
-                return Err(NoFacts::NothingPaid("payment_failed"));
+                return Err(NoFacts::NothingPaid(Reason::PaymentFailed));
             }
             _ => {}
         }

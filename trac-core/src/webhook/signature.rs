@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::reason::Reason;
 use crate::time::Timestamp;
 
 /// How far a signature's time may lie from now, both ways, in seconds. Stripe's libraries use the same figure.
@@ -85,12 +86,12 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// The contract's reason code.
+    /// The reason that the log shows.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
+    pub const fn reason(self) -> Reason {
         match self {
-            Self::TimestampOutsideTolerance => "timestamp_outside_tolerance",
-            Self::NoSecret | Self::MalformedHeader | Self::NoMatch => "signature_invalid",
+            Self::TimestampOutsideTolerance => Reason::TimestampOutsideTolerance,
+            Self::NoSecret | Self::MalformedHeader | Self::NoMatch => Reason::SignatureInvalid,
         }
     }
 }
@@ -373,9 +374,9 @@ mod tests {
     #[test]
     fn each_refusal_has_its_code() {
         let outside = VerifyError::TimestampOutsideTolerance;
-        assert_eq!(outside.reason(), "timestamp_outside_tolerance");
+        assert_eq!(outside.reason(), Reason::TimestampOutsideTolerance);
         for invalid in [VerifyError::NoSecret, VerifyError::MalformedHeader, VerifyError::NoMatch] {
-            assert_eq!(invalid.reason(), "signature_invalid");
+            assert_eq!(invalid.reason(), Reason::SignatureInvalid);
         }
     }
 }

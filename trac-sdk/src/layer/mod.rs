@@ -13,16 +13,23 @@ use trac_core::program::AttributionModel;
 
 use crate::click::{Click, arriving_click_id, stored_click_id};
 
-/// Sets the click cookie when a visitor arrives with a click in the URL.
+/// Sets the click cookie when a visitor arrives with a click ID in the URL.
 ///
-/// Safari throws away what scripts stored after seven days; a cookie set by the merchant's own server stays. The
-/// handlers behind the layer see the click through [`Click`] and [`get_click_id`](crate::get_click_id) in the same
-/// request already.
+/// Safari deletes what scripts stored after seven days; a cookie that the merchant's own server sets lasts. The
+/// handlers behind the layer see the click by [`Click`] and [`get_click_id`](crate::get_click_id) already in the same request.
 ///
-/// Under last-click, the default, a newer click takes the place of a stored one, unless it is foreign and the stored
-/// one is of trac's own form; under [`first_click`](Self::first_click) the stored one stays. An answer that sets the
-/// cookie and says nothing about caching is marked `Cache-Control: private`, so that no cache gives one visitor's
-/// click to another.
+/// Under last-click, the default, an arriving click replaces the stored one, unless the arriving ID is foreign and the stored
+/// one has trac's own form; under [`first_click`](Self::first_click) the stored one stays.
+///
+/// **Beside the script.** The script writes the cookie for the registrable domain, such as `example.com`. Where your pages have it
+/// too, give the layer the same [`domain`](Self::domain), so that both write one cookie. Otherwise the browser has two of the name
+/// `trac_click_id` and sends the one that was set first at the front, also where the other has a newer click; and the first is
+/// the one that is read.
+///
+/// **Beside caches.** An answer that sets the cookie and has no `Cache-Control` gets `Cache-Control: private`. One that has a
+/// `Cache-Control` keeps it: under `public` or `s-maxage`, a shared cache may store the cookie of one visitor and give it to others,
+/// whose purchases are then credited to the wrong click. Put the layer on no such route, or let the route say `private` where
+/// the URL has a query.
 ///
 /// # Wire form
 /// `Set-Cookie: trac_click_id=<id>; Path=/; Max-Age=7776000; SameSite=Lax; Secure`
@@ -46,31 +53,36 @@ pub struct ClickLayer {
 }
 
 impl ClickLayer {
-    /// A cookie for this host alone, for 90 days, over https only, of the last click.
+    /// A cookie for this host alone, for 90 days, over https only, with the last click.
     #[must_use]
     pub const fn new() -> Self {
         Self { domain: None, days: 90, secure: true, model: AttributionModel::LastClick }
     }
 
-    /// Gives the cookie to all hosts of a domain. What is no domain name is left out.
+    /// Sets the cookie for all hosts of a domain, which must be the host of the request or a parent of it.
+    ///
+    /// A value that is no domain name (letters, digits, hyphens and dots) is ignored: the cookie is then for this host alone. A
+    /// browser refuses the cookie where the domain is a public suffix, such as `co.uk`, or not of this host.
     #[must_use]
     pub fn domain(self, domain: &str) -> Self {
         Self { domain: Some(domain.into()), ..self }
     }
 
-    /// How many days the cookie lives; browsers cut at 400.
+    /// How many days the cookie lives; browsers shorten more than 400 to 400.
+    ///
+    /// 0 removes the cookie that the browser has: the click is then seen in this request only.
     #[must_use]
     pub fn days(self, days: u32) -> Self {
         Self { days, ..self }
     }
 
-    /// Lets the cookie travel over plain http too, for development.
+    /// Sets the cookie without `Secure`, so that it is sent over plain http too: for development.
     #[must_use]
     pub fn insecure(self) -> Self {
         Self { secure: false, ..self }
     }
 
-    /// Keeps the click that came first.
+    /// Keeps the stored click when another one arrives.
     #[must_use]
     pub fn first_click(self) -> Self {
         Self { model: AttributionModel::FirstClick, ..self }
@@ -117,7 +129,7 @@ where
 }
 
 impl ClickLayer {
-    /// Tells the handlers which click it is; answers the cookie if a new one is to be kept.
+    /// Puts the click into the request for the handlers; returns the cookie if another click is to be stored.
     fn decide<B>(&self, request: &mut Request<B>) -> Option<HeaderValue> {
         let arriving = arriving_click_id(request.uri())?;
         let stored = stored_click_id(request.headers());
@@ -129,7 +141,7 @@ impl ClickLayer {
 }
 
 pin_project_lite::pin_project! {
-    /// The answer of the inner service, with the cookie.
+    /// The future of [`ClickService`]: the answer of the inner service, with the cookie.
     #[derive(Debug)]
     pub struct SetCookie<F> {
         #[pin]

@@ -6,7 +6,7 @@ use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use super::ClickLayer;
 use crate::get_click_id;
 
-/// Sends a request through the layer; answers the cookie set and the click the handler saw.
+/// Sends a request through the layer; returns the cookie that was set and the click that the handler saw.
 async fn send(layer: ClickLayer, uri: &str, cookie: &str) -> (Option<String>, Option<String>) {
     let handler = service_fn(async |request: Request<()>| {
         let seen = get_click_id(&request).map(|id| id.as_str().to_owned());
@@ -17,7 +17,7 @@ async fn send(layer: ClickLayer, uri: &str, cookie: &str) -> (Option<String>, Op
     let response = service.oneshot(request).await.unwrap();
     let set = response.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
     let private = response.headers().get("cache-control").is_some_and(|value| value == "private");
-    assert_eq!(private, set.is_some(), "an answer with a cookie is nobody else's");
+    assert_eq!(private, set.is_some(), "an answer with a cookie is for one visitor");
     (set, response.into_body())
 }
 

@@ -3,4 +3,5 @@
 pub(crate) mod fields;
 pub(crate) mod parameters;
 pub(crate) mod list;
+pub(crate) mod frame;
 pub(crate) mod idempotency;

@@ -11,6 +11,7 @@ use trac_core::program::Mode;
 use super::destination::destination;
 use crate::access::Merchant;
 use crate::api::fields::{Fields, flag, text, token};
+use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::api::parameters::Parameters;
@@ -87,11 +88,10 @@ pub(super) async fn create(
     let slug = fields.take("slug", token).unwrap_or_else(random_word::<10>);
     let destination = fields.need("destination", destination).unwrap_or_default();
     fields.finish()?;
-    let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        PROGRAMS.find(rows, &trac, &program_id)?;
-        PARTNERS.find(rows, &trac, &partner_id)?;
+    let frame = Frame { trac, scope, resource: &LINKS };
+    let created = frame.create(move |rows, trac| {
+        PROGRAMS.find(rows, trac, &program_id)?;
+        PARTNERS.find(rows, trac, &partner_id)?;
         must_be_free(rows, &slug, "")?;
         let id = trac.ids.make(Kind::Link);
         let inserted = rows.write(
@@ -100,9 +100,9 @@ pub(super) async fn create(
             args![id, program_id, partner_id, slug, destination, trac.clock.now()],
         );
         inserted.map_err(slug_taken)?;
-        LINKS.find(rows, &trac, &id)
+        Ok(id)
     });
-    created.await.map(|link| (StatusCode::CREATED, Json(link)))
+    created.await
 }
 
 pub(super) async fn change(
@@ -115,12 +115,10 @@ pub(super) async fn change(
     let destination = fields.take("destination", destination);
     let archived = fields.take("archived", flag);
     fields.finish()?;
-    let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        LINKS.find(rows, &trac, &id)?;
+    let frame = Frame { trac, scope, resource: &LINKS };
+    let changed = frame.change(id, move |rows, trac, id| {
         if let Some(slug) = &slug {
-            must_be_free(rows, slug, &id)?;
+            must_be_free(rows, slug, id)?;
         }
         let updated = rows.write(
             "UPDATE link SET slug = coalesce(?4, slug), destination = coalesce(?5, destination), \
@@ -129,9 +127,9 @@ pub(super) async fn change(
             args![id, slug, destination, archived, trac.clock.now()],
         );
         updated.map_err(slug_taken)?;
-        LINKS.find(rows, &trac, &id)
+        Ok(())
     });
-    changed.await.map(Json)
+    changed.await
 }
 
 /// Removes a link that nobody ever followed: its slug is free again. Any other is archived, because its address is out in the world:

@@ -8,7 +8,7 @@ use axum::body::HttpBody;
 use axum::extract::{Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::time::timeout_at;
 use trac_core::click::{ClickId, dialect};
@@ -34,6 +34,8 @@ const COOKIE_DAYS: u32 = 90;
 const REFERRER_MAX: usize = 256;
 /// How much of a browser's name is looked at.
 const AGENT_MAX: usize = 2_048;
+/// How much of what a caller accepts is looked at.
+const ACCEPT_MAX: usize = 512;
 
 pub(super) fn routes() -> Router<Trac> {
     let slug = async |State(trac): State<Trac>, Path(slug): Path<String>, request: Parts| {
@@ -95,7 +97,10 @@ async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response
         }
     }
     // Not the common way: its room is taken when it is needed.
-    let link = Box::pin(find(trac, name, patience)).await?;
+    let Some(link) = Box::pin(find(trac, name, patience)).await? else {
+        let is_page = prefers_html(&request.headers);
+        return if is_page { Ok(unknown_page()) } else { Err(Problem::not_found("link")) };
+    };
     match if link.is_archived { Err(NotCounted::Archived) } else { judged } {
         Ok(()) if is_lost => {}
         Ok(()) => {
@@ -145,8 +150,8 @@ async fn click(
     record(trac, &link.scope, click, trail, only_if, patience).await
 }
 
-/// The link, as the store says, or as it said when it could be read in time.
-async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Arc<KnownLink>, Problem> {
+/// The link, as the store says, or as it said when it could be read in time; `None` where there is none.
+async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Option<Arc<KnownLink>>, Problem> {
     let path = name.path().into_owned();
     let read = trac.store.look_up(move |tx| find::find(tx, &name));
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store was not read in time"));
@@ -154,7 +159,7 @@ async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Arc<Kno
         Ok(link) => {
             let link = link.map(Arc::new);
             trac.last_known.heard(&path, link.as_ref());
-            link.ok_or_else(|| Problem::not_found("link"))
+            Ok(link)
         }
         Err(error) => {
             let Some(link) = trac.last_known.link(&path) else { return Err(error.into()) };
@@ -163,9 +168,38 @@ async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Arc<Kno
             if visitors.is_power_of_two() {
                 tracing::error!(%error, visitors, "a link could not be read; the visitor is sent where it led before");
             }
-            Ok(link)
+            Ok(Some(link))
         }
     }
+}
+
+/// What a person sees at an address that no link has.
+const UNKNOWN_PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+    <meta name=\"viewport\" content=\"width=device-width\">\n<title>Unknown link</title>\n<h1>This link is unknown</h1>\n\
+    <p>No page is behind this address. It may be mistyped, or the link was taken away.</p>\n</html>\n";
+
+/// The answer to a person who follows an address that no link has.
+fn unknown_page() -> Response {
+    let policy = [(header::CONTENT_SECURITY_POLICY, "default-src 'none'")];
+    (StatusCode::NOT_FOUND, policy, Html(UNKNOWN_PAGE)).into_response()
+}
+
+/// Whether a caller takes a page rather than JSON, as browsers do: it names `text/html`, with a greater weight than `application/json`.
+/// `*/*` alone names neither.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    let accept = text(headers, &header::ACCEPT, ACCEPT_MAX).unwrap_or_default();
+    let (mut html, mut json) = (0.0, 0.0);
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let weight = match parts.next().unwrap_or_default() {
+            kind if kind.eq_ignore_ascii_case("text/html") => &mut html,
+            kind if kind.eq_ignore_ascii_case("application/json") => &mut json,
+            _ => continue,
+        };
+        let given = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        *weight = given.map_or(1.0, |given| given.parse().unwrap_or(0.0));
+    }
+    html > json
 }
 
 /// Remembers where the links lead, so that a visitor is sent on where the store cannot be read.

@@ -46,7 +46,7 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Decide stored events again, and print what changes, commission by commission.
+    /// Decide stored events again, and print what changes, a line for each commission.
     Replay {
         /// Whose rules: `then`, those in force at each payment's time; `now`, today's. What was paid out stays.
         #[arg(long, default_value = "then", value_parser = ["then", "now"])]
@@ -57,6 +57,15 @@ pub enum Command {
         /// Only events received since then (RFC 3339).
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
+        /// Only this workspace.
+        #[arg(long, value_name = "ID")]
+        workspace: Option<String>,
+        /// Only this mode: `test` or `live`.
+        #[arg(long, value_parser = word::<Mode>)]
+        mode: Option<Mode>,
+        /// Print JSON: each event that changes something, with what changes.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,

@@ -31,7 +31,7 @@ pub(super) use commission_id;
 pub(crate) static CONVERSIONS: Resource = Resource {
     name: "conversion",
     columns: concat!(
-        "p.id, p.decision, p.created_at, p.facts -> '$.reports' AS reports, ",
+        "p.id, p.decision, p.created_at, p.facts -> 'reports' AS reports, ",
         commission_id!(),
         " AS commission_id"
     ),

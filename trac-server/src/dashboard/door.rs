@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use serde::Deserialize;
 
+use super::frame::{Frame, render};
 use super::session;
 use crate::access::{Key, secret_key, turned_away};
 use crate::problem::Problem;
@@ -40,20 +41,21 @@ enum Door {
 #[derive(Template)]
 #[template(path = "dashboard/door.html")]
 struct DoorPage {
+    frame: Frame,
     door: Door,
 }
 
 fn page(door: Door, status: StatusCode) -> Response {
-    match (DoorPage { door }).render() {
+    match render(&DoorPage { frame: Frame::of_the_door(), door }) {
         Ok(html) => (status, Html(html)).into_response(),
-        Err(error) => Problem::from(StoreError::internal(error.to_string())).into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 
 /// Lets a POST through only if the page it comes from is this server's own.
 ///
 /// Browsers say so in `Sec-Fetch-Site`, over plain http and older ones in `Origin`, which is then the public URL's or that of the
-/// host that was asked; whoever sends neither is no browser and carries no one else's cookie.
+/// host that was asked; a caller that sends neither is no browser and carries no other visitor's cookie.
 pub(super) async fn own_forms_only(
     State(trac): State<Trac>,
     request: axum::extract::Request,
@@ -88,7 +90,7 @@ fn within_limit(trac: &Trac, request: &Parts) -> Result<(), Problem> {
     })
 }
 
-/// Notes that somebody was not let in. Not each of them: whoever tries on and on would fill the log.
+/// Notes that somebody was not let in. Not each time: endless tries would fill the log.
 fn failed(trac: &Trac, why: &'static str) {
     let tries = trac.metrics.sign_in(why);
     if tries.is_power_of_two() {

@@ -1,14 +1,18 @@
-//! The dashboard: what a merchant sees. Its first page shows the whole flow, live; another tells why a sale was credited,
+//! The dashboard: what a merchant sees. Its first page shows the whole flow, live; another explains why a sale was credited,
 //! or was not.
 //!
 //! Pages are templates that escape at compile time, under a policy without inline script or style. What changes
-//! something is a POST from this very origin. All addresses in pages are relative, so that the router can be mounted
-//! under any path.
+//! something is a POST from this very origin. All pages extend one base template; all addresses in them are relative, so that
+//! the router can be mounted under any path. What pages show is read by typed queries.
 
 mod session;
+mod words;
+mod queries;
+mod story;
+mod changes;
+mod frame;
 mod door;
 mod assets;
-mod words;
 mod flow_page;
 mod why_page;
 
@@ -19,8 +23,6 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 
-use crate::store::StoreError;
-use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 
 pub(crate) use session::{LINK_SECS, end_sessions, new_link, sessions};
@@ -31,6 +33,7 @@ pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
         .route("/", get(async || Redirect::to("dashboard")))
         .route("/dashboard/", get(async || Redirect::to("../dashboard")))
         .merge(flow_page::routes())
+        .merge(changes::routes())
         .merge(why_page::routes(trac))
         .merge(door::routes(trac))
         .merge(assets::routes())
@@ -56,13 +59,6 @@ async fn guard(request: Request, next: Next) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// The name of the workspace, as its pages show it.
-fn workspace_name(rows: Rows<'_>) -> Result<String, StoreError> {
-    let (sql, id) = ("SELECT name FROM workspace WHERE id = ?1", rows.scope().workspace_id());
-    let found = rows.everywhere().one(sql, args![id], |row| row.get(0))?;
-    found.ok_or_else(|| StoreError::internal("there is no such workspace"))
 }
 
 #[cfg(test)]

@@ -47,8 +47,8 @@ impl FromRequestParts<Trac> for Session {
         let found = trac.store.read(move |tx| find(tx, "session", &asked, now)).await;
         match found {
             Ok(Some(Found { scope, seen_at, .. })) => {
-                // A page that is left open asks again and again by itself: nobody need look at it.
-                let is_by_itself = parts.uri.path().ends_with("/live");
+                // A page that is left open asks again and again by itself, without anybody who looks at it.
+                let is_by_itself = ["/changes", "/live"].iter().any(|end| parts.uri.path().ends_with(end));
                 if !is_by_itself && seen_at.is_none_or(|seen| now.secs_since(seen) >= SEEN_SECS) {
                     seen(trac, token, now);
                 }
@@ -60,7 +60,7 @@ impl FromRequestParts<Trac> for Session {
     }
 }
 
-/// Notes that somebody asked for a page. Nobody waits for that.
+/// Notes that somebody asked for a page. The answer does not wait for that.
 fn seen(trac: &Trac, token: String, now: Timestamp) {
     drop(trac.store.write(Priority::Api, move |tx| {
         tx.write("UPDATE dashboard_token SET seen_at = ?2 WHERE hash = ?1", args![key_hash(&token), now])

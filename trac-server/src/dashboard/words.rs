@@ -1,60 +1,102 @@
-//! Rows of the API as a person reads them.
+//! Values as a person reads them.
 
-use serde_json::Value;
+use std::fmt;
+
 use trac_core::money::Currency;
 use trac_core::reason::Reason;
+use trac_core::time::Timestamp;
 
-/// A text field; empty where there is none.
-pub(super) fn text(row: &Value, name: &str) -> String {
-    row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+/// An amount in a currency: `12.34 USD`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Amount {
+    minor: i64,
+    currency: String,
 }
 
-/// A number field; zero where there is none.
-pub(super) fn number(row: &Value, name: &str) -> i64 {
-    row.get(name).and_then(Value::as_i64).unwrap_or_default()
-}
+impl Amount {
+    /// An amount in the currency of that code.
+    pub(super) fn new(minor: i64, currency: &str) -> Self {
+        Self { minor, currency: currency.to_owned() }
+    }
 
-/// A time as `2026-11-21 08:00:00`, UTC.
-pub(super) fn time(row: &Value, name: &str) -> String {
-    text(row, name).replace('T', " ").trim_end_matches('Z').to_owned()
-}
+    pub(super) const fn is_zero(&self) -> bool {
+        self.minor == 0
+    }
 
-/// An amount in the row's currency, as `12.34 USD`.
-pub(super) fn money(row: &Value, name: &str) -> String {
-    let currency = text(row, "currency");
-    match Currency::parse(&currency) {
-        Ok(currency) => currency.display(number(row, name)),
-        Err(_) => format!("{} {currency}", number(row, name)),
+    pub(super) const fn is_negative(&self) -> bool {
+        self.minor < 0
+    }
+
+    /// The amount with its sign: `+12.34 USD`.
+    pub(super) fn signed(&self) -> String {
+        let sign = if self.minor > 0 { "+" } else { "" };
+        format!("{sign}{self}")
     }
 }
 
-/// An amount with its sign, as `+12.34 USD`.
-pub(super) fn signed_money(row: &Value, name: &str) -> String {
-    let sign = if number(row, name) > 0 { "+" } else { "" };
-    format!("{sign}{}", money(row, name))
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Currency::parse(&self.currency) {
+            Ok(currency) => f.write_str(&currency.display(self.minor)),
+            Err(_) => write!(f, "{} {}", self.minor, self.currency),
+        }
+    }
 }
 
-/// A reason in one sentence; a code that is not known stays a code.
-pub(super) fn reason(row: &Value) -> String {
-    let code = text(row, "reason");
-    Reason::from_code(&code).map_or(code, |reason| reason.meaning().to_owned())
+/// A moment: `2026-11-21 08:00:00 UTC`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment(pub(super) Timestamp);
+
+impl Moment {
+    /// The moment as programs read it.
+    pub(super) fn machine(self) -> String {
+        self.0.to_rfc3339()
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_rfc3339();
+        write!(f, "{} UTC", text.replace('T', " ").trim_end_matches('Z'))
+    }
+}
+
+/// The code of a reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Code(pub(super) String);
+
+impl Code {
+    /// The reason in one sentence; a code that is not known stays a code.
+    pub(super) fn words(&self) -> &str {
+        match Reason::from_code(&self.0) {
+            Some(reason) => reason.meaning(),
+            None => &self.0,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn a_row_is_read_as_a_person_would() {
-        let row = json!({
-            "currency": "usd", "amount_minor": 1_234, "at": "2026-11-21T08:00:00Z", "reason": "click_expired",
-        });
-        assert_eq!(signed_money(&row, "amount_minor"), "+12.34 USD");
-        assert_eq!(money(&row, "missing"), "0.00 USD");
-        assert_eq!(time(&row, "at"), "2026-11-21 08:00:00");
-        assert!(reason(&row).contains("window"));
-        assert_eq!(reason(&json!({ "reason": "of_tomorrow" })), "of_tomorrow");
+    fn values_are_read_as_a_person_would() {
+        let amount = Amount::new(1_234, "usd");
+        assert_eq!((amount.to_string(), amount.signed()), ("12.34 USD".to_owned(), "+12.34 USD".to_owned()));
+        assert_eq!(Amount::new(-5, "usd").signed(), "-0.05 USD");
+        assert_eq!(Amount::new(7, "of_tomorrow").to_string(), "7 of_tomorrow");
+        let moment = Moment(Timestamp::from_unix_secs(1_795_248_000));
+        assert_eq!(
+            (moment.to_string(), moment.machine()),
+            ("2026-11-21 08:00:00 UTC".to_owned(), "2026-11-21T08:00:00Z".to_owned())
+        );
+        assert!(Code("click_expired".to_owned()).words().contains("window"));
+        assert_eq!(Code("of_tomorrow".to_owned()).words(), "of_tomorrow");
     }
 }

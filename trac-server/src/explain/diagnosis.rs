@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use trac_core::reason::Reason;
 
 use super::evidence::Archive;
-use super::subject::Kind;
+use super::modes_of;
+use super::subject::{self, Kind};
 use crate::store::StoreError;
 use crate::store::rows::{ToArg as _, args, places};
 use crate::trac::refusal::Cause;
@@ -59,6 +60,12 @@ pub(super) fn of_missing_event(
             format!("An event about it came to this workspace's endpoint of the other mode, and was ignored there: it is of {mode} mode."),
             format!("In Stripe, let the {mode} endpoint post to the URL that GET /webhook-endpoints shows for {mode} mode, and resend the event."),
         ));
+    } else if let Some(elsewhere) = of_other_mode(archive, kind, id)? {
+        found.push(elsewhere);
+        // One address may buy in both modes; an ID of Stripe's is of one.
+        if kind != Kind::Email {
+            return Ok(found);
+        }
     }
     found.extend(of_deliveries(archive)?);
     let wanted = event_types(kind);
@@ -99,6 +106,27 @@ pub(super) fn of_missing_event(
         )
     });
     Ok(found)
+}
+
+/// What is of the workspace's other mode, by the form of its ID or because it is known there.
+fn of_other_mode(archive: &Archive<'_>, kind: Kind, id: &str) -> Result<Option<Diagnosis>, StoreError> {
+    let (scope, other) = (archive.rows.scope(), archive.rows.scope().other_mode());
+    let is_named = !modes_of(id).contains(&scope.mode());
+    let is_known = subject::find(archive.rows.everywhere().within(&other), id)?.is_found();
+    let (own, other, kind) = (scope.mode_str(), other.mode_str(), kind.words());
+    let what = match (is_named, is_known) {
+        (false, false) => return Ok(None),
+        (false, true) => format!("This {kind} is known in {other} mode, and you asked in {own} mode."),
+        (true, true) => {
+            format!("{id} is an ID of {other} mode, where it is known, and you asked in {own} mode.")
+        }
+        (true, false) => format!("{id} is an ID of {other} mode, and you asked in {own} mode."),
+    };
+    let remedy = format!(
+        "Ask in {other} mode: GET /explain with a secret key of that mode (sk_{other}_…), or the {other} dashboard, which such a key \
+         or trac login-link --mode {other} opens."
+    );
+    Ok(Some(Diagnosis::new(Reason::ModeMismatch.as_str(), what, remedy)))
 }
 
 /// The deliveries that were rejected for a reason since a time.

@@ -6,6 +6,7 @@ use trac_core::commission::decision::Decision;
 use trac_core::conversion::world::Click;
 use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
+use trac_core::webhook::dispute::{Dispute, DisputeStage};
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::report::Report;
 
@@ -37,6 +38,9 @@ pub(super) struct Payment {
     pub(super) waited_secs: i64,
 }
 
+/// What the end of a dispute means that the bank decided against the merchant.
+pub(super) const LOST_DISPUTE: &str = "The dispute was lost; what was taken back stays.";
+
 impl Payment {
     /// What was decided, as the log and the list of conversions say it.
     pub(super) fn reason(&self) -> Reason {
@@ -45,6 +49,25 @@ impl Payment {
 
     pub(super) fn is_lead(&self) -> bool {
         !self.facts.leads.is_empty()
+    }
+
+    /// Whether a dispute of it is over and the money stays with the bank.
+    pub(super) fn has_lost_dispute(&self) -> bool {
+        self.facts.disputes.values().any(|dispute| self.is_lost(dispute))
+    }
+
+    fn is_lost(&self, dispute: &Dispute) -> bool {
+        let stage = dispute.standing.as_ref().map_or(dispute.stage, |standing| standing.value.stage);
+        let lost = self.decision.currency.map(|currency| dispute.lost_minor(currency));
+        stage == DisputeStage::Closed && dispute.withdrawn && lost.is_some_and(|lost| lost != Some(0))
+    }
+
+    /// What an event about it is said to mean, where its code alone would mislead: the end of a dispute releases the commission, and
+    /// what was taken back stays where the dispute was lost.
+    pub(super) fn says_of(&self, event: &Value) -> Option<&'static str> {
+        let is_end = event["reason"] == Reason::Released.as_str();
+        let dispute = event["object_id"].as_str().and_then(|id| self.facts.disputes.get(id))?;
+        (is_end && self.is_lost(dispute)).then_some(LOST_DISPUTE)
     }
 
     /// Whether it is nothing but a claim, and the merchant rejected it.
@@ -104,7 +127,7 @@ impl Archive<'_> {
     /// The events about a payment, or those of these IDs, newest first.
     pub(super) fn events(&self, payment_id: Option<&str>, ids: &[String]) -> Result<Vec<Value>, StoreError> {
         let columns = "SELECT id, stripe_event_id, type, outcome, reason, message, deliveries, received_at, settled_by, \
-                       CASE WHEN stripe_event_id IS NULL AND outcome <> 'rejected' THEN received_at END, endpoint_id \
+                       CASE WHEN stripe_event_id IS NULL AND outcome <> 'rejected' THEN received_at END, endpoint_id, object_id \
                        FROM event WHERE workspace_id = ?1 AND mode = ?2";
         let read = |row: &Row<'_>| {
             let (outcome, reason, message): (String, String, String) =
@@ -123,6 +146,7 @@ impl Archive<'_> {
                 "created_at": received_at.to_rfc3339(),
                 "settled_by": row.get::<Option<String>>(8)?,
                 "asked_at": row.get::<Option<Timestamp>>(9)?.map(Timestamp::to_rfc3339),
+                "object_id": row.get::<Option<String>>(11)?,
             }))
         };
         let mut found = Vec::new();
@@ -137,6 +161,15 @@ impl Archive<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// The event by which a payment is decided again: of those that Stripe sent about it, the first that is kept.
+    pub(super) fn event_to_replay(&self, payment_id: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT e.id FROM event AS e JOIN event_body AS b ON b.workspace_id = e.workspace_id AND b.mode = e.mode \
+                   AND b.event_id = e.id WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.subject_id = ?3 \
+                   AND e.outcome NOT IN ('ignored', 'failed', 'rejected') \
+                   ORDER BY e.stripe_event_id IS NULL, e.id LIMIT 1";
+        self.rows.one(sql, args![payment_id], |row| row.get(0))
     }
 
     /// What Stripe was asked about the `PaymentIntent`s and the invoice of a payment, and what became of it.

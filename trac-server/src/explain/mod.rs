@@ -20,6 +20,7 @@ mod story;
 mod text;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::Value;
@@ -38,6 +39,10 @@ pub use text::as_text;
 /// How a story that takes too long is narrowed.
 pub(crate) const NARROW: &str =
     "Ask by the ID of one object, a payment's or a click's, instead of a customer's or an address.";
+
+/// What else to ask by, where nothing is known by an ID.
+pub const BY_ANOTHER_NAME: &str = "Look for it by another name: the Checkout Session (cs_…), the invoice (in_…), the buyer's e-mail \
+     address, the partner's code.";
 
 /// `GET /api/v1/explain/{id}`, and `POST /api/v1/explain` with `{"query"}`: an e-mail address belongs into no address, which others log.
 pub(crate) fn routes() -> Router<Trac> {
@@ -74,7 +79,11 @@ async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Pr
         }
         let (what, other) = ("click, customer, transaction, link or other object", scope.other_mode());
         let is_of_other = subject::find(tx.within(&other), &id)?.is_found();
-        Err(if is_of_other { Problem::of_mode(what, other.mode()) } else { Problem::not_found(what) })
+        if is_of_other {
+            return Err(Problem::of_mode(what, other.mode()));
+        }
+        let message = format!("There is no such {what} here. {BY_ANOTHER_NAME}");
+        Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", message))
     });
     told.await.map(Json)
 }

@@ -92,28 +92,31 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
         );
         return Ok(no_click(&what).mended_by(lead.remedy).with(details));
     }
-    let hop = match candidates.first() {
+    let (hop, certainty) = match candidates.first() {
         Some(first) if first.rule == Rule::PromotionCode => {
-            no_click(&format!("No partner held the promotion code {} when it was used.", first.value))
-                .mended_by(
-                    "Nothing, if that is so. A partner holds the codes in promotion_codes of its enrollment.",
-                )
+            let hop =
+                no_click(&format!("No partner held the promotion code {} when it was used.", first.value));
+            let remedy =
+                "Nothing, if that is so. A partner holds the codes in promotion_codes of its enrollment.";
+            (hop.mended_by(remedy), Certainty::Open)
         }
         Some(first) => unknown_click(archive, first)?,
-        None if payment.is_lead() => no_click("The lead named no click.").mended_by(
-            "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.",
-        ),
+        None if payment.is_lead() => {
+            let remedy = "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.";
+            (no_click("The lead named no click.").mended_by(remedy), Certainty::Open)
+        }
         None if !payment.facts.reports.is_empty() && !payment.facts.is_told_by_stripe() => {
-            no_click("The conversion was reported without a click ID or a partner's promo code.")
-                .mended_by("Send click_id, or a promo_code that is the code of a partner (GET /partners).")
+            let hop = no_click("The conversion was reported without a click ID or a partner's promo code.");
+            let remedy = "Send click_id, or a promo_code that is the code of a partner (GET /partners).";
+            (hop.mended_by(remedy), Certainty::Open)
         }
         None => not_carried(archive, payment)?,
     };
     let causes = diagnosis::of_refused_calls(archive)?;
     let hop = match causes.first() {
         // A page that was refused its click cannot put one on the checkout.
-        Some(cause) => hop.perhaps_for(&cause.what, &cause.remedy),
-        None => hop,
+        Some(cause) if certainty == Certainty::Open => hop.perhaps_for(&cause.what, &cause.remedy),
+        _ => hop,
     };
     let causes: Vec<Value> = causes.iter().map(diagnosis::Diagnosis::to_json).collect();
     let mut details = details;
@@ -123,12 +126,19 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     Ok(hop.with(details))
 }
 
+/// Whether it is certain why no click is known, or calls that were turned away may have led to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    Certain,
+    Open,
+}
+
 fn no_click(what: &str) -> Hop {
     Hop::broken("reference", Status::Missing, Reason::NoClick).saying(what)
 }
 
 /// No object that is known of the payment carries a value.
-fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
+fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<(Hop, Certainty), StoreError> {
     let facts = &payment.facts;
     let named = facts.sessions.keys().chain(facts.invoices.keys()).chain(facts.payment_intents.keys());
     let named: Vec<&str> = named.chain(facts.charges.keys()).map(String::as_str).collect();
@@ -137,52 +147,52 @@ fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreErr
     if facts.sessions.is_empty() && !archive.has_event_of(&session_types)? {
         let what = format!(
             "Only {named} is known of this payment, and it carries no click ID. The Checkout Session, which would, was \
-             never told: no checkout.session.completed has ever arrived."
+             never received: no checkout.session.completed has ever arrived."
         );
-        return Ok(Hop::cause(
-            "reference",
-            Status::Missing,
-            "event_type_not_selected",
-            what,
-            "Select checkout.session.completed for this endpoint in Stripe and resend the event of this payment; or write \
-             metadata.tracClickId on subscription_data or payment_intent_data too.",
-        ));
+        let remedy = "Select checkout.session.completed for this endpoint in Stripe and resend the event of this payment; or \
+                      write metadata.tracClickId on subscription_data or payment_intent_data too.";
+        let hop = Hop::cause("reference", Status::Missing, "event_type_not_selected", what, remedy);
+        return Ok((hop, Certainty::Certain));
     }
     let what = format!(
         "{named} carries no click ID: neither metadata (tracClickId, trac_click_id, aff_click_id, rd_click_id) nor \
          client_reference_id."
     );
-    Ok(no_click(&what))
+    Ok((no_click(&what), Certainty::Open))
 }
 
 /// A value came along, and it is no click of this workspace and mode.
-fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<Hop, StoreError> {
+fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, Certainty), StoreError> {
     let place = place(archive, candidate)?;
     let value = &candidate.value;
     let hop = Hop::broken("click", Status::Missing, Reason::NoClick);
     if archive.is_click_of_other_mode(value)? {
         let mode = archive.rows.scope().mode_str();
-        return Ok(hop
+        let hop = hop
             .saying(format!("{value}, in {place}, is a click of the other mode: this payment is of {mode} mode."))
             .mended_by(format!(
                 "Use links and publishable keys of {mode} mode (pk_{mode}_…) on pages that sell in {mode} mode."
-            )));
+            ));
+        return Ok((hop, Certainty::Certain));
     }
     let is_ours = value.starts_with("clk_");
     if is_ours {
-        return Ok(hop
+        // A call that was turned away brought no ID: it has nothing to do with this one.
+        let hop = hop
             .saying(format!("{value}, in {place}, has the form of a click ID, but no such click was ever recorded here."))
             .mended_by(
                 "The click was recorded by another workspace or server, or made up. Let the partner's link, or the script \
                  of this server, make it: /s/{slug}, or trac.js with data-key.",
-            ));
+            );
+        return Ok((hop, Certainty::Certain));
     }
-    Ok(hop
+    let hop = hop
         .saying(format!("{value}, in {place}, is no click of this workspace and mode: most likely the merchant's own ID."))
         .mended_by(
             "A reference of your own stays as it is. Write the click ID beside it: metadata.tracClickId on the Checkout \
              Session, and on subscription_data.",
-        ))
+        );
+    Ok((hop, Certainty::Open))
 }
 
 impl Archive<'_> {

@@ -7,7 +7,7 @@ use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 
 use super::diagnosis::{self, Diagnosis};
-use super::evidence::{Archive, Payment};
+use super::evidence::{Archive, LOST_DISPUTE, Payment};
 use super::hop::{Hop, Status};
 use super::subject::{Kind, Subject};
 use super::{asked, reference, setup, told, verdict};
@@ -137,7 +137,8 @@ fn of_money(payment: &Payment) -> Hop {
         _ if payment.is_lead() => Hop::ok("payment", "A lead moves no money."),
         (Some(gross), Some(currency)) if decision.lost_minor > 0 => {
             let (paid, lost) = (currency.display(gross), currency.display(decision.lost_minor));
-            Hop::ok("payment", format!("{paid} was paid, and {lost} of it went back."))
+            let hop = Hop::ok("payment", format!("{paid} was paid, and {lost} of it went back."));
+            if payment.has_lost_dispute() { hop.adding(LOST_DISPUTE) } else { hop }
         }
         (Some(gross), Some(currency)) => Hop::ok("payment", format!("{} was paid.", currency.display(gross))),
         _ => {

@@ -1,8 +1,9 @@
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use trac_core::webhook::signature::sign;
 
-use crate::testing::app::{App, Merchant};
+use crate::testing::app::{App, Merchant, START};
 use crate::testing::shop::{Shop, charge, invoice};
 
 /// Asks about an ID and checks the first missing hop and the reason.
@@ -185,8 +186,49 @@ async fn what_nobody_told_of_is_told_so_in_the_words_of_its_kind() {
         assert!(told.text("/summary").contains(says), "{id}: {}", told.text("/summary"));
     }
     for id in ["clk_1760000000_0123456789abcdef", "nobody", "part_nobody", "po_nobody"] {
-        assert_eq!(shop.merchant.get(&format!("/explain/{id}")).await.status, 404, "{id}");
+        let unknown = shop.merchant.get(&format!("/explain/{id}")).await;
+        assert_eq!(unknown.status, 404, "{id}");
+        assert!(unknown.text("/error/message").contains("Look for it by another name"), "{}", unknown.body);
     }
+}
+
+#[tokio::test]
+async fn what_is_of_the_other_mode_is_said_to_be_with_how_to_ask() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let (other, _) = app.both_modes().await;
+    let endpoint = live.get("/webhook-endpoints").await.text("/data/0/id");
+    live.patch(&format!("/webhook-endpoints/{endpoint}"), json!({ "signing_secrets": ["whsec_live"] })).await;
+    let session = json!({ "id": "cs_live_1", "mode": "payment", "payment_status": "paid", "amount_total": 5_000,
+        "currency": "usd", "payment_intent": "pi_1", "customer_details": { "email": "buyer@example.com" } });
+    let event =
+        json!({ "id": "evt_1", "type": "checkout.session.completed", "created": START, "livemode": true,
+        "data": { "object": session } })
+        .to_string();
+    let header = sign(event.as_bytes(), "whsec_live", app.trac.clock.now());
+    let delivery = Request::post(format!("/api/webhooks/{endpoint}")).header("stripe-signature", header);
+    assert_eq!(app.send(delivery.body(Body::from(event)).unwrap()).await.status, 200);
+    let known = "where it is known, and you asked in test mode.";
+    for (merchant, id, summary, key) in [
+        (&test, "cs_live_1", known, "sk_live_…"),
+        (&test, "cs_live_2", "cs_live_2 is an ID of live mode, and you asked in test mode.", "sk_live_…"),
+        (&live, "cs_test_2", "cs_test_2 is an ID of test mode, and you asked in live mode.", "sk_test_…"),
+        (&test, "pi_1", "This payment intent is known in live mode", "sk_live_…"),
+        (&test, "evt_1", "This event is known in live mode", "sk_live_…"),
+        (&test, "buyer@example.com", "This e-mail address is known in live mode", "sk_live_…"),
+        (&other, "cs_live_1", "cs_live_1 is an ID of live mode, and you asked in test mode.", "sk_live_…"),
+    ] {
+        let told = merchant.get(&format!("/explain/{id}")).await;
+        assert_eq!((told.status.as_u16(), &told.body["found"]), (200, &json!(false)), "{id}");
+        assert_eq!(told.text("/reason"), "mode_mismatch", "{id}: {:#}", told.body);
+        assert!(
+            told.text("/summary").ends_with(summary) || told.text("/summary").starts_with(summary),
+            "{id}: {}",
+            told.body
+        );
+        assert!(told.text("/remedy").contains(key), "{id}: {}", told.text("/remedy"));
+    }
+    assert_eq!(live.get("/explain/cs_live_1").await.body["found"], true);
 }
 
 #[tokio::test]

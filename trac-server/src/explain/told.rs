@@ -22,7 +22,12 @@ pub(super) fn of_payment(
     subject: &Subject,
     payment: &Payment,
 ) -> Result<Hop, StoreError> {
-    let events = archive.events(Some(&payment.id), &subject.events)?;
+    let mut events = archive.events(Some(&payment.id), &subject.events)?;
+    for event in &mut events {
+        if let Some(words) = payment.says_of(event) {
+            event["message"] = words.into();
+        }
+    }
     if let Some(event) = events.iter().find(|event| subject.names(event)) {
         return Ok(of_event(event).with(events.clone().into()));
     }

@@ -72,11 +72,11 @@ fn plain(payment: &Payment, reason: Reason, unbound: Option<&Unbound>) -> Hop {
             reason.as_str(),
             match unbound {
                 None => {
-                    "The lead was told to wait (mode deferred): it ties the customer to the click and earns nothing yet."
+                    "The lead was reported with mode deferred: it ties the customer to the click and earns nothing yet."
                 }
-                Some(_) => "The lead was told to wait (mode deferred): it earns nothing yet.",
+                Some(_) => "The lead was reported with mode deferred: it earns nothing yet.",
             },
-            "Tell the same lead again, without mode, when it shall count.",
+            "Report the same lead again, without mode, when it shall count.",
         ),
         _ => hop,
     }
@@ -119,6 +119,54 @@ struct Grounds<'a> {
     click: ClickRow,
     world: World,
     time: Timestamp,
+    again: Again,
+}
+
+/// How a payment is decided again.
+struct Again {
+    /// The event to replay; none where the merchant or a page reported the payment.
+    event_id: Option<String>,
+    workspace_id: String,
+    mode: &'static str,
+}
+
+impl Again {
+    fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Self, StoreError> {
+        let scope = archive.rows.scope();
+        Ok(Self {
+            event_id: archive.event_to_replay(&payment.id)?,
+            workspace_id: scope.workspace_id().to_owned(),
+            mode: scope.mode_str(),
+        })
+    }
+
+    /// By the terms of its time.
+    fn then(&self) -> String {
+        match &self.event_id {
+            Some(id) => format!("POST /events/{id}/replay"),
+            None => format!("trac replay --workspace {} --mode {}", self.workspace_id, self.mode),
+        }
+    }
+
+    /// By today's terms.
+    fn now(&self) -> String {
+        let then = self.then();
+        if self.event_id.is_some() { format!("{then}?rules=now") } else { format!("{then} --rules now") }
+    }
+
+    /// What makes terms of today count for this very payment.
+    fn for_this_one(&self, path: &str) -> String {
+        let (then, now) = (self.then(), self.now());
+        let words = format!(
+            "For this one too: PATCH {path} with valid_from, a time before it, then {then}; or by today's terms: {now}."
+        );
+        if self.event_id.is_some() {
+            return words;
+        }
+        format!(
+            "{words} No event reports it, so all of this workspace and mode is decided again: see first with --dry-run."
+        )
+    }
 }
 
 impl<'a> Grounds<'a> {
@@ -131,7 +179,8 @@ impl<'a> Grounds<'a> {
         let mut world = World::default();
         load::behind(archive.rows, &mut world, &click.click)?;
         let time = payment.decision.time.unwrap_or(attribution.bound_at);
-        Ok(Self { payment, attribution, click, world, time })
+        let again = Again::of(archive, payment)?;
+        Ok(Self { payment, attribution, click, world, time, again })
     }
 
     fn terms(&self, at: Timestamp) -> Option<&ProgramTerms> {
@@ -152,12 +201,18 @@ impl<'a> Grounds<'a> {
         })
     }
 
-    /// What makes terms of today count for this very payment.
-    fn for_this_one(path: &str) -> String {
-        format!(
-            "For this one too: PATCH {path} with valid_from, a time before it, and replay; or replay by today's terms: \
-             POST /events/{{id}}/replay?rules=now, or trac replay --rules now."
-        )
+    /// What makes a change of the program count for this very payment.
+    fn for_this_one(&self) -> String {
+        self.again.for_this_one(&self.program_path())
+    }
+
+    /// What was refused, and would not be by the versions that hold for its time now: one of them was made since, within the same
+    /// second or dated back.
+    fn changed_since(&self, hop: Hop, was: &str) -> Hop {
+        hop.saying(format!(
+            "{was} when this was decided; a change that was made since, and holds for that time too, says otherwise."
+        ))
+        .mended_by(format!("Decide it again: {}.", self.again.then()))
     }
 
     fn enrollment(&self) -> Option<&Enrollment> {
@@ -182,20 +237,23 @@ impl<'a> Grounds<'a> {
                     "{program} pays for the first payment of a subscription only; this is a later one."
                 ))
                 .mended_by(format!(
-                    "If later ones shall earn: PATCH {} with recurring lifetime or {{\"months\": 12}}.",
-                    self.program_path()
+                    "If later ones shall earn: PATCH {} with recurring lifetime or {{\"months\": 12}}. {}",
+                    self.program_path(),
+                    self.for_this_one()
                 )),
             Reason::RecurringWindowEnded => hop.saying(self.months()).mended_by(format!(
-                "If later ones shall earn: PATCH {} with recurring lifetime or more months.",
-                self.program_path()
+                "If later ones shall earn: PATCH {} with recurring lifetime or more months. {}",
+                self.program_path(),
+                self.for_this_one()
             )),
             Reason::SelfReferral => hop
                 .saying(format!(
                     "The buyer's e-mail address is that of {partner}, the partner: a purchase of one's own."
                 ))
                 .mended_by(format!(
-                    "If partners may earn from their own purchases: PATCH {} with block_self_referral false.",
-                    self.program_path()
+                    "If partners may earn from their own purchases: PATCH {} with block_self_referral false. {}",
+                    self.program_path(),
+                    self.for_this_one()
                 )),
             Reason::ZeroAmount => self.nothing_counts(hop),
             Reason::ZeroCommission => self.zero(hop, unbound),
@@ -204,15 +262,16 @@ impl<'a> Grounds<'a> {
                     "The invoice was paid outside Stripe, and {program} does not count such money."
                 ))
                 .mended_by(format!(
-                    "If it shall count: PATCH {} with count_out_of_band true.",
-                    self.program_path()
+                    "If it shall count: PATCH {} with count_out_of_band true. {}",
+                    self.program_path(),
+                    self.for_this_one()
                 )),
             _ => hop,
         }
     }
 
     fn what_happened(&self) -> &'static str {
-        if self.payment.is_lead() { "the lead was told" } else { "the payment was made" }
+        if self.payment.is_lead() { "the lead was reported" } else { "the payment was made" }
     }
 
     fn program_path(&self) -> String {
@@ -228,6 +287,9 @@ impl<'a> Grounds<'a> {
                 .mended_by("A click earns what is bought after it. Nothing is wrong here.");
         }
         let days = self.terms(bound).map_or(0, |terms| terms.attribution_window_days);
+        if self.click.click.is_in_window(bound, days) {
+            return self.changed_since(hop, "The click lay outside the program's attribution window");
+        }
         let path = self.program_path();
         hop.saying(format!(
             "The click, at {at}, lies more than {days} days before the payment, at {paid}: {} counts no older ones.{}",
@@ -237,7 +299,7 @@ impl<'a> Grounds<'a> {
         .mended_by(format!(
             "For payments from now on, PATCH {path} with a longer attribution_window_days. This one stays as it is: what was \
              agreed when it was made holds. {}",
-            Self::for_this_one(&path)
+            self.for_this_one()
         ))
     }
 
@@ -247,8 +309,10 @@ impl<'a> Grounds<'a> {
                 .saying(format!("{} is not enrolled in {}.", self.click.partner, self.click.program))
                 .mended_by(format!(
                     "Enroll the partner: POST /enrollments with program_id {} and partner_id {}. That counts for this \
-                     payment too, once its event is replayed.",
-                    self.click.click.program_id, self.click.click.partner_id
+                     payment too, once it is decided again: {}.",
+                    self.click.click.program_id,
+                    self.click.click.partner_id,
+                    self.again.then()
                 ));
         };
         let word = |at: Option<EnrollmentStatus>| at.map_or_else(String::new, |status| json_word(&status));
@@ -256,6 +320,11 @@ impl<'a> Grounds<'a> {
         let then = word(judged_by.map(|version| version.terms.status));
         let latest = enrollment.history.latest().map(|version| version.terms.status);
         let path = format!("/enrollments/{}", enrollment.id);
+        if judged_by.is_some_and(|version| version.terms.status == EnrollmentStatus::Approved) {
+            let was =
+                format!("{}'s enrollment in {} was not approved", self.click.partner, self.click.program);
+            return self.changed_since(hop, &was);
+        }
         let hop = hop.saying(match &self.payment.facts.pins {
             Some(_) => {
                 let (partner, program) = (&self.click.partner, &self.click.program);
@@ -272,19 +341,21 @@ impl<'a> Grounds<'a> {
         if latest == Some(EnrollmentStatus::Approved) {
             return hop.mended_by(format!(
                 "It is approved now: payments from then on earn. This one was made before, and stays as it is. {}",
-                Self::for_this_one(&path)
+                self.again.for_this_one(&path)
             ));
         }
         hop.mended_by(format!(
             "Approve it: PATCH {path} with status approved. That counts for payments from then on. {}",
-            Self::for_this_one(&path)
+            self.again.for_this_one(&path)
         ))
     }
 
     fn inactive(&self, hop: Hop) -> Hop {
         let status = |at: Timestamp| self.terms(at).map(|terms| terms.status);
         let mut times = [self.time, self.attribution.bound_at].into_iter();
-        let at = times.find(|at| status(*at) != Some(ProgramStatus::Active)).unwrap_or(self.time);
+        let Some(at) = times.find(|at| status(*at) != Some(ProgramStatus::Active)) else {
+            return self.changed_since(hop, &format!("The program {} was not active", self.click.program));
+        };
         let then = status(at).map_or_else(|| "without terms".to_owned(), |status| json_word(&status));
         let hop = hop.saying(format!(
             "The program {} was {then} when {}, at {}.{}",
@@ -298,13 +369,13 @@ impl<'a> Grounds<'a> {
         if latest == Some(ProgramStatus::Active) {
             return hop.mended_by(format!(
                 "It is active now: payments from then on earn. This one was made before, and stays as it is. {}",
-                Self::for_this_one(&self.program_path())
+                self.for_this_one()
             ));
         }
         hop.mended_by(format!(
             "Activate it: PATCH {} with status active. That counts for payments from then on. {}",
             self.program_path(),
-            Self::for_this_one(&self.program_path())
+            self.for_this_one()
         ))
     }
 
@@ -325,8 +396,9 @@ impl<'a> Grounds<'a> {
         let bought = if bought.is_empty() { "what was bought".to_owned() } else { bought.join(", ") };
         hop.saying(format!("{} covers {covered}, and not {bought}.", self.click.program)).mended_by(format!(
             "If it shall earn: PATCH {} with products that name it too, or [] for all. That counts for payments from \
-             then on.",
-            self.program_path()
+             then on. {}",
+            self.program_path(),
+            self.for_this_one()
         ))
     }
 

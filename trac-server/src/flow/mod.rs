@@ -158,14 +158,11 @@ pub(crate) fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Ans
         return Err(ignored(Reason::AccountMismatch));
     }
     Facts::read(event, now).map_err(|why| match why {
-        NoFacts::NothingPaid(reason) => Answer {
-            outcome: Outcome::Skipped,
-            reason: Reason::from_code(reason).unwrap_or(Reason::PaymentFailed),
-        },
-        NoFacts::Unreadable => Answer { outcome: Outcome::Failed, reason: Reason::Unreadable },
-        NoFacts::UnsupportedEvent => ignored(Reason::UnsupportedEvent),
-        NoFacts::UnsupportedThinEvent => ignored(Reason::UnsupportedThinEvent),
-        NoFacts::UseInvoicePaid => ignored(Reason::UseInvoicePaid),
+        NoFacts::NothingPaid(reason) => Answer { outcome: Outcome::Skipped, reason },
+        NoFacts::Unreadable => Answer { outcome: Outcome::Failed, reason: why.reason() },
+        NoFacts::UnsupportedEvent | NoFacts::UnsupportedThinEvent | NoFacts::UseInvoicePaid => {
+            ignored(why.reason())
+        }
     })
 }
 

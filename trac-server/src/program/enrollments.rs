@@ -12,12 +12,13 @@ use super::versions::{Change, OF_ENROLLMENTS, valid_from};
 use super::{PARTNERS, PROGRAMS};
 use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
+use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, number, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::rows::{Row, args};
-use crate::store::{Priority, StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Enrollments, each with the newest version of its terms.
@@ -67,11 +68,10 @@ pub(super) async fn create(
     let codes = fields.take("promotion_codes", promotion_codes).unwrap_or_default();
     fields.finish()?;
     let (program_id, partner_id) = (program_id.unwrap_or_default(), partner_id.unwrap_or_default());
-    let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        PROGRAMS.find(rows, &trac, &program_id)?;
-        PARTNERS.find(rows, &trac, &partner_id)?;
+    let frame = Frame { trac, scope, resource: &ENROLLMENTS };
+    let created = frame.create(move |rows, trac| {
+        PROGRAMS.find(rows, trac, &program_id)?;
+        PARTNERS.find(rows, trac, &partner_id)?;
         let (id, now) = (trac.ids.make(Kind::Enrollment), trac.clock.now());
         let inserted = rows.write(
             "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at) \
@@ -82,9 +82,9 @@ pub(super) async fn create(
         OF_ENROLLMENTS.add(rows, &id, 1, now, &terms)?;
         let holder = Holder { enrollment: &id, program: &program_id, partner: &partner_id };
         holder.set(rows, &codes, now)?;
-        ENROLLMENTS.find(rows, &trac, &id)
+        Ok(id)
     });
-    created.await.map(|enrollment| (StatusCode::CREATED, Json(enrollment)))
+    created.await
 }
 
 pub(super) async fn change(
@@ -93,26 +93,25 @@ pub(super) async fn change(
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(rows, &id)?;
-        let newest = newest.ok_or_else(|| ENROLLMENTS.missing(rows, &trac, &id))?;
+    let frame = Frame { trac, scope, resource: &ENROLLMENTS };
+    let changed = frame.change(id, move |rows, trac, id| {
+        let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(rows, id)?;
+        let newest = newest.ok_or_else(|| ENROLLMENTS.missing(rows, &trac, id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         change_enrollment(&mut fields, &mut terms);
         let codes = fields.take("promotion_codes", promotion_codes);
         fields.finish()?;
-        OF_ENROLLMENTS.change(rows, &id, &newest, &Change { terms, now, valid_from })?;
+        OF_ENROLLMENTS.change(rows, id, &newest, &Change { terms, now, valid_from })?;
         if let Some(codes) = codes {
-            let known = ENROLLMENTS.find(rows, &trac, &id)?;
+            let known = ENROLLMENTS.find(rows, &trac, id)?;
             let named = |name| known.get(name).and_then(Value::as_str).unwrap_or_default();
             let (program, partner) = (named("program_id"), named("partner_id"));
-            Holder { enrollment: &id, program, partner }.set(rows, &codes, now)?;
+            Holder { enrollment: id, program, partner }.set(rows, &codes, now)?;
         }
-        ENROLLMENTS.find(rows, &trac, &id)
+        Ok(())
     });
-    changed.await.map(Json)
+    changed.await
 }
 
 fn enrolled_already(error: StoreError) -> Problem {

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::addresses;
 use crate::access::Merchant;
 use crate::api::fields::{Fields, email, flag, text, token};
+use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::id::{Kind, random_word};
 use crate::problem::Problem;
 use crate::store::rows::{Row, Rows, args};
-use crate::store::{Priority, StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Partners.
@@ -55,9 +56,8 @@ pub(super) async fn create(
     fields.finish()?;
     let name = name.unwrap_or_default();
     let code = code.unwrap_or_else(|| code_from(&name));
-    let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let frame = Frame { trac, scope, resource: &PARTNERS };
+    let created = frame.create(move |rows, trac| {
         if let Some(email) = email.as_deref().filter(|_| !anyway) {
             must_be_new(rows, email, "")?;
         }
@@ -71,9 +71,9 @@ pub(super) async fn create(
         if let Some(email) = &email {
             addresses::keep(rows, trac.clock.now(), &id, email)?;
         }
-        PARTNERS.find(rows, &trac, &id)
+        Ok(id)
     });
-    created.await.map(|partner| (StatusCode::CREATED, Json(partner)))
+    created.await
 }
 
 pub(super) async fn change(
@@ -87,28 +87,26 @@ pub(super) async fn change(
     let code = fields.take("code", token);
     let anyway = fields.take("anyway", flag).unwrap_or_default();
     fields.finish()?;
-    let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        PARTNERS.find(rows, &trac, &id)?;
+    let frame = Frame { trac, scope, resource: &PARTNERS };
+    let changed = frame.change(id, move |rows, trac, id| {
         if let Some(name) = name {
-            update(rows, &id, "name", Some(&name))?;
+            update(rows, id, "name", Some(&name))?;
         }
         if let Some(email) = email {
             if let Some(email) = email.as_deref().filter(|_| !anyway) {
-                must_be_new(rows, email, &id)?;
+                must_be_new(rows, email, id)?;
             }
-            update(rows, &id, "email", email.as_deref())?;
+            update(rows, id, "email", email.as_deref())?;
             if let Some(email) = &email {
-                addresses::keep(rows, trac.clock.now(), &id, email)?;
+                addresses::keep(rows, trac.clock.now(), id, email)?;
             }
         }
         if let Some(code) = code {
-            update(rows, &id, "code", Some(&code)).map_err(code_taken)?;
+            update(rows, id, "code", Some(&code)).map_err(code_taken)?;
         }
-        PARTNERS.find(rows, &trac, &id)
+        Ok(())
     });
-    changed.await.map(Json)
+    changed.await
 }
 
 fn update(rows: Rows<'_>, id: &str, column: &'static str, value: Option<&str>) -> Result<usize, StoreError> {

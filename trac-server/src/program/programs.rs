@@ -11,12 +11,13 @@ use super::terms::change_program;
 use super::versions::{Change, OF_PROGRAMS, valid_from};
 use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
+use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
+use crate::store::StoreError;
 use crate::store::rows::{Row, args};
-use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 /// Programs, each with the newest version of its terms.
@@ -64,9 +65,8 @@ pub(super) async fn create(
     let address = Address::take(&mut fields, &trac);
     fields.finish()?;
     let name = name.unwrap_or_default();
-    let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let frame = Frame { trac, scope, resource: &PROGRAMS };
+    let created = frame.create(move |rows, trac| {
         let (id, now) = (trac.ids.make(Kind::Program), trac.clock.now());
         rows.write(
             "INSERT INTO program (workspace_id, mode, id, name, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -74,9 +74,9 @@ pub(super) async fn create(
         )?;
         OF_PROGRAMS.add(rows, &id, 1, now, &terms)?;
         address.write(rows, &id)?;
-        PROGRAMS.find(rows, &trac, &id)
+        Ok(id)
     });
-    created.await.map(|program| (StatusCode::CREATED, Json(program)))
+    created.await
 }
 
 pub(super) async fn change(
@@ -85,26 +85,25 @@ pub(super) async fn change(
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        let newest = OF_PROGRAMS.newest::<ProgramTerms>(rows, &id)?;
-        let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, &trac, &id))?;
+    let frame = Frame { trac, scope, resource: &PROGRAMS };
+    let changed = frame.change(id, move |rows, trac, id| {
+        let newest = OF_PROGRAMS.newest::<ProgramTerms>(rows, id)?;
+        let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, &trac, id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         let name = fields.take("name", text(1..=200));
         change_program(&mut fields, &mut terms);
         let address = Address::take(&mut fields, &trac);
         fields.finish()?;
-        address.write(rows, &id)?;
+        address.write(rows, id)?;
         if let Some(name) = name {
             rows.write(
                 "UPDATE program SET name = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
                 args![id, name],
             )?;
         }
-        OF_PROGRAMS.change(rows, &id, &newest, &Change { terms, now, valid_from })?;
-        PROGRAMS.find(rows, &trac, &id)
+        OF_PROGRAMS.change(rows, id, &newest, &Change { terms, now, valid_from })?;
+        Ok(())
     });
-    changed.await.map(Json)
+    changed.await
 }

@@ -109,11 +109,29 @@ impl Vault {
         if let Some(secret) = opened {
             return Ok(secret);
         }
-        unseal(&self.fresh()?, place, &sealed).ok_or_else(|| {
-            let detail =
-                format!("a secret of {} {} does not open with the master key", place.table, place.row);
-            StoreError::new(StoreErrorKind::Corrupt, detail)
-        })
+        unseal(&self.fresh()?, place, &sealed).ok_or_else(|| self.does_not_open(place))
+    }
+
+    /// Says what to do about a secret that no key opens.
+    fn does_not_open(&self, place: Place<'_>) -> StoreError {
+        let secret = format!("a secret of {} {}", place.table, place.row);
+        let detail = match &self.file {
+            Some(file) if !file.exists() => format!(
+                "{} is missing: put back the one kept with the backup (mode 0600), or give the master key in TRAC_MASTER_KEY. Without \
+                 it {secret} does not open",
+                file.display()
+            ),
+            Some(file) => format!(
+                "{secret} does not open with the master key in {}: it was sealed with another one, or for another place. Put the key that \
+                 sealed it into the file",
+                file.display()
+            ),
+            None => format!(
+                "{secret} does not open with the master key in TRAC_MASTER_KEY: it was sealed with another one, or for another place. \
+                 Give the key that sealed it"
+            ),
+        };
+        StoreError::new(StoreErrorKind::Corrupt, detail)
     }
 
     /// Whether a text is sealed.
@@ -259,6 +277,21 @@ mod tests {
         let file = folder.path().join(FILE_NAME);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let again = Vault::beside(folder.path()).unwrap();
+        assert_eq!(again.open(place(&scope, "we_1"), &sealed).unwrap(), "whsec_1");
+        // A key that is missing, and one that is another, are told apart.
+        let kept = fs::read(&file).unwrap();
+        let refused = || {
+            let vault = Vault::beside(folder.path()).unwrap();
+            vault.open(place(&scope, "we_1"), &sealed).unwrap_err().to_string()
+        };
+        fs::remove_file(&file).unwrap();
+        let missing =
+            format!("{} is missing: put back the one kept with the backup (mode 0600)", file.display());
+        assert!(refused().starts_with(&missing), "{}", refused());
+        fs::write(&file, "22".repeat(32)).unwrap();
+        let wrong = format!("does not open with the master key in {}", file.display());
+        assert!(refused().contains(&wrong) && !refused().contains("missing"), "{}", refused());
+        fs::write(&file, kept).unwrap();
         assert_eq!(again.open(place(&scope, "we_1"), &sealed).unwrap(), "whsec_1");
         fs::write(&file, "nonsense\n").unwrap();
         assert!(Vault::beside(folder.path()).is_err());

@@ -9,11 +9,11 @@ use axum::response::IntoResponse as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::client::{ClientError, Conversion, Lead, Reported, TracClient};
+use crate::client::{ClientError, Conversion, Failed, Item, Lead, Reported, TracClient};
 use crate::testing::app::App;
 use crate::testing::shop::Shop;
 
-/// Serves an app on the loopback. Every second call is carried out and its answer kept back, as a broken line would do.
+/// Serves an app on the loopback. Where it `breaks`, every other call is carried out and its answer lost.
 async fn serve(app: &App, breaks: bool) -> (String, Arc<AtomicU32>) {
     let calls = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&calls);
@@ -41,9 +41,9 @@ async fn a_call_whose_answer_was_lost_has_its_effect_once() {
     let (address, calls) = serve(&app, true).await;
     let trac = TracClient::new(&address, &shop.merchant.key).unwrap();
     let lead = Lead { click_id: Some(shop.click.clone()), ..Lead::new("Sign up", "user_1") };
-    let told = trac.track_lead(&lead).await.unwrap();
+    let receipt = trac.track_lead(&lead).await.unwrap();
     assert_eq!(
-        (told.attributed, told.reason.as_str(), told.click_id.as_ref()),
+        (receipt.attributed, receipt.reason.as_str(), receipt.click_id.as_ref()),
         (true, "ok", Some(&shop.click))
     );
     let sale = Conversion {
@@ -59,6 +59,26 @@ async fn a_call_whose_answer_was_lost_has_its_effect_once() {
 }
 
 #[tokio::test]
+async fn a_repeat_completes_a_conversion_and_changes_nothing_else() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let (address, _) = serve(&app, false).await;
+    let trac = TracClient::new(&address, &shop.merchant.key).unwrap();
+    let bare = Conversion {
+        amount: Some((5_000, "usd".to_owned())),
+        customer_email: Some("buyer@example.org".to_owned()),
+        ..Conversion::new("order 1", "purchase")
+    };
+    let Reported::New(first) = trac.track_conversion(&bare).await.unwrap() else { panic!("it is new") };
+    assert!(!first.attributed, "{first:?}");
+    let whole = Conversion { click_id: Some(shop.click.clone()), ..bare };
+    let completed = trac.track_conversion(&whole).await.unwrap();
+    let Reported::Completed(receipt) = completed else { panic!("{completed:?}") };
+    assert_eq!((&receipt.id, receipt.click_id.as_ref()), (&first.id, Some(&shop.click)));
+    assert_eq!(trac.track_conversion(&whole).await.unwrap(), Reported::Duplicate(first.id));
+}
+
+#[tokio::test]
 async fn what_is_sent_without_waiting_is_there_after_a_flush() {
     let app = App::new();
     let merchant = app.merchant().await;
@@ -69,13 +89,17 @@ async fn what_is_sent_without_waiting_is_there_after_a_flush() {
     }
     trac.send_conversion(Conversion::new("", "purchase"));
     let failed = trac.flush().await;
-    assert!(matches!(failed.as_slice(), [ClientError::Refused { status: 422, .. }]), "{failed:?}");
+    let [Failed { item, error: ClientError::Refused { status: 422, fields, .. } }] = failed.as_slice() else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(item, &Item::Conversion(Conversion::new("", "purchase")));
+    assert!(fields.keys().eq(["external_transaction_id"]), "{fields:?}");
     assert_eq!(merchant.get("/leads").await.number("/meta/total"), 20);
     assert_eq!(trac.flush().await, []);
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_at_once_and_shows_no_key() {
+async fn a_rejection_is_returned_at_once_and_shows_no_key() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (address, calls) = serve(&app, false).await;
@@ -87,9 +111,7 @@ async fn a_refusal_is_told_at_once_and_shows_no_key() {
     let shown = format!("{:?} {refused:?}", TracClient::new(&address, &merchant.key).unwrap());
     assert!(!shown.contains(&merchant.key) && !shown.contains("sk_test_wrong"));
     for wrong in ["", "track.example.com", "ftp://x"] {
-        assert_eq!(
-            TracClient::new(wrong, "sk_test_1").unwrap_err(),
-            ClientError::NoAddress(wrong.to_owned())
-        );
+        let error = TracClient::new(wrong, "sk_test_1").unwrap_err();
+        assert!(matches!(error, ClientError::InvalidUrl(_)), "{wrong}: {error}");
     }
 }

@@ -3,11 +3,13 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use trac_core::program::Mode;
+use trac_core::reason::Reason;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError, check_header, is_secret};
 use trac_sdk::body::{self, Unread};
 
 use super::delivery::Delivery;
+use super::log::Rejected;
 use super::{log, secrets};
 use crate::access::note_for_all;
 use crate::problem::Problem;
@@ -44,7 +46,9 @@ pub(crate) async fn accept(
     let endpoints = trac.store.look_up(move |tx| endpoints(tx, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else {
         note_for_all(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
-        return Err(Problem::not_found("webhook endpoint"));
+        let message =
+            "There is no such webhook endpoint here. With more than one workspace: use /api/webhooks/we_….";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));
     };
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut checked = check_header(signature, trac.clock.now(), TOLERANCE_SECS);
@@ -75,7 +79,7 @@ pub(crate) async fn accept(
     let (event, endpoint) = match tried {
         Ok((Ok(event), endpoint)) => (event, endpoint),
         Ok((Err(error), endpoint)) => {
-            log_rejected(trac, endpoint, "unreadable", error.to_string()).await;
+            log_rejected(trac, endpoint, Reason::Unreadable, error.to_string()).await;
             return Err(Problem::new(StatusCode::BAD_REQUEST, "UNREADABLE", error.to_string()));
         }
         Err(error) => return Err(refuse(trac, first, error).await),
@@ -96,13 +100,14 @@ async fn refuse(trac: &Trac, endpoint: Endpoint, error: VerifyError) -> Problem 
 
 /// Logs a delivery that is not let in, when there were 1, 2, 4, 8 … of its kind within an hour: anybody can send one. If that fails,
 /// the answer stays what it is: sent again, it would be no better.
-async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: &'static str, message: String) {
+async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: Reason, message: String) {
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let Some(deliveries) = trac.rejected.count((endpoint.id.clone(), message.clone()), now) else { return };
-    tracing::warn!(endpoint = %endpoint.id, reason, cause = message, deliveries, "a webhook delivery was rejected");
+    tracing::warn!(endpoint = %endpoint.id, reason = %reason, cause = message, deliveries, "a webhook delivery was rejected");
     let logged = trac.store.write(Priority::Click, move |tx| {
         let rows = tx.within(&endpoint.scope);
-        log::reject(rows, &ids, now, &endpoint.id, reason, &message, deliveries)
+        let rejected = Rejected { endpoint_id: &endpoint.id, reason, message: &message, deliveries };
+        log::reject(rows, &ids, now, &rejected)
     });
     if let Err(error) = logged.await {
         tracing::error!(%error, "a rejected delivery could not be logged");

@@ -12,12 +12,13 @@ use super::stripe_key::{self, StripeKey};
 use super::{EVENT_TYPES, secrets};
 use crate::access::Merchant;
 use crate::api::fields::{Fields, Wrong};
+use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
 use crate::api::list::{Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
+use crate::store::StoreError;
 use crate::store::rows::{Row, args};
-use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 /// Endpoints. Their secrets are written, never read out.
@@ -56,11 +57,10 @@ pub(super) async fn create(
     let account = fields.take("stripe_account", stripe_account);
     let key = fields.take("stripe_api_key", stripe_api_key(scope.mode()));
     fields.finish()?;
-    let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let frame = Frame { trac, scope, resource: &ENDPOINTS };
+    let created = frame.create(move |rows, trac| {
         let id = trac.ids.make(Kind::Endpoint);
-        let sealed = secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?;
+        let sealed = secrets::seal(&trac.store.vault(), rows.scope(), &id, &secrets)?;
         rows.write(
             "INSERT INTO webhook_endpoint (workspace_id, mode, id, stripe_account, secrets, created_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -69,9 +69,9 @@ pub(super) async fn create(
         if let Some(key) = key {
             stripe_key::set(rows, &trac.store.vault(), &id, Some(&key))?;
         }
-        ENDPOINTS.find(rows, &trac, &id)
+        Ok(id)
     });
-    created.await.map(|endpoint| (StatusCode::CREATED, Json(endpoint)))
+    created.await
 }
 
 pub(super) async fn change(
@@ -84,13 +84,11 @@ pub(super) async fn change(
     let account = fields.take_nullable("stripe_account", stripe_account);
     let key = fields.take_nullable("stripe_api_key", stripe_api_key(scope.mode()));
     fields.finish()?;
-    let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        ENDPOINTS.find(rows, &trac, &id)?;
+    let frame = Frame { trac, scope, resource: &ENDPOINTS };
+    let changed = frame.change(id, move |rows, trac, id| {
         if let Some(secrets) = secrets {
-            let sealed = secrets::seal(&trac.store.vault(), &scope, &id, &secrets)?;
-            secrets::keep(rows, &id, &sealed)?;
+            let sealed = secrets::seal(&trac.store.vault(), rows.scope(), id, &secrets)?;
+            secrets::keep(rows, id, &sealed)?;
         }
         if let Some(account) = account {
             rows.write(
@@ -100,17 +98,20 @@ pub(super) async fn change(
             )?;
         }
         if let Some(key) = key {
-            stripe_key::set(rows, &trac.store.vault(), &id, key.as_ref())?;
+            stripe_key::set(rows, &trac.store.vault(), id, key.as_ref())?;
         }
-        ENDPOINTS.find(rows, &trac, &id)
+        Ok(())
     });
-    changed.await.map(Json)
+    changed.await
 }
 
 /// The most secrets an endpoint can have: two while one is rolled, and room.
 const SECRETS_MAX: usize = 16;
 
-/// A list of secrets, each 1 to 255 printable ASCII characters without blanks.
+/// How API keys of Stripe's and of ours begin, which are taken for signing secrets.
+const KEY_PREFIXES: [&str; 3] = ["sk_", "rk_", "pk_"];
+
+/// A list of secrets, each 1 to 255 printable ASCII characters without blanks, and no API key.
 fn signing_secrets(value: &Value) -> Result<Vec<String>, Wrong> {
     let wrong = || {
         format!(
@@ -118,6 +119,10 @@ fn signing_secrets(value: &Value) -> Result<Vec<String>, Wrong> {
         )
     };
     let list = value.as_array().filter(|list| list.len() <= SECRETS_MAX).ok_or_else(wrong)?;
+    let is_key = |text: &str| KEY_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+    if list.iter().filter_map(Value::as_str).any(is_key) {
+        return Err("this is an API key; the signing secret begins with whsec_".to_owned());
+    }
     let secrets =
         list.iter().map(|secret| secret.as_str().filter(|secret| is_secret(secret)).map(ToOwned::to_owned));
     secrets.collect::<Option<Vec<_>>>().ok_or_else(wrong)

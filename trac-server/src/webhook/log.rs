@@ -2,6 +2,7 @@
 
 use trac_core::commission::answer::{self, Answer};
 use trac_core::commission::settle::Settlement;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::Topic;
@@ -160,18 +161,24 @@ pub(crate) fn remark(writing: &Writing<'_>, id: &str, message: &str) -> Result<(
     Ok(())
 }
 
-/// Logs so many deliveries that are not believed: without their bodies, one row for each endpoint, reason, message and minute.
+/// Deliveries that were rejected for one cause.
+pub(super) struct Rejected<'r> {
+    pub(super) endpoint_id: &'r str,
+    pub(super) reason: Reason,
+    pub(super) message: &'r str,
+    pub(super) deliveries: u64,
+}
+
+/// Logs rejected deliveries: without their bodies, one row for each endpoint, reason, message and minute.
 /// Messages are few, and tell causes apart that have one reason: no secret is set, or a wrong one.
 pub(super) fn reject(
     rows: Rows<'_>,
     ids: &Ids,
     now: Timestamp,
-    endpoint_id: &str,
-    reason: &str,
-    message: &str,
-    deliveries: u64,
+    rejected: &Rejected<'_>,
 ) -> Result<(), StoreError> {
-    let deliveries = i64::try_from(deliveries).unwrap_or(i64::MAX);
+    let Rejected { endpoint_id, reason, message, deliveries } = rejected;
+    let (reason, deliveries) = (reason.as_str(), i64::try_from(*deliveries).unwrap_or(i64::MAX));
     let minute = now.unix_secs().div_euclid(60).saturating_mul(60);
     let folded = rows.write(
         "UPDATE event SET deliveries = deliveries + ?7 WHERE workspace_id = ?1 AND mode = ?2 AND endpoint_id = ?3 \

@@ -33,8 +33,22 @@ async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
     check(json!({ "signing_secrets": ["whsec one"] }), "signing_secrets").await;
     check(json!({ "signing_secrets": ["whsec_ö"] }), "signing_secrets").await;
     check(json!({ "signing_secrets": ["x".repeat(256)] }), "signing_secrets").await;
+    for key in ["sk_live_1", "rk_test_1", "pk_test_1"] {
+        let secrets = json!({ "signing_secrets": ["whsec_one", key] });
+        for refused in [
+            merchant.patch(&path, secrets.clone()).await,
+            merchant.post("/webhook-endpoints", secrets.clone()).await,
+        ] {
+            assert_eq!(refused.code(), (422, "VALIDATION_FAILED".to_owned()), "{key}");
+            let said = refused.text("/error/fields/signing_secrets");
+            assert_eq!(said, "this is an API key; the signing secret begins with whsec_");
+        }
+    }
     check(json!({ "stripe_account": "1" }), "stripe_account").await;
     check(json!({ "url": "https://example.com" }), "url").await;
+    // Who signs by other means than Stripe has secrets of another form.
+    let other = json!({ "signing_secrets": ["0123456789abcdef"] });
+    assert_eq!(merchant.patch(&path, other).await.number("/signing_secret_count"), 1);
     // A workspace begins with one endpoint for each mode.
     assert_eq!(merchant.get("/webhook-endpoints").await.number("/meta/total"), 2);
 }
@@ -146,6 +160,22 @@ async fn a_forged_delivery_is_told_so_by_a_disk_that_refuses_too() {
     assert_eq!(forged().await, (401, "SIGNATURE_INVALID".to_owned()));
     app.rows("PRAGMA query_only = true".to_owned()).await;
     assert_eq!(forged().await, (401, "SIGNATURE_INVALID".to_owned()));
+}
+
+#[tokio::test]
+async fn the_address_of_the_only_workspace_says_what_to_use_where_there_are_more() {
+    let app = App::new();
+    app.merchant().await;
+    let deliver = async || {
+        let request = Request::post("/api/webhooks/stripe").header("stripe-signature", "t=1,v1=0");
+        app.send(request.body(Body::from("{}")).unwrap()).await
+    };
+    assert_eq!(deliver().await.status, 401);
+    app.merchant().await;
+    let answer = deliver().await;
+    assert_eq!(answer.code(), (404, "NOT_FOUND".to_owned()));
+    let message = answer.text("/error/message");
+    assert!(message.contains("more than one workspace: use /api/webhooks/we_…"), "{message}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! Programs, partners, enrollments and links are copied as they are now, in one transaction. Clicks, payments and commissions are not:
 //! test money never becomes real. A live row knows what it was copied from, so that nothing is copied twice; what was changed in live
-//! mode since stays as it is there.
+//! mode since stays as it is there. Live programs that pay out before refunds can come are named on every run.
 
 use serde_json::{Map, Value, json};
 use trac_core::checkout::link::is_payment_link;
@@ -21,8 +21,8 @@ use crate::trac::Trac;
 ///
 /// # Wire form
 /// `{"workspace_id","dry_run","copied","left_out","look_at"}`: lists of `{"kind","id","name",…}`; `copied` has `copied_from`, the other two
-/// `why`. `look_at` names what was copied and is to be changed in live mode, such as a test Payment Link. A dry run makes nothing, so
-/// `copied` and `look_at` have no `id` then.
+/// `why`. `look_at` names what is to be changed in live mode: of what was copied, such as a test Payment Link, and, on every run, live
+/// programs without a hold. A dry run makes nothing, so that what it would copy has no `id`.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
@@ -98,15 +98,21 @@ impl<'a> Copying<'a> {
         self.programs()?;
         self.partners()?;
         self.enrollments()?;
-        self.links()
+        self.links()?;
+        self.holds()
     }
 
     fn told(mut self, dry_run: bool) -> Value {
-        // What was rolled back has no ID.
-        let rolled_back = self.copied.iter_mut().chain(&mut self.look_at).filter(|_| dry_run);
-        rolled_back.filter_map(Value::as_object_mut).for_each(|row| {
-            row.remove("id");
-        });
+        if dry_run {
+            // What was rolled back has no ID.
+            let id = |row: &Value| row.get("id").cloned();
+            let made: Vec<_> = self.copied.iter().filter_map(id).collect();
+            let rolled_back = self.copied.iter_mut().chain(&mut self.look_at);
+            let rolled_back = rolled_back.filter(|row| id(row).is_some_and(|id| made.contains(&id)));
+            rolled_back.filter_map(Value::as_object_mut).for_each(|row| {
+                row.remove("id");
+            });
+        }
         json!({
             "workspace_id": self.live.workspace_id(),
             "dry_run": dry_run,
@@ -153,8 +159,22 @@ impl<'a> Copying<'a> {
                 let why = "its products are those of Stripe's test mode: name the live ones (products)";
                 self.look_at.push(live.with("why", why));
             }
-            if let Some(why) = no_hold(terms.hold_days) {
-                self.look_at.push(live.with("why", &why));
+        }
+        Ok(())
+    }
+
+    /// Names the live programs that pay out before refunds can come, whenever they were made.
+    fn holds(&mut self) -> Result<(), StoreError> {
+        let sql = "SELECT id, name FROM program WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id";
+        let programs =
+            self.of_live().all(sql, &[], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+        for (id, name) in programs {
+            let newest = OF_PROGRAMS.newest::<ProgramTerms>(self.of_live(), &id)?;
+            let terms = newest.map(|version| version.terms);
+            let in_force = terms.filter(|terms| terms.status != ProgramStatus::Archived);
+            if let Some(why) = in_force.and_then(|terms| no_hold(terms.hold_days)) {
+                let thing = Thing { kind: "program", id: &id, name: &name };
+                self.look_at.push(thing.with("why", &why));
             }
         }
         Ok(())
@@ -423,7 +443,7 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_pays_out_before_refunds_come_is_to_be_looked_at() {
         let app = App::new();
-        let (test, _) = app.both_modes().await;
+        let (test, live) = app.both_modes().await;
         let made = json!({ "commission": { "type": "percentage", "rate_bps": 1 } });
         for (name, hold_days) in [
             ("Neither", json!({ "lead": 0, "sale": 1, "recurring": 1 })),
@@ -439,6 +459,27 @@ mod tests {
         assert_eq!(names(&told, "look_at"), ["program Sale", "program Both"]);
         let said = as_text(&told);
         assert!(said.contains("are 0 for sale,") && said.contains("are 0 for sale and recurring,"), "{said}");
+        // Not only in the run that copies, and of programs that were made in live mode too.
+        let mut own = made.clone();
+        own["name"] = "Own".into();
+        own["hold_days"] = json!({ "sale": 0 });
+        let own = live.make("/programs", own).await;
+        for (dry_run, is_made) in [(true, false), (false, true), (false, true), (true, true)] {
+            let told = go_live(&app.trac, &test.workspace_id, dry_run).await.unwrap();
+            let mut found = names(&told, "look_at");
+            found.sort_unstable();
+            assert_eq!(found, ["program Both", "program Own", "program Sale"]);
+            let ids: Vec<_> = told["look_at"].as_array().unwrap().iter().map(|row| row.get("id")).collect();
+            assert!(ids.contains(&Some(&json!(own))), "it is there: {told:#}");
+            assert_eq!(ids.iter().all(Option::is_some), is_made, "{told:#}");
+        }
+        for program in live.get("/programs").await.column("id") {
+            let path = format!("/programs/{}", program.as_str().unwrap());
+            let hold = json!({ "hold_days": { "lead": 0, "sale": 30, "recurring": 30 } });
+            assert_eq!(live.patch(&path, hold).await.status, 200);
+        }
+        let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        assert_eq!(told["look_at"], json!([]));
     }
 
     #[tokio::test]

@@ -117,6 +117,47 @@ async fn a_slash_at_the_end_strands_nobody() {
 }
 
 #[tokio::test]
+async fn a_person_who_follows_an_unknown_link_sees_a_page_and_a_program_reads_json() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let known = link(&merchant, "ada", "https://shop.example.com/").await;
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (accept, is_page) in [
+        (browser, true),
+        ("Text/HTML", true),
+        ("application/json;q=0.5, text/html", true),
+        ("", false),
+        ("*/*", false),
+        ("application/json", false),
+        ("application/json, text/plain, */*", false),
+        ("application/json, text/html;q=0.9", false),
+        ("text/html;q=0, */*", false),
+    ] {
+        for path in ["/s/nobody", "/s/nobody/", "/t/nobody", "/s/nobody/ada", "/s/no%3Cbody"] {
+            let answer = app.visit(path, &[("accept", accept)]).await;
+            let at = format!("{path} {accept}");
+            assert_eq!(answer.status, 404, "{at}");
+            assert_eq!(answer.header("cache-control"), "no-store", "{at}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{at}");
+            if is_page {
+                assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{at}");
+                assert_eq!(answer.header("content-security-policy"), "default-src 'none'", "{at}");
+                let page = answer.body.as_str().unwrap();
+                assert!(page.contains("This link is unknown") && !page.contains("body"), "{at}: {page}");
+            } else {
+                assert_eq!(answer.code(), (404, "NOT_FOUND".to_owned()), "{at}");
+            }
+        }
+        let visit = app.visit("/s/ada", &[("accept", accept)]).await;
+        assert_eq!(visit.status, 302, "{accept}");
+    }
+    // A link whose address was ended for good.
+    merchant.delete(&format!("/links/{known}?purge=1")).await;
+    let gone = app.visit("/s/ada", &[("accept", browser)]).await;
+    assert_eq!((gone.status.as_u16(), gone.header("content-type")), (404, "text/html; charset=utf-8".into()));
+}
+
+#[tokio::test]
 async fn a_page_names_links_and_codes_in_any_case_and_an_archived_link_counts_nobody() {
     let app = App::new();
     let merchant = app.merchant().await;

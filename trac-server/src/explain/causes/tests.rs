@@ -12,6 +12,7 @@ async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {
         webhooks(),
         refused_deliveries(),
         refunds(),
+        disputes(),
         references(),
         pages(),
         terms(),
@@ -133,6 +134,33 @@ fn refunds() -> Vec<Row> {
     ]
 }
 
+/// Disputes that are over, one lost and one that moved no money.
+fn disputes() -> Vec<Row> {
+    let dispute = |status: &str| {
+        json!({ "id": "du_1", "amount": 10_000, "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd",
+            "status": status })
+    };
+    let lost = || {
+        row("a dispute that was lost")
+            .session(0, json!({}))
+            .event("charge.dispute.funds_withdrawn", 9, dispute("needs_response"))
+            .event("charge.dispute.closed", 15, dispute("lost"))
+            .answers("processed released")
+    };
+    let words = "The dispute was lost; what was taken back stays.";
+    vec![
+        lost().explains("cs_1", None, &[words, "0.00 USD for Ada, reversed"]),
+        lost().explains("evt_charge.dispute.closed_15_du_1", None, &["processed. The dispute was lost"]),
+        row("an inquiry that came to nothing")
+            .session(0, json!({}))
+            .event("charge.dispute.created", 13, dispute("warning_needs_response"))
+            .event("charge.dispute.closed", 16, dispute("warning_closed"))
+            .answers("processed released")
+            .explains("evt_charge.dispute.closed_16_du_1", None, &["no longer held"])
+            .without(&[words]),
+    ]
+}
+
 fn stray_charge() -> Value {
     json!({ "id": "ch_9", "payment_intent": "pi_9", "customer": "cus_1", "amount": 77, "amount_captured": 77 })
 }
@@ -177,6 +205,16 @@ fn references() -> Vec<Row> {
             .session(0, other_mode)
             .answers("deferred no_attribution_yet")
             .explains("cs_1", Some("click"), &["is a click of the other mode", "pk_test_…"]),
+        row("the click is of the other mode, and a page's call was turned away, which led to something else")
+            .sql(
+                "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique, is_visit) \
+                 VALUES ('$workspace', 'live', 'click_live', 'prog_1', 'part_1', 1795244400, 1, 1)",
+            )
+            .call("/api/track/lead", "x-publishable-key", "pk_test_nobodys", json!({}))
+            .session(0, json!({ "metadata": { "rd_click_id": "click_live" } }))
+            .answers("deferred no_attribution_yet")
+            .explains("cs_1", Some("click"), &["is a click of the other mode", "refused_calls"])
+            .without(&["Perhaps"]),
         row("the click came after the payment")
             .post(
                 "/clicks",
@@ -296,8 +334,14 @@ fn terms() -> Vec<Row> {
             .explains(
                 "cs_1",
                 Some("decision"),
-                &["was pending when", "It is approved now: payments from then on earn", "?rules=now"],
-            ),
+                &[
+                    "was pending when",
+                    "It is approved now: payments from then on earn",
+                    "then POST /events/evl_",
+                    "/replay?rules=now.",
+                ],
+            )
+            .without(&["{id}", "trac replay"]),
     ]
 }
 
@@ -365,6 +409,50 @@ fn programs() -> Vec<Row> {
             .session(30, at_30())
             .answers("skipped program_inactive")
             .explains("cs_1", Some("decision"), &["P was paused when", "It is active now"]),
+        row("the program was activated within the second of the sale")
+            .terms(json!({ "status": "paused" }))
+            .session(0, json!({}))
+            .patch("/programs/$program", json!({ "status": "active" }))
+            .answers("200")
+            .logs("/conversions", "program_inactive")
+            .explains(
+                "cs_1",
+                Some("decision"),
+                &["P was not active when this was decided", "Decide it again: POST /events/evl_"],
+            )
+            .without(&["was active"]),
+        row("the partner was approved since, from before the sale on")
+            .patch("/enrollments/$enrollment", json!({ "status": "pending" }))
+            .wait(60)
+            .session(30, json!({ "created": 1_795_248_030 }))
+            .patch(
+                "/enrollments/$enrollment",
+                json!({ "status": "approved", "valid_from": "2026-11-21T08:00:00Z" }),
+            )
+            .answers("200")
+            .logs("/conversions", "partner_not_approved")
+            .explains(
+                "cs_1",
+                Some("decision"),
+                &[
+                    "Ada's enrollment in P was not approved when this was decided",
+                    "Decide it again: POST /events/evl_",
+                ],
+            ),
+        row("the window was lengthened since, from before the sale on")
+            .terms(json!({ "attribution_window_days": 7 }))
+            .session(30 * DAY, json!({ "created": 1_797_840_000 }))
+            .patch(
+                "/programs/$program",
+                json!({ "attribution_window_days": 60, "valid_from": "2026-11-21T08:00:00Z" }),
+            )
+            .answers("200")
+            .logs("/conversions", "click_expired")
+            .explains(
+                "cs_1",
+                Some("decision"),
+                &["outside the program's attribution window when this was decided"],
+            ),
         row("the product is not covered")
             .terms(json!({ "products": ["prod_1"] }))
             .event("invoice.paid", 0, invoice("in_1", with(by_click(), lines)))
@@ -446,7 +534,7 @@ fn leads() -> Vec<Row> {
             .page("/api/track/lead", lead(json!({ "clickId": "$click", "mode": "deferred" })))
             .answers("201 noted")
             .logs("/leads", "noted")
-            .explains("user_1", Some("decision"), &["told to wait", "without mode"]),
+            .explains("user_1", Some("decision"), &["reported with mode deferred", "without mode"]),
         row("a lead of the partner's own")
             .terms(paying())
             .call(
@@ -457,7 +545,15 @@ fn leads() -> Vec<Row> {
             )
             .answers("201 self_referral")
             .logs("/leads", "self_referral")
-            .explains("$id", Some("decision"), &["that of Ada, the partner"]),
+            .explains(
+                "$id",
+                Some("decision"),
+                &[
+                    "that of Ada, the partner",
+                    "For this one too: PATCH /programs/$program with valid_from",
+                    "trac replay --workspace $workspace --mode test --rules now",
+                ],
+            ),
         row("a lead whose partner is not approved")
             .terms(paying())
             .patch("/enrollments/$enrollment", json!({ "status": "banned" }))
@@ -465,7 +561,11 @@ fn leads() -> Vec<Row> {
             .page("/api/track/lead", clicked())
             .answers("201 partner_not_approved")
             .logs("/leads", "partner_not_approved")
-            .explains("$id", Some("decision"), &["Ada's enrollment in P was banned when the lead was told"]),
+            .explains(
+                "$id",
+                Some("decision"),
+                &["Ada's enrollment in P was banned when the lead was reported"],
+            ),
     ]
 }
 

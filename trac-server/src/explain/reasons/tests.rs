@@ -166,7 +166,11 @@ fn refused() -> Vec<Row> {
             .explains(
                 "ada@example.com",
                 Some("decision"),
-                &["that of Ada, the partner", "block_self_referral false"],
+                &[
+                    "that of Ada, the partner",
+                    "block_self_referral false. For this one too: PATCH /programs/$program with valid_from",
+                    "POST /events/evl_",
+                ],
             ),
         row("no_click")
             .session(0, json!({ "metadata": {} }))

@@ -34,6 +34,7 @@ pub(super) struct Row {
     id: &'static str,
     hop: Option<&'static str>,
     says: Vec<&'static str>,
+    hides: Vec<&'static str>,
 }
 
 pub(super) fn row(name: &'static str) -> Row {
@@ -46,6 +47,7 @@ pub(super) fn row(name: &'static str) -> Row {
         id: "",
         hop: None,
         says: Vec::new(),
+        hides: Vec::new(),
     }
 }
 
@@ -134,6 +136,11 @@ impl Row {
         Self { id, hop, says: says.to_vec(), ..self }
     }
 
+    /// Words that do not stand in the story.
+    pub(super) fn without(self, words: &[&'static str]) -> Self {
+        Self { hides: words.to_vec(), ..self }
+    }
+
     /// Lets it happen, and checks what is said.
     pub(super) async fn check(&self) {
         let app = App::new();
@@ -183,6 +190,10 @@ impl Row {
             let words = stage.fill(words);
             let found = text.contains(&words) || told.body.to_string().contains(&words);
             assert!(found, "{}: explain {id} does not say {words:?}\n{text}", self.name);
+        }
+        for words in &self.hides {
+            let found = text.contains(words) || told.body.to_string().contains(words);
+            assert!(!found, "{}: explain {id} says {words:?}\n{text}", self.name);
         }
     }
 }

@@ -5,18 +5,21 @@
 
 mod moves;
 mod rules;
+mod text;
 
 use axum::extract::{Path, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use trac_core::commission::answer::{self, Answer, Outcome};
+use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 use trac_core::webhook::event::Event;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::signature::Verified;
 
 pub use rules::Rules;
+pub use text::as_text;
 
 use crate::access::Merchant;
 use crate::api::parameters::Parameters;
@@ -25,7 +28,7 @@ use crate::id::Ids;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::rows::{Row, Rows, args};
-use crate::store::{Everywhere, Priority, Scope, StoreError, mode_of};
+use crate::store::{Everywhere, Priority, Scope, StoreError, StoreErrorKind, mode_of};
 use crate::trac::Trac;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::log;
@@ -64,8 +67,35 @@ async fn replay_one(
     replayed.await.map(Json)
 }
 
-/// Replays every stored event since a time, oldest first, then the leads and conversions that the merchant told of; answers those
-/// that changed something, how many there were, and what moved, commission by commission.
+/// Which events, leads and conversions are decided again: all of them, unless something is said.
+#[derive(Clone, Debug, Default)]
+pub struct Which {
+    /// Those received since then.
+    pub since: Timestamp,
+    /// Those of this workspace.
+    pub workspace_id: Option<String>,
+    /// Those of this mode.
+    pub mode: Option<Mode>,
+}
+
+impl Which {
+    /// What a query is narrowed by: `?1` the time, `?2` the workspace, `?3` the mode.
+    fn args(&self) -> (Timestamp, Option<&str>, Option<&'static str>) {
+        (self.since, self.workspace_id.as_deref(), self.mode.map(Mode::as_str))
+    }
+
+    /// Refuses a workspace that is not there.
+    fn must_be_known(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
+        let Some(id) = &self.workspace_id else { return Ok(()) };
+        if tx.exists("SELECT 1 FROM workspace WHERE id = ?1", args![id])? {
+            return Ok(());
+        }
+        let detail = format!("there is no workspace {id} here: trac workspace list shows all");
+        Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+    }
+}
+
+/// Replays every stored event since a time, in all workspaces: [`replay_some`] without a filter.
 ///
 /// # Errors
 /// [`StoreError`] if the store cannot be read or written.
@@ -75,14 +105,32 @@ pub async fn replay_all(
     rules: Rules,
     dry_run: bool,
 ) -> Result<Value, StoreError> {
-    let events = trac.store.read(move |tx| Stored::since(tx, since)).await?;
-    let conversions = trac.store.read(move |tx| told_by_merchants(tx, since)).await?;
+    replay_some(trac, Which { since, ..Which::default() }, rules, dry_run).await
+}
+
+/// Replays stored events, oldest first, then the leads and conversions that the merchant reported; answers those that changed
+/// something, how many there were, and what moved, commission by commission.
+///
+/// # Errors
+/// [`StoreError`] if there is no such workspace, or the store cannot be read or written.
+pub async fn replay_some(
+    trac: &Trac,
+    which: Which,
+    rules: Rules,
+    dry_run: bool,
+) -> Result<Value, StoreError> {
+    let since = which.since;
+    let found = trac.store.read(move |tx| {
+        which.must_be_known(tx)?;
+        Ok((Stored::all(tx, &which)?, reported_by_merchants(tx, &which)?))
+    });
+    let (events, conversions) = found.await?;
     let (replay, totals) = (Replay { rules, dry_run, since: Some(since) }, (events.len(), conversions.len()));
     let (mut changed, mut commissions) = (Vec::new(), moves::Summary::new(dry_run));
     let of_events = events.into_iter().map(|(scope, id)| (scope, id, true));
     let of_merchants = conversions.into_iter().map(|(scope, id)| (scope, id, false));
     for (scope, id, is_event) in of_events.chain(of_merchants) {
-        let (ids, now) = (trac.ids.clone(), trac.clock.now());
+        let (ids, now, of) = (trac.ids.clone(), trac.clock.now(), scope.clone());
         let replayed = trac.store.write(Priority::Api, move |tx| {
             let rows = tx.within(&scope);
             if !is_event {
@@ -92,7 +140,7 @@ pub async fn replay_all(
             stored.map(|stored| stored.replay(tx, &ids, now, replay)).transpose()
         });
         if let Some(replayed) = replayed.await? {
-            commissions.add(&replayed);
+            commissions.add(&of, &replayed);
             if replayed.get("changes").and_then(Value::as_array).is_some_and(|changes| !changes.is_empty()) {
                 changed.push(replayed);
             }
@@ -109,15 +157,17 @@ pub async fn replay_all(
     }))
 }
 
-/// The leads and reported conversions since a time: no event tells of them.
-fn told_by_merchants(tx: Everywhere<'_>, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
+/// The leads and reported conversions: no event reports them.
+fn reported_by_merchants(tx: Everywhere<'_>, which: &Which) -> Result<Vec<(Scope, String)>, StoreError> {
+    let (since, workspace, mode) = which.args();
     tx.all(
         "SELECT t.workspace_id, t.mode, coalesce((SELECT o.payment_id FROM payment_object AS o \
          WHERE o.workspace_id = t.workspace_id AND o.mode = t.mode AND o.stripe_id = t.id), t.id) FROM (\
          SELECT workspace_id, mode, id, created_at FROM lead UNION ALL \
          SELECT workspace_id, mode, conversion_id, created_at FROM report) AS t \
-         WHERE t.created_at >= ?1 ORDER BY t.created_at, t.id",
-        args![since],
+         WHERE t.created_at >= ?1 AND (?2 IS NULL OR t.workspace_id = ?2) AND (?3 IS NULL OR t.mode = ?3) \
+         ORDER BY t.created_at, t.id",
+        args![since, workspace, mode],
         scoped,
     )
 }
@@ -127,7 +177,7 @@ fn scoped(row: &Row<'_>) -> Result<(Scope, String), StoreError> {
     Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get(2)?))
 }
 
-/// Decides a conversion again that the merchant told of.
+/// Decides a conversion again that the merchant reported.
 fn replay_conversion(
     rows: Rows<'_>,
     ids: &Ids,
@@ -206,12 +256,14 @@ impl Stored {
         Ok(Some(Self { id, outcome, reason, received_at, delivery }))
     }
 
-    fn since(tx: Everywhere<'_>, since: Timestamp) -> Result<Vec<(Scope, String)>, StoreError> {
+    fn all(tx: Everywhere<'_>, which: &Which) -> Result<Vec<(Scope, String)>, StoreError> {
+        let (since, workspace, mode) = which.args();
         tx.all(
             "SELECT e.workspace_id, e.mode, e.id FROM event AS e JOIN event_body AS b \
              ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
-             WHERE e.received_at >= ?1 ORDER BY e.id",
-            args![since],
+             WHERE e.received_at >= ?1 AND (?2 IS NULL OR e.workspace_id = ?2) AND (?3 IS NULL OR e.mode = ?3) \
+             ORDER BY e.id",
+            args![since, workspace, mode],
             scoped,
         )
     }

@@ -8,9 +8,9 @@ use trac_core::conversion::world::Commission;
 use trac_core::time::Timestamp;
 
 use crate::flow::Considered;
-use crate::store::StoreError;
 use crate::store::apply::Writing;
 use crate::store::rows::args;
+use crate::store::{Scope, StoreError};
 
 /// What changes for commissions: before, after, and the entries that lead there. To be asked before it is written.
 pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<Value>, StoreError> {
@@ -89,8 +89,8 @@ impl Summary {
         Self { dry_run, moved: Vec::new(), frozen: Vec::new(), places: BTreeMap::new() }
     }
 
-    /// Adds what one event moves. In a dry run the events of one payment show the same, because none is written.
-    pub(super) fn add(&mut self, replayed: &Value) {
+    /// Adds what one event moves, with whose it is. In a dry run the events of one payment show the same, because none is written.
+    pub(super) fn add(&mut self, scope: &Scope, replayed: &Value) {
         let list = |name: &str| replayed.get(name).and_then(Value::as_array).into_iter().flatten();
         for change in list("changes") {
             let named = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -103,16 +103,27 @@ impl Summary {
                 Some(_) => {}
                 None => {
                     self.places.insert(key, self.moved.len());
-                    self.moved.push(change.clone());
+                    self.moved.push(of_scope(scope, change));
                 }
             }
         }
         for commission in list("frozen") {
-            if !self.frozen.contains(commission) {
-                self.frozen.push(commission.clone());
+            let commission = of_scope(scope, commission);
+            if !self.frozen.contains(&commission) {
+                self.frozen.push(commission);
             }
         }
     }
+}
+
+/// What moves, with its workspace and mode.
+fn of_scope(scope: &Scope, change: &Value) -> Value {
+    let mut change = change.clone();
+    if let Some(change) = change.as_object_mut() {
+        change.insert("workspace_id".to_owned(), scope.workspace_id().into());
+        change.insert("mode".to_owned(), scope.mode_str().into());
+    }
+    change
 }
 
 /// A commission that moved before moves again.

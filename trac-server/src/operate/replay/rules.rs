@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use trac_core::commission::settle::{Occasion, settle};
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Commission, World};
 use trac_core::program::Pins;
@@ -51,7 +52,7 @@ impl Rules {
 pub(super) struct Judged {
     /// Those that are judged by other versions than before.
     pub(super) payments: Vec<String>,
-    /// Commissions that were paid out and so stay, where today's terms are others.
+    /// Commissions that were paid out and so stay, where today's terms would move them.
     pub(super) frozen: Vec<Value>,
 }
 
@@ -67,13 +68,14 @@ pub(super) fn apply(
     let world = &mut considered.loaded.world;
     let todays = todays(world);
     let mut judged = Judged::default();
+    let mut paid_out = Vec::new();
     for id in targets {
         let Some(known) = world.payments.get(&id) else { continue };
         let paid: Vec<_> = known.commissions.iter().filter(|one| one.paid && !one.closed).collect();
         if !paid.is_empty() {
-            let differ =
-                |commission: &&&Commission| rules == Rules::Now && !is_by(commission, world, &todays);
-            judged.frozen.extend(paid.iter().filter(differ).map(|commission| frozen(&id, commission)));
+            if rules == Rules::Now && paid.iter().any(|commission| !is_by(commission, world, &todays)) {
+                paid_out.push(id);
+            }
             continue;
         }
         let wanted = Some(&todays).filter(|_| rules == Rules::Now && todays != Pins::default());
@@ -88,6 +90,7 @@ pub(super) fn apply(
             judged.payments.push(id);
         }
     }
+    judged.frozen = frozen(world, &paid_out, &Latest { at: writing.now, value: todays });
     Ok(judged)
 }
 
@@ -137,10 +140,34 @@ fn is_by(commission: &Commission, world: &World, pins: &Pins) -> bool {
         && enrollment.is_none_or(|number| *number == commission.enrollment_version)
 }
 
-fn frozen(payment_id: &str, commission: &Commission) -> Value {
-    json!({
-        "payment_id": payment_id,
-        "commission_id": commission.id,
-        "reason": Reason::AttributionFrozen.as_str(),
-    })
+/// Of payments that were paid out, the commissions that would be others if they were not: terms that give the same move nothing.
+fn frozen(world: &World, paid_out: &[String], todays: &Latest<Pins>) -> Vec<Value> {
+    if paid_out.is_empty() {
+        return Vec::new();
+    }
+    let mut unpaid = world.clone();
+    for id in paid_out {
+        let Some(known) = unpaid.payments.get_mut(id) else { continue };
+        known.facts.pins = Some(todays.clone());
+        known.commissions.iter_mut().for_each(|commission| commission.paid = false);
+    }
+    let settled = settle(&unpaid, Occasion { news: None, redecide: true });
+    let moves = |id: &String| {
+        let changes = settled.get(id).map(|settlement| settlement.changes.as_slice()).unwrap_or_default();
+        changes.iter().any(|change| !change.entries.is_empty())
+    };
+    let moved = paid_out.iter().filter(|id| moves(id));
+    let commissions = moved.filter_map(|id| Some((id, &world.payments.get(id)?.commissions)));
+    let paid = commissions.flat_map(|(id, all)| {
+        let paid = all.iter().filter(|commission| commission.paid && !commission.closed);
+        paid.map(move |commission| (id, commission))
+    });
+    let told = paid.map(|(id, commission)| {
+        json!({
+            "payment_id": id,
+            "commission_id": commission.id,
+            "reason": Reason::AttributionFrozen.as_str(),
+        })
+    });
+    told.collect()
 }

@@ -1,9 +1,10 @@
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
-use super::{Rules, replay_all};
+use super::{Rules, Which, as_text, replay_all, replay_some};
 use crate::testing::app::{Answer, App, START};
 use crate::testing::shop::{DAY, Shop, charge, invoice};
 
@@ -188,6 +189,79 @@ async fn what_was_paid_out_stays_under_todays_rules() {
     assert_eq!((&all["commissions"], all["frozen"].as_array().unwrap().len()), (&json!([]), 1));
     assert_eq!(shop.replays("").await.body["changes"], json!([]));
     assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn of_what_was_paid_out_only_what_would_be_otherwise_is_listed() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;
+    shop.sells().await;
+    let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
+    assert_eq!(shop.merchant.post("/payouts", payout).await.number("/amount_minor"), 2_000);
+    app.trac.clock.advance(DAY);
+    // A new version of the terms that gives the same.
+    shop.changes_program(
+        json!({ "hold_days": { "sale": 14 }, "lead_amount_minor": 500, "lead_currency": "usd" }),
+    )
+    .await;
+    for dry_run in [true, false] {
+        assert_eq!(shop.all(Rules::Now, dry_run).await["frozen"], json!([]));
+    }
+    assert_eq!(shop.replays("?rules=now").await.body["frozen"], json!([]));
+    shop.changes_program(percent(10)).await;
+    let all = shop.all(Rules::Now, false).await;
+    assert_eq!((all["frozen"].as_array().unwrap().len(), &all["commissions"]), (1, &json!([])));
+    let said = as_text(&all);
+    let line = format!(
+        "  {} test {}",
+        shop.merchant.workspace_id,
+        shop.merchant.get("/commissions").await.text("/data/0/id")
+    );
+    assert!(
+        said.starts_with("Changed by today's rules: nothing\nPaid out already") && said.contains(&line),
+        "{said}"
+    );
+    shop.changes_program(percent(20)).await;
+    assert_eq!(shop.all(Rules::Now, false).await["frozen"], json!([]), "back to what was paid");
+    assert_eq!(shop.net().await, 2_000);
+}
+
+#[tokio::test]
+async fn a_replay_keeps_to_one_workspace_and_mode_and_is_a_line_for_each_commission() {
+    let app = App::new();
+    let (ours, theirs) = (Shop::open(&app, json!({})).await, Shop::open(&app, json!({})).await);
+    for shop in [&ours, &theirs] {
+        shop.sells().await;
+    }
+    app.trac.clock.advance(DAY);
+    for shop in [&ours, &theirs] {
+        shop.changes_program(percent(10)).await;
+    }
+    let workspace_id = Some(ours.merchant.workspace_id.clone());
+    let replay = async |which: Which, dry_run| replay_some(&app.trac, which, Rules::Now, dry_run).await;
+    let live = Which { mode: Some(Mode::Live), ..Which::default() };
+    let nothing = replay(live, true).await.unwrap();
+    assert_eq!((&nothing["events"], &nothing["commissions"]), (&json!(0), &json!([])));
+    let both = replay(Which { mode: Some(Mode::Test), ..Which::default() }, true).await.unwrap();
+    assert_eq!((&both["events"], both["commissions"].as_array().unwrap().len()), (&json!(2), 2));
+
+    let own = Which { workspace_id: workspace_id.clone(), mode: Some(Mode::Test), ..Which::default() };
+    let dry = replay(own.clone(), true).await.unwrap();
+    let commission = ours.merchant.get("/commissions").await.text("/data/0/id");
+    let want = format!(
+        "Would change by today's rules:\n  {} test {commission} ({}): 20.00 USD → 10.00 USD (ok)\n\
+         Decided again: events 1, leads and reported conversions 0.\n",
+        ours.merchant.workspace_id, ours.partner
+    );
+    assert_eq!(as_text(&dry), want);
+    let real = replay(own.clone(), false).await.unwrap();
+    assert_eq!(as_text(&real), want.replacen("Would change", "Changed", 1));
+    assert_eq!((ours.net().await, theirs.net().await), (1_000, 2_000));
+    assert!(
+        as_text(&replay(own, false).await.unwrap()).starts_with("Changed by today's rules: nothing\nDecided")
+    );
+    let unknown = replay(Which { workspace_id: Some("ws_0".into()), ..Which::default() }, true).await;
+    assert!(unknown.unwrap_err().to_string().contains("there is no workspace ws_0"));
 }
 
 #[tokio::test]

@@ -1,0 +1,57 @@
+//! How the management API makes and changes an object: in one transaction, answered as the object is listed.
+
+use axum::Json;
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use crate::api::list::Resource;
+use crate::problem::Problem;
+use crate::store::rows::Rows;
+use crate::store::{Priority, Scope};
+use crate::trac::Trac;
+
+/// The objects of one kind in a scope, for one call that writes.
+pub(crate) struct Frame {
+    pub(crate) trac: Trac,
+    pub(crate) scope: Scope,
+    pub(crate) resource: &'static Resource,
+}
+
+impl Frame {
+    /// Makes an object and answers `201` with it. `make` writes it and returns its ID.
+    ///
+    /// # Errors
+    /// What `make` rejects, and the store's.
+    pub(crate) async fn create<F>(self, make: F) -> Result<(StatusCode, Json<Value>), Problem>
+    where
+        F: FnOnce(Rows<'_>, &Trac) -> Result<String, Problem> + Send + 'static,
+    {
+        let Self { trac, scope, resource } = self;
+        let store = trac.store.clone();
+        let created = store.try_write(Priority::Api, move |tx| {
+            let rows = tx.within(&scope);
+            let id = make(rows, &trac)?;
+            resource.find(rows, &trac, &id)
+        });
+        created.await.map(|object| (StatusCode::CREATED, Json(object)))
+    }
+
+    /// Changes the object of an ID and answers it as it is then.
+    ///
+    /// # Errors
+    /// `404` if there is none, what `change` rejects, and the store's.
+    pub(crate) async fn change<F>(self, id: String, change: F) -> Result<Json<Value>, Problem>
+    where
+        F: FnOnce(Rows<'_>, &Trac, &str) -> Result<(), Problem> + Send + 'static,
+    {
+        let Self { trac, scope, resource } = self;
+        let store = trac.store.clone();
+        let changed = store.try_write(Priority::Api, move |tx| {
+            let rows = tx.within(&scope);
+            resource.find(rows, &trac, &id)?;
+            change(rows, &trac, &id)?;
+            resource.find(rows, &trac, &id)
+        });
+        changed.await.map(Json)
+    }
+}

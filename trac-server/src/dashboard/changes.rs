@@ -1,0 +1,82 @@
+//! `/dashboard/changes`: a number that is another one when a page has something new to show. The script of an open page asks for it
+//! every second, and for the page's changing part only when it changed.
+//!
+//! # Guarantees
+//! * The number is read in one statement of bounded work: the newest row of a table by its key, and the newest [`ROWS`] rows of what
+//!   pages list. Of clicks, those of the newest second are read, since their IDs are in no order within it. No table is scanned.
+//! * It is another number after a click, an event, a repeated delivery, an entry of the ledger, a payout, and each decision about a
+//!   payment or a lead (a verdict, a dispute, a claim approved), as soon as that is committed; and when a listed commission becomes due.
+//! * It is another number once in [`REFRESH_SECS`] in any case. Only then a page shows what leaves no row behind: another name of a
+//!   partner, another slug of a link, an older commission that became due, an event that waited for 72 hours, a click that was recorded
+//!   as older than all that are listed.
+//! * Without any of these it stays the same. It tells nothing else: numbers have no order, and two scopes' are not related.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use trac_core::time::Timestamp;
+
+use super::queries::ROWS;
+use super::session::Session;
+use crate::commission::COMMISSIONS;
+use crate::problem::Problem;
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
+use crate::trac::Trac;
+
+/// After how many seconds an open page is read again though nothing was recorded.
+pub(super) const REFRESH_SECS: i64 = 600;
+
+pub(super) fn routes() -> Router<Trac> {
+    Router::new().route("/dashboard/changes", get(changes))
+}
+
+async fn changes(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
+    let now = trac.clock.now();
+    // A look-up: it never waits behind the lists and pages of the workspace.
+    let number = trac.store.read(move |tx| number(tx.within(&scope), now)).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], number.to_string()).into_response())
+}
+
+/// The number of what the pages of a scope show at `now`.
+pub(super) fn number(rows: Rows<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    let mut hasher = DefaultHasher::new();
+    now.unix_secs().div_euclid(REFRESH_SECS).hash(&mut hasher);
+    let newest = rows.one(&sql(), args![now], |row| {
+        let texts = ["decision", "entry", "payout", "events", "commissions", "clicks"];
+        let texts = texts.map(|column| row.get::<Option<String>>(column));
+        Ok((texts.into_iter().collect::<Result<Vec<_>, _>>()?, row.get::<i64>("clicks_of_a_second")?))
+    })?;
+    newest.hash(&mut hasher);
+    Ok(hasher.finish())
+}
+
+/// The statement that reads what the number is made of.
+pub(super) fn sql() -> String {
+    let newest_id = |table: &str| {
+        format!("(SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id DESC LIMIT 1)")
+    };
+    format!(
+        "SELECT {} AS decision, {} AS entry, {} AS payout, \
+         (SELECT string_agg(e.id || ' ' || e.outcome || ' ' || e.reason || ' ' || e.deliveries || ' ' || e.message, '\n' \
+         ORDER BY e.id) FROM (SELECT id, outcome, reason, deliveries, message FROM event WHERE workspace_id = ?1 \
+         AND mode = ?2 ORDER BY id DESC LIMIT {ROWS}) AS e) AS events, \
+         (SELECT string_agg(c.id || ' ' || c.status || ' ' || c.reason || ' ' || c.base_minor || ' ' || c.amount_minor || ' ' \
+         || c.reversed_minor || ' ' || c.matures_at, '\n' ORDER BY c.id) FROM (SELECT {} FROM {} WHERE {} \
+         ORDER BY c.id DESC LIMIT {ROWS}) AS c) AS commissions, \
+         (SELECT string_agg(k.id, '\n' ORDER BY k.id) FROM (SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 \
+         ORDER BY clicked_at DESC, id DESC LIMIT {ROWS}) AS k) AS clicks, \
+         (SELECT count(*) FROM click WHERE workspace_id = ?1 AND mode = ?2 AND clicked_at = (SELECT clicked_at FROM click \
+         WHERE workspace_id = ?1 AND mode = ?2 ORDER BY clicked_at DESC LIMIT 1)) AS clicks_of_a_second",
+        newest_id("attribution"),
+        newest_id("ledger_entry"),
+        newest_id("payout"),
+        COMMISSIONS.columns,
+        COMMISSIONS.from,
+        COMMISSIONS.within
+    )
+}

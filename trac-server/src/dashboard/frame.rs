@@ -1,0 +1,85 @@
+//! The base template: head, navigation and footer, which all pages extend.
+
+use askama::Template;
+
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
+
+/// What the base template shows around a page.
+///
+/// Addresses in pages are relative, so that the router can be mounted under any path: `up` leads from a page to the folder in which
+/// `dashboard` lies, and every address in a template begins with it.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// The page's own part of the title; empty for the door.
+    pub(super) title: &'static str,
+    pub(super) up: &'static str,
+    /// The page in the navigation.
+    pub(super) current: &'static str,
+    /// `None` before the sign-in: there is no navigation then.
+    pub(super) visitor: Option<Visitor>,
+}
+
+/// Whose rows a page shows.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    pub(super) workspace: String,
+    pub(super) mode: &'static str,
+}
+
+/// A page in the navigation: its path from where `dashboard` lies, and its name.
+pub(super) struct Tab {
+    pub(super) path: &'static str,
+    pub(super) name: &'static str,
+}
+
+/// The pages in the navigation, in its order.
+pub(super) const TABS: [Tab; 2] = [Tab { path: "dashboard", name: "Flow" }, Tab { path: "dashboard/why", name: "Why?" }];
+
+impl Frame {
+    /// Around a page of the workspace of `rows`, which is `path` in the navigation.
+    pub(super) fn of(rows: Rows<'_>, path: &'static str) -> Result<Self, StoreError> {
+        let visitor = Visitor { workspace: workspace_name(rows)?, mode: rows.scope().mode_str() };
+        let title = TABS.iter().find(|tab| tab.path == path).map_or("", |tab| tab.name);
+        Ok(Self { title, up: up_from(path), current: path, visitor: Some(visitor) })
+    }
+
+    /// Around the page to sign in.
+    pub(super) const fn of_the_door() -> Self {
+        Self { title: "", up: "../", current: "", visitor: None }
+    }
+}
+
+/// The way from a page back to the folder of `dashboard`.
+fn up_from(path: &str) -> &'static str {
+    match path.matches('/').count() {
+        0 => "",
+        1 => "../",
+        _ => "../../",
+    }
+}
+
+/// The name of the workspace.
+fn workspace_name(rows: Rows<'_>) -> Result<String, StoreError> {
+    let (sql, id) = ("SELECT name FROM workspace WHERE id = ?1", rows.scope().workspace_id());
+    let found = rows.everywhere().one(sql, args![id], |row| row.get(0))?;
+    found.ok_or_else(|| StoreError::internal("there is no such workspace"))
+}
+
+/// Renders a page.
+pub(super) fn render(page: &impl Template) -> Result<String, StoreError> {
+    page.render().map_err(|error| StoreError::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_up_leads_to_where_the_dashboard_lies() {
+        let check = |path, want| assert_eq!(up_from(path), want, "{path}");
+        check("dashboard", "");
+        check("dashboard/why", "../");
+        check("dashboard/conversions/pay_1", "../../");
+    }
+}
