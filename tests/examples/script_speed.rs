@@ -1,12 +1,12 @@
 //! How long a page waits for its links: `cargo xtask bench --browser`.
 //!
-//! Each figure is the median of 25 cold loads of one page with 50 Payment Links in Chromium, from the moment the script's
-//! bytes are there until the last link is rewritten.
+//! Each figure is the median of 25 cold loads of one page with 50 Payment Links in Chromium, from the moment
+//! when the script is loaded until the last link is rewritten.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
     clippy::float_arithmetic,
-    reason = "a benchmark talks, counts time, and may fail"
+    reason = "a benchmark prints, measures time, and may fail"
 )]
 
 use std::path::Path;
@@ -16,8 +16,8 @@ use trac_tests::{Browser, Pages, Way};
 const LOADS: usize = 25;
 const LINKS: usize = 50;
 
-/// What rewrites the links, and the page that has it. Each asks for its script by an address of its own, so that nothing
-/// is in a cache.
+/// The code that rewrites the links, and its page. Each loads its script from a URL of its own, so that
+/// nothing is cached.
 const PAGES: [(&str, &str); 4] = [
     ("trac.js", "trac.html"),
     ("the same work by hand, in plain JavaScript", "plain.html"),
@@ -33,7 +33,7 @@ async fn main() {
     let Some(pages) = Pages::serve(&folder, "", Way::Plain) else { return };
     let mut times = [const { Vec::new() }; PAGES.len()];
     let mut navigations = Vec::new();
-    // In turns, so that what else the machine does falls on all of them.
+    // In turns, so that the machine's other load affects all of them.
     for load in 0..LOADS {
         for ((_, page), times) in PAGES.iter().zip(&mut times) {
             let id = format!("clk_{}_0123456789abcdef", 1_764_000_000 + load);

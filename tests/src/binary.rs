@@ -1,14 +1,14 @@
-//! The `trac` binary: built once by cargo, run as a merchant runs it.
+//! The `trac` binary: built once by cargo, run as merchants run it.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// What a finished run of the binary left behind.
+/// The result of a finished run of the binary.
 #[derive(Debug)]
 pub struct Finished {
-    /// The exit code; nothing if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
@@ -29,7 +29,7 @@ pub fn trac_with(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
     finished(&output)
 }
 
-/// Runs `trac` with these arguments and a standard output that nobody reads, as `trac … | head` leaves it.
+/// Runs `trac` with these arguments and a closed standard output, as in `trac … | head`.
 #[must_use]
 pub fn trac_unread(arguments: &[&str]) -> Finished {
     let mut command = command();
@@ -87,12 +87,12 @@ fn plain(program: &Path) -> Command {
     command
 }
 
-/// A program in `target/debug`, which cargo makes sure is up to date. A bare `cargo build` chooses the same packages
+/// A program in `target/debug`, which cargo brings up to date. A bare `cargo build` chooses the same packages
 /// as a bare `cargo test`, so nothing is compiled twice.
 fn built(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace");
         let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["build", "--bins"])
             .current_dir(root)

@@ -1,4 +1,4 @@
-//! A real browser, headless, by WebDriver.
+//! A real browser, headless, through WebDriver.
 
 use std::env;
 use std::ffi::OsStr;
@@ -16,10 +16,10 @@ use crate::demo::Demo;
 use crate::material::skipped;
 use crate::server::free_port;
 
-/// How long a page may take to show what it must show.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a page may take to show what a test waits for.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Headless, and silent towards the Internet.
+/// Headless, and without access to the Internet.
 const FLAGS: [&str; 10] = [
     "--no-sandbox",
     "--headless",
@@ -30,7 +30,7 @@ const FLAGS: [&str; 10] = [
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1200,900",
-    // Every other name leads nowhere: a test sees where a page would have gone, and nobody else does.
+    // No other name resolves: a test sees where a page would have gone, and no request leaves the machine.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost",
 ];
 
@@ -45,10 +45,11 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Opens one, and the demo to be looked at. Where there is no browser, or the server was built without the script,
-    /// says so and answers nothing.
+    /// Opens a browser and starts the demo. Returns `None`, and prints why, if there is no browser or the
+    /// server was built without the script.
     ///
-    /// `cargo xtask test` has both and sets `TRAC_TEST_BROWSER`: then a browser that does not open is a failure.
+    /// `cargo xtask test` installs both and sets `TRAC_TEST_BROWSER`: then a browser that does not start is a
+    /// failure.
     pub async fn with_demo() -> Option<(Self, Demo)> {
         let browser = Self::open().await?;
         let demo = Demo::start();
@@ -59,7 +60,8 @@ impl Browser {
         None
     }
 
-    /// Opens Chromium, or what `TRAC_TEST_ENGINE` names (`firefox`, `webkit`); where there is none, says so and answers nothing.
+    /// Opens Chromium, or the engine in `TRAC_TEST_ENGINE` (`firefox`, `webkit`). Returns `None`, and prints
+    /// why, if there is none.
     pub async fn open() -> Option<Self> {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let engine = match env::var("TRAC_TEST_ENGINE").as_deref() {
@@ -82,7 +84,7 @@ impl Browser {
         let wanted = engine.wanted.as_object().cloned().expect("an object");
         let url = format!("http://127.0.0.1:{port}");
         // The driver needs a moment to listen.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             match ClientBuilder::new(Connector::new()).capabilities(wanted.clone()).connect(&url).await {
                 Ok(client) => {
@@ -98,33 +100,33 @@ impl Browser {
     /// Opens a page and waits until it is loaded.
     pub async fn visit(&self, url: &str) {
         let mut opened = self.client.goto(url).await;
-        // Firefox tells it here that the page before was still on its way to where the tests cannot go.
+        // Firefox reports here that the previous page was still loading an address that the tests block.
         if opened.as_ref().is_err_and(|error| error.to_string().contains("Reached error page")) {
             opened = self.client.goto(url).await;
         }
         opened.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// Goes back to the page before.
+    /// Goes back to the previous page.
     pub async fn back(&self) {
         self.client.back().await.unwrap_or_else(|error| panic!("back: {error}"));
     }
 
-    /// The address in front.
+    /// The URL of the current page.
     pub async fn address(&self) -> String {
         self.client.current_url().await.expect("a page is open").to_string()
     }
 
-    /// Waits until this is the address in front, whether or not there is anything.
+    /// Waits until this is the current URL, whether or not the page exists.
     pub async fn arrives(&self, address: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.client.current_url().await.map_or_else(|_| String::new(), Into::into) != address {
             assert!(Instant::now() < deadline, "never at {address}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// What an expression of JavaScript is worth on the page.
+    /// The value of a JavaScript expression on the page.
     pub async fn js(&self, expression: &str) -> Value {
         let script = format!("return ({expression});");
         self.client.execute(&script, Vec::new()).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
@@ -135,19 +137,19 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"));
     }
 
-    /// What the expression is worth as text; empty if it is none.
+    /// The value of the expression as text; empty if it is not text.
     pub async fn text(&self, expression: &str) -> String {
         self.js(expression).await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the expression is worth something and answers it.
+    /// Waits until the expression has a truthy value and returns it.
     pub async fn until(&self, expression: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let script = format!("return ({expression});");
         loop {
-            // While a page is being left there is nothing to ask.
-            // A driver that loses an answer, as WebKit's does where frames come and go, is asked again.
-            let asked = tokio::time::timeout(PATIENCE / 5, self.client.execute(&script, Vec::new())).await;
+            // While the page changes, the expression fails. A driver that loses a response, as WebKit's does
+            // while frames are added and removed, is asked again.
+            let asked = tokio::time::timeout(TIMEOUT / 5, self.client.execute(&script, Vec::new())).await;
             let value = asked.unwrap_or(Ok(Value::Null)).unwrap_or_default();
             if !matches!(value, Value::Null | Value::Bool(false)) && value != json!("") {
                 return value;
@@ -157,36 +159,36 @@ impl Browser {
         }
     }
 
-    /// Clicks what the selector finds, as a person would.
+    /// Clicks the element of this selector, as a person would.
     pub async fn click(&self, selector: &str) {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let found = self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(selector)).await;
         let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
         element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
-    /// Clicks what leads elsewhere, whether or not there is anything.
+    /// Clicks an element that leads to another page, whether or not that page exists.
     pub async fn leave_by(&self, selector: &str) {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let found = self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(selector)).await;
         let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
-        // Some drivers call it an error that the other page is not there; `arrives` tells.
+        // Some drivers return an error if the other page does not exist; `arrives` checks the URL.
         let _ = element.click().await;
     }
 
-    /// Writes into a field.
+    /// Types text into a field.
     pub async fn fill(&self, selector: &str, text: &str) {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let found = self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(selector)).await;
         let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
         element.send_keys(text).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
-    /// Steps into the frame that the selector finds.
+    /// Switches to the frame of this selector.
     pub async fn enter(&self, selector: &str) {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let found = self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(selector)).await;
         let frame = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
         frame.enter_frame().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
-    /// Keeps a picture as `NAME.png` in the folder `TRAC_SCREENSHOTS`, if that is set.
+    /// Saves a screenshot as `NAME.png` in the folder `TRAC_SCREENSHOTS`, if that is set.
     pub async fn picture(&self, name: &str) {
         if let Some(folder) = env::var_os("TRAC_SCREENSHOTS") {
             let picture = self.client.screenshot().await.expect("a picture");
@@ -195,7 +197,7 @@ impl Browser {
     }
 }
 
-/// A browser's driver, and what it is asked for.
+/// A browser's driver, its arguments and the requested capabilities.
 struct Engine {
     driver: PathBuf,
     arguments: Vec<String>,
@@ -217,7 +219,7 @@ impl Engine {
     fn firefox() -> Option<Self> {
         let driver = find("GECKODRIVER", &["geckodriver"])?;
         let binary = find("FIREFOX", &["firefox-esr", "firefox"])?;
-        // Every other name leads to a proxy that is not there.
+        // All other names go to a proxy that does not exist.
         let prefs = json!({
             "network.proxy.type": 1,
             "network.proxy.http": "127.0.0.1",
@@ -229,12 +231,12 @@ impl Engine {
         let options = json!({ "binary": binary, "args": ["-headless"], "prefs": prefs });
         let wanted =
             json!({ "browserName": "firefox", "acceptInsecureCerts": true, "moz:firefoxOptions": options });
-        // Two browsers at once share no port for their second protocol.
+        // Two browsers at once need different ports for WebSocket (BiDi).
         let arguments = vec![format!("--websocket-port={}", free_port())];
         Some(Self { driver, arguments, wanted })
     }
 
-    /// The small browser of `WebKitGTK`, which wants a display.
+    /// The small browser of `WebKitGTK`, which needs a display.
     fn webkit() -> Option<Self> {
         let driver = find("WEBKITDRIVER", &["WebKitWebDriver"])?;
         let binary = env::var_os("MINIBROWSER").map_or_else(mini_browser, |path| Some(path.into()))?;
@@ -255,7 +257,7 @@ impl Engine {
     }
 }
 
-/// Where distributions put it: beside the library, and on no path.
+/// Where distributions install it: next to the library, not on the path.
 fn mini_browser() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
     let places = folders.flat_map(|folder| {
@@ -266,15 +268,15 @@ fn mini_browser() -> Option<PathBuf> {
 }
 
 impl Drop for Browser {
-    /// Ends the session, and with it the browser's own processes, also when a test fails half-way.
+    /// Ends the session, and with it the browser's own processes, also if a test fails.
     fn drop(&mut self) {
         let request = format!(
             "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
             self.session, self.port
         );
-        // If the driver does not answer any more, ending it is all that can be done.
+        // If the driver no longer responds, it can only be killed.
         let _ = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut driver| {
-            driver.set_read_timeout(Some(PATIENCE))?;
+            driver.set_read_timeout(Some(TIMEOUT))?;
             driver.write_all(request.as_bytes())?;
             driver.read(&mut [0; 64])
         });
@@ -285,7 +287,7 @@ impl Drop for Browser {
 
 type Connector = hyper_util::client::legacy::connect::HttpConnector;
 
-/// The program an environment variable names, or the first of these on the path.
+/// The program in an environment variable, or the first of these on the path.
 fn find(variable: &str, names: &[&str]) -> Option<PathBuf> {
     if let Some(path) = env::var_os(variable) {
         return Some(path.into());

@@ -1,13 +1,13 @@
-//! Chance that a seed says everything of.
+//! Random numbers that a seed determines completely.
 
 use std::ops::RangeInclusive;
 
-/// A small generator (`SplitMix64`). The same seed gives the same life, on every machine.
+/// A small generator (`SplitMix64`). The same seed gives the same numbers on every machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// Begins with a seed.
+    /// A generator with this seed.
     pub(crate) const fn of(seed: u64) -> Self {
         Self(seed)
     }
@@ -19,13 +19,13 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A whole number of the range, both ends included.
+    /// An integer of the range, both ends included.
     pub(crate) fn int(&mut self, range: RangeInclusive<i64>) -> i64 {
         let width = range.end().abs_diff(*range.start()).saturating_add(1);
         range.start().saturating_add_unsigned(self.next() % width)
     }
 
-    /// True in so many of a hundred cases.
+    /// True in `cases` of a hundred cases.
     pub(crate) fn percent(&mut self, cases: i64) -> bool {
         self.int(0..=99) < cases
     }
@@ -37,7 +37,7 @@ impl Chance {
         items.get(at).expect("something to choose from").clone()
     }
 
-    /// Puts items into any order.
+    /// Shuffles the items.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.int(0..=i64::try_from(last).unwrap_or_default());

@@ -13,7 +13,7 @@ use crate::merchant::{Answer, Merchant};
 #[derive(Debug)]
 pub struct Demo {
     child: Child,
-    // The demo would remove a folder of its own, but is given no time to.
+    // The demo is killed, so it cannot delete a temporary folder of its own.
     _data: TempDir,
     addresses: Value,
     /// The demo's merchant, Kettle & Leaf.
@@ -70,7 +70,7 @@ impl Demo {
         answer.is_ok_and(|answer| answer.status() == 200)
     }
 
-    /// Asks the stand-in: `payments` with a new payment, or `refund/pi_…` and the like.
+    /// Calls the stand-in: `payments` with a new payment, or `refund/pi_…` and the like.
     pub async fn stripe(&self, verb: &str, body: Value) -> Answer {
         let url = format!("{}/stand-in/{verb}", self.address("/stripe"));
         let answer = self.client.post(url).json(&body).send().await.expect("the stand-in answers");
@@ -87,7 +87,7 @@ impl Demo {
         answer.json().await.expect("a list")
     }
 
-    /// The ID of a new click on the first partner's link, recorded by the API.
+    /// The ID of a new click on the first partner's link, recorded through the API.
     pub async fn click(&self) -> String {
         let links = self.merchant.all("/links").await;
         let paula = links.iter().find(|link| link.get("slug").is_some_and(|slug| slug == "paula"));
@@ -103,11 +103,11 @@ impl Drop for Demo {
     }
 }
 
-/// A running `axum-shop`, paying at a demo's stand-in; killed when dropped.
+/// A running `axum-shop` that pays at a demo's stand-in; killed on drop.
 #[derive(Debug)]
 pub struct AxumShop {
     child: Child,
-    /// Where it is, such as `http://localhost:40124`.
+    /// Its URL, such as `http://localhost:40124`.
     pub url: String,
 }
 

@@ -1,4 +1,4 @@
-//! A few files over https on loopback, with a certificate that nobody has signed.
+//! Files over https on loopback, with a self-signed certificate.
 
 use std::io;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::material::skipped;
 use crate::server::free_port;
 
-/// Serves what lies in the folder it is started in, beside its certificate.
+/// Serves the files in its working directory, where its certificate is too.
 const SERVER: &str = "const { readFileSync: read } = require('fs');
 require('https').createServer({ key: read('key.pem'), cert: read('cert.pem') }, (request, answer) => {
   const name = request.url.split('?')[0].slice(1);
@@ -24,7 +24,7 @@ require('https').createServer({ key: read('key.pem'), cert: read('cert.pem') }, 
   }
 }).listen(Number(process.argv[1]), '127.0.0.1');";
 
-/// A folder on https; its server ends when dropped.
+/// A folder on https; its server ends on drop.
 #[derive(Debug)]
 pub struct HttpsFolder {
     port: u16,
@@ -33,8 +33,8 @@ pub struct HttpsFolder {
 }
 
 impl HttpsFolder {
-    /// Serves these files, and `trac.js` beside them. Where there is no script, no openssl or no Node, says so and answers
-    /// nothing.
+    /// Serves these files and `trac.js`. Returns `None`, and prints why, if there is no script, no openssl or
+    /// no Node.
     #[must_use]
     pub fn serve(files: &[(&str, &str)]) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -78,7 +78,7 @@ fn certify(folder: &Path) -> io::Result<()> {
     let words = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost";
     let made = Command::new("openssl").current_dir(folder).args(words.split_whitespace()).output()?;
-    if made.status.success() { Ok(()) } else { Err(io::Error::other("openssl made no certificate")) }
+    if made.status.success() { Ok(()) } else { Err(io::Error::other("openssl did not create a certificate")) }
 }
 
 fn start(folder: &Path, port: u16) -> io::Result<Child> {

@@ -1,21 +1,21 @@
-//! What the end-to-end tests share: the server as a process, a merchant as an actor, Stripe as an envelope and a
-//! signature, a browser.
+//! What the end-to-end tests share: the server as a process, a merchant who calls the API, signed Stripe
+//! events, a browser.
 //!
-//! The tests know trac by its contract alone: the command line, the HTTP API, the pages. They call none of its
-//! functions but the one that writes a time. Each file in `tests/` drives one arrow of the flow
+//! The tests use only trac's public interfaces: the command line, the HTTP API, the pages. They call none of
+//! its functions except the one that formats times. Each file in `tests/` drives one arrow of the flow
 //!
 //! ```text
 //! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission
 //! ```
 //!
-//! or one promise: `scenarios`, `genuine_events`, `crash`, `bad_input`. The [`simulation`] alone is different: it runs the
-//! router in its own process, by a clock it sets, so that months pass in milliseconds. Those in `tests/` that need a browser say
-//! "skipped: no browser" where there is none.
+//! or checks one guarantee: `scenarios`, `genuine_events`, `crash`, `bad_input`. Only the [`simulation`] is
+//! different: it runs the router in its own process, with a clock that it sets, so that months pass in
+//! milliseconds. Tests that need a browser print "skipped: no browser" if there is none.
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    reason = "what a test leans on fails the test by panicking, with the words to read"
+    reason = "a failed precondition of a test panics with a message"
 )]
 
 mod binary;

@@ -1,4 +1,4 @@
-//! Test material that may lie beside the repository, in `../shared`. The tests pass without it and say so.
+//! Test material that may be next to the repository, in `../shared`. The tests pass without it and print so.
 
 use std::env;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// A path under `../shared`, if it is there.
+/// A path under `../shared`, if it exists.
 #[must_use]
 pub fn shared(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
@@ -15,7 +15,7 @@ pub fn shared(name: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// Every recorded event in `../shared/stripe-events`, with its file's name, in the order of the names.
+/// Every recorded event in `../shared/stripe-events` with its file name, sorted by name.
 #[must_use]
 pub fn stripe_events() -> Option<Vec<(String, Value)>> {
     let folder = shared("stripe-events")?;
@@ -35,7 +35,7 @@ pub fn stripe_events() -> Option<Vec<(String, Value)>> {
     Some(events)
 }
 
-/// The folder of merchants' pages, and of each page its file and kind.
+/// The folder of merchants' pages, and the file and kind of each page.
 #[must_use]
 pub fn merchants_pages() -> Option<(PathBuf, Vec<(String, String)>)> {
     let folder = shared("pages")?;
@@ -46,14 +46,14 @@ pub fn merchants_pages() -> Option<(PathBuf, Vec<(String, String)>)> {
     Some((folder, pages))
 }
 
-/// Says something past the test harness, which keeps back what passing tests print: a skipped test must show.
+/// Prints past the test harness, which captures the output of passing tests: a skipped test must show.
 pub fn say(text: &str) {
-    // A closed standard output is no reason to fail.
+    // A closed standard output is not a failure.
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// Says why a browser test is not run. Where `TRAC_TEST_BROWSER` is set, as by `cargo xtask test`, it must be.
+/// Prints why a browser test is skipped. Panics if `TRAC_TEST_BROWSER` is set, as by `cargo xtask test`.
 pub(crate) fn skipped(why: &str) {
-    assert!(env::var_os("TRAC_TEST_BROWSER").is_none(), "the browser tests are wanted, but: {why}");
+    assert!(env::var_os("TRAC_TEST_BROWSER").is_none(), "the browser tests are required, but: {why}");
     say(&format!("skipped: {why}"));
 }

@@ -1,39 +1,39 @@
-//! A merchant as the tests' actor: the keys of one workspace, test mode, and the verbs of the API.
+//! A merchant who calls the API with the test keys of one workspace.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::stripe::Endpoint;
 
-/// An answer of the API.
+/// A response of the API.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The body, null where it is no JSON.
+    /// The body, null if it is not JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// The text at a JSON pointer, empty where there is none.
+    /// The text at a JSON pointer, empty if there is none.
     #[must_use]
     pub fn text(&self, pointer: &str) -> String {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
-    /// The whole number at a JSON pointer.
+    /// The integer at a JSON pointer.
     #[must_use]
     pub fn number(&self, pointer: &str) -> Option<i64> {
         self.body.pointer(pointer).and_then(Value::as_i64)
     }
 }
 
-/// One workspace, seen with its test keys.
+/// One workspace, with its test keys.
 #[derive(Clone, Debug)]
 pub struct Merchant {
-    /// Where the server is.
+    /// The origin of the server.
     pub origin: String,
-    /// What `trac workspace create --json` printed.
+    /// The output of `trac workspace create --json`.
     pub workspace: Value,
     client: reqwest::Client,
 }
@@ -47,7 +47,7 @@ pub struct Terms {
     pub partner: String,
     /// The link's ID.
     pub link: String,
-    /// The address partners share, on the tracker.
+    /// The URL that partners share, on the tracker.
     pub url: String,
 }
 
@@ -75,7 +75,7 @@ impl Merchant {
         self.field("/keys/pk_test")
     }
 
-    /// Asks `path` under `/api/v1` with the secret test key.
+    /// Calls `path` under `/api/v1` with the secret test key.
     pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let url = format!("{}/api/v1{path}", self.origin);
         let request = self.client.request(method, url).bearer_auth(self.secret_key());
@@ -87,28 +87,28 @@ impl Merchant {
         Answer { status: answer.status().as_u16(), body: answer.json().await.unwrap_or(Value::Null) }
     }
 
-    /// `GET`, which must be answered 200.
+    /// `GET`, which must return 200.
     pub async fn get(&self, path: &str) -> Answer {
         let answer = self.ask(Method::GET, path, None).await;
         assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
         answer
     }
 
-    /// `POST`, which must be answered 201 or 200.
+    /// `POST`, which must return 201 or 200.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         let answer = self.ask(Method::POST, path, Some(body.clone())).await;
         assert!(matches!(answer.status, 200 | 201), "POST {path} {body}: {} {}", answer.status, answer.body);
         answer
     }
 
-    /// Makes something and answers its ID.
+    /// Creates an object and returns its ID.
     pub async fn make(&self, path: &str, body: Value) -> String {
         let id = self.post(path, body.clone()).await.text("/id");
         assert!(!id.is_empty(), "POST {path} {body} answered no id");
         id
     }
 
-    /// Every row of a list, whatever the number of pages.
+    /// Every row of a list, over all pages.
     pub async fn all(&self, path: &str) -> Vec<Value> {
         let mut rows = Vec::new();
         let sign = if path.contains('?') { '&' } else { '?' };
@@ -125,12 +125,12 @@ impl Merchant {
         rows
     }
 
-    /// The endpoint of test mode, given a signing secret of its own.
+    /// The endpoint of test mode, after a signing secret of its own was set.
     pub async fn endpoint(&self) -> Endpoint {
         self.endpoint_of("test", "sk_test").await
     }
 
-    /// The endpoint of a mode, given a signing secret by that mode's key.
+    /// The endpoint of a mode, after a signing secret was set with that mode's key.
     pub async fn endpoint_of(&self, mode: &str, key: &str) -> Endpoint {
         let id = self.field(&format!("/endpoints/{mode}/id"));
         let secret = format!("whsec_of_{id}");
@@ -147,14 +147,14 @@ impl Merchant {
         Endpoint::new(url, secret, self.client.clone())
     }
 
-    /// An endpoint of another server, at this one, with the secret it has.
+    /// Another server's endpoint at this server, with the same secret.
     #[must_use]
     pub fn endpoint_as_it_is(&self, other: &Endpoint) -> Endpoint {
         let path = other.url.splitn(4, '/').nth(3).unwrap_or_default();
         Endpoint::new(format!("{}/{path}", self.origin), other.secret.clone(), self.client.clone())
     }
 
-    /// A program paying `rate_bps`, a partner, their enrollment and a link to `destination`.
+    /// A program that pays `rate_bps`, a partner, their enrollment and a link to `destination`.
     pub async fn terms(&self, rate_bps: i64, slug: &str, destination: &str) -> Terms {
         let rate = json!({"type": "percentage", "rate_bps": rate_bps});
         let program = self.make("/programs", json!({"name": "Partners", "commission": rate})).await;
@@ -167,7 +167,7 @@ impl Merchant {
         Terms { program, partner, link, url: format!("{}/s/{slug}", self.origin) }
     }
 
-    /// The ID of a click on that link, now.
+    /// The ID of a new click on that link.
     pub async fn click(&self, link: &str) -> String {
         self.make("/clicks", json!({ "link_id": link })).await
     }

@@ -1,5 +1,5 @@
-//! A shop as merchants have it: one page with a script tag and a few lines of its own, and a server that makes Checkout
-//! Sessions. It knows nothing of trac but what its page and its `metadata` line say.
+//! A shop as merchants build it: one page with a script tag and a few lines of code, and a server that makes
+//! Checkout Sessions. It uses trac only in its page and its `metadata` line.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,13 +11,13 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What the shop's server puts on a session, as fields of Stripe's form: made of the request's cookies and its body.
+/// The form fields that the shop's server adds to a session, from the request's cookies and body.
 pub type Metadata = fn(cookies: &str, body: &Value) -> Vec<(String, String)>;
 
 /// A running shop; it ends with the test's runtime.
 #[derive(Debug)]
 pub struct OwnShop {
-    /// Where it is, such as `http://localhost:40125`.
+    /// Its URL, such as `http://localhost:40125`.
     pub url: String,
 }
 
@@ -31,7 +31,7 @@ struct Shop {
     client: Client,
 }
 
-/// A socket for a shop, and the address it will have. A link can lead there before the shop is open.
+/// A socket for a shop, and its URL. A link can lead there before the shop is open.
 pub async fn shop_address() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let port = listener.local_addr().expect("it has a port").port();
@@ -39,7 +39,7 @@ pub async fn shop_address() -> (TcpListener, String) {
 }
 
 impl OwnShop {
-    /// Opens a shop that sells one thing by `mode` (`payment` or `subscription`) at a stand-in for Stripe.
+    /// Opens a shop that sells one item in `mode` (`payment` or `subscription`) at a stand-in for Stripe.
     #[must_use]
     pub fn open(
         (listener, url): (TcpListener, String),

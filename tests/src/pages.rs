@@ -1,4 +1,4 @@
-//! Pages served on loopback, with the built script beside them.
+//! Serves pages and the built script on loopback.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,31 +9,31 @@ use std::{fs, io, thread};
 use crate::material::skipped;
 use crate::react;
 
-/// How the script gets to a page.
+/// How a page loads the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// As merchants have it.
+    /// As on merchants' pages.
     Plain,
-    /// `trac.compat.js` in the place of `trac.js`.
+    /// `trac.compat.js` instead of `trac.js`.
     Compat,
-    /// As merchants have it, under a policy that refuses WebAssembly.
+    /// As on merchants' pages, with a policy that blocks WebAssembly.
     Strict,
-    /// Under a policy by nonce with `strict-dynamic`, for the pages that have the nonce.
+    /// With a policy of nonces and `strict-dynamic`, for the pages that have the nonce.
     Nonce,
-    /// The same, and with Trusted Types, among which the script's policy is allowed.
+    /// The same, and with Trusted Types that allow the script's policy.
     Trusted,
-    /// With Trusted Types and no policy allowed, where WebAssembly is.
+    /// With Trusted Types that allow no policy, and WebAssembly allowed.
     TrustedWasm,
 }
 
 impl Way {
-    /// Those for every page.
+    /// The ways for every page.
     pub const ALL: [Self; 3] = [Self::Plain, Self::Compat, Self::Strict];
 
     const fn policy(self) -> &'static str {
         match self {
             Self::Plain | Self::Compat => "",
-            // The pages have scripts of their own in them.
+            // The pages contain inline scripts.
             Self::Strict => "content-security-policy: script-src 'self' 'unsafe-inline'\r\n",
             Self::Nonce => {
                 "content-security-policy: script-src 'nonce-bm9uY2U' 'strict-dynamic'; base-uri 'none'\r\n"
@@ -50,8 +50,8 @@ impl Way {
     }
 }
 
-/// The files of one folder, `/trac.js`, `/trac.compat.js`, and the package: its module as `/npm.js`, its hook as `/hook.js`,
-/// and React as `/react.js`.
+/// The files of one folder, `/trac.js`, `/trac.compat.js`, and the npm package: its module as `/npm.js`, its
+/// hook as `/hook.js`, and React as `/react.js`.
 #[derive(Debug)]
 pub struct Pages {
     port: u16,
@@ -62,13 +62,13 @@ struct Site {
     script: Vec<u8>,
     compat: Vec<u8>,
     module: Vec<u8>,
-    /// What is put before every page, such as the script's tag.
+    /// What every page begins with, such as the script's tag.
     head: &'static str,
     way: Way,
 }
 
 impl Pages {
-    /// Serves a folder; where the script has not been built, says so and answers nothing.
+    /// Serves a folder. Returns `None`, and prints why, if the script has not been built.
     #[must_use]
     pub fn serve(folder: &Path, head: &'static str, way: Way) -> Option<Self> {
         let read = |name: &str| fs::read(dist().join(name));
@@ -91,21 +91,21 @@ impl Pages {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let site = Arc::clone(&site);
-                // A browser that goes away in the middle is none of the test's business.
+                // A browser that closes the connection early is not a failure.
                 thread::spawn(move || drop(site.answer(&stream)));
             }
         });
         Some(Self { port })
     }
 
-    /// The address of a page on a host name that means this machine.
+    /// The URL of a page on a host name that resolves to this machine.
     #[must_use]
     pub fn address(&self, host: &str, page: &str) -> String {
         format!("http://{host}:{}/{page}", self.port)
     }
 }
 
-/// Where the built script is.
+/// The folder of the built script.
 fn dist() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist")
 }

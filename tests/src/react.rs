@@ -1,10 +1,10 @@
-//! React as one module of a browser's, made of the files that npm has: they are `CommonJS`.
+//! React as one browser module, made of the `CommonJS` files of its npm packages.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each file is called by the others, each after those it needs.
+/// The name under which the others require each file; dependencies first.
 const FILES: [(&str, &str); 4] = [
     ("react", "react/cjs/react.production.js"),
     ("scheduler", "scheduler/cjs/scheduler.production.js"),
@@ -12,13 +12,13 @@ const FILES: [(&str, &str); 4] = [
     ("react-dom/client", "react-dom/cjs/react-dom-client.production.js"),
 ];
 
-/// Where npm puts what `trac-js/package-lock.json` names.
+/// Where npm installs the packages of `trac-js/package-lock.json`.
 #[must_use]
 pub fn node_modules() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../trac-js/node_modules")
 }
 
-/// The module; nothing where npm has not run.
+/// The module; `None` if npm has not run.
 pub(crate) fn module() -> Option<Vec<u8>> {
     let mut text = String::from("const modules = {};\nconst require = (name) => modules[name];\n");
     for (name, file) in FILES {

@@ -1,30 +1,30 @@
-//! One scenario of `../shared/scenarios.json`: a program, a sequence of Stripe events, and the ledger they must
-//! leave.
+//! One scenario of `../shared/scenarios.json`: a program, a sequence of Stripe events, and the resulting
+//! ledger.
 
 use serde_json::{Map, Value};
 
 use crate::server::Server;
 use crate::stage::{Stage, number};
 
-/// In which order, and how often, the events are posted.
+/// The order and number of deliveries of the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// As written.
     Given,
-    /// The last first.
+    /// Last event first.
     Reversed,
-    /// Each one twice.
+    /// Each event twice.
     Doubled,
-    /// Shuffled by this seed.
+    /// Shuffled with this seed.
     Shuffled(u64),
 }
 
-/// A scenario as read from the file.
+/// A scenario as in the file.
 #[derive(Clone, Debug)]
 pub struct Scenario(Value);
 
 impl Scenario {
-    /// Reads the file's text.
+    /// Parses the file's text.
     #[must_use]
     pub fn read_all(text: &str) -> Vec<Self> {
         let all: Vec<Value> = serde_json::from_str(text).expect("scenarios.json is a list");
@@ -37,7 +37,7 @@ impl Scenario {
         self.0.get("id").and_then(Value::as_str).expect("a scenario has an id")
     }
 
-    /// What it shows.
+    /// Its title.
     #[must_use]
     pub fn title(&self) -> &str {
         self.0.get("title").and_then(Value::as_str).unwrap_or_default()
@@ -46,7 +46,7 @@ impl Scenario {
     /// Runs it in a workspace of its own.
     ///
     /// # Errors
-    /// What differed from what the scenario binds, in words.
+    /// What differed from the expected ledger, in words.
     pub async fn run(&self, server: &Server, order: Order) -> Result<(), String> {
         let merchant = server.merchant(&format!("{} {order:?}", self.id()));
         let stage = Stage::set_up(merchant, self.config()).await;
@@ -116,7 +116,7 @@ impl Scenario {
     }
 }
 
-/// Fisher-Yates by a small generator (`SplitMix64`), so that a seed says everything.
+/// Fisher-Yates with a small generator (`SplitMix64`), so that the seed determines the order.
 fn shuffle<T>(items: &mut [T], seed: u64) {
     let mut state = seed;
     for last in (1..items.len()).rev() {

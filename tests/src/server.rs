@@ -14,12 +14,12 @@ use crate::merchant::Merchant;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// How a server is run, where that is not as usual.
+/// Options of a server, where they differ from the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// Its data folder; otherwise one of its own that is gone with it.
+    /// Its data folder; otherwise a temporary one.
     pub data: Option<PathBuf>,
-    /// Where its log goes; otherwise into a file of its own.
+    /// Its log file; otherwise one in its own folder.
     pub log: Option<PathBuf>,
     /// The one processor it may use.
     pub processor: Option<usize>,
@@ -57,7 +57,7 @@ impl Server {
     pub async fn start_as(setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut server = Self { child: None, folder, setup, port: 0, client: reqwest::Client::new() };
-        // Another process may take the free port in between: then there is another one.
+        // Another process may take the free port first: then try another one.
         for _ in 0..5 {
             server.port = free_port();
             if server.run().await {
@@ -75,7 +75,7 @@ impl Server {
         }
     }
 
-    /// Asks it to end, as a service manager does, and waits until it has. Answers the exit code.
+    /// Sends SIGTERM, as a service manager does, and waits until it has ended. Returns the exit code.
     pub fn stop(&mut self) -> Option<i32> {
         let mut child = self.child.take()?;
         let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
@@ -83,7 +83,7 @@ impl Server {
         child.wait().ok()?.code()
     }
 
-    /// Starts it again in another way, on the same port.
+    /// Starts it again with other options, on the same port.
     pub async fn restart_as(&mut self, setup: Setup) {
         self.setup = setup;
         self.restart().await;
@@ -133,13 +133,13 @@ impl Server {
         command
     }
 
-    /// The number of the process, while it runs.
+    /// The process ID, while it runs.
     #[must_use]
     pub fn process(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Makes a workspace beside the running server and answers its merchant.
+    /// Creates a workspace while the server runs, and returns its merchant.
     #[must_use]
     pub fn merchant(&self, name: &str) -> Merchant {
         let data = self.data();
@@ -149,7 +149,7 @@ impl Server {
         self.merchant_of(serde_json::from_str(&made.stdout).expect("workspace create prints JSON only"))
     }
 
-    /// The merchant of a workspace that was made before, as `workspace create` printed it.
+    /// The merchant of an existing workspace, from the output of `workspace create`.
     #[must_use]
     pub fn merchant_of(&self, workspace: Value) -> Merchant {
         Merchant::new(self.origin(), workspace, self.client.clone())
@@ -185,7 +185,7 @@ impl Drop for Server {
     }
 }
 
-/// A port of the loopback that nobody listened on a moment ago.
+/// A loopback port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("a bound socket has an address").port()

@@ -1,4 +1,4 @@
-//! A disk of a few megabytes, to be filled up.
+//! A disk of a few megabytes, for tests that fill it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -9,14 +9,14 @@ use tempfile::TempDir;
 
 use crate::material::say;
 
-/// A file system in memory; gone when dropped.
+/// A file system in memory, unmounted on drop.
 #[derive(Debug)]
 pub struct SmallDisk {
     folder: TempDir,
 }
 
 impl SmallDisk {
-    /// Mounts one; where that is not allowed, which is everywhere but for root on Linux, says so and answers nothing.
+    /// Mounts one. Returns `None`, and prints why, if that is not allowed: only root on Linux may.
     #[must_use]
     pub fn mount(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -32,7 +32,7 @@ impl SmallDisk {
         None
     }
 
-    /// Where it is.
+    /// Its mount point.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -42,13 +42,13 @@ impl SmallDisk {
         self.path().join("ballast")
     }
 
-    /// Takes so many megabytes.
+    /// Writes this many megabytes.
     pub fn take(&self, megabytes: usize) {
         let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("a file");
         ballast.write_all(&vec![0; megabytes << 20]).expect("room");
     }
 
-    /// Takes all the room there is.
+    /// Fills the disk completely.
     pub fn fill(&self) {
         let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("a file");
         for size in [65_536, 4_096, 512, 1] {
@@ -56,7 +56,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives the room back.
+    /// Deletes what [`Self::take`] and [`Self::fill`] wrote.
     pub fn clear(&self) {
         fs::remove_file(self.ballast()).expect("a file that is there");
     }
@@ -64,7 +64,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Detached at once even if a process still has a file open there.
+        // `--lazy` unmounts it even if a process still has a file open there.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }

@@ -1,4 +1,4 @@
-//! The workspace a scenario plays in: set up by its `config`, posted to by its `events`.
+//! The workspace of a scenario: set up from its `config`, receives its `events`.
 
 use serde_json::{Map, Value, json};
 use trac_core::time::Timestamp;
@@ -7,10 +7,10 @@ use crate::merchant::Merchant;
 use crate::stripe::{Endpoint, now};
 
 const DAY_SECS: i64 = 86_400;
-/// Far enough back that every offset of the scenarios still lies in the past.
+/// Long enough ago that every offset of the scenarios is in the past.
 const BASE_AGE_SECS: i64 = 90 * DAY_SECS;
 
-/// Smaller numbers are offsets from the base time, greater ones are times.
+/// Smaller numbers are offsets from the base time, larger ones are timestamps.
 const OFFSETS_END: i64 = 1_000_000_000;
 
 /// One program, two partners with a click each, an endpoint.
@@ -24,7 +24,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// The program as `config` changes it, two partners, one click each.
+    /// Creates the program with the changes of `config`, two partners, and one click each.
     pub(crate) async fn set_up(merchant: Merchant, config: Map<String, Value>) -> Self {
         let endpoint = merchant.endpoint().await;
         let nobody = [const { String::new() }; 2];
@@ -55,7 +55,7 @@ impl Stage {
         stage
     }
 
-    /// Our IDs of the two partners.
+    /// trac's IDs of the two partners.
     pub(crate) const fn partners(&self) -> &[String; 2] {
         &self.partners
     }
@@ -64,7 +64,7 @@ impl Stage {
         &self.merchant
     }
 
-    /// Whether what is earned is to be paid out after the first event.
+    /// Whether commissions are paid out after the first event.
     pub(crate) fn is_paid_out(&self) -> bool {
         self.text("commission_state") == Some("paid")
     }
@@ -126,7 +126,7 @@ impl Stage {
         }
     }
 
-    /// Posts one event as often as it says and compares the statuses.
+    /// Posts one event as often as its `deliveries` and compares the statuses.
     pub(crate) async fn post(&self, own_id: &str, event: &Value) -> Result<(), String> {
         let body = self.body(own_id, event);
         let times = number(event, "deliveries").max(1);
@@ -156,7 +156,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The envelope, with the clicks' IDs and the times filled in.
+    /// The event, with the clicks' IDs and the times filled in.
     fn body(&self, own_id: &str, event: &Value) -> Vec<u8> {
         let text = match event.get("raw") {
             Some(Value::String(raw)) => raw.clone(),
@@ -196,7 +196,7 @@ impl Stage {
         envelope
     }
 
-    /// Makes times of what is written as seconds since the base time.
+    /// Replaces offsets from the base time by timestamps.
     fn date(&self, fields: &mut Map<String, Value>, keys: &[&str]) {
         for key in keys {
             if let Some(offset) = fields.get(*key).and_then(Value::as_i64).filter(|secs| *secs < OFFSETS_END)

@@ -1,4 +1,4 @@
-//! Stripe's side: an envelope, a signature, a delivery.
+//! Stripe's side: events, signatures, deliveries.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::merchant::Answer;
 
-/// The merchant's webhook endpoint, and the secret that Stripe would sign with.
+/// The merchant's webhook endpoint and its signing secret.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Where deliveries are posted.
@@ -32,7 +32,7 @@ impl Endpoint {
         self.post(body, &signature).await.expect("the server answers")
     }
 
-    /// Posts a body under any signature; nothing if the connection broke.
+    /// Posts a body with any signature; `None` if the connection broke.
     pub async fn post(&self, body: Vec<u8>, signature: &str) -> Option<Answer> {
         let request = self
             .client
@@ -46,14 +46,14 @@ impl Endpoint {
     }
 }
 
-/// Whole seconds since 1970.
+/// The current time in Unix seconds.
 #[must_use]
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     i64::try_from(since.as_secs()).expect("a clock before the end of time")
 }
 
-/// An event around an object.
+/// An event that contains an object.
 #[must_use]
 pub fn envelope(id: &str, kind: &str, created: i64, object: &Value) -> Value {
     json!({
@@ -69,7 +69,7 @@ pub fn envelope(id: &str, kind: &str, created: i64, object: &Value) -> Value {
     })
 }
 
-/// A one-time Checkout Session, paid, of `amount_minor` US cents; `name` makes its IDs.
+/// A paid one-time Checkout Session of `amount_minor` US cents; its IDs contain `name`.
 #[must_use]
 pub fn session(name: &str, amount_minor: i64, click_id: &str) -> Value {
     json!({

@@ -1,6 +1,6 @@
-//! Who is calling: the key decides workspace and mode.
+//! Authentication: the key determines workspace and mode.
 //!
-//! Keys are random, so one look-up of a plain SHA-256 serves; the key itself is not kept.
+//! Keys are random, so a plain SHA-256 is enough to look them up; the key itself is not stored.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ use crate::store::{Everywhere, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 use crate::trac::refusal::Cause;
 
-/// The holder of a secret key, and so the scope of everything the request may touch.
+/// The scope of the secret key that was sent, which limits everything the request may touch.
 #[derive(Clone, Debug)]
 pub(crate) struct Merchant(pub(crate) Scope);
 
@@ -36,21 +36,23 @@ impl FromRequestParts<Trac> for Merchant {
     }
 }
 
-/// Whoever tells of leads and conversions: a page with a publishable key or the workspace's ID, or a server with a secret key.
+/// The sender of leads and conversions: a page with a publishable key or the workspace's ID, or a server with
+/// a secret key.
 #[derive(Clone, Debug)]
 pub(crate) struct Tracker {
     pub(crate) scope: Scope,
-    /// Whether it is the merchant that speaks. What a publishable key or workspace ID tells, anybody could.
+    /// Whether a secret key was sent. A publishable key or workspace ID is public: any visitor can send it.
     pub(crate) is_merchant: bool,
-    /// The route that was called.
+    /// The matched route.
     route: String,
 }
 
 impl Tracker {
-    /// Counts a call of this kind, or rejects it. A merchant's own server is not counted.
+    /// Counts a call of this kind, or refuses it. Calls with a secret key are not counted.
     ///
     /// # Errors
-    /// `429` over the limit; `503` for a page's call where the room left on the disk is kept for webhooks.
+    /// `429` over the limit; `503` for a page's call if the free space left on the disk is reserved for
+    /// webhooks.
     pub(crate) async fn count(&self, trac: &Trac, kind: &'static str) -> Result<(), Problem> {
         if self.is_merchant {
             return Ok(());
@@ -60,13 +62,13 @@ impl Tracker {
     }
 }
 
-/// Counts a page's call for its address, or refuses it. That comes before all else: what one visitor sends uses up nothing of a
-/// merchant's.
+/// Counts a page's call for its address, or refuses it. Checked first, so that one visitor's calls use
+/// nothing of the workspace's limit.
 pub(crate) fn within_callers_limit(trac: &Trac, caller: Option<IpAddr>) -> Result<(), Problem> {
     trac.limits.calls.count(caller, trac.clock.unix_millis()).map_err(Problem::too_many_calls)
 }
 
-/// Counts a call of this kind for its workspace, or refuses it and notes that.
+/// Counts a call of this kind for its workspace, or refuses it and records the refusal.
 pub(crate) async fn within_limit(
     trac: &Trac,
     scope: &Scope,
@@ -77,7 +79,8 @@ pub(crate) async fn within_limit(
     noted(trac, scope, route, counted).await
 }
 
-/// Refuses a call, and notes that, where [`within_limit`] would. It is not counted yet: what leads to nothing uses nothing up.
+/// Refuses a call, and records that, if [`within_limit`] would. The call is not counted yet: one that fails
+/// later uses nothing of the limit.
 pub(crate) async fn has_room(
     trac: &Trac,
     scope: &Scope,
@@ -94,7 +97,7 @@ async fn noted(trac: &Trac, scope: &Scope, route: &str, counted: Result<(), u32>
     Err(Problem::rate_limited(secs))
 }
 
-/// The route of a request, as it is mounted.
+/// The route of a request, as mounted.
 pub(crate) fn route(extensions: &Extensions) -> &str {
     extensions.get::<MatchedPath>().map_or("none", MatchedPath::as_str)
 }
@@ -103,7 +106,7 @@ impl FromRequestParts<Trac> for Tracker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
-        // A template that had nothing to fill in leaves a header empty: nothing is shown by it.
+        // An empty header counts as absent: a page template may have had no value.
         let header = |name: &str| {
             let value = parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
             value.filter(|value| !value.is_empty())
@@ -127,7 +130,7 @@ impl FromRequestParts<Trac> for Tracker {
         }
         let Some(id) = workspace_id else {
             let cause = turned_away(trac, &route, None, "publishable").await?;
-            return Err(nobody(cause));
+            return Err(unknown_caller(cause));
         };
         let now = trac.clock.now();
         let found = trac.store.look_up(move |tx| workspace_scope(tx, &id, mode, now)).await?;
@@ -138,12 +141,12 @@ impl FromRequestParts<Trac> for Tracker {
         if let Some(only) = only_workspace(trac).await? {
             trac.refused(&Scope::new(&only, mode), &route, Cause::WorkspaceUnknown, "").await;
         }
-        Err(nobody(Cause::WorkspaceUnknown))
+        Err(unknown_caller(Cause::WorkspaceUnknown))
     }
 }
 
-/// Nobody that is known here, and what to show.
-fn nobody(cause: Cause) -> Problem {
+/// `401` for an unknown caller, with the header to send.
+fn unknown_caller(cause: Cause) -> Problem {
     let message = format!(
         "{} Send a publishable key, `x-publishable-key: pk_…`, or the workspace's ID, `x-workspace-id: ws_…`.",
         cause.meaning()
@@ -151,7 +154,8 @@ fn nobody(cause: Cause) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
 }
 
-/// Notes that a key did not open a route, and says why. What nobody's key is, the only workspace sees, where there is one.
+/// Records that a key was refused, and returns why. An unknown or missing key is recorded in the server's
+/// workspace if it has only one.
 pub(crate) async fn turned_away(
     trac: &Trac,
     route: &str,
@@ -182,7 +186,7 @@ pub(crate) async fn turned_away(
     Ok(Cause::KeyUnknown)
 }
 
-/// Notes a call that names no workspace for the only one there is, in these modes.
+/// Records a refused call without a known workspace in the server's only workspace, in these modes.
 pub(crate) async fn note_for_all(
     trac: &Trac,
     route: &str,
@@ -205,11 +209,11 @@ async fn only_workspace(trac: &Trac) -> Result<Option<String>, StoreError> {
     read.await
 }
 
-/// What a workspace's ID opens, and to the pages of which origins; `None` for all.
+/// The scope of a workspace's ID, and the origins whose pages may use it; `None` for all.
 type Named = (Scope, Option<Vec<String>>);
 
-/// The rows of a workspace named by its ID, if there is one, and the origins whose pages may name it: those of its publishable keys,
-/// unless one of them is for all, or there is none.
+/// The scope of a workspace by its ID, if it exists, and the origins whose pages may use the ID: those of its
+/// active publishable keys, or all if one of them allows all or there are none.
 fn workspace_scope(
     tx: Everywhere<'_>,
     id: &str,
@@ -227,7 +231,7 @@ fn workspace_scope(
     Ok(Some((Scope::new(id, mode), allowed.map(|of_keys| of_keys.concat()))))
 }
 
-/// Refuses a page of an origin that is not allowed, and notes that. `None` allows all.
+/// Refuses a page of an origin that is not allowed, and records that. `None` allows all.
 ///
 /// # Errors
 /// `403`.
@@ -249,18 +253,18 @@ async fn is_allowed(
     Err(Problem::origin_not_allowed())
 }
 
-/// The token of `Bearer <token>`; the scheme's name is read in any case (RFC 9110, section 11.1).
+/// The token of `Bearer <token>`; the scheme matches in any case (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// A secret key that is in force; `None` for a publishable, revoked, expired or unknown one.
+/// An active secret key; `None` for a publishable, revoked, expired or unknown one.
 pub(crate) async fn secret_key(trac: &Trac, key: String) -> Result<Option<Key>, StoreError> {
     Key::find(trac, key, "secret").await
 }
 
-/// A key that is in force.
+/// An active key.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) scope: Scope,
@@ -270,7 +274,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// A publishable key, shown by a page that may use it.
+    /// A publishable key, sent by a page that may use it.
     ///
     /// # Errors
     /// `401` for a secret, revoked, expired or unknown key, `403` for a page of another origin.
@@ -282,7 +286,7 @@ impl Key {
     ) -> Result<Self, Problem> {
         let Some(found) = Self::find(trac, key.clone(), "publishable").await? else {
             let cause = turned_away(trac, route, Some(key), "publishable").await?;
-            return Err(nobody(cause));
+            return Err(unknown_caller(cause));
         };
         is_allowed(trac, &found.scope, route, found.allowed_origins.as_deref(), headers).await?;
         Ok(found)
@@ -315,7 +319,7 @@ impl Key {
     }
 }
 
-/// What is kept of a key.
+/// The stored hash of a key.
 pub(crate) fn key_hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }

@@ -1,9 +1,9 @@
 //! `trac demo`: a merchant, two partners, a shop page and a stand-in for Stripe, ready to click through.
 //!
-//! Everything runs in this one process, on loopback, on a fresh data folder. The tracker is the real one: the demo
-//! sets it up through the same HTTP API a merchant uses, and what the stand-in tells it arrives as signed webhooks.
-//! The shop is on `localhost` and the tracker on `127.0.0.1`, two hosts to a browser, so no cookie is shared that
-//! would not be shared on the Internet.
+//! Everything runs in this one process, on loopback, on a fresh data folder. The tracker is the real one: the
+//! demo sets it up through the HTTP API that merchants use, and the stand-in sends it signed webhooks. The
+//! shop is on `localhost` and the tracker on `127.0.0.1`, two hosts to a browser, so that they share no more
+//! cookies than they would on the Internet.
 
 use std::fmt::Display;
 use std::future::pending;
@@ -23,7 +23,7 @@ use crate::config::DemoOptions;
 use crate::store::{Alone, Store};
 use crate::{Trac, listen, service, workspace};
 
-/// Ports tried first, so that the addresses are the same every time; a taken one gives way to any free one.
+/// Ports tried first, so that the addresses are usually the same; if one is taken, any free port is used.
 const TRACKER_PORT: u16 = 8787;
 const SHOP_PORT: u16 = 8788;
 const STRIPE_PORT: u16 = 8789;
@@ -36,19 +36,19 @@ pub struct DemoError(String);
 /// A running demo; dropping it stops everything.
 #[derive(Debug)]
 pub struct Demo {
-    /// Where everything is: `tracker`, `shop`, `stripe`, `links`, `dashboard_url`, `workspace`.
+    /// The addresses: `tracker`, `shop`, `stripe`, `links`, `dashboard_url`, `workspace`.
     pub addresses: Value,
     tasks: JoinSet<std::io::Result<()>>,
     store: Store,
     _alone: Alone,
-    // Removed with everything in it at the end, unless the person named a folder.
+    // Deleted on drop, unless the folder was given as an option.
     _folder: Option<tempfile::TempDir>,
 }
 
-/// Starts the tracker, the stand-in and the shop, and fills the tracker.
+/// Starts the tracker, the stand-in and the shop, and sets up the tracker.
 ///
 /// # Errors
-/// [`DemoError`] if no port is free, the folder cannot be written, or a step is refused.
+/// [`DemoError`] if no port is free, the folder cannot be written, or the tracker refuses a step.
 pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
     let (tracker_at, tracker) = bind(options.listen, TRACKER_PORT, "127.0.0.1").await?;
     let (shop_at, shop) = bind(options.shop, SHOP_PORT, "localhost").await?;
@@ -101,7 +101,7 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
 }
 
 impl Demo {
-    /// Stops everything and finishes what the store has accepted.
+    /// Stops everything and completes the writes that the store has accepted.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         let store = self.store;
@@ -134,7 +134,7 @@ impl Demo {
     }
 }
 
-/// The merchant's own doing, through the API.
+/// The merchant, who sets up the tracker through the API.
 struct Merchant {
     client: reqwest::Client,
     api: String,
@@ -152,7 +152,8 @@ impl Merchant {
         })
     }
 
-    /// A signing secret, a program, and for each partner an enrollment and a link. Answers the links' addresses.
+    /// Sets a signing secret, and creates a program and, for each partner, an enrollment and a link. Returns
+    /// the links' URLs.
     async fn set_up(&self, secret: &str, shops: [&str; 2]) -> Result<Vec<String>, DemoError> {
         let endpoint = self.client.patch(format!("{}/webhook-endpoints/{}", self.api, self.endpoint));
         self.send(endpoint, &json!({ "signing_secrets": [secret] })).await?;
@@ -189,12 +190,13 @@ impl Merchant {
         let answer = request.bearer_auth(&self.key).json(body).send().await;
         let answer = answer.map_err(|error| failed("the tracker", &error))?;
         let status = answer.status();
-        let told: Value = answer.json().await.map_err(|error| failed("the tracker's answer", &error))?;
-        if status.is_success() { Ok(told) } else { Err(DemoError(format!("the tracker refused: {told}"))) }
+        let body: Value = answer.json().await.map_err(|error| failed("the tracker's answer", &error))?;
+        if status.is_success() { Ok(body) } else { Err(DemoError(format!("the tracker refused: {body}"))) }
     }
 }
 
-/// A socket where the person said, else on the usual port, else on a free one; with the origin browsers use.
+/// Listens on the given address, otherwise on the usual port, otherwise on a free one; returns the origin for
+/// browsers too.
 async fn bind(wanted: Option<SocketAddr>, port: u16, host: &str) -> Result<(String, TcpListener), DemoError> {
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let bound = match wanted {

@@ -1,8 +1,8 @@
-//! New IDs, new keys: the only source of chance.
+//! New IDs and keys. All random values come from this module.
 //!
 //! # Wire form
-//! A prefix that says what is meant, then a version 7 UUID as 32 lower-case hex digits, so that IDs sort by the
-//! time they were made. Source: [RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7).
+//! A prefix for the kind of object, then a version 7 UUID as 32 lower-case hex digits, so that IDs sort by creation
+//! time. Source: [RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7).
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use uuid::{ContextV7, Uuid};
 
 use crate::clock::Clock;
 
-/// What an ID stands for.
+/// The kind of object that an ID names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Workspace,
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-/// Makes IDs by a clock. Clones share the counter that keeps IDs of one millisecond in order.
+/// Makes IDs from a clock. Clones share the counter that orders the IDs of one millisecond.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
     clock: Clock,
@@ -86,7 +86,7 @@ pub(crate) fn new_key(kind_prefix: &str, mode: Mode) -> String {
     format!("{kind_prefix}_{}_{}", mode.as_str(), random_hex::<20>())
 }
 
-/// `2 × N` hex digits of chance.
+/// `2 × N` random hex digits.
 pub(crate) fn random_hex<const N: usize>() -> String {
     hex(&random_bytes::<N>())
 }
@@ -99,7 +99,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// `N` letters and digits of chance that a person can read out: no `0 o 1 l i`, no vowels that spell words.
+/// `N` random letters and digits that a person can read out: no `0 o 1 l i`, no vowels that spell words.
 pub(crate) fn random_word<const N: usize>() -> String {
     const LETTERS: &[u8; 32] = b"bcdfghjkmnpqrstvwxyz23456789bcdf";
     random_bytes::<N>()
@@ -109,14 +109,14 @@ pub(crate) fn random_word<const N: usize>() -> String {
         .collect()
 }
 
-/// How many click IDs' worth of chance is fetched from the system at once, which takes about as long as for one.
+/// How many 64-bit values are read from the system at once, which takes about as long as reading one.
 const BITS_AT_ONCE: usize = 32;
 
 thread_local! {
     static BITS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
-/// 64 bits of chance, for a click ID. None are given twice.
+/// 64 random bits, for a click ID. No value is returned twice.
 pub(crate) fn random_bits() -> u64 {
     BITS.with_borrow_mut(|bits| {
         if bits.is_empty() {
@@ -127,10 +127,10 @@ pub(crate) fn random_bits() -> u64 {
     })
 }
 
-/// Bytes of chance.
+/// Random bytes.
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    #[expect(clippy::expect_used, reason = "without chance from the system no key could be kept secret")]
+    #[expect(clippy::expect_used, reason = "without random bytes from the system, keys would be guessable")]
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }

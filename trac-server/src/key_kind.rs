@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a key opens.
+/// The kind of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKind {
-    /// `pk_…`: stands in pages and lets them track.
+    /// `pk_…`: public, in pages; allows tracking calls.
     Publishable,
     /// `sk_…`: opens the management API.
     Secret,
@@ -21,7 +21,7 @@ impl KeyKind {
         }
     }
 
-    /// The kind of a key as it is listed.
+    /// The kind of a key, from its row in the API.
     pub(crate) fn of(key: &Value) -> Self {
         if key.get("kind").is_some_and(|kind| kind == "secret") { Self::Secret } else { Self::Publishable }
     }

@@ -1,7 +1,8 @@
-//! The log of the program: to standard error, readable on a terminal, plain elsewhere, or as JSON lines.
+//! The program's log, on standard error: with colors on a terminal, plain elsewhere, or as JSON lines.
 //!
-//! What is said while a request is answered ends with the request: its ID, method and route. That is put there when something is
-//! said, which is seldom: a span would be written out for each request, and read for nearly none.
+//! A line written while a request is answered ends with the request's ID, method and route. They are added
+//! only when a line is written, which is rare: a span would be formatted for every request and almost never
+//! used.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -19,11 +20,12 @@ use crate::http::request_id::{self, Named};
 /// Starts the log.
 ///
 /// # Errors
-/// If `filter` is none: `info`, or `warn,trac_server=debug`, for example.
+/// If `filter` is not a filter such as `info` or `warn,trac_server=debug`.
 pub fn start(filter: &str, is_json: bool) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log {filter:?}: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // Else it would say that it cannot write there, and panic since it cannot: whoever reads the log may go, and its disk may be full.
+    // Otherwise a failed write (a closed pipe, a full disk) would be reported on standard error too, and
+    // panic.
     let log = log.log_internal_errors(false);
     if is_json {
         log.json().event_format(InRequest { line: Format::default().json(), end: json_end }).init();
@@ -35,14 +37,14 @@ pub fn start(filter: &str, is_json: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Says a panic as everything else is said, so that each line is JSON.
+/// Logs a panic like any other error, so that each line is JSON.
 fn log_panic(panicked: &PanicHookInfo<'_>) {
     let place = panicked.location().map(ToString::to_string).unwrap_or_default();
     let said = panicked.payload_as_str().unwrap_or_default();
     tracing::error!(place, said, "a panic");
 }
 
-/// A line, and the request in which it was said.
+/// Formats a line, followed by the request in which it was written.
 struct InRequest<F> {
     line: F,
     end: fn(&str, &Named) -> String,
@@ -63,7 +65,7 @@ where
         let mut line = String::new();
         self.line.format_event(context, Writer::new(&mut line), event)?;
         let line = line.trim_end();
-        // Where spans are wanted, theirs names the request.
+        // If spans are enabled, the span names the request.
         match request_id::current().filter(|_| context.lookup_current().is_none()) {
             Some(request) => writeln!(writer, "{}", (self.end)(line, &request)),
             None => writeln!(writer, "{line}"),
@@ -99,7 +101,7 @@ mod tests {
         assert_eq!(json, json!({ "level": "WARN", "fields": { "clicks": 3 }, "request": request }));
     }
 
-    /// What is written, for all to read.
+    /// A writer whose content the test can read.
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
 

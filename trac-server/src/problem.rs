@@ -1,8 +1,9 @@
-//! The only place where an error becomes HTTP.
+//! Error responses. Only this module turns an error into HTTP.
 //!
 //! # Wire form
-//! `{"error":{"code":"NOT_FOUND","message":"…","request_id":"req_…"}}`; `VALIDATION_FAILED` has `fields` too, an
-//! object of field names and what is wrong with each; `CONVERSION_DUPLICATE` has `conversion_id`. Codes are stable, messages are for people.
+//! `{"error":{"code":"NOT_FOUND","message":"…","request_id":"req_…"}}`; `VALIDATION_FAILED` also has
+//! `fields`, an object of field names and what is wrong with each; `CONVERSION_DUPLICATE` also has
+//! `conversion_id`. Codes are stable, messages are for people.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,13 +19,13 @@ use crate::http::request_id;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::tally::Tally;
 
-/// What the store could not take, by why: a disk that is full is not filled by the log.
-static TOLD: Tally<String> = Tally::new();
+/// Limits the warnings of a failing store, by error, so that they do not fill a disk that is full already.
+static WARNED: Tally<String> = Tally::new();
 
-/// When a query that took too long may be tried again: as long as it was given.
+/// `Retry-After` for a query that took too long: as long as a query may run.
 const QUERY_PAUSE_SECS: u32 = 5;
 
-/// What went wrong, as the caller is told.
+/// An error as the caller receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -48,7 +49,7 @@ impl Problem {
         }
     }
 
-    /// No key, or not one that opens this.
+    /// No key, or one that does not open this route.
     pub(crate) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -57,7 +58,7 @@ impl Problem {
         )
     }
 
-    /// A key that does not open this, and why, in a sentence.
+    /// A key that does not open this route, and why, in a sentence.
     pub(crate) fn unauthorized_because(why: &str) -> Self {
         let message = format!("{why} Send a secret key of this workspace: `Authorization: Bearer sk_…`.");
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
@@ -68,7 +69,7 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no such {what} here."))
     }
 
-    /// There is such a thing in this workspace, in its other mode.
+    /// It exists in the other mode of this workspace.
     pub(crate) fn of_mode(what: &str, mode: Mode) -> Self {
         let (mode, own) = match mode {
             Mode::Live => ("live", "test"),
@@ -80,33 +81,33 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
 
-    /// The body is not even a JSON object.
+    /// The body is not a JSON object.
     pub(crate) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "VALIDATION_FAILED", message)
     }
 
-    /// The body is JSON, but these fields are wrong.
+    /// The body is JSON, but these fields are invalid.
     pub(crate) fn validation(fields: BTreeMap<String, String>) -> Self {
         let names: Vec<_> = fields.keys().map(String::as_str).collect();
-        let message = format!("These fields are not as they should be: {}.", names.join(", "));
+        let message = format!("These fields are invalid: {}.", names.join(", "));
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", message);
         problem.fields = fields;
         problem
     }
 
-    /// These fields are wrong, and so many more, which are not named.
+    /// These fields are invalid, and `more` others are unknown and not named.
     pub(crate) fn validation_of_more(fields: BTreeMap<String, String>, more: usize) -> Self {
         let mut problem = Self::validation(fields);
         problem.message = format!("{} {more} more are not fields of this resource.", problem.message).into();
         problem
     }
 
-    /// One field is wrong.
+    /// One field is invalid.
     pub(crate) fn field(name: &str, message: &str) -> Self {
         Self::validation(BTreeMap::from([(name.to_owned(), message.to_owned())]))
     }
 
-    /// Names what it is about, under a field of its own.
+    /// Adds a field of its own with the ID that it is about.
     pub(crate) fn about(mut self, name: &'static str, id: &str) -> Self {
         self.about = Some((name, id.to_owned()));
         self
@@ -117,14 +118,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
-    /// The request does not say once which host it is for.
+    /// The request does not have exactly one `Host` header.
     pub(crate) fn host() -> Self {
-        Self::malformed("A request names its host in one Host header.")
+        Self::malformed("A request must have exactly one Host header.")
     }
 
-    /// The address answers other methods.
+    /// The path has other methods.
     pub(crate) fn method_not_allowed() -> Self {
-        let message = "This address does not answer this method.";
+        let message = "This address does not support this method.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
     }
 
@@ -136,7 +137,7 @@ impl Problem {
         problem
     }
 
-    /// Too many calls of one address.
+    /// Too many calls from one address.
     pub(crate) fn too_many_calls(retry_after_secs: u32) -> Self {
         let message = "This address has called too often within a minute.";
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
@@ -144,20 +145,20 @@ impl Problem {
         problem
     }
 
-    /// The key is kept to pages of other origins.
+    /// The key is restricted to pages of other origins.
     pub(crate) fn origin_not_allowed() -> Self {
         let message = "This key may not be used by pages of this origin: see its allowed_origins.";
         Self::new(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
     }
 
-    /// The store cannot take this now.
+    /// The store cannot be read or written now.
     pub(crate) fn store_busy(message: impl Into<Cow<'static, str>>) -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_BUSY", message);
         problem.retry_after_secs = Some(1);
         problem
     }
 
-    /// The last look through the database found damage.
+    /// The last check of the database found damage.
     pub(crate) fn damaged(found: &str) -> Self {
         let message =
             format!("The database is damaged: {found}. Restore the newest backup; see docs/operations.md.");
@@ -171,17 +172,17 @@ impl Problem {
         problem
     }
 
-    /// Too many bodies are on their way, so that there is no room for this one.
+    /// Too many request bodies are in flight for this one.
     pub(crate) fn server_busy() -> Self {
-        let message = "Too much is being sent to this server at once. Send it again in a moment.";
+        let message = "This server is receiving too much at once. Send it again in a moment.";
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVER_BUSY", message);
         problem.retry_after_secs = Some(1);
         problem
     }
 
-    /// A mistake in this program.
+    /// A bug in trac.
     pub(crate) fn internal() -> Self {
-        let message = "Something failed here. The log says what, under this request ID.";
+        let message = "Something failed here. The log has the error under this request ID.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
     }
 
@@ -196,7 +197,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error.kind() {
             StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
-                if let Some(times) = TOLD.count(error.detail().to_owned(), Clock::system().now()) {
+                if let Some(times) = WARNED.count(error.detail().to_owned(), Clock::system().now()) {
                     tracing::warn!(%error, times, "the store cannot take this now");
                 }
                 Self::store_busy("The store cannot take this now. Try again in a moment.")

@@ -1,5 +1,5 @@
-//! What happens again and again is told seldom: within an hour the first time, the second, the fourth, the eighth, and so on. So
-//! a caller who repeats a call a million times adds twenty lines to a log, and not a million.
+//! Limits repeated log lines: within an hour, the 1st, 2nd, 4th, 8th time and so on is reported. So a call
+//! repeated a million times adds twenty lines to the log.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use trac_core::time::Timestamp;
 
 const HOUR_SECS: i64 = 3_600;
 
-/// Counts of this hour, by what is counted together.
+/// The counts of this hour, by key.
 #[derive(Debug)]
 pub(crate) struct Tally<K>(Mutex<BTreeMap<K, Count>>);
 
@@ -16,7 +16,7 @@ pub(crate) struct Tally<K>(Mutex<BTreeMap<K, Count>>);
 struct Count {
     hour: i64,
     times: u64,
-    told: u64,
+    reported: u64,
 }
 
 impl<K: Ord> Tally<K> {
@@ -24,7 +24,7 @@ impl<K: Ord> Tally<K> {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    /// Counts one time. If it is to be told now, answers how many times were not told before.
+    /// Counts one time. If it is to be reported now, returns how many times were not reported before.
     pub(crate) fn count(&self, key: K, now: Timestamp) -> Option<u64> {
         let hour = now.unix_secs().div_euclid(HOUR_SECS);
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,8 +34,8 @@ impl<K: Ord> Tally<K> {
         if !count.times.is_power_of_two() {
             return None;
         }
-        let news = count.times.saturating_sub(count.told);
-        count.told = count.times;
+        let news = count.times.saturating_sub(count.reported);
+        count.reported = count.times;
         Some(news)
     }
 }
@@ -48,10 +48,10 @@ mod tests {
     fn what_happens_a_million_times_is_told_twenty_times() {
         let tally = Tally::new();
         let now = Timestamp::from_unix_secs(7);
-        let told: Vec<_> = (0..1_000_000).filter_map(|_| tally.count("one", now)).collect();
-        assert_eq!((told.len(), told.iter().sum::<u64>()), (20, 1 << 19));
+        let reported: Vec<_> = (0..1_000_000).filter_map(|_| tally.count("one", now)).collect();
+        assert_eq!((reported.len(), reported.iter().sum::<u64>()), (20, 1 << 19));
         assert_eq!(tally.count("other", now), Some(1), "each is counted by itself");
-        // The next hour begins anew, and forgets this one.
+        // The next hour begins at zero and drops this one.
         assert_eq!(tally.count("one", Timestamp::from_unix_secs(HOUR_SECS)), Some(1));
         assert_eq!(tally.0.lock().unwrap().len(), 1);
     }

@@ -1,9 +1,10 @@
-//! Texts that show nothing: a partner whose name is a zero-width space could not be told from none.
+//! Detects invisible texts: a partner named with a zero-width space would appear to have no name.
 
 use std::ops::RangeInclusive;
 
-/// Characters without a shape of their own, beside blanks and control characters: fillers, joiners, marks of direction, selectors of
-/// variants, tags. Source: <https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>, `Default_Ignorable_Code_Point`,
+/// Invisible characters besides white space and control characters: fillers, joiners, direction marks,
+/// variation selectors, tags. Source:
+/// <https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>, `Default_Ignorable_Code_Point`,
 /// and the empty Braille pattern.
 const UNSEEN: [RangeInclusive<char>; 20] = [
     '\u{ad}'..='\u{ad}',
@@ -28,7 +29,7 @@ const UNSEEN: [RangeInclusive<char>; 20] = [
     '\u{16fe4}'..='\u{16fe4}',
 ];
 
-/// Whether something of a text can be seen.
+/// Whether a text has a visible character.
 pub(crate) fn is_seen(text: &str) -> bool {
     text.chars().any(|letter| {
         !letter.is_whitespace() && !letter.is_control() && !UNSEEN.iter().any(|range| range.contains(&letter))

@@ -1,28 +1,29 @@
-//! `cargo xtask bench`: what an event costs, beside what it cannot cost less than. With `--core`: without the server. With
-//! `--http`: how much the released server answers on one processor. With `--neighbours`: how long the webhooks of one workspace
-//! take while another one asks for everything. With `--browser`: how long a page waits for its links.
-//! Each table is of one run, in Markdown, for the documents.
+//! `cargo xtask bench`: the cost of an event, compared with its lower bound, the HMAC and the JSON parser.
+//! With `--core`: without the server. With `--http`: the throughput of the release server on one processor.
+//! With `--neighbours`: the latency of one workspace's webhooks while another workspace sends requests of all
+//! kinds. With `--browser`: how long a page waits for its links.
+//! Each table is from a single run, in Markdown, for the documents.
 
 use serde_json::Value;
 
 use crate::{Outcome, script, setup};
 
-/// Runs the benchmarks and says how the core stands to the HMAC and the JSON parser of the same run.
-#[expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
+/// Runs the benchmarks and prints the core's cost relative to the HMAC and the JSON parser of the same run.
+#[expect(clippy::print_stdout, reason = "a task prints to its terminal")]
 pub(crate) fn run() -> Outcome {
-    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
-    if asked("--browser") {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    if has("--browser") {
         return browser();
     }
-    if asked("--http") {
+    if has("--http") {
         return http();
     }
-    if asked("--neighbours") {
+    if has("--neighbours") {
         return neighbours();
     }
     measure("trac-core", "webhook")?;
     println!("{}", session_table()?);
-    if asked("--core") {
+    if has("--core") {
         return Ok(());
     }
     measure("trac-server", "webhooks")?;
@@ -40,7 +41,7 @@ fn measure(package: &str, bench: &str) -> Outcome {
     setup::run(setup::cargo().args(bench).current_dir(setup::root()?))
 }
 
-/// What is measured of one session, from what cannot be saved to the whole.
+/// The benchmarks of one session, from the lower bounds to the whole.
 const SESSION: [(&str, &str); 6] = [
     ("hmac", "HMAC-SHA256 alone"),
     ("serde_json_value", "`serde_json::Value` alone"),
@@ -50,7 +51,7 @@ const SESSION: [(&str, &str); 6] = [
     ("verify_parse_facts_settle", "verify, parse, facts, settle"),
 ];
 
-/// What one session costs, step by step, as a ratio to the HMAC and to the JSON parser of the same run.
+/// The cost of one session, step by step, as a ratio to the HMAC and to the JSON parser of the same run.
 fn session_table() -> Outcome<String> {
     let fastest = |bench: &str| fastest_nanos(&format!("session/{bench}"));
     let (hmac, json) = (fastest("hmac")?, fastest("serde_json_value")?);
@@ -69,13 +70,13 @@ fn session_table() -> Outcome<String> {
 fn browser() -> Outcome {
     script::build()?;
     if !setup::browser() {
-        return Err("there is no browser to measure in".into());
+        return Err("there is no browser to measure with".into());
     }
     let example = ["run", "--quiet", "--package=trac-tests", "--example=script_speed"];
     setup::run(setup::cargo().current_dir(setup::root()?).args(example))
 }
 
-/// The released server on one processor, the load on another.
+/// The release server on one processor, the load on another.
 fn http() -> Outcome {
     setup::web_tools();
     let server = setup::released_server()?;
@@ -84,7 +85,8 @@ fn http() -> Outcome {
     setup::run(setup::cargo().args(load).args(seconds).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
 
-/// Two workspaces on the released server: one asks for everything at once, the other's webhooks must not notice.
+/// Two workspaces on the release server: one sends requests of all kinds at once, and the other's webhooks
+/// must not slow down.
 fn neighbours() -> Outcome {
     let server = setup::released_server()?;
     let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "neighbours", "--"];
@@ -92,13 +94,13 @@ fn neighbours() -> Outcome {
     setup::run(setup::cargo().args(load).args(numbers).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
 
-/// One over the other, with one decimal.
+/// The ratio of two numbers, with one decimal.
 fn in_tenths(one: u64, other: u64) -> String {
     let tenths = one.saturating_mul(10).saturating_add(other / 2).checked_div(other).unwrap_or_default();
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// The fastest of the samples that criterion took last. On a machine that does other things beside, all others measure those.
+/// The fastest of criterion's last samples. On a busy machine, the others include the other load.
 fn fastest_nanos(name: &str) -> Outcome<u64> {
     let file = setup::root()?.join("target/criterion").join(name).join("new/sample.json");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -106,15 +108,15 @@ fn fastest_nanos(name: &str) -> Outcome<u64> {
     let of = |field: &str| samples.get(field).and_then(Value::as_array).into_iter().flatten();
     let whole = |number: &Value| -> Option<u64> { format!("{:.0}", number.as_f64()?).parse().ok() };
     let each = of("times").zip(of("iters")).filter_map(|(time, runs)| whole(time)?.checked_div(whole(runs)?));
-    each.min().ok_or_else(|| format!("{} holds no sample", file.display()).into())
+    each.min().ok_or_else(|| format!("{} contains no sample", file.display()).into())
 }
 
-/// What criterion measured last.
+/// The median of criterion's last run.
 fn median_nanos(name: &str) -> Outcome<u64> {
     let file = setup::root()?.join("target/criterion").join(name).join("new/estimates.json");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let estimates: Value = serde_json::from_str(&text)?;
     let median = estimates.pointer("/median/point_estimate").and_then(Value::as_f64);
-    let median = median.ok_or_else(|| format!("{} says no median", file.display()))?;
+    let median = median.ok_or_else(|| format!("{} contains no median", file.display()))?;
     Ok(format!("{median:.0}").parse()?)
 }

@@ -13,13 +13,14 @@ const TESTS: [&str; 4] = [
     "--test=script_in_browsers",
 ];
 
-/// In Firefox.
+/// Runs them in Firefox.
 pub(crate) fn firefox() -> Outcome {
     let driver = setup::geckodriver()?;
     setup::run(tests("firefox")?.env("GECKODRIVER", driver))
 }
 
-/// In `WebKitGTK`, which is what Linux has of Safari's engine. Its driver has one session at a time, and needs a display.
+/// Runs them in `WebKitGTK`, the engine of Safari on Linux. Its driver runs one session at a time and needs a
+/// display.
 pub(crate) fn webkit() -> Outcome {
     let driver = setup::webkit_driver()?;
     let display = Display::start()?;
@@ -42,14 +43,14 @@ fn tests(engine: &str) -> Outcome<Command> {
     Ok(command)
 }
 
-/// A display that nobody looks at; gone when dropped.
+/// A virtual display, ended on drop.
 struct Display {
     name: String,
     server: Child,
 }
 
 impl Display {
-    /// Starts a server, which takes the first number that is free and says it.
+    /// Starts Xvfb, which takes the first free display number and prints it.
     fn start() -> Outcome<Self> {
         let mut command = Command::new(setup::display_server()?);
         command.args(["-displayfd", "1", "-screen", "0", "1200x900x24"]);
@@ -64,7 +65,7 @@ impl Display {
 
 impl Drop for Display {
     fn drop(&mut self) {
-        // One that has ended by itself is no reason to fail.
+        // It may have ended by itself, which is not a failure.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

@@ -1,11 +1,11 @@
-//! `cargo xtask demo`: everything built, then `trac demo` with the axum-shop example beside it.
+//! `cargo xtask demo`: builds everything, then runs `trac demo` and the axum-shop example.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use crate::{Outcome, script, setup};
 
-/// Ports tried first, so that the addresses are the same every time.
+/// Ports tried first, so that the addresses are usually the same.
 const TRACKER_PORT: u16 = 8787;
 const SHOP_PORT: u16 = 8788;
 const STRIPE_PORT: u16 = 8789;
@@ -16,14 +16,14 @@ struct Beside(Child);
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        // It may have ended by itself, at the same Ctrl-C.
+        // It may have ended by the same Ctrl-C.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Builds the script, the server and the example shop, and runs them until Ctrl-C. What follows `demo` on the
-/// command line is given to `trac demo`.
+/// Builds the script, the server and the example shop, and runs them until Ctrl-C. The arguments after `demo`
+/// are passed to `trac demo`.
 pub(crate) fn run() -> Outcome {
     script::build()?;
     let root = setup::root()?;
@@ -53,7 +53,7 @@ pub(crate) fn run() -> Outcome {
     setup::run(&mut demo)
 }
 
-/// The usual port, or a free one where that is taken.
+/// The usual port, or a free one if it is taken.
 fn free_port(usual: u16) -> Outcome<u16> {
     let listener =
         TcpListener::bind(("127.0.0.1", usual)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)))?;

@@ -1,8 +1,8 @@
-//! Gives every function of the script a fixed place for what it keeps on the stack.
+//! Gives every function of the script a fixed address for its stack frame.
 //!
-//! Each slice that Rust returns goes through memory, so nearly every function takes a frame from the stack and gives it
-//! back: a dozen bytes each time. Nothing in the script calls itself, so one place for each frame serves as well, and
-//! its address is a constant.
+//! Each slice that Rust returns goes through memory, so nearly every function allocates a stack frame and
+//! releases it: a dozen bytes of code each time. No function of the script is recursive, so one fixed frame
+//! per function is enough, and its address is a constant.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use walrus::{FunctionId, FunctionKind, GlobalId, LocalFunction, Module};
 
 use crate::Outcome;
 
-/// The first address handed out: what lies below is never a place of anything, as for a null pointer.
+/// The first address used: the addresses below stay unused, so that none equals a null pointer.
 const FIRST: i32 = 16;
 
 /// Replaces the stack pointer of a module by constants.
 ///
 /// # Errors
-/// Where a function calls itself, through others too, or handles the stack in a way that is not known here; and where
-/// the frames take more than the stack had.
+/// If a function is recursive, directly or through others, or uses the stack pointer in an unknown way, or if
+/// the frames are larger than the stack.
 pub(crate) fn fix(module: &mut Module) -> Outcome {
     let Some(pointer) =
         module.globals.iter().find(|global| global.name.as_deref() == Some("__stack_pointer"))
     else {
-        return Err("the script has no stack pointer to be found by its name".into());
+        return Err("the script has no stack pointer: no global is named __stack_pointer".into());
     };
     let pointer = pointer.id();
     let Some(top) = pointer_start(module, pointer) else {
-        return Err("the stack starts at no constant".into());
+        return Err("the stack does not start at a constant".into());
     };
     nothing_calls_itself(module)?;
     let mut next = FIRST;
@@ -39,7 +39,7 @@ pub(crate) fn fix(module: &mut Module) -> Outcome {
     for (_, function) in module.funcs.iter_local() {
         for id in sequences(function) {
             if function.block(id).instrs.iter().any(|(instr, _)| names(instr, pointer)) {
-                return Err("a function handles the stack in a way that is not known".into());
+                return Err("a function uses the stack pointer in an unknown way".into());
             }
         }
     }
@@ -53,7 +53,7 @@ fn pointer_start(module: &Module, pointer: GlobalId) -> Option<i32> {
     }
 }
 
-/// All sequences of instructions in a function, however deep.
+/// All instruction sequences of a function, nested ones too.
 fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
     struct Ids(Vec<InstrSeqId>);
     impl<'a> Visitor<'a> for Ids {
@@ -83,7 +83,8 @@ fn fix_sequence(sequence: &mut InstrSeq, pointer: GlobalId, next: &mut i32) {
             |instr: Option<&Instr>| matches!(instr, Some(Instr::GlobalSet(set)) if set.global == pointer);
         match four {
             [None, ..] => return,
-            // A frame is taken: pointer, size, sub, and the new pointer is kept in a local, by a leaf alone.
+            // A frame is allocated: pointer, size, sub; the new pointer is stored in a local, and in a leaf
+            // function only there.
             [Some(Instr::GlobalGet(get)), Some(Instr::Const(size)), Some(Instr::Binop(op)), _]
                 if get.global == pointer && matches!(op.op, BinaryOp::I32Sub) =>
             {
@@ -95,7 +96,7 @@ fn fix_sequence(sequence: &mut InstrSeq, pointer: GlobalId, next: &mut i32) {
                     *first = Instr::Const(walrus::ir::Const { value: Value::I32(address) });
                 }
             }
-            // The pointer is set to what has just been kept.
+            // The pointer is set to the value just stored in the local.
             [Some(Instr::LocalTee(tee)), set, ..] if is_set(set) => {
                 let local = tee.local;
                 sequence.instrs.remove(at + 1);
@@ -103,7 +104,7 @@ fn fix_sequence(sequence: &mut InstrSeq, pointer: GlobalId, next: &mut i32) {
                     *first = Instr::LocalSet(walrus::ir::LocalSet { local });
                 }
             }
-            // The frame is given back: local, size, add.
+            // The frame is released: local, size, add.
             [Some(Instr::LocalGet(_)), Some(Instr::Const(_)), Some(Instr::Binop(op)), set]
                 if matches!(op.op, BinaryOp::I32Add) && is_set(set) =>
             {
@@ -137,11 +138,11 @@ fn nothing_calls_itself(module: &Module) -> Outcome {
             dfs_in_order(&mut calls, local, local.entry_block());
         }
         if calls.indirect {
-            return Err("a function is called by a pointer, so nobody knows whether it calls itself".into());
+            return Err("a function is called by a pointer, so recursion cannot be excluded".into());
         }
         left.insert(function.id(), calls.direct);
     }
-    // Take away what calls nothing that is left, until nothing is.
+    // Remove functions that call no remaining function, until none is left.
     while !left.is_empty() {
         let before = left.len();
         let ids: Vec<_> = left.keys().copied().collect();
@@ -160,7 +161,8 @@ mod tests {
 
     use super::*;
 
-    /// A module whose one function takes a frame of 32 bytes, calls itself if it is to, and gives the frame back.
+    /// A module whose one function allocates a frame of 32 bytes, calls itself if `calls_itself`, and
+    /// releases the frame.
     fn module(top: i32, calls_itself: bool) -> Module {
         let mut module = Module::with_config(ModuleConfig::new());
         let top = ConstExpr::Value(Value::I32(top));

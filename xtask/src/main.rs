@@ -1,4 +1,4 @@
-//! What cargo alone cannot do. `cargo xtask` lists it.
+//! Tasks beyond cargo's own. `cargo xtask` lists them.
 
 mod bench;
 mod browsers;
@@ -14,7 +14,7 @@ mod vectors;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// Why a task stopped, in words for whoever started it.
+/// Why a task stopped, as a message for the terminal.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 struct Task {
@@ -26,7 +26,7 @@ struct Task {
 const TASKS: [Task; 7] = [
     Task {
         name: "bench",
-        does: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace beside another",
+        does: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace next to a busy one",
         run: bench::run,
     },
     Task {
@@ -41,7 +41,7 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "sim",
-        does: "SEED [COUNT]: lives simulated merchants' lives and compares them with the model",
+        does: "SEED [COUNT]: simulates merchants' lives and compares the server with the model",
         run: sim::run,
     },
     Task {
@@ -56,12 +56,12 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "torture",
-        does: "the long battery: a server killed 200 times under load, 10,000 lives for each law, 20,000 simulated, 30,000 calls made of the API's description; COUNT [SEED]: kills alone, --schema [CASES]: those calls alone",
+        does: "the long battery: a server killed 200 times under load, 10,000 generated lives for each law, 20,000 simulated, 30,000 calls generated from the API's description; COUNT [SEED]: only the kills, --schema [CASES]: only the calls",
         run: torture::run,
     },
 ];
 
-#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+#[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     let Some(task) = TASKS.iter().find(|task| task.name == name) else {

@@ -1,4 +1,5 @@
-//! Builds `dist/trac.js`: Rust to WebAssembly, bindgen, wasm-opt, and one file from it and the modules in `trac-js/js`.
+//! Builds `dist/trac.js`: Rust to WebAssembly, bindgen, wasm-opt, and one file of the result and the modules
+//! in `trac-js/js`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,14 +12,14 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{Outcome, frames, setup};
 
-/// Where the build puts the modules that come from Rust, and where `js/` imports them from.
+/// The folder of the generated modules, from which `js/` imports them.
 const GENERATED: &str = "trac-js/generated";
 
-/// What each file may weigh at most, in bytes after brotli.
+/// The largest allowed size of each file, in bytes after brotli.
 const LIMITS: [(&str, usize); 2] = [("trac.js", 7_000), ("trac.compat.js", 9_000)];
 
-/// What wasm-opt may assume: what every engine of the last years has. Named one by one, so that a newer binaryen
-/// brings in nothing newer.
+/// The WebAssembly features that wasm-opt may use: those of every engine of the last years. They are listed,
+/// so that a newer binaryen does not add others.
 const WASM_FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -72,13 +73,13 @@ pub(crate) fn build() -> Outcome {
     heavy.map_or(Ok(()), |words| Err(words.into()))
 }
 
-/// Prints what a page may demand of the file: `integrity="sha384-…"`.
-#[expect(clippy::print_stdout, reason = "a task talks to whoever started it")]
+/// Prints the file's integrity attribute for pages: `integrity="sha384-…"`.
+#[expect(clippy::print_stdout, reason = "a task prints to its terminal")]
 fn say_integrity(name: &str, bytes: &[u8]) {
     println!("dist/{name}  integrity=\"sha384-{}\"", base64(&sha2::Sha384::digest(bytes)));
 }
 
-/// Base64 of bytes whose number three divides, as 48 is.
+/// Base64 of a number of bytes divisible by three, such as 48.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -93,7 +94,7 @@ fn base64(bytes: &[u8]) -> String {
 
 fn compile(root: &Path) -> Outcome {
     setup::wasm_target()?;
-    // At `opt-level = "z"` hardly anything is inlined; a little of it saves more than it costs.
+    // `opt-level = "z"` inlines almost nothing; inlining a little reduces the size.
     setup::run(
         setup::cargo()
             .current_dir(root)
@@ -110,14 +111,15 @@ fn compile(root: &Path) -> Outcome {
     )
 }
 
-/// What bindgen made: the module, and the functions that call it.
+/// The output of bindgen: the module, and the functions that call it.
 struct Bound {
     wasm: Vec<u8>,
-    /// A module: these functions, the memory and the version.
+    /// A JavaScript module: these functions, the memory and the version.
     glue: String,
 }
 
-/// Runs bindgen, and gives exports names of a letter or two. There are no imports: Rust is asked, and asks nothing.
+/// Runs bindgen, and shortens the names of exports to a letter or two. There are no imports: JavaScript calls
+/// Rust, never the reverse.
 fn bind(wasm: &Path) -> Outcome<Bound> {
     let mut output = Bindgen::new()
         .input_path(wasm)
@@ -126,14 +128,14 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
         .remove_producers_section(true)
         .omit_default_module_path(true)
         .generate_output()?;
-    let mut glue = output.start().ok_or("bindgen made no glue")?.to_owned();
+    let mut glue = output.start().ok_or("bindgen generated no glue")?.to_owned();
     writeln!(glue, "\nexport const memory = () => wasm.memory;")?;
     writeln!(glue, "export const VERSION = '{}';", env!("CARGO_PKG_VERSION"))?;
     let module = output.wasm_mut();
     drop_unused(module);
     frames::fix(module)?;
     if let Some(import) = module.imports.iter().next() {
-        return Err(format!("the script imports {}, and is given nothing", import.name).into());
+        return Err(format!("the script imports {}, but must not import anything", import.name).into());
     }
     let mut exports: Vec<_> = module.exports.iter_mut().collect();
     exports.sort_by_key(|export| std::cmp::Reverse(export.name.len()));
@@ -145,10 +147,11 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
     Ok(Bound { wasm: module.emit_wasm(), glue })
 }
 
-/// Takes out what the script can do without, so that wasm-opt finds it unused.
+/// Removes what the script does not need, so that wasm-opt finds it unused.
 ///
-/// A panic traps whatever it would have said, so the machinery that words the message goes. Only text crosses between
-/// the languages, so bindgen's table of JavaScript values goes too, and with it the start function that fills it.
+/// A panic traps whatever its message, so the code that formats messages is removed. Only text crosses
+/// between the languages, so bindgen's table of JavaScript values is removed too, and with it the start
+/// function that fills it.
 fn drop_unused(module: &mut Module) {
     let is_message = |function: &Function| {
         let worded = ["panic_fmt", "alloc_error_handler", "capacity_overflow"];
@@ -212,8 +215,8 @@ fn optimize(wasm: &[u8], work: &Path) -> Outcome<Vec<u8>> {
     Ok(std::fs::read(after)?)
 }
 
-/// The WebAssembly as JavaScript, for pages whose policy rejects WebAssembly: a module whose function `instantiate`
-/// returns the exports.
+/// The WebAssembly as JavaScript, for pages whose policy blocks WebAssembly: a module whose function
+/// `instantiate` returns the exports.
 fn compat(work: &Path) -> Outcome<String> {
     let after = work.join("compat.js");
     setup::run(
@@ -225,11 +228,11 @@ fn compat(work: &Path) -> Outcome<String> {
             .arg(&after),
     )?;
     let module = std::fs::read_to_string(after)?;
-    let body = module.split_once("var retasmFunc = ").ok_or("wasm2js writes something else now")?.0;
+    let body = module.split_once("var retasmFunc = ").ok_or("the output of wasm2js has another form now")?.0;
     Ok(format!("export const instantiate = () => {{\n{body}\nreturn asmFunc();\n}};\n"))
 }
 
-/// The package for npm in `dist/npm`: the script as a module that a call starts, its types, the React hook.
+/// The npm package in `dist/npm`: the script as a module that a call starts, its types, the React hook.
 fn package(root: &Path, module: &[u8]) -> Outcome {
     let folder = root.join("dist/npm");
     std::fs::create_dir_all(&folder)?;
@@ -241,7 +244,7 @@ fn package(root: &Path, module: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// Minifies a file that `bundle.js` has made.
+/// Minifies a file made by `bundle.js`.
 fn minify(name: &str, work: &Path) -> Outcome<Vec<u8>> {
     let after = work.join("small.js");
     setup::run(
@@ -254,11 +257,11 @@ fn minify(name: &str, work: &Path) -> Outcome<Vec<u8>> {
     Ok(std::fs::read(after)?)
 }
 
-/// Bytes as printable ASCII, which no wrong charset spoils, for `js/script.js` to read: a byte is a digit of base 88,
-/// after one of two marks where it is 88 or more. Compressed, this takes 3 % more than the bytes; base64 takes a third,
-/// because it cuts across them.
+/// Bytes as printable ASCII, which survives a wrong charset, for `js/script.js` to read: a byte is a digit of
+/// base 88, after one of two marks if it is 88 or more. Compressed, this takes 3 % more than the bytes;
+/// base64 takes a third more, because its digits do not align with bytes.
 fn printable(bytes: &[u8]) -> String {
-    // From `#` on, which is after the quotation mark, and without the backslash.
+    // From `#` on, which excludes the quotation mark, and without the backslash.
     let letter = |value: u8| char::from(value + b'#' + u8::from(value + b'#' >= b'\\'));
     let mut text = String::new();
     for byte in bytes {
@@ -270,7 +273,7 @@ fn printable(bytes: &[u8]) -> String {
     text
 }
 
-/// What a file weighs, for `size.txt`.
+/// The sizes of a file, for `size.txt`.
 fn size(name: &str, script: &[u8], brotli: usize, limit: usize) -> Outcome<String> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(script)?;
@@ -294,7 +297,7 @@ mod tests {
 
     #[test]
     fn printable_text_reads_back_as_the_bytes() {
-        // As `js/script.js` does it.
+        // The decoder of `js/script.js`.
         let read = |text: &str| {
             let (mut bytes, mut above) = (Vec::new(), 0);
             for letter in text.bytes() {

@@ -1,4 +1,4 @@
-//! What the tasks need on this machine, fetched where it is missing.
+//! Installs the tools that the tasks need, if they are missing.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,11 +12,11 @@ pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The root of the repository.
 pub(crate) fn root() -> Outcome<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in no workspace")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask is not in a workspace")?;
     Ok(root.to_owned())
 }
 
-/// Runs a program to its end, its output shown.
+/// Runs a program to its end, with its output shown.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let program = command.get_program().display().to_string();
     let status = command.stdin(Stdio::null()).status().map_err(|error| cannot_start(&program, &error))?;
@@ -35,7 +35,7 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")))
 }
 
-/// The standard library for WebAssembly, by rustup unless the toolchain has it already.
+/// Installs the standard library for WebAssembly with rustup, unless the toolchain has it.
 pub(crate) fn wasm_target() -> Outcome {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output()?;
     let sysroot = String::from_utf8(sysroot.stdout)?;
@@ -45,7 +45,7 @@ pub(crate) fn wasm_target() -> Outcome {
     run(Command::new("rustup").args(["target", "add", WASM_TARGET]))
 }
 
-/// The folder `trac-js`, with the packages installed that its lock file names.
+/// The folder `trac-js`, with the packages of its lock file installed.
 pub(crate) fn npm_folder() -> Outcome<PathBuf> {
     let package = root()?.join("trac-js");
     let lock = std::fs::read(package.join("package-lock.json"))?;
@@ -59,13 +59,14 @@ pub(crate) fn npm_folder() -> Outcome<PathBuf> {
     Ok(package)
 }
 
-/// A tool of `trac-js/package.json`, at the version its lock file names.
+/// A tool of `trac-js/package.json`, at the version of its lock file.
 pub(crate) fn npm_tool(name: &str) -> Outcome<PathBuf> {
     Ok(npm_folder()?.join("node_modules/.bin").join(name))
 }
 
-/// Whether there is Chromium with its driver: installed by apt where that is possible; elsewhere says what to do.
-#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+/// Whether Chromium and its driver are installed; installs them with apt if possible, otherwise prints what
+/// to do.
+#[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
 pub(crate) fn browser() -> bool {
     if program(&["chromedriver"]).is_some()
         && program(&["chromium", "chromium-browser", "google-chrome"]).is_some()
@@ -79,8 +80,8 @@ pub(crate) fn browser() -> bool {
     installed.is_ok()
 }
 
-/// nginx and wrk, which the load is measured with: installed by apt where that is possible; elsewhere says what to do.
-#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+/// Installs nginx and wrk, for the load tests, with apt if possible, otherwise prints what to do.
+#[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
 pub(crate) fn web_tools() {
     let are_there = program(&["nginx"]).is_some() && program(&["wrk"]).is_some();
     if !are_there && apt(&["nginx-light", "wrk"]).is_err() {
@@ -88,10 +89,10 @@ pub(crate) fn web_tools() {
     }
 }
 
-/// The version of schemathesis that the description of the API was tried with.
+/// The version of schemathesis.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
-/// schemathesis, which asks an API what its description allows and what it does not: by pip, into a folder of its own.
+/// Installs schemathesis, which tests an API against its description, with pip into a folder of its own.
 pub(crate) fn schemathesis() -> Outcome<PathBuf> {
     let folder = root()?.join("target/tools/schemathesis");
     let (python, program) = (folder.join("bin/python"), folder.join("bin/schemathesis"));
@@ -102,7 +103,7 @@ pub(crate) fn schemathesis() -> Outcome<PathBuf> {
     Ok(program)
 }
 
-/// Installs packages of Debian. Only root may; for anybody else apt ends at once.
+/// Installs Debian packages. Only root may; for other users apt fails at once.
 fn apt(packages: &[&str]) -> Outcome {
     let apt = |arguments: &[&str]| {
         run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
@@ -111,7 +112,7 @@ fn apt(packages: &[&str]) -> Outcome {
     apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
 }
 
-/// The driver of Firefox, and Firefox: by apt and by cargo where they are missing.
+/// Installs Firefox with apt and its driver with cargo, if they are missing.
 pub(crate) fn geckodriver() -> Outcome<PathBuf> {
     if program(&["firefox-esr", "firefox"]).is_none() {
         apt(&["firefox-esr"])?;
@@ -127,12 +128,12 @@ pub(crate) fn geckodriver() -> Outcome<PathBuf> {
     Ok(driver)
 }
 
-/// The driver of `WebKitGTK`, with its small browser: by apt where it is missing.
+/// Installs the driver of `WebKitGTK`, with its small browser, with apt if it is missing.
 pub(crate) fn webkit_driver() -> Outcome<PathBuf> {
     installed("WebKitWebDriver", "webkit2gtk-driver")
 }
 
-/// A display server without a display: by apt where it is missing.
+/// Installs Xvfb, a display server without a screen, with apt if it is missing.
 pub(crate) fn display_server() -> Outcome<PathBuf> {
     installed("Xvfb", "xvfb")
 }
@@ -149,7 +150,7 @@ pub(crate) fn built(name: &str) -> Outcome<PathBuf> {
     program_of("debug", name)
 }
 
-/// Builds the server as it is released, and answers the program.
+/// Builds the release server, and returns its path.
 pub(crate) fn released_server() -> Outcome<PathBuf> {
     run(cargo().args(["build", "--release", "-p", "trac-server"]).current_dir(root()?))?;
     program_of("release", "trac")
@@ -160,7 +161,8 @@ fn program_of(profile: &str, name: &str) -> Outcome<PathBuf> {
     Ok(target.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// The program by which cargo runs a test for WebAssembly in a browser, of the same version as the library.
+/// The program with which cargo runs WebAssembly tests in a browser, at the version of the wasm-bindgen
+/// library.
 pub(crate) fn browser_test_runner() -> Outcome<PathBuf> {
     let version = locked_version("wasm-bindgen")?;
     let folder = root()?.join("target/tools").join(format!("wasm-bindgen-{version}"));
@@ -172,7 +174,7 @@ pub(crate) fn browser_test_runner() -> Outcome<PathBuf> {
     Ok(runner)
 }
 
-/// The version of a package that `Cargo.lock` names.
+/// A package's version in `Cargo.lock`.
 fn locked_version(package: &str) -> Outcome<String> {
     let lock = std::fs::read_to_string(root()?.join("Cargo.lock"))?;
     let named = format!("name = \"{package}\"\nversion = \"");

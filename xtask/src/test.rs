@@ -1,19 +1,19 @@
-//! `cargo xtask test`: everything that is tested, with what it needs, and all JavaScript checked by `ESLint`. With
+//! `cargo xtask test`: all tests, with the tools they need, and `ESLint` on all JavaScript. With
 //! `--all-browsers` the script's pages are opened in Firefox and `WebKitGTK` too.
 
 use crate::{Outcome, browsers, script, setup, sim, vectors};
 
-/// Builds the script, so that the server carries it, looks for a browser, and runs every test.
+/// Builds the script, so that the server contains it, looks for a browser, and runs every test.
 pub(crate) fn run() -> Outcome {
     script::build()?;
     let mut first = setup::cargo();
     if setup::browser() {
-        // From here on a browser that does not open is a failure, not a reason to skip.
+        // From here on, a browser that does not start is a failure, not a reason to skip.
         first.env("TRAC_TEST_BROWSER", "must");
     }
     let root = setup::root()?;
-    // Three runs: the first is what a bare `cargo test` does, so its tests find the programs it has built. A failure
-    // in one keeps nothing from the others.
+    // Separate runs: the first is the same as a bare `cargo test`, so its tests find the binaries it built. A
+    // failure in one does not stop the others.
     let rest = ["test", "--no-fail-fast", "-p", "trac-js", "-p", "xtask"];
     let mut outcomes = vec![
         script::lint(),

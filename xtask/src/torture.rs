@@ -1,19 +1,20 @@
-//! `cargo xtask torture [COUNT [SEED]]`: the long form of the battery. With a count it only kills; with `--schema` it only holds
-//! the API against its description.
+//! `cargo xtask torture [COUNT [SEED]]`: the long form of the battery. With a count, only the kills; with
+//! `--schema`, only the API against its description.
 
 use crate::{Outcome, script, setup, sim};
 
-/// How many lives each law is held against.
+/// How many generated lives each law is checked with.
 const LIVES: &str = "10000";
-/// From this seed on, so many merchants' lives: others than the tests live.
+/// The first seed and the number of simulated merchants' lives, other seeds than those of `cargo xtask test`.
 const SEEDS: [&str; 2] = ["10001", "20000"];
 
-/// How many generated cases each operation of the API is asked, of some seventy, beside those at the edges: more than 30,000 in all.
+/// How many generated cases each of some seventy operations of the API is called with, besides the edge
+/// cases: more than 30,000 in all.
 const CASES: &str = "420";
 
-/// Kills a released server under load, 200 times or as often as the command line says, and compares after each. Then
-/// holds the ledger's laws against generated lives, the server against the simulation's model, and its answers against what it says of
-/// itself.
+/// Kills a release server under load, 200 times or as often as given, and compares its data each time. Then
+/// checks the ledger's laws with generated lives, the server against the simulation's model, and its
+/// responses against its OpenAPI description.
 pub(crate) fn run() -> Outcome {
     let numbers: Vec<String> = std::env::args().skip(2).collect();
     if numbers.first().is_some_and(|first| first == "--schema") {
@@ -32,12 +33,13 @@ pub(crate) fn run() -> Outcome {
     schema(CASES)
 }
 
-/// Asks each operation so many cases that schemathesis makes of the description, and checks every answer against it.
-#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+/// Calls each operation with `cases` cases that schemathesis generates from the description, and checks every
+/// response against it.
+#[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
 fn schema(cases: &str) -> Outcome {
     let Ok(schemathesis) = setup::schemathesis() else {
         eprintln!(
-            "The API is not held against its description. To do so, install Python 3 with venv and pip."
+            "The API is not checked against its description. To do so, install Python 3 with venv and pip."
         );
         return Ok(());
     };

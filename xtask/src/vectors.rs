@@ -1,9 +1,9 @@
-//! Runs the core's vectors where the script will make its decisions: compiled to WebAssembly, in a headless browser.
+//! Runs the core's vectors as the script runs the core: compiled to WebAssembly, in a headless browser.
 
 use crate::Outcome;
 use crate::setup::{self, WASM_TARGET};
 
-#[expect(clippy::print_stderr, reason = "a task talks to whoever started it")]
+#[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
 pub(crate) fn run() -> Outcome {
     let Some(driver) = setup::program(&["chromedriver"]) else {
         eprintln!("skipped: no browser (chromedriver is not on the path)");

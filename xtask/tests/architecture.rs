@@ -1,4 +1,4 @@
-//! The invariants of ARCHITECTURE.md that a compiler does not keep.
+//! The invariants of ARCHITECTURE.md that the compiler does not check.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -39,7 +39,7 @@ fn modules(text: &str) -> Vec<String> {
     declared.collect()
 }
 
-/// The module of a file as a path from the root of its crate: `store/rows.rs` is `store, rows`.
+/// The module path of a file from the root of its crate: `store/rows.rs` is `store, rows`.
 fn module_of(file: &Path, src: &Path) -> Vec<String> {
     let inside = file.strip_prefix(src).unwrap().with_extension("");
     let mut path: Vec<String> =
@@ -48,14 +48,15 @@ fn module_of(file: &Path, src: &Path) -> Vec<String> {
     path
 }
 
-/// The code of a file: without comments, and without the tests, which stand last and may use the whole.
+/// The code of a file without comments and without the tests, which are last and may use any module.
 fn code_of(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let lines: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     lines.join("\n")
 }
 
-/// The paths that begin with `start::` in a code, each as its segments after `start`; `a::{b, c::d}` is two.
+/// The paths that begin with `start::` in the code, each as its segments after `start`; `a::{b, c::d}` is two
+/// paths.
 fn paths_after<'a>(code: &'a str, start: &str) -> Vec<Vec<&'a str>> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices(start) {
@@ -67,7 +68,7 @@ fn paths_after<'a>(code: &'a str, start: &str) -> Vec<Vec<&'a str>> {
     found
 }
 
-/// Reads one path, or a group of them, and answers what is left.
+/// Reads one path, or a group of them, and returns the rest of the code.
 fn read_path<'a>(code: &'a str, before: &mut Vec<&'a str>, found: &mut Vec<Vec<&'a str>>) -> &'a str {
     let code = code.trim_start();
     if let Some(mut rest) = code.strip_prefix('{') {
@@ -84,7 +85,7 @@ fn read_path<'a>(code: &'a str, before: &mut Vec<&'a str>, found: &mut Vec<Vec<&
         read_path(inner, before, found)
     } else {
         found.push(before.clone());
-        // What is no part of a path would never end.
+        // Without a segment there is no progress, so stop.
         if end == 0 {
             ""
         } else {
@@ -97,7 +98,7 @@ fn read_path<'a>(code: &'a str, before: &mut Vec<&'a str>, found: &mut Vec<Vec<&
     rest
 }
 
-/// The modules that a file names, as paths from the root of its crate.
+/// The modules that a file uses, as paths from the root of its crate.
 fn used_by(module: &[String], code: &str) -> Vec<Vec<String>> {
     let owned = |path: Vec<&str>| path.into_iter().map(ToOwned::to_owned).collect::<Vec<String>>();
     let mut used: Vec<Vec<String>> = paths_after(code, "crate::").into_iter().map(owned).collect();
@@ -110,7 +111,8 @@ fn used_by(module: &[String], code: &str) -> Vec<Vec<String>> {
     used
 }
 
-/// The module lists of a crate: for each folder, its modules in the order in which its `mod.rs` or the crate's `lib.rs` names them.
+/// The module lists of a crate: for each folder, its modules in the order in which its `mod.rs` or the
+/// crate's `lib.rs` declares them.
 fn module_lists(src: &Path) -> Vec<(Vec<String>, Vec<String>)> {
     let lists = sources(src)
         .into_iter()
@@ -167,7 +169,7 @@ fn paths_are_read_from_code() {
     assert_eq!(named, ["a::b", "a::c::D", "a::c::e", "a::g", "x::h::i", "x::y::j"]);
 }
 
-/// How many files of a folder stand in no room.
+/// Files directly in trac-server/src belong in a folder, and features are gated in few places.
 #[test]
 fn few_files_stand_loose_and_few_gates_are_left() {
     let src = root().join("trac-server/src");
@@ -195,7 +197,7 @@ fn the_script_asks_nothing_of_the_browser() {
     for file in sources(&root().join("trac-js/src")) {
         let text = fs::read_to_string(&file).unwrap();
         for name in ["web_sys", "js_sys", "gloo_storage", "extern \"C\""] {
-            assert!(!text.contains(name), "{} names {name}: js/ has the hands", file.display());
+            assert!(!text.contains(name), "{} names {name}: only js/ calls browser APIs", file.display());
         }
     }
 }
@@ -211,14 +213,14 @@ fn the_scripts_modules_import_one_another_in_no_circle() {
         })
         .collect();
     assert!(left.values().flatten().count() > 50, "the imports were not read");
-    // A module whose imports are all gone stands in no circle, and goes too.
+    // A module whose imports are all removed is not in a cycle, and is removed too.
     while let Some(free) =
         left.iter().find(|(_, imported)| imported.iter().all(|name| !left.contains_key(name)))
     {
         let free = free.0.clone();
         left.remove(&free);
     }
-    assert!(left.is_empty(), "in a circle, or above one: {:?}", left.keys());
+    assert!(left.is_empty(), "in a cycle, or importing one: {:?}", left.keys());
 }
 
 #[test]
@@ -240,7 +242,7 @@ fn every_table_is_led_by_workspace_and_mode() {
         .map(|entry| entry.unwrap().path());
     let steps = steps.filter(|path| path.extension().is_some_and(|extension| extension == "sql"));
     let schema: String = steps.map(|step| fs::read_to_string(step).unwrap()).collect();
-    // A visitor's mark holds both; a click is found by its ID first.
+    // A visitor's mark is a hash of both; a click is found by its ID first.
     let free = ["setting", "workspace", "api_key", "dashboard_token", "webhook_endpoint", "visitor"];
     let id_first = ["click"];
     let tables: Vec<_> = schema.split("CREATE TABLE ").skip(1).collect();
@@ -261,7 +263,7 @@ fn every_table_is_led_by_workspace_and_mode() {
     }
 }
 
-/// What SQLite reads and PostgreSQL does not.
+/// SQL that SQLite accepts and PostgreSQL does not.
 const OF_SQLITE_ALONE: [&str; 13] = [
     "->>",
     "json_each",
@@ -290,7 +292,7 @@ fn sql_beside_its_use_is_what_two_databases_read() {
         let named = OF_SQLITE_ALONE.iter().filter(|word| code.contains(**word));
         found.extend(named.map(|word| format!("{}: {word}", file.display())));
     }
-    // Clicks are exported in the order of their rows, which is kept in the store.
+    // Clicks are exported in rowid order, which only SQLite has.
     found.retain(|place| !place.ends_with("operate/export/table.rs: rowid"));
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

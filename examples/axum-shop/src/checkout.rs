@@ -11,7 +11,7 @@ use trac_server::{Click, stripe_metadata};
 use crate::Shop;
 use crate::pages;
 
-/// What is sold, by the name the form sends.
+/// The items, by their name in the form.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Item {
@@ -21,13 +21,13 @@ pub(crate) enum Item {
     TeaOfTheMonth,
 }
 
-/// The buyer's wish.
+/// The buyer's order.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Order {
     item: Item,
 }
 
-/// Stripe's API, as far as a shop needs it.
+/// The part of Stripe's API that a shop needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Stripe {
     client: reqwest::Client,
@@ -35,10 +35,10 @@ pub(crate) struct Stripe {
     key: String,
 }
 
-/// Why there is no payment page; the buyer may try again.
+/// Why no payment page could be opened; the buyer may try again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckoutError {
-    #[error("Stripe does not answer: {0}")]
+    #[error("Stripe does not respond: {0}")]
     Unreachable(#[from] reqwest::Error),
     #[error("Stripe refuses the session: {0}")]
     Refused(String),
@@ -50,7 +50,7 @@ impl IntoResponse for CheckoutError {
     }
 }
 
-/// `POST /checkout`: makes a session that names the click, if a partner sent this buyer, and goes to its page.
+/// `POST /checkout`: makes a session with the click, if a partner sent this buyer, and redirects to its page.
 pub(crate) async fn begin(
     State(shop): State<Shop>,
     click: Option<Click>,
@@ -95,7 +95,7 @@ impl Stripe {
         Self { client: reqwest::Client::new(), sessions, key: key.to_owned() }
     }
 
-    /// `POST /v1/checkout/sessions`; answers the address of the payment page.
+    /// `POST /v1/checkout/sessions`; returns the URL of the payment page.
     async fn create_session(&self, fields: &[(String, String)]) -> Result<String, CheckoutError> {
         let request = self.client.post(&self.sessions).bearer_auth(&self.key).form(fields);
         let session: Value = request.send().await?.json().await?;

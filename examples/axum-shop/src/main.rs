@@ -1,12 +1,12 @@
 //! A shop that makes its Checkout Sessions on the server.
 //!
 //! ```text
-//! partner's link ─▶ GET /?trac_click_id=clk_…   ClickLayer keeps the click in a cookie the server set
+//! partner's link ─▶ GET /?trac_click_id=clk_…   ClickLayer stores the click in a cookie of the server
 //!                   POST /checkout              Option<Click> reads it, stripe_metadata puts it on the session
 //!                   303 to Stripe's page
 //! ```
 //!
-//! The page carries no Payment Link, and no script either: everything happens in [`checkout`] and one layer.
+//! The page contains no Payment Link and no script: everything happens in [`checkout`] and one layer.
 //!
 //! | variable | default |
 //! |---|---|
@@ -29,10 +29,10 @@ use trac_server::ClickLayer;
 
 use crate::checkout::Stripe;
 
-/// What every request needs.
+/// The state of every request.
 #[derive(Clone, Debug)]
 struct Shop {
-    /// The shop's own address, for Stripe to come back to.
+    /// The shop's own URL, to which Stripe returns the buyer.
     url: String,
     stripe: Stripe,
 }
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = setting("SHOP_URL", &format!("http://localhost:{}", listener.local_addr()?.port()));
     let stripe = Stripe::new(&setting("STRIPE_API_URL", "https://api.stripe.com"), &key);
     writeln!(stdout(), "{url}")?;
-    // A cookie marked `Secure` would be lost where the shop itself is not on https.
+    // Without https, browsers reject a `Secure` cookie.
     let clicks = ClickLayer::new();
     let clicks = if url.starts_with("https:") { clicks } else { clicks.insecure() };
     let shop = Router::new()

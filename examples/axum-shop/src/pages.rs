@@ -19,7 +19,7 @@ pub(crate) async fn style() -> Response {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
-/// Plain text, so nothing in a message can become part of a page.
+/// Plain text, so that a message cannot become HTML.
 pub(crate) fn sorry(message: &str) -> String {
     format!("Checkout is not possible just now. {message}")
 }

@@ -1,6 +1,6 @@
-// Demo only; a shop needs none of this. The page keeps its real Payment Links (https://buy.stripe.com/…), and
-// trac.js decorates them as it would anywhere. This machine's stand-in plays Stripe, so when such a link is
-// clicked, the same path and query are opened there. The strip at the top shows what trac.js has found.
+// Demo only; a shop does not need this. The page has real Payment Links (https://buy.stripe.com/…), and
+// trac.js decorates them as on any page. The stand-in on this machine replaces Stripe, so a click on such a
+// link opens the same path and query there. The strip at the top shows the click ID that trac.js found.
 (() => {
   const stripe = document.currentScript.dataset.stripe;
   const hosts = ["buy.stripe.com", "donate.stripe.com", "book.stripe.com"];

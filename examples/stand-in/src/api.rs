@@ -1,5 +1,5 @@
-//! The part of Stripe's API that a server-side checkout calls, and the questions which invoice a payment was for and which lines an
-//! invoice has.
+//! The part of Stripe's API that a server-side checkout calls, and the requests for the invoice of a payment
+//! and the lines of an invoice.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -48,7 +48,7 @@ pub(crate) async fn invoice_payments(
     authorize(&headers)?;
     let query = form::parse(query.unwrap_or_default().as_bytes());
     if form::text(&query, "/payment/type") != Some("payment_intent") {
-        return Err(Refusal::parameter("payment[type]", "The stand-in knows payment_intent only."));
+        return Err(Refusal::parameter("payment[type]", "The stand-in supports only payment_intent."));
     }
     let id = form::text(&query, "/payment/payment_intent").unwrap_or_default();
     let books = stand_in.books();
@@ -58,7 +58,7 @@ pub(crate) async fn invoice_payments(
     Ok(Json(json!({ "object": "list", "url": "/v1/invoice_payments", "has_more": false, "data": data })))
 }
 
-/// `GET /v1/invoices/{id}/lines`, and `?starting_after=il_…` for those behind a line.
+/// `GET /v1/invoices/{id}/lines`, and `?starting_after=il_…` for those after a line.
 pub(crate) async fn invoice_lines(
     State(stand_in): State<StandIn>,
     headers: HeaderMap,

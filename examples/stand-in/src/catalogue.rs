@@ -1,26 +1,27 @@
-//! What the merchant sells: products, prices, and the Payment Links, Buy Buttons and tables that show them.
+//! What the merchant sells: products, prices, and the Payment Links, Buy Buttons and Pricing Tables that
+//! offer them.
 
 use serde::Serialize;
 
-/// A thing sold.
+/// A product.
 #[derive(Clone, Debug, Serialize)]
 pub struct Product {
     /// `prod_…`
     pub id: String,
-    /// As the buyer reads it.
+    /// The name shown to buyers.
     pub name: String,
     /// One line under the name.
     pub description: String,
 }
 
-/// What it costs, once or every month.
+/// A price, once or per interval.
 #[derive(Clone, Debug, Serialize)]
 pub struct Price {
     /// `price_…`
     pub id: String,
-    /// What is sold.
+    /// The product.
     pub product: Product,
-    /// Minor units of `currency`.
+    /// The amount, in minor units of `currency`.
     pub amount_minor: i64,
     /// Lower case.
     pub currency: String,
@@ -77,12 +78,12 @@ impl Catalogue {
         self.links.iter().map(|link| &link.price).find(|price| price.id == id)
     }
 
-    /// What a Buy Button sells.
+    /// The offer of a Buy Button.
     pub(crate) fn buy_button(&self, id: &str) -> Option<&PaymentLink> {
         (id == "buy_btn_giftbox").then(|| self.by_slug("test_giftbox")).flatten()
     }
 
-    /// What a Pricing Table offers, in its order.
+    /// The offers of a Pricing Table, in order.
     pub(crate) fn pricing_table(&self, id: &str) -> Vec<&PaymentLink> {
         let offered = id == "prctbl_teaclub";
         self.links.iter().filter(|link| offered && link.price.interval.is_some()).collect()

@@ -1,4 +1,5 @@
-//! Identifiers in Stripe's form and the time: the only place that asks the system for either.
+//! Identifiers in Stripe's form and the current time. Only this module gets random bytes or the time from the
+//! system.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// An identifier such as `pi_3Qx…`: the prefix and `length` random letters and digits.
 pub(crate) fn stripe_id(prefix: &str, length: usize) -> String {
     let mut bytes = vec![0_u8; length];
-    // Without random numbers the time still tells two identifiers apart.
+    // Without random bytes, the time still distinguishes two identifiers.
     if getrandom::fill(&mut bytes).is_err() {
         for (byte, digit) in bytes.iter_mut().zip(now().to_le_bytes()) {
             *byte = digit;
@@ -17,7 +18,7 @@ pub(crate) fn stripe_id(prefix: &str, length: usize) -> String {
     prefix.chars().chain(letters.map(|letter| char::from(*letter))).collect()
 }
 
-/// Whole seconds since 1970.
+/// The current time in Unix seconds.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

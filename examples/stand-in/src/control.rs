@@ -1,4 +1,4 @@
-//! The dashboard's verbs as JSON, and power over deliveries, for tests.
+//! The dashboard's actions as JSON, and control over deliveries, for tests.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -24,14 +24,14 @@ pub(crate) struct NewPayment {
     email: Option<String>,
 }
 
-/// `{"amount": 1000}`, or nothing for all that is left.
+/// `{"amount": 1000}`, or an empty body for all that is left.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     amount: Option<i64>,
 }
 
-/// `{"order": "reversed"}`; otherwise as it happened.
+/// `{"order": "reversed"}`; otherwise in the original order.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Release {
@@ -43,7 +43,7 @@ pub(crate) async fn payments(State(stand_in): State<StandIn>) -> Json<Vec<Paymen
     Json(stand_in.books().payments().cloned().collect())
 }
 
-/// `POST /stand-in/payments`: a buyer opens a Payment Link and pays. Answers the payment.
+/// `POST /stand-in/payments`: a buyer opens a Payment Link and pays. Returns the payment.
 pub(crate) async fn create_payment(
     State(stand_in): State<StandIn>,
     Json(wanted): Json<NewPayment>,
@@ -77,18 +77,18 @@ pub(crate) async fn act(
     Ok(Json(json!({})))
 }
 
-/// `GET /stand-in/events`: every event sent and what was answered, newest first.
+/// `GET /stand-in/events`: every event sent and its response, newest first.
 pub(crate) async fn events(State(stand_in): State<StandIn>) -> Json<Vec<Delivery>> {
     Json(stand_in.outbox().deliveries())
 }
 
-/// `POST /stand-in/hold`: from now on events are kept back.
+/// `POST /stand-in/hold`: from now on events are held back.
 pub(crate) async fn hold(State(stand_in): State<StandIn>) -> Json<Value> {
     stand_in.outbox().hold();
     Json(json!({ "held": stand_in.outbox().held() }))
 }
 
-/// `POST /stand-in/release`: sends what was kept back, `{"order": "reversed"}` the last one first.
+/// `POST /stand-in/release`: sends the events held back, with `{"order": "reversed"}` the last one first.
 pub(crate) async fn release(
     State(stand_in): State<StandIn>,
     wanted: Option<Json<Release>>,

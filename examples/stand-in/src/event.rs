@@ -1,13 +1,13 @@
-//! The envelope of an event.
+//! Stripe events.
 
 use serde_json::{Value, json};
 
 use crate::chance::stripe_id;
 
-/// The API version whose shapes the stand-in writes.
+/// The API version whose objects and events the stand-in writes.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
-/// Something happened to `object`.
+/// An event about `object`.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -20,7 +20,7 @@ impl Event {
         Self::with_previous(kind, created, object, None)
     }
 
-    /// With what the changed fields held before.
+    /// An event with the previous values of the changed fields.
     pub(crate) fn with_previous(
         kind: &'static str,
         created: i64,

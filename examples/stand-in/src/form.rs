@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// Reads a form into one JSON object; every leaf is a string, `name[0]` and `name[]` are object keys too.
+/// Parses a form into one JSON object; every leaf is a string, and the parts of `name[0]` and `name[]` are
+/// object keys.
 pub(crate) fn parse(body: &[u8]) -> Value {
     let mut root = Value::Object(Map::new());
     for (name, value) in form_urlencoded::parse(body) {
@@ -24,12 +25,12 @@ fn keys(name: &str) -> impl Iterator<Item = String> + '_ {
     name.split('[').map(|part| part.strip_suffix(']').unwrap_or(part).to_owned())
 }
 
-/// The text at a path such as `/metadata/tracClickId`, if it is there and not empty.
+/// The text at a path such as `/metadata/tracClickId`, if it is present and not empty.
 pub(crate) fn text<'a>(form: &'a Value, path: &str) -> Option<&'a str> {
     form.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// The object of strings at a path, empty where there is none.
+/// The object of strings at a path, empty if there is none.
 pub(crate) fn object(form: &Value, path: &str) -> Map<String, Value> {
     form.pointer(path).and_then(Value::as_object).cloned().unwrap_or_default()
 }

@@ -1,18 +1,19 @@
-//! A stand-in for Stripe, on loopback: what the demo and the end-to-end tests pay at.
+//! A stand-in for Stripe, on loopback: the demo and the end-to-end tests pay here.
 //!
-//! It is a development tool and no part of what trac does for a merchant. It keeps to what Stripe's
-//! documentation says of the newest API version and serves
+//! It is a development tool; merchants do not need it. It follows Stripe's documentation of the newest API
+//! version and serves
 //!
 //! * the hosted payment page, for Payment Links (`/test_…?client_reference_id=…`) and Checkout Sessions
 //!   (`POST /v1/checkout/sessions`, form-encoded, bearer key);
 //! * `buy-button.js` and `pricing-table.js`, which define Stripe's two custom elements;
 //! * the merchant's dashboard (`/dashboard`): refund, renew, cancel, dispute;
-//! * the same verbs as JSON for tests (`/stand-in/…`), and holding back, repeating and reordering deliveries.
+//! * the same actions as JSON for tests (`/stand-in/…`), and holding back, repeating and reordering
+//!   deliveries.
 //!
-//! Everything that happens becomes signed events, posted to the one configured webhook endpoint and tried again
-//! until it answers 2xx.
+//! Everything that happens becomes signed events, posted to the one configured webhook endpoint and retried
+//! until the response is 2xx.
 //!
-//! Nothing here talks to Stripe, no card is asked for, no money moves.
+//! Nothing here calls Stripe, no card is needed, no money moves.
 // A Checkout Session is one long `json!`.
 #![recursion_limit = "256"]
 

@@ -1,5 +1,5 @@
-//! What can happen at a merchant: a buyer pays, the merchant refunds, a month passes, a bank disputes. Each verb
-//! changes the books and answers with the events Stripe would send, in the order it sends them.
+//! What can happen at a merchant: a buyer pays, the merchant refunds, a month passes, a bank disputes. Each
+//! action changes the books and returns the events Stripe would send, in Stripe's order.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::session::{Completion, Session};
 use crate::subscription::Subscription;
 
-/// The merchant's account: everything that was asked, paid and subscribed to.
+/// The merchant's account: all sessions, payments and subscriptions.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     sessions: BTreeMap<String, Session>,
@@ -51,7 +51,7 @@ impl Books {
         found.ok_or_else(|| Refusal::not_found("payment_intent", id))
     }
 
-    /// The buyer pays what a session asks. Answers the new payment's ID and the events.
+    /// The buyer pays a session. Returns the new payment's ID and the events.
     pub(crate) fn pay(&mut self, session_id: &str, email: &str) -> Result<(String, Vec<Event>), Refusal> {
         let session = self.session(session_id)?.clone();
         if session.completion.is_some() {
@@ -160,12 +160,12 @@ impl Books {
         let found = self.subscriptions.get_mut(subscription_id).filter(|found| !found.canceled);
         let subscription = found.ok_or_else(|| Refusal::not_found("subscription", subscription_id))?;
         subscription.canceled = true;
-        // Renewals are made ahead of time; the end comes after the last of them.
+        // Renewals are dated in the future; the end must come after the last of them.
         let at = now().max(subscription.billed_at().saturating_add(1));
         Ok(vec![Event::new("customer.subscription.deleted", at, &subscription.object(at))])
     }
 
-    /// Gives back `amount_minor`, or all that is left.
+    /// Refunds `amount_minor`, or all that is left.
     pub(crate) fn refund(
         &mut self,
         payment_id: &str,

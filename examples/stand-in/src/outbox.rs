@@ -1,4 +1,4 @@
-//! Deliveries: signed, posted, tried again until the merchant's endpoint answers 2xx; on request held back,
+//! Deliveries: signed, posted, retried until the merchant's endpoint responds with 2xx; on request held back,
 //! repeated or sent in another order.
 
 use std::fmt::Write;
@@ -12,7 +12,8 @@ use sha2::Sha256;
 use crate::chance::now;
 use crate::event::Event;
 
-/// How long a delivery waits before it is tried again. Stripe waits hours; a person looking on should not.
+/// The pauses before the retries of a delivery. Stripe's are hours; a person who watches should not wait that
+/// long.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
@@ -30,7 +31,7 @@ pub struct Webhook {
     pub secret: String,
 }
 
-/// What became of an event.
+/// The delivery of an event.
 #[derive(Clone, Debug, Serialize)]
 pub struct Delivery {
     /// `evt_…`
@@ -40,17 +41,17 @@ pub struct Delivery {
     pub kind: String,
     /// How often it was posted.
     pub attempts: u32,
-    /// The last answer's status, or nothing where nobody answered.
+    /// The status of the last response; `None` if there was none.
     pub status: Option<u16>,
-    /// The last answer's body, or why there was none.
+    /// The body of the last response, or why there was none.
     pub answer: String,
     /// The event as posted.
     #[serde(skip)]
     pub body: String,
 }
 
-/// The `Stripe-Signature` header for a body, as Stripe makes it: HMAC-SHA256 of `t.body`, keyed by the whole
-/// secret. Source: <https://docs.stripe.com/webhooks#verify-manually>.
+/// The `Stripe-Signature` header for a body, as Stripe makes it: HMAC-SHA256 of `t.body`, keyed with the
+/// whole secret. Source: <https://docs.stripe.com/webhooks#verify-manually>.
 ///
 /// # Examples
 /// ```
@@ -73,7 +74,7 @@ pub fn sign(secret: &str, at: i64, body: &[u8]) -> String {
     })
 }
 
-/// Everything sent so far and everything held back.
+/// All events sent so far and all held back.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     client: reqwest::Client,
@@ -105,7 +106,7 @@ impl Outbox {
         self.state().held.len()
     }
 
-    /// Stops holding and hands back what was held, in the order it happened.
+    /// Stops holding events back, and returns those held, in the original order.
     pub(crate) fn release(&self) -> Vec<Event> {
         let mut state = self.state();
         state.holding = false;
@@ -117,7 +118,7 @@ impl Outbox {
         self.state().deliveries.iter().rev().cloned().collect()
     }
 
-    /// Posts events one after another, or keeps them where deliveries are held.
+    /// Posts events one after another, or stores them while deliveries are held back.
     pub(crate) async fn send(&self, events: Vec<Event>) {
         for event in events {
             {
@@ -131,7 +132,7 @@ impl Outbox {
         }
     }
 
-    /// Posts an event of the past once more.
+    /// Posts an earlier event again.
     pub(crate) async fn again(&self, event_id: &str) -> bool {
         let found = self.state().deliveries.iter().find(|sent| sent.event_id == event_id).cloned();
         let Some(sent) = found else { return false };
@@ -173,7 +174,7 @@ impl Outbox {
         }
     }
 
-    /// One row an event, counting its attempts over all deliveries.
+    /// One row per event, which counts its attempts over all deliveries.
     fn record(&self, delivery: &Delivery) {
         let mut state = self.state();
         match state.deliveries.iter_mut().find(|sent| sent.event_id == delivery.event_id) {

@@ -1,4 +1,4 @@
-//! What people see: the hosted payment page, the two elements' frames, and the merchant's dashboard.
+//! The HTML pages: the hosted payment page, the two elements' frames, and the merchant's dashboard.
 
 use askama::Template;
 use axum::body::Bytes;
@@ -69,7 +69,7 @@ struct Row {
     dispute: &'static str,
 }
 
-/// `GET /`: the way to the dashboard.
+/// `GET /`: redirects to the dashboard.
 pub(crate) async fn index() -> Redirect {
     Redirect::to("/dashboard")
 }
@@ -86,7 +86,7 @@ pub(crate) async fn pricing_table_script() -> Response {
     ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], PRICING_TABLE).into_response()
 }
 
-/// `GET /test_…`: a Payment Link was followed.
+/// `GET /test_…`: a Payment Link.
 pub(crate) async fn payment_link(
     State(stand_in): State<StandIn>,
     Path(slug): Path<String>,
@@ -102,7 +102,7 @@ pub(crate) async fn payment_link(
     html.into_response()
 }
 
-/// `GET /c/pay/cs_…`: the page of a session made by the API.
+/// `GET /c/pay/cs_…`: the page of a session created through the API.
 pub(crate) async fn hosted_session(
     State(stand_in): State<StandIn>,
     Path(id): Path<String>,
@@ -115,7 +115,7 @@ pub(crate) async fn hosted_session(
     Ok(checkout(&session).into_response())
 }
 
-/// `POST /pay/cs_…`: the button was pressed.
+/// `POST /pay/cs_…`: the page's pay button.
 pub(crate) async fn pay(
     State(stand_in): State<StandIn>,
     Path(id): Path<String>,
@@ -151,7 +151,7 @@ pub(crate) async fn pricing_table(
     offers_page(stand_in.config().catalogue.pricing_table(&id), "Subscribe", query)
 }
 
-/// `GET /dashboard`: every payment with what can be done to it, and every delivery.
+/// `GET /dashboard`: every payment with its actions, and every delivery.
 pub(crate) async fn dashboard(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> Html<String> {
     let rows = {
         let books = stand_in.books();

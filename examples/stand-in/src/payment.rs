@@ -1,4 +1,4 @@
-//! Money taken: a `PaymentIntent`, its charge, its refunds and its dispute.
+//! One-time payments: a `PaymentIntent`, its charge, its refunds and its dispute.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ pub(crate) struct Payment {
     pub(crate) metadata: Map<String, Value>,
 }
 
-/// A buyer's bank took the money back, for now or for good.
+/// A dispute: the buyer's bank took the money back, until it decides or for good.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Dispute {
     pub(crate) id: String,
@@ -39,8 +39,8 @@ impl Payment {
         self.amount_minor.saturating_sub(self.refunded_minor)
     }
 
-    /// The charge, as `charge.succeeded` and `charge.refunded` carry it: `amount_refunded` counts from the
-    /// beginning, `refunded` only says whether everything went back, and there is no `invoice` any more.
+    /// The charge in `charge.succeeded` and `charge.refunded`: `amount_refunded` is the total so far,
+    /// `refunded` is true only after a full refund, and newer API versions have no `invoice`.
     pub(crate) fn charge_object(&self) -> Value {
         json!({
             "id": self.charge,
@@ -80,7 +80,7 @@ impl Payment {
         })
     }
 
-    /// As `payment_intent.succeeded` carries it.
+    /// The `PaymentIntent` in `payment_intent.succeeded`.
     pub(crate) fn intent_object(&self) -> Value {
         json!({
             "id": self.id,
@@ -107,7 +107,7 @@ impl Payment {
         })
     }
 
-    /// One refund of `amount_minor`, as `refund.created` carries it.
+    /// A refund of `amount_minor`, in `refund.created`.
     pub(crate) fn refund_object(&self, amount_minor: i64) -> Value {
         json!({
             "id": stripe_id("re_3", 23),
@@ -126,7 +126,7 @@ impl Payment {
         })
     }
 
-    /// Which invoice it paid, as `invoice_payment.paid` carries it; `None` for a payment without an invoice.
+    /// The link to the paid invoice, in `invoice_payment.paid`; `None` for a payment without an invoice.
     pub(crate) fn invoice_payment_object(&self) -> Option<Value> {
         let invoice = self.invoice.as_ref()?;
         Some(json!({
@@ -145,7 +145,7 @@ impl Payment {
         }))
     }
 
-    /// The dispute with the balance transactions that show where the money is.
+    /// The dispute, with the balance transactions of the withdrawal and, if won, the return.
     pub(crate) fn dispute_object(&self, dispute: &Dispute) -> Value {
         let taken = json!({"object": "balance_transaction", "amount": -self.amount_minor, "fee": 1_500,
             "currency": self.currency, "reporting_category": "dispute"});

@@ -1,23 +1,23 @@
-//! Errors in the shape of Stripe's API: `{"error": {"type", "message", "param"}}`.
+//! Errors in the form of Stripe's API: `{"error": {"type", "message", "param"}}`.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// Why a request was not carried out.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// The bearer key is missing or not a test key.
-    #[error("No valid API key provided. The stand-in takes any key that begins with sk_test_ or rk_test_.")]
+    #[error("No valid API key provided. The stand-in accepts any key that begins with sk_test_ or rk_test_.")]
     NoKey,
-    /// A parameter is missing or makes no sense.
+    /// A parameter is missing or invalid.
     #[error("{message}")]
     Parameter { param: &'static str, message: String },
-    /// There is nothing of that name.
+    /// There is no object with this ID.
     #[error("No such {what}: '{id}'")]
     NotFound { what: &'static str, id: String },
-    /// It cannot be done now.
+    /// The object's state does not allow the action.
     #[error("{0}")]
     State(&'static str),
 }

@@ -1,4 +1,4 @@
-//! The stand-in as a server: what it is told, what it keeps, and its routes.
+//! The stand-in as a server: configuration, state and routes.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,16 +14,16 @@ use crate::outbox::{Outbox, Webhook};
 use crate::refusal::Refusal;
 use crate::{api, control, pages};
 
-/// What the stand-in is told at the start.
+/// The configuration of the stand-in.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Its own address as browsers see it, such as `http://127.0.0.1:12111`, without a slash at the end.
+    /// Its own URL for browsers, such as `http://127.0.0.1:12111`, without a trailing slash.
     pub origin: String,
-    /// Where a Payment Link sends the buyer after paying; `{CHECKOUT_SESSION_ID}` is filled in.
+    /// Where a Payment Link redirects the buyer after payment; `{CHECKOUT_SESSION_ID}` is filled in.
     pub after_payment: Option<String>,
     /// What is for sale.
     pub catalogue: Catalogue,
-    /// Where events go; none are sent before it is known.
+    /// Where events are posted; none are sent before it is set.
     pub webhook: Option<Webhook>,
 }
 
@@ -64,12 +64,12 @@ impl StandIn {
         Self { inner: Arc::new(Inner { config, books: Mutex::default(), outbox }) }
     }
 
-    /// Names the endpoint that events are posted to, and its secret.
+    /// Sets the endpoint that events are posted to, and its secret.
     pub fn set_webhook(&self, webhook: Webhook) {
         self.inner.outbox.set_webhook(webhook);
     }
 
-    /// Answers requests on this socket until the task is dropped.
+    /// Serves this socket until the task is dropped.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         axum::serve(listener, self.router()).await
     }
@@ -112,7 +112,7 @@ impl StandIn {
         &self.inner.outbox
     }
 
-    /// Changes the books and tells the webhook endpoint; comes back when the events are answered or given up.
+    /// Changes the books and posts the events; returns after their last attempt.
     pub(crate) async fn tell<T>(
         &self,
         change: impl FnOnce(&mut Books) -> Result<(T, Vec<Event>), Refusal>,
@@ -122,7 +122,7 @@ impl StandIn {
         Ok(answer)
     }
 
-    /// The verbs of the merchant's dashboard, by name; `id` is the payment's or the subscription's.
+    /// The actions of the merchant's dashboard, by name; `id` is the payment's or the subscription's.
     pub(crate) async fn act(&self, verb: &str, id: &str, amount_minor: Option<i64>) -> Result<(), Refusal> {
         self.tell(|books| {
             let events = match verb {

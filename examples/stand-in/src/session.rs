@@ -1,4 +1,4 @@
-//! A Checkout Session: what the buyer is asked to pay, and what the merchant's page or server said about them.
+//! A Checkout Session: the price, and the references that the merchant's page or server passed.
 
 use serde_json::{Map, Value, json};
 
@@ -21,11 +21,11 @@ pub(crate) struct Session {
     pub(crate) payment_intent_metadata: Map<String, Value>,
     pub(crate) success_url: Option<String>,
     pub(crate) created: i64,
-    /// Set when it is paid.
+    /// Set by the payment.
     pub(crate) completion: Option<Completion>,
 }
 
-/// What paying a session made.
+/// The result of a session's payment.
 #[derive(Clone, Debug)]
 pub(crate) struct Completion {
     pub(crate) email: String,
@@ -36,8 +36,8 @@ pub(crate) struct Completion {
 }
 
 impl Session {
-    /// A visit to a Payment Link. As on Stripe's own page, a reference with other characters than letters,
-    /// digits, `-` and `_`, or longer than 200, is dropped without a word.
+    /// A visit to a Payment Link. As on Stripe's own page, a reference with characters other than letters,
+    /// digits, `-` and `_`, or longer than 200, is dropped silently.
     /// Source: <https://docs.stripe.com/payment-links/url-parameters>.
     pub(crate) fn of_link(link: &PaymentLink, query: &Value, success_url: Option<String>) -> Self {
         Self {
@@ -111,12 +111,12 @@ impl Session {
         self.price.interval.is_some()
     }
 
-    /// Where the buyer goes afterwards; Stripe fills the ID into the merchant's address.
+    /// Where the buyer is redirected afterwards, with the ID filled into the merchant's URL as Stripe does.
     pub(crate) fn success_address(&self) -> Option<String> {
         self.success_url.as_ref().map(|url| url.replace("{CHECKOUT_SESSION_ID}", &self.id))
     }
 
-    /// The object as the API and `checkout.session.completed` show it. `url` is null once it is paid.
+    /// The object in the API and in `checkout.session.completed`. `url` is null once it is paid.
     pub(crate) fn object(&self, url: Option<&str>) -> Value {
         let done = self.completion.as_ref();
         let mode = if self.is_subscription() { "subscription" } else { "payment" };
@@ -191,7 +191,7 @@ fn positive(text: &str, param: &'static str) -> Result<i64, Refusal> {
     number.ok_or_else(|| Refusal::parameter(param, "This value must be a positive integer."))
 }
 
-/// The first line item: a price of the catalogue by ID, or one made on the spot.
+/// The first line item: a price of the catalogue by ID, or one given inline.
 fn price_of(form: &Value, find_price: impl Fn(&str) -> Option<Price>) -> Result<Price, Refusal> {
     if let Some(id) = form::text(form, "/line_items/0/price") {
         return find_price(id).ok_or_else(|| Refusal::not_found("price", id));

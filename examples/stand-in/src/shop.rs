@@ -1,4 +1,4 @@
-//! The shop of `examples/payment-link` on loopback: the same files, with the two addresses that differ here.
+//! The shop of `examples/payment-link` on loopback: the same files, with two URLs replaced.
 
 use axum::Router;
 use axum::extract::State;
@@ -11,12 +11,12 @@ const THANKS: &str = include_str!("../../payment-link/thanks.html");
 const STYLE: &str = include_str!("../../payment-link/shop.css");
 const SHIM: &str = include_str!("../assets/demo-shim.js");
 
-/// Where the shop's scripts come from here.
+/// The origins of the shop's scripts.
 #[derive(Clone, Debug)]
 pub struct ShopOrigins {
-    /// Takes the place of `https://track.example.com`.
+    /// Replaces `https://track.example.com`.
     pub tracker: String,
-    /// Takes the place of `https://js.stripe.com`, and of `https://buy.stripe.com` when a link is clicked.
+    /// Replaces `https://js.stripe.com`, and `https://buy.stripe.com` when a link is clicked.
     pub stripe: String,
 }
 
@@ -28,7 +28,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Fills the addresses into the pages and adds the demo's shim after everything else.
+    /// Fills the URLs into the pages and appends the demo's shim.
     #[must_use]
     pub fn new(origins: &ShopOrigins) -> Self {
         let shim =

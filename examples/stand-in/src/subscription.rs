@@ -1,4 +1,4 @@
-//! Money taken every month: a subscription, its invoices, and which payment paid which invoice.
+//! Recurring payments: a subscription, its invoices, and which payment paid which invoice.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -7,8 +7,8 @@ use trac_core::time::Timestamp;
 use crate::catalogue::Price;
 use crate::chance::stripe_id;
 
-/// A running or cancelled subscription. Each renewal lies one interval after the one before, as with Stripe's
-/// test clocks, so months can be clicked through.
+/// An active or cancelled subscription. Each renewal is one interval after the previous one, as with Stripe's
+/// test clocks, so that months can be clicked through.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Subscription {
     pub(crate) id: String,
@@ -23,7 +23,7 @@ pub(crate) struct Subscription {
     pub(crate) canceled: bool,
 }
 
-/// One period's bill, paid.
+/// The paid invoice of one period.
 #[derive(Clone, Debug)]
 pub(crate) struct Invoice {
     pub(crate) id: String,
@@ -37,7 +37,7 @@ impl Subscription {
         self.price.amount_minor.saturating_mul(self.quantity)
     }
 
-    /// When period number `periods` (from 0) begins.
+    /// The start of period number `periods` (from 0).
     fn period_start(&self, periods: u32) -> i64 {
         let months = match self.price.interval.as_deref() {
             Some("year") => periods.saturating_mul(12),
@@ -46,7 +46,7 @@ impl Subscription {
         Timestamp::from_unix_secs(self.started).plus_months(months).unix_secs()
     }
 
-    /// When the current period was billed.
+    /// The time when the current period was billed.
     pub(crate) fn billed_at(&self) -> i64 {
         self.period_start(self.periods.saturating_sub(1))
     }
@@ -59,7 +59,7 @@ impl Subscription {
         Invoice { id: stripe_id("in_1", 23), created, period_end: self.period_start(self.periods), is_first }
     }
 
-    /// The subscription, as its own events carry it; the periods are on the items.
+    /// The subscription in its own events; the periods are on the items.
     pub(crate) fn object(&self, at: i64) -> Value {
         let start = self.period_start(self.periods.saturating_sub(1));
         let status = if self.canceled { "canceled" } else { "active" };
@@ -93,8 +93,8 @@ impl Subscription {
         })
     }
 
-    /// The invoice, as `invoice.paid` carries it: the subscription under `parent`, prices under `pricing`, and
-    /// no payment at all (that is what `invoice_payment.paid` is for).
+    /// The invoice in `invoice.paid`: the subscription under `parent`, prices under `pricing`, and no payment
+    /// (that is in `invoice_payment.paid`).
     pub(crate) fn invoice_object(&self, invoice: &Invoice) -> Value {
         let amount = self.amount_minor();
         let reason = if invoice.is_first { "subscription_create" } else { "subscription_cycle" };
@@ -139,7 +139,7 @@ impl Subscription {
         })
     }
 
-    /// The lines of the invoice that was made then, as Stripe lists them.
+    /// The lines of the invoice created at this time, as Stripe lists them.
     pub(crate) fn lines(&self, invoice: &str, created: i64) -> Vec<Value> {
         let period = (0..self.periods).find(|period| self.period_start(*period) == created);
         let period_end = self.period_start(period.unwrap_or_default().saturating_add(1));

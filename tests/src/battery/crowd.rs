@@ -1,4 +1,4 @@
-//! Visitors, pages, a merchant's server and Stripe, all at once, and what each was answered.
+//! Visitors, pages, a merchant's server and Stripe, all at once, and the responses they received.
 
 use reqwest::header::LOCATION;
 use reqwest::{Client, RequestBuilder, redirect};
@@ -10,12 +10,12 @@ use super::{SALE_MINOR, program};
 use crate::merchant::{Answer, Merchant};
 use crate::stripe::{Endpoint, envelope, now, session};
 
-/// How many of each kind are at work.
+/// How many tasks of each kind run.
 const VISITORS: usize = 3;
 const STRIPES: usize = 4;
 const SERVERS: usize = 2;
 
-/// Who tells things, and where.
+/// What the tasks send, and to which server.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd {
     client: Client,
@@ -25,19 +25,19 @@ pub(super) struct Crowd {
     click: String,
 }
 
-/// What was told in one round.
+/// What was sent in one round.
 #[derive(Debug, Default)]
-pub(super) struct Told {
-    /// The IDs of clicks that were answered.
+pub(super) struct Sent {
+    /// The IDs of acknowledged clicks.
     pub(super) clicks: Vec<String>,
     pub(super) clicks_attempted: usize,
-    /// Whether the event of each number was answered `processed`.
+    /// The name of each event, and whether its response was `processed`.
     pub(super) events: Vec<(String, bool)>,
-    /// The customer of each lead, and the ID it was answered with.
+    /// The customer of each lead, and the ID in its response.
     pub(super) leads: Vec<(String, Option<String>)>,
 }
 
-impl Told {
+impl Sent {
     fn join(&mut self, other: Self) {
         self.clicks.extend(other.clicks);
         self.clicks_attempted += other.clicks_attempted;
@@ -55,19 +55,19 @@ impl Told {
     }
 }
 
-/// A round under way.
+/// A running round.
 pub(super) struct Working {
-    /// One for each answer of 2xx; ends when nobody is left at work.
+    /// One message for each 2xx response; ends when all tasks have ended.
     pub(super) acknowledged: UnboundedReceiver<()>,
-    tasks: JoinSet<Told>,
+    tasks: JoinSet<Sent>,
 }
 
 impl Working {
-    /// Waits until all have noticed that nobody answers any more.
-    pub(super) async fn end(self) -> Told {
-        let mut all = Told::default();
-        for told in self.tasks.join_all().await {
-            all.join(told);
+    /// Waits until all tasks have noticed that the server is gone.
+    pub(super) async fn end(self) -> Sent {
+        let mut all = Sent::default();
+        for sent in self.tasks.join_all().await {
+            all.join(sent);
         }
         all
     }
@@ -87,35 +87,35 @@ impl Crowd {
         Self { client, merchant: merchant.clone(), endpoint, slug: "crowd".to_owned(), click }
     }
 
-    /// Sets everybody to work until the server answers nobody any more.
+    /// Starts all tasks; each ends when the server no longer responds.
     pub(super) fn work(&self, round: u64) -> Working {
-        let (tell, acknowledged) = mpsc::unbounded_channel();
+        let (acks, acknowledged) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         for number in 0..VISITORS {
-            let (crowd, tell) = (self.clone(), tell.clone());
-            tasks.spawn(async move { crowd.visit(number == 0, &tell).await });
+            let (crowd, acks) = (self.clone(), acks.clone());
+            tasks.spawn(async move { crowd.visit(number == 0, &acks).await });
         }
         for number in 0..STRIPES {
-            let (crowd, tell) = (self.clone(), tell.clone());
-            tasks.spawn(async move { crowd.sell(&format!("{round}_{number}"), &tell).await });
+            let (crowd, acks) = (self.clone(), acks.clone());
+            tasks.spawn(async move { crowd.sell(&format!("{round}_{number}"), &acks).await });
         }
         for number in 0..SERVERS {
-            let (crowd, tell) = (self.clone(), tell.clone());
-            tasks.spawn(async move { crowd.sign_up(&format!("{round}_{number}"), &tell).await });
+            let (crowd, acks) = (self.clone(), acks.clone());
+            tasks.spawn(async move { crowd.sign_up(&format!("{round}_{number}"), &acks).await });
         }
         Working { acknowledged, tasks }
     }
 
-    /// Follows the link, or asks for clicks as the script does.
-    async fn visit(&self, by_script: bool, tell: &UnboundedSender<()>) -> Told {
-        let mut told = Told::default();
+    /// Follows the link, or calls for clicks as the script does.
+    async fn visit(&self, by_script: bool, acks: &UnboundedSender<()>) -> Sent {
+        let mut sent = Sent::default();
         loop {
-            told.clicks_attempted += 1;
+            sent.clicks_attempted += 1;
             let id = if by_script { self.click_by_script().await } else { self.click_by_link().await };
-            let Ok(id) = id else { return told };
+            let Ok(id) = id else { return sent };
             if let Some(id) = id {
-                told.clicks.push(id);
-                let _ = tell.send(());
+                sent.clicks.push(id);
+                let _ = acks.send(());
             }
         }
     }
@@ -133,25 +133,25 @@ impl Crowd {
         let request = self.client.post(format!("{}/v1/clicks", self.merchant.origin));
         let request = request.header("x-publishable-key", self.merchant.publishable_key());
         let answer = ask(request, &json!({"ref": "crowd", "url": "https://shop.example/?ref=crowd"})).await?;
-        // A thousand a minute are let in.
+        // A thousand calls a minute are accepted.
         assert!(matches!(answer.status, 201 | 429 | 503), "{answer:?}");
         Ok(Some(answer.text("/click_id")).filter(|id| !id.is_empty()))
     }
 
-    async fn sell(&self, name: &str, tell: &UnboundedSender<()>) -> Told {
-        let mut told = Told::default();
+    async fn sell(&self, name: &str, acks: &UnboundedSender<()>) -> Sent {
+        let mut sent = Sent::default();
         for number in 0.. {
             let name = format!("{name}_{number}");
             let answer = self.deliver(&name).await;
             let processed = answer.as_ref().is_some_and(|answer| answer.status == 200);
-            told.events.push((name, processed));
+            sent.events.push((name, processed));
             let Some(answer) = answer else { break };
             assert!(matches!(answer.status, 200 | 503), "{answer:?}");
             if processed {
-                let _ = tell.send(());
+                let _ = acks.send(());
             }
         }
-        told
+        sent
     }
 
     async fn deliver(&self, name: &str) -> Option<Answer> {
@@ -162,21 +162,21 @@ impl Crowd {
         self.endpoint.post(body, &signature).await
     }
 
-    async fn sign_up(&self, name: &str, tell: &UnboundedSender<()>) -> Told {
-        let mut told = Told::default();
+    async fn sign_up(&self, name: &str, acks: &UnboundedSender<()>) -> Sent {
+        let mut sent = Sent::default();
         for number in 0.. {
             let customer = format!("user_{name}_{number}");
             let answer = self.lead(&customer).await;
             let made = answer.as_ref().ok().filter(|answer| answer.status == 201);
             let id = made.map(|answer| answer.text("/id"));
             if id.is_some() {
-                let _ = tell.send(());
+                let _ = acks.send(());
             }
-            told.leads.push((customer, id));
+            sent.leads.push((customer, id));
             let Ok(answer) = answer else { break };
             assert!(matches!(answer.status, 201 | 503), "{answer:?}");
         }
-        told
+        sent
     }
 
     async fn lead(&self, customer: &str) -> Result<Answer, Gone> {
@@ -186,17 +186,18 @@ impl Crowd {
         ask(request, &body).await
     }
 
-    /// Every click that was answered is there.
-    pub(super) async fn has_kept(&self, round: u64, told: &Told) {
-        for id in &told.clicks {
+    /// Every acknowledged click is stored.
+    pub(super) async fn has_stored(&self, round: u64, sent: &Sent) {
+        for id in &sent.clicks {
             let answer = self.merchant.ask(reqwest::Method::GET, &format!("/clicks/{id}"), None).await;
             assert_eq!(answer.status, 200, "round {round}: the click {id} is lost");
         }
     }
 
-    /// Tells every event and lead of a round once more: those that were answered are known, the others may be.
-    pub(super) async fn tell_again(&self, round: u64, told: &Told) {
-        for (name, acknowledged) in &told.events {
+    /// Sends every event and lead of a round again: those that were acknowledged are known, the others may
+    /// be.
+    pub(super) async fn send_again(&self, round: u64, sent: &Sent) {
+        for (name, acknowledged) in &sent.events {
             let answer = self.deliver(name).await.expect("the server answers");
             let outcome = answer.text("/outcome");
             assert!(
@@ -204,7 +205,7 @@ impl Crowd {
                 "round {round}: evt_{name}, answered before: {acknowledged}, now {answer:?}"
             );
         }
-        for (customer, id) in &told.leads {
+        for (customer, id) in &sent.leads {
             let answer = self.lead(customer).await.expect("the server answers");
             let known = answer.status == 200 && id.as_ref().is_none_or(|id| *id == answer.text("/id"));
             assert!(
@@ -215,13 +216,13 @@ impl Crowd {
     }
 }
 
-/// The server does not answer any more.
+/// The server no longer responds.
 #[derive(Debug)]
 struct Gone;
 
 async fn ask(request: RequestBuilder, body: &Value) -> Result<Answer, Gone> {
     let answer = request.json(body).send().await.map_err(|_| Gone)?;
     let status = answer.status().as_u16();
-    // An answer that broke off is none.
+    // A response that broke off does not count.
     Ok(Answer { status, body: answer.json().await.map_err(|_| Gone)? })
 }

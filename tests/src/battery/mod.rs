@@ -1,8 +1,9 @@
-//! The battery: a server under mixed load is ended by `kill -9`, started again and compared, round after round, on one
-//! data folder.
+//! The battery: a server under mixed load is ended by `kill -9`, started again and compared, round after
+//! round, on one data folder.
 //!
-//! Nothing that was answered 2xx may be missing; nothing may be there twice. Then everything is told once more, as Stripe
-//! and careful callers would, and the ledger must hold exactly what one telling of each would have left.
+//! Nothing that was acknowledged with 2xx may be missing; nothing may be stored twice. Then everything is
+//! sent again, as Stripe and careful callers would, and the ledger must contain exactly the entries of one
+//! delivery of each.
 
 mod crowd;
 
@@ -18,18 +19,18 @@ const SALE_MINOR: i64 = 10_000;
 const SALE_EARNS_MINOR: i64 = 2_000;
 const LEAD_EARNS_MINOR: i64 = 150;
 
-/// What came of the rounds.
+/// The result of all rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Survived {
-    /// Kills.
+    /// The number of kills.
     pub rounds: u64,
-    /// Clicks, events and leads that were answered 2xx.
+    /// Clicks, events and leads that were acknowledged with 2xx.
     pub acknowledged: usize,
-    /// Those that were told, and whose answer the kill swallowed.
+    /// Those that were sent and whose response the kill prevented.
     pub unanswered: usize,
 }
 
-/// Everything told so far, answered or not.
+/// Everything sent so far, acknowledged or not.
 #[derive(Debug, Default)]
 struct Total {
     clicks_acknowledged: usize,
@@ -38,10 +39,10 @@ struct Total {
     leads: usize,
 }
 
-/// Kills a server so many times; the seed says at which moments.
+/// Kills a server `rounds` times; the seed determines when.
 ///
 /// # Panics
-/// With what was lost or doubled.
+/// With what was lost or duplicated.
 pub async fn kill_and_compare(rounds: u64, seed: u64) -> Survived {
     let mut server = Server::start().await;
     let merchant = server.merchant("kill -9");
@@ -56,21 +57,21 @@ pub async fn kill_and_compare(rounds: u64, seed: u64) -> Survived {
             assert!(acknowledged.is_some(), "round {round}: only {count} were answered\n{}", server.log());
         }
         server.kill();
-        let told = working.end().await;
+        let sent = working.end().await;
         server.restart().await;
         is_whole(&server);
-        survived.acknowledged += told.acknowledged();
-        survived.unanswered += told.unanswered();
-        assert!(told.acknowledged() >= until, "round {round}");
-        crowd.has_kept(round, &told).await;
-        crowd.tell_again(round, &told).await;
-        total.add(&told);
+        survived.acknowledged += sent.acknowledged();
+        survived.unanswered += sent.unanswered();
+        assert!(sent.acknowledged() >= until, "round {round}");
+        crowd.has_stored(round, &sent).await;
+        crowd.send_again(round, &sent).await;
+        total.add(&sent);
         total.compare(round, &merchant).await;
     }
     Survived { rounds, ..survived }
 }
 
-/// SQLite's own examination of the file, beside the running server.
+/// SQLite's integrity check of the file, while the server runs.
 fn is_whole(server: &Server) {
     let file = format!("{}/trac.db", server.data());
     let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database");
@@ -79,11 +80,11 @@ fn is_whole(server: &Server) {
 }
 
 impl Total {
-    fn add(&mut self, told: &Told) {
-        self.clicks_acknowledged += told.clicks.len();
-        self.clicks_attempted += told.clicks_attempted;
-        self.events += told.events.len();
-        self.leads += told.leads.len();
+    fn add(&mut self, sent: &Told) {
+        self.clicks_acknowledged += sent.clicks.len();
+        self.clicks_attempted += sent.clicks_attempted;
+        self.events += sent.events.len();
+        self.leads += sent.leads.len();
     }
 
     async fn compare(&self, round: u64, merchant: &Merchant) {
@@ -94,7 +95,8 @@ impl Total {
         assert_eq!(count("/events").await, self.events, "round {round}: events");
         assert_eq!(count("/leads").await, self.leads, "round {round}: leads");
         assert_eq!(count("/commissions").await, self.events + self.leads, "round {round}: commissions");
-        // One click was made for the sales. A click that was not acknowledged may be there: the answer was under way.
+        // One click was made for the sales. A click that was not acknowledged may be stored: its response was
+        // in flight.
         let clicks = count("/clicks").await - 1;
         let may_be = self.clicks_acknowledged..=self.clicks_attempted;
         assert!(may_be.contains(&clicks), "round {round}: {clicks} clicks, not {may_be:?}");
@@ -109,7 +111,7 @@ impl Total {
     }
 }
 
-/// A program whose sales and leads earn.
+/// A program that pays for sales and leads.
 fn program() -> Value {
     json!({"name": "Partners", "commission": {"type": "percentage", "rate_bps": 2_000},
         "lead_amount_minor": LEAD_EARNS_MINOR, "lead_currency": "usd"})

@@ -1,5 +1,6 @@
-//! `load [SECONDS]`: how much one processor does, by redirects and webhooks, measured for so many seconds each.
-#![expect(clippy::print_stdout, reason = "a program that talks to whoever started it")]
+//! `load [SECONDS]`: the throughput of one processor in redirects and webhooks, each measured for this many
+//! seconds.
+#![expect(clippy::print_stdout, reason = "a program prints to its terminal")]
 
 const SECONDS: u64 = 10;
 

@@ -1,6 +1,6 @@
-//! `neighbours [SECONDS [THOUSANDTHS]]`: what one workspace that asks for everything does to another one's webhooks, in a store of two
-//! million clicks and 200,000 events, or of so many thousandths of that.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to whoever started it")]
+//! `neighbours [SECONDS [THOUSANDTHS]]`: how one workspace that sends requests of all kinds affects another
+//! one's webhooks, in a store of two million clicks and 200,000 events, or this many thousandths of that.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::ExitCode;
 

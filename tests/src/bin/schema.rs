@@ -1,6 +1,7 @@
-//! `schema CASES`: holds a running server against what it says of itself in `/openapi.json`, by schemathesis, whose program
-//! `TRAC_SCHEMATHESIS` names: so many cases for each operation, with all its checks. Whatever differs is printed, and the exit code is 1.
-#![expect(clippy::print_stderr, reason = "a program that talks to whoever started it")]
+//! `schema CASES`: checks a running server against its `/openapi.json` with schemathesis, whose path is in
+//! `TRAC_SCHEMATHESIS`: this many cases for each operation, with all its checks. Differences are printed, and
+//! the exit code is 1.
+#![expect(clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::{Command, ExitCode};
 

@@ -1,5 +1,6 @@
-//! `simulate SEED [COUNT]`: lives so many seeds from `SEED` on, on every core, and stops at the first that differs.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to whoever started it")]
+//! `simulate SEED [COUNT]`: runs `COUNT` seeds from `SEED` on, on every core, and stops at the first that
+//! differs from the model.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -1,5 +1,6 @@
-//! `torture [COUNT [SEED]]`: kills a server under load so many times, and stops at the first thing lost or doubled.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to whoever started it")]
+//! `torture [COUNT [SEED]]`: kills a server under load `COUNT` times, and stops at the first record that is
+//! lost or duplicated.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::ExitCode;
 use std::time::Instant;

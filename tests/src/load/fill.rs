@@ -1,5 +1,4 @@
-//! A store with much in it, the same each time: clicks written as the store writes them, and events delivered as Stripe delivers
-//! them.
+//! A large store, the same each time: clicks inserted directly, events delivered as Stripe delivers them.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -17,20 +16,20 @@ use crate::merchant::Terms;
 use crate::stripe::{Endpoint, envelope, now, session};
 
 const SEED: u64 = 11;
-/// Over how many days the clicks are spread.
+/// The number of days over which the clicks are spread.
 const DAYS: i64 = 90;
-/// How many clicks are written together.
+/// How many clicks one transaction inserts.
 const TOGETHER: usize = 50_000;
-/// How many clicks are the last ones.
+/// How many of the last clicks are returned.
 const LAST: usize = 1_000;
-/// How many deliveries are on their way at the same time.
+/// How many deliveries run concurrently.
 const CONNECTIONS: usize = 32;
 
-/// Writes so many clicks on a link of a workspace, in test mode, spread over the last 90 days. Answers the
-/// IDs of the last ones, which still count.
+/// Inserts `count` clicks on a link of a workspace, in test mode, spread over the last 90 days. Returns the
+/// IDs of the last ones, which are still within the attribution window.
 pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usize) -> Vec<String> {
     let mut store = Connection::open(database).expect("a database");
-    // As the server writes them; and nobody waits for any of these.
+    // Inserted as the server does, but not synced: no caller waits for them.
     store.pragma_update(None, "synchronous", "OFF").expect("a pragma");
     let (mut chance, begin) = (Chance::of(SEED), now() - DAYS * DAY_SECS);
     let (mut some, mut at) = (Vec::new(), 0);
@@ -72,7 +71,7 @@ pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usi
     some
 }
 
-/// Delivers so many paid sessions, each with one of these clicks.
+/// Delivers `count` paid sessions, each with one of these clicks.
 pub(super) async fn events(endpoint: &Endpoint, clicks: &[String], count: u64) {
     let (next, tasks) = (Rc::new(Cell::new(0_u64)), LocalSet::new());
     let event = paid(now());

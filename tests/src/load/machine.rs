@@ -1,4 +1,4 @@
-//! What the system says of processors, memory and disks. Linux tells it under `/proc`.
+//! Processors, memory and disks, read from Linux's `/proc`.
 
 use std::fs::{self, File};
 use std::hint::spin_loop;
@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// Time of the processor.
+/// Processor time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Used {
     pub(super) micros: u64,
 }
 
 impl Used {
-    /// What a process has used so far, with its children.
+    /// The processor time of a process so far, with its children.
     pub(super) fn by(process: u32) -> Self {
         let own = ticks(process);
         let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
@@ -38,15 +38,15 @@ fn ticks(process: u32) -> u64 {
     after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
-/// The most memory a process has had.
+/// The peak memory of a process.
 pub(super) fn peak_kilobytes(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }
 
-/// Keeps this thread, and what it starts, to one processor.
-pub(super) fn keep_to(processor: usize) {
+/// Pins this thread, and the processes it starts, to one processor.
+pub(super) fn pin_to(processor: usize) {
     let own = fs::read_link("/proc/thread-self").expect("Linux says which thread this is");
     let own = own.file_name().and_then(|name| name.to_str()).expect("a number");
     let kept = Command::new("taskset")
@@ -56,9 +56,10 @@ pub(super) fn keep_to(processor: usize) {
     assert!(kept.is_ok_and(|status| status.success()), "taskset is needed, and a second processor");
 }
 
-/// How many nanoseconds a word takes from one processor to another and back. Two threads of one core, or two cores of one cache, take
-/// some 80; where a virtual machine's processors are moved apart, it can be five times as long from one second to the next, and
-/// the bytes that a client and a server on them pass each other take that long as well.
+/// How many nanoseconds a word takes from one processor to another and back. Two threads of one core, or two
+/// cores that share a cache, take some 80; if a virtual machine's processors are moved apart, it can become
+/// five times as long from one second to the next, and so does the time in which a client and a server on
+/// them exchange bytes.
 pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
     const TIMES: u64 = 50_000;
     let word = AtomicU64::new(0);
@@ -69,19 +70,19 @@ pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
     };
     let nanos = thread::scope(|threads| {
         threads.spawn(|| {
-            keep_to(other);
+            pin_to(other);
             for time in 0..=TIMES {
                 wait_for(2 * time + 1);
                 word.store(2 * time + 2, Ordering::Release);
             }
         });
         let caller = threads.spawn(|| {
-            keep_to(one);
+            pin_to(one);
             let call = |time| {
                 word.store(2 * time + 1, Ordering::Release);
                 wait_for(2 * time + 2);
             };
-            // Once both are there.
+            // After both threads have started.
             call(0);
             let begun = Instant::now();
             (1..=TIMES).for_each(call);
@@ -92,7 +93,7 @@ pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
     u64::try_from(nanos).unwrap_or(u64::MAX) / TIMES
 }
 
-/// How long the disk takes to have a page for certain: the median of many.
+/// The time of an fsync of one page: the median of many.
 pub(super) fn fsync_micros(folder: &Path) -> u64 {
     let mut file = File::create(folder.join("fsync")).expect("a file");
     let mut taken: Vec<_> = (0..101)

@@ -1,8 +1,9 @@
-//! How much one processor does: redirects with their clicks on disk, beside nginx's empty `return 302` in the same run,
-//! and webhooks with all that follows from them.
+//! The throughput of one processor: redirects with their clicks on disk, compared with nginx's empty `return
+//! 302` in the same run, and webhooks with everything that follows from them.
 //!
-//! The server has one processor and the load comes from another. Beside the rates stands what each answer took of the
-//! processor, which says the same on a busy machine; and beside the disk, a folder in memory, where nothing is waited for.
+//! The server has one processor and the load another. Besides the rates, the processor time of each response
+//! is printed, which is the same on a busy machine; and besides the disk, a folder in memory is measured,
+//! where no write waits.
 
 mod fill;
 mod machine;
@@ -18,21 +19,21 @@ use tempfile::TempDir;
 use crate::server::{Server, Setup};
 pub use neighbours::neighbours;
 
-use machine::{Used, fsync_micros, keep_to, peak_kilobytes};
+use machine::{Used, fsync_micros, peak_kilobytes, pin_to};
 use redirects::Nginx;
 
-/// Connections kept open, each with one request under way.
+/// Open connections, each with one request in flight.
 const CONNECTIONS: usize = 64;
 const SERVER_PROCESSOR: usize = 0;
 const LOAD_PROCESSOR: usize = 1;
 
-/// What was asked so often, and how it was answered.
+/// The number of responses of one measurement, and their times.
 #[derive(Clone, Copy, Debug)]
 struct Measured {
     answers: u64,
     micros: u64,
     p99_micros: u64,
-    /// What the answering process took of the processor.
+    /// The processor time of the server's process.
     used: Used,
 }
 
@@ -59,21 +60,21 @@ impl Measured {
     }
 }
 
-/// Measures for so many seconds each, and tells every line as it is known.
-pub async fn measure(seconds: u64, tell: impl Fn(&str)) {
-    keep_to(LOAD_PROCESSOR);
+/// Measures each for `seconds`, and reports every line as soon as it is known.
+pub async fn measure(seconds: u64, report: impl Fn(&str)) {
+    pin_to(LOAD_PROCESSOR);
     let disk = tempfile::tempdir().expect("a temporary folder");
     let memory = Path::new("/dev/shm");
     let memory = memory.is_dir().then(|| tempfile::tempdir_in(memory).expect("a folder in memory"));
     let fsync = fsync_micros(disk.path());
-    tell(&format!("fsync of 4 KiB on this disk: median {}.{:02} ms", fsync / 1_000, fsync % 1_000 / 10));
+    report(&format!("fsync of 4 KiB on this disk: median {}.{:02} ms", fsync / 1_000, fsync % 1_000 / 10));
     let in_memory = memory.as_ref().map(|folder| ("in memory", folder));
     for (place, folder) in [("on disk", &disk)].into_iter().chain(in_memory) {
-        measure_in(place, folder, seconds, &tell).await;
+        measure_in(place, folder, seconds, &report).await;
     }
 }
 
-async fn measure_in(place: &str, folder: &TempDir, seconds: u64, tell: &impl Fn(&str)) {
+async fn measure_in(place: &str, folder: &TempDir, seconds: u64, report: &impl Fn(&str)) {
     let setup = Setup {
         data: Some(folder.path().join("data")),
         processor: Some(SERVER_PROCESSOR),
@@ -86,11 +87,11 @@ async fn measure_in(place: &str, folder: &TempDir, seconds: u64, tell: &impl Fn(
     let terms = merchant.terms(2_000, "load", "https://shop.example/").await;
     let click = merchant.click(&terms.link).await;
     match Nginx::start() {
-        Ok(nginx) => rounds::measure(&nginx, &terms.url, process, seconds).tell(place, tell),
-        Err(why) => tell(&format!("redirects are not measured: {why}")),
+        Ok(nginx) => rounds::measure(&nginx, &terms.url, process, seconds).report(place, report),
+        Err(why) => report(&format!("redirects are not measured: {why}")),
     }
     let webhooks = webhooks::measure(&endpoint, &click, process, seconds).await;
-    tell(&webhooks.line(&format!("webhook, {place}")));
-    tell(&format!("  {} a second, had it the processor to itself", 100_000_000 / webhooks.cost().max(1)));
-    tell(&format!("  resident memory at its highest: {} MB", peak_kilobytes(process) / 1_024));
+    report(&webhooks.line(&format!("webhook, {place}")));
+    report(&format!("  {} a second, had it the processor to itself", 100_000_000 / webhooks.cost().max(1)));
+    report(&format!("  resident memory at its highest: {} MB", peak_kilobytes(process) / 1_024));
 }

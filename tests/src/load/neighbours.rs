@@ -1,5 +1,5 @@
-//! Two workspaces on one server, much in it: while one asks for everything at once, the webhooks of the other are answered as if
-//! it were alone, and the server stays ready.
+//! Two workspaces on one server with a large store: while one sends requests of all kinds at once, the
+//! webhooks of the other are answered as if it were alone, and the server stays ready.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::merchant::Merchant;
 use crate::server::Server;
 use crate::stripe::{Endpoint, now};
 
-/// What is in the store, in thousands.
+/// The size of the store, in thousands.
 const CLICKS: usize = 2_000;
 const EVENTS: u64 = 200;
-/// What must hold while the other workspace asks.
+/// The limit for the webhooks' p99 while the other workspace sends requests.
 const P99_LIMIT: Duration = Duration::from_millis(100);
-/// How often the quiet workspace's webhooks come, on each of its connections.
+/// The pause between the quiet workspace's webhooks, on each of its connections.
 const PAUSE: Duration = Duration::from_millis(20);
 const CONNECTIONS: u64 = 4;
 const READY_PAUSE: Duration = Duration::from_millis(50);
 
-/// What the loud workspace asks for, all at once and again and again: eight tabs of the dashboard beside that.
+/// The loud workspace's requests, all at once and repeated, besides eight tabs of the dashboard.
 const ASKED: [&str; 12] = [
     "/analytics?interval=90d",
     "/analytics?interval=90d",
@@ -42,7 +42,7 @@ const ASKED: [&str; 12] = [
 ];
 const TABS: usize = 8;
 
-/// How long answers took.
+/// The response times.
 #[derive(Debug, Default)]
 struct Times(Vec<Duration>);
 
@@ -66,11 +66,12 @@ impl Times {
     }
 }
 
-/// Fills a store, then measures for so many seconds, alone and beside the other workspace. Tells every line as it is known.
+/// Fills a store, then measures the webhooks for `seconds`, alone and next to the other workspace. Reports
+/// every line as soon as it is known.
 ///
 /// # Errors
-/// What did not hold, in words.
-pub async fn neighbours(seconds: u64, share: usize, tell: impl Fn(&str)) -> Result<(), String> {
+/// The limit that was exceeded, in words.
+pub async fn neighbours(seconds: u64, share: usize, report: impl Fn(&str)) -> Result<(), String> {
     let mut server = Server::start_with(&["--connections-per-address", "0"]).await;
     let (loud, quiet) = (server.merchant("loud"), server.merchant("quiet"));
     let (their_endpoint, endpoint) = (loud.endpoint().await, quiet.endpoint().await);
@@ -86,12 +87,16 @@ pub async fn neighbours(seconds: u64, share: usize, tell: impl Fn(&str)) -> Resu
     server.restart().await;
     let events = EVENTS * u64::try_from(share).unwrap_or(u64::MAX);
     fill::events(&their_endpoint, &clicks, events).await;
-    tell(&format!("{} clicks and {events} events, made in {} s", CLICKS * share, begun.elapsed().as_secs()));
+    report(&format!(
+        "{} clicks and {events} events, made in {} s",
+        CLICKS * share,
+        begun.elapsed().as_secs()
+    ));
 
     let alone = measure(&endpoint, &click, &server, seconds, 0);
     let (mut webhooks, mut ready, _) = alone.await;
-    tell(&webhooks.line("webhooks, alone"));
-    tell(&ready.line("/readyz, alone"));
+    report(&webhooks.line("webhooks, alone"));
+    report(&ready.line("/readyz, alone"));
 
     let stop = Arc::new(AtomicBool::new(false));
     let mut asking = JoinSet::new();
@@ -110,10 +115,10 @@ pub async fn neighbours(seconds: u64, share: usize, tell: impl Fn(&str)) -> Resu
             *all += one;
         }
     }
-    tell(&webhooks.line("webhooks, beside the other"));
-    tell(&ready.line("/readyz, beside the other"));
+    report(&webhooks.line("webhooks, next to the other"));
+    report(&ready.line("/readyz, next to the other"));
     let [well, slow, other] = answers;
-    tell(&format!("the other: {well} answers, {slow} were 503, {other} anything else"));
+    report(&format!("the other: {well} answers, {slow} were 503, {other} anything else"));
     if unready > 0 {
         return Err(format!("/readyz was not 200 {unready} times"));
     }
@@ -126,7 +131,7 @@ pub async fn neighbours(seconds: u64, share: usize, tell: impl Fn(&str)) -> Resu
     Ok(())
 }
 
-/// Delivers webhooks, and asks whether the server is ready. Answers how long both took, and how often it was not ready.
+/// Delivers webhooks, and calls `/readyz`. Returns the times of both, and how often the server was not ready.
 async fn measure(
     endpoint: &Endpoint,
     click: &str,
@@ -165,7 +170,7 @@ async fn measure(
     (Times(delivering.join_all().await.concat()), ready, unready)
 }
 
-/// Asks for a list again and again; counts the answers by `200`, `503` and all else.
+/// Requests a list repeatedly; counts the responses with `200`, `503` and any other status.
 async fn ask(merchant: Merchant, path: &'static str, stop: Arc<AtomicBool>) -> [u64; 3] {
     let mut answers = [0; 3];
     while !stop.load(Ordering::SeqCst) {
@@ -174,7 +179,7 @@ async fn ask(merchant: Merchant, path: &'static str, stop: Arc<AtomicBool>) -> [
     answers
 }
 
-/// Looks at the dashboard again and again.
+/// Requests the dashboard repeatedly.
 async fn look(merchant: Merchant, stop: Arc<AtomicBool>) -> [u64; 3] {
     let client = Client::builder().redirect(Policy::none()).build().expect("a client");
     let door = client.post(format!("{}/dashboard/login", merchant.origin));

@@ -1,4 +1,4 @@
-//! Redirects, asked for by wrk; and nginx, which gives an empty one for comparison.
+//! Redirects, requested by wrk; and nginx with an empty redirect for comparison.
 
 use std::fs;
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use super::machine::Used;
 use super::{CONNECTIONS, Measured, SERVER_PROCESSOR};
 use crate::server::free_port;
 
-/// An nginx with one worker; ended when dropped.
+/// An nginx with one worker; ended on drop.
 pub(super) struct Nginx {
     child: Child,
     port: u16,
@@ -62,29 +62,29 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Asked to end, it ends its worker too.
+        // SIGTERM ends its worker too.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
 }
 
-/// Asks for an address, as often as it is answered.
+/// Requests a URL with wrk, as often as it responds.
 pub(super) fn measure(url: &str, process: u32, seconds: u64) -> Measured {
     let before = Used::by(process);
     let begun = Instant::now();
-    let told = Command::new("wrk")
+    let output = Command::new("wrk")
         .args(["--threads", "1", "--connections", &CONNECTIONS.to_string(), "--latency"])
         .args(["--duration", &format!("{seconds}s"), url])
         .output()
         .expect("wrk runs");
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let used = Used::by(process).since(before);
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(!told.contains("Non-2xx"), "{url} is not answered as it should be: {told}");
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.contains("Non-2xx"), "{url} gets other responses than 2xx and 3xx: {output}");
     let number_before = |words: &str| {
-        told.lines().find_map(|line| line.trim().split_once(words)?.0.parse().ok()).unwrap_or_default()
+        output.lines().find_map(|line| line.trim().split_once(words)?.0.parse().ok()).unwrap_or_default()
     };
-    let p99 = told.lines().find_map(|line| line.trim().strip_prefix("99%"));
+    let p99 = output.lines().find_map(|line| line.trim().strip_prefix("99%"));
     let p99_micros = p99.and_then(|text| in_micros(text.trim())).unwrap_or_default();
     Measured { answers: number_before(" requests in "), micros, p99_micros, used }
 }

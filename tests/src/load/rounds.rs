@@ -1,17 +1,18 @@
-//! Redirects and nginx by turns, in many short rounds: whatever else the machine does meets both, and what it does differs from second
-//! to second. Above all how far its processors are from each other: see [`distance_nanos`].
+//! Redirects and nginx in turns, in many short rounds, so that the machine's other load, which differs from
+//! second to second, affects both. The largest effect is the distance of its processors: see
+//! [`distance_nanos`].
 
 use super::machine::distance_nanos;
 use super::redirects::{self, Nginx};
 use super::{LOAD_PROCESSOR, Measured, SERVER_PROCESSOR};
 
 const ROUNDS: u64 = 15;
-/// From here on the processors are far from each other.
+/// From this time on, the processors count as far apart.
 const FAR_NANOS: u64 = 200;
 
-/// One after the other, within seconds.
+/// One measurement of each, within seconds.
 struct Round {
-    /// Before, between and after.
+    /// The distance before, between and after.
     nanos: [u64; 3],
     empty: Measured,
     durable: Measured,
@@ -19,7 +20,7 @@ struct Round {
 
 pub(super) struct Rounds(Vec<Round>);
 
-/// Measures each for three times so many seconds in all, or a little longer.
+/// Measures each for three times `seconds` in all, or a little longer.
 pub(super) fn measure(nginx: &Nginx, url: &str, process: u32, seconds: u64) -> Rounds {
     let each = (seconds * 3 / ROUNDS).max(1);
     let distance = || distance_nanos(SERVER_PROCESSOR, LOAD_PROCESSOR);
@@ -32,36 +33,36 @@ pub(super) fn measure(nginx: &Nginx, url: &str, process: u32, seconds: u64) -> R
 }
 
 impl Rounds {
-    pub(super) fn tell(&self, place: &str, tell: &impl Fn(&str)) {
+    pub(super) fn report(&self, place: &str, report: &impl Fn(&str)) {
         let middling = |measured: fn(&Round) -> Measured| {
             let mut all: Vec<_> = self.0.iter().map(measured).collect();
             all.sort_by_key(Measured::rate);
             all.swap_remove(all.len() / 2)
         };
-        tell(&middling(|round| round.empty).line("nginx, empty 302"));
-        tell(&middling(|round| round.durable).line(&format!("redirect, {place}")));
+        report(&middling(|round| round.empty).line("nginx, empty 302"));
+        report(&middling(|round| round.durable).line(&format!("redirect, {place}")));
         let all: Vec<_> = self.0.iter().collect();
-        tell(&of_nginx("of nginx", &all));
+        report(&of_nginx("of nginx", &all));
         for is_far in [false, true] {
             let some: Vec<_> = self.0.iter().filter(|round| round.is_far() == Some(is_far)).collect();
             if !some.is_empty() {
                 let nanos = middle(some.iter().flat_map(|round| round.nanos).collect());
                 let how = if is_far { "far" } else { "near" };
-                tell(&of_nginx(&format!("  with processors {how} ({nanos} ns)"), &some));
+                report(&of_nginx(&format!("  with processors {how} ({nanos} ns)"), &some));
             }
         }
     }
 }
 
 impl Round {
-    /// Whether the processors were far from each other all the time; `None` where they moved.
+    /// Whether the processors were far apart all the time; `None` if that changed.
     fn is_far(&self) -> Option<bool> {
         let far = self.nanos.map(|nanos| nanos >= FAR_NANOS);
         (far == [far[0]; 3]).then_some(far[0])
     }
 }
 
-/// How a durable redirect stands to an empty one of the same round, in the middle and at the ends.
+/// The ratio of a durable redirect to an empty one of the same round: median, minimum and maximum.
 fn of_nginx(what: &str, rounds: &[&Round]) -> String {
     let ratios = |ratio: fn(&Round) -> u64| {
         let all: Vec<_> = rounds.iter().map(|round| ratio(round)).collect();

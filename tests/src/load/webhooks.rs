@@ -1,4 +1,4 @@
-//! Webhooks: each a new paid session with a click, signed, over connections that stay open.
+//! Webhooks: each a new paid session with a click, signed, over open connections.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,10 +13,10 @@ use super::machine::Used;
 use super::{CONNECTIONS, Measured};
 use crate::stripe::{Endpoint, envelope, now, session};
 
-/// Bytes that a real session has beside those that matter here.
+/// Bytes that a real session has besides the fields used here.
 const PADDING: usize = 1_500;
 
-/// Delivers new sessions for so many seconds.
+/// Delivers new sessions for `seconds`.
 pub(super) async fn measure(endpoint: &Endpoint, click: &str, process: u32, seconds: u64) -> Measured {
     let mut sample = session("NUMBER", 12_900, click);
     if let Some(fields) = sample.as_object_mut() {
@@ -62,7 +62,7 @@ pub(super) async fn measure(endpoint: &Endpoint, click: &str, process: u32, seco
     Measured { answers, micros, p99_micros, used }
 }
 
-/// A connection that is as little work as can be, so that the load takes less than the server.
+/// A minimal HTTP client, so that the load needs less processor time than the server.
 pub(super) struct Connection {
     stream: TcpStream,
     heard: Vec<u8>,
@@ -75,7 +75,7 @@ impl Connection {
         (Self::open(host).await, path.to_owned())
     }
 
-    /// Posts an event, signed now, which must be processed. Answers how long that took.
+    /// Posts an event, signed now, which must be processed. Returns how long that took.
     pub(super) async fn deliver(&mut self, path: &str, secret: &str, event: &str) -> Duration {
         let signature = trac_stand_in::sign(secret, now(), event.as_bytes());
         let asked = Instant::now();
@@ -98,7 +98,7 @@ impl Connection {
         );
         self.stream.write_all(request.as_bytes()).await.expect("the server reads");
         self.heard.clear();
-        // The answer ends with the object that it is.
+        // The response is a JSON object, so it ends with `}`.
         while !self.heard.ends_with(b"}") {
             let read = self.stream.read_buf(&mut self.heard).await.expect("the server answers");
             assert!(read > 0, "the server hung up");

@@ -1,4 +1,4 @@
-//! What an event is told: its outcome and reason, as the log shows them.
+//! The answer for an event: its outcome and reason, as the log shows them.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,23 +8,23 @@ use crate::conversion::world::Admitted;
 use crate::reason::{Class, Reason};
 use crate::webhook::facts::Topic;
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It had its effect.
+    /// Its effect was applied.
     Processed,
-    /// It was understood, and nothing follows from it.
+    /// It was understood and changes nothing.
     Skipped,
-    /// It waits for something that has not arrived yet, and settles by itself when that does.
+    /// It waits for another event, and is settled by itself when that one arrives.
     Deferred,
-    /// It says what is known already.
+    /// It contains nothing that is not known already.
     Duplicate,
-    /// It is not for this endpoint, or of no concern here.
+    /// It is not for this endpoint, or its type is not used here.
     Ignored,
-    /// It was not believed.
+    /// Its signature or timestamp was not valid.
     Rejected,
-    /// It could not be read; it is kept for replay.
+    /// It could not be read; it is stored for replay.
     Failed,
 }
 
@@ -47,7 +47,7 @@ impl Outcome {
 /// Outcome and reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What became of the event.
+    /// The outcome of the event.
     pub outcome: Outcome,
     /// Why.
     pub reason: Reason,
@@ -57,7 +57,7 @@ const fn answer(outcome: Outcome, reason: Reason) -> Answer {
     Answer { outcome, reason }
 }
 
-/// What an event about a payment is told when its facts are settled.
+/// The answer for an event about a payment, once its facts are settled.
 #[must_use]
 pub fn of_payment(topic: Topic, settlement: &Settlement, admitted: &Admitted) -> Answer {
     let decision = settlement.decision.reason;
@@ -84,7 +84,7 @@ pub fn of_payment(topic: Topic, settlement: &Settlement, admitted: &Admitted) ->
     }
 }
 
-/// What the end of a subscription is told.
+/// The answer for the end of a subscription.
 #[must_use]
 pub fn of_cancellation<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> Answer {
     let mut known = false;
@@ -102,7 +102,7 @@ pub fn of_cancellation<'a>(settlements: impl IntoIterator<Item = &'a Settlement>
     }
 }
 
-/// What an event that waited is told once its payment is settled again; `None` while it goes on waiting.
+/// The answer for an event that waited, once its payment is settled again; `None` while it still waits.
 #[must_use]
 pub fn of_waiting(topic: Topic, settlement: &Settlement) -> Option<Answer> {
     let decision = settlement.decision.reason;
@@ -128,7 +128,7 @@ fn of_decision(decision: Reason) -> Answer {
     answer(outcome, decision)
 }
 
-/// What money that went back waits for, if the payment it belongs to is not known.
+/// The reason why a refund or dispute waits, if its payment is not known.
 fn waits_for(decision: Reason) -> Option<Reason> {
     matches!(decision, Reason::PaymentUnknown | Reason::PaymentUnlinked).then_some(decision)
 }

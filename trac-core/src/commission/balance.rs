@@ -1,22 +1,23 @@
-//! Status and sums as people see them. Nothing here is stored: it follows from the entries, the payouts and the time.
+//! The status of a commission as users see it. It is not stored, but computed from the entries, the payouts
+//! and the time.
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Where a commission stands.
+/// The status of a commission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The hold has not passed.
+    /// The hold has not ended.
     Pending,
-    /// Due.
+    /// It is due.
     Approved,
-    /// Part of a payout; stays so whatever is clawed back later.
+    /// It is part of a payout, and keeps this status whatever is clawed back later.
     Paid,
-    /// Nothing is left of it.
+    /// Its net amount is zero.
     Reversed,
-    /// A dispute or a review is open.
+    /// It is held for a dispute or a review.
     Held,
 }
 

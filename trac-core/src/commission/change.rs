@@ -1,4 +1,4 @@
-//! What becomes of a commission: brought to its target, emptied, or closed for another.
+//! The change to a commission: brought to its target, emptied, or closed in favour of another.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,20 +10,20 @@ use crate::conversion::world::Commission;
 use crate::reason::Reason;
 use crate::webhook::facts::Topic;
 
-/// What becomes of one commission.
+/// The change to one commission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The commission; `None` opens one.
+    /// The commission; `None` opens a new one.
     pub commission_id: Option<String>,
-    /// What it says from now on; `None` leaves that as it is.
+    /// Its new fields; `None` leaves them unchanged.
     pub claim: Option<Claim>,
-    /// Why it stands as it does, where it no longer earns.
+    /// Why it earns, or why it no longer earns.
     pub reason: Reason,
-    /// Its sums, once the entries are appended.
+    /// Its sums after the entries are appended.
     pub sums: Sums,
-    /// Whether another commission takes its place.
+    /// Whether another commission replaces it.
     pub closed: bool,
-    /// Whether it was another payment's until now, which is inferred to be the same money.
+    /// Whether it belonged until now to another payment that is inferred to be the same money.
     pub taken_over: bool,
     /// The entries to append, in order.
     pub entries: Vec<NewEntry>,
@@ -79,7 +79,8 @@ fn bring(target: &Target, commission: Option<&Commission>, news: Option<Topic>) 
     }
 }
 
-/// Nothing is earned any more, or not yet again; the commission stays open for what may come.
+/// Reduces a commission that earns nothing at present to zero. It stays open, because later facts may restore
+/// it.
 fn empty(commission: &Commission, reason: Reason) -> Change {
     let reasons = Reasons { earn: reason, reverse: reason, restore: reason };
     Change {
@@ -93,7 +94,7 @@ fn empty(commission: &Commission, reason: Reason) -> Change {
     }
 }
 
-/// Another commission takes the place of this one: what is left of it goes.
+/// Closes a commission that another one replaces, and takes back what is left of it.
 pub(super) fn close(commission: &Commission, reason: Reason) -> Change {
     let now = sums(commission);
     let wanted = Sums { amount_minor: now.reversed_minor, ..now };

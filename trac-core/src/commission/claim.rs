@@ -1,4 +1,4 @@
-//! What a commission says beside its sums: whose it is, what for, and when it is due.
+//! The fields of a commission besides its sums: who earns it, what for, and when it is due.
 
 use alloc::string::String;
 
@@ -32,34 +32,35 @@ impl Source {
     }
 }
 
-/// What a commission says beside its sums.
+/// The fields of a commission besides its sums.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The click it is credited to.
     pub click_id: String,
-    /// The program whose terms hold.
+    /// The program whose terms apply.
     pub program_id: String,
     /// The version of it.
     pub program_version: u32,
-    /// Who earns.
+    /// The partner who earns.
     pub partner_id: String,
-    /// Through which enrollment.
+    /// The enrollment through which the partner earns.
     pub enrollment_id: String,
     /// The version of it.
     pub enrollment_version: u32,
     /// What it is for.
     pub source: Source,
-    /// 1 for the first month of a subscription.
+    /// 1 for the first month of a subscription; `None` outside a subscription.
     pub recurring_month: Option<u32>,
     /// The currency of the commission.
     pub currency: Currency,
-    /// What it is a share of, in minor units.
+    /// The base, in minor units.
     pub base_minor: i64,
-    /// When it is due, if nothing holds it.
+    /// When it is due, unless it is held.
     pub matures_at: Timestamp,
     /// The time of the payment.
     pub payment_time: Timestamp,
-    /// Whether a dispute is open.
+    /// Whether it is held: for an open or unclear dispute, or until the merchant approves what only a page
+    /// reported.
     pub held: bool,
     /// Why it earns.
     pub reason: Reason,

@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
 
-/// What an entry does.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The payment was credited.
     Earn,
-    /// Money went back, so commission goes back.
+    /// Money went back, so commission is taken back.
     Reverse,
-    /// The money came back after all.
+    /// Money that went back was returned, so commission is restored.
     Restore,
-    /// What was earned turned out to be another amount.
+    /// The amount earned was corrected.
     Adjust,
 }
 
@@ -34,7 +34,7 @@ impl Kind {
 /// An entry still to be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewEntry {
-    /// What it does.
+    /// Its kind.
     pub kind: Kind,
     /// Signed minor units of the commission's currency; never zero.
     pub amount_minor: i64,
@@ -52,13 +52,14 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// What is left: `amount_minor − reversed_minor`.
+    /// The amount left: `amount_minor − reversed_minor`.
     #[must_use]
     pub const fn net_minor(self) -> i64 {
         self.amount_minor.saturating_sub(self.reversed_minor)
     }
 
-    /// The entries that lead from these sums to others: at most one for what is earned and one for what is reversed.
+    /// The entries that change these sums to `wanted`: at most one for the amount earned and one for the
+    /// amount reversed. `has_earned` says whether the commission has an `earn` entry already.
     ///
     /// # Examples
     /// ```
@@ -93,14 +94,14 @@ impl Sums {
     }
 }
 
-/// What entries of each direction will say.
+/// The reasons for entries of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reasons {
-    /// For what is earned or corrected.
+    /// For `earn` and `adjust`.
     pub earn: Reason,
-    /// For what is taken back.
+    /// For `reverse`.
     pub reverse: Reason,
-    /// For what is given again.
+    /// For `restore`.
     pub restore: Reason,
 }
 

@@ -1,4 +1,4 @@
-//! What a lead earns: the amount its program names, once, held for as long as the program says.
+//! The commission of a lead: the program's lead amount, once, due after the program's hold for leads.
 
 use super::claim::{Claim, Source};
 use super::entry::Sums;
@@ -13,13 +13,13 @@ use crate::conversion::world::Commission;
 use crate::reason::Reason;
 use crate::webhook::lead::Lead;
 
-/// What the ledger should hold for a lead. Its window is judged when its click was reported, its hold begins when it counts.
-/// `settled` is the commission whose terms it keeps.
+/// What the ledger should contain for a lead. The window is checked at the time its click was reported; the
+/// hold begins when the lead counts. `settled` is the commission whose terms it keeps.
 ///
 /// # Errors
-/// Why it earns nothing: [`Reason::NoClick`], [`Reason::Noted`] for a deferred lead, [`Reason::ZeroCommission`] where
-/// leads earn nothing in the program, [`Reason::RejectedByMerchant`], [`Reason::LeadCountedBefore`], and what stands against
-/// the click itself.
+/// Why it earns nothing: [`Reason::NoClick`], [`Reason::Noted`] for a deferred lead,
+/// [`Reason::ZeroCommission`] where leads earn nothing in the program, [`Reason::RejectedByMerchant`],
+/// [`Reason::LeadCountedBefore`], and the errors of [`Terms::of`] and [`eligibility::judge`].
 pub(super) fn target(
     book: &Book<'_>,
     sale: &Sale<'_>,
@@ -46,7 +46,7 @@ pub(super) fn target(
     earn(book, sale, lead, attribution, &terms, held)
 }
 
-/// What the ledger should hold for a lead whose commission was paid out: it stays with its click and its terms.
+/// What the ledger should contain for a lead whose commission was paid out: it keeps its click and its terms.
 ///
 /// # Errors
 /// [`Reason::ZeroCommission`] where its terms give nothing.
@@ -109,7 +109,8 @@ fn earn(
     Ok(Target { claim, sums, lost: Lost::default(), voided: false })
 }
 
-/// Whether there is only a page's word for the lead, or for the click it is credited to.
+/// Whether only a page reported the lead, or the click it is credited to, and the merchant has not approved
+/// the lead.
 fn is_public(book: &Book<'_>, lead: &Lead, attribution: &Attribution) -> bool {
     let binder = book.sales.get(attribution.bound_by.as_str());
     let binder = binder.and_then(|sale| sale.facts.leads.values().next());
@@ -117,8 +118,8 @@ fn is_public(book: &Book<'_>, lead: &Lead, attribution: &Attribution) -> bool {
     !lead.is_approved() && (!lead.is_trusted() || is_clicks_public)
 }
 
-/// Whether another lead of the customer earns: one that the merchant stands by, or an earlier one. Events that the program
-/// lists in `lead_events` each earn.
+/// Whether another lead of the customer earns in place of this one: one that the merchant reported or
+/// approved, or an earlier one. Events listed in the program's `lead_events` each earn.
 fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Terms<'_>) -> bool {
     if terms.program.terms.lead_events.contains(&lead.event_name) {
         return false;
@@ -135,7 +136,7 @@ fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Term
     })
 }
 
-/// Whether what a lead is credited to stands.
+/// Whether a lead may earn from the click it is credited to.
 fn is_eligible(book: &Book<'_>, sale: &Sale<'_>, credit: &Attribution) -> bool {
     let judged = || {
         let click = book.world.clicks.get(&credit.click_id)?;
@@ -145,8 +146,8 @@ fn is_eligible(book: &Book<'_>, sale: &Sale<'_>, credit: &Attribution) -> bool {
     judged().is_some()
 }
 
-/// Whether the lead that tied the customer to the click brought a buyer: nothing was known of the customer before it, and the
-/// customer paid since.
+/// Whether the lead that linked the customer to the click led to a purchase: the customer was not known
+/// before it, and has a payment that is not fully refunded.
 fn has_paid_since(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, attribution: &Attribution) -> bool {
     let binder =
         book.sales.get(attribution.bound_by.as_str()).filter(|binder| binder.is_lead()).unwrap_or(sale);

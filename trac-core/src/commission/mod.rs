@@ -1,12 +1,13 @@
-//! A commission is what a credited payment earns, kept in a ledger that is only appended to.
+//! A commission is the amount that a credited payment or lead earns, recorded in an append-only ledger.
 //!
 //! * [`terms`]: how much a base earns.
-//! * [`series`]: which payments of a subscription are covered.
+//! * [`series`]: which payments of a subscription the program covers.
 //! * [`entry`]: the lines of the ledger.
-//! * [`claim`], [`decision`], [`change`]: what a commission says, what was decided and why, what becomes of it.
-//! * [`settle`]: all facts in, the entries still to append out.
-//! * [`answer`]: what an event is told: its outcome and reason.
-//! * [`balance`]: status and sums as people see them.
+//! * [`claim`], [`decision`], [`change`]: the fields of a commission besides its sums; what was decided about
+//!   a payment and why; the change to a commission that follows.
+//! * [`settle`]: computes from all facts which entries are still to be appended.
+//! * [`answer`]: the outcome and reason of an event.
+//! * [`balance`]: the status of a commission as users see it.
 
 pub mod terms;
 pub mod series;

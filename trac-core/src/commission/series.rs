@@ -1,7 +1,8 @@
-//! Which payments of a subscription are covered.
+//! Which payments of a subscription the program covers.
 //!
-//! A series is a subscription, or the customer for payments that are credited through the customer alone. It begins at
-//! its first payment with money in it, whatever Stripe's `billing_reason` says: a trial's first money is number one.
+//! A series is a subscription, or for payments outside a subscription that are credited through the customer,
+//! that customer. It begins with its first payment with a positive base, whatever Stripe's `billing_reason`
+//! says: the first paid invoice after a trial is number one.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -17,21 +18,22 @@ use crate::program::Recurring;
 use crate::reason::Reason;
 use crate::time::{DAY_SECS, Timestamp};
 
-/// More months than any subscription lives.
-const MOST_MONTHS: u32 = 2_400;
+/// An upper bound for the months of a subscription: 200 years.
+const MAX_MONTHS: u32 = 2_400;
 /// 31 days.
 const LONGEST_MONTH_SECS: i64 = 2_678_400;
 
-/// Where a payment stands in its series.
+/// The place of a payment in its series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Whether the series begins with it.
+    /// Whether it is the first payment of the series.
     pub is_first: bool,
     /// 1 for the first month; `None` outside a subscription.
     pub recurring_month: Option<u32>,
 }
 
-/// The series of a book. Where each begins is worked out once: every payment of a series asks for it.
+/// The series of a book. The start of each series is computed once, because every payment of the series needs
+/// it.
 #[derive(Debug)]
 pub struct Series<'b, 'a> {
     /// The payments.
@@ -40,20 +42,21 @@ pub struct Series<'b, 'a> {
 }
 
 impl<'b, 'a> Series<'b, 'a> {
-    /// The series of these payments.
+    /// The series of the sales of a book.
     #[must_use]
     pub const fn of(book: &'b Book<'a>) -> Self {
         Self { book, starts: RefCell::new(BTreeMap::new()) }
     }
 }
 
-/// The subscription, or the customer and the click; the program and the version of its terms.
+/// The subscription and `None`, or the customer and the click; then the program and the number of its
+/// version.
 type Key = (String, Option<String>, String, u32);
 
-/// Finds the place of a payment with money in it, and whether the terms cover it.
+/// The place of a payment with a positive base, if the terms cover it.
 ///
 /// # Errors
-/// [`Reason::RecurringNotCovered`] and [`Reason::RecurringWindowEnded`].
+/// [`Reason::RecurringNotCovered`] or [`Reason::RecurringWindowEnded`] where the terms do not cover it.
 pub fn place<'a>(
     series: &Series<'_, 'a>,
     sale: &Sale<'a>,
@@ -74,7 +77,8 @@ pub fn place<'a>(
     Ok(Place { is_first, recurring_month })
 }
 
-/// The smallest (time, Stripe ID) of the series' payments with money in them; `None` for a sale outside any series.
+/// The time and our ID of the first payment of the series with a positive base; `None` for a sale outside any
+/// series.
 fn start<'a>(
     series: &Series<'_, 'a>,
     sale: &Sale<'a>,
@@ -98,7 +102,7 @@ fn start<'a>(
         base.is_ok_and(|base| base > 0)
     };
     let is_credited = |other: &Sale<'_>, click_id: &String| {
-        // What a page claims speaks for its own payment alone.
+        // A page's claim applies to its own payment alone.
         book.credits
             .get(other.id)
             .is_some_and(|theirs| theirs.click_id == *click_id && theirs.rule != Rule::Claim)
@@ -117,11 +121,12 @@ fn start<'a>(
 /// 1 + the largest k with start + k months − 24 h ≤ time.
 fn month(start: Timestamp, time: Timestamp) -> u32 {
     let reached = |months: u32| start.plus_months(months).plus_secs(-DAY_SECS) <= time;
-    // A month has at most 31 days, so this many have passed for certain; few are left to try.
-    let certain = time.secs_since(start).max(0).div_euclid(LONGEST_MONTH_SECS);
-    let certain = u32::try_from(certain).unwrap_or(MOST_MONTHS).min(MOST_MONTHS);
-    let passed = (certain..MOST_MONTHS).take_while(|months| reached(*months)).last();
-    passed.unwrap_or(certain).saturating_add(1)
+    // A month has at most 31 days, so at least this many months have passed; only a few more need to be
+    // tried.
+    let at_least = time.secs_since(start).max(0).div_euclid(LONGEST_MONTH_SECS);
+    let at_least = u32::try_from(at_least).unwrap_or(MAX_MONTHS).min(MAX_MONTHS);
+    let passed = (at_least..MAX_MONTHS).take_while(|months| reached(*months)).last();
+    passed.unwrap_or(at_least).saturating_add(1)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! All facts in, the entries still to append out.
+//! Computes from all facts which entries are still to be appended to the ledger.
 //!
-//! [`settle`] looks at every payment of a [`World`], says what the ledger should hold for it, and answers the
-//! difference. It knows nothing of the event that came in, so repeats, retries and reordering need no special case:
-//! the same facts give the same sums.
+//! [`settle`] computes for every payment of a [`World`] what the ledger should contain, and returns the
+//! difference. It does not depend on the event that was received, so repeats, retries and reordering need no
+//! special case: the same facts give the same sums.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -12,7 +12,7 @@ use super::change::{Change, close, towards};
 use super::decision::Decision;
 use super::lead;
 use super::series::Series;
-use super::target::{Case, Standing, Target, frozen_target, target};
+use super::target::{Case, Refusal, Target, frozen_target, target};
 use crate::conversion::attribution::Attribution;
 use crate::conversion::book::Book;
 use crate::conversion::candidate::Rule;
@@ -26,13 +26,13 @@ use crate::webhook::facts::Topic;
 use crate::webhook::lead::Lead;
 use crate::webhook::report::Report;
 
-/// Why a world is settled. It never changes what facts ask for.
+/// Why a world is settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occasion {
-    /// The kind of news that came; it words the entries and changes no amount.
+    /// The topic of the event received, if any; it affects the reasons of entries, but no amount.
     pub news: Option<Topic>,
-    /// Whether terms are looked up anew, as a replay does. Else a commission keeps the versions it was settled by. One that was paid
-    /// out keeps them always, and one that a replay emptied has none to keep.
+    /// Whether terms are looked up again, as in a replay. Otherwise a commission keeps the versions it was
+    /// settled by, unless its amount is zero. A commission that was paid out always keeps them.
     pub redecide: bool,
 }
 
@@ -42,17 +42,17 @@ impl From<Topic> for Occasion {
     }
 }
 
-/// What is decided about one payment, and what follows for its commissions.
+/// The decision about one payment, and the changes to its commissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// The decision, for the record.
+    /// The decision, to be recorded.
     pub decision: Decision,
-    /// One for each commission that is, or will be, open. One of a payment inferred to be the same money is this payment's from
-    /// then on.
+    /// One change for each commission that is open or to be opened. A commission of a payment inferred to be
+    /// the same money belongs to this payment from then on.
     pub changes: Vec<Change>,
 }
 
-/// Settles every payment of a world. The answers are by our ID of the payment.
+/// Settles every payment of a world; the settlements are by our ID of the payment.
 #[must_use]
 pub fn settle(world: &World, occasion: Occasion) -> BTreeMap<String, Settlement> {
     let book = Book::open(world);
@@ -66,8 +66,8 @@ pub fn settle(world: &World, occasion: Occasion) -> BTreeMap<String, Settlement>
     settled
 }
 
-/// The commissions to settle with each payment, oldest first: its own, and those of payments inferred to be the same money, which
-/// may have earned before that was known.
+/// The open commissions of each payment, oldest first: its own, and those of payments inferred to be the same
+/// money, which may have earned before the inference.
 fn open_commissions<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Vec<&'a Commission>> {
     let mut all: BTreeMap<&str, Vec<&Commission>> = BTreeMap::new();
     for (id, known) in &book.world.payments {
@@ -88,20 +88,20 @@ fn open_commissions<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Vec<&'a Commission
 }
 
 /// The open commissions of a payment.
-struct Held<'c> {
-    /// The oldest, which stays.
+struct Open<'c> {
+    /// The oldest one, which stays open.
     survivor: Option<&'c Commission>,
-    /// The others, which earned the same money again.
-    doubles: Vec<&'c Commission>,
+    /// The others, which are for the same money and are closed.
+    duplicates: Vec<&'c Commission>,
 }
 
-impl<'c> Held<'c> {
+impl<'c> Open<'c> {
     fn of(open: Vec<&'c Commission>) -> Self {
         let mut open = open.into_iter();
-        Self { survivor: open.next(), doubles: open.collect() }
+        Self { survivor: open.next(), duplicates: open.collect() }
     }
 
-    /// The commission that stays, if a payout holds it.
+    /// The commission that stays open, if it was paid out.
     fn paid(&self) -> Option<&'c Commission> {
         self.survivor.filter(|commission| commission.paid)
     }
@@ -113,28 +113,29 @@ impl<'c> Held<'c> {
     }
 }
 
-/// What was paid, or why nothing was, and how much of it went back.
-struct Moved<'m> {
+/// The amount paid, or why there is none, and how much of it went back.
+struct Amounts<'m> {
     money: Result<Money<'m>, Reason>,
     lost: Lost,
 }
 
-impl<'m> Moved<'m> {
-    fn of(sale: &'m Sale<'_>, held: &Held<'_>) -> Self {
-        let money = Money::of_paid(&sale.facts, held.paid().map(|commission| commission.click_id.as_str()));
+impl<'m> Amounts<'m> {
+    fn of(sale: &'m Sale<'_>, open: &Open<'_>) -> Self {
+        let money = Money::of_paid(&sale.facts, open.paid().map(|commission| commission.click_id.as_str()));
         let lost = money.as_ref().map_or_else(|_| Lost::default(), |money| Lost::of(&sale.facts, money));
         Self { money, lost }
     }
 }
 
-/// What the ledger should hold, or why nothing.
-struct Asked {
+/// What the ledger should contain, or why it contains nothing.
+struct Wanted {
     target: Result<Target, Reason>,
-    /// Whether a payout froze it: a commission that was paid out stays with its click, whatever is learnt later of the attribution.
+    /// Whether a payout froze the attribution: a commission that was paid out keeps its click, even if later
+    /// facts change the attribution.
     is_frozen: bool,
 }
 
-impl Asked {
+impl Wanted {
     const fn open(target: Result<Target, Reason>) -> Self {
         Self { target, is_frozen: false }
     }
@@ -144,105 +145,105 @@ impl Asked {
     }
 }
 
-/// Settles one payment: what was paid, what the ledger should hold for it, and what is to be appended for that.
+/// Settles one payment: computes the amount paid, the target of the ledger, and the entries to append.
 fn settle_sale<'a>(
     series: &Series<'_, 'a>,
     sale: &Sale<'a>,
     open: Vec<&Commission>,
     occasion: Occasion,
 ) -> Settlement {
-    let held = Held::of(open);
-    let moved = Moved::of(sale, &held);
-    let asked = match sale.facts.leads.values().next() {
-        Some(lead) => of_lead(series.book, sale, lead, &held, occasion),
-        None => of_payment(series, sale, &moved, &held, occasion),
+    let open = Open::of(open);
+    let amounts = Amounts::of(sale, &open);
+    let wanted = match sale.facts.leads.values().next() {
+        Some(lead) => of_lead(series.book, sale, lead, &open, occasion),
+        None => of_payment(series, sale, &amounts, &open, occasion),
     };
-    let decision = decide(series.book, sale, &moved, &asked);
-    Settlement { decision, changes: changes(series.book, sale, &held, asked.target, occasion) }
+    let decision = decide(series.book, sale, &amounts, &wanted);
+    Settlement { decision, changes: changes(series.book, sale, &open, wanted.target, occasion) }
 }
 
-fn of_lead(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, held: &Held<'_>, occasion: Occasion) -> Asked {
+fn of_lead(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, open: &Open<'_>, occasion: Occasion) -> Wanted {
     let attribution = book.credits.get(sale.id);
-    let target = lead::target(book, sale, lead, attribution, held.settled(sale, occasion));
-    match held.paid() {
+    let target = lead::target(book, sale, lead, attribution, open.settled(sale, occasion));
+    match open.paid() {
         Some(paid) if target.is_err() || is_moved(attribution, paid) => {
-            Asked::frozen(lead::frozen_target(book, sale, lead, paid))
+            Wanted::frozen(lead::frozen_target(book, sale, lead, paid))
         }
-        _ => Asked::open(target),
+        _ => Wanted::open(target),
     }
 }
 
 fn of_payment<'a>(
     series: &Series<'_, 'a>,
     sale: &Sale<'a>,
-    moved: &Moved<'_>,
-    held: &Held<'_>,
+    amounts: &Amounts<'_>,
+    open: &Open<'_>,
     occasion: Occasion,
-) -> Asked {
-    let (book, paid) = (series.book, held.paid());
+) -> Wanted {
+    let (book, paid) = (series.book, open.paid());
     let attribution = book.credits.get(sale.id);
-    let money = match &moved.money {
+    let money = match &amounts.money {
         Ok(money) => money,
-        Err(reason) => return Asked::open(Err(*reason)),
+        Err(reason) => return Wanted::open(Err(*reason)),
     };
-    // A page's claim of money that went back does not say which payment that belongs to.
+    // A page's claim is not evidence of which payment a refund or dispute belongs to.
     let is_claim = attribution.is_some_and(|found| found.rule == Rule::Claim);
-    if let (true, None, Some(reason)) = (is_claim, paid, waiting(book, sale, moved.lost)) {
-        return Asked::open(Err(reason));
+    if let (true, None, Some(reason)) = (is_claim, paid, waiting(book, sale, amounts.lost)) {
+        return Wanted::open(Err(reason));
     }
-    let case = Case { series, sale, money, lost: moved.lost };
-    let target = target(case, attribution, held.settled(sale, occasion), paid.is_some());
+    let case = Case { series, sale, money, lost: amounts.lost };
+    let target = target(case, attribution, open.settled(sale, occasion), paid.is_some());
     match paid {
-        Some(paid) if matches!(target, Err(Standing::Attribution(_))) || is_moved(attribution, paid) => {
-            Asked::frozen(frozen_target(case, paid))
+        Some(paid) if matches!(target, Err(Refusal::Attribution(_))) || is_moved(attribution, paid) => {
+            Wanted::frozen(frozen_target(case, paid))
         }
-        _ => Asked::open(target.map_err(|standing| standing.reason())),
+        _ => Wanted::open(target.map_err(|refusal| refusal.reason())),
     }
 }
 
-/// Whether facts now speak for another click than the one that a payout was made for, or for none.
+/// Whether facts now attribute the payment to another click than the one that was paid out, or to none.
 fn is_moved(attribution: Option<&Attribution>, paid: &Commission) -> bool {
     attribution.is_none_or(|found| found.click_id != paid.click_id)
 }
 
-/// The decision, for the record.
-fn decide(book: &Book<'_>, sale: &Sale<'_>, moved: &Moved<'_>, asked: &Asked) -> Decision {
-    let money = moved.money.as_ref().ok();
+/// The decision, as it is recorded.
+fn decide(book: &Book<'_>, sale: &Sale<'_>, amounts: &Amounts<'_>, wanted: &Wanted) -> Decision {
+    let money = amounts.money.as_ref().ok();
     Decision {
-        reason: match &asked.target {
-            Ok(_) if asked.is_frozen => Reason::AttributionFrozen,
+        reason: match &wanted.target {
+            Ok(_) if wanted.is_frozen => Reason::AttributionFrozen,
             Ok(target) => target.claim.reason,
-            Err(reason) => waiting(book, sale, moved.lost).unwrap_or(*reason),
+            Err(reason) => waiting(book, sale, amounts.lost).unwrap_or(*reason),
         },
         attribution: book.credits.get(sale.id).cloned(),
         candidates: sale.candidates.clone(),
         time: sale.time,
         gross_minor: money.map(Money::gross_minor),
-        base_minor: asked.target.as_ref().ok().map(|target| target.claim.base_minor),
+        base_minor: wanted.target.as_ref().ok().map(|target| target.claim.base_minor),
         currency: money.map(Money::currency),
         same_as: match &sale.inference {
             Inference::SameAs(other) => Some(other.clone()),
             Inference::Alone | Inference::Ambiguous => None,
         },
-        lost_minor: moved.lost.total_minor(),
-        claimed: payment::is_mere_claim(&sale.facts),
+        lost_minor: amounts.lost.total_minor(),
+        claimed: payment::is_only_claimed(&sale.facts),
         lead_id: sale.facts.leads.keys().next().cloned(),
         transaction: sale.facts.reports.values().map(|report| report.transaction.clone()).min(),
         stripe: payment::stripe_ids(&sale.facts),
     }
 }
 
-/// What is to be appended: the doubles are closed, and the survivor is brought to the target.
+/// The changes: duplicates are closed, and the survivor is brought to the target.
 fn changes(
     book: &Book<'_>,
     sale: &Sale<'_>,
-    held: &Held<'_>,
+    open: &Open<'_>,
     target: Result<Target, Reason>,
     occasion: Occasion,
 ) -> Vec<Change> {
-    let closed = held.doubles.iter().map(|double| close(double, Reason::DuplicatePayment));
+    let closed = open.duplicates.iter().map(|duplicate| close(duplicate, Reason::DuplicatePayment));
     let mut changes: Vec<Change> = closed.collect();
-    changes.extend(towards(target, held.survivor, occasion.news));
+    changes.extend(towards(target, open.survivor, occasion.news));
     let own = book.world.payments.get(sale.id).map_or(&[][..], |known| known.commissions.as_slice());
     for change in &mut changes {
         let is_own = |id: &String| own.iter().any(|commission| commission.id == *id);
@@ -251,7 +252,7 @@ fn changes(
     changes
 }
 
-/// What a charge or refund waits for that belongs to no payment known here.
+/// The reason why a charge with a refund or dispute waits, if it belongs to no known payment.
 fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
     let is_approved = sale.facts.reports.values().any(Report::is_trusted);
     let stray = !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none() && !is_approved;

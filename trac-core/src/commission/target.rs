@@ -1,4 +1,4 @@
-//! What the ledger should hold for a payment, or why nothing.
+//! What the ledger should contain for a payment, or why it contains nothing.
 
 use super::claim::{Claim, Source};
 use super::entry::Sums;
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 use crate::webhook::dispute::Dispute;
 use crate::webhook::subscription::Subscription;
 
-/// What the ledger should hold for a payment or lead that earns.
+/// What the ledger should contain for a payment or lead that earns.
 pub(super) struct Target {
     pub(super) claim: Claim,
     pub(super) sums: Sums,
@@ -28,7 +28,7 @@ pub(super) struct Target {
     pub(super) voided: bool,
 }
 
-/// A payment with everything its commission depends on.
+/// A payment with the data that its commission depends on.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'c, 'a> {
     pub(super) series: &'c Series<'c, 'a>,
@@ -37,25 +37,25 @@ pub(super) struct Case<'c, 'a> {
     pub(super) lost: Lost,
 }
 
-/// Judges a payment and works out what it earns. `settled` is the commission whose terms it keeps; `paid` says whether a payout
-/// holds that.
+/// Checks a payment and computes what it earns. `settled` is the commission whose terms it keeps; `paid` says
+/// whether the payment's commission was paid out.
 ///
 /// # Errors
-/// Why it earns nothing, as [`Standing`]: what stands against the attribution, or what stands against the amount.
+/// Why it earns nothing, as [`Refusal`]: because of its attribution, or because of its amount.
 pub(super) fn target(
     case: Case<'_, '_>,
     attribution: Option<&Attribution>,
     settled: Option<&Commission>,
     paid: bool,
-) -> Result<Target, Standing> {
+) -> Result<Target, Refusal> {
     let Case { series, sale, .. } = case;
     let book = series.book;
     match sale.inference {
         Inference::Alone => {}
-        Inference::SameAs(_) => return Err(Standing::Amount(Reason::DuplicatePayment)),
-        Inference::Ambiguous => return Err(Standing::Attribution(Reason::PaymentUnlinked)),
+        Inference::SameAs(_) => return Err(Refusal::Amount(Reason::DuplicatePayment)),
+        Inference::Ambiguous => return Err(Refusal::Attribution(Reason::PaymentUnlinked)),
     }
-    let time = sale.time.ok_or(Standing::Amount(Reason::PaymentUnknown))?;
+    let time = sale.time.ok_or(Refusal::Amount(Reason::PaymentUnknown))?;
     let (attribution, click, terms) = credited(book, sale, time, attribution, settled)?;
     let earned = || {
         let base = case.money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
@@ -63,20 +63,21 @@ pub(super) fn target(
             return Err(Reason::ZeroAmount);
         }
         let place = series::place(series, sale, time, attribution, &terms)?;
-        earn(case, &Claimant { attribution, click, terms, place, time, base, paid })
+        earn(case, &Findings { attribution, click, terms, place, time, base, paid })
     };
-    earned().map_err(Standing::Amount)
+    earned().map_err(Refusal::Amount)
 }
 
-/// What stands against a commission.
-pub(super) enum Standing {
-    /// No click, several, or one that is refused. A commission that was paid out stays all the same.
+/// Why a payment earns no commission.
+pub(super) enum Refusal {
+    /// There is no click, the click is refused, or the payment may be that of several others. A commission
+    /// that was paid out stays nevertheless.
     Attribution(Reason),
-    /// No money, or none that the terms cover. A commission that was paid out goes with it.
+    /// There is no money, or none that the terms cover. A commission that was paid out is then taken back.
     Amount(Reason),
 }
 
-impl Standing {
+impl Refusal {
     pub(super) const fn reason(&self) -> Reason {
         match self {
             Self::Attribution(reason) | Self::Amount(reason) => *reason,
@@ -90,7 +91,7 @@ fn credited<'c, 'a>(
     time: Timestamp,
     attribution: Option<&'c Attribution>,
     settled: Option<&Commission>,
-) -> Result<(&'c Attribution, &'c Click, Terms<'a>), Standing> {
+) -> Result<(&'c Attribution, &'c Click, Terms<'a>), Refusal> {
     let judged = || {
         let attribution = attribution.ok_or(Reason::NoAttributionYet)?;
         let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoAttributionYet)?;
@@ -101,11 +102,11 @@ fn credited<'c, 'a>(
         eligibility::judge(book, sale, attribution, click, &terms, settled.is_some())?;
         Ok((attribution, click, terms))
     };
-    judged().map_err(Standing::Attribution)
+    judged().map_err(Refusal::Attribution)
 }
 
-/// Everything that was found before the amount is worked out.
-struct Claimant<'a> {
+/// The findings from which the amount is computed.
+struct Findings<'a> {
     attribution: &'a Attribution,
     click: &'a Click,
     terms: Terms<'a>,
@@ -115,13 +116,13 @@ struct Claimant<'a> {
     paid: bool,
 }
 
-fn earn(case: Case<'_, '_>, claimant: &Claimant<'_>) -> Result<Target, Reason> {
+fn earn(case: Case<'_, '_>, findings: &Findings<'_>) -> Result<Target, Reason> {
     let Case { series, sale, money, lost } = case;
     let book = series.book;
-    let Claimant { attribution, click, terms, place, time, base, paid } = claimant;
+    let Findings { attribution, click, terms, place, time, base, paid } = findings;
     let program = &terms.program.terms;
     let rule = terms.enrollment.terms.commission.unwrap_or(program.commission);
-    let lost = lost.of_what_counts(program);
+    let lost = lost.counted_under(program);
     let earned = terms::earned(rule, *base, money.currency());
     if earned.amount_minor == 0 {
         return Err(Reason::ZeroCommission);
@@ -176,9 +177,10 @@ fn why(money: &Money<'_>, attribution: &Attribution, place: Place, capped: bool)
     }
 }
 
-/// Whether the end of a subscription voids a commission: one that was not due when the subscription was deleted, for a payment
-/// made before it ended. What is paid after the end was owed before. Under [`CancelPolicy::VoidUnused`] the payment must also be
-/// for time after the end, as far as that is known.
+/// Whether the end of a subscription voids a commission: one that was not due when the subscription was
+/// deleted, for a payment made before it ended. A payment made after the end was owed before it, so it is not
+/// voided. Under [`CancelPolicy::VoidUnused`] the service period must also extend beyond the end; an unknown
+/// period counts as if it did.
 fn is_voided(
     policy: CancelPolicy,
     subscription: &Subscription,
@@ -198,7 +200,8 @@ fn is_voided(
     }
 }
 
-/// A paid-out commission is still taken back with its money, under the terms it was paid by.
+/// What the ledger should contain for a payment whose commission was paid out: it keeps its click and its
+/// terms, and refunds and disputes still reduce it.
 pub(super) fn frozen_target(case: Case<'_, '_>, commission: &Commission) -> Result<Target, Reason> {
     let Case { series, sale, money, .. } = case;
     let book = series.book;
@@ -213,5 +216,5 @@ pub(super) fn frozen_target(case: Case<'_, '_>, commission: &Commission) -> Resu
     };
     let place = series::place(series, sale, time, &own, &terms)?;
     let base = money.base_minor(&terms.program.terms, sale.payment_link.as_deref())?;
-    earn(case, &Claimant { attribution: &own, click, terms, place, time, base, paid: true })
+    earn(case, &Findings { attribution: &own, click, terms, place, time, base, paid: true })
 }

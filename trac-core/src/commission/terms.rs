@@ -17,8 +17,8 @@ pub struct Earned {
     pub capped: bool,
 }
 
-/// What a rule gives for a base: a percentage is rounded half up; a fixed amount is limited to the base where the rule
-/// says so and both are in the same currency.
+/// The commission that a rule gives for a base. A percentage is rounded half up; a fixed amount is limited to
+/// the base where the rule says so and both are in the same currency.
 ///
 /// # Examples
 /// ```

@@ -14,17 +14,19 @@ pub struct Attribution {
     pub rule: Rule,
     /// The click.
     pub click_id: String,
-    /// The payment that first tied the click to this subscription or customer; often this one itself.
+    /// The payment or lead that first linked the click to this subscription or customer; often this one
+    /// itself.
     pub bound_by: String,
-    /// The time of that payment: the attribution window is judged there, once.
+    /// The time of that payment or lead, at which the attribution window is checked.
     pub bound_at: Timestamp,
 }
 
-/// What a subscription is attributed to: the attribution of its first credited payment.
+/// The attribution of a subscription: that of its first credited payment, or where none is credited, of its
+/// first attributed payment.
 #[derive(Clone, Debug)]
 pub struct Binder<'a> {
     /// Our ID of that payment.
     pub sale_id: &'a str,
-    /// What it is attributed to.
+    /// The attribution of that payment.
     pub attribution: Attribution,
 }

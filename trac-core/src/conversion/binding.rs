@@ -1,4 +1,5 @@
-//! What ties a customer to a click, ranked so that the one that counts at any time is found without looking through all.
+//! Bindings of a customer to clicks, ranked so that the one that counts at a given time is found by binary
+//! search.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -11,32 +12,33 @@ use super::world::{Click, World};
 use crate::program::{AttributionModel, Pins};
 use crate::time::Timestamp;
 
-/// A payment, lead or report that names a click, seen by the same customer's other payments.
+/// A payment, lead or report that names a click, and so links other payments of the same customer to it.
 #[derive(Clone, Debug)]
 pub struct Binding<'a> {
-    /// From when on it counts.
+    /// The time from which it counts.
     pub at: Timestamp,
-    /// The Stripe ID that decides between payments of the same second.
+    /// The Stripe ID that orders payments of the same second.
     pub name: String,
-    /// Our ID of the payment or lead.
+    /// Our ID of the payment or lead that makes the binding.
     pub sale_id: &'a str,
     /// The click.
     pub click_id: &'a str,
     /// The program of the click.
     pub program_id: &'a str,
-    /// The payment or lead that first tied the click.
+    /// The payment or lead that first linked the customer or subscription to the click.
     pub bound_by: &'a str,
-    /// When that was: the window is judged then.
+    /// The time of that link, at which the window is checked.
     pub bound_at: Timestamp,
-    /// Whether it lies in the window of the click.
+    /// Whether `bound_at` is within the window of the click.
     pub is_in_window: bool,
 }
 
-/// What decides between bindings; the greatest counts: whether it lies in its window, its age, and its names.
+/// Ranks bindings; the greatest counts: whether it is in its window, its age, its Stripe ID and our ID.
 pub type Rank<'b> = (bool, i64, &'b str, &'b str);
 
 impl<'a> Binding<'a> {
-    /// A binding to a value, if that is a click someone carries.
+    /// A binding to the click that `value` resolves to. `None` where it resolves to no click, or to one that
+    /// stands for a promotion code.
     pub(super) fn of(
         world: &'a World,
         sale: &Sale<'a>,
@@ -57,21 +59,21 @@ impl<'a> Binding<'a> {
         })
     }
 
-    /// Where it stands among others.
+    /// Its place in the order of bindings: time, Stripe ID, our ID.
     #[must_use]
     pub fn moment(&self) -> (Timestamp, &str, &str) {
         (self.at, &self.name, self.sale_id)
     }
 
-    /// The attribution that it gives to other payments of the customer.
+    /// The attribution that this binding gives to other payments of the customer.
     #[must_use]
     pub fn attribution(&self) -> Attribution {
         let (click_id, bound_by) = (self.click_id.into(), self.bound_by.into());
         Attribution { rule: Rule::Customer, click_id, bound_by, bound_at: self.bound_at }
     }
 
-    /// What decides between bindings: one inside its window goes before one outside; then the newest counts, under
-    /// `first_click` the oldest.
+    /// The rank among bindings: a binding inside its window goes before one outside; then the newest counts,
+    /// or under `first_click` the oldest.
     #[must_use]
     pub fn rank(&self, model: AttributionModel) -> Rank<'_> {
         let at = self.bound_at.unix_secs();
@@ -83,7 +85,8 @@ impl<'a> Binding<'a> {
     }
 }
 
-/// The window is judged by the terms that were in force when the click was tied, or those the payment was decided by again.
+/// Checks the window by the program version in force at `bound_at`, or by the version that a replay pinned
+/// for the payment.
 fn is_in_window(world: &World, sale: &Sale<'_>, click: &Click, bound_at: Timestamp) -> bool {
     let (id, pins) = (&click.program_id, sale.pins());
     let program = world.programs.get(id).and_then(|history| Pins::program(pins, id, history, bound_at));
@@ -94,17 +97,18 @@ fn is_in_window(world: &World, sale: &Sale<'_>, click: &Click, bound_at: Timesta
 #[derive(Clone, Debug, Default)]
 pub struct Bindings<'a>(BTreeMap<&'a str, Ranked<'a>>);
 
-/// Bindings of one customer in one program, in order.
+/// Bindings of one customer in one program, in order of time.
 #[derive(Clone, Debug, Default)]
 struct Ranked<'a> {
     all: Vec<Binding<'a>>,
-    /// For each place in `all`, the best up to there under `last_click`, and the best of another payment.
+    /// For each index in `all`, the best binding up to it under `last_click`, and the best one made by
+    /// another payment.
     last: Vec<Best>,
     /// The same under `first_click`.
     first: Vec<Best>,
 }
 
-/// Places of the best binding and of the best one that another payment makes.
+/// Indices of the best binding and of the best one made by another payment.
 type Best = [Option<usize>; 2];
 
 impl<'a> Bindings<'a> {
@@ -112,7 +116,7 @@ impl<'a> Bindings<'a> {
         self.0.entry(binding.program_id).or_default().all.push(binding);
     }
 
-    /// Puts the bindings in order, once all are there.
+    /// Sorts and ranks the bindings; to be called once after all were added.
     pub(super) fn rank(&mut self) {
         for ranked in self.0.values_mut() {
             ranked.all.sort_by(|one, other| one.moment().cmp(&other.moment()));
@@ -121,12 +125,12 @@ impl<'a> Bindings<'a> {
         }
     }
 
-    /// The programs that any of the bindings is about.
+    /// The programs of the bindings.
     pub fn programs(&self) -> impl Iterator<Item = &'a str> {
         self.0.keys().copied()
     }
 
-    /// The binding of a program that counts at `until`, but none that the payment `sale_id` makes itself.
+    /// The binding of a program that counts at `until`, except those that the payment `sale_id` makes itself.
     #[must_use]
     pub fn best(
         &self,
@@ -171,7 +175,7 @@ fn best_so_far(all: &[Binding<'_>], model: AttributionModel) -> Vec<Best> {
 mod tests {
     use super::*;
 
-    /// A binding of a payment to a click; both are named by one letter.
+    /// A binding made by the payment `sale_id`, which is one letter.
     fn binding(at: i64, sale_id: &'static str, is_in_window: bool) -> Binding<'static> {
         let at = Timestamp::from_unix_secs(at);
         Binding {
@@ -203,12 +207,12 @@ mod tests {
             }
             bindings.rank();
             for until in (0..8).map(Timestamp::from_unix_secs) {
-                for asker in ["a", "b", "c", "d", "e", "f"] {
+                for sale_id in ["a", "b", "c", "d", "e", "f"] {
                     for model in [AttributionModel::LastClick, AttributionModel::FirstClick] {
-                        let known = all.iter().filter(|it| it.at <= until && it.sale_id != asker);
+                        let known = all.iter().filter(|it| it.at <= until && it.sale_id != sale_id);
                         let want = known.map(|it| it.rank(model)).max();
-                        let got = bindings.best("prog", model, until, asker).map(|it| it.rank(model));
-                        assert_eq!(got, want, "{until:?} {asker} {model:?}");
+                        let got = bindings.best("prog", model, until, sale_id).map(|it| it.rank(model));
+                        assert_eq!(got, want, "{until:?} {sale_id} {model:?}");
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! The payments of a world side by side: which are inferred to be the same money, and how each stands to the others of its
+//! All sales of a world: which are inferred to be the same money, and how each relates to the others of its
 //! subscription and customer.
 
 use alloc::borrow::Cow;
@@ -15,24 +15,24 @@ use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 use crate::webhook::join::Join;
 
-/// All payments of a world, ready to be asked about each other.
+/// All sales of a world, indexed for queries about each other.
 #[derive(Clone, Debug)]
 pub struct Book<'a> {
-    /// Where they come from.
+    /// The world that was read.
     pub world: &'a World,
-    /// By our ID.
+    /// The sales, by our ID of the payment or lead.
     pub sales: BTreeMap<&'a str, Sale<'a>>,
     /// The sales of each subscription and customer.
     pub timeline: Timeline<'a>,
     /// What each subscription is attributed to, by `sub_…`: rule (6).
     pub binders: BTreeMap<&'a str, Binder<'a>>,
-    /// The click each payment is credited to, by our ID of the payment; worked out once, because a customer's payments ask
-    /// for each other's.
+    /// The click each payment is credited to, by our ID of the payment; computed once, because decisions
+    /// about a customer's payments read each other's credits.
     pub credits: BTreeMap<&'a str, Attribution>,
 }
 
 impl<'a> Book<'a> {
-    /// Reads a world. What the payments are attributed to is still to be decided.
+    /// Reads a world, without attributions: `binders` and `credits` stay empty.
     pub(super) fn read(world: &'a World) -> Self {
         let inferred = infer(world);
         let links = payment_links(world);
@@ -57,7 +57,8 @@ impl<'a> Book<'a> {
         Self { world, sales, timeline, binders: BTreeMap::new(), credits: BTreeMap::new() }
     }
 
-    /// Payments of a subscription that are their own money, the earliest first.
+    /// The payments of a subscription, without those inferred to be another payment's money; the earliest
+    /// first.
     pub fn of_subscription<'s>(
         &'s self,
         id: &str,
@@ -65,7 +66,7 @@ impl<'a> Book<'a> {
         self.found(self.timeline.subscriptions.get(id).map(|line| &line.all))
     }
 
-    /// Payments of a customer that are their own money, the earliest first.
+    /// The payments of a customer, without those inferred to be another payment's money; the earliest first.
     pub fn of_customer<'s>(
         &'s self,
         id: &str,
@@ -73,7 +74,7 @@ impl<'a> Book<'a> {
         self.found(self.timeline.customers.get(id).map(|line| &line.all))
     }
 
-    /// The merchant's own IDs that a customer's payments had named by that time.
+    /// The merchant's own IDs of a customer that payments of the same `cus_…` had named by that time.
     pub fn names_of_customer<'s>(
         &'s self,
         id: &str,
@@ -83,8 +84,8 @@ impl<'a> Book<'a> {
         named.filter(move |(_, first)| **first <= time).map(|(id, _)| id.as_str())
     }
 
-    /// Whether a promotion code was typed at this very payment. Later invoices of a subscription repeat the discount that was
-    /// typed at its first payment.
+    /// Whether the buyer entered the promotion code at this payment. Later invoices of a subscription repeat
+    /// the discount of its first payment.
     #[must_use]
     pub fn is_code_typed(&self, sale: &Sale<'_>) -> bool {
         let is_first =
@@ -101,7 +102,7 @@ impl<'a> Book<'a> {
     }
 }
 
-/// The Payment Links that subscriptions were bought through.
+/// The Payment Link that each subscription was bought through, by `sub_…`.
 fn payment_links(world: &World) -> BTreeMap<&str, &str> {
     let mut links = BTreeMap::new();
     for known in world.payments.values() {

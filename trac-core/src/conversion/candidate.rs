@@ -1,4 +1,4 @@
-//! Values that may be a click ID, and where they stood.
+//! Values that may be a click ID, and where they were found.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -13,7 +13,7 @@ use crate::webhook::facts::Facts;
 use crate::webhook::join::Dated;
 use crate::webhook::references::References;
 
-/// Where a candidate for the click was found, in the order of the contract.
+/// The place where a candidate was found; (1) to (8) number the contract's rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -33,13 +33,15 @@ pub enum Rule {
     CustomerMetadata,
     /// (8) the customer was attributed before, by a payment or a lead.
     Customer,
-    /// The click that was told with a lead; it speaks for the lead itself.
+    /// The click reported with a lead; it is the lead's own attribution.
     Lead,
     /// The click that the merchant reported with the payment, after (5).
     Report,
-    /// The promotion code that the buyer used is a partner's, where nothing else resolves.
+    /// The buyer used a promotion code that is assigned to a partner. It counts where no other rule resolves,
+    /// or before (6) where the code was entered at this payment.
     PromotionCode,
-    /// The click that a browser claimed with the payment, where nothing else resolves; held until the merchant approves it.
+    /// The click that a page claimed with the payment, where no other rule resolves; its commission is held
+    /// until the merchant approves the claim.
     Claim,
 }
 
@@ -67,15 +69,16 @@ impl Rule {
 /// A value that may be a click ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Where it stood.
+    /// The rule by which it was found.
     pub rule: Rule,
-    /// The Stripe object that carried it.
+    /// The ID of the Stripe object, report or lead that contained it.
     pub object: String,
     /// The value.
     pub value: String,
 }
 
-/// Every value that may be a click ID, by rules (1) to (5).
+/// Every value that may be a click ID: by rules (1) to (5), then of reports, claims, promotion codes and
+/// leads.
 #[must_use]
 pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     let mut found = Vec::new();
@@ -98,7 +101,7 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
         payment::subscription(facts).and_then(|id| holders.subscriptions.get_key_value(id))
     {
         let references = holder_time(facts).and_then(|time| subscription.references.at(time));
-        add(Rule::SubscriptionMetadata, id, &mut references.into_iter().flat_map(|said| &said.clicks));
+        add(Rule::SubscriptionMetadata, id, &mut references.into_iter().flat_map(|it| &it.clicks));
     }
     for (id, invoice) in &facts.invoices {
         let references = invoice.references.iter();
@@ -113,7 +116,7 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
         add(Rule::Report, id, &mut report.click.iter());
     }
     let claims = || facts.reports.iter().filter(|(_, report)| !report.by_merchant && !report.is_refused());
-    // One that the merchant approved goes before the others.
+    // Approved claims go before the others.
     for approved in [true, false] {
         for (id, claim) in claims().filter(|(_, claim)| claim.is_trusted() == approved) {
             add(Rule::Claim, id, &mut claim.click.iter());
@@ -131,14 +134,14 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     found
 }
 
-/// The time as of which metadata of a subscription or customer is read for a payment: the payment's own, and a little more,
-/// because Stripe makes both in the same seconds.
+/// The time as of which the metadata of a subscription or customer is read for a payment: the payment's time
+/// plus [`CLOCK_SKEW_SECS`], because Stripe creates both within the same seconds.
 #[must_use]
 pub fn holder_time(facts: &Facts) -> Option<Timestamp> {
     payment::time(facts).map(|time| time.plus_secs(CLOCK_SKEW_SECS))
 }
 
-/// The promotion codes used anywhere in a world, for the store to look up.
+/// All promotion codes used in a world, which the store looks up.
 #[must_use]
 pub fn promotion_codes(world: &World) -> BTreeSet<String> {
     let facts = world.payments.values().map(|known| &known.facts);
@@ -147,7 +150,7 @@ pub fn promotion_codes(world: &World) -> BTreeSet<String> {
     of_sessions.chain(of_invoices).flatten().cloned().collect()
 }
 
-/// Values that may be click IDs anywhere in a world, for the store to look up.
+/// All values in a world that may be click IDs, which the store looks up.
 #[must_use]
 pub fn values_to_resolve(world: &World) -> Vec<String> {
     let of_payments = world
@@ -158,8 +161,8 @@ pub fn values_to_resolve(world: &World) -> Vec<String> {
         .map(|found| found.value);
     let customers = world.holders.customers.values().map(|customer| &customer.references);
     let subscriptions = world.holders.subscriptions.values().map(|subscription| &subscription.references);
-    let said = customers.chain(subscriptions).flat_map(Dated::iter);
-    let of_holders = said.flat_map(|(_, references): (_, &References)| references.clicks.iter().cloned());
+    let dated = customers.chain(subscriptions).flat_map(Dated::iter);
+    let of_holders = dated.flat_map(|(_, references): (_, &References)| references.clicks.iter().cloned());
     let mut values: Vec<_> = of_payments.chain(of_holders).collect();
     values.sort_unstable();
     values.dedup();

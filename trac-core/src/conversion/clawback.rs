@@ -12,32 +12,33 @@ use crate::webhook::facts::Facts;
 use crate::webhook::linked::Linked;
 use crate::webhook::refund::RefundStatus;
 
-/// What went back of a payment, in minor units of its currency.
+/// The money of a payment that went back, in minor units of its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Refunds, over all charges, and what was credited outside Stripe.
+    /// Refunds of all charges, and credit notes paid back outside Stripe.
     pub refunded_minor: i64,
-    /// Disputes whose money is gone.
+    /// Disputes whose money the bank took.
     pub disputed_minor: i64,
-    /// The whole: what was paid, or captured if that is more.
+    /// The whole payment: the amount paid, or the amount captured if that is larger.
     pub whole_minor: i64,
-    /// What of the whole came outside Stripe.
+    /// The part of `whole_minor` that was paid outside Stripe.
     pub outside_minor: i64,
-    /// What of the refunds was credited outside Stripe.
+    /// The part of `refunded_minor` that was credited outside Stripe.
     pub credited_minor: i64,
     /// Whether a refund is known to have failed.
     pub refund_failed: bool,
-    /// Whether money is gone, and nothing says how much in the charge's currency: it needs review.
+    /// Whether a dispute took money and no object states the amount in the charge's currency: this needs
+    /// review.
     pub is_unclear: bool,
 }
 
 impl Lost {
     /// Adds up what went back of a payment.
     ///
-    /// Stripe's `amount_refunded` is cumulative, and refunds can fail after they succeeded, so for each charge
-    /// `max(largest amount_refunded − Σ failed refunds, Σ succeeded refunds, 0)` counts, less what a partial capture
-    /// released. Refunds that name only the PaymentIntent count with its one charge. Of a charge that paid several invoices, the
-    /// payment's share counts.
+    /// Stripe's `amount_refunded` is cumulative, and refunds can fail after they succeeded, so for each
+    /// charge `max(largest amount_refunded − Σ failed refunds, Σ succeeded refunds, 0)` counts, less the
+    /// amount that a partial capture released. Refunds that name only the PaymentIntent count with its one
+    /// charge. Of a charge that paid several invoices, the payment's share counts.
     #[must_use]
     pub fn of(facts: &Facts, money: &Money<'_>) -> Self {
         let paid = Paid::of(facts, money);
@@ -70,10 +71,10 @@ impl Lost {
         }
     }
 
-    /// The same under terms that may not count what came outside Stripe: then neither that is part of the whole, nor what of it was
-    /// credited outside Stripe.
+    /// The same under the terms of a program. Where these do not count money paid outside Stripe, that money
+    /// is subtracted from the whole, and credits for it from the refunds.
     #[must_use]
-    pub fn of_what_counts(self, terms: &ProgramTerms) -> Self {
+    pub fn counted_under(self, terms: &ProgramTerms) -> Self {
         if terms.count_out_of_band {
             return self;
         }
@@ -87,20 +88,20 @@ impl Lost {
         }
     }
 
-    /// What went back, never more than the whole.
+    /// The sum that went back, at most the whole.
     #[must_use]
     pub fn total_minor(&self) -> i64 {
         self.refunded_minor.saturating_add(self.disputed_minor).min(self.whole_minor).max(0)
     }
 }
 
-/// What the merchant says went back of a payment that Stripe knows nothing of. Beside a report of its own, what went back of a
-/// claim does not count.
+/// The refunds of a payment of which Stripe reported nothing. Where the merchant reported the payment itself,
+/// refunds recorded on claims do not count.
 fn reported(facts: &Facts, paid: &Paid<'_>) -> i64 {
     refunded_by_report(facts).max(refunded(facts, paid))
 }
 
-/// How much the merchant says went back, in minor units.
+/// The refunds that the merchant reported, in minor units.
 #[must_use]
 pub fn refunded_by_report(facts: &Facts) -> i64 {
     let has_own = facts.reports.values().any(|report| report.by_merchant);
@@ -108,11 +109,11 @@ pub fn refunded_by_report(facts: &Facts) -> i64 {
     counted.map(|report| report.refunded_minor).max().unwrap_or(0)
 }
 
-/// What was paid, and how much of it in another currency.
+/// The amount paid, and the part of it that was charged in another currency.
 struct Paid<'a> {
     whole_minor: i64,
     currency: Currency,
-    /// What the charges in the payment's own currency leave for those in another.
+    /// The whole less the charges in the payment's currency: the value of the charges in other currencies.
     foreign_minor: i64,
     shares: Shares<'a>,
 }
@@ -129,8 +130,9 @@ impl<'a> Paid<'a> {
         Self { whole_minor, currency, foreign_minor: whole_minor.saturating_sub(own), shares }
     }
 
-    /// What went back of a charge, in the payment's currency. Two currencies are never added: of a charge in another one, its
-    /// share counts. `id` is the charge's, or that of an object of the same money.
+    /// The amount of a charge that went back, in the payment's currency. Amounts of two currencies are never
+    /// added: for a charge in another currency, the same share of `foreign_minor` counts. `id` is the
+    /// charge's, or that of an object of the same money.
     fn counted(&self, charge: Option<&Charge>, id: &str, amount_minor: i64) -> i64 {
         match charge.and_then(|charge| charge.captured.as_ref()) {
             Some(captured) if captured.value.currency != self.currency => {
@@ -161,8 +163,9 @@ fn refunded(facts: &Facts, paid: &Paid<'_>) -> i64 {
     counted.fold(0, i64::saturating_add)
 }
 
-/// The charge that money went back of: the one named; where only a PaymentIntent is named, that one's charge, or one of
-/// which nobody says whose it is.
+/// The charge that a refund or dispute belongs to: the one named; where only a PaymentIntent is named, the
+/// charge of that PaymentIntent, or else the first charge that names no PaymentIntent; where neither is
+/// named, the first charge.
 fn charge_of<'a>(charge: &'a Linked, intent: &'a Linked, facts: &'a Facts) -> &'a str {
     let intent = intent.id();
     let first = |is_it: &dyn Fn(&Linked) -> bool| {
@@ -171,11 +174,11 @@ fn charge_of<'a>(charge: &'a Linked, intent: &'a Linked, facts: &'a Facts) -> &'
     };
     let latest = || facts.payment_intents.get(intent?)?.charge.id();
     let of_intent = || first(&|of| intent.is_some_and(|intent| of.contains(intent)));
-    let of_nobody = || first(&|of| of.is_empty() || intent.is_none());
-    charge.id().or_else(latest).or_else(of_intent).or_else(of_nobody).or(intent).unwrap_or_default()
+    let without_intent = || first(&|of| of.is_empty() || intent.is_none());
+    charge.id().or_else(latest).or_else(of_intent).or_else(without_intent).or(intent).unwrap_or_default()
 }
 
-/// What a partial capture gave back: it was never paid, but Stripe counts it as refunded.
+/// The amount that a partial capture released: it was never paid, but Stripe counts it in `amount_refunded`.
 fn released(charge: &Charge) -> i64 {
     let released = charge
         .captured
@@ -203,8 +206,8 @@ mod tests {
             let terms =
                 json!({"count_out_of_band": counts, "commission": {"type": "percentage", "rate_bps": 1}});
             let terms: ProgramTerms = serde_json::from_value(terms).unwrap();
-            let once = before.of_what_counts(&terms);
-            assert_eq!((once, once.of_what_counts(&terms)), (want, want));
+            let once = before.counted_under(&terms);
+            assert_eq!((once, once.counted_under(&terms)), (want, want));
         };
         check(true, lost(5_000, 10_000, 6_000, 4_000), lost(5_000, 10_000, 6_000, 4_000));
         check(false, lost(5_000, 10_000, 6_000, 4_000), lost(1_000, 4_000, 0, 0));

@@ -1,4 +1,4 @@
-//! Whether program, partner and time let a click earn a payment.
+//! Whether program, partner and time allow a click to earn from a payment.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -14,7 +14,7 @@ use crate::program::{EnrollmentStatus, EnrollmentTerms, Pins, ProgramStatus, Pro
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
-/// The versions a payment is judged by.
+/// The versions of program and enrollment that apply to a payment.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     /// The program's version.
@@ -26,8 +26,8 @@ pub struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    /// The versions in force at the payment's time, those it was decided by in a replay, or those that a commission for the same
-    /// click was settled by.
+    /// The versions that apply: those by which a commission for the same click was settled (`settled`), or
+    /// else those pinned by a replay, or else those in force at the payment's time.
     ///
     /// # Errors
     /// [`Reason::ProgramInactive`] or [`Reason::PartnerNotApproved`] where there is no such program or enrollment.
@@ -57,11 +57,11 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Judges a payment that resolved to a click. What was settled already (`settled`) is not asked again whether program
-/// and partner were in force.
+/// Checks a payment that resolved to a click. A payment that was settled before (`settled`) and binds the
+/// click itself is not checked again for the status of program and enrollment.
 ///
 /// # Errors
-/// The first reason that stands against it: program, enrollment, window, self-referral.
+/// The first check that fails: program, enrollment, window, self-referral.
 pub fn judge(
     book: &Book<'_>,
     sale: &Sale<'_>,
@@ -107,7 +107,8 @@ fn in_force(
     Ok(())
 }
 
-/// Whether this payment is where the attribution begins: not a renewal of a subscription that has one.
+/// Whether the attribution begins with this payment, and the payment is not a renewal of an attributed
+/// subscription.
 fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
     let Some(subscription) = &sale.subscription else { return true };
     if attribution.rule == Rule::Customer || attribution.rule == Rule::CustomerMetadata {
@@ -117,14 +118,14 @@ fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
     attribution.bound_by == sale.id
 }
 
-/// A paused program attributes nothing new, so what was bound in a pause stays without effect.
+/// A paused program attributes nothing new, so an attribution bound during a pause has no effect.
 fn was_paused_when_bound(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution, click: &Click) -> bool {
     let then = when_bound(book, sale, attribution, click);
     then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
 }
 
-/// The program's version in force when the click was bound; where the payment, or the one that bound the click, was decided again
-/// under the rules of another day, the version of that day.
+/// The program's version in force when the click was bound; where a replay pinned a version for the payment,
+/// or for the payment that bound the click, that version.
 fn when_bound<'a>(
     book: &Book<'a>,
     sale: &Sale<'_>,
@@ -138,9 +139,10 @@ fn when_bound<'a>(
     Pins::program(own.or_else(binder), id, history, attribution.bound_at)
 }
 
-/// Whether any address of the buyer is one that the partner had by the time of the payment: of the payment, of other payments and
-/// leads of the same subscription or customer, or of the customer itself. One month without an address does not make it another
-/// buyer. The partner's first address covers all earlier times.
+/// Whether any address of the buyer is one that the partner had by the time of the payment. The buyer's
+/// addresses are those of the payment, of other payments and leads of the same subscription or customer, and
+/// of the customer itself, because a renewal may name no address. The partner's first address also covers all
+/// earlier times.
 fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
     let Some(addresses) = book.world.partner_emails.get(&click.partner_id) else { return false };
     let had = |(place, (since, _)): &(usize, &(Timestamp, String))| {

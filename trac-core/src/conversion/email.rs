@@ -1,9 +1,9 @@
-//! When two e-mail addresses are the same person's.
+//! Whether two e-mail addresses are the same mailbox.
 
 use alloc::string::String;
 
-/// The mailbox an address stands for: in lower case, and without what its provider ignores. Domains of one provider that share
-/// their mailboxes are one.
+/// The mailbox of an address: in lower case, and without the characters that its provider ignores. Domains of
+/// one provider that share mailboxes count as the same domain.
 ///
 /// Sources: <https://support.google.com/mail/answer/7436150>, <https://proton.me/support/addresses-and-aliases>.
 pub(super) fn mailbox(address: &str) -> Option<String> {

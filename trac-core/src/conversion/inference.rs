@@ -1,6 +1,7 @@
-//! Payments that no event ties together and that are the same money all the same.
+//! Payments that are the same money although no event links them.
 //!
-//! An inference is made anew from all facts each time and never stored: an exact link ends it.
+//! An inference is computed from all facts each time and never stored: once an event links the payments, it
+//! is gone.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -12,24 +13,27 @@ use crate::money::Currency;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 
-/// How far a charge may lie from when the payment was paid that it is inferred to be, in seconds.
+/// The largest difference between the time of a charge and the time the matching payment was paid, in
+/// seconds.
 const INFERENCE_SECS: u64 = 3_600;
-/// A session can be paid for a day after it was opened; an hour is left for the invoice.
+/// The longest time from a session's creation to its first invoice, in seconds: a session can be paid for 24
+/// hours, plus one hour for the invoice.
 const SESSION_SECS: i64 = 25 * 3_600;
 
-/// Whether a payment without an exact link is some other payment's money.
+/// Whether a payment without a link is the same money as another payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Inference {
-    /// It stands alone.
+    /// It matches no other payment.
     #[default]
     Alone,
-    /// It is the same money as the payment of that ID.
+    /// It is the same money as the payment with that ID.
     SameAs(String),
-    /// It could be several.
+    /// It matches several payments, or a payment that another one matches too.
     Ambiguous,
 }
 
-/// Payments that can only be told apart by amount and time.
+/// Infers which payments are the same money, by customer, amount, currency and time. Payments without a match
+/// have no entry.
 pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
     let first_invoices = first_invoices(world);
     let of_sessions: BTreeMap<&str, &str> = world
@@ -69,7 +73,7 @@ pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
     inferred
 }
 
-/// A payment with a session or invoice to which no event has tied a charge yet.
+/// A payment with a session or invoice to which no event has linked a charge yet.
 struct Whole<'a> {
     id: &'a str,
     paid_at: Timestamp,
@@ -85,15 +89,15 @@ impl<'a> Whole<'a> {
         if !payment::is_checkout(facts) || facts.payment_ids().into_iter().any(is_charge) {
             return None;
         }
-        // What came outside Stripe is on no charge.
+        // Money paid outside Stripe is not on a charge.
         let charged_minor = money.gross_minor().saturating_sub(money.outside_minor());
         let key = (payment::customer(facts)?, charged_minor, money.currency());
         Some((key, Self { id, paid_at: payment::paid_at(facts)? }))
     }
 }
 
-/// A charge that names no session or invoice may be the money of a payment of the same customer, currency and amount that was
-/// paid within one hour of it.
+/// The payments that a charge without session or invoice may be the money of: same customer, currency and
+/// amount, paid within one hour of it.
 fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> {
     let bare = || {
         let money = Money::of(facts).ok()?;
@@ -131,8 +135,9 @@ fn first_invoices(world: &World) -> BTreeMap<&str, FirstInvoice<'_>> {
     firsts
 }
 
-/// Before 2022-11-15 a session in subscription mode did not name its invoice. It is then the first invoice of that
-/// subscription, if that was made within a day of the session.
+/// The payment of a session's invoice where the session does not name it, as in subscription mode before
+/// 2022-11-15: the first invoice of the subscription, if created at most 300 s before and [`SESSION_SECS`]
+/// after the session.
 fn first_invoice_of_session<'a>(
     facts: &Facts,
     first_invoices: &BTreeMap<&str, FirstInvoice<'a>>,

@@ -1,15 +1,19 @@
-//! A conversion is a payment seen whole, and the click it is credited to, or why to none.
+//! A conversion is a payment or lead with all facts about it, and the click it is credited to or the reason
+//! why there is none.
 //!
-//! * `shared`: money that pays several invoices, each of which is a payment of its own.
-//! * [`payment`]: one payment out of the facts about its objects: its time, amount, base, buyer.
-//! * [`clawback`]: how much of it went back.
-//! * [`world`]: everything one event could touch, as the store loads it.
-//! * [`candidate`]: values that may be a click ID. [`inference`]: payments that are the same money though no event says so.
-//! * [`attribution`]: what a payment or subscription is attributed to. [`sale`]: one payment of a world, with its buyer.
-//! * [`binding`]: what ties a customer to a click, ranked. [`timeline`]: which payments come before which.
-//! * [`book`]: the payments of a world side by side.
-//! * [`eligibility`]: whether program, partner and time let a click earn a payment.
-//! * `rules`: which click earns a payment, by the contract's eight rules; fills the book.
+//! * `shared`: money that paid several invoices, each of which is a payment of its own.
+//! * [`payment`]: the time, amount, base and buyer of a payment, read from its facts.
+//! * [`clawback`]: how much of a payment went back.
+//! * [`world`]: everything one event can affect, as the store loads it.
+//! * [`candidate`]: values that may be a click ID. [`inference`]: payments that are the same money although
+//!   no event links them.
+//! * [`attribution`]: what a payment or subscription is attributed to. [`sale`]: one payment or lead of a
+//!   world, with its buyer.
+//! * [`binding`]: the payments and leads that link a customer to a click, ranked. [`timeline`]: the sales of
+//!   a subscription or customer in order of time.
+//! * [`book`]: all sales of a world, indexed for queries about each other.
+//! * [`eligibility`]: whether program, partner and time allow a click to earn from a payment.
+//! * `rules`: which click a payment is credited to, by the contract's eight rules; completes the book.
 //! * [`remedy`]: what to do about each [`reason`].
 
 pub mod remedy;

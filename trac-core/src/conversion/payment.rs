@@ -1,4 +1,4 @@
-//! One payment: all that is known of the same money, and the questions asked of it.
+//! One payment: all facts about the same money, and what is read from them.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -16,21 +16,23 @@ use crate::webhook::join::Latest;
 use crate::webhook::report::Report;
 use crate::webhook::session::{Session, SessionAmounts};
 
-/// Where the amount of a payment is read. One object tells amount and currency, the best that is known.
+/// The object from which the amount of a payment is read. Amount and currency come from the same object, the
+/// best one known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Money<'a> {
     /// A paid invoice.
     Invoice {
         /// Its amounts.
         amounts: &'a InvoiceAmounts,
-        /// Its lines, where all are known.
+        /// Its lines, if all are known.
         lines: Option<&'a [InvoiceLine]>,
-        /// What came outside Stripe: the larger of what the invoice says and what payment records paid.
+        /// The amount paid outside Stripe: the larger of the invoice's own figure and the sum of its payment
+        /// records.
         outside_minor: i64,
-        /// The session of the same payment, where there is one.
+        /// The session of the same payment, if there is one.
         session: Option<&'a SessionAmounts>,
     },
-    /// A session that is not unpaid.
+    /// A paid session: one seen with a `payment_status` other than `unpaid`.
     Session(&'a SessionAmounts),
     /// `amount_received` of a PaymentIntent, or `amount_captured` of a charge.
     Bare {
@@ -38,7 +40,8 @@ pub enum Money<'a> {
         amount_minor: i64,
         /// Its currency.
         currency: Currency,
-        /// The session of the same payment, where there is one that does not say that it was paid.
+        /// The session of the same payment, if there is one: unpaid, or with an amount that is split between
+        /// invoices.
         session: Option<&'a SessionAmounts>,
     },
 }
@@ -57,9 +60,9 @@ pub struct StripeIds {
 }
 
 impl<'a> Money<'a> {
-    /// The amount of a payment: the invoice's if known, else that of a session that is not unpaid, else what a
-    /// PaymentIntent received, else what a charge captured. Where Stripe said nothing at all, what the merchant reported, or
-    /// else what was claimed.
+    /// The amount of a payment: the invoice's if known, else that of a paid session, else the amount a
+    /// PaymentIntent received, else the amount a charge captured. Where Stripe reported nothing, the amount
+    /// that the merchant reported, or else the amount that was claimed.
     ///
     /// # Errors
     /// Why there is no money yet.
@@ -67,7 +70,7 @@ impl<'a> Money<'a> {
         Self::of_paid(facts, None)
     }
 
-    /// As [`Money::of`], where `paid_click` is the click of a commission that was paid out.
+    /// As [`Money::of`]; `paid_click` is the click of a commission that was paid out.
     ///
     /// # Errors
     /// As [`Money::of`].
@@ -97,7 +100,7 @@ impl<'a> Money<'a> {
         bare.or_else(|| Self::reported(facts, paid_click)).ok_or_else(|| why_no_money(facts))
     }
 
-    /// What a PaymentIntent or charge alone says.
+    /// The amount of a PaymentIntent or charge alone.
     fn bare(facts: &Facts, shares: &Shares<'_>, session: Option<&'a SessionAmounts>) -> Option<Self> {
         let received = facts.payment_intents.iter().filter_map(|(id, intent)| {
             let (amount, currency) = intent.received.as_ref()?.value;
@@ -111,7 +114,7 @@ impl<'a> Money<'a> {
         Some(Self::Bare { amount_minor: shares.split(amount, id), currency, session })
     }
 
-    /// What is reported, where Stripe said nothing.
+    /// The reported amount, where Stripe reported nothing.
     fn reported(facts: &Facts, paid_click: Option<&str>) -> Option<Self> {
         let amount = reported_amount(facts, paid_click).filter(|_| !facts.is_told_by_stripe());
         amount.map(|(amount_minor, currency)| Self::Bare { amount_minor, currency, session: None })
@@ -127,7 +130,7 @@ impl<'a> Money<'a> {
         }
     }
 
-    /// What the customer paid, with tax and shipping, in minor units.
+    /// The amount that the customer paid, with tax and shipping, in minor units.
     #[must_use]
     pub fn gross_minor(&self) -> i64 {
         match self {
@@ -137,7 +140,7 @@ impl<'a> Money<'a> {
         }
     }
 
-    /// What of it came outside Stripe.
+    /// The part of it that was paid outside Stripe.
     #[must_use]
     pub const fn outside_minor(&self) -> i64 {
         match self {
@@ -152,11 +155,12 @@ impl<'a> Money<'a> {
         matches!(self, Self::Invoice { amounts: InvoiceAmounts { proration: true, .. }, .. })
     }
 
-    /// What a commission is a share of, in minor units; may be zero or negative. `payment_link` is the one it was bought
-    /// through: where the program covers that, it covers all of it.
+    /// The base of a commission, in minor units; may be zero or negative. `payment_link` is the Payment Link
+    /// of the purchase: where the program covers that link, it covers the whole purchase.
     ///
     /// # Errors
-    /// * [`Reason::PaidOutOfBand`] where the program does not count such money,
+    /// * [`Reason::PaidOutOfBand`] where all of it was paid outside Stripe and the program does not count
+    ///   such money,
     /// * [`Reason::ProductNotCovered`] and [`Reason::ProductsUnknown`] where it covers certain products only.
     pub fn base_minor(&self, terms: &ProgramTerms, payment_link: Option<&str>) -> Result<i64, Reason> {
         let base = match self {
@@ -179,7 +183,8 @@ impl<'a> Money<'a> {
         }
         match self {
             Self::Invoice { lines: Some(lines), .. } => covered(base, lines, &terms.products),
-            // Where only Payment Links are covered, no line says more. A bare charge may still get its session.
+            // Where only Payment Links are covered, lines cannot add coverage. A bare charge may still get a
+            // session with its link.
             Self::Invoice { .. } | Self::Session(_) if terms.products.iter().all(is_payment_link) => {
                 Err(Reason::ProductNotCovered)
             }
@@ -188,16 +193,17 @@ impl<'a> Money<'a> {
     }
 }
 
-/// How a report counts: the smallest rank that a payment has tells its time, and its amount if it says one.
+/// The rank of a report. The reports of a payment's smallest rank set its time; [`reported_amount`] chooses
+/// its amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// The merchant's own.
+    /// A report by the merchant.
     Merchant,
     /// A claim that the merchant approved.
     Approved,
     /// A claim that names a click.
     Claimed,
-    /// A claim that names none: amount and time are told by the claims that do.
+    /// A claim that names no click. For time and amount, claims that name one go before it.
     Clickless,
 }
 
@@ -213,15 +219,16 @@ impl Rank {
     }
 }
 
-/// The reports that tell the time of a payment: those of the smallest [`Rank`].
+/// The reports that set the time of a payment: those of the smallest [`Rank`].
 fn reports(facts: &Facts) -> impl Iterator<Item = &Report> {
     let best = facts.reports.values().filter_map(Rank::of).min();
     facts.reports.values().filter(move |report| best.is_some() && Rank::of(report) == best)
 }
 
-/// What is reported to have been paid: the merchant's own amount, or else that of the claim it approved. Claims that it has not
-/// approved count where there is neither. A commission that was paid out keeps the amount of the claim that names its click,
-/// whatever the merchant decides of claims since.
+/// The reported amount: that of the merchant's report, or else that of an approved claim. Claims that are not
+/// approved count where the payment has neither a merchant's report nor an approved claim. A commission that
+/// was paid out keeps the amount of the claim that names its click, whatever the merchant decides about
+/// claims later.
 fn reported_amount(facts: &Facts, paid_click: Option<&str>) -> Option<(i64, Currency)> {
     let amount = |wanted: Rank| {
         let mut of_rank = facts.reports.values().filter(|report| Rank::of(report) == Some(wanted));
@@ -240,17 +247,17 @@ fn reported_amount(facts: &Facts, paid_click: Option<&str>) -> Option<(i64, Curr
     found.map(|latest| latest.value)
 }
 
-/// Whether nobody but a browser says that the payment happened.
+/// Whether the payment is known only from claims of pages that the merchant has not approved.
 #[must_use]
-pub fn is_mere_claim(facts: &Facts) -> bool {
+pub fn is_only_claimed(facts: &Facts) -> bool {
     !facts.reports.is_empty() && !facts.is_told_by_stripe() && !facts.reports.values().any(Report::is_trusted)
 }
 
 fn why_no_money(facts: &Facts) -> Reason {
-    if is_mere_claim(facts) && facts.reports.values().all(Report::is_refused) {
+    if is_only_claimed(facts) && facts.reports.values().all(Report::is_refused) {
         return Reason::RejectedByMerchant;
     }
-    if is_mere_claim(facts) {
+    if is_only_claimed(facts) {
         return Reason::ClientReported;
     }
     if !facts.reports.is_empty() && !facts.is_told_by_stripe() {
@@ -275,7 +282,8 @@ fn why_no_money(facts: &Facts) -> Reason {
     }
 }
 
-/// What of an invoice came outside Stripe. A payment record of it may be reported in a later event than the invoice.
+/// The part of an invoice that was paid outside Stripe. The event about a payment record may arrive after the
+/// invoice's.
 fn outside_minor(facts: &Facts, invoice: &str, amounts: &InvoiceAmounts) -> i64 {
     let whole = amounts.whole_minor();
     if amounts.out_of_band {
@@ -317,13 +325,13 @@ fn of_session(session: Option<&SessionAmounts>, paid_minor: i64) -> [i64; 2] {
     })
 }
 
-/// What of tax and shipping does not count under these terms.
+/// The tax and shipping that these terms do not count.
 fn taken_off(terms: &ProgramTerms, [tax, shipping]: [i64; 2]) -> [i64; 2] {
     let is_net = terms.base == Base::Net;
     [if is_net { tax } else { 0 }, if terms.include_shipping { 0 } else { shipping }]
 }
 
-/// The part of a base that covered lines make up; where other lines are credits, no more than the base.
+/// The part of a base that belongs to covered lines; where other lines are credits, at most the base.
 fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64, Reason> {
     let is_covered = |line: &&InvoiceLine| {
         let ids = [line.product.as_ref(), line.price.as_ref()];
@@ -339,8 +347,8 @@ fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64,
     Ok(share_half_up(sum(&mut lines.iter().filter(is_covered)), base, whole).min(base.max(0)))
 }
 
-/// When the payment happened: `created` of the invoice, else session, else PaymentIntent, else charge. A lead happened
-/// when it was told.
+/// When the payment happened: `created` of the invoice, else of the session, PaymentIntent or charge, else
+/// the time of the report. A lead happened when it was first reported.
 #[must_use]
 pub fn time(facts: &Facts) -> Option<Timestamp> {
     let first = |times: &mut dyn Iterator<Item = Option<Timestamp>>| times.flatten().min();
@@ -353,9 +361,9 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| first(&mut facts.leads.values().map(|lead| lead.at)))
 }
 
-/// When the money was paid: `status_transitions.paid_at` of the invoice, else `created` of the captured charge, else when the
-/// session was completed, else [`time`]. A renewal is charged about an hour after its invoice was made, and a session can be
-/// paid days after it was opened.
+/// When the money was paid: `status_transitions.paid_at` of the invoice, else `created` of the captured
+/// charge, else when the session was completed, else [`time`]. A renewal is charged about an hour after its
+/// invoice was created, and a session can be paid days after it was opened.
 #[must_use]
 pub fn paid_at(facts: &Facts) -> Option<Timestamp> {
     let first = |times: &mut dyn Iterator<Item = Option<Timestamp>>| times.flatten().min();
@@ -366,15 +374,16 @@ pub fn paid_at(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| time(facts))
 }
 
-/// Until when the invoice's service is paid for: the largest end of its lines' periods. `None` for payments without an invoice, and
-/// where no line names its period.
+/// The end of the service that the invoice pays for: the latest end of its lines' periods. `None` for
+/// payments without an invoice, and where no line has a period.
 #[must_use]
 pub fn service_period_end(facts: &Facts) -> Option<Timestamp> {
     facts.invoices.values().filter_map(|invoice| invoice.period_end).max()
 }
 
-/// The Stripe ID of the object that says when the payment happened; the smallest, where there are several. It decides
-/// between payments of the same second, which our own IDs must not: those follow the order of arrival.
+/// The Stripe ID of the object that sets the payment's time; the smallest, where there are several. It orders
+/// payments of the same second. Our own IDs must not, because they follow the order of arrival. For a report
+/// it is the transaction ID, for a lead our ID.
 #[must_use]
 pub fn named_by(facts: &Facts) -> Option<&str> {
     let first = facts.invoices.keys().next().or_else(|| facts.sessions.keys().next());
@@ -383,14 +392,14 @@ pub fn named_by(facts: &Facts) -> Option<&str> {
     first.or_else(|| facts.leads.keys().next()).map(String::as_str)
 }
 
-/// `sub_…` of the payment.
+/// The payment's subscription, `sub_…`.
 #[must_use]
 pub fn subscription(facts: &Facts) -> Option<&str> {
     let of_invoice = facts.invoices.values().find_map(|invoice| invoice.subscription.as_deref());
     of_invoice.or_else(|| facts.sessions.values().find_map(|session| session.subscription.as_deref()))
 }
 
-/// `cus_…` of the payment.
+/// The payment's customer, `cus_…`.
 #[must_use]
 pub fn customer(facts: &Facts) -> Option<&str> {
     facts
@@ -402,7 +411,7 @@ pub fn customer(facts: &Facts) -> Option<&str> {
         .or_else(|| facts.charges.values().find_map(|charge| charge.customer.as_deref()))
 }
 
-/// `plink_…` of the payment.
+/// The payment's Payment Link, `plink_…`.
 #[must_use]
 pub fn payment_link(facts: &Facts) -> Option<&str> {
     facts.sessions.values().find_map(|session| session.payment_link.as_deref())
@@ -414,7 +423,8 @@ pub fn is_checkout(facts: &Facts) -> bool {
     !facts.sessions.is_empty() || !facts.invoices.is_empty()
 }
 
-/// The buyer's e-mail addresses, as they were written. What only a page reports is evidence against nobody.
+/// The buyer's e-mail addresses, as written. Addresses that only a page reported are left out: they are not
+/// evidence of a self-referral.
 #[must_use]
 pub fn emails(facts: &Facts) -> BTreeSet<&str> {
     let mut emails = vouched_emails(facts);
@@ -425,8 +435,9 @@ pub fn emails(facts: &Facts) -> BTreeSet<&str> {
     emails
 }
 
-/// Those of them that Stripe or the merchant tells. A lead or a claim is anybody's word: it speaks for itself alone, or whoever
-/// reads a publishable key could call another partner's customers that partner's own.
+/// The addresses of [`emails`] that Stripe or a merchant's report names. Leads and claims are left out: with
+/// the publishable key, which is public, anyone could add a partner's address to that partner's customers, so
+/// that their payments count as self-referrals.
 #[must_use]
 pub fn vouched_emails(facts: &Facts) -> BTreeSet<&str> {
     let sessions = facts.sessions.values().flat_map(|session: &Session| &session.emails);
@@ -438,8 +449,8 @@ pub fn vouched_emails(facts: &Facts) -> BTreeSet<&str> {
     sessions.chain(invoices).chain(intents).chain(charges).chain(reports).map(String::as_str).collect()
 }
 
-/// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name: in metadata, in leads, and in
-/// the merchant's own reports. What a page claims of a payment names nobody, also where the merchant approves the claim.
+/// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name: in metadata, in
+/// leads, and in the merchant's own reports. Claims of pages are left out, even approved ones.
 #[must_use]
 pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
     let sessions = facts.sessions.values().map(|session| &session.references);
@@ -451,7 +462,7 @@ pub fn external_customers(facts: &Facts) -> BTreeSet<&str> {
     let of_payments = of_payments.map(|latest| &latest.value);
     let subscriptions = facts.subscriptions.values().map(|subscription| &subscription.references);
     let customers = facts.customers.values().map(|customer| &customer.references);
-    let of_holders = subscriptions.chain(customers).flat_map(|said| said.iter().map(|(_, value)| value));
+    let of_holders = subscriptions.chain(customers).flat_map(|dated| dated.iter().map(|(_, value)| value));
     let named = of_payments.chain(of_holders).filter_map(|references| references.customer.as_deref());
     let reported = facts.reports.values().filter(|report| report.by_merchant);
     let reported = reported.filter_map(|report| report.customer.as_deref());
@@ -474,7 +485,7 @@ pub fn stripe_ids(facts: &Facts) -> StripeIds {
     }
 }
 
-/// The invoice of a payment of which only some lines are known: an event carries ten.
+/// The ID of the payment's invoice, if not all of its lines are known: an event carries at most ten.
 #[must_use]
 pub fn unlisted_invoice(facts: &Facts) -> Option<&str> {
     let (id, invoice) = facts.invoices.iter().next().filter(|(id, _)| is_invoice(id))?;

@@ -1,9 +1,9 @@
-//! Which click earns a payment.
+//! Which click a payment is credited to.
 //!
-//! The first value that resolves to a click ends the search, in the order of [`Rule`]; a value that does not resolve is
-//! passed over. A promotion code that was typed at the payment comes after the payment's own values and before the inherited
-//! rules (6) to (8); under `first_click` the inherited rules come first. The choice is made from all facts each time, so the
-//! order in which events arrive does not matter.
+//! The first value that resolves to a click ends the search, in the order of [`Rule`]; values that do not
+//! resolve are skipped. A promotion code that was entered at the payment is tried after the payment's own
+//! values and before the inherited rules (6) to (8); under `first_click` the inherited rules are tried first.
+//! The choice is computed from all facts each time, so the order in which events arrive does not matter.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -30,8 +30,8 @@ impl<'a> Book<'a> {
     }
 }
 
-/// The attribution of each subscription, by `sub_…`. A payment whose click is refused does not speak for the subscription
-/// where a later one is credited.
+/// The attribution of each subscription, by `sub_…`: that of its first credited payment, or where none is
+/// credited, of its first attributed payment.
 fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
     let world = book.world;
     let ids = world.payments.values().filter_map(|known| payment::subscription(&known.facts));
@@ -62,7 +62,7 @@ fn is_credited(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> b
     judged().is_some()
 }
 
-/// The clicks that payments are credited to, by our ID of the payment; one to which nothing resolves is left out.
+/// The attribution of each payment, by our ID of the payment. Payments without one are left out.
 fn credits<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Attribution> {
     book.sales.values().filter_map(|sale| Some((sale.id, attribute(book, sale)?))).collect()
 }
@@ -73,12 +73,12 @@ fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     found.or_else(|| claimed(book, sale, time))
 }
 
-/// What a payment is attributed to without its subscription: what can speak for the subscription.
+/// The attribution of a payment without rule (6), from which the subscription's attribution is chosen.
 fn alone(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     first_found(book, sale, sale.time?, || None)
 }
 
-/// The first attribution that is found, where `of_subscription` answers rule (6).
+/// The first attribution found; `of_subscription` applies rule (6).
 fn first_found(
     book: &Book<'_>,
     sale: &Sale<'_>,
@@ -98,7 +98,7 @@ fn first_found(
     found.or_else(|| promoted(book, sale, time))
 }
 
-/// Rules (1) to (5), and a promotion code that was typed at this payment.
+/// Rules (1) to (5), then a promotion code that was entered at this payment.
 fn own(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let typed = || promoted(book, sale, time).filter(|_| book.is_code_typed(sale));
     direct(book, sale, time).or_else(typed)
@@ -109,21 +109,23 @@ fn is_first_click(book: &Book<'_>, sale: &Sale<'_>, own: Option<&Attribution>, t
     terms.is_some_and(|terms| terms.attribution_model == AttributionModel::FirstClick)
 }
 
-/// The promotion code that was used is a partner's, and nobody else is named. It ties the subscription to that partner, but not
-/// the customer's other payments.
+/// The attribution by a promotion code that is assigned to a partner. It links the subscription to that
+/// partner, but not the customer's other payments.
 fn promoted(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let click_id = sale.promoted(book.world)?.into();
     Some(Attribution { rule: Rule::PromotionCode, click_id, bound_by: sale.id.into(), bound_at: time })
 }
 
-/// What a browser claimed. It speaks for this payment alone and ties nothing else to the click.
+/// The attribution by a page's claim. It applies to this payment alone and links no other payment to the
+/// click.
 fn claimed(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let found = sale.claimed(book.world)?;
     let click_id = found.value.clone();
     Some(Attribution { rule: found.rule, click_id, bound_by: sale.id.into(), bound_at: time })
 }
 
-/// Rules (1) to (5). The window is judged at the first payment of the subscription that was attributed to the click.
+/// Rules (1) to (5). The window is checked at the time of the subscription's first payment that was
+/// attributed to the click.
 fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let found = sale.direct(book.world)?;
     let click_id = found.value.clone();
@@ -133,10 +135,10 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
         bound_by: bound_by.into(),
         bound_at,
     };
-    // A click that was reported with a repeat of the lead counts from the repeat on.
+    // A click that was first reported with a repeat of the lead counts from the time of that repeat.
     if let Some(lead) = sale.facts.leads.values().next() {
-        let told = lead.told_clicks().iter().find(|(_, click)| *click == click_id);
-        return Some(attribution(sale.id, told.map_or(time, |(at, _)| *at)));
+        let reported = lead.told_clicks().iter().find(|(_, click)| *click == click_id);
+        return Some(attribution(sale.id, reported.map_or(time, |(at, _)| *at)));
     }
     let binder = sale.subscription.as_deref().and_then(|id| book.binders.get(id));
     let binder = binder.map(|binder| &binder.attribution).filter(|bound| bound.click_id == click_id);
@@ -147,25 +149,26 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
     Some(attribution(bound_by, bound_at))
 }
 
-/// Rule (6): the subscription's own attribution, whatever rule gave it. A click that a payment itself names speaks for earlier
-/// payments of the subscription too, but for nothing that was paid before the click.
+/// Rule (6): the subscription's attribution, whatever rule it results from. A click that a payment itself
+/// names also applies to earlier payments of the subscription, except those made before the click.
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = sale.subscription.as_deref()?;
     let binder = book.binders.get(id).filter(|binder| binder.sale_id != sale.id)?;
     let is_earlier = sale.moment() < book.sales.get(binder.sale_id)?.moment();
     let found = &binder.attribution;
-    let speaks_for_earlier = || {
+    let applies_to_earlier = || {
         let click = book.world.clicks.get(&found.click_id)?;
         let is_named = !click.is_standing && !matches!(found.rule, Rule::Customer | Rule::CustomerMetadata);
         Some(is_named && click.is_before(time))
     };
-    if is_earlier && speaks_for_earlier() != Some(true) {
+    if is_earlier && applies_to_earlier() != Some(true) {
         return None;
     }
     Some(Attribution { rule: Rule::Subscription, ..found.clone() })
 }
 
-/// Rule (7), for payments with a session or an invoice: what the customer's metadata said at the time of the payment.
+/// Rule (7), for payments with a session or an invoice: the customer's metadata as it was at the time of the
+/// payment.
 fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = sale.customer.as_deref().filter(|_| payment::is_checkout(&sale.facts))?;
     let references = book.world.holders.customers.get(id)?.references.at(holder_time(&sale.facts)?)?;
@@ -180,9 +183,9 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
     Some(Attribution { rule: Rule::CustomerMetadata, click_id, bound_by: bound_by.into(), bound_at })
 }
 
-/// Rule (8), for leads, reports and payments with a session or an invoice: what the customer was attributed to at or before
-/// this time, by a payment or a lead. Under `first_click` the earliest, else the latest; one inside its window goes before
-/// one outside.
+/// Rule (8), for leads, reports and payments with a session or an invoice: the customer's attribution at or
+/// before this time, by a payment, report or lead. Under `first_click` the earliest counts, otherwise the
+/// latest; a binding inside its window goes before one outside.
 fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     if !sale.inherits() {
         return None;
@@ -197,7 +200,8 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
         best.consider(&line.payments, time);
         best.consider(&line.reports, time);
     }
-    // The merchant's own ID of a customer ties by a lead or report: a lead to what came before it, a payment to its leads.
+    // By the merchant's own ID of the customer, a payment inherits from leads and reports, a lead also from
+    // earlier payments.
     for line in known_as() {
         best.consider(&line.reports, if sale.is_lead() { time } else { soon });
         if sale.is_lead() {
@@ -208,12 +212,14 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
     Some(found.attribution())
 }
 
-/// The attribution by a lead that only a page reported: behind all others, and under `first_click` too behind the payment's own.
+/// The attribution by a lead that only a page reported. It is tried after rules (1) to (8), and before a
+/// repeated promotion code and claims; under `first_click` it is not tried where the payment has a click of
+/// its own.
 fn by_public_lead(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     public_lead(book, sale, time).filter(|_| sale.inherits()).map(Binding::attribution)
 }
 
-/// The best binding so far, with its rank.
+/// The search for the best binding, with the best one so far and its rank.
 struct Best<'b, 'a> {
     book: &'b Book<'a>,
     sale: &'b Sale<'a>,
@@ -241,8 +247,9 @@ impl<'b, 'a> Best<'b, 'a> {
     }
 }
 
-/// The lead that a page reported of this customer. There is only the page's word for it, so it counts where nothing else was known
-/// of the customer when it was reported, and the first payment came soon after: it never moves a customer who is known.
+/// The lead of this customer that only a page reported. It counts only if the customer was not known before
+/// it was reported and the first payment followed within `client_lead_days`, so it never rebinds a known
+/// customer.
 fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> Option<&'b Binding<'a>> {
     let timeline = &book.timeline;
     let of_customer = sale.customer.as_deref().and_then(|id| timeline.customers.get(id));
@@ -262,8 +269,8 @@ fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> 
     })
 }
 
-/// The merchant's own IDs of the customer: those the payment names, and those that payments of the same `cus_` named at or
-/// before this time.
+/// The merchant's own IDs of the customer: those that this sale names, and those that payments of the same
+/// `cus_…` named at or before this time.
 fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
     let before = sale.customer.as_deref().into_iter().flat_map(|id| book.names_of_customer(id, time));
     before.chain(sale.external_customers.iter().map(String::as_str)).collect()

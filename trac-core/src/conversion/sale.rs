@@ -1,4 +1,4 @@
-//! One payment of a world: what it is, and what it says of its click and its buyer.
+//! One payment or lead of a world: its IDs, its time, its click candidates and its buyer.
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
@@ -13,19 +13,19 @@ use crate::program::Pins;
 use crate::time::Timestamp;
 use crate::webhook::facts::Facts;
 
-/// Where a payment stands among others: its time, then its Stripe ID ([`payment::named_by`]).
+/// The place of a payment in the order of sales: its time, then its Stripe ID ([`payment::named_by`]).
 pub type Moment<'s> = (Timestamp, &'s str);
 
-/// One payment of a world.
+/// One payment or lead of a world.
 #[derive(Clone, Debug)]
 pub struct Sale<'a> {
-    /// Our ID of the payment.
+    /// Our ID of the payment or lead.
     pub id: &'a str,
-    /// The Stripe ID that decides between payments of the same second.
+    /// The Stripe ID that orders payments of the same second.
     pub named_by: String,
     /// Its facts, with those of payments inferred to be the same money.
     pub facts: Cow<'a, Facts>,
-    /// When it happened; `None` for facts that are no payment yet.
+    /// When it happened; `None` while the facts contain no payment, lead or report.
     pub time: Option<Timestamp>,
     /// `sub_…`
     pub subscription: Option<String>,
@@ -33,16 +33,17 @@ pub struct Sale<'a> {
     pub customer: Option<String>,
     /// The merchant's own IDs of the customer, in metadata of the payment, its subscription or customer, or of the lead.
     pub external_customers: BTreeSet<String>,
-    /// Rules (1) to (5): every value found, in order.
+    /// Every value that may be a click ID, in the order of [`candidates`].
     pub candidates: Vec<Candidate>,
-    /// `plink_…`: the Payment Link it was bought through, or its subscription was.
+    /// `plink_…`: the Payment Link through which it, or its subscription, was bought.
     pub payment_link: Option<String>,
     /// Whether it is inferred to be another payment's money.
     pub inference: Inference,
 }
 
 impl<'a> Sale<'a> {
-    /// Reads a payment by its facts; `of_subscription` is the Payment Link that its subscription was bought through.
+    /// Reads a payment from its facts; `of_subscription` is the Payment Link through which its subscription
+    /// was bought.
     pub(super) fn of(
         id: &'a str,
         facts: Cow<'a, Facts>,
@@ -66,39 +67,41 @@ impl<'a> Sale<'a> {
 }
 
 impl Sale<'_> {
-    /// Where it stands among others: its time, its Stripe ID, our ID.
+    /// Its place in the order of sales: time, Stripe ID, our ID.
     #[must_use]
     pub fn moment(&self) -> (Option<Timestamp>, &str, &str) {
         (self.time, &self.named_by, self.id)
     }
 
-    /// The first claimed value that is a known click, approved or not. It speaks for this payment alone, and only where nothing else does.
+    /// The first claimed value that is a known click, approved or not. It applies to this payment alone, and
+    /// only where no other rule resolves.
     #[must_use]
     pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let mut claims = self.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
         claims.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_standing))
     }
 
-    /// The click that stands for the first promotion code used that a partner held then.
+    /// The click that stands for the first promotion code used that was assigned to a partner at the time.
     #[must_use]
     pub fn promoted<'w>(&self, world: &'w World) -> Option<&'w str> {
         let mut used = self.candidates.iter().filter(|candidate| candidate.rule == Rule::PromotionCode);
         used.find_map(|candidate| world.promoted_by(&candidate.value, self.time?))
     }
 
-    /// Whether rule (8) looks at it: a lead, a report of the merchant's own, or a payment with a session or an invoice.
+    /// Whether rule (8) applies to it: a lead, a report by the merchant, or a payment with a session or an
+    /// invoice.
     #[must_use]
     pub fn inherits(&self) -> bool {
         self.is_lead() || self.is_reported() || payment::is_checkout(&self.facts)
     }
 
-    /// Whether the merchant reported it by a secret key.
+    /// Whether the merchant reported it with a secret key.
     #[must_use]
     pub fn is_reported(&self) -> bool {
         self.facts.reports.values().any(|report| report.by_merchant)
     }
 
-    /// Whether the merchant approved the claim of a page that names this click.
+    /// Whether the merchant approved a page's claim that names this click.
     #[must_use]
     pub fn is_approved_claim(&self, click_id: &str) -> bool {
         let mut claims =
@@ -106,7 +109,7 @@ impl Sale<'_> {
         claims.any(|claim| claim.click.as_deref() == Some(click_id))
     }
 
-    /// The versions it is judged by in place of those of its time.
+    /// The versions that a replay pinned for it, in place of those in force at its time.
     #[must_use]
     pub fn pins(&self) -> Option<&Pins> {
         self.facts.pins.as_ref().map(|pins| &pins.value)
@@ -118,7 +121,7 @@ impl Sale<'_> {
         !self.facts.leads.is_empty()
     }
 
-    /// The first value by rules (1) to (5), of a report or of a lead that is a known click.
+    /// The first value by rules (1) to (5), of a report or of a lead, that is a known click.
     #[must_use]
     pub fn direct<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let last_resort = |rule| matches!(rule, Rule::Claim | Rule::PromotionCode);
@@ -127,14 +130,14 @@ impl Sale<'_> {
     }
 }
 
-/// Candidates without the promotion codes that no partner ever held: most discounts are the merchant's own.
+/// Removes the promotion codes that were never assigned to a partner: most discounts are the merchant's own.
 fn relevant(mut candidates: Vec<Candidate>, world: &World) -> Vec<Candidate> {
     candidates.retain(|one| one.rule != Rule::PromotionCode || world.promotions.contains_key(&one.value));
     candidates
 }
 
-/// The merchant's own IDs of the buyer: in the payment's own metadata, and in what that of its subscription and customer said
-/// at its time.
+/// The merchant's own IDs of the buyer: from the payment's own facts, and from the metadata of its
+/// subscription and customer as it was at the payment's time.
 fn external_customers(facts: &Facts, holders: &Facts) -> BTreeSet<String> {
     let subscription = payment::subscription(facts).and_then(|id| holders.subscriptions.get(id));
     let customer = payment::customer(facts).and_then(|id| holders.customers.get(id));
@@ -143,6 +146,6 @@ fn external_customers(facts: &Facts, holders: &Facts) -> BTreeSet<String> {
         subscription.and_then(|known| known.references.at(time?)),
         customer.and_then(|known| known.references.at(time?)),
     ];
-    let of_holders = references.into_iter().flatten().filter_map(|said| said.customer.as_deref());
+    let of_holders = references.into_iter().flatten().filter_map(|it| it.customer.as_deref());
     payment::external_customers(facts).into_iter().chain(of_holders).map(Into::into).collect()
 }

@@ -1,7 +1,8 @@
-//! Money that pays several invoices.
+//! Money that paid several invoices.
 //!
-//! A payment has at most one invoice. A PaymentIntent or charge that paid several is part of each one's payment, by what
-//! `invoice_payment.amount_paid` says; what is lost of it is split in that proportion.
+//! A payment has at most one invoice. A PaymentIntent or charge that paid several invoices is part of the
+//! payment of each, with the share that `invoice_payment.amount_paid` states; refunds and disputes of it are
+//! split in the same proportion.
 //!
 //! ```text
 //! in_1 ── pi_1 ── in_2          payment of in_1: in_1, pi_1, ch_1
@@ -16,11 +17,12 @@ use alloc::vec::Vec;
 use crate::money::share_half_up;
 use crate::webhook::facts::{Facts, is_invoice};
 
-/// Sets of objects that are the same money without regard to invoices, and the invoices that each set paid.
+/// Objects other than invoices, grouped into sets that are the same money, and the invoices that each set
+/// paid.
 struct Parts<'a> {
-    /// What set an ID is in, named by one of its IDs.
+    /// A union-find forest over the IDs; the root is the ID that names the set.
     sets: BTreeMap<&'a str, &'a str>,
-    /// The invoices of each set.
+    /// The invoices of each set, by the ID that names the set.
     invoices: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
@@ -57,7 +59,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Splits facts that name several invoices into a payment for each of them; [`None`] where one payment is all there is.
+/// Splits facts that name several invoices into a payment for each invoice; [`None`] where they name fewer
+/// than two.
 pub(super) fn by_invoice(facts: &Facts) -> Option<Vec<Facts>> {
     let named: BTreeSet<&str> = facts.every_payment_id().filter(|id| is_invoice(id)).collect();
     if named.len() < 2 {
@@ -67,7 +70,7 @@ pub(super) fn by_invoice(facts: &Facts) -> Option<Vec<Facts>> {
     let first = named.iter().copied().find(|id| facts.invoices.contains_key(*id));
     let first = first.or_else(|| parts.invoices.values().flatten().min().copied());
     let of_invoice = |invoice: &str| {
-        // What no tie leads to an invoice was kept with the first one.
+        // Objects that no tie connects to an invoice belong to the first one.
         let is_own = |id: &str| {
             let mut paid = parts.invoices_of(id).peekable();
             if paid.peek().is_none() { first == Some(invoice) } else { paid.any(|it| it == invoice) }
@@ -77,7 +80,8 @@ pub(super) fn by_invoice(facts: &Facts) -> Option<Vec<Facts>> {
     Some(named.iter().copied().map(of_invoice).filter(|part| !is_bare_name(part)).collect())
 }
 
-/// The facts about an invoice and the objects that are its money. What ties these objects to other invoices is kept as links.
+/// The facts about an invoice and the objects that are its money. Ties of these objects to other invoices are
+/// stored in `links`.
 fn restricted<'a>(facts: &'a Facts, invoice: &str, is_own: impl Fn(&'a str) -> bool) -> Facts {
     fn kept<'a, V: Clone>(
         all: &'a BTreeMap<String, V>,
@@ -127,20 +131,21 @@ fn restricted<'a>(facts: &'a Facts, invoice: &str, is_own: impl Fn(&'a str) -> b
     part
 }
 
-/// Whether nothing is known of an invoice but that some object once named it.
+/// Whether the facts contain nothing about the invoice except that an object once named it.
 fn is_bare_name(facts: &Facts) -> bool {
     let named = Facts { of_invoice: facts.of_invoice.clone(), ..Facts::default() };
     *facts == named
 }
 
-/// How much of each object's money belongs to a payment.
+/// The share of each object's money that belongs to a payment.
 pub(super) struct Shares<'a> {
-    /// By set; what is not here belongs to the payment as a whole.
+    /// By set. Sets that are not a key here belong to the payment as a whole.
     of_sets: BTreeMap<&'a str, Share>,
     parts: Option<Parts<'a>>,
 }
 
-/// A part of a whole, behind the parts of the invoices before it.
+/// A payment's weight in a set: `own` of `whole`, with `before` the sum of the weights of the invoices that
+/// sort before it.
 #[derive(Clone, Copy)]
 struct Share {
     before: i64,
@@ -149,7 +154,7 @@ struct Share {
 }
 
 impl<'a> Shares<'a> {
-    /// Works out what belongs to the payment that these facts are of.
+    /// Computes the shares of the payment that these facts belong to.
     pub(super) fn of(facts: &'a Facts) -> Self {
         let Some(own) = facts.of_invoice.as_deref() else {
             return Self { of_sets: BTreeMap::new(), parts: None };
@@ -161,7 +166,7 @@ impl<'a> Shares<'a> {
         Self { of_sets, parts: Some(parts) }
     }
 
-    /// The payment's part of an amount of that object. The parts of all its payments add up to the amount.
+    /// The payment's part of an amount of the object `id`. The parts of all payments add up to the amount.
     pub(super) fn split(&self, amount_minor: i64, id: &str) -> i64 {
         let share = self.parts.as_ref().and_then(|parts| self.of_sets.get(parts.set_of(id)));
         let Some(Share { before, own, whole }) = share else { return amount_minor };
@@ -170,8 +175,8 @@ impl<'a> Shares<'a> {
     }
 }
 
-/// An invoice's share of a set, by what `invoice_payment.amount_paid` says. Invoices of which nothing says so share what is
-/// left of the money.
+/// An invoice's share of a set, by `invoice_payment.amount_paid`. Invoices without that figure share the rest
+/// of the money equally.
 fn share(facts: &Facts, parts: &Parts<'_>, set: &str, invoices: &BTreeSet<&str>, own: &str) -> Share {
     let in_set = |id: &str| parts.set_of(id) == set;
     let paid = |invoice: &str| {
@@ -179,13 +184,14 @@ fn share(facts: &Facts, parts: &Parts<'_>, set: &str, invoices: &BTreeSet<&str>,
             .invoice_payments
             .values()
             .filter(|payment| payment.invoice.contains(invoice) && payment.payer.iter().any(in_set));
-        let told = payments.filter_map(|payment| payment.paid_minor.as_ref());
-        told.map(|latest| latest.value.max(0)).reduce(i64::saturating_add)
+        let amounts = payments.filter_map(|payment| payment.paid_minor.as_ref());
+        amounts.map(|latest| latest.value.max(0)).reduce(i64::saturating_add)
     };
-    let told: Vec<(&str, Option<i64>)> = invoices.iter().map(|invoice| (*invoice, paid(invoice))).collect();
+    let paid_by: Vec<(&str, Option<i64>)> =
+        invoices.iter().map(|invoice| (*invoice, paid(invoice))).collect();
     let sum = |amounts: &mut dyn Iterator<Item = i64>| amounts.fold(0_i64, i64::saturating_add);
-    let known = sum(&mut told.iter().filter_map(|(_, paid)| *paid));
-    let silent = i64::try_from(told.iter().filter(|(_, paid)| paid.is_none()).count()).unwrap_or(1);
+    let known = sum(&mut paid_by.iter().filter_map(|(_, paid)| *paid));
+    let unknown = i64::try_from(paid_by.iter().filter(|(_, paid)| paid.is_none()).count()).unwrap_or(1);
     let captured =
         facts.charges.iter().filter(|(id, _)| in_set(id)).filter_map(|(_, charge)| charge.captured.as_ref());
     let captured = sum(&mut captured.map(|latest| latest.value.captured_minor));
@@ -193,10 +199,11 @@ fn share(facts: &Facts, parts: &Parts<'_>, set: &str, invoices: &BTreeSet<&str>,
         facts.payment_intents.iter().filter(|(id, _)| in_set(id)).filter_map(|(_, it)| it.received.as_ref());
     let money = captured.max(sum(&mut received.map(|latest| latest.value.0)));
     let rest = money.saturating_sub(known).max(0);
-    // Whole numbers: what is known counts so many times as there are invoices that share the rest.
-    let weight = |paid: Option<i64>| paid.map_or(rest, |paid| paid.saturating_mul(silent.max(1)));
-    let has_weight = told.iter().any(|(_, paid)| weight(*paid) > 0);
-    let weighed = told.iter().map(|(invoice, paid)| (*invoice, if has_weight { weight(*paid) } else { 1 }));
+    // Weights are integers, so known amounts are multiplied by the number of invoices that share the rest.
+    let weight = |paid: Option<i64>| paid.map_or(rest, |paid| paid.saturating_mul(unknown.max(1)));
+    let has_weight = paid_by.iter().any(|(_, paid)| weight(*paid) > 0);
+    let weighed =
+        paid_by.iter().map(|(invoice, paid)| (*invoice, if has_weight { weight(*paid) } else { 1 }));
     let mut share = Share { before: 0, own: 0, whole: 0 };
     for (invoice, weight) in weighed {
         share.whole = share.whole.saturating_add(weight);

@@ -1,7 +1,8 @@
-//! The sales of a subscription or customer in the order of time, found without looking through all others.
+//! The sales of each subscription and customer in order of time, indexed so that no query scans all sales.
 //!
-//! A customer can have thousands of payments, and each asks for those before it. What is asked for most is kept apart: the
-//! [`Bindings`] that tie a customer to a click, and the first payment of a subscription that names a click.
+//! A customer can have thousands of payments, and each depends on those before it. The most frequent queries
+//! have an index: the [`Bindings`] that link a customer to a click, and the first payment of a subscription
+//! that names a click.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -18,7 +19,7 @@ use crate::time::Timestamp;
 use crate::webhook::join::Dated;
 use crate::webhook::lead::Lead;
 
-/// Sales by what they have in common. Those that are another payment's money are left out.
+/// Sales grouped by subscription and customer, without those inferred to be another payment's money.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline<'a> {
     /// By `sub_…`.
@@ -31,44 +32,49 @@ pub struct Timeline<'a> {
     pub in_metadata: BTreeMap<String, Timestamp>,
 }
 
-/// A time, and the Stripe ID that decides within a second.
+/// A time, and the Stripe ID that orders sales of the same second.
 pub type Moment = (Timestamp, String);
 
-/// Our IDs of sales, in the order of their times, then their Stripe IDs, then ours.
+/// The sales of one subscription or customer, by our IDs, in order of time, then Stripe ID, then our ID.
 #[derive(Clone, Debug, Default)]
 pub struct Line<'a> {
-    /// All of them.
+    /// All sales.
     pub all: Vec<&'a str>,
-    /// Those with a session or an invoice, and their times.
+    /// The sales with a session or an invoice, and their times.
     pub checkouts: Vec<(Timestamp, &'a str)>,
-    /// The first of them that names each click by rules (1) to (5), and its time.
+    /// For each click, the first sale that names it by rules (1) to (5), by a report or by a lead, and the
+    /// time of that sale.
     pub first_by_click: BTreeMap<&'a str, (Timestamp, &'a str)>,
-    /// What payments tie the customer to.
+    /// The bindings made by payments.
     pub payments: Bindings<'a>,
-    /// What leads and reports that the merchant stands by tie the customer to.
+    /// The bindings made by the merchant's reports, and by leads whose click the merchant reported or
+    /// approved.
     pub reports: Bindings<'a>,
-    /// The first lead with a click for which there is only a page's word; one in the window of its click goes first.
+    /// The first lead whose click only a page reported; a lead in the window of its click goes before one
+    /// outside.
     pub public_lead: Option<Binding<'a>>,
-    /// The first two leads that the merchant stands by, with a click or without: their times and our IDs.
+    /// The first two leads that the merchant reported or approved, with or without a click: their times and
+    /// our IDs.
     pub trusted_leads: Vec<(Timestamp, &'a str)>,
-    /// The time of the first payment, whatever was paid.
+    /// The time of the first payment, even if its amount is zero.
     pub first_payment: Option<Timestamp>,
-    /// The time of the first payment of which money is left.
+    /// The time of the first payment that is not fully refunded or lost to a dispute.
     pub first_paid: Option<Timestamp>,
-    /// The leads among them.
+    /// The sales that are leads.
     pub leads: Vec<&'a str>,
-    /// The clicks of the leads that pages reported and the merchant rejected, each with the moment of the first such lead.
+    /// The clicks of leads that pages reported and the merchant rejected, each with the moment of the first
+    /// such lead.
     pub rejected_clicks: BTreeMap<&'a str, Moment>,
-    /// The Stripe customers of the payments.
+    /// The Stripe customers (`cus_…`) of the payments.
     pub stripe_customers: BTreeSet<String>,
-    /// The merchant's own IDs of the customer that they name, and when each was first named.
+    /// The merchant's own IDs of the customer that the sales name, and when each was first named.
     pub named: BTreeMap<String, Timestamp>,
-    /// The buyers' mailboxes, as Stripe or the merchant names them.
+    /// The buyers' mailboxes that Stripe or the merchant reported.
     pub mailboxes: BTreeSet<String>,
 }
 
 impl<'a> Timeline<'a> {
-    /// Puts sales in order.
+    /// Sorts the sales and builds the indices.
     pub(super) fn of<'s>(sales: impl Iterator<Item = &'s Sale<'a>>, world: &'a World) -> Self
     where
         'a: 's,
@@ -87,17 +93,17 @@ impl<'a> Timeline<'a> {
             timeline.each_line(sale, |line| {
                 line.add(&seen);
                 for click_id in &rejected {
-                    // Sales come in order, so the first is the earliest.
+                    // Sales are visited in order of time, so the first entry is the earliest.
                     line.rejected_clicks.entry(click_id).or_insert_with(|| (*time, sale.named_by.clone()));
                 }
             });
         }
         for (time, sale) in &own {
             let bindings = timeline.bindings(*time, sale, world);
-            let is_teller = sale.is_lead() || sale.is_reported();
+            let is_lead_or_report = sale.is_lead() || sale.is_reported();
             timeline.each_line(sale, |line| {
                 for (binding, is_public) in &bindings {
-                    line.bind(binding, *is_public, is_teller);
+                    line.bind(binding, *is_public, is_lead_or_report);
                 }
             });
         }
@@ -108,21 +114,22 @@ impl<'a> Timeline<'a> {
         timeline
     }
 
-    /// What a sale ties its customer to; with each whether there is only a page's word for it.
+    /// The bindings that a sale makes, each with whether only a page reported it.
     fn bindings(&self, time: Timestamp, sale: &Sale<'a>, world: &'a World) -> Vec<(Binding<'a>, bool)> {
         if let Some(lead) = sale.facts.leads.values().next() {
             if lead.is_rejected() {
                 return Vec::new();
             }
-            let told = lead.told_clicks().iter();
-            let bindings = told.filter_map(|(at, click)| {
+            let clicks = lead.told_clicks().iter();
+            let bindings = clicks.filter_map(|(at, click)| {
                 let bound = (sale.id, *at);
                 Binding::of(world, sale, *at, click, bound)
             });
-            // The first known click that pages report is the lead's; a later one never rebinds, also where the merchant approves the lead.
-            let most = if lead.vouched_clicks.is_empty() { 1 } else { usize::MAX };
+            // Of the clicks that pages report, only the first known one counts. A later one never rebinds the
+            // customer, even if the merchant approves the lead.
+            let limit = if lead.vouched_clicks.is_empty() { 1 } else { usize::MAX };
             let bindings =
-                bindings.take(most).filter(|binding| !self.is_rejected(sale, lead, binding.click_id));
+                bindings.take(limit).filter(|binding| !self.is_rejected(sale, lead, binding.click_id));
             return bindings.map(|binding| (binding, !lead.vouches_for_clicks())).collect();
         }
         let Some(found) = sale.direct(world) else { return Vec::new() };
@@ -131,8 +138,9 @@ impl<'a> Timeline<'a> {
         binding.map(|binding| (binding, false)).into_iter().collect()
     }
 
-    /// Whether the merchant rejected a lead, or an earlier one that pages reported of the same customer with the same click. A lead
-    /// that the merchant stands by is not rejected with others.
+    /// Whether the merchant rejected this lead, or an earlier lead that pages reported for the same customer
+    /// with the same click. A lead whose click the merchant reported or approved is never rejected together
+    /// with others.
     #[must_use]
     pub fn is_rejected(&self, sale: &Sale<'_>, lead: &Lead, click_id: &str) -> bool {
         let line = self.external_customers.get(&lead.customer);
@@ -142,27 +150,29 @@ impl<'a> Timeline<'a> {
         lead.is_rejected() || (!lead.vouches_for_clicks() && of_click())
     }
 
-    /// The first payment of a sale's subscription that names this click.
+    /// The first sale of the same subscription that names this click, and its time.
     #[must_use]
     pub fn first_with(&self, sale: &Sale<'_>, click_id: &str) -> Option<(Timestamp, &'a str)> {
         let line = self.subscriptions.get(sale.subscription.as_deref()?)?;
         line.first_by_click.get(click_id).copied()
     }
 
-    /// The first payment of a customer whom the merchant knows by this ID, whatever was paid.
+    /// The time of the first payment of the customer with this ID of the merchant's, even if its amount is
+    /// zero.
     #[must_use]
     pub fn first_payment(&self, external_customer: &str) -> Option<Timestamp> {
         self.first_of(external_customer, |line| line.first_payment)
     }
 
-    /// The first payment of that customer of which money is left.
+    /// The time of that customer's first payment that is not fully refunded or lost to a dispute.
     #[must_use]
     pub fn first_paid(&self, external_customer: &str) -> Option<Timestamp> {
         self.first_of(external_customer, |line| line.first_paid)
     }
 
-    /// Whether anything was known of a customer when a page reported a lead of it with a click: a payment, metadata, another lead that
-    /// the merchant stands by, or the first lead of pages, where that names another click.
+    /// Whether a customer was known already when a page reported a lead with a click: by a payment, by
+    /// metadata, by another lead that the merchant reported or approved, or by a first lead of pages that
+    /// names another click.
     #[must_use]
     pub fn was_known(&self, external_customer: &str, lead: (Timestamp, &str, &str), click_id: &str) -> bool {
         let line = self.external_customers.get(external_customer);
@@ -184,19 +194,19 @@ impl<'a> Timeline<'a> {
         customers.chain([line]).filter_map(first).min()
     }
 
-    fn each_line(&mut self, sale: &Sale<'a>, mut see: impl FnMut(&mut Line<'a>)) {
+    fn each_line(&mut self, sale: &Sale<'a>, mut visit: impl FnMut(&mut Line<'a>)) {
         let mut at = |lines: &mut BTreeMap<String, Line<'a>>, id: &String| match lines.get_mut(id) {
-            Some(line) => see(line),
-            None => see(lines.entry(id.clone()).or_default()),
+            Some(line) => visit(line),
+            None => visit(lines.entry(id.clone()).or_default()),
         };
         sale.subscription.iter().for_each(|id| at(&mut self.subscriptions, id));
         sale.customer.iter().for_each(|id| at(&mut self.customers, id));
         sale.external_customers.iter().for_each(|id| at(&mut self.external_customers, id));
     }
 
-    fn each(&mut self, see: impl FnMut(&mut Line<'a>)) {
+    fn each(&mut self, visit: impl FnMut(&mut Line<'a>)) {
         let lines = self.subscriptions.values_mut().chain(self.customers.values_mut());
-        lines.chain(self.external_customers.values_mut()).for_each(see);
+        lines.chain(self.external_customers.values_mut()).for_each(visit);
     }
 }
 
@@ -213,7 +223,7 @@ fn named_in_metadata(world: &World) -> BTreeMap<String, Timestamp> {
     named
 }
 
-/// A sale as it is put into its lines.
+/// A sale to add to its lines.
 struct Seen<'s, 'a> {
     time: Timestamp,
     sale: &'s Sale<'a>,
@@ -221,7 +231,7 @@ struct Seen<'s, 'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Adds a sale that is no earlier than those before it.
+    /// Adds a sale, which must not be earlier than those added before.
     fn add(&mut self, seen: &Seen<'_, 'a>) {
         let Seen { time, sale, click_id } = *seen;
         self.all.push(sale.id);
@@ -251,9 +261,9 @@ impl<'a> Line<'a> {
         self.mailboxes.extend(payment::vouched_emails(&sale.facts).into_iter().filter_map(email::mailbox));
     }
 
-    fn bind(&mut self, binding: &Binding<'a>, is_public: bool, is_teller: bool) {
+    fn bind(&mut self, binding: &Binding<'a>, is_public: bool, is_lead_or_report: bool) {
         if !is_public {
-            let bindings = if is_teller { &mut self.reports } else { &mut self.payments };
+            let bindings = if is_lead_or_report { &mut self.reports } else { &mut self.payments };
             bindings.add(binding.clone());
             return;
         }
@@ -266,7 +276,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether money came in, and some of it is left.
+/// Whether money was paid and not all of it went back.
 fn is_paid(sale: &Sale<'_>) -> bool {
     Money::of(&sale.facts).is_ok_and(|money| {
         let lost = Lost::of(&sale.facts, &money);

@@ -1,4 +1,4 @@
-//! Everything one event could touch, loaded before anything is decided.
+//! Everything one event can affect, loaded before any decision.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -11,27 +11,28 @@ use crate::time::{DAY_SECS, Timestamp};
 use crate::webhook::facts::{Facts, is_invoice};
 use crate::webhook::join::{Join, greatest};
 
-/// The neighbourhood of an event in one workspace and mode: its payment, the payments of the same subscription and
-/// customer, and all that is needed to judge them.
+/// The data around an event in one workspace and mode: its payment, the payments of the same subscription and
+/// customer, and everything needed to decide them.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// Payments by our ID.
     pub payments: BTreeMap<String, Known>,
-    /// What is known of the subscriptions and customers themselves.
+    /// The facts about the subscriptions and customers themselves.
     pub holders: Facts,
-    /// The clicks that candidates resolve to, by click ID. A value that is not here is no click.
+    /// The clicks that candidates resolve to, by click ID. A value that is not a key here is not a click.
     pub clicks: BTreeMap<String, Click>,
-    /// Who held each promotion code, the earliest first.
+    /// The assignments of each promotion code to partners, the earliest first.
     pub promotions: BTreeMap<String, Vec<Promotion>>,
     /// Programs of those clicks and of existing commissions.
     pub programs: BTreeMap<String, History<ProgramTerms>>,
     /// Enrollments by (program, partner).
     pub enrollments: BTreeMap<(String, String), Enrollment>,
-    /// Every e-mail address that the partners of those clicks ever had, the oldest first, and since when.
+    /// Every e-mail address that the partners of those clicks ever had, each with the time from which it was
+    /// theirs, the oldest first.
     pub partner_emails: BTreeMap<String, Vec<(Timestamp, String)>>,
 }
 
-/// A payment as it is kept: facts, and the commissions made of it.
+/// A payment as it is stored: its facts and its commissions.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// All facts about its objects.
@@ -40,36 +41,37 @@ pub struct Known {
     pub commissions: Vec<Commission>,
 }
 
-/// A recorded click, as far as it matters here.
+/// The fields of a recorded click that decisions need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Click {
     /// The program whose link was clicked.
     pub program_id: String,
-    /// Whose link it was.
+    /// The partner whose link was clicked.
     pub partner_id: String,
-    /// When.
+    /// The time of the click.
     pub clicked_at: Timestamp,
-    /// Whether it stands for a promotion code: nobody carries it, and its use is its time, so it has no window.
+    /// Whether it stands for a promotion code. No visitor carries such a click; its time is that of the
+    /// code's use, so it has no window.
     pub is_standing: bool,
 }
 
-/// A promotion code in a partner's hands.
+/// The assignment of a promotion code to a partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promotion {
     /// The click that stands for it.
     pub click_id: String,
-    /// Since when the partner has held it. The first who did is taken to have held it all the time before.
+    /// The start of the assignment. The first assignment of a code also covers all earlier times.
     pub from: Timestamp,
-    /// When it was taken away.
+    /// The end of the assignment.
     pub until: Option<Timestamp>,
 }
 
-/// How far a payment may seem to lie before its click, because clocks differ.
+/// How many seconds before its click a payment may be dated, because clocks differ.
 pub const CLOCK_SKEW_SECS: i64 = 300;
 
 impl Click {
-    /// Whether a payment of that time can have come by this click: it lies after it, or before it by no more than
-    /// [`CLOCK_SKEW_SECS`].
+    /// Whether a payment of that time can result from this click: the payment is later than the click, or
+    /// earlier by at most [`CLOCK_SKEW_SECS`].
     ///
     /// # Examples
     /// ```
@@ -87,7 +89,8 @@ impl Click {
         time.secs_since(self.clicked_at) >= -CLOCK_SKEW_SECS
     }
 
-    /// Whether a time lies in the window of this click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`. A promotion code has none.
+    /// Whether a time is within the window of this click: `−300 s ≤ time − clicked_at ≤ days × 86,400 s`. A
+    /// promotion code has no window.
     #[must_use]
     pub fn is_in_window(&self, time: Timestamp, days: u32) -> bool {
         let in_time = || time.secs_since(self.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS);
@@ -104,23 +107,24 @@ pub struct Enrollment {
     pub history: History<EnrollmentTerms>,
 }
 
-/// What the ledger says of one commission so far.
+/// One commission as the ledger has it so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commission {
     /// Our ID.
     pub id: String,
     /// The click it is credited to.
     pub click_id: String,
-    /// The program whose terms hold.
+    /// The program whose terms apply.
     pub program_id: String,
-    /// Who earns.
+    /// The partner who earns.
     pub partner_id: String,
     /// The version of the program it was settled by.
     pub program_version: u32,
     /// The version of the enrollment it was settled by.
     pub enrollment_version: u32,
-    /// The time of its payment when it was settled last. The versions hold for that time: where a better object moves the
-    /// payment, they are looked up anew. The older of two commissions that turn out to be one payment's survives.
+    /// The time of its payment when it was last settled. The versions apply to that time: where a later fact
+    /// changes the payment's time, they are looked up again. If two commissions turn out to belong to the
+    /// same payment, the older one survives.
     pub payment_time: Timestamp,
     /// Its currency.
     pub currency: Currency,
@@ -128,31 +132,33 @@ pub struct Commission {
     pub amount_minor: i64,
     /// −Σ(reverse, restore).
     pub reversed_minor: i64,
-    /// Whether another commission took its place.
+    /// Whether another commission replaced it.
     pub closed: bool,
-    /// Whether a payout holds it.
+    /// Whether it is part of a payout.
     pub paid: bool,
 }
 
-/// Where facts went when a world took them in.
+/// The effect of adding facts to a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admitted {
-    /// The payment they are about; `None` for facts about a subscription or customer alone.
+    /// The payment that the facts are about; `None` for facts about a subscription or customer alone.
     pub payment_id: Option<String>,
-    /// The payments whose facts may have changed: that one, and those it shares money with.
+    /// The payments whose facts may have changed: that one, and those that share money with it.
     pub kept: Vec<String>,
-    /// Payments that turned out to be the same money and are gone, each with the one it is now.
+    /// Payments that turned out to be the same money and were removed, each with the payment that absorbed
+    /// it.
     pub absorbed: Vec<(String, String)>,
     /// Whether every fact was known before.
     pub nothing_new: bool,
-    /// Whether it is known of no more money than before that it went back.
+    /// Whether the facts change nothing about refunds and credit notes.
     pub nothing_back: bool,
-    /// Whether an object of the same ID was known before.
+    /// Whether an object with the same ID was known before.
     pub object_known: bool,
 }
 
 impl World {
-    /// The click that stands for a promotion code that was used then, if a partner held it.
+    /// The click that stands for a promotion code used at that time, if the code was assigned to a partner
+    /// then.
     ///
     /// # Examples
     /// ```
@@ -169,14 +175,15 @@ impl World {
     /// ```
     #[must_use]
     pub fn promoted_by(&self, code: &str, used_at: Timestamp) -> Option<&str> {
-        let held = self.promotions.get(code)?;
-        let last = held.iter().rev().find(|promotion| promotion.from <= used_at).or(held.first())?;
+        let assigned = self.promotions.get(code)?;
+        let last = assigned.iter().rev().find(|promotion| promotion.from <= used_at).or(assigned.first())?;
         last.until.is_none_or(|until| used_at < until).then_some(last.click_id.as_str())
     }
 
-    /// Takes facts in: joins them to the payment that shares an ID with them, or begins one under an ID of `fresh_id`. Where they
-    /// tie several payments together, the one with the smallest ID absorbs the others; where they tie several invoices together,
-    /// each of these stays, or becomes, a payment of its own, which has the shared money in it.
+    /// Adds facts: joins them to the payment that shares an ID with them, or creates a payment under an ID of
+    /// `fresh_id`. Where the facts link several payments, the one with the smallest ID absorbs the others.
+    /// Where they link several invoices, each invoice stays, or becomes, a payment of its own that contains
+    /// the shared money.
     ///
     /// # Examples
     /// ```
@@ -232,7 +239,8 @@ impl World {
         admitted
     }
 
-    /// Takes the payments out that share an ID with these facts, and those that share money with them.
+    /// Removes and returns the payments that share an ID with these facts, and those that share money with
+    /// them.
     fn take_touched(&mut self, facts: &Facts) -> BTreeMap<String, Known> {
         let mut ids: BTreeSet<String> = facts.every_payment_id().map(Into::into).collect();
         let mut touched = BTreeMap::new();
@@ -256,8 +264,8 @@ impl World {
         touched
     }
 
-    /// Puts payments in the place of those they were made of. Each keeps the ID of the one that was the same invoice's, else of one
-    /// that has an object in common with it.
+    /// Inserts the new payments in place of the old ones. Each keeps the ID of the old payment of the same
+    /// invoice, or else of one that shares an object with it.
     fn put_parts(
         &mut self,
         parts: Vec<Facts>,
@@ -283,7 +291,7 @@ impl World {
             }
         }
         for (mut facts, same) in places {
-            // A part that was split off is decided by the terms that it was decided by before.
+            // A payment that was split off keeps the pinned versions by which it was decided before.
             for known in same.iter().filter_map(|id| touched.get(id)).filter(|_| facts.of_invoice.is_some()) {
                 greatest(&mut facts.pins, known.facts.pins.clone());
             }
@@ -304,7 +312,7 @@ impl World {
     }
 }
 
-/// The invoice that a payment is of, if one is known.
+/// The invoice of a payment, if one is known.
 fn invoice_of(facts: &Facts) -> Option<&str> {
     let named = || facts.every_payment_id().filter(|id| is_invoice(id)).min();
     let known = facts.of_invoice.as_deref().or_else(|| facts.invoices.keys().next().map(String::as_str));

@@ -1,4 +1,4 @@
-//! `charge.*`: money that moved, and how much of it went back.
+//! `charge.*`: a charge, and how much of it went back.
 //!
 //! Source: <https://docs.stripe.com/api/charges/object>.
 
@@ -14,15 +14,16 @@ use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
 
-/// What is known of one charge.
+/// The facts about one charge.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Charge {
-    /// When it was made.
+    /// When it was created.
     pub created: Option<Timestamp>,
-    /// What was captured; `None` while it is only authorised (`charge.succeeded` is sent for that too).
+    /// The captured amounts; `None` while it is only authorised (Stripe sends `charge.succeeded` for that
+    /// too).
     pub captured: Option<Latest<Captured>>,
-    /// The largest `amount_refunded` seen. Stripe's figure is cumulative.
+    /// The largest `amount_refunded` received. Stripe's figure is cumulative.
     pub refunded_minor: i64,
     /// `cus_…`
     pub customer: Option<String>,
@@ -34,16 +35,17 @@ pub struct Charge {
     pub invoice: Linked,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
-    /// What its metadata says.
+    /// The references in its metadata.
     pub references: Option<Latest<References>>,
 }
 
 /// The amounts of a captured charge, in minor units.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Captured {
-    /// `amount_captured`; before that field existed, `amount`.
+    /// `amount_captured`; where the field is missing, as in old API versions, `amount`.
     pub captured_minor: i64,
-    /// `amount`: what had been authorised. What a partial capture released counts in `amount_refunded`.
+    /// `amount`: the amount authorised. Stripe adds the amount that a partial capture released to
+    /// `amount_refunded`.
     pub authorised_minor: i64,
     /// `currency`
     pub currency: Currency,

@@ -1,9 +1,9 @@
-//! `credit_note.*`: which refund belongs to which invoice, and what was given back outside Stripe.
+//! `credit_note.*`: which refund belongs to which invoice, and the amount paid back outside Stripe.
 //!
-//! The money of a credit note goes back by its refund, which Stripe reports too; counting both would take it back twice. So a
-//! credit note only ties the refund to the invoice. What it credits to the customer's balance moves no money: the next invoice
-//! is paid with less. What it credits out of band (`out_of_band_amount`) no refund reports, so it counts by itself.
-//! Source: <https://docs.stripe.com/api/credit_notes/object>.
+//! The money of a credit note goes back by its refund, which Stripe reports too; counting both would take it
+//! back twice. So a credit note only links the refund to the invoice. An amount credited to the customer's
+//! balance moves no money: it reduces the next invoice. An amount credited out of band (`out_of_band_amount`)
+//! appears in no refund, so it counts by itself. Source: <https://docs.stripe.com/api/credit_notes/object>.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -14,7 +14,7 @@ use super::field::{Fields, Unreadable};
 use super::join::{Join, greatest};
 use super::linked::Linked;
 
-/// What is known of one credit note.
+/// The facts about one credit note.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CreditNote {
@@ -30,7 +30,7 @@ pub struct CreditNote {
 }
 
 impl CreditNote {
-    /// The note with its ID. [`None`] where it moves no money and names no refund.
+    /// The credit note with its ID. [`None`] where it moves no money and names no refund.
     pub(super) fn read(fields: Fields<'_>, kind: &str) -> Result<Option<(String, Self)>, Unreadable> {
         let invoice = fields.id("invoice").ok_or(Unreadable)?;
         let listed = fields.list("refunds").unwrap_or_default();
@@ -41,12 +41,12 @@ impl CreditNote {
             out_of_band_minor: fields.amount("out_of_band_amount")?.unwrap_or(0).max(0),
             is_void: kind == "credit_note.voided" || fields.text("status") == Some("void"),
         };
-        let says_nothing = note.refunds.is_empty() && note.out_of_band_minor == 0;
+        let is_empty = note.refunds.is_empty() && note.out_of_band_minor == 0;
         let id = fields.id("id").unwrap_or(invoice);
-        Ok((!says_nothing).then(|| (id.into(), note)))
+        Ok((!is_empty).then(|| (id.into(), note)))
     }
 
-    /// What was given back outside Stripe by it.
+    /// The amount paid back outside Stripe; zero if the note was voided.
     #[must_use]
     pub const fn lost_minor(&self) -> i64 {
         if self.is_void { 0 } else { self.out_of_band_minor }

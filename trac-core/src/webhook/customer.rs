@@ -1,4 +1,4 @@
-//! `customer.created` and `customer.updated`: what a customer's metadata says.
+//! `customer.created` and `customer.updated`: a customer's metadata and e-mail address.
 //!
 //! Source: <https://docs.stripe.com/api/customers/object>.
 
@@ -12,13 +12,13 @@ use super::join::{Dated, Join};
 use super::references::References;
 use crate::time::Timestamp;
 
-/// What is known of one customer.
+/// The facts about one customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Customer {
     /// The customer's e-mail addresses.
     pub emails: BTreeSet<String>,
-    /// What its metadata said, and when: a payment is judged by what it said at the payment's time.
+    /// The references in its metadata over time: a payment uses those in force at the payment's time.
     pub references: Dated<References>,
 }
 

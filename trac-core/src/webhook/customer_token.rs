@@ -1,17 +1,17 @@
-//! A customer token: a merchant's server vouches for the customer that a page is about to report.
+//! A customer token, with which a merchant's server vouches for the customer that a page reports.
 //!
-//! Anybody can report a lead with the publishable key that stands in a page. A token shows that the merchant's own server
-//! knows the customer, so the lead counts as the merchant's word.
+//! Anyone can report a lead with the publishable key in a page. A token shows that the merchant's own server
+//! knows the customer, so the lead counts as reported by the merchant.
 
 use alloc::string::String;
 
 use super::signature::{Unverified, VerifyError, sign};
 use crate::time::{DAY_SECS, Timestamp};
 
-/// How old a token may be, in seconds.
+/// The largest age of a token, in seconds.
 pub const MAX_AGE_SECS: i64 = DAY_SECS;
 
-/// How far a token's time may lie in the future, in seconds: clocks differ.
+/// The largest time by which a token may be dated in the future, in seconds, because clocks differ.
 pub const MAX_AHEAD_SECS: i64 = 300;
 
 /// Why a token is rejected.
@@ -20,7 +20,7 @@ pub enum CustomerTokenError {
     /// It is not of the form `t=…,v1=…`.
     #[error("must be of the form t=<unix seconds>,v1=<64 hex digits>")]
     Malformed,
-    /// It was made with another secret, for another customer or at another time than it says.
+    /// It was made with another secret, for another customer, or with another time than its `t`.
     #[error(
         "does not fit: it must be made with the token secret of the same publishable key, for the same \
          customerExternalId"
@@ -29,12 +29,12 @@ pub enum CustomerTokenError {
     /// It was made more than 24 hours ago.
     #[error("is more than 24 hours old: make a new one for each page")]
     TooOld,
-    /// It was made more than 300 seconds from now.
+    /// It is dated more than 300 seconds in the future.
     #[error("lies more than 300 seconds in the future: check the clock of the server that made it")]
     InTheFuture,
 }
 
-/// Makes the token of a customer for a page.
+/// Makes a customer's token for a page.
 ///
 /// # Wire form
 /// `t=<unix seconds>,v1=<64 hex>`: HMAC-SHA256 over `<t>.<customer>`, keyed with the whole text of the secret.
@@ -58,7 +58,7 @@ pub fn customer_token(customer: &str, secret: &str, now: Timestamp) -> String {
     sign(customer.as_bytes(), secret, now)
 }
 
-/// Checks a token against the customer that came with it: the signature first, then the time.
+/// Checks a token against the customer sent with it: the signature first, then the time.
 ///
 /// A token of exactly [`MAX_AGE_SECS`] passes, and so does one of exactly [`MAX_AHEAD_SECS`] from now.
 ///
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_token_is_the_hmac_of_time_dot_customer() {
-        // As `printf '%s' "$t.$customer" | openssl dgst -sha256 -hmac "$secret"` makes them.
+        // The output of `printf '%s' "$t.$customer" | openssl dgst -sha256 -hmac "$secret"`.
         let check = |customer: &str, secret: &str, t: i64, known: &str| {
             let token = customer_token(customer, secret, at(t));
             assert_eq!(token, format!("t={t},v1={known}"), "{customer}");

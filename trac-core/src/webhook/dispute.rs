@@ -1,4 +1,4 @@
-//! `charge.dispute.*`: a chargeback, which takes the money first and may give it back.
+//! `charge.dispute.*`: a chargeback, which withdraws the money first and may return it later.
 //!
 //! Source: <https://docs.stripe.com/api/disputes/object>.
 
@@ -12,25 +12,26 @@ use super::linked::Linked;
 use crate::money::{Currency, share_half_up};
 use crate::time::Timestamp;
 
-/// What is known of one dispute.
+/// The facts about one dispute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dispute {
     /// `amount`, in minor units of `currency`.
     pub amount_minor: i64,
-    /// `currency`; mostly the charge's, which is assumed where the dispute was not seen with one.
+    /// `currency`; usually the charge's, which is assumed where no event stated one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// How far it ever got.
+    /// The furthest stage received.
     pub stage: DisputeStage,
-    /// How it stands by the newest event: a dispute that was closed can be opened again.
+    /// The state in the newest event: a closed dispute can be opened again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standing: Option<Latest<Standing>>,
-    /// Whether the money was seen leaving: `funds_withdrawn`, status `lost`, or a negative balance transaction.
+    /// Whether an event showed the money being withdrawn: `funds_withdrawn`, status `lost`, or a negative
+    /// balance transaction.
     pub withdrawn: bool,
-    /// Whether it was seen coming back: `funds_reinstated` or status `won`.
+    /// Whether an event showed the money being returned: `funds_reinstated` or status `won`.
     pub reinstated: bool,
-    /// `balance_transactions`, the longest list seen: the list only grows.
+    /// `balance_transactions`, the longest list received: the list only grows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub movements: Vec<Movement>,
     /// `ch_…`
@@ -41,34 +42,35 @@ pub struct Dispute {
     pub payment_intent: Linked,
 }
 
-/// How far a dispute got; later stages are greater.
+/// The stage of a dispute; later stages are greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeStage {
-    /// `warning_…`: a question from the bank. No money moves.
+    /// `warning_…`: an inquiry by the bank. No money moves.
     #[default]
     Inquiry,
-    /// Being decided; so is a status unknown here (`appeal_…`, `prevented`) until the dispute is closed.
+    /// It is being decided. Unknown statuses (`appeal_…`, `prevented`) count as open until
+    /// `charge.dispute.closed`.
     Open,
-    /// `won`, `lost`, `warning_closed`.
+    /// `won`, `lost`, `warning_closed`, `charge_refunded`, or the event `charge.dispute.closed`.
     Closed,
 }
 
-/// How a dispute stands.
+/// The state of a dispute in one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Standing {
     /// The stage.
     pub stage: DisputeStage,
-    /// Whether the event shows the money coming back.
+    /// Whether the event shows the money being returned.
     pub is_back: bool,
 }
 
 /// One balance transaction of a dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Movement {
-    /// `amount`, in minor units: negative when it was withdrawn.
+    /// `amount`, in minor units: negative for a withdrawal.
     pub amount_minor: i64,
-    /// `currency`: that of the account, which need not be the charge's.
+    /// `currency`: that of the account, which may differ from the charge's.
     pub currency: Option<Currency>,
 }
 
@@ -102,15 +104,15 @@ impl Dispute {
         })
     }
 
-    /// How much of a charge in that currency the bank holds because of this dispute: what the balance transactions say, else the
-    /// amount if the money was seen leaving and not seen coming back. `None` where the money is gone and nothing says how much
-    /// that is in the charge's currency.
+    /// How much of a charge in that currency the bank has withdrawn and not returned: the sum of the balance
+    /// transactions, or without them the dispute's amount if the money was withdrawn and not reinstated.
+    /// `None` where money was withdrawn and no object states the amount in the charge's currency.
     #[must_use]
     pub fn lost_minor(&self, charged_in: Currency) -> Option<i64> {
         let own = self.currency.unwrap_or(charged_in);
         let listed = self.movements.iter().map(|movement| movement.amount_minor);
         let gone = listed.clone().fold(0_i64, i64::saturating_sub).max(0);
-        // A list that shows no return was written before the money came back.
+        // A list without a positive transaction is older than the reinstatement.
         let is_back = self.reinstated && listed.clone().all(|amount| amount <= 0);
         if is_back || !self.withdrawn || (!self.movements.is_empty() && gone == 0) {
             return Some(0);

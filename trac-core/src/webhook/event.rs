@@ -1,4 +1,4 @@
-//! The envelope every event comes in.
+//! The envelope of an event.
 
 use alloc::string::String;
 
@@ -9,11 +9,11 @@ use super::field::Fields;
 use super::signature::Verified;
 use crate::time::Timestamp;
 
-/// One event, read from a body that was verified.
+/// One event, read from a verified body.
 ///
 /// # Wire form
-/// A JSON object with a string `id`, after at most one byte-order mark. Everything else may be missing: Stripe's
-/// envelope has changed often since 2016, so nothing is demanded that is not needed.
+/// A JSON object with a string `id`, after at most one byte-order mark. Everything else may be missing:
+/// Stripe's envelope has changed often since 2016, so no other field is required.
 ///
 /// # Examples
 /// ```
@@ -35,17 +35,18 @@ use crate::time::Timestamp;
 pub struct Event {
     /// `evt_…`; the same for every delivery and every rendering of one event.
     pub id: String,
-    /// `type`, such as `invoice.paid`; empty where missing.
+    /// `type`, such as `invoice.paid`; empty if missing.
     pub kind: String,
-    /// The version the body was rendered in. Never an enumeration: odd values occur.
+    /// The API version that rendered the body. A string, because unlisted values occur.
     pub api_version: Option<String>,
-    /// When Stripe made the event. Days may pass before delivery.
+    /// When Stripe created the event. Its delivery may follow days later.
     pub created: Option<Timestamp>,
     /// `true` for live, `false` for test.
     pub livemode: Option<bool>,
     /// The connected account (`acct_…`) the event is about.
     pub account: Option<String>,
-    /// Whose event an organisation's destination delivers: `acct_…`, or a path that ends with it.
+    /// The account that an event of an organisation's destination belongs to: `acct_…`, or a path that ends
+    /// with it.
     pub context: Option<String>,
     /// Whether this is a thin (v2) event, which carries no object.
     pub is_thin: bool,
@@ -62,7 +63,7 @@ impl Event {
     /// Reads the envelope.
     ///
     /// # Errors
-    /// [`UnreadableEvent`] when the body is no UTF-8 JSON object with a string `id`.
+    /// [`UnreadableEvent`] when the body is not a UTF-8 JSON object with a string `id`.
     pub fn read(verified: Verified<'_>) -> Result<Self, UnreadableEvent> {
         let body = verified.body();
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
@@ -91,8 +92,8 @@ impl Event {
         Ok(Self { object, ..event })
     }
 
-    /// Whether the event is of that account; `None` is the one that the endpoint's secret belongs to. An event that names no
-    /// connected account is of the one that its `context` ends with.
+    /// Whether the event belongs to that account; `None` is the account that the endpoint's secret belongs
+    /// to. An event that names no connected account belongs to the one that its `context` ends with.
     #[must_use]
     pub fn is_of(&self, account: Option<&str>) -> bool {
         let of_organisation = || self.context.as_deref().and_then(|context| context.rsplit('/').next());
@@ -100,15 +101,16 @@ impl Event {
             || (self.account.is_none() && account.is_some() && of_organisation() == account)
     }
 
-    /// The ID of the object the event is about, where it names one.
+    /// The ID of the object the event is about, if it names one.
     #[must_use]
     pub fn object_id(&self) -> Option<&str> {
         Fields(&self.object).text("id")
     }
 }
 
-/// The envelope of a body that is JSON and holds somewhere what cannot be kept: a number beyond all range, half a surrogate
-/// pair, nesting without end. Its object counts as unreadable, not the event.
+/// The envelope of a body that is JSON but contains something that `serde_json::Value` cannot represent: a
+/// number out of range, a lone surrogate, or nesting beyond the recursion limit. The object counts as
+/// unreadable, the event does not.
 #[derive(Deserialize)]
 struct Outline {
     id: String,
@@ -123,7 +125,7 @@ struct Outline {
 }
 
 impl Outline {
-    /// What is passed over is checked for grammar alone, so the text must be UTF-8 by itself.
+    /// The parser checks skipped fields only for JSON grammar, so UTF-8 is checked separately.
     fn read(body: &[u8]) -> Option<Self> {
         serde_json::from_str(core::str::from_utf8(body).ok()?).ok()
     }

@@ -1,4 +1,4 @@
-//! What an event says of the objects it names.
+//! What an event states about the objects it names.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -25,8 +25,8 @@ use crate::program::Pins;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
-/// Facts about Stripe objects, by their IDs. One event's facts are a few entries; a payment's are all that is known
-/// of the money.
+/// Facts about Stripe objects, by their IDs. The facts of one event are a few entries; the facts of a payment
+/// are everything known about its money.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each field is named like the objects it holds")]
@@ -47,59 +47,60 @@ pub struct Facts {
     pub subscriptions: BTreeMap<String, Subscription>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub customers: BTreeMap<String, Customer>,
-    /// What merchants told of visitors, by our ID of the lead.
+    /// Leads that merchants and pages reported, by our ID of the lead.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub leads: BTreeMap<String, Lead>,
-    /// What others than Stripe told of payments, by our ID of the report.
+    /// Reports of payments by merchants and pages, by our ID of the report.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reports: BTreeMap<String, Report>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub invoice_payments: BTreeMap<String, InvoicePayment>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub credit_notes: BTreeMap<String, CreditNote>,
-    /// Pairs of IDs that are the same money: what the merchant linked by hand, and what objects kept elsewhere show.
+    /// Pairs of IDs that are the same money: those that the merchant linked, and those shown by objects
+    /// stored with another payment.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<(String, String)>,
-    /// The versions of terms that a replay under the rules of its day decided by, and when that was.
+    /// The versions of terms that a replay pinned, and the time of that replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pins: Option<Latest<Pins>>,
-    /// The invoice that the payment is of, where its money paid several invoices. The others are named by these facts and are
-    /// payments of their own.
+    /// The payment's own invoice, where its money paid several invoices. The other invoices are named by
+    /// these facts and are payments of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_invoice: Option<String>,
 }
 
-/// What kind of news an event is.
+/// The kind of change that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// Money came in, or a session says it has not yet.
+    /// Money was paid, or a session shows that it is not paid yet.
     Sale,
     /// Two IDs are the same money.
     Link,
-    /// What an invoice was for, without money.
+    /// The lines of an invoice, without amounts paid.
     Lines,
     /// Money went back.
     Refund,
-    /// A bank took money, or gave it back.
+    /// A bank took money back, or returned it.
     Dispute,
     /// A subscription ended.
     Cancellation,
-    /// Something about a subscription or customer, without money.
+    /// A change to a subscription or customer that moves no money.
     Holder,
 }
 
 /// Why an event has no facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoFacts {
-    /// A type that moves no money here.
+    /// An event type that is not used here.
     UnsupportedEvent,
     /// A thin (v2) event, which carries no object.
     UnsupportedThinEvent,
-    /// `invoice.payment_succeeded`: `invoice.paid` says the same and more.
+    /// `invoice.payment_succeeded`: `invoice.paid` reports the same and more.
     UseInvoicePaid,
-    /// A payment that failed, or a session that ran out: no money moved.
+    /// A payment that failed, or a session that expired: no money moved.
     NothingPaid(Reason),
-    /// A known type whose object has no ID, or amounts that cannot be read.
+    /// A known type whose object has no ID or has amounts that cannot be read.
     Unreadable,
 }
 
@@ -160,10 +161,10 @@ impl Topic {
 }
 
 impl Facts {
-    /// What an event says. `received_at` stands in where the event does not say when it was made.
+    /// Reads the facts of an event. `received_at` is used where the event has no `created`.
     ///
     /// # Errors
-    /// [`NoFacts`] where the event says nothing that matters here.
+    /// [`NoFacts`] where the event has no facts.
     pub fn read(event: &Event, received_at: Timestamp) -> Result<Self, NoFacts> {
         if event.is_thin {
             return Err(NoFacts::UnsupportedThinEvent);
@@ -223,9 +224,9 @@ impl Facts {
         Some(facts)
     }
 
-    /// The IDs of all objects that are the same money, named by these facts: `cs_`, `in_`, `pi_`, `ch_`, payment records, and the
-    /// refunds and disputes of them. Never `sub_` or `cus_`. A lead stands alone, under our ID of it. Of several invoices that
-    /// the same money paid, only the payment's own.
+    /// The IDs of all objects that these facts show to be the same money: `cs_`, `in_`, `pi_`, `ch_`, payment
+    /// records, and their refunds and disputes; never `sub_` or `cus_`. A lead has only our ID of it. Of
+    /// several invoices that the same money paid, only the payment's own is included.
     #[must_use]
     pub fn payment_ids(&self) -> BTreeSet<&str> {
         let of = self.of_invoice.as_deref();
@@ -245,7 +246,7 @@ impl Facts {
         self.every_payment_id().any(|id| ids.contains(id))
     }
 
-    /// Every ID of an object, or named by one, that is money; some of them twice.
+    /// Like [`Facts::payment_ids`], but with all invoices; some IDs occur more than once.
     pub(crate) fn every_payment_id(&self) -> impl Iterator<Item = &str> {
         let keys = self.sessions.keys().chain(self.invoices.keys()).chain(self.payment_intents.keys());
         let keys = keys.chain(self.charges.keys()).chain(self.refunds.keys()).chain(self.disputes.keys());
@@ -295,7 +296,7 @@ impl Facts {
             .chain(links)
     }
 
-    /// The facts about subscriptions and customers, taken out of these.
+    /// Removes and returns the facts about subscriptions and customers.
     #[must_use]
     pub fn take_holders(&mut self) -> Self {
         Self {
@@ -305,7 +306,7 @@ impl Facts {
         }
     }
 
-    /// Whether an object of these facts is one of the others' too.
+    /// Whether these facts have an object in common with others.
     #[must_use]
     pub fn has_object_of(&self, other: &Self) -> bool {
         self.sessions.keys().any(|id| other.sessions.contains_key(id))
@@ -321,7 +322,7 @@ impl Facts {
             || self.links.iter().any(|link| other.links.contains(link))
     }
 
-    /// Whether Stripe said anything of the money. Then its word is the only one about amounts.
+    /// Whether Stripe reported anything about the money. If so, amounts are read only from Stripe's objects.
     #[must_use]
     pub fn is_told_by_stripe(&self) -> bool {
         !(self.sessions.is_empty()
@@ -330,7 +331,7 @@ impl Facts {
             && self.charges.is_empty())
     }
 
-    /// Whether nothing is known.
+    /// Whether there are no facts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -357,7 +358,7 @@ impl Join for Facts {
     }
 }
 
-/// Whether an ID is an invoice's.
+/// Whether an ID is that of an invoice.
 pub(crate) fn is_invoice(id: &str) -> bool {
     id.starts_with("in_")
 }

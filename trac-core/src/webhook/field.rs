@@ -1,4 +1,4 @@
-//! Reading Stripe's JSON as it really is: absent, null, old, expanded.
+//! Reading fields of Stripe's JSON in every form they occur in: absent, null, of old versions, expanded.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::click::dialect::CUSTOMER_KEY;
 use crate::money::{AMOUNT_MAX, Currency};
 use crate::time::Timestamp;
 
-/// An amount or currency that is there and cannot be read, or is missing where nothing can be said without it.
+/// An amount, currency or ID that is invalid, or that is missing although it is required.
 pub(super) struct Unreadable;
 
 /// The fields of one JSON object. A field of another type than expected counts as absent, unless it is money.
@@ -35,8 +35,9 @@ impl<'a> Fields<'a> {
         self.int(name).map(Timestamp::from_unix_secs)
     }
 
-    /// An amount in minor units; `None` where it is absent or null. What is there and no whole number of at most twelve digits, which is
-    /// the most that Stripe takes, is not guessed at: sums of such amounts fit into 64 bits.
+    /// An amount in minor units; `None` where it is absent or null. Any value other than an integer of at
+    /// most twelve digits is an error: Stripe accepts no larger amounts, and sums of such amounts fit into 64
+    /// bits.
     pub(super) fn amount(self, name: &str) -> Result<Option<i64>, Unreadable> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -56,7 +57,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An ID field: a string, or the whole object where the account's destination expands it.
+    /// An ID field: a string, or the whole object where the event destination expands it.
     pub(super) fn id(self, name: &str) -> Option<&'a str> {
         let id = match self.0.get(name)? {
             Value::String(id) => id.as_str(),
@@ -86,14 +87,13 @@ impl<'a> Fields<'a> {
         sum_of(items, name).map(Some)
     }
 
-    /// What a `metadata` map says about attribution. PHP recorders write an empty map as `[]`.
-    /// What a metadata map says about attribution; `None` where it says nothing.
+    /// The references in a `metadata` map; `None` where it has none. PHP tools write an empty map as `[]`.
     pub(super) fn references(self, name: &str) -> Option<References> {
         self.all_references(name).filter(|found| *found != References::default())
     }
 
-    /// What a metadata map says about attribution, also where it says nothing: of an object that lives on, that ends what an
-    /// earlier map said.
+    /// The references in a `metadata` map, even if it has none. For subscriptions and customers, whose
+    /// metadata changes over time, an empty map ends the references of an earlier one.
     pub(super) fn all_references(self, name: &str) -> Option<References> {
         let metadata = self.object(name)?;
         let clicks = reference::metadata_keys()

@@ -1,11 +1,11 @@
-//! `invoice.paid`: the money of subscriptions, and of sessions that make an invoice.
+//! `invoice.paid`: the payments of subscriptions, and of sessions that create an invoice.
 //!
-//! Two shapes are read, new before old: since 2025-03-31.basil the subscription stands under `parent`, taxes in
-//! `total_taxes`, prices under `pricing`; an old version rendered today carries both.
+//! Two shapes are read, the new one first: since 2025-03-31.basil the subscription is under `parent`, taxes
+//! are in `total_taxes`, prices under `pricing`. An old API version rendered today contains both shapes.
 //! Source: <https://docs.stripe.com/api/invoices/object>.
 //!
-//! An event carries ten lines at most. Where there are more, Stripe can be asked for the whole list: the answer is
-//! [`LINES_LISTED`].
+//! An event carries at most ten lines. Where there are more, the server can request the whole list from
+//! Stripe, which becomes an event of type [`LINES_LISTED`].
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -21,25 +21,26 @@ use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
 
-/// The type of an event of ours: every line of an invoice, as Stripe listed them when it was asked. Its object is the invoice with
-/// `id` and `lines` and nothing else, so that it says nothing of money, time or buyer.
+/// The type of an event that this program makes: every line of an invoice, as listed by Stripe's API. Its
+/// object is the invoice with only `id` and `lines`, so it states no money, time or buyer.
 pub const LINES_LISTED: &str = "invoice.lines_listed";
 
-/// What is known of one paid invoice.
+/// The facts about one paid invoice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Invoice {
-    /// When the invoice was made.
+    /// When the invoice was created.
     pub created: Option<Timestamp>,
-    /// `status_transitions.paid_at`: a renewal is charged about an hour after it was made.
+    /// `status_transitions.paid_at`: a renewal is charged about an hour after its invoice was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
-    /// The largest `lines.data[].period.end`: until when the service is paid for. Credits of a proration do not count.
+    /// The largest `lines.data[].period.end`: the end of the service paid for. Credits of a proration do not
+    /// count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period_end: Option<Timestamp>,
-    /// What was paid.
+    /// The amounts.
     pub amounts: Option<Latest<InvoiceAmounts>>,
-    /// What was sold, from the newest list that has every line. A list that has only some is not kept.
+    /// What was sold, from the newest list that contains every line. An incomplete list is not stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<Latest<Vec<InvoiceLine>>>,
     /// `cus_…`
@@ -54,11 +55,11 @@ pub struct Invoice {
     pub charge: Linked,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
-    /// What its own metadata says.
+    /// The references in its own metadata.
     pub references: Option<Latest<References>>,
-    /// What the snapshot of the subscription's metadata says.
+    /// The references in its snapshot of the subscription's metadata.
     pub subscription_references: Option<Latest<References>>,
-    /// The promotion codes used, as [`super::promotion::normal`] writes them.
+    /// The promotion codes used, normalised by [`super::promotion::normal`].
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub promotions: BTreeSet<String>,
 }
@@ -68,24 +69,26 @@ pub struct Invoice {
 pub struct InvoiceAmounts {
     /// `amount_paid`
     pub paid_minor: i64,
-    /// `total`: after discounts, with tax; differs from what was paid where a customer balance took part.
+    /// `total`: after discounts, with tax; differs from the amount paid where a customer balance was applied.
     pub total_minor: i64,
     /// All taxes in `total`.
     pub tax_minor: i64,
     /// `shipping_cost.amount_subtotal`
     pub shipping_minor: i64,
-    /// `amount_paid_off_stripe`, from 2026-05-27.dahlia: the part of `paid_minor` that came another way.
+    /// `amount_paid_off_stripe`, from 2026-05-27.dahlia: the part of `paid_minor` that was paid outside
+    /// Stripe.
     pub off_stripe_minor: i64,
-    /// `paid_out_of_band`, up to 2025-02-24.acacia: all of it came another way. `paid_minor` is 0 then, and `due_minor` was paid.
+    /// `paid_out_of_band`, up to 2025-02-24.acacia: all of it was paid outside Stripe. `paid_minor` is then
+    /// 0, and `due_minor` was paid.
     pub out_of_band: bool,
     /// Whether a line is a proration: a change of plan within a period.
     pub proration: bool,
     /// `currency`
     pub currency: Currency,
-    /// What was sold, in facts kept before [`Invoice::lines`] was.
+    /// What was sold, in facts stored before [`Invoice::lines`] existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<InvoiceLine>>,
-    /// `amount_due`: `total` less what the customer's balance gave.
+    /// `amount_due`: `total` less the applied customer balance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_minor: Option<i64>,
 }
@@ -125,7 +128,7 @@ impl Invoice {
         })
     }
 
-    /// What [`LINES_LISTED`] says.
+    /// Reads an event of type [`LINES_LISTED`].
     pub(super) fn read_listed(fields: Fields<'_>, at: Timestamp) -> Result<Self, Unreadable> {
         Ok(Self {
             period_end: period_end(fields),
@@ -149,7 +152,7 @@ fn subscription(fields: Fields<'_>) -> Option<&str> {
 }
 
 impl Invoice {
-    /// Every line, where some list had them all.
+    /// Every line, if a complete list was received.
     #[must_use]
     pub fn every_line(&self) -> Option<&[InvoiceLine]> {
         let known = self.lines.as_ref().map(|latest| &latest.value);
@@ -158,7 +161,7 @@ impl Invoice {
 }
 
 impl InvoiceAmounts {
-    /// What was paid, in whatever way.
+    /// The amount paid, inside and outside Stripe.
     #[must_use]
     pub fn whole_minor(&self) -> i64 {
         let due = self.due_minor.filter(|_| self.out_of_band && self.paid_minor == 0);
@@ -188,7 +191,7 @@ impl InvoiceAmounts {
     }
 }
 
-/// Every line; [`None`] where there are more of them than these.
+/// Every line; [`None`] if the list is incomplete or empty.
 fn lines(fields: Fields<'_>) -> Result<Option<Vec<InvoiceLine>>, Unreadable> {
     let more = fields.object("lines").and_then(|list| list.bool("has_more")).unwrap_or(false);
     let lines = fields.list("lines").unwrap_or_default().into_iter().map(InvoiceLine::read);
@@ -293,7 +296,7 @@ mod tests {
         read(&json!({ "id": "in_1", "object": "invoice", "lines": lines }), secs, Invoice::read_listed)
     }
 
-    /// So many lines of 100 each, the last of them of another product.
+    /// A list of `count` lines of 100 each; the twelfth is of another product.
     fn list(count: usize, has_more: bool) -> Value {
         let line = |number: usize| {
             let product = if number == 12 { "prod_2" } else { "prod_1" };
@@ -307,23 +310,23 @@ mod tests {
     fn a_whole_list_is_kept_whatever_comes_before_and_after_it_and_how_often() {
         let whole = listed(&list(12, false), 50);
         let rows = [
-            // Told before it was listed, and told again after that.
+            // `invoice.paid` before the list, after it, and twice before or with it.
             vec![paid(&list(10, true), 10), whole.clone()],
             vec![paid(&list(10, true), 90), whole.clone()],
             vec![paid(&list(10, true), 10), paid(&list(10, true), 50), whole.clone()],
-            // Listed twice, and in part by an answer that was not read to its end.
+            // The list twice, and once in part because the response was not read to its end.
             vec![paid(&list(10, true), 10), whole.clone(), listed(&list(12, false), 70)],
             vec![paid(&list(10, true), 10), whole.clone(), listed(&list(3, true), 99)],
-            // Another rendering has every line by itself.
+            // Another rendering of `invoice.paid` contains every line.
             vec![paid(&list(10, true), 10), paid(&list(12, false), 10), whole],
         ];
-        for (row, told) in rows.iter().enumerate() {
+        for (row, events) in rows.iter().enumerate() {
             let turned = |by: usize| {
-                let mut order = told.clone();
+                let mut order = events.clone();
                 order.rotate_left(by);
                 order
             };
-            let orders = (0..told.len()).map(turned).flat_map(|order| {
+            let orders = (0..events.len()).map(turned).flat_map(|order| {
                 let backwards = order.iter().rev().cloned().collect();
                 [[order.clone(), order.clone()].concat(), order, backwards]
             });

@@ -1,8 +1,8 @@
 //! `invoice_payment.paid`: which PaymentIntent, charge or payment record paid how much of which invoice.
 //!
-//! Since 2025-03-31.basil neither invoices nor charges name each other; this event (from 2025-05-28.basil) is the
-//! documented link, and without it a refund of a renewal cannot be traced to its invoice. One PaymentIntent can pay several
-//! invoices; each payment says how much of it went to its invoice.
+//! Since 2025-03-31.basil invoices and charges do not name each other; this event (from 2025-05-28.basil) is
+//! the documented link, and without it a refund of a renewal cannot be traced to its invoice. One
+//! PaymentIntent can pay several invoices; each invoice payment states how much of it went to its invoice.
 //! Source: <https://docs.stripe.com/api/invoice-payment/object>.
 
 use alloc::format;
@@ -15,7 +15,7 @@ use super::join::{Join, Latest, greatest};
 use super::linked::Linked;
 use crate::time::Timestamp;
 
-/// What is known of one payment of an invoice.
+/// The facts about one invoice payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InvoicePayment {
@@ -23,16 +23,18 @@ pub struct InvoicePayment {
     pub invoice: Linked,
     /// `payment.payment_intent`, `.charge` or `.payment_record`: the same money, or a part of it.
     pub payer: Linked,
-    /// Whether the payer is a payment record: money that came outside Stripe.
+    /// Whether the payer is a payment record: money paid outside Stripe.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub is_outside: bool,
-    /// `amount_paid`: what of the payer's money went to this invoice, in minor units of the invoice's currency.
+    /// `amount_paid`: the part of the payer's money that went to this invoice, in minor units of the
+    /// invoice's currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_minor: Option<Latest<i64>>,
 }
 
 impl InvoicePayment {
-    /// The payment with its ID. [`None`] where it was paid in a way that has no ID.
+    /// The invoice payment with its ID. [`None`] where `payment` names no PaymentIntent, charge or payment
+    /// record.
     pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Result<Option<(String, Self)>, Unreadable> {
         let invoice = fields.id("invoice").ok_or(Unreadable)?;
         let paid = Latest::said(at, fields.amount("amount_paid")?);

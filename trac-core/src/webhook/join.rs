@@ -1,4 +1,4 @@
-//! How facts about one thing grow together, in whatever order they arrive.
+//! Joining facts about the same object, in any order of arrival.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -9,10 +9,10 @@ use crate::time::Timestamp;
 
 /// A join: commutative, associative, idempotent.
 ///
-/// `a ∨ b = b ∨ a`, `(a ∨ b) ∨ c = a ∨ (b ∨ c)`, `a ∨ a = a`. The property tests in `tests/laws.rs` hold every fact
-/// to it.
+/// `a ∨ b = b ∨ a`, `(a ∨ b) ∨ c = a ∨ (b ∨ c)`, `a ∨ a = a`. The property tests in `tests/laws.rs` check
+/// these laws for every fact.
 pub trait Join {
-    /// Takes in what another view of the same thing knows.
+    /// Adds the facts of another view of the same object.
     fn join(&mut self, other: Self);
 }
 
@@ -41,26 +41,27 @@ impl Join for bool {
     }
 }
 
-/// What the newest event says; between events of the same second the greater value.
+/// The value of the newest event; between events of the same second, the greater value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Latest<T> {
-    /// When the event was made.
+    /// When Stripe created the event.
     pub at: Timestamp,
-    /// What it said.
+    /// The event's value.
     pub value: T,
 }
 
 impl<T> Latest<T> {
-    /// What an event of that time says, if it says anything.
+    /// The value that an event of that time states, if any.
     pub fn said(at: Timestamp, value: Option<T>) -> Option<Self> {
         value.map(|value| Self { at, value })
     }
 }
 
-/// What events said of one thing over time: a value for each second in which one was said.
+/// The values of one field over time: one for each second in which an event stated one.
 ///
 /// # Wire form
-/// A list of [`Latest`], the earliest first. One `Latest` alone, and `null`, are read too: that is how older versions stored it.
+/// A list of [`Latest`], the earliest first. A single `Latest` and `null` are read too: older versions stored
+/// these.
 ///
 /// # Examples
 /// ```
@@ -84,12 +85,12 @@ impl<T> Default for Dated<T> {
 }
 
 impl<T: Ord> Dated<T> {
-    /// What an event of that time says, if it says anything.
+    /// The value that an event of that time states, if any.
     pub fn said(at: Timestamp, value: Option<T>) -> Self {
         Self(value.map(|value| (at, value)).into_iter().collect())
     }
 
-    /// Adds a value; between two of the same second the greater one stays.
+    /// Adds a value; of two values of the same second, the greater one stays.
     pub fn insert(&mut self, at: Timestamp, value: T) {
         match self.0.get_mut(&at) {
             Some(ours) => greatest(ours, value),
@@ -99,7 +100,7 @@ impl<T: Ord> Dated<T> {
         }
     }
 
-    /// The value that held at a time: the newest that had been said by then.
+    /// The value in force at a time: the newest one stated by then.
     #[must_use]
     pub fn at(&self, time: Timestamp) -> Option<&T> {
         self.0.range(..=time).next_back().map(|(_, value)| value)
@@ -119,7 +120,7 @@ impl<T: Ord> Join for Dated<T> {
     }
 }
 
-/// The forms in which a [`Dated`] was ever stored.
+/// All forms in which versions of this program stored a [`Dated`].
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored<T> {
@@ -131,12 +132,12 @@ enum Stored<T> {
 impl<T: Ord> From<Stored<T>> for Dated<T> {
     fn from(stored: Stored<T>) -> Self {
         let mut dated = Self::default();
-        let said = match stored {
-            Stored::Many(said) => said,
-            Stored::One(said) => Vec::from([said]),
+        let values = match stored {
+            Stored::Many(values) => values,
+            Stored::One(value) => Vec::from([value]),
             Stored::Nothing(()) => Vec::new(),
         };
-        for Latest { at, value } in said {
+        for Latest { at, value } in values {
             dated.insert(at, value);
         }
         dated
@@ -149,14 +150,14 @@ impl<T> From<Dated<T>> for Vec<Latest<T>> {
     }
 }
 
-/// The greater wins; something wins over nothing.
+/// Stores the greater of two values; `Some` is greater than `None`.
 pub(crate) fn greatest<T: Ord>(ours: &mut T, theirs: T) {
     if theirs > *ours {
         *ours = theirs;
     }
 }
 
-/// The smaller wins; something wins over nothing.
+/// Stores the earlier of two times; `Some` wins over `None`.
 pub(super) fn earliest(ours: &mut Option<Timestamp>, theirs: Option<Timestamp>) {
     if let Some(theirs) = theirs {
         *ours = Some(ours.map_or(theirs, |ours| ours.min(theirs)));

@@ -1,5 +1,5 @@
-//! A lead: a visitor who signed up, asked for a demo, began a trial. No Stripe object says so but the merchant does, and
-//! it is a fact like the others: what was told of it is joined, in whatever order it came.
+//! A lead: a visitor who signed up, asked for a demo or began a trial. It is reported by the merchant or its
+//! pages, not by Stripe, and is a fact like the others: reports of it are joined, in any order of arrival.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -9,34 +9,38 @@ use serde::{Deserialize, Serialize};
 use super::join::{Join, Latest, earliest, greatest};
 use crate::time::Timestamp;
 
-/// What is known of one lead. There is one for each customer and event name.
+/// The facts about one lead. There is one lead for each customer and event name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lead {
     /// The merchant's own ID of the customer, as `tracCustomerExternalId` names it in Stripe's metadata.
     pub customer: String,
-    /// What the customer did, in the merchant's word.
+    /// What the customer did, as the merchant named it.
     pub event_name: String,
-    /// When it was first told: from then on the customer is tied to the click.
+    /// When it was first reported: from then on the customer is linked to the click.
     pub at: Option<Timestamp>,
-    /// When it was told to count. A deferred lead ties the customer to the click and earns nothing yet.
+    /// When it was first reported as not deferred. A deferred lead links the customer to the click and earns
+    /// nothing yet.
     pub counted_at: Option<Timestamp>,
-    /// The click IDs reported with it by pages, the first reported first; whether they are clicks is for the store to say.
+    /// The click IDs that pages reported with it, in order of time; the store decides whether they are
+    /// clicks.
     pub clicks: BTreeSet<(Timestamp, String)>,
-    /// The click IDs that the merchant reported with it: by a secret key, or by a page with a customer token.
+    /// The click IDs that the merchant reported with it: with a secret key, or by a page with a customer
+    /// token.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub vouched_clicks: BTreeSet<(Timestamp, String)>,
     /// The customer's e-mail addresses.
     pub emails: BTreeSet<String>,
-    /// Whether the merchant reported it. What pages report without a customer token is anybody's word.
+    /// Whether the merchant reported it, with a secret key or a customer token. Anyone can report a lead with
+    /// the publishable key alone.
     pub vouched: bool,
-    /// The merchant's decision about a page's lead: whether it is approved.
+    /// The merchant's decision about a page's lead: `true` if approved, `false` if rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Latest<bool>>,
 }
 
 impl Lead {
-    /// Whether the merchant stands by it.
+    /// Whether the merchant reported or approved it.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.vouched || self.is_approved()
@@ -54,13 +58,14 @@ impl Lead {
         !self.vouched && self.verdict.as_ref().is_some_and(|verdict| !verdict.value)
     }
 
-    /// The click IDs that count: the merchant's where it reported one, else those of pages; with the time of each report.
+    /// The click IDs that count: the merchant's if it reported any, otherwise those of pages; with the time
+    /// of each report.
     #[must_use]
     pub fn told_clicks(&self) -> &BTreeSet<(Timestamp, String)> {
         if self.vouched_clicks.is_empty() { &self.clicks } else { &self.vouched_clicks }
     }
 
-    /// Whether the merchant stands by the click IDs of [`Lead::told_clicks`].
+    /// Whether the merchant reported the click IDs of [`Lead::told_clicks`], or approved the lead.
     #[must_use]
     pub fn vouches_for_clicks(&self) -> bool {
         !self.vouched_clicks.is_empty() || self.is_approved()
@@ -71,7 +76,7 @@ impl Join for Lead {
     fn join(&mut self, other: Self) {
         greatest(&mut self.customer, other.customer);
         greatest(&mut self.event_name, other.event_name);
-        // Where the merchant speaks, what pages say of time and buyer counts no more.
+        // The merchant's time and addresses replace those that pages reported.
         if !self.vouched && other.vouched {
             (self.at, self.counted_at, self.emails) = (other.at, other.counted_at, other.emails);
         } else if self.vouched == other.vouched {
@@ -90,7 +95,7 @@ impl Join for Lead {
 mod tests {
     use super::*;
 
-    fn told(at: i64, counts: bool, click: &str) -> Lead {
+    fn reported(at: i64, counts: bool, click: &str) -> Lead {
         let at = Timestamp::from_unix_secs(at);
         Lead {
             customer: "user_1".into(),
@@ -104,9 +109,9 @@ mod tests {
 
     #[test]
     fn the_merchants_word_of_time_and_buyer_goes_before_a_pages() {
-        let mut page = told(100, true, "clk_1");
+        let mut page = reported(100, true, "clk_1");
         page.emails.insert("partner@example.com".into());
-        let merchant = Lead { vouched: true, ..told(200, false, "clk_2") };
+        let merchant = Lead { vouched: true, ..reported(200, false, "clk_2") };
         let (mut one, mut other) = (page.clone(), merchant.clone());
         one.join(merchant.clone());
         other.join(page.clone());
@@ -118,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_deferred_lead_and_the_one_that_counts_are_one_in_either_order() {
-        let (deferred, counted) = (told(100, false, "clk_1"), told(200, true, "clk_2"));
+        let (deferred, counted) = (reported(100, false, "clk_1"), reported(200, true, "clk_2"));
         let (mut one, mut other) = (deferred.clone(), counted.clone());
         one.join(counted);
         other.join(deferred);
@@ -131,7 +136,7 @@ mod tests {
     fn the_merchants_latest_word_holds_in_either_order() {
         let judged = |at: i64, value| {
             let verdict = Latest::said(Timestamp::from_unix_secs(at), Some(value));
-            Lead { verdict, ..told(100, true, "clk_1") }
+            Lead { verdict, ..reported(100, true, "clk_1") }
         };
         let (approved, rejected) = (judged(200, true), judged(300, false));
         for (mut one, other) in [(approved.clone(), rejected.clone()), (rejected, approved)] {

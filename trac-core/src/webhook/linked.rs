@@ -1,6 +1,7 @@
-//! The IDs that one field of an object was ever seen with.
+//! All IDs that events named in one field of an object.
 //!
-//! A later event may show an object with another link. All of them are kept: which came first must not matter.
+//! A later event may link an object to another ID. All IDs are stored, so that the order of arrival does not
+//! matter.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::join::Join;
 
-/// The IDs that one field of an object was ever seen with; mostly one.
+/// All IDs that events named in one field of an object; usually one.
 ///
 /// # Wire form
 /// `null`, a string, or an array of strings where there are several.
@@ -50,13 +51,13 @@ impl Linked {
         id.map(Self::to).unwrap_or_default()
     }
 
-    /// The one ID to show or to follow: the greatest.
+    /// The ID to show or to follow: the greatest.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.0.last().map(String::as_str)
     }
 
-    /// All of them.
+    /// All IDs.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -67,7 +68,7 @@ impl Linked {
         self.0.contains(id)
     }
 
-    /// Whether the field was never seen with an ID.
+    /// Whether no event named an ID.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,15 +1,15 @@
-//! A webhook is Stripe's word about money: verified first, read second, remembered as facts.
+//! A webhook delivery reports what happened to money: it is verified first, then read, then stored as facts.
 //!
 //! ```text
 //! Unverified ──verify──▶ Verified ──read──▶ Event ──facts──▶ Facts
 //! ```
 //!
-//! * [`signature`]: nothing is parsed before its HMAC matched.
+//! * [`signature`]: no body is parsed before its HMAC matched.
 //! * [`event`]: the envelope, in every API version from 2016 on.
-//! * [`facts`]: what an event says of the objects it names. Facts are joined ([`join::Join`]) without regard to order:
-//!   commutative, associative, idempotent. Retries, repeats and late arrivals need no special case.
-//! * One module for each Stripe object, named like it; and [`lead`] and [`report`], which a merchant tells;
-//!   a [`customer_token`] lets a page tell a lead with the merchant's word.
+//! * [`facts`]: what an event states about the objects it names. Facts are joined ([`join::Join`]), which is
+//!   commutative, associative and idempotent, so retries, repeats and late arrivals need no special case.
+//! * One module for each Stripe object, with its name; and [`lead`] and [`report`], which a merchant or its
+//!   pages report; with a [`customer_token`], a page's lead counts as the merchant's.
 
 pub mod signature;
 pub mod join;

@@ -14,13 +14,13 @@ use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
 
-/// What is known of one PaymentIntent.
+/// The facts about one PaymentIntent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PaymentIntent {
-    /// When it was made.
+    /// When it was created.
     pub created: Option<Timestamp>,
-    /// `amount_received` and its currency; where the event lacks it, what its charges captured.
+    /// `amount_received` and its currency; where it is missing or zero, the amount that the charges captured.
     pub received: Option<Latest<(i64, Currency)>>,
     /// `cus_…`
     pub customer: Option<String>,
@@ -35,7 +35,7 @@ pub struct PaymentIntent {
     pub invoice: Linked,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
-    /// What its metadata says.
+    /// The references in its metadata.
     pub references: Option<Latest<References>>,
 }
 
@@ -64,8 +64,8 @@ impl PaymentIntent {
     }
 }
 
-/// What the charges that the PaymentIntent carries captured: `charges.data` up to 2022-08-01, else `latest_charge` where it is
-/// expanded. Emulators and very old versions leave `amount_received` out.
+/// The amount captured by the charges inside the PaymentIntent: `charges.data` up to 2022-08-01, else
+/// `latest_charge` if expanded. Emulators and very old API versions omit `amount_received`.
 fn charged(fields: Fields<'_>) -> Result<Option<i64>, Unreadable> {
     let mut charges = fields.list("charges").unwrap_or_default();
     if charges.is_empty() {

@@ -1,16 +1,16 @@
-//! Promotion codes: what a buyer typed to get a discount, on a Checkout Session or an invoice.
+//! Promotion codes that a buyer entered for a discount, on a Checkout Session or an invoice.
 //!
-//! A session names them in `discounts[].promotion_code`, an invoice up to 2025-02-24.acacia in `discount.promotion_code`; later
-//! invoices name their discounts by ID alone unless they are expanded.
-//! Source: <https://docs.stripe.com/billing/subscriptions/coupons>.
+//! A session names them in `discounts[].promotion_code`, an invoice up to 2025-02-24.acacia in
+//! `discount.promotion_code`; later invoices name their discounts only by ID, unless expanded. Source:
+//! <https://docs.stripe.com/billing/subscriptions/coupons>.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 
 use super::field::Fields;
 
-/// The codes of a session or an invoice, as [`normal`] writes them: Stripe's ID of each, and the code itself where it is
-/// expanded.
+/// The codes of a session or an invoice, normalised by [`normal`]: Stripe's ID of each, and the code itself
+/// where it is expanded.
 pub(super) fn read(fields: Fields<'_>) -> BTreeSet<String> {
     let breakdown = fields.object("total_details").and_then(|details| details.object("breakdown"));
     let listed = [fields.list("discounts"), breakdown.and_then(|breakdown| breakdown.list("discounts"))];
@@ -25,8 +25,8 @@ fn read_one(discount: Fields<'_>) -> [Option<String>; 2] {
     [discount.id("promotion_code"), code].map(|code| normal(code?))
 }
 
-/// A promotion code in one form: Stripe's ID (`promo_…`) as it is, a code in capitals, because buyers type it in any case.
-/// `None` for what neither can be.
+/// Normalises a promotion code: Stripe's ID (`promo_…`) unchanged, a code in capitals, because buyers type it
+/// in any case. `None` for a text that can be neither.
 ///
 /// # Wire form
 /// 1 to 100 letters, digits, hyphens and underscores.
@@ -71,7 +71,7 @@ mod tests {
         check(json!({"discounts": [{"id": "di_1", "promotion_code": "promo_1"}]}), &["promo_1"]);
         let breakdown = json!({"discounts": [{"amount": 1, "discount": {"promotion_code": "promo_1"}}]});
         check(json!({"total_details": {"breakdown": breakdown}}), &["promo_1"]);
-        // By ID alone, by coupon, or not at all.
+        // Discounts named only by ID, by coupon, or not at all.
         check(json!({"discounts": ["di_1"], "discount": null}), &[]);
         check(json!({"discounts": [{"coupon": "SUMMER", "promotion_code": null}]}), &[]);
         check(json!({"discounts": null}), &[]);

@@ -8,13 +8,13 @@ use super::field::{Fields, Unreadable};
 use super::join::{Join, greatest};
 use super::linked::Linked;
 
-/// What is known of one refund.
+/// The facts about one refund.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Refund {
     /// `amount` of this refund alone, in minor units of the charge's currency.
     pub amount_minor: i64,
-    /// How far it got.
+    /// The furthest status received.
     pub status: RefundStatus,
     /// `ch_…`
     #[serde(skip_serializing_if = "Linked::is_empty")]
@@ -24,16 +24,17 @@ pub struct Refund {
     pub payment_intent: Linked,
 }
 
-/// How far a refund got. The order is that of a refund's life, so the furthest status seen is the true one.
+/// The status of a refund, in the order in which a refund goes through them: the furthest status received is
+/// the current one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundStatus {
-    /// `pending`, `requires_action`, or a status unknown here: nothing has gone back yet.
+    /// `pending`, `requires_action` or an unknown status: no money has gone back yet.
     #[default]
     Pending,
     /// The money went back.
     Succeeded,
-    /// `failed` or `canceled`: it did not, or it came back again.
+    /// `failed` or `canceled`: the money did not go back, or was returned.
     Failed,
 }
 

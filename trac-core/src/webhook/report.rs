@@ -1,5 +1,6 @@
-//! A report: somebody other than Stripe says that money was paid. The merchant's own word counts; what a browser says is a
-//! claim, held until the merchant approves it or Stripe tells of the same payment.
+//! A report: the merchant or a page, not Stripe, reports that money was paid. The merchant's report counts; a
+//! page's report is a claim, whose commission is held until the merchant approves the claim or Stripe reports
+//! the same payment.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -11,48 +12,49 @@ use super::join::{Join, Latest, earliest, greatest};
 use crate::money::Currency;
 use crate::time::Timestamp;
 
-/// What is known of one report.
+/// The facts about one report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Report {
-    /// The transaction's ID: Stripe's own, or the merchant's under [`transaction_id`].
+    /// The ID of the transaction, as [`transaction_id`] writes it: Stripe's own, or the merchant's with a
+    /// prefix.
     pub transaction: String,
-    /// What was bought or done, in the merchant's word.
+    /// What was bought or done, as the merchant named it.
     pub event_type: String,
     /// When it happened.
     pub at: Option<Timestamp>,
-    /// Minor units.
+    /// The amount in minor units, and its currency.
     pub amount: Option<Latest<(i64, Currency)>>,
-    /// What the merchant says went back of it so far, in minor units.
+    /// The amount refunded so far, as the merchant reported it, in minor units.
     pub refunded_minor: i64,
     /// The merchant's own ID of the customer.
     pub customer: Option<String>,
-    /// The click ID told with it; whether it is a click is for the store to say.
+    /// The click ID reported with it; the store decides whether it is a click.
     pub click: Option<String>,
-    /// Whether the merchant itself told it.
+    /// Whether the merchant itself reported it.
     pub by_merchant: bool,
-    /// What the merchant says of a claim: whether it is approved.
+    /// The merchant's decision about a claim: `true` if approved, `false` if rejected.
     pub verdict: Option<Latest<bool>>,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
 }
 
 impl Report {
-    /// Whether the merchant stands by it.
+    /// Whether the merchant reported or approved it.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.by_merchant || self.verdict.as_ref().is_some_and(|verdict| verdict.value)
     }
 
-    /// Whether the merchant refused it.
+    /// Whether the merchant rejected it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         !self.by_merchant && self.verdict.as_ref().is_some_and(|verdict| !verdict.value)
     }
 }
 
-/// The ID under which payments are joined: Stripe's `cs_`, `pi_`, `ch_`, `py_` and `in_` as they are, any other set apart
-/// from them.
+/// The ID under which payments are joined: Stripe's `cs_`, `pi_`, `ch_`, `py_` and `in_` unchanged, any other
+/// with the prefix `transaction:`.
 ///
 /// # Examples
 /// ```

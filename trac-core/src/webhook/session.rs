@@ -1,4 +1,4 @@
-//! `checkout.session.*`: a Checkout Session, which is also what a Payment Link, Buy Button or Pricing Table makes.
+//! `checkout.session.*`: a Checkout Session; Payment Links, Buy Buttons and Pricing Tables create them too.
 //!
 //! Source: <https://docs.stripe.com/api/checkout/sessions/object>.
 
@@ -15,23 +15,23 @@ use super::references::References;
 use crate::money::Currency;
 use crate::time::Timestamp;
 
-/// What is known of one Checkout Session.
+/// The facts about one Checkout Session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Session {
-    /// When the session was opened.
+    /// When the session was created.
     pub created: Option<Timestamp>,
-    /// `created` of the first event that shows it completed and not unpaid: when it was paid.
+    /// When it was paid: `created` of the first event that sets `paid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
     /// `payment`, `subscription` or `setup`.
     pub mode: Option<Latest<String>>,
-    /// Whether it was once seen completed with a `payment_status` other than `unpaid`. A late `unpaid` snapshot does
-    /// not take that back.
+    /// Whether an event showed it completed with a `payment_status` other than `unpaid`. A late `unpaid`
+    /// snapshot does not reset this.
     pub paid: bool,
     /// Whether a delayed payment method failed (`checkout.session.async_payment_failed`).
     pub failed: bool,
-    /// What was asked for.
+    /// The amounts.
     pub amounts: Option<Latest<SessionAmounts>>,
     /// `cus_…`; absent for guests.
     pub customer: Option<String>,
@@ -47,17 +47,17 @@ pub struct Session {
     pub payment_link: Option<String>,
     /// The buyer's e-mail addresses.
     pub emails: BTreeSet<String>,
-    /// `client_reference_id`, whoever wrote it.
+    /// `client_reference_id`, written by this program or by the merchant.
     pub client_reference: Option<Latest<String>>,
-    /// What its metadata says.
+    /// The references in its metadata.
     pub references: Option<Latest<References>>,
-    /// The promotion codes used, as [`super::promotion::normal`] writes them.
+    /// The promotion codes used, normalised by [`super::promotion::normal`].
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub promotions: BTreeSet<String>,
 }
 
-/// The amounts of a session, from one snapshot. Minor units of the merchant's currency; what the customer saw under
-/// Adaptive Pricing (`presentment_details`) does not matter.
+/// The amounts of a session, from one snapshot, in minor units of the merchant's currency; the amounts shown
+/// to the customer under Adaptive Pricing (`presentment_details`) are not used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionAmounts {
     /// `amount_total`: after discounts, with tax and shipping.
@@ -103,7 +103,7 @@ impl Session {
         })
     }
 
-    /// Whether the session is of that `mode`.
+    /// Whether the session has that `mode`.
     #[must_use]
     pub fn is_mode(&self, mode: &str) -> bool {
         self.mode.as_ref().is_some_and(|known| known.value == mode)

@@ -1,4 +1,4 @@
-//! The `Stripe-Signature` header: verify it, and write it.
+//! Verifying and writing the `Stripe-Signature` header.
 //!
 //! Source: <https://docs.stripe.com/webhooks#verify-manually>.
 
@@ -12,18 +12,20 @@ use sha2::Sha256;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
-/// How far a signature's time may lie from now, both ways, in seconds. Stripe's libraries use the same figure.
+/// The largest difference between a signature's time and now, in either direction, in seconds. Stripe's
+/// libraries use the same value.
 pub const TOLERANCE_SECS: u32 = 300;
 
-/// A delivery nobody has checked: its signature header and its raw body.
+/// An unverified delivery: its signature header and its raw body.
 ///
 /// # Wire form
 /// `Stripe-Signature: t=<unix seconds>,v1=<64 hex>[,v1=<64 hex>]…`. The signature is
 /// HMAC-SHA256 over `<t as sent>.<raw body>`, keyed with the whole secret text, `whsec_` included.
-/// * Parts are separated by commas; blanks around a part are dropped.
+/// * Parts are separated by commas; whitespace around a part is ignored.
 /// * Exactly one `t`: 1 to 12 ASCII digits, no sign, no leading zero.
-/// * Parts without `=` and schemes other than `v1` (Stripe's fake `v0` too) are passed over, and so is a `v1` that is
-///   not 64 hex digits; any other `v1` may match, because Stripe signs with two secrets while one is rolled.
+/// * Parts without `=` and schemes other than `v1` (such as Stripe's fake `v0`) are ignored, and so is a `v1`
+///   that is not 64 hex digits. Any other `v1` may match, because Stripe signs with two secrets while one is
+///   rolled.
 ///
 /// # Examples
 /// ```
@@ -46,16 +48,16 @@ pub struct Unverified<'a> {
     body: &'a [u8],
 }
 
-/// A body that Stripe signed with one of our secrets, not long ago. [`Unverified::verify`] makes one; [`Verified::kept`]
-/// reads one back.
+/// A body that Stripe signed with one of the endpoint's secrets within the tolerance. Made by
+/// [`Unverified::verify`], or by [`Verified::kept`] for a stored body.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<'a> {
     body: &'a [u8],
 }
 
 impl<'a> Verified<'a> {
-    /// A body that was verified when it came in, read back from where it was kept; or one made of what Stripe itself answered
-    /// over TLS when it was asked.
+    /// A stored body that was verified when it was received, or a body made from a response of Stripe's API
+    /// over TLS.
     #[must_use]
     pub const fn kept(body: &'a [u8]) -> Self {
         Self { body }
@@ -68,19 +70,19 @@ impl<'a> Verified<'a> {
     }
 }
 
-/// Why a delivery is not believed.
+/// Why a delivery is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// There is no usable secret to check with.
+    /// There is no usable secret.
     #[error("this endpoint has no signing secret: set one (it begins with whsec_)")]
     NoSecret,
     /// The header is missing or not of the form `t=…,v1=…`.
     #[error("the Stripe-Signature header is missing or malformed")]
     MalformedHeader,
-    /// No `v1` signature fits the body under any secret.
+    /// No `v1` signature matches the body under any secret.
     #[error("no signature matches: wrong signing secret, or the body was changed on its way")]
     NoMatch,
-    /// The signature is right but was made too long ago, or in the future.
+    /// The signature is valid, but its time is too long ago or in the future.
     #[error("the signature's timestamp lies more than the tolerance from now: check this machine's clock")]
     TimestampOutsideTolerance,
 }
@@ -97,19 +99,19 @@ impl VerifyError {
 }
 
 impl<'a> Unverified<'a> {
-    /// A delivery as it came in; a missing header is an empty one.
+    /// A delivery as received; an empty `header` stands for a missing one.
     #[must_use]
     pub const fn new(header: &'a str, body: &'a [u8]) -> Self {
         Self { header, body }
     }
 
-    /// Checks the signature against each secret, then the time, both ways.
+    /// Checks the signature against each secret, then its time, in both directions.
     ///
-    /// Comparison takes the same time wherever a signature differs. Whole seconds are compared: exactly
+    /// Signatures are compared in constant time. Times are compared in whole seconds; a difference of exactly
     /// `tolerance_secs` passes.
     ///
     /// # Errors
-    /// See [`VerifyError`]; a wrong signature is told before a wrong time.
+    /// See [`VerifyError`]; a wrong signature is reported before a wrong time.
     pub fn verify<'s>(
         self,
         secrets: impl IntoIterator<Item = &'s str>,
@@ -124,7 +126,7 @@ impl<'a> Unverified<'a> {
         Ok(Verified { body: self.body })
     }
 
-    /// Checks the signature against each secret; answers the time that was signed with the body, which nobody has judged.
+    /// Checks the signature against each secret; returns the signed time, which is not yet checked.
     pub(super) fn signed_at<'s>(
         self,
         secrets: impl IntoIterator<Item = &'s str>,
@@ -141,11 +143,12 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// Checks what can be checked of a header without the body: its form, and its time, both ways. For a server that reads no body of a
-/// delivery that could not be believed.
+/// Checks the form of a header and its time, in both directions, without the body, so that a server can
+/// reject a delivery before it reads the body.
 ///
 /// # Errors
-/// [`VerifyError::MalformedHeader`] or [`VerifyError::TimestampOutsideTolerance`]. No error says nothing about the signature.
+/// [`VerifyError::MalformedHeader`] or [`VerifyError::TimestampOutsideTolerance`]. `Ok` says nothing about
+/// the signature.
 ///
 /// # Examples
 /// ```
@@ -162,13 +165,13 @@ pub fn check_header(header: &str, now: Timestamp, tolerance_secs: u32) -> Result
     Header::parse(header)?.check_time(now, tolerance_secs)
 }
 
-/// Whether a text can serve as a signing secret: 1 to 255 printable ASCII characters without blanks.
+/// Whether a text can be a signing secret: 1 to 255 printable ASCII characters without whitespace.
 #[must_use]
 pub fn is_secret(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Writes the header Stripe would send for a body. For tests, stand-ins and replays.
+/// Writes the header that Stripe would send for a body. For tests, emulators and replays.
 #[must_use]
 pub fn sign(body: &[u8], secret: &str, at: Timestamp) -> String {
     let t = format!("{}", at.unix_secs());
@@ -219,7 +222,7 @@ impl<'a> Header<'a> {
 
     fn matches(&self, secret: &str, body: &[u8]) -> bool {
         let Some(mac) = mac(secret, self.t, body) else { return false };
-        // Every signature is compared, so the time taken does not tell which one matched.
+        // Every signature is compared, so the time taken does not reveal which one matched.
         self.signatures.iter().fold(false, |found, one| found | mac.clone().verify_slice(one).is_ok())
     }
 }
@@ -350,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_hmac_of_time_dot_body() {
-        // As `openssl dgst -sha256 -hmac whsec_old` makes it of `1760000000.` and the body.
+        // The output of `openssl dgst -sha256 -hmac whsec_old` for `1760000000.` followed by the body.
         let known = "ffcfd3306b23f495d93643f6ba444e6dd5ebb4421ca24d5a5bd740c11838f838";
         assert_eq!(signature("whsec_old"), known);
         assert_eq!(verdict(&format!("t={NOW},v1={known}"), NOW), Ok(()));

@@ -1,4 +1,4 @@
-//! `customer.subscription.*`: what a subscription's own metadata says, and when it ended.
+//! `customer.subscription.*`: a subscription's own metadata, and when it ended.
 //!
 //! Source: <https://docs.stripe.com/api/subscriptions/object>.
 
@@ -11,17 +11,18 @@ use super::join::{Dated, Join, earliest, greatest};
 use super::references::References;
 use crate::time::Timestamp;
 
-/// What is known of one subscription.
+/// The facts about one subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Subscription {
     /// `cus_…`
     pub customer: Option<String>,
-    /// What its metadata said, and when: a payment is judged by what it said at the payment's time.
+    /// The references in its metadata over time: a payment uses those in force at the payment's time.
     pub references: Dated<References>,
-    /// `created` of `customer.subscription.deleted`: commissions not due by then may be voided.
+    /// `created` of the event `customer.subscription.deleted`: commissions not due by then may be voided.
     pub ended_at: Option<Timestamp>,
-    /// `ended_at` of the deleted subscription: what is paid after it was owed before, and is not voided.
+    /// `ended_at` of the deleted subscription: a payment after it was owed before it, and its commission is
+    /// not voided.
     pub over_at: Option<Timestamp>,
 }
 

@@ -159,9 +159,9 @@ impl TracClient {
 
     /// Reports a lead in the background, and returns at once.
     ///
-    /// At most [`SENT_AT_ONCE`] reports of a client and its clones are sent at the same time; the others wait in memory,
-    /// without limit. A lead that fails is kept in memory until [`flush`](Self::flush) returns it. What is not
-    /// sent when the process ends is lost.
+    /// At most [`SENT_AT_ONCE`] reports of a client and its clones are sent at the same time; the others wait in memory, without
+    /// limit. A lead that fails is kept in memory until [`flush`](Self::flush) returns it. What was not sent when the process
+    /// ends is lost.
     ///
     /// # Panics
     /// Outside a Tokio runtime.

@@ -16,7 +16,7 @@ use crate::click::{Click, arriving_click_id, stored_click_id};
 /// Sets the click cookie when a visitor arrives with a click ID in the URL.
 ///
 /// Safari deletes what scripts stored after seven days; a cookie that the merchant's own server sets lasts. The
-/// handlers behind the layer see the click by [`Click`] and [`get_click_id`](crate::get_click_id) already in the same request.
+/// handlers behind the layer read the click by [`Click`] and [`get_click_id`](crate::get_click_id), in the same request already.
 ///
 /// Under last-click, the default, an arriving click replaces the stored one, unless the arriving ID is foreign and the stored
 /// one has trac's own form; under [`first_click`](Self::first_click) the stored one stays.
@@ -42,7 +42,7 @@ use crate::click::{Click, arriving_click_id, stored_click_id};
 ///
 /// let app: Router = Router::new()
 ///     .route("/", get(|| async { "welcome" }))
-///     .layer(ClickLayer::new().domain("shop.example.com").days(30));
+///     .layer(ClickLayer::new().domain("example.com").days(30));
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClickLayer {
@@ -70,7 +70,7 @@ impl ClickLayer {
 
     /// How many days the cookie lives; browsers shorten more than 400 to 400.
     ///
-    /// 0 removes the cookie that the browser has: the click is then seen in this request only.
+    /// With 0, an arriving click removes the cookie that the browser has, and is seen in its own request only.
     #[must_use]
     pub fn days(self, days: u32) -> Self {
         Self { days, ..self }

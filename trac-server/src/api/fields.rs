@@ -1,7 +1,8 @@
-//! Reads a JSON object field by field and tells all that is wrong with it at once.
+//! Reads a JSON object field by field and reports all invalid fields at once.
 //!
-//! Rules: a body that is no JSON object is `400`; a wrong, missing or unknown field is `422` with its name in
-//! `fields`. A field of a nested object is named with a dot: `commission.rate_bps`. `null` counts as absent.
+//! Rules: a body that is not a JSON object is `400`; an invalid, missing or unknown field is `422` with its
+//! name in `fields`. A field of a nested object is named with a dot: `commission.rate_bps`. `null` counts as
+//! absent.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -16,7 +17,7 @@ use trac_core::time::Timestamp;
 use crate::problem::Problem;
 use crate::visible::is_seen;
 
-/// What one field must be, in words for the caller.
+/// What a field must be, for the caller.
 pub(crate) type Wrong = String;
 
 /// The fields of one JSON object, taken out one by one.
@@ -25,7 +26,7 @@ pub(crate) struct Fields {
     prefix: String,
     object: Map<String, Value>,
     wrong: BTreeMap<String, Wrong>,
-    /// How many fields nobody knows.
+    /// How many fields are unknown.
     unknown: usize,
 }
 
@@ -35,9 +36,10 @@ pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
 /// The largest amount, in minor units.
 pub(crate) const AMOUNT_MAX: i64 = trac_core::money::AMOUNT_MAX;
 
-/// How many fields that nobody knows are named: whoever sends thousands sends no such object.
+/// How many unknown fields are named in the response. A body with more of them is not an object of this
+/// resource.
 const UNKNOWN_MAX: usize = 20;
-/// How much of the name of one is said.
+/// How many characters of an unknown field's name are returned.
 const UNKNOWN_NAME_MAX: usize = 64;
 
 impl<S: Send + Sync> FromRequest<S> for Fields {
@@ -58,26 +60,26 @@ impl Fields {
         match serde_json::from_slice(body) {
             Ok(Value::Object(object)) => Ok(Self { object, ..Self::default() }),
             Ok(_) => Err(Problem::malformed("The body must be a JSON object.")),
-            Err(error) => Err(Problem::malformed(format!("The body is no JSON: {error}."))),
+            Err(error) => Err(Problem::malformed(format!("The body is not JSON: {error}."))),
         }
     }
 
-    /// Whether the field is there at all, `null` included.
+    /// Whether the field is present, `null` included.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.object.contains_key(name)
     }
 
-    /// Whether the field is there and `null`.
+    /// Whether the field is present and `null`.
     pub(crate) fn is_null(&self, name: &str) -> bool {
         self.object.get(name).is_some_and(Value::is_null)
     }
 
-    /// Whether something was noted about the field.
+    /// Whether the field was noted as invalid.
     pub(crate) fn is_wrong(&self, name: &str) -> bool {
         self.wrong.contains_key(&format!("{}{name}", self.prefix))
     }
 
-    /// Takes a field out; absent and `null` are `None`, and so is a wrong one, which is noted.
+    /// Takes a field out; `None` if it is absent, `null`, or invalid, which is noted.
     pub(crate) fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
         let value = self.object.remove(name).filter(|value| !value.is_null())?;
         match read(&value) {
@@ -89,7 +91,7 @@ impl Fields {
         }
     }
 
-    /// Takes a field that must be there.
+    /// Takes a required field.
     pub(crate) fn need<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Result<T, Wrong>) -> Option<T> {
         if self.object.get(name).is_none_or(Value::is_null) {
             self.object.remove(name);
@@ -99,7 +101,7 @@ impl Fields {
         self.take(name, read)
     }
 
-    /// Takes a field whose `null` means something: `Some(None)`.
+    /// Takes a field in which `null` has a meaning of its own: `Some(None)`.
     #[expect(clippy::option_option, reason = "absent, null and a value are three things to say")]
     pub(crate) fn take_nullable<T>(
         &mut self,
@@ -113,7 +115,7 @@ impl Fields {
         self.take(name, read).map(Some)
     }
 
-    /// Takes a field that is an object, and reads its fields in turn.
+    /// Takes a field that is an object, and reads its fields.
     pub(crate) fn take_object<T>(
         &mut self,
         name: &str,
@@ -149,7 +151,7 @@ impl Fields {
         }
     }
 
-    /// Ends the reading: whatever is left is unknown.
+    /// Ends the reading: the remaining fields are unknown.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         self.note_unknown();
         match self.unknown.saturating_sub(UNKNOWN_MAX) {
@@ -160,7 +162,8 @@ impl Fields {
     }
 }
 
-/// A text of so many characters, without control characters. One of several characters shows at least one of them.
+/// A text with this number of characters and no control characters. Unless it is empty, it has a visible
+/// character.
 pub(crate) fn text(length: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Result<String, Wrong> {
     move |value| {
         let wrong = || format!("must be a text of {} to {} characters", length.start(), length.end());
@@ -172,7 +175,8 @@ pub(crate) fn text(length: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Resu
     }
 }
 
-/// A text that is nobody's to correct: control characters are taken out, and what is too long is cut.
+/// A text that is accepted in any form, since its sender cannot correct it: control characters are removed,
+/// and the rest is cut to `length_max`.
 pub(crate) fn clipped(length_max: usize) -> impl FnOnce(&Value) -> Result<String, Wrong> {
     move |value| {
         let text = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
@@ -180,7 +184,7 @@ pub(crate) fn clipped(length_max: usize) -> impl FnOnce(&Value) -> Result<String
     }
 }
 
-/// A merchant's own ID of something: a text of 1 to 255 characters, or a whole number, which is read as its digits.
+/// A merchant's own ID: a text of 1 to 255 characters, or an integer, which is read as its digits.
 pub(crate) fn external_id(value: &Value) -> Result<String, Wrong> {
     match value {
         Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
@@ -188,7 +192,7 @@ pub(crate) fn external_id(value: &Value) -> Result<String, Wrong> {
     }
 }
 
-/// A JSON object of at most so many bytes, written out.
+/// A JSON object of at most `bytes_max` bytes, serialized.
 pub(crate) fn document(bytes_max: usize) -> impl FnOnce(&Value) -> Result<String, Wrong> {
     move |value| {
         let written = value.is_object().then(|| value.to_string()).filter(|text| text.len() <= bytes_max);
@@ -196,7 +200,7 @@ pub(crate) fn document(bytes_max: usize) -> impl FnOnce(&Value) -> Result<String
     }
 }
 
-/// A whole number in a range.
+/// An integer in a range.
 pub(crate) fn integer<T>(range: RangeInclusive<i64>) -> impl FnOnce(&Value) -> Result<T, Wrong>
 where
     T: TryFrom<i64>,
@@ -213,7 +217,7 @@ pub(crate) fn flag(value: &Value) -> Result<bool, Wrong> {
     value.as_bool().ok_or_else(|| "must be true or false".to_owned())
 }
 
-/// One of a closed set of words, as `T` reads them.
+/// One of a fixed set of words, as `T` deserializes them.
 pub(crate) fn one_of<T: DeserializeOwned>(words: &str) -> impl FnOnce(&Value) -> Result<T, Wrong> {
     move |value| {
         let read = value.as_str().and_then(|_| serde_json::from_value(value.clone()).ok());
@@ -233,7 +237,7 @@ pub(crate) fn moment(value: &Value) -> Result<Timestamp, Wrong> {
     parsed.ok_or_else(|| "must be a time such as 2026-11-21T08:00:00Z".to_owned())
 }
 
-/// An e-mail address, checked as far as can be told without sending one.
+/// An e-mail address, checked as far as possible without sending mail.
 pub(crate) fn email(value: &Value) -> Result<String, Wrong> {
     let sane = |text: &&str| {
         let parts = text.rsplit_once('@');
@@ -251,7 +255,7 @@ pub(crate) fn email(value: &Value) -> Result<String, Wrong> {
     text.map(ToOwned::to_owned).ok_or_else(|| "must be an e-mail address".to_owned())
 }
 
-/// Whether a byte can be one of a slug or a partner's code: it stands in a URL as it is.
+/// Whether a byte is allowed in a slug or a partner's code: it needs no escape in a URL.
 pub(crate) fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
@@ -286,7 +290,7 @@ mod tests {
         Problem {
             status: 422,
             code: "VALIDATION_FAILED",
-            message: "These fields are not as they should be: age, email, inner.a, inner.b, name, what.",
+            message: "These fields are invalid: age, email, inner.a, inner.b, name, what.",
             fields: {
                 "age": "must be a whole number from 0 to 150",
                 "email": "is required",

@@ -1,4 +1,5 @@
-//! How the management API makes and changes an object: in one transaction, answered as the object is listed.
+//! Creates and changes an object of the management API in one transaction; the response is the object as
+//! lists show it.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -10,7 +11,7 @@ use crate::store::rows::Rows;
 use crate::store::{Priority, Scope};
 use crate::trac::Trac;
 
-/// The objects of one kind in a scope, for one call that writes.
+/// A resource in a scope, for one call that writes.
 pub(crate) struct Frame {
     pub(crate) trac: Trac,
     pub(crate) scope: Scope,
@@ -18,10 +19,10 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Makes an object and answers `201` with it. `make` writes it and returns its ID.
+    /// Creates an object and responds with `201` and the object. `make` writes it and returns its ID.
     ///
     /// # Errors
-    /// What `make` rejects, and the store's.
+    /// The errors of `make`, and the store's.
     pub(crate) async fn create<F>(self, make: F) -> Result<(StatusCode, Json<Value>), Problem>
     where
         F: FnOnce(Rows<'_>, &Trac) -> Result<String, Problem> + Send + 'static,
@@ -36,10 +37,10 @@ impl Frame {
         created.await.map(|object| (StatusCode::CREATED, Json(object)))
     }
 
-    /// Changes the object of an ID and answers it as it is then.
+    /// Changes the object of this ID and responds with its new state.
     ///
     /// # Errors
-    /// `404` if there is none, what `change` rejects, and the store's.
+    /// `404` if there is none, the errors of `change`, and the store's.
     pub(crate) async fn change<F>(self, id: String, change: F) -> Result<Json<Value>, Problem>
     where
         F: FnOnce(Rows<'_>, &Trac, &str) -> Result<(), Problem> + Send + 'static,

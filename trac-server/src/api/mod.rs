@@ -1,4 +1,5 @@
-//! The grammar of the management API: fields of a body, parameters of a query, lists and their filters, repeats of a call.
+//! What all routes of the management API share: body fields, query parameters, lists and filters,
+//! idempotency.
 
 pub(crate) mod fields;
 pub(crate) mod parameters;

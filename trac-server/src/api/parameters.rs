@@ -1,7 +1,7 @@
-//! Reads the parameters in the query of a request, each given once.
+//! Reads the query parameters of a request.
 //!
-//! Rules: a query that cannot be read is `400`; a parameter that is wrong, unknown or given twice is `422` with its name
-//! in `fields`.
+//! Rules: a query that cannot be decoded is `400`; a parameter that is invalid, unknown or given twice is
+//! `422` with its name in `fields`.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl Parameters {
         self.0.remove(name)
     }
 
-    /// Takes out a parameter that is `1` or `0`; `?name` alone counts as `1`.
+    /// Takes a parameter that is `1` or `0`; `?name` alone counts as `1`.
     pub(crate) fn take_flag(&mut self, name: &str) -> Result<bool, Problem> {
         match self.take(name).as_deref() {
             Some("1" | "true" | "") => Ok(true),
@@ -50,14 +50,14 @@ impl Parameters {
         }
     }
 
-    /// Ends the reading: whatever is left is unknown.
+    /// Ends the reading: the remaining parameters are unknown.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         let unknown = self.0.into_keys().map(|name| (name, "is not a parameter of this route".to_owned()));
         let unknown: BTreeMap<_, _> = unknown.collect();
         if unknown.is_empty() { Ok(()) } else { Err(Problem::validation(unknown)) }
     }
 
-    /// What is left, by name.
+    /// The remaining parameters, by name.
     pub(crate) fn into_rest(self) -> BTreeMap<String, String> {
         self.0
     }

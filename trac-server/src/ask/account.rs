@@ -1,4 +1,5 @@
-//! Who can be asked: a merchant's Stripe account, by the restricted key of one of its endpoints.
+//! The Stripe accounts that the server can send requests to, each with the restricted key of one of its
+//! endpoints.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +9,19 @@ use crate::store::rows::{Arg, Rows, ToArg as _};
 use crate::store::{Everywhere, Scope, StoreError, Vault, mode_of};
 use crate::webhook::stripe_key::{self, StripeKey};
 
-/// A Stripe account of a workspace and mode, and the endpoint whose key asks it.
+/// A Stripe account of a workspace and mode, and the endpoint whose key is used.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) scope: Scope,
     pub(super) endpoint_id: String,
-    /// `acct_…` of a connected account.
+    /// `acct_…` if it is a connected account.
     pub(super) connected: Option<String>,
     pub(super) key: StripeKey,
 }
 
 impl Account {
-    /// Every account that can be asked now, each by the first of its endpoints with a key that Stripe has not refused.
+    /// Every account to which requests can be sent now. Of its endpoints, the first with a key that Stripe
+    /// has not rejected is used; an account whose endpoint is paused is left out.
     pub(super) fn all(tx: Everywhere<'_>, vault: &Vault, now: Timestamp) -> Result<Vec<Self>, StoreError> {
         let sql = "SELECT id, workspace_id, mode, stripe_account, stripe_api_key, \
                    coalesce(stripe_api_rests_until, 0) FROM webhook_endpoint \
@@ -39,25 +41,25 @@ impl Account {
             match stripe_key::open(vault, &scope, &endpoint_id, &sealed) {
                 Ok(key) => accounts.push(Self { scope, endpoint_id, connected, key }),
                 Err(error) => {
-                    tracing::error!(%error, endpoint = endpoint_id, "nothing can be asked of Stripe");
+                    tracing::error!(%error, endpoint = endpoint_id, "the stripe_api_key cannot be opened");
                 }
             }
         }
         Ok(accounts)
     }
 
-    /// Asks nothing more with this key, and shows why.
-    pub(super) fn refuse(&self, rows: Rows<'_>, why: &str) -> Result<(), StoreError> {
-        self.note(rows, "stripe_api_key_problem", why.to_arg())
+    /// Stops using this key, and stores why.
+    pub(super) fn disable_key(&self, rows: Rows<'_>, why: &str) -> Result<(), StoreError> {
+        self.set_column(rows, "stripe_api_key_problem", why.to_arg())
     }
 
-    /// Asks nothing with this key for a while.
-    pub(super) fn rest(&self, rows: Rows<'_>, until: Timestamp) -> Result<(), StoreError> {
-        self.note(rows, "stripe_api_rests_until", until.to_arg())
+    /// Pauses the use of this key.
+    pub(super) fn pause(&self, rows: Rows<'_>, until: Timestamp) -> Result<(), StoreError> {
+        self.set_column(rows, "stripe_api_rests_until", until.to_arg())
     }
 
-    /// Writes a column of the endpoint. The column is named here, never from outside.
-    fn note(&self, rows: Rows<'_>, column: &'static str, value: Arg<'_>) -> Result<(), StoreError> {
+    /// Writes a column of the endpoint. The column's name is always a constant of this file.
+    fn set_column(&self, rows: Rows<'_>, column: &'static str, value: Arg<'_>) -> Result<(), StoreError> {
         let sql = format!(
             "UPDATE webhook_endpoint SET {column} = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"
         );

@@ -1,4 +1,4 @@
-//! What came of asking a question, whatever its kind.
+//! The result of a question to Stripe, for all kinds of questions.
 
 use serde_json::{Value, json};
 use trac_core::program::Mode;
@@ -11,32 +11,32 @@ use super::stripe::{Failure, VERSION};
 use crate::store::StoreError;
 use crate::webhook::delivery::Delivery;
 
-/// How often a question is asked that Stripe answers with nothing that helps.
+/// How often a question is asked if Stripe's answers do not help.
 pub(super) const NOTHING_TRIES: i64 = 3;
-/// An answer, or why there is none.
+/// Stripe's answer, or why there is none.
 pub(super) type Reply = Result<Answer, Failure>;
 
-/// What Stripe answered.
+/// An answer of Stripe's.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
-    /// What was asked for. `name` is for figures.
+    /// The requested facts. `name` is for metrics.
     Facts { name: &'static str, facts: Vec<Fact> },
-    /// Nothing that helps. The question is asked so often and no more.
+    /// An answer that does not help. The question is asked at most `tries_max` times.
     Nothing { name: &'static str, why: String, tries_max: i64 },
 }
 
-/// A fact, taken in as an event of this type about this object.
+/// A fact, received as an event of type `kind` with `object`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fact {
     pub(super) kind: &'static str,
     pub(super) object: Value,
-    /// `in_…` of the invoice that it is about.
+    /// `in_…` of its invoice.
     pub(super) invoice: String,
     /// What Stripe did, such as `named the invoice in_1`.
     pub(super) says: String,
 }
 
-/// As figures name it.
+/// The reply's name in metrics.
 pub(super) const fn name(reply: &Reply) -> &'static str {
     match reply {
         Ok(Answer::Facts { name, .. } | Answer::Nothing { name, .. }) => name,
@@ -52,7 +52,7 @@ pub(super) const fn goes_on(reply: &Reply) -> bool {
 }
 
 impl Fact {
-    /// The fact as an event of ours that came to the endpoint of the account.
+    /// The fact as an event of ours, as if it had been delivered to the account's endpoint.
     pub(super) fn delivery(
         &self,
         account: &Account,

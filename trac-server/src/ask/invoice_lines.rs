@@ -1,11 +1,13 @@
 //! What was this invoice for?
 //!
-//! An event carries ten lines of an invoice at most. Where a program covers certain products, a payment whose invoice has more
-//! waits (`products_unknown`): no line is guessed at. The lines of an invoice that was paid never change.
+//! An event contains at most ten lines of an invoice. If a program covers only certain products, a payment
+//! whose invoice has more lines waits (`products_unknown`): the missing lines are not guessed. The lines of a
+//! paid invoice never change.
 //!
 //! # Wire form
-//! `GET /v1/invoices/{id}/lines?limit=100`, then `&starting_after=` with the ID of the last line for as long as `has_more` is
-//! true. Source: <https://docs.stripe.com/api/invoice-line-item/list>, <https://docs.stripe.com/api/pagination>.
+//! `GET /v1/invoices/{id}/lines?limit=100`, then `&starting_after=` with the ID of the last line for as long
+//! as `has_more` is true. Source: <https://docs.stripe.com/api/invoice-line-item/list>,
+//! <https://docs.stripe.com/api/pagination>.
 
 use std::collections::BTreeSet;
 
@@ -17,19 +19,20 @@ use super::account::Account;
 use super::answer::{Answer, Fact, NOTHING_TRIES, Reply};
 use super::stripe::{Page, Stripe, is_of_mode, is_plain};
 
-/// The invoices of payments that wait for what was bought, where no event has told all their lines.
+/// The invoices of payments that wait for their lines, because no event contained all of them.
 pub(super) const OPEN: &str = "SELECT p.unlisted_invoice AS stripe_id, e.endpoint_id, e.received_at AS since \
      FROM payment AS p JOIN event AS e ON e.workspace_id = p.workspace_id AND e.mode = p.mode AND e.subject_id = p.id \
      WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.unlisted_invoice IS NOT NULL";
-/// What the key must be allowed to do.
+/// The permission that the key needs.
 const PERMISSION: &str = "Invoices: read";
-/// As many lines as Stripe lists at once, and how often it is asked to go on: two thousand lines in all.
+/// The most lines that Stripe lists on one page, and the most pages that are requested: two thousand lines in
+/// all.
 const PAGE_LINES: usize = 100;
 const PAGES_MAX: usize = 20;
-/// The largest list that is kept, as Stripe writes it.
+/// The largest list that is stored, in bytes of Stripe's responses.
 const LIST_BYTES_MAX: usize = 8 << 20;
 
-/// Asks for every line of an invoice. A part of them is never kept.
+/// Requests all lines of an invoice. If not all are received, none is stored.
 pub(super) async fn ask(stripe: &Stripe, account: &Account, invoice: &str) -> Reply {
     let mut list = List::default();
     for _ in 0..PAGES_MAX {
@@ -47,7 +50,7 @@ pub(super) async fn ask(stripe: &Stripe, account: &Account, invoice: &str) -> Re
             return Ok(nothing(&why, 1));
         }
         if !has_more {
-            return Ok(list.told(invoice));
+            return Ok(list.into_answer(invoice));
         }
     }
     let most = PAGE_LINES.saturating_mul(PAGES_MAX);
@@ -58,18 +61,18 @@ fn nothing(why: &str, tries_max: i64) -> Answer {
     Answer::Nothing { name: "no_lines", why: why.to_owned(), tries_max }
 }
 
-/// The lines so far.
+/// The lines received so far.
 #[derive(Default)]
 struct List {
     lines: Vec<Value>,
     ids: BTreeSet<String>,
-    /// What the address of the next page ends with.
+    /// The end of the next page's URL.
     after: String,
     bytes: usize,
 }
 
 impl List {
-    /// Adds a page, if all of it is what was asked for.
+    /// Adds a page, if all its lines are of the requested invoice and new.
     fn add(&mut self, page: Page, mode: Mode, invoice: &str) -> Result<(), &'static str> {
         for line in &page.data {
             let id = line.get("id").and_then(Value::as_str).filter(|id| is_plain(id));
@@ -91,8 +94,8 @@ impl List {
         if self.lines.is_empty() { Err("Stripe knows no line of this invoice.") } else { Ok(()) }
     }
 
-    /// All of them, as an invoice that says nothing else.
-    fn told(self, invoice: &str) -> Answer {
+    /// All lines, as an invoice object without other fields.
+    fn into_answer(self, invoice: &str) -> Answer {
         let says = match self.lines.len() {
             1 => format!("listed the one line of the invoice {invoice}"),
             count => format!("listed all {count} lines of the invoice {invoice}"),

@@ -1,7 +1,8 @@
 //! Which invoice did this `PaymentIntent` pay?
 //!
-//! Since 2025-03-31.basil neither charges nor invoices name each other, and a merchant who has not selected
-//! `invoice_payment.paid` leaves refunds and disputes of renewals without a payment (`payment_unlinked`, `payment_unknown`).
+//! Since API version 2025-03-31.basil, charges and invoices no longer name each other. If the merchant has
+//! not selected `invoice_payment.paid`, refunds and disputes of renewals have no payment (`payment_unlinked`,
+//! `payment_unknown`).
 //!
 //! # Wire form
 //! `GET /v1/invoice_payments?payment[type]=payment_intent&payment[payment_intent]=pi_…`.
@@ -21,7 +22,7 @@ pub(super) const OPEN: &str = "SELECT o.stripe_id, e.endpoint_id, e.received_at 
      AND e.reason IN ('payment_unlinked', 'payment_unknown') AND o.stripe_id LIKE 'pi\\_%' ESCAPE '\\' \
      AND NOT EXISTS (SELECT 1 FROM payment_object AS n WHERE n.workspace_id = e.workspace_id \
      AND n.mode = e.mode AND n.payment_id = e.subject_id AND n.stripe_id LIKE 'in\\_%' ESCAPE '\\')";
-/// What the key must be allowed to do.
+/// The permission that the key needs.
 const PERMISSION: &str = "Invoices: read";
 
 /// Asks which invoices a `PaymentIntent` paid.
@@ -41,14 +42,15 @@ pub(super) async fn ask(stripe: &Stripe, account: &Account, payment_intent: &str
     })
 }
 
-/// The answer ties payments together and is believed about that alone.
+/// The fact of an invoice payment: it links payments, and nothing else of it is used.
 fn fact(link: Value) -> Fact {
     let invoice = invoice_of(&link);
     let says = format!("named the invoice {invoice}");
     Fact { kind: "invoice_payment.paid", object: link, invoice, says }
 }
 
-/// Whether an invoice payment is what was asked for: paid, of this mode, with this `PaymentIntent`, of an invoice.
+/// Whether an invoice payment was requested: it is paid, of this mode, with this `PaymentIntent` and of an
+/// invoice.
 fn is_link(link: &Value, mode: Mode, payment_intent: &str) -> bool {
     let paid_by = link.pointer("/payment/payment_intent");
     let paid_by = paid_by.and_then(|id| id.as_str().or_else(|| id.get("id")?.as_str()));
@@ -56,7 +58,7 @@ fn is_link(link: &Value, mode: Mode, payment_intent: &str) -> bool {
     paid_by == Some(payment_intent) && is_of_mode(link, mode) && paid && invoice_of(link).starts_with("in_")
 }
 
-/// `in_…` of an invoice payment, or of the invoice in its place.
+/// `in_…` of an invoice payment, whether its `invoice` is an ID or an expanded object.
 fn invoice_of(link: &Value) -> String {
     let invoice = link.get("invoice");
     let id = invoice.and_then(|invoice| invoice.as_str().or_else(|| invoice.get("id")?.as_str()));

@@ -1,16 +1,17 @@
-//! Asking Stripe for what events leave out: which invoice a `PaymentIntent` paid, and what an invoice of more than ten lines was
-//! for.
+//! Requests from Stripe what events leave out: which invoice a `PaymentIntent` paid, and the lines of an
+//! invoice that has more than ten.
 //!
-//! Where the merchant has given an endpoint a restricted key, the server asks for what is missing, beside its work: no webhook
-//! waits for it, and without a key, or without Stripe, everything else goes on as it was.
+//! If an endpoint has a restricted key, the server requests the missing facts in the background: no webhook
+//! waits for them, and without a key, or while Stripe cannot be reached, everything else works as before.
 //!
 //! ```text
 //! what waits ─▶ Question ─▶ Stripe ─▶ Answer ─▶ Fact ─▶ an event of ours ─▶ flow
 //! ```
 //!
-//! What is open is read from what waits, so a restart forgets nothing. An answer is believed about what was asked and tells no
-//! amount that was paid. It is logged as an event of ours, with the time it was asked, and taken in like one that Stripe sent:
-//! replay and explain know it, and whatever waited for it settles in the same transaction.
+//! The open questions are derived from the events and payments that wait, so they survive a restart. Only the
+//! requested facts of an answer are used, never an amount paid. The answer is logged as an event of ours,
+//! with the time of the request, and received like an event of Stripe's: replay and explain include it, and
+//! everything that waited for it settles in the same transaction.
 
 mod account;
 mod stripe;
@@ -39,12 +40,13 @@ use answer::{Answer, Fact, Reply};
 use question::{NO_ANSWER_TRIES, Question};
 use stripe::{Failure, Stripe};
 
-/// How often the events that wait are looked through.
+/// The pause between two rounds.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How many accounts are asked at the same time; each is asked one question after the other.
+/// How many accounts are processed at the same time; the questions of one account are asked one after the
+/// other.
 const AT_ONCE: usize = 4;
 
-/// Asks Stripe what events left open. Clones are the same one.
+/// Asks Stripe the open questions. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Asker {
     trac: Trac,
@@ -52,29 +54,29 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// One that asks at this address, such as `https://api.stripe.com`.
+    /// Sends its requests to this address, such as `https://api.stripe.com`.
     #[must_use]
     pub fn new(trac: Trac, api_url: &str) -> Self {
         Self { trac, stripe: Stripe::at(api_url) }
     }
 
-    /// Goes on asking until the task is ended.
+    /// Runs rounds until the task is aborted.
     pub async fn run(self) {
         loop {
             match self.round().await {
                 Ok(0) => {}
-                // There may be more; each question has its own pause.
+                // There may be more questions; each has its own pause.
                 Ok(_) => continue,
-                Err(error) => tracing::error!(%error, "what is to be asked of Stripe could not be read"),
+                Err(error) => tracing::error!(%error, "the open questions to Stripe could not be read"),
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Asks what is due now, some questions of every account, and answers how many were asked.
+    /// Asks the questions that are due now, up to a limit for each account, and returns how many were asked.
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be read or written; what was asked so far is kept.
+    /// [`StoreError`] if the store cannot be read or written; the answers so far are stored.
     pub async fn round(&self) -> Result<usize, StoreError> {
         let (vault, now) = (self.trac.store.vault(), self.trac.clock.now());
         let accounts = self.trac.store.read(move |tx| Account::all(tx, &vault, now)).await?;
@@ -91,14 +93,14 @@ impl Asker {
         }
     }
 
-    /// Asks an account's questions until none is due or Stripe wants to be left alone.
+    /// Asks an account's questions until none is due or the key must not be used for now.
     async fn account(&self, account: Account) -> Result<usize, StoreError> {
         let (own, now) = (account.clone(), self.trac.clock.now());
         let due = self.trac.store.read(move |tx| Question::due(tx.within(&own.scope), &own, now)).await?;
         let mut asked = 0_usize;
         for question in due {
             let (own, begun) = (account.clone(), question.clone());
-            // Counted before it is asked: a question that ends the process is not asked without end.
+            // The try is counted first, so that a question that crashes the process is not asked again forever.
             if !self
                 .trac
                 .store
@@ -110,7 +112,7 @@ impl Asker {
             let reply = question.ask(&self.stripe, &account).await;
             self.trac.metrics.question(answer::name(&reply));
             let goes_on = answer::goes_on(&reply);
-            self.keep(account.clone(), question, reply).await?;
+            self.record(account.clone(), question, reply).await?;
             asked = asked.saturating_add(1);
             if !goes_on {
                 break;
@@ -119,22 +121,22 @@ impl Asker {
         Ok(asked)
     }
 
-    /// Writes down what became of a question, with all that follows from it.
-    async fn keep(&self, account: Account, question: Question, reply: Reply) -> Result<(), StoreError> {
+    /// Records the reply to a question, with all its effects.
+    async fn record(&self, account: Account, question: Question, reply: Reply) -> Result<(), StoreError> {
         let (trac, now) = (self.trac.clone(), self.trac.clock.now());
         let store = &self.trac.store;
         match reply {
             Ok(Answer::Facts { facts, .. }) => {
-                // Read before it is the store's turn: a long list takes a while.
+                // Built before the write transaction, because a long list takes a while.
                 let read = facts.into_iter().map(|fact| {
                     let delivery = fact.delivery(&account, &trac.ids.make(Kind::Event), now)?;
                     Ok((fact, delivery))
                 });
-                let told = read.collect::<Result<Vec<_>, StoreError>>()?;
+                let deliveries = read.collect::<Result<Vec<_>, StoreError>>()?;
                 let kept = store.write(Priority::Webhook, move |tx| {
                     let rows = tx.within(&account.scope);
-                    for (fact, delivery) in &told {
-                        take_in(rows, &trac, now, fact, delivery)?;
+                    for (fact, delivery) in &deliveries {
+                        record_fact(rows, &trac, now, fact, delivery)?;
                         question.answered(rows, fact)?;
                     }
                     Ok(())
@@ -149,7 +151,7 @@ impl Asker {
             }
             Err(failure) => {
                 let kept = store.write(Priority::Webhook, move |tx| {
-                    leave_open(tx.within(&account.scope), now, &account, &question, &failure)
+                    record_failure(tx.within(&account.scope), now, &account, &question, &failure)
                 });
                 kept.await
             }
@@ -157,16 +159,16 @@ impl Asker {
     }
 }
 
-/// Logs a fact that Stripe answered with, and settles what waited for it.
-fn take_in(
+/// Logs a fact of Stripe's answer, and settles the events that waited for it.
+fn record_fact(
     rows: Rows<'_>,
     trac: &Trac,
     now: Timestamp,
     fact: &Fact,
     delivery: &Delivery,
 ) -> Result<(), StoreError> {
-    let told = flow::receive_answer(rows.everywhere(), &trac.ids, now, delivery)?;
-    if told.outcome != Outcome::Processed {
+    let received = flow::receive_answer(rows.everywhere(), &trac.ids, now, delivery)?;
+    if received.outcome != Outcome::Processed {
         return Ok(());
     }
     let id = &delivery.event.id;
@@ -174,8 +176,8 @@ fn take_in(
     log::remark(&writing, id, &format!("Stripe was asked, and {}.", fact.says))
 }
 
-/// Notes why a question has no answer, and spares the key where that is why.
-fn leave_open(
+/// Records why a question has no answer, and disables or pauses the key if that is the cause.
+fn record_failure(
     rows: Rows<'_>,
     now: Timestamp,
     account: &Account,
@@ -191,12 +193,12 @@ fn leave_open(
                 why,
                 "Stripe refuses the endpoint's stripe_api_key: set another that may read Invoices"
             );
-            account.refuse(rows, why)?;
+            account.disable_key(rows, why)?;
             question.unanswered(rows, why, NO_ANSWER_TRIES)
         }
         Failure::Later { secs, why } => {
             tracing::warn!(endpoint, why, secs, "Stripe did not answer a question; it is asked again");
-            account.rest(rows, now.plus_secs(*secs))?;
+            account.pause(rows, now.plus_secs(*secs))?;
             question.unanswered(rows, why, NO_ANSWER_TRIES)
         }
     }

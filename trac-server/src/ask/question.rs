@@ -1,7 +1,8 @@
-//! A question: what it is about, and how often it was asked.
+//! A question to Stripe: its subject, and how often it was asked.
 //!
-//! What is open is read from what waits, each time anew. The rows of `question` say what was asked of that and when it may be
-//! asked again, so that a restart forgets nothing and nothing is asked without end.
+//! The open questions are derived from waiting events and payments in every round. The table `question`
+//! records how often each was asked and when it may be asked again, so that the limits survive a restart and
+//! no question is asked forever.
 
 use trac_core::time::Timestamp;
 
@@ -13,17 +14,18 @@ use super::{invoice_lines, invoice_paid};
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 
-/// How often a question is asked that gets no answer. With the pauses below that is most of a day.
+/// How often a question is asked if it gets no answer. With the pauses below, that takes most of a day.
 pub(super) const NO_ANSWER_TRIES: i64 = 12;
 /// The pause after the first try; it doubles each time, up to the longest.
 const FIRST_PAUSE_SECS: i64 = 30;
 const LONGEST_PAUSE_SECS: i64 = 21_600;
-/// What has only just come in waits: the event that is missing may be on its way.
+/// No question is asked about events younger than this: the missing event may still arrive.
 const GRACE_SECS: i64 = 5;
-/// How many questions of one account are asked in a round, so that no account keeps the others waiting.
+/// The most questions of one account in a round, so that no account delays the others.
 const QUESTIONS_MAX: usize = 20;
 
-/// What is asked. Each kind has a file, which knows what is open, how it is asked and what the answer means.
+/// The kind of a question. Each has its own file, with its query of open questions, its request and the
+/// reading of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Which invoice did this `PaymentIntent` pay?
@@ -35,8 +37,8 @@ enum Kind {
 impl Kind {
     const ALL: [Self; 2] = [Self::InvoicePaid, Self::InvoiceLines];
 
-    /// The query of what is open in a workspace (`?1`) and mode (`?2`): `stripe_id`, and the `endpoint_id` and `since` of the event
-    /// that waits. No two kinds ask about the same ID.
+    /// The query of the open questions in a workspace (`?1`) and mode (`?2`): `stripe_id`, and the
+    /// `endpoint_id` and `since` of the event that waits. No two kinds ask about the same ID.
     const fn open(self) -> &'static str {
         match self {
             Self::InvoicePaid => invoice_paid::OPEN,
@@ -44,7 +46,7 @@ impl Kind {
         }
     }
 
-    /// What of that is due, the longest open first: of this account, and not to be left alone for now.
+    /// The query of the open questions of this account that may be asked now, the longest open first.
     fn due(self) -> String {
         format!(
             "SELECT x.stripe_id, min(x.since) FROM ({}) AS x LEFT JOIN question AS q \
@@ -63,20 +65,22 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Question {
     kind: Kind,
-    /// What it is about. It stands in a URL: letters, digits and underscores.
+    /// The Stripe ID in question. It becomes part of a URL: letters, digits and underscores only.
     stripe_id: String,
 }
 
 impl Question {
-    /// What is due of an account now, the longest open first.
+    /// The questions of an account that are due now, the longest open first.
     pub(super) fn due(rows: Rows<'_>, account: &Account, now: Timestamp) -> Result<Vec<Self>, StoreError> {
-        let came = now.plus_secs(-GRACE_SECS);
+        let received_until = now.plus_secs(-GRACE_SECS);
         let limit = i64::try_from(QUESTIONS_MAX).unwrap_or(i64::MAX);
         let mut due: Vec<(i64, Self)> = Vec::new();
         for kind in Kind::ALL {
-            due.extend(rows.all(&kind.due(), args![came, now, account.connected, limit], |row| {
-                Ok((row.get(1)?, Self { kind, stripe_id: row.get(0)? }))
-            })?);
+            due.extend(rows.all(
+                &kind.due(),
+                args![received_until, now, account.connected, limit],
+                |row| Ok((row.get(1)?, Self { kind, stripe_id: row.get(0)? })),
+            )?);
         }
         due.retain(|(_, question)| is_plain(&question.stripe_id));
         due.sort_by_key(|(since, _)| *since);
@@ -84,7 +88,7 @@ impl Question {
         Ok(due.into_iter().map(|(_, question)| question).collect())
     }
 
-    /// Asks it.
+    /// Sends the question to Stripe.
     pub(super) async fn ask(&self, stripe: &Stripe, account: &Account) -> Reply {
         match self.kind {
             Kind::InvoicePaid => invoice_paid::ask(stripe, account, &self.stripe_id).await,
@@ -92,7 +96,7 @@ impl Question {
         }
     }
 
-    /// Counts one more try; `false` if the question is not due any more.
+    /// Counts one more try; `false` if the question is no longer due.
     pub(super) fn begin(&self, rows: Rows<'_>, now: Timestamp) -> Result<bool, StoreError> {
         rows.exists(
             "INSERT INTO question (workspace_id, mode, stripe_id, tries, asked_at, next_at, answer) \
@@ -111,7 +115,7 @@ impl Question {
         )
     }
 
-    /// Notes what Stripe answered. It is not asked again.
+    /// Records Stripe's answer. The question is not asked again.
     pub(super) fn answered(&self, rows: Rows<'_>, fact: &Fact) -> Result<(), StoreError> {
         let answer = format!("Stripe {}.", fact.says);
         rows.write(
@@ -122,7 +126,7 @@ impl Question {
         Ok(())
     }
 
-    /// Notes why there is no answer that helps; after so many tries the question is not asked again.
+    /// Records why no answer helped; after `tries_max` tries the question is not asked again.
     pub(super) fn unanswered(&self, rows: Rows<'_>, why: &str, tries_max: i64) -> Result<(), StoreError> {
         rows.write(
             "UPDATE question SET answer = ?4, next_at = CASE WHEN tries >= ?5 THEN NULL ELSE next_at END \

@@ -1,8 +1,9 @@
-//! Stripe's API: one list read, and what the status of the answer means.
+//! Stripe's API: reads a list, and interprets the status of the response.
 //!
 //! # Wire form
-//! `GET` of a path under a fixed `Stripe-Version`, with the endpoint's key as bearer and with `Stripe-Account` where the endpoint is
-//! a connected account's. An answer is `{"object": "list", "data": […], "has_more": …}`, or `{"error": {"message": …}}`.
+//! `GET` of a path under a fixed `Stripe-Version`, with the endpoint's key as bearer and with
+//! `Stripe-Account` where the endpoint is a connected account's. A response is
+//! `{"object": "list", "data": […], "has_more": …}`, or `{"error": {"message": …}}`.
 //! Source: <https://docs.stripe.com/api/errors>, <https://docs.stripe.com/api/pagination>.
 
 use std::sync::{Arc, OnceLock};
@@ -14,20 +15,21 @@ use trac_core::program::Mode;
 
 use super::account::Account;
 
-/// The version that questions are asked in; later ones change nothing for those who name it.
+/// The API version of all requests; because it is named, later versions change nothing.
 pub(super) const VERSION: &str = "2026-08-26.dahlia";
-/// The longest ID that Stripe gives.
+/// The longest ID of Stripe's.
 pub(super) const ID_MAX: usize = 255;
-/// How long an answer may take, and how long a connection.
+/// The timeouts of a whole request and of its connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest answer that is read. A hundred lines of an invoice are some hundred kilobytes.
+/// The largest response that is read, in bytes. A hundred lines of an invoice are some hundred kilobytes.
 const ANSWER_MAX: usize = 4 << 20;
-/// How long a key rests where Stripe does not answer, does not say how long, and at most.
-const FAILED_REST_SECS: i64 = 30;
-const BUSY_REST_SECS: i64 = 60;
-const LONGEST_REST_SECS: i64 = 3_600;
-/// How much is kept of what Stripe says of an error.
+/// How long a key is paused: if Stripe cannot be reached or fails, if Stripe responds `429` without
+/// `Retry-After`, and at most.
+const FAILED_PAUSE_SECS: i64 = 30;
+const BUSY_PAUSE_SECS: i64 = 60;
+const LONGEST_PAUSE_SECS: i64 = 3_600;
+/// How many characters of Stripe's error message are stored.
 const MESSAGE_MAX: usize = 300;
 
 /// A page of a list.
@@ -35,22 +37,22 @@ const MESSAGE_MAX: usize = 300;
 pub(super) struct Page {
     pub(super) data: Vec<Value>,
     pub(super) has_more: bool,
-    /// The length of the answer.
+    /// The length of the response.
     pub(super) bytes: usize,
 }
 
 /// Why there is no list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Stripe does not know what is asked about.
+    /// Stripe does not know the requested object.
     Unknown(String),
-    /// It does not take the key, or the key may not ask this.
+    /// Stripe rejects the key, or the key lacks the permission.
     Refused(String),
-    /// It did not answer, or wants to be left alone for so many seconds.
+    /// Stripe did not respond, or allows no request for `secs` seconds.
     Later { secs: i64, why: String },
 }
 
-/// Stripe's API at an address. Nothing is connected before the first question.
+/// Stripe's API at an address. The client is built at the first request.
 #[derive(Clone, Debug)]
 pub(super) struct Stripe {
     base: Arc<str>,
@@ -62,7 +64,8 @@ impl Stripe {
         Self { base: base.trim_end_matches('/').into(), client: Arc::default() }
     }
 
-    /// Reads a list, as a key with this permission may. IDs in the path are letters, digits and underscores.
+    /// Reads a list. `permission` is the one that the key needs. IDs in `path` must be letters, digits and
+    /// underscores.
     pub(super) async fn list(
         &self,
         account: &Account,
@@ -71,7 +74,7 @@ impl Stripe {
     ) -> Result<Page, Failure> {
         let client = match self.client.get_or_init(client) {
             Ok(client) => client,
-            Err(why) => return Err(Failure::Later { secs: LONGEST_REST_SECS, why: why.clone() }),
+            Err(why) => return Err(Failure::Later { secs: LONGEST_PAUSE_SECS, why: why.clone() }),
         };
         let request = client.get(format!("{}{path}", self.base));
         let request = request.bearer_auth(account.key.reveal()).header("stripe-version", VERSION);
@@ -80,53 +83,54 @@ impl Stripe {
             None => request,
         };
         match answer(request).await {
-            Ok((status, Some(body), rest)) => read(status, &body, rest, permission),
+            Ok((status, Some(body), pause)) => read(status, &body, pause, permission),
             Ok((_, None, _)) => {
                 Err(Failure::Unknown(format!("Stripe's answer is larger than {} MiB.", ANSWER_MAX >> 20)))
             }
             Err(error) => {
                 let why = format!("Stripe was not reached: {}", error.without_url());
-                Err(Failure::Later { secs: FAILED_REST_SECS, why })
+                Err(Failure::Later { secs: FAILED_PAUSE_SECS, why })
             }
         }
     }
 }
 
-/// Whether an object is of a mode. One that does not say is.
+/// Whether an object is of a mode. An object without `livemode` is of both.
 pub(super) fn is_of_mode(object: &Value, mode: Mode) -> bool {
     object.get("livemode").and_then(Value::as_bool).is_none_or(|live| Mode::from_livemode(live) == mode)
 }
 
 fn client() -> Result<Client, String> {
     let builder = Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
-    // A key goes where it was sent and nowhere else.
+    // No redirects, so that the key is not sent to another address.
     let builder = builder.redirect(reqwest::redirect::Policy::none());
     let built = builder.user_agent(concat!("trac/", env!("CARGO_PKG_VERSION"))).build();
     built.map_err(|error| format!("no connection to Stripe can be made on this machine: {error}"))
 }
 
-/// Status, body and the seconds of `Retry-After`. A body that is too large is none.
+/// Sends the request. Returns the status, the body (`None` if it is too large) and the seconds of
+/// `Retry-After`.
 async fn answer(
     request: RequestBuilder,
 ) -> Result<(StatusCode, Option<Vec<u8>>, Option<i64>), reqwest::Error> {
     let mut answer = request.send().await?;
-    let (status, rest, mut body) = (answer.status(), retry_after(&answer), Vec::new());
+    let (status, pause, mut body) = (answer.status(), retry_after(&answer), Vec::new());
     while let Some(chunk) = answer.chunk().await? {
         body.extend_from_slice(&chunk);
         if body.len() > ANSWER_MAX {
-            return Ok((status, None, rest));
+            return Ok((status, None, pause));
         }
     }
-    Ok((status, Some(body), rest))
+    Ok((status, Some(body), pause))
 }
 
 fn retry_after(answer: &Response) -> Option<i64> {
     let secs: i64 = answer.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
-    Some(secs.clamp(1, LONGEST_REST_SECS))
+    Some(secs.clamp(1, LONGEST_PAUSE_SECS))
 }
 
-/// What an answer means.
-fn read(status: StatusCode, bytes: &[u8], rest: Option<i64>, permission: &str) -> Result<Page, Failure> {
+/// Interprets a response.
+fn read(status: StatusCode, bytes: &[u8], pause: Option<i64>, permission: &str) -> Result<Page, Failure> {
     let mut body: Value = serde_json::from_slice(bytes).unwrap_or_default();
     Err(match status.as_u16() {
         200 => match body.get_mut("data").map(Value::take) {
@@ -134,28 +138,28 @@ fn read(status: StatusCode, bytes: &[u8], rest: Option<i64>, permission: &str) -
                 let has_more = body.get("has_more").and_then(Value::as_bool).unwrap_or(false);
                 return Ok(Page { data, has_more, bytes: bytes.len() });
             }
-            _ => Failure::Later { secs: FAILED_REST_SECS, why: "Stripe's answer is no list.".to_owned() },
+            _ => Failure::Later { secs: FAILED_PAUSE_SECS, why: "Stripe's answer is no list.".to_owned() },
         },
-        401 => Failure::Refused(said(status, &body)),
+        401 => Failure::Refused(error_text(status, &body)),
         403 => Failure::Refused(format!(
             "{} It needs the permission {permission}.",
-            sentence(said(status, &body))
+            sentence(error_text(status, &body))
         )),
-        400 | 404 => Failure::Unknown(said(status, &body)),
-        429 => Failure::Later { secs: rest.unwrap_or(BUSY_REST_SECS), why: said(status, &body) },
-        _ => Failure::Later { secs: rest.unwrap_or(FAILED_REST_SECS), why: said(status, &body) },
+        400 | 404 => Failure::Unknown(error_text(status, &body)),
+        429 => Failure::Later { secs: pause.unwrap_or(BUSY_PAUSE_SECS), why: error_text(status, &body) },
+        _ => Failure::Later { secs: pause.unwrap_or(FAILED_PAUSE_SECS), why: error_text(status, &body) },
     })
 }
 
-/// The status and Stripe's own words.
-fn said(status: StatusCode, body: &Value) -> String {
+/// The status and Stripe's error message.
+fn error_text(status: StatusCode, body: &Value) -> String {
     let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
     let message = message.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect::<String>();
     let text = format!("Stripe answered {}: {message}", status.as_u16());
     text.trim_end_matches([':', ' ']).to_owned()
 }
 
-/// The same with a full stop.
+/// The text with a full stop.
 fn sentence(mut text: String) -> String {
     if !text.ends_with(['.', '!', '?']) {
         text.push('.');
@@ -163,10 +167,10 @@ fn sentence(mut text: String) -> String {
     text
 }
 
-/// The characters of an ID that can stand in a URL as it is.
+/// The characters of an ID that need no encoding in a URL.
 pub(super) const PLAIN: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
-/// Whether an ID can stand in a URL as it is.
+/// Whether an ID needs no encoding in a URL.
 pub(super) fn is_plain(id: &str) -> bool {
     (1..=ID_MAX).contains(&id.len()) && id.chars().all(|character| PLAIN.contains(character))
 }
@@ -179,9 +183,9 @@ mod tests {
 
     #[test]
     fn every_status_means_something() {
-        let check = |status: u16, body: &str, rest, want: Result<Page, Failure>| {
+        let check = |status: u16, body: &str, pause, want: Result<Page, Failure>| {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(read(status, body.as_bytes(), rest, "Invoices: read"), want, "{status} {body}");
+            assert_eq!(read(status, body.as_bytes(), pause, "Invoices: read"), want, "{status} {body}");
         };
         let page = |data: Value, has_more, bytes| {
             Ok(Page { data: data.as_array().unwrap().clone(), has_more, bytes })

@@ -19,10 +19,10 @@ use crate::testing::shop::{DAY, Shop, charge, invoice};
 
 const KEY: &str = "rk_test_planted0123456789wxyz";
 
-/// A stand-in that answers what it is told to, and remembers what it was asked.
+/// A stand-in for Stripe that sends prepared responses, and records its requests.
 #[derive(Clone, Default)]
 struct Api {
-    /// One of nothing never comes.
+    /// With `None` the stand-in never responds.
     answers: Arc<Mutex<VecDeque<Option<Response>>>>,
     asked: Arc<Mutex<Vec<(String, HeaderMap)>>>,
     heard: Arc<Notify>,
@@ -60,13 +60,13 @@ impl Api {
         self.asked.lock().unwrap().len()
     }
 
-    /// The addresses it was asked at, each with its query.
+    /// The URIs of its requests, with their queries.
     fn asked_at(&self) -> Vec<String> {
         self.asked.lock().unwrap().iter().map(|(uri, _)| uri.clone()).collect()
     }
 }
 
-/// What it was told to answer, or an empty list.
+/// The next prepared response, or an empty list.
 async fn answer(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
     api.asked.lock().unwrap().push((uri.to_string(), headers));
     api.heard.notify_one();
@@ -78,13 +78,14 @@ async fn answer(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Respons
     }
 }
 
-/// An error in the shape of Stripe's.
+/// An error in Stripe's format.
 fn error(status: u16, message: &str) -> Response {
     let body = axum::Json(json!({ "error": { "message": message } }));
     (StatusCode::from_u16(status).unwrap(), body).into_response()
 }
 
-/// A shop where a renewal of 50.00 was paid by two charges, and one of them went back: nothing ties it to the invoice.
+/// A shop where a renewal of 50.00 was paid by two charges, and one was refunded: no event links that charge
+/// to the invoice.
 async fn unlinked(app: &App) -> Shop<'_> {
     let shop = Shop::open(app, json!({})).await;
     let metadata = json!({ "tracClickId": shop.click });
@@ -111,7 +112,7 @@ impl Shop<'_> {
         self.merchant.get(&path).await.body["stripe_api_key_problem"].clone()
     }
 
-    /// The refund's row of the log.
+    /// The refund's event.
     async fn refund(&self) -> Value {
         self.merchant.get("/events?type=charge.refunded").await.body["data"][0].clone()
     }
@@ -122,7 +123,7 @@ async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_aft
     let app = App::new();
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
-    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "without a key nothing is asked");
+    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "without a key no request is sent");
     assert_eq!(shop.net().await, 1_000);
 
     shop.set_key(json!(KEY)).await;
@@ -157,7 +158,7 @@ async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_aft
     )
     .await;
     assert_eq!(replayed.unwrap()["changed"], json!([]));
-    assert_eq!((shop.net().await, api.times_asked()), (600, 1), "replay asks nobody");
+    assert_eq!((shop.net().await, api.times_asked()), (600, 1), "a replay sends no request");
 }
 
 #[tokio::test]
@@ -171,14 +172,18 @@ async fn an_answer_that_comes_before_its_invoice_is_kept() {
     assert_eq!(
         asker.round().await.unwrap(),
         0,
-        "what has only just come in may be followed by what it lacks"
+        "the missing event may still follow an event that has just arrived"
     );
     app.trac.clock.advance(60);
     api.will_name("in_1", "pi_1");
     assert_eq!(asker.round().await.unwrap(), 1);
     assert_eq!(shop.refund().await["outcome"], "deferred", "the sale itself is still unknown");
     app.trac.clock.advance(DAY);
-    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 1), "what is known is not asked again");
+    assert_eq!(
+        (asker.round().await.unwrap(), api.times_asked()),
+        (0, 1),
+        "an answered question is not asked again"
+    );
     let metadata = json!({ "tracClickId": shop.click });
     let parent = json!({ "subscription_details": { "subscription": "sub_1", "metadata": metadata } });
     shop.told("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await;
@@ -241,7 +246,7 @@ async fn a_question_without_an_answer_is_asked_twelve_times_and_no_more() {
     let app = App::new();
     let shop = unlinked(&app).await;
     shop.set_key(json!(KEY)).await;
-    // Nobody listens there any more.
+    // No server listens at this address any more.
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let asker = Asker::new(app.trac.clone(), &format!("http://{gone}"));
     let mut tries = 0;
@@ -251,7 +256,7 @@ async fn a_question_without_an_answer_is_asked_twelve_times_and_no_more() {
         app.trac.clock.advance(DAY);
     }
     assert_eq!(tries, 12);
-    assert_eq!(shop.problem().await, Value::Null, "it is not the key's fault");
+    assert_eq!(shop.problem().await, Value::Null, "the key is not the cause");
     let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
     assert!(story.contains("Stripe was not reached"), "{story}");
 }
@@ -277,7 +282,7 @@ async fn what_stripe_knows_no_invoice_of_is_asked_three_times_and_stays_for_revi
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
-    // Another payment's link, another mode's, none at all: not one of them is believed.
+    // A link of another payment, a link of another mode, and no link: none of them is used.
     api.will_name("in_1", "pi_of_somebody_else");
     let live = json!({ "invoice": "in_1", "livemode": true, "payment": { "payment_intent": "pi_1" } });
     api.will(axum::Json(json!({ "data": [live] })));
@@ -298,7 +303,7 @@ async fn a_server_that_ends_amid_a_question_asks_again_after_it_starts() {
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
-    // The process ends after the question is written down and before the answer is.
+    // The process ends after the try is recorded and before the answer is.
     let scope = crate::store::Scope::new(&shop.merchant.workspace_id, trac_core::program::Mode::Test);
     let (key, endpoint_id) = (KEY.to_owned(), shop.endpoint.clone());
     let now = app.trac.clock.now();
@@ -325,7 +330,7 @@ async fn a_foreign_workspaces_key_is_never_used_and_neither_is_one_of_another_ac
     let app = App::new();
     let ours = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
-    // Everybody else has a key: another workspace, our live mode, and our endpoint of a connected account.
+    // All others have a key: another workspace, our live mode, and our endpoint of a connected account.
     let (theirs, theirs_live) = app.both_modes().await;
     theirs.make("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;
     let live = json!({ "stripe_api_key": "rk_live_0123456789abcdef" });
@@ -333,7 +338,7 @@ async fn a_foreign_workspaces_key_is_never_used_and_neither_is_one_of_another_ac
     let connected = json!({ "stripe_api_key": KEY, "stripe_account": "acct_1" });
     ours.merchant.make("/webhook-endpoints", connected).await;
     assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0));
-    // A second endpoint of the same account has one: that may ask.
+    // A second endpoint of the same account gets a key: it is used.
     let second = ours.merchant.make("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;
     api.will_name("in_1", "pi_1");
     assert_eq!((asker.round().await.unwrap(), ours.net().await), (1, 600));
@@ -367,7 +372,7 @@ async fn a_key_is_written_and_never_read_out() {
         let answer = merchant.patch(&path, json!({ "stripe_api_key": refused })).await;
         assert_eq!(answer.status, 422, "{refused}");
         assert!(answer.body["error"]["fields"]["stripe_api_key"].is_string());
-        assert!(!answer.body.to_string().contains("0123456789"), "a refusal repeats no key");
+        assert!(!answer.body.to_string().contains("0123456789"), "an error contains no key");
     }
     assert_eq!(merchant.get(&path).await.text("/stripe_api_key"), "rk_test_…wxyz");
     let removed = merchant.patch(&path, json!({ "stripe_api_key": null })).await;

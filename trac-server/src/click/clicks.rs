@@ -1,4 +1,4 @@
-//! `/api/v1/clicks`: every click, and a way for a merchant to record one.
+//! `/api/v1/clicks`: lists clicks, and records the click that a merchant sends.
 
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
@@ -50,39 +50,39 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     }))
 }
 
-/// What a body says about a click to be recorded.
-pub(crate) struct Wanted {
+/// The body of a click to be recorded.
+pub(crate) struct ClickBody {
     link_id: Option<String>,
     program_id: Option<String>,
     partner_id: Option<String>,
     clicked_at: Option<Timestamp>,
-    /// In test mode the caller may name the click.
+    /// The click's ID, which the caller may choose in test mode only.
     pub(crate) click_id: Option<ClickId>,
 }
 
-impl Wanted {
+impl ClickBody {
     pub(crate) fn read(mut fields: Fields, mode: Mode) -> Result<Self, Problem> {
         for name in ["clicked_at", "click_id"] {
             if mode == Mode::Live && fields.has(name) {
                 fields.note(name, "can be set in test mode only");
             }
         }
-        let wanted = Self {
+        let body = Self {
             link_id: fields.take("link_id", text(1..=64)),
             program_id: fields.take("program_id", text(1..=64)),
             partner_id: fields.take("partner_id", text(1..=64)),
             clicked_at: fields.take("clicked_at", moment),
             click_id: fields.take("click_id", click_id),
         };
-        match (&wanted.link_id, &wanted.program_id, &wanted.partner_id) {
+        match (&body.link_id, &body.program_id, &body.partner_id) {
             (Some(_), None, None) | (None, Some(_), Some(_)) => {}
-            (Some(_), _, _) => fields.note("link_id", "stands alone: the link names program and partner"),
+            (Some(_), _, _) => fields.note("link_id", "must be sent alone: it names program and partner"),
             (None, None, None) => fields.note("link_id", "is required, or program_id and partner_id"),
-            (None, None, Some(_)) => fields.note("program_id", "is required beside partner_id"),
-            (None, Some(_), None) => fields.note("partner_id", "is required beside program_id"),
+            (None, None, Some(_)) => fields.note("program_id", "is required with partner_id"),
+            (None, Some(_), None) => fields.note("partner_id", "is required with program_id"),
         }
         fields.finish()?;
-        Ok(wanted)
+        Ok(body)
     }
 }
 
@@ -91,25 +91,26 @@ fn click_id(value: &Value) -> Result<ClickId, Wrong> {
     id.ok_or_else(|| "must be 1 to 200 letters, digits, hyphens and underscores".to_owned())
 }
 
-/// Records the click a body asks for, whatever the status of program or enrollment: eligibility is judged at the payment.
-pub(crate) fn record(rows: Rows<'_>, trac: &Trac, wanted: Wanted) -> Result<Value, Problem> {
-    let (program_id, partner_id) = match &wanted.link_id {
+/// Records the click of a body, whatever the status of its program or enrollment: eligibility is decided at
+/// the payment.
+pub(crate) fn record(rows: Rows<'_>, trac: &Trac, body: ClickBody) -> Result<Value, Problem> {
+    let (program_id, partner_id) = match &body.link_id {
         Some(link_id) => {
             let link = LINKS.find(rows, trac, link_id)?;
             let named = |name| link.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             (named("program_id"), named("partner_id"))
         }
-        None => (wanted.program_id.unwrap_or_default(), wanted.partner_id.unwrap_or_default()),
+        None => (body.program_id.unwrap_or_default(), body.partner_id.unwrap_or_default()),
     };
     PROGRAMS.find(rows, trac, &program_id)?;
     PARTNERS.find(rows, trac, &partner_id)?;
     let now = trac.clock.now();
     let click = NewClick {
-        id: wanted.click_id.unwrap_or_else(|| ClickId::new(now.unix_secs(), random_bits())),
+        id: body.click_id.unwrap_or_else(|| ClickId::new(now.unix_secs(), random_bits())),
         program_id: program_id.into(),
         partner_id: partner_id.into(),
-        link_id: wanted.link_id.map(Into::into),
-        clicked_at: wanted.clicked_at.unwrap_or(now),
+        link_id: body.link_id.map(Into::into),
+        clicked_at: body.clicked_at.unwrap_or(now),
         is_unique: Some(true),
         visitor: None,
         last_click: None,

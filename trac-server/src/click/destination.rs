@@ -1,10 +1,11 @@
-//! Where a tracked link may lead: http(s), a plain host, nothing that a browser would read differently.
+//! Which URLs a tracked link may lead to: http(s) with a plain host, and nothing that a browser could read
+//! differently.
 
 use serde_json::Value;
 
 use crate::api::fields::Wrong;
 
-/// The longest destination; browsers and proxies agree on about so much.
+/// The longest destination, in bytes: about what all browsers and proxies accept.
 const LENGTH_MAX: usize = 2_048;
 
 /// Reads a destination.
@@ -14,8 +15,8 @@ pub(crate) fn destination(value: &Value) -> Result<String, Wrong> {
         .ok_or_else(|| "must be an http:// or https:// URL with a host and without user info".to_owned())
 }
 
-/// Whether the URL is ASCII without blanks, control characters, quotes, angle brackets or backslashes, has an
-/// http(s) scheme, and an authority that is a host and perhaps a port.
+/// Whether the URL is ASCII without blanks, control characters, quotes, backticks, angle brackets or
+/// backslashes, has an http(s) scheme, and an authority of a host and an optional port.
 pub(super) fn is_sane(url: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\\\"<>`".contains(&byte);
     if url.len() > LENGTH_MAX || !url.bytes().all(plain) {
@@ -50,7 +51,8 @@ fn is_host_and_port(authority: &str) -> bool {
     host_fits && port.is_some_and(digits)
 }
 
-/// Whether a browser reads the host as a number, by its last label. Source: <https://url.spec.whatwg.org/#ends-in-a-number-checker>.
+/// Whether a browser reads the host as an IPv4 address because its last label is a number.
+/// Source: <https://url.spec.whatwg.org/#ends-in-a-number-checker>.
 fn is_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
     let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
@@ -58,7 +60,7 @@ fn is_number(name: &str) -> bool {
         || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Four decimal numbers: every other way to write an address is there to hide one.
+/// Whether the host is four decimal numbers. Other notations of an IPv4 address only serve to hide it.
 fn is_ipv4(host: &str) -> bool {
     host.parse::<std::net::Ipv4Addr>().is_ok()
 }

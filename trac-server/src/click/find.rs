@@ -1,11 +1,12 @@
-//! Finds the link that a public address names, in whatever workspace.
+//! Finds the link of a public address, in all workspaces.
 
 use crate::store::click::Condition;
 use crate::store::rows::{Row, Rows, args};
 use crate::store::{Everywhere, Scope, StoreError, mode_of};
 use crate::trac::known_links::{KnownLink, LinkName};
 
-/// What is read of a link. One that was purged leads where its workspace says, or nowhere, and counts nobody.
+/// The columns of a link. A purged link leads to its workspace's `fallback_url`, or nowhere if there is none,
+/// and its visits are not counted.
 macro_rules! columns {
     () => {
         "l.workspace_id, l.mode, l.id, l.program_id, l.partner_id, CASE WHEN l.purged_at IS NULL THEN l.destination \
@@ -14,7 +15,8 @@ macro_rules! columns {
     };
 }
 
-/// The live link of a slug, or else that of test mode; the slug as it is written, or else one that differs in case alone.
+/// The link of a slug: a live link before one of test mode, and the exact slug before one that differs only
+/// in case.
 const BY_SLUG: &str = concat!(
     "SELECT ",
     columns!(),
@@ -22,10 +24,10 @@ const BY_SLUG: &str = concat!(
       ORDER BY l.mode = 'live' DESC, l.slug = ?1 DESC, l.id DESC LIMIT 1"
 );
 
-/// The newest link of a partner, named by its code, in a program, named by its ID or slug. One that is not archived goes first.
-/// The ID comes before the slug: whoever calls a program by another one's ID is not led to by that one's links.
-/// Whether the partner is approved is judged at the payment, as with every link. CROSS JOIN keeps SQLite to the order in
-/// which each table is found by an index.
+/// The newest link of a partner (by its code) in a program (by its ID or slug); links that are not archived
+/// go first. An ID wins over a slug: a program whose slug is another program's ID receives none of that
+/// program's visitors. Whether the partner is approved is decided at the payment, as with every link.
+/// `CROSS JOIN` makes SQLite join the tables in this order, in which an index finds the rows of each.
 const BY_CODE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -40,7 +42,7 @@ const BY_CODE: &str = concat!(
     AND (NOT ?3 OR g.mode = 'test') ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1"
 );
 
-/// The link of a name.
+/// The link that a name stands for.
 pub(super) fn find(tx: Everywhere<'_>, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
     let (in_test, named) = match name {
         LinkName::Test(named) => (true, &**named),
@@ -56,14 +58,14 @@ pub(super) fn find(tx: Everywhere<'_>, name: &LinkName) -> Result<Option<KnownLi
     Ok(found.flatten())
 }
 
-/// A click is kept if its link is as it was remembered.
+/// A click is stored only if its link is still as it was remembered.
 impl Condition for KnownLink {
     fn holds(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
-        Ok(find(tx, &self.name)?.is_some_and(|said| said == *self))
+        Ok(find(tx, &self.name)?.is_some_and(|stored| stored == *self))
     }
 }
 
-/// The link; none where it leads nowhere.
+/// Reads a row; `None` for a link that leads nowhere.
 fn read(row: &Row<'_>, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
     let Some(destination) = row.get::<Option<String>>(5)? else { return Ok(None) };
     Ok(Some(KnownLink {
@@ -77,13 +79,13 @@ fn read(row: &Row<'_>, name: &LinkName) -> Result<Option<KnownLink>, StoreError>
     }))
 }
 
-/// Whether a click ID is that of a click.
+/// Whether there is a click with this ID.
 pub(crate) fn is_known(rows: Rows<'_>, click_id: &str) -> Result<bool, StoreError> {
     rows.exists("SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3", args![click_id])
 }
 
-/// The newest links, by their slugs, so that their visitors find them where the store cannot be read. Those of test mode that give
-/// way to a live one are not among them.
+/// The newest links, by slug, so that their visitors can be redirected while the store cannot be read. Links
+/// of test mode whose slug a live link has too are left out.
 pub(super) fn newest(tx: Everywhere<'_>, limit: usize) -> Result<Vec<KnownLink>, StoreError> {
     let sql = concat!(
         "SELECT ",

@@ -45,14 +45,15 @@ pub(crate) static LINKS: Resource = Resource {
     read,
 };
 
-/// The visits of a link that were no clicks, by why.
+/// The visits of a link that were not counted, by reason.
 fn not_counted(row: &Row<'_>) -> Result<BTreeMap<String, i64>, StoreError> {
     let counts = row.words("not_counted")?;
     let counts = counts.iter().filter_map(|count| count.rsplit_once(' '));
     Ok(counts.filter_map(|(why, count)| Some((why.to_owned(), count.parse().ok()?))).collect())
 }
 
-/// The path that always leads to a link. At `/s/` a link of test mode is found only while no live link has its slug.
+/// The path that always leads to this link. Under `/s/` a link of test mode is found only while no live link
+/// has its slug.
 pub(crate) fn link_path(mode: Mode, slug: &str) -> String {
     match mode {
         Mode::Live => format!("/s/{slug}"),
@@ -132,8 +133,9 @@ pub(super) async fn change(
     changed.await
 }
 
-/// Removes a link that nobody ever followed: its slug is free again. Any other is archived, because its address is out in the world:
-/// visitors are sent on, none is counted, and the slug stays taken. `purge` ends the address, and keeps the slug taken all the same.
+/// Deletes a link that was never followed, and frees its slug. A link that was followed is archived instead,
+/// because its address is published: its visitors are redirected and not counted, and the slug stays taken.
+/// `purge` ends the address for good; the slug stays taken.
 pub(super) async fn remove(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
@@ -162,13 +164,13 @@ pub(super) async fn remove(
     removed.await.map(Json)
 }
 
-/// Whether a link was followed by visitors who were not counted.
+/// Whether the link has visits that were not counted.
 fn had_visitors(rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM visit_not_counted WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3";
     rows.exists(sql, args![id])
 }
 
-/// Refuses a slug that another link of the mode has, in whatever case: whoever types a link does not mind it.
+/// Rejects a slug that another link of the mode has, in any case: visitors who type a link ignore case.
 fn must_be_free(rows: Rows<'_>, slug: &str, own_id: &str) -> Result<(), Problem> {
     let taken =
         "SELECT 1 FROM link WHERE lower(slug) = lower(?1) AND deleted_at IS NULL AND id <> ?2 AND mode = ?3";

@@ -1,4 +1,5 @@
-//! Where the visitor of a tracked link is sent: the link's destination, the visitor's query, the click.
+//! The URL that a visitor of a tracked link is redirected to: the link's destination, the visitor's query and
+//! the click ID.
 
 use std::fmt::Write as _;
 
@@ -9,9 +10,9 @@ use trac_core::program::AttributionModel;
 
 use crate::http::path::decoded;
 
-/// Writes the address. The destination's own parameters win over the visitor's of the same name; the visitor's click
-/// parameters are an older click's and go. A Payment Link gets the click as its reference, any other page as
-/// `trac_click_id`.
+/// Builds the URL. The destination's own parameters win over the visitor's of the same name; the visitor's
+/// click ID parameters belong to an older click and are removed. The click ID is `client_reference_id` on a
+/// Payment Link, and `trac_click_id` on any other page.
 pub(super) fn location(destination: &str, visitors_query: Option<&str>, id: Option<&ClickId>) -> String {
     let url = with_query(destination, visitors_query.unwrap_or_default());
     let Some(id) = id else { return url };
@@ -59,7 +60,7 @@ fn with_query(destination: &str, visitors_query: &str) -> String {
     url
 }
 
-/// The query in bytes that a header can carry and a page can print: others are percent-encoded.
+/// The query with every byte percent-encoded that is not allowed in a header or not safe in an HTML page.
 fn printable(query: &str) -> String {
     query.bytes().fold(String::with_capacity(query.len()), |mut text, byte| {
         if byte.is_ascii_graphic() && !b"\\\"'<>`#".contains(&byte) {
@@ -111,7 +112,7 @@ mod tests {
             "locale=de",
             "https://buy.stripe.com/x?locale=de&client_reference_id=ID",
         );
-        // A visitor's own reference is not the merchant's.
+        // A reference in the visitor's query is not the merchant's.
         check(
             "https://buy.stripe.com/x",
             "client_reference_id=me",
@@ -122,7 +123,7 @@ mod tests {
             "client%5Freference%5Fid=me",
             "https://buy.stripe.com/x?client_reference_id=ID",
         );
-        // The merchant's stays.
+        // The merchant's own reference is not replaced.
         let own = "https://buy.stripe.com/x?client_reference_id=user_17";
         check(own, "", own);
     }

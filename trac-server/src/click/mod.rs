@@ -1,4 +1,4 @@
-//! Click: a partner's link is followed.
+//! Clicks: a visitor follows a partner's link.
 
 mod destination;
 mod links;
@@ -27,7 +27,7 @@ use crate::api::list::{list_of, one_of};
 use crate::problem::Problem;
 use crate::trac::Trac;
 
-pub(crate) use clicks::{CLICKS, Wanted, record};
+pub(crate) use clicks::{CLICKS, ClickBody, record};
 pub(crate) use destination::destination;
 pub(crate) use find::is_known;
 pub(crate) use links::{LINKS, link_path};
@@ -45,7 +45,8 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/clicks/{id}", one_of(&CLICKS))
 }
 
-/// What visitors and their browsers ask for: tracked links, the script and its clicks, from any origin, without credentials.
+/// The routes that visitors' browsers call: tracked links, the script and the script's clicks; from any
+/// origin, without credentials.
 pub(crate) fn public_routes() -> Router<Trac> {
     let routes = redirect::routes().merge(script::routes()).merge(track::routes());
     for_any_origin(routes.layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES)))
@@ -58,7 +59,7 @@ pub(crate) fn for_any_origin(routes: Router<Trac>) -> Router<Trac> {
         .allow_methods(Any)
         .allow_headers(Any)
         .max_age(Duration::from_hours(24));
-    // Under the layer, so that a preflight is answered by it and not by the router's own refusal.
+    // Set below the CORS layer, so that the layer responds to a preflight, not the router's `405`.
     routes.method_not_allowed_fallback(async || Problem::method_not_allowed()).layer(cors)
 }
 

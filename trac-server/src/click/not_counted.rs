@@ -1,4 +1,5 @@
-//! Visits that are no clicks, counted by link, day and why: a merchant who misses clicks sees where they went.
+//! Counts the visits that are not clicks, by link, day and reason, so that a merchant can see why clicks are
+//! missing.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::store::rows::args;
 use crate::trac::Trac;
 use crate::trac::known_links::KnownLink;
 
-/// Counts one. Nobody waits for that, and where the store is busy with more it is not worth another try.
+/// Counts one visit. The visitor does not wait for the write, and a failed write is not retried.
 pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {
     trac.metrics.visit_not_counted(why.as_str());
     if trac.store.takes_no_clicks() {

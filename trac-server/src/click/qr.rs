@@ -1,4 +1,4 @@
-//! `GET /api/v1/links/{id}/qr.svg`: a tracked link to be printed.
+//! `GET /api/v1/links/{id}/qr.svg`: the QR code of a tracked link.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};

@@ -1,5 +1,7 @@
-//! `GET /s/{slug}` and `GET /s/{program}/{code}`: tracked links; under `/t/`, those of test mode. The click is on disk before the visitor is sent on; if it
-//! cannot be, or not in time, the visitor is sent on without one.
+//! `GET /s/{slug}` and `GET /s/{program}/{code}`: tracked links; under `/t/`, those of test mode.
+//!
+//! The click is on disk before the visitor is redirected. If it cannot be written, or not in time, the
+//! visitor is redirected without a click ID.
 
 use std::sync::Arc;
 
@@ -18,9 +20,9 @@ use trac_sdk::stored_click_id;
 use super::find::{self, newest};
 use super::location::location;
 use super::not_counted;
-use super::record::{Patience, Written, record};
+use super::record::{Deadlines, Written, record};
 use super::visit::{NotCounted, judge};
-use super::visitor::Trail;
+use super::visitor::VisitorHash;
 use crate::api::fields::is_of_token;
 use crate::id::random_bits;
 use crate::problem::Problem;
@@ -30,11 +32,11 @@ use crate::trac::Trac;
 use crate::trac::known_links::{KnownLink, LINKS_MAX, LinkName};
 
 const COOKIE_DAYS: u32 = 90;
-/// How much of a referrer is kept, in bytes: enough for a site and a page.
+/// How much of a referrer is stored, in bytes: enough for a site and a page.
 const REFERRER_MAX: usize = 256;
-/// How much of a browser's name is looked at.
+/// How much of the `User-Agent` header is read, in bytes.
 const AGENT_MAX: usize = 2_048;
-/// How much of what a caller accepts is looked at.
+/// How much of the `Accept` header is read, in bytes.
 const ACCEPT_MAX: usize = 512;
 
 pub(super) fn routes() -> Router<Trac> {
@@ -52,7 +54,7 @@ pub(super) fn routes() -> Router<Trac> {
         async |State(trac): State<Trac>, Path((program, code)): Path<(String, String)>, request: Parts| {
             follow(&trac, LinkName::Test(LinkName::Code { program, code }.into()), &request).await
         };
-    // Programs that pass links on like to end them with a slash.
+    // Software that forwards links often adds a slash at the end.
     Router::new()
         .route(SLUG, get(slug))
         .route("/s/{slug}/", get(slug))
@@ -67,15 +69,15 @@ pub(super) fn routes() -> Router<Trac> {
 /// The route of [`visit`].
 pub(crate) const SLUG: &str = "/s/{slug}";
 
-/// The link of a plain visit: somebody goes to `/s/{slug}` as links are shown, and brings nothing along. What else can be asked
-/// of a link, or otherwise, is for the routes.
+/// The link of a plain visit: a `GET` of `/s/{slug}` without a body, whose slug has no percent-encoding. The
+/// router handles all other requests for links.
 pub(crate) fn plain_visit<B: HttpBody>(request: &Request<B>) -> Option<LinkName> {
     let slug = request.uri().path().strip_prefix("/s/").filter(|slug| !slug.is_empty())?;
     let is_visit = request.method() == Method::GET && request.body().is_end_stream();
     (is_visit && slug.bytes().all(is_of_token)).then(|| LinkName::Slug(slug.to_owned()))
 }
 
-/// Answers a visit of a link as its route does, to pages of any origin.
+/// Responds to a plain visit as its route does, and lets pages of any origin read the response.
 pub(crate) async fn visit(trac: &Trac, name: LinkName, request: &Parts) -> Response {
     let mut response = follow(trac, name, request).await.into_response();
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -83,28 +85,28 @@ pub(crate) async fn visit(trac: &Trac, name: LinkName, request: &Parts) -> Respo
 }
 
 async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response, Problem> {
-    let patience = Patience::begin(trac);
+    let deadlines = Deadlines::start(trac);
     let judged = judge(&request.method, &request.headers).and_then(|()| within_limit(trac, request));
     let mut is_lost = false;
     if judged.is_ok()
         && let Some(link) = remembered(trac, &name)
     {
-        // Compared when the click is kept, the link need not be read before.
-        match click(trac, &link, request, Some(Arc::<KnownLink>::clone(&link)), patience).await {
+        // The link is not read first: it is compared with the stored one when the click is written.
+        match click(trac, &link, request, Some(Arc::<KnownLink>::clone(&link)), deadlines).await {
             Written::Yes(id) => return Ok(redirect(trac, request, &link, Some(&id))),
             Written::No => {}
             Written::Lost => is_lost = true,
         }
     }
-    // Not the common way: its room is taken when it is needed.
-    let Some(link) = Box::pin(find(trac, name, patience)).await? else {
+    // Boxed, so that this rare future does not enlarge every request's.
+    let Some(link) = Box::pin(find(trac, name, deadlines)).await? else {
         let is_page = prefers_html(&request.headers);
         return if is_page { Ok(unknown_page()) } else { Err(Problem::not_found("link")) };
     };
     match if link.is_archived { Err(NotCounted::Archived) } else { judged } {
         Ok(()) if is_lost => {}
         Ok(()) => {
-            if let Written::Yes(id) = Box::pin(click(trac, &link, request, None, patience)).await {
+            if let Written::Yes(id) = Box::pin(click(trac, &link, request, None, deadlines)).await {
                 return Ok(redirect(trac, request, &link, Some(&id)));
             }
         }
@@ -113,27 +115,28 @@ async fn follow(trac: &Trac, name: LinkName, request: &Parts) -> Result<Response
     Ok(redirect(trac, request, &link, None))
 }
 
-/// Counts a visit for its address; beyond the limit it is not recorded.
+/// Counts a visit against the limit of its IP address; beyond the limit it is not recorded.
 fn within_limit(trac: &Trac, request: &Parts) -> Result<(), NotCounted> {
     let counted = trac.limits.visits.count(trac.proxies.caller(request), trac.clock.unix_millis());
     counted.map_err(|_| NotCounted::Flood)
 }
 
-/// The link as it was last heard of under this very name, if it leads its visitors on. Another case may name another partner's.
+/// The link as it was last read under exactly this name, unless it is archived. The same name in another case
+/// may be another partner's.
 fn remembered(trac: &Trac, name: &LinkName) -> Option<Arc<KnownLink>> {
     trac.last_known.link(&name.path()).filter(|link| link.name == *name && !link.is_archived)
 }
 
-/// Writes the visitor's click down.
+/// Records the visitor's click.
 async fn click(
     trac: &Trac,
     link: &KnownLink,
     request: &Parts,
     only_if: Option<Arc<dyn Condition>>,
-    patience: Patience,
+    deadlines: Deadlines,
 ) -> Written {
     let agent = text(&request.headers, &header::USER_AGENT, AGENT_MAX);
-    let trail = Trail::new(trac.proxies.caller(request), agent.as_deref());
+    let visitor = VisitorHash::new(trac.proxies.caller(request), agent.as_deref());
     let now = trac.clock.now();
     let click = NewClick {
         id: ClickId::new(now.unix_secs(), random_bits()),
@@ -147,15 +150,16 @@ async fn click(
         referrer: referrer(&request.headers),
         landing_url: Some(Arc::clone(&link.destination)),
     };
-    record(trac, &link.scope, click, trail, only_if, patience).await
+    record(trac, &link.scope, click, visitor, only_if, deadlines).await
 }
 
-/// The link, as the store says, or as it said when it could be read in time; `None` where there is none.
-async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Option<Arc<KnownLink>>, Problem> {
+/// Reads the link; if the store cannot be read in time, the link as it was last read. `None` if there is no
+/// such link.
+async fn find(trac: &Trac, name: LinkName, deadlines: Deadlines) -> Result<Option<Arc<KnownLink>>, Problem> {
     let path = name.path().into_owned();
     let read = trac.store.look_up(move |tx| find::find(tx, &name));
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store was not read in time"));
-    match timeout_at(patience.store(), read).await.unwrap_or_else(late) {
+    match timeout_at(deadlines.store(), read).await.unwrap_or_else(late) {
         Ok(link) => {
             let link = link.map(Arc::new);
             trac.last_known.heard(&path, link.as_ref());
@@ -164,28 +168,29 @@ async fn find(trac: &Trac, name: LinkName, patience: Patience) -> Result<Option<
         Err(error) => {
             let Some(link) = trac.last_known.link(&path) else { return Err(error.into()) };
             let visitors = trac.metrics.link_unread();
-            // Not for each of them: a disk that is full would be filled by the log.
+            // Logged at the 1st, 2nd, 4th, 8th … visitor, so that the log does not fill a disk that is nearly
+            // full.
             if visitors.is_power_of_two() {
-                tracing::error!(%error, visitors, "a link could not be read; the visitor is sent where it led before");
+                tracing::error!(%error, visitors, "a link could not be read; the visitor is redirected to its last known destination");
             }
             Ok(Some(link))
         }
     }
 }
 
-/// What a person sees at an address that no link has.
+/// The page that a person sees at an address without a link.
 const UNKNOWN_PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width\">\n<title>Unknown link</title>\n<h1>This link is unknown</h1>\n\
-    <p>No page is behind this address. It may be mistyped, or the link was taken away.</p>\n</html>\n";
+    <p>There is no page at this address. It may be mistyped, or the link was removed.</p>\n</html>\n";
 
-/// The answer to a person who follows an address that no link has.
+/// The response to a person who opens an address without a link.
 fn unknown_page() -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, "default-src 'none'")];
     (StatusCode::NOT_FOUND, policy, Html(UNKNOWN_PAGE)).into_response()
 }
 
-/// Whether a caller takes a page rather than JSON, as browsers do: it names `text/html`, with a greater weight than `application/json`.
-/// `*/*` alone names neither.
+/// Whether a caller prefers a page to JSON, as browsers do: its `Accept` header names `text/html` with a
+/// greater weight than `application/json`. `*/*` alone names neither.
 fn prefers_html(headers: &HeaderMap) -> bool {
     let accept = text(headers, &header::ACCEPT, ACCEPT_MAX).unwrap_or_default();
     let (mut html, mut json) = (0.0, 0.0);
@@ -202,7 +207,7 @@ fn prefers_html(headers: &HeaderMap) -> bool {
     html > json
 }
 
-/// Remembers where the links lead, so that a visitor is sent on where the store cannot be read.
+/// Loads the newest links into memory, so that visitors can be redirected while the store cannot be read.
 pub(crate) async fn remember_links(trac: &Trac) -> Result<(), StoreError> {
     let links = trac.store.read(|tx| newest(tx, LINKS_MAX)).await?;
     for link in links {
@@ -212,16 +217,16 @@ pub(crate) async fn remember_links(trac: &Trac) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The page a visitor came from, without its query: that may say who the visitor is.
+/// The page a visitor came from, without its query and fragment, which may identify the visitor.
 fn referrer(headers: &HeaderMap) -> Option<String> {
     let mut page = text(headers, &header::REFERER, REFERRER_MAX)?;
     page.truncate(page.find(['?', '#']).unwrap_or(page.len()));
     Some(page)
 }
 
-/// The beginning of a header; `None` for one that is no text.
+/// The first `bytes_max` bytes of a header; `None` if it is absent or not visible ASCII.
 fn text(headers: &HeaderMap, name: &header::HeaderName, bytes_max: usize) -> Option<String> {
-    // What is text here is ASCII.
+    // `to_str` returns ASCII only, so every byte index is a character boundary.
     let text = headers.get(name)?.to_str().ok()?;
     Some(text.get(..bytes_max).unwrap_or(text).to_owned())
 }

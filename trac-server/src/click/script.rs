@@ -11,15 +11,15 @@ use sha2::{Digest as _, Sha256};
 use crate::id::hex;
 use crate::trac::Trac;
 
-/// `/trac.js`, its fallback for pages that refuse WebAssembly, and their versioned addresses. Under the name
-/// `selgeo.js` the script speaks that dialect.
+/// `/trac.js`, its fallback for pages that do not allow WebAssembly, and their versioned addresses. Under the
+/// name `selgeo.js` the script uses that dialect.
 pub(super) fn routes() -> Router<Trac> {
     let script = get(async |headers: HeaderMap| SCRIPT.answer(&headers));
     let compat = get(async |headers: HeaderMap| COMPAT.answer(&headers));
     Router::new()
         .route("/trac.js", script.clone())
         .route("/v1/trac.js", script.clone())
-        // The script reads its own address: under this name it writes the selgeo dialect.
+        // The script reads its own URL: under this name it writes the selgeo dialect.
         .route("/v1/selgeo.js", script)
         .route("/trac.compat.js", compat.clone())
         .route("/v1/trac.compat.js", compat)
@@ -41,10 +41,10 @@ static COMPAT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// What to do about a server that was built without the script.
+/// What to do if the server was built without the script.
 const MISSING: &str = "This server was built without the script. Run: cargo xtask build-script";
 
-/// What to do about the script, in one line, where the server was built without it.
+/// What to do if the server was built without the script, in one line; `None` if the server has it.
 #[must_use]
 pub fn missing_script() -> Option<&'static str> {
     SCRIPT.plain.is_empty().then_some(MISSING)
@@ -97,7 +97,7 @@ impl Script {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        // A page under cross-origin isolation may load it too.
+        // Lets pages with cross-origin isolation load the script.
         headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
         response
     }
@@ -110,7 +110,7 @@ enum Encoding {
     Plain,
 }
 
-/// The smallest encoding the caller takes. Source: RFC 9110, section 12.5.3.
+/// The smallest encoding that the caller accepts. Source: RFC 9110, section 12.5.3.
 fn accepted(request: &HeaderMap) -> Encoding {
     let takes = |name: &str| {
         let lines = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());

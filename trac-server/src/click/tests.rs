@@ -167,16 +167,16 @@ async fn a_merchant_records_clicks_and_dates_them_in_test_mode_only() {
         assert_eq!(live.post("/clicks", body.clone()).await.code().0, 422, "{body}");
     }
     let foreign = json!({ "program_id": program, "partner_id": partner });
-    assert_eq!(test.post("/clicks", foreign).await.code().0, 404, "live IDs mean nothing in test mode");
+    assert_eq!(test.post("/clicks", foreign).await.code().0, 404, "live IDs are unknown in test mode");
 }
 
-/// What the script sends, with a key in the header.
+/// Sends the script's request, with a key in the header.
 async fn ask(app: &App, key: &str, body: serde_json::Value) -> crate::testing::app::Answer {
     let request = axum::http::Request::post("/v1/clicks").header("x-publishable-key", key);
     app.send(request.body(body.to_string().into()).unwrap()).await
 }
 
-/// A body that is some time on its way.
+/// A body that arrives late.
 struct Slow(Instant, Option<Bytes>);
 
 impl hyper::body::Body for Slow {
@@ -240,7 +240,7 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
     assert_eq!((in_body.status.as_u16(), in_body.header("access-control-allow-origin")), (201, "*"));
 
     let in_body = ask(&app, "", json!({ "code": "ada", "key": key })).await;
-    assert_eq!(in_body.status, 201, "an empty header shows nothing");
+    assert_eq!(in_body.status, 201, "an empty header counts as absent");
     assert_eq!(ask(&app, "", json!({ "code": "ada" })).await.code(), (401, "UNAUTHORIZED".to_owned()));
     assert_eq!(merchant.get("/refusals").await.column("cause"), ["key_missing"]);
 

@@ -1,4 +1,4 @@
-//! `POST /v1/clicks`: the script found a partner's code in the URL and asks for a click.
+//! `POST /v1/clicks`: the script found a partner's code in the page's URL and requests a click.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use trac_core::click::ClickId;
 
-use super::record::{Patience, Written, record};
-use super::visitor::Trail;
+use super::record::{Deadlines, Written, record};
+use super::visitor::VisitorHash;
 use crate::access::{Key, has_room, route, within_callers_limit, within_limit};
 use crate::api::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
@@ -25,24 +25,24 @@ pub(super) fn routes() -> Router<Trac> {
     Router::new().route("/v1/clicks", post(track)).route("/api/track/click", post(track))
 }
 
-/// What these calls are counted as.
+/// The name under which these calls are counted against limits.
 const KIND: &str = "click";
 
-/// The names a partner's code comes under.
+/// The field names of a partner's code.
 const CODE_NAMES: [&str; 3] = ["ref", "via", "code"];
 
-/// How much of an address is kept. A longer one is cut: the click matters more.
+/// How much of a URL is stored. A longer one is cut rather than rejected, so that the click is not lost.
 const URL_MAX: usize = 2_048;
 
-/// What the script asks.
-struct Asked {
+/// The body that the script sends.
+struct ClickRequest {
     code: String,
     program_id: Option<String>,
     url: Option<String>,
     referrer: Option<String>,
 }
 
-impl Asked {
+impl ClickRequest {
     fn read(mut fields: Fields) -> Result<Self, Problem> {
         let codes = CODE_NAMES.map(|name| fields.take(name, token));
         let named = CODE_NAMES.iter().any(|name| fields.is_wrong(name));
@@ -50,18 +50,19 @@ impl Asked {
         if code.is_none() && !named {
             fields.note("ref", "is required, or via, or code");
         }
-        let asked = Self {
+        let wanted = Self {
             code: code.unwrap_or_default(),
             program_id: fields.take("program", text(1..=64)),
             url: fields.take("url", clipped(URL_MAX)),
             referrer: fields.take("referrer", clipped(URL_MAX)),
         };
         fields.finish()?;
-        Ok(asked)
+        Ok(wanted)
     }
 }
 
-/// The publishable key in a header; without one it stands in the body. Without any, the door says so, and notes it.
+/// The publishable key of the `x-publishable-key` header. Without it the key is read from the body; if that
+/// has none either, [`Key::publishable`] rejects the call and records the refusal.
 fn header_key(headers: &HeaderMap) -> Option<String> {
     let header = headers.get("x-publishable-key").and_then(|value| value.to_str().ok()).map(str::trim);
     header.filter(|key| !key.is_empty()).map(ToOwned::to_owned)
@@ -78,19 +79,23 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
         None => None,
     };
     let mut fields = Fields::from_request(Request::from_parts(parts, body), &()).await?;
-    // How long the body was on its way is the caller's own time: a click that was kept would be answered 503 and asked for again.
-    let patience = Patience::begin(&trac);
+    // Started after the body is received: with a slow body the deadline would pass, a stored click would be
+    // answered with `503`, and the caller would retry.
+    let deadlines = Deadlines::start(&trac);
     let in_body = fields.take("key", text(1..=100));
     let Key { scope, .. } = match known {
         Some(known) => known,
         None => Key::publishable(&trac, &route, in_body.unwrap_or_default(), &headers).await?,
     };
     has_room(&trac, &scope, &route, KIND).await?;
-    let asked = Asked::read(fields)?;
+    let wanted = ClickRequest::read(fields)?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let trail = Trail::new(address, agent);
-    let unknown = format!("No link and no approved partner of an active program goes by {}.", asked.code);
-    let (code, program_id, of) = (asked.code, asked.program_id, scope.clone());
+    let visitor = VisitorHash::new(address, agent);
+    let unknown = format!(
+        "No link has the slug {0}, and no approved partner of an active program has the code {0}.",
+        wanted.code
+    );
+    let (code, program_id, of) = (wanted.code, wanted.program_id, scope.clone());
     let found = trac.store.read(move |tx| Source::find(tx.within(&of), &code, program_id.as_deref()));
     let Some(source) = found.await? else {
         trac.refused(&scope, &route, Cause::CodeUnknown, &unknown).await;
@@ -107,17 +112,17 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
         is_unique: None,
         visitor: None,
         last_click: None,
-        referrer: asked.referrer,
-        landing_url: asked.url.map(Into::into),
+        referrer: wanted.referrer,
+        landing_url: wanted.url.map(Into::into),
     };
-    // A 201 says that the click is on disk, as the ID in a redirect does.
-    let Written::Yes(id) = record(&trac, &scope, click, trail, None, patience).await else {
+    // `201` means that the click is on disk, as an ID in a redirect does.
+    let Written::Yes(id) = record(&trac, &scope, click, visitor, None, deadlines).await else {
         return Err(StoreError::new(StoreErrorKind::Busy, "the click could not be written").into());
     };
     Ok((StatusCode::CREATED, Json(json!({ "click_id": id }))))
 }
 
-/// Whose click it is.
+/// The link, program and partner of the click.
 #[expect(clippy::struct_field_names, reason = "they are IDs, all three")]
 struct Source {
     link_id: Option<Arc<str>>,
@@ -125,12 +130,13 @@ struct Source {
     partner_id: Arc<str>,
 }
 
-/// A link's slug comes first, in any case, as where the link is followed. An archived link counts nobody here either.
+/// First, the link with this slug, in any case, as when a link is followed. Archived links count no clicks
+/// here either.
 const BY_SLUG: &str = "SELECT id, program_id, partner_id FROM link \
     WHERE workspace_id = ?1 AND mode = ?2 AND lower(slug) = lower(?3) AND deleted_at IS NULL AND archived_at IS NULL AND purged_at IS NULL \
     AND (?4 IS NULL OR program_id = ?4) ORDER BY slug = ?3 DESC, id DESC LIMIT 1";
 
-/// Then a partner's code, in any case too, with the newest approved enrollment in an active program.
+/// Then, the partner with this code, also in any case, by the newest approved enrollment in an active program.
 const BY_CODE: &str = "SELECT NULL, e.program_id, e.partner_id FROM partner AS p \
     JOIN enrollment AS e ON e.workspace_id = p.workspace_id AND e.mode = p.mode AND e.partner_id = p.id \
     WHERE p.workspace_id = ?1 AND p.mode = ?2 AND lower(p.code) = lower(?3) AND (?4 IS NULL OR e.program_id = ?4) \

@@ -1,7 +1,7 @@
-//! Whether a request for a tracked link is a person's visit.
+//! Decides whether a request for a tracked link is a person's visit.
 //!
-//! Whatever is no visit is redirected all the same, and not counted: a machine's look, a browser's guess, a link
-//! loaded as part of another page.
+//! Requests that are not visits are redirected too, but not counted: bots, prefetches, and links that a page
+//! loads as an image, frame or script.
 
 use std::sync::LazyLock;
 
@@ -11,22 +11,22 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 /// Why a request is not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotCounted {
-    /// It asks for the headers alone.
+    /// It is a `HEAD` request.
     Head,
-    /// It calls itself a machine.
+    /// Its `User-Agent` names a bot.
     Bot,
-    /// The browser fetches it in case somebody goes there.
+    /// The browser prefetches the link, in case the person follows it.
     Prefetch,
-    /// It is loaded as an image, a frame, a script.
+    /// A page loads it as an image, a frame or a script.
     Embedded,
     /// The link is archived.
     Archived,
-    /// Its address has made too many visits within a minute.
+    /// Its IP address has made too many visits within a minute.
     Flood,
 }
 
 impl NotCounted {
-    /// The word by which it is counted and shown.
+    /// The name under which the visit is counted and shown.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Head => "head",
@@ -39,7 +39,7 @@ impl NotCounted {
     }
 }
 
-/// Words in a `User-Agent` by which crawlers and link previews call themselves.
+/// Words in the `User-Agent` of crawlers and link previews.
 const BOT_WORDS: &[&str] = &[
     "bot",
     "crawl",
@@ -62,22 +62,23 @@ const BOT_WORDS: &[&str] = &[
     "ia_archiver",
     "quora link",
 ];
-/// Phones whose name only sounds like a bot.
-const NO_BOTS: &[&str] = &["cubot"];
+/// Words that contain one of the above and are not bots: names of phones.
+const NOT_BOTS: &[&str] = &["cubot"];
 
-/// Finds all these words, in any case, in one pass: the phones come first.
+/// Finds all these words, in any case, in one pass. The patterns of `NOT_BOTS` come first, so an index tells
+/// the two apart.
 #[expect(clippy::expect_used, reason = "the words do not change, and a test finds them")]
 static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let mut names = AhoCorasick::builder();
     names.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest);
-    names.build([NO_BOTS, BOT_WORDS].concat()).expect("some words")
+    names.build([NOT_BOTS, BOT_WORDS].concat()).expect("some words")
 });
 
 fn is_bot(agent: &[u8]) -> bool {
-    NAMES.find_iter(agent).any(|name| name.pattern().as_usize() >= NO_BOTS.len())
+    NAMES.find_iter(agent).any(|name| name.pattern().as_usize() >= NOT_BOTS.len())
 }
 
-/// Judges a request. `Ok` is a visit.
+/// Whether a request is a visit; `Err` says why not.
 pub(super) fn judge(method: &Method, headers: &HeaderMap) -> Result<(), NotCounted> {
     if method == Method::HEAD {
         return Err(NotCounted::Head);
@@ -93,7 +94,7 @@ pub(super) fn judge(method: &Method, headers: &HeaderMap) -> Result<(), NotCount
         return Err(NotCounted::Prefetch);
     }
     let destination = lower(HeaderName::from_static("sec-fetch-dest"));
-    // A browser that does not say what it loads the link as still says what it takes: for a page, text/html.
+    // A browser without `Sec-Fetch-Dest` still sends `Accept`, which contains text/html when it loads a page.
     let is_embedded = match destination.as_str() {
         "" => {
             lower(header::ACCEPT).trim_start().starts_with("image/")
@@ -174,10 +175,11 @@ mod tests {
         check("x-purpose", "preview", Err(NotCounted::Prefetch));
         check("sec-purpose", "Prefetch", Err(NotCounted::Prefetch));
         check("sec-fetch-mode", "navigate", Ok(()));
-        let told = [("accept", "image/webp"), ("sec-fetch-dest", "document")];
-        let told = told.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let pairs = [("accept", "image/webp"), ("sec-fetch-dest", "document")];
+        let pairs =
+            pairs.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         assert_eq!(
-            judge(&Method::GET, &HeaderMap::from_iter(told)),
+            judge(&Method::GET, &HeaderMap::from_iter(pairs)),
             Ok(()),
             "what it is loaded as comes first"
         );

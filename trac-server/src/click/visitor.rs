@@ -1,15 +1,16 @@
-//! Who came before, told without keeping who: a hash of address and browser under a salt that is thrown away daily.
+//! Recognizes a returning visitor without storing an identity: by a hash of IP address and `User-Agent`, with
+//! a salt that is deleted every day.
 
 use std::net::IpAddr;
 
 use sha2::{Digest as _, Sha256};
 
-/// What a visitor shows of itself. Never kept.
+/// The hash of a visitor's IP address and `User-Agent`, without the salt. It is never stored.
 #[derive(Clone)]
-pub(super) struct Trail(Sha256);
+pub(super) struct VisitorHash(Sha256);
 
-impl Trail {
-    /// `None` where the address is not known: a browser alone names nobody.
+impl VisitorHash {
+    /// `None` if the address is not known: a `User-Agent` alone does not identify a visitor.
     pub(super) fn new(address: Option<IpAddr>, agent: Option<&str>) -> Option<Self> {
         let mut hash = Sha256::new();
         hash.update(address?.to_canonical().to_string());
@@ -18,7 +19,7 @@ impl Trail {
         Some(Self(hash))
     }
 
-    /// The visitor's mark on a link or partner, the same all day and never again.
+    /// The visitor's hash for one link or partner: the same all day, and different every day.
     pub(super) fn mark(mut self, subject: &str, salt: &str) -> Option<[u8; 16]> {
         self.0.update([0]);
         self.0.update(subject);

@@ -1,4 +1,4 @@
-//! `/api/v1/balances`: what each partner has earned, been paid and is owed, currency by currency.
+//! `/api/v1/balances`: the amounts each partner has earned, was paid and is owed, by currency.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,8 @@ use crate::trac::Trac;
 /// One row for each partner and currency.
 ///
 /// Entries are summed for each commission, then commissions for each partner and currency. Two currencies are
-/// never added. What pages claimed and nobody confirmed is told apart from what is pending.
+/// never added. The commissions of claims that are not approved are `claimed_minor`, separate from
+/// `pending_minor`.
 pub(crate) static BALANCES: Resource = Resource {
     name: "balance",
     columns: "b.partner_id, b.currency, b.pending_minor, b.claimed_minor, b.approved_minor, b.paid_minor, \

@@ -1,4 +1,4 @@
-//! `/api/v1/commissions` and their entries, read only: the ledger is written by the flow alone.
+//! `/api/v1/commissions` and their entries, read only: only `flow` writes to the ledger.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
 
-/// The status of commission `c` at the time `?3`: the first that applies.
+/// The status of commission `c` at the time `?3`: the first condition that applies.
 macro_rules! status {
     () => {
         "CASE WHEN EXISTS (SELECT 1 FROM payout_entry AS pe WHERE pe.workspace_id = c.workspace_id \
@@ -25,7 +25,7 @@ macro_rules! status {
 }
 pub(super) use status;
 
-/// Commissions. Their status is computed when they are read, so that no timer has to be right.
+/// Commissions. Their status is computed when they are read, so it does not depend on a timer.
 pub(crate) static COMMISSIONS: Resource = Resource {
     name: "commission",
     columns: concat!(

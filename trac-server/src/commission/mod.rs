@@ -1,4 +1,4 @@
-//! Commission: what a conversion earns, entry by entry, and what is owed and paid.
+//! Commissions: what a conversion earns, entry by entry, and the amounts owed and paid.
 
 mod commissions;
 mod balances;

@@ -1,4 +1,4 @@
-//! `/api/v1/payouts`: money handed to a partner, as the set of entries it paid.
+//! `/api/v1/payouts`: money paid to a partner, as the set of entries that it pays.
 
 use std::collections::BTreeMap;
 
@@ -47,8 +47,8 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     }))
 }
 
-/// Pays every unpaid entry of approved commissions, and the later entries of those paid before. What is owed through an enrollment
-/// that is banned is left out, unless the body says `"anyway": true`.
+/// Pays every unpaid entry of approved commissions, and later entries of commissions that were already paid.
+/// Entries of a banned enrollment are left out, unless the body contains `"anyway": true`.
 pub(super) async fn create(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
@@ -59,7 +59,7 @@ pub(super) async fn create(
     let anyway = fields.take("anyway", flag).unwrap_or_default();
     fields.finish()?;
     let (Some(partner_id), Some(currency)) = (partner_id, currency) else {
-        return Err(Problem::malformed("The body names no partner and currency."));
+        return Err(Problem::malformed("The body lacks partner_id or currency."));
     };
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
@@ -71,7 +71,7 @@ pub(super) async fn create(
         let (total, left_out) = (sum(&due)?, sum(&banned)?);
         if total <= 0 && !banned.is_empty() {
             let message = format!(
-                "The partner is banned from the program in which {} was earned. Send \"anyway\": true to pay it all the same.",
+                "The partner is banned from the program in which {} was earned. Send \"anyway\": true to pay it anyway.",
                 currency.display(left_out)
             );
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "PARTNER_BANNED", message));
@@ -113,8 +113,8 @@ fn sum(entries: &[Due]) -> Result<i64, StoreError> {
     sum.ok_or_else(|| StoreError::internal("a payout is larger than 64 bits"))
 }
 
-/// What is to be paid, and what is not because the enrollment it was earned by is banned. A banned enrollment by which the partner
-/// owes something stays in: a ban forgives no debt.
+/// Splits entries into those to pay and those left out because their enrollment is banned. The entries of a
+/// banned enrollment whose sum is not positive are not left out: a ban does not cancel a debt.
 fn without_banned(due: Vec<Due>) -> Result<(Vec<Due>, Vec<Due>), StoreError> {
     let mut by_enrollment: BTreeMap<String, Vec<Due>> = BTreeMap::new();
     for entry in due {
@@ -155,7 +155,7 @@ fn due(rows: Rows<'_>, partner_id: &str, currency: Currency, now: Timestamp) -> 
     })
 }
 
-/// Marks an entry as paid. An entry is paid at most once: its ID is the key.
+/// Marks an entry as paid. An entry is paid at most once, because its ID is the key of `payout_entry`.
 fn pay(rows: Rows<'_>, payout_id: &str, entry: &Due) -> Result<(), StoreError> {
     rows.write(
         "INSERT INTO payout_entry (workspace_id, mode, entry_id, payout_id, commission_id) \

@@ -22,7 +22,7 @@ async fn earn(app: &App, merchant: &Merchant<'_>, partner: &str, id: &str, amoun
     .await;
 }
 
-/// A further entry, with the sums kept as the flow keeps them.
+/// Adds a further entry, and updates the commission's sums as `flow` does.
 async fn reverse(app: &App, merchant: &Merchant<'_>, id: &str, entry: &str, amount: i64) {
     let ws = &merchant.workspace_id;
     app.rows(format!(
@@ -71,7 +71,7 @@ async fn a_commission_ripens_is_paid_and_stays_paid() {
     assert_eq!(balance(&merchant, &partner).await, [json!(["usd", 0, 0, 2_000, 0])]);
     assert_eq!(payout().await.code(), (422, "NOTHING_TO_PAY".to_owned()), "an entry is paid at most once");
 
-    // A refund after the payout makes a debt, which the next payout nets.
+    // A refund after the payout makes a debt, which the next payout deducts.
     reverse(&app, &merchant, "a", "a_2", 2_000).await;
     assert_eq!(status().await, "paid");
     assert_eq!(balance(&merchant, &partner).await, [json!(["usd", 0, 0, 2_000, -2_000])]);
@@ -117,14 +117,14 @@ async fn what_a_banned_enrollment_earned_is_not_paid_unless_the_merchant_insists
     assert_eq!(payout(json!("yes")).await.code(), (422, "VALIDATION_FAILED".to_owned()));
     assert_eq!(balance(&merchant, &partner).await, [json!(["usd", 0, 2_000, 0, 2_000])]);
 
-    // What the partner earned in another program is paid.
+    // The partner's commissions in another program are paid.
     earn(&app, &merchant, &partner, "b", 700, "usd").await;
     let paid = payout(Value::Null).await;
     assert_eq!((paid.number("/amount_minor"), &paid.body["commission_ids"]), (700, &json!(["com_b"])));
     assert_eq!(paid.body["left_out"], json!([{ "amount_minor": 2_000, "reason": "partner_banned" }]));
     assert_eq!(payout(Value::Null).await.code(), (422, "PARTNER_BANNED".to_owned()));
 
-    // No other status keeps back what was earned.
+    // No other status of an enrollment prevents a payout.
     for status in ["suspended", "rejected", "pending"] {
         set(status).await;
         let due = merchant.get(&format!("/balances?partner_id={partner}")).await;
@@ -135,7 +135,7 @@ async fn what_a_banned_enrollment_earned_is_not_paid_unless_the_merchant_insists
     assert_eq!((paid.status.as_u16(), paid.number("/amount_minor")), (201, 2_000));
     assert_eq!(paid.body.get("left_out"), None);
 
-    // A ban forgives no debt: what was clawed back is netted from what is good.
+    // A ban does not cancel a debt: the clawback is deducted from what is owed.
     reverse(&app, &merchant, "a", "a_2", 500).await;
     earn(&app, &merchant, &partner, "c", 1_500, "usd").await;
     assert_eq!(payout(Value::Null).await.number("/amount_minor"), 1_000);
@@ -220,7 +220,7 @@ async fn sums_beyond_64_bits_are_the_largest_number_and_no_error() {
     assert_eq!(merchant.get("/balances").await.number("/data/0/owed_minor"), i64::MAX);
 }
 
-/// The statuses of commissions are worked out by SQL in lists and payouts: they are those of the core.
+/// Lists and payouts compute the status of a commission in SQL: it is the same as the core's.
 #[tokio::test]
 async fn sql_knows_the_status_of_a_commission_as_the_core_does() {
     let app = App::new();

@@ -1,4 +1,5 @@
-//! What can be set: by flag, by environment, by a TOML file, in this order. The only reader of the environment.
+//! The options: a flag takes precedence over the environment, the environment over the TOML file. Only this
+//! module reads the environment.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,21 +18,21 @@ pub use command::DemoOptions;
 pub use command::{Command, CommandLine, KeyCommand, SecretsCommand, WorkspaceCommand};
 use value::{cookie_domain, each, one_or_many, public_url, stripe_api_url, tracking_domain};
 
-/// Where the store is if nothing else is said.
+/// The default data folder.
 const DATA: &str = "trac-data";
-/// Where the server listens if nothing else is said.
+/// The default listen address.
 const LISTEN: &str = "127.0.0.1:8787";
-/// How many visits, and calls, of one address are taken in a minute if nothing else is said: less than a third of the calls that a
+/// The default limits of visits and calls of one address in a minute: less than a third of the calls that a
 /// workspace may receive.
 pub(crate) const VISITS_PER_ADDRESS: u32 = 300;
 pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
-/// How many megabytes of the disk are kept free if nothing else is said: room for some ten thousand events and for the log beside
-/// the database.
+/// The default of megabytes on the disk that stay free: enough for some ten thousand events and the WAL next
+/// to the database.
 const KEEP_FREE_MB: u32 = 256;
-/// Where Stripe is asked if nothing else is said.
+/// The default base URL of Stripe's API.
 const STRIPE_API_URL: &str = "https://api.stripe.com";
 
-/// The options every command understands. Each is also a variable `TRAC_…` and a key of the file.
+/// The options of every command. Each is also a variable `TRAC_…` and a key of the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub struct Options {
@@ -39,52 +40,53 @@ pub struct Options {
     #[arg(long, env = "TRAC_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// The folder that keeps everything [default: trac-data].
+    /// The data folder [default: trac-data].
     #[arg(long, env = "TRAC_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Address and port to listen on [default: 127.0.0.1:8787].
     #[arg(long, env = "TRAC_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// How the server is reached from outside [default: http:// and the address].
+    /// The URL under which callers reach the server [default: http:// and the listen address].
     #[arg(long, env = "TRAC_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// The registrable domain for the click cookie where the tracker serves the merchant's site too; several with commas, of which
-    /// the host of each request chooses.
+    /// The registrable domain for the click cookie if the tracker is under the merchant's domain; several
+    /// with commas: each request gets the one that contains its host.
     #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub cookie_domain: Option<Vec<String>>,
-    /// Hosts beside that of the public URL that lead here too, with commas between: a program's links may be shown under one.
+    /// Further hosts that lead to this server, with commas between: a program's links may be shown under one.
     #[arg(long, env = "TRAC_TRACKING_DOMAIN", value_name = "HOST", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub tracking_domain: Option<Vec<String>>,
-    /// The networks of the proxies in front, such as 10.0.0.0/8, with commas between: their Forwarded and X-Forwarded-For headers
-    /// are believed, and nobody else's.
+    /// The networks of the proxies in front, such as 10.0.0.0/8, with commas between. Only their Forwarded
+    /// and X-Forwarded-For headers count.
     #[arg(long, env = "TRAC_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub trusted_proxy: Option<Vec<Network>>,
-    /// How many visits of one address are recorded in a minute; beyond, visitors are sent on and counted as a flood. 0 for any number
-    /// [default: 300].
+    /// How many visits of one address are recorded in a minute; further visitors are redirected and counted
+    /// as a flood. 0 for any number [default: 300].
     #[arg(long, env = "TRAC_VISITS_PER_ADDRESS", value_name = "NUMBER")]
     pub visits_per_address: Option<u32>,
-    /// How many calls pages may make in a minute from one address, to claim clicks, leads and conversions. 0 for any number [default:
-    /// 300].
+    /// How many calls for clicks, leads and conversions pages may make from one address in a minute. 0 for
+    /// any number [default: 300].
     #[arg(long, env = "TRAC_CALLS_PER_ADDRESS", value_name = "NUMBER")]
     pub calls_per_address: Option<u32>,
-    /// Address and port to serve /metrics on, which is then not found under the main address.
+    /// Address and port to serve /metrics on; the main address then no longer serves it.
     #[arg(long, env = "TRAC_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<SocketAddr>,
-    /// How many connections one address may hold, unless it is a trusted proxy's; 0 for any number [default: 512].
+    /// How many connections one address may have, unless it belongs to a trusted proxy; 0 for any number
+    /// [default: 512].
     #[arg(long, env = "TRAC_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER")]
     pub connections_per_address: Option<usize>,
-    /// How many megabytes of the disk are kept free for webhooks: with less, visitors are sent on and their clicks are not recorded;
-    /// 0 keeps none [default: 256].
+    /// How many megabytes of the disk stay free for webhooks: with less, visitors are redirected and their
+    /// clicks are not recorded; 0 to disable [default: 256].
     #[arg(long, env = "TRAC_KEEP_FREE_MB", value_name = "MEGABYTES")]
     pub keep_free_mb: Option<u32>,
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
-    /// Where Stripe is asked for what no event told, for merchants who have set a restricted key [default:
-    /// `https://api.stripe.com`]. Without TLS only on this machine.
+    /// The base URL of Stripe's API, for objects that no event contained, if a merchant has set a restricted
+    /// key [default: `https://api.stripe.com`]. http:// on this machine only.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
@@ -95,16 +97,16 @@ pub struct Options {
     pub log_json: Option<bool>,
 }
 
-/// Everything settled.
+/// The final options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The folder that keeps everything.
+    /// The data folder.
     pub data: PathBuf,
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// How the server is reached from outside, without a slash at the end, if somebody said so.
+    /// The URL under which callers reach the server, without a trailing slash, if set.
     pub public_url: Option<String>,
-    /// `Domain` of the click cookie, by host.
+    /// The domains for the click cookie; the request's host selects one.
     pub cookie_domain: Vec<String>,
     /// Hosts under which links may be shown.
     pub tracking_domain: Vec<String>,
@@ -114,15 +116,15 @@ pub struct Config {
     pub visits_per_address: u32,
     /// How many calls pages may make in a minute from one address; 0 for any number.
     pub calls_per_address: u32,
-    /// Where `/metrics` is served, if not under the main address.
+    /// The address for `/metrics`, if it is not the main one.
     pub metrics_listen: Option<SocketAddr>,
-    /// How many connections one address may hold; 0 for any number.
+    /// How many connections one address may have; 0 for any number.
     pub connections_per_address: usize,
-    /// How many megabytes of the disk are kept free for webhooks.
+    /// How many megabytes of the disk stay free for webhooks.
     pub keep_free_mb: u32,
-    /// The master key, if it was given.
+    /// The master key, if set.
     pub master_key: Option<MasterKey>,
-    /// Where Stripe is asked, without a slash at the end.
+    /// The base URL of Stripe's API, without a trailing slash.
     pub stripe_api_url: String,
     /// What to log.
     pub log: String,
@@ -130,12 +132,12 @@ pub struct Config {
     pub log_json: bool,
 }
 
-/// A master key as it was written. It shows itself to nobody.
+/// A master key as hex. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct MasterKey(String);
 
 impl MasterKey {
-    /// The key, for the store that opens with it.
+    /// The key as hex, to open the store with.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -156,16 +158,16 @@ impl std::fmt::Debug for MasterKey {
     }
 }
 
-/// An option that cannot be used; the message is one line for the person who set it.
+/// An invalid option; the message is one line for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
 
 impl Options {
-    /// Fills what is missing from the file, then from the defaults.
+    /// Fills missing options from the file, then from the defaults.
     ///
     /// # Errors
-    /// [`ConfigError`] if the file cannot be read or an option makes no sense.
+    /// [`ConfigError`] if the file cannot be read or an option is invalid.
     pub fn settle(self) -> Result<Config, ConfigError> {
         let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
         let listen = match self.listen.or(file.listen) {
@@ -203,7 +205,7 @@ impl Options {
 
 fn read(file: &Path) -> Result<Options, ConfigError> {
     let named = |error: &dyn std::fmt::Display| {
-        // TOML's errors draw the line they mean; the first line says it.
+        // TOML errors are several lines with an excerpt; the first line is the message.
         let text = error.to_string();
         ConfigError(format!("{}: {}", file.display(), text.lines().next().unwrap_or_default()))
     };

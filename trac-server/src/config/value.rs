@@ -1,11 +1,11 @@
-//! What a value must be.
+//! Checks the values of options.
 
 use serde::Deserialize;
 use trac_core::cookie;
 
 use super::ConfigError;
 
-/// An http(s) URL with a host, with its slashes at the end taken off.
+/// An http(s) URL with a host; trailing slashes are removed.
 pub(super) fn public_url(text: &str) -> Result<String, ConfigError> {
     let wrong = || ConfigError(format!("public URL {text:?}: must be an http:// or https:// address"));
     let uri: axum::http::Uri = text.parse().map_err(|_| wrong())?;
@@ -14,7 +14,7 @@ pub(super) fn public_url(text: &str) -> Result<String, ConfigError> {
     if http && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
 }
 
-/// An address that a key may be sent to: with TLS, or on this machine.
+/// A URL that Stripe keys may be sent to: https, or on this machine.
 pub(super) fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
     let wrong = || {
         ConfigError(format!(
@@ -29,7 +29,7 @@ pub(super) fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
     if safe && plain && !host.is_empty() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(wrong()) }
 }
 
-/// A domain name of several labels, which a cookie can be set for.
+/// A domain name for which browsers accept a cookie: several labels.
 pub(super) fn cookie_domain(text: &str) -> Result<String, ConfigError> {
     let widest_to_whole = cookie::domains(text).last();
     if widest_to_whole == Some(text) {
@@ -38,7 +38,7 @@ pub(super) fn cookie_domain(text: &str) -> Result<String, ConfigError> {
     Err(ConfigError(format!("cookie domain {text:?}: must be a domain name, such as example.com")))
 }
 
-/// A host name, perhaps with a port: what stands between `https://` and the path.
+/// A host name, optionally with a port: what is between `https://` and the path.
 pub(super) fn tracking_domain(text: &str) -> Result<String, ConfigError> {
     let name = text.trim().to_ascii_lowercase();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');
@@ -49,7 +49,7 @@ pub(super) fn tracking_domain(text: &str) -> Result<String, ConfigError> {
     Err(ConfigError(format!("tracking domain {text:?}: must be a host name, such as go.example.com")))
 }
 
-/// Checks each of a list; one that is not there is empty.
+/// Checks each item of a list; `None` is an empty list.
 pub(super) fn each(
     list: Option<Vec<String>>,
     check: fn(&str) -> Result<String, ConfigError>,
@@ -57,7 +57,7 @@ pub(super) fn each(
     list.unwrap_or_default().iter().map(|text| check(text)).collect()
 }
 
-/// A list in the file, or the one thing that would be in it.
+/// A list in the file, or a single value.
 pub(super) fn one_or_many<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,

@@ -1,7 +1,8 @@
-//! `/api/v1/analytics`: what partners brought, in all and day by day (UTC).
+//! `/api/v1/analytics`: the clicks, leads, sales and revenue of partners, in total and by day (UTC).
 //!
-//! Clicks are visits; leads and sales are those credited to a click; revenue is what was paid for these sales less what went
-//! back, currency by currency; what pages claim counts once it is confirmed. Rates are in hundredths of a percent.
+//! Clicks are visits; leads and sales are those credited to a click; revenue is the amount paid for these
+//! sales less the amount that went back, by currency; pages' claims count once they are approved. Rates are
+//! in hundredths of a percent.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +18,9 @@ use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 
-/// What is asked.
+/// The parameters of the request.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct Query {
     interval: Option<String>,
     start: Option<String>,
     end: Option<String>,
@@ -27,13 +28,13 @@ pub(super) struct Asked {
     partner_id: Option<String>,
 }
 
-impl Asked {
+impl Query {
     fn read(mut parameters: Parameters) -> Result<Self, Problem> {
         let mut take = |name: &str| match parameters.take(name) {
             Some(value) if value.is_empty() => Err(Problem::field(name, "must not be empty")),
             value => Ok(value),
         };
-        let asked = Self {
+        let query = Self {
             interval: take("interval")?,
             start: take("start")?,
             end: take("end")?,
@@ -41,7 +42,7 @@ impl Asked {
             partner_id: take("partner_id")?,
         };
         match parameters.into_rest().into_keys().next() {
-            None => Ok(asked),
+            None => Ok(query),
             Some(name) => {
                 Err(Problem::field(&name, "must be one of interval, start, end, program_id, partner_id"))
             }
@@ -49,10 +50,10 @@ impl Asked {
     }
 }
 
-/// Days of the longest report.
+/// The most days of a report.
 const DAYS_MAX: i64 = 366;
 
-/// Whole days: from the first second of one to the last of another.
+/// Whole days: from the first second of `first` to the last second of `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Days {
     first: i64,
@@ -60,7 +61,7 @@ struct Days {
 }
 
 impl Days {
-    fn read(asked: &Asked, now: Timestamp) -> Result<Self, Problem> {
+    fn read(query: &Query, now: Timestamp) -> Result<Self, Problem> {
         let today = now.day();
         let day = |name: &str, text: &str| {
             let midnight = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
@@ -68,28 +69,28 @@ impl Days {
             let wrong = || Problem::field(name, "must be a date such as 2026-11-21");
             midnight.map(Timestamp::day).ok_or_else(wrong)
         };
-        let length = match asked.interval.as_deref() {
+        let length = match query.interval.as_deref() {
             None | Some("30d") => 30,
             Some("7d") => 7,
             Some("90d") => 90,
             Some(_) => return Err(Problem::field("interval", "must be one of 7d, 30d, 90d")),
         };
-        let last = asked.end.as_deref().map(|text| day("end", text)).transpose()?.unwrap_or(today);
-        let first = match asked.start.as_deref() {
+        let last = query.end.as_deref().map(|text| day("end", text)).transpose()?.unwrap_or(today);
+        let first = match query.start.as_deref() {
             Some(text) => day("start", text)?,
             None => last.saturating_sub(length).saturating_add(1),
         };
-        if asked.start.is_some() && asked.interval.is_some() {
-            return Err(Problem::field("interval", "stands alone, without start"));
+        if query.start.is_some() && query.interval.is_some() {
+            return Err(Problem::field("interval", "must be sent without start"));
         }
         if !(0..DAYS_MAX).contains(&last.saturating_sub(first)) {
-            return Err(Problem::field("start", "must lie before end, by at most 366 days"));
+            return Err(Problem::field("start", "must be before end, by at most 366 days"));
         }
         Ok(Self { first, last })
     }
 }
 
-/// The figures of one day, or of all.
+/// The figures of one day, or of all days.
 #[derive(Clone, Debug, Default)]
 struct Figures {
     clicks: i64,
@@ -121,7 +122,7 @@ impl Figures {
     }
 }
 
-/// A share in hundredths of a percent; of nothing there is none.
+/// A share in hundredths of a percent; `None` if `whole` is 0.
 fn rate_bps(part: i64, whole: i64) -> Option<i64> {
     part.saturating_mul(10_000).checked_div(whole)
 }
@@ -131,10 +132,10 @@ pub(super) async fn report(
     Merchant(scope): Merchant,
     parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
-    let asked = Asked::read(parameters)?;
-    let days = Days::read(&asked, trac.clock.now())?;
+    let query = Query::read(parameters)?;
+    let days = Days::read(&query, trac.clock.now())?;
     let of = scope.clone();
-    let counted = trac.store.query(&of, NARROW, move |tx| count(tx.within(&scope), days, &asked));
+    let counted = trac.store.query(&of, NARROW, move |tx| count(tx.within(&scope), days, &query));
     let counted = counted.await?;
     let mut whole = Figures::default();
     for figures in counted.values() {
@@ -165,17 +166,17 @@ pub(super) async fn report(
     Ok(Json(answer))
 }
 
-/// How figures that take too long are narrowed.
+/// The advice for a request that takes too long.
 const NARROW: &str = "Ask for fewer days by start and end, or for one program_id or partner_id.";
 
-/// Clicks that are visits: one that stands for a promo code is nobody's.
+/// Clicks that are visits: the click of a promo code is not a visit.
 const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), count(*) FILTER (WHERE is_unique) FROM click \
     WHERE workspace_id = ?1 AND mode = ?2 AND clicked_at >= ?3 AND clicked_at < ?4 \
     AND is_visit AND (?5 IS NULL OR program_id = ?5) AND (?6 IS NULL OR partner_id = ?6) \
     GROUP BY day";
 
-/// Leads, and payments with money. A payment that failed or is yet to come is no sale, nor is a claim that was not approved, or a
-/// payment that may be another one's money.
+/// Leads, and payments with an amount. Not sales: payments that failed or are still open, claims that are not
+/// approved, and payments that may be the same money as another payment.
 const CONVERSIONS: &str = "SELECT p.happened_at / 86400 AS day, p.lead_id IS NOT NULL AS is_lead, p.currency, count(*), \
     sum_minor(coalesce(p.gross_minor, 0) - coalesce(p.lost_minor, 0)) \
     FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode AND k.id = p.click_id \
@@ -186,11 +187,11 @@ const CONVERSIONS: &str = "SELECT p.happened_at / 86400 AS day, p.lead_id IS NOT
     AND (?5 IS NULL OR k.program_id = ?5) AND (?6 IS NULL OR k.partner_id = ?6) \
     GROUP BY day, is_lead, p.currency";
 
-/// The figures of each day that has any.
-fn count(rows: Rows<'_>, days: Days, asked: &Asked) -> Result<BTreeMap<i64, Figures>, StoreError> {
+/// The figures of each day that has clicks or conversions.
+fn count(rows: Rows<'_>, days: Days, query: &Query) -> Result<BTreeMap<i64, Figures>, StoreError> {
     let from = days.first.saturating_mul(DAY_SECS);
     let until = days.last.saturating_add(1).saturating_mul(DAY_SECS);
-    let bound = args![from, until, asked.program_id, asked.partner_id];
+    let bound = args![from, until, query.program_id, query.partner_id];
     let mut counted: BTreeMap<i64, Figures> = BTreeMap::new();
     rows.each(CLICKS, bound, |row| {
         let (day, clicks, unique_clicks) = (row.get(0)?, row.get(1)?, row.get(2)?);

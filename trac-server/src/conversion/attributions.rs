@@ -1,5 +1,5 @@
-//! `/api/v1/attributions`: the audit log. Every candidate looked at, the rule that decided, the click chosen or why
-//! none; one row for each decision that differed from the one before.
+//! `/api/v1/attributions`: the audit log. Each row has every candidate, the rule that decided, and the chosen
+//! click or the reason for none; a row is added when a decision differs from the one before.
 
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;

@@ -27,7 +27,7 @@ macro_rules! commission_id {
 
 pub(super) use commission_id;
 
-/// Payments and leads, with what was decided about them.
+/// Payments and leads, with the decision about each.
 pub(crate) static CONVERSIONS: Resource = Resource {
     name: "conversion",
     columns: concat!(
@@ -52,8 +52,8 @@ pub(crate) static CONVERSIONS: Resource = Resource {
     read,
 };
 
-/// Whether a conversion is shown with this reason: one that waits for an attribution is shown as `no_click` after 72 hours, as
-/// [`Reason::shown_after`] says.
+/// The condition for a conversion to be shown with this reason. A conversion that waits for an attribution is
+/// shown as `no_click` after 72 hours (see [`Reason::shown_after`]).
 fn is_shown(reason: &str) -> &'static str {
     match reason {
         "no_click" => "p.reason = {} AND NOT (p.is_waiting AND p.created_at > ?3 - 259200)",
@@ -66,14 +66,14 @@ fn is_credited(given: &str) -> &'static str {
     if given == "true" { "p.is_credited" } else { "NOT p.is_credited" }
 }
 
-/// The conversion that goes by an ID: its own, one it once had, a Stripe ID, a lead's.
+/// The ID of the conversion named by any of its IDs: its own, one it once had, a Stripe ID, or a lead's.
 pub(crate) fn conversion_id(rows: Rows<'_>, id: &str) -> Result<Option<String>, StoreError> {
     let sql =
         "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
     rows.one(sql, args![id], |row| row.get(0))
 }
 
-/// Reads the conversion that goes by an ID.
+/// Reads the conversion named by any of its IDs.
 pub(crate) fn find_conversion(rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Value, Problem> {
     let named = conversion_id(rows, id)?;
     if let Some(row) = CONVERSIONS.one(rows, trac, named.as_deref().unwrap_or(id))? {
@@ -121,7 +121,7 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     }))
 }
 
-/// What pages claimed of the payment, each with the merchant's verdict.
+/// The pages' claims of the payment, each with the merchant's verdict.
 fn claims(row: &Row<'_>) -> Result<Vec<Value>, StoreError> {
     let reports: Option<String> = row.get("reports")?;
     let reports: BTreeMap<String, Report> =

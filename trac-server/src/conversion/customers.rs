@@ -1,4 +1,5 @@
-//! `/api/v1/customers`: everybody who signed up or paid, by the merchant's own ID where it is known, else by Stripe's.
+//! `/api/v1/customers`: the customers who signed up or paid, by the merchant's own ID if it is known,
+//! otherwise by Stripe's.
 
 use serde_json::{Value, json};
 
@@ -8,8 +9,8 @@ use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
 
-/// Customers. They are what leads and payments say of them and have no rows of their own; `id` is the merchant's ID, or
-/// `cus_…` where no lead and no metadata tells that.
+/// Customers. They have no table of their own, but are derived from leads and payments; `id` is the
+/// merchant's ID, or `cus_…` if no lead and no metadata contains the merchant's.
 pub(crate) static CUSTOMERS: Resource = Resource {
     name: "customer",
     columns: "c.id, c.external_id, c.stripe_customer_id, c.created_at, \

@@ -1,4 +1,4 @@
-//! `/api/v1/leads`: what a merchant told of visitors who signed up, and what was decided about it.
+//! `/api/v1/leads`: the reported sign-ups of visitors, with the decision about each.
 
 use serde_json::{Value, json};
 use trac_core::reason::Reason;
@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
 
-/// Leads, each with the decision kept for it.
+/// Leads, each with its stored decision.
 pub(crate) static LEADS: Resource = Resource {
     name: "lead",
     columns: concat!(
@@ -41,7 +41,7 @@ pub(crate) static LEADS: Resource = Resource {
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let (click_id, decided) = (word(row, "click_id")?, word(row, "reason")?);
-    // One of very many leads that pages report of one customer is recorded and not settled.
+    // Beyond a limit, a customer's leads that pages report are recorded but not settled: they have no decision.
     let reason = if decided.is_null() { Reason::Noted.as_str().into() } else { decided };
     let refused = reason.as_str().and_then(Reason::from_code).is_some_and(Reason::refuses_click);
     Ok(json!({

@@ -1,4 +1,4 @@
-//! Conversion: what was paid, and which click it is credited to.
+//! Conversions: payments and leads, and the click that each is credited to.
 
 mod analytics;
 mod attributions;
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(merchant.get("/leads").await.number("/meta/total"), 3);
     }
 
-    /// With the figures that the planner is given, a million payments stand in a workspace.
+    /// The planner's statistics say that a workspace has a million payments.
     #[tokio::test]
     async fn an_index_answers_a_list_narrowed_by_reason_click_or_currency() {
         let app = App::new();
@@ -103,7 +103,8 @@ mod tests {
         }
     }
 
-    /// The lists of conversions and events know by SQL what [`Reason::shown_after`] knows: of every reason, before and after 72 hours.
+    /// The SQL of the lists of conversions and events agrees with [`Reason::shown_after`], for every reason,
+    /// before and after 72 hours.
     #[tokio::test]
     async fn lists_show_every_reason_as_the_core_does() {
         let app = App::new();
@@ -152,7 +153,7 @@ mod tests {
                 );
             }
         }
-        // An event that waited so long is shown as skipped.
+        // An event that waited 72 hours is shown as skipped.
         let waited = ages.iter().filter(|age| **age >= ATTRIBUTION_WAIT_SECS).count();
         let skipped = shop.merchant.get("/events?outcome=skipped").await.number("/meta/total");
         assert_eq!(usize::try_from(skipped).unwrap(), waited);

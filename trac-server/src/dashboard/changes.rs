@@ -62,14 +62,13 @@ pub(super) fn sql() -> String {
     };
     format!(
         "SELECT {} AS decision, {} AS entry, {} AS payout, \
-         (SELECT string_agg(e.id || ' ' || e.outcome || ' ' || e.reason || ' ' || e.deliveries || ' ' || e.message, '\n' \
-         ORDER BY e.id) FROM (SELECT id, outcome, reason, deliveries, message FROM event WHERE workspace_id = ?1 \
-         AND mode = ?2 ORDER BY id DESC LIMIT {ROWS}) AS e) AS events, \
-         (SELECT string_agg(c.id || ' ' || c.status || ' ' || c.reason || ' ' || c.base_minor || ' ' || c.amount_minor || ' ' \
-         || c.reversed_minor || ' ' || c.matures_at, '\n' ORDER BY c.id) FROM (SELECT {} FROM {} WHERE {} \
-         ORDER BY c.id DESC LIMIT {ROWS}) AS c) AS commissions, \
-         (SELECT string_agg(k.id, '\n' ORDER BY k.id) FROM (SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 \
-         ORDER BY clicked_at DESC, id DESC LIMIT {ROWS}) AS k) AS clicks, \
+         (SELECT string_agg(id || ' ' || outcome || ' ' || reason || ' ' || deliveries || ' ' || message, '\n' ORDER BY id) FROM (SELECT id, outcome, reason, deliveries, message FROM event WHERE workspace_id = ?1 \
+         AND mode = ?2 ORDER BY id DESC LIMIT {ROWS}) AS listed_events) AS events, \
+         (SELECT string_agg(id || ' ' || status || ' ' || reason || ' ' || base_minor || ' ' || amount_minor || ' ' || reversed_minor \
+         || ' ' || matures_at, '\n' ORDER BY id) FROM (SELECT {} FROM {} WHERE {} \
+         ORDER BY c.id DESC LIMIT {ROWS}) AS listed_commissions) AS commissions, \
+         (SELECT string_agg(id, '\n' ORDER BY id) FROM (SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 \
+         ORDER BY clicked_at DESC, id DESC LIMIT {ROWS}) AS listed_clicks) AS clicks, \
          (SELECT count(*) FROM click WHERE workspace_id = ?1 AND mode = ?2 AND clicked_at = (SELECT clicked_at FROM click \
          WHERE workspace_id = ?1 AND mode = ?2 ORDER BY clicked_at DESC LIMIT 1)) AS clicks_of_a_second",
         newest_id("attribution"),

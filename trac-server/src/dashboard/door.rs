@@ -14,7 +14,7 @@ use super::frame::{Frame, render};
 use super::session;
 use crate::access::{Key, secret_key, turned_away};
 use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::store::Scope;
 use crate::trac::Trac;
 
 pub(super) fn routes(trac: &Trac) -> Router<Trac> {

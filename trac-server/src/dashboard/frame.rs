@@ -34,7 +34,8 @@ pub(super) struct Tab {
 }
 
 /// The pages in the navigation, in its order.
-pub(super) const TABS: [Tab; 2] = [Tab { path: "dashboard", name: "Flow" }, Tab { path: "dashboard/why", name: "Why?" }];
+pub(super) const TABS: [Tab; 2] =
+    [Tab { path: "dashboard", name: "Flow" }, Tab { path: "dashboard/why", name: "Why?" }];
 
 impl Frame {
     /// Around a page of the workspace of `rows`, which is `path` in the navigation.

@@ -91,7 +91,13 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error
 impl Answer {
     /// An answer that knows of nothing.
     pub(super) const fn of_nothing(summary: String, remedy: String) -> Self {
-        Self { kind: String::new(), summary, first_missing_hop: None, remedy: Some(remedy), stories: Vec::new() }
+        Self {
+            kind: String::new(),
+            summary,
+            first_missing_hop: None,
+            remedy: Some(remedy),
+            stories: Vec::new(),
+        }
     }
 
     /// Whether no hop is missing.
@@ -165,12 +171,15 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_with_the_details_that_pages_show() {
-        let hop = |details| {
-            json!({ "hop": "event", "status": "missing", "what": "W.", "reason": "no_click", "remedy": null, "details": details })
-        };
+        let hop = |details| json!({ "hop": "event", "status": "missing", "what": "W.", "reason": "no_click", "remedy": null, "details": details });
         let entry = json!({ "at": "2026-11-21T08:00:00Z", "kind": "earn", "amount_minor": 5, "currency": "usd", "reason": "ok" });
         let causes = json!({ "causes": [{ "what": "A", "remedy": "a", "reason": "x" }, { "what": "B", "remedy": "b", "reason": "y" }] });
-        let hops = [hop(json!([{ "entries": [entry] }])), hop(causes), hop(json!([{ "id": "evl_1" }])), hop(json!(null))];
+        let hops = [
+            hop(json!([{ "entries": [entry] }])),
+            hop(causes),
+            hop(json!([{ "id": "evl_1" }])),
+            hop(json!(null)),
+        ];
         let answer = json!({ "kind": "click", "summary": "S.", "first_missing_hop": "event", "remedy": "R.", "found": true,
             "stories": [{ "payment_id": null, "hops": hops }] });
         let answer = Answer::deserialize(&answer).unwrap();

@@ -1,3 +1,6 @@
+mod changes;
+mod pages;
+
 use axum::body::Body;
 use axum::http::Request;
 
@@ -43,7 +46,7 @@ async fn a_secret_key_opens_the_dashboard_of_its_workspace() {
 }
 
 #[tokio::test]
-async fn whoever_comes_to_the_root_is_shown_the_way() {
+async fn a_visitor_of_the_root_is_shown_the_way() {
     let app = App::new();
     for (path, to) in [("/", "dashboard"), ("/dashboard/", "../dashboard"), ("/dashboard", "dashboard/login")]
     {
@@ -83,6 +86,7 @@ async fn a_link_opens_the_dashboard_once() {
     assert_eq!((entered.status.as_u16(), entered.header("location")), (303, "../dashboard"));
     let again = form(&app, "/dashboard/enter", &format!("token={token}"), &[]).await;
     assert_eq!((again.status.as_u16(), again.header("set-cookie")), (401, ""));
+    assert!(again.body.as_str().unwrap().contains("<code>trac login-link</code>"), "{}", again.body);
 }
 
 #[tokio::test]
@@ -109,7 +113,7 @@ async fn a_session_in_which_nobody_looks_is_over() {
     let look = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
     // A page that is left open asks by itself.
     for _ in 0..12 {
-        assert_eq!(look("/dashboard/live").await, 200);
+        assert_eq!((look("/dashboard/changes").await, look("/dashboard/live").await), (200, 200));
         app.trac.clock.advance(3_600);
     }
     assert_eq!(look("/dashboard/live").await, 200);
@@ -264,7 +268,7 @@ async fn nothing_a_stranger_wrote_becomes_markup() {
             "{html}"
         );
     }
-    // The script asks for the part that changes, and compares it with what was there from the beginning.
+    // The script asks for the part that changes, and compares it with what the page showed first.
     let (whole, live) = (
         app.visit("/dashboard", &[("cookie", &cookie)]).await,
         app.visit("/dashboard/live", &[("cookie", &cookie)]).await,
@@ -275,14 +279,19 @@ async fn nothing_a_stranger_wrote_becomes_markup() {
 #[tokio::test]
 async fn every_page_is_under_the_policy() {
     let app = App::new();
-    for path in
-        ["/dashboard", "/dashboard/why", "/dashboard/login", "/dashboard/style.css", "/dashboard/script.js"]
-    {
+    for path in [
+        "/dashboard",
+        "/dashboard/why",
+        "/dashboard/changes",
+        "/dashboard/login",
+        "/dashboard/style.css",
+        "/dashboard/script.js",
+    ] {
         let answer = app.visit(path, &[]).await;
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     }
-    for template in ["door", "flow", "live", "why"] {
+    for template in ["base", "door", "flow", "live", "why"] {
         let file = format!("{}/templates/dashboard/{template}.html", env!("CARGO_MANIFEST_DIR"));
         let html = std::fs::read_to_string(file).unwrap();
         for inline in ["style=", "<style", "onclick", "onload", "javascript:"] {
@@ -292,7 +301,7 @@ async fn every_page_is_under_the_policy() {
 }
 
 #[tokio::test]
-async fn why_is_told_on_a_page_by_whatever_is_at_hand() {
+async fn why_is_explained_on_a_page_by_any_id_at_hand() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
@@ -328,8 +337,8 @@ async fn why_is_told_on_a_page_by_whatever_is_at_hand() {
     assert_eq!(form(&app, "/dashboard/why", "id=cs_1", &foreign).await.status, 403);
     let stranger = app.merchant().await;
     let cookie = log_in(&app, &stranger.key).await;
-    let told = form(&app, "/dashboard/why", &format!("id={}", shop.click), &[("cookie", &cookie)]).await;
-    assert_eq!(told.status, 404);
+    let answer = form(&app, "/dashboard/why", &format!("id={}", shop.click), &[("cookie", &cookie)]).await;
+    assert_eq!(answer.status, 404);
 }
 
 #[tokio::test]
@@ -344,14 +353,15 @@ async fn credited_conversions_are_counted_and_the_others_beside_them() {
     shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
     let page = live().await;
     assert!(page.contains("<b>1</b> credited conversion</li>"), "{page}");
-    // One that nobody referred, and one whose click is too old.
-    let nobodys = json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} });
-    shop.told("checkout.session.completed", 1, shop.session(nobodys)).await;
+    // One without a click, and one whose click is too old.
+    let without_click = json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} });
+    shop.told("checkout.session.completed", 1, shop.session(without_click)).await;
     let late = json!({ "id": "cs_3", "payment_intent": "pi_3", "created": START + 40 * DAY });
-    let told = shop.told("checkout.session.completed", 2, shop.session(late)).await;
-    assert_eq!(told, "skipped click_expired");
+    let outcome = shop.told("checkout.session.completed", 2, shop.session(late)).await;
+    assert_eq!(outcome, "skipped click_expired");
     let page = live().await;
-    assert!(page.contains("<b>1</b> credited conversion <small>and 2 not credited</small></li>"), "{page}");
+    assert!(page.contains("<b>1</b> credited conversion <small>and 2 not credited: "), "{page}");
+    assert!(page.contains("GET /api/v1/conversions?attributed=false"), "{page}");
 }
 
 #[tokio::test]

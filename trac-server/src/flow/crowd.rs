@@ -1,8 +1,8 @@
-//! How many leads of one customer are settled, and how many claims of one transaction are recorded.
+//! Limits how many leads of one customer are settled, and how many claims of one transaction are recorded.
 //!
-//! A lead is settled with everything known of the customer it names, so each costs as much as there is of them. Pages report with
-//! a key that anybody can read: without a limit, a caller that reports a hundred thousand leads of one customer keeps the server
-//! from all others.
+//! A lead is settled with all the customer's other leads and payments, so its cost grows with their number.
+//! Pages report with a publishable key that anyone can read: without a limit, a caller could keep the server
+//! busy with a hundred thousand leads of one customer.
 
 use trac_core::click::ClickId;
 use trac_core::webhook::report::transaction_id;
@@ -12,16 +12,17 @@ use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 
-/// The most leads of one customer that pages can have settled, each under another event name.
+/// The most leads of one customer that are settled when pages report them, each with another event name.
 const LEADS_OF_PAGES: u32 = 200;
-/// The most that the merchant's own server can report.
+/// The most leads of one customer that the merchant's own server can report.
 const LEADS_OF_MERCHANTS: u32 = 1_000;
 
-/// Whether a new lead is settled. Beyond the limit a page's lead is recorded and changes nothing, unless it is the first of its
-/// customer with a click: two hundred leads without one hide no customer's true click.
+/// Whether a new lead is settled. Beyond the limit, a page's lead is recorded only, unless it is its
+/// customer's first with a known click: two hundred leads without a click must not hide the customer's true
+/// one.
 ///
 /// # Errors
-/// `422` for a lead that the merchant reports beyond its limit, which names the event.
+/// `422` with the field `eventName` for a lead that the merchant reports beyond its limit.
 pub(super) fn settles_lead(
     rows: Rows<'_>,
     customer: &str,
@@ -35,7 +36,8 @@ pub(super) fn settles_lead(
         return Ok(true);
     }
     if is_vouched {
-        let message = format!("must be one reported before: this customer has {most} leads of other names");
+        let message =
+            format!("must be an event reported before: this customer has {most} leads with other names");
         return Err(Problem::field("eventName", &message));
     }
     let Some(click) = click else { return Ok(false) };
@@ -51,12 +53,12 @@ pub(super) fn settles_lead(
 const CLAIMS_OF_PAGES: u32 = 50;
 
 /// Whether one more claim of a transaction is recorded.
-pub(super) fn takes_claim(rows: Rows<'_>, transaction: &str) -> Result<bool, StoreError> {
+pub(super) fn records_claim(rows: Rows<'_>, transaction: &str) -> Result<bool, StoreError> {
     let sql = "SELECT count(*) FROM (SELECT 1 FROM report WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 LIMIT ?4)";
     is_below(rows, sql, &transaction_id(transaction), CLAIMS_OF_PAGES)
 }
 
-/// Whether there are fewer rows than so many; no more than those are looked at.
+/// Whether `sql` counts fewer than `most` rows. It must stop at `most` by its `LIMIT`.
 fn is_below(rows: Rows<'_>, sql: &str, subject: &str, most: u32) -> Result<bool, StoreError> {
     let count = rows.one(sql, args![subject, most], |row| row.get::<u32>(0))?;
     Ok(count.unwrap_or_default() < most)

@@ -1,7 +1,8 @@
-//! `POST /api/track/lead`: a merchant's page or server tells that a visitor signed up.
+//! `POST /api/track/lead`: a merchant's page or server reports that a visitor signed up.
 //!
-//! There is one lead for each customer and event name; whoever tells it again is answered what became of the first. A
-//! deferred one ties the customer to the click and earns nothing until the same is told without `"mode": "deferred"`.
+//! There is one lead for each customer and event name; the response to a repeat describes the first. A
+//! deferred lead ties the customer to the click, and earns nothing until it is reported again without
+//! `"mode": "deferred"`.
 
 use std::collections::BTreeSet;
 
@@ -33,11 +34,11 @@ pub(super) fn routes() -> Router<Trac> {
     Router::new().route("/api/track/lead", post(track))
 }
 
-/// The longest metadata kept, in bytes of JSON.
+/// The longest metadata, in bytes of JSON.
 const METADATA_MAX: usize = 8_192;
 
-/// What is told.
-struct Told {
+/// The body of a lead.
+struct LeadBody {
     customer: String,
     event_name: String,
     click: Option<ClickId>,
@@ -45,16 +46,17 @@ struct Told {
     name: Option<String>,
     metadata: Option<String>,
     deferred: bool,
-    /// The word of the merchant's server for the customer.
+    /// The customer token, by which the merchant's server confirms the customer.
     token: Option<String>,
 }
 
-impl Told {
+impl LeadBody {
     fn read(mut fields: Fields) -> Result<Self, Problem> {
-        let told = Self {
+        let body = Self {
             event_name: fields.need("eventName", text(1..=100)).unwrap_or_default(),
             customer: fields.need("customerExternalId", external_id).unwrap_or_default(),
-            // Whatever is no click ID is no click: a lead is not refused for what a page had in its cookie.
+            // A value that is not a click ID is ignored: a lead is not rejected for the content of a page's
+            // cookie.
             click: fields.take("clickId", any_text).and_then(|id| ClickId::parse(&id).ok()),
             email: fields.take("customerEmail", text(0..=254)).filter(|email| !email.is_empty()),
             name: fields.take("customerName", text(0..=255)).filter(|name| !name.is_empty()),
@@ -63,7 +65,7 @@ impl Told {
             token: fields.take("customerToken", text(1..=255)),
         };
         fields.finish()?;
-        Ok(told)
+        Ok(body)
     }
 }
 
@@ -81,25 +83,25 @@ async fn track(
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let told = Told::read(fields)?;
+    let body = LeadBody::read(fields)?;
     let mut is_vouched = tracker.is_merchant;
-    if let (false, Some(token)) = (is_vouched, &told.token) {
-        token_secret::check(&trac, &tracker.scope, &headers, token, &told.customer).await?;
+    if let (false, Some(token)) = (is_vouched, &body.token) {
+        token_secret::check(&trac, &tracker.scope, &headers, token, &body.customer).await?;
         is_vouched = true;
     }
     tracker.count(&trac, "lead").await?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
-    let taken = store.try_write(Priority::Api, move |tx| {
+    let recorded = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let (status, id) = take(rows, &trac, &told, is_vouched)?;
+        let (status, id) = record(rows, &trac, &body, is_vouched)?;
         let mut lead = LEADS.find(rows, &trac, &id)?;
-        if names_other_mode(rows, &told, &lead)?
+        if names_other_mode(rows, &body, &lead)?
             && let Some(lead) = lead.as_object_mut()
         {
             lead.insert("reason".to_owned(), Reason::ModeMismatch.as_str().into());
         }
         if !is_vouched
-            && !is_named(rows, &told, &lead)?
+            && !is_named(rows, &body, &lead)?
             && let Some(lead) = lead.as_object_mut()
         {
             lead.insert("click_id".to_owned(), Value::Null);
@@ -109,48 +111,54 @@ async fn track(
         let answer = answer.map(|name| (name.to_owned(), lead.get(name).cloned().unwrap_or_default()));
         Ok::<_, Problem>((status, Json(Value::Object(answer.into_iter().collect()))))
     });
-    taken.await
+    recorded.await
 }
 
-/// Whether a page names the click of a lead, and a page reported it: a page learns of no other click, nor what it earned.
-fn is_named(rows: Rows<'_>, told: &Told, lead: &Value) -> Result<bool, StoreError> {
+/// Whether the page's body names the lead's click, and a page reported that click. Otherwise the response
+/// contains neither the click nor the commission.
+fn is_named(rows: Rows<'_>, body: &LeadBody, lead: &Value) -> Result<bool, StoreError> {
     let Some(click) = lead["click_id"].as_str() else { return Ok(true) };
-    if told.click.as_ref().is_none_or(|named| named.as_str() != click) {
+    if body.click.as_ref().is_none_or(|named| named.as_str() != click) {
         return Ok(false);
     }
-    let first = known(rows, told)?.and_then(|first| first.lead);
-    Ok(first.is_some_and(|lead| lead.clicks.iter().any(|(_, told)| told == click)))
+    let first = known(rows, body)?.and_then(|first| first.lead);
+    Ok(first.is_some_and(|lead| lead.clicks.iter().any(|(_, reported)| reported == click)))
 }
 
-/// Takes a lead in: `201` with the ID of a new one, `200` with that of one told before.
-fn take(rows: Rows<'_>, trac: &Trac, told: &Told, is_vouched: bool) -> Result<(StatusCode, String), Problem> {
+/// Records a lead: `201` with the ID of a new one, `200` with the ID of one that was reported before.
+fn record(
+    rows: Rows<'_>,
+    trac: &Trac,
+    body: &LeadBody,
+    is_vouched: bool,
+) -> Result<(StatusCode, String), Problem> {
     let now = trac.clock.now();
-    let (status, id) = if let Some(first) = known(rows, told)? {
-        if !first.learns_from(rows, told, is_vouched)? {
+    let (status, id) = if let Some(first) = known(rows, body)? {
+        if !first.learns_from(rows, body, is_vouched)? {
             return Ok((StatusCode::OK, first.id));
         }
         let count =
             "UPDATE lead SET deferred = deferred AND ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-        rows.write(count, args![first.id, told.deferred])?;
+        rows.write(count, args![first.id, body.deferred])?;
         (StatusCode::OK, first.id)
     } else {
-        let settles = crowd::settles_lead(rows, &told.customer, told.click.as_ref(), is_vouched)?;
+        let settles = crowd::settles_lead(rows, &body.customer, body.click.as_ref(), is_vouched)?;
         let id = trac.ids.make(Kind::Lead);
-        insert(rows, &id, told, now)?;
+        insert(rows, &id, body, now)?;
         if !settles {
             return Ok((StatusCode::CREATED, id));
         }
         (StatusCode::CREATED, id)
     };
     let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
-    let facts = Facts { leads: [(id.clone(), facts(told, is_vouched, now))].into(), ..Facts::default() };
+    let facts = Facts { leads: [(id.clone(), facts(body, is_vouched, now))].into(), ..Facts::default() };
     Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
     Ok((status, id))
 }
 
-/// Whether the lead found no click because the one it names is of the workspace's other mode.
-fn names_other_mode(rows: Rows<'_>, told: &Told, lead: &Value) -> Result<bool, StoreError> {
-    let Some(named) = told.click.as_ref().filter(|_| lead["click_id"].is_null()) else { return Ok(false) };
+/// Whether the lead has no click because the click that the body names is of the workspace's other mode.
+fn names_other_mode(rows: Rows<'_>, body: &LeadBody, lead: &Value) -> Result<bool, StoreError> {
+    let Some(named) = body.click.as_ref().filter(|_| lead["click_id"].is_null()) else { return Ok(false) };
     let other = rows.scope().other_mode();
     click::is_known(rows.everywhere().within(&other), named.as_str())
 }
@@ -159,31 +167,32 @@ fn names_other_mode(rows: Rows<'_>, told: &Told, lead: &Value) -> Result<bool, S
 struct First {
     id: String,
     is_deferred: bool,
-    /// What is known of it; `None` where it was only recorded.
+    /// The facts of the lead; `None` if it was recorded and not settled.
     lead: Option<Lead>,
 }
 
 impl First {
-    /// Whether a repeat says something new: that the lead counts, a click where the first had none that is known, or that the
-    /// merchant stands by it. The merchant's word can name another click at any time; a page's cannot.
-    fn learns_from(&self, rows: Rows<'_>, told: &Told, is_vouched: bool) -> Result<bool, Problem> {
+    /// Whether a repeat adds something: that the lead is no longer deferred, a known click if the first had
+    /// none, or that the merchant vouches for it. The merchant can report another click at any time; a page
+    /// cannot.
+    fn learns_from(&self, rows: Rows<'_>, body: &LeadBody, is_vouched: bool) -> Result<bool, Problem> {
         let Some(lead) = &self.lead else {
-            let click = told.click.as_ref();
-            return Ok(is_vouched || crowd::settles_lead(rows, &told.customer, click, is_vouched)?);
+            let click = body.click.as_ref();
+            return Ok(is_vouched || crowd::settles_lead(rows, &body.customer, click, is_vouched)?);
         };
-        // Of what the merchant reported or approved, a page has nothing more to say.
+        // A page cannot add to a lead that the merchant reported or approved.
         if !is_vouched && lead.is_trusted() {
             return Ok(false);
         }
-        if (self.is_deferred && !told.deferred) || (is_vouched && !lead.vouched) {
+        if (self.is_deferred && !body.deferred) || (is_vouched && !lead.vouched) {
             return Ok(true);
         }
-        let Some(click) = told.click.as_ref().map(ClickId::as_str) else { return Ok(false) };
+        let Some(click) = body.click.as_ref().map(ClickId::as_str) else { return Ok(false) };
         if is_vouched {
-            return Ok(lead.vouched_clicks.iter().all(|(_, told)| told != click));
+            return Ok(lead.vouched_clicks.iter().all(|(_, reported)| reported != click));
         }
-        for (_, told) in lead.told_clicks() {
-            if click::is_known(rows, told)? {
+        for (_, reported) in lead.told_clicks() {
+            if click::is_known(rows, reported)? {
                 return Ok(false);
             }
         }
@@ -192,12 +201,12 @@ impl First {
 }
 
 /// The lead of the same customer and event name.
-fn known(rows: Rows<'_>, told: &Told) -> Result<Option<First>, StoreError> {
+fn known(rows: Rows<'_>, body: &LeadBody) -> Result<Option<First>, StoreError> {
     let sql = "SELECT l.id, l.deferred, p.facts FROM lead AS l \
         LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
         LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
         WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 AND l.event_name = ?4";
-    let found = rows.one(sql, args![told.customer, told.event_name], |row| {
+    let found = rows.one(sql, args![body.customer, body.event_name], |row| {
         Ok((row.get::<String>(0)?, row.get::<bool>(1)?, row.get::<Option<String>>(2)?))
     })?;
     let Some((id, is_deferred, facts)) = found else { return Ok(None) };
@@ -206,36 +215,36 @@ fn known(rows: Rows<'_>, told: &Told) -> Result<Option<First>, StoreError> {
     Ok(Some(First { id, is_deferred, lead }))
 }
 
-fn insert(rows: Rows<'_>, id: &str, told: &Told, now: Timestamp) -> Result<(), StoreError> {
+fn insert(rows: Rows<'_>, id: &str, body: &LeadBody, now: Timestamp) -> Result<(), StoreError> {
     rows.write(
         "INSERT INTO lead (workspace_id, mode, id, customer_external_id, event_name, email, name, metadata, deferred, \
          created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         args![
             id,
-            told.customer,
-            told.event_name,
-            told.email,
-            told.name,
-            told.metadata,
-            told.deferred,
+            body.customer,
+            body.event_name,
+            body.email,
+            body.name,
+            body.metadata,
+            body.deferred,
             now
         ],
     )?;
     Ok(())
 }
 
-fn facts(told: &Told, is_vouched: bool, now: Timestamp) -> Lead {
-    let clicks = told.click.iter().map(|click| (now, click.as_str().to_owned())).collect();
+fn facts(body: &LeadBody, is_vouched: bool, now: Timestamp) -> Lead {
+    let clicks = body.click.iter().map(|click| (now, click.as_str().to_owned())).collect();
     let (vouched_clicks, clicks) =
         if is_vouched { (clicks, BTreeSet::new()) } else { (BTreeSet::new(), clicks) };
     Lead {
-        customer: told.customer.clone(),
-        event_name: told.event_name.clone(),
+        customer: body.customer.clone(),
+        event_name: body.event_name.clone(),
         at: Some(now),
-        counted_at: (!told.deferred).then_some(now),
+        counted_at: (!body.deferred).then_some(now),
         clicks,
         vouched_clicks,
-        emails: told.email.iter().cloned().collect(),
+        emails: body.email.iter().cloned().collect(),
         vouched: is_vouched,
         verdict: None,
     }

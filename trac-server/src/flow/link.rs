@@ -1,8 +1,8 @@
-//! `POST /api/v1/events/{id}/link`: the merchant says which payment a refund, dispute or charge belongs to that no event ties
-//! to one (`payment_unlinked`, `payment_unknown`).
+//! `POST /api/v1/events/{id}/link`: the merchant links a refund, dispute or charge to a payment if no event
+//! does (`payment_unlinked`, `payment_unknown`).
 //!
-//! The statement is kept as a fact like Stripe's own links, so nothing that arrives later undoes it. It is taken only for
-//! what waits: two payments that each earned stay two.
+//! The link is stored as a fact, as Stripe's own links are, so no later event undoes it. Only events that
+//! wait for their payment can be linked: two payments that each earned a commission cannot be merged.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -37,18 +37,18 @@ async fn link(
     let store = trac.store.clone();
     let linked = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let stuck = Waiting::find(rows, &trac, &id)?;
+        let waiting = Waiting::find(rows, &trac, &id)?;
         let named = named.ok_or_else(|| Problem::field("payment", "is required"))?;
-        let stray = known_facts(rows, &stuck.payment_id)?;
-        let news = Facts { links: [(named.clone(), own_name(&stray)?)].into(), ..Facts::default() };
-        let (payment_id, whole) = payment_named(rows, &named)?;
-        if payment_id == stuck.payment_id || differs_in_currency(&stray, &whole) {
+        let unlinked = known_facts(rows, &waiting.payment_id)?;
+        let news = Facts { links: [(named.clone(), own_name(&unlinked)?)].into(), ..Facts::default() };
+        let (payment_id, facts) = payment_named(rows, &named)?;
+        if payment_id == waiting.payment_id || differs_in_currency(&unlinked, &facts) {
             return Err(Problem::field("payment", "must be another payment, in the same currency"));
         }
         let now = trac.clock.now();
-        let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&stuck.event_id) };
+        let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&waiting.event_id) };
         Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
-        EVENTS.find(rows, &trac, &stuck.event_id)
+        EVENTS.find(rows, &trac, &waiting.event_id)
     });
     linked.await.map(Json)
 }
@@ -56,12 +56,12 @@ async fn link(
 /// An event that waits for its payment to be known.
 struct Waiting {
     event_id: String,
-    /// Where its facts lie.
+    /// The payment that contains its facts.
     payment_id: String,
 }
 
 impl Waiting {
-    /// By our ID or Stripe's.
+    /// Finds the event by our ID or Stripe's.
     fn find(rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Self, Problem> {
         let sql = "SELECT id, subject_id, outcome, reason FROM event \
                    WHERE workspace_id = ?1 AND mode = ?2 AND (id = ?3 OR stripe_event_id = ?3)";
@@ -86,15 +86,15 @@ fn known_facts(rows: Rows<'_>, payment_id: &str) -> Result<Facts, StoreError> {
     facts_of(rows, payment_id)?.ok_or_else(|| StoreError::internal("there is no such payment"))
 }
 
-/// What the money that went back is called: its charge, its `PaymentIntent`, or whatever names it.
-fn own_name(stray: &Facts) -> Result<String, Problem> {
-    let ids = stray.payment_ids();
+/// The Stripe ID of the unlinked money: its charge, its `PaymentIntent`, or its first ID.
+fn own_name(unlinked: &Facts) -> Result<String, Problem> {
+    let ids = unlinked.payment_ids();
     let named = |prefix: &str| ids.iter().find(|id| id.starts_with(prefix));
     let name = named("ch_").or_else(|| named("pi_")).or_else(|| ids.first());
     name.map(|name| (*name).to_owned()).ok_or_else(not_waiting)
 }
 
-/// The payment that has an object of this Stripe ID.
+/// The payment that has an object with this Stripe ID.
 fn payment_named(rows: Rows<'_>, stripe_id: &str) -> Result<(String, Facts), Problem> {
     let sql =
         "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";

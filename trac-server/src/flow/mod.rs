@@ -1,13 +1,13 @@
-//! The whole story: one event, one transaction, from verified bytes to appended entries.
+//! From a verified delivery to ledger entries: one event, one transaction.
 //!
 //! ```text
 //! verified body ─▶ Event ─▶ Facts ─▶ load the neighbourhood ─▶ settle ─▶ append ─▶ answer
 //! ```
 //!
-//! Nothing here depends on the order of events. Facts are joined to what is known, the ledger is brought to what all facts
-//! together ask for, and whatever waited for this event is answered in the same transaction. If the answer cannot be
-//! written, nothing is. What a merchant tells, a lead or a conversion, takes
-//! the same way.
+//! The result does not depend on the order of events. New facts are joined to the known ones, entries are
+//! appended until the ledger matches all facts, and events that waited for this one get their outcome, all in
+//! the same transaction: either everything is written, or nothing. Leads and conversions that a merchant
+//! reports take the same path.
 
 use std::collections::BTreeMap;
 
@@ -41,30 +41,30 @@ use crate::webhook::accept;
 use crate::webhook::delivery::Delivery;
 use crate::webhook::log::{self, Seen};
 
-/// The routes by which facts come in: the one that Stripe calls, and those a merchant's pages and server call.
+/// The routes that receive facts: the one that Stripe calls, and those that a merchant's pages and server call.
 pub(crate) fn routes() -> Router<Trac> {
     let tracking = lead::routes().merge(report::routes()).layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
     Router::new().route("/api/webhooks/{endpoint_id}", post(deliver)).merge(click::for_any_origin(tracking))
 }
 
-/// What the merchant's own server tells, under `/api/v1`.
+/// The routes that the merchant's own server calls, under `/api/v1`.
 pub(crate) fn api_routes() -> Router<Trac> {
     by_hand::routes().merge(report::api_routes()).merge(verdict::api_routes()).merge(link::api_routes())
 }
 
-/// A text of any length and kind, where one that means nothing is no mistake.
+/// Reads a text of any length and content, for fields in which a meaningless text is not an error.
 fn any_text(value: &Value) -> Result<String, Wrong> {
     value.as_str().map(ToOwned::to_owned).ok_or_else(|| "must be a text".to_owned())
 }
 
-/// The facts of a payment by its ID.
+/// The facts of the payment with this ID.
 fn facts_of(rows: Rows<'_>, payment_id: &str) -> Result<Option<Facts>, StoreError> {
     let sql = "SELECT facts FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     rows.one(sql, args![payment_id], |row| row.document(0))
 }
 
-/// `POST /api/webhooks/{endpoint_id}`: `200` for everything authentic, whatever becomes of it. An answer of another kind
-/// makes Stripe send the event again, which helps only where this server failed.
+/// `POST /api/webhooks/{endpoint_id}`: `200` for every authentic delivery, whatever its outcome. Any other
+/// status makes Stripe retry, which only helps if this server failed.
 async fn deliver(
     State(trac): State<Trac>,
     Path(endpoint_id): Path<String>,
@@ -88,10 +88,10 @@ async fn deliver(
     Ok(Json(json!({ "received": true, "outcome": outcome, "reason": reason })))
 }
 
-/// Takes one delivery in: logs it, joins its facts, settles, appends.
+/// Receives one delivery: logs it, joins its facts, settles, and appends to the ledger.
 ///
 /// # Errors
-/// Only the store's; then nothing is kept, and Stripe sends the event again.
+/// Only the store's; then nothing is written, and Stripe sends the event again.
 pub(crate) fn receive(
     tx: Everywhere<'_>,
     ids: &Ids,
@@ -102,12 +102,12 @@ pub(crate) fn receive(
     let rows = tx.within(scope);
     if let Some(seen) = Seen::find(rows, &event.id)? {
         seen.count(rows)?;
-        // The same event in another API version can carry a link the first rendering lacked. One that was of no concern
-        // where it came first, or could not be read, can be of concern, or be readable, here.
-        if !seen.had_effect || seen.is_told_otherwise(event) {
+        // The same event in another API version can contain a link that the first rendering lacked. An event
+        // that was ignored or unreadable at its first endpoint can be relevant or readable at this one.
+        if !seen.had_effect || seen.is_other_rendering(event) {
             let writing = Writing { rows, ids, now, event_id: Some(&seen.id) };
             if let Ok(facts) = concerns(delivery, seen.received_at) {
-                let (answer, subject) = take_in(&writing, event, facts)?;
+                let (answer, subject) = join_and_settle(&writing, event, facts)?;
                 if !seen.had_effect {
                     log::renew(&writing, &seen.id, delivery)?;
                     log::conclude(&writing, &seen.id, answer, subject.as_deref())?;
@@ -117,21 +117,22 @@ pub(crate) fn receive(
         }
         return Ok(Answer { outcome: Outcome::Duplicate, reason: Reason::DuplicateEvent });
     }
-    take_in_new(tx, ids, now, delivery, &ids.make(Kind::Event))
+    receive_new(tx, ids, now, delivery, &ids.make(Kind::Event))
 }
 
-/// Takes in what Stripe answered when it was asked, as if it had told it by itself. Such an event has an ID of ours.
+/// Receives an answer that the server requested from Stripe, as if it were an event of Stripe's. Its event ID
+/// is ours.
 pub(crate) fn receive_answer(
     tx: Everywhere<'_>,
     ids: &Ids,
     now: Timestamp,
     delivery: &Delivery,
 ) -> Result<Answer, StoreError> {
-    take_in_new(tx, ids, now, delivery, &delivery.event.id)
+    receive_new(tx, ids, now, delivery, &delivery.event.id)
 }
 
-/// Logs a delivery under this ID, joins its facts, settles, appends.
-fn take_in_new(
+/// Logs a delivery under this ID, joins its facts, settles, and appends to the ledger.
+fn receive_new(
     tx: Everywhere<'_>,
     ids: &Ids,
     now: Timestamp,
@@ -140,14 +141,14 @@ fn take_in_new(
 ) -> Result<Answer, StoreError> {
     let writing = Writing { rows: tx.within(&delivery.scope), ids, now, event_id: Some(id) };
     let (answer, subject) = match concerns(delivery, now) {
-        Ok(facts) => take_in(&writing, &delivery.event, facts)?,
+        Ok(facts) => join_and_settle(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
     };
     log::write(&writing, id, delivery, answer, subject.as_deref())?;
     Ok(answer)
 }
 
-/// The facts of a delivery that is meant for this endpoint, or the answer to one that is not.
+/// The facts of a delivery; `Err` with its outcome if it has none, or is not meant for this endpoint.
 pub(crate) fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
     let Delivery { scope, stripe_account, event, .. } = delivery;
     let ignored = |reason| Answer { outcome: Outcome::Ignored, reason };
@@ -166,8 +167,9 @@ pub(crate) fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Ans
     })
 }
 
-/// Joins facts to what is known and settles all they touch. Answers what the event is told, and what it is about.
-fn take_in(
+/// Joins facts to the known ones and settles all payments they affect. Returns the event's outcome and its
+/// subject.
+fn join_and_settle(
     writing: &Writing<'_>,
     event: &Event,
     facts: Facts,
@@ -178,7 +180,7 @@ fn take_in(
     Ok(considered.told())
 }
 
-/// What an event would do: everything is decided, nothing is written yet.
+/// The effects of an event: everything is decided, nothing is written yet.
 pub(crate) struct Considered {
     topic: Topic,
     pub(crate) news: Facts,
@@ -188,14 +190,14 @@ pub(crate) struct Considered {
 }
 
 impl Considered {
-    /// Loads what facts could touch, joins them and settles.
+    /// Loads everything that the facts could affect, joins them and settles.
     pub(crate) fn of(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
         let mut considered = Self::load(writing, topic, facts)?;
         considered.settle(false);
         Ok(considered)
     }
 
-    /// Loads what facts could touch and joins them. Nothing is settled yet.
+    /// Loads everything that the facts could affect and joins them. Nothing is settled yet.
     pub(crate) fn load(writing: &Writing<'_>, topic: Topic, facts: Facts) -> Result<Self, StoreError> {
         let news = facts.clone();
         let mut loaded = load::neighbourhood(writing.rows, &facts)?;
@@ -204,12 +206,12 @@ impl Considered {
         Ok(Self { topic, news, loaded, admitted, settlements: BTreeMap::new() })
     }
 
-    /// Settles. With `redecide`, terms are looked up anew.
+    /// Settles all loaded payments. With `redecide`, the terms in force are looked up again.
     pub(crate) fn settle(&mut self, redecide: bool) {
         self.settlements = settle(&self.loaded.world, Occasion { news: Some(self.topic), redecide });
     }
 
-    /// Writes it down, and answers the events that waited for it.
+    /// Writes facts and settlements, and updates the outcome of the events that waited for them.
     pub(crate) fn keep(&self, writing: &Writing<'_>) -> Result<(), StoreError> {
         writing.facts(&self.loaded.world, &self.admitted, &self.news)?;
         for (payment_id, settlement) in &self.settlements {
@@ -217,7 +219,7 @@ impl Considered {
             let facts = self.loaded.world.payments.get(payment_id).map(|known| &known.facts);
             let unlisted = facts.and_then(payment::unlisted_invoice);
             if writing.settlement(payment_id, settlement, before, unlisted)? {
-                log::settle_waiting(writing, payment_id, settlement, self.whole(settlement))?;
+                log::settle_waiting(writing, payment_id, settlement, self.inferred(settlement))?;
                 if let Some(subscription) = &settlement.decision.stripe.subscription {
                     log::settle_waiting(writing, subscription, settlement, settlement)?;
                 }
@@ -226,7 +228,7 @@ impl Considered {
         Ok(())
     }
 
-    /// What the event is told, and what it is about.
+    /// The event's outcome and reason, and its subject.
     pub(crate) fn told(&self) -> (Answer, Option<String>) {
         if let (Topic::Cancellation, Some(id)) = (self.topic, self.news.subscriptions.keys().next()) {
             let own =
@@ -238,12 +240,13 @@ impl Considered {
             return (Answer { outcome: Outcome::Processed, reason: Reason::Noted }, None);
         };
         let went_back = matches!(self.topic, Topic::Refund | Topic::Dispute);
-        let settled = if went_back { self.whole(own) } else { own };
+        let settled = if went_back { self.inferred(own) } else { own };
         (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
     }
 
-    /// Money that went back of a charge inferred to be another payment's is told by that payment.
-    fn whole<'a>(&'a self, own: &'a Settlement) -> &'a Settlement {
+    /// The settlement of the payment that this one is inferred to be, or its own: it decides the outcome of
+    /// refunds and disputes.
+    fn inferred<'a>(&'a self, own: &'a Settlement) -> &'a Settlement {
         own.decision.same_as.as_ref().and_then(|id| self.settlements.get(id)).unwrap_or(own)
     }
 }

@@ -1,8 +1,10 @@
-//! `POST /api/v1/conversions` and `POST /api/track/conversion`: others than Stripe tell of a payment.
+//! `POST /api/v1/conversions` and `POST /api/track/conversion`: the merchant's server or a page reports a
+//! payment.
 //!
-//! What the merchant's server reports counts; what a page reports is a claim, held until the merchant approves it or its click also
-//! stands on the payment. A transaction ID of Stripe's (`cs_`, `pi_`, `ch_`, `in_`) joins that payment, and Stripe's amount wins.
-//! The merchant reports a transaction once; a repeat may only add what the first report lacked. Pages claim it once for each click.
+//! A report of the merchant's server counts. A page's report is a claim, held until the merchant approves it
+//! or its click is also on the payment. A transaction ID of Stripe's (`cs_`, `pi_`, `ch_`, `in_`) joins that
+//! payment, and Stripe's amount wins. The merchant reports a transaction once; a repeat may only add what the
+//! first report lacked. Pages claim a transaction once for each click.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -30,18 +32,18 @@ use crate::store::rows::{Rows, args};
 use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
-/// What pages call.
+/// The route that pages call.
 pub(super) fn routes() -> Router<Trac> {
     Router::new().route("/api/track/conversion", post(claim))
 }
 
-/// What the merchant's server calls, under `/api/v1`.
+/// The route that the merchant's server calls, under `/api/v1`.
 pub(super) fn api_routes() -> Router<Trac> {
     Router::new().route("/conversions", post(report))
 }
 
-/// What is told.
-struct Told {
+/// The body of a report or a claim.
+struct ReportBody {
     transaction: String,
     event_type: String,
     at: Timestamp,
@@ -53,10 +55,10 @@ struct Told {
     by_merchant: bool,
 }
 
-impl Told {
-    /// What the merchant's server tells, in the words of the management API.
+impl ReportBody {
+    /// Reads a report of the merchant's server, with the field names of the management API.
     fn report(mut fields: Fields, now: Timestamp) -> Result<Self, Problem> {
-        let told = Self {
+        let body = Self {
             transaction: fields.need("external_transaction_id", external_id).unwrap_or_default(),
             event_type: fields.need("event_type", text(1..=100)).unwrap_or_default(),
             at: fields.take("occurred_at", moment).unwrap_or(now),
@@ -67,20 +69,20 @@ impl Told {
             promo_code: fields.take("promo_code", text(1..=100)),
             by_merchant: true,
         };
-        if told.at.secs_since(now) > CLOCK_SKEW_SECS {
-            fields.note("occurred_at", "must not lie in the future");
+        if body.at.secs_since(now) > CLOCK_SKEW_SECS {
+            fields.note("occurred_at", "must not be in the future");
         }
         fields.finish()?;
-        Ok(told)
+        Ok(body)
     }
 
-    /// What a page tells, in the words of the script.
+    /// Reads a claim, with the field names of the script.
     fn claim(mut fields: Fields, now: Timestamp, by_merchant: bool) -> Result<Self, Problem> {
         let transaction = fields.take("externalTransactionId", external_id);
         if !fields.has("amount") || fields.is_null("amount") {
             fields.note("amount", "is required");
         }
-        let told = Self {
+        let body = Self {
             transaction: transaction.unwrap_or_else(|| format!("untold {}", random_hex::<16>())),
             event_type: fields.take("eventName", text(1..=100)).unwrap_or_else(|| "conversion".to_owned()),
             at: now,
@@ -92,21 +94,21 @@ impl Told {
             by_merchant,
         };
         fields.finish()?;
-        Ok(told)
+        Ok(body)
     }
 
-    /// The click that a page claims, by which claims of one transaction differ; empty where it is not known, and for the merchant's
-    /// report.
+    /// The known click of a page's claim, which distinguishes claims of one transaction. Empty if there is no
+    /// such click, and for a report of the merchant's.
     fn claimed_click(&self, rows: Rows<'_>) -> Result<String, StoreError> {
         let Some(click) = self.click.as_ref().filter(|_| !self.by_merchant) else { return Ok(String::new()) };
         Ok(if is_known(rows, click.as_str())? { click.as_str().to_owned() } else { String::new() })
     }
 
-    /// The click it names, by its ID or by a partner's code.
+    /// The click of the body, by its ID or by a partner's code.
     fn click_of(&self, rows: Rows<'_>) -> Result<Option<ClickId>, StoreError> {
         match (&self.click, &self.promo_code) {
             (None, Some(code)) => click_by_promo_code(rows, code, self.at),
-            // A page's click that is not known claims nothing.
+            // An unknown click of a page is ignored.
             (Some(click), _) if !self.by_merchant && !is_known(rows, click.as_str())? => Ok(None),
             (click, _) => Ok(click.clone()),
         }
@@ -127,7 +129,7 @@ impl Told {
     }
 }
 
-/// An amount and its currency, which is required beside it.
+/// An amount and its currency, which is required if there is an amount.
 fn amount(fields: &mut Fields, name: &str) -> Option<(i64, Currency)> {
     let amount = fields.take(name, integer(0..=AMOUNT_MAX));
     if amount.is_none() && !fields.is_wrong(name) {
@@ -143,22 +145,22 @@ async fn report(
     Merchant(scope): Merchant,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let told = Told::report(fields, trac.clock.now())?;
+    let body = ReportBody::report(fields, trac.clock.now())?;
     let store = trac.store.clone();
-    let taken = store.try_write(Priority::Api, move |tx| {
+    let recorded = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let Some(first) = First::of(rows, &told, "")? else {
-            let id = take(rows, &trac, &told, "")?;
+        let Some(first) = First::of(rows, &body, "")? else {
+            let id = record(rows, &trac, &body, "")?;
             return Ok((StatusCode::CREATED, Json(find_conversion(rows, &trac, &id)?)));
         };
-        if first.complete(rows, &trac, &told)? {
+        if first.complete(rows, &trac, &body)? {
             return Ok((StatusCode::OK, Json(find_conversion(rows, &trac, &first.conversion_id)?)));
         }
         let id = first.conversion_id;
         let message = format!("This transaction was reported before; see conversion {id}.");
         Err(Problem::conflict("CONVERSION_DUPLICATE", message).about("conversion_id", &id))
     });
-    taken.await
+    recorded.await
 }
 
 async fn claim(
@@ -166,45 +168,47 @@ async fn claim(
     tracker: Tracker,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let told = Told::claim(fields, trac.clock.now(), tracker.is_merchant)?;
+    let body = ReportBody::claim(fields, trac.clock.now(), tracker.is_merchant)?;
     tracker.count(&trac, "conversion").await?;
     let (store, scope) = (trac.store.clone(), tracker.scope);
-    let taken = store.try_write(Priority::Api, move |tx| {
+    let recorded = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let claimed_click = told.claimed_click(rows)?;
-        let first = First::of(rows, &told, &claimed_click)?;
+        let claimed_click = body.claimed_click(rows)?;
+        let first = First::of(rows, &body, &claimed_click)?;
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let id = match first {
             Some(first) => {
-                if told.by_merchant {
-                    first.complete(rows, &trac, &told)?;
+                if body.by_merchant {
+                    first.complete(rows, &trac, &body)?;
                 }
                 first.conversion_id
             }
-            None if crowd::takes_claim(rows, &told.transaction)? => take(rows, &trac, &told, &claimed_click)?,
+            None if crowd::records_claim(rows, &body.transaction)? => {
+                record(rows, &trac, &body, &claimed_click)?
+            }
             None => {
                 let message =
-                    "Pages claimed this transaction with very many clicks: report it from your server.";
+                    "Pages claimed this transaction with too many clicks: report it from your server.";
                 return Err(Problem::conflict("TOO_MANY_CLAIMS", message));
             }
         };
-        let answer = outcome(rows, &trac, &told, &id)?;
+        let answer = outcome(rows, &trac, &body, &id)?;
         Ok::<_, Problem>((status, Json(answer)))
     });
-    taken.await
+    recorded.await
 }
 
-/// What became of a claim. A page learns nothing of a click that it did not name, and of its own only whether it is credited: what
-/// Stripe says of the payment is not a page's to know.
-fn outcome(rows: Rows<'_>, trac: &Trac, told: &Told, id: &str) -> Result<Value, StoreError> {
-    // A payment that is not linked yet is no conversion.
+/// The response to a claim. A page gets no information about a click that it did not name, and about its own
+/// click only whether it is credited: Stripe's facts of the payment are not for pages.
+fn outcome(rows: Rows<'_>, trac: &Trac, body: &ReportBody, id: &str) -> Result<Value, StoreError> {
+    // A payment that is not linked yet is not a conversion.
     let named = conversion_id(rows, id)?;
     let conversion = CONVERSIONS.one(rows, trac, named.as_deref().unwrap_or(id))?.unwrap_or_default();
-    let click = told.click.as_ref().map(ClickId::as_str);
+    let click = body.click.as_ref().map(ClickId::as_str);
     let is_own = click.is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click));
     let reason = conversion.get("reason").and_then(Value::as_str).and_then(Reason::from_code);
     let is_open = matches!(reason, Some(Reason::Ok | Reason::OkCapped | Reason::RejectedByMerchant));
-    if !told.by_merchant && !(is_own && (is_open || reason == Some(Reason::ClientReported))) {
+    if !body.by_merchant && !(is_own && (is_open || reason == Some(Reason::ClientReported))) {
         let reason = Reason::ClientReported.as_str();
         return Ok(
             json!({ "id": id, "attributed": false, "reason": reason, "click_id": null, "commission_id": null }),
@@ -220,21 +224,22 @@ fn outcome(rows: Rows<'_>, trac: &Trac, told: &Told, id: &str) -> Result<Value, 
 /// The first report of a transaction by the merchant, or the first claim of it by pages with the same click.
 struct First {
     id: String,
-    /// The conversion it was answered with.
+    /// The conversion that was in the response to it.
     conversion_id: String,
 }
 
 impl First {
-    fn of(rows: Rows<'_>, told: &Told, claimed_click: &str) -> Result<Option<Self>, StoreError> {
+    fn of(rows: Rows<'_>, body: &ReportBody, claimed_click: &str) -> Result<Option<Self>, StoreError> {
         let sql = "SELECT id, conversion_id FROM report \
                    WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 AND by_merchant = ?4 AND claimed_click = ?5";
-        rows.one(sql, args![transaction_id(&told.transaction), told.by_merchant, claimed_click], |row| {
+        rows.one(sql, args![transaction_id(&body.transaction), body.by_merchant, claimed_click], |row| {
             Ok(Self { id: row.get(0)?, conversion_id: row.get(1)? })
         })
     }
 
-    /// Adds the amount, click or customer that the merchant's first report lacked. `false` if the repeat has nothing new.
-    fn complete(&self, rows: Rows<'_>, trac: &Trac, told: &Told) -> Result<bool, StoreError> {
+    /// Adds the amount, click or customer that the merchant's first report lacked. `false` if the repeat adds
+    /// none of them.
+    fn complete(&self, rows: Rows<'_>, trac: &Trac, body: &ReportBody) -> Result<bool, StoreError> {
         let named = conversion_id(rows, &self.conversion_id)?;
         let facts = facts_of(rows, named.as_deref().unwrap_or(&self.conversion_id))?;
         let reports = facts.ok_or_else(|| StoreError::internal("there is no such payment"))?.reports;
@@ -247,15 +252,15 @@ impl First {
         };
         let now = trac.clock.now();
         if first.amount.is_none() {
-            added.amount = Latest::said(now, told.amount);
+            added.amount = Latest::said(now, body.amount);
         }
         if first.click.is_none() {
-            let click = told.click_of(rows)?.map(|click| click.as_str().to_owned());
+            let click = body.click_of(rows)?.map(|click| click.as_str().to_owned());
             let is_known = click.as_deref().map(|click| is_known(rows, click)).transpose()?;
             added.click = click.filter(|_| is_known == Some(true));
         }
         if first.customer.is_none() {
-            added.customer.clone_from(&told.customer);
+            added.customer.clone_from(&body.customer);
         }
         if added.amount.is_none() && added.click.is_none() && added.customer.is_none() {
             return Ok(false);
@@ -267,23 +272,24 @@ impl First {
     }
 }
 
-/// Records a report, `claimed_click` by [`Told::claimed_click`], and answers the conversion it is about.
-fn take(rows: Rows<'_>, trac: &Trac, told: &Told, claimed_click: &str) -> Result<String, StoreError> {
+/// Records a report or claim, and returns the ID of its conversion. `claimed_click` is from
+/// [`ReportBody::claimed_click`].
+fn record(rows: Rows<'_>, trac: &Trac, body: &ReportBody, claimed_click: &str) -> Result<String, StoreError> {
     let (id, now) = (trac.ids.make(Kind::Report), trac.clock.now());
     let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
-    let report = told.facts(told.click_of(rows)?);
+    let report = body.facts(body.click_of(rows)?);
     let facts = Facts { reports: [(id.clone(), report)].into(), ..Facts::default() };
     let considered = Considered::of(&writing, Topic::Sale, facts)?;
     considered.keep(&writing)?;
     let conversion_id = considered.admitted.payment_id.clone();
-    let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report is about no payment"))?;
+    let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report has no payment"))?;
     rows.write(
         "INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, claimed_click) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         args![
             id,
-            transaction_id(&told.transaction),
-            told.by_merchant,
+            transaction_id(&body.transaction),
+            body.by_merchant,
             conversion_id,
             now,
             claimed_click

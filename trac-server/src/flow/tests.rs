@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::testing::app::{App, START};
 use crate::testing::shop::{DAY, Shop, charge, invoice, with};
 
-/// The first event of a shop with such terms.
+/// Checks the outcome of the first event of a shop with these terms.
 async fn first(terms: Value, change: Value, want: &str) {
     let app = App::new();
     let shop = Shop::open(&app, terms).await;
@@ -113,7 +113,7 @@ async fn terms_are_those_of_the_payments_time_and_stay() {
     let halved = json!({ "commission": { "type": "percentage", "rate_bps": 1_000 } });
     shop.merchant.patch(&program, halved).await;
     app.trac.clock.advance(100);
-    // Paid before the change, told after it: the old terms. Paid after it: the new ones.
+    // Paid before the change and received after it: the old terms. Paid after it: the new ones.
     assert_eq!(shop.told("checkout.session.completed", 50, shop.session(json!({}))).await, "processed ok");
     assert_eq!(shop.net().await, 2_000);
     let later = shop.session(json!({ "id": "cs_2", "payment_intent": "pi_2" }));
@@ -272,12 +272,12 @@ async fn a_charge_is_linked_by_amount_and_time_only_if_nothing_else_fits() {
     assert_eq!(shop.told("invoice.paid", 0, by_click("in_1")).await, "processed ok");
     let told = shop.told("charge.refunded", 60, charge(5_000, refund.clone())).await;
     assert_eq!((told.as_str(), shop.net().await), ("processed refund_full", 0));
-    // A second payment of the same amount makes it a guess, and nothing is taken back on a guess.
+    // With a second payment of the same amount, the match is ambiguous, and nothing is taken back.
     assert_eq!(shop.told("invoice.paid", 30, by_click("in_2")).await, "processed ok_recurring");
     assert_eq!(shop.net().await, 2_000);
     let told = shop.told("charge.refunded", 61, charge(5_000, refund)).await;
     assert_eq!(told, "deferred payment_unlinked");
-    // The exact link ends it.
+    // The exact link ends the ambiguity.
     let link = json!({ "id": "inpay_1", "invoice": "in_2", "payment": { "payment_intent": "pi_9" } });
     assert_eq!(shop.told("invoice_payment.paid", 62, link).await, "processed linked");
     assert_eq!(shop.net().await, 1_000);
@@ -297,7 +297,7 @@ async fn an_event_of_two_api_versions_brings_the_link_of_either() {
     };
     assert_eq!(shop.deliver(&refunded(json!({}))).await.text("/reason"), "payment_unknown");
     let mut old_version = refunded(json!({ "invoice": "in_1" }));
-    // Whatever else comes under a known ID is a repeat, and no effect of its own.
+    // Any other delivery with a known event ID is a repeat without an effect.
     assert_eq!(shop.deliver(&old_version).await.text("/reason"), "duplicate_event");
     assert_eq!(shop.net().await, 1_000);
     old_version["api_version"] = json!("2024-06-20");
@@ -327,7 +327,7 @@ async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
             let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
             shop.merchant.make("/payouts", payout).await;
         }
-        // Session metadata goes before that of the PaymentIntent.
+        // The session's metadata wins over the PaymentIntent's.
         let session = shop.session(json!({ "metadata": { "tracClickId": other } }));
         let told = shop.told("checkout.session.completed", 1, session).await;
         assert_eq!(told, if paid { "duplicate duplicate_payment" } else { "processed ok" });
@@ -357,7 +357,7 @@ async fn a_replay_changes_nothing_unless_the_rules_did() {
     }
     assert_eq!(shop.merchant.get("/events").await.column("outcome").len(), events.len());
 
-    // An event for another account is let in by a replay once the endpoint says so.
+    // A replay accepts an event of another account once the endpoint names that account.
     let connected = json!({ "id": "evt_acct", "type": "checkout.session.completed", "account": "acct_1",
         "created": START, "data": { "object": shop.session(json!({ "id": "cs_2", "payment_intent": "pi_2" })) } });
     assert_eq!(shop.deliver(&connected).await.text("/reason"), "account_mismatch");

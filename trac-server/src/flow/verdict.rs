@@ -1,5 +1,5 @@
-//! `PATCH /api/v1/conversions/{id}` and `/leads/{id}`: the merchant's decision about a claim or a page's lead, and the refunded total of
-//! a payment that Stripe does not report.
+//! `PATCH /api/v1/conversions/{id}` and `/leads/{id}`: the merchant's decision about a claim or a page's
+//! lead, and the refunded total of a payment that Stripe does not report.
 
 use std::collections::BTreeSet;
 
@@ -50,15 +50,15 @@ async fn judge_lead(
         let approved = fields.need("status", is_approved);
         fields.finish()?;
         let Some(conversion) = conversion_id(rows, &id)? else {
-            let message = "This is one of very many leads that pages reported of the customer, and was not settled: report it \
-                           from your server.";
+            let message = "Pages reported too many leads of this customer, and this one was not settled: report it from your \
+                           server.";
             return Err(Problem::new(StatusCode::CONFLICT, "LEAD_NOT_SETTLED", message));
         };
         let mut leads = facts_of(rows, &conversion)?.ok_or_else(|| Problem::not_found("conversion"))?.leads;
         leads.retain(|lead_id, _| *lead_id == id);
         let is_own = |lead: &Lead| lead.vouched && (approved == Some(false) || !lead.vouched_clicks.is_empty());
         if leads.values().any(is_own) {
-            let message = "Your own server reported this lead: there is no page's word to judge.";
+            let message = "Your own server reported this lead: there is no page's report to approve or reject.";
             return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
         }
         let now = trac.clock.now();
@@ -73,7 +73,7 @@ async fn judge_lead(
     judged.await.map(Json)
 }
 
-/// The merchant's word, after every earlier one.
+/// The merchant's verdict, with a time after every earlier verdict, so that it is the latest.
 fn later(before: Option<&Latest<bool>>, approved: bool, now: Timestamp) -> Latest<bool> {
     let at = before.map_or(now, |verdict| now.max(verdict.at.plus_secs(1)));
     Latest { at, value: approved }
@@ -89,7 +89,7 @@ async fn change(
     let refunded = fields.take("refunded_cents", integer::<i64>(0..=AMOUNT_MAX));
     let click = fields.take("click_id", any_text);
     if click.is_some() && approved.is_none() {
-        fields.note("click_id", "names the claim to judge: it goes with status");
+        fields.note("click_id", "names the claim to approve or reject, and requires status");
     }
     fields.finish()?;
     let store = trac.store.clone();
@@ -117,7 +117,8 @@ async fn change(
     changed.await.map(Json)
 }
 
-/// Refuses to approve a claim of a payment that stays credited to another click: a claim counts only where nothing else does.
+/// Rejects the approval of a claim if its payment stays credited to another click: a claim counts only if
+/// nothing else does.
 fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
     let claims = conversion["claims"].as_array().map(Vec::as_slice).unwrap_or_default();
     let approved = claims.iter().filter(|claim| claim["status"] == "approved");
@@ -134,14 +135,15 @@ fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::CONFLICT, "CREDITED_OTHERWISE", message))
 }
 
-/// The click that a payment is credited to by anything but a claim.
+/// The click that a payment is credited to by another rule than `claim`.
 fn credited_otherwise(conversion: &Value) -> Option<String> {
     let is_credited = conversion["attributed"] == true && conversion["rule"] != "claim";
     conversion["click_id"].as_str().filter(|_| is_credited).map(ToOwned::to_owned)
 }
 
-/// Approves or rejects the claims of a payment, or a lead. The latest verdict holds. Approving a claim rejects the others of the payment.
-/// `click` names the claim; it is required to approve where several clicks were claimed, or where the payment is `credited` to another.
+/// Approves or rejects the claims of a payment, or a lead. The latest verdict applies. To approve a claim
+/// rejects the payment's other claims. `click` names the claim; it is required for an approval if several
+/// clicks were claimed, or if the payment is `credited` to another click.
 fn judge(
     facts: &mut Facts,
     approved: bool,
@@ -154,7 +156,7 @@ fn judge(
     let claims = facts.reports.values_mut().filter(|report| !report.by_merchant);
     let claims: Vec<&mut Report> = claims.collect();
     if claims.is_empty() && facts.leads.is_empty() {
-        let message = "Nobody but you or Stripe reported this conversion: there is no claim to judge.";
+        let message = "Only you or Stripe reported this conversion: there is no claim to approve or reject.";
         return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
     }
     let clicks: BTreeSet<String> = claims.iter().filter_map(|claim| claim.click.clone()).collect();
@@ -171,7 +173,7 @@ fn judge(
         let message = format!("is required: pages claimed this payment with {named}{other}");
         return Err(Problem::field("click_id", &message));
     }
-    // A claim without a click is approved only where no claim has one.
+    // A claim without a click is approved only if no claim has one.
     let chosen = if approved { click.or(only) } else { click };
     for claim in claims {
         let is_chosen = claim.click.as_deref() == chosen;
@@ -182,11 +184,11 @@ fn judge(
     Ok(())
 }
 
-/// Notes how much of a reported payment went back so far.
+/// Records how much of a reported payment was refunded so far.
 fn refund(facts: &mut Facts, refunded_minor: i64) -> Result<(), Problem> {
     if facts.is_told_by_stripe() {
         let message =
-            "Stripe tells of this payment: refund it there, and its event takes the commission back.";
+            "Stripe reports this payment: refund it there, and its event takes the commission back.";
         return Err(Problem::new(StatusCode::CONFLICT, "TOLD_BY_STRIPE", message));
     }
     let paid = Money::of(facts).map_or(0, |money| money.gross_minor());

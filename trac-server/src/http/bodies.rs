@@ -1,8 +1,9 @@
-//! One budget of bytes for the bodies of all requests in flight, so that memory has a bound whoever sends what.
+//! Limits the memory that the request bodies in flight may occupy, all together.
 //!
-//! What has come of a body is counted until its request is answered. The first 64 KiB of each body, which is nearly always all of
-//! it, and what comes behind them have budgets of their own: large bodies that come slowly, or never end, keep no ordinary
-//! webhook out. A request whose body finds no room is answered `503 SERVER_BUSY`.
+//! The bytes received of a body count until its request is answered. The first 64 KiB of each body (nearly
+//! always the whole body) and the bytes after them have separate budgets, so that large bodies that arrive
+//! slowly or never end do not block ordinary webhooks. A request whose body exceeds a budget gets `503
+//! SERVER_BUSY`.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,27 +14,28 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
 use hyper::body::{Frame, SizeHint};
 
-/// What counts as the beginning of a body.
+/// How many bytes count as the beginning of a body.
 const BEGIN_BYTES: usize = 64 << 10;
-/// The most that anybody keeps of one body; what comes behind that is heard and thrown away.
+/// How many bytes of one body are counted at most. No route stores more; the bytes after them are read and
+/// discarded.
 const KEPT_BYTES: usize = 2 << 20;
 /// The budget for the beginnings of all bodies.
 const BEGINS_BYTES: usize = 32 << 20;
-/// The budget for all that comes behind them.
+/// The budget for the rest of all bodies.
 const RESTS_BYTES: usize = 24 << 20;
 
 /// The budget. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bodies(Arc<Taken>);
 
-/// What is taken of it.
+/// The bytes in use of each budget.
 #[derive(Debug, Default)]
 struct Taken {
     begins: AtomicUsize,
     rests: AtomicUsize,
 }
 
-/// What one body has taken, given back when it is dropped.
+/// The bytes that one body uses, released on drop.
 #[derive(Debug)]
 pub(crate) struct Share {
     of: Bodies,
@@ -42,7 +44,8 @@ pub(crate) struct Share {
 }
 
 impl Bodies {
-    /// Counts the body of a request while it comes. The share is kept until the request is answered.
+    /// Counts the body of a request while it is received. The caller holds the share until the request is
+    /// answered.
     pub(crate) fn count(&self, request: Request<Body>) -> (Request<Body>, Option<Arc<Share>>) {
         if request.body().is_end_stream() {
             return (request, None);
@@ -57,7 +60,7 @@ impl Bodies {
 
 #[cfg(test)]
 impl Bodies {
-    /// Takes all there is.
+    /// Uses up the whole budget for beginnings.
     pub(crate) fn fill(&self) -> Vec<Share> {
         let one =
             || Share { of: self.clone(), bytes: AtomicUsize::new(0), is_refused: AtomicBool::new(false) };
@@ -66,12 +69,12 @@ impl Bodies {
 }
 
 impl Share {
-    /// Whether there was no room for the body.
+    /// Whether the body exceeded a budget.
     pub(crate) fn is_refused(&self) -> bool {
         self.is_refused.load(Ordering::SeqCst)
     }
 
-    /// Takes so many bytes more, if there is room.
+    /// Counts `bytes` more, if the budgets allow it.
     fn take(&self, bytes: usize) -> bool {
         let before = self.bytes.load(Ordering::SeqCst);
         let after = before.saturating_add(bytes).min(KEPT_BYTES);
@@ -112,7 +115,7 @@ fn take(taken: &AtomicUsize, bytes: usize, most: usize) -> bool {
     bytes == 0 || taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).is_ok()
 }
 
-/// A body that is counted while it comes.
+/// A body that is counted while it is received.
 struct Counted {
     body: Body,
     share: Arc<Share>,
@@ -157,7 +160,7 @@ mod tests {
         Request::new(Body::from(vec![b' '; bytes]))
     }
 
-    /// Reads a body; answers whether there was room, and what holds it.
+    /// Reads a body; returns whether it fit, and the share that holds its bytes.
     async fn read(bodies: &Bodies, bytes: usize) -> (bool, Option<Arc<Share>>) {
         let (request, share) = bodies.count(request(bytes));
         let read = to_bytes(request.into_body(), usize::MAX).await;

@@ -1,4 +1,4 @@
-//! The names under which this server is reached, all of them configured. None is ever taken from a request.
+//! The host names of this server. All of them are configured; none is read from a request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use axum::extract::ConnectInfo;
 use axum::http::header::HOST;
 use axum::http::{Request, Version};
 
-/// The domains of the click cookie, and the hosts under which links may be shown beside the public URL.
+/// The domains of the click cookie, and the hosts besides that of the public URL under which links may be
+/// shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hosts {
     pub(crate) cookie_domains: Arc<[String]>,
@@ -15,8 +16,8 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// The `Domain` of the click cookie for a request to this host: of those configured, the one it belongs to, else the
-    /// first. (A browser refuses a domain that the page is no part of.)
+    /// The `Domain` of the click cookie for a request to this host: the first configured domain that contains
+    /// the host, otherwise the first one. (Browsers reject a `Domain` that does not contain the page's host.)
     pub(crate) fn cookie_domain(&self, host: impl FnOnce() -> Option<String>) -> Option<&str> {
         let first = self.cookie_domains.first()?;
         let host = host();
@@ -24,12 +25,12 @@ impl Hosts {
         Some(self.cookie_domains.iter().find(belongs).unwrap_or(first))
     }
 
-    /// The configured host of this name, as it is configured.
+    /// The configured host of this name, in the configured spelling.
     pub(crate) fn tracking_domain(&self, name: &str) -> Option<&str> {
         self.tracking_domains.iter().map(String::as_str).find(|domain| domain.eq_ignore_ascii_case(name))
     }
 
-    /// What the addresses of links begin with: a configured host, else the public URL.
+    /// The base of link URLs: this tracking domain if it is configured, otherwise the public URL.
     pub(crate) fn link_base(&self, public_url: &str, tracking_domain: Option<&str>) -> String {
         let scheme = public_url.split("://").next().unwrap_or("https");
         match tracking_domain.and_then(|name| self.tracking_domain(name)) {
@@ -39,8 +40,9 @@ impl Hosts {
     }
 }
 
-/// Whether a request says once which host it is for, as HTTP wants it. Two names could be read by a proxy as one, and here as the other.
-/// A request that came over no connection, as tests and apps around make them, need not name any.
+/// Whether a request has exactly one `Host` header, as HTTP requires: of two, a proxy could use one and this
+/// server the other. A request that did not arrive over a connection (in tests, or inside another app) may
+/// have none.
 /// Source: RFC 9112, section 3.2.
 pub(crate) fn is_named_once<B>(request: &Request<B>) -> bool {
     let mut names = request.headers().get_all(HOST).iter();

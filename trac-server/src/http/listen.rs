@@ -1,10 +1,10 @@
-//! Connections, how long a caller may take over one, and how many one caller may hold.
+//! The listener: time limits for request heads and idle connections, and a limit of connections per address.
 //!
-//! A connection on which nothing is said, or one byte now and then, holds a file handle for nothing; a thousand of them, and
-//! nobody else is let in. So the head of a request must have come whole ten seconds after its connection was opened, or after its
-//! first byte. A kept connection may rest between two requests, a little longer than proxies keep theirs. An address holds some
-//! hundred connections at most, unless it is a known proxy's. How long a whole request may take is limited by the
-//! [router](crate::router).
+//! A connection that sends nothing, or a byte now and then, occupies a file descriptor; a thousand of them
+//! would exhaust the process's limit. So a request head must be complete ten seconds after the connection was
+//! opened or after the head's first byte. A keep-alive connection may be idle between two requests for a
+//! little longer than proxies keep theirs. An address may have some hundred connections, unless it belongs to
+//! a known proxy. The [router](crate::router) limits how long a whole request may take.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -33,19 +33,20 @@ use crate::clock::Clock;
 use crate::http::proxy::{Network, TrustedProxies};
 use crate::tally::Tally;
 
-/// How long the head of a request may take, from its first byte, or from where the connection was opened.
+/// How long the head of a request may take, from its first byte or, for the first request, from the opening
+/// of the connection.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-/// How long a kept connection may rest. Proxies hang up after 60 s, and must be the first to.
+/// How long a keep-alive connection may be idle. Proxies close theirs after 60 s, and must do so first.
 const REST_LIMIT: Duration = Duration::from_secs(75);
-/// How long the head of a request may be, which is what each connection may take of the memory.
+/// How long the head of a request may be. Each connection buffers at most this much.
 const HEAD_BYTES: usize = 64 << 10;
-/// How long to wait where no connection can be taken: because the process has no file handle left, for one.
+/// How long to wait after `accept` failed, for example because the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many connections one address may hold unless configured otherwise.
+/// How many connections one address may have unless configured otherwise.
 pub const CONNECTIONS_PER_ADDRESS: usize = 512;
 
-/// Who is connected: how many connections each address holds, and which addresses are proxies', which hold those of many.
-/// Clones are the same.
+/// Counts the open connections of each address, and knows which addresses are proxies, which carry the
+/// connections of many callers. Clones share the counts.
 ///
 /// # Examples
 /// ```
@@ -63,13 +64,13 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// Lets each address hold so many connections, 0 for any number, and these networks any number.
+    /// Allows each address `most` connections (0: any number), and these networks any number.
     #[must_use]
     pub fn new(most: usize, proxies: &[Network]) -> Self {
         Self { most, proxies: TrustedProxies::new(proxies), open: Arc::default() }
     }
 
-    /// Counts one more connection of an address; `None` if it holds too many.
+    /// Counts one more connection of an address; `None` if it has `most` already.
     fn admit(&self, peer: IpAddr) -> Option<Place> {
         let peer = peer.to_canonical();
         if self.most == 0 || self.proxies.trusts(peer) {
@@ -94,7 +95,7 @@ impl Default for Callers {
     }
 }
 
-/// Whom an address belongs to: of IPv6, a caller has a network of 64 bits.
+/// The caller that an address stands for: an IPv4 address itself, of an IPv6 address the /64 network.
 fn holder(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
@@ -102,7 +103,7 @@ fn holder(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// A connection that is counted, until it is dropped.
+/// A counted connection; dropping it ends the count.
 #[derive(Debug)]
 struct Place(Option<(IpAddr, Callers)>);
 
@@ -119,7 +120,7 @@ impl Drop for Place {
     }
 }
 
-/// Lets the process open as many files as the system allows it: each connection is one.
+/// Raises the limit of open files to the hard limit: each connection needs one descriptor.
 pub fn raise_open_files() {
     #[cfg(target_os = "linux")]
     {
@@ -128,8 +129,8 @@ pub fn raise_open_files() {
         let before = limit.current;
         limit.current = limit.maximum;
         match setrlimit(Resource::Nofile, limit) {
-            Ok(()) => tracing::debug!(?before, now = ?limit.current, "the limit of open files"),
-            Err(error) => tracing::warn!(%error, ?before, "the limit of open files stays as it is"),
+            Ok(()) => tracing::debug!(?before, now = ?limit.current, "raised the limit of open files"),
+            Err(error) => tracing::warn!(%error, ?before, "the limit of open files could not be raised"),
         }
     }
 }
@@ -145,10 +146,10 @@ where
     serve_callers(listener, service, Callers::default(), stop).await;
 }
 
-/// Answers connections by HTTP/1.1 until `stop`, then waits for those in the middle of a request. Handlers find the
-/// peer's address as [`ConnectInfo<SocketAddr>`].
+/// Serves HTTP/1.1 on each connection until `stop`, then waits for the requests in progress. Handlers find
+/// the peer's address as [`ConnectInfo<SocketAddr>`].
 ///
-/// Waits as long as callers take; whoever has waited enough drops this future.
+/// The wait at the end has no limit; a caller that wants one drops this future.
 pub async fn serve_callers<S>(
     listener: TcpListener,
     service: S,
@@ -179,7 +180,7 @@ pub async fn serve_callers<S>(
             Err(error) if is_the_callers(&error) => {}
             Err(error) => {
                 if let Some(times) = missed.count((), Clock::system().now()) {
-                    tracing::error!(%error, times, "a connection could not be taken");
+                    tracing::error!(%error, times, "a connection could not be accepted");
                 }
                 tokio::time::sleep(PAUSE).await;
             }
@@ -189,7 +190,7 @@ pub async fn serve_callers<S>(
     open.shutdown().await;
 }
 
-/// Answers one connection, in a task of its own.
+/// Serves one connection, in a task of its own.
 fn answer<S>(stream: TcpStream, (peer, place): (SocketAddr, Place), service: S, open: &GracefulShutdown)
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
@@ -215,20 +216,20 @@ where
     tokio::spawn(async move {
         let _place = place;
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended badly");
+            tracing::debug!(%error, "a connection failed");
         }
     });
 }
 
-/// A connection that fails where the head of a request does not come whole in time.
+/// A connection that fails if the head of a request is not complete in time.
 struct Heads {
     stream: TcpStream,
     requests: Arc<Requests>,
-    /// How many heads had come when that was last looked at.
+    /// The value of `requests.begun` at the last read.
     seen: usize,
-    /// Until when the head must be there: `None` while a request is answered, and while the connection rests.
+    /// The deadline for the head: `None` while a request is answered and while the connection is idle.
     until: Option<Instant>,
-    /// Runs only if a head does not come whole at once.
+    /// Created only if a head is not complete at the first read.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -296,7 +297,7 @@ impl AsyncWrite for Heads {
     }
 }
 
-/// The requests of a connection whose heads have come whole, and those of them that are answered.
+/// How many request heads of a connection are complete, and how many of these requests are answered.
 #[derive(Default)]
 struct Requests {
     begun: AtomicUsize,
@@ -309,7 +310,7 @@ impl Requests {
     }
 }
 
-/// A request is answered from its head on until this is dropped.
+/// Exists from the complete head of a request until its response is done.
 struct Answering(Arc<Requests>);
 
 impl Answering {
@@ -325,7 +326,7 @@ impl Drop for Answering {
     }
 }
 
-/// Whether a caller hung up before it was let in, which says nothing about the next.
+/// Whether `accept` failed because the caller closed the connection first; the next `accept` may succeed.
 fn is_the_callers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -340,7 +341,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that says who calls, and the address where it listens.
+    /// A server that responds with the caller's address; returns where it listens.
     async fn listening(callers: Callers) -> (SocketAddr, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -349,7 +350,7 @@ mod tests {
         (address, tokio::spawn(serve_callers(listener, routes, callers, std::future::pending())))
     }
 
-    /// Says this much on a new connection; answers what comes back before the server hangs up.
+    /// Sends `said` on a new connection; returns the response up to the end of the connection.
     async fn told(said: &str) -> String {
         let (address, server) = listening(Callers::default()).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -394,18 +395,18 @@ mod tests {
         server.abort();
     }
 
-    /// Whether a new connection from there is answered.
+    /// Whether a new connection from this address is answered.
     async fn is_let_in(from: &str, to: SocketAddr) -> (bool, TcpStream) {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
         let mut stream = socket.connect(to).await.unwrap();
-        // A connection that was turned away may be gone already.
+        // A rejected connection may be closed already.
         let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         let read = stream.read(&mut [0; 512]).await.unwrap_or_default();
         (read > 0, stream)
     }
 
-    #[cfg(target_os = "linux")] // Only there is all of 127.0.0.0/8 this machine.
+    #[cfg(target_os = "linux")] // Only Linux routes all of 127.0.0.0/8 to this machine.
     #[tokio::test]
     async fn an_address_holds_so_many_connections_and_a_proxy_any_number() {
         let callers = Callers::new(3, &["127.0.0.9".parse().unwrap()]);
@@ -445,7 +446,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_asked_ends_when_its_caller_leaves() {
-        /// Tells when it is dropped.
+        /// Reports when it is dropped.
         struct Left(tokio::sync::mpsc::UnboundedSender<()>);
         impl Drop for Left {
             fn drop(&mut self) {

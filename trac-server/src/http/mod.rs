@@ -1,4 +1,5 @@
-//! The wire: connections, and how a request's path, host, body, caller and ID are read, before any route is known.
+//! Connections, and what is read from a request before it is routed: path, host, body size, caller and
+//! request ID.
 
 pub(crate) mod bodies;
 pub(crate) mod hosts;

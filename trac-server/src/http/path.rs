@@ -1,6 +1,6 @@
-//! Percent-encoding undone, and paths that are no text then: nothing is found under those.
+//! Percent-decoding. A path that does not decode to UTF-8 is `404`.
 
-/// Whether a path is UTF-8 once its percent-encoding is undone.
+/// Whether a path is UTF-8 after percent-decoding.
 pub(crate) fn is_text(path: &str) -> bool {
     !path.contains('%') || std::str::from_utf8(&decoded(path)).is_ok()
 }

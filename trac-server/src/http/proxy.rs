@@ -1,10 +1,9 @@
-//! Who is calling, seen through the proxies in front.
+//! The caller's address behind proxies.
 //!
-//! What a request says of itself is believed only where the proxy that said it is known: `Forwarded`, `X-Forwarded-For` and
-//! `X-Forwarded-Host` count if the peer is one of the configured networks. Of the addresses on the way, the last one that
-//! is no such proxy is the caller's: what stands before it, the caller may have written. A proxy knows one of the two
-//! headers and passes on the other as it came; where both are there and tell two stories, neither is believed.
-//! Nothing that a request says of itself ever becomes part of an address that trac writes.
+//! `Forwarded`, `X-Forwarded-For` and `X-Forwarded-Host` count only if the peer is in one of the configured
+//! networks. The caller is the last address in the header that is not in them: the caller may have written
+//! everything before it. A proxy sets one of the two headers and passes on the other unchanged; if both are
+//! present and disagree, neither counts. No URL that trac writes contains a value from these headers.
 //! Source: [RFC 7239](https://www.rfc-editor.org/rfc/rfc7239).
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 
-/// Addresses that share their first bits.
+/// A network: all addresses with the same first bits.
 ///
 /// # Wire form
 /// An IPv4 or IPv6 address, alone or with `/` and the number of bits: `10.0.0.0/8`, `::1`.
@@ -38,7 +37,7 @@ pub struct Network {
     bits: u32,
 }
 
-/// The text is no network.
+/// The text is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an IP address, alone or with a prefix, such as 10.0.0.0/8")]
 pub struct ParseNetworkError;
@@ -70,7 +69,7 @@ impl TryFrom<String> for Network {
 }
 
 impl Network {
-    /// Whether an address is one of it. An IPv4 address in IPv6's clothes is an IPv4 address.
+    /// Whether the network contains an address. An IPv4-mapped IPv6 address counts as the IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let first_bits = |address: IpAddr| match address {
@@ -84,7 +83,7 @@ impl Network {
     }
 }
 
-/// The proxies whose word counts. Without any, the peer is the caller.
+/// The proxies whose headers count. Without any, the peer is the caller.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustedProxies(Arc<[Network]>);
 
@@ -93,37 +92,37 @@ impl TrustedProxies {
         Self(networks.into())
     }
 
-    /// Whether an address is a known proxy's.
+    /// Whether an address belongs to a known proxy.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// The address of the caller; `None` where it is not known.
+    /// The address of the caller; `None` if it is unknown.
     pub(crate) fn caller(&self, request: &Parts) -> Option<IpAddr> {
         let peer = peer(request)?;
         if !self.trusts(peer) {
             return Some(peer);
         }
         let headers = &request.headers;
-        let told = match (hops(headers, "x-forwarded-for"), hops(headers, "forwarded")) {
+        let found = match (hops(headers, "x-forwarded-for"), hops(headers, "forwarded")) {
             (Some(hops), None) | (None, Some(hops)) => self.last_stranger(&hops),
             (Some(one), Some(other)) => {
                 self.last_stranger(&one).filter(|found| self.last_stranger(&other) == Some(*found))
             }
             (None, None) => Some(peer),
         };
-        told.map(|address| address.to_canonical())
+        found.map(|address| address.to_canonical())
     }
 
-    /// From the end, the first hop that is no known proxy; if all are, where the way began. An address that is hidden or
-    /// cannot be read hides all that stands before it.
+    /// The last hop that is not a known proxy; if all are known proxies, the first hop. `None` if that hop is
+    /// obfuscated or invalid, since the hops before it cannot be trusted.
     fn last_stranger(&self, hops: &[Option<IpAddr>]) -> Option<IpAddr> {
         let stranger = hops.iter().rev().find(|hop| !hop.is_some_and(|address| self.trusts(address)));
         *stranger.or(hops.first())?
     }
 
-    /// The name under which the server was called, in lower case and without a port. It chooses among what is configured, and
-    /// is never written anywhere.
+    /// The host name of the request, in lower case and without a port. It only selects among configured
+    /// values, and is never written anywhere.
     pub(crate) fn host(&self, request: &Parts) -> Option<String> {
         let forwarded = peer(request).filter(|peer| self.trusts(*peer)).and_then(|_| {
             request
@@ -146,7 +145,7 @@ fn peer(request: &Parts) -> Option<IpAddr> {
     peer.map(|peer| peer.0.ip().to_canonical())
 }
 
-/// The addresses of all lines of a header, in order; `None` in the place of one that is hidden or cannot be read.
+/// The addresses in all lines of a header, in order; `None` for one that is obfuscated or invalid.
 fn hops(headers: &HeaderMap, name: &str) -> Option<Vec<Option<IpAddr>>> {
     if !headers.contains_key(name) {
         return None;
@@ -165,7 +164,7 @@ fn hops(headers: &HeaderMap, name: &str) -> Option<Vec<Option<IpAddr>>> {
     Some(elements.map(address).collect())
 }
 
-/// An address, perhaps quoted, perhaps with a port: `1.2.3.4`, `1.2.3.4:80`, `::1`, `"[::1]:80"`.
+/// An address, optionally quoted and with a port: `1.2.3.4`, `1.2.3.4:80`, `::1`, `"[::1]:80"`.
 fn read_node(node: &str) -> Option<IpAddr> {
     let node = node.trim().trim_matches('"');
     let bare = node.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(node);
@@ -220,11 +219,11 @@ mod tests {
             assert_eq!(found, want.parse().ok(), "{peer} {headers:?}");
         };
         let xff = "x-forwarded-for";
-        // A stranger's word counts for nothing.
+        // Headers of an unknown peer are ignored.
         check("203.0.113.9", &[], "203.0.113.9");
         check("203.0.113.9", &[(xff, "198.51.100.1")], "203.0.113.9");
         check("203.0.113.9", &[("forwarded", "for=198.51.100.1")], "203.0.113.9");
-        // A proxy's does.
+        // Headers of a proxy count.
         check("10.0.0.1", &[(xff, "198.51.100.1")], "198.51.100.1");
         check("::ffff:10.0.0.1", &[(xff, "198.51.100.1")], "198.51.100.1");
         check("10.0.0.1", &[(xff, "6.6.6.6, 198.51.100.1")], "198.51.100.1");
@@ -241,13 +240,13 @@ mod tests {
         );
         check("::1", &[("forwarded", "proto=https; FOR=198.51.100.1")], "198.51.100.1");
         check("10.0.0.1", &[], "10.0.0.1");
-        // What is hidden or broken hides what stands before it.
+        // An obfuscated or invalid hop hides the hops before it.
         check("10.0.0.1", &[(xff, "198.51.100.1, unknown")], "");
         check("10.0.0.1", &[(xff, "198.51.100.1, unknown, 10.0.0.2")], "");
         check("10.0.0.1", &[(xff, "")], "");
         check("10.0.0.1", &[("forwarded", "for=_hidden")], "");
         check("10.0.0.1", &[("forwarded", "proto=https")], "");
-        // Two headers that tell two stories are not believed.
+        // Two headers that disagree are both ignored.
         check("10.0.0.1", &[(xff, "198.51.100.1"), ("forwarded", "for=6.6.6.6")], "");
         check("10.0.0.1", &[(xff, "198.51.100.1"), ("forwarded", "for=198.51.100.1")], "198.51.100.1");
     }

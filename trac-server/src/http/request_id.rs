@@ -1,4 +1,5 @@
-//! Every answer carries `X-Request-Id`, the caller's if it sent a sane one, and the log names it.
+//! Every response carries `X-Request-Id`: the caller's if it is valid, otherwise a new one. Log lines name
+//! it.
 
 use std::sync::Arc;
 
@@ -11,12 +12,12 @@ tokio::task_local! {
     pub(crate) static CURRENT: Named;
 }
 
-/// A request, as the log names it.
+/// A request, as log lines name it.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
     pub(crate) id: String,
     pub(crate) method: &'static str,
-    /// The route, not the path: what callers put into a path can be an e-mail address, and the query is a visitor's.
+    /// The route, not the path: a path may contain an e-mail address, and the query belongs to a visitor.
     pub(crate) route: Arc<str>,
 }
 
@@ -30,7 +31,7 @@ pub(crate) fn current_id() -> String {
     CURRENT.try_with(|named| named.id.clone()).unwrap_or_default()
 }
 
-/// A caller's ID that can be repeated without harm: 1 to 128 of `A-Z a-z 0-9 - _ . : + / =`.
+/// A caller's ID if it is safe to repeat: 1 to 128 of `A-Z a-z 0-9 - _ . : + / =`.
 pub(crate) fn sane(value: &HeaderValue) -> Option<String> {
     let text = value.to_str().ok()?;
     let fits = (1..=128).contains(&text.len());

@@ -1,7 +1,8 @@
-//! `/api/v1/api-keys`: who may call, and from where. A key is shown once, when it is made, and kept hashed.
+//! `/api/v1/api-keys`: API keys and the origins that may use them. A key is shown once, when it is made, and
+//! stored as a hash.
 //!
-//! Rolling a key makes its successor, and the old one goes on working for as long as is asked. The last secret key of a
-//! mode cannot be revoked: nobody could make another.
+//! Rolling a key makes a successor, and the old key stays valid for `overlap_hours`. The last secret key of a
+//! mode cannot be revoked: no call could make another.
 
 pub(crate) mod token_secret;
 
@@ -32,7 +33,7 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/api-keys/{id}/token-secret", post(token_secret::make))
 }
 
-/// Keys of both kinds, in force or not. The keys themselves are not known.
+/// Keys of both kinds, active or not, without the keys themselves.
 pub(crate) static KEYS: Resource = Resource {
     name: "API key",
     columns: "k.id, k.kind, k.name, k.prefix || '_…' || k.last_four AS hint, k.allowed_origins, k.token_secret IS NOT NULL AS has_token_secret, \
@@ -63,14 +64,14 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     }))
 }
 
-/// A key that was just made: the only time that it is known.
+/// A key that was just made, the only time that it is in memory.
 pub(crate) struct NewKey {
     pub(crate) id: String,
     pub(crate) key: String,
 }
 
 impl NewKey {
-    /// Makes a key and keeps its hash.
+    /// Makes a key and stores its hash.
     pub(crate) fn insert(
         rows: Rows<'_>,
         trac: &Trac,
@@ -89,7 +90,7 @@ impl NewKey {
         Ok(Self { id, key })
     }
 
-    /// The row with the key itself, for its one showing.
+    /// The row together with the key, for the response that shows it once.
     fn show(&self, rows: Rows<'_>, trac: &Trac) -> Result<Json<Value>, Problem> {
         let mut row = KEYS.find(rows, trac, &self.id)?;
         if let Some(object) = row.as_object_mut() {
@@ -117,7 +118,7 @@ async fn create(
         let rows = tx.within(&scope);
         let made = NewKey::insert(rows, &trac, kind, name.as_deref())?;
         if let Some(origins) = &origins {
-            keep_to(rows, &made.id, Some(origins))?;
+            set_origins(rows, &made.id, Some(origins))?;
         }
         made.show(rows, &trac)
     });
@@ -144,14 +145,14 @@ async fn change(
             if origins.is_some() && row.get("kind").is_some_and(|kind| kind == "secret") {
                 return Err(Problem::field("allowed_origins", "belongs to publishable keys"));
             }
-            keep_to(rows, &id, origins.as_deref())?;
+            set_origins(rows, &id, origins.as_deref())?;
         }
         KEYS.find(rows, &trac, &id)
     });
     changed.await.map(Json)
 }
 
-/// Days an old key may go on working beside its successor.
+/// How many hours an old key may stay valid at most after it was rolled.
 const OVERLAP_HOURS_MAX: i64 = 30 * 24;
 
 /// Makes a successor with the same name and origins; the old key works for `overlap_hours` more (24).
@@ -170,7 +171,7 @@ async fn roll(
         must_be_in_force(&old)?;
         let name = old.get("name").and_then(Value::as_str);
         let made = NewKey::insert(rows, &trac, KeyKind::of(&old), name)?;
-        token_secret::hand_on(rows, &trac.store.vault(), &id, &made.id)?;
+        token_secret::copy_to_successor(rows, &trac.store.vault(), &id, &made.id)?;
         if let Some(origins) = old.get("allowed_origins").filter(|origins| !origins.is_null()) {
             set(rows, &made.id, "UPDATE api_key SET allowed_origins = ?4", Some(&origins.to_string()))?;
         }
@@ -186,15 +187,15 @@ async fn roll(
     rolled.await.map(|shown| (StatusCode::CREATED, shown))
 }
 
-/// Refuses what is asked of a key that was revoked or has expired.
+/// Refuses calls about a key that is revoked or expired.
 pub(crate) fn must_be_in_force(key: &Value) -> Result<(), Problem> {
     match key.get("status").and_then(Value::as_str) {
         Some("active" | "expiring") => Ok(()),
-        _ => Err(Problem::conflict("KEY_NOT_ACTIVE", "This key is no longer in force: make a new one.")),
+        _ => Err(Problem::conflict("KEY_NOT_ACTIVE", "This key is no longer active: make a new one.")),
     }
 }
 
-/// The key stops working at once; its row stays.
+/// Revokes the key at once; its row stays.
 async fn revoke(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
@@ -224,7 +225,7 @@ async fn revoke(
     revoked.await.map(Json)
 }
 
-/// Whoever came into the dashboard by a key must show another one.
+/// Ends the dashboard sessions that were opened with a key.
 fn end_sessions(rows: Rows<'_>, id: &str) -> Result<(), StoreError> {
     rows.write(
         "DELETE FROM dashboard_token WHERE workspace_id = ?1 AND mode = ?2 AND key_hash IN \
@@ -234,7 +235,7 @@ fn end_sessions(rows: Rows<'_>, id: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn keep_to(rows: Rows<'_>, id: &str, origins: Option<&[String]>) -> Result<(), StoreError> {
+fn set_origins(rows: Rows<'_>, id: &str, origins: Option<&[String]>) -> Result<(), StoreError> {
     let origins = origins.map(serde_json::to_string).transpose()?;
     set(rows, id, "UPDATE api_key SET allowed_origins = ?4", origins.as_deref())
 }

@@ -73,7 +73,7 @@ async fn a_key_says_when_it_was_last_used() {
     let id = only(&merchant, "secret").await;
     app.trac.clock.advance(120);
     merchant.get("/programs").await;
-    // The use is noted behind the answer: a write that comes after it is the sign that it is there.
+    // The use is recorded after the response: once a later write is done, it is there.
     app.trac.store.write(Priority::Click, |_| Ok(())).await.unwrap();
     let key = merchant.get(&format!("/api-keys/{id}")).await;
     assert_eq!(key.text("/last_used_at"), "2026-11-21T08:02:00Z");
@@ -105,7 +105,7 @@ async fn a_publishable_key_can_be_kept_to_the_pages_of_a_shop() {
     assert_eq!(lead(Some("https://evil.example")).await.code(), (403, "ORIGIN_NOT_ALLOWED".to_owned()));
     assert_eq!(lead(None).await.status, 403);
     assert_eq!(lead(Some("https://shop.example.com")).await.status, 201);
-    // Whoever names the workspace instead of the key is no freer.
+    // A call with the workspace's ID instead of a key has the same restriction.
     let by_id = async |origin: &str| {
         let request = Request::post("/api/track/lead").header("x-workspace-id", &merchant.workspace_id);
         let request = request.header("x-trac-mode", "test").header("origin", origin);

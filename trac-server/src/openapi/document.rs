@@ -14,7 +14,7 @@ pub(super) async fn serve(State(trac): State<Trac>) -> Json<Value> {
     Json(document(&trac.public_url))
 }
 
-/// The whole description, for a server that is reached under this address.
+/// The whole description, for a server with this public URL.
 pub(super) fn document(public_url: &str) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in OPERATIONS {
@@ -106,7 +106,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     parameters
 }
 
-/// What may be answered, by status.
+/// The possible responses, by status.
 fn answers(operation: &Operation) -> Map<String, Value> {
     let (status, answer) = operation.answer;
     let mut answers = Map::from_iter([(status.to_string(), response(operation, status, answer))]);
@@ -128,7 +128,7 @@ fn answers(operation: &Operation) -> Map<String, Value> {
     answers
 }
 
-/// With which statuses an operation is refused.
+/// The error statuses of an operation.
 fn problems(operation: &Operation) -> Vec<u16> {
     let has_body = !operation.body.is_empty();
     let names_others = names_in(operation.path).next().is_some()
@@ -154,7 +154,7 @@ fn problems(operation: &Operation) -> Vec<u16> {
     if operation.caller == Caller::Merchant && operation.method != "GET" {
         statuses.push(409);
     }
-    // A filter may name another workspace's partner.
+    // The `partner_id` filter may be another workspace's.
     if operation.path == "/api/v1/balances" {
         statuses.push(404);
     }
@@ -206,7 +206,7 @@ fn json_of(schema: &Value) -> Value {
 
 const SCRIPT: &str = "text/javascript";
 
-/// The type of what is no JSON.
+/// The media type of responses that are not JSON.
 fn media_type(path: &str) -> &'static str {
     match path {
         "/trac.js" | "/v1/trac.js" | "/v1/selgeo.js" | "/trac.compat.js" | "/v1/trac.compat.js" => SCRIPT,
@@ -261,7 +261,7 @@ fn list(row: &Value) -> Value {
     })
 }
 
-/// The fields of the table's notation: name, whether a body must have it, and its type.
+/// Parses the table's notation: each field's name, whether a body must have it, and its type.
 fn fields(notation: &str) -> impl Iterator<Item = (&str, bool, &str)> {
     notation.split(';').filter_map(|field| {
         let (name, kind) = field.trim().split_once(':')?;
@@ -270,7 +270,7 @@ fn fields(notation: &str) -> impl Iterator<Item = (&str, bool, &str)> {
     })
 }
 
-/// An answer, which has all of its fields.
+/// The schema of a response, in which all fields are required.
 fn answer_of(schema: &str, notation: &str) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for (name, _, kind) in fields(notation) {
@@ -285,7 +285,7 @@ fn answer_of(schema: &str, notation: &str) -> Value {
     json!({ "type": "object", "properties": properties, "required": required })
 }
 
-/// A body, and whether there must be one. `null` is as good as leaving a field out.
+/// The schema of a body, and whether a body is required. `null` in a field counts as absent.
 fn body_of(operation: &Operation) -> (Value, bool) {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for (name, is_required, kind) in fields(operation.body) {
@@ -308,7 +308,7 @@ fn body_of(operation: &Operation) -> (Value, bool) {
     (body, is_required)
 }
 
-/// A schema that takes `null` too.
+/// The schema, with `null` allowed too.
 fn or_null(mut schema: Value, takes_any: bool) -> Value {
     if takes_any {
         return schema;
@@ -329,7 +329,7 @@ fn or_null(mut schema: Value, takes_any: bool) -> Value {
     schema
 }
 
-/// Adds what is said beside a type, or instead of it.
+/// Adds constraints to a schema, or replaces its type with alternatives.
 fn lay_over(schema: &mut Value, more: Value) {
     let (Some(schema), Value::Object(more)) = (schema.as_object_mut(), more) else { return };
     if more.contains_key("oneOf") && !schema.contains_key("properties") {
@@ -357,7 +357,7 @@ fn schema_of(kind: &str) -> Value {
     if nullable { or_null(schema, false) } else { schema }
 }
 
-/// What every error looks like.
+/// The schema of every error.
 fn error() -> Value {
     json!({
         "type": "object",

@@ -1,4 +1,4 @@
-//! The API as it is told to others: one table of operations, and `/openapi.json` made of it.
+//! The description of the API: one table of operations, and `/openapi.json`, which is generated from it.
 
 mod operations;
 mod words;

@@ -1,14 +1,14 @@
-//! Every route that callers outside may rely on, in one table: the API reference is made of it, and so is the test that tries
-//! every door with every wrong key.
+//! Every public route in one table: `/openapi.json` is generated from it, and so is the test that tries every
+//! route with every kind of wrong key.
 //!
 //! # Notation
-//! Fields are written `name: type`, with `*` behind the name of one that a body must have, `?` behind the type of one that
-//! may be null in an answer, and `[]` behind the type of a list.
+//! Fields are written `name: type`, with `*` after the name if a body must have the field, `?` after the type
+//! if it may be null in a response, and `[]` after the type for a list.
 
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A secret key: its workspace and mode are all that the call sees.
+    /// A secret key: the call sees only its workspace and mode.
     Merchant,
     /// A page with a publishable key or the workspace's ID, or a server with a secret key.
     Tracker,
@@ -16,11 +16,11 @@ pub(crate) enum Caller {
     Page,
     /// Stripe, by its signature.
     Stripe,
-    /// Anybody.
+    /// Without a key.
     Anybody,
 }
 
-/// One method of one address.
+/// One method of one path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub(crate) method: &'static str,
@@ -29,7 +29,8 @@ pub(crate) struct Operation {
     pub(crate) summary: &'static str,
     /// The fields of the body.
     pub(crate) body: &'static str,
-    /// Status and the schema of the answer; `[]` behind its name is a list of them. Empty for what is no JSON.
+    /// Status and schema name of the response; `[]` after the name for a list of them. Empty if it is not
+    /// JSON.
     pub(crate) answer: (u16, &'static str),
 }
 
@@ -63,7 +64,7 @@ const NEW_PROGRAM: &str = "name*: string; slug: string; tracking_domain: string;
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
     attribute_by_customer: boolean; block_self_referral: boolean";
 
-/// All of them, in the order of the contract.
+/// All operations, in the order of docs/api.md.
 pub(crate) const OPERATIONS: &[Operation] = &[
     merchant("GET", "/api/v1/programs", "List programs", "", (200, "Program[]")),
     merchant("POST", "/api/v1/programs", "Make a program", NEW_PROGRAM, (201, "Program")),
@@ -422,7 +423,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     public(Caller::Anybody, "GET", "/openapi.json", "This description", "", (200, "any")),
 ];
 
-/// What answers hold: name and fields.
+/// The schemas of responses: name and fields.
 pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Program",

@@ -1,4 +1,4 @@
-//! Every door with every wrong key, and the description against what is really answered.
+//! Every route with every kind of wrong key, and the description compared with actual responses.
 
 mod trackers;
 
@@ -30,7 +30,7 @@ fn of_merchants() -> impl Iterator<Item = &'static Operation> {
     OPERATIONS.iter().filter(|operation| operation.caller == Caller::Merchant)
 }
 
-/// One of everything, and how each kind of thing is called in a path.
+/// The ID of one object of each kind, by its name in paths.
 struct Things {
     ids: BTreeMap<&'static str, String>,
 }
@@ -76,14 +76,14 @@ impl Things {
         Self { ids }
     }
 
-    /// The path of an operation with this workspace's thing in it.
+    /// The path of an operation with this workspace's object.
     fn path(&self, operation: &Operation) -> String {
         let kind = operation.path.split('/').nth(3).unwrap();
         operation.path.replace("{id}", self.ids.get(kind).map_or("", String::as_str))
     }
 }
 
-/// A body with one thing of this kind in each field that names one.
+/// A body that names this workspace's objects in each field that takes one.
 fn naming(operation: &Operation, things: &Things) -> Value {
     let fields = operation.body.split(';').filter_map(|field| field.trim().split_once(':'));
     let object = fields.filter_map(|(name, _)| {
@@ -131,7 +131,7 @@ async fn no_workspace_and_no_mode_sees_or_touches_anothers_things() {
     let shop = Shop::open(&app, json!({})).await;
     let things = Things::make(&shop).await;
     let (stranger, stranger_live) = app.both_modes().await;
-    // The same workspace in its other mode: its live key was made beside the test key.
+    // The same workspace in live mode.
     let live_key = live_key_of(&app, &shop.merchant).await;
     let before = dump(&app, &shop.merchant).await;
     for key in [&stranger.key, &stranger_live.key, &live_key] {
@@ -170,7 +170,7 @@ async fn live_key_of(app: &App, merchant: &Merchant<'_>) -> String {
     made.await.unwrap()
 }
 
-/// The merchant's rows that money and attribution hang on, as text.
+/// The merchant's rows that determine money and attribution, as text.
 async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
     let workspace_id = merchant.workspace_id.clone();
     let read = app.trac.store.read(move |tx| {
@@ -202,7 +202,7 @@ async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
     read.await.unwrap()
 }
 
-/// The addresses in the sources, as they are mounted.
+/// The paths of `.route(` calls in the sources.
 fn mounted() -> BTreeSet<String> {
     fn look(folder: &Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -220,7 +220,7 @@ fn mounted() -> BTreeSet<String> {
             let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             for part in code.split(".route(").skip(1) {
                 let address = part.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
-                // With a slash at the end it is the same address.
+                // A trailing slash does not matter.
                 let bare = |address: &str| address.strip_suffix("/").unwrap_or(address).to_owned();
                 found.extend(address.map(bare));
             }
@@ -252,8 +252,8 @@ async fn the_table_names_every_route_and_no_other() {
     }
 }
 
-/// The rows of the tables under a title of the reference page, each as its cells; none where the package is built without the
-/// repository around it.
+/// The rows of the tables under a heading of docs/api.md, each as its cells; `None` in a published package,
+/// which does not contain the page.
 fn tables_under(title: &str) -> Option<Vec<Vec<String>>> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
     let page = std::fs::read_to_string(page).ok()?;
@@ -263,7 +263,7 @@ fn tables_under(title: &str) -> Option<Vec<Vec<String>>> {
     Some(rows.map(|row| row.split('|').map(|cell| cell.trim().to_owned()).collect()).collect())
 }
 
-/// The words of a cell that stand in backticks.
+/// The words in backticks in a cell.
 fn named(cell: &str) -> BTreeSet<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
@@ -375,7 +375,7 @@ async fn analytics_count_what_partners_brought() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     Things::make(&shop).await;
-    // Money that never came is no sale, though the conversion is listed with its reason.
+    // A payment that was never paid is not a sale, though the conversion is listed with its reason.
     for (mode, status, kind) in [
         ("setup", "no_payment_required", "checkout.session.completed"),
         ("payment", "unpaid", "checkout.session.completed"),

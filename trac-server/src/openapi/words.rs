@@ -1,6 +1,7 @@
-//! What the fields, filters and parameters of the API take beyond their type: which words, how much, in which form.
+//! What fields, filters and parameters of the API accept beyond their type: enums, ranges, patterns.
 //!
-//! Fields of one name take the same everywhere, but for those that are told apart by where they stand.
+//! Fields with the same name accept the same values everywhere, except those distinguished by their
+//! operation.
 
 use serde_json::{Value, json};
 use trac_core::reason::Reason;
@@ -40,7 +41,7 @@ pub(super) fn resource(schema: &str) -> Option<&'static Resource> {
     })
 }
 
-/// The filters of a list, each with what it takes.
+/// The filters of a list, each with its schema.
 pub(super) fn filters(resource: &Resource) -> Vec<(&'static str, Value)> {
     let schema = |name: &str| match words_of(resource.name, name) {
         Some(words) => json!({ "type": "string", "enum": words }),
@@ -50,7 +51,7 @@ pub(super) fn filters(resource: &Resource) -> Vec<(&'static str, Value)> {
     resource.filters.iter().map(|(name, _)| (*name, schema(name))).collect()
 }
 
-/// The parameters in the query of an operation that is no list.
+/// The query parameters of an operation that is not a list.
 pub(super) fn query(operation: &Operation) -> Vec<(&'static str, Value)> {
     let date = || json!({ "type": "string", "format": "date" });
     let flag = || json!({ "type": "string", "enum": ["1", "true", "", "0", "false"] });
@@ -70,7 +71,7 @@ pub(super) fn query(operation: &Operation) -> Vec<(&'static str, Value)> {
     }
 }
 
-/// A text that shows something, of at most so many characters.
+/// A text of 1 to `most` characters.
 fn text(most: usize) -> Value {
     json!({ "minLength": 1, "maxLength": most })
 }
@@ -98,7 +99,7 @@ const BASES: &[&str] = &["net", "gross"];
 const CANCEL_POLICIES: &[&str] = &["void_unused", "void_pending", "keep"];
 const DAYS_MAX: i64 = 3_650;
 
-/// What a field of a body takes, to be laid over its type.
+/// The constraints of a body field, added to its type.
 pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
     let of = operation.path.trim_start_matches("/api/v1/").split('/').next().unwrap_or_default();
     match (of, name) {
@@ -187,7 +188,7 @@ fn hold_days() -> Value {
     json!({ "additionalProperties": false, "properties": { "lead": days, "sale": days, "recurring": days } })
 }
 
-/// What must stand in a body together, or instead of one another.
+/// The constraints between the fields of a body.
 pub(super) fn together(operation: &Operation) -> Value {
     match (operation.method, operation.path) {
         ("POST", "/api/v1/clicks") => json!({ "oneOf": [
@@ -214,7 +215,7 @@ fn needs(name: &str, other: &str) -> Value {
         "then": { "required": [other], "properties": { other: { "type": "string" } } } })
 }
 
-/// What a field of an answer holds, to be laid over its type.
+/// The constraints of a response field, added to its type.
 pub(super) fn of_answer(schema: &str, name: &str) -> Value {
     let named = resource(schema).map_or("", |resource| resource.name);
     match (schema, name) {

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`: for whatever watches the server.
+//! `/healthz`, `/readyz` and `/metrics`, for monitoring.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::trac::Trac;
 
 /// The setting that `/readyz` writes.
 const CHECKED_AT: &str = "checked_at";
-/// Whoever watches asks with less patience than a writer has.
+/// Shorter than a writer waits for the database: monitors expect a fast response.
 const READY_LIMIT: Duration = Duration::from_secs(2);
-/// How often it was said that the store is not ready: anybody can ask.
-static TOLD: Tally<()> = Tally::new();
+/// Limits the warnings that the store is not ready: `/readyz` needs no key.
+static WARNED: Tally<()> = Tally::new();
 
 pub(crate) fn routes() -> Router<Trac> {
     Router::new()
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<Trac> {
         .route("/metrics", get(metrics))
 }
 
-/// `/metrics` and `/healthz` alone, for an address of their own that only whatever watches the server can reach.
+/// `/metrics` and `/healthz` only, for a separate address that only monitors can reach.
 pub fn metrics_service(trac: Trac) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -47,27 +47,27 @@ fn figures(trac: &Trac) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// Whether the store can be read and takes writes, is not damaged, and no clicks wait beside it: `200`, with or without a workspace, or
-/// `503`. A server without the script, or with too little room to record clicks, is ready and says so in a line of its own: a load
-/// balancer that took it out would cut webhooks off too.
+/// `200` if the store can be read and written, is not damaged, and the spool is empty, with or without a
+/// workspace; otherwise `503`. A server without the script, or with too little free space to record clicks,
+/// is ready and reports that in a line: if a load balancer removed it, webhooks would fail too.
 async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     if let Some((_, Some(damage))) = trac.soundness.last() {
         return Err(Problem::damaged(&damage));
     }
-    let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not answer in time"));
+    let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not respond in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
         (Ok(()), _) if !trac.store.takes_no_clicks() => {
             let low = trac.store.has_room_for_pages().err();
-            let low = low.map(|low| format!("No clicks are recorded: {low}. Webhooks are taken."));
+            let low = low.map(|low| format!("No clicks are recorded: {low}. Webhooks are received."));
             let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());
             let checked = checked.map(|at| format!("no damage to the database at {at}"));
             Ok(ready_text([low.as_deref(), missing_script(), checked.as_deref()]))
         }
-        (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be brought into the store."))),
+        (Ok(()), clicks) => Err(not_ready(&format!("{clicks} clicks wait to be written to the store."))),
         (Err(error), clicks) => {
-            if let Some(times) = TOLD.count((), trac.clock.now()) {
-                tracing::warn!(%error, clicks, times, "the store cannot take this now");
+            if let Some(times) = WARNED.count((), trac.clock.now()) {
+                tracing::warn!(%error, clicks, times, "the store cannot be read and written now");
             }
             let waiting = if clicks > 0 { format!(" {clicks} clicks wait on disk.") } else { String::new() };
             Err(not_ready(&format!("The store cannot be read and written now.{waiting}")))
@@ -82,7 +82,8 @@ fn ready_text(lines: [Option<&str>; 3]) -> String {
         .fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// Reads, and writes something new: a commit that changes nothing never reaches the disk, and would say that a full one is ready.
+/// Reads, and writes a new value: a commit without changes does not reach the disk and would succeed on a
+/// full one.
 async fn check(trac: &Trac) -> Result<(), StoreError> {
     trac.store.read(|tx| setting(tx, PUBLIC_URL).map(|_| ())).await?;
     let checked_at = trac.clock.now().to_rfc3339();

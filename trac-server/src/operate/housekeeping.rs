@@ -1,4 +1,4 @@
-//! What is done now and then, whether anybody asks or not.
+//! Periodic tasks.
 
 use std::time::Duration;
 
@@ -9,18 +9,20 @@ use crate::trac::day_salt::DaySalt;
 
 const DAY: Duration = Duration::from_hours(24);
 const PAUSE: Duration = Duration::from_mins(10);
-/// Until it is asked again for the spool: a command that ran when the server began has it for a moment only.
+/// The pause until the next try to open the spool: a command that ran when the server started has it only
+/// briefly.
 const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 
-/// Remembers the links, for the moment when the store cannot be read; then, as long as it is polled, throws away yesterday's
-/// salt, so that nobody can tell any more whose visits yesterday's were, and the marks made with older ones, notes the refused
-/// calls that could not be noted, and looks through the database for damage, of which `/readyz` tells.
+/// Loads the links, for when the store cannot be read. Then, as long as it is polled: deletes yesterday's
+/// salt, so that yesterday's visitors can no longer be identified, and the marks made with older salts;
+/// retries refused calls that could not be recorded; and checks the database for damage, which `/readyz`
+/// reports.
 pub async fn keep(trac: Trac) {
-    tokio::join!(tidy(&trac), look_through(&trac));
+    tokio::join!(tidy(&trac), check_daily(&trac));
 }
 
-/// Once a day: damage shows itself in what is read, and what is not read for months is not missed until then.
-async fn look_through(trac: &Trac) {
+/// Once a day, since damage is otherwise found only when the damaged pages are read, perhaps months later.
+async fn check_daily(trac: &Trac) {
     loop {
         check(trac).await;
         tokio::time::sleep(DAY).await;
@@ -34,23 +36,23 @@ async fn check(trac: &Trac) {
             tracing::error!(%error, "the database is damaged: restore a backup");
             trac.soundness.note(trac.clock.now(), Some(error.to_string()));
         }
-        Err(error) => tracing::warn!(%error, "the database could not be looked through"),
+        Err(error) => tracing::warn!(%error, "the database could not be checked"),
     }
 }
 
 async fn tidy(trac: &Trac) {
     if let Err(error) = remember_links(trac).await {
-        tracing::warn!(%error, "the links are not remembered");
+        tracing::warn!(%error, "the links could not be loaded");
     }
     loop {
-        // Another process may have had it when this one began.
+        // Another process may have had the spool when this one started.
         let has_spool = trac.store.use_spool();
         trac.refusals.catch_up(&trac.store, &trac.ids).await;
         if let Err(error) = forget_salt(trac).await {
-            tracing::warn!(%error, "yesterday's salt is still there");
+            tracing::warn!(%error, "yesterday's salt could not be deleted");
         }
         if let Err(error) = forget_visitors(trac).await {
-            tracing::warn!(%error, "marks of earlier days' visitors are still there");
+            tracing::warn!(%error, "marks of earlier days' visitors could not be deleted");
         }
         tokio::time::sleep(if has_spool { PAUSE } else { SPOOL_PAUSE }).await;
     }
@@ -61,7 +63,7 @@ async fn forget_salt(trac: &Trac) -> Result<(), StoreError> {
     trac.store.write(Priority::Click, move |tx| DaySalt::forget(tx, now)).await
 }
 
-/// A slice at a time, so that no webhook waits for all of them.
+/// Deletes in batches, so that webhooks do not wait for all of them.
 async fn forget_visitors(trac: &Trac) -> Result<(), StoreError> {
     let now = trac.clock.now();
     while trac.store.write(Priority::Click, move |tx| forget_marks(tx, now)).await? {}
@@ -87,7 +89,7 @@ mod tests {
         assert!(unchecked.iter().all(|line| !line.contains("damage")), "{unchecked:?}");
         check(&app.trac).await;
         assert_eq!(lines().await.last().unwrap(), "no damage to the database at 2026-11-21T08:00:00Z");
-        // Its rows are where the file has no page.
+        // The root page is beyond the end of the file.
         let move_by = |pages: &str| {
             format!(
                 "PRAGMA writable_schema = 1; \

@@ -1,5 +1,5 @@
-//! How a program's links are called: its slug in `/s/{slug}/{code}`, and the host they are shown under. Neither is a term: a
-//! change of them makes no new version.
+//! The parts of a program's link addresses: its slug in `/s/{slug}/{code}`, and the host of its links.
+//! Neither belongs to the terms: a change of them does not add a version.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::store::rows::{Rows, args};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
-/// What a body says of it; `null` takes it away.
+/// The fields of a body that change the address; `null` removes a value.
 #[expect(clippy::option_option, reason = "absent, null and a value are three things to say")]
 pub(super) struct Address {
     slug: Option<Option<String>>,

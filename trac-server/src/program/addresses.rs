@@ -1,13 +1,13 @@
-//! Every e-mail address that a partner ever had. What a partner buys under an address of before is still the partner's own
-//! purchase.
+//! Every e-mail address that a partner ever had: a purchase under a former address of the partner is a
+//! self-referral, too.
 
 use trac_core::time::Timestamp;
 
 use crate::store::rows::{Rows, args};
 use crate::store::{Everywhere, Scope, StoreError};
 
-/// Keeps an address for good, from now on.
-pub(super) fn keep(rows: Rows<'_>, now: Timestamp, partner_id: &str, email: &str) -> Result<(), StoreError> {
+/// Records an address of a partner. It is never removed.
+pub(super) fn add(rows: Rows<'_>, now: Timestamp, partner_id: &str, email: &str) -> Result<(), StoreError> {
     rows.write(
         "INSERT INTO partner_address (workspace_id, mode, partner_id, email, since) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (workspace_id, mode, partner_id, email) DO NOTHING",
@@ -16,7 +16,7 @@ pub(super) fn keep(rows: Rows<'_>, now: Timestamp, partner_id: &str, email: &str
     Ok(())
 }
 
-/// Gives the partner `to` all addresses that `from` had.
+/// Copies all addresses of the partner `from` to the partner `to`.
 pub(crate) fn copy(
     tx: Everywhere<'_>,
     (from_scope, from): (&Scope, &str),

@@ -1,4 +1,4 @@
-//! `/api/v1/enrollments`: which partner takes part in which program, and on what terms.
+//! `/api/v1/enrollments`: which partner takes part in which program, and on which terms.
 
 use axum::Json;
 use axum::extract::{Path, State};

@@ -1,5 +1,5 @@
-//! Program: what a merchant agreed with partners. Terms and enrollments are kept in versions, because a payment is
-//! judged by the version in force at its time.
+//! Programs: what a merchant agreed with partners. The terms of programs and enrollments have versions,
+//! because a payment is settled by the version in force at its time.
 
 mod terms;
 pub(crate) mod versions;

@@ -27,7 +27,8 @@ pub(crate) static PARTNERS: Resource = Resource {
     order: &["p.id"],
     filters: &[
         ("name", Is("p.name")),
-        // The index `partner_email` leaves out partners without an address, and is taken where the query does.
+        // The index `partner_email` leaves out partners without an address; the planner uses it only if the
+        // query does, too.
         ("email", Is("p.email IS NOT NULL AND lower(p.email)")),
         ("code", Is("p.code")),
     ],
@@ -69,7 +70,7 @@ pub(super) async fn create(
         );
         inserted.map_err(code_taken)?;
         if let Some(email) = &email {
-            addresses::keep(rows, trac.clock.now(), &id, email)?;
+            addresses::add(rows, trac.clock.now(), &id, email)?;
         }
         Ok(id)
     });
@@ -98,7 +99,7 @@ pub(super) async fn change(
             }
             update(rows, id, "email", email.as_deref())?;
             if let Some(email) = &email {
-                addresses::keep(rows, trac.clock.now(), id, email)?;
+                addresses::add(rows, trac.clock.now(), id, email)?;
             }
         }
         if let Some(code) = code {
@@ -114,16 +115,15 @@ fn update(rows: Rows<'_>, id: &str, column: &'static str, value: Option<&str>) -
     rows.write(&sql, args![id, value])
 }
 
-/// Refuses an e-mail address that another partner has, in whatever case: two partners of one person are told apart by nobody.
+/// Rejects an e-mail address that another partner has, in any case: it is probably the same person.
 fn must_be_new(rows: Rows<'_>, email: &str, own_id: &str) -> Result<(), Problem> {
     let sql = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND email IS NOT NULL \
                AND lower(email) = lower(?3) AND id <> ?4 ORDER BY id LIMIT 1";
     let Some(known) = rows.one(sql, args![email, own_id], |row| row.get::<String>(0))? else {
         return Ok(());
     };
-    let message = format!(
-        "{known} has this e-mail address. If this is another partner all the same, add \"anyway\": true."
-    );
+    let message =
+        format!("{known} has this e-mail address. If this is a different partner, add \"anyway\": true.");
     Err(Problem::conflict("PARTNER_EXISTS", message).about("partner_id", &known))
 }
 
@@ -134,7 +134,7 @@ fn code_taken(error: StoreError) -> Problem {
     error.into()
 }
 
-/// A code made of a name: its first letters and digits, then six of chance, as in `ada-k7xqbr`.
+/// A code made from a name: its first letters and digits, then six random characters, as in `ada-k7xqbr`.
 fn code_from(name: &str) -> String {
     let plain: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
     let tail = random_word::<6>();

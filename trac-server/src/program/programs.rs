@@ -35,7 +35,7 @@ pub(crate) static PROGRAMS: Resource = Resource {
 };
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
-    // Through the type, so that a field added since shows its default.
+    // Deserialized first, so that a field added to `ProgramTerms` since is shown with its default.
     let mut program = serde_json::to_value(row.document::<ProgramTerms>("terms")?)?;
     if let Some(program) = program.as_object_mut() {
         program.insert("id".to_owned(), row.get::<String>("id")?.into());
@@ -58,7 +58,7 @@ pub(super) async fn create(
     if !fields.has("commission") || fields.is_null("commission") {
         fields.note("commission", "is required");
     }
-    // Nothing is earned by default: the body has to say how much.
+    // There is no default commission: the body must contain one.
     let mut terms =
         serde_json::from_value(json!({ "commission": CommissionRule::Percentage { rate_bps: 0 } }))?;
     change_program(&mut fields, &mut terms);

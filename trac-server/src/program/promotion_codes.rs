@@ -1,6 +1,8 @@
-//! The promotion codes of an enrollment: a buyer who uses one of them came by its partner, where no click says otherwise.
+//! The promotion codes of an enrollment: a sale with one of them is credited to its partner, unless a click
+//! decides otherwise.
 //!
-//! A code is one partner's at a time. A payment belongs to whoever held the code when it was made, whoever holds it later.
+//! One enrollment at a time holds a code. A payment is credited to the enrollment that held the code when the
+//! payment was made.
 
 use serde_json::Value;
 use trac_core::click::ClickId;
@@ -38,7 +40,7 @@ pub(super) struct Holder<'a> {
 }
 
 impl Holder<'_> {
-    /// Gives it these codes and takes all others away from it.
+    /// Assigns these codes to the enrollment and removes all its others.
     ///
     /// # Errors
     /// `409 PROMOTION_CODE_TAKEN` if another enrollment holds one of them.

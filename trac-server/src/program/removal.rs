@@ -1,5 +1,5 @@
-//! What was made by mistake can be deleted: a program, a partner or an enrollment that nothing refers to. What something refers to is
-//! archived, or suspended, so that old clicks and commissions can still be explained.
+//! Deletes a program, a partner or an enrollment that was created by mistake. If other rows refer to it, it
+//! cannot be deleted, only archived or suspended, so that old clicks and commissions can still be explained.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -13,16 +13,16 @@ use crate::store::rows::{Rows, args};
 use crate::store::{Followed, Priority, Scope, StoreError};
 use crate::trac::Trac;
 
-/// How one kind of thing is deleted. Statements take the workspace, the mode and the ID.
+/// How rows of one resource are deleted. The statements' parameters are the workspace, the mode and the ID.
 struct Removal {
     resource: &'static Resource,
-    /// The code and the advice of a refusal.
+    /// The code of the error if the row is in use, and its advice.
     in_use: (&'static str, &'static str),
-    /// The column of clicks that may name it, and the field of the row that it would name.
+    /// The column of `click` that may refer to it, and the field of the resource that the column contains.
     clicks: (&'static str, &'static str),
-    /// What may refer to it, each with the rows that do.
+    /// The kinds of rows that may refer to it, each with the SQL that finds them.
     referrers: &'static [(&'static str, &'static str)],
-    /// The rows that go with it, and its own.
+    /// The rows that are deleted with it, and its own.
     rows: &'static [&'static str],
 }
 
@@ -62,7 +62,7 @@ static OF_PARTNERS: Removal = Removal {
 static OF_ENROLLMENTS: Removal = Removal {
     resource: &ENROLLMENTS,
     in_use: ("ENROLLMENT_IN_USE", "Suspend it instead: PATCH it with status suspended."),
-    // A click of the partner in another program counts too: there is nothing to gain from telling them apart.
+    // The partner's clicks in other programs count, too: to distinguish them would not be worth the effort.
     clicks: (Followed::PARTNER, "partner_id"),
     referrers: &[
         (

@@ -1,6 +1,6 @@
-//! Reads the terms of a program or an enrollment out of a body.
+//! Reads the terms of a program or an enrollment from a body.
 //!
-//! Only what the body names is changed, so that creating is changing the defaults.
+//! Only the fields in the body are changed; to create terms is to change the defaults.
 
 use serde_json::Value;
 use trac_core::program::{CommissionRule, EnrollmentTerms, HoldDays, ProgramTerms, Recurring};
@@ -12,7 +12,7 @@ const DAYS_MAX: i64 = 3_650;
 const PRODUCTS_MAX: usize = 1_000;
 const EVENTS_MAX: usize = 100;
 
-/// Changes a program's terms as a body says.
+/// Changes a program's terms by the fields of a body.
 pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
     set(&mut terms.status, fields.take("status", one_of("draft, active, paused, archived")));
     set(&mut terms.attribution_window_days, fields.take("attribution_window_days", integer(0..=DAYS_MAX)));
@@ -37,7 +37,7 @@ pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
     }
 }
 
-/// Changes an enrollment's terms as a body says.
+/// Changes an enrollment's terms by the fields of a body.
 pub(super) fn change_enrollment(fields: &mut Fields, terms: &mut EnrollmentTerms) {
     let words = "pending, approved, rejected, suspended, banned";
     set(&mut terms.status, fields.take("status", one_of(words)));
@@ -69,7 +69,7 @@ fn commission(fields: &mut Fields) -> Option<CommissionRule> {
     Some(CommissionRule::Fixed { amount_minor: amount_minor?, currency: currency?, cap_at_sale })
 }
 
-/// Changes those of the three that are named.
+/// Changes those of the three numbers that the body contains.
 fn hold(fields: &mut Fields, mut days: HoldDays) -> HoldDays {
     set(&mut days.lead, fields.take("lead", integer(0..=DAYS_MAX)));
     set(&mut days.sale, fields.take("sale", integer(0..=DAYS_MAX)));

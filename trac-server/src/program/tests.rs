@@ -127,7 +127,7 @@ async fn a_partner_gets_a_code_and_codes_are_unique() {
     let path = format!("/partners/{}", made.text("/id"));
     let taken = merchant.patch(&path, json!({ "name": "A", "code": "grace" })).await;
     assert_eq!(taken.code(), (409, "CODE_TAKEN".to_owned()));
-    assert_eq!(merchant.get(&path).await.text("/name"), "Ada Lovelace", "a refused change changes nothing");
+    assert_eq!(merchant.get(&path).await.text("/name"), "Ada Lovelace", "a rejected change has no effect");
     let changed = merchant.patch(&path, json!({ "email": null })).await;
     assert_eq!(changed.body["email"], json!(null));
     let wrong = merchant.patch(&path, json!({ "email": "ada" })).await;
@@ -227,7 +227,7 @@ async fn only_what_nothing_refers_to_is_deleted() {
     let codes = ["ENROLLMENT_IN_USE", "PARTNER_IN_USE", "PROGRAM_IN_USE"];
     let [enrolled, listed, offered] = codes;
     check([(enrolled, "links"), (listed, "enrollments, links"), (offered, "enrollments, links")]).await;
-    // A click that waits beside the store counts.
+    // A click that is still in the spool counts, too.
     assert_eq!(app.visit("/s/ada", &[]).await.status, 302);
     merchant.delete(&format!("/links/{link}?purge=1")).await;
     check([

@@ -1,5 +1,5 @@
-//! Terms by version: a change is a new version, from now on or from an earlier time that the body names, and what was settled under
-//! the old ones keeps them until it is replayed.
+//! Versions of terms: a change adds a version, valid from now or from an earlier time in the body. Payments
+//! that were settled by an older version stay so until they are replayed.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +11,7 @@ use crate::api::fields::{Fields, moment};
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 
-/// The table that keeps the versions of one kind of terms.
+/// The SQL of the table with the versions of one kind of terms.
 pub(crate) struct Versions {
     newest: &'static str,
     add: &'static str,
@@ -31,24 +31,24 @@ pub(crate) const OF_ENROLLMENTS: Versions = Versions {
           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 };
 
-/// What a version is changed to, and since when.
+/// The new terms, and the time from which they are valid.
 pub(super) struct Change<T> {
     pub(super) terms: T,
     pub(super) now: Timestamp,
-    /// `None` for from now on.
+    /// `None` means from now on.
     pub(super) valid_from: Option<Timestamp>,
 }
 
-/// Since when a change holds, where the body says so. It can be dated back, not ahead.
+/// The time from which a change is valid, if the body contains it. It may be in the past, not in the future.
 pub(super) fn valid_from(fields: &mut Fields, now: Timestamp) -> Option<Timestamp> {
     fields.take("valid_from", |value| {
         let since = moment(value)?;
-        if since > now { Err("must not lie in the future".to_owned()) } else { Ok(since) }
+        if since > now { Err("must not be in the future".to_owned()) } else { Ok(since) }
     })
 }
 
 impl Versions {
-    /// The newest version; none if there is no such object here.
+    /// The newest version; `None` if there is no such program or enrollment.
     pub(crate) fn newest<T: DeserializeOwned>(
         &self,
         rows: Rows<'_>,
@@ -59,7 +59,8 @@ impl Versions {
         })
     }
 
-    /// Adds a version if a change says anything new: other terms, or the same from an earlier time on.
+    /// Adds a version if a change differs from the newest: other terms, or the same terms from an earlier
+    /// time on.
     pub(super) fn change<T: Serialize + PartialEq>(
         &self,
         rows: Rows<'_>,

@@ -1,5 +1,5 @@
-//! Plain visits of tracked links, answered ahead of the routes: they are most of what is asked, and finding the way through all
-//! routes would take as long again as all else that is done for them before the disk.
+//! Answers plain visits of tracked links before the routes: they are most of the requests, and matching all
+//! routes takes as long as all their other work before the disk write.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::click::{SLUG, plain_visit, visit};
 use crate::trac::Trac;
 use crate::trac::known_links::LinkName;
 
-/// The whole server for [`listen::serve`](crate::http::listen::serve): it answers what [`router`] answers, and the same.
+/// The whole server for [`listen::serve`](crate::http::listen::serve): it responds as [`router`] does.
 ///
 /// # Examples
 /// ```no_run
@@ -53,7 +53,7 @@ where
     Ahead { visit, route: SLUG.into(), around, routes }
 }
 
-/// What answers visits, and the routes for all else.
+/// The handler of visits, and the routes for all other requests.
 #[derive(Clone)]
 struct Ahead<V> {
     visit: V,
@@ -82,7 +82,7 @@ where
             return Answered::Else { answer: self.routes.call(request.map(Body::new)) };
         };
         let Self { visit, route, around, .. } = self;
-        // A visitor waits for the disk half a second at most, so no longer limit is set.
+        // No time limit is needed: a visit waits for the disk for half a second at most.
         let ask = |request: Request<B>| visit(name, request.into_parts().0);
         Answered::Visit { answer: around.answer(request, Arc::clone(route), ask) }
     }
@@ -122,7 +122,8 @@ mod tests {
     use crate::http::{listen, request_id};
     use crate::testing::app::App;
 
-    /// Headers without what differs from click to click, what the connection adds where it is missing, and what is about preflights.
+    /// Headers without those that differ between clicks, that the connection adds if they are missing, or
+    /// that are about preflights.
     fn comparable(mut headers: HeaderMap) -> HeaderMap {
         headers.remove(CONTENT_LENGTH);
         headers.remove(VARY);

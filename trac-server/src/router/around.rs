@@ -1,5 +1,5 @@
-//! What goes around every request, in one layer and one future: each request is named, counted, answered for if its handler panics
-//! or takes too long, and marked.
+//! The layer around every request, in one future: it assigns the request ID, records metrics, responds if the
+//! handler panics or takes too long, and sets common headers.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +42,7 @@ impl<S> Layer<S> for Around {
 }
 
 impl Around {
-    /// Answers a request that was found to be for a route.
+    /// Runs `ask` for a request of this route.
     pub(super) fn answer<B, F: Future<Output = Response>>(
         &self,
         request: Request<B>,
@@ -53,9 +53,9 @@ impl Around {
         let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| trac.ids.make(Kind::Request));
         let mark = HeaderValue::from_str(&id).ok();
         let method = metrics::named(request.method());
-        // For who has spans of its own; the log of the program names the request itself.
+        // For apps with a log of their own; trac's own log adds the request to its lines itself.
         let span = tracing::debug_span!("request", id, method, route = &*route);
-        // Under a path that is no text nothing is asked for: the routes would each refuse it in a form of their own.
+        // A path that is not UTF-8 is not routed: each route would refuse it in a form of its own.
         let refused: fn() -> Problem =
             if is_named_once(&request) { || Problem::not_found("page") } else { Problem::host };
         let is_fine = is_named_once(&request) && path::is_text(request.uri().path());
@@ -67,7 +67,7 @@ impl Around {
     }
 }
 
-/// Routes with all that goes around them.
+/// The routes with the layer around them.
 #[derive(Clone, Debug)]
 pub(super) struct Surrounded<S> {
     routes: S,
@@ -96,7 +96,7 @@ where
 }
 
 pin_project! {
-    /// An answer on its way.
+    /// The future of a response.
     pub(super) struct Answering<F> {
         #[pin]
         answer: TaskLocalFuture<Named, Instrumented<Answer<F>>>,
@@ -123,8 +123,8 @@ impl<F: Future<Output = Response>> Future for Answering<F> {
     }
 }
 
-/// Marks an answer: it is what it says it is; it is kept by nobody who was not told so, since it may hold keys and money; and over https
-/// nobody comes back without.
+/// Sets common headers: `nosniff`; `no-store` unless the handler set a `Cache-Control`, since responses may
+/// contain keys and money; and HSTS if the public URL is https.
 fn guard(response: &mut Response, is_https: bool) {
     let is_kept = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
@@ -138,7 +138,7 @@ fn guard(response: &mut Response, is_https: bool) {
 }
 
 pin_project! {
-    /// The answer of routes: `408` if they take too long, `503` if there was no room for the body.
+    /// The response of the routes: `408` if they take too long, `503` if the body exceeded a budget.
     pub(super) struct Limited<F> {
         #[pin]
         answer: Timeout<F>,
@@ -160,12 +160,12 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Limited<F> {
 }
 
 pin_project! {
-    /// What a handler answers; `500` if it panics, since one request takes no other down. All that is said of it is said within the
-    /// request.
+    /// The response of a handler; `500` if it panics, since one request must not end others. The log lines
+    /// are written within the request.
     struct Answer<F> {
         #[pin]
         asked: Option<F>,
-        // What to say where nothing is asked.
+        // The response if the handler is not called.
         refused: fn() -> Problem,
         began: Instant,
     }
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::testing::app::App;
 
-    /// What is answered if a handler does that.
+    /// The response for a request to this handler.
     async fn answered<F>(handler: impl Fn() -> F + Clone + Send + Sync + 'static) -> Response
     where
         F: Future<Output = &'static str> + Send + 'static,

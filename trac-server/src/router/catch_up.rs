@@ -1,4 +1,5 @@
-//! What a visitor was told, a merchant finds: clicks that wait beside the store are brought in before the API answers.
+//! Writes the clicks in the spool to the database before the API responds, so that a merchant finds every
+//! click that a visitor was redirected with.
 
 use std::time::Duration;
 
@@ -10,15 +11,16 @@ use tokio::time::timeout;
 use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
-/// How long a caller is kept waiting for that. A store that takes nothing can still be read as it is.
+/// How long a caller waits for that. If the store cannot be written, it can still be read.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// The middleware. Whatever is written next is written after the clicks that wait, so it is enough to write nothing.
+/// The middleware. The writer thread writes the spooled clicks before any other job, so an empty job is
+/// enough.
 pub(crate) async fn before(State(trac): State<Trac>, request: Request, next: Next) -> Response {
     if trac.store.spooled() > 0 {
         let caught_up = trac.store.write(Priority::Api, |_| Ok::<_, StoreError>(()));
         if timeout(LIMIT, caught_up).await.is_err() {
-            tracing::debug!("clicks still wait beside the store");
+            tracing::debug!("clicks still wait in the spool");
         }
     }
     next.run(request).await

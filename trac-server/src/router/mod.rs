@@ -1,4 +1,4 @@
-//! All routes, in one router that mounts inside any axum app.
+//! All routes, in one router that can be nested in any axum app.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -19,16 +19,16 @@ mod ahead;
 
 pub use ahead::service;
 
-/// The largest form of the dashboard: a key, or a question.
+/// The largest form of the dashboard: one with a key or an explain query.
 const FORM_LIMIT_BYTES: usize = 4 << 10;
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
-/// Every answer carries `X-Request-Id`, the caller's if it sent a sane one. A request that takes longer than 30 s is
-/// answered `408`.
+/// Every response carries `X-Request-Id`, the caller's if it is valid. A request that takes longer than 30 s
+/// gets `408`.
 ///
-/// Nest it rather than merge it: it answers `/` and whatever is not there itself, and axum panics where two routers that are merged
-/// both do.
+/// Nest it instead of merging it: it has a route `/` and a fallback, and axum panics if two merged routers
+/// both have one of these.
 ///
 /// # Examples
 /// ```no_run

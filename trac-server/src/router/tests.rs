@@ -158,7 +158,7 @@ async fn every_error_has_the_same_form_and_names_the_request() {
     {
       "error": {
         "code": "VALIDATION_FAILED",
-        "message": "The body is no JSON: EOF while parsing an object at line 1 column 1.",
+        "message": "The body is not JSON: EOF while parsing an object at line 1 column 1.",
         "request_id": "req_test"
       }
     }
@@ -172,7 +172,7 @@ async fn every_error_has_the_same_form_and_names_the_request() {
           "nam": "is not a field of this resource",
           "name": "is required"
         },
-        "message": "These fields are not as they should be: nam, name.",
+        "message": "These fields are invalid: nam, name.",
         "request_id": "req_test"
       }
     }
@@ -242,7 +242,7 @@ async fn whoever_watches_is_answered_without_any_workspace() {
 async fn a_store_that_takes_no_row_is_not_ready() {
     let app = App::new();
     assert_eq!(app.visit("/readyz", &[]).await.status, 200);
-    // A full disk lets transactions begin and end; only a row does not fit.
+    // On a full disk, transactions begin and end; only inserting a row fails.
     let full = "CREATE TRIGGER full BEFORE INSERT ON setting BEGIN SELECT raise(ABORT, 'full'); END";
     app.rows(full.to_owned()).await;
     assert_eq!(app.visit("/readyz", &[]).await.code(), (503, "STORE_BUSY".to_owned()));
@@ -328,7 +328,7 @@ async fn tracking_routes_answer_any_origin_without_credentials() {
     assert_eq!(api.header("access-control-allow-origin"), "");
 }
 
-/// A body that never comes.
+/// A body that never arrives.
 struct Stalled;
 
 impl hyper::body::Body for Stalled {
@@ -379,7 +379,7 @@ async fn no_body_is_read_of_who_shows_no_key_or_no_signature_of_now() {
     check(&webhook, &[], (401, false)).await;
     check(&webhook, &[("stripe-signature", "t=1,v1=0")], (401, false)).await;
     check(&webhook, &[("stripe-signature", &stale)], (401, false)).await;
-    check(&webhook, &[("stripe-signature", &fresh)], (401, false)).await; // It has no secret.
+    check(&webhook, &[("stripe-signature", &fresh)], (401, false)).await; // The endpoint has no secret.
     merchant.patch(&path, json!({ "signing_secrets": ["whsec_right"] })).await;
     check(&webhook, &[("stripe-signature", &stale)], (401, false)).await;
     check(&webhook, &[("stripe-signature", &fresh)], (401, true)).await;

@@ -1,7 +1,8 @@
-//! One server to a data folder: two would each count a key's calls, and each take the other's address for theirs.
+//! A lock, so that one server at a time runs on a data folder. Two servers would each count a key's calls
+//! separately, and each take the address of the other for its own.
 //!
-//! The folder itself is locked, not only a file in it that somebody may remove: whatever path leads there, and whatever is in it, it is
-//! one folder. Commands that come and go, such as `trac workspace create`, need no lock.
+//! The folder itself is locked, not only a file in it that could be removed: the lock applies whichever path
+//! leads to the folder, and whatever is in it. Short commands, such as `trac workspace create`, need no lock.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -11,15 +12,16 @@ use super::file;
 
 const FILE_NAME: &str = "serve.lock";
 
-/// The right to serve from a data folder. It ends with this value, and with the process however that ends.
+/// The right to serve from a data folder. It ends when this value is dropped, and when the process ends in any
+/// way.
 #[derive(Debug)]
 pub struct Alone {
-    /// The system forgets the locks when the files are closed.
+    /// The system releases the locks when the files are closed.
     _locked: Vec<File>,
 }
 
 impl Alone {
-    /// Takes the folder, making it where it is missing.
+    /// Locks the folder, and creates it if it is missing.
     ///
     /// # Errors
     /// [`StoreErrorKind::Conflict`] if a server runs on it, [`StoreErrorKind::Unavailable`] if it cannot be written.
@@ -28,7 +30,7 @@ impl Alone {
         let cannot =
             |error| StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()));
         file::make_folder(data).map_err(cannot)?;
-        // The file is what earlier versions lock.
+        // Earlier versions lock only the file.
         let mut locked = vec![file::open_private(&path).map_err(cannot)?];
         #[cfg(unix)]
         locked.push(File::open(data).map_err(cannot)?);
@@ -41,7 +43,7 @@ impl Alone {
                 }
                 // Some file systems have no locks.
                 Err(TryLockError::Error(error)) => {
-                    tracing::warn!(%error, path = %path.display(), "not locked");
+                    tracing::warn!(%error, path = %path.display(), "the file could not be locked");
                 }
             }
         }
@@ -49,7 +51,7 @@ impl Alone {
     }
 }
 
-/// Which file a name meant when the store was opened.
+/// The identities of the database file and its log when the store was opened.
 #[derive(Debug)]
 pub(super) struct Original {
     #[cfg(unix)]
@@ -57,7 +59,7 @@ pub(super) struct Original {
 }
 
 impl Original {
-    /// Remembers the database and its log.
+    /// Records the device and inode of the database and its log.
     pub(super) fn of(database: &Path) -> Self {
         #[cfg(not(unix))]
         let _ = database;
@@ -70,8 +72,8 @@ impl Original {
         }
     }
 
-    /// Whether the names still mean the same files. What is written to a file that was removed is lost with it, and SQLite
-    /// does not notice.
+    /// Checks that the paths still lead to the same files. Writes to a removed file are lost with it, and
+    /// SQLite does not notice.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`], naming the file.
@@ -107,7 +109,7 @@ mod tests {
         let refused = Alone::on(&data).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Conflict);
         assert!(refused.to_string().contains("new"), "{refused}");
-        // Neither a removed lock nor another path makes room for a second server.
+        // Neither a removed lock file nor another path to the folder admits a second server.
         #[cfg(unix)]
         {
             fs::remove_file(data.join(FILE_NAME)).unwrap();

@@ -1,4 +1,4 @@
-//! Writes what was decided, in the transaction of the event that caused it.
+//! Writes facts, decisions and ledger entries, in the transaction of the event that caused them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,18 +17,18 @@ use super::StoreError;
 use super::rows::{Rows, args};
 use crate::id::{Ids, Kind as IdKind};
 
-/// Where and on whose account something is written.
+/// The context of a write: where, when, and which event caused it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writing<'a> {
     pub(crate) rows: Rows<'a>,
     pub(crate) ids: &'a Ids,
     pub(crate) now: Timestamp,
-    /// Our ID of the event that is the cause.
+    /// trac's ID of the event that is the cause.
     pub(crate) event_id: Option<&'a str>,
 }
 
 impl Writing<'_> {
-    /// Keeps the facts an event brought, where `admitted` says they belong.
+    /// Stores the facts of an event, in the payments that `admitted` names.
     pub(crate) fn facts(
         &self,
         world: &World,
@@ -47,8 +47,8 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Keeps the facts of a payment, and the IDs of its objects. An object that several payments share is found by one of them,
-    /// whose facts name the invoices of the others.
+    /// Stores the facts of a payment, and the IDs of its objects. An object that several payments share leads
+    /// to one of them, whose facts name the invoices of the others.
     fn payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         self.rows.write(
             "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \
@@ -78,7 +78,7 @@ impl Writing<'_> {
         self.external_customers(facts, id)
     }
 
-    /// Keeps the merchant's decisions about leads where lists find them.
+    /// Stores the merchant's decisions about leads in `lead.status`, by which lists filter.
     fn verdicts(&self, facts: &Facts) -> Result<(), StoreError> {
         let judged = facts.leads.iter().filter_map(|(id, lead)| Some((id, lead.verdict.as_ref()?.value)));
         for (id, is_approved) in judged {
@@ -89,7 +89,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Keeps the facts of a payment that was there before.
+    /// Stores the facts of an existing payment; its other columns and its objects stay as they are.
     pub(crate) fn same_payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         let sql = "UPDATE payment SET facts = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let facts = serde_json::to_string(facts)?;
@@ -97,7 +97,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Notes the merchant's own IDs of a customer, and who names them.
+    /// Records the merchant's own IDs of a customer, and the payment, subscription or customer that names them.
     fn external_customers(&self, facts: &Facts, named_by: &str) -> Result<(), StoreError> {
         for id in payment::external_customers(facts) {
             self.rows.write(
@@ -109,7 +109,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Keeps what is known of the subscriptions and customers that `news` names.
+    /// Stores the known facts of the subscriptions and customers that `news` names.
     fn holders(&self, world: &World, news: &Facts) -> Result<(), StoreError> {
         let keep = |id: &str, facts: Facts| -> Result<(), StoreError> {
             let document = serde_json::to_string(&facts)?;
@@ -135,7 +135,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Two payments turned out to be one: everything of the one is now of the other.
+    /// Two payments turned out to be one: moves everything of `gone` to `survivor`.
     fn absorb(&self, gone: &str, survivor: &str) -> Result<(), StoreError> {
         for sql in [
             "UPDATE payment_object SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
@@ -145,7 +145,8 @@ impl Writing<'_> {
             "INSERT INTO external_customer (workspace_id, mode, customer_external_id, named_by) \
              SELECT workspace_id, mode, customer_external_id, ?4 FROM external_customer \
              WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3 ON CONFLICT DO NOTHING",
-            // What was answered with the ID that is gone still finds the payment by it.
+            // The old ID was already returned to callers: as a row of payment_object it still finds the
+            // payment.
             "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT DO NOTHING",
         ] {
@@ -161,8 +162,8 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Appends what a settlement asks for and keeps its decision, `before` being the one kept until now; answers whether anything is
-    /// different.
+    /// Appends the entries of a settlement and stores its decision; `before` is the decision stored until now.
+    /// Returns whether anything changed.
     pub(crate) fn settlement(
         &self,
         payment_id: &str,
@@ -184,7 +185,7 @@ impl Writing<'_> {
         Ok(moved || decided)
     }
 
-    /// Keeps a decision: the document, what lists filter by in columns, and a row of the audit log.
+    /// Stores a decision: the document, the columns by which lists filter, and a row of the audit log.
     fn decision(
         &self,
         payment_id: &str,
@@ -227,7 +228,8 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Keeps the values that may be click IDs, so that the payment is found by them. The one it is credited to is a column.
+    /// Stores the values that may be click IDs, so that they find the payment. The credited one is in
+    /// `payment.click_id`.
     fn candidates(&self, payment_id: &str, decision: &Decision, had_any: bool) -> Result<(), StoreError> {
         if had_any {
             let delete = "DELETE FROM candidate WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3";
@@ -280,14 +282,14 @@ impl Writing<'_> {
         Ok(id)
     }
 
-    /// Another payment turned out to be the same money as this one, so its commission is this one's.
+    /// Moves a commission to this payment: the payment it belonged to turned out to be the same money.
     fn take_over(&self, payment_id: &str, commission_id: &str) -> Result<(), StoreError> {
         let sql = "UPDATE commission SET payment_id = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         self.rows.write(sql, args![commission_id, payment_id])?;
         Ok(())
     }
 
-    /// Brings the row of a commission up to its entries.
+    /// Updates the row of a commission to match its entries.
     fn project(
         &self,
         id: &str,
@@ -356,8 +358,8 @@ impl Writing<'_> {
     }
 }
 
-/// Whether it is a sale of its own, or a lead that counts. A payment that the merchant or a page reported is one in any case, so that
-/// its report is found.
+/// Whether a payment counts as a conversion: a sale of its own or a valid lead. A payment that the merchant or
+/// a page reported always does, so that its report is found.
 fn is_conversion(decision: &Decision) -> bool {
     let stray = match decision.reason {
         Reason::Noted => true,

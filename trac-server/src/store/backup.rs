@@ -1,4 +1,4 @@
-//! One file that holds everything, and a data folder made of it.
+//! Backups: the database copied to one file, and a data folder created from such a file.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,16 +15,16 @@ fn cannot(path: &Path, error: &io::Error) -> StoreError {
 }
 
 fn is_there(path: &Path) -> StoreError {
-    let detail = format!("{} is there already and is left as it is", path.display());
+    let detail = format!("{} exists already and is left unchanged", path.display());
     StoreError::new(StoreErrorKind::Conflict, detail)
 }
 
-/// Copies the database of a data folder to a file that is not there yet, readable by its owner alone. A server may run on
-/// the folder: the copy is what was committed at one moment. The master key is not part of it.
+/// Copies the database of a data folder to a new file, readable by its owner alone. A server may run on the
+/// folder: the copy contains the state after one commit. The master key is not part of it.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if the file is there already, [`StoreErrorKind::Unavailable`] if there is no database or
-/// the copy cannot be written, [`StoreErrorKind::Corrupt`] if the database is not whole.
+/// [`StoreErrorKind::Conflict`] if the file exists, [`StoreErrorKind::Unavailable`] if there is no database or
+/// the copy cannot be written, [`StoreErrorKind::Corrupt`] if the database is damaged.
 pub fn back_up(data: &Path, to: &Path) -> Result<(), StoreError> {
     let from = data.join(file::FILE_NAME);
     if !from.is_file() {
@@ -41,17 +41,18 @@ pub fn back_up(data: &Path, to: &Path) -> Result<(), StoreError> {
     copied.map_err(|error| error.at(&from))
 }
 
-/// SQLite writes into a file that is there only if it is empty. Source: <https://sqlite.org/lang_vacuum.html>.
+/// SQLite writes into an existing file only if it is empty. Source: <https://sqlite.org/lang_vacuum.html>.
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let name = to.to_str().ok_or_else(|| cannot(to, &io::Error::from(io::ErrorKind::InvalidFilename)))?;
     let mut connection = file::connect(from)?;
     spool::bring_in_left(from, &mut connection);
     connection.execute("VACUUM INTO ?1", [name])?;
     let copied = Connection::open(to)?;
-    // With the salt of the day, whoever has a backup could still tell whose visits that day's were; their marks are nothing without it.
+    // The day's salt would allow a reader of the backup to find out whose visits that day's were. The marks are
+    // useless without it.
     copied.pragma_update(None, "secure_delete", true)?;
     copied.execute("DELETE FROM setting WHERE name = 'visitor_salt'", [])?;
-    // A store that an older trac made, and none has opened since, has no such table.
+    // A database of an older trac that was not migrated yet has no such table.
     if copied.table_exists(None, "visitor")? {
         copied.execute("DELETE FROM visitor", [])?;
     }
@@ -61,17 +62,18 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| cannot(to, &error))
 }
 
-/// Makes a data folder of a backup. A folder that holds a database or the log of one, or that a server runs on, is left as it is.
+/// Creates a data folder from a backup. A folder that contains a database or its log, or on which a server
+/// runs, is left unchanged.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if there is a database, a log or a server, [`StoreErrorKind::Corrupt`] if the backup is not whole,
-/// [`StoreErrorKind::Unavailable`] if it cannot be read or the folder cannot be written.
+/// [`StoreErrorKind::Conflict`] if there is a database, a log or a server, [`StoreErrorKind::Corrupt`] if the
+/// backup is damaged, [`StoreErrorKind::Unavailable`] if it cannot be read or the folder cannot be written.
 pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let to = data.join(file::FILE_NAME);
     if to.exists() {
         return Err(is_there(&to));
     }
-    // SQLite would write what a log holds into whatever database lies beside it.
+    // SQLite would apply a log to any database next to it.
     let log = file::log_of(&to);
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let detail = format!(
@@ -85,7 +87,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let backup = backup.map_err(StoreError::from).and_then(|backup| file::check(&backup));
     backup.map_err(|error| error.at(from))?;
     let _alone = Alone::on(data)?;
-    // Under another name until it is whole, so that no half of it is ever taken for a database.
+    // Written under another name until it is complete, so that a partial copy is never used as a database.
     let draft = data.join("restoring.db");
     let copied = (|| {
         file::open_private(&draft)?;
@@ -179,14 +181,14 @@ mod tests {
         for id in ["b", "c", "d"] {
             add(&store, id).await;
         }
-        // What is left where the process was killed, and its database is gone.
+        // The log that a killed process leaves behind; its database is gone.
         fs::create_dir(&other).unwrap();
         let log = other.join("trac.db-wal");
         fs::copy(data.join("trac.db-wal"), &log).unwrap();
         let before = fs::read(&log).unwrap();
         assert_eq!(restore(&copy, &other).unwrap_err().kind(), StoreErrorKind::Conflict);
         assert_eq!((fs::read(&log).unwrap(), other.join("trac.db").exists()), (before, false));
-        // An empty one says nothing.
+        // An empty log does not matter.
         fs::write(&log, "").unwrap();
         restore(&copy, &other).unwrap();
         assert_eq!(count(&Store::open(&other).unwrap()).await, 1);

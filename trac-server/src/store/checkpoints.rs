@@ -1,9 +1,10 @@
-//! The thread that copies the write-ahead log into the database, off the path of any commit.
+//! The thread that copies the write-ahead log into the database, so that no commit does it.
 //!
-//! It also looks how much [room](super::room) the disk has.
+//! It also measures the [free space](super::room) of the disk.
 //!
-//! Copying needs no lock that a commit waits for. Only to begin the log anew must writers be kept out, and that is done
-//! when next to nothing is left to copy, so that it takes milliseconds. Source: <https://sqlite.org/wal.html>, section 6.
+//! Copying needs no lock that a commit waits for. Only to restart the log from its beginning must writers be
+//! blocked. That is done when next to nothing is left to copy, so that it takes milliseconds. Source:
+//! <https://sqlite.org/wal.html>, section 6.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,22 +14,22 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::file::{FILE_BYTES, checkpoint, log_of};
+use super::file::{LOG_LIMIT_BYTES, checkpoint, log_of};
 use super::queue::Queue;
 use super::room::Room;
 use super::thread::spawn;
 
-const PAUSE: Duration = Duration::from_millis(250);
-/// How large the file of the log is before there is anything to do.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// The size of the log file from which on it is copied.
 const COPY_BYTES: u64 = 4 << 20;
-/// How much the log holds before it is begun anew.
+/// The size of the log from which on it is restarted.
 const RESTART_BYTES: u64 = 48 << 20;
-/// What may be left to copy when it is.
+/// How much may be left to copy when the log is restarted.
 const REST_BYTES: u64 = 2 << 20;
-/// How often what was written meanwhile is copied before writers are kept out.
+/// How often the log is copied, to catch up with new commits, before writers are blocked.
 const PASSES: usize = 8;
-/// How long writers may be kept out because somebody still reads what is in the log. Then it is begun anew another time.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long writers may be blocked because a reader still uses the log. After that, the restart is put off.
+const BLOCK_LIMIT: Duration = Duration::from_millis(50);
 
 /// Starts the thread.
 pub(super) fn start(
@@ -36,12 +37,12 @@ pub(super) fn start(
     file: &Path,
     (queue, room): (Arc<Queue>, Arc<Room>),
 ) -> Result<JoinHandle<()>, StoreError> {
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BLOCK_LIMIT)?;
     let log = log_of(file);
     spawn("trac-checkpoints", move || {
-        step_back();
-        while queue.is_open_after(PAUSE) {
-            room.look();
+        lower_priority();
+        while queue.is_open_after(INTERVAL) {
+            room.measure();
             let file_bytes = std::fs::metadata(&log).map(|log| log.len()).unwrap_or_default();
             if file_bytes < COPY_BYTES {
                 continue;
@@ -53,18 +54,18 @@ pub(super) fn start(
     })
 }
 
-/// Lets the other threads have the processor first: a copy takes some milliseconds of it, and a visitor none too many. Linux knows a
-/// priority of a thread, and gives the last one a hundredth at the least, which copies more than traffic writes.
-/// Source: setpriority(2).
+/// Lowers the priority of this thread, so that a copy, which takes some milliseconds of processor time, delays
+/// no visitor. Linux has a priority per thread, and gives the lowest one at least a hundredth of the processor,
+/// which copies more than traffic writes. Source: setpriority(2).
 #[cfg(target_os = "linux")]
-fn step_back() {
+fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, 19) {
-        tracing::debug!(%error, "checkpoints have the priority of all else");
+        tracing::debug!(%error, "the priority of the checkpoint thread could not be lowered");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn step_back() {}
+fn lower_priority() {}
 
 fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
     let mut log = checkpoint(connection, "PASSIVE")?;
@@ -74,7 +75,7 @@ fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
         }
         log = checkpoint(connection, "PASSIVE")?;
     }
-    if file_bytes >= FILE_BYTES {
+    if file_bytes >= LOG_LIMIT_BYTES {
         checkpoint(connection, "TRUNCATE")?;
     } else if log.bytes >= RESTART_BYTES {
         checkpoint(connection, "RESTART")?;
@@ -101,7 +102,7 @@ mod tests {
             copy(&copier, file_bytes()).unwrap();
             assert!((RESTART_BYTES..RESTART_BYTES * 5 / 4).contains(&file_bytes()), "{}", file_bytes());
         }
-        // Somebody reads one state of the database meanwhile: the log keeps all that is written, and then it is begun anew again.
+        // While a transaction reads an old snapshot, the log keeps growing; afterwards it is restarted.
         let reader = file::connect(&database).unwrap();
         let count = "SELECT count(*) FROM heap";
         reader.execute_batch("BEGIN").unwrap();

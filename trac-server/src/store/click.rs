@@ -1,4 +1,5 @@
-//! A click as it is kept, however it came: by a tracked link, by the script, by hand, or out of the spool.
+//! A click as it is recorded, whatever its origin: a tracked link, the script, a click added by hand, or the
+//! spool.
 
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use trac_core::time::Timestamp;
 use super::StoreError;
 use super::rows::Everywhere;
 
-/// A click to be written. What all clicks on a link say is shared by them.
+/// A click to be written. The values that all clicks on a link have in common are shared (`Arc`).
 ///
-/// It is the JSON of the spool as well: a field that is added must be one that older lines may lack.
+/// It is also the JSON of the spool: a new field must be optional, since older lines lack it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NewClick {
     pub(crate) id: ClickId,
@@ -19,19 +20,20 @@ pub(crate) struct NewClick {
     pub(crate) partner_id: Arc<str>,
     pub(crate) link_id: Option<Arc<str>>,
     pub(crate) clicked_at: Timestamp,
-    /// Whether it is the visitor's first; `None` asks the store when it is written. `Some(false)` is no visit: it stands for a promo code.
+    /// Whether it is the visitor's first; `None` if that is found out when the click is written. `Some(false)`
+    /// is not a visit: the click stands for a promotion code.
     pub(crate) is_unique: Option<bool>,
-    /// The visitor's mark of the day on this link.
+    /// The visitor's mark for the day and this link.
     pub(crate) visitor: Option<[u8; 16]>,
-    /// The click that the visitor carried already.
+    /// The click whose ID the visitor already carried.
     pub(crate) last_click: Option<ClickId>,
     pub(crate) referrer: Option<String>,
     pub(crate) landing_url: Option<Arc<str>>,
 }
 
-/// What must be so for a click to be kept: that its link is what the visitor was led by.
+/// The condition for recording a click: that its link still is as it was when the visitor was redirected.
 pub(crate) trait Condition: Send + Sync {
-    /// Asks the store.
+    /// Checks the condition against the database.
     ///
     /// # Errors
     /// The store's.
@@ -39,12 +41,13 @@ pub(crate) trait Condition: Send + Sync {
 }
 
 impl NewClick {
-    /// What was followed, by which a visitor is told from one who comes again: the link, or the partner.
+    /// What the visitor followed: the link, or the partner. Part of the mark by which a repeated visit is
+    /// recognized.
     pub(crate) fn subject(&self) -> &str {
         self.link_id.as_ref().unwrap_or(&self.partner_id)
     }
 
-    /// Whether somebody came, who may have come before.
+    /// Whether it is a visit, first or repeated.
     pub(super) fn is_visit(&self) -> bool {
         self.is_unique != Some(false)
     }

@@ -1,27 +1,27 @@
-//! What can go wrong in the store.
+//! Errors of the store.
 
 use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-/// What a caller can do about it.
+/// The kind of an error, which decides what the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreErrorKind {
     /// Try again in a moment.
     Busy,
     /// The row exists already.
     Conflict,
-    /// The disk refuses: full, read-only, gone.
+    /// The disk cannot be written: it is full, read-only or gone.
     Unavailable,
     /// A query took too long and was interrupted; the message says how to narrow it.
     TooSlow,
-    /// What was read is not what was once written.
+    /// Stored data cannot be read: it is damaged, not of this program or version, or sealed with another key.
     Corrupt,
-    /// A mistake in this program.
+    /// A bug in this program.
     Internal,
 }
 
-/// A failure of the store. The message is for the log: it names the place, never a secret.
+/// An error of the store. The message is for the log: it names the place and contains no secret.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{detail}")]
 pub struct StoreError {
@@ -38,7 +38,7 @@ impl StoreError {
         Self::new(StoreErrorKind::Internal, detail)
     }
 
-    /// What a caller can do about it.
+    /// The kind.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -49,7 +49,7 @@ impl StoreError {
         &self.detail
     }
 
-    /// The same error with the file's name in front.
+    /// The same error with the file's path in front of the message.
     pub(crate) fn at(self, file: &Path) -> Self {
         Self { kind: self.kind, detail: format!("{}: {}", file.display(), self.detail) }
     }

@@ -1,4 +1,4 @@
-//! The file under the store: made private, opened, checked, and its write-ahead log.
+//! The database file: creating it private, opening and checking it, and its write-ahead log.
 
 use std::fs;
 use std::io;
@@ -13,13 +13,14 @@ use super::migrate::APPLICATION_ID;
 use super::sum;
 
 pub(super) const FILE_NAME: &str = "trac.db";
-/// How long a connection waits for whoever locks the database.
+/// How long a connection waits for a lock on the database.
 pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
-/// SQLite's default, which nothing here changes.
+/// SQLite's default page size, which is not changed.
 const PAGE_BYTES: u64 = 4_096;
-/// How large the file may stay, once it is started again.
-pub(super) const FILE_BYTES: u64 = 256 << 20;
-/// Makes folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
+/// The size to which the log file is truncated, once it is written from its beginning again.
+pub(super) const LOG_LIMIT_BYTES: u64 = 256 << 20;
+
+/// Creates folder and file, readable by their owner alone. SQLite gives its side files the same permissions.
 pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
     let file = data.join(FILE_NAME);
     let cannot = |path: &Path, error: &io::Error| {
@@ -30,14 +31,14 @@ pub(super) fn prepare(data: &Path) -> Result<PathBuf, StoreError> {
     Ok(file)
 }
 
-/// Makes sure that there is a store in a folder.
+/// Returns an error if there is no store in a folder.
 pub(super) fn must_be_there(data: &Path) -> Result<(), StoreError> {
     let file = data.join(FILE_NAME);
     if file.is_file() {
         return Ok(());
     }
     let detail =
-        format!("there is no store in {}: --data names the folder that trac serve keeps", data.display());
+        format!("there is no store in {}: --data names the data folder of trac serve", data.display());
     Err(StoreError::new(StoreErrorKind::Unavailable, detail))
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-/// Makes a file that is not there yet, readable by its owner alone.
+/// Creates a file that must not exist yet, readable by its owner alone.
 pub(crate) fn new_private(file: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -61,7 +62,7 @@ pub(crate) fn new_private(file: &Path) -> io::Result<fs::File> {
     options.open(file)
 }
 
-/// Opens a file at its end, making it where it is missing, readable by its owner alone.
+/// Opens a file for appending, and creates it, readable by its owner alone, if it is missing.
 pub(super) fn open_private(file: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).append(true).create(true);
@@ -77,40 +78,41 @@ pub(super) fn log_of(database: &Path) -> PathBuf {
     log
 }
 
-/// Opens a connection with everything every connection needs.
+/// Opens a connection with the settings that every connection needs.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;
     connection.busy_timeout(BUSY_LIMIT)?;
     connection.set_prepared_statement_cache_capacity(128);
-    // Else SQLite looks at what is bound and plans a kept statement anew each time that differs: a third of all it did.
+    // Otherwise SQLite plans a cached statement anew whenever the bound values differ, which was a third of all
+    // its work.
     // Source: https://www.sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_ENABLE_QPSG.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Checkpoints belong to a thread of their own, never to a commit someone waits for.
+    // Checkpoints run on their own thread (`checkpoints`), so that no caller waits for one during a commit.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "journal_size_limit", FILE_BYTES.cast_signed())?;
+    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES.cast_signed())?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // What is deleted is written over where that costs nothing: yesterday's salt, for one.
+    // Overwrites deleted rows, such as yesterday's salt, where that costs no extra I/O.
     connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
-    sum::teach(&connection)?;
+    sum::register(&connection)?;
     Ok(connection)
 }
 
-/// Whether a file is a whole database of this program, of this version or an older one.
+/// Checks that a file is an undamaged database of this program, of this version or an older one.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let corrupt = |detail: String| StoreError::new(StoreErrorKind::Corrupt, detail);
     let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if owner != APPLICATION_ID {
-        return Err(corrupt("this is no database of this program".to_owned()));
+        return Err(corrupt("this is not a database of this program".to_owned()));
     }
     let found: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(corrupt(found)) }
 }
 
-/// Looks through a whole database for damage, on a connection of its own: nobody waits for that.
+/// Checks a whole database for damage, on its own connection, so that no other call waits.
 pub(super) fn quick_check(file: &Path) -> Result<(), StoreError> {
     let connection = Connection::open_with_flags(
         file,
@@ -121,20 +123,20 @@ pub(super) fn quick_check(file: &Path) -> Result<(), StoreError> {
     if found == "ok" { Ok(()) } else { Err(StoreError::new(StoreErrorKind::Corrupt, found)) }
 }
 
-/// What is in the log.
+/// The size of the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Log {
     pub(super) bytes: u64,
-    /// Not in the database yet.
+    /// The part that is not in the database yet.
     pub(super) rest_bytes: u64,
 }
 
-/// Copies what can be copied now, so that the log is written from its beginning again.
+/// Copies as much of the log as possible now, so that the log can be written from its beginning again.
 pub(super) fn copy_log(connection: &Connection) {
     let _ = checkpoint(connection, "PASSIVE");
 }
 
-/// Copies the log into the database: `PASSIVE`, `RESTART` or `TRUNCATE`.
+/// Copies the log into the database; `how` is `PASSIVE`, `RESTART` or `TRUNCATE`.
 pub(super) fn checkpoint(connection: &Connection, how: &str) -> Result<Log, StoreError> {
     let sql = format!("PRAGMA wal_checkpoint({how})");
     let (pages, copied) = connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?;

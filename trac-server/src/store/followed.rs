@@ -1,17 +1,17 @@
 //! Whether any click names a link, a partner or a program.
 //!
-//! No index finds clicks by these: each click would have to be written into it, and the answer is wanted once in a while. A reader
-//! looks through all clicks there are, and the writer, who must not be kept, through those that came since.
+//! There is no index for this: every click would have to be written to it, for a question that is rare. A
+//! reader scans all existing clicks; the writer, which must not be delayed, only those recorded since then.
 
 use super::rows::{Rows, args};
 use super::{Scope, Store, StoreError};
 
-/// What a reader found, for the writer.
+/// The result of the scan by a reader, for the writer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Followed {
     column: &'static str,
     found: bool,
-    /// The newest click that was looked at.
+    /// The `rowid` of the newest click that was scanned.
     newest: i64,
 }
 
@@ -23,7 +23,7 @@ impl Followed {
     /// The column that names a program.
     pub(crate) const PROGRAM: &'static str = "program_id";
 
-    /// Looks through the clicks there are.
+    /// Scans all existing clicks.
     ///
     /// # Errors
     /// The store's.
@@ -36,23 +36,23 @@ impl Followed {
         let (scope, id) = (scope.clone(), id.to_owned());
         let looked = store.read(move |tx| {
             let newest = tx.one("SELECT coalesce(max(rowid), 0) FROM click", &[], |row| row.get(0))?;
-            let found = since(tx.within(&scope), column, 0, &id)?;
+            let found = exists_after(tx.within(&scope), column, 0, &id)?;
             Ok(Self { column, found, newest: newest.unwrap_or_default() })
         });
         looked.await
     }
 
-    /// Whether a click names it, those included that came since.
+    /// Whether a click names it, including clicks recorded after the scan.
     ///
     /// # Errors
     /// The store's.
     pub(crate) fn now(&self, rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
-        Ok(self.found || since(rows, self.column, self.newest, id)?)
+        Ok(self.found || exists_after(rows, self.column, self.newest, id)?)
     }
 }
 
-/// Whether a click after this one names it.
-fn since(rows: Rows<'_>, column: &'static str, rowid: i64, id: &str) -> Result<bool, StoreError> {
+/// Whether a click after this `rowid` names it.
+fn exists_after(rows: Rows<'_>, column: &'static str, rowid: i64, id: &str) -> Result<bool, StoreError> {
     let sql = format!(
         "SELECT 1 FROM click NOT INDEXED WHERE workspace_id = ?1 AND mode = ?2 AND rowid > ?3 AND {column} = ?4 \
          ORDER BY rowid DESC LIMIT 1"

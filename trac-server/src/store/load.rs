@@ -1,5 +1,5 @@
-//! Loads everything an event could touch: its payment, the payments of the same subscription and customer, and all that
-//! is needed to judge them.
+//! Loads everything an event can affect: its payment, the payments of the same subscription and customer, and
+//! the clicks, programs and partners needed to decide about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +16,16 @@ use trac_core::webhook::join::Join as _;
 use super::rows::{Row, Rows, args};
 use super::{StoreError, StoreErrorKind};
 
-/// A world, and what is decided in it so far.
+/// A world, and the decisions made in it so far.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) world: World,
-    /// The decision kept for each payment, as it was written.
+    /// The stored decision of each payment, as JSON.
     pub(crate) decisions: BTreeMap<String, String>,
 }
 
-/// Loads the neighbourhood of facts: payments that share an ID with them, then the payments of their subscriptions and
-/// customers, until nothing new is found.
+/// Loads the neighbourhood of facts: the payments that share an ID with them, then the payments of their
+/// subscriptions and customers, until no more are found.
 pub(crate) fn neighbourhood(rows: Rows<'_>, facts: &Facts) -> Result<Loaded, StoreError> {
     let mut loading = Loading { rows, loaded: Loaded::default(), seen: BTreeSet::new() };
     for id in facts.payment_ids() {
@@ -48,7 +48,7 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    /// The payment that an object of this ID is part of, if one is known.
+    /// Loads the payment that the object with this ID belongs to, if one is known.
     fn object(&mut self, stripe_id: &str) -> Result<(), StoreError> {
         let sql =
             "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
@@ -63,7 +63,8 @@ impl Loading<'_> {
         self.payments(sql, id)
     }
 
-    /// Takes in the payments of a query over one text, and then the payments of all their subscriptions and customers.
+    /// Loads the payments that a query finds by one key, then the payments of their subscriptions and
+    /// customers.
     fn payments(&mut self, sql: &str, key: &str) -> Result<(), StoreError> {
         let read = |row: &Row<'_>| {
             Ok((row.get::<String>(0)?, row.document::<Facts>(1)?, row.get::<Option<String>>(2)?))
@@ -74,11 +75,12 @@ impl Loading<'_> {
             }
             self.loaded.decisions.extend(decision.map(|decision| (id.clone(), decision)));
             let commissions = commissions(self.rows, &id)?;
-            // Of a customer's thousand payments the first leads to all others, and no more needs to be copied.
-            let others = self.leads_on(&facts).then(|| facts.clone());
+            // Of a customer's thousand payments, the first finds all others; the facts of the rest are not
+            // cloned.
+            let others = self.names_new_holder(&facts).then(|| facts.clone());
             let invoices: Vec<String> = facts.other_invoices().into_iter().map(Into::into).collect();
             self.loaded.world.payments.insert(id, Known { facts, commissions });
-            // Payments of the same money are kept apart and decided together.
+            // Each invoice that the same money paid is its own payment; they are decided together.
             for invoice in invoices {
                 self.object(&invoice)?;
             }
@@ -90,7 +92,7 @@ impl Loading<'_> {
     }
 
     /// Whether facts name a subscription or customer that was not looked up yet.
-    fn leads_on(&self, facts: &Facts) -> bool {
+    fn names_new_holder(&self, facts: &Facts) -> bool {
         let holders = payment::subscription(facts).into_iter().chain(payment::customer(facts));
         let is_new = |id: &str| !self.seen.contains(id);
         let named = payment::external_customers(facts);
@@ -116,7 +118,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// The payments, leads, subscriptions and customers that name a customer by the merchant's own ID.
+    /// Loads the payments, leads, subscriptions and customers that name a customer by the merchant's own ID.
     fn external_customer(&mut self, id: &str) -> Result<(), StoreError> {
         if !self.seen.insert(format!("external:{id}")) {
             return Ok(());
@@ -174,7 +176,8 @@ fn commissions(rows: Rows<'_>, payment_id: &str) -> Result<Vec<Commission>, Stor
     })
 }
 
-/// Looks up every value that may be a click, and the programs, enrollments and partners behind the clicks.
+/// Loads the click of every value that may be a click ID, and the programs, enrollments and partners of the
+/// clicks.
 pub(crate) fn resolve(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     let of_commissions = world.payments.values().flat_map(|known| &known.commissions);
     let mut values: BTreeSet<String> = of_commissions.map(|commission| commission.click_id.clone()).collect();
@@ -199,7 +202,7 @@ pub(crate) fn resolve(rows: Rows<'_>, world: &mut World) -> Result<(), StoreErro
     promotions(rows, world)
 }
 
-/// Looks up who held the promotion codes that were used, and the clicks that stand for them.
+/// Loads the partners' promotion codes that were used, and the clicks that stand for them.
 fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     let sql = "SELECT p.click_id, p.given_at, p.taken_at, c.program_id, c.partner_id FROM promotion_code AS p \
                JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
@@ -221,7 +224,7 @@ fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Loads the program, the enrollment and the partner behind a click.
+/// Loads the program, the enrollment and the partner of a click.
 pub(crate) fn behind(rows: Rows<'_>, world: &mut World, click: &Click) -> Result<(), StoreError> {
     let Click { program_id, partner_id, .. } = click;
     if !world.programs.contains_key(program_id) {

@@ -1,13 +1,13 @@
-//! The schema and its migrations: numbered files, each applied once, in order.
+//! The schema and its migrations: numbered SQL files, each applied once, in order.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{StoreError, StoreErrorKind};
 
-/// `trac`, so that a database of another program is refused.
+/// `trac` in ASCII, stored as `application_id`, so that another program's database is rejected.
 pub(super) const APPLICATION_ID: i32 = 0x7472_6163;
-/// Migration `n` brings `user_version` from `n - 1` to `n`. They are only appended; what they leave behind is in the snapshot of this
-/// module's tests.
+/// Migration `n` brings `user_version` from `n - 1` to `n`. New ones are only appended. The resulting schema is
+/// in the snapshot of this module's tests.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_leads.sql"),
@@ -33,13 +33,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0022_claims_by_click.sql"),
 ];
 
-/// Whether an older program made the database, and this one would change its schema.
+/// Whether an older version made the database, so that [`migrate`] would change its schema.
 pub(super) fn is_older(connection: &Connection) -> Result<bool, StoreError> {
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(usize::try_from(version).is_ok_and(|version| (1..MIGRATIONS.len()).contains(&version)))
 }
 
-/// Brings the schema to the newest version, one numbered step after the other.
+/// Applies the missing migrations in order, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -1,13 +1,15 @@
-//! What trac keeps, and how it is reached.
+//! The database: what trac stores, and how the rest of the server reads and writes it.
 //!
-//! One SQLite file in the data folder, in WAL mode with `synchronous=FULL`. One thread writes: it drains a bounded
-//! queue, runs each job in a savepoint of its own, commits many at once, and answers only after the commit. Readers
-//! see one snapshot each; look-ups have connections of their own, so that they never wait for queries, which may take long. Clicks, of which there are more than of anything else, wait in a spool and are
-//! brought in many at a time. Nothing is believed that is cached beside the database: what a redirect
-//! remembers of its link is compared before its click is kept, so that another process on the same folder
-//! (`trac workspace create`) is heard at once.
+//! The data is one SQLite file in the data folder, in WAL mode with `synchronous=FULL`. One thread writes: it
+//! takes jobs from a bounded queue, runs each in its own savepoint, commits many at once, and returns their
+//! results only after the commit. Each reader sees one snapshot. Look-ups of single rows have their own
+//! connections, so that they never wait for slow queries. Clicks, the most frequent writes, are appended to a
+//! spool and written to the database many at a time. Nothing cached outside the database is trusted: what a
+//! redirect remembers of its link is compared with the database before its click is recorded, so that a change
+//! by another process on the same folder (`trac workspace create`) takes effect at once.
 //!
-//! Every function that reads or writes rows takes a [`Scope`]: no row is reached without naming workspace and mode.
+//! Every function that reads or writes rows takes a [`Scope`]: no row is reached without naming workspace and
+//! mode.
 
 mod error;
 mod scope;
@@ -63,12 +65,12 @@ use queue::Queue;
 use readers::Readers;
 use room::Room;
 pub use rows::Everywhere;
-use spool::{Spool, Unkept};
+use spool::{NotStored, Spool};
 
-/// How many connections look single rows up at the same time.
+/// How many connections look up single rows at the same time.
 const READERS: usize = 4;
 
-/// A handle to the store. Clones are the same store.
+/// A handle to the store. Clones share one store.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
 
@@ -78,31 +80,31 @@ struct Inner {
     queue: Arc<Queue>,
     spool: Arc<Spool>,
     room: Arc<Room>,
-    /// For what is answered at once: keys, endpoints, links, sessions, `/readyz`.
+    /// For quick reads: keys, endpoints, links, sessions, `/readyz`.
     readers: Readers,
-    /// For what may take long: lists, figures, pages, stories.
+    /// For reads that may take long: lists, figures, pages, stories.
     queries: Queries,
     vault: Arc<Vault>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Store {
-    /// Opens the store of a data folder, making both where they are missing.
+    /// Opens the store of a data folder. Creates the folder and the database if they are missing.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unavailable`] if the folder cannot be written, [`StoreErrorKind::Corrupt`] if the file is
-    /// no database of this program or was made by a newer version of it, [`StoreErrorKind::Conflict`] if a server of an older
-    /// version runs on it; the message names the file.
+    /// [`StoreErrorKind::Unavailable`] if the folder cannot be written, [`StoreErrorKind::Corrupt`] if the file
+    /// is not a database of this program or a newer version made it, [`StoreErrorKind::Conflict`] if a server
+    /// of an older version runs on it. The message names the file.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let file = file::prepare(data)?;
         Self::start(&file, Vault::beside(data)?)
     }
 
-    /// [`Store::open`] with the master key that opens the secrets in it: 64 hex digits, or several such with commas between,
-    /// the newest first. Without one it is the file `master.key` in the folder.
+    /// [`Store::open`] with the master key that opens the sealed secrets: 64 hex digits, or several keys
+    /// separated by commas, the newest first. `None` means the file `master.key` in the folder.
     ///
     /// # Errors
-    /// As [`Store::open`], and if the key is not written so.
+    /// As [`Store::open`], and if the key has another form.
     pub fn open_with_master_key(data: &Path, master_key: Option<&str>) -> Result<Self, StoreError> {
         match master_key {
             None => Self::open(data),
@@ -113,10 +115,11 @@ impl Store {
         }
     }
 
-    /// [`Store::open_with_master_key`] for a store that must be there already: nothing is made where there is none.
+    /// [`Store::open_with_master_key`] for a store that must exist already: nothing is created.
     ///
     /// # Errors
-    /// As [`Store::open`], and [`StoreErrorKind::Unavailable`] if there is no store in the folder; the message names it.
+    /// As [`Store::open`], and [`StoreErrorKind::Unavailable`] if there is no store in the folder; the message
+    /// names the folder.
     pub fn open_known(data: &Path, master_key: Option<&str>) -> Result<Self, StoreError> {
         file::must_be_there(data)?;
         Self::open_with_master_key(data, master_key)
@@ -125,9 +128,9 @@ impl Store {
     fn start(file: &Path, vault: Vault) -> Result<Self, StoreError> {
         let named = |error: StoreError| error.at(file);
         let mut connection = file::connect(file).map_err(named)?;
-        // It could write no more once the schema is another.
+        // An older server cannot write to the newer schema.
         if migrate::is_older(&connection).map_err(named)? && spool::is_in_use(file) {
-            let detail = "a server of an older trac runs on it: stop that first";
+            let detail = "a server of an older trac runs on it: stop that server first";
             return Err(named(StoreError::new(StoreErrorKind::Conflict, detail)));
         }
         migrate::migrate(&mut connection).map_err(named)?;
@@ -149,37 +152,39 @@ impl Store {
         Ok(Self(Arc::new(Inner { file, queue, spool, room, readers, queries, vault, threads })))
     }
 
-    /// Makes this process the one whose clicks wait on disk until they are brought in, and brings in those that an earlier one left
-    /// behind. `false` where that cannot be now: another process has the spool, or the disk refuses.
+    /// Makes this process the owner of the spool and brings in the clicks that an earlier process left there.
+    /// `false` if that is impossible now: another process owns the spool, or the disk fails.
     pub(crate) fn use_spool(&self) -> bool {
         let opened = self.0.spool.open(&self.0.queue);
         if let Err(error) = &opened
-            && self.0.spool.is_first_missed()
+            && self.0.spool.is_first_failure()
         {
-            tracing::warn!(%error, "each click is a commit of its own, and those that the store cannot take will not be kept");
+            tracing::warn!(%error, "the spool is not available: each click is its own commit, and a click that the database rejects is lost");
         }
         self.0.queue.wake();
         opened.is_ok()
     }
 
-    /// Keeps a click if its condition holds: `Ok(true)` means that it is on disk, and there for whoever is served later.
+    /// Records a click if its condition holds. `Ok(true)` means that it is on disk and that every later request
+    /// finds it.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unavailable`] if the disk refuses, [`StoreErrorKind::Busy`] if too many wait.
+    /// [`StoreErrorKind::Unavailable`] if the disk fails or is full, [`StoreErrorKind::Busy`] if too many
+    /// clicks wait.
     pub(crate) async fn keep_click(
         &self,
         scope: &Scope,
         click: NewClick,
         only_if: Option<Arc<dyn Condition>>,
     ) -> Result<bool, StoreError> {
-        self.0.room.for_pages()?;
+        self.0.room.check_for_pages()?;
         let (error, click) = match self.0.spool.keep(scope, click, only_if.clone()).await {
             Ok(kept) => return Ok(kept),
-            Err(Unkept { error, click }) => (error, click),
+            Err(NotStored { error, click }) => (error, click),
         };
         let Some(click) = click.filter(|_| !self.takes_no_clicks()) else { return Err(error) };
         let scope = scope.clone();
-        // Seldom: its room is taken when it is needed.
+        // Boxed, so that this rare future does not enlarge every click's.
         let written = Box::pin(self.write(Priority::Click, move |tx| {
             let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
             if holds {
@@ -190,43 +195,44 @@ impl Store {
         written.await
     }
 
-    /// Keeps so many megabytes of the disk free for webhooks: with less, no more clicks, leads and claims of pages are recorded. A new store keeps none. Where
-    /// the system is not Linux nothing is known of the disk, and nothing kept.
+    /// Reserves this many megabytes of the disk for webhooks: with less free space, no clicks, leads and claims
+    /// from pages are recorded. A new store reserves nothing. The free space is read only on Linux; elsewhere
+    /// nothing is reserved.
     pub fn keep_free(&self, megabytes: u32) {
-        self.0.room.keep(u64::from(megabytes) << 20);
+        self.0.room.reserve(u64::from(megabytes) << 20);
     }
 
-    /// `Err`, which says why, if the disk has too little room left for what pages report.
+    /// Returns an error with the reason if the disk has too little free space to record what pages report.
     pub(crate) fn has_room_for_pages(&self) -> Result<(), StoreError> {
-        self.0.room.for_pages()
+        self.0.room.check_for_pages()
     }
 
-    /// Whether the store took no clicks when it was last asked.
+    /// Whether the database rejected the spooled clicks when the writer last tried to write them.
     pub(crate) fn takes_no_clicks(&self) -> bool {
         self.0.spool.is_refused()
     }
 
-    /// How many clicks wait beside the database.
+    /// How many clicks wait in the spool.
     pub(crate) fn spooled(&self) -> usize {
         self.0.spool.waiting()
     }
 
-    /// What seals and opens secrets.
+    /// The keys that seal and open secrets.
     pub(crate) fn vault(&self) -> Arc<Vault> {
         Arc::clone(&self.0.vault)
     }
 
-    /// How many jobs of each kind are still to be written.
+    /// How many jobs of each priority wait to be written.
     pub(crate) fn waiting(&self) -> [(&'static str, usize); 3] {
         self.0.queue.waiting()
     }
 
-    /// Runs a job in a transaction of its own and answers after the commit: `Ok` means it is on disk. A job that
-    /// answers `Err` leaves nothing behind.
+    /// Runs a job in its own savepoint and returns its result after the commit: `Ok` means that its writes are
+    /// on disk. The writes of a job that returns `Err` are rolled back.
     ///
     /// # Errors
-    /// What the job answers; [`StoreErrorKind::Busy`] if the queue is full; [`StoreErrorKind::Unavailable`] if the
-    /// disk refuses.
+    /// The job's own; [`StoreErrorKind::Busy`] if the queue is full; [`StoreErrorKind::Unavailable`] if the
+    /// disk fails or is full.
     pub fn write<T, F>(
         &self,
         priority: Priority,
@@ -239,7 +245,7 @@ impl Store {
         self.try_write(priority, job)
     }
 
-    /// [`Store::write`] for jobs with an error of their own.
+    /// [`Store::write`] for jobs with another error type.
     ///
     /// # Errors
     /// As [`Store::write`].
@@ -253,13 +259,13 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(Everywhere<'_>) -> Result<T, E> + Send + 'static,
     {
-        // What a merchant's call writes under an idempotency key leaves its mark with it.
-        let ticket = Ticket::held().filter(|_| priority == Priority::Api);
+        // A merchant's call with an idempotency key records the key in the same savepoint.
+        let ticket = Ticket::current().filter(|_| priority == Priority::Api);
         let job = queue::job(move |tx: &Transaction<'_>| {
             let tx = Everywhere::of(tx);
             let written = job(tx)?;
             if let Some(ticket) = ticket {
-                ticket.punch(tx)?;
+                ticket.record(tx)?;
             }
             Ok(written)
         });
@@ -282,11 +288,11 @@ impl Store {
         }
     }
 
-    /// Reads from one snapshot of the database, on a connection for look-ups. What a caller's choice can make slow is for
-    /// `Store::query`.
+    /// Reads from one snapshot of the database, on a connection for look-ups. Reads that a caller can make slow
+    /// belong to `Store::query`.
     ///
     /// # Errors
-    /// What the reader answers.
+    /// The reader's.
     pub async fn read<T, F>(&self, reader: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -295,11 +301,12 @@ impl Store {
         self.try_read(reader).await
     }
 
-    /// Looks one row up, on the caller's own thread: as quick as handing it to another one would be. Not for lists, which
-    /// would keep other requests of that thread waiting; and one statement only, since there is no snapshot around it.
+    /// Looks up one row on the caller's own thread, which is as quick as handing it to another thread. Not for
+    /// lists, which would delay the thread's other requests; and for one statement only, since there is no
+    /// snapshot.
     ///
     /// # Errors
-    /// What the reader answers.
+    /// The reader's.
     pub(crate) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -308,7 +315,7 @@ impl Store {
         self.0.readers.look_up(move |connection| reader(Everywhere::of(connection))).await
     }
 
-    /// [`Store::read`] for readers with an error of their own.
+    /// [`Store::read`] for readers with another error type.
     ///
     /// # Errors
     /// As [`Store::read`].
@@ -321,21 +328,24 @@ impl Store {
         self.0.readers.read(move |connection| reader(Everywhere::of(connection))).await
     }
 
-    /// Looks through the whole database for damage, which takes a second for some hundred megabytes and keeps nobody waiting.
+    /// Checks the whole database for damage. That takes a second for some hundred megabytes; no other call
+    /// waits for it.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Corrupt`] with what was found.
+    /// [`StoreErrorKind::Corrupt`] with the damage that was found.
     pub(crate) async fn quick_check(&self) -> Result<(), StoreError> {
         let file = self.0.file.clone();
         let checked = tokio::task::spawn_blocking(move || file::quick_check(&file)).await;
         checked.unwrap_or_else(|_| Err(StoreError::internal("a check panicked")))
     }
 
-    /// Answers a query of a workspace from one snapshot. Few queries run at a time, and fewer of one workspace. One that takes too long,
-    /// or whose caller has left, is interrupted; `narrow` says in a sentence how to ask for less.
+    /// Runs a query of a workspace on one snapshot. Few queries run at a time, and fewer of one workspace. A
+    /// query that takes too long, or whose caller has left, is interrupted; `narrow` is a sentence that says
+    /// how to ask for less.
     ///
     /// # Errors
-    /// What the reader answers; [`StoreErrorKind::TooSlow`] if it was interrupted, [`StoreErrorKind::Busy`] if too many wait.
+    /// The reader's; [`StoreErrorKind::TooSlow`] if the query was interrupted, [`StoreErrorKind::Busy`] if too
+    /// many wait.
     pub(crate) async fn query<T, E, F>(&self, scope: &Scope, narrow: &'static str, reader: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -345,13 +355,13 @@ impl Store {
         self.0.queries.run(scope, narrow, move |connection| reader(Everywhere::of(connection))).await
     }
 
-    /// Takes no more jobs, finishes those accepted, and closes the file. Blocks until that is done.
+    /// Rejects new jobs, finishes the accepted ones, and closes the file. Blocks until that is done.
     pub fn close(&self) {
         self.0.queue.close();
         let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
-                tracing::error!("a thread of the store ended badly");
+                tracing::error!("a thread of the store panicked");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Queries: lists, figures, pages and stories, each of which may take long.
 //!
-//! They have connections of their own, so that webhooks, redirects and look-ups of keys never wait for them. A few run at a time,
-//! and fewer of one workspace, so that no workspace takes all of them. Each is interrupted after some seconds, and when its
-//! caller has left.
+//! They have their own connections, so that webhooks, redirects and look-ups of keys never wait for them. Only
+//! a few run at a time, and fewer of one workspace, so that no workspace occupies all connections. A query is
+//! interrupted after some seconds, and when its caller has left.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,21 +22,22 @@ use crate::tally::Tally;
 
 /// How many queries run at the same time.
 const TOGETHER: usize = 4;
-/// How many of them may be one workspace's.
-const OF_ONE: usize = 2;
-/// How long a query waits for its turn, and then how long it runs.
+/// How many of them may belong to one workspace.
+const PER_WORKSPACE: usize = 2;
+/// How long a query waits for its permits, and then how long it may run.
 const LIMIT: Duration = Duration::from_secs(5);
-/// After how many steps of SQLite's machine a query looks whether it is to stop: some tens of microseconds.
+/// After how many steps of SQLite's virtual machine a query checks whether it must stop: some tens of
+/// microseconds.
 const STEPS: i32 = 2_000;
 
 #[derive(Debug)]
 pub(super) struct Queries {
     readers: Readers,
-    /// The turns of all workspaces, and those of each that has asked.
-    turns: Arc<Semaphore>,
-    own_turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// The permits of all workspaces together, and those of each workspace with a running or waiting query.
+    permits: Arc<Semaphore>,
+    workspace_permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     limit: Duration,
-    /// How often it was said that a query was interrupted.
+    /// Counts interruptions per workspace and query, to limit the warnings in the log.
     interrupted: Tally<(String, String)>,
 }
 
@@ -49,37 +50,38 @@ impl Queries {
         let readers = Readers::open(file, TOGETHER)?;
         Ok(Self {
             readers,
-            turns: Arc::new(Semaphore::new(TOGETHER)),
-            own_turns: Mutex::default(),
+            permits: Arc::new(Semaphore::new(TOGETHER)),
+            workspace_permits: Mutex::default(),
             limit,
             interrupted: Tally::new(),
         })
     }
 
-    /// Runs a query when it is its turn. `narrow` says how to ask for less, for a query that takes too long.
+    /// Runs a query once it has its permits. `narrow` says how to ask for less, for a query that takes too
+    /// long.
     pub(super) async fn run<T, E, F>(&self, scope: &Scope, narrow: &str, reader: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
-        let turn = self.turn(scope.workspace_id()).await?;
+        let permits = self.acquire(scope.workspace_id()).await?;
         let stop = Arc::new(Stop::default());
-        let _asking = Asking(Arc::clone(&stop));
+        let _stop_on_drop = StopOnDrop(Arc::clone(&stop));
         let running = Arc::clone(&stop);
         let reading = self.readers.lend(move |connection| {
-            // The turn is over when the query is, not when its caller has left.
-            let _turn = turn;
-            running.around(connection, |connection| in_snapshot(connection, reader))
+            // The permits are released when the query ends, not when its caller leaves.
+            let _permits = permits;
+            running.run(connection, |connection| in_snapshot(connection, reader))
         });
         let mut reading = std::pin::pin!(reading);
         let answer = if let Ok(answer) = timeout(self.limit, &mut reading).await {
             answer
         } else {
-            stop.now();
+            stop.request();
             reading.await
         };
-        if !stop.is_asked() {
+        if !stop.is_requested() {
             return answer;
         }
         answer.map_err(|_| {
@@ -102,59 +104,67 @@ impl Queries {
         })
     }
 
-    /// Waits until fewer queries run. Who waits for those of its own workspace takes no place among all.
-    async fn turn(&self, workspace_id: &str) -> Result<[OwnedSemaphorePermit; 2], StoreError> {
-        let (own, all) = (self.own_turns(workspace_id), Arc::clone(&self.turns));
-        let turn = async { Ok::<_, AcquireError>([own.acquire_owned().await?, all.acquire_owned().await?]) };
-        let Ok(turn) = timeout(self.limit, turn).await else {
+    /// Waits for the permits of a query. While it waits for others of its own workspace, it occupies no shared
+    /// permit.
+    async fn acquire(&self, workspace_id: &str) -> Result<[OwnedSemaphorePermit; 2], StoreError> {
+        let (own, all) = (self.workspace_permits(workspace_id), Arc::clone(&self.permits));
+        let permits =
+            async { Ok::<_, AcquireError>([own.acquire_owned().await?, all.acquire_owned().await?]) };
+        let Ok(permits) = timeout(self.limit, permits).await else {
             let detail = format!("too many queries are running, some of them {workspace_id}'s");
             return Err(StoreError::new(StoreErrorKind::Busy, detail));
         };
-        turn.map_err(|_| StoreError::internal("the queries are closed"))
+        permits.map_err(|_| StoreError::internal("the queries are closed"))
     }
 
-    fn own_turns(&self, workspace_id: &str) -> Arc<Semaphore> {
-        let mut turns = lock(&self.own_turns);
-        if let Some(own) = turns.get(workspace_id) {
+    fn workspace_permits(&self, workspace_id: &str) -> Arc<Semaphore> {
+        let mut of_workspaces = lock(&self.workspace_permits);
+        if let Some(own) = of_workspaces.get(workspace_id) {
             return Arc::clone(own);
         }
-        // Workspaces that ask nothing now are forgotten.
-        turns.retain(|_, own| Arc::strong_count(own) > 1);
-        Arc::clone(turns.entry(workspace_id.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(OF_ONE))))
+        // Removes workspaces without a running or waiting query.
+        of_workspaces.retain(|_, own| Arc::strong_count(own) > 1);
+        Arc::clone(
+            of_workspaces
+                .entry(workspace_id.to_owned())
+                .or_insert_with(|| Arc::new(Semaphore::new(PER_WORKSPACE))),
+        )
     }
 }
 
-/// Whether a query is to stop.
+/// Signals a running query that it must stop.
 #[derive(Default)]
 struct Stop {
-    asked: AtomicBool,
-    /// What interrupts it, while it runs: never the next query of the same connection.
+    requested: AtomicBool,
+    /// Interrupts the query while it runs. Cleared afterwards, so that the next query of the connection is not
+    /// interrupted.
     running: Mutex<Option<InterruptHandle>>,
 }
 
 impl Stop {
-    fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
+    fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::SeqCst)
     }
 
-    fn now(&self) {
-        self.asked.store(true, Ordering::SeqCst);
+    fn request(&self) {
+        self.requested.store(true, Ordering::SeqCst);
         if let Some(handle) = &*lock(&self.running) {
             handle.interrupt();
         }
     }
 
-    /// Runs a query that stops when that is asked: at its next steps, between two statements too, or at once in the middle of a long step.
-    fn around<T, E: From<StoreError>>(
+    /// Runs a query that ends once a stop is requested: the progress handler checks that every [`STEPS`] steps
+    /// and so between two statements too, and the interrupt handle ends a long step at once.
+    fn run<T, E: From<StoreError>>(
         self: &Arc<Self>,
         connection: &mut Connection,
         query: impl FnOnce(&mut Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let stop = Arc::clone(self);
-        connection.progress_handler(STEPS, Some(move || stop.is_asked())).map_err(StoreError::from)?;
+        connection.progress_handler(STEPS, Some(move || stop.is_requested())).map_err(StoreError::from)?;
         *lock(&self.running) = Some(connection.get_interrupt_handle());
         let _ended = Ended(self);
-        if self.is_asked() {
+        if self.is_requested() {
             return Err(
                 StoreError::new(StoreErrorKind::TooSlow, "the caller left before the query began").into()
             );
@@ -163,7 +173,7 @@ impl Stop {
     }
 }
 
-/// Forgets, when dropped, what interrupts a query that has ended.
+/// Clears the interrupt handle when the query has ended.
 struct Ended<'a>(&'a Stop);
 
 impl Drop for Ended<'_> {
@@ -172,12 +182,12 @@ impl Drop for Ended<'_> {
     }
 }
 
-/// Stops the query when its caller leaves.
-struct Asking(Arc<Stop>);
+/// Stops the query when it is dropped, as it is when the caller leaves.
+struct StopOnDrop(Arc<Stop>);
 
-impl Drop for Asking {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.now();
+        self.0.request();
     }
 }
 
@@ -232,7 +242,7 @@ mod tests {
             assert_eq!(error.kind(), StoreErrorKind::TooSlow);
             assert!(error.detail().ends_with("Ask for less."), "{error}");
         }
-        // Whose connection is as good as before.
+        // Their connections still work.
         let one = run(&queries, "ws_1", |connection| count(connection, "SELECT 1"));
         assert_eq!(one.await.unwrap(), 1);
     }
@@ -295,18 +305,18 @@ mod tests {
     #[tokio::test]
     async fn a_workspace_takes_no_more_than_its_turns() {
         let (_folder, queries) = queries(Duration::from_millis(20));
-        let one = latched(&queries, "ws_1", OF_ONE).await;
+        let one = latched(&queries, "ws_1", PER_WORKSPACE).await;
         let asked = async |of: &str| {
             let asked = run(&queries, of, |connection| count(connection, "SELECT 1"));
             asked.await.map_err(|error| error.kind())
         };
         assert_eq!(asked("ws_1").await, Err(StoreErrorKind::Busy));
         assert_eq!(asked("ws_2").await, Ok(1));
-        let other = latched(&queries, "ws_2", TOGETHER - OF_ONE).await;
-        assert_eq!(asked("ws_3").await, Err(StoreErrorKind::Busy), "all turns are taken");
+        let other = latched(&queries, "ws_2", TOGETHER - PER_WORKSPACE).await;
+        assert_eq!(asked("ws_3").await, Err(StoreErrorKind::Busy), "all permits are taken");
         drop((one, other));
         let (_folder, queries) = self::queries(NEVER);
-        let one = latched(&queries, "ws_1", OF_ONE).await;
+        let one = latched(&queries, "ws_1", PER_WORKSPACE).await;
         let mut waits = std::pin::pin!(run(&queries, "ws_1", |connection| count(connection, "SELECT 1")));
         tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! The jobs of the writer, and the bounded queue in which they wait.
+//! The writer's jobs, and the bounded queue in which they wait.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,22 +10,23 @@ use tokio::sync::oneshot;
 
 use super::error::{StoreError, StoreErrorKind};
 
-/// Something to write.
+/// A job of the writer.
 pub(super) struct Job(pub(super) Write);
 
-/// It is given the transaction, or the reason why there is none.
+/// Runs with the transaction, or with the reason why there is none.
 pub(super) type Write = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
 
-/// Tells whoever waits for a job how the commit went.
-pub(super) type Tell = Box<dyn FnOnce(Result<(), StoreError>)>;
+/// Sends a job's result to its caller; takes the result of the commit.
+pub(super) type Reply = Box<dyn FnOnce(Result<(), StoreError>)>;
 
-/// A job that ran: whether its savepoint is to be kept, and who is to be told once the commit is known.
+/// A job that ran: whether its savepoint is released or rolled back, and how its caller gets the result after
+/// the commit.
 pub(super) struct Ran {
     pub(super) keep: bool,
-    pub(super) tell: Tell,
+    pub(super) reply: Reply,
 }
 
-/// Wraps a job so that its answer travels back after the commit.
+/// Wraps a job, so that its result is sent to the receiver after the commit.
 pub(super) fn job<T, E, F>(job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
 where
     T: Send + 'static,
@@ -40,8 +41,8 @@ where
         };
         Ran {
             keep: result.is_ok(),
-            tell: Box::new(move |committed| {
-                // A job that failed by itself keeps its own answer; nobody listening any more is no matter.
+            reply: Box::new(move |committed| {
+                // A failed job returns its own error, whatever the commit's. A caller that has left is ignored.
                 let _ = sender.send(result.and_then(|value| committed.map(|()| value).map_err(E::from)));
             }),
         }
@@ -49,10 +50,10 @@ where
     (Job(write), receiver)
 }
 
-/// Who goes first when much is to be written.
+/// The order in which waiting jobs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// Stripe's events: they are money.
+    /// Stripe's events, which are about money.
     Webhook,
     /// A merchant's own calls.
     Api,
@@ -62,7 +63,7 @@ pub enum Priority {
 
 /// How many jobs of each priority may wait.
 const CAPACITY: usize = 4_096;
-/// How many jobs one commit carries at most.
+/// How many jobs one commit contains at most.
 const BATCH: usize = 256;
 
 #[derive(Default)]
@@ -78,8 +79,9 @@ struct Waiting {
     calls: VecDeque<Job>,
     clicks: VecDeque<Job>,
     closed: bool,
-    /// Whether the writer rests and is to be woken. Whoever wakes it takes this: to wake it again would ask the system for nothing.
-    resting: bool,
+    /// Whether the writer waits and must be woken. The first caller that wakes it clears this, so that no other
+    /// makes a needless system call.
+    writer_waits: bool,
 }
 
 impl Waiting {
@@ -93,7 +95,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a job in line, or refuses it if the line is full.
+    /// Queues a job, or rejects it if the queue of its priority is full.
     pub(super) fn push(&self, priority: Priority, job: Job) -> Result<(), StoreError> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -108,16 +110,17 @@ impl Queue {
             return Err(StoreError::new(StoreErrorKind::Busy, "too many writes are waiting"));
         }
         line.push_back(job);
-        let rested = std::mem::take(&mut waiting.resting);
+        let writer_waited = std::mem::take(&mut waiting.writer_waits);
         drop(waiting);
-        if rested {
+        if writer_waited {
             self.arrived.notify_one();
         }
         Ok(())
     }
 
-    /// Waits for jobs and takes as many as one commit carries; `None` once closed and drained. If there is something else to be done,
-    /// and `due` says in how long, it waits no longer and takes what there is.
+    /// Waits for jobs and takes as many as one commit contains; `None` once the queue is closed and empty.
+    /// `due` returns in how long the spool must be drained, if at all: after that time an empty list is
+    /// returned.
     pub(super) fn take(&self, due: impl Fn() -> Option<Duration>) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
@@ -133,7 +136,7 @@ impl Queue {
             if *closed {
                 return None;
             }
-            waiting.resting = true;
+            waiting.writer_waits = true;
             let is_due;
             (waiting, is_due) = match due() {
                 None => (self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner), false),
@@ -143,34 +146,34 @@ impl Queue {
                     (waiting, timeout.timed_out())
                 }
             };
-            waiting.resting = false;
+            waiting.writer_waits = false;
             if is_due && waiting.is_idle() {
                 return Some(Vec::new());
             }
         }
     }
 
-    /// Lets the writer look whether there is something else to be done.
+    /// Wakes the writer, so that it calls `due` again.
     pub(super) fn wake(&self) {
         drop(self.lock());
         self.arrived.notify_one();
     }
 
-    /// How many jobs of each kind wait.
+    /// How many jobs of each priority wait.
     pub(super) fn waiting(&self) -> [(&'static str, usize); 3] {
         let waiting = self.lock();
         let Waiting { webhooks, calls, clicks, .. } = &*waiting;
         [("webhook", webhooks.len()), ("api", calls.len()), ("click", clicks.len())]
     }
 
-    /// Lets what waits be finished and takes no more.
+    /// Rejects new jobs; the waiting ones are still written.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
         self.ended.notify_all();
     }
 
-    /// Waits for a while; `false` once closed.
+    /// Waits for `pause`; returns `false` as soon as the queue is closed.
     pub(super) fn is_open_after(&self, pause: Duration) -> bool {
         let waiting = self.lock();
         let waited = self.ended.wait_timeout_while(waiting, pause, |waiting| !waiting.closed);

@@ -1,4 +1,4 @@
-//! A small pool of connections that read.
+//! A small pool of read-only connections.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +27,8 @@ impl Readers {
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
     }
 
-    /// Reads on this thread if a connection is idle and nobody locks the database, which is nearly always so; otherwise on
-    /// another, which can wait.
+    /// Reads on this thread if a connection is idle and the database is not locked, which is nearly always so;
+    /// otherwise on another thread, which can wait.
     pub(super) async fn look_up<T, F>(&self, reader: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -38,7 +38,7 @@ impl Readers {
             return self.read(reader).await;
         };
         let lent = Lent::take(Arc::clone(&self.idle))?;
-        let answer = lent.connection.as_ref().map(|connection| at_once(connection, &reader));
+        let answer = lent.connection.as_ref().map(|connection| without_waiting(connection, &reader));
         drop((lent, permit));
         match answer.unwrap_or_else(|| Err(StoreError::internal("no reader was lent"))) {
             Err(error) if error.kind() == StoreErrorKind::Busy => self.read(reader).await,
@@ -55,8 +55,8 @@ impl Readers {
         self.lend(move |connection| in_snapshot(connection, reader)).await
     }
 
-    /// Waits for a connection and runs a job with it on another thread. The connection is lent until the job ends, also if the
-    /// caller has left.
+    /// Waits for a connection and runs a job with it on another thread. The connection is lent until the job
+    /// ends, even if the caller has left.
     pub(super) async fn lend<T, E, F>(&self, job: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -76,7 +76,7 @@ impl Readers {
     }
 }
 
-fn at_once<T>(
+fn without_waiting<T>(
     connection: &Connection,
     reader: impl Fn(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
@@ -95,7 +95,7 @@ where
     reader(&snapshot)
 }
 
-/// A connection out of the pool, which goes back even if its reader panics.
+/// A connection from the pool, returned to it even if its reader panics.
 struct Lent {
     connection: Option<Connection>,
     idle: Arc<Mutex<Vec<Connection>>>,

@@ -13,12 +13,12 @@ use super::{Scope, StoreError};
 /// Records one click.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if there is a click of this ID.
+/// [`StoreErrorKind::Conflict`] if there is a click with this ID.
 pub(crate) fn insert(rows: Rows<'_>, click: &NewClick) -> Result<(), StoreError> {
     if Recorder::new(rows.connection)?.record(rows.scope(), click)? {
         return Ok(());
     }
-    Err(StoreError::new(StoreErrorKind::Conflict, "there is a click of this ID"))
+    Err(StoreError::new(StoreErrorKind::Conflict, "there is a click with this ID"))
 }
 
 /// Records clicks, one or thousands in one transaction.
@@ -26,17 +26,18 @@ pub(super) struct Recorder<'a> {
     tx: &'a Connection,
     visitors: Visitors<'a>,
     one: CachedStatement<'a>,
-    /// Prepared when so many are there.
+    /// Inserts [`TOGETHER`] clicks; prepared when it is first needed.
     together: Option<CachedStatement<'a>>,
 }
 
-/// How many clicks one statement takes.
+/// How many clicks one statement inserts.
 pub(super) const TOGETHER: usize = 16;
 static ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
 static MANY: LazyLock<String> = LazyLock::new(|| insert_of(TOGETHER));
 
-/// The statement that takes so many clicks. `OR FAIL`: what it wrote before a refusal stays. To be able to undo that, SQLite would first copy each
-/// page that it changes, which costs a fifth of the whole. Source: <https://www.sqlite.org/lang_conflict.html>.
+/// The statement that inserts this many clicks. `OR FAIL`: rows written before a failing one stay. To undo
+/// them, SQLite would first copy each page that it changes, which costs a fifth of the whole insert. Source:
+/// <https://www.sqlite.org/lang_conflict.html>.
 fn insert_of(clicks: usize) -> String {
     let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; clicks].join(", ");
     format!(
@@ -50,13 +51,14 @@ impl<'a> Recorder<'a> {
         Ok(Self { tx, visitors: Visitors::new(tx)?, one: tx.prepare_cached(&ONE)?, together: None })
     }
 
-    /// Records a click; `false` if there is one of this ID already.
+    /// Records a click; `false` if there is one with this ID already.
     pub(super) fn record(&mut self, scope: &Scope, click: &NewClick) -> Result<bool, StoreError> {
         let written = write(&mut self.visitors, &mut self.one, &[(scope, click)])?;
         Ok(written > 0)
     }
 
-    /// Records clicks by one statement. If one is refused, those before it may be recorded: all can be recorded again.
+    /// Records clicks by one statement. If one is rejected, those before it may be recorded; recording all of
+    /// them again is safe.
     pub(super) fn record_together(
         &mut self,
         clicks: &[(&Scope, &NewClick); TOGETHER],
@@ -70,7 +72,8 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Writes clicks by the statement that takes so many; answers how many were not there already. If one is refused, no mark of any is left.
+/// Writes clicks by the statement for that many; returns how many were new. If one is rejected, the marks of
+/// all of them are removed.
 fn write(
     visitors: &mut Visitors<'_>,
     insert: &mut Statement<'_>,
@@ -78,9 +81,9 @@ fn write(
 ) -> Result<usize, StoreError> {
     let written = bind(visitors, insert, clicks).and_then(|()| Ok(insert.raw_execute()?));
     if written.is_ok() {
-        visitors.stay();
+        visitors.confirm();
     } else {
-        visitors.take_back()?;
+        visitors.undo()?;
     }
     written
 }

@@ -1,7 +1,7 @@
-//! How much room the disk has left.
+//! How much free space the disk has.
 //!
-//! Pages report clicks, leads and claims in any number; webhooks are money. Below a mark of free space nothing more is recorded of
-//! pages, and the space left is kept for webhooks.
+//! Pages report any number of clicks, leads and claims; webhooks are about money. Below a threshold of free
+//! space, reports from pages are no longer recorded, and the rest is reserved for webhooks.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use super::error::{StoreError, StoreErrorKind};
 
 const MEGABYTE: u64 = 1 << 20;
 
-/// The room of a data folder.
+/// The free space of a data folder's disk.
 #[derive(Debug)]
 pub(super) struct Room {
     folder: PathBuf,
-    /// How many bytes are kept; 0 for none.
-    kept: AtomicU64,
+    /// How many bytes are reserved; 0 for none.
+    reserved: AtomicU64,
     free: AtomicU64,
     is_low: AtomicBool,
 }
@@ -23,37 +23,37 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn around(database: &Path) -> Self {
         let folder = database.parent().unwrap_or(Path::new(".")).to_owned();
-        let (kept, free, is_low) = (AtomicU64::new(0), AtomicU64::new(u64::MAX), AtomicBool::new(false));
-        Self { folder, kept, free, is_low }
+        let (reserved, free, is_low) = (AtomicU64::new(0), AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        Self { folder, reserved, free, is_low }
     }
 
-    /// Keeps so many bytes from now on.
-    pub(super) fn keep(&self, bytes: u64) {
-        self.kept.store(bytes, Ordering::SeqCst);
-        self.look();
+    /// Reserves this many bytes from now on.
+    pub(super) fn reserve(&self, bytes: u64) {
+        self.reserved.store(bytes, Ordering::SeqCst);
+        self.measure();
     }
 
-    /// Looks how much room there is.
-    pub(super) fn look(&self) {
-        if self.kept.load(Ordering::SeqCst) == 0 {
-            self.note(u64::MAX);
+    /// Measures the free space.
+    pub(super) fn measure(&self) {
+        if self.reserved.load(Ordering::SeqCst) == 0 {
+            self.update(u64::MAX);
         } else if let Some(free) = free_bytes(&self.folder) {
-            self.note(free);
+            self.update(free);
         }
     }
 
-    fn note(&self, free: u64) {
-        let kept = self.kept.load(Ordering::SeqCst);
+    fn update(&self, free: u64) {
+        let reserved = self.reserved.load(Ordering::SeqCst);
         self.free.store(free, Ordering::SeqCst);
         let was_low = self.is_low.load(Ordering::SeqCst);
-        // Once low, it is so until an eighth more is free, or it would be one thing and the other by turns.
-        let mark = if was_low { kept.saturating_add(kept.div_euclid(8)) } else { kept };
+        // Once low, the space counts as low until an eighth more is free, so that the state does not flicker.
+        let mark = if was_low { reserved.saturating_add(reserved.div_euclid(8)) } else { reserved };
         let is_low = free < mark;
         if is_low == was_low {
             return;
         }
         self.is_low.store(is_low, Ordering::SeqCst);
-        let (free_mb, kept_mb) = (free.div_euclid(MEGABYTE), kept.div_euclid(MEGABYTE));
+        let (free_mb, kept_mb) = (free.div_euclid(MEGABYTE), reserved.div_euclid(MEGABYTE));
         if is_low {
             tracing::error!(
                 free_mb,
@@ -65,20 +65,20 @@ impl Room {
         }
     }
 
-    /// `Err` if too little is left for what pages report.
-    pub(super) fn for_pages(&self) -> Result<(), StoreError> {
+    /// Returns an error if too little space is left to record what pages report.
+    pub(super) fn check_for_pages(&self) -> Result<(), StoreError> {
         if !self.is_low.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let [free, kept] =
-            [&self.free, &self.kept].map(|bytes| bytes.load(Ordering::SeqCst).div_euclid(MEGABYTE));
+        let [free, reserved] =
+            [&self.free, &self.reserved].map(|bytes| bytes.load(Ordering::SeqCst).div_euclid(MEGABYTE));
         let detail =
-            format!("the disk has {free} MB left, less than the {kept} MB that are kept for webhooks");
+            format!("the disk has {free} MB left, less than the {reserved} MB that are kept for webhooks");
         Err(StoreError::new(StoreErrorKind::Unavailable, detail))
     }
 }
 
-/// What this process may still write there; `None` where that cannot be told. Source: statvfs(3).
+/// How many bytes this process can still write there; `None` if that is unknown. Source: statvfs(3).
 #[cfg(target_os = "linux")]
 fn free_bytes(folder: &Path) -> Option<u64> {
     let room = rustix::fs::statvfs(folder).ok()?;
@@ -97,10 +97,10 @@ mod tests {
     #[test]
     fn below_the_mark_no_clicks_are_recorded_until_an_eighth_more_is_free() {
         let room = Room::around(Path::new("/nowhere/trac.db"));
-        room.kept.store(800, Ordering::SeqCst);
+        room.reserved.store(800, Ordering::SeqCst);
         let check = |free: u64, want: bool| {
-            room.note(free);
-            assert_eq!(room.for_pages().is_ok(), want, "{free}");
+            room.update(free);
+            assert_eq!(room.check_for_pages().is_ok(), want, "{free}");
         };
         check(800, true);
         check(799, false);
@@ -108,8 +108,8 @@ mod tests {
         check(900, true);
         check(800, true);
         check(0, false);
-        room.keep(0);
-        assert!(room.for_pages().is_ok(), "nothing is kept");
+        room.reserve(0);
+        assert!(room.check_for_pages().is_ok(), "nothing is reserved");
     }
 
     #[cfg(target_os = "linux")]
@@ -118,9 +118,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(free_bytes(folder.path()).is_some_and(|free| free > 0));
         let room = Room::around(&folder.path().join("trac.db"));
-        room.keep(u64::MAX);
-        assert!(room.for_pages().is_err());
-        room.keep(1);
-        assert!(room.for_pages().is_ok());
+        room.reserve(u64::MAX);
+        assert!(room.check_for_pages().is_err());
+        room.reserve(1);
+        assert!(room.check_for_pages().is_ok());
     }
 }

@@ -1,8 +1,9 @@
-//! The waist through which all rows are read and written.
+//! The only way by which rows are read and written.
 //!
-//! [`Rows`] is one transaction and its scope. It binds the workspace as `?1` and the mode as `?2` of every statement, so that a statement
-//! cannot forget them; its arguments begin at `?3`. The few statements that belong to no workspace yet, such as the look-up of a key by its
-//! hash, go through [`Everywhere`]. No type of the database driver is in a signature here, so that the rest of the crate knows none.
+//! [`Rows`] is one transaction and its scope. It binds the workspace as `?1` and the mode as `?2` of every
+//! statement, so that no statement can omit them; a statement's own arguments begin at `?3`. The few statements
+//! that belong to no workspace yet, such as the look-up of a key by its hash, go through [`Everywhere`]. No
+//! signature here contains a type of the database driver, so that the rest of the crate does not depend on it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ pub(crate) struct Rows<'a> {
     scope: &'a Scope,
 }
 
-/// The rows of all workspaces, inside one transaction or snapshot. Statements bind nothing by themselves; their arguments begin at `?1`.
+/// The rows of all workspaces, inside one transaction or snapshot. Nothing is bound implicitly; arguments begin
+/// at `?1`.
 #[derive(Clone, Copy, Debug)]
 pub struct Everywhere<'a> {
     pub(super) connection: &'a Connection,
@@ -57,7 +59,7 @@ impl<'a> Everywhere<'a> {
         self.call(sql, args).all(read)
     }
 
-    /// Hands every row over without keeping any.
+    /// Passes each row to `take`, without collecting them.
     pub(crate) fn each(
         self,
         sql: &str,
@@ -72,7 +74,7 @@ impl<'a> Everywhere<'a> {
         self.call(sql, args).exists()
     }
 
-    /// Changes rows and answers how many were.
+    /// Changes rows and returns how many.
     pub(crate) fn write(self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
         self.call(sql, args).write()
     }
@@ -84,7 +86,7 @@ impl<'a> Everywhere<'a> {
         Call { connection: self.connection, scope: None, sql, args }
     }
 
-    /// Runs several statements, as tests set their stage.
+    /// Runs several statements, for the setup of tests.
     #[cfg(test)]
     pub(crate) fn batch(self, sql: &str) -> Result<(), StoreError> {
         Ok(self.connection.execute_batch(sql)?)
@@ -92,7 +94,7 @@ impl<'a> Everywhere<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Whose rows they are.
+    /// The workspace and mode of the rows.
     pub(crate) const fn scope(&self) -> &'a Scope {
         self.scope
     }
@@ -122,7 +124,7 @@ impl<'a> Rows<'a> {
         self.call(sql, args).all(read)
     }
 
-    /// Hands every row over without keeping any.
+    /// Passes each row to `take`, without collecting them.
     pub(crate) fn each(
         &self,
         sql: &str,
@@ -137,7 +139,7 @@ impl<'a> Rows<'a> {
         self.call(sql, args).exists()
     }
 
-    /// Changes rows and answers how many were. None is an answer too: `ON CONFLICT DO NOTHING` makes none.
+    /// Changes rows and returns how many; 0 with `ON CONFLICT DO NOTHING` if the row exists.
     pub(crate) fn write(&self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
         self.call(sql, args).write()
     }
@@ -190,7 +192,8 @@ impl Call<'_> {
         Ok(statement.raw_execute()?)
     }
 
-    /// Binds the scope, where there is one, and the arguments. A statement that names fewer or more parameters is a mistake.
+    /// Binds the scope, if there is one, and the arguments. Returns an error if the statement has fewer or more
+    /// parameters.
     fn bind(&self, statement: &mut Statement<'_>) -> Result<(), StoreError> {
         let scope = self
             .scope
@@ -206,7 +209,7 @@ impl Call<'_> {
             return Ok(());
         }
         Err(StoreError::internal(format!(
-            "a statement names {named} parameters and is given {bound}: {}",
+            "a statement has {named} parameters but {bound} arguments: {}",
             self.sql
         )))
     }
@@ -216,10 +219,11 @@ impl Call<'_> {
 pub(crate) struct Row<'r>(&'r rusqlite::Row<'r>);
 
 impl Row<'_> {
-    /// The value of a column, by its place from 0 or by its name.
+    /// The value of a column, by its index from 0 or by its name.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Internal`](super::StoreErrorKind::Internal) if there is no such column or its value is of another type.
+    /// [`StoreErrorKind::Internal`](super::StoreErrorKind::Internal) if there is no such column or its value is
+    /// of another type.
     pub(crate) fn get<T: Column>(&self, column: impl Place) -> Result<T, StoreError> {
         let value = self.0.get_ref(column)?;
         T::read(value).map_err(|error| StoreError::internal(format!("a column cannot be read: {error}")))
@@ -228,12 +232,13 @@ impl Row<'_> {
     /// A JSON document.
     ///
     /// # Errors
-    /// As [`Row::get`], and [`StoreErrorKind::Corrupt`](super::StoreErrorKind::Corrupt) if it is not what was once written.
+    /// As [`Row::get`], and [`StoreErrorKind::Corrupt`](super::StoreErrorKind::Corrupt) if it is not valid JSON
+    /// of the type.
     pub(crate) fn document<T: DeserializeOwned>(&self, column: impl Place) -> Result<T, StoreError> {
         Ok(serde_json::from_str(&self.get::<String>(column)?)?)
     }
 
-    /// Words that `string_agg` has joined by line feeds; none where the column is null.
+    /// Words that `string_agg` joined with line feeds; an empty list if the column is null.
     ///
     /// # Errors
     /// As [`Row::get`].
@@ -243,19 +248,19 @@ impl Row<'_> {
     }
 }
 
-/// The parameters of so many values, for `IN (…)`: `?3, ?4`.
+/// The parameters for `count` values from `first` on, for `IN (…)`: `?3, ?4`.
 pub(crate) fn places(first: usize, count: usize) -> String {
     let places = (first..first.saturating_add(count)).map(|place| format!("?{place}"));
     places.collect::<Vec<_>>().join(", ")
 }
 
-/// How a column is named: by its place from 0, or by its name.
+/// A column, by its index from 0 or by its name.
 pub(crate) trait Place: RowIndex {}
 
 impl Place for usize {}
 impl Place for &str {}
 
-/// What a column can hold.
+/// A type that a column can contain.
 pub(crate) trait Column: Sized {
     /// Reads a value.
     ///
@@ -264,7 +269,7 @@ pub(crate) trait Column: Sized {
     fn read(value: ValueRef<'_>) -> FromSqlResult<Self>;
 }
 
-/// Types that the driver reads as they are.
+/// Types that the driver reads by itself.
 macro_rules! columns {
     ($($kind:ty),*) => { $(
         impl Column for $kind {
@@ -295,7 +300,7 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-/// A value of any type, for columns that are known by the schema alone.
+/// A value of any type, for columns that are known only from the schema (export and import).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
     /// No value.
@@ -313,7 +318,7 @@ impl Column for Cell {
         Ok(match value {
             ValueRef::Null => Self::Null,
             ValueRef::Integer(number) => Self::Integer(number),
-            ValueRef::Real(_) => return Err(FromSqlError::Other("no column holds a fraction".into())),
+            ValueRef::Real(_) => return Err(FromSqlError::Other("no column contains a fraction".into())),
             ValueRef::Text(_) => Self::Text(value.as_str()?.to_owned()),
             ValueRef::Blob(bytes) => Self::Bytes(bytes.to_owned()),
         })

@@ -1,4 +1,4 @@
-//! What the database tells of its own schema.
+//! The schema as the database describes it.
 
 use super::error::StoreError;
 use super::rows::{Everywhere, args};
@@ -14,7 +14,7 @@ pub(crate) fn columns(tx: Everywhere<'_>, table: &str) -> Result<Vec<String>, St
     tx.all("SELECT name FROM pragma_table_info(?1)", args![table], |row| row.get(0))
 }
 
-/// The tables that the steps of the schema made.
+/// The tables that the migrations made.
 #[cfg(test)]
 pub(crate) fn tables(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";

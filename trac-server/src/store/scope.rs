@@ -1,11 +1,11 @@
-//! Whose rows: the argument no query does without.
+//! The workspace and mode whose rows a query reads or writes.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use trac_core::program::Mode;
 
-/// One workspace in one mode. Rows of another are out of reach.
+/// One workspace in one mode. Rows of other scopes are out of reach.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Scope {
     workspace_id: Arc<str>,
@@ -13,7 +13,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The rows of a workspace in a mode.
+    /// The scope of a workspace in a mode.
     #[must_use]
     pub fn new(workspace_id: &str, mode: Mode) -> Self {
         Self { workspace_id: workspace_id.into(), mode }
@@ -41,14 +41,14 @@ impl Scope {
         Self { workspace_id: Arc::clone(&self.workspace_id), mode }
     }
 
-    /// The mode's column: `test` or `live`.
+    /// The mode as it is in the column `mode`: `test` or `live`.
     #[must_use]
     pub const fn mode_str(&self) -> &'static str {
         self.mode.as_str()
     }
 }
 
-/// Reads a mode's column.
+/// The mode of a value of the column `mode`.
 pub(crate) fn mode_of(column: &str) -> Mode {
     if column == "live" { Mode::Live } else { Mode::Test }
 }

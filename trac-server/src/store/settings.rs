@@ -1,9 +1,9 @@
-//! What the server remembers of itself.
+//! Values that the server stores about itself.
 
 use super::error::StoreError;
 use super::rows::{Everywhere, args};
 
-/// How the server was last reached from outside, for `workspace create` beside it.
+/// The URL by which the server was last reached from outside, for `trac workspace create` on the same folder.
 pub(crate) const PUBLIC_URL: &str = "public_url";
 
 /// Reads a setting.
@@ -11,7 +11,7 @@ pub(crate) fn setting(tx: Everywhere<'_>, name: &str) -> Result<Option<String>, 
     tx.one("SELECT value FROM setting WHERE name = ?1", args![name], |row| row.get(0))
 }
 
-/// Takes a setting away.
+/// Deletes a setting.
 pub(crate) fn forget_setting(tx: Everywhere<'_>, name: &str) -> Result<(), StoreError> {
     tx.write("DELETE FROM setting WHERE name = ?1", args![name])?;
     Ok(())

@@ -1,5 +1,5 @@
-//! `sum_minor`: what SQL adds amounts up with. SQLite's own `sum` fails beyond 64 bits, and a page of figures with it; this one stays
-//! at the largest number.
+//! The SQL function `sum_minor`, which adds up amounts. SQLite's own `sum` fails beyond 64 bits, and would fail
+//! the whole report; this one returns the largest or smallest 64-bit number instead.
 
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -15,7 +15,7 @@ impl Aggregate<Option<i128>, Option<i64>> for SumMinor {
     fn step(&self, context: &mut Context<'_>, sum: &mut Option<i128>) -> Result<()> {
         let amount = match context.get_raw(0) {
             ValueRef::Integer(amount) => amount.into(),
-            // A difference that did not fit into 64 bits.
+            // SQLite computes a difference that does not fit into 64 bits as a float.
             ValueRef::Real(amount) if amount < 0.0 => i64::MIN.into(),
             ValueRef::Real(_) => i64::MAX.into(),
             ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => return Ok(()),
@@ -30,8 +30,8 @@ impl Aggregate<Option<i128>, Option<i64>> for SumMinor {
     }
 }
 
-/// Makes it known to a connection.
-pub(super) fn teach(connection: &Connection) -> Result<()> {
+/// Registers the function with a connection.
+pub(super) fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_aggregate_function("sum_minor", 1, flags, SumMinor)
 }
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn a_sum_stays_at_the_largest_number() {
         let connection = Connection::open_in_memory().unwrap();
-        teach(&connection).unwrap();
+        register(&connection).unwrap();
         let check = |values: &str, want: Option<i64>| {
             let sql = format!("SELECT sum_minor(column1) FROM (VALUES {values})");
             assert_eq!(

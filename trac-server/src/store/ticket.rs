@@ -1,5 +1,5 @@
-//! A ticket makes a call happen once: whatever is written while it is held leaves a row under its key, in the same
-//! transaction, and a second holder of the key writes nothing.
+//! Idempotency keys. A ticket makes a call take effect once: each write of the call also inserts a row with its
+//! key, in the same savepoint, so that a second call with the key writes nothing.
 
 use trac_core::time::{DAY_SECS, Timestamp};
 
@@ -7,7 +7,7 @@ use super::rows::{Everywhere, args};
 use super::{Scope, StoreError};
 
 tokio::task_local! {
-    /// The ticket of the request that is being answered.
+    /// The ticket of the current request.
     pub(crate) static TICKET: Ticket;
 }
 
@@ -16,7 +16,7 @@ tokio::task_local! {
 pub(crate) struct Ticket {
     pub(crate) scope: Scope,
     pub(crate) key: String,
-    /// What is asked: SHA-256 of method, address and body.
+    /// SHA-256 of method, address and body.
     pub(crate) request: [u8; 32],
     pub(crate) now: Timestamp,
 }
@@ -25,21 +25,22 @@ pub(crate) struct Ticket {
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
     pub(crate) request: [u8; 32],
-    /// Status and body of the answer; `None` while it is being made, or if the server ended before it was kept.
+    /// Status and body of the response; `None` while the call runs, or if the server ended before the response
+    /// was stored.
     pub(crate) answer: Option<(u16, Vec<u8>)>,
 }
 
 impl Ticket {
-    /// The ticket that is held here, if any.
-    pub(super) fn held() -> Option<Self> {
+    /// The ticket of the current task, if any.
+    pub(super) fn current() -> Option<Self> {
         TICKET.try_with(Clone::clone).ok()
     }
 
-    /// Leaves the row that says that the call took effect, and sweeps out those of yesterday.
+    /// Inserts the row that records that the call took effect, and deletes rows older than a day.
     ///
     /// # Errors
-    /// [`super::StoreErrorKind::Conflict`] if another call under the key was quicker.
-    pub(super) fn punch(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
+    /// [`super::StoreErrorKind::Conflict`] if another call with the key was recorded first.
+    pub(super) fn record(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let yesterday = self.now.plus_secs(-DAY_SECS);
         tx.write("DELETE FROM idempotency WHERE created_at < ?1", args![yesterday])?;
         tx.within(&self.scope).write(
@@ -49,7 +50,7 @@ impl Ticket {
         Ok(())
     }
 
-    /// The call that was made under this key within a day.
+    /// The call with this key within the last day.
     pub(crate) fn find(&self, tx: Everywhere<'_>) -> Result<Option<Made>, StoreError> {
         let sql = "SELECT request, status, answer FROM idempotency \
                    WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3 AND created_at >= ?4";
@@ -60,7 +61,7 @@ impl Ticket {
         })
     }
 
-    /// Keeps the answer for calls that repeat the key.
+    /// Stores the response for calls that repeat the key.
     pub(crate) fn keep(&self, tx: Everywhere<'_>, status: u16, answer: &[u8]) -> Result<(), StoreError> {
         let sql = "UPDATE idempotency SET status = ?4, answer = ?5 WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3";
         tx.within(&self.scope).write(sql, args![self.key, status, answer])?;

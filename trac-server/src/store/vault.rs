@@ -1,12 +1,14 @@
-//! What must be read again, such as a webhook's signing secret, is sealed: whoever has the database alone has nothing.
+//! Sealing of secrets that must be read again, such as a webhook's signing secret: the database alone does not
+//! reveal them.
 //!
 //! # Wire form
-//! `sealed:1:` and, in hex, a nonce of 24 bytes and the ciphertext with its tag (XChaCha20-Poly1305). The place it
-//! belongs to (workspace, mode, table, row) is authenticated with it, so it does not open anywhere else.
+//! `sealed:1:` and, in hex, a nonce of 24 bytes and the ciphertext with its tag (XChaCha20-Poly1305). The place
+//! the secret belongs to (workspace, mode, table, row) is authenticated with it, so that it does not open
+//! anywhere else.
 //!
-//! The master key comes from the configuration, or from the file `master.key` beside the database, which is made when it is
-//! first needed and readable by its owner alone. Several keys can be in force while one is rotated: the first seals, all
-//! open.
+//! The master key is in the configuration, or in the file `master.key` next to the database, which is created
+//! when it is first needed and readable by its owner alone. Several keys can be in force while the key is
+//! rotated: the first seals, all open.
 
 use std::fmt;
 use std::fs;
@@ -27,7 +29,7 @@ const NONCE_BYTES: usize = 24;
 
 type Key = [u8; 32];
 
-/// The place a secret belongs to. It opens nowhere else.
+/// The place a secret belongs to; the sealed secret opens nowhere else.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
     pub(crate) scope: &'a Scope,
@@ -44,50 +46,50 @@ impl Place<'_> {
 
 /// The keys that seal and open.
 pub(crate) struct Vault {
-    /// `None` where the keys were given.
+    /// `None` if the keys are from the configuration.
     file: Option<PathBuf>,
     keys: RwLock<Vec<Key>>,
 }
 
 impl Vault {
-    /// Keys from the file beside the database. There is none until something is sealed.
+    /// Keys from the file next to the database. There are none until a secret is sealed.
     pub(super) fn beside(data: &Path) -> Result<Self, StoreError> {
         let file = data.join(FILE_NAME);
         let keys = read(&file)?;
         Ok(Self { file: Some(file), keys: RwLock::new(keys) })
     }
 
-    /// Keys from the configuration: 64 hex digits, or several such with commas between, the newest first.
+    /// Keys from the configuration: 64 hex digits, or several keys separated by commas, the newest first.
     pub(super) fn given(text: &str) -> Result<Self, StoreError> {
         let keys = parse(text, ',').filter(|keys| !keys.is_empty()).ok_or_else(|| {
-            let detail = "the master key must be 64 hex digits, or several such with commas between";
+            let detail = "the master key must be 64 hex digits, or several keys separated by commas";
             StoreError::new(StoreErrorKind::Corrupt, detail)
         })?;
         Ok(Self { file: None, keys: RwLock::new(keys) })
     }
 
-    fn known(&self) -> Vec<Key> {
+    fn cached(&self) -> Vec<Key> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn know(&self, keys: Vec<Key>) {
+    fn set_cached(&self, keys: Vec<Key>) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
-    /// The keys as they are now: another process may have rotated them.
-    fn fresh(&self) -> Result<Vec<Key>, StoreError> {
+    /// Reads the key file again: another process may have rotated the keys.
+    fn reload(&self) -> Result<Vec<Key>, StoreError> {
         if let Some(file) = &self.file {
-            self.know(read(file)?);
+            self.set_cached(read(file)?);
         }
-        Ok(self.known())
+        Ok(self.cached())
     }
 
-    /// Seals a secret for its place, with the newest key; the first time, that key is made.
+    /// Seals a secret for its place, with the newest key. If the key file does not exist yet, it is created.
     pub(crate) fn seal(&self, place: Place<'_>, secret: &str) -> Result<String, StoreError> {
-        let mut keys = self.fresh()?;
+        let mut keys = self.reload()?;
         if let (Some(file), true) = (&self.file, keys.is_empty()) {
             keys = make(file)?;
-            self.know(keys.clone());
+            self.set_cached(keys.clone());
         }
         let key = keys.first().ok_or_else(|| StoreError::internal("there is no master key"))?;
         let nonce: [u8; NONCE_BYTES] = random_bytes();
@@ -98,21 +100,22 @@ impl Vault {
         Ok(format!("{SEALED}{}{}", hex(&nonce), hex(&sealed)))
     }
 
-    /// Opens what was sealed for this place. What was never sealed, by an older version, is answered as it is.
+    /// Opens a secret that was sealed for this place. A text that an older version stored unsealed is returned
+    /// unchanged.
     ///
     /// # Errors
     /// [`StoreErrorKind::Corrupt`] if no key opens it, or it was sealed for another place.
     pub(crate) fn open(&self, place: Place<'_>, text: &str) -> Result<String, StoreError> {
         let Some(sealed) = text.strip_prefix(SEALED) else { return Ok(text.to_owned()) };
         let sealed = unhex(sealed).unwrap_or_default();
-        let opened = unseal(&self.known(), place, &sealed);
+        let opened = unseal(&self.cached(), place, &sealed);
         if let Some(secret) = opened {
             return Ok(secret);
         }
-        unseal(&self.fresh()?, place, &sealed).ok_or_else(|| self.does_not_open(place))
+        unseal(&self.reload()?, place, &sealed).ok_or_else(|| self.does_not_open(place))
     }
 
-    /// Says what to do about a secret that no key opens.
+    /// The error for a secret that no key opens; its message says what to do.
     fn does_not_open(&self, place: Place<'_>) -> StoreError {
         let secret = format!("a secret of {} {}", place.table, place.row);
         let detail = match &self.file {
@@ -139,24 +142,24 @@ impl Vault {
         text.starts_with(SEALED)
     }
 
-    /// Puts a new key in front of the others, where they are kept in the file. Keys that were given are as their giver has
-    /// ordered them.
+    /// Puts a new key in front of the others in the key file. Keys from the configuration are not changed:
+    /// their order there decides.
     pub(crate) fn begin_rotation(&self) -> Result<(), StoreError> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut keys = vec![random_bytes()];
         keys.extend(read(file)?);
         replace(file, &keys)?;
-        self.know(keys);
+        self.set_cached(keys);
         Ok(())
     }
 
-    /// Forgets all keys but the newest, once everything is sealed with it.
+    /// Removes all keys but the newest from the key file, once every secret is sealed with it.
     pub(crate) fn end_rotation(&self) -> Result<(), StoreError> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut keys = read(file)?;
         keys.truncate(1);
         replace(file, &keys)?;
-        self.know(keys);
+        self.set_cached(keys);
         Ok(())
     }
 }
@@ -187,7 +190,7 @@ fn cannot(file: &Path, error: &io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", file.display()))
 }
 
-/// The keys of the file, one a line, the newest first; none if there is no file.
+/// The keys of the file, one per line, the newest first; an empty list if there is no file.
 fn read(file: &Path) -> Result<Vec<Key>, StoreError> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
@@ -195,12 +198,12 @@ fn read(file: &Path) -> Result<Vec<Key>, StoreError> {
         Err(error) => return Err(cannot(file, &error)),
     };
     parse(&text, '\n').ok_or_else(|| {
-        let detail = format!("{}: must hold master keys of 64 hex digits, one a line", file.display());
+        let detail = format!("{}: must contain master keys of 64 hex digits, one per line", file.display());
         StoreError::new(StoreErrorKind::Corrupt, detail)
     })
 }
 
-/// Makes the file with a first key. If another process was quicker, its key is taken.
+/// Creates the file with a first key. If another process created it at the same time, its key is used.
 fn make(file: &Path) -> Result<Vec<Key>, StoreError> {
     let draft = write_draft(file, &[random_bytes()])?;
     let linked = fs::hard_link(&draft, file);
@@ -216,7 +219,7 @@ fn replace(file: &Path, keys: &[Key]) -> Result<(), StoreError> {
     fs::rename(&draft, file).map_err(|error| cannot(file, &error))
 }
 
-/// Writes keys to a file of another name, on disk before it takes its place.
+/// Writes keys to a temporary file and synchronizes it, before it replaces the key file.
 fn write_draft(file: &Path, keys: &[Key]) -> Result<PathBuf, StoreError> {
     let draft = file.with_extension(format!("key.{}", hex(&random_bytes::<8>())));
     let lines = keys.iter().fold(String::new(), |text, key| format!("{text}{}\n", hex(key)));
@@ -278,7 +281,7 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let again = Vault::beside(folder.path()).unwrap();
         assert_eq!(again.open(place(&scope, "we_1"), &sealed).unwrap(), "whsec_1");
-        // A key that is missing, and one that is another, are told apart.
+        // A missing key and a wrong key have different messages.
         let kept = fs::read(&file).unwrap();
         let refused = || {
             let vault = Vault::beside(folder.path()).unwrap();

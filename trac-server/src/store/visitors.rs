@@ -1,4 +1,5 @@
-//! Who came before: the marks that visitors leave for two days.
+//! First and repeated visits. The table `visitor` contains a mark for each day and visitor of a link, for two
+//! days.
 
 use rusqlite::{CachedStatement, Connection, params};
 use trac_core::time::Timestamp;
@@ -7,32 +8,34 @@ use super::click::NewClick;
 use super::rows::{Everywhere, args};
 use super::{Scope, StoreError};
 
-/// How many marks are forgotten at once: whoever else writes waits that long, some milliseconds.
+/// How many marks are deleted at once. Other writes wait that long, some milliseconds.
 const SLICE: u32 = 5_000;
 
-/// Tells visitors' first clicks from repeated ones.
+/// Distinguishes visitors' first clicks from repeated ones.
 pub(super) struct Visitors<'a> {
     tx: &'a Connection,
-    leave: CachedStatement<'a>,
+    insert_mark: CachedStatement<'a>,
     came_before: CachedStatement<'a>,
-    /// The marks left by clicks that are not written yet.
-    left: Vec<(i64, [u8; 16])>,
+    /// The marks inserted for clicks that are not written yet.
+    new_marks: Vec<(i64, [u8; 16])>,
 }
 
 impl<'a> Visitors<'a> {
     pub(super) fn new(tx: &'a Connection) -> Result<Self, StoreError> {
-        let leave = "INSERT INTO visitor (day, mark) VALUES (?1, ?2) ON CONFLICT (day, mark) DO NOTHING";
+        let insert_mark =
+            "INSERT INTO visitor (day, mark) VALUES (?1, ?2) ON CONFLICT (day, mark) DO NOTHING";
         let came_before =
             "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND link_id = ?4";
         Ok(Self {
             tx,
-            leave: tx.prepare_cached(leave)?,
+            insert_mark: tx.prepare_cached(insert_mark)?,
             came_before: tx.prepare_cached(came_before)?,
-            left: Vec::new(),
+            new_marks: Vec::new(),
         })
     }
 
-    /// Whether a click is its visitor's first; its mark is left. `earlier` clicks are to be written together with it.
+    /// Whether a click is its visitor's first. Inserts its mark. `earlier` are the clicks that the same
+    /// statement writes before it.
     pub(super) fn is_first(
         &mut self,
         scope: &Scope,
@@ -44,15 +47,15 @@ impl<'a> Visitors<'a> {
         }
         if let Some(mark) = click.visitor {
             let day = click.clicked_at.day();
-            if self.leave.execute(params![day, mark.as_slice()])? == 0 {
+            if self.insert_mark.execute(params![day, mark.as_slice()])? == 0 {
                 return Ok(false);
             }
-            self.left.push((day, mark));
+            self.new_marks.push((day, mark));
         }
         Ok(!self.came_before(scope, click, earlier)?)
     }
 
-    /// Whether the click that the visitor carries was made on this very link.
+    /// Whether the click that the visitor already carried was on the same link.
     fn came_before(
         &mut self,
         scope: &Scope,
@@ -67,18 +70,18 @@ impl<'a> Visitors<'a> {
         Ok(earlier.iter().any(is_it) || self.came_before.exists(known)?)
     }
 
-    /// The clicks are written.
-    pub(super) fn stay(&mut self) {
-        self.left.clear();
+    /// The clicks are written: their marks stay.
+    pub(super) fn confirm(&mut self) {
+        self.new_marks.clear();
     }
 
-    /// The clicks were refused: who made them has not been here.
-    pub(super) fn take_back(&mut self) -> Result<(), StoreError> {
-        // Some refusals end the whole transaction, and the marks with it.
+    /// The clicks were rejected: deletes their marks, so that the visitors do not count as having been here.
+    pub(super) fn undo(&mut self) -> Result<(), StoreError> {
+        // Some errors roll back the whole transaction, and the marks with it.
         if self.tx.is_autocommit() {
-            self.left.clear();
+            self.new_marks.clear();
         }
-        for (day, mark) in self.left.drain(..) {
+        for (day, mark) in self.new_marks.drain(..) {
             let mut forget = self.tx.prepare_cached("DELETE FROM visitor WHERE day = ?1 AND mark = ?2")?;
             forget.execute(params![day, mark.as_slice()])?;
         }
@@ -86,8 +89,8 @@ impl<'a> Visitors<'a> {
     }
 }
 
-/// Forgets some marks of days before yesterday; answers whether there were any. Yesterday's are kept for clicks that come out of the
-/// spool after midnight.
+/// Deletes some marks of days before yesterday; returns whether there were any. Yesterday's stay for clicks
+/// that are written from the spool after midnight.
 pub(crate) fn forget_marks(tx: Everywhere<'_>, now: Timestamp) -> Result<bool, StoreError> {
     let forgotten = tx.write(
         "DELETE FROM visitor WHERE (day, mark) <= \

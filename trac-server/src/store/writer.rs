@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! The one thread that writes to the database.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::alone::Original;
 use super::error::{StoreError, StoreErrorKind};
 use super::file::copy_log;
-use super::queue::{Job, Queue, Tell};
+use super::queue::{Job, Queue, Reply};
 use super::spool::Spool;
 use super::thread::spawn;
 
 /// Starts the writer.
 ///
-/// What waits in the spool is written before the jobs that were pushed after it: they may name those clicks.
+/// Spooled clicks are written before the jobs that were pushed after them: those may name the clicks.
 pub(super) fn start(
     mut connection: Connection,
     original: Original,
@@ -26,30 +26,31 @@ pub(super) fn start(
         while let Some(jobs) = queue.take(|| spool.due()) {
             let drained = spool.drain(&mut connection, &original);
             if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
-                // On a full disk the log cannot grow.
+                // On a full disk the log cannot grow, so it is copied to be written from its beginning again.
                 copy_log(&connection);
             }
             match drained {
-                // Whoever locks the store out has been waited for; the jobs need not wait as long again. And a payment that finds a
-                // little room on a full disk where its click finds none would be credited to nobody: it is told to come again.
+                // The drain has waited for the lock already, so the jobs do not wait as long again. And on a
+                // full disk a payment may fit where its click does not, and would then be credited to no
+                // partner: its delivery is rejected, so that Stripe retries.
                 Err(error) if matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::Unavailable) => {
-                    refuse(jobs, &error);
+                    reject(jobs, &error);
                 }
                 _ => commit(&mut connection, &original, jobs),
             }
         }
-        // What visitors carry is in the store when the process has ended well.
+        // After a clean shutdown, every click ID that a visitor carries is in the database.
         spool.finish(&mut connection, &original);
     })
 }
 
-fn refuse(jobs: Vec<Job>, error: &StoreError) {
+fn reject(jobs: Vec<Job>, error: &StoreError) {
     for Job(write) in jobs {
-        (write(Err(error.clone())).tell)(Err(error.clone()));
+        (write(Err(error.clone())).reply)(Err(error.clone()));
     }
 }
 
-/// Runs jobs in one transaction, commits, then tells each how it went.
+/// Runs jobs in one transaction, commits, then sends each its result.
 fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
     if jobs.is_empty() {
         return;
@@ -59,28 +60,30 @@ fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
     });
     let tx = match begun {
         Ok(tx) => tx,
-        Err(error) => return refuse(jobs, &error),
+        Err(error) => return reject(jobs, &error),
     };
-    let mut told = Vec::with_capacity(jobs.len());
+    let mut replies = Vec::with_capacity(jobs.len());
     for job in jobs {
-        told.extend(run(&tx, job));
+        replies.extend(run(&tx, job));
     }
     let committed =
         if tx.is_autocommit() { Err(rolled_back()) } else { tx.commit().map_err(StoreError::from) };
     if let Err(error) = &committed {
         tracing::error!(%error, "a commit failed");
     }
-    for tell in told {
-        tell(committed.clone());
+    for reply in replies {
+        reply(committed.clone());
     }
 }
 
-/// Runs one job in a savepoint of its own, so that one bad job fails alone. `None` if it panicked: dropping its sender tells.
-fn run(tx: &Transaction<'_>, Job(write): Job) -> Option<Tell> {
-    // A full disk can make SQLite roll the whole transaction back; nothing may then be written outside of one.
+/// Runs one job in its own savepoint, so that a failing job fails alone. `None` if it panicked: its dropped
+/// sender is the reply.
+fn run(tx: &Transaction<'_>, Job(write): Job) -> Option<Reply> {
+    // A full disk can make SQLite roll back the whole transaction; after that, nothing may be written outside
+    // of one.
     let begun = if tx.is_autocommit() { Err(rolled_back()) } else { execute(tx, "SAVEPOINT job") };
     if let Err(error) = begun {
-        return Some(write(Err(error)).tell);
+        return Some(write(Err(error)).reply);
     }
     let ran = catch_unwind(AssertUnwindSafe(|| write(Ok(tx)))).ok();
     if ran.is_none() {
@@ -92,16 +95,16 @@ fn run(tx: &Transaction<'_>, Job(write): Job) -> Option<Tell> {
         execute(tx, "ROLLBACK TO job").and_then(|()| execute(tx, "RELEASE job"))
     };
     match (ended, ran) {
-        (Ok(()), ran) => ran.map(|ran| ran.tell),
+        (Ok(()), ran) => ran.map(|ran| ran.reply),
         (Err(error), Some(ran)) => {
-            (ran.tell)(Err(error));
+            (ran.reply)(Err(error));
             None
         }
         (Err(_), None) => None,
     }
 }
 
-/// Runs a statement that stays prepared.
+/// Runs a cached statement.
 fn execute(tx: &Transaction<'_>, sql: &str) -> Result<(), StoreError> {
     tx.prepare_cached(sql)?.execute([])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! A whole server in a test: a fresh store, a clock that stands still, and a merchant who calls.
+//! A whole server in a test: a fresh store, a clock that only tests advance, and a merchant as the caller.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub(crate) struct Merchant<'a> {
     pub(crate) workspace_id: String,
 }
 
-/// An answer, read whole.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -51,17 +51,17 @@ impl App {
         Self::with(|trac| trac)
     }
 
-    /// A server that is set up in some way.
+    /// A server that `set_up` changes first.
     pub(crate) fn with(set_up: impl FnOnce(Trac) -> Trac) -> Self {
         Self::in_folder(tempfile::tempdir().unwrap(), set_up)
     }
 
-    /// A server on a folder with something in it.
+    /// A server on an existing data folder.
     pub(crate) fn in_folder(folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         Self::at("https://track.example.com/", folder, set_up)
     }
 
-    /// A server that is reached under another address.
+    /// A server with another public URL.
     pub(crate) fn reached_under(public_url: &str) -> Self {
         Self::at(public_url, tempfile::tempdir().unwrap(), |trac| trac)
     }
@@ -93,7 +93,7 @@ impl App {
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
-        // As every caller over a connection does.
+        // As every HTTP/1.1 client does.
         request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("track.example.com"));
         let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -110,13 +110,13 @@ impl App {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// Writes rows by hand, as the flow would.
+    /// Runs SQL, in place of the flow.
     pub(crate) async fn rows(&self, sql: String) {
         self.trac.store.write(Priority::Api, move |tx| tx.batch(&sql)).await.unwrap();
     }
 }
 
-/// A database that is locked, as by another process. It is free again when this is dropped.
+/// A database that another writer has locked. Dropping this unlocks it.
 pub(crate) struct Locked {
     end: mpsc::Sender<()>,
     ended: Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>,
@@ -128,7 +128,7 @@ impl Locked {
         let (locked, is_locked) = oneshot::channel();
         let (end, waits) = mpsc::channel();
         let other = Store::open(folder).unwrap();
-        // A writer holds the lock for as long as its job runs.
+        // A writer has the lock while its job runs.
         let ended = Box::pin(other.write(Priority::Api, move |_| {
             locked.send(()).unwrap();
             assert!(waits.recv().is_err(), "nothing is sent");
@@ -138,7 +138,7 @@ impl Locked {
         Self { end, ended }
     }
 
-    /// Frees the database, and returns once it is free.
+    /// Unlocks the database, and returns once it is unlocked.
     pub(crate) async fn release(self) {
         drop(self.end);
         self.ended.await.unwrap();
@@ -171,7 +171,7 @@ impl Merchant<'_> {
         self.call("DELETE", path, Body::empty()).await
     }
 
-    /// Makes something and answers its ID.
+    /// Creates an object and returns its ID.
     pub(crate) async fn make(&self, path: &str, body: Value) -> String {
         let made = self.post(path, body).await;
         assert_eq!(made.status, StatusCode::CREATED, "{path}: {}", made.body);

@@ -1,4 +1,4 @@
-//! A request body that knows whether it was read.
+//! A request body that reports whether it was read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

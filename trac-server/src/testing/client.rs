@@ -13,7 +13,7 @@ use crate::client::{ClientError, Conversion, Failed, Item, Lead, Reported, TracC
 use crate::testing::app::App;
 use crate::testing::shop::Shop;
 
-/// Serves an app on the loopback. Where it `breaks`, every other call is carried out and its answer lost.
+/// Serves an app on loopback. If `breaks`, every other call is executed and its response replaced by `502`.
 async fn serve(app: &App, breaks: bool) -> (String, Arc<AtomicU32>) {
     let calls = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&calls);

@@ -1,4 +1,4 @@
-//! A merchant's shop in a test: a program, a partner, a click, and an endpoint that believes its events.
+//! A merchant's shop in a test: a program, a partner, a click, and a webhook endpoint with a signing secret.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -10,7 +10,8 @@ use crate::testing::app::{Answer, App, Merchant, START};
 const SECRET: &str = "whsec_flow";
 pub(crate) const DAY: i64 = 86_400;
 
-/// A merchant with a program, an approved partner, a click an hour old, and an endpoint that believes `SECRET`.
+/// A merchant with a program, an approved partner, a click that is an hour old, and an endpoint with the
+/// signing secret `SECRET`.
 pub(crate) struct Shop<'a> {
     pub(crate) app: &'a App,
     pub(crate) merchant: Merchant<'a>,
@@ -47,7 +48,7 @@ impl<'a> Shop<'a> {
         self.app.send(request.body(Body::from(body)).unwrap()).await
     }
 
-    /// Delivers an event about an object and answers `outcome reason`.
+    /// Delivers an event about an object and returns `outcome reason`.
     pub(crate) async fn told(&self, kind: &str, at: i64, object: Value) -> String {
         let id = format!("evt_{kind}_{at}_{}", object["id"].as_str().unwrap_or_default());
         let event = json!({ "id": id, "type": kind, "created": START + at, "livemode": false,
@@ -62,7 +63,7 @@ impl<'a> Shop<'a> {
         commissions.column("net_minor").iter().map(|net| net.as_i64().unwrap()).sum()
     }
 
-    /// A paid session of 100.00 by this shop's click, with some fields changed.
+    /// A paid session of 100.00 with this shop's click, with some fields changed.
     pub(crate) fn session(&self, change: Value) -> Value {
         let session = json!({ "id": "cs_1", "mode": "payment", "payment_status": "paid", "amount_total": 10_000,
             "currency": "usd", "payment_intent": "pi_1", "metadata": { "tracClickId": self.click } });

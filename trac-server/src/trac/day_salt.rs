@@ -1,4 +1,5 @@
-//! The salt of the day: whatever is hashed with it means nothing any more tomorrow.
+//! The salt of the day for hashes of visitors. The next day it is replaced, so that the hashes can no longer
+//! be recomputed.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ use trac_core::time::Timestamp;
 use crate::id::random_hex;
 use crate::store::{Everywhere, Priority, Store, StoreError, forget_setting, set_setting, setting};
 
-/// The setting under which it outlives a restart.
+/// The row in `setting` from which a restarted server reads it.
 const SALT: &str = "visitor_salt";
 
 /// Today's salt. Clones share it.
@@ -19,55 +20,56 @@ pub(crate) struct DaySalt(Arc<Mutex<Known>>);
 #[derive(Default)]
 struct Known {
     salt: Option<Arc<str>>,
-    /// Whether the store has it too.
-    is_told: bool,
-    /// Whether the store is being told of it, with nobody waiting for that.
-    is_telling: bool,
+    /// Whether it is committed in the store.
+    is_stored: bool,
+    /// Whether a background task is writing it to the store.
+    is_storing: bool,
 }
 
 impl DaySalt {
-    /// The salt of the day. A new one takes the place of yesterday's, which nobody can then repeat. Where the store does not say it in
-    /// time, the day has one that the store is told of later, and no other visitor waits for it.
+    /// The salt of the day. The first call of a day replaces yesterday's. If the store does not respond
+    /// before `limit`, the salt is made in memory and written to the store later, and other visitors do not
+    /// wait.
     pub(crate) async fn today(&self, store: &Store, now: Timestamp, limit: Instant) -> Arc<str> {
-        match self.told(now) {
+        match self.of_today(now) {
             Some((salt, true)) => salt,
             Some((salt, false)) => {
-                self.tell(store, now);
+                self.store_later(store, now);
                 salt
             }
-            // Once a day: its room is taken when it is needed.
+            // Boxed, so that this rare future does not enlarge every request's.
             None => {
-                let said = Box::pin(timeout_at(limit, self.ask(store, now))).await;
-                said.ok().flatten().unwrap_or_else(|| self.known(now))
+                let loaded = Box::pin(timeout_at(limit, self.load(store, now))).await;
+                loaded.ok().flatten().unwrap_or_else(|| self.known(now))
             }
         }
     }
 
-    async fn ask(&self, store: &Store, now: Timestamp) -> Option<Arc<str>> {
+    async fn load(&self, store: &Store, now: Timestamp) -> Option<Arc<str>> {
         if store.takes_no_clicks() {
             return None;
         }
         let known = self.clone();
         let salt = store.write(Priority::Click, move |tx| known.of(tx, now)).await.ok()?;
         let mut known = self.lock();
-        // It is in the store now that the transaction is committed.
-        known.is_told = known.salt.as_ref() == Some(&salt);
+        // The transaction is committed here.
+        known.is_stored = known.salt.as_ref() == Some(&salt);
         Some(salt)
     }
 
-    /// Tells the store of the day's salt while nobody waits.
-    fn tell(&self, store: &Store, now: Timestamp) {
-        if std::mem::replace(&mut self.lock().is_telling, true) {
+    /// Writes the day's salt to the store in the background.
+    fn store_later(&self, store: &Store, now: Timestamp) {
+        if std::mem::replace(&mut self.lock().is_storing, true) {
             return;
         }
         let (salt, store) = (self.clone(), store.clone());
         tokio::spawn(async move {
-            salt.ask(&store, now).await;
-            salt.lock().is_telling = false;
+            salt.load(&store, now).await;
+            salt.lock().is_storing = false;
         });
     }
 
-    /// The salt as the store has it, or will have it with this transaction.
+    /// The stored salt, or the known one, which this transaction then writes.
     fn of(&self, tx: Everywhere<'_>, now: Timestamp) -> Result<Arc<str>, StoreError> {
         let salt = match setting(tx, SALT)? {
             Some(salt) if is_of(&salt, now) => salt.into(),
@@ -79,20 +81,20 @@ impl DaySalt {
         };
         let mut known = self.lock();
         if known.salt.as_ref() != Some(&salt) {
-            (known.salt, known.is_told) = (Some(Arc::clone(&salt)), false);
+            (known.salt, known.is_stored) = (Some(Arc::clone(&salt)), false);
         }
         drop(known);
         Ok(salt)
     }
 
-    /// The salt of the day if there is one already, and whether the store has it.
-    fn told(&self, now: Timestamp) -> Option<(Arc<str>, bool)> {
+    /// The salt of the day if it is known, and whether it is committed in the store.
+    fn of_today(&self, now: Timestamp) -> Option<(Arc<str>, bool)> {
         let known = self.lock();
         let salt = known.salt.as_ref().filter(|salt| is_of(salt, now))?;
-        Some((Arc::clone(salt), known.is_told))
+        Some((Arc::clone(salt), known.is_stored))
     }
 
-    /// The salt that is known without asking the store: the day's own, or a new one.
+    /// The salt of the day without the store: the known one, or a new one.
     fn known(&self, now: Timestamp) -> Arc<str> {
         let mut known = self.lock();
         if let Some(salt) = known.salt.as_ref().filter(|salt| is_of(salt, now)) {
@@ -100,11 +102,11 @@ impl DaySalt {
         }
         let day = now.day();
         let salt: Arc<str> = format!("{day}:{}", random_hex::<16>()).into();
-        (known.salt, known.is_told) = (Some(Arc::clone(&salt)), false);
+        (known.salt, known.is_stored) = (Some(Arc::clone(&salt)), false);
         salt
     }
 
-    /// Forgets a salt of another day, in the store too.
+    /// Deletes a salt of another day from the store.
     pub(crate) fn forget(tx: Everywhere<'_>, now: Timestamp) -> Result<(), StoreError> {
         match setting(tx, SALT)? {
             Some(salt) if !is_of(&salt, now) => forget_setting(tx, SALT),
@@ -149,7 +151,7 @@ mod tests {
             assert_eq!(setting(tx, SALT)?.as_deref(), Some(&*first));
             DaySalt::forget(tx, night)?;
             assert_eq!(setting(tx, SALT)?, None);
-            assert_eq!(again.told(noon), Some((first.clone(), false)), "nothing was committed yet");
+            assert_eq!(again.of_today(noon), Some((first.clone(), false)), "nothing was committed yet");
             let without_store = again.known(night);
             assert_ne!(without_store, first);
             assert_eq!(again.of(tx, night)?, without_store, "the store is told of it later");
@@ -173,7 +175,7 @@ mod tests {
         lock.release().await;
         assert!(said.iter().all(|one| *one == said[0]));
         let deadline = Instant::now() + Duration::from_secs(20);
-        while salt.told(noon) != Some((Arc::clone(&said[0]), true)) {
+        while salt.of_today(noon) != Some((Arc::clone(&said[0]), true)) {
             assert!(Instant::now() < deadline, "the store was never told");
             salt.today(&store, noon, Instant::now() + wait).await;
             tokio::task::yield_now().await;

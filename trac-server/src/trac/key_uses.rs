@@ -1,4 +1,4 @@
-//! When keys were last used, to the minute: one write a minute and key, not one a request.
+//! `api_key.last_used_at`, to the minute: one write per minute and key, not one per request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,8 @@ use crate::store::{Priority, Scope, Store};
 pub(crate) struct KeyUses(Arc<Mutex<HashMap<[u8; 32], i64>>>);
 
 impl KeyUses {
-    /// Notes that a key was used. Nobody waits for that, and where the store is busy it is not worth another try.
+    /// Records that a key was used. The request does not wait for the write, and a failed write is not
+    /// retried.
     pub(crate) fn note(&self, store: &Store, scope: &Scope, hash: [u8; 32], now: Timestamp) {
         let minute = now.unix_secs().div_euclid(60);
         {

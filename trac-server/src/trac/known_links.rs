@@ -1,5 +1,5 @@
-//! What links said when the store was last read: for the moment when it cannot be, and to be compared with what it says when a
-//! click is kept, which is cheaper than to read it before.
+//! The last known state of each link: used when the store cannot be read, and compared with the store when a
+//! click is written, which is cheaper than a read before each redirect.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::store::Scope;
 
-/// How many links are remembered. Beyond that, those that come later are not.
+/// How many links are remembered at most. Further ones are not.
 pub(crate) const LINKS_MAX: usize = 50_000;
 
 /// What a public address names.
@@ -20,12 +20,12 @@ pub(crate) enum LinkName {
         program: String,
         code: String,
     },
-    /// What it names in test mode, whatever it names in live mode.
+    /// The same name in test mode; live mode may use it for another link.
     Test(Box<Self>),
 }
 
 impl LinkName {
-    /// The path behind `/s/`; of test mode, the whole path.
+    /// The path after `/s/`; in test mode, the whole path.
     pub(crate) fn path(&self) -> Cow<'_, str> {
         match self {
             Self::Slug(slug) => slug.into(),
@@ -35,29 +35,29 @@ impl LinkName {
     }
 }
 
-/// All that a redirect needs of a link.
+/// The fields of a link that a redirect needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownLink {
-    /// By which it was found.
+    /// The name that the visitor used.
     pub(crate) name: LinkName,
     pub(crate) scope: Scope,
     pub(crate) id: Arc<str>,
     pub(crate) program_id: Arc<str>,
     pub(crate) partner_id: Arc<str>,
     pub(crate) destination: Arc<str>,
-    /// Whether its visitors are still counted.
+    /// Whether visits are no longer recorded.
     pub(crate) is_archived: bool,
 }
 
-/// Links by the path that leads to them, in lower case: whoever types a link does not mind the case, and whoever plays with it
-/// takes no more room. Clones share what is remembered.
+/// Links by their path in lower case: paths match in any case, and spellings of one link occupy one entry.
+/// Clones share the links.
 #[derive(Clone, Default)]
 pub(crate) struct LastKnown {
     links: Arc<RwLock<HashMap<String, Arc<KnownLink>>>>,
 }
 
 impl LastKnown {
-    /// Remembers what the store said: a link, or that there is none.
+    /// Remembers what the store returned: a link, or that there is none.
     pub(crate) fn heard(&self, path: &str, link: Option<&Arc<KnownLink>>) {
         let path = path.to_ascii_lowercase();
         let known = self.link(&path);
@@ -76,7 +76,7 @@ impl LastKnown {
         }
     }
 
-    /// The link as it was.
+    /// The link as last known.
     pub(crate) fn link(&self, path: &str) -> Option<Arc<KnownLink>> {
         let is_lower = !path.bytes().any(|byte| byte.is_ascii_uppercase());
         let path = if is_lower { Cow::Borrowed(path) } else { Cow::Owned(path.to_ascii_lowercase()) };

@@ -1,4 +1,4 @@
-//! `/metrics`: figures for Prometheus, counted since the server started.
+//! `/metrics`: counters for Prometheus, from the start of the server.
 //!
 //! # Wire form
 //! The text exposition format 0.0.4. Source: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use axum::http::Method;
 
-/// Upper bounds of the buckets of a request's time, in microseconds, and as they are written in seconds.
+/// The upper bounds of the histogram of request times, in microseconds, and the same in seconds as written
+/// out.
 const BUCKETS: [(u128, &str); 8] = [
     (500, "0.0005"),
     (1_000, "0.001"),
@@ -22,7 +23,7 @@ const BUCKETS: [(u128, &str); 8] = [
     (1_000_000, "1"),
 ];
 
-/// The figures. Clones share them.
+/// The counters. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics(Arc<Mutex<Figures>>);
 
@@ -33,11 +34,11 @@ struct Figures {
     events: BTreeMap<(&'static str, &'static str), u64>,
     clicks_unrecorded: u64,
     links_unread: u64,
-    /// By what Stripe answered.
+    /// By Stripe's response.
     questions: BTreeMap<&'static str, u64>,
-    /// Visits that were redirected and not counted, by why.
+    /// Visits that were redirected and not recorded as clicks, by reason.
     visits_not_counted: BTreeMap<&'static str, u64>,
-    /// Sign-ins to the dashboard, by what became of them.
+    /// Sign-ins to the dashboard, by result.
     sign_ins: BTreeMap<&'static str, u64>,
 }
 
@@ -60,17 +61,17 @@ impl Metrics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what became of an event.
+    /// Counts a delivery by outcome and reason.
     pub(crate) fn event(&self, outcome: &'static str, reason: &'static str) {
         add_one(self.figures().events.entry((outcome, reason)).or_default());
     }
 
-    /// Counts a visit that was redirected and is no click.
+    /// Counts a visit that was redirected and not recorded as a click.
     pub(crate) fn visit_not_counted(&self, why: &'static str) {
         add_one(self.figures().visits_not_counted.entry(why).or_default());
     }
 
-    /// Counts a sign-in to the dashboard, by what became of it. Answers how many there were.
+    /// Counts a sign-in to the dashboard by result. Returns the new count.
     pub(crate) fn sign_in(&self, result: &'static str) -> u64 {
         let mut figures = self.figures();
         let count = figures.sign_ins.entry(result).or_default();
@@ -78,27 +79,28 @@ impl Metrics {
         *count
     }
 
-    /// Counts a visitor who was sent on although the click could not be written.
-    /// Answers how many there were.
+    /// Counts a visitor who was redirected although the click could not be written.
+    /// Returns the new count.
     pub(crate) fn click_unrecorded(&self) -> u64 {
         let mut figures = self.figures();
         add_one(&mut figures.clicks_unrecorded);
         figures.clicks_unrecorded
     }
 
-    /// Counts a visitor who was sent where a link led before, since it could not be read. Answers how many there were.
+    /// Counts a visitor who was redirected to the last known destination because the link could not be read.
+    /// Returns the new count.
     pub(crate) fn link_unread(&self) -> u64 {
         let mut figures = self.figures();
         add_one(&mut figures.links_unread);
         figures.links_unread
     }
 
-    /// Counts a question asked of Stripe, by its answer.
+    /// Counts a request to Stripe's API by its result.
     pub(crate) fn question(&self, answer: &'static str) {
         add_one(self.figures().questions.entry(answer).or_default());
     }
 
-    /// Counts a request, by route and never by address: an address can be made up.
+    /// Counts a request by route, never by path: callers can invent any number of paths.
     pub(crate) fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         let mut figures = self.figures();
         match figures.routes.get_mut(route) {
@@ -107,8 +109,8 @@ impl Metrics {
         }
     }
 
-    /// Everything, as text. `waiting` is how many jobs of each kind the store has still to write, `spooled` how many clicks wait
-    /// beside it.
+    /// All metrics as text. `waiting` is the number of jobs of each kind that the store has yet to write,
+    /// `spooled` the number of clicks in the spool.
     pub(crate) fn text(&self, waiting: [(&str, usize); 3], spooled: usize) -> String {
         let figures = self.figures();
         let mut text = String::new();
@@ -201,7 +203,7 @@ fn add_one(count: &mut u64) {
     *count = count.saturating_add(1);
 }
 
-/// The method, of those that any route answers.
+/// The method as a label; `other` for one that no route has.
 pub(crate) fn named(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,4 +1,4 @@
-//! What a running server keeps in memory, in one handle that every request has.
+//! The state of a running server, in one handle that every handler receives.
 
 pub(crate) mod known_links;
 pub(crate) mod day_salt;
@@ -29,18 +29,18 @@ use refusal::{Cause, Refusals};
 use soundness::Soundness;
 use uncounted::Uncounted;
 
-/// How long a visitor waits for a click to be on disk, before being sent on without one.
+/// How long a visitor waits for the click to be on disk before the redirect is sent without one.
 const VISITOR_WAIT: Duration = Duration::from_millis(450);
 
-/// A running trac: the store, the clock, and how it is reached from outside. Clones are the same one.
+/// A running trac: the store, the clock, and the addresses under which it is reached. Clones share the state.
 #[derive(Clone, Debug)]
 pub struct Trac(Arc<Parts>);
 
-/// What a [`Trac`] is made of.
+/// The parts of a [`Trac`].
 #[derive(Clone, Debug)]
 pub struct Parts {
     pub(crate) store: Store,
-    /// How long a visitor waits for a click to be on disk.
+    /// How long a visitor waits for the click to be on disk.
     pub(crate) visitor_wait: Duration,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
@@ -55,7 +55,7 @@ pub struct Parts {
     pub(crate) refusals: Refusals,
     pub(crate) uncounted: Uncounted,
     pub(crate) soundness: Soundness,
-    /// Whether `/metrics` is served elsewhere.
+    /// Whether `/metrics` is served on another address.
     pub(crate) metrics_apart: bool,
     pub(crate) bodies: Bodies,
     /// Deliveries that were rejected, by endpoint and message.
@@ -63,8 +63,8 @@ pub struct Parts {
 }
 
 impl Trac {
-    /// Puts a store and a clock together. `public_url` is how the server is reached from outside, without a slash
-    /// at the end: links and webhook addresses begin with it.
+    /// Combines a store and a clock. `public_url` is the URL of the server for its callers, without a
+    /// trailing slash: links and webhook addresses begin with it.
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let ids = Ids::new(clock.clone());
@@ -90,31 +90,31 @@ impl Trac {
         }))
     }
 
-    /// Sets the `Domain` of the click cookie, for a tracker that serves a merchant's site too. Of several, the one that the
-    /// host of the request belongs to is taken.
+    /// Sets the `Domain` of the click cookie, for a tracker under the same domain as the merchant's site. Of
+    /// several, the one that contains the host of the request is used.
     #[must_use]
     pub fn with_cookie_domains(mut self, domains: &[String]) -> Self {
         Arc::make_mut(&mut self.0).hosts.cookie_domains = domains.into();
         self
     }
 
-    /// Names the hosts, beside that of the public URL, under which links may be shown: a program's `tracking_domain` is one of
-    /// them.
+    /// Sets the hosts, besides that of the public URL, under which links may be shown: a program's
+    /// `tracking_domain` is one of them.
     #[must_use]
     pub fn with_tracking_domains(mut self, domains: &[String]) -> Self {
         Arc::make_mut(&mut self.0).hosts.tracking_domains = domains.into();
         self
     }
 
-    /// Names the proxies in front, whose word on who is calling counts.
+    /// Sets the networks of the proxies whose headers about the caller count.
     #[must_use]
     pub fn with_trusted_proxies(mut self, networks: &[Network]) -> Self {
         Arc::make_mut(&mut self.0).proxies = TrustedProxies::new(networks);
         self
     }
 
-    /// How many visits of one address are recorded in a minute (300), and how many calls of pages one address may make (300); 0 for any
-    /// number. Beyond the first, visitors are sent on all the same.
+    /// Limits how many visits of one address are recorded in a minute (300), and how many calls pages may
+    /// make from one address (300); 0 for any number. Visitors beyond the limit are still redirected.
     #[must_use]
     pub fn with_limits_per_address(mut self, visits: u32, calls: u32) -> Self {
         let limits = &mut Arc::make_mut(&mut self.0).limits;
@@ -122,14 +122,15 @@ impl Trac {
         self
     }
 
-    /// Takes `/metrics` off the routes: [`metrics_service`](crate::metrics_service) serves it under another address.
+    /// Removes `/metrics` from the routes: [`metrics_service`](crate::metrics_service) serves it on another
+    /// address.
     #[must_use]
     pub fn with_metrics_apart(mut self) -> Self {
         Arc::make_mut(&mut self.0).metrics_apart = true;
         self
     }
 
-    /// Lets visitors wait so long, for tests on machines that do other things too.
+    /// Lets visitors wait this long, for tests on busy machines.
     #[cfg(test)]
     pub(crate) fn with_visitor_wait(mut self, wait: Duration) -> Self {
         Arc::make_mut(&mut self.0).visitor_wait = wait;
@@ -147,7 +148,8 @@ impl Trac {
         &self.0.store
     }
 
-    /// Notes that a call was turned away, for the merchant to see. `detail` says what was wrong with this one.
+    /// Records a refused call for the merchant. `detail` is what was wrong with this one; if empty, the
+    /// cause's meaning.
     pub(crate) async fn refused(&self, scope: &Scope, route: &str, cause: Cause, detail: &str) {
         let message = if detail.is_empty() { cause.meaning() } else { detail };
         let call = (scope.clone(), route.to_owned(), cause);

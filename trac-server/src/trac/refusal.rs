@@ -1,8 +1,9 @@
-//! Calls that were turned away before they could leave a trace: a page with a wrong key, an address in Stripe that is no
-//! endpoint. The merchant sees them at `/api/v1/refusals` and in what explain says, each with what to change.
+//! Calls that were refused before anything was recorded: a page with a wrong key, an address in Stripe that
+//! is not an endpoint. The merchant sees them at `/api/v1/refusals` and in the results of explain, each with
+//! what to change.
 //!
-//! They are counted in memory and written when the count reaches 1, 2, 4, 8 …, so that whoever calls in vain a million
-//! times costs twenty writes an hour. So `calls` is the least number there were.
+//! They are counted in memory and written when the count reaches 1, 2, 4, 8 …, so that a million refused
+//! calls cost twenty writes an hour. So the stored `calls` is a lower bound.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +16,12 @@ use crate::store::rows::{Rows, args};
 use crate::store::{Priority, Scope, Store, StoreError};
 
 const HOUR_SECS: i64 = 3_600;
-/// How long refusals are kept.
+/// How long rows in `refusal` are stored.
 const KEPT_SECS: i64 = 30 * 86_400;
 
 macro_rules! causes {
     ($($variant:ident = $code:literal, $meaning:literal, $remedy:literal;)+) => {
-        /// Why a call was turned away, with its meaning and what to change.
+        /// Why a call was refused, with its meaning and what to change.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Cause {
             $($variant,)+
@@ -84,29 +85,29 @@ causes! {
          days; resend them in Stripe to have them at once.";
 }
 
-/// The calls turned away within this hour, and those that could not be written yet. Clones share them.
+/// The calls refused within this hour, and those that could not be written yet. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Refusals {
     counted: Arc<Mutex<HashMap<Counted, Count>>>,
     unwritten: Arc<AtomicBool>,
 }
 
-/// What is counted together.
+/// The key of a count: scope, route and cause.
 type Counted = (Scope, String, Cause);
 
 #[derive(Clone, Debug)]
 struct Count {
     hour: i64,
     calls: u64,
-    /// How many of them were handed to the store. Each is handed over once, whatever runs at the same time, and given back if
-    /// the store does not take it.
+    /// How many of `calls` were handed to the store. Each is handed over once, whatever runs at the same
+    /// time, and handed back if the write fails.
     handed: u64,
     message: String,
     at: Timestamp,
 }
 
 impl Refusals {
-    /// Notes that a call was turned away. `message` says what was wrong with this one, without any secret.
+    /// Records a refused call. `message` is what was wrong with this one, without any secret.
     pub(crate) async fn note(
         &self,
         (store, ids): (&Store, &Ids),
@@ -121,7 +122,7 @@ impl Refusals {
         self.write(store, ids, call, handed).await;
     }
 
-    /// Writes what could not be written when it happened.
+    /// Retries the writes that failed.
     pub(crate) async fn catch_up(&self, store: &Store, ids: &Ids) {
         if !self.unwritten.swap(false, Ordering::Relaxed) {
             return;
@@ -136,7 +137,7 @@ impl Refusals {
         }
     }
 
-    /// Counts a call; answers what is to be written, if anything.
+    /// Counts a call; returns what is to be written, if anything.
     fn count(&self, call: &Counted, message: String, now: Timestamp) -> Option<Count> {
         let hour = now.unix_secs().div_euclid(HOUR_SECS);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,7 +161,7 @@ impl Refusals {
             .write(Priority::Click, move |tx| insert(tx.within(&scope), &id, &route, cause, &handed))
             .await;
         let Err(error) = written else { return };
-        tracing::error!(%error, "a refused call could not be noted");
+        tracing::error!(%error, "a refused call could not be recorded");
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counted.get_mut(&call) {
             count.handed = count.handed.saturating_sub(calls);
@@ -170,7 +171,7 @@ impl Refusals {
 }
 
 impl Count {
-    /// What was not handed over yet, as a count of its own; from now on it is.
+    /// Returns the calls that were not handed over yet as a count of its own, and marks them as handed over.
     fn hand_over(&mut self) -> Self {
         let calls = self.calls.saturating_sub(self.handed);
         self.handed = self.calls;
@@ -208,12 +209,12 @@ mod tests {
             writes.extend(handed.map(|count| count.calls));
         }
         assert_eq!((writes.len(), writes.iter().sum::<u64>()), (20, 1 << 19));
-        // The next hour begins anew, and forgets this one.
+        // The next hour begins at zero and drops this one.
         let next = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(3_600)).unwrap();
         assert_eq!((next.calls, refusals.counted.lock().unwrap().len()), (1, 1));
     }
 
-    /// What a store noted of calls, and how many it was told of.
+    /// The rows and the sum of calls in the store.
     async fn noted(store: &Store) -> (i64, i64) {
         let sql = "SELECT count(*), coalesce(sum(calls), 0) FROM refusal";
         let noted = store.read(move |tx| tx.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))));
@@ -265,7 +266,7 @@ mod tests {
             assert!(cause.meaning().ends_with('.') && cause.remedy().ends_with('.'), "{cause:?}");
             assert!(cause.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
         }
-        // The package can be built without the repository around it.
+        // A published package does not contain the repository around it.
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reasons.md");
         let Ok(page) = std::fs::read_to_string(page) else { return };
         let listed: Vec<_> = page.lines().filter(|line| line.starts_with("* `")).collect();

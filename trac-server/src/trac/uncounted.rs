@@ -1,18 +1,20 @@
-//! Visits that are no clicks and are still to be counted in the store: however many come at once, one job at a time waits for each row.
+//! Visits that are not clicks and are not yet counted in `visit_not_counted`. However many arrive at once, at
+//! most one write job is queued for each row.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::store::Scope;
 
-/// What is counted together: the visits of a link on a day, by why they are no clicks.
+/// A row of `visit_not_counted`: scope, link, day, and why the visit is not a click.
 pub(crate) type Row = (Scope, Arc<str>, i64, &'static str);
 
-/// The visits of each row that a job is on the way to count. Clones share them.
+/// The visits of each row for which a job is queued. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uncounted(Arc<Mutex<HashMap<Row, i64>>>);
 
-/// The visits of one row, for the job that counts them. A job that never runs forgets them, so that the next visit brings another.
+/// The visits of one row, for the job that counts them. If the job never runs, they are dropped, so that the
+/// next visit queues another.
 #[derive(Debug)]
 pub(crate) struct Pending {
     uncounted: Uncounted,
@@ -21,7 +23,7 @@ pub(crate) struct Pending {
 }
 
 impl Uncounted {
-    /// Adds a visit; answers what to count if no job is on the way for its row.
+    /// Adds a visit; returns the row's visits if no job is queued for it.
     pub(crate) fn add(&self, row: Row) -> Option<Pending> {
         let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = rows.entry(row.clone()).or_default();
@@ -35,7 +37,7 @@ impl Uncounted {
 }
 
 impl Pending {
-    /// The row, and how many visits it is to be counted up by.
+    /// The row, and by how many visits its count increases.
     pub(crate) fn take(mut self) -> (Row, i64) {
         self.is_taken = true;
         let visits = self.uncounted.take(&self.row);

@@ -1,4 +1,5 @@
-//! A delivery is let in only if Stripe signed it, with one of the endpoint's secrets, not long ago.
+//! Accepts a delivery only if Stripe signed it with one of the endpoint's secrets, at most [`TOLERANCE_SECS`]
+//! ago.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
@@ -21,7 +22,7 @@ use crate::trac::refusal::Cause;
 /// The address Stripe posts to.
 pub(crate) const ROUTE: &str = "/api/webhooks/{endpoint_id}";
 
-/// An endpoint and what its deliveries may be signed with.
+/// An endpoint and the secrets its deliveries may be signed with.
 #[derive(Clone, Debug)]
 struct Endpoint {
     id: String,
@@ -30,12 +31,13 @@ struct Endpoint {
     secrets: Vec<String>,
 }
 
-/// Finds the endpoint, checks the form and time of the signature, reads the body, verifies the signature over it and reads the
-/// envelope, in this order. No body is read of a delivery that could not be believed.
+/// Finds the endpoint, checks the form and time of the signature, reads the body, verifies the signature over
+/// it and reads the event's envelope, in this order. The body is not read if the signature's header is
+/// already invalid.
 ///
 /// # Errors
-/// `404` unknown endpoint, `401` signature or time wrong, `413` body too large, `400` a verified body that is no event.
-/// `401` and `400` are logged, without the body.
+/// `404` unknown endpoint, `401` wrong signature or time, `413` body too large, `400` a verified body that is
+/// not an event. `401` and `400` are logged, without the body.
 pub(crate) async fn accept(
     trac: &Trac,
     endpoint_id: String,
@@ -88,7 +90,7 @@ pub(crate) async fn accept(
     Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.into() })
 }
 
-/// The answer to a delivery that is not believed, which is logged.
+/// Logs a delivery whose signature is wrong, and returns the response to it.
 async fn refuse(trac: &Trac, endpoint: Endpoint, error: VerifyError) -> Problem {
     log_rejected(trac, endpoint, error.reason(), error.to_string()).await;
     let code = match error {
@@ -98,8 +100,9 @@ async fn refuse(trac: &Trac, endpoint: Endpoint, error: VerifyError) -> Problem 
     Problem::new(StatusCode::UNAUTHORIZED, code, error.to_string())
 }
 
-/// Logs a delivery that is not let in, when there were 1, 2, 4, 8 … of its kind within an hour: anybody can send one. If that fails,
-/// the answer stays what it is: sent again, it would be no better.
+/// Logs a rejected delivery, at the 1st, 2nd, 4th, 8th … of its endpoint and message within an hour, because
+/// anyone can send them. If logging fails, the response stays the same: a retry of the delivery would be
+/// rejected too.
 async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: Reason, message: String) {
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let Some(deliveries) = trac.rejected.count((endpoint.id.clone(), message.clone()), now) else { return };
@@ -114,7 +117,8 @@ async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: Reason, message: 
     }
 }
 
-/// The endpoint of that ID. The name `stripe` stands for all endpoints of the only workspace, if there is only one.
+/// The endpoint with this ID. The name `stripe` stands for all endpoints of the workspace, if there is only
+/// one workspace.
 fn endpoints(tx: Everywhere<'_>, vault: &Vault, id: &str) -> Result<Vec<Endpoint>, StoreError> {
     let read = |row: &Row<'_>| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);

@@ -9,7 +9,7 @@ use crate::store::Scope;
 pub(crate) struct Delivery {
     pub(crate) scope: Scope,
     pub(crate) endpoint_id: String,
-    /// The account the endpoint is for; `None` takes only events without one.
+    /// The connected account of the endpoint; with `None` it accepts only events without an account.
     pub(crate) stripe_account: Option<String>,
     pub(crate) event: Event,
     pub(crate) body: Vec<u8>,

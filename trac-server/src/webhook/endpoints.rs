@@ -1,5 +1,5 @@
-//! `/api/v1/webhook-endpoints`: addresses for Stripe to post to, each with the secrets it may be signed with and, if its
-//! merchant likes, a key to ask Stripe with.
+//! `/api/v1/webhook-endpoints`: the addresses that Stripe posts to, each with its signing secrets and an
+//! optional API key for requests to Stripe.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -21,7 +21,7 @@ use crate::store::StoreError;
 use crate::store::rows::{Row, args};
 use crate::trac::Trac;
 
-/// Endpoints. Their secrets are written, never read out.
+/// Endpoints. The API never returns their secrets.
 pub(crate) static ENDPOINTS: Resource = Resource {
     name: "webhook endpoint",
     columns: "w.id, w.stripe_account, w.secrets, w.stripe_api_key_hint, w.stripe_api_key_problem, w.created_at",
@@ -88,7 +88,7 @@ pub(super) async fn change(
     let changed = frame.change(id, move |rows, trac, id| {
         if let Some(secrets) = secrets {
             let sealed = secrets::seal(&trac.store.vault(), rows.scope(), id, &secrets)?;
-            secrets::keep(rows, id, &sealed)?;
+            secrets::write_sealed(rows, id, &sealed)?;
         }
         if let Some(account) = account {
             rows.write(
@@ -105,13 +105,13 @@ pub(super) async fn change(
     changed.await
 }
 
-/// The most secrets an endpoint can have: two while one is rolled, and room.
+/// The most secrets of an endpoint. Two are needed while a secret is rolled.
 const SECRETS_MAX: usize = 16;
 
-/// How API keys of Stripe's and of ours begin, which are taken for signing secrets.
+/// The prefixes of API keys, Stripe's and ours, which merchants confuse with signing secrets.
 const KEY_PREFIXES: [&str; 3] = ["sk_", "rk_", "pk_"];
 
-/// A list of secrets, each 1 to 255 printable ASCII characters without blanks, and no API key.
+/// A list of secrets, each 1 to 255 printable ASCII characters without blanks, and not an API key.
 fn signing_secrets(value: &Value) -> Result<Vec<String>, Wrong> {
     let wrong = || {
         format!(

@@ -1,4 +1,4 @@
-//! `/api/v1/events`: the log of everything Stripe delivered, and what became of it.
+//! `/api/v1/events`: the log of everything Stripe delivered, with the outcome of each event.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -21,7 +21,8 @@ pub(crate) static EVENTS: Resource = Resource {
     columns: concat!(
         "e.id, e.stripe_event_id, e.endpoint_id, e.type, e.api_version, e.stripe_created, e.received_at, ",
         "e.message, e.deliveries, e.subject_id, e.settled_by, ",
-        // What Stripe was asked for is no event of Stripe's.
+        // An event without Stripe's ID that was not rejected is an answer that the server requested from
+        // Stripe.
         "CASE WHEN e.stripe_event_id IS NULL AND e.outcome <> 'rejected' THEN e.received_at END AS asked_at, ",
         "e.outcome, e.reason"
     ),
@@ -42,8 +43,9 @@ pub(crate) static EVENTS: Resource = Resource {
     read,
 };
 
-/// Whether an event is shown with this outcome: one that waits for an attribution is shown as `skipped`, `no_click` after 72 hours, as
-/// [`Reason::shown_after`] says, and is still settled if something arrives.
+/// The condition for an event to be shown with this outcome. An event that waits for an attribution is shown
+/// as `skipped`, `no_click` after 72 hours (see [`Reason::shown_after`]), and is still settled if a click
+/// arrives later.
 fn has_outcome(outcome: &str) -> &'static str {
     match outcome {
         "skipped" => {
@@ -76,7 +78,7 @@ pub(crate) struct Shown<'e> {
 }
 
 impl<'e> Shown<'e> {
-    /// Of what is recorded, and how long ago it was received.
+    /// From the recorded columns, and the time since the event was received.
     pub(crate) fn of(outcome: &'e str, reason: &'e str, message: &'e str, waited_secs: i64) -> Self {
         let recorded = Reason::from_code(reason).filter(|_| outcome == Outcome::Deferred.as_str());
         match recorded.map(|reason| reason.shown_after(waited_secs)) {
@@ -90,12 +92,12 @@ impl<'e> Shown<'e> {
     }
 }
 
-/// What a merchant can do about what an event was told.
+/// What a merchant can do about an event's outcome.
 pub(crate) fn remedy_of(outcome: &str, reason: Reason) -> Option<&'static str> {
     match (outcome, reason) {
         ("rejected", Reason::Unreadable) => Some(
-            "What was signed is no event: no JSON object with an id. Something between Stripe and this server changes \
-             bodies, or something else posts to this address.",
+            "The signed body is not an event: it is not a JSON object with an id. Something between Stripe and this server \
+             changes bodies, or something else posts to this address.",
         ),
         _ => remedy(reason),
     }
@@ -146,7 +148,8 @@ pub(super) async fn one(
     found.await.map(Json)
 }
 
-/// Says that there is no event of that ID, ours or Stripe's, and if it is one of the workspace's other mode, that.
+/// The problem that there is no event with this ID, ours or Stripe's; it says so if the workspace's other
+/// mode has one.
 pub(crate) fn missing_event(rows: Rows<'_>, trac: &Trac, id: &str) -> Problem {
     let other = rows.scope().other_mode();
     match our_id(rows.everywhere().within(&other), id) {
@@ -161,7 +164,7 @@ fn our_id(rows: Rows<'_>, stripe_event_id: &str) -> Result<Option<String>, Store
     rows.one(sql, args![stripe_event_id], |row| row.get(0))
 }
 
-/// The body as it came; `null` where none was kept.
+/// The body as it was received; `null` if none is stored.
 fn payload(rows: Rows<'_>, id: &str) -> Result<Value, StoreError> {
     let sql = "SELECT body FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3";
     let body = rows.one(sql, args![id], |row| row.get::<Vec<u8>>(0))?;

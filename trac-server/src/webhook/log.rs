@@ -1,4 +1,4 @@
-//! The rows of the webhook log: every delivery, what became of it, and what still waits.
+//! The rows of the webhook log (`event`): every delivery and its outcome, `deferred` while it waits.
 
 use trac_core::commission::answer::{self, Answer};
 use trac_core::commission::settle::Settlement;
@@ -13,13 +13,13 @@ use crate::store::StoreError;
 use crate::store::apply::Writing;
 use crate::store::rows::{Rows, args};
 
-/// Answers the events that waited for this payment. Of money that went back, the `whole` tells: the payment that this one is
-/// inferred to be, or itself.
+/// Updates the outcome of the deferred events of this payment, by its settlement. Refunds and disputes follow
+/// `inferred`: the settlement of the payment that this one is inferred to be, or its own.
 pub(crate) fn settle_waiting(
     writing: &Writing<'_>,
     subject_id: &str,
     settlement: &Settlement,
-    whole: &Settlement,
+    inferred: &Settlement,
 ) -> Result<(), StoreError> {
     let sql = "SELECT id, type FROM event \
                WHERE workspace_id = ?1 AND mode = ?2 AND subject_id = ?3 AND outcome = 'deferred'";
@@ -28,7 +28,7 @@ pub(crate) fn settle_waiting(
         .all(sql, args![subject_id], |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?)))?;
     for (id, kind) in deferred {
         let answered = |topic| match topic {
-            Topic::Refund | Topic::Dispute => answer::of_waiting(topic, whole),
+            Topic::Refund | Topic::Dispute => answer::of_waiting(topic, inferred),
             _ => answer::of_waiting(topic, settlement),
         };
         let Some(answer) = kind.as_deref().and_then(Topic::of).and_then(answered) else { continue };
@@ -51,7 +51,7 @@ pub(crate) fn settle_waiting(
 pub(crate) struct Seen {
     pub(crate) id: String,
     pub(crate) received_at: Timestamp,
-    /// Whether its facts were taken in.
+    /// Whether its facts were joined.
     pub(crate) had_effect: bool,
     kind: Option<String>,
     object_id: Option<String>,
@@ -75,9 +75,9 @@ impl Seen {
         })
     }
 
-    /// Whether this is the event as another endpoint of the account tells it, in its own API version. Whatever else comes
-    /// under a known ID is a repeat.
-    pub(crate) fn is_told_otherwise(&self, event: &Event) -> bool {
+    /// Whether this delivery is the same event, rendered in the API version of another endpoint. Every other
+    /// delivery with a known event ID is a repeat.
+    pub(crate) fn is_other_rendering(&self, event: &Event) -> bool {
         self.api_version != event.api_version
             && self.kind.as_deref() == Some(event.kind.as_str())
             && self.object_id.as_deref() == event.object_id()
@@ -92,8 +92,8 @@ impl Seen {
     }
 }
 
-/// Writes the delivery down with what became of it, in the transaction of all that it caused. What Stripe was asked for has
-/// no ID of Stripe's, only ours.
+/// Inserts the delivery with its outcome, in the same transaction as all its effects. An answer that the
+/// server requested from Stripe has no event ID of Stripe's, only ours.
 pub(crate) fn write(
     writing: &Writing<'_>,
     id: &str,
@@ -126,7 +126,7 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Writes the delivery that had an effect over an earlier one of the same event that had none.
+/// Replaces an earlier delivery of the same event, which had no effect, by this one, which has.
 pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
     let Delivery { endpoint_id, event, body, .. } = delivery;
     writing.rows.write(
@@ -139,7 +139,7 @@ pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Res
     Ok(())
 }
 
-/// Says what became of an event that was written down before, and what it is about.
+/// Updates the outcome and the subject of an event that is already in the log.
 pub(crate) fn conclude(
     writing: &Writing<'_>,
     id: &str,
@@ -154,14 +154,14 @@ pub(crate) fn conclude(
     Ok(())
 }
 
-/// Says in other words what became of an event.
+/// Replaces the message of an event.
 pub(crate) fn remark(writing: &Writing<'_>, id: &str, message: &str) -> Result<(), StoreError> {
     let sql = "UPDATE event SET message = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     writing.rows.write(sql, args![id, message])?;
     Ok(())
 }
 
-/// Deliveries that were rejected for one cause.
+/// Deliveries to one endpoint that were rejected for the same reason.
 pub(super) struct Rejected<'r> {
     pub(super) endpoint_id: &'r str,
     pub(super) reason: Reason,
@@ -170,7 +170,7 @@ pub(super) struct Rejected<'r> {
 }
 
 /// Logs rejected deliveries: without their bodies, one row for each endpoint, reason, message and minute.
-/// Messages are few, and tell causes apart that have one reason: no secret is set, or a wrong one.
+/// There are few messages. They distinguish causes that share a reason: no secret is set, or a wrong one.
 pub(super) fn reject(
     rows: Rows<'_>,
     ids: &Ids,

@@ -1,4 +1,4 @@
-//! Webhook: where Stripe tells what was paid, and the log of what it told.
+//! Webhooks: the endpoints that receive Stripe's events, and the log of these events.
 
 pub(crate) mod delivery;
 pub(crate) mod log;
@@ -17,8 +17,8 @@ use crate::trac::Trac;
 pub(crate) use endpoints::ENDPOINTS;
 pub(crate) use events::{EVENTS, Shown, missing_event, remedy_of};
 
-/// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and delayed
-/// payments exact.
+/// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and
+/// delayed payments exact.
 pub(crate) const EVENT_TYPES: &[&str] = &[
     "checkout.session.completed",
     "invoice.paid",

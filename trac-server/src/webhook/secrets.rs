@@ -1,5 +1,5 @@
-//! Signing secrets of endpoints, sealed where they are kept; and, with the keys for Stripe's API and the token secrets of
-//! publishable keys, sealed anew.
+//! The signing secrets of endpoints, stored sealed. Also reseals all secrets under a new master key: these,
+//! the keys for Stripe's API and the token secrets of publishable keys.
 
 use super::stripe_key;
 use crate::keys::token_secret;
@@ -10,7 +10,7 @@ fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
     Place { scope, table: "webhook_endpoint", row: endpoint_id }
 }
 
-/// The column of an endpoint's secrets: a list of sealed texts.
+/// The value of an endpoint's column `secrets`: a JSON list of sealed texts.
 pub(super) fn seal(
     vault: &Vault,
     scope: &Scope,
@@ -32,8 +32,8 @@ pub(super) fn open(
     sealed.iter().map(|text| vault.open(place(scope, endpoint_id), text)).collect()
 }
 
-/// Opens every secret once, so that a wrong master key is told when the server starts and not when money comes in; seals
-/// those that an older version left as they were.
+/// Opens every secret once, so that a wrong master key is reported when the server starts and not when an
+/// event arrives; seals secrets that an older version stored unsealed.
 ///
 /// # Errors
 /// [`crate::store::StoreErrorKind::Corrupt`] if one does not open.
@@ -41,10 +41,11 @@ pub async fn check_secrets(store: &Store) -> Result<(), StoreError> {
     reseal(store, |column| column.contains('"') && !all_sealed(column)).await
 }
 
-/// Seals every secret anew under a new master key, and forgets the old one. Works beside a running server.
+/// Reseals every secret under a new master key, and deletes the old key. The server may be running.
 ///
 /// # Errors
-/// [`StoreError`] if one does not open, or nothing can be written; then the old key stays in force beside the new one.
+/// [`StoreError`] if a secret does not open, or nothing can be written; then both keys, the old and the new,
+/// stay in use.
 pub async fn rotate_master_key(store: &Store) -> Result<(), StoreError> {
     let vault = store.vault();
     vault.begin_rotation()?;
@@ -57,12 +58,12 @@ fn all_sealed(column: &str) -> bool {
         .is_ok_and(|secrets| secrets.iter().all(|text| Vault::is_sealed(text)))
 }
 
-/// Opens all secrets, and seals those that are due.
+/// Opens all secrets, and reseals those whose column `is_due`.
 async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreError> {
     let vault = store.vault();
     store
         .write(Priority::Api, move |tx| {
-            for Kept { id, scope, column, stripe_api_key } in all(tx)? {
+            for SealedEndpoint { id, scope, column, stripe_api_key } in all(tx)? {
                 let rows = tx.within(&scope);
                 let secrets = open(&vault, &scope, &id, &column)?;
                 let key = stripe_api_key
@@ -70,7 +71,7 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
                     .transpose()?;
                 if is_due(&column) {
                     let sealed = seal(&vault, &scope, &id, &secrets)?;
-                    keep(rows, &id, &sealed)?;
+                    write_sealed(rows, &id, &sealed)?;
                     if let Some(key) = key {
                         stripe_key::reseal(rows, &vault, &id, &key)?;
                     }
@@ -81,25 +82,25 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
         .await
 }
 
-/// What is sealed of an endpoint, column by column.
-struct Kept {
+/// The sealed columns of an endpoint.
+struct SealedEndpoint {
     id: String,
     scope: Scope,
     column: String,
     stripe_api_key: Option<String>,
 }
 
-fn all(tx: Everywhere<'_>) -> Result<Vec<Kept>, StoreError> {
+fn all(tx: Everywhere<'_>) -> Result<Vec<SealedEndpoint>, StoreError> {
     let sql = "SELECT id, workspace_id, mode, secrets, stripe_api_key FROM webhook_endpoint";
     tx.all(sql, &[], |row| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
         let scope = Scope::new(&workspace_id, mode_of(&mode));
-        Ok(Kept { id: row.get(0)?, scope, column: row.get(3)?, stripe_api_key: row.get(4)? })
+        Ok(SealedEndpoint { id: row.get(0)?, scope, column: row.get(3)?, stripe_api_key: row.get(4)? })
     })
 }
 
-/// Writes the column of an endpoint's secrets.
-pub(super) fn keep(rows: Rows<'_>, endpoint_id: &str, sealed: &str) -> Result<(), StoreError> {
+/// Writes an endpoint's column `secrets`.
+pub(super) fn write_sealed(rows: Rows<'_>, endpoint_id: &str, sealed: &str) -> Result<(), StoreError> {
     let sql = "UPDATE webhook_endpoint SET secrets = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     rows.write(sql, args![endpoint_id, sealed])?;
     Ok(())

@@ -1,8 +1,9 @@
-//! The restricted key by which trac may ask Stripe for what no event told. Optional; sealed where it is kept.
+//! The restricted key with which trac requests from Stripe what no event contained. Optional; stored sealed.
 //!
 //! # Wire form
-//! `rk_test_…` at an endpoint of test mode, `rk_live_…` at one of live mode; 16 to 240 letters, digits and underscores follow.
-//! It needs to read Invoices and nothing else. A secret key (`sk_…`) could move money and is refused.
+//! `rk_test_…` at an endpoint of test mode, `rk_live_…` at one of live mode; 16 to 240 letters, digits and
+//! underscores follow. It needs to read Invoices and nothing else. A secret key (`sk_…`) could move money and
+//! is rejected.
 //! Source: <https://docs.stripe.com/keys#create-restricted-api-secret-key>.
 
 use std::fmt;
@@ -13,12 +14,12 @@ use crate::api::fields::Wrong;
 use crate::store::rows::{Rows, args};
 use crate::store::{Place, Scope, StoreError, Vault};
 
-/// A restricted key. It shows itself to nobody.
+/// A restricted key. Its `Debug` output hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StripeKey(String);
 
 impl StripeKey {
-    /// Reads a key that a merchant sets at an endpoint of this mode. A refusal does not repeat it.
+    /// Reads a key that a merchant sets at an endpoint of this mode. The error message does not contain it.
     pub(super) fn parse(text: &str, mode: Mode) -> Result<Self, Wrong> {
         let prefix = format!("rk_{}_", mode.as_str());
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -38,12 +39,12 @@ impl StripeKey {
         })
     }
 
-    /// The key, for the call that is made with it.
+    /// The key itself, to authorize a request or to seal it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is shown of it: its kind and mode, and the last four characters.
+    /// The part of the key that is shown: its kind and mode, and its last four characters.
     pub(super) fn hint(&self) -> String {
         let end = self.0.len().saturating_sub(4);
         let (begin, last) = (self.0.get(..8).unwrap_or_default(), self.0.get(end..).unwrap_or_default());
@@ -57,12 +58,12 @@ impl fmt::Debug for StripeKey {
     }
 }
 
-/// A place of its own, so that it does not open where a signing secret is looked for.
+/// A vault place of its own, so that a sealed key does not open in the place of a signing secret.
 fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
     Place { scope, table: "webhook_endpoint.stripe_api_key", row: endpoint_id }
 }
 
-/// Opens the column of an endpoint's key.
+/// Opens an endpoint's column `stripe_api_key`.
 pub(crate) fn open(
     vault: &Vault,
     scope: &Scope,
@@ -72,7 +73,8 @@ pub(crate) fn open(
     vault.open(place(scope, endpoint_id), sealed).map(StripeKey)
 }
 
-/// Keeps a key, or takes it away. Whatever stands against the key before ends, and what it left unanswered is asked anew.
+/// Stores a key, or removes it. Clears the problem and the pause of the previous key; a new key may ask all
+/// questions again that have no answer yet.
 pub(super) fn set(
     rows: Rows<'_>,
     vault: &Vault,
@@ -94,7 +96,7 @@ pub(super) fn set(
     Ok(())
 }
 
-/// Seals the column of a key anew.
+/// Seals the column `stripe_api_key` again, under the current master key.
 pub(super) fn reseal(
     rows: Rows<'_>,
     vault: &Vault,

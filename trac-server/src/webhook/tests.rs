@@ -26,7 +26,7 @@ async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
         let answer = merchant.patch(&path, body.clone()).await;
         assert_eq!(answer.status, 422, "{body}");
         assert!(answer.body["error"]["fields"].get(field).is_some(), "{body}");
-        assert!(!answer.body.to_string().contains("whsec"), "a refusal repeats no secret");
+        assert!(!answer.body.to_string().contains("whsec"), "an error contains no secret");
     };
     check(json!({ "signing_secrets": "whsec_one" }), "signing_secrets").await;
     check(json!({ "signing_secrets": [""] }), "signing_secrets").await;
@@ -46,10 +46,10 @@ async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
     }
     check(json!({ "stripe_account": "1" }), "stripe_account").await;
     check(json!({ "url": "https://example.com" }), "url").await;
-    // Who signs by other means than Stripe has secrets of another form.
+    // Secrets of other signers than Stripe have other forms.
     let other = json!({ "signing_secrets": ["0123456789abcdef"] });
     assert_eq!(merchant.patch(&path, other).await.number("/signing_secret_count"), 1);
-    // A workspace begins with one endpoint for each mode.
+    // A new workspace has one endpoint for each mode.
     assert_eq!(merchant.get("/webhook-endpoints").await.number("/meta/total"), 2);
 }
 
@@ -122,7 +122,7 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
     assert_ne!(kept().await, before);
     assert_eq!(shop.told("charge.refunded", 1, charge(2_500, json!({}))).await, "processed refund_partial");
 
-    // One that an older version left as it was is read, and sealed when the server starts.
+    // A secret that an older version stored unsealed is readable, and is sealed when the server starts.
     app.rows(format!(
         r#"UPDATE webhook_endpoint SET secrets = '["whsec_flow"]' WHERE id = '{}'"#,
         shop.endpoint
@@ -133,7 +133,8 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
     assert!(!kept().await.contains("whsec"));
     assert_eq!(shop.told("charge.refunded", 3, charge(7_500, json!({}))).await, "processed refund_partial");
 
-    // One that was moved from another endpoint opens nothing, and the server says so before it serves.
+    // A sealed secret copied from another endpoint does not open, and the check at the server's start reports
+    // it.
     let theirs = app.merchant().await;
     let other = theirs.make("/webhook-endpoints", json!({ "signing_secrets": ["whsec_other"] })).await;
     app.rows(format!(

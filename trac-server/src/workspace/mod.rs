@@ -1,4 +1,4 @@
-//! Workspaces: one merchant each, made with keys and webhook endpoints for both modes.
+//! Workspaces: one per merchant, made with keys and webhook endpoints for both modes.
 
 mod profile;
 mod go_live;
@@ -22,11 +22,11 @@ use crate::webhook::EVENT_TYPES;
 pub use go_live::{as_text, go_live};
 pub(crate) use profile::routes;
 
-/// How long a link of [`login_link`] waits to be used.
+/// How long a link of [`login_link`] is valid.
 const LOGIN_LINK_SECS: i64 = 15 * 60;
 
-/// Makes a workspace and answers what `trac workspace create --json` prints: its keys, which are shown this once and
-/// kept hashed, and the addresses to give to Stripe.
+/// Makes a workspace and returns what `trac workspace create --json` prints: its keys, which are shown this
+/// once and stored as hashes, and the webhook addresses for Stripe.
 ///
 /// # Errors
 /// [`StoreError`] if nothing can be written.
@@ -64,7 +64,7 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
     created.await
 }
 
-/// Every workspace, the oldest first, with the number of secret keys that are in force for each mode.
+/// All workspaces, the oldest first, with the number of active secret keys of each mode.
 ///
 /// # Errors
 /// [`StoreError`] if nothing can be read.
@@ -94,7 +94,8 @@ pub async fn list(trac: &Trac) -> Result<Value, StoreError> {
     listed.await.map(Value::Array)
 }
 
-/// Makes a key for a workspace, and answers what `trac key create --json` prints: the only time that the key is shown.
+/// Makes a key for a workspace, and returns what `trac key create --json` prints: the only time that the key
+/// is shown.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
@@ -142,7 +143,7 @@ pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<V
     written.await
 }
 
-/// The sessions of the dashboard in force, and the links that wait to be used: of a workspace, or of all.
+/// The dashboard's active sessions and unused links, of a workspace or of all.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or the store cannot be read.
@@ -151,7 +152,7 @@ pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>
     dashboard::sessions(trac, workspace).await
 }
 
-/// Ends all sessions, and takes back the links that wait to be used: of a workspace, or of all. Answers how many.
+/// Ends all sessions and unused links, of a workspace or of all. Returns their number.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
@@ -165,7 +166,7 @@ async fn must_be_known_if_named(trac: &Trac, workspace: Option<&str>) -> Result<
     trac.store.read(move |tx| must_be_known(tx, &id)).await
 }
 
-/// Refuses an ID that no workspace has.
+/// Rejects an ID that no workspace has.
 fn must_be_known(tx: Everywhere<'_>, workspace_id: &str) -> Result<(), StoreError> {
     if tx.exists("SELECT 1 FROM workspace WHERE id = ?1", args![workspace_id])? {
         return Ok(());
@@ -174,7 +175,7 @@ fn must_be_known(tx: Everywhere<'_>, workspace_id: &str) -> Result<(), StoreErro
     Err(StoreError::new(StoreErrorKind::Unavailable, detail))
 }
 
-/// How the server on this data folder was last reached from outside.
+/// The public URL that the server on this data folder last had.
 ///
 /// # Errors
 /// [`StoreError`] if nothing can be read.
@@ -182,7 +183,7 @@ pub async fn last_public_url(store: &Store) -> Result<Option<String>, StoreError
     store.read(|tx| setting(tx, PUBLIC_URL)).await
 }
 
-/// Remembers how the server is reached, for [`last_public_url`].
+/// Stores the public URL, for [`last_public_url`].
 ///
 /// # Errors
 /// [`StoreError`] if nothing can be written.

@@ -1,4 +1,4 @@
-//! `/api/v1/workspace`: the workspace that a key belongs to, with its settings. They hold for both modes.
+//! `/api/v1/workspace`: the workspace of the key, with its settings, which apply to both modes.
 
 use axum::extract::State;
 use axum::routing::get;

@@ -1,4 +1,4 @@
-//! `/api/v1/refusals`: calls that were turned away before they could leave a trace, the newest first.
+//! `/api/v1/refusals`: calls that were refused before anything was recorded, newest first.
 
 use axum::Router;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::store::rows::Row;
 use crate::trac::Trac;
 use crate::trac::refusal::Cause;
 
-/// Calls turned away, one row for each route, cause and hour.
+/// Refused calls, one row for each route, cause and hour.
 pub(crate) static REFUSALS: Resource = Resource {
     name: "refusal",
     columns: "r.id, r.route, r.cause, r.message, r.calls, r.created_at, r.last_at",

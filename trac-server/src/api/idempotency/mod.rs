@@ -1,9 +1,12 @@
-//! `Idempotency-Key`: a POST that is sent again under the same key has its effect once, and is answered the same.
+//! `Idempotency-Key`: a POST that is sent again with the same key takes effect once, and gets the same
+//! response.
 //!
 //! # Wire form
-//! 1 to 255 printable ASCII characters; good for 24 hours, in the workspace and mode of the secret key. A repeat is answered
-//! with `Idempotent-Replayed: true`. The same key with another body is `422 IDEMPOTENCY_KEY_REUSED`; a call that is still
-//! being answered is `409 IDEMPOTENCY_KEY_IN_USE`, and so is one that made an API key, which is shown once. An error had no effect and is not kept: the next call is made anew.
+//! 1 to 255 printable ASCII characters; valid for 24 hours, in the workspace and mode of the secret key. The
+//! response to a repeat has `Idempotent-Replayed: true`. The same key with another body is `422
+//! IDEMPOTENCY_KEY_REUSED`; a repeat of a call that is still being answered is `409 IDEMPOTENCY_KEY_IN_USE`,
+//! and so is a repeat of one that made an API key, which is shown once. A call that failed had no effect and
+//! its response is not stored: a repeat runs anew.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts as _, Request, State};
@@ -20,10 +23,10 @@ use crate::trac::Trac;
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: &str = "idempotent-replayed";
-/// The largest answer that is kept.
+/// The largest response that is stored.
 const ANSWER_MAX: usize = 1024 * 1024;
 
-/// The layer for routes that change something.
+/// The middleware of the routes that change something.
 pub(crate) async fn once(State(trac): State<Trac>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
@@ -33,7 +36,7 @@ pub(crate) async fn once(State(trac): State<Trac>, request: Request, next: Next)
 
 async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    // Whoever may not call at all learns nothing of keys.
+    // Checked first: an unauthorized caller must not learn whether an `Idempotency-Key` was used.
     let Merchant(scope) = Merchant::from_request_parts(&mut parts, &trac).await?;
     let key = key(&parts.headers)?;
     let body = to_bytes(body, BODY_LIMIT_BYTES).await.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?;
@@ -42,14 +45,15 @@ async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Pr
         asked.update(part.len().to_be_bytes());
         asked.update(part);
     }
-    // A new key is shown once and kept nowhere, here neither.
+    // A new API key is shown once and never stored, not even in `idempotency`.
     let is_secret = parts.uri.path().starts_with("/api-keys");
     let ticket = Ticket { scope, key, request: asked.finalize().into(), now: trac.clock.now() };
     if let Some(made) = find(&trac, &ticket).await? {
         return repeat(&ticket, made);
     }
     let response = TICKET.scope(ticket.clone(), next.run(Request::from_parts(parts, Body::from(body)))).await;
-    // A call that lost against its own twin may have failed for what the twin did.
+    // Of two concurrent calls with the same key, the later one may have failed because of what the other one
+    // wrote.
     if response.status().is_client_error()
         && let Some(made) = find(&trac, &ticket).await?
     {
@@ -82,15 +86,15 @@ async fn find(trac: &Trac, ticket: &Ticket) -> Result<Option<Made>, Problem> {
     Ok(trac.store.read(move |tx| ticket.find(tx)).await?)
 }
 
-/// The answer to a call that was made before.
+/// The response to a repeated call.
 fn repeat(ticket: &Ticket, made: Made) -> Result<Response, Problem> {
     if made.request != ticket.request {
         let message = "This Idempotency-Key was used for another call. Use a new key for a new call.";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", message));
     }
     let Some((status, body)) = made.answer else {
-        let message = "A call under this Idempotency-Key took effect, and its answer is not kept, or not yet. Ask again in \
-                       a moment; if this stays, look for what it made.";
+        let message = "A call with this Idempotency-Key took effect, and its response is not stored, or not yet. Try again in \
+                       a moment; if this stays, look for what the call created.";
         return Err(Problem::conflict("IDEMPOTENCY_KEY_IN_USE", message));
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

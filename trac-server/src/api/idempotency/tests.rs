@@ -23,7 +23,7 @@ async fn a_call_under_a_key_has_its_effect_once() {
     assert_eq!(test.get("/partners").await.number("/meta/total"), 1);
     let reused = post(&app, &test, "/partners", "k1", json!({ "name": "Bea" })).await;
     assert_eq!(reused.code(), (422, "IDEMPOTENCY_KEY_REUSED".to_owned()));
-    // Another mode, another key, or another day is another call.
+    // Another mode, another key, or another day: another call.
     assert_eq!(post(&app, &live, "/partners", "k1", json!({ "name": "Ada" })).await.status, 201);
     assert_eq!(post(&app, &test, "/partners", "k2", json!({ "name": "Ada" })).await.status, 201);
     app.trac.clock.advance(86_401);

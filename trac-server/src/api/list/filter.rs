@@ -1,4 +1,4 @@
-//! Which values the filters of lists take. A value that no row could ever have is a mistake to tell of, not an empty list.
+//! Which values the filters of lists accept. A value that no row can have is an error, not an empty list.
 
 use trac_core::money::Currency;
 use trac_core::reason::Reason;
@@ -6,17 +6,17 @@ use trac_core::reason::Reason;
 use crate::problem::Problem;
 use crate::trac::refusal::Cause;
 
-/// The value a filter is compared with, as it is kept.
+/// The value that a filter compares with, as it is stored.
 ///
 /// # Errors
-/// `422` naming the filter and the values it takes.
+/// `422` that names the filter and the values it accepts.
 pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, Problem> {
     if name == "currency" {
-        let code =
-            Currency::parse(given).map_err(|_| Problem::field(name, "must be a currency code, as usd"))?;
+        let code = Currency::parse(given)
+            .map_err(|_| Problem::field(name, "must be a currency code, such as usd"))?;
         return Ok(code.as_str().to_owned());
     }
-    // Expressions that e-mail addresses are compared with are in lower case.
+    // E-mail filters compare with expressions in lower case.
     if name == "email" {
         return Ok(given.to_ascii_lowercase());
     }
@@ -28,7 +28,7 @@ pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, P
     }
 }
 
-/// The values a filter takes; `None` where it takes any.
+/// The values that a filter accepts; `None` for any.
 pub(crate) fn words_of(resource: &str, name: &str) -> Option<Vec<&'static str>> {
     let words: &[&str] = match (resource, name) {
         (_, "reason") => return Some(Reason::ALL.iter().map(|reason| reason.as_str()).collect()),

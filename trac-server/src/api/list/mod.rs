@@ -1,9 +1,10 @@
-//! Lists and single rows of the management API, read from the database in one way.
+//! Lists and single rows of the management API, which all resources share.
 //!
 //! # Wire form
-//! `?page=1&limit=50` (at most 100) answers `{"data":[…],"meta":{"total","page","limit","has_more"}}`, newest first,
-//! `total` exact. `?starting_after=<id>` goes on after that row without counting: `total` and `page` are null then. Any other parameter is a filter the
-//! resource knows, given once, with a value that is not empty and that its rows can have, or `422`.
+//! `?page=1&limit=50` (at most 100) returns `{"data":[…],"meta":{"total","page","limit","has_more"}}`, newest
+//! first, `total` exact. `?starting_after=<id>` continues after that row without counting: `total` and `page`
+//! are null then. Every other parameter is a filter of the resource, given once, with a value that is not
+//! empty and that its rows can have; otherwise the response is `422`.
 
 mod filter;
 
@@ -25,41 +26,42 @@ use crate::store::StoreError;
 use crate::store::rows::{Arg, Row, Rows, ToArg};
 use crate::trac::Trac;
 
-/// How a list that takes too long is narrowed.
-pub(crate) const NARROW: &str = "Narrow it by a filter, ask for fewer rows by limit, or go on by starting_after instead of page, \
+/// The advice in the error for a list that takes too long.
+pub(crate) const NARROW: &str = "Narrow it by a filter, request fewer rows with limit, or continue with starting_after instead of page, \
                                  which counts all rows.";
 
-/// How a resource is read: one `SELECT`, whose rows answer lists and single requests alike.
+/// How a resource is read: one `SELECT` for both lists and single rows.
 ///
-/// Its text names the workspace as `?1` and the mode as `?2`, and may name the time now, in Unix seconds, as `?3`.
+/// Its SQL uses `?1` for the workspace and `?2` for the mode, and may use `?3` for the current time in Unix
+/// seconds.
 pub(crate) struct Resource {
-    /// What a row is called when there is none.
+    /// The name of a row in errors.
     pub(crate) name: &'static str,
     pub(crate) columns: &'static str,
     pub(crate) from: &'static str,
-    /// Keeps to the scope, and to rows that are not deleted.
+    /// The condition that restricts rows to the scope and to those not deleted.
     pub(crate) within: &'static str,
     /// The column of the row's ID.
     pub(crate) id: &'static str,
-    /// What rows are sorted by, the newest first.
+    /// The columns that rows are sorted by, newest first.
     pub(crate) order: &'static [&'static str],
     /// The parameters that narrow a list.
     pub(crate) filters: &'static [(&'static str, Filter)],
-    /// Writes a row as the API shows it.
+    /// Converts a row to the JSON of the API.
     pub(crate) read: fn(&Row<'_>, &Trac) -> Result<Value, StoreError>,
 }
 
 /// How a parameter narrows a list.
 #[derive(Clone, Copy)]
 pub(crate) enum Filter {
-    /// An expression that is equal to the value.
+    /// An SQL expression that must equal the value.
     Is(&'static str),
-    /// The condition of each value, in which `{}` stands for it.
+    /// The SQL condition for a value; `{}` in it is the value's parameter.
     By(fn(&str) -> &'static str),
 }
 
 impl Filter {
-    /// The condition for a value, which is added to `values` if it names it.
+    /// The condition for a value. The value is appended to `values` if the condition uses it.
     fn condition(self, value: String, values: &mut Vec<String>) -> String {
         let next = place(values.len().saturating_add(1));
         match self {
@@ -87,7 +89,7 @@ pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
     })
 }
 
-/// The route that answers one row.
+/// The route that returns one row.
 pub(crate) fn one_of(resource: &'static Resource) -> MethodRouter<Trac> {
     get(move |State(trac): State<Trac>, Merchant(scope): Merchant, Path(id): Path<String>| async move {
         let (store, of) = (trac.store.clone(), scope.clone());
@@ -96,7 +98,7 @@ pub(crate) fn one_of(resource: &'static Resource) -> MethodRouter<Trac> {
     })
 }
 
-/// Which rows of a list are wanted.
+/// The requested rows of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
     page: u32,
@@ -145,7 +147,7 @@ impl Listing {
         self.filters.iter().find(|(filter, _)| filter == name).map(|(_, value)| value.as_str())
     }
 
-    /// Adds a filter that does not come from the query.
+    /// Adds a filter that is not from the query.
     pub(crate) fn only(mut self, name: &str, value: &str) -> Self {
         self.filters.push((name.to_owned(), value.to_owned()));
         self
@@ -195,7 +197,7 @@ impl Resource {
         Ok(json!({ "data": data, "meta": meta }))
     }
 
-    /// The conditions of a listing, and the values they name.
+    /// The conditions of a listing, and the values they use.
     fn conditions(&self, listing: &Listing) -> Result<(String, Vec<String>), Problem> {
         let (mut conditions, mut values) = (self.within.to_owned(), Vec::new());
         for (name, value) in &listing.filters {
@@ -207,7 +209,7 @@ impl Resource {
         Ok((conditions, values))
     }
 
-    /// How SQLite finds the newest rows of a filtered list, and how it counts them.
+    /// The query plans for the newest rows of a filtered list and for their count.
     #[cfg(test)]
     pub(crate) fn plan(&self, rows: Rows<'_>, trac: &Trac, name: &str, value: &str) -> Vec<String> {
         let (conditions, values) = self.conditions(&Listing::newest(50).only(name, value)).unwrap();
@@ -224,7 +226,7 @@ impl Resource {
         explained.into()
     }
 
-    /// Reads the row of that ID.
+    /// Reads the row of this ID.
     pub(crate) fn one(&self, rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Option<Value>, StoreError> {
         let Self { columns, from, within, id: column, .. } = self;
         let sql = format!("SELECT {columns} FROM {from} WHERE {within} AND {column} = ?{}", place(1));
@@ -233,7 +235,7 @@ impl Resource {
         rows.one(&sql, &args, |row| (self.read)(row, trac))
     }
 
-    /// Reads the row of that ID, or says that there is none.
+    /// Reads the row of this ID, or returns the error of [`Self::missing`].
     pub(crate) fn find(&self, rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Value, Problem> {
         match self.one(rows, trac, id)? {
             Some(row) => Ok(row),
@@ -241,7 +243,7 @@ impl Resource {
         }
     }
 
-    /// Says that there is no row of that ID, and if it is one of the workspace's other mode, that.
+    /// `404` for this ID; if the other mode of the workspace has it, the message says so.
     pub(crate) fn missing(&self, rows: Rows<'_>, trac: &Trac, id: &str) -> Problem {
         let other = rows.scope().other_mode();
         match self.one(rows.everywhere().within(&other), trac, id) {
@@ -281,23 +283,24 @@ fn bound<'v>(trac: &Trac, values: &'v [String]) -> impl Iterator<Item = Arg<'v>>
     std::iter::once(now).chain(values.iter().map(ToArg::to_arg))
 }
 
-/// [`bound`] for a statement that may end before them: without conditions it names the time now or nothing.
+/// [`bound`], but empty for a statement that uses neither the time nor values: binding more parameters than a
+/// statement has is an error.
 fn named<'v>(sql: &str, trac: &Trac, values: &'v [String]) -> Vec<Arg<'v>> {
     if values.is_empty() && !sql.contains("?3") { Vec::new() } else { bound(trac, values).collect() }
 }
 
-/// The parameter of the value so many in a list of conditions, from 1 on: after workspace, mode and the time now.
+/// The number of the parameter for the `number`th value, from 1: after workspace, mode and time.
 const fn place(number: usize) -> usize {
     number.saturating_add(3)
 }
 
-/// A column of seconds, as the API writes time; `null` stays `null`.
+/// A column of Unix seconds, as RFC 3339; `null` stays `null`.
 pub(crate) fn time(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
     let secs: Option<i64> = row.get(column)?;
     Ok(secs.map_or(Value::Null, |secs| Timestamp::from_unix_secs(secs).to_rfc3339().into()))
 }
 
-/// A column that holds a JSON document; `null` stays `null`.
+/// A column with a JSON document; `null` stays `null`.
 pub(crate) fn document(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
     let text: Option<String> = row.get(column)?;
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or(Value::Null))
@@ -309,7 +312,7 @@ pub(crate) fn word(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
     Ok(text.map_or(Value::Null, Value::String))
 }
 
-/// A column of whole numbers; `null` stays `null`.
+/// A column of integers; `null` stays `null`.
 pub(crate) fn number(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
     let number: Option<i64> = row.get(column)?;
     Ok(number.map_or(Value::Null, Value::from))

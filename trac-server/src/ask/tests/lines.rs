@@ -22,14 +22,14 @@ fn lines(numbers: RangeInclusive<usize>) -> Value {
     numbers.map(line).collect()
 }
 
-/// A page of a list as Stripe answers with it.
+/// A page of a list in Stripe's format.
 fn page(lines: &Value, has_more: bool) -> Response {
     let list =
         json!({ "object": "list", "data": lines, "has_more": has_more, "url": "/v1/invoices/in_1/lines" });
     axum::Json(list).into_response()
 }
 
-/// The paid invoice of twelve lines, with as many of them as an event carries.
+/// The paid invoice of twelve lines, with the ten of them that an event contains.
 fn long(change: Value) -> Value {
     let some = json!({ "object": "list", "data": lines(1..=10), "has_more": true });
     with(invoice("in_1", json!({ "amount_paid": 6_000, "total": 6_000, "lines": some })), change)
@@ -39,7 +39,7 @@ fn by(click: &str) -> Value {
     json!({ "metadata": { "tracClickId": click } })
 }
 
-/// A shop whose program covers `prod_1`, a third of an invoice of 60.00 that was paid a minute ago.
+/// A shop whose program covers only `prod_1`, a third of an invoice of 60.00 that was paid a minute ago.
 async fn waiting(app: &App) -> Shop<'_> {
     let shop = Shop::open(app, json!({ "products": ["prod_1"] })).await;
     assert_eq!(shop.told("invoice.paid", 0, long(by(&shop.click))).await, "deferred products_unknown");
@@ -58,12 +58,12 @@ impl Shop<'_> {
 }
 
 impl Api {
-    /// The same answer, more often than it is asked.
+    /// Prepares the same response for more requests than the tests make.
     fn always(&self, answer: fn() -> Response) {
         (0..50).for_each(|_| self.will(answer()));
     }
 
-    /// Comes back once it was asked so often.
+    /// Waits until it has received this many requests.
     async fn was_asked(&self, times: usize) {
         while self.times_asked() < times {
             self.heard.notified().await;
@@ -76,7 +76,7 @@ async fn what_stripe_lists_over_two_pages_settles_the_payment_and_is_told_ever_a
     let app = App::new();
     let shop = waiting(&app).await;
     let (api, asker) = Api::open(&app).await;
-    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "without a key nothing is asked");
+    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "without a key no request is sent");
     let story = shop.story().await;
     assert_eq!(
         (&story["first_missing_hop"], &story["reason"]),
@@ -119,17 +119,17 @@ async fn what_stripe_lists_over_two_pages_settles_the_payment_and_is_told_ever_a
     assert_eq!(
         (partly.as_str(), shop.net().await),
         ("duplicate duplicate_object", 400),
-        "a part hides no whole"
+        "a partial list does not replace a complete one"
     );
     let replayed = replay_all(&app.trac, trac_core::time::Timestamp::default(), Rules::Then, false).await;
     assert_eq!(replayed.unwrap()["changed"], json!([]));
-    assert_eq!((shop.net().await, api.times_asked()), (400, 2), "replay asks nobody");
+    assert_eq!((shop.net().await, api.times_asked()), (400, 2), "a replay sends no request");
 }
 
-/// What Stripe answers; how often it is asked in ten days, pages and all; what explain says.
+/// A name; Stripe's responses; the number of requests in ten days, all pages counted; the text in explain.
 type Row = (&'static str, fn(&Api), usize, &'static str);
 
-/// Lists that Stripe does not give.
+/// Lists that Stripe does not return.
 fn not_given() -> Vec<Row> {
     vec![
         ("a wrong key", |api| api.will(error(401, "Invalid Key")), 1, "Stripe answered 401: Invalid Key"),
@@ -156,7 +156,7 @@ fn not_given() -> Vec<Row> {
     ]
 }
 
-/// Lists that do not end, or are too long.
+/// Lists without an end, and lists that are too long.
 fn endless() -> Vec<Row> {
     fn heavy(number: usize, mebibytes: usize) -> Response {
         page(&json!([{ "id": format!("il_{number}"), "description": "x".repeat(mebibytes << 20) }]), true)
@@ -195,7 +195,7 @@ fn endless() -> Vec<Row> {
     ]
 }
 
-/// Lists of something else.
+/// Lists with other content.
 fn foreign() -> Vec<Row> {
     vec![
         ("no line", |api| api.always(|| page(&json!([]), false)), 3, "Stripe knows no line of this invoice."),
@@ -240,7 +240,7 @@ async fn what_is_no_whole_list_of_the_invoice_leaves_the_payment_waiting() {
         let story = shop.story().await.to_string();
         assert!(story.contains(says), "{name}: {story}");
 
-        // Another key asks anew.
+        // With another key the question is asked again.
         shop.set_key(json!("rk_test_another0123456789abcd")).await;
         api.answers.lock().unwrap().clear();
         api.will(page(&lines(1..=12), false));
@@ -280,7 +280,7 @@ async fn a_payment_that_its_click_finds_late_has_its_lines_asked_for() {
     shop.set_key(json!(KEY)).await;
     assert_eq!(shop.told("invoice.paid", 0, long(json!({}))).await, "deferred no_attribution_yet");
     app.trac.clock.advance(60);
-    assert_eq!(asker.round().await.unwrap(), 0, "whose it is is not known, so neither what is covered");
+    assert_eq!(asker.round().await.unwrap(), 0, "without an attribution, the covered products are not known");
     let subscribed = json!({ "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "payment_intent": null,
         "amount_total": 6_000 });
     let told = shop.told("checkout.session.completed", 0, shop.session(subscribed)).await;
@@ -323,7 +323,7 @@ async fn nothing_is_asked_where_the_lines_are_known_or_of_no_use_or_the_id_fits_
         app.trac.clock.advance(DAY);
         assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "{name}");
     }
-    // A session without an invoice has no lines to ask for.
+    // A session without an invoice has no lines to request.
     let app = App::new();
     let shop = Shop::open(&app, covers()).await;
     let (api, asker) = Api::open(&app).await;

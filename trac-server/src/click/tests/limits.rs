@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{ask, link};
 use crate::testing::app::{Answer, App, Merchant};
 
-/// A request that comes from an address.
+/// Sends a request from an IP address.
 async fn from(app: &App, address: [u8; 4], request: axum::http::request::Builder, body: Value) -> Answer {
     let request = request.extension(ConnectInfo(SocketAddr::from((address, 4_711))));
     let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
@@ -102,7 +102,8 @@ async fn one_visitors_junk_leaves_room_for_everybody_else() {
         429,
         "all calls of pages are counted together"
     );
-    // 850 are left to others; whoever calls from an address that is not public is a proxy's visitor.
+    // 850 are left for other callers. A caller with an address that is not public counts as a proxy's
+    // visitor, without a limit of its own.
     for visitor in 0..849_u16 {
         let [_, low] = visitor.to_be_bytes();
         let address = if visitor < 500 { [198, 51, 100, low] } else { [127, 0, 0, 1] };
@@ -136,7 +137,7 @@ async fn a_flood_of_visits_is_sent_on_and_not_recorded() {
     let app = App::with(|trac| trac.with_limits_per_address(3, 0));
     let merchant = app.merchant().await;
     flooded(&app, &merchant).await;
-    // The counts are written behind the answers: a write that comes after them is the sign that they are there.
+    // The counts are written after the responses are sent; when a later write is done, they are in the store.
     app.trac.store.write(crate::store::Priority::Click, |_| Ok(())).await.unwrap();
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 5);
     let not_counted = merchant.get("/links").await.body["data"][0]["not_counted"].clone();

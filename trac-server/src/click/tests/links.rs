@@ -1,4 +1,4 @@
-//! How links are named, archived and shown, and which visits count.
+//! How links are found, archived and shown, and which visits count.
 
 use serde_json::json;
 
@@ -45,7 +45,7 @@ async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
     merchant.patch(&format!("/links/{newest}"), json!({ "archived": true })).await;
     check("/s/friends/ada", Some("https://shop.example.com/old?")).await;
 
-    // Whoever calls a program by this one's ID takes none of its visitors.
+    // A program whose slug is this program's ID receives none of its visitors.
     let thief = app.merchant().await;
     let (own, by) = thief.program_and_partner().await;
     thief
@@ -57,7 +57,7 @@ async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
     thief.patch(&format!("/programs/{own}"), json!({ "slug": program })).await;
     check(&path, Some("https://shop.example.com/old?")).await;
 
-    // The slug is one address for all merchants, and nobody else's program is found by the code.
+    // A program's slug is unique on the server, and a code finds only links of the program in the path.
     let other = app.merchant().await;
     let theirs = other.program_and_partner().await;
     let taken = other.patch(&format!("/programs/{}", theirs.0), json!({ "slug": "FRIENDS" })).await;
@@ -84,7 +84,7 @@ async fn an_archived_link_sends_its_visitors_on_and_counts_none() {
     assert_eq!(merchant.get("/links?archived=true").await.number("/meta/total"), 1);
     assert_eq!(merchant.get("/links?archived=false").await.number("/meta/total"), 0);
 
-    // Its slug stays taken, in any case.
+    // Its slug stays taken, in upper and lower case.
     let (program, partner) = (archived.text("/program_id"), archived.text("/partner_id"));
     for slug in ["ada", "Ada"] {
         let body = json!({
@@ -93,7 +93,7 @@ async fn an_archived_link_sends_its_visitors_on_and_counts_none() {
         assert_eq!(merchant.post("/links", body).await.code(), (409, "SLUG_TAKEN".to_owned()), "{slug}");
     }
     merchant.patch(&path, json!({ "archived": false, "slug": "Ada" })).await;
-    assert_eq!(app.visit("/s/aDA", &[]).await.status, 302, "whoever types a link does not mind the case");
+    assert_eq!(app.visit("/s/aDA", &[]).await.status, 302, "a slug is found in any case");
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 1);
     assert_eq!(merchant.patch(&path, json!({ "archived": "yes" })).await.code().0, 422);
 }
@@ -151,7 +151,7 @@ async fn a_person_who_follows_an_unknown_link_sees_a_page_and_a_program_reads_js
         let visit = app.visit("/s/ada", &[("accept", accept)]).await;
         assert_eq!(visit.status, 302, "{accept}");
     }
-    // A link whose address was ended for good.
+    // A purged link.
     merchant.delete(&format!("/links/{known}?purge=1")).await;
     let gone = app.visit("/s/ada", &[("accept", browser)]).await;
     assert_eq!((gone.status.as_u16(), gone.header("content-type")), (404, "text/html; charset=utf-8".into()));
@@ -172,7 +172,7 @@ async fn a_page_names_links_and_codes_in_any_case_and_an_archived_link_counts_no
     }
     merchant.patch(&format!("/links/{id}"), json!({ "archived": true })).await;
     assert_eq!(asked("Summer").await.0, 404);
-    // The partner's code is the partner's, whatever became of a link of the same name.
+    // A partner's code stays valid, even if a link with the same name is archived or purged.
     merchant.patch(&format!("/links/{id}"), json!({ "slug": "ada" })).await;
     assert_eq!(asked("ada").await, (201, json!(null)));
 }
@@ -217,7 +217,7 @@ async fn links_are_shown_under_a_host_the_server_is_configured_for() {
         let refused = merchant.patch(&program, json!({ "tracking_domain": wrong })).await;
         assert_eq!(refused.code(), (422, "VALIDATION_FAILED".to_owned()), "{wrong}");
     }
-    // What a request calls the server is nothing that trac repeats.
+    // The host name of a request is never part of a response.
     let forged =
         [("host", "evil.example"), ("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example")];
     let answer = app.visit("/s/ada", &forged).await;
@@ -262,12 +262,12 @@ async fn visitors_behind_one_proxy_are_told_apart() {
     assert!(visit("10.0.0.1", "198.51.100.2").await);
     assert!(
         !visit("10.0.0.1", "6.6.6.6, 198.51.100.1").await,
-        "what the visitor wrote itself is not believed"
+        "an address that the visitor wrote is not used"
     );
     assert!(visit("203.0.113.9", "198.51.100.3").await);
-    assert!(!visit("203.0.113.9", "198.51.100.4").await, "a stranger's word counts for nothing");
+    assert!(!visit("203.0.113.9", "198.51.100.4").await, "a header of an untrusted peer is ignored");
     app.trac.clock.advance(86_400);
-    assert!(visit("10.0.0.1", "198.51.100.1").await, "tomorrow nobody knows yesterday's visitors");
+    assert!(visit("10.0.0.1", "198.51.100.1").await, "the next day, yesterday's visitors are not recognized");
     let kept = std::fs::read(app.folder.path().join("trac.db-wal")).unwrap();
     for address in ["198.51.100.1", "198.51.100.2", "203.0.113.9"] {
         assert!(
@@ -290,7 +290,7 @@ async fn names_that_differ_in_case_alone_are_two_partners() {
         let link = json!({ "program_id": program, "partner_id": partner, "slug": format!("{code}-old"),
             "destination": "https://shop.example.com/" });
         merchant.make("/links", link).await;
-        // An older server took slugs that differ in case alone.
+        // An older server accepted slugs that differ only in case.
         app.rows(format!("UPDATE link SET slug = 'same-{code}' WHERE slug = '{code}-old'")).await;
         wanted.push((code, partner));
     }
@@ -316,7 +316,7 @@ async fn a_link_that_was_ever_visited_is_archived_and_its_slug_stays_taken() {
     let other = app.merchant().await;
     let (program, partner) = other.program_and_partner().await;
     let theirs = json!({ "program_id": program, "partner_id": partner, "slug": "ada", "destination": "https://b.example/" });
-    // Whoever followed it, a person or a bot, has its address.
+    // A visit by a person or a bot shows that the link's address is published.
     let check = async |name: &str| {
         let removed = merchant.delete(&path).await;
         assert_eq!(
@@ -349,7 +349,7 @@ async fn a_link_that_was_ever_visited_is_archived_and_its_slug_stays_taken() {
     assert_eq!(
         merchant.get("/clicks").await.number("/meta/total"),
         1,
-        "nobody who follows it now is counted"
+        "visits after the archiving are not counted"
     );
 }
 
@@ -374,7 +374,7 @@ async fn a_purged_link_leads_nowhere_or_where_the_workspace_says_and_keeps_its_s
         assert_eq!(app.visit(address, &[]).await.status, 404, "{address}");
     }
     let by_code = ask(&app, &merchant.publishable_key, json!({ "ref": "ada" })).await;
-    assert_eq!(by_code.status, 201, "the partner's code is the partner's");
+    assert_eq!(by_code.status, 201, "the partner's code stays valid");
     let body = json!({ "program_id": shown.text("/program_id"), "partner_id": shown.text("/partner_id"),
         "slug": "Ada", "destination": "https://a.example/" });
     assert_eq!(merchant.post("/links", body).await.code(), (409, "SLUG_TAKEN".to_owned()));
@@ -408,7 +408,7 @@ async fn a_link_of_test_mode_gives_way_to_a_live_one_and_is_always_at_its_own_ad
     };
     let url = async || test.get(&format!("/links/{tried}")).await.text("/url");
     let to = |page: &str| (302, page.to_owned());
-    // Remembered, so that the click is kept before the link is read.
+    // The second visit of a path uses the remembered link.
     for path in ["/s/ada", "/s/ada", "/t/ada", "/t/ada/"] {
         assert_eq!(lead(path).await, to("test"), "{path}");
     }
@@ -422,14 +422,14 @@ async fn a_link_of_test_mode_gives_way_to_a_live_one_and_is_always_at_its_own_ad
         (test.get("/clicks").await.number("/meta/total"), live.get("/clicks").await.number("/meta/total"))
     };
     assert_eq!(counted().await, (6, 2));
-    // What is archived has its address still, what is purged keeps it from the other.
+    // An archived live link still redirects; a purged one keeps its slug from the link of test mode.
     live.delete(&format!("/links/{real}")).await;
     assert_eq!(lead("/s/ada").await, to("live"));
     live.delete(&format!("/links/{real}?purge=1")).await;
     assert_eq!(lead("/s/ada").await.0, 404);
     assert_eq!(lead("/t/ada").await, to("test"));
     assert_eq!(counted().await, (7, 2));
-    // The same of programs' slugs.
+    // The same for programs' slugs.
     for merchant in [&test, &live] {
         let program = merchant.get("/programs").await.text("/data/0/id");
         let named = merchant.patch(&format!("/programs/{program}"), json!({ "slug": "friends" })).await;
@@ -441,6 +441,6 @@ async fn a_link_of_test_mode_gives_way_to_a_live_one_and_is_always_at_its_own_ad
     assert_eq!(
         app.trac.last_known.link("ada"),
         None,
-        "nor is anybody sent there where the store cannot be read"
+        "nor is it remembered for when the store cannot be read"
     );
 }

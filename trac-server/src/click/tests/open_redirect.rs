@@ -1,5 +1,5 @@
-//! Whatever is stored as a destination, whatever a visitor appends: the visitor lands where the merchant meant, or nowhere.
-//! What a browser makes of an address is told by an implementation of the WHATWG URL standard.
+//! For every stored destination and every query of a visitor, the redirect leads to the merchant's
+//! destination or nowhere. An implementation of the WHATWG URL standard stands for the browser.
 
 use proptest::prelude::*;
 use trac_core::click::ClickId;
@@ -16,7 +16,7 @@ const BASES: [&str; 5] = [
     "https://buy.stripe.com/test_abc?locale=de",
 ];
 
-/// What tempts a browser away from the host, by itself or behind something that is cut off.
+/// URLs that lead a browser to another host or scheme, by themselves or after characters that browsers strip.
 const HOSTILE: &[&str] = &[
     "javascript:alert(1)",
     "JaVaScRiPt:alert(1)",
@@ -128,7 +128,7 @@ const HOSTILE: &[&str] = &[
 
 #[test]
 fn a_hostile_destination_is_refused() {
-    // What the standard cuts off or passes over at the edges is cut off by nobody here.
+    // Characters that the standard strips or ignores at the ends of a URL are not stripped here.
     let edges = ["", " ", "\t", "\r\n", "\u{0}", "\u{1f}", "\u{a0}", "\u{feff}", "\u{200b}"];
     let mut refused = 0;
     for hostile in HOSTILE {
@@ -148,7 +148,8 @@ fn a_hostile_destination_is_refused() {
     assert!(refused > 1_000, "{refused}");
 }
 
-/// Checks that an address leads to the very place of a destination, by a header that is one line.
+/// Checks that a redirect's address is one line and leads to the same origin, path and fragment as the
+/// destination.
 fn leads_there(destination: &str, query: &str, address: &str) {
     assert!(address.bytes().all(|byte| byte.is_ascii_graphic()), "{destination} + {query:?}: {address:?}");
     let (meant, found) = (Url::parse(destination).unwrap(), Url::parse(address).unwrap());
@@ -182,7 +183,8 @@ fn a_hostile_query_leads_nowhere_else() {
 }
 
 proptest! {
-    /// Whatever passes as a destination is to a browser what it is here: http(s), this host, nobody's password.
+    /// A browser reads every accepted destination as it is checked here: http(s), the same host, no user name
+    /// or password.
     #[test]
     fn a_destination_that_passes_is_the_same_to_a_browser(
         text in "(https?://|HTTP://)?[a-z0-9.:@/\\\\\\[\\]%?#_ \t-]{0,24}(/[ -~]{0,12})?",

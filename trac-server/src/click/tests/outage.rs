@@ -1,4 +1,4 @@
-//! Visitors while the store is locked, refuses, or cannot be read.
+//! Visits while the store is locked, rejects writes, or cannot be read.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use super::{ask, link};
 use crate::store::{Priority, Store};
 use crate::testing::app::{Answer, App, Locked};
 
-/// What makes every click fail, and what ends that.
+/// A trigger that makes every write of a click fail, and the statement that removes it.
 const REFUSE: &str = "CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END";
 const TAKE: &str = "DROP TRIGGER refuse";
 
-/// A server that finds no place for a spool.
+/// A server that cannot create its spool.
 fn without_spool() -> App {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("clicks.spool")).unwrap();
     App::in_folder(folder, |trac| trac)
 }
 
-/// Visits, and says how long that took.
+/// Visits a path, and returns how long the visit took.
 async fn timed(app: &App, path: &str) -> (Answer, Duration) {
     let begun = Instant::now();
     let answer = app.visit(path, &[("user-agent", "a browser")]).await;
@@ -45,9 +45,9 @@ async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
         assert!(answer.header("set-cookie").contains(&id_in(&answer)));
         told.push(id_in(&answer));
     }
-    // Nobody waits for the store, but the first for the salt of the day.
+    // Only the first visitor waits for the store: for the salt of the day.
     assert!(waited < Duration::from_secs(2), "{waited:?}");
-    // The script is answered 201 for what is on disk too.
+    // The script gets `201` too, because its click is on disk in the spool.
     let by_code = ask(&app, &merchant.publishable_key, json!({ "via": "ada" })).await;
     assert_eq!(by_code.status, 201);
     told.push(by_code.text("/click_id"));
@@ -161,11 +161,15 @@ async fn a_store_that_cannot_be_read_does_not_strand_the_visitor_of_a_link_it_kn
     let answer = app.visit("/s/ada?a=1", &[]).await;
     assert_eq!(answer.status, 302);
     assert!(answer.header("location").starts_with("https://shop.example.com/?a=1&trac_click_id=clk_"));
-    assert_eq!(merchant.get("/clicks").await.column("link_id"), [json!(id)], "its click is as good as any");
+    assert_eq!(
+        merchant.get("/clicks").await.column("link_id"),
+        [json!(id)],
+        "its click is recorded like any other"
+    );
     assert_eq!(app.visit("/s/other", &[]).await.status, 500);
     app.rows("ALTER TABLE gone RENAME TO link".into()).await;
     merchant.delete(&format!("/links/{id}?purge=1")).await;
     assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
     app.rows("ALTER TABLE link RENAME TO gone".into()).await;
-    assert_eq!(app.visit("/s/ada", &[]).await.status, 500, "a deleted link leads nowhere any more");
+    assert_eq!(app.visit("/s/ada", &[]).await.status, 500, "a deleted link no longer redirects");
 }

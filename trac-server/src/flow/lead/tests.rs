@@ -131,7 +131,7 @@ async fn a_customer_bound_by_a_lead_buys_on_another_device() {
     };
     let told = shop.told("checkout.session.completed", DAY, session(json!({}))).await;
     assert_eq!((told.as_str(), shop.net().await), ("processed ok_customer_lookup", 2_000));
-    // Another payment of the same Stripe customer, whom only the first named.
+    // Another payment of the same Stripe customer; only the first payment names the customer's external ID.
     let plain = session(json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} }));
     assert_eq!(shop.told("checkout.session.completed", DAY + 9, plain).await, "processed ok_customer_lookup");
     let customers = shop.merchant.get("/customers").await;
@@ -147,7 +147,8 @@ async fn a_lead_that_is_told_after_the_payment_it_precedes_settles_nothing_befor
     let session = |at: i64| {
         shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" }, "created": crate::testing::app::START + at }))
     };
-    // The event says the payment is of a second later than the lead will be: clocks differ, and Stripe is quick.
+    // The payment's time is one second after the lead's, although its event arrives first: clocks differ, and
+    // Stripe is quick.
     assert_eq!(
         shop.told("checkout.session.completed", DAY + 1, session(DAY + 1)).await,
         "deferred no_attribution_yet"
@@ -174,7 +175,7 @@ async fn a_workspace_id_means_live_unless_the_mode_is_named() {
     check(&[("x-workspace-id", &test.workspace_id), ("x-trac-mode", "prod")], 422).await;
     check(&[("x-publishable-key", &test.publishable_key)], 200).await;
     check(&[("authorization", &format!("Bearer {}", test.key))], 200).await;
-    // A template with nothing to fill in shows nothing.
+    // A template may leave headers empty: they count as absent.
     check(&[("x-workspace-id", &live.workspace_id), ("x-publishable-key", ""), ("x-trac-mode", " ")], 200)
         .await;
     check(&[("x-workspace-id", ""), ("x-publishable-key", "")], 401).await;
@@ -240,26 +241,26 @@ async fn two_hundred_leads_of_one_customer_lock_nobody_out() {
     assert_eq!(
         tell(&app, &shop.merchant, lead(7, json!({}))).await.status,
         200,
-        "a repeat is answered as ever"
+        "a repeat is accepted beyond the limit"
     );
     let recorded = tell(&app, &shop.merchant, lead(200, json!({}))).await;
     assert_eq!((recorded.status.as_u16(), recorded.text("/reason")), (200, "noted".to_owned()));
-    // The first with a click that is known is settled all the same, and no other.
+    // Beyond the limit, only the first lead with a known click is settled.
     let first = tell(&app, &shop.merchant, lead(300, json!({ "clickId": shop.click }))).await;
     assert_eq!((first.status.as_u16(), first.text("/reason")), (201, "client_reported".to_owned()));
     let second = tell(&app, &shop.merchant, lead(301, json!({ "clickId": shop.click }))).await;
     assert_eq!((second.status.as_u16(), second.text("/reason")), (201, "noted".to_owned()));
     let by_server = tell_by_server(&app, &shop.merchant, lead(302, json!({ "clickId": shop.click }))).await;
     assert_eq!((by_server.status.as_u16(), by_server.text("/reason")), (201, "ok".to_owned()));
-    // What was only recorded cannot be judged.
+    // A lead that was only recorded cannot be approved.
     let path = format!("/leads/{}", second.text("/id"));
     let judged = shop.merchant.patch(&path, json!({ "status": "approved" })).await;
     assert_eq!(judged.code(), (409, "LEAD_NOT_SETTLED".to_owned()));
-    // The merchant's word settles what was only recorded.
+    // The merchant's report settles a lead that was only recorded.
     let vouched = tell_by_server(&app, &shop.merchant, lead(200, json!({ "clickId": shop.click }))).await;
     assert_eq!((vouched.status.as_u16(), vouched.text("/reason")), (200, "ok".to_owned()));
     let other = sign_up(json!({ "customerExternalId": "user_2" }));
-    assert_eq!(tell(&app, &shop.merchant, other).await.status, 201, "another customer is no worse off");
+    assert_eq!(tell(&app, &shop.merchant, other).await.status, 201, "another customer is not affected");
 }
 
 #[tokio::test]
@@ -277,7 +278,7 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
     }
     assert_eq!(status().await, [json!("held")]);
     app.trac.clock.advance(9 * DAY);
-    assert_eq!(status().await, [json!("held")], "time alone releases nothing");
+    assert_eq!(status().await, [json!("held")], "time alone does not release the commission");
     let paid = json!({ "created": crate::testing::app::START + 8 * DAY, "metadata": { "tracCustomerExternalId": "user_1" } });
     assert_eq!(
         shop.told("checkout.session.completed", 0, shop.session(paid)).await,
@@ -285,7 +286,8 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
     );
     assert_eq!(status().await, [json!("approved")]);
     assert_eq!(shop.net().await, 2_300);
-    // The merchant can reject it, and with it what else pages report of the customer for that partner, or approve more of them.
+    // The merchant can reject it, and thereby all that pages report of the customer for that partner, or
+    // approve others of them.
     let judge = async |id: &str, status: &str| {
         shop.merchant.patch(&format!("/leads/{id}"), json!({ "status": status })).await.text("/reason")
     };
@@ -308,7 +310,7 @@ async fn a_repeat_joins_a_click_that_the_first_lacked() {
         (repeat.status.as_u16(), repeat.text("/id"), repeat.text("/click_id")),
         (200, first.text("/id"), shop.click.clone())
     );
-    // Once there is one, a page names no other; the merchant's server does.
+    // Once the lead has a click, a page cannot report another; the merchant's server can.
     let other = shop
         .merchant
         .make("/clicks", json!({ "program_id": shop.program, "partner_id": shop.partner }))
@@ -329,7 +331,7 @@ async fn the_merchants_latest_word_of_a_lead_is_kept() {
     let lead = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
     let path = format!("/leads/{lead}");
     assert_eq!(shop.merchant.get(&path).await.body["status"], Value::Null);
-    // Within one second the later word holds too.
+    // The later verdict applies within one second, too.
     for status in ["approved", "rejected", "approved", "rejected"] {
         let judged = shop.merchant.patch(&path, json!({ "status": status })).await;
         assert_eq!(
@@ -340,7 +342,7 @@ async fn the_merchants_latest_word_of_a_lead_is_kept() {
         );
         assert_eq!(shop.merchant.get(&path).await.body, judged.body);
     }
-    // A lead is a conversion too, and can be judged as one.
+    // A lead is a conversion, too, and can be approved as one.
     let conversion = shop.merchant.get(&path).await.text("/conversion_id");
     let judged =
         shop.merchant.patch(&format!("/conversions/{conversion}"), json!({ "status": "approved" })).await;
@@ -374,7 +376,7 @@ async fn a_click_of_the_other_mode_is_said_to_be_so() {
     };
     check(&live, &click, "user_1", "mode_mismatch").await;
     check(&live, "clk_1_0000000000000001", "user_2", "no_click").await;
-    // Nothing is told of another workspace's clicks.
+    // The response contains nothing about another workspace's clicks.
     check(&app.merchant().await, &click, "user_3", "no_click").await;
 }
 
@@ -404,7 +406,7 @@ async fn a_lead_that_is_rejected_takes_no_earlier_one_with_it() {
     app.trac.clock.advance(10);
     shop.merchant.patch(&format!("/leads/{trial}"), json!({ "status": "rejected" })).await;
     let later = tell(&app, &shop.merchant, lead("Demo")).await;
-    assert_eq!(later.text("/reason"), "rejected_by_merchant", "a later one with the same click");
+    assert_eq!(later.text("/reason"), "rejected_by_merchant", "a later lead with the same click");
     let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
     assert_eq!(shop.told("checkout.session.completed", 100, bought).await, "processed ok_customer_lookup");
     assert_eq!(shop.net().await, 300 + 2_000);
@@ -420,7 +422,7 @@ async fn a_servers_lead_without_a_click_takes_nothing_from_a_pages_lead() {
             app.trac.clock.advance(secs);
             tell_by_server(&app, &shop.merchant, sign_up(json!({ "eventName": event }))).await;
             if secs == 0 && event != "Sign up" {
-                continue; // The server's word of the same second says that the customer was known.
+                continue; // The server's report of the same second says that the customer was known.
             }
             let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
             let told = shop.told("checkout.session.completed", 100, bought).await;

@@ -3,7 +3,8 @@ use serde_json::json;
 use crate::testing::app::App;
 use crate::testing::shop::{Shop, charge, invoice};
 
-/// Two invoices of one customer, alike to the cent and the minute, and a refund of a charge that is tied to neither.
+/// Two invoices of one customer, with the same amount and minute, and a refund of a charge that is tied to
+/// neither.
 async fn unlinked(app: &App) -> Shop<'_> {
     let shop = Shop::open(app, json!({})).await;
     let metadata = json!({ "tracClickId": shop.click });
@@ -37,7 +38,7 @@ async fn a_refund_the_merchant_links_takes_its_part_back_and_no_more() {
     let back = |row: &serde_json::Value| row["stripe"]["invoice"] == "in_2" && row["reversed_minor"] == 500;
     assert!(commissions.body["data"].as_array().unwrap().iter().any(back), "{}", commissions.body);
 
-    // What arrives later finds the link, and a replay keeps it.
+    // Later events follow the link, and a replay does not change it.
     let rest = charge(
         5_000,
         json!({ "amount": 5_000, "amount_captured": 5_000, "customer": "cus_1", "payment_intent": "pi_9" }),

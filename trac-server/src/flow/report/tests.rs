@@ -112,7 +112,7 @@ async fn an_answered_id_still_finds_the_conversion_when_it_turned_out_to_be_anot
     let by_click = sale(json!({ "external_transaction_id": "pi_1", "click_id": shop.click }));
     let id = shop.merchant.make("/conversions", by_click.clone()).await;
     assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 2);
-    // The session names its PaymentIntent at last: both are one payment, and the older row stays.
+    // The session now names its PaymentIntent: both are one payment, and the older row stays.
     let event = with(event, json!({ "payment_intent": "pi_1" }));
     shop.told("checkout.session.async_payment_succeeded", 9, event).await;
     assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 1);
@@ -139,7 +139,7 @@ async fn a_repeat_by_the_merchant_adds_what_the_first_report_lacked() {
     );
     assert_eq!(repeat(json!({ "click_id": shop.click })).await.text("/reason"), "ok");
     assert_eq!(shop.net().await, 1_000);
-    // What it said before stays.
+    // The values of the first report do not change.
     assert_eq!(repeat(with(amount, json!({ "amount_cents": 9_000 }))).await.status, 409);
     assert_eq!(repeat(json!({ "click_id": "clk_1763712000_00000000000000ff" })).await.status, 409);
     assert_eq!(shop.net().await, 1_000);
@@ -171,7 +171,7 @@ async fn a_report_of_a_charge_that_may_be_another_payment_is_recorded() {
     assert_eq!((reported.status.as_u16(), reported.text("/reason")), (201, "payment_unlinked".to_owned()));
     let found = shop.merchant.get(&format!("/conversions/{}", reported.text("/id"))).await;
     assert_eq!(found.text("/stripe/charge"), "ch_9");
-    assert_eq!(sums(&shop).await[1], json!(0), "money that may be another payment's is no revenue");
+    assert_eq!(sums(&shop).await[1], json!(0), "money that may be another payment's is not revenue");
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn one_pages_claim_hides_no_other() {
     shop.merchant.make("/enrollments", enrolled.clone()).await;
     let other = shop.merchant.make("/clicks", enrolled.clone()).await;
     let another = shop.merchant.make("/clicks", enrolled).await;
-    // Whatever is no click claims nothing, and each click claims a transaction once.
+    // An unknown click is ignored, and each click claims a transaction once.
     for n in 0..30 {
         let unknown = json!({ "clickId": format!("clk_1763712000_{n:016x}"), "amount": 1 });
         assert_eq!(claim(&shop, unknown).await.status, if n == 0 { 201 } else { 200 });
@@ -193,7 +193,7 @@ async fn one_pages_claim_hides_no_other() {
     let true_one = claim(&shop, json!({})).await;
     assert_eq!((first.status.as_u16(), repeat.status.as_u16(), true_one.status.as_u16()), (201, 201, 201));
     assert_eq!((true_one.text("/id"), repeat.text("/id")), (first.text("/id"), first.text("/id")));
-    // A page learns nothing of a click that it did not name.
+    // A page gets no information about a click that it did not name.
     assert_eq!(true_one.body["click_id"], Value::Null);
     let path = format!("/conversions/{}", first.text("/id"));
     let claims = shop.merchant.get(&path).await.body["claims"].clone();
@@ -206,7 +206,7 @@ async fn one_pages_claim_hides_no_other() {
     assert_eq!(unclear.code(), (422, "VALIDATION_FAILED".to_owned()));
     assert_eq!(judge(json!({ "status": "approved", "click_id": "clk_1" })).await.status, 422);
     assert_eq!(judge(json!({ "click_id": shop.click })).await.status, 422);
-    // One claim is rejected alone, and one is approved alone, with its own amount.
+    // One claim is rejected, and one is approved, with its own amount.
     judge(json!({ "status": "rejected", "click_id": other })).await;
     let rejected = judge(json!({ "status": "rejected", "click_id": another })).await;
     assert_eq!((rejected.text("/click_id"), rejected.number("/amount_minor")), (shop.click.clone(), 5_000));
@@ -296,7 +296,8 @@ async fn a_claim_is_held_until_the_merchant_approves_it() {
     assert_eq!(sums(&shop).await, json!([[0, 0, 1_000], 1, [5_000]]));
 }
 
-/// Of the only partner `[pending, claimed, owed]`; then the sales and the revenue of the day on which the tests begin.
+/// The only partner's `[pending, claimed, owed]`; then the sales and the revenue of the day on which the
+/// tests begin.
 async fn sums(shop: &Shop<'_>) -> Value {
     let balance = shop.merchant.get("/balances").await;
     let balance = ["/data/0/pending_minor", "/data/0/claimed_minor", "/data/0/owed_minor"]
@@ -335,7 +336,7 @@ async fn a_claim_of_a_known_payment_takes_stripes_amount_and_stays_held() {
     let status = async || shop.merchant.get("/commissions").await.column("status");
     assert_eq!(status().await, [json!("held")]);
     assert_eq!(shop.net().await, 2_000);
-    // The click that it names stands on the payment too.
+    // The claimed click is on the payment, too.
     let named = json!({ "id": "pi_1", "metadata": { "tracClickId": shop.click }, "amount_received": 10_000,
         "currency": "usd", "status": "succeeded" });
     shop.told("payment_intent.succeeded", 1, named).await;

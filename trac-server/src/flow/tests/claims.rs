@@ -1,4 +1,4 @@
-//! What pages claim, and what the merchant decides of it: neither moves the money of any other payment.
+//! Pages' claims and the merchant's decisions about them: neither affects any other payment.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -133,7 +133,7 @@ async fn the_merchants_own_report_goes_before_claims_in_either_order() {
             7_000
         );
         assert_eq!(commissions(&shop).await, [json!([other, "approved", 1_400])]);
-        // What went back of a claim that was alone does not count beside the report.
+        // A claim's refund does not count once the merchant reports the payment, too.
         let refunded = judge(&shop, "order 1", json!({ "refunded_cents": 7_000 })).await;
         assert_eq!(refunded.status, 200, "{}", refunded.body);
         assert_eq!(shop.net().await, 0);
@@ -162,7 +162,7 @@ async fn a_commission_that_was_paid_out_keeps_its_amount_whatever_is_decided_of_
         assert_eq!(commissions(&shop).await, want, "{amount}");
     }
     judge(&shop, "order 1", json!({ "refunded_cents": 5_000 })).await;
-    assert_eq!(commissions(&shop).await, [json!([shop.click, "paid", 0])], "lost money takes it back");
+    assert_eq!(commissions(&shop).await, [json!([shop.click, "paid", 0])], "a refund takes it back");
 }
 
 #[tokio::test]
@@ -175,7 +175,8 @@ async fn a_claim_of_a_payment_that_is_credited_otherwise_cannot_be_approved() {
     assert_eq!(judged.code(), (409, "CREDITED_OTHERWISE".to_owned()));
     let listed = shop.merchant.get("/conversions").await;
     assert_eq!(listed.body["data"][0]["claims"][0]["status"], Value::Null, "nothing was decided");
-    // A claim that was approved before the customer was known gives way to what the customer is tied to.
+    // A claim that was approved before the customer was known gives way to the click that the customer is
+    // tied to.
     claim(&shop, "cs_9", &other, 1).await;
     judge(&shop, "cs_9", json!({ "status": "approved" })).await;
     shop.told("checkout.session.completed", 0, shop.session(json!({ "customer": "cus_1" }))).await;

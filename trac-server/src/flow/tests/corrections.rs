@@ -10,7 +10,7 @@ async fn a_correction_names_the_entry_it_corrects() {
     let by_click = json!({ "tracClickId": shop.click });
     let intent = json!({ "id": "pi_1", "amount_received": 9_000, "currency": "usd", "metadata": by_click });
     shop.told("payment_intent.succeeded", 0, intent).await;
-    // The session is the better object: it says 100.00.
+    // The session's amount, 100.00, wins over the PaymentIntent's.
     shop.told("checkout.session.completed", 1, shop.session(json!({}))).await;
     shop.told("charge.refunded", 2, charge(2_500, json!({}))).await;
     shop.told("charge.refunded", 3, charge(5_000, json!({}))).await;
@@ -24,8 +24,16 @@ async fn a_correction_names_the_entry_it_corrects() {
     assert_eq!(entries.column("amount_minor"), [500, -500, -500, 200, 1_800]);
     let (ids, corrects) = (entries.column("id"), entries.column("corrects"));
     let [restore, latest, first, adjust, earn] = corrects.as_slice() else { panic!("{}", entries.body) };
-    assert_eq!([latest, first, adjust], [&ids[4]; 3], "what takes from an amount names where it was earned");
-    assert_eq!((restore, earn), (&ids[1], &json!(null)), "what is given again names what took it");
+    assert_eq!(
+        [latest, first, adjust],
+        [&ids[4]; 3],
+        "reverse and adjust entries name the entry that earned the amount"
+    );
+    assert_eq!(
+        (restore, earn),
+        (&ids[1], &json!(null)),
+        "a restore entry names the entry that took the amount"
+    );
 }
 
 #[tokio::test]
@@ -44,7 +52,7 @@ async fn a_session_that_turns_out_to_be_an_invoices_money_keeps_its_commission()
     let commission = commissions.text("/data/0/id");
     let entries = shop.merchant.get(&format!("/commissions/{commission}/entries")).await;
     assert_eq!(entries.column("kind"), ["earn"]);
-    // It is one conversion, and the commission is found by the invoice's money.
+    // They are one conversion, and a refund of the invoice's money finds the commission.
     let conversions = shop.merchant.get("/conversions").await;
     assert_eq!(conversions.number("/meta/total"), 1);
     assert_eq!(conversions.text("/data/0/commission_id"), commission);
@@ -71,7 +79,7 @@ async fn of_two_charges_that_could_be_one_payment_both_wait_for_review() {
     assert_eq!(shop.told("charge.succeeded", 1, like_it(1)).await, "duplicate duplicate_payment");
     assert_eq!(shop.told("charge.succeeded", 2, like_it(2)).await, "deferred payment_unlinked");
     assert_eq!(shop.net().await, 1_000);
-    // The link ends it: the one is the invoice's money, the other a sale without a click.
+    // The link ends the ambiguity: one charge is the invoice's money, the other a sale without a click.
     let link = json!({ "id": "inpay_1", "invoice": "in_1", "payment": { "payment_intent": "pi_2" } });
     shop.told("invoice_payment.paid", 3, link).await;
     assert_eq!(shop.merchant.get("/events?reason=payment_unlinked").await.number("/meta/total"), 0);

@@ -1,5 +1,6 @@
-//! Every public call with every combination of known and guessed IDs, by a partner who holds the publishable key: what the other
-//! partners and the unattributed payments of the shop are worth stays what it is in a shop that nobody attacks.
+//! A partner with the publishable key makes every public call with every combination of known and guessed
+//! IDs. The results of the other partners and of the unattributed payments are the same as in a shop without
+//! an attack.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -29,7 +30,7 @@ impl<'a> Market<'a> {
         Self { shop, bob, bobs_click }
     }
 
-    /// What was sold and reported before the outsider comes.
+    /// The sales and reports before the attack.
     async fn before(&self) {
         let shop = &self.shop;
         let of = |customer: &str, user: &str| {
@@ -42,7 +43,7 @@ impl<'a> Market<'a> {
         let by_click = json!({ "parent": { "subscription_details": { "subscription": "sub_1",
             "metadata": { "tracClickId": shop.click, "tracCustomerExternalId": "user_2" } } }, "customer": "cus_2" });
         shop.told("invoice.paid", 2, invoice("in_1", by_click)).await;
-        // Payments that nobody referred, one of them of a customer with an ID of the merchant's.
+        // Payments without a click, one of them of a customer with an ID of the merchant's.
         let bare = json!({ "id": "cs_3", "payment_intent": "pi_3", "customer": "cus_3", "metadata": { "tracCustomerExternalId": "user_3" } });
         shop.told("checkout.session.completed", 3, shop.session(bare)).await;
         let guest = json!({ "id": "cs_4", "payment_intent": "pi_4", "metadata": {} });
@@ -69,7 +70,7 @@ impl<'a> Market<'a> {
         shop.told("checkout.session.completed", 60, shop.session(paid)).await;
     }
 
-    /// What is sold after the outsider went: all customers buy again, without a click.
+    /// The sales after the attack: all customers buy again, without a click.
     async fn after(&self) {
         let at = self.shop.app.trac.clock.now().unix_secs() - START;
         for number in [1, 2, 3, 5, 6, 7, 8] {
@@ -96,7 +97,8 @@ impl<'a> Market<'a> {
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
 
-    /// Every commission of the first partner that does not wait for the merchant, its balance, and the outsider's commissions of that kind.
+    /// Every commission of the first partner that does not wait for the merchant, the partner's balance, and
+    /// the outsider's commissions that do not wait for the merchant.
     async fn sums(&self) -> Value {
         let merchant = &self.shop.merchant;
         let names = [
@@ -199,7 +201,7 @@ async fn attack(model: &str) {
     let merchant = &market.shop.merchant;
     let (mut taken, mut place) = (0, 0);
     for number in 0..calls.len() {
-        // A prime step goes through all of them in another order than they were made in.
+        // A prime step visits all calls in another order than they were generated in.
         place = (place + 7_919) % calls.len();
         if number % 250 == 0 {
             loud.trac.clock.advance(60);

@@ -25,7 +25,7 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
         (given.status.as_u16(), &given.body["promotion_codes"]),
         (200, &json!(["ADA20", "promo_Ada"]))
     );
-    assert_eq!(given.number("/version"), 1, "a code is no term");
+    assert_eq!(given.number("/version"), 1, "a code does not belong to the terms");
 
     assert_eq!(
         shop.told("checkout.session.completed", 1, shop.session(used(2, "promo_Ada"))).await,
@@ -49,7 +49,7 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
         assert!(story.contains(hop), "{hop}: {story}");
     }
 
-    // Its money goes back as any other's, also when the code is nobody's any more.
+    // A refund takes the commission back even if no enrollment holds the code any more.
     app.trac.clock.advance(5);
     let taken = shop.merchant.patch(&enrollment, json!({ "promotion_codes": [] })).await;
     assert_eq!(taken.body["promotion_codes"], json!([]));
@@ -57,7 +57,7 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
     assert_eq!(shop.told("charge.refunded", 9, back).await, "processed refund_partial");
     assert_eq!(shop.net().await, 1_000);
 
-    // The sale of before is decided again by whoever asks for that.
+    // A replay decides the earlier sale again.
     let waiting = shop.merchant.get("/events?outcome=deferred").await.text("/data/0/id");
     let replayed = shop.merchant.post(&format!("/events/{waiting}/replay"), json!({})).await;
     assert_eq!(replayed.status, 200);
@@ -88,7 +88,7 @@ async fn a_promotion_code_is_one_partners_at_a_time() {
     for wrong in [json!(["20 % off"]), json!([""]), json!([1]), json!("promo_1"), json!(["a".repeat(101)])] {
         check(&ada, wrong, 422).await;
     }
-    // Who held it then earns.
+    // The partner who held the code at the time of the payment earns.
     for (at, sale, partner) in [(-20, 1, "Grace"), (20, 2, "Ada")] {
         let session = shop.session(with(used(sale, "promo_1"), json!({ "created": START + at })));
         assert_eq!(shop.told("checkout.session.completed", at, session).await, "processed ok", "{partner}");
@@ -125,7 +125,7 @@ async fn a_code_given_and_taken_in_the_same_second_was_nobodys() {
     let grace = shop.merchant.make("/partners", json!({ "name": "Grace" })).await;
     let grace = json!({ "program_id": shop.program, "partner_id": grace });
     let grace = format!("/enrollments/{}", shop.merchant.make("/enrollments", grace).await);
-    // By mistake, and several times, so that no order of IDs hides it.
+    // The code is given by mistake, several times, so that the order of random IDs does not hide an error.
     for _ in 0..5 {
         for codes in [json!(["promo_1"]), json!([])] {
             assert_eq!(shop.merchant.patch(&grace, json!({ "promotion_codes": codes })).await.status, 200);

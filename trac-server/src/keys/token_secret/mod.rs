@@ -1,5 +1,5 @@
-//! The secret of a publishable key, by which the merchant's server vouches for a page's customer: made when it is asked for,
-//! shown once, sealed where it is kept.
+//! The token secret of a publishable key, with which the merchant's server signs customer tokens for its
+//! pages: made on request, shown once, stored sealed.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -31,7 +31,7 @@ pub(crate) async fn make(
         must_be_in_force(&key)?;
         if KeyKind::of(&key) == KeyKind::Secret {
             let message =
-                "A secret key needs no customer tokens: what it reports is the merchant's word already.";
+                "A secret key needs no customer tokens: its reports count as the merchant's already.";
             return Err(Problem::conflict("KEY_NOT_PUBLISHABLE", message));
         }
         let secret = new_key("ts", scope.mode());
@@ -41,17 +41,22 @@ pub(crate) async fn make(
     made.await.map(|shown| (StatusCode::CREATED, Json(shown)))
 }
 
-/// Gives the successor of a rolled key the same token secret, so that the tokens of the merchant's server go on fitting.
-pub(crate) fn hand_on(rows: Rows<'_>, vault: &Vault, old: &str, new: &str) -> Result<(), StoreError> {
+/// Copies the token secret to the successor of a rolled key, so that the merchant server's tokens stay valid.
+pub(crate) fn copy_to_successor(
+    rows: Rows<'_>,
+    vault: &Vault,
+    old: &str,
+    new: &str,
+) -> Result<(), StoreError> {
     let sql = "SELECT token_secret FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     let found = rows.one(sql, args![old], |row| row.get::<Option<String>>(0))?;
-    let sealed = found.ok_or_else(|| StoreError::internal("the key that is rolled is not there"))?;
+    let sealed = found.ok_or_else(|| StoreError::internal("the rolled key does not exist"))?;
     let Some(sealed) = sealed else { return Ok(()) };
     let secret = vault.open(place(rows.scope(), old), &sealed)?;
     keep(rows, vault, new, &secret)
 }
 
-/// Opens every token secret once, and seals those that are due anew.
+/// Opens every token secret once, and seals again those that are due.
 ///
 /// # Errors
 /// [`crate::store::StoreErrorKind::Corrupt`] if one does not open.
@@ -70,10 +75,10 @@ pub(crate) fn reseal(tx: Everywhere<'_>, vault: &Vault, is_due: fn(&str) -> bool
     Ok(())
 }
 
-/// Checks the customer token that a page sent, with the token secret of the publishable key beside it.
+/// Checks a page's customer token against the token secret of the publishable key in the same request.
 ///
 /// # Errors
-/// `422` that names `customerToken` and says what is wrong with it.
+/// `422` for `customerToken`, with what is wrong.
 pub(crate) async fn check(
     trac: &Trac,
     scope: &Scope,

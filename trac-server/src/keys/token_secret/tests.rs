@@ -24,7 +24,7 @@ async fn lead(app: &App, headers: &[(&str, &str)], customer: &str, token: &str) 
     app.send(request.body(Body::from(body.to_string())).unwrap()).await
 }
 
-/// What is wrong with the token; empty where it was accepted.
+/// The error for the token; empty if it was accepted.
 fn wrong(answer: &Answer) -> String {
     if answer.status.is_success() {
         return String::new();
@@ -35,7 +35,7 @@ fn wrong(answer: &Answer) -> String {
     answer.text("/error/fields/customerToken")
 }
 
-/// For each lead in the store, whether it is the merchant's word.
+/// The customer of each lead in the store, and whether the merchant vouches for it.
 async fn vouched(app: &App) -> Vec<(String, bool)> {
     let read = app.trac.store.read(|tx| {
         let sql = "SELECT l.value ->> 'customer', coalesce(l.value ->> 'vouched', 0) \
@@ -153,7 +153,7 @@ async fn a_token_secret_opens_under_a_new_master_key() {
     let page = [("x-publishable-key", merchant.publishable_key.as_str())];
     assert_eq!(lead(&app, &page, "user_1", &token).await.body["attributed"], Value::Bool(false));
 
-    // Sealed for another key, it does not open, and that is told when the server starts.
+    // Sealed for another row, the secret does not open, and the check at start-up reports that.
     let sql =
         "UPDATE api_key SET token_secret = (SELECT token_secret FROM api_key WHERE token_secret IS NOT NULL)";
     app.rows(sql.to_owned()).await;

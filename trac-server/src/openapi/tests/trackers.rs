@@ -1,4 +1,4 @@
-//! The doors that pages knock at, each with every wrong key and once too often.
+//! The routes that pages call, with every kind of wrong key and beyond the rate limit.
 
 use axum::body::Body;
 use axum::http::Request;

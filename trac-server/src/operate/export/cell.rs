@@ -1,8 +1,9 @@
-//! A cell of a table, which a spreadsheet will open.
+//! A CSV cell that a spreadsheet opens without running it.
 //!
 //! # Wire form
-//! [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180). A text that begins with `=`, `+`, `-`, `@`, in full width too, a tab or a
-//! carriage return would be run as a formula; an apostrophe goes before it. Numbers are written as they are.
+//! [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180). A spreadsheet would run a text that begins with `=`,
+//! `+`, `-`, `@` (or their full-width forms), a tab or a carriage return as a formula; it gets an apostrophe
+//! in front. Numbers are written unchanged.
 //! Source: <https://owasp.org/www-community/attacks/CSV_Injection>.
 
 use serde_json::Value;
@@ -17,7 +18,8 @@ pub(super) fn write(value: &Value) -> String {
     }
 }
 
-/// What makes a formula of a cell. A spreadsheet in a Chinese or Japanese locale takes the wide forms for the others.
+/// The characters that begin a formula. Spreadsheets in Chinese and Japanese locales treat the full-width
+/// forms like the others.
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 fn harmless(text: &str) -> String {
@@ -61,7 +63,7 @@ mod tests {
         check(json!({"charge": "ch_1"}), "\"{\"\"charge\"\":\"\"ch_1\"\"}\"");
     }
 
-    /// What a reader of RFC 4180 finds in a line.
+    /// Parses a line as RFC 4180.
     fn cells(line: &str) -> Vec<String> {
         let (mut cells, mut cell, mut inside) = (Vec::new(), String::new(), false);
         let mut left = line.chars().peekable();

@@ -19,7 +19,7 @@ use crate::store::{Everywhere, Scope, StoreError, make_private_folder, new_priva
 use crate::trac::Trac;
 use crate::webhook::EVENTS;
 
-/// The tables, by the name of their file.
+/// The tables, by file name.
 pub const SHEETS: [&str; 13] = [
     "programs",
     "partners",
@@ -55,12 +55,12 @@ fn resource(sheet: &str) -> Option<&'static Resource> {
     })
 }
 
-/// Writes one file for each resource of the API, `commissions.csv` and so on, into a folder that has none of them yet: the
-/// fields of the API, after workspace and mode. Fields that hold others are JSON.
+/// Writes one file for each resource of the API, `commissions.csv` and so on, into a folder that has none of
+/// them yet: workspace and mode, then the fields of the API. Nested fields are JSON.
 ///
 /// # Errors
-/// [`crate::store::StoreErrorKind::Unavailable`] if there is no such workspace, or the folder cannot be written or holds
-/// one of the files.
+/// [`crate::store::StoreErrorKind::Unavailable`] if there is no such workspace, the folder cannot be written,
+/// or it contains one of the files.
 pub async fn export_csv(trac: &Trac, workspace_id: Option<&str>, folder: &Path) -> Result<(), StoreError> {
     let (trac, wanted, folder) = (trac.clone(), workspace_id.map(ToOwned::to_owned), folder.to_owned());
     let store = trac.store.clone();
@@ -73,7 +73,8 @@ pub async fn export_csv(trac: &Trac, workspace_id: Option<&str>, folder: &Path) 
                 let path = folder.join(format!("{sheet}.csv"));
                 let file = new_private_file(&path);
                 let file = file.map_err(|error| unusable(format!("{}: {error}", path.display())))?;
-                let resource = resource(sheet).ok_or_else(|| StoreError::internal("a sheet of nothing"))?;
+                let resource =
+                    resource(sheet).ok_or_else(|| StoreError::internal("a sheet without a resource"))?;
                 write_sheet(tx, &trac, resource, &workspaces, file)?;
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! `trac import`: the stream of lines, taken in whole or not at all.
+//! `trac import`: reads an export, whole or not at all.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,27 +14,29 @@ use crate::id::hex;
 use crate::store::rows::{Cell, ToArg as _, args, places};
 use crate::store::{Everywhere, Priority, Store, StoreError, StoreErrorKind, schema};
 
-/// A row is an event of Stripe's at most, of two megabytes, written as JSON.
+/// The largest row is a Stripe event of two megabytes, written as JSON.
 const LINE_MAX_BYTES: u64 = 64 << 20;
 
-/// What an import brought.
+/// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Rows in the stream.
+    /// The number of rows in the stream.
     pub rows: u64,
-    /// Those that were not there yet.
+    /// How many of them were new.
     pub new: u64,
-    /// Endpoints that have no signing secret yet; Stripe's events are answered `401` there until one is set.
+    /// Endpoints without a signing secret; they respond to Stripe's events with `401` until one is set.
     pub without_secret: Vec<String>,
 }
 
-/// Takes an export in. Where its rows are there already, nothing changes; a store in which one of them is different, or that
-/// has the workspace without one of them, is left as it is: nothing is ever added to a workspace that is somebody's here. A
-/// server may run on the same folder; its writes wait meanwhile.
+/// Imports an export. Rows that are stored already and equal change nothing. If a stored row differs, or a
+/// workspace exists here without one of the rows, the whole import fails and the store is unchanged: an
+/// import never adds to an existing workspace. A server may run on the same folder; its writes wait
+/// meanwhile.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if a row is there and different, or what must be unique is somebody else's;
-/// [`StoreErrorKind::Unavailable`] if the stream is no whole export of this version. The message names the line.
+/// [`StoreErrorKind::Conflict`] if a stored row differs, a row is missing from an existing workspace, or a
+/// slug or program ID belongs to another workspace; [`StoreErrorKind::Unavailable`] if the stream is not a
+/// whole export of this version. The message names the line.
 pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Result<Imported, StoreError> {
     store
         .write(Priority::Api, move |tx| {
@@ -51,7 +53,7 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
                 let named =
                     |error: StoreError| StoreError::new(error.kind(), format!("line {number}: {error}"));
                 if end.is_some() {
-                    return Err(named(unusable("the export has ended before")));
+                    return Err(named(unusable("the export has ended already")));
                 }
                 end = reading.line(tx, &line).map_err(named)?;
             }
@@ -66,7 +68,7 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
         .await
 }
 
-/// The lines of a stream. One that is longer than any row can be is an error, not a reason to run out of memory.
+/// The lines of a stream. A line longer than any row is an error, so that it cannot exhaust the memory.
 fn lines(mut stream: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
     std::iter::from_fn(move || {
         let mut line = String::new();
@@ -103,16 +105,16 @@ struct Reading {
     digest: Sha256,
     /// `None` until the first line is read.
     workspaces: Option<BTreeSet<String>>,
-    /// Those of them that were here before.
+    /// Those of them that existed before the import.
     here: BTreeSet<String>,
     imported: Imported,
 }
 
 impl Reading {
-    /// Takes one line in. Answers the number of rows the last line names.
+    /// Imports one line. Returns the number of rows if it is the last line.
     fn line(&mut self, tx: Everywhere<'_>, line: &str) -> Result<Option<u64>, StoreError> {
         let object =
-            serde_json::from_str(line).map_err(|error| unusable(format!("it is no JSON object: {error}")));
+            serde_json::from_str(line).map_err(|error| unusable(format!("it is not a JSON object: {error}")));
         let object: Map<String, Value> = object?;
         let Some(workspaces) = &self.workspaces else {
             let named = first(tx, &object)?;
@@ -126,7 +128,7 @@ impl Reading {
         }
         let row = line::read(object)?;
         if !row.workspace().is_some_and(|id| workspaces.contains(id)) {
-            return Err(unusable("it belongs to no workspace of the first line"));
+            return Err(unusable("its workspace is not in the first line"));
         }
         self.note(line);
         self.imported.rows = self.imported.rows.saturating_add(1);
@@ -152,9 +154,9 @@ impl Reading {
     fn last(&mut self, end: &Value) -> Result<u64, StoreError> {
         let digest: [u8; 32] = self.digest.finalize_reset().into();
         if end.get("sha256").and_then(Value::as_str) != Some(hex(&digest).as_str()) {
-            return Err(unusable("the lines before it are not as they were written"));
+            return Err(unusable("the lines before it were changed: their digest differs"));
         }
-        end.get("rows").and_then(Value::as_u64).ok_or_else(|| unusable("it counts no rows"))
+        end.get("rows").and_then(Value::as_u64).ok_or_else(|| unusable("it has no number of rows"))
     }
 }
 
@@ -163,7 +165,7 @@ fn first(tx: Everywhere<'_>, line: &Map<String, Value>) -> Result<BTreeSet<Strin
     let number = |name: &str| line.get(name).and_then(Value::as_u64);
     if line.get("trac").and_then(Value::as_str) != Some("export") || number("version") != Some(VERSION.into())
     {
-        return Err(unusable("this is no export, or one of a newer trac"));
+        return Err(unusable("this is not an export, or is one of a newer trac"));
     }
     let ours = schema::version(tx)?;
     if number("schema") != Some(ours.into()) {
@@ -175,7 +177,7 @@ fn first(tx: Everywhere<'_>, line: &Map<String, Value>) -> Result<BTreeSet<Strin
     Ok(workspaces.filter_map(Value::as_str).map(ToOwned::to_owned).collect())
 }
 
-/// Those of the workspaces that are here.
+/// Those of the workspaces that exist here.
 fn known(tx: Everywhere<'_>, workspaces: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
     let sql = format!("SELECT id FROM workspace WHERE id IN ({})", places(1, workspaces.len()));
     let named: Vec<_> = workspaces.iter().map(|id| id.to_arg()).collect();
@@ -194,7 +196,7 @@ impl ReadRow {
         }
     }
 
-    /// Writes the row unless it is there; answers whether it was not.
+    /// Writes the row unless it is stored already; returns whether it was new.
     fn keep(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
         let Table { name, key, .. } = self.table;
         let known = self.table.columns(tx)?;
@@ -215,13 +217,13 @@ impl ReadRow {
             Ok(0) => self.is_there(tx).map(|()| false),
             Ok(_) => Ok(true),
             Err(error) => {
-                Err(StoreError::new(error.kind(), format!("a row of {name} cannot be taken: {error}")))
+                Err(StoreError::new(error.kind(), format!("a row of {name} cannot be written: {error}")))
             }
         }
     }
 
-    /// Refuses what would lead visitors of another workspace's link or program here: a slug that differs in case alone (the
-    /// schema leaves that to whoever writes), or an ID that another workspace's program has.
+    /// Rejects a row that would redirect visitors of another workspace's link or program: a slug that differs
+    /// only in case (the schema's unique index is case-sensitive), or another workspace's program ID.
     fn takes_no_address(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let (column, sql) = match self.table.name {
             "link" => (
@@ -239,19 +241,21 @@ impl ReadRow {
             return Ok(());
         };
         if !is_deleted && tx.exists(sql, args![address, own, mode])? {
-            let detail =
-                format!("the {column} of this {} is another workspace's here: {address}", self.table.name);
+            let detail = format!(
+                "the {column} of this {} belongs to another workspace here: {address}",
+                self.table.name
+            );
             return Err(StoreError::new(StoreErrorKind::Conflict, detail));
         }
         Ok(())
     }
 
-    /// Whether the row that is there is the same in what an export tells.
+    /// Checks that the stored row is equal in all exported columns.
     fn is_there(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let Table { name, key, left_out, loose, .. } = self.table;
-        let told =
+        let is_compared =
             |column: &str| !loose.contains(&column) && left_out.iter().all(|(left, _)| *left != column);
-        let compared: Vec<_> = self.fields.iter().filter(|(column, _)| told(column)).collect();
+        let compared: Vec<_> = self.fields.iter().filter(|(column, _)| is_compared(column)).collect();
         let equal = compared
             .iter()
             .map(|(column, _)| format!("{column} IS NOT DISTINCT FROM ?"))
@@ -268,10 +272,10 @@ impl ReadRow {
     }
 }
 
-/// The columns by which a row is known to be there.
+/// The columns that identify a stored row.
 fn conflict_target(table: &str, key: &[&str]) -> String {
     match table {
-        // These are found without a scope, and known by what finds them.
+        // These rows are looked up without a scope, by this column.
         "api_key" => "hash".to_owned(),
         "webhook_endpoint" => "id".to_owned(),
         _ => key.join(", "),

@@ -1,4 +1,4 @@
-//! A row as a line, and back.
+//! Converts a row to a line, and back.
 
 use serde_json::{Map, Value, json};
 
@@ -7,16 +7,16 @@ use crate::id::hex;
 use crate::store::rows::{Cell, Row};
 use crate::store::{StoreError, unhex};
 
-/// Writes a row whose columns are those names, in that order.
+/// Writes a row with these columns, in this order.
 pub(super) fn write(table: &Table, columns: &[String], row: &Row<'_>) -> Result<String, StoreError> {
     let mut fields = Map::new();
     for (at, column) in columns.iter().enumerate() {
-        fields.insert(column.clone(), told(row.get(at)?));
+        fields.insert(column.clone(), to_json(row.get(at)?));
     }
     Ok(serde_json::to_string(&json!({ "table": table.name, "row": fields }))?)
 }
 
-fn told(value: Cell) -> Value {
+fn to_json(value: Cell) -> Value {
     match value {
         Cell::Null => Value::Null,
         Cell::Integer(number) => number.into(),
@@ -28,29 +28,29 @@ fn told(value: Cell) -> Value {
     }
 }
 
-/// A row as it was read from a line.
+/// A row read from a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReadRow {
     pub(super) table: Table,
     pub(super) fields: Vec<(String, Cell)>,
 }
 
-/// Reads a line of a row. Whether the columns are those of the table is looked at when the row is written.
+/// Reads the line of a row. Its columns are checked when the row is written.
 pub(super) fn read(line: Map<String, Value>) -> Result<ReadRow, StoreError> {
     let mut line = line;
     let name = line.remove("table");
     let table = name.as_ref().and_then(Value::as_str).and_then(Table::named);
-    let table = table.ok_or_else(|| unusable("it names no table of a workspace"))?;
+    let table = table.ok_or_else(|| unusable("it does not name a table of a workspace"))?;
     let Some(Value::Object(row)) = line.remove("row") else { return Err(unusable("it has no row")) };
     if !line.is_empty() {
         return Err(unusable("it has more than a table and a row"));
     }
-    let field = |(name, value)| stored(value).map(|value| (name, value));
+    let field = |(name, value)| to_cell(value).map(|value| (name, value));
     let fields: Option<Vec<_>> = row.into_iter().map(field).collect();
-    Ok(ReadRow { table, fields: fields.ok_or_else(|| unusable("a column holds what no column can hold"))? })
+    Ok(ReadRow { table, fields: fields.ok_or_else(|| unusable("a column has a value of an unknown form"))? })
 }
 
-fn stored(value: Value) -> Option<Cell> {
+fn to_cell(value: Value) -> Option<Cell> {
     Some(match value {
         Value::Null => Cell::Null,
         Value::Number(number) => Cell::Integer(number.as_i64()?),
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn what_a_column_can_hold_is_read_as_it_was_told() {
         let check = |value: Cell| {
-            let said = told(value.clone());
-            assert_eq!(stored(said.clone()), Some(value), "{said}");
+            let written = to_json(value.clone());
+            assert_eq!(to_cell(written.clone()), Some(value), "{written}");
         };
         check(Cell::Null);
         check(Cell::Integer(i64::MIN));

@@ -1,18 +1,18 @@
-//! Which tables make up a workspace, and what of them stays behind.
+//! The tables of a workspace, and the columns that are not exported.
 
 use crate::store::{Everywhere, StoreError, StoreErrorKind, schema};
 
-/// A table that is exported whole, but for some columns.
+/// An exported table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-    /// The columns that tell its rows apart. The first names the workspace.
+    /// The columns that identify a row. The first is the workspace's ID.
     pub(super) key: &'static [&'static str],
-    /// Columns that stay behind, each with the SQL of what stands in its place.
+    /// Columns that are not exported, each with the SQL that replaces it.
     pub(super) left_out: &'static [(&'static str, &'static str)],
-    /// Columns that may differ where a row is there already.
+    /// Columns in which a stored row may differ.
     pub(super) loose: &'static [&'static str],
-    /// In which order its rows are told: one that an index has, or all of them would be in memory at once.
+    /// The order of its rows. An index must have it; otherwise SQLite sorts all rows in memory.
     pub(super) order: &'static [&'static str],
 }
 
@@ -72,17 +72,17 @@ impl Table {
         TABLES.iter().find(|table| table.name == name).copied()
     }
 
-    /// Its columns as the schema has them, in their order.
+    /// Its columns, in the order of the schema.
     pub(super) fn columns(&self, tx: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
         schema::columns(tx, self.name)
     }
 
-    /// The statement that tells its rows of so many workspaces.
+    /// The statement that selects its rows of this number of workspaces.
     pub(super) fn rows_of(&self, columns: &[String], workspaces: usize) -> String {
-        let told = columns.iter().map(|column| self.placeholder(column).unwrap_or(column));
+        let exported = columns.iter().map(|column| self.placeholder(column).unwrap_or(column));
         format!(
             "SELECT {} FROM {} WHERE {} IN ({}) ORDER BY {}",
-            told.collect::<Vec<_>>().join(", "),
+            exported.collect::<Vec<_>>().join(", "),
             self.name,
             self.key.first().copied().unwrap_or("workspace_id"),
             vec!["?"; workspaces].join(", "),
@@ -90,13 +90,13 @@ impl Table {
         )
     }
 
-    /// What stands in the place of a column that stays behind.
+    /// The SQL that replaces a column that is not exported.
     pub(super) fn placeholder(&self, column: &str) -> Option<&'static str> {
         self.left_out.iter().find(|(name, _)| *name == column).map(|(_, sql)| *sql)
     }
 }
 
-/// Something that cannot be read or written, where that is not the store.
+/// An error of a file or stream, not of the store.
 pub(super) fn unusable(detail: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, detail)
 }

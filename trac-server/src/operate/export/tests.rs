@@ -15,7 +15,7 @@ use crate::testing::app::{App, Merchant};
 use crate::testing::shop::{DAY, Shop, charge, invoice};
 use trac_core::time::Timestamp;
 
-/// Something to write into that can be read afterwards.
+/// A writer whose content can be read afterwards.
 #[derive(Clone, Default)]
 struct Page(Arc<Mutex<Vec<u8>>>);
 
@@ -41,7 +41,7 @@ async fn imported(app: &App, text: &str) -> Result<Imported, StoreError> {
     import(&app.trac.store, io::Cursor::new(text.to_owned())).await
 }
 
-/// A merchant with something in every table.
+/// A merchant with rows in every table.
 async fn busy(app: &App) -> Shop<'_> {
     let shop = Shop::open(
         app,
@@ -79,7 +79,7 @@ async fn busy(app: &App) -> Shop<'_> {
     app.trac.clock.advance(DAY);
     let payout = m.post("/payouts", json!({"partner_id": shop.partner, "currency": "usd"})).await;
     assert_eq!(payout.status, 201, "{}", payout.body);
-    // What the tables hold that no API call of this test does.
+    // Rows that no API call of this test writes.
     app.rows(format!(
         "INSERT INTO question (workspace_id, mode, stripe_id, tries, asked_at, answer) \
          VALUES ('{0}', 'test', 'pi_stray', 1, 1, 'nobody knows');",
@@ -103,7 +103,7 @@ async fn ledger(app: &App, m: &Merchant<'_>) -> Vec<Value> {
     seen
 }
 
-/// Asks one server with a key of another.
+/// Sends a request to one server with a key of another.
 async fn get(app: &App, m: &Merchant<'_>, path: &str) -> Value {
     let request = Request::get(format!("/api/v1{path}"));
     let request = request.header("authorization", format!("Bearer {}", m.key));
@@ -146,7 +146,7 @@ async fn secrets_stay_behind_and_the_endpoints_are_named() {
     let brought = imported(&there, &text).await.unwrap();
     assert!(brought.without_secret.contains(&shop.endpoint), "{brought:?}");
     assert!(brought.to_string().contains(&shop.endpoint));
-    // Where the secret is, it stays.
+    // An import does not remove a secret that is set.
     let brought = imported(&here, &text).await.unwrap();
     assert!(!brought.without_secret.contains(&shop.endpoint), "{brought:?}");
     shop.told("charge.refunded", 120, charge(2_600, json!({}))).await;
@@ -186,9 +186,9 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
         assert_eq!(count(&there).await, 0, "{says}");
     };
     check("", StoreErrorKind::Unavailable, "not whole").await;
-    check("{\"trac\":\"export\"}", StoreErrorKind::Unavailable, "no export").await;
+    check("{\"trac\":\"export\"}", StoreErrorKind::Unavailable, "not an export").await;
     check(&all_but_last, StoreErrorKind::Unavailable, "not whole").await;
-    check(&text.replace("\"Ada\"", "\"Eve\""), StoreErrorKind::Unavailable, "not as they were written").await;
+    check(&text.replace("\"Ada\"", "\"Eve\""), StoreErrorKind::Unavailable, "were changed").await;
     check(&text.replacen("\"schema\":", "\"schema\":1", 1), StoreErrorKind::Unavailable, "schema").await;
     check(&format!("{text}{{}}\n"), StoreErrorKind::Unavailable, "has ended").await;
     check(&text.replacen("\"name\":", "\"name = name; --\":", 1), StoreErrorKind::Unavailable, "columns")
@@ -200,14 +200,14 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
     )
     .await;
 
-    // A slug is somebody else's here.
+    // A slug belongs to another workspace here.
     let elsewhere = App::new();
     busy(&elsewhere).await;
     let before = count(&elsewhere).await;
     assert_eq!(imported(&elsewhere, &text).await.unwrap_err().kind(), StoreErrorKind::Conflict);
     assert_eq!(count(&elsewhere).await, before);
 
-    // A row has gone another way since.
+    // A row was changed after the export.
     here.rows("UPDATE partner SET name = 'Another'".to_owned()).await;
     let error = imported(&here, &text).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict);
@@ -228,14 +228,14 @@ async fn a_line_without_end_is_refused() {
     drop(merchant);
 }
 
-/// An export with other lines: its last line counts them, and vouches for them.
+/// An export with these lines and a valid last line.
 fn forged(lines: &[String]) -> String {
     let text = lines.join("\n") + "\n";
     let digest: [u8; 32] = Sha256::digest(&text).into();
     format!("{text}{}\n", json!({"end": {"rows": lines.len() - 1, "sha256": crate::id::hex(&digest)}}))
 }
 
-/// A line of a table with another text in one column.
+/// A line of a table with some columns changed.
 fn line_of(text: &str, table: &str, changes: &[(&str, Value)]) -> String {
     let named = format!("\"table\":\"{table}\"");
     let mut line: Value =
@@ -257,12 +257,12 @@ async fn an_import_adds_nothing_to_a_workspace_that_is_here_and_takes_nobodys_ad
         assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
         assert!(error.to_string().contains(says), "{says}: {error}");
     };
-    // A key of the forger's own, for a merchant who is here.
+    // A forged key for a merchant who exists here.
     let key =
         line_of(&text, "api_key", &[("hash", json!({"hex": "00".repeat(32)})), ("id", json!("key_forged"))]);
     check(&[head.clone(), key.clone()], "nothing is added").await;
     check(&[head, line_of(&text, "workspace", &[]), key], "nothing is added").await;
-    // Another merchant, who would be led to by this one's slug in another case, or by this one's program.
+    // Another merchant, whose rows have this merchant's slug in another case, or this merchant's program ID.
     let theirs = busy(&there).await;
     let text = exported(&there, None).await;
     let (head, workspace) = (text.lines().next().unwrap().to_owned(), line_of(&text, "workspace", &[]));
@@ -275,7 +275,8 @@ async fn an_import_adds_nothing_to_a_workspace_that_is_here_and_takes_nobodys_ad
     drop(theirs);
 }
 
-/// What stays with the server: sessions and links of the dashboard, answers kept for a day, its own settings, marks of visitors.
+/// The tables that stay with the server: sessions and links of the dashboard, stored responses, refused
+/// calls, its own settings, marks of visitors.
 const STAYS: [&str; 5] = ["dashboard_token", "idempotency", "refusal", "setting", "visitor"];
 
 #[tokio::test]

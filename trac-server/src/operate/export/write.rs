@@ -1,4 +1,4 @@
-//! `trac export`: the stream of lines.
+//! `trac export`: writes the lines.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -14,19 +14,19 @@ use crate::store::rows::{ToArg, args};
 use crate::store::{Everywhere, StoreError, StoreErrorKind, new_private_file, schema};
 use crate::trac::Trac;
 
-/// The version of the form of the lines.
+/// The version of the line format.
 pub(super) const VERSION: u32 = 1;
 
-/// What was exported.
+/// The result of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
     /// The workspaces' IDs.
     pub workspaces: Vec<String>,
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
 }
 
-/// Writes a workspace, or all of them, as they were at one moment. A server may run on the same folder.
+/// Writes a workspace, or all of them, from one snapshot. A server may run on the same folder.
 ///
 /// # Errors
 /// [`StoreErrorKind::Unavailable`] if there is no such workspace or `out` cannot be written.
@@ -54,7 +54,7 @@ pub async fn export(
         .await
 }
 
-/// [`export`] to a file that is not there yet, readable by its owner alone. Nothing is left of it if it cannot be whole.
+/// [`export`] to a new file that only its owner can read. If the export fails, the file is deleted.
 ///
 /// # Errors
 /// As [`export`].
@@ -74,7 +74,7 @@ pub async fn export_to_file(
     exported
 }
 
-/// The workspace of that ID, or all.
+/// The workspace with this ID, or all.
 pub(super) fn workspaces(tx: Everywhere<'_>, wanted: Option<&str>) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT id FROM workspace WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
     let found = tx.all(sql, args![wanted], |row| row.get(0))?;

@@ -1,10 +1,11 @@
--- What lists filter by and reports add up stands in columns, written with the decision of which it is a part.
--- As it is shown once it has waited for 72 hours; whether it waits stands beside it.
+-- The values that lists filter by and reports add up are in columns, written together with the decision they
+-- are part of.
+-- The reason as it is shown after 72 hours of waiting; whether the payment still waits is in is_waiting.
 ALTER TABLE payment ADD COLUMN reason TEXT;
 ALTER TABLE payment ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE payment ADD COLUMN click_id TEXT;
 ALTER TABLE payment ADD COLUMN rule TEXT;
--- Whether a click was found and not refused.
+-- Whether a click was found and credited.
 ALTER TABLE payment ADD COLUMN is_credited INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE payment ADD COLUMN source TEXT;
 ALTER TABLE payment ADD COLUMN currency TEXT;
@@ -15,7 +16,7 @@ ALTER TABLE payment ADD COLUMN lead_id TEXT;
 ALTER TABLE payment ADD COLUMN transaction_id TEXT;
 -- Whether only a page reported it, and the merchant has not approved it.
 ALTER TABLE payment ADD COLUMN is_claimed INTEGER NOT NULL DEFAULT 0;
--- The invoice whose lines are to be asked of Stripe.
+-- The invoice whose lines are to be requested from Stripe.
 ALTER TABLE payment ADD COLUMN unlisted_invoice TEXT;
 
 UPDATE payment SET
@@ -47,7 +48,7 @@ CREATE INDEX payment_reason ON payment (workspace_id, mode, reason, id) WHERE is
 CREATE INDEX payment_click ON payment (workspace_id, mode, click_id, id) WHERE click_id IS NOT NULL;
 CREATE INDEX payment_currency ON payment (workspace_id, mode, currency, id) WHERE is_conversion;
 
--- The values of a payment that may be click IDs, but for the one it is credited to.
+-- The values of a payment that may be click IDs, except the credited one.
 CREATE TABLE candidate (
     workspace_id  TEXT NOT NULL,
     mode          TEXT NOT NULL,
@@ -67,13 +68,13 @@ UPDATE lead SET status = (SELECT CASE l.value ->> '$.verdict.value' WHEN 1 THEN 
     json_each(p.facts, '$.leads') AS l
     WHERE o.workspace_id = lead.workspace_id AND o.mode = lead.mode AND o.stripe_id = lead.id AND l.key = lead.id LIMIT 1);
 
--- The status of a version stands beside its terms.
+-- The status of a version gets its own column next to the terms.
 ALTER TABLE program_version ADD COLUMN status TEXT NOT NULL DEFAULT 'active';
 UPDATE program_version SET status = coalesce(terms ->> '$.status', 'active');
 ALTER TABLE enrollment_version ADD COLUMN status TEXT NOT NULL DEFAULT 'approved';
 UPDATE enrollment_version SET status = coalesce(terms ->> '$.status', 'approved');
 
--- Case is folded by expressions that every database knows.
+-- Indexes that ignore case use lower(), an expression that every database knows.
 DROP INDEX link_slug_any_case;
 CREATE INDEX link_slug_any_case ON link (lower(slug)) WHERE deleted_at IS NULL;
 DROP INDEX program_slug;

@@ -1,4 +1,5 @@
--- Pages may claim one transaction with several clicks, also of one partner: a claim of one click hides none of another.
+-- Pages may claim one transaction with several clicks, also of one partner: a claim for one click hides no
+-- other.
 CREATE TABLE report_by_click (
     workspace_id    TEXT NOT NULL,
     mode            TEXT NOT NULL,
@@ -15,7 +16,7 @@ CREATE TABLE report_by_click (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO report_by_click (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, claimed_click)
 SELECT r.workspace_id, r.mode, r.id, r.transaction_id, r.by_merchant, r.conversion_id, r.created_at,
-    -- One claim of each partner was kept until now, so its click tells it apart from the others.
+    -- Until now one claim of each partner was stored, so its click distinguishes it from the others.
     coalesce((SELECT p.facts ->> ('$.reports."' || r.id || '".click') FROM payment_object AS o
         JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id
         WHERE NOT r.by_merchant AND o.workspace_id = r.workspace_id AND o.mode = r.mode AND o.stripe_id = r.transaction_id LIMIT 1),

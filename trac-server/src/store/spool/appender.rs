@@ -1,4 +1,5 @@
-//! The thread that appends, as much at once as is there: the visitors of one moment share one synchronization of the disk.
+//! The thread that appends clicks to the spool, all that wait at once: they share one synchronization of the
+//! disk.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,38 +13,39 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::line::Spooled;
-use super::{RUSH, Segments, Unkept, lock};
+use super::{NotStored, RUSH, Segments, lock};
 use crate::store::click::Condition;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::queue::Queue;
 use crate::store::rows::Everywhere;
 
-/// How many lines one synchronization carries.
+/// How many lines one synchronization covers at most.
 const GROUP: usize = 1_024;
 
-/// How many are many, and how long more are waited for then.
-const MANY: usize = 4;
+/// After a group of at least this many clicks, the appender waits [`GATHER`] for more before the next write.
+const BUSY: usize = 4;
 const GATHER: Duration = Duration::from_micros(200);
 
 /// A click on its way to the file.
 pub(super) struct Append {
     pub(super) spooled: Spooled,
-    /// What must be so.
+    /// The condition under which the click is recorded.
     pub(super) only_if: Option<Arc<dyn Condition>>,
-    /// Told once the click is there, or that the condition did not hold.
-    pub(super) tell: Tell,
+    /// Receives `Ok(true)` once the click is on disk, `Ok(false)` if the condition does not hold.
+    pub(super) reply: Reply,
 }
 
-type Tell = oneshot::Sender<Result<bool, Unkept>>;
+type Reply = oneshot::Sender<Result<bool, NotStored>>;
 
-/// Whose clicks are on disk. They are told when this is dropped, wherever that is.
-struct Kept(Vec<Tell>);
+/// The senders of clicks that are on disk. Each sends `Ok(true)` when this value is dropped, wherever that
+/// happens.
+struct Stored(Vec<Reply>);
 
-impl Drop for Kept {
+impl Drop for Stored {
     fn drop(&mut self) {
-        for tell in self.0.drain(..) {
-            // Whoever stopped waiting was sent on without an ID.
-            let _ = tell.send(Ok(true));
+        for reply in self.0.drain(..) {
+            // A request that stopped waiting has redirected its visitor without a click ID.
+            let _ = reply.send(Ok(true));
         }
     }
 }
@@ -53,28 +55,29 @@ pub(super) struct Appender {
     pub(super) segments: Arc<Segments>,
     pub(super) waiting: Arc<AtomicUsize>,
     pub(super) queue: Arc<Queue>,
-    /// Where visitors wait.
+    /// The runtime in which requests wait for replies.
     pub(super) runtime: Arc<OnceLock<Handle>>,
-    /// By which conditions are judged.
+    /// The connection on which conditions are checked.
     pub(super) reader: Connection,
 }
 
 impl Appender {
-    /// Appends what comes; ends with the spool.
-    pub(super) fn run(&self, coming: &mpsc::Receiver<Append>) {
-        // A store that keeps its readers out keeps no visitor waiting.
+    /// Appends clicks as they arrive; ends when the spool is dropped.
+    pub(super) fn run(&self, incoming: &mpsc::Receiver<Append>) {
+        // A locked database delays no visitor.
         if let Err(error) = self.reader.busy_timeout(Duration::ZERO) {
-            tracing::warn!(%error, "links are compared slowly");
+            tracing::warn!(%error, "the busy timeout could not be cleared: clicks wait while the database is locked");
         }
         let mut together = 0;
-        while let Ok(first) = coming.recv() {
-            // Where many came together, more are about to, and share the synchronization. Whoever comes alone does not wait.
-            if together >= MANY {
+        while let Ok(first) = incoming.recv() {
+            // If many clicks arrived together, more are likely to follow and can share the synchronization. A
+            // single click does not wait.
+            if together >= BUSY {
                 thread::sleep(GATHER);
             } else {
                 thread::yield_now();
             }
-            let group = std::iter::once(first).chain(coming.try_iter().take(GROUP.saturating_sub(1)));
+            let group = std::iter::once(first).chain(incoming.try_iter().take(GROUP.saturating_sub(1)));
             let group: Vec<_> = group.collect();
             together = group.len();
             self.append(group);
@@ -82,18 +85,18 @@ impl Appender {
     }
 
     fn append(&self, group: Vec<Append>) {
-        let (mut lines, mut told) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
-        let mut judged = HashMap::new();
-        for Append { spooled, only_if, tell } in group {
-            // Many clicks of one moment have the same condition, which is asked once.
+        let (mut lines, mut replies) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+        let mut checked = HashMap::new();
+        for Append { spooled, only_if, reply } in group {
+            // Clicks of one group often share a condition, which is checked once.
             let holds = only_if.is_none_or(|condition| {
-                *judged.entry(Arc::as_ptr(&condition).addr()).or_insert_with(|| self.holds(&*condition))
+                *checked.entry(Arc::as_ptr(&condition).addr()).or_insert_with(|| self.holds(&*condition))
             });
             if holds {
                 lines.push(spooled);
-                told.push(tell);
+                replies.push(reply);
             } else {
-                let _ = tell.send(Ok(false));
+                let _ = reply.send(Ok(false));
             }
         }
         if lines.is_empty() {
@@ -106,7 +109,7 @@ impl Appender {
         } else {
             active.append(&mut lines)
         };
-        // Counted before they can be taken.
+        // Counted before the writer can bring them in.
         let before = appended.is_ok().then(|| self.waiting.fetch_add(count, Ordering::SeqCst));
         drop(active);
         if before.is_some_and(|before| before == 0 || (before < RUSH && before.saturating_add(count) >= RUSH))
@@ -114,24 +117,24 @@ impl Appender {
             self.queue.wake();
         }
         let Err(error) = appended else {
-            return self.tell(Kept(told));
+            return self.reply(Stored(replies));
         };
         let error = StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.path.display()));
-        for (tell, spooled) in told.into_iter().zip(lines) {
-            let _ = tell.send(Err(Unkept { error: error.clone(), click: Some(Box::new(spooled.click)) }));
+        for (reply, spooled) in replies.into_iter().zip(lines) {
+            let _ = reply.send(Err(NotStored { error: error.clone(), click: Some(Box::new(spooled.click)) }));
         }
     }
 
-    /// Many are told from within the runtime in which they wait: it is woken once, and not by each of them. A runtime that ends drops
-    /// what it was given, which tells them too.
-    fn tell(&self, kept: Kept) {
+    /// Sends the replies. Many replies are sent from a task in the runtime of their receivers, which is then
+    /// woken once, not once per reply. A runtime that shuts down drops the task, which sends the replies too.
+    fn reply(&self, stored: Stored) {
         match self.runtime.get() {
-            Some(runtime) if kept.0.len() >= MANY => drop(runtime.spawn(async move { drop(kept) })),
-            _ => drop(kept),
+            Some(runtime) if stored.0.len() >= BUSY => drop(runtime.spawn(async move { drop(stored) })),
+            _ => drop(stored),
         }
     }
 
-    /// What cannot be asked now is as it was when it was last heard of.
+    /// Whether a condition holds. If the database cannot be read now, the cached link is trusted.
     fn holds(&self, condition: &dyn Condition) -> bool {
         condition.holds(Everywhere::of(&self.reader)).unwrap_or_else(|error| {
             tracing::debug!(%error, "a link could not be compared");

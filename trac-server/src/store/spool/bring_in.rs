@@ -1,4 +1,4 @@
-//! Clicks of the spool become rows of the store.
+//! Writes the clicks of the spool to the database.
 
 use std::time::Duration;
 use std::{io, thread};
@@ -6,21 +6,22 @@ use std::{io, thread};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::line::Spooled;
-use super::refused::{Refused, takes_others};
+use super::refused::{Refused, accepts_others};
 use super::segment::Segment;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::file::copy_log;
 use crate::store::recorder::{Recorder, TOGETHER};
 
-/// How many clicks one transaction carries: more would take the processor from visitors for longer when they are committed. And how many
-/// at first where the store refused more: on a disk with little room its log has to be copied in between.
-pub(super) const MANY: usize = 4_096;
-pub(super) const FEW: usize = 256;
-/// After so many, visitors may have the processor.
-const BREATH: usize = 64;
-const NAP: Duration = Duration::from_micros(50);
+/// How many clicks one transaction writes: a larger one would occupy the processor for longer at its commit,
+/// and delay visitors. After the database has rejected clicks, the first transaction writes only
+/// [`SMALL_BATCH`]: on a nearly full disk, the log must be copied into the database between transactions.
+pub(super) const BATCH: usize = 4_096;
+pub(super) const SMALL_BATCH: usize = 256;
+/// After this many clicks, the writer sleeps for [`YIELD_TIME`], so that requests get the processor.
+const YIELD_EVERY: usize = 64;
+const YIELD_TIME: Duration = Duration::from_micros(50);
 
-/// Brings in all lines of a file, and tells at each commit how many wait no more.
+/// Brings in all lines of a file. After each commit, `taken` receives how many fewer wait.
 pub(super) fn bring_in(
     segment: &mut Segment,
     connection: &mut Connection,
@@ -30,10 +31,10 @@ pub(super) fn bring_in(
 ) -> Result<(), StoreError> {
     let cannot =
         |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
-    refused.keep_damaged(segment)?;
+    refused.store_damaged(segment)?;
     segment.forget_damaged();
-    refused.keep_strange(segment.strange())?;
-    segment.forget_strange();
+    refused.store_unknown(segment.unknown())?;
+    segment.forget_unknown();
     loop {
         let before = segment.lines();
         let Some(chunk) = segment.waiting(limit).map_err(cannot)? else { break };
@@ -41,19 +42,19 @@ pub(super) fn bring_in(
         let chunk = chunk.taken();
         segment.took(chunk);
         taken(before.saturating_sub(segment.lines()));
-        if limit < MANY {
+        if limit < BATCH {
             copy_log(connection);
-            limit = limit.saturating_mul(2).min(MANY);
+            limit = limit.saturating_mul(2).min(BATCH);
         }
     }
     if segment.lines() > 0 {
-        tracing::error!(clicks = segment.lines(), "the spool was changed by somebody else: clicks are lost");
+        tracing::error!(clicks = segment.lines(), "another program changed the spool: clicks are lost");
         taken(segment.lines());
     }
     if segment.is_used()
         && let Err(error) = segment.empty()
     {
-        // All that it shows is in the store.
+        // All its clicks are in the database.
         tracing::warn!(%error, "the spool could not be wiped");
     }
     Ok(())
@@ -63,22 +64,22 @@ pub(super) fn bring_in(
 fn record(clicks: &[Spooled], connection: &mut Connection, aside: &Refused) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut recorder, mut refused) = (Recorder::new(&tx)?, Vec::new());
-    for some in clicks.chunks(BREATH) {
+    for some in clicks.chunks(YIELD_EVERY) {
         for few in some.chunks(TOGETHER) {
             if !record_together(few, &tx, &mut recorder)? {
                 record_each(few, &tx, &mut recorder, &mut refused)?;
             }
         }
-        if some.len() == BREATH {
-            thread::sleep(NAP);
+        if some.len() == YIELD_EVERY {
+            thread::sleep(YIELD_TIME);
         }
     }
     drop(recorder);
-    aside.keep(&refused)?;
+    aside.store(&refused)?;
     Ok(tx.commit()?)
 }
 
-/// Records clicks by one statement. `false` if they are too few for it, or one of them is refused.
+/// Records clicks by one statement. `false` if there are too few for it, or one of them is rejected.
 fn record_together(
     clicks: &[Spooled],
     tx: &Connection,
@@ -87,13 +88,13 @@ fn record_together(
     let Some(clicks) = clicks.as_array::<TOGETHER>() else { return Ok(false) };
     let clicks = clicks.each_ref().map(|spooled| (&spooled.scope, &spooled.click));
     match recorder.record_together(&clicks) {
-        // Some refusals end the whole transaction.
+        // Some errors roll back the whole transaction.
         Err(error) if error.kind() == StoreErrorKind::Internal && !tx.is_autocommit() => Ok(false),
         done => done.map(|()| true),
     }
 }
 
-/// Records clicks one by one, but for those that the store refuses while it takes others.
+/// Records clicks one by one. Those that the database rejects while it accepts others are added to `refused`.
 fn record_each<'a>(
     clicks: &'a [Spooled],
     tx: &Connection,
@@ -103,7 +104,7 @@ fn record_each<'a>(
     for spooled in clicks {
         match recorder.record(&spooled.scope, &spooled.click) {
             Err(error)
-                if error.kind() == StoreErrorKind::Internal && takes_others(tx, recorder, spooled)? =>
+                if error.kind() == StoreErrorKind::Internal && accepts_others(tx, recorder, spooled)? =>
             {
                 refused.push((spooled, error));
             }
@@ -140,14 +141,15 @@ mod tests {
         store
     }
 
-    /// The clicks, in the order in which they lie: the last digits of each, and a star where it is its visitor's first.
+    /// The clicks in the order of their rows: the last digits of each ID, and a star if it is its visitor's
+    /// first.
     fn kept(store: &Connection) -> String {
         let mut statement =
             store.prepare("SELECT substr(id, -2), is_unique FROM click ORDER BY rowid").unwrap();
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?));
         let rows = statement.query_map([], read).unwrap().map(Result::unwrap);
-        let told = |(id, is_unique)| format!("{id}{}", if is_unique { "*" } else { "" });
-        rows.map(told).collect::<Vec<_>>().join(" ")
+        let text = |(id, is_unique)| format!("{id}{}", if is_unique { "*" } else { "" });
+        rows.map(text).collect::<Vec<_>>().join(" ")
     }
 
     fn marks(store: &Connection) -> i64 {
@@ -169,7 +171,7 @@ mod tests {
                 record(&clicks, &mut store, &refused).unwrap();
                 assert_eq!(kept(&store), want, "read twice, it changes nothing");
             }
-            // As many more are nothing new, whether they are recorded together or one by one.
+            // Recording them again, together or one by one, changes nothing.
             for part in clicks.chunks(3) {
                 record(part, &mut store, &refused).unwrap();
             }
@@ -177,14 +179,14 @@ mod tests {
         };
         check(&|_| (), WHOLE);
         check(&|clicks| clicks[5].visitor = Some([2; 16]), &WHOLE.replace("05*", "05"));
-        // The visitor of one carries another: made on this very link, or on another one.
+        // The visitor of one click carries another: of the same link, or of another one.
         let carries = |clicks: &mut Vec<NewClick>| clicks[9].last_click = Some(clicks[8].id.clone());
         check(&carries, &WHOLE.replace("09*", "09"));
         let other_link = |clicks: &mut Vec<NewClick>| clicks[8].link_id = Some("link_2".into());
         check(&|clicks| (carries(clicks), other_link(clicks)).1, WHOLE);
-        // It came too late to be carried.
+        // A later click cannot have been carried.
         check(&|clicks| clicks[8].last_click = Some(clicks[9].id.clone()), WHOLE);
-        // One is there twice.
+        // One click is there twice.
         check(&|clicks| clicks[7] = clicks[6].clone(), &WHOLE.replace(" 07*", ""));
         check(&|clicks| clicks.truncate(15), &WHOLE.replace(" 0f*", ""));
         check(&|clicks| clicks.push(click(16, 16)), &format!("{WHOLE} 10*"));
@@ -192,7 +194,7 @@ mod tests {
 
     #[test]
     fn one_that_is_refused_takes_no_other_with_it_and_has_not_been_here() {
-        // Whether what a statement did before it was refused is undone or stays.
+        // The rows that a statement wrote before the error are undone (ABORT) or stay (FAIL).
         for how in ["ABORT", "FAIL"] {
             let folder = tempfile::tempdir().unwrap();
             let mut store = store(folder.path());
@@ -208,7 +210,7 @@ mod tests {
             record(&clicks, &mut store, &aside).unwrap();
             let want = WHOLE.replace(" 03*", "").replace("0d*", "0d");
             assert_eq!((kept(&store), marks(&store)), (want, 14), "{how}");
-            // By itself it is refused too, and leaves nothing.
+            // Alone it is rejected too, and leaves no mark.
             clicks[3].click.visitor = Some([99; 16]);
             record(&clicks[3..4], &mut store, &aside).unwrap();
             assert_eq!(marks(&store), 14, "{how}");

@@ -1,19 +1,21 @@
 //! One click as a line of the spool.
 //!
 //! # Wire form
-//! `\n<sum> <length> <turn> <JSON>`, the numbers as 8, 8 and 16 hex digits:
-//! * the line break is in front, so that a line is found behind whatever became of the one before it. A whole line that follows a whole
-//!   one needs none;
-//! * the sum is the CRC-32 of all that follows it;
+//! `\n<sum> <length> <sequence> <JSON>`, the numbers as 8, 8 and 16 hex digits:
+//! * the line break is in front, so that a line is found after a damaged one. A whole line right after a whole
+//!   one is read without it;
+//! * the sum is the CRC-32 of all bytes after it;
 //! * the length is that of the line in bytes, with its line break;
-//! * the turn is the number of the write that the line came with, greater than that of every earlier write to the file, those
-//!   that failed or were wiped since too. Whatever lies behind a line with a smaller one is older and does not count;
-//! * the JSON is the click with its workspace and mode, or `null` in the line that an emptied file begins with. It holds no raw line
-//!   break, so that nothing a visitor sends is ever taken for a line.
+//! * the sequence number is that of the write that appended the line. It is greater than that of every earlier
+//!   write to the file, including those that failed or were wiped since. A line after one with a greater number
+//!   is older and does not count;
+//! * the JSON is the click with its workspace and mode, or `null` in the line that marks an emptied file. It
+//!   contains no raw line break, so that no input of a visitor is ever read as a line.
 //!
-//! A sum of 32 bits is there against torn writes and rot, not against whoever can write the owner's files. It notices every
-//! change within 32 bits in a row, and every three flipped bits of a line up to eleven kilobytes. Of other damage one in four
-//! thousand million passes; that would still have to have a length that fits, a turn that goes on, and be the JSON of a click.
+//! A sum of 32 bits protects against torn writes and bit rot, not against an attacker who can write the owner's
+//! files. It detects every change within 32 consecutive bits, and every three flipped bits of a line up to
+//! eleven kilobytes. Of other damage one in four thousand million passes; that would also need a length that
+//! fits, a sequence number that is not too small, and the JSON of a click.
 
 use std::io;
 use std::ops::Range;
@@ -23,22 +25,22 @@ use serde::{Deserialize, Serialize};
 use crate::store::Scope;
 use crate::store::click::NewClick;
 
-/// Where the parts of a line are.
+/// The positions of the parts of a line.
 const SUM: Range<usize> = 1..9;
 const LENGTH: Range<usize> = 10..18;
-const TURN: Range<usize> = 19..35;
+const SEQUENCE: Range<usize> = 19..35;
 const JSON: usize = 36;
 /// The longest line, in bytes.
 pub(super) const LONGEST: usize = 1 << 18;
-/// What the first line of an emptied file says.
+/// The JSON of the line that marks an emptied file.
 const BEGIN: &[u8] = b"null";
-/// How long that line is; no click's is as short.
+/// The length of that line; every click's line is longer.
 pub(super) const BEGIN_LENGTH: u64 = 40;
 
-/// The turn of all lines of a file in which their order says nothing.
-pub(super) const ANY_TURN: u64 = 1;
+/// The sequence number of all lines in a file where their order has no meaning.
+pub(super) const ANY_SEQUENCE: u64 = 1;
 
-/// A click and whose it is.
+/// A click with its workspace and mode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spooled {
     #[serde(flatten)]
@@ -55,30 +57,30 @@ impl Spooled {
     ///
     /// # Errors
     /// [`io::ErrorKind::FileTooLarge`] if it would be longer than [any](LONGEST).
-    pub(super) fn write(&self, turn: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-        write(turn, bytes, |bytes| Ok(serde_json::to_writer(bytes, self)?))
+    pub(super) fn write(&self, sequence: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        write(sequence, bytes, |bytes| Ok(serde_json::to_writer(bytes, self)?))
     }
 }
 
-/// Appends the line that an emptied file begins with.
-pub(super) fn write_begin(turn: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-    write_as_is(turn, BEGIN, bytes)
+/// Appends the line that marks an emptied file.
+pub(super) fn write_begin(sequence: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    write_as_is(sequence, BEGIN, bytes)
 }
 
-/// Appends a line of JSON that says nothing to this program.
-pub(super) fn write_as_is(turn: u64, json: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
-    write(turn, bytes, |bytes| {
+/// Appends a line of JSON that this program does not know.
+pub(super) fn write_as_is(sequence: u64, json: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+    write(sequence, bytes, |bytes| {
         bytes.extend(json);
         Ok(())
     })
 }
 
-/// Appends bytes as they are, but whole lines among them in no turn of their own.
-pub(super) fn write_in_any_turn(mut bytes: &[u8], all: &mut Vec<u8>) -> io::Result<()> {
+/// Appends bytes unchanged, except that whole lines among them get [`ANY_SEQUENCE`].
+pub(super) fn write_in_any_sequence(mut bytes: &[u8], all: &mut Vec<u8>) -> io::Result<()> {
     while !bytes.is_empty() {
         let passed = match read(bytes) {
             Read::Whole(line) => {
-                write_as_is(ANY_TURN, line.json, all)?;
+                write_as_is(ANY_SEQUENCE, line.json, all)?;
                 line.length
             }
             Read::Cut | Read::Broken => {
@@ -93,7 +95,7 @@ pub(super) fn write_in_any_turn(mut bytes: &[u8], all: &mut Vec<u8>) -> io::Resu
 }
 
 fn write(
-    turn: u64,
+    sequence: u64,
     bytes: &mut Vec<u8>,
     json: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -107,7 +109,7 @@ fn write(
     let length = length(line.len());
     put(line, 0..1, b"\n");
     put(line, LENGTH, &digits::<8>(length));
-    put(line, TURN, &digits::<16>(turn));
+    put(line, SEQUENCE, &digits::<16>(sequence));
     let sum = sum(line);
     put(line, SUM, &sum);
     Ok(())
@@ -116,37 +118,39 @@ fn write(
 /// A whole line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    pub(super) turn: u64,
+    pub(super) sequence: u64,
     pub(super) json: &'a [u8],
     pub(super) length: usize,
 }
 
 impl Line<'_> {
-    /// Whether it is the line that an emptied file begins with.
+    /// Whether it is the line that marks an emptied file.
     pub(super) fn is_begin(&self) -> bool {
         self.json == BEGIN
     }
 
-    /// The click. `None` if this program cannot make anything of it: a newer one wrote it.
+    /// The click; `None` if this program does not know the JSON, which a newer one wrote.
     pub(super) fn spooled(&self) -> Option<Spooled> {
         serde_json::from_slice(self.json).ok()
     }
 }
 
-/// What bytes begin with.
+/// The result of reading a line at the beginning of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read<'a> {
     Whole(Line<'a>),
-    /// What may be a line, if more bytes follow.
+    /// May be a line if more bytes follow.
     Cut,
-    /// Anything else.
+    /// Not a line.
     Broken,
 }
 
-/// Reads the line that bytes begin with.
+/// Reads the line at the beginning of `bytes`.
 pub(super) fn read(bytes: &[u8]) -> Read<'_> {
     let Some(head) = bytes.get(..JSON) else { return Read::Cut };
-    let (Some(length), Some(turn)) = (number(head, LENGTH), number(head, TURN)) else { return Read::Broken };
+    let (Some(length), Some(sequence)) = (number(head, LENGTH), number(head, SEQUENCE)) else {
+        return Read::Broken;
+    };
     let Some(length) = usize::try_from(length).ok().filter(|length| (JSON..=LONGEST).contains(length)) else {
         return Read::Broken;
     };
@@ -154,21 +158,21 @@ pub(super) fn read(bytes: &[u8]) -> Read<'_> {
     if line.get(SUM) != Some(&sum(line)) {
         return Read::Broken;
     }
-    Read::Whole(Line { turn, json: line.get(JSON..).unwrap_or_default(), length })
+    Read::Whole(Line { sequence, json: line.get(JSON..).unwrap_or_default(), length })
 }
 
-/// Where the next line may begin behind a broken one.
+/// Where the next line may begin after a broken one.
 pub(super) fn next(bytes: &[u8]) -> usize {
     let next = bytes.iter().skip(1).position(|byte| *byte == b'\n');
     next.map_or(bytes.len(), |between| between.saturating_add(1))
 }
 
-/// So many bytes, as places in a file are counted.
+/// A length in memory as a position in a file.
 pub(super) fn length(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// The sum of a line, as it is written.
+/// The checksum of a line, as it is written.
 fn sum(line: &[u8]) -> [u8; 8] {
     digits(crc32fast::hash(line.get(SUM.end..).unwrap_or_default()).into())
 }
@@ -211,7 +215,7 @@ mod tests {
         spooled.write(3, &mut line).unwrap();
         assert!(!line[1..].contains(&b'\n'), "a line is a line");
         let Read::Whole(read_again) = read(&line) else { panic!("it is whole") };
-        assert_eq!((read_again.turn, read_again.length), (3, line.len()));
+        assert_eq!((read_again.sequence, read_again.length), (3, line.len()));
         assert_eq!((read_again.spooled(), read_again.is_begin()), (Some(spooled), false));
         for cut in 0..line.len() {
             assert_eq!(read(&line[..cut]), Read::Cut, "{cut} bytes of it");
@@ -234,7 +238,7 @@ mod tests {
     fn a_line_looks_as_it_is_documented() {
         let mut line = Vec::new();
         write_begin(10, &mut line).unwrap();
-        // The sum as `python3 -c 'import zlib; print("%08x" % zlib.crc32(b" 00000028 000000000000000a null"))'` tells it.
+        // The sum as `python3 -c 'import zlib; print("%08x" % zlib.crc32(b" 00000028 000000000000000a null"))'` prints it.
         assert_eq!(line, b"\ne773e463 00000028 000000000000000a null");
         assert_eq!(BEGIN_LENGTH, u64::try_from(line.len()).unwrap());
         assert!(matches!(read(&line), Read::Whole(line) if line.is_begin() && line.spooled().is_none()));

@@ -1,16 +1,17 @@
-//! Where clicks wait on disk until the store takes them.
+//! The spool: files in which clicks wait on disk until they are written to the database.
 //!
-//! A click in the spool is as durable as one in the store, so that a redirect may carry its ID, and costs a fraction: a line at the
-//! end of a file, where the store changes a page for nearly each. The writer brings what waits into the store many at a time: some
-//! thousand in a rush, whatever there is a moment after the first, and all of it before anything else that it writes, since
-//! whatever names a click, a payment or a lead, comes after the click. Whoever asks for clicks waits for that too
-//! ([`crate::router::catch_up`]). While the store takes nothing, locked or full, the spool holds the clicks.
+//! A click in the spool is as durable as a row of the database, so that a redirect can carry its ID, and costs
+//! a fraction: it appends a line to a file, where the database changes a page for almost each click. The writer
+//! brings waiting clicks into the database in batches: when some thousand wait, a moment after the first one,
+//! and before every other job, since a payment or lead that names a click arrives after the click. Readers of
+//! clicks wait for that too ([`crate::router::catch_up`]). While the database is locked or full, the clicks
+//! stay in the spool.
 //!
-//! Clicks are known by their IDs, so that a spool that is read twice, because the process ended between the commit and the
-//! emptying of the file, changes nothing. A damaged line hides no other ([`scan`]). There are two files: clicks are appended to one
-//! while those of the other are brought in.
+//! A click that is read from the spool twice, because the process ended between the commit and the emptying of
+//! the file, is recorded once: its ID is unique. A damaged line affects no other ([`scan`]). There are two
+//! files: clicks are appended to one while those of the other are brought in.
 //!
-//! The files belong to the one process that serves; a command beside it leaves them alone.
+//! Only the serving process uses the files; a command on the same folder leaves them alone.
 
 mod line;
 mod scan;
@@ -38,37 +39,37 @@ use super::queue::Queue;
 use super::thread::spawn;
 use super::{Scope, file};
 use appender::{Append, Appender};
-use bring_in::{FEW, MANY, bring_in};
+use bring_in::{BATCH, SMALL_BATCH, bring_in};
 use line::Spooled;
 use refused::Refused;
 use segment::Segment;
 
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
-/// How many clicks may wait to be synchronized.
+/// How many clicks may wait for the appender.
 const CAPACITY: usize = 4_096;
-/// So many clicks are brought in at once, and fewer after a while.
+/// This many waiting clicks are brought in at once, fewer after [`DELAY`].
 const RUSH: usize = 8_192;
-const WHILE: Duration = Duration::from_millis(200);
+const DELAY: Duration = Duration::from_millis(200);
 
-/// The spool of a store. It holds nothing until it is [opened](Self::open).
+/// The spool of a store. It accepts no clicks until it is [opened](Self::open).
 pub(super) struct Spool {
     database: PathBuf,
     opened: OnceLock<Opened>,
-    /// Held by whoever opens it.
+    /// Locked while the spool is opened.
     opening: Mutex<()>,
-    /// How many clicks wait, told without waiting for a file.
+    /// How many clicks wait; read without locking a file.
     waiting: Arc<AtomicUsize>,
-    /// Whether the store refused them when it was last asked.
+    /// Whether the database rejected the clicks at the last drain.
     refused: AtomicBool,
-    /// Whether it was said that another process has the files.
-    is_missed: AtomicBool,
-    /// Where visitors wait, if its threads run by themselves.
+    /// Whether opening has failed before; the warning is logged once.
+    has_failed: AtomicBool,
+    /// The runtime in which requests wait for replies, if it is multi-threaded.
     runtime: Arc<OnceLock<Handle>>,
 }
 
-/// Why a click is not in the spool, and the click.
+/// A click that is not in the spool, and the reason.
 #[derive(Debug)]
-pub(super) struct Unkept {
+pub(super) struct NotStored {
     pub(super) error: StoreError,
     pub(super) click: Option<Box<NewClick>>,
 }
@@ -79,36 +80,36 @@ struct Opened {
 }
 
 struct Segments {
-    /// To which clicks are appended.
+    /// Clicks are appended to this one.
     active: Mutex<Segment>,
-    /// From which they are brought in, and empty in between.
-    resting: Mutex<Segment>,
-    /// Whether no more are appended. It is set while nobody appends.
+    /// Clicks are brought in from this one; empty otherwise.
+    draining: Mutex<Segment>,
+    /// Whether no more clicks are appended. Set while `active` is locked.
     is_closed: AtomicBool,
 }
 
 impl Spool {
     pub(super) fn beside(database: &Path) -> Self {
-        let (refused, is_missed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (refused, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let (opened, opening, waiting) = (OnceLock::new(), Mutex::new(()), Arc::default());
         let (database, runtime) = (database.to_owned(), Arc::default());
-        Self { database, opened, opening, waiting, refused, is_missed, runtime }
+        Self { database, opened, opening, waiting, refused, has_failed, runtime }
     }
 
-    /// Makes the files this process's own. What an earlier one left in them is brought into the store soon.
+    /// Locks the files for this process. Clicks that an earlier process left in them are brought in soon.
     pub(super) fn open(&self, queue: &Arc<Queue>) -> Result<(), StoreError> {
-        let _nobody_else = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.opened.get().is_some() {
             return Ok(());
         }
         let [first, second] = FILE_NAMES.map(|name| self.database.with_file_name(name));
         let mut both = [open_segment(&first)?, open_segment(&second)?];
         both.sort_by_key(Segment::oldest);
-        let [resting, active] = both;
-        self.waiting.store(resting.lines().saturating_add(active.lines()), Ordering::SeqCst);
-        let (appends, coming) = mpsc::sync_channel(CAPACITY);
-        let (active, resting) = (Mutex::new(active), Mutex::new(resting));
-        let segments = Arc::new(Segments { active, resting, is_closed: AtomicBool::new(false) });
+        let [draining, active] = both;
+        self.waiting.store(draining.lines().saturating_add(active.lines()), Ordering::SeqCst);
+        let (appends, incoming) = mpsc::sync_channel(CAPACITY);
+        let (active, draining) = (Mutex::new(active), Mutex::new(draining));
+        let segments = Arc::new(Segments { active, draining, is_closed: AtomicBool::new(false) });
         let appender = Appender {
             path: first,
             segments: Arc::clone(&segments),
@@ -117,25 +118,26 @@ impl Spool {
             runtime: Arc::clone(&self.runtime),
             reader: file::connect(&self.database)?,
         };
-        spawn("trac-spool", move || appender.run(&coming))?;
+        spawn("trac-spool", move || appender.run(&incoming))?;
         let _ = self.opened.set(Opened { segments, appends });
         Ok(())
     }
 
-    /// Whether this is the first time that the spool is missed.
-    pub(super) fn is_first_missed(&self) -> bool {
-        !self.is_missed.swap(true, Ordering::SeqCst)
+    /// Whether this is the first failure to open the spool.
+    pub(super) fn is_first_failure(&self) -> bool {
+        !self.has_failed.swap(true, Ordering::SeqCst)
     }
 
-    /// Keeps a click if its condition holds; `Ok` means that it is on disk, or that it does not.
+    /// Stores a click if its condition holds: `Ok(true)` if it is on disk, `Ok(false)` if the condition does
+    /// not hold.
     pub(super) async fn keep(
         &self,
         scope: &Scope,
         click: NewClick,
         only_if: Option<Arc<dyn Condition>>,
-    ) -> Result<bool, Unkept> {
-        let none = |click| Unkept {
-            error: StoreError::new(StoreErrorKind::Unavailable, "there is no spool"),
+    ) -> Result<bool, NotStored> {
+        let none = |click| NotStored {
+            error: StoreError::new(StoreErrorKind::Unavailable, "the spool is not open"),
             click,
         };
         let Some(opened) = self.opened.get() else { return Err(none(Some(Box::new(click)))) };
@@ -145,18 +147,18 @@ impl Spool {
         {
             let _ = self.runtime.set(runtime);
         }
-        let (tell, told) = oneshot::channel();
-        let append = Append { spooled: Spooled::new(scope, click), only_if, tell };
+        let (reply, replied) = oneshot::channel();
+        let append = Append { spooled: Spooled::new(scope, click), only_if, reply };
         if let Err(TrySendError::Full(append) | TrySendError::Disconnected(append)) =
             opened.appends.try_send(append)
         {
             let error = StoreError::new(StoreErrorKind::Busy, "too many clicks wait for the spool");
-            return Err(Unkept { error, click: Some(Box::new(append.spooled.click)) });
+            return Err(NotStored { error, click: Some(Box::new(append.spooled.click)) });
         }
-        told.await.unwrap_or_else(|_| Err(none(None)))
+        replied.await.unwrap_or_else(|_| Err(none(None)))
     }
 
-    /// Whether the store refused clicks when it was last asked.
+    /// Whether the database rejected the clicks at the last drain.
     pub(super) fn is_refused(&self) -> bool {
         self.refused.load(Ordering::SeqCst)
     }
@@ -166,45 +168,48 @@ impl Spool {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// In how long clicks are to be brought in; `None` if there are none.
+    /// In how long waiting clicks must be brought in; `None` if there are none.
     pub(super) fn due(&self) -> Option<Duration> {
         match self.waiting() {
             0 => None,
             RUSH.. if !self.is_refused() => Some(Duration::ZERO),
-            _ => Some(WHILE),
+            _ => Some(DELAY),
         }
     }
 
-    /// Brings all that waits into the store, if that is still where it was.
+    /// Brings all waiting clicks into the database, if its file is still in place.
     ///
     /// # Errors
-    /// The store's; what was brought in before stays there.
+    /// The database's; clicks that were brought in before the error stay there.
     pub(super) fn drain(&self, connection: &mut Connection, original: &Original) -> Result<(), StoreError> {
         let Some(Opened { segments, .. }) = self.opened.get() else { return Ok(()) };
-        let limit = if self.is_refused() { FEW } else { MANY };
+        let limit = if self.is_refused() { SMALL_BATCH } else { BATCH };
         let drained = original.is_in_place().and_then(|()| self.drain_both(segments, connection, limit));
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
             Err(error) if !refused_before => {
-                tracing::error!(%error, "the store takes no clicks; they wait beside it");
+                tracing::error!(%error, "the database rejects clicks; they wait in the spool");
             }
-            Ok(()) if refused_before => tracing::info!("the clicks that waited are in the store"),
+            Ok(()) if refused_before => {
+                tracing::info!("the clicks that waited in the spool are in the database")
+            }
             _ => {}
         }
         drained
     }
 
-    /// Takes no more, brings in the last, so that whatever a visitor was told is in the store, and leaves the files to others.
+    /// Rejects new clicks, brings in the last ones, so that every click whose ID a visitor received is in the
+    /// database, and unlocks the files.
     pub(super) fn finish(&self, connection: &mut Connection, original: &Original) {
         let Some(Opened { segments, .. }) = self.opened.get() else { return };
-        let nobody_appends = lock(&segments.active);
+        let active = lock(&segments.active);
         segments.is_closed.store(true, Ordering::SeqCst);
-        drop(nobody_appends);
+        drop(active);
         if let Err(error) = self.drain(connection, original) {
-            tracing::warn!(%error, clicks = self.waiting(), "the last clicks wait beside the store for the next start");
+            tracing::warn!(%error, clicks = self.waiting(), "the last clicks wait in the spool for the next start");
         }
         lock(&segments.active).release();
-        lock(&segments.resting).release();
+        lock(&segments.draining).release();
     }
 
     fn drain_both(
@@ -216,40 +221,42 @@ impl Spool {
         if self.waiting() == 0 {
             return Ok(());
         }
-        let mut resting = lock(&segments.resting);
+        let mut draining = lock(&segments.draining);
         let refused = Refused::beside(&self.database);
         let taken = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        bring_in(&mut resting, connection, &refused, limit, taken)?;
-        mem::swap(&mut *lock(&segments.active), &mut *resting);
-        bring_in(&mut resting, connection, &refused, limit, taken)
+        bring_in(&mut draining, connection, &refused, limit, taken)?;
+        mem::swap(&mut *lock(&segments.active), &mut *draining);
+        bring_in(&mut draining, connection, &refused, limit, taken)
     }
 }
 
-/// Whether a server has the spool, of whatever version it is.
+/// Whether a server, of any version, has locked the spool.
 pub(super) fn is_in_use(database: &Path) -> bool {
     FILE_NAMES.map(|name| database.with_file_name(name)).iter().any(|path| {
         File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     })
 }
 
-/// Brings in what an ended server left in its spool, for a command on its folder. The spool of one that runs is left alone, and what the
-/// store does not take stays where it is.
+/// Brings in the clicks that an ended server left in its spool, for a command on its folder. A running server's
+/// spool is left alone, and clicks that the database rejects stay in the files.
 pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     let mut left = Vec::new();
     for path in FILE_NAMES.map(|name| database.with_file_name(name)) {
         match Segment::open_left(&path) {
             Ok(segment) => left.push(segment),
-            // There is none, or a server has it.
+            // The file does not exist, or a server has locked it.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => {}
             Err(error) => tracing::warn!(%error, "clicks may be left in {}", path.display()),
         }
     }
     left.sort_by_key(Segment::oldest);
     for mut segment in left {
-        if let Err(error) = bring_in(&mut segment, connection, &Refused::beside(database), FEW, |_| ()) {
-            tracing::warn!(%error, "clicks stay beside {}", database.display());
+        if let Err(error) =
+            bring_in(&mut segment, connection, &Refused::beside(database), SMALL_BATCH, |_| ())
+        {
+            tracing::warn!(%error, "clicks stay in the spool of {}", database.display());
             return;
         }
     }
@@ -260,8 +267,8 @@ fn open_segment(path: &Path) -> Result<Segment, StoreError> {
         StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()))
     });
     let mut segment = opened?;
-    if let Err(error) = segment.take_room() {
-        tracing::warn!(%error, "there is no room to keep for clicks");
+    if let Err(error) = segment.reserve() {
+        tracing::warn!(%error, "no space could be reserved for clicks");
     }
     Ok(segment)
 }

@@ -1,5 +1,6 @@
-//! Clicks that the store refuses while it takes others, lines that this program does not understand, and what is damaged: each is kept
-//! beside the spool, for whoever can still make something of it, and holds none of the others up.
+//! The file `clicks.refused`: clicks that the database rejects while it accepts others, lines that this program
+//! does not know, and damaged lines. They are stored next to the spool, so that they can still be repaired, and
+//! hold up no other clicks.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use trac_core::click::ClickId;
 
-use super::line::{ANY_TURN, Spooled};
+use super::line::{ANY_SEQUENCE, Spooled};
 use super::segment::Segment;
 use crate::id::random_bits;
 use crate::store::click::NewClick;
@@ -18,7 +19,8 @@ use crate::store::recorder::Recorder;
 
 const FILE_NAME: &str = "clicks.refused";
 
-/// The file, which is made when it is first needed. It has the spool's form: under the spool's name, it is brought in.
+/// The file, created when it is first needed. It has the spool's form: renamed to a spool file, it is brought
+/// in.
 pub(super) struct Refused(PathBuf);
 
 impl Refused {
@@ -26,31 +28,31 @@ impl Refused {
         Self(database.with_file_name(FILE_NAME))
     }
 
-    /// Keeps clicks on disk.
-    pub(super) fn keep(&self, refused: &[(&Spooled, StoreError)]) -> Result<(), StoreError> {
+    /// Stores clicks on disk.
+    pub(super) fn store(&self, refused: &[(&Spooled, StoreError)]) -> Result<(), StoreError> {
         let Some((first, error)) = refused.first() else { return Ok(()) };
         let mut bytes = Vec::new();
         for (spooled, _) in refused {
-            spooled.write(ANY_TURN, &mut bytes).map_err(|error| self.cannot(&error))?;
+            spooled.write(ANY_SEQUENCE, &mut bytes).map_err(|error| self.cannot(&error))?;
         }
         self.append(&bytes)?;
         let (count, first) = (refused.len(), first.click.id.as_str());
-        tracing::error!(%error, count, first, "clicks that the store refuses are kept in {}", self.0.display());
+        tracing::error!(%error, count, first, "clicks that the database rejects are stored in {}", self.0.display());
         Ok(())
     }
 
-    /// Keeps lines as they are.
-    pub(super) fn keep_strange(&self, lines: &[u8]) -> Result<(), StoreError> {
+    /// Stores unknown lines unchanged.
+    pub(super) fn store_unknown(&self, lines: &[u8]) -> Result<(), StoreError> {
         if lines.is_empty() {
             return Ok(());
         }
         self.append(lines)?;
-        tracing::error!("clicks that a newer program wrote are kept in {}", self.0.display());
+        tracing::error!("clicks that a newer program wrote are stored in {}", self.0.display());
         Ok(())
     }
 
-    /// Keeps what is damaged in a file of the spool as it is, before that is emptied.
-    pub(super) fn keep_damaged(&self, segment: &Segment) -> Result<(), StoreError> {
+    /// Stores the damaged lines of a spool file, before that file is emptied.
+    pub(super) fn store_damaged(&self, segment: &Segment) -> Result<(), StoreError> {
         if !segment.is_damaged() {
             return Ok(());
         }
@@ -65,7 +67,7 @@ impl Refused {
         Ok(())
     }
 
-    /// Appends all of it or, where there is no room for that, nothing: it will come again.
+    /// Appends all bytes, or none if the disk is full: the caller tries again later.
     fn append(&self, bytes: &[u8]) -> Result<(), StoreError> {
         let write = |mut file: File| {
             let length = file.metadata()?.len();
@@ -83,13 +85,13 @@ impl Refused {
     }
 }
 
-/// Whether the store would take another click where it refused this one.
-pub(super) fn takes_others(
+/// Whether the database would accept another click where it rejected this one.
+pub(super) fn accepts_others(
     tx: &Connection,
     recorder: &mut Recorder<'_>,
     refused: &Spooled,
 ) -> Result<bool, StoreError> {
-    // Some refusals end the whole transaction.
+    // Some errors roll back the whole transaction.
     if tx.is_autocommit() {
         return Ok(false);
     }
@@ -106,9 +108,9 @@ pub(super) fn takes_others(
         landing_url: None,
     };
     tx.execute_batch("SAVEPOINT other")?;
-    let is_taken = recorder.record(&refused.scope, &other).is_ok() && !tx.is_autocommit();
+    let is_accepted = recorder.record(&refused.scope, &other).is_ok() && !tx.is_autocommit();
     if !tx.is_autocommit() {
         tx.execute_batch("ROLLBACK TO other; RELEASE other")?;
     }
-    Ok(is_taken)
+    Ok(is_accepted)
 }

@@ -1,11 +1,13 @@
-//! One file of the spool: lines from its beginning, and behind the last one whatever was there before.
+//! One file of the spool: lines from its beginning, and after the last one old bytes that no longer count.
 //!
-//! Room is taken before it is needed: a full disk still has some, and what is written into it is synchronized without a change
-//! of the file's length, which would take as long again. A line counts once it is synchronized; a write that failed is written over
-//! by one of a later turn, behind which nothing of it [counts](super::scan).
+//! Space is reserved before it is needed: so the file has some even on a full disk, and a write into it is
+//! synchronized without changing the file's length, which would take as long again. A line is valid once it is
+//! synchronized. A failed write is overwritten by the next one, which has a larger sequence number, so that no
+//! rest of the failed write is [valid](super::scan).
 //!
-//! The file is emptied by zeros, so that where visitors came from is nobody's to find here, behind a line that tells the turn of that.
-//! They are not synchronized: whatever an end in the middle of it leaves is in the store already, of an earlier turn, and does not count.
+//! The file is emptied by writing a first line with a new sequence number and zeros after it, so that visitors'
+//! referrers cannot be read from it later. The zeros are not synchronized: lines that survive a crash during
+//! that write are in the database already, have a smaller sequence number and do not count.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
@@ -18,52 +20,52 @@ use trac_core::time::Timestamp;
 use super::line::{self, Spooled, length};
 use super::scan::{Found, Scan};
 
-/// Room that is taken at the start: some thousand clicks.
-pub(super) const ROOM_BYTES: u64 = 1 << 20;
-/// What is kept of the room that a rush took, for the next one.
+/// The space that is reserved at the start: some thousand clicks.
+pub(super) const RESERVE_BYTES: u64 = 1 << 20;
+/// The space that an emptied file keeps after a rush, for the next one.
 pub(super) const KEEP_BYTES: u64 = 8 << 20;
-/// The largest file, where the disk has room: two hundred thousand clicks.
+/// The largest size of a file: two hundred thousand clicks.
 pub(super) const LIMIT_BYTES: u64 = 64 << 20;
-/// How much memory is kept for what is written next.
+/// How much memory the write buffer keeps between writes.
 const BUFFER_BYTES: usize = 1 << 20;
-/// How many clicks are kept in mind, so that they need not be read again.
-const IN_MIND_MAX: usize = 32_768;
+/// How many clicks are kept in memory, so that they need not be read again.
+const IN_MEMORY_MAX: usize = 32_768;
 
 #[derive(Debug)]
 pub(super) struct Segment {
     file: File,
-    /// The number of the last write, also of one that failed.
-    turn: u64,
-    /// Where lines begin: behind the one that says that the file was emptied.
+    /// The sequence number of the last write, successful or not.
+    sequence: u64,
+    /// Where clicks begin: after the line that marks an emptied file.
     begin: u64,
-    /// Where the next line goes.
+    /// Where the next line is written.
     end: u64,
-    /// How far it shows anything but zeros.
-    shown: u64,
-    /// How many lines are not in the store yet.
+    /// Where the last byte that is not zero ends.
+    nonzero_end: u64,
+    /// How many lines are not in the database yet.
     lines: usize,
-    /// Where the first of them is.
+    /// Where the first of those lines is.
     place: Place,
-    /// When the first was made that was there when the file was opened.
+    /// The time of the first click that was in the file when it was opened.
     oldest: Option<Timestamp>,
-    /// Lines that were there and say nothing to this program.
-    strange: Vec<u8>,
-    /// What was there and is damaged.
+    /// Lines that were in the file when it was opened and whose JSON this program does not know.
+    unknown: Vec<u8>,
+    /// Damaged ranges that were in the file when it was opened.
     damaged: Vec<Range<u64>>,
-    /// For what is written next.
+    /// The buffer of the next write.
     bytes: Vec<u8>,
 }
 
-/// Where the first line is that is not in the store.
+/// Where the first line that is not in the database is.
 #[derive(Debug)]
 enum Place {
-    /// All lines are in mind as well, and so many of them are in the store.
-    InMind { clicks: Vec<Spooled>, taken: usize },
-    /// The file is read so far.
+    /// All clicks are in memory as well, and `taken` of them are in the database.
+    InMemory { clicks: Vec<Spooled>, taken: usize },
+    /// The clicks are read from the file, up to here so far.
     InFile(Scan),
 }
 
-/// Lines to be brought in, and how far the file is read with them.
+/// Clicks to be brought in, and how far the file has been read with them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chunk<'a> {
     pub(super) clicks: Cow<'a, [Spooled]>,
@@ -71,13 +73,14 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Segment {
-    /// Opens a file of this process and finds what an earlier one left in it.
+    /// Opens and locks a file, creates it if it is missing, and finds the clicks that an earlier process left
+    /// in it.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] where another process has it.
+    /// [`io::ErrorKind::WouldBlock`] if another process has locked it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let segment = Self::open_by(OpenOptions::new().create(true).truncate(false), path)?;
-        // A file that is new has a name once its folder is synchronized.
+        // The directory entry of a new file is durable once its folder is synchronized.
         #[cfg(unix)]
         if let Some(Err(error)) = path.parent().map(|folder| File::open(folder)?.sync_all()) {
             tracing::debug!(%error, "the folder of the spool could not be synchronized");
@@ -85,7 +88,7 @@ impl Segment {
         Ok(segment)
     }
 
-    /// [`Self::open`] for a file that must be there.
+    /// [`Self::open`] for a file that must exist.
     pub(super) fn open_left(path: &Path) -> io::Result<Self> {
         Self::open_by(&mut OpenOptions::new(), path)
     }
@@ -99,13 +102,13 @@ impl Segment {
         let mut segment = Self::of(file);
         let mut scan = Scan::default();
         while let Some(found) = scan.next(&segment.file, u64::MAX)? {
-            segment.note(found);
+            segment.add(found);
         }
-        (segment.turn, segment.end) = (scan.turn, scan.end);
-        if segment.end == 0 && segment.shown > line::BEGIN_LENGTH {
-            // There is no whole line at all, and not just the beginning of the first.
-            segment.damaged.push(0..segment.shown);
-            segment.end = segment.shown;
+        (segment.sequence, segment.end) = (scan.sequence, scan.end);
+        if segment.end == 0 && segment.nonzero_end > line::BEGIN_LENGTH {
+            // The file has no whole line, and more bytes than a first line that was cut off.
+            segment.damaged.push(0..segment.nonzero_end);
+            segment.end = segment.nonzero_end;
         }
         if segment.lines > 0 {
             segment.place = Place::InFile(Scan::default());
@@ -114,38 +117,38 @@ impl Segment {
     }
 
     fn of(file: File) -> Self {
-        let place = Place::InMind { clicks: Vec::new(), taken: 0 };
-        let (strange, damaged, bytes) = (Vec::new(), Vec::new(), Vec::new());
+        let place = Place::InMemory { clicks: Vec::new(), taken: 0 };
+        let (unknown, damaged, bytes) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             file,
-            turn: 0,
+            sequence: 0,
             begin: 0,
             end: 0,
-            shown: 0,
+            nonzero_end: 0,
             lines: 0,
             place,
             oldest: None,
-            strange,
+            unknown,
             damaged,
             bytes,
         }
     }
 
-    fn note(&mut self, found: Found) {
-        let Found { clicks, strange, damaged, begin, shown } = found;
+    fn add(&mut self, found: Found) {
+        let Found { clicks, unknown, damaged, begin, nonzero_end } = found;
         self.oldest = self.oldest.or_else(|| Some(clicks.first()?.click.clicked_at));
         self.lines = self.lines.saturating_add(clicks.len());
-        self.strange.extend(strange);
+        self.unknown.extend(unknown);
         self.damaged.extend(damaged);
         self.begin = begin.unwrap_or(self.begin);
-        self.shown = shown.unwrap_or(self.shown);
+        self.nonzero_end = nonzero_end.unwrap_or(self.nonzero_end);
     }
 
-    /// Takes room for the first lines. Where there is not enough, an eighth of what could be taken stays: the store will need as much
-    /// again, and once more for its log.
-    pub(super) fn take_room(&mut self) -> io::Result<()> {
+    /// Reserves space for the first lines. If the disk is too full, only an eighth of the space that was
+    /// available stays reserved: the database needs as much again, and once more for its log.
+    pub(super) fn reserve(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
-        let missing = usize::try_from(ROOM_BYTES.saturating_sub(length)).unwrap_or_default();
+        let missing = usize::try_from(RESERVE_BYTES.saturating_sub(length)).unwrap_or_default();
         self.file.seek(SeekFrom::Start(length))?;
         let taken = self.file.write_all(&vec![0; missing]);
         if taken.is_err() {
@@ -155,39 +158,41 @@ impl Segment {
         taken
     }
 
-    /// How many lines are not in the store yet.
+    /// How many lines are not in the database yet.
     pub(super) fn lines(&self) -> usize {
         self.lines
     }
 
-    /// Lets another process have the file.
+    /// Unlocks the file for other processes.
     pub(super) fn release(&self) {
         if let Err(error) = self.file.unlock() {
-            tracing::debug!(%error, "the spool stays locked");
+            tracing::debug!(%error, "the spool could not be unlocked");
         }
     }
 
-    /// When the first line was made of those that an earlier process left.
+    /// The time of the first click that an earlier process left.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.oldest
     }
 
-    /// The lines that say nothing to this program: a newer one wrote them. They are in the form of [`super::refused`].
-    pub(super) fn strange(&self) -> &[u8] {
-        &self.strange
+    /// The lines whose JSON this program does not know, written by a newer one. They are in the form of
+    /// [`super::refused`].
+    pub(super) fn unknown(&self) -> &[u8] {
+        &self.unknown
     }
 
-    /// Forgets them: they are kept elsewhere.
-    pub(super) fn forget_strange(&mut self) {
-        self.strange = Vec::new();
+    /// Forgets the unknown lines: they are stored elsewhere.
+    pub(super) fn forget_unknown(&mut self) {
+        self.unknown = Vec::new();
     }
 
-    /// Whether anything is damaged of what an earlier process left.
+    /// Whether any lines that an earlier process left are damaged.
     pub(super) fn is_damaged(&self) -> bool {
         !self.damaged.is_empty()
     }
 
-    /// What is left of the damaged lines: all but zeros, with a line break in front, and no turn behind which others would not count.
+    /// The bytes of the damaged lines without zeros, with a line break in front, and with
+    /// [`line::ANY_SEQUENCE`] in whole lines among them, so that they invalidate no others.
     pub(super) fn damaged(&self) -> io::Result<Vec<u8>> {
         let (mut file, mut all) = (&self.file, Vec::new());
         for Range { start, end } in &self.damaged {
@@ -198,30 +203,30 @@ impl Segment {
             if bytes.first().is_some_and(|first| *first != b'\n') {
                 all.push(b'\n');
             }
-            line::write_in_any_turn(&bytes, &mut all)?;
+            line::write_in_any_sequence(&bytes, &mut all)?;
         }
         Ok(all)
     }
 
-    /// Forgets what is damaged: it is kept elsewhere.
+    /// Forgets the damaged lines: they are stored elsewhere.
     pub(super) fn forget_damaged(&mut self) {
         self.damaged = Vec::new();
     }
 
-    /// Whether there is anything to be [emptied](Self::empty).
+    /// Whether the file contains anything that must be [emptied](Self::empty).
     pub(super) fn is_used(&self) -> bool {
-        self.shown > self.begin
+        self.nonzero_end > self.begin
     }
 
-    /// Appends lines and synchronizes them, and takes them out of `group`. Those that would make the file too long, or cannot be
-    /// written, count for nothing and stay there.
+    /// Appends clicks, synchronizes them, and removes them from `group`. If they would make the file too long,
+    /// or cannot be written, none of them counts and all stay in `group`.
     pub(super) fn append(&mut self, group: &mut Vec<Spooled>) -> io::Result<()> {
         self.write(group)?;
         self.lines = self.lines.saturating_add(group.len());
-        if let Place::InMind { clicks, .. } = &mut self.place {
+        if let Place::InMemory { clicks, .. } = &mut self.place {
             clicks.append(group);
-            if clicks.len() > IN_MIND_MAX {
-                // Nothing is brought in of a file that still grows: they are all in the store, or none.
+            if clicks.len() > IN_MEMORY_MAX {
+                // The active file is never partly brought in: all its clicks are in the database, or none.
                 self.place = Place::InFile(Scan::default());
             }
         }
@@ -229,24 +234,24 @@ impl Segment {
         Ok(())
     }
 
-    /// Writes lines behind the last one.
+    /// Writes clicks after the last line.
     fn write(&mut self, group: &[Spooled]) -> io::Result<()> {
-        self.turn = self.turn.saturating_add(1);
+        self.sequence = self.sequence.saturating_add(1);
         self.bytes.clear();
         self.bytes.shrink_to(BUFFER_BYTES);
         let mut begin = self.begin;
         if self.end == 0 {
-            line::write_begin(self.turn, &mut self.bytes)?;
+            line::write_begin(self.sequence, &mut self.bytes)?;
             begin = line::BEGIN_LENGTH;
         }
         for spooled in group {
-            spooled.write(self.turn, &mut self.bytes)?;
+            spooled.write(self.sequence, &mut self.bytes)?;
         }
         let end = self.end.saturating_add(length(self.bytes.len()));
         if end > LIMIT_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.shown = self.shown.max(end);
+        self.nonzero_end = self.nonzero_end.max(end);
         self.file.seek(SeekFrom::Start(self.end))?;
         self.file.write_all(&self.bytes)?;
         self.file.sync_data()?;
@@ -254,7 +259,7 @@ impl Segment {
         Ok(())
     }
 
-    /// The next lines that are not in the store, at most so many of those in mind.
+    /// The next clicks that are not in the database; at most `limit` of those in memory.
     pub(super) fn waiting(&mut self, limit: usize) -> io::Result<Option<Chunk<'_>>> {
         if self.lines == 0 {
             return Ok(None);
@@ -267,47 +272,48 @@ impl Segment {
             }
             return Ok(None);
         }
-        let Place::InMind { clicks, taken } = &self.place else { return Ok(None) };
+        let Place::InMemory { clicks, taken } = &self.place else { return Ok(None) };
         let clicks = clicks.get(*taken..).unwrap_or_default();
         let clicks = clicks.get(..limit).unwrap_or(clicks);
         Ok(Some(Chunk { clicks: Cow::Borrowed(clicks), read: Scan::default() }))
     }
 
-    /// Notes that so many of the lines that were [waiting](Self::waiting), up to there, are in the store.
+    /// Records that `count` of the [waiting](Self::waiting) lines, read up to `read`, are in the database.
     pub(super) fn took(&mut self, (count, read): (usize, Scan)) {
         self.lines = self.lines.saturating_sub(count);
         match &mut self.place {
-            Place::InMind { taken, .. } => *taken = taken.saturating_add(count),
+            Place::InMemory { taken, .. } => *taken = taken.saturating_add(count),
             Place::InFile(before) => *before = read,
         }
     }
 
-    /// Begins anew: all that was in the file is in the store.
+    /// Empties the file: all its clicks are in the database.
     pub(super) fn empty(&mut self) -> io::Result<()> {
-        let used = usize::try_from(self.shown.min(KEEP_BYTES)).unwrap_or_default();
+        let used = usize::try_from(self.nonzero_end.min(KEEP_BYTES)).unwrap_or_default();
         let mut clicks = match &mut self.place {
-            Place::InMind { clicks, .. } => std::mem::take(clicks),
+            Place::InMemory { clicks, .. } => std::mem::take(clicks),
             Place::InFile(_) => Vec::new(),
         };
         clicks.clear();
         (self.begin, self.end, self.lines) = (0, 0, 0);
-        self.place = Place::InMind { clicks, taken: 0 };
-        self.turn = self.turn.saturating_add(1);
+        self.place = Place::InMemory { clicks, taken: 0 };
+        self.sequence = self.sequence.saturating_add(1);
         self.bytes.clear();
-        line::write_begin(self.turn, &mut self.bytes)?;
+        line::write_begin(self.sequence, &mut self.bytes)?;
         self.bytes.resize(used.max(self.bytes.len()), 0);
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(&self.bytes)?;
         if self.file.metadata()?.len() > KEEP_BYTES {
             self.file.set_len(KEEP_BYTES)?;
         }
-        (self.begin, self.end, self.shown) = (line::BEGIN_LENGTH, line::BEGIN_LENGTH, line::BEGIN_LENGTH);
+        (self.begin, self.end, self.nonzero_end) =
+            (line::BEGIN_LENGTH, line::BEGIN_LENGTH, line::BEGIN_LENGTH);
         Ok(())
     }
 }
 
 impl Chunk<'_> {
-    /// What [`Segment::took`] is told once they are in the store.
+    /// The argument for [`Segment::took`] once these clicks are in the database.
     pub(super) fn taken(&self) -> (usize, Scan) {
         (self.clicks.len(), self.read)
     }

@@ -48,13 +48,13 @@ async fn clicks(store: &Store) -> (i64, i64) {
     store.read(count).await.unwrap().unwrap()
 }
 
-/// How many clicks whoever writes or reads here finds.
+/// How many clicks this transaction or snapshot finds.
 fn count_of(tx: Everywhere<'_>) -> Result<i64, StoreError> {
     Ok(tx.one("SELECT count(*) FROM click", &[], |row| row.get(0))?.unwrap_or_default())
 }
 
 impl Store {
-    /// Waits until the writer has brought everything in.
+    /// Waits until the writer has brought in all clicks.
     pub(crate) async fn drained(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.spooled() > 0 || self.takes_no_clicks() {
@@ -101,7 +101,7 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
     store.close();
     drop(store);
 
-    // Killed between the commit and the emptying of the file: it is all read again.
+    // As if killed between the commit and the emptying of the file: all its clicks are read again.
     let again = tempfile::tempdir().unwrap();
     fs::copy(folder.path().join("trac.db"), again.path().join("trac.db")).unwrap();
     fs::write(again.path().join(FILE_NAMES[0]), left).unwrap();
@@ -123,10 +123,10 @@ async fn a_process_beside_the_server_leaves_the_spool_alone_and_loses_no_click()
     assert_eq!(clicks(&other).await, (20, 1));
 }
 
-/// A condition that says so.
-struct Says(bool);
+/// A condition with a fixed result.
+struct Fixed(bool);
 
-impl Condition for Says {
+impl Condition for Fixed {
     fn holds(&self, _: Everywhere<'_>) -> Result<bool, StoreError> {
         Ok(self.0)
     }
@@ -137,7 +137,7 @@ async fn a_click_is_kept_if_its_condition_holds() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     let without_spool = Store::open(folder.path()).unwrap();
-    let (yes, no): (Arc<dyn Condition>, Arc<dyn Condition>) = (Arc::new(Says(true)), Arc::new(Says(false)));
+    let (yes, no): (Arc<dyn Condition>, Arc<dyn Condition>) = (Arc::new(Fixed(true)), Arc::new(Fixed(false)));
     for (number, store) in [(10, &server), (20, &without_spool)] {
         let together: Vec<_> = (0..10)
             .map(|more| {
@@ -181,7 +181,7 @@ async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
     drop((left(1), left(2)));
     crate::store::back_up(folder.path(), &folder.path().join("one")).unwrap();
     assert_eq!(count(&folder.path().join("one")), 2);
-    // A running server brings in its own.
+    // A running server brings in its own clicks.
     let running = left(3);
     let store = Store::open(folder.path()).unwrap();
     assert_eq!(clicks(&store).await.0, 2);
@@ -254,14 +254,14 @@ fn visitors_are_told_by_whatever_runtime_is_left() {
                 assert!(kept.await.unwrap().unwrap(), "round {round}");
             }
         };
-        // It ends with this round; those who come next are told all the same.
+        // This runtime ends with the round; requests in later runtimes still receive their replies.
         runtime(threads).block_on(kept);
     }
     store.close();
     assert_eq!(runtime(1).block_on(clicks(&store)).0, 500);
 }
 
-/// Waits until the store has been asked and took nothing.
+/// Waits until the database has rejected clicks.
 async fn refused(store: &Store) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !store.takes_no_clicks() {
@@ -274,7 +274,7 @@ async fn refused(store: &Store) {
 async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
-    // No room for more than there is; the statement is of the writer's own connection.
+    // The database cannot grow. The pragma applies to the writer's own connection.
     let fill = |tx: Everywhere<'_>| tx.batch("PRAGMA max_page_count = 1");
     store.write(crate::store::Priority::Api, fill).await.unwrap();
     let long = NewClick { landing_url: Some("x".repeat(100_000).into()), ..click(1) };
@@ -295,7 +295,7 @@ async fn a_store_that_is_no_longer_there_takes_no_clicks_and_is_asked_now_and_th
     assert!(store.keep_click(&scope(), click(1), None).await.unwrap());
     refused(&store).await;
     store.0.spool.waiting.fetch_add(RUSH, Ordering::SeqCst);
-    assert_eq!(store.0.spool.due(), Some(WHILE), "a rush that is not taken is none");
+    assert_eq!(store.0.spool.due(), Some(DELAY), "a rush that is not taken is none");
     store.0.spool.waiting.fetch_sub(RUSH, Ordering::SeqCst);
     fs::rename(&aside, &there).unwrap();
     store.drained().await;
@@ -322,7 +322,7 @@ async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
     rows("DROP TRIGGER no").await;
     store.close();
     drop(store);
-    // Once it takes them, they come in as those of the spool do.
+    // Once the database accepts them, they are brought in like those of the spool.
     fs::rename(folder.path().join("clicks.refused"), folder.path().join(FILE_NAMES[0])).unwrap();
     assert_eq!(clicks(&serving(&folder)).await, (5, 1));
 }
@@ -364,7 +364,7 @@ async fn a_spool_that_a_command_has_for_a_moment_is_asked_for_again() {
     let of_command = Segment::open(&folder.path().join(FILE_NAMES[1])).unwrap();
     assert!(!store.use_spool());
     drop(of_command);
-    // By two at once, as at the start of a server: neither takes the other for a stranger.
+    // Two threads open it at once, as at the start of a server: neither mistakes the other for another process.
     let other = store.clone();
     let both = [thread::spawn(move || other.use_spool()), thread::spawn(move || store.use_spool())];
     assert!(both.into_iter().all(|one| one.join().unwrap()));
@@ -374,17 +374,21 @@ async fn a_spool_that_a_command_has_for_a_moment_is_asked_for_again() {
 async fn a_line_that_says_nothing_to_this_program_is_kept_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
-    let strange = |turn| {
+    let unknown = |sequence| {
         let mut line = Vec::new();
-        line::write_as_is(turn, b"{\"click\":{\"by\":\"a newer program\"}}", &mut line).unwrap();
+        line::write_as_is(sequence, b"{\"click\":{\"by\":\"a newer program\"}}", &mut line).unwrap();
         line
     };
-    let spool = [line_of(&spooled(1), 7), strange(7), line_of(&spooled(2), 8), strange(8)].concat();
+    let spool = [line_of(&spooled(1), 7), unknown(7), line_of(&spooled(2), 8), unknown(8)].concat();
     fs::write(folder.path().join(FILE_NAMES[1]), spool).unwrap();
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
     let refused = fs::read(folder.path().join("clicks.refused")).unwrap();
-    assert_eq!(refused, strange(1).repeat(2), "of one turn, so that they are all read as lines of one file");
+    assert_eq!(
+        refused,
+        unknown(1).repeat(2),
+        "of one sequence, so that they are all read as lines of one file"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -401,7 +405,7 @@ async fn lines_that_are_gone_wait_for_nothing() {
         fs::write(&path, &whole[..left]).unwrap();
         let waiting = std::cell::Cell::new(segment.lines());
         let refused = Refused::beside(&folder.path().join("trac.db"));
-        bring_in(&mut segment, &mut connection, &refused, MANY, |count| waiting.set(waiting.get() - count))
+        bring_in(&mut segment, &mut connection, &refused, BATCH, |count| waiting.set(waiting.get() - count))
             .unwrap();
         assert_eq!((waiting.get(), segment.lines()), (0, 0), "{left} bytes");
         let sql = "DELETE FROM click RETURNING 1";
@@ -416,11 +420,11 @@ fn a_torn_tail_is_no_damage_and_is_written_over() {
     let path = folder.path().join(FILE_NAMES[0]);
     let lines: Vec<_> = (0..3).map(spooled).collect();
     let mut file = Segment::open(&path).unwrap();
-    file.take_room().unwrap();
+    file.reserve().unwrap();
     file.append(&mut lines.clone()).unwrap();
     drop(file);
     let whole = fs::read(&path).unwrap();
-    assert_eq!(whole.len(), usize::try_from(segment::ROOM_BYTES).unwrap());
+    assert_eq!(whole.len(), usize::try_from(segment::RESERVE_BYTES).unwrap());
     let (begin, one) = (begin(1).len(), line_of(&lines[0], 1).len());
     for end in
         [0, begin / 2, begin, begin + 1, begin + one - 1, begin + one, begin + 5 * one / 2, begin + 3 * one]
@@ -430,7 +434,7 @@ fn a_torn_tail_is_no_damage_and_is_written_over() {
         fs::write(&path, cut).unwrap();
         let mut file = Segment::open(&path).unwrap();
         assert_eq!((file.lines(), file.is_damaged()), (want, false), "{end} bytes");
-        // What is appended now is found behind the whole lines, whatever lies there.
+        // A click that is appended now is found after the whole lines, whatever bytes are there.
         file.append(&mut vec![spooled(9)]).unwrap();
         drop(file);
         let mut file = Segment::open(&path).unwrap();
@@ -449,13 +453,13 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
         file.append(&mut (10..20).map(spooled).collect()).unwrap();
         assert_eq!(found(&mut file).len(), 10);
         take_all(&mut file);
-        assert_eq!((file.lines(), file.waiting(MANY).unwrap()), (0, None));
+        assert_eq!((file.lines(), file.waiting(BATCH).unwrap()), (0, None));
         drop(file);
         file = Segment::open(&path).unwrap();
         assert_eq!((file.lines(), file.is_used(), file.is_damaged()), (0, false, false));
         let shown = fs::read(&path).unwrap();
         assert!(shown[begin(1).len()..].iter().all(|byte| *byte == 0), "nothing is left to be read");
-        // As long as one of the old lines.
+        // This line is as long as an old one.
         file.append(&mut vec![spooled(30)]).unwrap();
         drop(file);
         file = Segment::open(&path).unwrap();
@@ -487,9 +491,9 @@ fn a_file_that_was_not_emptied_to_its_end_brings_nothing_back() {
     }
 }
 
-/// A file whose lines are in the store, behind newer ones.
-fn in_front_of_old_lines(new: &[Vec<u8>], old_turn: u64) -> Vec<u8> {
-    let old: Vec<u8> = (10..20).flat_map(|number| line_of(&spooled(number), old_turn)).collect();
+/// New lines, and after them the rest of old ones that are in the database.
+fn in_front_of_old_lines(new: &[Vec<u8>], old_sequence: u64) -> Vec<u8> {
+    let old: Vec<u8> = (10..20).flat_map(|number| line_of(&spooled(number), old_sequence)).collect();
     let new = new.concat();
     [new.as_slice(), &old[new.len()..]].concat()
 }
@@ -498,7 +502,7 @@ fn in_front_of_old_lines(new: &[Vec<u8>], old_turn: u64) -> Vec<u8> {
 fn older_lines_are_not_read_behind_newer_ones() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
-    // With and without a line that tells the turn, which is just as long as none.
+    // Without and with a line that marks an emptied file.
     for lines in [vec![line_of(&spooled(20), 5)], vec![begin(5), line_of(&spooled(20), 6)]] {
         fs::write(&path, in_front_of_old_lines(&lines, 4)).unwrap();
         let mut file = Segment::open(&path).unwrap();
@@ -521,7 +525,7 @@ fn a_damaged_line_hides_nothing_but_itself() {
     for (number, line) in lines.iter().enumerate() {
         let places = [1, 8, 9, 10, 17, 30, 35, 36, line.len() / 2, line.len() - 1];
         let flips = places.map(|place| vec![(at + place, whole[at + place] ^ 1)]);
-        // A line break in the middle, all of it gone, and its end gone.
+        // A line break in the middle, the whole line zeroed, and its end overwritten.
         let others = [
             vec![(at + line.len() / 2, b'\n')],
             (at..at + line.len()).map(|place| (place, 0)).collect(),
@@ -540,7 +544,7 @@ fn a_damaged_line_hides_nothing_but_itself() {
                 .map(|(_, click)| spooled(click))
                 .collect();
             assert_eq!(found(&mut file), want, "line {number}: {changes:?}");
-            // Behind the last line nothing tells a damaged one from one that was cut off.
+            // After the last line, a damaged line cannot be distinguished from one that was cut off.
             assert_eq!(file.is_damaged(), number != 3, "line {number}: {changes:?}");
             let mut kept = damaged[at..at + line.len()].to_vec();
             kept.retain(|byte| *byte != 0);
@@ -554,7 +558,7 @@ fn a_damaged_line_hides_nothing_but_itself() {
             let mut file = Segment::open(&path).unwrap();
             assert_eq!(found(&mut file), [want, vec![spooled(21)]].concat(), "line {number}: {changes:?}");
         }
-        // Where only the line break is damaged, everything is there.
+        // If only the line break is damaged, all clicks are found.
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
         fs::write(&path, &damaged).unwrap();
@@ -574,15 +578,15 @@ fn what_was_told_as_failed_is_not_read_behind_what_was_written_over_it() {
     file.append(&mut vec![Spooled::new(&scope(), too_much); 400]).unwrap_err();
     file.append(&mut vec![spooled(3)]).unwrap();
     drop(file);
-    // The turn of what failed is not given again.
+    // The sequence number of the failed write is not used again.
     let written = [begin(1), line_of(&spooled(1), 1), line_of(&spooled(3), 3)].concat();
     assert_eq!(fs::read(&path).unwrap(), written);
     let failed: Vec<_> = (11..14).map(|number| line_of(&spooled(number), 2)).collect();
     let longer = NewClick { referrer: Some("https://a.example/".into()), ..click(3) };
     for (over, want) in [
-        // Nothing was written over it: that it is here harms nobody.
+        // The failed write was not overwritten: reading its lines does no harm.
         (Vec::new(), (vec![spooled(1), spooled(11), spooled(12), spooled(13)], false)),
-        // As long as the first line of it, so that the second follows right behind.
+        // As long as its first line, so that the second one follows directly.
         (line_of(&spooled(3), 3), (vec![spooled(1), spooled(3)], false)),
         // Longer, so that the second is cut and the third follows.
         (
@@ -628,7 +632,7 @@ fn damage_across_chunks_hides_no_line_behind_it() {
             assert_eq!(file.lines(), want.len(), "{from} to {to}: {byte}");
             assert!(file.is_damaged());
             let mut brought = Vec::new();
-            while let Some(chunk) = file.waiting(MANY).unwrap() {
+            while let Some(chunk) = file.waiting(BATCH).unwrap() {
                 brought.extend(chunk.clicks.iter().cloned());
                 let taken = chunk.taken();
                 file.took(taken);
@@ -653,7 +657,7 @@ proptest::proptest! {
             .map(|(number, length)| NewClick { referrer: Some("x".repeat(*length)), ..click(number) })
             .map(|click| Spooled::new(&scope(), click))
             .collect();
-        let lines: Vec<_> = (1..).zip(&clicks).map(|(turn, click)| line_of(click, turn / 3)).collect();
+        let lines: Vec<_> = (1..).zip(&clicks).map(|(sequence, click)| line_of(click, sequence / 3)).collect();
         let whole = [begin(0), lines.concat()].concat();
         let mut damaged = whole.clone();
         for (at, length, byte) in damage {
@@ -663,7 +667,7 @@ proptest::proptest! {
         fs::write(&path, &damaged).unwrap();
         let mut file = Segment::open(&path).unwrap();
         let mut brought = Vec::new();
-        while let Some(chunk) = file.waiting(MANY).unwrap() {
+        while let Some(chunk) = file.waiting(BATCH).unwrap() {
             brought.extend(chunk.clicks.iter().cloned());
             let taken = chunk.taken();
             file.took(taken);
@@ -672,7 +676,7 @@ proptest::proptest! {
         for (click, line) in clicks.iter().zip(&lines) {
             let left = &damaged[at..at + line.len()];
             let is_there = brought.next_if_eq(&click).is_some();
-            // One whose line break alone is damaged is found behind a whole one.
+            // A line whose line break alone is damaged is found after a whole one.
             let want = left == line || (is_there && left[1..] == line[1..]);
             assert_eq!(is_there, want, "{}", click.click.id.as_str());
             at += line.len();
@@ -695,7 +699,7 @@ async fn what_is_damaged_is_kept_aside_and_what_lies_behind_it_is_brought_in() {
     let refused = folder.path().join("clicks.refused");
     assert_eq!(fs::read(&refused).unwrap(), damaged);
 
-    // A file in which nothing can be read, as an earlier program wrote it.
+    // A file without readable lines, as an earlier program wrote it.
     let other = b"\n0123456789abcdef 1 {\"click\":\"in another form\"}\n";
     fs::write(&path, [other.as_slice(), &[0; 4_096]].concat()).unwrap();
     drop(Store::open(folder.path()).unwrap());
@@ -708,14 +712,14 @@ async fn what_is_damaged_is_kept_aside_and_what_lies_behind_it_is_brought_in() {
 async fn what_is_kept_aside_of_damage_hides_nothing_that_is_kept_aside_later() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
-    // The disk gave back what it held before: whole lines of earlier turns.
+    // The disk returned old content: whole lines with smaller sequence numbers.
     let old = [begin(4), line_of(&spooled(2), 5), b"\nhalf a line".to_vec()].concat();
     let spool = [begin(7), line_of(&spooled(1), 7), old, line_of(&spooled(3), 8)].concat();
     let path = folder.path().join(FILE_NAMES[0]);
     fs::write(&path, &spool).unwrap();
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
     let refused = Refused::beside(&folder.path().join("trac.db"));
-    refused.keep(&[(&spooled(4), StoreError::internal("no"))]).unwrap();
+    refused.store(&[(&spooled(4), StoreError::internal("no"))]).unwrap();
     fs::rename(folder.path().join("clicks.refused"), &path).unwrap();
     assert_eq!(clicks(&serving(&folder)).await.0, 4);
     let again = fs::read(folder.path().join("clicks.refused")).unwrap();
@@ -763,14 +767,14 @@ fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
             file.append(&mut (0..1_000).map(|number| spooled(1_000 * group + number)).collect()).unwrap();
         }
         let mut brought = Vec::new();
-        while let Some(chunk) = file.waiting(MANY).unwrap() {
+        while let Some(chunk) = file.waiting(BATCH).unwrap() {
             brought.extend(chunk.clicks.iter().cloned());
             let taken = chunk.taken();
             file.took(taken);
         }
         file.empty().unwrap();
         assert!(brought == (0..20_000).map(spooled).collect::<Vec<_>>(), "round {round}");
-        // Those few that come next are kept in mind again, and taken in their order.
+        // The next few clicks are in memory again, and taken in their order.
         file.append(&mut vec![spooled(1), spooled(2)]).unwrap();
         file.took((1, scan::Scan::default()));
         assert_eq!(found(&mut file), [spooled(2)]);
@@ -778,26 +782,26 @@ fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
     }
 }
 
-fn line_of(spooled: &Spooled, turn: u64) -> Vec<u8> {
+fn line_of(spooled: &Spooled, sequence: u64) -> Vec<u8> {
     let mut line = Vec::new();
-    spooled.write(turn, &mut line).unwrap();
+    spooled.write(sequence, &mut line).unwrap();
     line
 }
 
-/// The line that a file begins with.
-fn begin(turn: u64) -> Vec<u8> {
+/// The line that marks an emptied file.
+fn begin(sequence: u64) -> Vec<u8> {
     let mut line = Vec::new();
-    line::write_begin(turn, &mut line).unwrap();
+    line::write_begin(sequence, &mut line).unwrap();
     line
 }
 
-/// The lines that are to be brought in next.
+/// The clicks to be brought in next.
 fn found(file: &mut Segment) -> Vec<Spooled> {
-    file.waiting(MANY).unwrap().unwrap().clicks.into_owned()
+    file.waiting(BATCH).unwrap().unwrap().clicks.into_owned()
 }
 
 fn take_all(file: &mut Segment) {
-    while let Some(chunk) = file.waiting(MANY).unwrap() {
+    while let Some(chunk) = file.waiting(BATCH).unwrap() {
         let taken = chunk.taken();
         file.took(taken);
     }

@@ -1,21 +1,23 @@
-//! How often one address may call, about: what it called in the minute before counts for the part of it that lies within 60 s.
+//! A sliding limit of calls per address and minute, approximate: the count of the previous minute is weighted
+//! by the part of it that falls within the last 60 s.
 //!
-//! Only public addresses are told apart. Behind a private one there may be a proxy that nobody has configured, and so everybody.
+//! Only public addresses have a limit of their own. A private one may be that of a proxy that is not
+//! configured, and so stand for every caller.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const MINUTE_MILLIS: i64 = 60_000;
-/// How many addresses are remembered within two minutes, some 60 bytes each. Those beyond are not limited.
+/// How many addresses are counted within two minutes, some 60 bytes each. Further ones are not limited.
 const ADDRESSES_MAX: usize = 200_000;
-/// Behind an address that is not public there are many callers.
+/// How many times the limit all addresses that are not public share: they stand for many callers.
 const OF_MANY: u32 = 10;
 
 /// The calls of each address within this minute and the one before. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Callers {
-    /// 0 is no limit.
+    /// 0: no limit.
     most: u32,
     calls: Arc<Mutex<Calls>>,
 }
@@ -34,13 +36,13 @@ struct Count {
 }
 
 impl Callers {
-    /// At most so many calls a minute of one address; 0 for any number.
+    /// Allows `most` calls a minute per address; 0 for any number.
     pub(crate) fn at_most(most: u32) -> Self {
         Self { most, calls: Arc::default() }
     }
 
-    /// Counts a call of a public address, or refuses it: `Err` is how many seconds to wait. Any other address may call as often as it
-    /// likes.
+    /// Counts a call of a public address, or refuses it: `Err` is how many seconds to wait. Other addresses
+    /// are not limited.
     pub(crate) fn count(&self, address: Option<IpAddr>, now_millis: i64) -> Result<(), u32> {
         match address.filter(|_| self.most > 0).and_then(public) {
             Some(address) => self.count_one(address, self.most, now_millis),
@@ -48,10 +50,10 @@ impl Callers {
         }
     }
 
-    /// [`Callers::count`], where those of addresses that are not public are limited too, all together.
+    /// Like [`Callers::count`], but all addresses that are not public share one limit.
     pub(crate) fn count_everybody(&self, address: Option<IpAddr>, now_millis: i64) -> Result<(), u32> {
-        let nobody = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        let all_others = (nobody, self.most.saturating_mul(OF_MANY));
+        let shared = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        let all_others = (shared, self.most.saturating_mul(OF_MANY));
         let (address, most) = address.and_then(public).map_or(all_others, |address| (address, self.most));
         self.count_one(address, most, now_millis)
     }
@@ -81,7 +83,7 @@ impl Callers {
     }
 }
 
-/// The address, if it is one of the public Internet; of an IPv6 address the network, which is one caller's.
+/// The address if it is public; of an IPv6 address the /64 network, which belongs to one caller.
 fn public(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
@@ -117,7 +119,7 @@ mod tests {
         assert_eq!(callers.count(at("203.0.113.7"), 1_000), Err(59));
         assert_eq!(callers.count(at("203.0.113.8"), 1_000), Ok(()), "another address has its own");
         assert_eq!(callers.count(at("203.0.113.7"), 60_000), Err(60), "the minute before still counts");
-        // Half of the next minute on, half of the one before counts.
+        // Half a minute later, half of the previous minute's calls count.
         for call in 0..50 {
             assert_eq!(callers.count(at("203.0.113.7"), 90_000), Ok(()), "{call}");
         }

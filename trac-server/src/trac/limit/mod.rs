@@ -1,5 +1,5 @@
-//! How often somebody may call: an address about so many times a minute, so that no one visitor uses up what a workspace may;
-//! a workspace exactly so many times in any minute, not so many on average.
+//! Rate limits: an approximate one per address, so that one visitor cannot use up the limit of a workspace,
+//! and an exact one per workspace in any 60 s, not on average.
 
 mod callers;
 
@@ -15,13 +15,13 @@ pub(crate) use callers::Callers;
 /// Calls of one kind that a workspace may receive in any window.
 const CALLS: usize = 1_000;
 const WINDOW_MILLIS: i64 = 60_000;
-/// By how much calls that arrive together may be counted in another order.
+/// By how much the times of calls that arrive together may be out of order.
 const JITTER_MILLIS: i64 = 1_000;
 
 /// Sign-ins that one address may try in a minute.
 const SIGN_INS_PER_ADDRESS: u32 = 20;
 
-/// All that is limited. Clones share the counts.
+/// All limits. Clones share the counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) workspaces: Limiter,
@@ -41,13 +41,13 @@ impl Default for Limits {
     }
 }
 
-/// What is counted together: the calls of one kind in a workspace and mode, whichever key or ID they show.
+/// The key of a count: the calls of one kind in a workspace and mode, whichever key or ID they send.
 pub(crate) type Bucket = (Scope, &'static str);
 
 /// The calls in each bucket within the last window. Clones share them.
 ///
-/// Only workspaces that exist get an entry, so that a stranger cannot fill the memory; one that has been silent for a
-/// window gives its entry back.
+/// Only workspaces that exist get an entry, so that unknown callers cannot fill the memory; the entry of one
+/// that has not been called for a window is removed.
 #[derive(Clone, Default)]
 pub(crate) struct Limiter(Arc<Mutex<HashMap<Bucket, VecDeque<i64>>>>);
 
@@ -72,10 +72,10 @@ impl Limiter {
     }
 }
 
-/// Forgets the calls that have left the window; `Err` if as many as are allowed are left.
+/// Removes the calls that have left the window; `Err` if the remaining ones reach the limit.
 fn has_room(calls: &mut VecDeque<i64>, now_millis: i64) -> Result<(), u32> {
     let begin = now_millis.saturating_sub(WINDOW_MILLIS);
-    // A clock that was put back must not keep a workspace out until it has caught up.
+    // After a clock was set back, a workspace must not be refused until the clock has caught up.
     let latest = now_millis.saturating_add(JITTER_MILLIS);
     for call in calls.iter_mut().rev().take_while(|call| **call > latest) {
         *call = latest;

@@ -1,0 +1,181 @@
+//! The number by which an open page knows whether it has something new to show.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use super::super::changes::{self, REFRESH_SECS};
+use super::super::queries::{ROWS, entries_sql};
+use super::log_in;
+use crate::store::Scope;
+use crate::store::rows::{Arg, Row};
+use crate::testing::app::{App, Merchant};
+use crate::testing::shop::{DAY, Shop};
+
+/// A page that is left open.
+struct Open<'a> {
+    app: &'a App,
+    cookie: String,
+    number: String,
+}
+
+impl<'a> Open<'a> {
+    async fn by(app: &'a App, merchant: &Merchant<'_>) -> Self {
+        let mut open = Self { app, cookie: log_in(app, &merchant.key).await, number: String::new() };
+        let page = app.visit("/dashboard", &[("cookie", &open.cookie)]).await;
+        let page = page.body.as_str().unwrap();
+        let number = page.split("data-number=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        number.clone_into(&mut open.number);
+        open
+    }
+
+    /// Signs in again, after a time in which the session ended.
+    async fn sign_in_again(&mut self, merchant: &Merchant<'_>) {
+        self.cookie = log_in(self.app, &merchant.key).await;
+    }
+
+    /// Asks as the script does; answers whether the number is another one than before.
+    async fn has_changed(&mut self) -> bool {
+        let answer = self.app.visit("/dashboard/changes", &[("cookie", &self.cookie)]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (200, "no-store"));
+        // The body is a number, which the test's client reads as JSON.
+        let number = answer.body.to_string();
+        number.parse::<u64>().unwrap();
+        let before = std::mem::replace(&mut self.number, number);
+        before != self.number
+    }
+}
+
+async fn lead(app: &App, shop: &Shop<'_>, customer: &str) -> String {
+    let body =
+        json!({ "eventName": "Sign up", "customerExternalId": customer, "clickId": shop.click }).to_string();
+    let request =
+        Request::post("/api/track/lead").header("x-publishable-key", &shop.merchant.publishable_key);
+    app.send(request.body(Body::from(body)).unwrap()).await.text("/id")
+}
+
+#[tokio::test]
+async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_without() {
+    let app = App::new();
+    let hold_days = json!({ "lead": 0, "sale": 1, "recurring": 0 });
+    let terms = json!({ "lead_amount_minor": 300, "lead_currency": "usd", "hold_days": hold_days });
+    let shop = Shop::open(&app, terms).await;
+    let other = app.merchant().await;
+    let (mut page, mut others) = (Open::by(&app, &shop.merchant).await, Open::by(&app, &other).await);
+    assert!(!page.has_changed().await, "it is the number of the page");
+
+    let enrolled = json!({ "program_id": shop.program, "partner_id": shop.partner });
+    // IDs of clicks are in no order within a second, and the clock stands still here.
+    for _ in 0..40 {
+        shop.merchant.make("/clicks", enrolled.clone()).await;
+        assert!(page.has_changed().await, "a click");
+        assert!(!page.has_changed().await);
+    }
+    let session = shop.session(json!({}));
+    shop.told("checkout.session.completed", 100, session.clone()).await;
+    assert!(page.has_changed().await, "an event, and a commission");
+    assert!(!page.has_changed().await);
+    shop.told("checkout.session.completed", 100, session).await;
+    assert!(page.has_changed().await, "a repeated delivery");
+
+    let waiting = lead(&app, &shop, "user_1").await;
+    assert!(page.has_changed().await, "a lead that is held");
+    for status in ["approved", "rejected"] {
+        shop.merchant.patch(&format!("/leads/{waiting}"), json!({ "status": status })).await;
+        assert!(page.has_changed().await, "a lead {status}");
+        assert!(!page.has_changed().await);
+    }
+    // What Stripe reports of a payment outside every program leaves its row too.
+    shop.told("customer.created", 2, json!({ "id": "cus_9" })).await;
+    assert!(page.has_changed().await, "an event that changes nothing");
+
+    app.trac.clock.advance(DAY + 99);
+    page.sign_in_again(&shop.merchant).await;
+    others.sign_in_again(&other).await;
+    assert!(page.has_changed().await && !page.has_changed().await, "a day is over");
+    app.trac.clock.advance(1);
+    assert!(page.has_changed().await, "a commission that became due");
+    assert!(!page.has_changed().await);
+    let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
+    shop.merchant.make("/payouts", payout).await;
+    assert!(page.has_changed().await, "a payout");
+    assert!(!page.has_changed().await);
+    // The clock alone moved the other page's number.
+    assert!(others.has_changed().await && !others.has_changed().await);
+}
+
+#[tokio::test]
+async fn the_number_is_another_one_after_some_minutes_in_any_case_and_no_sooner() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let mut page = Open::by(&app, &merchant).await;
+    let left = REFRESH_SECS - app.trac.clock.now().unix_secs().rem_euclid(REFRESH_SECS);
+    app.trac.clock.advance(left - 1);
+    assert!(!page.has_changed().await);
+    app.trac.clock.advance(1);
+    assert!(page.has_changed().await);
+}
+
+#[tokio::test]
+async fn each_mode_and_workspace_has_a_number_of_its_own() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let live = app.merchant().await;
+    let mut others = Open::by(&app, &live).await;
+    let number = async |mode| {
+        let (scope, now) = (Scope::new(&shop.merchant.workspace_id, mode), app.trac.clock.now());
+        app.trac.store.read(move |tx| changes::number(tx.within(&scope), now)).await.unwrap()
+    };
+    let modes = [trac_core::program::Mode::Test, trac_core::program::Mode::Live];
+    let before = (number(modes[0]).await, number(modes[1]).await);
+    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    let after = (number(modes[0]).await, number(modes[1]).await);
+    assert!(before.0 != after.0 && before.1 == after.1, "{before:?} {after:?}");
+    assert!(!others.has_changed().await);
+}
+
+#[tokio::test]
+async fn a_visitor_without_a_session_is_shown_the_door_and_no_number() {
+    let app = App::new();
+    let answer = app.visit("/dashboard/changes", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "login"));
+}
+
+/// The steps of a statement that touch no index of a table.
+async fn scans(app: &App, sql: String, args: usize) -> Vec<String> {
+    let scope = Scope::new("ws_1", trac_core::program::Mode::Test);
+    let steps = app.trac.store.read(move |tx| {
+        let args = vec![Arg::Integer(0); args];
+        let read = |row: &Row<'_>| row.get::<String>(3);
+        tx.within(&scope).all(&format!("EXPLAIN QUERY PLAN {sql}"), &args, read)
+    });
+    let steps = steps.await.unwrap();
+    assert!(steps.iter().any(|step| step.starts_with("SEARCH")), "{steps:#?}");
+    let is_scan = |step: &String| step.starts_with("SCAN") && step != "SCAN CONSTANT ROW";
+    // What is listed is a few rows that were found by an index before.
+    steps
+        .into_iter()
+        .filter(is_scan)
+        .filter(|step| !step.contains("listed_") && !step.contains("subquery") && !step.contains("ranked"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_number_and_the_entries_of_all_commissions_are_read_by_indexes() {
+    let app = App::new();
+    assert_eq!(scans(&app, changes::sql(), 1).await, Vec::<String>::new());
+    assert_eq!(scans(&app, entries_sql(ROWS), ROWS).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_script_asks_for_the_number_and_for_the_part_only_then() {
+    let script = include_str!("../../../assets/dashboard.js");
+    let asked: Vec<_> = script.match_indices("await get(").map(|(at, _)| &script[at..at + 34]).collect();
+    assert_eq!(asked, ["await get(live.dataset.changes);\n ", "await get(live.dataset.source));\n "]);
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let cookie = log_in(&app, &merchant.key).await;
+    let page = app.visit("/dashboard", &[("cookie", &cookie)]).await;
+    let Value::String(page) = page.body else { panic!("a page is a text") };
+    assert!(page.contains("data-source=\"dashboard/live\" data-changes=\"dashboard/changes\""), "{page}");
+}
