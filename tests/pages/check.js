@@ -1,5 +1,5 @@
-// What the pages beside it are written with. A page visits other pages in frames, checks what it finds, and ends
-// with `ok` or with what was wrong in the element `result`, where the test that opened it reads it.
+// Helpers for the pages in this folder. A page visits other pages in frames, checks what it finds, and ends
+// with `ok` or the failures in the element `result`, which the test reads.
 
 const NATIVE = 'clk_1764000000_0123456789abcdef';
 const OLDER = 'clk_1700000000_fedcba9876543210';
@@ -28,7 +28,7 @@ const forget = () => {
 
 const loaded = (element) => new Promise((resolve) => element.addEventListener('load', resolve));
 
-// Opens a page in a frame with `html` in it, does `before` to its window, then adds the script with its attributes.
+// Opens a page in a frame with `html`, runs `before` on its window, then adds the script with `attributes`.
 const visit = async (query = '', { html = '', attributes = {}, before = () => {} } = {}) => {
   const frame = document.createElement('iframe');
   frame.src = 'blank.html' + query;
@@ -51,21 +51,21 @@ const addScript = async (window, attributes = {}) => {
   const done = loaded(script);
   window.document.head.append(script);
   await done;
-  // Where WebAssembly is refused, one more file is on its way.
+  // If WebAssembly is blocked, the script loads a second file.
   await until(() => window.trac.getClickId && !window.trac.q);
 };
 
-// Long enough for observers, which run before the next task.
+// Long enough for mutation observers, which run before the next task.
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-// Waits for what takes a request, and no longer than a check may.
+// Waits for the result of a request, for 5 s at most.
 const until = async (holds) => {
   for (let left = 500; left > 0 && !holds(); left--) await new Promise((resolve) => setTimeout(resolve, 10));
 };
 
 const decorated = (url, id = NATIVE) => `${url}${url.includes('?') ? '&' : '?'}client_reference_id=${id}`;
 const href = (window, selector = 'a') => window.document.querySelector(selector).getAttribute('href');
-// Asked of the page in front: a browser may tell other documents of a cookie a moment later.
+// Read in the current page: a browser may update other documents' cookies a moment later.
 const cookie = (name = 'trac_click_id') =>
   (inFront.document.cookie.split('; ').find((pair) => pair.startsWith(name + '=')) || '').slice(name.length + 1) || null;
 

@@ -1,5 +1,5 @@
-//! A refund that no event ties to its sale, and an invoice of which no event carries every line: a real server asks the stand-in,
-//! though it is killed before it can.
+//! A refund that no event links to its sale, and an invoice whose lines no event contains completely: a real
+//! server asks the stand-in, although it is killed first.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use trac_tests::{Answer, Endpoint, Merchant, Server, Setup, Terms, envelope, now
 const DAY: i64 = 86_400;
 const LIMIT: Duration = Duration::from_mins(3);
 
-/// A stand-in that tells nobody anything, with one month of a subscription paid; the payment as it lists it.
+/// A stand-in without a webhook, with one paid month of a subscription; returns the payment from its list.
 async fn stand_in() -> (String, Value) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
@@ -34,7 +34,8 @@ fn days_ago(days: i64) -> String {
     Timestamp::from_unix_secs(now() - days * DAY).to_rfc3339()
 }
 
-/// A merchant whose server asks the stand-in, with a click of four days ago and what was paid at the stand-in.
+/// A merchant whose server asks the stand-in, with a click from four days ago and the payment at the
+/// stand-in.
 struct Shop {
     server: Server,
     merchant: Merchant,
@@ -71,7 +72,7 @@ impl Shop {
         self.payment.get(name).cloned().unwrap_or_default()
     }
 
-    /// The invoice as an event carries it: made three days before its charge, too far apart to be taken for the same money.
+    /// The invoice in an event: created three days before its charge, too far apart to be matched by time.
     fn invoice(&self, lines: &Value) -> Value {
         let amount = self.paid("amount_minor");
         let details =
@@ -87,7 +88,7 @@ impl Shop {
         told.text("/reason")
     }
 
-    /// The event once it has settled; and what Stripe was asked for that did it.
+    /// The settled event, and the request to Stripe that settled it.
     async fn settled(&self, id: &str) -> (Answer, Answer) {
         let begun = Instant::now();
         let event = loop {

@@ -1,4 +1,4 @@
-//! What is wrong is refused in words, and leaves nothing behind.
+//! Invalid input is refused with a message and has no effect.
 
 use std::fs;
 use std::net::TcpListener;
@@ -207,7 +207,7 @@ async fn a_port_in_use_and_a_folder_that_cannot_be_written_end_in_one_clear_line
     let finished = trac(&["serve", "--data", &data, "--listen", &address]);
     one_clear_line(&finished.stderr, finished.code, &address);
 
-    // A file where the folder should be cannot be written into, not even by root.
+    // Even root cannot create files below a path that is a file.
     let blocked = folder.path().join("a-file");
     fs::write(&blocked, "").expect("a writable folder");
     let data = blocked.join("data").display().to_string();
@@ -218,7 +218,7 @@ async fn a_port_in_use_and_a_folder_that_cannot_be_written_end_in_one_clear_line
     assert_eq!(finished.stdout, "", "standard output is JSON or nothing");
 }
 
-/// The end names what is wrong; nobody reads a stack of causes.
+/// The program ended with one line that names the error, without a chain of causes.
 fn one_clear_line(stderr: &str, code: Option<i32>, names: &str) {
     assert!(code.is_some_and(|code| code != 0), "exit code {code:?}: {stderr}");
     let lines: Vec<_> = stderr.lines().filter(|line| !line.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! checkout ─▶ webhook: the buyer pays on Stripe's page, and signed events tell the tracker.
+//! checkout ─▶ webhook: the buyer pays on Stripe's page, and the tracker receives signed events.
 
 use serde_json::Value;
 use trac_tests::{Browser, Demo};

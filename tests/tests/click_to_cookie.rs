@@ -1,4 +1,4 @@
-//! click ─▶ cookie: a partner's link is followed, and the shop's page remembers.
+//! click ─▶ cookie: a visitor follows a partner's link, and the shop's page stores the click.
 
 use serde_json::Value;
 use trac_tests::Browser;

@@ -1,4 +1,4 @@
-//! `trac workspace`, `trac key`, `trac login-link`, `trac explain` and `trac serve`, as a merchant runs them.
+//! `trac workspace`, `trac key`, `trac login-link`, `trac explain` and `trac serve`, as merchants run them.
 
 use serde_json::Value;
 use trac_tests::{Server, envelope, now, trac, trac_unread};

@@ -1,4 +1,4 @@
-//! conversion ─▶ commission: what a partner earns, and what is taken back.
+//! conversion ─▶ commission: what a partner earns, and what is clawed back.
 
 use serde_json::{Value, json};
 use trac_tests::Demo;
@@ -73,7 +73,8 @@ async fn every_month_earns_until_the_subscription_is_cancelled() {
     assert_eq!(months, [1, 2, 3]);
     assert_eq!(demo.merchant.net_minor().await, 3 * 360);
 
-    // All of it is pending. The default policy voids what was paid for time after the end, which is the last month.
+    // All of it is pending. The default policy voids the commission of the time after the end, which is the
+    // last month.
     demo.stripe(&format!("cancel/{subscription}"), json!({})).await;
     assert_eq!(demo.merchant.net_minor().await, 2 * 360);
 }

@@ -1,4 +1,4 @@
-//! cookie ─▶ checkout: the click rides on Payment Links, Buy Buttons and Pricing Tables.
+//! cookie ─▶ checkout: the click is added to Payment Links, Buy Buttons and Pricing Tables.
 
 use trac_tests::Browser;
 

@@ -1,4 +1,4 @@
-//! What repeats, races and sudden ends must not change.
+//! Repeated deliveries, races and kills change nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
                         kept.push(id);
                         acknowledge.send(()).expect("somebody counts");
                     }
-                    // 503 means "try again", and a broken connection means that it is dead.
+                    // 503 means "try again", and a broken connection means that the server is dead.
                     Some(answer) => assert_eq!(answer.status, 503, "{}", answer.body),
                     None => return kept,
                 }
@@ -90,7 +90,7 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
     let logged: BTreeSet<String> = rows.iter().filter_map(id).collect();
     let lost: Vec<_> = kept.difference(&logged).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
-    // What an event caused was written with it: one commission each, no half of anything.
+    // An event and its effects are written in one transaction: one whole commission each.
     assert_eq!(merchant.all("/commissions").await.len(), logged.len());
     let whole = 2_000 * i64::try_from(logged.len()).expect("a small number");
     assert_eq!(merchant.net_minor().await, whole);

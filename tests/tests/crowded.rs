@@ -1,6 +1,6 @@
-//! Callers who hold what others need: connections on which nothing is said, bodies that never end.
-#![cfg(target_os = "linux")] // Only there is all of 127.0.0.0/8 this machine.
-#![expect(clippy::expect_used, reason = "what a test leans on fails the test by panicking")]
+//! Callers who occupy shared resources: idle connections, bodies that never end.
+#![cfg(target_os = "linux")] // Only Linux routes all of 127.0.0.0/8 to this machine.
+#![expect(clippy::expect_used, reason = "a failed precondition of a test panics")]
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use trac_tests::{Endpoint, Server, Setup, envelope, now, say, session};
 
-/// A connection to the server from one of this machine's addresses; `None` where this process may open no more files.
+/// A connection to the server from one of this machine's addresses; `None` if this process may open no more
+/// files.
 async fn connect(server: &Server, from: &str) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().ok()?;
     socket.bind(SocketAddr::new(from.parse().expect("an address"), 0)).expect("a free port");
@@ -18,7 +19,7 @@ async fn connect(server: &Server, from: &str) -> Option<TcpStream> {
     Some(socket.connect(to).await.expect("the server listens"))
 }
 
-/// A visitor is sent on with a click, and a sale is taken.
+/// A visitor is redirected with a click, and a sale is processed.
 async fn visitors_and_webhooks_are_served(url: &str, endpoint: &Endpoint, name: &str) {
     let client = Client::builder().redirect(Policy::none()).build().expect("a client");
     let answer = client.get(url).header("user-agent", "a browser").send().await.expect("an answer");
@@ -31,12 +32,12 @@ async fn visitors_and_webhooks_are_served(url: &str, endpoint: &Endpoint, name: 
 
 #[tokio::test]
 async fn under_many_idle_connections_visitors_are_served() {
-    // The usual soft limit; the server takes what the hard one allows.
+    // The usual soft limit; the server raises it to the hard limit.
     let server = Server::start_as(Setup { limits: vec!["-Sn 1024"], ..Setup::default() }).await;
     let merchant = server.merchant("idle");
     let endpoint = merchant.endpoint().await;
     let url = merchant.terms(2_000, "idle", "https://shop.example/").await.url;
-    // More of one address than it may hold, and of three others as many as they may.
+    // More connections from one address than it may have, and as many as allowed from three others.
     let mut idle = Vec::new();
     for number in 0..1_125 {
         let from =
@@ -47,7 +48,7 @@ async fn under_many_idle_connections_visitors_are_served() {
         idle.push(stream);
     }
     visitors_and_webhooks_are_served(&url, &endpoint, "idle").await;
-    // The first address holds all it may.
+    // The first address has reached its limit.
     let mut one_more = connect(&server, "127.0.0.2").await.expect("a socket");
     assert_eq!(one_more.read(&mut [0; 16]).await.unwrap_or_default(), 0);
     assert!(server.log().contains("an address holds too many connections"), "{}", server.log());
@@ -72,7 +73,7 @@ async fn two_hundred_bodies_that_never_end_take_neither_the_memory_nor_the_webho
     for _ in 0..200 {
         let mut stream = connect(&server, "127.0.0.2").await.expect("a socket");
         stream.write_all(head.as_bytes()).await.expect("the server reads");
-        // The server hangs up on one that it refuses, maybe in the middle.
+        // The server closes a connection whose body it refuses, maybe while it is sent.
         let _ = stream.write_all(&body).await;
         open.push(stream);
     }

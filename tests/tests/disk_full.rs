@@ -1,4 +1,5 @@
-//! A full disk: visitors go on, writes are refused, and with room again all is as before, without a restart.
+//! A full disk: visitors are still redirected, writes are refused, and once there is space again, all works
+//! as before, without a restart.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::fs;
@@ -9,14 +10,14 @@ use reqwest::{Client, Method, StatusCode, redirect};
 use serde_json::json;
 use trac_tests::{Endpoint, Merchant, Server, Setup, SmallDisk, envelope, now, session, trac};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The disks here are smaller than what is kept free otherwise.
+/// The disks here are smaller than the default of `TRAC_KEEP_FREE_MB`.
 fn nothing_kept_free() -> Vec<(&'static str, String)> {
     vec![("TRAC_KEEP_FREE_MB", "0".to_owned())]
 }
 
-/// Follows the link `full`; answers where it leads.
+/// Follows the link `full`; returns the destination.
 async fn visit(client: &Client, server: &Server) -> String {
     let answer = client.get(format!("{}/s/full", server.origin())).send().await.expect("an answer");
     assert_eq!(answer.status(), 302, "a visitor is never stranded");
@@ -28,7 +29,7 @@ async fn readiness(client: &Client, server: &Server) -> StatusCode {
     client.get(format!("{}/readyz", server.origin())).send().await.expect("an answer").status()
 }
 
-/// Tells of one sale.
+/// Delivers one sale.
 async fn sell(endpoint: &Endpoint, number: usize, click: &str) -> (u16, String) {
     let paid = session(&format!("full_{number}"), 10_000, click);
     let event = envelope(&format!("evt_full_{number}"), "checkout.session.completed", now(), &paid);
@@ -36,10 +37,10 @@ async fn sell(endpoint: &Endpoint, number: usize, click: &str) -> (u16, String) 
     (answer.status, answer.text("/outcome"))
 }
 
-/// Fills the disk and sells until a sale is refused. Answers how many were taken.
+/// Fills the disk and delivers sales until one is refused. Returns how many were accepted.
 async fn until_refused(disk: &SmallDisk, endpoint: &Endpoint, click: &str) -> usize {
     for number in 0..10_000 {
-        // What a checkpoint gives back is taken again.
+        // A checkpoint frees space, so fill the disk again.
         disk.fill();
         match sell(endpoint, number, click).await {
             (200, _) => {}
@@ -65,7 +66,7 @@ async fn refused(client: &Client, merchant: &Merchant, server: &Server) {
     let lead = lead.header("x-publishable-key", merchant.publishable_key());
     let lead = lead.json(&json!({"eventName": "sign_up", "customerExternalId": "late"})).send().await;
     assert_eq!(lead.expect("an answer").status(), 503);
-    // What is on disk can still be read.
+    // The store can still be read.
     assert_eq!(merchant.ask(Method::GET, "/programs", None).await.status, 200);
 }
 
@@ -82,8 +83,8 @@ async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     assert!(visit(&client, &server).await.contains("trac_click_id="));
 
     let sold = until_refused(&disk, &endpoint, &click).await;
-    // What was set aside for the sale that did not fit takes some smaller writes yet.
-    let deadline = Instant::now() + PATIENCE;
+    // The space of the refused sale is enough for some smaller writes.
+    let deadline = Instant::now() + TIMEOUT;
     while readiness(&client, &server).await != 503 {
         disk.fill();
         assert!(Instant::now() < deadline, "nothing can be written, and still ready");
@@ -93,13 +94,13 @@ async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     assert!(server.log().contains("full"), "the log says what is wrong");
 
     disk.clear();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while readiness(&client, &server).await != 200 {
         assert!(Instant::now() < deadline, "room again, and still not ready\n{}", server.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(visit(&client, &server).await.contains("trac_click_id="));
-    // Nothing that was acknowledged is lost, and what was refused is taken when it is told again.
+    // No acknowledged sale is lost, and a refused one is accepted when it is delivered again.
     for number in 0..sold {
         assert_eq!(sell(&endpoint, number, &click).await, (200, "duplicate".to_owned()), "{number}");
     }
@@ -108,9 +109,9 @@ async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     assert_eq!(merchant.net_minor().await, earned);
 }
 
-/// Asks until the server is ready and records clicks, or does not; answers in which words.
+/// Polls until the server is ready and does or does not record clicks; returns the text of `/readyz`.
 async fn until_clicks(client: &Client, server: &Server, want: bool) -> String {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let answer = client.get(format!("{}/readyz", server.origin())).send().await.expect("an answer");
         let status = answer.status().as_u16();

@@ -1,4 +1,5 @@
-//! Every recorded Stripe event in `../shared/stripe-events`, signed anew: accepted, explained, kept.
+//! Every recorded Stripe event in `../shared/stripe-events`, signed anew: accepted, with outcome and reason,
+//! and stored.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ async fn every_genuine_event_is_answered_with_an_outcome_and_a_reason_and_outliv
     let (test, live) = (merchant.endpoint().await, merchant.endpoint_of("live", "sk_live").await);
     let mut posted = BTreeSet::new();
     for (name, event) in &events {
-        // Both endpoints see every event: the one of the other mode must say so and keep it too.
+        // Both endpoints receive every event: the one of the other mode must report that and store it too.
         for endpoint in [&test, &live] {
             let answer = endpoint.deliver(event).await;
             assert_eq!(answer.status, 200, "{name}: {}", answer.body);

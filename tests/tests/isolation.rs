@@ -1,4 +1,4 @@
-//! One workspace never sees another's rows, and test never meets live.
+//! A workspace never sees another's rows, and test mode never sees live mode's.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ async fn live_and_test_are_two_worlds() {
     event["livemode"] = json!(true);
     let told = test.deliver(&event).await;
     assert_eq!((told.text("/outcome").as_str(), told.text("/reason").as_str()), ("ignored", "mode_mismatch"));
-    // In live mode the very same event is a payment, but the click belongs to test mode.
+    // In live mode the same event is a payment, but the click belongs to test mode.
     let told = live.deliver(&event).await;
     assert_eq!(
         (told.text("/outcome").as_str(), told.text("/reason").as_str()),

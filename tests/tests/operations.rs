@@ -1,4 +1,4 @@
-//! What `docs/operations.md` promises to whoever runs the server, each with the real program.
+//! The guarantees of `docs/operations.md` to operators, each with the real program.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::fs;
@@ -21,7 +21,7 @@ fn processed() -> (u16, String) {
     (200, "processed".to_owned())
 }
 
-/// It ended by itself with one line that says this.
+/// The program ended with an error and one line that contains `says`.
 fn refused(finished: &trac_tests::Finished, says: &str) {
     assert!(finished.code.is_some_and(|code| code != 0), "{finished:?}");
     assert_eq!(finished.stderr.lines().count(), 1, "one line: {}", finished.stderr);
@@ -94,7 +94,7 @@ async fn a_master_key_of_the_environment_is_rotated_by_giving_both() {
     let with = |key: &str| Setup { variables: vec![("TRAC_MASTER_KEY", key.to_owned())], ..Setup::default() };
     let mut server = Server::start_as(with(&old)).await;
     let data = server.data();
-    // The key of a running server is the key of what is done beside it.
+    // Commands next to a running server use the same master key.
     let made = trac_with(
         &[("TRAC_MASTER_KEY", &old)],
         &["workspace", "create", "--data", &data, "--name", "rotated", "--json"],
@@ -193,7 +193,7 @@ async fn an_export_beside_a_running_server_is_imported_beside_another_one() {
     let text = fs::read_to_string(&file).expect("an export");
     assert_eq!(rows(&printed), rows(&text), "standard output is exactly the lines");
 
-    // Cut short, it is refused, and nothing of it is there.
+    // A truncated export is refused, and none of it is imported.
     fs::write(&cut, text.get(..text.len() / 2).unwrap_or_default()).expect("a file");
     refused(&trac(&["import", &cut, "--data", &there.data()]), "line");
     let moved = there.merchant_of(merchant.workspace.clone());

@@ -1,11 +1,11 @@
-//! Merchants who come from another system change the host of their snippets and nothing else: each of the three, on a page in
-//! a real browser and on the merchant's own server, ends in the commission.
+//! Merchants who switch from another system change only the host in their snippets: each of the three
+//! systems, on a page in a real browser and on the merchant's own server, leads to the commission.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use serde_json::{Value, json};
 use trac_tests::{Browser, Demo, Merchant, OwnShop, Server, envelope, now, shop_address, trac};
 
-/// The cookie of that name.
+/// The value of the cookie with this name.
 fn cookie(cookies: &str, name: &str) -> Option<String> {
     let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
@@ -15,7 +15,7 @@ fn field(name: &str, value: Option<String>) -> Vec<(String, String)> {
     value.map(|value| (name.to_owned(), value)).into_iter().collect()
 }
 
-/// Buys in front of the shop's page, and answers the click its one commission is credited to.
+/// Buys on the shop's page, and returns the click that its one commission is credited to.
 async fn buy(browser: &Browser, demo: &Demo, want_minor: i64) -> String {
     browser.click("#buy").await;
     browser.until("location.pathname.startsWith('/c/pay/')").await;
@@ -27,7 +27,7 @@ async fn buy(browser: &Browser, demo: &Demo, want_minor: i64) -> String {
     rows[0]["click_id"].as_str().unwrap().to_owned()
 }
 
-/// A page with a tag, and a button that runs a snippet.
+/// A page with a script tag, and a button that runs a snippet.
 fn page(tag: &str, on_buy: &str) -> String {
     format!(
         "<!doctype html><title>A shop</title>{tag}<button id=buy>Buy</button><script>
@@ -53,7 +53,7 @@ async fn traaaction_the_server_reads_the_cookie_and_writes_trac_click_id_into_me
         });
     browser.visit(&terms.url).await;
     browser.until("document.cookie.includes('trac_click_id=clk_')").await;
-    // The visitor looks around first: the click is no longer in the address.
+    // The visitor opens another page first: the click is no longer in the URL.
     browser.visit(&shop.url).await;
     let click = buy(&browser, &demo, 500).await;
     assert_eq!(demo.merchant.get(&format!("/clicks/{click}")).await.text("/link_id"), terms.link);
@@ -118,7 +118,7 @@ async fn attro_the_cookie_read_by_hand_goes_into_metadata_and_subscription_metad
     assert_eq!(demo.merchant.net_minor().await, 1_000);
 }
 
-/// The same workspace by its live keys: what a workspace's ID alone means.
+/// The same workspace with its live keys: live is the mode of a call with only a workspace's ID.
 fn live(merchant: &Merchant) -> Merchant {
     let mut live = merchant.clone();
     let key = live.workspace["keys"]["sk_live"].clone();

@@ -1,5 +1,6 @@
-//! A locked or full disk under a real server: visitors go on, what was told stays, and all recovers without a restart.
-#![expect(clippy::expect_used, reason = "what a test leans on fails the test by panicking")]
+//! A locked database or a full disk under a real server: visitors are still redirected, acknowledged data
+//! stays, and everything recovers without a restart.
+#![expect(clippy::expect_used, reason = "a failed precondition of a test panics")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ impl Visitor {
         Self(Client::builder().redirect(Policy::none()).build().expect("a client"))
     }
 
-    /// Follows a link; answers the ID in the address it leads to, empty without one, and how long that took.
+    /// Follows a link; returns the click ID in the destination, empty without one, and how long that took.
     async fn follow(&self, url: &str) -> (String, Duration) {
         let begun = Instant::now();
         let answer = self.0.get(url).header("user-agent", "a browser").send().await.expect("an answer");
@@ -31,7 +32,7 @@ impl Visitor {
     }
 }
 
-/// The disks here are smaller than what is kept free otherwise.
+/// The disks here are smaller than the default of `TRAC_KEEP_FREE_MB`.
 fn nothing_kept_free() -> Vec<(&'static str, String)> {
     vec![("TRAC_KEEP_FREE_MB", "0".to_owned())]
 }
@@ -46,7 +47,7 @@ async fn status(server: &Server, path: &str) -> u16 {
     reqwest::get(format!("{}{path}", server.origin())).await.expect("an answer").status().as_u16()
 }
 
-/// Polls until the server says that it is ready.
+/// Polls until the server is ready.
 async fn recovered(server: &Server) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while status(server, "/readyz").await != 200 {
@@ -55,14 +56,14 @@ async fn recovered(server: &Server) {
     }
 }
 
-/// Every ID that was told is a click, once. Of visitors who were told none, because the disk took too long to answer them,
-/// there may be one too.
+/// Every returned ID is a click, once. A visitor who received no ID, because the disk took too long, may have
+/// a click too.
 async fn all_are_kept(merchant: &Merchant, told: &[String], visits: usize) {
     for id in told {
         assert_eq!(merchant.get(&format!("/clicks/{id}")).await.text("/click_id"), *id);
     }
     let kept = merchant.all("/clicks").await.len();
-    assert!((told.len()..=visits).contains(&kept), "{kept} kept, {} told, {visits} visits", told.len());
+    assert!((told.len()..=visits).contains(&kept), "{kept} stored, {} returned, {visits} visits", told.len());
 }
 
 #[tokio::test]
@@ -84,18 +85,18 @@ async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
                 told.push(id);
             }
         }
-        assert!(told.len() > before, "a locked store is no reason to tell nobody");
+        assert!(told.len() > before, "visitors get IDs while the store is locked");
         assert_eq!(status(&server, "/readyz").await, 503);
         match round {
-            // It recovers by itself.
+            // The database is unlocked.
             0 => drop(lock),
-            // It is killed while the clicks wait.
+            // The server is killed while the clicks wait in the spool.
             1 => {
                 server.kill();
                 drop(lock);
                 server.restart().await;
             }
-            // It is killed while they are brought in.
+            // The server is killed while the clicks are written to the database.
             _ => {
                 drop(lock);
                 server.kill();
@@ -107,7 +108,7 @@ async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
     }
     say(&format!("the longest wait for a locked store: {} ms", longest.as_millis()));
 
-    // A payment that carries one of them is credited.
+    // A payment with one of the clicks is credited.
     let click = told.last().expect("clicks").clone();
     let paid = envelope("evt_1", "checkout.session.completed", now(), &session("1", 10_000, &click));
     endpoint.deliver(&paid).await;
@@ -127,7 +128,7 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
 
     disk.fill();
 
-    // Room was kept for some thousand clicks: visitors still carry IDs.
+    // Space is reserved for some thousand clicks: visitors still receive IDs.
     for _ in 0..50 {
         let (id, _) = visitor.follow(&terms.url).await;
         assert!(id.starts_with("clk_"), "{}", server.log());
@@ -148,7 +149,7 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
     endpoint.deliver(&paid).await;
     assert_eq!(merchant.net_minor().await, 2_000);
 
-    // Nothing of that depends on the process that saw it.
+    // All of that survives a restart.
     server.restart().await;
     all_are_kept(&merchant, &told, told.len()).await;
 }
@@ -158,7 +159,7 @@ async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
     let Some(disk) = SmallDisk::mount(10) else { return };
     let server = on(&disk).await;
     let merchant = server.merchant("tiny");
-    // The room for clicks is used up by landing pages of two kilobytes each; then the visitors go on without an ID.
+    // Landing pages of two kilobytes use up the space for clicks; then visitors are redirected without an ID.
     let terms = merchant.terms(2_000, "paula", &format!("https://shop.example/{}", "z".repeat(2_000))).await;
     disk.fill();
     let (visitor, mut told) = (Visitor::new(), Vec::new());

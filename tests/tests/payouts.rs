@@ -34,7 +34,7 @@ async fn refund(endpoint: &Endpoint, name: &str, amount: i64, refunded: i64, cur
     assert_eq!(endpoint.deliver(&event).await.status, 200);
 }
 
-/// Pending, approved, paid and owed of one currency.
+/// The pending, approved, paid and owed amounts in one currency.
 async fn balance(merchant: &Merchant, partner: &str, currency: &str) -> [i64; 4] {
     let rows = merchant.all(&format!("/balances?partner_id={partner}")).await;
     let row = rows.iter().find(|row| row.get("currency").is_some_and(|found| found == currency));

@@ -1,10 +1,10 @@
-//! `../shared/scenarios.json` through the HTTP API: sequences of Stripe events and the ledger they must leave.
+//! `../shared/scenarios.json` through the HTTP API: sequences of Stripe events and the resulting ledgers.
 
 use std::fs;
 
 use trac_tests::{Order, Scenario, Server, say, shared};
 
-/// Scenarios that are not fulfilled yet. One that begins to pass must leave this list.
+/// Scenarios that do not pass yet. One that begins to pass must leave this list.
 const OPEN: &[&str] = &[];
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn check(orders: &[Order]) {
     let mut kept = 0;
     for scenario in &scenarios {
         for order in orders {
-            // Its first delivery is refused, and only the retry counts: it has one order.
+            // Its first delivery is refused and only the retry counts, so it has only one order.
             if scenario.id() == "A04" && *order != Order::Given {
                 continue;
             }
@@ -45,6 +45,6 @@ async fn check(orders: &[Order]) {
             }
         }
     }
-    say(&format!("{kept} kept, {} open", OPEN.len()));
+    say(&format!("{kept} pass, {} open", OPEN.len()));
     assert!(surprises.is_empty(), "{} differ:\n  {}", surprises.len(), surprises.join("\n  "));
 }

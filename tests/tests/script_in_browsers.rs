@@ -1,5 +1,5 @@
-//! What the script does where only the browser itself can lead: policies, https, real clicks, back and forth, pages made
-//! ready before they are seen.
+//! The script in situations that only a browser creates: policies, https, real clicks, back and forward,
+//! prerendered pages.
 
 use std::path::Path;
 
@@ -96,7 +96,7 @@ async fn a_page_made_ready_before_it_is_seen_waits_for_its_visitor() {
     let Some(pages) = Pages::serve(&own_pages(), "", Way::Plain) else { return };
     let Some(browser) = Browser::open().await else { return };
     browser.visit(&pages.address("localhost", &landing("prerender.html"))).await;
-    // A browser without this, or unwilling, never tells.
+    // A browser without prerendering, or that skips it, reports nothing.
     browser.until("told.length > 0 || performance.now() > 3000").await;
     browser.run("setTimeout(go)").await;
     let click = browser.until("window.clickBefore !== undefined && trac.getClickId()").await;

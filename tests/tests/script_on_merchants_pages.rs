@@ -1,12 +1,12 @@
-//! The script on pages that merchants have, where they are at hand: decorated, left alone, or followed to where their own
-//! scripts lead.
+//! The script on merchants' pages, if they are available: links are decorated, left unchanged, or followed to
+//! where the page's own scripts lead.
 
 use serde_json::json;
 use trac_tests::{Browser, Pages, Way, merchants_pages};
 
 const CLICK: &str = "clk_1764000000_0123456789abcdef";
 
-/// Keeps what the page would have opened, before the script comes.
+/// Records what the page would have opened, before the script loads.
 const TAG: &str = "<script>opened = []; open = (...words) => (opened.push(words), words[2] ? null : 'window')</script>\
     <script src='/trac.js'></script>";
 
@@ -26,7 +26,7 @@ async fn merchants_pages_are_decorated_or_left_as_they_say() {
                     browser.until(&format!("{marked} && trac.debug().rewritten > 0")).await;
                 }
                 "leave" => assert_eq!(browser.js(&marked).await, false, "{file}, {way:?}"),
-                // What leads to Stripe in its script alone is for the tests below.
+                // The tests below cover pages that lead to Stripe only in their scripts.
                 _ => continue,
             }
             assert_eq!(browser.js("trac.debug().errors").await, json!([]), "{file}, {way:?}");
@@ -78,7 +78,7 @@ async fn merchants_scripts_set_the_location_with_the_click() {
             browser.visit(&pages.address("localhost", &format!("{file}?trac_click_id={CLICK}"))).await;
             browser.until("trac.getClickId()").await;
             if browser.js("typeof navigation").await == "undefined" {
-                // Without the Navigation API it is to be left as it is.
+                // Without the Navigation API, the destination stays unchanged.
                 continue;
             }
             browser.leave_by("button, input").await;

@@ -1,4 +1,4 @@
-//! The script on pages of every kind, in a real browser: each has its checks in it.
+//! The script on pages of every kind, in a real browser; each page contains its checks.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ fn own_pages() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("pages")
 }
 
-/// Opens a page under each name of this machine, by each way that its script can come.
+/// Opens a page under each host name of this machine, with each way to load the script.
 async fn check(page: &str) {
     check_on(page, &["127.0.0.1", "localhost", "www.shop.localhost"]).await;
 }

@@ -1,4 +1,4 @@
-//! The package `trac-js` on a server, where it does nothing.
+//! The npm package `trac-js` on a server, where it does nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ fn package() -> Option<PathBuf> {
     package
 }
 
-/// What a module of Node's prints; nothing where there is no Node.
+/// The output of a Node module; `None` if there is no Node.
 fn printed(folder: &Path, code: &str) -> Option<String> {
     let node = Command::new("node").current_dir(folder).args(["--input-type=module", "-e", code]).output();
     let Ok(node) = node else {
@@ -50,7 +50,7 @@ fn on_a_server_the_react_hook_knows_nobody() {
         say("skipped: no React; `cargo xtask build-script` brings it");
         return;
     }
-    // As an application has them: side by side.
+    // Installed next to each other, as in an application.
     let application = tempfile::tempdir().expect("a temporary folder");
     let modules = application.path().join("node_modules");
     std::fs::create_dir_all(modules.join("trac-js")).expect("a folder");

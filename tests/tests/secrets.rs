@@ -1,4 +1,4 @@
-//! Secrets that a merchant gives, and what visitors show of themselves, are looked for wherever they don't belong.
+//! Searches logs, files, backups and exports for a merchant's secrets and for visitors' personal data.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
@@ -13,13 +13,14 @@ const STRIPE_KEY: &str = "rk_test_planted0123456789abcdef";
 const VISITOR: &str = "203.0.113.77";
 const EMAIL: &str = "planted.reader@example.com";
 
-/// How often a text stands in a file.
+/// How often a text occurs in a file.
 fn hits(file: &Path, planted: &str) -> usize {
     let bytes = fs::read(file).unwrap_or_default();
     bytes.windows(planted.len()).filter(|window| *window == planted.as_bytes()).count()
 }
 
-/// A visit that counts, by an address that is told; its click is looked at where it waits for the database.
+/// Visits a link while the database is locked; checks that the spool contains the click and not the visitor's
+/// address, and returns the click ID.
 async fn visit_while_locked(data: &str, url: &str, spools: &[PathBuf]) -> String {
     let lock = Connection::open(Path::new(data).join("trac.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -34,7 +35,7 @@ async fn visit_while_locked(data: &str, url: &str, spools: &[PathBuf]) -> String
 
 #[tokio::test]
 async fn planted_secrets_are_nowhere_where_they_do_not_belong() {
-    // The longest log there is.
+    // The most detailed log level.
     let server = Server::start_with(&["--log", "trac_server=trace", "--trusted-proxy", "127.0.0.1"]).await;
     let merchant = server.merchant("A shop");
     let client = reqwest::Client::new();
@@ -49,7 +50,8 @@ async fn planted_secrets_are_nowhere_where_they_do_not_belong() {
         .unwrap();
     assert_eq!(made.status(), 201);
     let endpoint: serde_json::Value = serde_json::from_str(&made.text().await.unwrap()).unwrap();
-    // A forged delivery, a call with a wrong key and a visit: each has something that must not be written down.
+    // A forged delivery, a call with a wrong key and a visit: each contains something that must not be
+    // stored.
     let forged = client
         .post(endpoint["url"].as_str().unwrap())
         .header("stripe-signature", format!("t=1,v1={}", SECRETS[0]))

@@ -1,5 +1,5 @@
 //! cookie ─▶ checkout on the merchant's own server: the axum-shop example, without a browser and without a script.
-#![expect(clippy::expect_used, reason = "what a test leans on fails the test by panicking")]
+#![expect(clippy::expect_used, reason = "a failed precondition of a test panics")]
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -15,7 +15,7 @@ fn header(answer: &Response, name: reqwest::header::HeaderName) -> String {
     answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-/// Orders an item with these cookies and answers the address of Stripe's page.
+/// Orders an item with these cookies and returns the URL of Stripe's page.
 async fn order(shop: &AxumShop, cookies: &str, item: &str) -> String {
     let order = client().post(format!("{}/checkout", shop.url)).header(COOKIE, cookies);
     let answer = order.form(&[("item", item)]).send().await.expect("the shop answers");
@@ -23,7 +23,7 @@ async fn order(shop: &AxumShop, cookies: &str, item: &str) -> String {
     header(&answer, LOCATION)
 }
 
-/// The session behind such an address.
+/// The session of such a URL.
 async fn session(demo: &Demo, page: &str) -> Value {
     let id = page.rsplit('/').next().unwrap_or_default();
     let url = format!("{}/v1/checkout/sessions/{id}", demo.address("/stripe"));

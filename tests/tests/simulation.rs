@@ -1,10 +1,10 @@
-//! Merchants' lives by seed, each checked against the model. `cargo xtask test` lives two thousand, `cargo xtask sim SEED` one
-//! again.
+//! Simulated merchants' lives, each compared with the model. `cargo xtask test` runs a thousand,
+//! `cargo xtask sim SEED` repeats one.
 
 use trac_tests::say;
 use trac_tests::simulation::live_all;
 
-/// More by the environment: `TRAC_SEEDS=2000`.
+/// `TRAC_SEEDS=2000` runs more.
 const SEEDS: u64 = 40;
 
 #[test]

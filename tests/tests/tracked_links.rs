@@ -1,5 +1,6 @@
-//! `GET /s/{slug}`: recorded before the redirect, for people only, and never an open door.
-#![expect(clippy::expect_used, reason = "what a test leans on fails the test by panicking")]
+//! `GET /s/{slug}`: the click is recorded before the redirect, for people only, and the route is never an
+//! open redirect.
+#![expect(clippy::expect_used, reason = "a failed precondition of a test panics")]
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::redirect::Policy;
@@ -26,7 +27,7 @@ fn location(headers: &HeaderMap) -> String {
     headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-/// The ID after a parameter of the address.
+/// The ID in a parameter of the URL.
 fn id_after(address: &str, parameter: &str) -> String {
     let after = address.split_once(&format!("{parameter}=")).map_or("", |(_, after)| after);
     after.split(['&', '#']).next().unwrap_or_default().to_owned()
@@ -153,7 +154,7 @@ async fn an_unknown_slug_is_404_and_no_query_leads_elsewhere() {
             "{destination}"
         );
     }
-    // The link was followed, so that it is archived; a purged one leads nowhere.
+    // The link was visited, so DELETE archives it; a purged one has no destination.
     let path = format!("/links/{}", terms.link);
     let archived = merchant.ask(reqwest::Method::DELETE, &path, None).await;
     assert_eq!(

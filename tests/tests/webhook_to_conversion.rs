@@ -1,4 +1,4 @@
-//! webhook ─▶ conversion: what was paid is credited to a click, or it says why not.
+//! webhook ─▶ conversion: a payment is credited to a click, or its reason says why not.
 
 use serde_json::{Value, json};
 use trac_tests::Demo;

@@ -1,6 +1,6 @@
-//! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission, and back, as a person clicks it.
+//! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission, and a refund, as a person clicks it.
 //!
-//! With `TRAC_SCREENSHOTS=DIR` every step leaves a picture.
+//! With `TRAC_SCREENSHOTS=DIR` every step saves a screenshot.
 
 use serde_json::{Value, json};
 use trac_tests::Browser;
@@ -20,7 +20,7 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     browser.picture("1-shop").await;
     let click = browser.text("window.trac.getClickId()").await;
 
-    // From another page of the shop, without the click in the address: the cookie remembers.
+    // From another page of the shop, without the click in the URL: the cookie has it.
     browser.visit(&format!("{}/", demo.address("/shop"))).await;
     browser.enter("stripe-buy-button iframe").await;
     browser.click(".offer .button").await;
@@ -47,7 +47,7 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     let partner = demo.merchant.get(&format!("/partners/{partner}")).await;
     assert_eq!(partner.text("/name"), "Paula Press");
 
-    // trac's page tells the story, and goes on telling it while it stays open.
+    // The dashboard shows the story, and updates while it stays open.
     browser.visit(&dashboard).await;
     let page = "document.body.innerText";
     let story = browser.text(page).await;
@@ -64,7 +64,7 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     browser.picture("5-dashboard-refunded").await;
     assert_eq!(demo.merchant.net_minor().await, 320);
 
-    // The merchant gives the rest back, by the button.
+    // The merchant refunds the rest with the button.
     browser.visit(&format!("{}/dashboard", demo.address("/stripe"))).await;
     browser.picture("6-merchant").await;
     browser.click("button.refund").await;
@@ -83,7 +83,7 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     assert_eq!(amounts, [640, -320, -320], "every step stays on record");
 }
 
-/// "Where is my commission?"
+/// The partner's question "Where is my commission?" on the dashboard.
 async fn ask_why(browser: &Browser, session: &str) {
     browser.click("a[href='dashboard/why']").await;
     browser.fill("#id", "nobody@example.com").await;

@@ -1,14 +1,15 @@
-//! Affiliate attribution for Stripe, decided.
+//! The decisions of affiliate attribution for Stripe.
 //!
-//! A click becomes money in six steps, and each step is one module, in this order:
+//! The way from a click to a commission has six stages, each a module, in this order:
 //!
 //! ```text
 //! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission
 //! ```
 //!
-//! A stage uses itself, earlier stages and the ground ([`money`], [`time`], [`program`]), never a later one.
-//! The crate is `no_std`: it does no input or output and reads neither clock nor chance. Time and random bits
-//! are arguments, so the same decisions run in the browser (`trac-js`) and on the server (`trac-server`).
+//! A stage uses only itself, earlier stages and the base modules ([`money`], [`time`], [`reason`],
+//! [`program`]). The crate is `no_std`: it does no input or output, and reads no clock and no random numbers.
+//! Time and random bits are arguments, so the same decisions run in the browser (`trac-js`) and on the server
+//! (`trac-server`).
 #![no_std]
 #![deny(clippy::arithmetic_side_effects)]
 

@@ -1,7 +1,7 @@
-//! Money is integer minor units beside a currency; every rounding has a name.
+//! Money is an integer number of minor units with a currency; every rounding has a name.
 //!
-//! Amounts are `i64` minor units as Stripe sends them (cards carry at most 12 digits). Products are taken in
-//! 128 bits. Nothing here uses floating point, and two currencies are never added.
+//! Amounts are `i64` minor units as Stripe sends them (card payments have at most 12 digits). Products are
+//! computed in 128 bits. Floating point is not used, and amounts of two currencies are never added.
 
 use alloc::format;
 use alloc::string::String;
@@ -10,10 +10,11 @@ use core::str;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The largest amount that is read, in minor units: twelve digits, as Stripe's own. Nine million such add up to less than 64 bits hold.
+/// The largest amount that is read, in minor units: twelve digits, which is Stripe's limit too. The sum of
+/// nine million such amounts fits into an `i64`.
 pub const AMOUNT_MAX: i64 = 999_999_999_999;
 
-/// A three-letter currency code, kept in lower case.
+/// A three-letter currency code, stored in lower case.
 ///
 /// # Wire form
 /// Exactly three ASCII letters; read in any case, written in lower case, as Stripe writes it.
@@ -54,11 +55,11 @@ impl Currency {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// How many decimal digits Stripe's minor unit stands for, which is not always what ISO 4217 says.
+    /// The number of decimal digits of Stripe's minor unit, which sometimes differs from ISO 4217.
     ///
-    /// ISK and UGX have no minor unit in use but are sent as two-decimal amounts; the special case wins over
-    /// UGX's place in Stripe's zero-decimal list.
-    /// Source: <https://docs.stripe.com/currencies#special-cases>.
+    /// ISK and UGX have no minor unit in use, but Stripe sends them as two-decimal amounts; for UGX this
+    /// special case takes precedence over Stripe's zero-decimal list. Source:
+    /// <https://docs.stripe.com/currencies#special-cases>.
     ///
     /// # Examples
     /// ```
@@ -77,7 +78,7 @@ impl Currency {
         }
     }
 
-    /// Writes an amount for a person: `1234` in usd is `12.34 USD`, in jpy `1234 JPY`.
+    /// Formats an amount for people: `1234` in usd is `12.34 USD`, in jpy `1234 JPY`.
     ///
     /// # Examples
     /// ```
@@ -128,8 +129,8 @@ impl<'de> Deserialize<'de> for Currency {
 /// `amount × part ÷ whole`, rounded half up; zero where `whole` is not positive.
 ///
 /// # Units
-/// Minor units in, minor units out. The product is taken in 128 bits; a quotient beyond 64 bits stops at the
-/// nearest end. Half up means towards positive infinity: 2.5 becomes 3, −2.5 becomes −2.
+/// Takes and returns minor units. The product is computed in 128 bits; a quotient beyond 64 bits saturates.
+/// Half up means towards positive infinity: 2.5 becomes 3, −2.5 becomes −2.
 ///
 /// # Examples
 /// ```

@@ -1,7 +1,7 @@
-//! What a merchant agreed with partners: the program, its terms, who is enrolled, each in versions.
+//! What a merchant agreed with partners: programs, their terms and the enrollments, each in versions.
 //!
-//! Eligibility is a matter of time: a payment is judged by the version in force when it happened
-//! ([`History::at`]), so a later change of terms never re-prices an old sale.
+//! A payment is decided by the version in force when it happened ([`History::at`]), so a later change of
+//! terms never changes the commission of an old sale.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -12,21 +12,21 @@ use serde::{Deserialize, Serialize};
 use crate::money::Currency;
 use crate::time::Timestamp;
 
-/// One of the two data planes, which never meet. Stripe calls it `livemode`.
+/// One of the two separate sets of data. Stripe calls it `livemode`.
 ///
 /// # Wire form
 /// `test` or `live`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Play money.
+    /// Test data; no real money.
     Test,
     /// Real money.
     Live,
 }
 
 impl Mode {
-    /// The mode of a Stripe object that says `livemode`.
+    /// The mode of a Stripe object with that `livemode`.
     #[must_use]
     pub const fn from_livemode(livemode: bool) -> Self {
         if livemode { Self::Live } else { Self::Test }
@@ -42,21 +42,21 @@ impl Mode {
     }
 }
 
-/// Whether a program takes part.
+/// The status of a program.
 ///
-/// A paused program attributes nothing new while renewals of attributed subscriptions go on earning; a draft or
-/// archived one earns nothing.
+/// A paused program attributes nothing new, while renewals of attributed subscriptions continue to earn; in a
+/// draft or archived program nothing is earned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProgramStatus {
-    /// Not begun.
+    /// It has not started.
     Draft,
-    /// In force.
+    /// It is in force.
     #[default]
     Active,
     /// Nothing new is attributed.
     Paused,
-    /// Over.
+    /// It has ended.
     Archived,
 }
 
@@ -67,7 +67,7 @@ pub enum AttributionModel {
     /// The newest.
     #[default]
     LastClick,
-    /// The one that first bound the subscription or customer.
+    /// The one that was first linked to the subscription or customer.
     FirstClick,
 }
 
@@ -84,9 +84,9 @@ pub enum CommissionRule {
     Fixed {
         /// Minor units.
         amount_minor: i64,
-        /// The currency of the commission, whatever the sale's is.
+        /// The currency of the commission, which may differ from the sale's.
         currency: Currency,
-        /// Never more than the base of the sale, where both are in the same currency.
+        /// Whether the amount is limited to the base of the sale, if both are in the same currency.
         #[serde(default = "defaults::yes")]
         cap_at_sale: bool,
     },
@@ -99,12 +99,12 @@ pub enum CommissionRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recurring {
-    /// The first payment with money in it.
+    /// Only the first payment with a positive base.
     FirstPayment,
-    /// All.
+    /// All payments.
     #[default]
     Lifetime,
-    /// Those of the first so many calendar months.
+    /// The payments of the first given number of calendar months.
     Months(u32),
 }
 
@@ -123,11 +123,11 @@ pub enum Base {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelPolicy {
-    /// Those for time after the end are taken back, by the service period of the invoice's lines; all of them where no
-    /// period is known.
+    /// Commissions for service after the end are taken back, by the service period of the invoice's lines;
+    /// all of them if no period is known.
     #[default]
     VoidUnused,
-    /// They are taken back.
+    /// All of them are taken back.
     VoidPending,
     /// They stay.
     Keep,
@@ -151,58 +151,60 @@ impl Default for HoldDays {
     }
 }
 
-/// Everything about a program that decides over money, as one version of it.
+/// One version of everything in a program that affects money.
 ///
 /// # Wire form
-/// The fields of `/api/v1/programs`, with its defaults; only `commission` has none.
+/// The fields of `/api/v1/programs`, with its defaults; only `commission` is required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the contract")]
 pub struct ProgramTerms {
-    /// Whether the program takes part.
+    /// The status of the program.
     #[serde(default)]
     pub status: ProgramStatus,
-    /// How long after a click a payment can still be attributed to it.
+    /// The number of days after a click in which a payment can be attributed to it.
     #[serde(default = "defaults::attribution_window_days")]
     pub attribution_window_days: u32,
     /// Which of several clicks earns.
     #[serde(default)]
     pub attribution_model: AttributionModel,
-    /// How much a payment earns, unless the enrollment says otherwise.
+    /// How much a payment earns, unless the enrollment has its own rule.
     pub commission: CommissionRule,
     /// Which payments of a subscription earn.
     #[serde(default)]
     pub recurring: Recurring,
-    /// What a lead earns, in minor units of `lead_currency`; zero for nothing.
+    /// What a lead earns, in minor units of `lead_currency`; zero if leads earn nothing.
     #[serde(default)]
     pub lead_amount_minor: i64,
     /// The currency of `lead_amount_minor`.
     #[serde(default)]
     pub lead_currency: Option<Currency>,
-    /// Events that each earn a lead amount where only a page reports them; without this list a customer's first lead does.
+    /// Lead events that each earn the lead amount, even if only a page reports them. Of other leads that only
+    /// pages report, a customer's first one earns.
     #[serde(default)]
     pub lead_events: Vec<String>,
-    /// How long after a lead that only a page reported the first payment may come for the lead to bind the customer.
+    /// The number of days after a lead that only a page reported within which the first payment must be made
+    /// for the lead to bind the customer.
     #[serde(default = "defaults::client_lead_days")]
     pub client_lead_days: u32,
-    /// How long commissions wait.
+    /// How many days a commission waits before it is approved.
     #[serde(default)]
     pub hold_days: HoldDays,
     /// What a commission is a share of.
     #[serde(default)]
     pub base: Base,
-    /// Whether shipping counts.
+    /// Whether shipping is part of the base.
     #[serde(default)]
     pub include_shipping: bool,
-    /// Whether money paid outside Stripe counts.
+    /// Whether money paid outside Stripe is part of the base.
     #[serde(default = "defaults::yes")]
     pub count_out_of_band: bool,
-    /// `prod_`, `price_` or `plink_` IDs that are covered; empty for all.
+    /// `prod_`, `price_` or `plink_` IDs that are covered; empty if everything is covered.
     #[serde(default)]
     pub products: Vec<String>,
     /// What the end of a subscription does to commissions that are not yet due.
     #[serde(default)]
     pub cancel_policy: CancelPolicy,
-    /// Whether a customer who was attributed once stays so for payments without a click.
+    /// Whether payments without a click inherit the customer's earlier attribution.
     #[serde(default = "defaults::yes")]
     pub attribute_by_customer: bool,
     /// Whether a partner's own purchase earns nothing.
@@ -224,27 +226,27 @@ mod defaults {
     }
 }
 
-/// Where a partner stands with a program.
+/// The status of a partner in a program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnrollmentStatus {
-    /// Asked, not answered.
+    /// The partner applied; the merchant has not decided.
     Pending,
-    /// Earns.
+    /// The partner earns.
     #[default]
     Approved,
-    /// Refused.
+    /// The application was rejected.
     Rejected,
-    /// Stopped for a while.
+    /// Stopped temporarily.
     Suspended,
-    /// Stopped for good.
+    /// Stopped permanently.
     Banned,
 }
 
 /// One version of an enrollment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrollmentTerms {
-    /// Where the partner stands.
+    /// The status of the partner.
     #[serde(default)]
     pub status: EnrollmentStatus,
     /// A commission rule of the partner's own, in place of the program's.
@@ -252,21 +254,22 @@ pub struct EnrollmentTerms {
     pub commission: Option<CommissionRule>,
 }
 
-/// A version and since when it is in force.
+/// A version, and the time from which it is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version<T> {
     /// 1, 2, 3 …
     pub number: u32,
-    /// The first second of its force.
+    /// The first second in which it is in force.
     pub valid_from: Timestamp,
-    /// What holds.
+    /// The terms of this version.
     pub terms: T,
 }
 
-/// All versions of one thing, in the order in which they were made.
+/// All versions of a program or enrollment, in the order in which they were made.
 ///
-/// A version holds from its `valid_from` on, over every version made before it. One that is dated back therefore replaces what
-/// the earlier versions said from that time on, and the newest is always the one in force now.
+/// A version applies from its `valid_from` on, and replaces every version made before it. So a backdated
+/// version replaces the earlier versions from that time on, and the newest version is always the one in force
+/// now.
 ///
 /// # Examples
 /// ```
@@ -291,27 +294,27 @@ pub struct Version<T> {
 pub struct History<T>(Vec<Version<T>>);
 
 impl<T> History<T> {
-    /// Puts versions in the order of their numbers.
+    /// Sorts versions by number.
     pub fn new(versions: impl IntoIterator<Item = Version<T>>) -> Self {
         let mut versions: Vec<_> = versions.into_iter().collect();
         versions.sort_by_key(|version| version.number);
         Self(versions)
     }
 
-    /// The version in force at a time: of those that had begun, the one made last; the first also covers all earlier times.
-    /// `None` only where there is no version at all.
+    /// The version in force at a time: of those with `valid_from` at or before it, the one made last. The
+    /// first version also covers all earlier times. `None` only if there is no version at all.
     #[must_use]
     pub fn at(&self, time: Timestamp) -> Option<&Version<T>> {
         self.0.iter().rev().find(|version| version.valid_from <= time).or_else(|| self.0.first())
     }
 
-    /// The version of that number.
+    /// The version with that number.
     #[must_use]
     pub fn number(&self, number: u32) -> Option<&Version<T>> {
         self.0.iter().find(|version| version.number == number)
     }
 
-    /// The version of a pinned number, else the one in force at a time.
+    /// The version with the pinned number, else the one in force at a time.
     fn pinned_or_at(&self, pinned: Option<&u32>, time: Timestamp) -> Option<&Version<T>> {
         pinned.and_then(|number| self.number(*number)).or_else(|| self.at(time))
     }
@@ -323,8 +326,8 @@ impl<T> History<T> {
     }
 }
 
-/// The versions a payment is judged by, in place of those of its time, because it was decided again under the rules of a later
-/// day. What is not named here is judged by the payment's time.
+/// The versions that a replay under later terms pinned for a payment, in place of those in force at its time.
+/// For programs and enrollments not named here, the payment's time decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Pins {
@@ -335,7 +338,7 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// The version of a program that counts for a payment of that time.
+    /// The version of a program that applies to a payment of that time.
     #[must_use]
     pub fn program<'h>(
         pins: Option<&Self>,
@@ -346,7 +349,7 @@ impl Pins {
         history.pinned_or_at(pins.and_then(|pins| pins.programs.get(id)), time)
     }
 
-    /// The version of an enrollment that counts for a payment of that time.
+    /// The version of an enrollment that applies to a payment of that time.
     #[must_use]
     pub fn enrollment<'h>(
         pins: Option<&Self>,
@@ -375,11 +378,11 @@ mod tests {
             let found = history.at(Timestamp::from_unix_secs(at)).map(|version| version.number);
             assert_eq!(found, Some(want), "{dates:?} at {at}");
         };
-        // Back to before the program was made: it holds for every payment since.
+        // Backdated to before the program was made: it applies to every payment since.
         check(&[100, 50], 49, 1);
         check(&[100, 50], 50, 2);
         check(&[100, 50], 300, 2);
-        // Between two versions: the later of them is replaced.
+        // Backdated to between two versions: the later of them is replaced.
         check(&[100, 200, 150], 149, 1);
         check(&[100, 200, 150], 199, 3);
         check(&[100, 200, 150], 200, 3);

@@ -1,4 +1,4 @@
-//! Why: the stable codes a merchant, a partner and a finance person read.
+//! Stable codes for why something was decided, read by merchants, partners and accountants.
 
 use core::fmt;
 
@@ -34,13 +34,13 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $code,)+ }
             }
 
-            /// One sentence for a person.
+            /// One sentence for people.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),+).trim_ascii_start(),)+ }
             }
 
-            /// The reason of that code.
+            /// The reason with that code.
             #[must_use]
             pub fn from_code(code: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|reason| reason.as_str() == code)
@@ -157,7 +157,8 @@ reasons! {
 }
 
 impl Reason {
-    /// What the reason means for a click and its commission. Every reason has a class: a new one does not compile without.
+    /// What the reason means for a click and its commission. Every reason has a class; a new reason does not
+    /// compile without one.
     #[must_use]
     pub const fn class(self) -> Class {
         match self {
@@ -216,15 +217,15 @@ impl Reason {
         }
     }
 
-    /// Whether a click was found and refused: too old, partner not approved, program not active, the partner's own purchase,
-    /// rejected by the merchant, or money that is credited already or may be.
+    /// Whether a click was found and refused: too old, partner not approved, program not active, the
+    /// partner's own purchase, rejected by the merchant, or money that is, or may be, credited already.
     #[must_use]
     pub const fn refuses_click(self) -> bool {
         matches!(self.class(), Class::RefusesClick) || matches!(self, Self::PaymentUnlinked)
     }
 
-    /// The reason of a payment or event that is first shown after so much time: what has waited for an attribution for 72 hours is
-    /// shown as what it will most likely stay, and is still settled if something arrives.
+    /// The reason to show for a payment or event after `secs` seconds: after 72 hours without an attribution,
+    /// [`Reason::NoClick`] is shown. The payment is still settled if an attribution arrives later.
     ///
     /// # Examples
     /// ```
@@ -251,15 +252,15 @@ pub const ATTRIBUTION_WAIT_SECS: i64 = 259_200;
 pub enum Class {
     /// A commission is earned.
     Earns,
-    /// A page claimed it, and the commission is held.
+    /// Only a page reported it, and the commission is held.
     Claimed,
     /// A click was found and does not count.
     RefusesClick,
     /// There is no click, or nothing to earn.
     EarnsNothing,
-    /// Something is missing that another event can bring.
+    /// Something is missing that another event may supply.
     Waits,
-    /// The reason of an entry, an event or a delivery; no decision has it.
+    /// The reason of an entry, an event or a delivery, never of a decision.
     Event,
 }
 

@@ -1,6 +1,6 @@
-//! Time as Stripe tells it: whole seconds since 1970, UTC.
+//! Time as in Stripe's API: whole seconds since 1970, UTC.
 //!
-//! The core never asks what time it is; callers say so.
+//! This crate never reads the clock; callers pass the time.
 
 use alloc::string::{String, ToString};
 
@@ -8,14 +8,14 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-/// Seconds in a day, as windows and holds count it.
+/// Seconds in a day, the unit of windows and holds.
 pub const DAY_SECS: i64 = 86_400;
 
 /// A moment, in whole seconds since 1970-01-01T00:00:00Z.
 ///
 /// # Wire form
-/// An integer where Stripe or the store is meant; [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC by
-/// [`Timestamp::to_rfc3339`] in the API.
+/// An integer in Stripe's events and in the store; in the API [RFC
+/// 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC, by [`Timestamp::to_rfc3339`].
 ///
 /// # Examples
 /// ```
@@ -30,19 +30,19 @@ pub const DAY_SECS: i64 = 86_400;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment that many seconds after 1970 began.
+    /// The moment `secs` seconds after 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_unix_secs(secs: i64) -> Self {
         Self(secs)
     }
 
-    /// Seconds since 1970 began.
+    /// Seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn unix_secs(self) -> i64 {
         self.0
     }
 
-    /// The day since 1970, in UTC.
+    /// The number of days since 1970-01-01, in UTC.
     ///
     /// # Examples
     /// ```
@@ -56,7 +56,7 @@ impl Timestamp {
         self.0.div_euclid(DAY_SECS)
     }
 
-    /// The moment `secs` later; stops at the end of the range.
+    /// The moment `secs` later; saturates at the end of the range.
     #[must_use]
     pub const fn plus_secs(self, secs: i64) -> Self {
         Self(self.0.saturating_add(secs))
@@ -70,14 +70,14 @@ impl Timestamp {
         self.plus_secs((days as i64).saturating_mul(DAY_SECS))
     }
 
-    /// Seconds from `earlier` to `self`; negative where `earlier` lies later.
+    /// Seconds from `earlier` to `self`; negative if `earlier` is later.
     #[must_use]
     pub const fn secs_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The same time of day `months` calendar months later, UTC; a day that month lacks becomes its last day.
-    /// A moment outside the years −9999 to 9999 stays as it is.
+    /// The same time of day `months` calendar months later, UTC; a day that does not exist in that month
+    /// becomes its last day. A moment outside the years −9999 to 9999 is returned unchanged.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
         let moved = || {
@@ -88,8 +88,8 @@ impl Timestamp {
         moved().unwrap_or(self)
     }
 
-    /// The moment in RFC 3339, UTC, whole seconds: `2026-11-21T08:00:00Z`. What lies outside the years −9999 to 9999 is
-    /// shown as the nearest end.
+    /// The moment in RFC 3339, UTC, whole seconds: `2026-11-21T08:00:00Z`. A moment outside the years −9999
+    /// to 9999 is shown as the nearest one within.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
         let (earliest, latest) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
@@ -97,7 +97,7 @@ impl Timestamp {
         moment.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
     }
 
-    /// Reads RFC 3339 with any offset; parts of a second are cut off.
+    /// Parses RFC 3339 with any offset; fractions of a second are cut off.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let moment: jiff::Timestamp = text.parse().ok()?;

@@ -137,7 +137,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let _alone = Alone::on(&config.data)?;
     listen::raise_open_files();
     let store = open_store(config)?;
-    store.keep_free(config.keep_free_mb);
+    store.reserve_space(config.keep_free_mb);
     secrets::check_secrets(&store).await?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;

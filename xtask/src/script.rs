@@ -56,26 +56,26 @@ pub(crate) fn build() -> Outcome {
     setup::run(Command::new("node").arg(setup::npm_folder()?.join("bundle.js")))?;
     package(&root, &minify("index.js", &work)?)?;
     std::fs::create_dir_all(root.join("dist"))?;
-    let mut told = String::new();
+    let mut sizes = String::new();
     let mut heavy = None;
     for (name, limit) in LIMITS {
         let bytes = minify(name, &work)?;
         std::fs::write(root.join("dist").join(name), &bytes)?;
         let weight = brotli(&bytes)?;
-        told.push_str(&size(name, &bytes, weight, limit)?);
-        say_integrity(name, &bytes);
+        sizes.push_str(&size(name, &bytes, weight, limit)?);
+        print_integrity(name, &bytes);
         if weight > limit {
             heavy = Some(format!("{name} weighs {weight} bytes, {limit} are allowed"));
         }
     }
-    writeln!(told, "WebAssembly, before it becomes text: {} raw, {} brotli", wasm.len(), brotli(&wasm)?)?;
-    std::fs::write(root.join("trac-js/size.txt"), told)?;
+    writeln!(sizes, "WebAssembly, before it becomes text: {} raw, {} brotli", wasm.len(), brotli(&wasm)?)?;
+    std::fs::write(root.join("trac-js/size.txt"), sizes)?;
     heavy.map_or(Ok(()), |words| Err(words.into()))
 }
 
 /// Prints the file's integrity attribute for pages: `integrity="sha384-…"`.
 #[expect(clippy::print_stdout, reason = "a task prints to its terminal")]
-fn say_integrity(name: &str, bytes: &[u8]) {
+fn print_integrity(name: &str, bytes: &[u8]) {
     println!("dist/{name}  integrity=\"sha384-{}\"", base64(&sha2::Sha384::digest(bytes)));
 }
 

@@ -14,7 +14,7 @@ const CASES: &str = "420";
 
 /// Kills a release server under load, 200 times or as often as given, and compares its data each time. Then
 /// checks the ledger's laws with generated lives, the server against the simulation's model, and its
-/// responses against its OpenAPI description.
+/// responses against its `OpenAPI` description.
 pub(crate) fn run() -> Outcome {
     let numbers: Vec<String> = std::env::args().skip(2).collect();
     if numbers.first().is_some_and(|first| first == "--schema") {

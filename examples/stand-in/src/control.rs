@@ -57,7 +57,7 @@ pub(crate) async fn create_payment(
     let id = session.id.clone();
     stand_in.books().open(session);
     let email = wanted.email.unwrap_or_else(|| "ada@example.com".to_owned());
-    let paid = stand_in.tell(|books| books.pay(&id, &email)).await?;
+    let paid = stand_in.apply(|books| books.pay(&id, &email)).await?;
     let payment = stand_in.books().payments().find(|payment| payment.id == paid).cloned();
     payment.map(Json).ok_or_else(|| Refusal::not_found("payment_intent", &paid))
 }

@@ -123,7 +123,7 @@ pub(crate) async fn pay(
 ) -> Result<Response, Refusal> {
     let sent = form::parse(&body);
     let email = form::text(&sent, "/email").unwrap_or("ada@example.com");
-    stand_in.tell(|books| books.pay(&id, email)).await?;
+    stand_in.apply(|books| books.pay(&id, email)).await?;
     let next = stand_in.books().session(&id)?.success_address();
     Ok(match next {
         Some(url) => Redirect::to(&url).into_response(),

@@ -113,7 +113,7 @@ impl StandIn {
     }
 
     /// Changes the books and posts the events; returns after their last attempt.
-    pub(crate) async fn tell<T>(
+    pub(crate) async fn apply<T>(
         &self,
         change: impl FnOnce(&mut Books) -> Result<(T, Vec<Event>), Refusal>,
     ) -> Result<T, Refusal> {
@@ -124,7 +124,7 @@ impl StandIn {
 
     /// The actions of the merchant's dashboard, by name; `id` is the payment's or the subscription's.
     pub(crate) async fn act(&self, verb: &str, id: &str, amount_minor: Option<i64>) -> Result<(), Refusal> {
-        self.tell(|books| {
+        self.apply(|books| {
             let events = match verb {
                 "refund" => books.refund(id, amount_minor)?,
                 "renew" => books.renew(id)?.1,

@@ -1,4 +1,5 @@
-// The same work by hand: the click from the URL into cookie and storage, and onto every Payment Link.
+// The same work in plain JavaScript: stores the click of the URL in cookie and storage, and adds it to every
+// Payment Link.
 {
   const id = new URLSearchParams(location.search).get('trac_click_id');
   if (/^clk_\d+_[0-9a-f]{16}$/.test(id)) {

@@ -1,1 +1,1 @@
-// A loader that is there.
+// A loader that has been loaded.

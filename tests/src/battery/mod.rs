@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::chance::Chance;
 use crate::merchant::Merchant;
 use crate::server::Server;
-use crowd::{Crowd, Told};
+use crowd::{Crowd, Sent};
 
 const SALE_MINOR: i64 = 10_000;
 const SALE_EARNS_MINOR: i64 = 2_000;
@@ -80,7 +80,7 @@ fn is_whole(server: &Server) {
 }
 
 impl Total {
-    fn add(&mut self, sent: &Told) {
+    fn add(&mut self, sent: &Sent) {
         self.clicks_acknowledged += sent.clicks.len();
         self.clicks_attempted += sent.clicks_attempted;
         self.events += sent.events.len();

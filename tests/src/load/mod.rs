@@ -1,5 +1,5 @@
-//! The throughput of one processor: redirects with their clicks on disk, compared with nginx's empty `return
-//! 302` in the same run, and webhooks with everything that follows from them.
+//! The throughput of one processor: redirects with their clicks on disk, compared with nginx's empty
+//! `return 302` in the same run, and webhooks with everything that follows from them.
 //!
 //! The server has one processor and the load another. Besides the rates, the processor time of each response
 //! is printed, which is the same on a busy machine; and besides the disk, a folder in memory is measured,

@@ -1,9 +1,9 @@
-//! Calendar months, worked out by hand: the model must not lean on what it checks.
+//! Calendar months, computed here: the model must not use the code that it checks.
 
 /// Seconds in a day.
 pub(super) const DAY: i64 = 86_400;
 
-/// The same time of day `months` later, UTC; a day that month lacks becomes its last.
+/// The same time of day `months` later, UTC; a day that the month does not have becomes its last day.
 pub(super) fn plus_months(time: i64, months: i64) -> i64 {
     let (year, month, day) = date_of(time.div_euclid(DAY));
     let index = year * 12 + (month - 1) + months;

@@ -1,4 +1,4 @@
-//! The product in this process: the real store on a folder, the real routes, a clock that is set.
+//! trac in this process: the real store on a folder, the real routes, and a clock that the simulation sets.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub(super) struct Keys {
     pub(super) endpoint: String,
 }
 
-/// In memory where the system has such a folder: thousands of lives are lived, and no power fails here.
+/// In memory if the system has `/dev/shm`: thousands of lives are simulated, and no power failure is.
 fn folder() -> TempDir {
     let in_memory = Path::new("/dev/shm");
     let made = if in_memory.is_dir() { tempfile::tempdir_in(in_memory) } else { tempfile::tempdir() };
@@ -69,7 +69,7 @@ impl House {
         self.running.as_ref().expect("the server runs")
     }
 
-    /// Moves the clock forward to a time; never back.
+    /// Advances the clock to a time; never back.
     pub(super) fn wait_until(&self, time: i64) {
         self.clock.advance((time - self.clock.now().unix_secs()).max(0));
     }
@@ -97,7 +97,7 @@ impl House {
         self.send(request.body(body).expect("a request")).await
     }
 
-    /// Makes something, and answers its ID.
+    /// Creates an object and returns its ID.
     pub(super) async fn make(&self, keys: &Keys, path: &str, body: Value) -> String {
         let (status, answer) = self.call(keys, "POST", path, &body).await;
         assert_eq!(status, 201, "POST {path} {body}: {answer}");
@@ -120,15 +120,15 @@ impl House {
         rows
     }
 
-    /// Sets the secrets that the endpoint believes.
-    pub(super) async fn believe(&self, keys: &Keys, endpoint: &str, secrets: &[String]) {
+    /// Sets the endpoint's signing secrets.
+    pub(super) async fn set_secrets(&self, keys: &Keys, endpoint: &str, secrets: &[String]) {
         let body = json!({ "signing_secrets": secrets });
         let (status, answer) =
             self.call(keys, "PATCH", &format!("/webhook-endpoints/{endpoint}"), &body).await;
         assert_eq!(status, 200, "{answer}");
     }
 
-    /// Posts a webhook, signed now with every one of these secrets.
+    /// Posts a webhook, signed now with each of these secrets.
     pub(super) async fn deliver(&self, endpoint: &str, body: Vec<u8>, secrets: &[String]) -> (u16, Value) {
         let now = self.clock.now();
         let mut header = format!("t={}", now.unix_secs());
@@ -141,7 +141,7 @@ impl House {
         self.send(request.body(Body::from(body)).expect("a request")).await
     }
 
-    /// Replays every event and answers what changed.
+    /// Replays every event and returns what changed.
     pub(super) async fn replay(&self) -> Vec<Value> {
         let replayed =
             replay::replay_all(&self.running().0, Timestamp::default(), replay::Rules::Then, false).await;

@@ -1,8 +1,8 @@
-//! Merchants' lives by chance: what people buy, keep, send back and dispute.
+//! Random merchants' lives: purchases, subscriptions, refunds and disputes.
 //!
-//! Where the contract leaves a choice open, a life does not go: a customer comes by several partners only where every payment
-//! is covered, payments of one customer lie a day apart, what failed was bought by a guest, and no refund fails of a charge
-//! that was captured in part.
+//! Lives avoid cases that the specification leaves open: a customer has clicks of several partners only if
+//! every payment carries a click, payments of one customer are a day apart, failed payments are guests', and
+//! no refund fails of a partly captured charge.
 
 use super::calendar::{DAY, plus_months};
 use super::truth::{
@@ -12,10 +12,10 @@ use super::truth::{
 use crate::chance::Chance;
 
 const CURRENCIES: [&str; 3] = ["usd", "eur", "jpy"];
-/// A click so old that no window reaches back to it.
+/// The age of a click that is outside every window.
 const OLD_CLICK_DAYS: i64 = 400;
 
-/// Lives through some months from `start` on. `shop` tells merchants apart.
+/// A random life of some months from `start` on. `shop` distinguishes merchants.
 pub(super) fn live(chance: &mut Chance, shop: usize, start: i64) -> Truth {
     let rules = rules(chance, start);
     let partners = (0..3).map(|n| partner(chance, shop, n)).collect();
@@ -41,7 +41,7 @@ pub(super) fn live(chance: &mut Chance, shop: usize, start: i64) -> Truth {
     truth
 }
 
-/// Refunds and a dispute of what is left of a payment, from `after` on.
+/// Adds refunds and a dispute of the rest of a payment, from `after` on.
 pub(super) fn regret(chance: &mut Chance, payment: &mut Payment, after: i64) {
     let sent_back: i64 = payment.refunds.iter().filter(|one| !one.failed).map(|one| one.minor).sum();
     let mut left = payment.charged() - sent_back;
@@ -101,7 +101,7 @@ fn partner(chance: &mut Chance, shop: usize, n: usize) -> Partner {
     Partner { email: format!("partner{n}@shop{shop}.example"), approved: n != 2 || chance.percent(30), own }
 }
 
-/// Two clicks of each partner not long before the start, and one that is too old.
+/// Two clicks of each partner shortly before the start, and one that is too old.
 fn clicks(chance: &mut Chance, shop: usize, start: i64) -> Vec<Click> {
     let mut clicks = Vec::new();
     for (n, partner) in [0, 1, 2, 0, 1, 2].into_iter().enumerate() {
@@ -116,12 +116,12 @@ struct Life<'a> {
     chance: &'a mut Chance,
     start: i64,
     count: usize,
-    /// Whether a customer may come by several partners.
+    /// Whether a customer may have clicks of several partners.
     several: bool,
 }
 
 impl Life<'_> {
-    /// Moments lie on different days for payments of the same customer, and inside the shortest window.
+    /// A time on this day: payments of one customer are on different days, and inside the shortest window.
     fn moment(&mut self, day: i64) -> i64 {
         self.start + day * DAY + self.chance.int(600..=80_000)
     }
@@ -136,7 +136,7 @@ impl Life<'_> {
         self.chance.pick(&fresh).id.clone()
     }
 
-    /// A click somewhere in a Checkout Session, perhaps beside values that are none of ours.
+    /// A click in some field of a Checkout Session, perhaps next to values that are not click IDs.
     fn in_session(&mut self, click: Option<String>) -> Carried {
         let mut carried = Carried::default();
         match (click, self.chance.int(0..=2)) {
@@ -171,7 +171,7 @@ impl Life<'_> {
         Money::Invoice { paid, total, tax, outside, proration: false }
     }
 
-    /// Somebody without an account buys once.
+    /// A buyer without a Stripe customer buys once.
     fn guest(&mut self, truth: &mut Truth) {
         let old = || truth.clicks.last().map(|click| click.id.clone());
         let click = match self.chance.int(0..=9) {
@@ -205,7 +205,7 @@ impl Life<'_> {
         truth.payments.push(payment);
     }
 
-    /// A charge without Checkout, its click in the metadata; perhaps only partly captured.
+    /// A charge without Checkout, with its click in the metadata; perhaps only partly captured.
     fn bare(&mut self, truth: &mut Truth) {
         let authorised = self.chance.int(1..=40_000);
         let received = if self.chance.percent(25) { self.chance.int(1..=authorised) } else { authorised };
@@ -229,7 +229,7 @@ impl Life<'_> {
         truth.payments.push(payment);
     }
 
-    /// Somebody with an account: some purchases, some subscriptions, the first of them by a click or none at all.
+    /// A Stripe customer: some purchases and subscriptions, the first with a click, or none with one.
     fn customer(&mut self, truth: &mut Truth, id: &str) {
         let referred = self.chance.percent(75);
         for visit in 0..self.chance.int(1..=3) {
@@ -237,7 +237,8 @@ impl Life<'_> {
             let fresh = self.fresh_click(truth);
             let click = by_click.then_some(fresh);
             let day = visit * 6 + self.chance.int(0..=4);
-            // Without a click of its own a subscription would follow the customer from partner to partner.
+            // Without a click of its own, a subscription would move with the customer from partner to
+            // partner.
             if self.chance.percent(50) && (click.is_some() || !self.several) {
                 self.subscription(truth, id, click, day);
             } else {

@@ -1,22 +1,22 @@
-//! Merchants' lives by the hundred: one seed is one life of several merchants in one store, and every life is checked
-//! against a model that knows the whole truth.
+//! Simulated merchants' lives: one seed is one life of several merchants in one store, and every life is
+//! compared with a model that knows the whole truth.
 //!
 //! ```text
-//! seed ─▶ truth ─┬▶ what Stripe tells of it, late, twice, out of order ─▶ the product ─▶ ledger ┐
-//!                └▶ the model: the contract's arithmetic over the truth ─▶ what should be kept ─┴▶ the same
+//! seed ─▶ truth ─┬▶ Stripe's events of it, late, twice, out of order ─▶ trac ─▶ ledger ───────────────┐
+//!                └▶ the model: the specified arithmetic over the truth ─▶ the expected ledger ───┴▶ equal
 //! ```
 //!
-//! Beside that: entries are only appended; a commission is the sum of its entries; nothing is clawed back twice; replay and
-//! repeats change nothing; a balance is negative only after a payout.
+//! It also checks that entries are only appended; a commission is the sum of its entries; nothing is clawed
+//! back twice; replay and repeats change nothing; a balance is negative only after a payout.
 
-#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a name it lacks")]
+#![expect(clippy::indexing_slicing, reason = "a JSON value returns null for a missing name")]
 
 mod calendar;
 mod house;
 mod lives;
 mod model;
 mod shop;
-mod told;
+mod stripe_events;
 mod truth;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,12 +26,12 @@ use crate::chance::Chance;
 use calendar::DAY;
 use house::House;
 use shop::{Entries, Shop};
-use told::Told;
+use stripe_events::StripeEvent;
 
-/// When every life begins: 2026-11-21T08:00:00Z.
+/// The start of every life: 2026-11-21T08:00:00Z.
 const START: i64 = 1_795_248_000;
 
-/// How much was lived.
+/// What was simulated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Merchants.
@@ -45,7 +45,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds another life's.
+    /// Adds the numbers of another life.
     const fn add(&mut self, other: Self) {
         self.merchants += other.merchants;
         self.payments += other.payments;
@@ -54,18 +54,18 @@ impl Tally {
     }
 }
 
-/// Something that happens at a time, to the shop of that number.
+/// An action at a time, for the shop with this number.
 enum Act {
-    Deliver(Told),
+    Deliver(StripeEvent),
     Revise(i64),
-    /// The signing secret is rolled: from now on the old and the new are believed.
+    /// The signing secret is rolled: from now on, the old and the new one are valid.
     Roll,
-    /// The old secret ends.
+    /// The old secret is removed.
     Retire,
     Restart,
 }
 
-/// Lives so many seeds, on every core.
+/// Simulates `count` seeds from `first` on, on every core.
 ///
 /// # Errors
 /// The first seed whose life differs, and how.
@@ -89,7 +89,7 @@ pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
             }
         }
     };
-    // A life waits for its store now and then: two for each core keep both at work.
+    // A life sometimes waits for its store, so two threads per core keep the core busy.
     let workers = thread::available_parallelism().map_or(1, usize::from) * 2;
     let done: Vec<Result<Tally, String>> = thread::scope(|scope| {
         let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
@@ -104,7 +104,7 @@ pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
     })
 }
 
-/// Lives the life of a seed.
+/// Simulates the life of a seed.
 ///
 /// # Errors
 /// What differs from the model, or which invariant broke, in words.
@@ -118,7 +118,7 @@ pub async fn live(seed: u64) -> Result<Tally, String> {
     }
     let mut tally = Tally { merchants: shops.len(), ..Tally::default() };
     let mut acts = first_acts(&mut chance, &shops);
-    let all: Vec<(usize, Told)> = acts.iter().filter_map(told).collect();
+    let all: Vec<(usize, StripeEvent)> = acts.iter().filter_map(delivery).collect();
     acts.extend(upkeep(&mut chance, &shops));
     tally.deliveries += play(&mut house, &mut chance, &mut shops, acts).await?;
     let before = compare(&house, &shops).await?;
@@ -149,34 +149,35 @@ pub async fn live(seed: u64) -> Result<Tally, String> {
     Ok(tally)
 }
 
-fn told((_, shop, act): &(i64, usize, Act)) -> Option<(usize, Told)> {
-    if let Act::Deliver(told) = act { Some((*shop, told.clone())) } else { None }
+fn delivery((_, shop, act): &(i64, usize, Act)) -> Option<(usize, StripeEvent)> {
+    if let Act::Deliver(event) = act { Some((*shop, event.clone())) } else { None }
 }
 
-/// Everything Stripe tells of the lives, when it arrives: mostly at once, sometimes hours or days late, sometimes twice.
+/// All events of the lives at their time of arrival: mostly at once, sometimes hours or days late, sometimes
+/// twice.
 fn first_acts(chance: &mut Chance, shops: &[Shop]) -> Vec<(i64, usize, Act)> {
     let mut acts = Vec::new();
     for (n, shop) in shops.iter().enumerate() {
-        for told in told::events(chance, &shop.truth, shop.selected) {
-            acts.extend(arrivals(chance, told).map(|(at, told)| (at, n, Act::Deliver(told))));
+        for event in stripe_events::events(chance, &shop.truth, shop.selected) {
+            acts.extend(arrivals(chance, event).map(|(at, event)| (at, n, Act::Deliver(event))));
         }
         acts.extend(shop.truth.rules.revised.map(|(at, bps)| (at, n, Act::Revise(bps))));
     }
     acts
 }
 
-fn arrivals(chance: &mut Chance, told: Told) -> impl Iterator<Item = (i64, Told)> + use<> {
+fn arrivals(chance: &mut Chance, event: StripeEvent) -> impl Iterator<Item = (i64, StripeEvent)> + use<> {
     let delay = |chance: &mut Chance| match chance.int(0..=99) {
         0..=64 => chance.int(0..=5),
         65..=84 => chance.int(0..=7_200),
         85..=96 => chance.int(0..=3 * DAY),
         _ => chance.int(0..=60 * DAY),
     };
-    let mut times = vec![told.created + delay(chance)];
+    let mut times = vec![event.created + delay(chance)];
     if chance.percent(12) {
-        times.push(told.created + delay(chance));
+        times.push(event.created + delay(chance));
     }
-    times.into_iter().map(move |at| (at, told.clone()))
+    times.into_iter().map(move |at| (at, event.clone()))
 }
 
 fn upkeep(chance: &mut Chance, shops: &[Shop]) -> Vec<(i64, usize, Act)> {
@@ -206,18 +207,18 @@ async fn play(
         house.wait_until(at);
         let shop = shops.get_mut(n).expect("a shop");
         match act {
-            Act::Deliver(told) => {
-                shop.deliver(house, chance, &told).await?;
+            Act::Deliver(event) => {
+                shop.deliver(house, chance, &event).await?;
                 deliveries += 1;
             }
             Act::Revise(bps) => shop.revise(house, bps).await,
             Act::Roll => {
                 let old = shop.secrets.last().cloned().unwrap_or_default();
-                shop.believe(house, vec![format!("{old}_rolled"), old]).await;
+                shop.set_secrets(house, vec![format!("{old}_rolled"), old]).await;
             }
             Act::Retire => {
                 let new = shop.secrets.first().cloned().unwrap_or_default();
-                shop.believe(house, vec![new]).await;
+                shop.set_secrets(house, vec![new]).await;
             }
             Act::Restart => house.restart(),
         }
@@ -225,21 +226,21 @@ async fn play(
     Ok(deliveries)
 }
 
-/// Everything once more, in any order.
+/// Delivers all events again, in random order.
 async fn repeat(
     house: &mut House,
     chance: &mut Chance,
     shops: &mut [Shop],
-    mut all: Vec<(usize, Told)>,
+    mut all: Vec<(usize, StripeEvent)>,
 ) -> Result<usize, String> {
     let now = house.clock.now().unix_secs();
     chance.shuffle(&mut all);
     all.truncate(40);
-    let acts = all.into_iter().map(|(shop, told)| (now, shop, Act::Deliver(told))).collect();
+    let acts = all.into_iter().map(|(shop, event)| (now, shop, Act::Deliver(event))).collect();
     play(house, chance, shops, acts).await
 }
 
-/// Money goes back after the partners were paid.
+/// Refunds and disputes after the partners were paid.
 async fn regrets(house: &mut House, chance: &mut Chance, shops: &mut [Shop]) -> Result<usize, String> {
     let now = house.clock.now().unix_secs();
     let mut acts = Vec::new();
@@ -250,8 +251,8 @@ async fn regrets(house: &mut House, chance: &mut Chance, shops: &mut [Shop]) -> 
             }
             let (refunds, disputes) = (payment.refunds.len(), payment.disputes.len());
             lives::regret(chance, payment, now);
-            for told in told::later(chance, payment, shop.selected, refunds, disputes) {
-                acts.extend(arrivals(chance, told).map(|(at, told)| (at, n, Act::Deliver(told))));
+            for event in stripe_events::later(chance, payment, shop.selected, refunds, disputes) {
+                acts.extend(arrivals(chance, event).map(|(at, event)| (at, n, Act::Deliver(event))));
             }
         }
     }

@@ -1,16 +1,17 @@
-//! What should be kept of what really happened: the contract's money rules (4.5) in plain arithmetic.
+//! The expected ledger of what really happened: the specified money rules (4.5) in plain arithmetic.
 //!
-//! Nothing here calls the product. It knows the whole truth at once, so it needs no order, no joins and no memory.
+//! Nothing here calls trac. The model knows the whole truth at once, so it needs no order, no joins and no
+//! state.
 
 use super::calendar::{DAY, plus_months};
 use super::truth::{Click, Earning, Money, Payment, Recurring, Truth, Verdict};
 
-/// What one payment should leave in the ledger.
+/// The expected commission of one payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) partner: usize,
     pub(super) currency: &'static str,
-    /// What is left, in minor units.
+    /// Its net amount, in minor units.
     pub(super) net: i64,
     /// Whether a dispute is open.
     pub(super) held: bool,
@@ -25,7 +26,7 @@ fn half_up(one: i64, other: i64, whole: i64) -> i64 {
 }
 
 impl Truth {
-    /// What should be kept of a payment; `None` where it earns nothing.
+    /// The expected commission of a payment; `None` if it earns nothing.
     pub(super) fn kept(&self, payment: &Payment) -> Option<Kept> {
         let credit = self.credit(payment)?;
         let partner = self.partners.get(credit.click.partner)?;
@@ -60,7 +61,7 @@ impl Truth {
         }
     }
 
-    /// What a commission is a share of; `None` where no money came.
+    /// The commission base of a payment; `None` if no money was paid.
     fn base(&self, payment: &Payment) -> Option<i64> {
         let rules = &self.rules;
         Some(match payment.money {
@@ -109,13 +110,14 @@ impl Truth {
         if self.rules.first_click { inherited().or(own) } else { own.or_else(inherited) }
     }
 
-    /// What a payment is credited to without its subscription.
+    /// The credit of a payment without its subscription.
     fn credit_alone(&self, payment: &Payment) -> Option<Credit<'_>> {
         let (own, inherited) = (self.own_credit(payment), || self.by_customer(payment));
         if self.rules.first_click { inherited().or(own) } else { own.or_else(inherited) }
     }
 
-    /// The first payment of the subscription that is credited, and to what; where none is, the first whose click is refused.
+    /// The first credited payment of the subscription, and its credit; if none is credited, the first whose
+    /// click is refused.
     fn binder(&self, payment: &Payment) -> Option<(&Payment, Credit<'_>)> {
         let attributed = self.of_subscription(payment).filter_map(|other| {
             let other = self.payments.iter().find(|it| it.name == other.name)?;
@@ -125,7 +127,7 @@ impl Truth {
         attributed.min_by_key(|one| (refused(one), one.0.time))
     }
 
-    /// Whether partner, time and buyer let a click earn.
+    /// Whether partner, time and buyer allow a click to earn.
     fn is_good(&self, payment: &Payment, credit: &Credit<'_>) -> bool {
         let age = credit.bound_at - credit.click.at;
         let in_window = (-300..=self.rules.window_days * DAY).contains(&age);
@@ -133,8 +135,8 @@ impl Truth {
         partner.is_some_and(|partner| partner.approved && in_window && payment.email != partner.email)
     }
 
-    /// Rule (6): what the subscription is credited to by its first credited payment. A click that a payment names speaks for earlier
-    /// ones too, but for none of before the click.
+    /// Rule (6): the credit of the subscription's first credited payment. A click that a payment carries also
+    /// counts for earlier payments, but not for payments before the click.
     fn by_subscription(&self, payment: &Payment) -> Option<Credit<'_>> {
         let (binder, credit) = self.binder(payment).filter(|(binder, _)| binder.name != payment.name)?;
         let is_earlier = payment.time < binder.time;
@@ -142,7 +144,7 @@ impl Truth {
         (!is_earlier || speaks).then_some(Credit { by_customer: false, ..credit })
     }
 
-    /// Rule (8): what the customer was credited to before; the first under `first_click`, else the last.
+    /// Rule (8): the customer's earlier credit; the first under `first_click`, otherwise the last.
     fn by_customer(&self, payment: &Payment) -> Option<Credit<'_>> {
         let customer = payment.customer.as_ref().filter(|_| self.rules.by_customer && !payment.is_bare())?;
         let before = self.payments.iter().filter(|other| {
@@ -151,7 +153,8 @@ impl Truth {
                 && other.time <= payment.time
         });
         let bound = before.filter_map(|other| Some((other.time, self.own_credit(other)?)));
-        // One inside its window goes before one outside; then the time counts at which the click was first bound.
+        // A credit inside its window takes precedence over one outside; then the time at which the click was
+        // first bound decides.
         let (_, chosen) = bound.max_by_key(|(time, credit)| {
             let age = credit.bound_at - credit.click.at;
             let in_window = (-300..=self.rules.window_days * DAY).contains(&age);
@@ -195,7 +198,7 @@ impl Truth {
     }
 }
 
-/// The click a payment is credited to, and when that was first bound.
+/// The click that a payment is credited to, and when it was first bound.
 #[derive(Clone, Copy)]
 struct Credit<'a> {
     click: &'a Click,
@@ -203,7 +206,7 @@ struct Credit<'a> {
     by_customer: bool,
 }
 
-/// How much of a commission goes back with the money.
+/// How much of a commission is clawed back with the money.
 fn clawed_back(payment: &Payment, earned: i64, count_outside: bool) -> i64 {
     let refunded: i64 = payment.refunds.iter().filter(|it| !it.failed).map(|it| it.minor).sum();
     let gone = |verdict| matches!(verdict, Verdict::Open | Verdict::Lost);

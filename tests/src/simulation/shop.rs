@@ -1,28 +1,28 @@
-//! One merchant of a house: set up, told, and compared with the model.
+//! One merchant of a house: set up, sent events, and compared with the model.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::house::{House, Keys};
-use super::told::{Selected, Told};
+use super::stripe_events::{Selected, StripeEvent};
 use super::truth::{Payment, Truth};
 use crate::chance::Chance;
 
-/// A merchant, what really happened to it, and how the house knows it.
+/// A merchant, what really happened to it, and its IDs in the house.
 pub(super) struct Shop {
     pub(super) keys: Keys,
     pub(super) truth: Truth,
     pub(super) selected: Selected,
-    /// A second endpoint that gets every event in the other shape.
+    /// A second endpoint that receives every event in the other form.
     pub(super) second: Option<String>,
-    /// What deliveries may be signed with now.
+    /// The valid signing secrets.
     pub(super) secrets: Vec<String>,
     program: String,
     partners: Vec<String>,
 }
 
-/// What the ledger of a shop says: entries by ID, as they were read.
+/// The ledger entries of a shop by ID, as the API returned them.
 pub(super) type Entries = BTreeMap<String, Value>;
 
 impl Shop {
@@ -49,7 +49,7 @@ impl Shop {
             house.make(&keys, "/clicks", body).await;
         }
         let secrets = vec![format!("whsec_{name}_1")];
-        house.believe(&keys, &keys.endpoint, &secrets).await;
+        house.set_secrets(&keys, &keys.endpoint, &secrets).await;
         let mut second = None;
         if chance.percent(25) {
             let body = json!({ "signing_secrets": secrets });
@@ -59,7 +59,7 @@ impl Shop {
         Self { keys, truth, selected, second, secrets, program, partners }
     }
 
-    /// The merchant sets another rate.
+    /// Changes the program's rate.
     pub(super) async fn revise(&self, house: &House, bps: i64) {
         let body = json!({"commission": {"type": "percentage", "rate_bps": bps}});
         let path = format!("/programs/{}", self.program);
@@ -67,27 +67,27 @@ impl Shop {
         assert_eq!(status, 200, "{answer}");
     }
 
-    /// Tells both endpoints what they believe from now on.
-    pub(super) async fn believe(&mut self, house: &House, secrets: Vec<String>) {
+    /// Sets the signing secrets of both endpoints.
+    pub(super) async fn set_secrets(&mut self, house: &House, secrets: Vec<String>) {
         for endpoint in [Some(&self.keys.endpoint), self.second.as_ref()].into_iter().flatten() {
-            house.believe(&self.keys, endpoint, &secrets).await;
+            house.set_secrets(&self.keys, endpoint, &secrets).await;
         }
         self.secrets = secrets;
     }
 
-    /// Delivers an event to the first endpoint, and in the other shape to the second.
+    /// Delivers an event to the first endpoint, and in the other form to the second.
     pub(super) async fn deliver(
         &self,
         house: &House,
         chance: &mut Chance,
-        told: &Told,
+        event: &StripeEvent,
     ) -> Result<(), String> {
         if chance.percent(3) {
             let wrong = ["whsec_of_another_endpoint".to_owned()];
             let (status, answer) =
-                house.deliver(&self.keys.endpoint, told.body(self.selected.old), &wrong).await;
+                house.deliver(&self.keys.endpoint, event.body(self.selected.old), &wrong).await;
             if status != 401 {
-                return Err(format!("{} under a wrong secret: {status} {answer}", told.id));
+                return Err(format!("{} under a wrong secret: {status} {answer}", event.id));
             }
         }
         let both = chance.percent(50);
@@ -96,17 +96,19 @@ impl Shop {
         posts.extend(self.second.as_ref().map(|second| (second, !self.selected.old)));
         chance.shuffle(&mut posts);
         for (endpoint, old) in posts {
-            let (status, answer) = house.deliver(endpoint, told.body(old), &secrets).await;
+            let (status, answer) = house.deliver(endpoint, event.body(old), &secrets).await;
             let outcome = answer.pointer("/outcome").and_then(Value::as_str).unwrap_or_default();
-            if status != 200 || outcome == "failed" || (!told.livemode && answer["reason"] == "mode_mismatch")
+            if status != 200
+                || outcome == "failed"
+                || (!event.livemode && answer["reason"] == "mode_mismatch")
             {
-                return Err(format!("{}: {status} {answer}", told.id));
+                return Err(format!("{}: {status} {answer}", event.id));
             }
         }
         Ok(())
     }
 
-    /// Compares each payment's commissions with the model, and answers all entries.
+    /// Compares each payment's commissions with the model, and returns all entries.
     pub(super) async fn compare(&self, house: &House) -> Result<Entries, String> {
         let commissions = house.all(&self.keys, "/commissions").await;
         let mut left: BTreeMap<(String, String, String), i64> = BTreeMap::new();
@@ -143,7 +145,7 @@ impl Shop {
         ))
     }
 
-    /// The payment a commission is of.
+    /// The payment of a commission.
     fn owner(&self, commission: &Value) -> Option<&Payment> {
         let ids = commission.pointer("/stripe")?.as_object()?;
         let names: Vec<&str> = ["checkout_session", "invoice", "payment_intent", "charge"]
@@ -154,7 +156,7 @@ impl Shop {
         self.truth.payments.iter().find(|payment| names.contains(&payment.name.as_str()))
     }
 
-    /// The entries of a commission, which must add up to it.
+    /// The entries of a commission, whose sum must be the commission.
     async fn entries(&self, house: &House, commission: &Value) -> Result<Entries, String> {
         let rows = house.all(&self.keys, &format!("/commissions/{}/entries", word(commission, "/id"))).await;
         let sum = |kinds: [&str; 2]| -> i64 {
@@ -170,7 +172,7 @@ impl Shop {
         if rows.iter().any(|row| number(row, "/amount_minor") == 0) {
             return Err(format!("an entry of nothing in {commission}"));
         }
-        // Which payout paid an entry is no part of it.
+        // `payout_id` is set later, so it is not compared.
         let without_payout = |mut row: Value| {
             row.as_object_mut().map(|row| row.remove("payout_id"));
             (word(&row, "/id"), row)
@@ -196,7 +198,8 @@ impl Shop {
         Ok(())
     }
 
-    /// What is owed is what is kept less what was paid, and negative only where something was paid.
+    /// Checks that each balance is the earned commissions minus the payouts, and negative only after a
+    /// payout.
     pub(super) async fn check_balances(&self, house: &House) -> Result<(), String> {
         for row in house.all(&self.keys, "/balances").await {
             let (partner, currency) = (word(&row, "/partner_id"), word(&row, "/currency"));

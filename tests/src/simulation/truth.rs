@@ -1,13 +1,13 @@
-//! What really happened between a merchant and the buyers, whoever is told of it in whatever order.
+//! What really happened between a merchant and its buyers, independent of events and their order.
 
 use serde_json::{Value, json};
 
 /// A program, as its merchant set it up.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the contract")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of a program")]
 pub(super) struct Rules {
     pub(super) earning: Earning,
-    /// From that time on another rate holds, in hundredths of a percent.
+    /// The time and value of a later rate, in hundredths of a percent.
     pub(super) revised: Option<(i64, i64)>,
     pub(super) recurring: Recurring,
     pub(super) window_days: i64,
@@ -48,12 +48,12 @@ pub(super) struct Partner {
 #[derive(Clone, Debug)]
 pub(super) struct Click {
     pub(super) id: String,
-    /// Which of the partners.
+    /// The index of the partner.
     pub(super) partner: usize,
     pub(super) at: i64,
 }
 
-/// Where values that may be click IDs were written, in the order of the contract's rules (1) to (5).
+/// The fields with values that may be click IDs, in the order of rules (1) to (5).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Carried {
     pub(super) session_metadata: Option<String>,
@@ -65,7 +65,7 @@ pub(super) struct Carried {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Money {
-    /// Nothing came: the bank debit failed.
+    /// The bank debit failed.
     Failed,
     Session {
         total: i64,
@@ -107,11 +107,12 @@ pub(super) struct Dispute {
     pub(super) verdict: Verdict,
 }
 
-/// One payment. `name` makes its IDs: `cs_name`, `in_name`, `pi_name`, `ch_name`.
+/// One payment. Its IDs contain `name`: `cs_name`, `in_name`, `pi_name`, `ch_name`.
 #[derive(Clone, Debug)]
 pub(super) struct Payment {
     pub(super) name: String,
-    /// When Stripe made the object that says when: invoice, else session, else `PaymentIntent`.
+    /// The creation time of the object that dates the payment: the invoice, otherwise the session, otherwise
+    /// the `PaymentIntent`.
     pub(super) time: i64,
     pub(super) has_session: bool,
     pub(super) customer: Option<String>,
@@ -122,7 +123,7 @@ pub(super) struct Payment {
     pub(super) money: Money,
     pub(super) refunds: Vec<Refund>,
     pub(super) disputes: Vec<Dispute>,
-    /// A bank debit: the session was unpaid for so many seconds.
+    /// For a bank debit, how many seconds the session was unpaid.
     pub(super) delayed_by: Option<i64>,
 }
 
@@ -145,7 +146,7 @@ pub(super) struct Truth {
 }
 
 impl Payment {
-    /// What the card was charged.
+    /// The amount charged to the card.
     pub(super) const fn charged(&self) -> i64 {
         match self.money {
             Money::Failed => 0,
@@ -155,7 +156,7 @@ impl Payment {
         }
     }
 
-    /// When the money came. Stripe charges a renewal about an hour after it made the invoice.
+    /// The time of the payment. Stripe charges a renewal about an hour after it creates the invoice.
     pub(super) const fn paid_at(&self) -> i64 {
         let is_renewal = self.has_invoice() && !self.has_session;
         let delay = match self.delayed_by {

@@ -1,10 +1,10 @@
-//! Which URLs are Payment Links, and how they are given the reference.
+//! Which URLs are Payment Links, and how the reference is added to them.
 //!
-//! A Payment Link is an https URL on `buy.`, `donate.` or `book.stripe.com` with exactly one non-empty path segment;
-//! on a domain the merchant named, `/b/…`, and one segment where the domain is named with `/*`. Every other URL of
-//! Stripe's holds a session, an invoice or an account, and is left alone, as is whatever only looks like one: the
-//! host is compared whole, after nothing but lower-casing.
-//! Sources: <https://docs.stripe.com/payment-links/url-parameters>,
+//! A Payment Link is an https URL on `buy.`, `donate.` or `book.stripe.com` with exactly one non-empty path
+//! segment; on a domain the merchant listed, `/b/…`, or one segment if the domain is listed with `/*`. Other
+//! Stripe URLs belong to a session, an invoice or an account and are left unchanged, and so are URLs that
+//! only look like Payment Links: the whole host is compared, ignoring only case. Sources:
+//! <https://docs.stripe.com/payment-links/url-parameters>,
 //! <https://docs.stripe.com/payments/checkout/custom-domains>.
 
 use alloc::borrow::Cow;
@@ -19,33 +19,34 @@ use crate::program::AttributionModel;
 
 const HOSTS: &[u8] = b"buy.stripe.com,donate.stripe.com,book.stripe.com";
 
-/// The parameter that a merchant may have written by hand.
+/// The click parameter that a merchant may have written onto the link by hand.
 const TWIN: &[u8] = b"trac_click_id";
 
-/// What became of a URL.
+/// The result of decorating a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// A Payment Link, now with the click's reference.
     Decorated(String),
-    /// A Payment Link that holds a click's reference already, and it stays.
+    /// A Payment Link that contains a click's reference already, which stays.
     AlreadyOurs,
     /// A Payment Link with the merchant's own reference, which stays.
     MerchantReference,
-    /// A Payment Link, and there is no click to give it.
+    /// A Payment Link, but there is no click.
     NoClick,
-    /// Some other URL.
+    /// The URL is not a Payment Link.
     NotAPaymentLink,
 }
 
-/// Gives a Payment Link the reference of a click.
+/// Adds the reference of a click to a Payment Link.
 ///
-/// `domains` are the merchant's own Payment Link domains, comma-separated. A reference of native form is ours: the
-/// same is left, another is replaced under last-click and kept under first-click. Any other non-empty one is the
-/// merchant's and stays. A `trac_click_id` that a merchant wrote onto the link gets its twin, whatever the visitor's
-/// own click, unless that one is native and the written one is not.
+/// `domains` are the merchant's own Payment Link domains, comma-separated. A reference of native form was
+/// written by this program: the same click's is left, another click's is replaced under last-click and left
+/// under first-click. Any other non-empty reference is the merchant's and stays. If a merchant wrote a
+/// `trac_click_id` onto the link, that click is used in place of the visitor's own, unless the visitor's is
+/// native and the written one is not.
 ///
-/// Blanks and control characters around the URL stay; line breaks and tabs within, which a browser takes out before
-/// it looks, are taken out where the URL is decorated. All other bytes are kept.
+/// Blanks and control characters around the URL stay. Line breaks and tabs within it, which a browser removes
+/// before parsing, are removed if the URL is decorated. All other bytes are unchanged.
 ///
 /// # Examples
 /// ```
@@ -83,10 +84,10 @@ pub fn decorate(url: &str, id: Option<&ClickId>, model: AttributionModel, domain
     }
 }
 
-/// [`Decision`] before anything is written.
+/// [`Decision`] before the URL is written.
 #[derive(Clone, Copy, Debug)]
 pub enum Judged<'a> {
-    /// A Payment Link that is to be given this ID by [`query::add_to`].
+    /// A Payment Link to which [`query::add_to`] is to add this ID.
     Free(Decoded<'a>),
     /// As in [`Decision`].
     AlreadyOurs,
@@ -98,7 +99,8 @@ pub enum Judged<'a> {
     NotAPaymentLink,
 }
 
-/// [`decorate`] in bytes, of a URL without line breaks, tabs and what stands around it.
+/// [`decorate`] on bytes, for a URL without line breaks and tabs, and without the blanks and control
+/// characters around it.
 #[must_use]
 pub fn judge<'a>(
     url: &'a [u8],
@@ -133,7 +135,8 @@ pub fn is_payment_link(url: &str, domains: &str) -> bool {
     is_clean_payment_link(parts(seen_by_browser(url).as_bytes()).1, domains.as_bytes())
 }
 
-/// Whether a URL is http or https on one of several hosts, comma-separated; user info and ports make it another.
+/// Whether a URL is http or https on one of several hosts, comma-separated. A URL with user info or a port is
+/// on none of them.
 #[must_use]
 pub fn is_on(url: &[u8], hosts: &[u8]) -> bool {
     place(url).is_some_and(|place| listed(hosts, place.authority).is_named)
@@ -148,13 +151,13 @@ fn seen_by_browser(url: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a browser takes the byte out of a URL before it looks.
+/// Whether a browser removes the byte from a URL before parsing.
 const fn is_removed(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r')
 }
 
-/// What stands before the URL, the URL, and what stands behind it: blanks and control characters do not belong to it
-/// (the same, step 1).
+/// The text before the URL, the URL, and the text after it: blanks and control characters are not part of the
+/// URL (step 1 of the same algorithm).
 fn parts(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
     let url = trim(text);
     let start = text.iter().position(|byte| *byte > b' ').unwrap_or(0);
@@ -162,7 +165,7 @@ fn parts(text: &[u8]) -> (&[u8], &[u8], &[u8]) {
     (before, url, rest.get(url.len()..).unwrap_or_default())
 }
 
-/// Scheme, host and path of an absolute URL of the web.
+/// Scheme, host and path of an absolute http or https URL.
 struct Place<'a> {
     is_secure: bool,
     authority: &'a [u8],
@@ -178,7 +181,7 @@ fn place(url: &[u8]) -> Option<Place<'_>> {
     (is_secure || scheme.eq_ignore_ascii_case(b"http")).then_some(Place { is_secure, authority, path })
 }
 
-/// [`is_payment_link`] in bytes, of a URL without what a browser takes out of it.
+/// [`is_payment_link`] on bytes, for a URL without the characters that a browser removes from it.
 #[must_use]
 #[inline(never)]
 pub fn is_clean_payment_link(url: &[u8], domains: &[u8]) -> bool {
@@ -187,8 +190,8 @@ pub fn is_clean_payment_link(url: &[u8], domains: &[u8]) -> bool {
     let mut segments = 0_usize;
     for segment in pieces(path, b'/') {
         if !segment.is_empty() {
-            // A browser takes `.` and `..` away (<https://url.spec.whatwg.org/#double-dot-path-segment>), and a
-            // backslash for a slash.
+            // A browser removes `.` and `..` (<https://url.spec.whatwg.org/#double-dot-path-segment>), and
+            // treats a backslash as a slash.
             let mut is_dots = true;
             for byte in Decoded(segment) {
                 if byte == b'\\' {
@@ -210,10 +213,10 @@ pub fn is_clean_payment_link(url: &[u8], domains: &[u8]) -> bool {
     }
 }
 
-/// What a comma-separated list says about a host.
+/// The entries for a host in a comma-separated list.
 struct Listed {
     is_named: bool,
-    /// Named with `/*`.
+    /// Whether it is listed with `/*`.
     is_whole: bool,
 }
 

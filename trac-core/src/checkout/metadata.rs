@@ -1,4 +1,4 @@
-//! The fields of a Checkout Session by which its payment is attributed to the click.
+//! The fields of a Checkout Session that attribute its payment to the click.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -11,22 +11,23 @@ use crate::click::{ClickId, dialect};
 /// The fields that carry a click into Stripe.
 ///
 /// # Wire form
-/// Names and values as Stripe's API takes them in a form body: `client_reference_id`, `metadata[tracClickId]`,
-/// `metadata[tracCustomerExternalId]`; for subscriptions the same metadata under `subscription_data`.
-/// Source: <https://docs.stripe.com/api/checkout/sessions/create>.
+/// Names and values as Stripe's API accepts them in a form body: `client_reference_id`,
+/// `metadata[tracClickId]`, `metadata[tracCustomerExternalId]`; for subscriptions the same metadata under
+/// `subscription_data`. Source: <https://docs.stripe.com/api/checkout/sessions/create>.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeMetadata {
     click_id: ClickId,
     customer_external_id: Option<String>,
 }
 
-/// Stripe refuses a metadata value of more characters than this (<https://docs.stripe.com/api/metadata>).
+/// The most characters that Stripe accepts in a metadata value (<https://docs.stripe.com/api/metadata>).
 const VALUE_MAX: usize = 500;
 
 /// The metadata for a Checkout Session: the click, and the merchant's own ID of the customer if there is one.
 ///
-/// With the customer's ID, a later payment of the same customer is attributed without a click. An ID that Stripe
-/// would refuse (empty, or longer than 500 characters) is left out: the sale matters more.
+/// With the customer's ID, a later payment of the same customer is attributed without a click. An ID that
+/// Stripe would reject (empty, or longer than 500 characters) is left out, so that the session is still
+/// created.
 ///
 /// # Examples
 /// ```
@@ -70,7 +71,8 @@ impl StripeMetadata {
         iter::once(reference).chain(metadata)
     }
 
-    /// Form fields to add where the session's mode is `subscription`: renewals then name the click themselves.
+    /// Form fields to add if the session's mode is `subscription`, so that renewals name the click
+    /// themselves.
     pub fn subscription_fields(&self) -> impl Iterator<Item = (String, &str)> {
         self.pairs().map(|(key, value)| (format!("subscription_data[metadata][{key}]"), value))
     }

@@ -1,8 +1,8 @@
-//! The click's ID rides through checkout into Stripe.
+//! Carrying the click ID through checkout into Stripe.
 //!
 //! - [`mod@reference`]: what is written into `client_reference_id` and metadata, and what is read from them.
-//! - [`metadata`]: the fields of a Checkout Session that a merchant's server makes.
-//! - [`link`]: which URLs are Payment Links, and how they are given the reference.
+//! - [`metadata`]: the fields of a Checkout Session that a merchant's server creates.
+//! - [`link`]: which URLs are Payment Links, and how the reference is added to them.
 
 pub mod reference;
 pub mod metadata;

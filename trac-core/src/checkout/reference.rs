@@ -1,8 +1,9 @@
-//! The two places of a Stripe checkout that can hold a click ID: `client_reference_id` and metadata.
+//! The two places of a Stripe checkout that can contain a click ID: `client_reference_id` and metadata.
 //!
-//! `client_reference_id` belongs to the merchant first: many keep their own user IDs in it. What is of our form is
-//! ours to renew; anything else in it stays. Stripe drops a value outside `[A-Za-z0-9_-]{1,200}` without a word
-//! (<https://docs.stripe.com/payment-links/url-parameters>), and every [`ClickId`] is inside.
+//! `client_reference_id` belongs to the merchant first: many store their own user IDs in it. A value of
+//! native form may be replaced; any other value stays. Stripe silently drops a value outside
+//! `[A-Za-z0-9_-]{1,200}` (<https://docs.stripe.com/payment-links/url-parameters>); every [`ClickId`] is
+//! within it.
 
 use core::iter;
 
@@ -17,19 +18,19 @@ pub const PARAMETER: &str = "client_reference_id";
 /// The reference as an attribute of `<stripe-buy-button>` and `<stripe-pricing-table>`.
 pub const ATTRIBUTE: &str = "client-reference-id";
 
-/// Whose a reference is, and so what becomes of it.
+/// The owner of a reference, which decides whether it is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// There is none, or an older click's: the click's ID is to be written.
+    /// There is no reference, or one of an older click: the click's ID is to be written.
     Free,
-    /// A click's, and it stays: this click's own, or another's that came first.
+    /// A click's reference that stays: this click's own, or under first-click another click's.
     Ours,
-    /// The merchant's. It stays.
+    /// The merchant's reference, which stays.
     Merchant,
 }
 
 impl Reference {
-    /// Judges the value found where a reference belongs; a missing one counts as empty.
+    /// Classifies the value of a reference; a missing one counts as empty.
     ///
     /// # Examples
     /// ```
@@ -46,7 +47,7 @@ impl Reference {
     /// ```
     #[must_use]
     pub fn judge(found: &str, id: &ClickId, model: AttributionModel) -> Self {
-        // Nothing is percent-encoded here, so what looks so is no ID.
+        // The value is not percent-encoded, so one that looks encoded is not an ID.
         if found.is_empty() || is_raw_id(found.as_bytes()) {
             Self::judge_value(Decoded(found.as_bytes()), Decoded(id.as_str().as_bytes()), model)
         } else {
@@ -54,7 +55,7 @@ impl Reference {
         }
     }
 
-    /// [`Self::judge`] in bytes.
+    /// [`Self::judge`] on bytes.
     #[must_use]
     pub fn judge_value(found: Decoded<'_>, id: Decoded<'_>, model: AttributionModel) -> Self {
         if found.0.is_empty() {
@@ -71,7 +72,7 @@ impl Reference {
     }
 }
 
-/// The metadata to give a Checkout Session or subscription: the click under the dialect's key, and the merchant's
+/// The metadata for a Checkout Session or subscription: the click under the dialect's key, and the merchant's
 /// own ID of the customer, where there is one, under [`CUSTOMER_KEY`].
 ///
 /// # Examples
@@ -93,13 +94,13 @@ pub fn metadata<'a>(
     click.into_iter().chain(customer_external_id.map(|customer| (CUSTOMER_KEY, customer)))
 }
 
-/// All metadata keys that may hold a click ID, in reading order.
+/// All metadata keys that may contain a click ID, in reading order.
 pub fn metadata_keys() -> impl Iterator<Item = &'static str> {
     dialect::ALL.iter().flat_map(|dialect| dialect.metadata_keys).copied()
 }
 
-/// The click IDs in a metadata map, in reading order, each with its key. Which of them counts is for the store to
-/// say: the first that resolves to a click.
+/// The click IDs in a metadata map, in reading order, each with its key. The first one that the store
+/// resolves to a click counts.
 ///
 /// # Examples
 /// ```

@@ -1,12 +1,12 @@
-//! Text as bytes, cut and copied without memory of its own.
+//! Functions on text as bytes that do not allocate.
 //!
-//! The browser's script makes the same decisions as the server, in a few kilobytes and without an allocator. So the
-//! decisions read borrowed bytes and write into a [`Sink`] that the caller brings; what is public beside them wraps
-//! them in `String`s.
+//! The browser's script makes the same decisions as the server, in a few kilobytes and without an allocator.
+//! So these functions read borrowed bytes and write into a [`Sink`] of the caller; other public functions
+//! wrap them and return `String`s.
 
 use alloc::vec::Vec;
 
-/// Where text is written: a `Vec<u8>` on the server, a stretch of fixed memory in the browser.
+/// A buffer to write text into: a `Vec<u8>` on the server, a fixed buffer in the browser.
 pub trait Sink {
     /// Appends the bytes.
     fn put(&mut self, bytes: &[u8]);
@@ -18,7 +18,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Cuts a text before the first such byte; where there is none, all of it stands before.
+/// Splits a text before the first `mark`; without one, the first part is the whole text.
 ///
 /// # Examples
 /// ```
@@ -34,7 +34,7 @@ pub fn cut(text: &[u8], mark: u8) -> (&[u8], &[u8]) {
     text.split_at_checked(at).unwrap_or_default()
 }
 
-/// The text without blanks and control characters around it.
+/// The text without the blanks and control characters around it.
 ///
 /// # Examples
 /// ```
@@ -49,14 +49,14 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The text between such bytes, empty pieces too. See [`pieces`].
+/// The pieces of a text between `mark` bytes, including empty ones. See [`pieces`].
 #[derive(Clone, Copy, Debug)]
 pub struct Pieces<'a> {
     rest: Option<&'a [u8]>,
     mark: u8,
 }
 
-/// The text between such bytes, empty pieces too.
+/// The pieces of a text between `mark` bytes, including empty ones.
 ///
 /// # Examples
 /// ```
@@ -71,12 +71,12 @@ pub const fn pieces(text: &[u8], mark: u8) -> Pieces<'_> {
 }
 
 impl<'a> Pieces<'a> {
-    /// None at all of no text.
+    /// The pieces of `text`; without a text, no pieces.
     pub(crate) const fn of(text: Option<&'a [u8]>, mark: u8) -> Self {
         Self { rest: text, mark }
     }
 
-    /// All that no piece has been made of yet.
+    /// The text from which no piece was taken yet.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.rest.unwrap_or_default()
@@ -95,10 +95,10 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// The bytes of a name or value in a URL, percent-decoded and with `+` as a blank; a `%` without two hex digits stands
-/// for itself.
+/// The bytes of a name or value in a URL, percent-decoded and with `+` as a blank; a `%` without two hex
+/// digits is itself.
 ///
-/// An ID holds none of these characters, so one from a cookie reads the same.
+/// An ID contains neither `%` nor `+`, so an ID from a cookie reads the same.
 ///
 /// # Examples
 /// ```
@@ -119,7 +119,8 @@ impl Iterator for Decoded<'_> {
 }
 
 impl Decoded<'_> {
-    /// The next byte, [`END`] behind the last: one number, which is returned in fewer bytes of code than an `Option`.
+    /// The next byte, or [`END`] after the last. A single number, because returning it takes less code than
+    /// an `Option`.
     #[inline(never)]
     fn advance(&mut self) -> u32 {
         let Some((&first, rest)) = self.0.split_first() else { return END };
@@ -135,10 +136,10 @@ impl Decoded<'_> {
     }
 }
 
-/// What no byte is.
+/// Not a byte: the end of the text.
 const END: u32 = 256;
 
-/// Writes the bytes that a value spells.
+/// Writes the decoded bytes of a value.
 #[inline(never)]
 pub fn put_decoded(out: &mut impl Sink, value: Decoded<'_>) {
     for byte in value {
@@ -146,14 +147,14 @@ pub fn put_decoded(out: &mut impl Sink, value: Decoded<'_>) {
     }
 }
 
-/// Whether two texts spell the same.
+/// Whether two texts decode to the same bytes.
 #[must_use]
 #[inline(never)]
 pub fn spells(a: Decoded<'_>, b: Decoded<'_>) -> bool {
     a.eq(b)
 }
 
-/// What a hex digit stands for; 16 and more for what is none.
+/// The value of a hex digit; 16 for any other byte.
 #[inline(never)]
 fn hex(digit: u8) -> u32 {
     u32::from(match digit {
@@ -163,7 +164,7 @@ fn hex(digit: u8) -> u32 {
     })
 }
 
-/// Writes a number, at least one digit.
+/// Writes a number in decimal, with at least one digit.
 pub fn put_decimal(out: &mut impl Sink, number: u32) {
     let mut unit = 1_u32;
     while number.checked_div(unit).is_some_and(|left| left >= 10) {

@@ -1,8 +1,8 @@
 //! The names under which a click ID travels.
 //!
-//! Merchants come from other systems with links, cookies and Stripe metadata already out in the world. A
-//! [`Dialect`] is the table of one system's names. All of them are read, always in the order of [`ALL`]; one is
-//! written.
+//! Merchants who migrate from other systems have links, cookies and Stripe metadata in use already. A
+//! [`Dialect`] is the table of one system's names. All dialects are read, always in the order of [`ALL`]; one
+//! is written.
 
 /// The names one system uses.
 ///
@@ -17,7 +17,7 @@
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Dialect {
-    /// What `data-dialect` calls it.
+    /// Its name in `data-dialect`.
     pub name: &'static str,
     /// Query parameters of a landing page.
     pub url_parameters: &'static [&'static str],
@@ -29,7 +29,7 @@ pub struct Dialect {
     pub metadata_keys: &'static [&'static str],
     /// The name of the script's object on `window`.
     pub js_global: Option<&'static str>,
-    /// Whether others use its URL parameter too, for IDs of their own.
+    /// Whether other systems use its URL parameter too, for their own IDs.
     pub is_ambiguous: bool,
 }
 
@@ -44,7 +44,7 @@ pub const TRAC: Dialect = Dialect {
     is_ambiguous: false,
 };
 
-/// Selgeo's names. Its URL parameter is one that every advertising network uses too; see [`super::query::find`].
+/// Selgeo's names. Advertising networks use its URL parameter too; see [`super::query::find`].
 pub const SELGEO: Dialect = Dialect {
     name: "selgeo",
     url_parameters: &["click_id"],
@@ -69,10 +69,10 @@ pub const ATTRO: Dialect = Dialect {
 /// All dialects, in reading order.
 pub static ALL: [Dialect; 3] = [TRAC, SELGEO, ATTRO];
 
-/// Every dialect's URL parameters in reading order, comma-separated: the same table for who reads bytes.
+/// Every dialect's URL parameters in reading order, comma-separated, for functions that read bytes.
 pub const URL_PARAMETERS: &[u8] = b"trac_click_id,trac_id,click_id,rd_click_id";
 
-/// The one among [`URL_PARAMETERS`] that others use too.
+/// The one of [`URL_PARAMETERS`] that other systems use too.
 pub const AMBIGUOUS_PARAMETER: &[u8] = b"click_id";
 
 /// Every dialect's cookies in reading order, comma-separated.

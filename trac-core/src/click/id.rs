@@ -8,14 +8,15 @@ use super::bytes::Decoded;
 const PREFIX: &str = "clk_";
 const LENGTH_LIMIT: usize = 200;
 
-/// The ID of a click, ours or one that another system gave.
+/// The ID of a click, made by this program or by another system.
 ///
-/// That a text reads as an ID says nothing about a click behind it: it counts only if the store knows it, in the
-/// same workspace and mode.
+/// A text of this form need not be the ID of a click: it counts only if the store has the click, in the same
+/// workspace and mode.
 ///
 /// # Wire form
-/// Read: `[A-Za-z0-9_-]{1,200}`, which is also all that Stripe keeps of a `client_reference_id`
-/// (<https://docs.stripe.com/payment-links/url-parameters>). Written: `clk_<unix seconds>_<16 lower-case hex>`.
+/// Read: `[A-Za-z0-9_-]{1,200}`, the only values that Stripe accepts as a `client_reference_id`
+/// (<https://docs.stripe.com/payment-links/url-parameters>). Written: `clk_<unix seconds>_<16 lower-case
+/// hex>`.
 ///
 /// # Examples
 /// ```
@@ -51,25 +52,26 @@ impl ClickId {
         Self(id)
     }
 
-    /// Reads an ID; allocates only where it is one.
+    /// Parses an ID; allocates only if the text is one.
     ///
     /// # Errors
-    /// [`ParseClickIdError`] where the text is empty, too long, or holds any other character; nothing is trimmed.
+    /// [`ParseClickIdError`] if the text is empty, too long, or contains any other character; it is not
+    /// trimmed.
     pub fn parse(text: &str) -> Result<Self, ParseClickIdError> {
         Self::from_raw(text.as_bytes()).ok_or(ParseClickIdError)
     }
 
-    /// The ID a value spells.
+    /// The ID in a value that may be percent-encoded.
     pub(crate) fn from_bytes(value: Decoded<'_>) -> Option<Self> {
         (form(value) != Form::NoId).then(|| Self(value.map(char::from).collect()))
     }
 
-    /// The ID where nothing is percent-encoded.
+    /// The ID in a text that is not percent-encoded.
     pub(crate) fn from_raw(text: &[u8]) -> Option<Self> {
         is_raw_id(text).then(|| Self(text.iter().copied().map(char::from).collect()))
     }
 
-    /// Whether it has the form that trac writes. Only such an ID is surely ours where it turns up in a place that
+    /// Whether it has the form that trac writes. Only such an ID is certain to be trac's in a place that
     /// merchants use too.
     #[must_use]
     pub fn is_native(&self) -> bool {
@@ -82,25 +84,25 @@ impl ClickId {
         &self.0
     }
 
-    /// The ID as text of its own.
+    /// The ID as an owned `String`.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-/// What a value is as a click ID.
+/// Whether a value is a click ID, and in which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// None.
+    /// It is not an ID.
     NoId,
-    /// One, as another system writes them.
+    /// It is an ID in the form of another system.
     Foreign,
-    /// One of the form that trac writes.
+    /// It is an ID in the form that trac writes.
     Native,
 }
 
-/// Tells what a value is as a click ID; see [`ClickId`] for the grammar. Nothing is allocated.
+/// Classifies a value as a click ID, without allocating; see [`ClickId`] for the grammar.
 ///
 /// # Examples
 /// ```
@@ -115,22 +117,22 @@ pub enum Form {
 #[inline(never)]
 pub fn form(value: Decoded<'_>) -> Form {
     let mut length = 0_usize;
-    // How many of the characters of a native ID have passed, all digits of the seconds counted as one.
-    let mut passed = 0_usize;
+    // How many characters of a native ID were matched, with all digits of the seconds counted as one.
+    let mut matched = 0_usize;
     for byte in value {
         length = length.wrapping_add(1);
         if length > LENGTH_LIMIT || !matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_') {
             return Form::NoId;
         }
-        passed = match (passed, byte) {
+        matched = match (matched, byte) {
             (AT_SECS | AFTER_SECS, b'0'..=b'9') => AFTER_SECS,
             (AFTER_SECS, b'_') => AT_RANDOM,
-            (AT_RANDOM..AT_END, b'0'..=b'9' | b'a'..=b'f') => passed.wrapping_add(1),
-            (_, byte) if PREFIX.as_bytes().get(passed) == Some(&byte) => passed.wrapping_add(1),
+            (AT_RANDOM..AT_END, b'0'..=b'9' | b'a'..=b'f') => matched.wrapping_add(1),
+            (_, byte) if PREFIX.as_bytes().get(matched) == Some(&byte) => matched.wrapping_add(1),
             _ => usize::MAX,
         };
     }
-    match (length, passed) {
+    match (length, matched) {
         (0, _) => Form::NoId,
         (_, AT_END) => Form::Native,
         _ => Form::Foreign,
@@ -142,7 +144,7 @@ const AFTER_SECS: usize = 5;
 const AT_RANDOM: usize = 6;
 const AT_END: usize = 22;
 
-/// Whether a text that nobody has percent-encoded, such as a cookie's value, is a click ID.
+/// Whether a text that is not percent-encoded, such as a cookie's value, is a click ID.
 #[must_use]
 #[inline(never)]
 pub fn is_raw_id(text: &[u8]) -> bool {

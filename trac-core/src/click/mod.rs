@@ -1,9 +1,10 @@
-//! A partner's link makes a click, and the click has an ID.
+//! Following a partner's link makes a click, which has an ID.
 //!
-//! - [`ClickId`]: what an ID looks like, and how a new one is made.
-//! - [`form`]: the same asked of bytes, where nothing may be allocated; with [`bytes`] beneath it.
-//! - [`dialect`]: under which names the ID travels, in this product and in those merchants come from.
-//! - [`query`]: finding, adding and stripping it in a URL, all other bytes untouched.
+//! - [`ClickId`]: the form of an ID, and how a new one is made.
+//! - [`form`]: the same check on bytes, without allocation; [`bytes`] has the functions for it.
+//! - [`dialect`]: the names under which the ID travels, in this product and in those that merchants migrate
+//!   from.
+//! - [`query`]: finding, adding and removing the ID in a URL, with all other bytes unchanged.
 
 pub mod bytes;
 mod id;

@@ -1,9 +1,9 @@
-//! Click parameters in a URL: find, add, strip.
+//! Finding, adding and removing click parameters in a URL.
 //!
-//! A URL is text that somebody else wrote and signed, counted or cached; so only the parameter meant is touched
-//! and every other byte stays, odd ones too. The query is what lies between the first `?` and the first `#`.
-//! Names and values are compared percent-decoded, with `+` as a blank, as
-//! [`application/x-www-form-urlencoded`](https://url.spec.whatwg.org/#application/x-www-form-urlencoded) has it.
+//! Other systems may have signed, counted or cached the URL, so only the click parameter is changed and every
+//! other byte stays, even an invalid one. The query is the part between the first `?` and the first `#`.
+//! Names and values are compared percent-decoded, with `+` as a blank, as in
+//! [`application/x-www-form-urlencoded`](https://url.spec.whatwg.org/#application/x-www-form-urlencoded).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,9 +14,10 @@ use super::id::{ClickId, Form, form};
 
 /// Finds the click ID in a URL.
 ///
-/// Read in the order of [`dialect::ALL`], then of the dialect's names, then of the URL; the first value that is
-/// an ID counts, others are passed over. Selgeo's bare `click_id` counts only if that dialect is the one `written`
-/// or the value is [native](ClickId::is_native): advertising networks use the name for IDs of their own.
+/// Parameters are read in the order of [`dialect::ALL`], then of the dialect's names, then of the URL; the
+/// first value that is an ID counts. Selgeo's bare `click_id` counts only if that dialect is the one
+/// `written` or the value is [native](ClickId::is_native), because advertising networks use the name for
+/// their own IDs.
 ///
 /// # Examples
 /// ```
@@ -32,14 +33,14 @@ pub fn find(url: &str, written: &Dialect) -> Option<ClickId> {
     ClickId::from_bytes(find_value(pairs(split(url.as_bytes()).1), written.is_ambiguous)?)
 }
 
-/// [`find`] where there is only the query, without its `?`.
+/// [`find`] in a query without its `?`.
 #[must_use]
 pub fn find_in_query(query: &str, written: &Dialect) -> Option<ClickId> {
     ClickId::from_bytes(find_value(pieces(query.as_bytes(), b'&'), written.is_ambiguous)?)
 }
 
-/// [`find`] in bytes: the ID as it stands in a query's parameters; the ambiguous one counts as that dialect's where
-/// that is the one written.
+/// [`find`] on bytes: returns the ID as written in the parameters. `is_ambiguous_written` says whether the
+/// dialect written is the one with the ambiguous parameter.
 #[must_use]
 pub fn find_value(parameters: Pieces<'_>, is_ambiguous_written: bool) -> Option<Decoded<'_>> {
     for name in pieces(dialect::URL_PARAMETERS, b',') {
@@ -55,10 +56,10 @@ pub fn find_value(parameters: Pieces<'_>, is_ambiguous_written: bool) -> Option<
     None
 }
 
-/// Adds a parameter to a URL, before its fragment; one that is there gets the new value in its place, further ones
-/// of the name go.
+/// Adds a parameter to a URL, before its fragment. An existing one gets the new value in its place; further
+/// ones of that name are removed.
 ///
-/// The name and value are written as they are, so both must be free of characters with a meaning in URLs.
+/// Name and value are written without encoding, so neither may contain characters with a meaning in URLs.
 ///
 /// # Examples
 /// ```
@@ -76,7 +77,7 @@ pub fn add(url: &str, name: &str, id: &ClickId) -> String {
     text(out)
 }
 
-/// [`add`] in bytes.
+/// [`add`] on bytes.
 pub fn add_to(out: &mut impl Sink, url: &[u8], name: &[u8], id: Decoded<'_>) {
     let (path, query, fragment) = split(url);
     out.put(path);
@@ -97,7 +98,7 @@ pub fn add_to(out: &mut impl Sink, url: &[u8], name: &[u8], id: Decoded<'_>) {
         }
     }
     if !added {
-        // Nothing is put between what ends in a mark and the parameter.
+        // A query that ends in `?` or `&` needs no separator before the parameter.
         if let [.., last] = query
             && (*last == b'&' || query.len() == 1)
         {
@@ -109,7 +110,7 @@ pub fn add_to(out: &mut impl Sink, url: &[u8], name: &[u8], id: Decoded<'_>) {
     out.put(fragment);
 }
 
-/// Takes every parameter out of a URL that [`find`] could have read an ID from; `None` where there is none.
+/// Removes every parameter that [`find`] could read an ID from; `None` if the URL has no such parameter.
 ///
 /// # Examples
 /// ```
@@ -167,7 +168,7 @@ impl<'a> Iterator for Values<'a> {
     }
 }
 
-/// A URL as what stands before the query, the query with its `?`, and the fragment with its `#`.
+/// Splits a URL into the part before the query, the query with its `?`, and the fragment with its `#`.
 #[must_use]
 #[inline(never)]
 pub fn split(url: &[u8]) -> (&[u8], &[u8], &[u8]) {
@@ -176,12 +177,12 @@ pub fn split(url: &[u8]) -> (&[u8], &[u8], &[u8]) {
     (path, query, fragment)
 }
 
-/// What was cut from UTF-8 at ASCII characters is UTF-8.
+/// Text that was cut from UTF-8 at ASCII characters, and so is UTF-8.
 pub(crate) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The parameters of a query with its `?`; none of an empty one.
+/// The parameters of a query with its `?`; an empty query has none.
 #[must_use]
 pub fn pairs(query: &[u8]) -> Pieces<'_> {
     Pieces::of(query.get(1..), b'&')
@@ -219,7 +220,7 @@ fn is_click(value: Decoded<'_>, dialect: &Dialect, written: &Dialect) -> bool {
     }
 }
 
-/// Whether the dialect's URL parameter may be somebody else's.
+/// Whether the dialect's URL parameter may contain another system's ID.
 fn is_ambiguous(dialect: &Dialect, written: &Dialect) -> bool {
     dialect.is_ambiguous && !written.is_ambiguous
 }

@@ -39,13 +39,13 @@ pub struct Claim {
     pub click_id: String,
     /// The program whose terms apply.
     pub program_id: String,
-    /// The version of it.
+    /// The version of the program.
     pub program_version: u32,
     /// The partner who earns.
     pub partner_id: String,
     /// The enrollment through which the partner earns.
     pub enrollment_id: String,
-    /// The version of it.
+    /// The version of the enrollment.
     pub enrollment_version: u32,
     /// What it is for.
     pub source: Source,

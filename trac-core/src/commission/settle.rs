@@ -26,7 +26,7 @@ use crate::webhook::facts::Topic;
 use crate::webhook::lead::Lead;
 use crate::webhook::report::Report;
 
-/// Why a world is settled.
+/// Why a world is settled. It is not a fact, and does not change what the facts determine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occasion {
     /// The topic of the event received, if any; it affects the reasons of entries, but no amount.

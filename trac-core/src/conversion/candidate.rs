@@ -27,11 +27,11 @@ pub enum Rule {
     InvoiceMetadata,
     /// (5) metadata of the PaymentIntent or charge.
     PaymentMetadata,
-    /// (6) the subscription was attributed before.
+    /// (6) the attribution of the subscription.
     Subscription,
     /// (7) metadata of the customer.
     CustomerMetadata,
-    /// (8) the customer was attributed before, by a payment or a lead.
+    /// (8) the customer's earlier attribution, by a payment, report or lead.
     Customer,
     /// The click reported with a lead; it is the lead's own attribution.
     Lead,
@@ -46,7 +46,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The code, such as `session_metadata`, as it is serialised.
+    /// The code, such as `session_metadata`, which is also the serialised form.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -33,7 +33,7 @@ pub struct Lost {
 }
 
 impl Lost {
-    /// Adds up what went back of a payment.
+    /// Sums the money of a payment that went back.
     ///
     /// Stripe's `amount_refunded` is cumulative, and refunds can fail after they succeeded, so for each
     /// charge `max(largest amount_refunded − Σ failed refunds, Σ succeeded refunds, 0)` counts, less the

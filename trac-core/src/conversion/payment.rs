@@ -65,7 +65,7 @@ impl<'a> Money<'a> {
     /// that the merchant reported, or else the amount that was claimed.
     ///
     /// # Errors
-    /// Why there is no money yet.
+    /// The reason why there is no amount yet.
     pub fn of(facts: &'a Facts) -> Result<Self, Reason> {
         Self::of_paid(facts, None)
     }

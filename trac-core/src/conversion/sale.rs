@@ -31,7 +31,8 @@ pub struct Sale<'a> {
     pub subscription: Option<String>,
     /// `cus_…`
     pub customer: Option<String>,
-    /// The merchant's own IDs of the customer, in metadata of the payment, its subscription or customer, or of the lead.
+    /// The merchant's own IDs of the customer: in metadata of the payment, its subscription or its customer,
+    /// or of the lead or report.
     pub external_customers: BTreeSet<String>,
     /// Every value that may be a click ID, in the order of [`candidates`].
     pub candidates: Vec<Candidate>,

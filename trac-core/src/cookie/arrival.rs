@@ -1,4 +1,4 @@
-//! A request that reaches the merchant's server: which click it has, and the cookie to set.
+//! A request to the merchant's server: the click that counts, and the cookie to set.
 
 use alloc::string::String;
 
@@ -6,18 +6,18 @@ use super::{Attributes, keep, set};
 use crate::click::{ClickId, dialect};
 use crate::program::AttributionModel;
 
-/// The click of a request whose URL carries one.
+/// The click of a request whose URL contains one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// The click that counts from now on.
     pub click: ClickId,
-    /// The `Set-Cookie` value, where the cookie does not hold that click yet.
+    /// The `Set-Cookie` value, if the cookie does not contain that click yet.
     pub cookie: Option<String>,
 }
 
 impl Arrival {
-    /// Decides between the click in the cookie and the one in the URL by [`keep`]. `None` where the URL carries none: then nothing
-    /// changes.
+    /// Chooses between the click in the cookie and the one in the URL by [`keep`]. `None` if the URL contains
+    /// no click: then nothing changes.
     ///
     /// # Examples
     /// ```

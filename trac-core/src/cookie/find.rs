@@ -1,14 +1,14 @@
-//! Reading the click ID from cookies that anybody may have written.
+//! Reading the click ID from untrusted cookies.
 
 use crate::click::bytes::{cut, pieces, trim};
 use crate::click::{ClickId, dialect, is_raw_id};
 
 /// Finds the click ID in a `Cookie` header or in `document.cookie`.
 ///
-/// Read in the order of [`dialect::ALL`], then of the dialect's names, then of the header; the first value that is
-/// an ID counts. Values may stand in double quotes. A browser sends several cookies of one name where they were set
-/// for different domains or paths; what is no ID among them is passed over. Nothing is allocated until one is found,
-/// and bytes that are no UTF-8 do no harm.
+/// Cookies are read in the order of [`dialect::ALL`], then of the dialect's names, then of the header; the
+/// first value that is an ID counts. Values may be in double quotes. A browser sends several cookies of one
+/// name if they were set for different domains or paths; those that are not an ID are skipped. Memory is
+/// allocated only for an ID that is found. Bytes that are not UTF-8 are accepted.
 ///
 /// # Examples
 /// ```
@@ -23,8 +23,8 @@ pub fn find(header: impl AsRef<[u8]>) -> Option<ClickId> {
     find_across([header.as_ref()])
 }
 
-/// [`find`] over several `Cookie` headers of one request, which HTTP/2 allows
-/// ([RFC 9113, 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)); they count as one.
+/// [`find`] over several `Cookie` headers of one request, which HTTP/2 allows ([RFC 9113,
+/// 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)); they are read as one.
 #[must_use]
 pub fn find_across<'a, I>(headers: I) -> Option<ClickId>
 where
@@ -41,7 +41,7 @@ where
     None
 }
 
-/// The first ID in cookies of one name, as it stands there; empty where there is none.
+/// The first ID in the cookies of one name, as written; empty if there is none.
 #[must_use]
 pub fn find_value<'a>(header: &'a [u8], name: &[u8]) -> &'a [u8] {
     for pair in pieces(header, b';') {

@@ -1,9 +1,9 @@
-//! The click's ID waits in a cookie until the visitor buys.
+//! The cookie that stores the click ID until the visitor buys.
 //!
 //! - [`find`]: reading it from a `Cookie` header or `document.cookie`.
 //! - [`set`]: writing it for a header or `document.cookie`.
-//! - [`keep`]: which of two clicks stays.
-//! - [`Arrival`]: both, for a request at the merchant's server.
+//! - [`keep`]: which of two clicks is stored.
+//! - [`Arrival`]: the click and the cookie to set, for a request to the merchant's server.
 
 mod find;
 mod set;

@@ -6,17 +6,18 @@ use alloc::vec::Vec;
 use crate::click::bytes::{Sink, cut, put_decimal};
 use crate::click::{ClickId, query};
 
-/// What a cookie says about itself beside name and value.
+/// The attributes of a cookie besides name and value.
 ///
 /// # Units
-/// `days` of 86,400 s; more than 49,710 of them count as so many.
+/// `days` of 86,400 s; more than 49,710 days count as 49,710.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes<'a> {
-    /// The domain whose hosts all get it; `None` for this host alone. What is no domain name is left out.
+    /// The domain whose hosts all receive the cookie; `None` for this host alone. A value that is not a
+    /// domain name is ignored.
     pub domain: Option<&'a str>,
-    /// How long it lives. Browsers cut at 400 days.
+    /// Its lifetime. Browsers limit it to 400 days.
     pub days: u32,
-    /// Sent over https only: to be set exactly where the page itself is https.
+    /// Whether it is sent over https only: to be set exactly if the page itself is https.
     pub secure: bool,
 }
 
@@ -46,14 +47,15 @@ pub fn set(name: &str, id: &ClickId, attributes: &Attributes<'_>) -> String {
     written(name, id.as_str(), attributes)
 }
 
-/// Writes what removes the cookie: the same with an empty value and no time to live.
+/// Writes a cookie that removes the stored one: the same with an empty value and `Max-Age=0`.
 #[must_use]
 pub fn clear(name: &str, attributes: &Attributes<'_>) -> String {
     written(name, "", attributes)
 }
 
-/// The domains a cookie could be set for on a host, the widest first: candidates for finding the registrable domain
-/// by trying, since a browser refuses public suffixes. None where the host is an IP address or has one label.
+/// The domains that a cookie could be set for on a host, the widest first. The registrable domain is found by
+/// trying them, because a browser rejects public suffixes. There are none if the host is an IP address or has
+/// one label.
 ///
 /// # Examples
 /// ```
@@ -67,14 +69,14 @@ pub fn clear(name: &str, attributes: &Attributes<'_>) -> String {
 pub fn domains(host: &str) -> impl Iterator<Item = &str> {
     let is_name = is_domain(host.as_bytes()) && !host.ends_with(|last: char| last.is_ascii_digit());
     let host = if is_name { host } else { "" };
-    // What was cut from text at dots is text.
+    // Text cut at dots stays UTF-8.
     let domains =
         (0..host.len()).rev().filter_map(|start| str::from_utf8(domain_at(host.as_bytes(), start)).ok());
     domains.filter(|domain| !domain.is_empty())
 }
 
-/// The domain that starts at this byte of a host, where a label starts there and another follows; else empty. Asked
-/// from the end on, that is [`domains`] in bytes.
+/// The domain that starts at this byte of a host, if a label starts there and another one follows; otherwise
+/// empty. Called for each byte from the last to the first, it returns [`domains`].
 fn domain_at(host: &[u8], start: usize) -> &[u8] {
     let (before, domain) = host.split_at_checked(start).unwrap_or_default();
     let is_label = matches!(before, [] | [.., b'.']) && !cut(domain, b'.').1.is_empty();
@@ -92,8 +94,8 @@ fn written(name: &str, value: &str, attributes: &Attributes<'_>) -> String {
     query::text(out)
 }
 
-/// [`set`] in bytes, or [`clear`] where the time to live is 0; the domain is empty where there is none, and is written
-/// as it is.
+/// [`set`] on bytes, or [`clear`] if `max_age_secs` is 0. An empty domain is left out; any other is written
+/// unchanged.
 fn set_to(out: &mut impl Sink, name: &[u8], value: &[u8], max_age_secs: &[u8], domain: &[u8], secure: bool) {
     out.put(name);
     out.put(b"=");

@@ -1,14 +1,14 @@
-//! First or last touch: which of two clicks stays.
+//! First or last touch: which of two clicks is stored.
 
 use crate::click::bytes::Decoded;
 use crate::click::{ClickId, Form, form};
 use crate::program::AttributionModel;
 
-/// Of the stored ID and the one that arrives in a URL, the one to keep.
+/// Chooses which of the stored ID and the one that arrives in a URL is stored.
 ///
-/// Under [`AttributionModel::FirstClick`] the stored one stays. Under [`AttributionModel::LastClick`] the arriving
-/// one takes its place, unless it is foreign and the stored one [native](ClickId::is_native): anybody can put an ID
-/// into a link, so one that is not surely ours never displaces one that is.
+/// Under [`AttributionModel::FirstClick`] the stored one stays. Under [`AttributionModel::LastClick`] the
+/// arriving one replaces it, unless it is foreign and the stored one is [native](ClickId::is_native): anyone
+/// can put an ID into a link, so a foreign ID never replaces a native one.
 ///
 /// # Examples
 /// ```
@@ -37,7 +37,7 @@ pub fn keep<'a>(
     }
 }
 
-/// Whether an arriving ID takes the place of a stored one; see [`keep`].
+/// Whether an arriving ID replaces a stored one; see [`keep`].
 #[must_use]
 pub fn displaces(arriving: Decoded<'_>, stored: Decoded<'_>, model: AttributionModel) -> bool {
     model == AttributionModel::LastClick && (form(arriving) == Form::Native || form(stored) != Form::Native)

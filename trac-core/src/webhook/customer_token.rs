@@ -30,7 +30,7 @@ pub enum CustomerTokenError {
     #[error("is more than 24 hours old: make a new one for each page")]
     TooOld,
     /// It is dated more than 300 seconds in the future.
-    #[error("lies more than 300 seconds in the future: check the clock of the server that made it")]
+    #[error("is more than 300 seconds in the future: check the clock of the server that made it")]
     InTheFuture,
 }
 

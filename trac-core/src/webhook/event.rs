@@ -108,8 +108,8 @@ impl Event {
     }
 }
 
-/// The envelope of a body that is JSON but contains something that `serde_json::Value` cannot represent: a
-/// number out of range, a lone surrogate, or nesting beyond the recursion limit. The object counts as
+/// The envelope of a body that is JSON but contains something that does not parse into a `serde_json::Value`:
+/// a number out of range, a lone surrogate, or nesting beyond the recursion limit. The object counts as
 /// unreadable, the event does not.
 #[derive(Deserialize)]
 struct Outline {

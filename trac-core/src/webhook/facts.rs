@@ -233,7 +233,8 @@ impl Facts {
         self.every_payment_id().filter(|id| of.is_none_or(|own| own == *id || !is_invoice(id))).collect()
     }
 
-    /// The other invoices that the payment's money paid, or that its objects once named. Each is a payment of its own.
+    /// The other invoices that the payment's money paid, or that its objects named at any time. Each is a
+    /// payment of its own.
     #[must_use]
     pub fn other_invoices(&self) -> BTreeSet<&str> {
         let Some(own) = self.of_invoice.as_deref() else { return BTreeSet::new() };
@@ -258,8 +259,8 @@ impl Facts {
         keys.chain(own).map(String::as_str).chain(tied).chain(once)
     }
 
-    /// The pairs of IDs that these facts show to be the same money. A session with an invoice is part of that invoice's payment, and
-    /// its PaymentIntent is the invoice's.
+    /// The pairs of IDs that these facts show to be the same money. A session with an invoice is part of that
+    /// invoice's payment; its PaymentIntent is linked to the invoice.
     pub(crate) fn ties(&self) -> impl Iterator<Item = (&str, &str)> {
         let sessions = self.sessions.iter().flat_map(|(id, session)| {
             let own = session.invoice.is_empty().then_some(id.as_str());

@@ -38,7 +38,7 @@ pub struct Invoice {
     /// count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period_end: Option<Timestamp>,
-    /// The amounts.
+    /// The amounts of the invoice.
     pub amounts: Option<Latest<InvoiceAmounts>>,
     /// What was sold, from the newest list that contains every line. An incomplete list is not stored.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -310,7 +310,7 @@ mod tests {
     fn a_whole_list_is_kept_whatever_comes_before_and_after_it_and_how_often() {
         let whole = listed(&list(12, false), 50);
         let rows = [
-            // `invoice.paid` before the list, after it, and twice before or with it.
+            // `invoice.paid` before the list; after it; before it and in the same second.
             vec![paid(&list(10, true), 10), whole.clone()],
             vec![paid(&list(10, true), 90), whole.clone()],
             vec![paid(&list(10, true), 10), paid(&list(10, true), 50), whole.clone()],

@@ -31,7 +31,7 @@ pub struct Session {
     pub paid: bool,
     /// Whether a delayed payment method failed (`checkout.session.async_payment_failed`).
     pub failed: bool,
-    /// The amounts.
+    /// The amounts of the session.
     pub amounts: Option<Latest<SessionAmounts>>,
     /// `cus_…`; absent for guests.
     pub customer: Option<String>,

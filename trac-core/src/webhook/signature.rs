@@ -83,7 +83,7 @@ pub enum VerifyError {
     #[error("no signature matches: wrong signing secret, or the body was changed on its way")]
     NoMatch,
     /// The signature is valid, but its time is too long ago or in the future.
-    #[error("the signature's timestamp lies more than the tolerance from now: check this machine's clock")]
+    #[error("the signature's time differs from now by more than the tolerance: check this machine's clock")]
     TimestampOutsideTolerance,
 }
 

@@ -12,7 +12,7 @@ use crate::trac::known_links::KnownLink;
 /// Counts one visit. The visitor does not wait for the write, and a failed write is not retried.
 pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {
     trac.metrics.visit_not_counted(why.as_str());
-    if trac.store.takes_no_clicks() {
+    if trac.store.rejects_clicks() {
         return;
     }
     let row = (link.scope.clone(), Arc::clone(&link.id), trac.clock.now().day(), why.as_str());

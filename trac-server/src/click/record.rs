@@ -67,7 +67,7 @@ pub(super) async fn record(
     }
     let id = click.id.clone();
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the disk took too long"));
-    let kept = timeout_at(deadlines.response(), trac.store.keep_click(scope, click, only_if)).await;
+    let kept = timeout_at(deadlines.response(), trac.store.record_click(scope, click, only_if)).await;
     match kept.unwrap_or_else(late) {
         Ok(true) => Written::Yes(id),
         Ok(false) => Written::No,

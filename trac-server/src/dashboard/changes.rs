@@ -9,7 +9,7 @@
 //! * It is another number once in [`REFRESH_SECS`] in any case. Only then a page shows what leaves no row behind: another name of a
 //!   partner, another slug of a link, an older commission that became due, an event that waited for 72 hours, a click that was recorded
 //!   as older than all that are listed.
-//! * Without any of these it stays the same. It tells nothing else: numbers have no order, and two scopes' are not related.
+//! * Without any of these it stays the same. Numbers have no order, and those of two scopes have nothing to do with each other.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 

@@ -2,8 +2,8 @@
 //!
 //! The bytes received of a body count until its request is answered. The first 64 KiB of each body (nearly
 //! always the whole body) and the bytes after them have separate budgets, so that large bodies that arrive
-//! slowly or never end do not block ordinary webhooks. A request whose body exceeds a budget gets `503
-//! SERVER_BUSY`.
+//! slowly or never end do not block ordinary webhooks. A request whose body exceeds a budget gets
+//! `503 SERVER_BUSY`.
 
 use std::pin::Pin;
 use std::sync::Arc;

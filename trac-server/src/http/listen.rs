@@ -351,7 +351,7 @@ mod tests {
     }
 
     /// Sends `said` on a new connection; returns the response up to the end of the connection.
-    async fn told(said: &str) -> String {
+    async fn exchange(said: &str) -> String {
         let (address, server) = listening(Callers::default()).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(said.as_bytes()).await.unwrap();
@@ -364,7 +364,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_caller_who_does_not_finish_the_head_is_cut_off() {
         let check = async |said: &str, want: &str| {
-            let heard = tokio::time::timeout(REST_LIMIT * 2, told(said)).await;
+            let heard = tokio::time::timeout(REST_LIMIT * 2, exchange(said)).await;
             let heard = heard.unwrap_or_else(|_| panic!("still connected after {said:?}"));
             assert!(heard.ends_with(want) && heard.is_empty() == want.is_empty(), "{said:?}: {heard}");
         };
@@ -396,7 +396,7 @@ mod tests {
     }
 
     /// Whether a new connection from this address is answered.
-    async fn is_let_in(from: &str, to: SocketAddr) -> (bool, TcpStream) {
+    async fn is_answered(from: &str, to: SocketAddr) -> (bool, TcpStream) {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
         let mut stream = socket.connect(to).await.unwrap();
@@ -413,14 +413,14 @@ mod tests {
         let (address, server) = listening(callers.clone()).await;
         let mut held = Vec::new();
         for _ in 0..3 {
-            let (is_in, stream) = is_let_in("127.0.0.2", address).await;
+            let (is_in, stream) = is_answered("127.0.0.2", address).await;
             assert!(is_in);
             held.push(stream);
         }
-        assert!(!is_let_in("127.0.0.2", address).await.0);
-        assert!(is_let_in("127.0.0.3", address).await.0);
+        assert!(!is_answered("127.0.0.2", address).await.0);
+        assert!(is_answered("127.0.0.3", address).await.0);
         for _ in 0..9 {
-            let (is_in, stream) = is_let_in("127.0.0.9", address).await;
+            let (is_in, stream) = is_answered("127.0.0.9", address).await;
             assert!(is_in);
             held.push(stream);
         }
@@ -480,7 +480,7 @@ mod tests {
     async fn a_head_without_end_is_refused() {
         let begun = "GET / HTTP/1.1\r\nhost: x\r\nx-long: ";
         let head = format!("{begun}{}", "x".repeat(HEAD_BYTES - begun.len()));
-        assert!(told(&head).await.starts_with("HTTP/1.1 431 "));
+        assert!(exchange(&head).await.starts_with("HTTP/1.1 431 "));
     }
 
     #[tokio::test]

@@ -57,7 +57,7 @@ async fn ready(State(trac): State<Trac>) -> Result<String, Problem> {
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the store did not respond in time"));
     let checked = timeout(READY_LIMIT, check(&trac)).await.unwrap_or_else(late);
     match (checked, trac.store.spooled()) {
-        (Ok(()), _) if !trac.store.takes_no_clicks() => {
+        (Ok(()), _) if !trac.store.rejects_clicks() => {
             let low = trac.store.has_room_for_pages().err();
             let low = low.map(|low| format!("No clicks are recorded: {low}. Webhooks are received."));
             let checked = trac.soundness.last().map(|(at, _)| at.to_rfc3339());

@@ -171,7 +171,7 @@ impl Store {
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] if the disk fails or is full, [`StoreErrorKind::Busy`] if too many
     /// clicks wait.
-    pub(crate) async fn keep_click(
+    pub(crate) async fn record_click(
         &self,
         scope: &Scope,
         click: NewClick,
@@ -182,7 +182,7 @@ impl Store {
             Ok(kept) => return Ok(kept),
             Err(NotStored { error, click }) => (error, click),
         };
-        let Some(click) = click.filter(|_| !self.takes_no_clicks()) else { return Err(error) };
+        let Some(click) = click.filter(|_| !self.rejects_clicks()) else { return Err(error) };
         let scope = scope.clone();
         // Boxed, so that this rare future does not enlarge every click's.
         let written = Box::pin(self.write(Priority::Click, move |tx| {
@@ -198,7 +198,7 @@ impl Store {
     /// Reserves this many megabytes of the disk for webhooks: with less free space, no clicks, leads and claims
     /// from pages are recorded. A new store reserves nothing. The free space is read only on Linux; elsewhere
     /// nothing is reserved.
-    pub fn keep_free(&self, megabytes: u32) {
+    pub fn reserve_space(&self, megabytes: u32) {
         self.0.room.reserve(u64::from(megabytes) << 20);
     }
 
@@ -208,7 +208,7 @@ impl Store {
     }
 
     /// Whether the database rejected the spooled clicks when the writer last tried to write them.
-    pub(crate) fn takes_no_clicks(&self) -> bool {
+    pub(crate) fn rejects_clicks(&self) -> bool {
         self.0.spool.is_refused()
     }
 

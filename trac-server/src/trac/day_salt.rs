@@ -46,7 +46,7 @@ impl DaySalt {
     }
 
     async fn load(&self, store: &Store, now: Timestamp) -> Option<Arc<str>> {
-        if store.takes_no_clicks() {
+        if store.rejects_clicks() {
             return None;
         }
         let known = self.clone();

@@ -124,7 +124,7 @@ impl Metrics {
         family("trac_http_requests_total", "counter", "Requests answered.", requests);
         let times =
             figures.routes.iter().fold(String::new(), |text, (name, route)| text + &route.times.lines(name));
-        family("trac_http_request_seconds", "histogram", "Time until the answer began.", times);
+        family("trac_http_request_seconds", "histogram", "Time until the response began.", times);
         let events = figures.events.iter().fold(String::new(), |text, ((outcome, reason), count)| {
             format!("{text}trac_events_total{{outcome=\"{outcome}\",reason=\"{reason}\"}} {count}\n")
         });
@@ -133,30 +133,35 @@ impl Metrics {
         family(
             "trac_clicks_unrecorded_total",
             "counter",
-            "Visitors sent on without a click on disk.",
+            "Visitors redirected without a click on disk.",
             unrecorded,
         );
         let unread = format!("trac_links_unread_total {}\n", figures.links_unread);
-        let help = "Visitors sent where a link led before, since it could not be read.";
+        let help = "Visitors redirected to the last known destination because the link could not be read.";
         family("trac_links_unread_total", "counter", help, unread);
         let questions = figures.questions.iter().fold(String::new(), |text, (answer, count)| {
             format!("{text}trac_stripe_questions_total{{answer=\"{answer}\"}} {count}\n")
         });
-        family("trac_stripe_questions_total", "counter", "Questions asked of Stripe.", questions);
+        family("trac_stripe_questions_total", "counter", "Requests to Stripe's API.", questions);
         let spooled = format!("trac_spool_waiting {spooled}\n");
         family("trac_spool_waiting", "gauge", "Clicks on disk that are not in the store yet.", spooled);
         let skipped = figures.visits_not_counted.iter().fold(String::new(), |text, (why, count)| {
             format!("{text}trac_visits_not_counted_total{{why=\"{why}\"}} {count}\n")
         });
-        family("trac_visits_not_counted_total", "counter", "Visits redirected that are no clicks.", skipped);
+        family(
+            "trac_visits_not_counted_total",
+            "counter",
+            "Visits redirected and not recorded as clicks.",
+            skipped,
+        );
         let sign_ins = figures.sign_ins.iter().fold(String::new(), |text, (result, count)| {
             format!("{text}trac_sign_ins_total{{result=\"{result}\"}} {count}\n")
         });
-        family("trac_sign_ins_total", "counter", "Sign-ins to the dashboard that were tried.", sign_ins);
+        family("trac_sign_ins_total", "counter", "Attempted sign-ins to the dashboard.", sign_ins);
         let waiting = waiting.iter().fold(String::new(), |text, (kind, count)| {
             format!("{text}trac_store_waiting{{kind=\"{kind}\"}} {count}\n")
         });
-        family("trac_store_waiting", "gauge", "Jobs that the store has still to write.", waiting);
+        family("trac_store_waiting", "gauge", "Jobs that the store has yet to write.", waiting);
         text
     }
 }

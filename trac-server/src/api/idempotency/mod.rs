@@ -3,8 +3,8 @@
 //!
 //! # Wire form
 //! 1 to 255 printable ASCII characters; valid for 24 hours, in the workspace and mode of the secret key. The
-//! response to a repeat has `Idempotent-Replayed: true`. The same key with another body is `422
-//! IDEMPOTENCY_KEY_REUSED`; a repeat of a call that is still being answered is `409 IDEMPOTENCY_KEY_IN_USE`,
+//! response to a repeat has `Idempotent-Replayed: true`. The same key with another body is
+//! `422 IDEMPOTENCY_KEY_REUSED`; a repeat of a call that is still being answered is `409 IDEMPOTENCY_KEY_IN_USE`,
 //! and so is a repeat of one that made an API key, which is shown once. A call that failed had no effect and
 //! its response is not stored: a repeat runs anew.
 

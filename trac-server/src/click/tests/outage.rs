@@ -129,7 +129,7 @@ async fn what_a_visitor_was_told_the_merchant_finds_at_once() {
             referrer: None,
             landing_url: None,
         };
-        assert!(app.trac.store.keep_click(&scope, click.clone(), None).await.unwrap());
+        assert!(app.trac.store.record_click(&scope, click.clone(), None).await.unwrap());
         assert_eq!(merchant.get(&format!("/clicks/{}", click.id.as_str())).await.status, 200, "{number}");
     }
 }

@@ -57,7 +57,7 @@ impl Store {
     /// Waits until the writer has brought in all clicks.
     pub(crate) async fn drained(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        while self.spooled() > 0 || self.takes_no_clicks() {
+        while self.spooled() > 0 || self.rejects_clicks() {
             assert!(Instant::now() < deadline, "{} clicks still wait", self.spooled());
             tokio::task::yield_now().await;
         }
@@ -71,12 +71,12 @@ async fn clicks_wait_while_the_store_is_locked_and_are_brought_in_once() {
     let lock = Connection::open(folder.path().join("trac.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     for number in 0..100 {
-        assert!(store.keep_click(&scope(), click(number), None).await.unwrap());
+        assert!(store.record_click(&scope(), click(number), None).await.unwrap());
     }
-    store.keep_click(&scope(), click(0), None).await.unwrap();
+    store.record_click(&scope(), click(0), None).await.unwrap();
     assert_eq!((store.spooled(), clicks(&store).await), (101, (0, 0)));
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !store.takes_no_clicks() {
+    while !store.rejects_clicks() {
         assert!(Instant::now() < deadline, "the store was never asked");
         tokio::task::yield_now().await;
     }
@@ -115,9 +115,9 @@ async fn a_process_beside_the_server_leaves_the_spool_alone_and_loses_no_click()
     let server = serving(&folder);
     let other = serving(&folder);
     for number in 0..10 {
-        assert!(other.keep_click(&scope(), click(number), None).await.unwrap());
+        assert!(other.record_click(&scope(), click(number), None).await.unwrap());
         assert_eq!(other.spooled(), 0);
-        assert!(server.keep_click(&scope(), click(10 + number), None).await.unwrap());
+        assert!(server.record_click(&scope(), click(10 + number), None).await.unwrap());
     }
     server.drained().await;
     assert_eq!(clicks(&other).await, (20, 1));
@@ -143,7 +143,7 @@ async fn a_click_is_kept_if_its_condition_holds() {
             .map(|more| {
                 let condition = if more % 2 == 0 { &yes } else { &no };
                 let (store, condition) = (store.clone(), Some(Arc::clone(condition)));
-                tokio::spawn(async move { store.keep_click(&scope(), click(number + more), condition).await })
+                tokio::spawn(async move { store.record_click(&scope(), click(number + more), condition).await })
             })
             .collect();
         for (more, kept) in together.into_iter().enumerate() {
@@ -159,7 +159,7 @@ async fn what_was_told_is_in_the_store_when_the_process_has_ended_well() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     for number in 0..20 {
-        server.keep_click(&scope(), click(number), None).await.unwrap();
+        server.record_click(&scope(), click(number), None).await.unwrap();
     }
     server.close();
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await, (20, 1));
@@ -203,7 +203,7 @@ async fn a_newer_program_changes_no_schema_beneath_a_server() {
     }
     version(newest);
     drop(Store::open(folder.path()).unwrap());
-    assert!(server.keep_click(&scope(), click(1), None).await.unwrap());
+    assert!(server.record_click(&scope(), click(1), None).await.unwrap());
     server.close();
     assert!(!is_in_use(&folder.path().join("trac.db")));
 }
@@ -221,7 +221,7 @@ async fn a_rush_is_brought_in_while_more_come() {
                         visitor: Some([u8::try_from(visitor).unwrap(); 16]),
                         ..click(1_000 * visitor + number)
                     };
-                    assert!(server.keep_click(&scope(), of_visitor, None).await.unwrap());
+                    assert!(server.record_click(&scope(), of_visitor, None).await.unwrap());
                 }
             })
         })
@@ -264,7 +264,7 @@ fn visitors_are_told_by_whatever_runtime_is_left() {
 /// Waits until the database has rejected clicks.
 async fn refused(store: &Store) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !store.takes_no_clicks() {
+    while !store.rejects_clicks() {
         assert!(Instant::now() < deadline, "the store was never asked");
         tokio::task::yield_now().await;
     }
@@ -278,7 +278,7 @@ async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() 
     let fill = |tx: Everywhere<'_>| tx.batch("PRAGMA max_page_count = 1");
     store.write(crate::store::Priority::Api, fill).await.unwrap();
     let long = NewClick { landing_url: Some("x".repeat(100_000).into()), ..click(1) };
-    assert!(store.keep_click(&scope(), long, None).await.unwrap());
+    assert!(store.record_click(&scope(), long, None).await.unwrap());
     let paid = store.write(crate::store::Priority::Webhook, count_of).await;
     assert_eq!(paid.unwrap_err().kind(), StoreErrorKind::Unavailable);
     store.close();
@@ -292,7 +292,7 @@ async fn a_store_that_is_no_longer_there_takes_no_clicks_and_is_asked_now_and_th
     let store = serving(&folder);
     let (there, aside) = (folder.path().join("trac.db"), folder.path().join("aside"));
     fs::rename(&there, &aside).unwrap();
-    assert!(store.keep_click(&scope(), click(1), None).await.unwrap());
+    assert!(store.record_click(&scope(), click(1), None).await.unwrap());
     refused(&store).await;
     store.0.spool.waiting.fetch_add(RUSH, Ordering::SeqCst);
     assert_eq!(store.0.spool.due(), Some(DELAY), "a rush that is not taken is none");
@@ -314,7 +314,7 @@ async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
         .await;
     for number in 0..5 {
         let referrer = (number % 2 == 0).then(|| "no".to_owned());
-        let kept = store.keep_click(&scope(), NewClick { referrer, ..click(number) }, None).await;
+        let kept = store.record_click(&scope(), NewClick { referrer, ..click(number) }, None).await;
         assert!(kept.unwrap());
         store.drained().await;
     }
@@ -351,9 +351,9 @@ async fn the_files_of_an_ended_process_are_read_in_the_order_of_their_clicks() {
 async fn a_store_that_was_closed_takes_no_click_that_it_would_not_bring_in() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
-    assert!(store.keep_click(&scope(), click(1), None).await.unwrap());
+    assert!(store.record_click(&scope(), click(1), None).await.unwrap());
     store.close();
-    assert!(store.keep_click(&scope(), click(2), None).await.is_err());
+    assert!(store.record_click(&scope(), click(2), None).await.is_err());
     assert_eq!((store.spooled(), clicks(&store).await.0), (0, 1));
 }
 

@@ -1,4 +1,4 @@
-//! What Stripe tells of the truth: its events, each in the old shape (up to 2025-02-24.acacia) and in the new.
+//! Stripe's events of the truth, each in the old form (up to 2025-02-24.acacia) and in the new one.
 
 use serde_json::{Value, json};
 
@@ -6,23 +6,23 @@ use super::calendar::DAY;
 use super::truth::{Carried, Dispute, Money, Payment, Refund, Subscription, Truth, Verdict};
 use crate::chance::Chance;
 
-/// What a merchant has selected in Stripe.
+/// The merchant's settings in Stripe.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a tick in Stripe's dashboard")]
 pub(super) struct Selected {
-    /// Whether the account renders old shapes.
+    /// Whether the account's events have the old form.
     pub(super) old: bool,
-    /// `invoice_payment.paid`; without it charges of new shapes are joined by inference.
+    /// Whether `invoice_payment.paid` is sent; without it, charges of the new form are linked by inference.
     pub(super) links: bool,
     pub(super) charges: bool,
     pub(super) intents: bool,
-    /// Whether `amount_refunded` falls again when a refund fails.
+    /// Whether `amount_refunded` decreases when a refund fails.
     pub(super) falls: bool,
 }
 
-/// One event. It arrives in one shape or in both.
+/// One event, delivered in one form or in both.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct StripeEvent {
     pub(super) id: String,
     pub(super) kind: &'static str,
     pub(super) created: i64,
@@ -31,7 +31,7 @@ pub(super) struct Told {
     pub(super) old: Value,
 }
 
-impl Told {
+impl StripeEvent {
     /// The event's body.
     pub(super) fn body(&self, old: bool) -> Vec<u8> {
         let (version, object) =
@@ -60,52 +60,52 @@ impl Selected {
 }
 
 /// Every event of a life so far.
-pub(super) fn events(chance: &mut Chance, truth: &Truth, selected: Selected) -> Vec<Told> {
-    let mut teller = Teller { chance, selected, told: Vec::new() };
+pub(super) fn events(chance: &mut Chance, truth: &Truth, selected: Selected) -> Vec<StripeEvent> {
+    let mut writer = EventWriter { chance, selected, events: Vec::new() };
     for payment in &truth.payments {
-        teller.payment(payment);
-        teller.went_back(payment, 0, 0);
+        writer.payment(payment);
+        writer.went_back(payment, 0, 0);
     }
     for subscription in &truth.subscriptions {
         if let Some(at) = subscription.ended_at {
-            teller.ended(subscription, at);
+            writer.ended(subscription, at);
         }
     }
-    teller.noise(truth);
-    teller.told
+    writer.noise(truth);
+    writer.events
 }
 
-/// The events of what went back of a payment after so many refunds and disputes.
+/// The events of a payment's later refunds and disputes, after the first `refunds` and `disputes`.
 pub(super) fn later(
     chance: &mut Chance,
     payment: &Payment,
     selected: Selected,
     refunds: usize,
     disputes: usize,
-) -> Vec<Told> {
-    let mut teller = Teller { chance, selected, told: Vec::new() };
-    teller.went_back(payment, refunds, disputes);
-    teller.told
+) -> Vec<StripeEvent> {
+    let mut writer = EventWriter { chance, selected, events: Vec::new() };
+    writer.went_back(payment, refunds, disputes);
+    writer.events
 }
 
-struct Teller<'a> {
+struct EventWriter<'a> {
     chance: &'a mut Chance,
     selected: Selected,
-    told: Vec<Told>,
+    events: Vec<StripeEvent>,
 }
 
 fn metadata(click: Option<&String>) -> Value {
     click.map_or_else(|| json!({}), |click| json!({ "tracClickId": click }))
 }
 
-impl Teller<'_> {
-    fn tell(&mut self, kind: &'static str, created: i64, new: Value, old: Value) {
+impl EventWriter<'_> {
+    fn write(&mut self, kind: &'static str, created: i64, new: Value, old: Value) {
         let id = format!("evt_{kind}_{}_{created}", new["id"].as_str().unwrap_or_default());
-        self.told.push(Told { id, kind, created, livemode: false, new, old });
+        self.events.push(StripeEvent { id, kind, created, livemode: false, new, old });
     }
 
-    fn tell_both(&mut self, kind: &'static str, created: i64, object: Value) {
-        self.tell(kind, created, object.clone(), object);
+    fn write_both(&mut self, kind: &'static str, created: i64, object: Value) {
+        self.write(kind, created, object.clone(), object);
     }
 
     fn payment(&mut self, payment: &Payment) {
@@ -121,7 +121,7 @@ impl Teller<'_> {
                     "invoice": format!("in_{}", payment.name),
                     "payment": {"type": "payment_intent", "payment_intent": format!("pi_{}", payment.name)},
                 });
-                self.tell_both("invoice_payment.paid", payment.time + 2, link);
+                self.write_both("invoice_payment.paid", payment.time + 2, link);
             }
         }
         if !has_charge {
@@ -131,11 +131,11 @@ impl Teller<'_> {
         let bare = payment.is_bare();
         if self.selected.charges || bare {
             let (new, old) = (charge(payment, 0, false), charge(payment, 0, true));
-            self.tell("charge.succeeded", at, new, old);
+            self.write("charge.succeeded", at, new, old);
         }
         if self.selected.intents || (bare && self.chance.percent(50)) {
             let (new, old) = (self.intent(payment, false), self.intent(payment, true));
-            self.tell("payment_intent.succeeded", at, new, old);
+            self.write("payment_intent.succeeded", at, new, old);
         }
     }
 
@@ -143,23 +143,23 @@ impl Teller<'_> {
         let failed = matches!(payment.money, Money::Failed);
         let session = |status: &str| session(payment, status);
         if let Some(delay) = payment.delayed_by {
-            self.tell_both("checkout.session.completed", payment.time + 1, session("unpaid"));
+            self.write_both("checkout.session.completed", payment.time + 1, session("unpaid"));
             let (kind, status) = if failed {
                 ("checkout.session.async_payment_failed", "unpaid")
             } else {
                 ("checkout.session.async_payment_succeeded", "paid")
             };
-            self.tell_both(kind, payment.time + delay, session(status));
+            self.write_both(kind, payment.time + delay, session(status));
         } else {
-            self.tell_both("checkout.session.completed", payment.time + 1, session("paid"));
+            self.write_both("checkout.session.completed", payment.time + 1, session("paid"));
         }
     }
 
     fn invoice(&mut self, payment: &Payment) {
         let (new, old) = (invoice(payment, false), invoice(payment, true));
-        self.tell("invoice.paid", payment.time + 1, new.clone(), old.clone());
+        self.write("invoice.paid", payment.time + 1, new.clone(), old.clone());
         if self.chance.percent(20) {
-            self.tell("invoice.payment_succeeded", payment.time + 1, new, old);
+            self.write("invoice.payment_succeeded", payment.time + 1, new, old);
         }
     }
 
@@ -178,7 +178,7 @@ impl Teller<'_> {
         intent
     }
 
-    /// Refunds and disputes from the given ones on.
+    /// The refunds and disputes from these numbers on.
     fn went_back(&mut self, payment: &Payment, refunds: usize, disputes: usize) {
         let Payment { name, currency, .. } = payment;
         let mut cumulative = 0;
@@ -190,18 +190,18 @@ impl Teller<'_> {
                         "charge": format!("ch_{name}"), "payment_intent": format!("pi_{name}"), "currency": currency})
                 };
                 if self.chance.percent(20) {
-                    self.tell_both("refund.created", refund.at, object("pending"));
-                    self.tell_both("refund.updated", refund.at + 60, object("succeeded"));
+                    self.write_both("refund.created", refund.at, object("pending"));
+                    self.write_both("refund.updated", refund.at + 60, object("succeeded"));
                 } else {
-                    self.tell_both("refund.created", refund.at, object("succeeded"));
+                    self.write_both("refund.created", refund.at, object("succeeded"));
                 }
                 let (new, old) = (charge(payment, cumulative, false), charge(payment, cumulative, true));
-                self.tell("charge.refunded", refund.at + 1, new, old);
+                self.write("charge.refunded", refund.at + 1, new, old);
                 if payment.has_invoice() && !refund.failed && self.chance.percent(30) {
                     self.credit_note(payment, n, *refund);
                 }
                 if refund.failed {
-                    self.tell_both("refund.failed", refund.at + DAY, object("failed"));
+                    self.write_both("refund.failed", refund.at + DAY, object("failed"));
                 }
             }
             if refund.failed && self.selected.falls {
@@ -213,7 +213,7 @@ impl Teller<'_> {
         }
     }
 
-    /// The merchant refunds by way of a credit note: it tells of the same money once more.
+    /// The merchant refunds with a credit note, which reports the same money again.
     fn credit_note(&mut self, payment: &Payment, n: usize, refund: Refund) {
         let Payment { name, currency, .. } = payment;
         let note = |change: Value| {
@@ -226,13 +226,13 @@ impl Teller<'_> {
         };
         let id = format!("re_{name}_{n}");
         let new = note(json!({ "refunds": [{ "amount_refunded": refund.minor, "refund": id }] }));
-        self.tell("credit_note.created", refund.at, new, note(json!({ "refund": id })));
+        self.write("credit_note.created", refund.at, new, note(json!({ "refund": id })));
     }
 
     fn dispute(&mut self, payment: &Payment, dispute: &Dispute) {
         let Payment { name, currency, .. } = payment;
         let taken = self.chance.percent(50) && dispute.verdict != Verdict::Inquiry;
-        // The list of balance transactions grows; some accounts' events carry it, some do not.
+        // The list of balance transactions grows; only some accounts' events contain it.
         let moved = |back: &[i64]| {
             let all = std::iter::once(-dispute.minor).chain(back.iter().copied()).filter(|_| taken);
             all.map(|amount| json!({"amount": amount, "currency": currency, "fee": 1_500}))
@@ -246,31 +246,31 @@ impl Teller<'_> {
         let object = |status: &str| object_with(status, &[]);
         let at = dispute.at;
         if dispute.verdict == Verdict::Inquiry {
-            self.tell_both("charge.dispute.created", at, object("warning_needs_response"));
-            self.tell_both("charge.dispute.closed", at + 9 * DAY, object("warning_closed"));
+            self.write_both("charge.dispute.created", at, object("warning_needs_response"));
+            self.write_both("charge.dispute.closed", at + 9 * DAY, object("warning_closed"));
             return;
         }
-        self.tell_both("charge.dispute.created", at, object("needs_response"));
-        self.tell_both("charge.dispute.funds_withdrawn", at + 1, object("needs_response"));
+        self.write_both("charge.dispute.created", at, object("needs_response"));
+        self.write_both("charge.dispute.funds_withdrawn", at + 1, object("needs_response"));
         match dispute.verdict {
             Verdict::Won => {
                 let back = dispute.minor;
-                self.tell_both("charge.dispute.closed", at + 9 * DAY, object("won"));
-                self.tell_both(
+                self.write_both("charge.dispute.closed", at + 9 * DAY, object("won"));
+                self.write_both(
                     "charge.dispute.funds_reinstated",
                     at + 9 * DAY + 1,
                     object_with("won", &[back]),
                 );
             }
-            // Only the balance transactions tell that what was won is lost again.
+            // Only the balance transactions show that a won dispute was lost later.
             Verdict::Lost if taken && self.chance.percent(30) => {
                 let back = dispute.minor;
-                self.tell_both("charge.dispute.closed", at + 9 * DAY, object_with("won", &[back]));
-                self.tell_both("charge.dispute.closed", at + 20 * DAY, object_with("lost", &[back, -back]));
+                self.write_both("charge.dispute.closed", at + 9 * DAY, object_with("won", &[back]));
+                self.write_both("charge.dispute.closed", at + 20 * DAY, object_with("lost", &[back, -back]));
             }
-            Verdict::Lost => self.tell_both("charge.dispute.closed", at + 9 * DAY, object("lost")),
+            Verdict::Lost => self.write_both("charge.dispute.closed", at + 9 * DAY, object("lost")),
             Verdict::Open | Verdict::Inquiry => {
-                self.tell_both("charge.dispute.updated", at + DAY, object("under_review"));
+                self.write_both("charge.dispute.updated", at + DAY, object("under_review"));
             }
         }
     }
@@ -278,13 +278,13 @@ impl Teller<'_> {
     fn ended(&mut self, subscription: &Subscription, at: i64) {
         let object = json!({"id": subscription.id, "object": "subscription", "status": "canceled",
             "customer": subscription.customer, "metadata": {}, "ended_at": at});
-        self.tell_both("customer.subscription.deleted", at, object);
+        self.write_both("customer.subscription.deleted", at, object);
     }
 
-    /// What must have no effect: other types, and the same payments in the other mode.
+    /// Events without effect: other types, and the same payments in the other mode.
     fn noise(&mut self, truth: &Truth) {
         let Some(payment) = truth.payments.first() else { return };
-        self.tell_both(
+        self.write_both(
             "payout.paid",
             payment.time,
             json!({"id": format!("po_{}", payment.name), "amount": 1}),
@@ -294,11 +294,11 @@ impl Teller<'_> {
         let id = format!("evt_live_{}", payment.name);
         let (new, old) = (other.clone(), other);
         let kind = "checkout.session.completed";
-        self.told.push(Told { id, kind, created: payment.time, livemode: true, new, old });
+        self.events.push(StripeEvent { id, kind, created: payment.time, livemode: true, new, old });
     }
 }
 
-/// What a coupon took off, if there was one. What is left was paid, and nothing else counts.
+/// The discount of a coupon, if any. The rest was paid, and nothing else counts.
 const fn discount(total: i64) -> i64 {
     if total % 3 == 0 { total / 2 } else { 0 }
 }
@@ -343,7 +343,8 @@ fn invoice(payment: &Payment, old: bool) -> Value {
         invoice["subscription"] = json!(subscription);
         invoice["subscription_details"] = json!({ "metadata": snapshot });
         invoice["tax"] = json!(tax);
-        // Before basil an invoice was paid out of band as a whole, and said that nothing was paid; rendered today it can be a part.
+        // Before basil, an invoice was paid out of band as a whole, with `amount_paid` 0; rendered today, it
+        // can be a part.
         let whole = outside > 0 && outside == paid;
         invoice["paid_out_of_band"] = json!(whole);
         if whole {
