@@ -37,18 +37,18 @@ async fn link(
     let store = trac.store.clone();
     let linked = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let waiting = Waiting::find(rows, &trac, &id)?;
+        let event = Waiting::find(rows, &trac, &id)?;
         let named = named.ok_or_else(|| Problem::field("payment", "is required"))?;
-        let unlinked = known_facts(rows, &waiting.payment_id)?;
+        let unlinked = known_facts(rows, &event.payment_id)?;
         let news = Facts { links: [(named.clone(), own_name(&unlinked)?)].into(), ..Facts::default() };
         let (payment_id, facts) = payment_named(rows, &named)?;
-        if payment_id == waiting.payment_id || differs_in_currency(&unlinked, &facts) {
+        if payment_id == event.payment_id || differs_in_currency(&unlinked, &facts) {
             return Err(Problem::field("payment", "must be another payment, in the same currency"));
         }
         let now = trac.clock.now();
-        let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&waiting.event_id) };
+        let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&event.event_id) };
         Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
-        EVENTS.find(rows, &trac, &waiting.event_id)
+        EVENTS.find(rows, &trac, &event.event_id)
     });
     linked.await.map(Json)
 }

@@ -96,7 +96,7 @@ pub(super) async fn change(
     let frame = Frame { trac, scope, resource: &ENROLLMENTS };
     let changed = frame.change(id, move |rows, trac, id| {
         let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(rows, id)?;
-        let newest = newest.ok_or_else(|| ENROLLMENTS.missing(rows, &trac, id))?;
+        let newest = newest.ok_or_else(|| ENROLLMENTS.missing(rows, trac, id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         change_enrollment(&mut fields, &mut terms);
@@ -104,7 +104,7 @@ pub(super) async fn change(
         fields.finish()?;
         OF_ENROLLMENTS.change(rows, id, &newest, &Change { terms, now, valid_from })?;
         if let Some(codes) = codes {
-            let known = ENROLLMENTS.find(rows, &trac, id)?;
+            let known = ENROLLMENTS.find(rows, trac, id)?;
             let named = |name| known.get(name).and_then(Value::as_str).unwrap_or_default();
             let (program, partner) = (named("program_id"), named("partner_id"));
             Holder { enrollment: id, program, partner }.set(rows, &codes, now)?;

@@ -88,12 +88,12 @@ pub(super) async fn change(
     let frame = Frame { trac, scope, resource: &PROGRAMS };
     let changed = frame.change(id, move |rows, trac, id| {
         let newest = OF_PROGRAMS.newest::<ProgramTerms>(rows, id)?;
-        let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, &trac, id))?;
+        let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, trac, id))?;
         let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
         let valid_from = valid_from(&mut fields, now);
         let name = fields.take("name", text(1..=200));
         change_program(&mut fields, &mut terms);
-        let address = Address::take(&mut fields, &trac);
+        let address = Address::take(&mut fields, trac);
         fields.finish()?;
         address.write(rows, id)?;
         if let Some(name) = name {

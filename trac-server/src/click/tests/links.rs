@@ -154,7 +154,7 @@ async fn a_person_who_follows_an_unknown_link_sees_a_page_and_a_program_reads_js
     // A purged link.
     merchant.delete(&format!("/links/{known}?purge=1")).await;
     let gone = app.visit("/s/ada", &[("accept", browser)]).await;
-    assert_eq!((gone.status.as_u16(), gone.header("content-type")), (404, "text/html; charset=utf-8".into()));
+    assert_eq!((gone.status.as_u16(), gone.header("content-type")), (404, "text/html; charset=utf-8"));
 }
 
 #[tokio::test]

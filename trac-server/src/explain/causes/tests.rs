@@ -18,8 +18,10 @@ async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {
         terms(),
         decided_again(),
         programs(),
+        changed_since(),
         repeats(),
         leads(),
+        refused_leads(),
         leads_too_late(),
         leads_that_tie_nothing(),
         reported(),
@@ -409,6 +411,22 @@ fn programs() -> Vec<Row> {
             .session(30, at_30())
             .answers("skipped program_inactive")
             .explains("cs_1", Some("decision"), &["P was paused when", "It is active now"]),
+        row("the product is not covered")
+            .terms(json!({ "products": ["prod_1"] }))
+            .event("invoice.paid", 0, invoice("in_1", with(by_click(), lines)))
+            .answers("skipped product_not_covered")
+            .explains("in_1", Some("decision"), &["P covers prod_1, and not prod_2"]),
+        row("the window has passed")
+            .terms(json!({ "attribution_window_days": 7 }))
+            .session(30 * DAY, json!({ "created": 1_797_840_000 }))
+            .answers("skipped click_expired")
+            .explains("cs_1", Some("decision"), &["lies more than 7 days before", "attribution_window_days"]),
+    ]
+}
+
+/// Refusals that the terms which hold for the time now no longer give, because they were changed since.
+fn changed_since() -> Vec<Row> {
+    vec![
         row("the program was activated within the second of the sale")
             .terms(json!({ "status": "paused" }))
             .session(0, json!({}))
@@ -453,16 +471,6 @@ fn programs() -> Vec<Row> {
                 Some("decision"),
                 &["outside the program's attribution window when this was decided"],
             ),
-        row("the product is not covered")
-            .terms(json!({ "products": ["prod_1"] }))
-            .event("invoice.paid", 0, invoice("in_1", with(by_click(), lines)))
-            .answers("skipped product_not_covered")
-            .explains("in_1", Some("decision"), &["P covers prod_1, and not prod_2"]),
-        row("the window has passed")
-            .terms(json!({ "attribution_window_days": 7 }))
-            .session(30 * DAY, json!({ "created": 1_797_840_000 }))
-            .answers("skipped click_expired")
-            .explains("cs_1", Some("decision"), &["lies more than 7 days before", "attribution_window_days"]),
     ]
 }
 
@@ -535,13 +543,20 @@ fn leads() -> Vec<Row> {
             .answers("201 noted")
             .logs("/leads", "noted")
             .explains("user_1", Some("decision"), &["reported with mode deferred", "without mode"]),
+    ]
+}
+
+/// Leads that the partner or the enrollment stands against.
+fn refused_leads() -> Vec<Row> {
+    let paying = || json!({ "lead_amount_minor": 300, "lead_currency": "usd" });
+    vec![
         row("a lead of the partner's own")
             .terms(paying())
             .call(
                 "/api/track/lead",
                 "authorization",
                 "Bearer $secret",
-                lead(json!({ "clickId": "$click", "customerEmail": "ada@example.com" })),
+                with(lead_of_page(), json!({ "customerEmail": "ada@example.com" })),
             )
             .answers("201 self_referral")
             .logs("/leads", "self_referral")
@@ -558,7 +573,7 @@ fn leads() -> Vec<Row> {
             .terms(paying())
             .patch("/enrollments/$enrollment", json!({ "status": "banned" }))
             .wait(60)
-            .page("/api/track/lead", clicked())
+            .page("/api/track/lead", lead_of_page())
             .answers("201 partner_not_approved")
             .logs("/leads", "partner_not_approved")
             .explains(

@@ -152,12 +152,12 @@ fn frozen(world: &World, paid_out: &[String], todays: &Latest<Pins>) -> Vec<Valu
         known.commissions.iter_mut().for_each(|commission| commission.paid = false);
     }
     let settled = settle(&unpaid, Occasion { news: None, redecide: true });
-    let moves = |id: &String| {
-        let changes = settled.get(id).map(|settlement| settlement.changes.as_slice()).unwrap_or_default();
+    let is_moved = |id: &&String| {
+        let changes = settled.get(*id).map(|settlement| settlement.changes.as_slice()).unwrap_or_default();
         changes.iter().any(|change| !change.entries.is_empty())
     };
-    let moved = paid_out.iter().filter(|id| moves(id));
-    let commissions = moved.filter_map(|id| Some((id, &world.payments.get(id)?.commissions)));
+    let commissions =
+        paid_out.iter().filter(is_moved).filter_map(|id| Some((id, &world.payments.get(id)?.commissions)));
     let paid = commissions.flat_map(|(id, all)| {
         let paid = all.iter().filter(|commission| commission.paid && !commission.closed);
         paid.map(move |commission| (id, commission))

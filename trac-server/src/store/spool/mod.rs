@@ -191,7 +191,7 @@ impl Spool {
                 tracing::error!(%error, "the database rejects clicks; they wait in the spool");
             }
             Ok(()) if refused_before => {
-                tracing::info!("the clicks that waited in the spool are in the database")
+                tracing::info!("the clicks that waited in the spool are in the database");
             }
             _ => {}
         }

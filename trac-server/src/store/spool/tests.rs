@@ -143,7 +143,9 @@ async fn a_click_is_kept_if_its_condition_holds() {
             .map(|more| {
                 let condition = if more % 2 == 0 { &yes } else { &no };
                 let (store, condition) = (store.clone(), Some(Arc::clone(condition)));
-                tokio::spawn(async move { store.record_click(&scope(), click(number + more), condition).await })
+                tokio::spawn(
+                    async move { store.record_click(&scope(), click(number + more), condition).await },
+                )
             })
             .collect();
         for (more, kept) in together.into_iter().enumerate() {
