@@ -1,4 +1,4 @@
-// What ESLint demands of all JavaScript in this repository. `cargo xtask test` runs it, with the root as its base.
+// The ESLint rules for all JavaScript in this repository. `cargo xtask test` runs ESLint from the root.
 
 import js from '@eslint/js';
 import globals from 'globals';
@@ -21,7 +21,7 @@ export default [
     languageOptions: { sourceType: 'script', globals: { ...globals.browser, trac: 'readonly' } },
   },
   {
-    // The pages beside these files use their names.
+    // The pages in the same folder use the global names of these files.
     files: ['tests/pages/*.js'],
     rules: { 'no-unused-vars': ['error', { vars: 'local' }] },
   },

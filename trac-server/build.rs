@@ -1,5 +1,5 @@
-//! Bakes the script into the server, compressed once: `cargo xtask build-script` makes it, and a build without it
-//! works too, with a server that says so.
+//! Compresses the script and embeds it in the server. `cargo xtask build-script` makes the script; a server built without it
+//! works and logs that the script is missing.
 
 #[cfg(feature = "server")]
 mod script {
@@ -13,7 +13,7 @@ mod script {
     pub(super) fn bake() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed=build.rs");
         let dist = Path::new("../dist");
-        // A folder that is there is looked at again; one that is not would make every build start over.
+        // Created if it is missing, because cargo reruns the build script every time if a watched path does not exist.
         if Path::new("../xtask").is_dir() {
             fs::create_dir_all(dist)?;
             println!("cargo:rerun-if-changed=../dist");
@@ -31,7 +31,7 @@ mod script {
         Ok(())
     }
 
-    /// Writes the file as it is, and beside it as `.br` and `.gz`.
+    /// Writes the file uncompressed, and compressed as `.br` and `.gz`.
     fn write_compressed(bytes: &[u8], file: &Path) -> Result<(), Box<dyn Error>> {
         let mut brotlied = Vec::new();
         let settings = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };

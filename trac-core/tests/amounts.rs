@@ -1,5 +1,5 @@
-//! Amounts to the cent: currencies whose minor unit is none, a tenth of a cent or a hundredth of nothing; halves; the smallest
-//! and the largest that Stripe takes.
+//! Amounts to the minor unit: currencies with no, three or unused decimals; rounding of halves; the smallest and the largest
+//! amounts that Stripe accepts.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use stripe::{by, charge, invoice, session, terms};
 use trac_core::money::Currency;
 
-/// What a sale of that amount leaves, in minor units, after so much of it went back; and how a person reads it.
+/// Checks the net commission of a sale of `amount` after `back` was refunded, in minor units (`want`) and as displayed (`shown`).
 #[track_caller]
 fn check(rate_bps: u32, currency: &str, (amount, back): (i64, i64), want: i64, shown: &str) {
     let own = json!({"payment_intent": "pi_1", "currency": currency, "metadata": by("clk_1")});
@@ -69,7 +69,7 @@ fn the_largest_and_the_smallest_amounts_are_exact() {
     check(10_000, "usd", (1, 1), 0, "0.00 USD");
     check(10_000, "jpy", (1, 0), 1, "1 JPY");
     check(10_000, "usd", (999_999_999_999, 1), 999_999_999_998, "9999999999.98 USD");
-    // More than twelve digits are no amount of Stripe's.
+    // Stripe's amounts have at most twelve digits.
     check(10_000, "usd", (1_000_000_000_000, 0), 0, "0.00 USD");
     check(10_000, "usd", (i64::MAX, 1), 0, "0.00 USD");
 }

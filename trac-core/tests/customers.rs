@@ -1,4 +1,4 @@
-//! Which of a customer's clicks counts for a payment that names none, and when its window is judged.
+//! Which of a customer's clicks counts for a payment that names none, and at which time its window is checked.
 #![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
 
 mod ledger;
@@ -42,7 +42,7 @@ fn of_clicks_in_two_programs_the_newest_counts() {
     let other_first = [clicked("cs_1", 0, "clk_other"), clicked("cs_2", DAY, "clk_1"), third()];
     check_in(&ledger(usual(), usual()), &other_last, [200, 400]);
     check_in(&ledger(usual(), usual()), &other_first, [400, 200]);
-    // A program that does not attribute by customer has no say.
+    // Clicks of a program with `attribute_by_customer: false` are ignored.
     check_in(&ledger(usual(), json!({})), &other_last, [400, 200]);
     check_in(&ledger(json!({}), usual()), &other_first, [200, 400]);
 }

@@ -1,4 +1,4 @@
-//! What is decided about one payment, and why: each row is what was told of it, and the reason, the amount and the base.
+//! The decision about one payment. Each row is the reported facts, and the expected reason, amount and base.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use trac_core::webhook::join::Latest;
 use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
 
-/// What is told, by Stripe or by somebody else.
+/// An event of Stripe's, or facts reported by the merchant or a page.
 enum Told {
     Sent(Value),
     Reported(Box<Facts>),
@@ -42,7 +42,7 @@ fn ledger_of(other_terms: Value, told: &[Told]) -> Ledger {
     ledger
 }
 
-/// The settlement of the last payment there is, as if nothing had been settled before.
+/// The settlement of the last payment, as if nothing had been settled before.
 fn settled(other_terms: Value, told: &[Told]) -> Settlement {
     let mut ledger = ledger_of(other_terms, told);
     for known in ledger.world.payments.values_mut() {
@@ -152,7 +152,7 @@ fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
     assert_eq!(is_held(&[by_merchant(Some(600))]), [false]);
     check(&[by_merchant(None)], "zero_amount", None, None);
     check(&[by_merchant(Some(0))], "zero_amount", Some(0), None);
-    // The merchant's word goes before a claim, Stripe's before both.
+    // The merchant's report takes precedence over a claim, and Stripe's event over both.
     check(&[claim(Some(500)), by_merchant(Some(600))], "ok", Some(600), Some(600));
     check(&[claim(Some(500)), by_merchant(None)], "zero_amount", None, None);
     check(&[claim(Some(500)), told_by_stripe()], "ok", Some(800), Some(800));
@@ -247,7 +247,7 @@ fn each_entry_says_why() {
     let both =
         [("reverse", -100, "refund_partial"), ("reverse", -100, "dispute"), ("restore", 100, "dispute_won")];
     assert_eq!(entries(&[sale(), back(500), taken(), won()]), both);
-    // A refund that comes after the dispute is told as what it is.
+    // A refund after the dispute has its own reason.
     let other = [("reverse", -100, "dispute"), ("reverse", -20, "refund_partial")];
     assert_eq!(entries(&[sale(), taken(), back(100)]), other);
     let three = [
@@ -258,7 +258,7 @@ fn each_entry_says_why() {
     ];
     assert_eq!(entries(&[sale(), back(500), failed("re_1", 500), taken(), won()]), three);
 
-    // A dispute that took nothing yet, and is all that ties the refund to the sale.
+    // A dispute that has taken no money yet is the only link between the refund and the sale.
     let stray = Sent(refund("refund.created", "re_1", 10, 500, "succeeded", json!({"charge": "ch_1"})));
     let tied = [sale(), stray, contested("created", "needs_response")];
     assert_eq!(entries(&tied), [("reverse", -100, "refund_partial")]);

@@ -1,4 +1,4 @@
-//! What a bank takes back, and what it gives back again.
+//! Disputes: money that a bank withdraws and returns.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ fn moved(amounts: &[(i64, &str)]) -> Value {
     json!({"balance_transactions": each.collect::<Vec<_>>()})
 }
 
-/// Whether the commission is held once these events have come, in order and backwards.
+/// Whether the commission is held after these events, in order and in reverse.
 #[track_caller]
 fn is_held(events: &[Value]) -> bool {
     let all = [&[sale()], events].concat();
@@ -58,9 +58,9 @@ fn the_longest_list_of_balance_transactions_is_the_truth() {
     check(&[withdrawn(), won()], 2_000);
     check(&[withdrawn(), won(), lost()], 0);
     check(&[won(), lost()], 0);
-    // A part came back.
+    // A part of the money was returned.
     check(&[withdrawn(), dispute("closed", 20, 10_000, "won", moved(&[out, (4_000, "usd")]))], 800);
-    // A list that was written before the money came back does not say that it did not.
+    // A list of balance transactions from before the return is not evidence against it.
     check(&[withdrawn(), dispute("closed", 20, 10_000, "won", moved(&[out]))], 2_000);
     check(&[withdrawn(), dispute("funds_reinstated", 20, 10_000, "won", json!({}))], 2_000);
 }
@@ -73,12 +73,12 @@ fn a_dispute_in_another_currency_counts_by_what_moved_in_the_charges_or_is_held_
         event["data"]["object"]["currency"] = json!(currency);
         event
     };
-    // The dispute is in euros, the account's money moved in the charge's dollars.
+    // The dispute is in euros; the balance transactions are in dollars, the charge's currency.
     check(&[charged(), contested("eur", 9_000, moved(&[(-5_000, "usd")]))], 1_000);
-    // The dispute is in the charge's dollars, the account's money moved in euros, and a third of it came back.
+    // The dispute is in dollars, the charge's currency; the balance transactions are in euros, and a third was returned.
     check(&[charged(), contested("usd", 10_000, moved(&[(-9_000, "eur")]))], 0);
     check(&[charged(), contested("usd", 6_000, moved(&[(-5_400, "eur"), (1_800, "eur")]))], 1_200);
-    // Nothing says how much is gone in dollars.
+    // No object states the withdrawn amount in dollars.
     for unclear in [contested("eur", 9_000, json!({})), contested("eur", 9_000, moved(&[(-9_000, "eur")]))] {
         check(&[charged(), unclear.clone()], 2_000);
         assert!(is_held(&[charged(), unclear.clone()]));
@@ -103,7 +103,7 @@ fn a_status_that_is_new_to_us_keeps_the_hold_until_the_dispute_is_closed() {
         assert!(!is_held(&[contested("created", 9, status), contested("closed", 20, status)]), "{status}");
     }
     assert!(!is_held(&[contested("created", 9, "warning_needs_response")]));
-    // What was closed and is opened again is held again.
+    // A dispute that is opened again holds the commission again.
     let closed = contested("closed", 20, "won");
     assert!(is_held(&[
         contested("created", 9, "needs_response"),

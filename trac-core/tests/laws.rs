@@ -1,4 +1,4 @@
-//! Laws that hold for every merchant's life: any order, any repeats, the same sums.
+//! Laws for every sequence of events and reports: any order and any repeats give the same sums.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ use trac_core::webhook::report::Report;
 
 const DAY: i64 = 86_400;
 
-/// One purchase and what becomes of it, as the events Stripe would send.
+/// The events of one purchase, its refunds and disputes.
 fn purchase(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click = select(vec![None, Some("clk_1"), Some("clk_2"), Some("clk_foreign")]);
     let email = select(vec![None, None, None, Some("Partner1@gmail.com"), Some("buyer@example.com")]);
@@ -72,7 +72,7 @@ fn purchase(n: u32) -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
-/// One subscription: a session, invoices, links to charges, refunds, perhaps its end.
+/// The events of one subscription: a session, invoices, links to charges, refunds, sometimes its end.
 fn subscription(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click = select(vec![None, Some("clk_1"), Some("clk_2")]);
     let renewals = prop::collection::vec((0_i64..9_000, any::<[bool; 3]>()), 1..5);
@@ -122,8 +122,8 @@ fn subscription(n: u32) -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
-/// Charges and `PaymentIntent`s that come without a session, or before one that may be the same money; refunds that name
-/// only a `PaymentIntent`, or a charge that never comes.
+/// Charges and `PaymentIntent`s without a session, or before a session that may be the same money; refunds that name only a
+/// `PaymentIntent`, or a charge without events.
 fn bare(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click = select(vec![None, Some("clk_1"), Some("clk_2")]);
     let customer = select(vec![None, Some("cus_1"), Some("cus_2")]);
@@ -173,8 +173,9 @@ fn bare(n: u32) -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
-/// A subscription as old versions tell it: the session does not name the invoice, charges may, and there can be several
-/// sessions, prorations, more lines than an event carries, money from outside and metadata anywhere, at any second.
+/// A subscription in the format of old API versions: the session does not name the invoice, charges may, and there can be
+/// several sessions, prorations, more lines than an event contains, money paid outside Stripe, and metadata on any object at
+/// any time.
 fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click =
         || select(vec![None, None, Some("clk_1"), Some("clk_2"), Some("clk_late"), Some("clk_late_2")]);
@@ -213,7 +214,7 @@ fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
                 "charge": (old && linked).then_some(&ch),
                 "lines": {"data": carried, "has_more": long}
             })));
-            // More lines than an event carries: Stripe is asked for them a day later.
+            // More lines than an event contains: the server requests them from Stripe a day later.
             if long {
                 let listed = json!({"id": id, "object": "invoice", "lines": {"data": lines, "has_more": false}});
                 events.push(event("invoice.lines_listed", at + DAY, listed));
@@ -249,8 +250,8 @@ fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-/// Sales and subscriptions by partners' promotion codes, in other partners' hands by and by, with and without clicks, bought
-/// through Payment Links, by buyers the merchant knows under names of its own.
+/// Sales and subscriptions with promotion codes that change partners over time, with and without clicks, bought through
+/// Payment Links, by buyers with and without the merchant's own ID.
 fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click =
         || select(vec![None, None, None, Some("clk_1"), Some("clk_late_2"), Some("clk_promo_1_part1")]);
@@ -308,8 +309,8 @@ fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-/// Money whose objects are shown with other links as time goes by, and that pays several invoices: which share it by what
-/// `invoice_payment` says, where anything does. What goes back of it is refunded, disputed or credited outside Stripe.
+/// Payments whose objects have different links in later events, and that pay several invoices. `invoice_payment` states their
+/// shares, if it is sent. Money goes back by refunds, disputes and credits outside Stripe.
 fn relinked(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let intent = || (0..3_u32).prop_map(move |k| format!("pi_r{n}_{k}"));
     let invoice = || (0..3_u32).prop_map(move |k| format!("in_r{n}_{k}"));
@@ -402,8 +403,8 @@ fn relinked(n: u32) -> impl Strategy<Value = Vec<Value>> {
         })
 }
 
-/// What the merchant tells by itself: leads, deferred and counted, of customers that metadata names too; payments and
-/// claims, some of them Stripe's; and what Stripe knows of the customer.
+/// Reports of the merchant and its pages: leads, deferred and counted, of customers that metadata names too; payments and
+/// claims, some of Stripe's transactions; and Stripe's events about the customer.
 fn told() -> impl Strategy<Value = Vec<Value>> {
     let click = || select(vec![None, Some("clk_1"), Some("clk_2"), Some("clk_late")]);
     let user = || select(vec!["user_1", "user_2"]);
@@ -418,7 +419,7 @@ fn told() -> impl Strategy<Value = Vec<Value>> {
     all.prop_map(|(leads, reports, customer)| {
         let mut all = Vec::new();
         for (k, (name, user, click, email, day, counts)) in leads.into_iter().enumerate() {
-            // One second for each: nobody tells two things of one lead at once.
+            // Each report has its own second: no two reports of one lead have the same time.
             let at = T0 + day * DAY + i64::try_from(k).unwrap();
             all.push(json!({"lead": {
                 "customer": user, "event_name": format!("event {name}"), "at": at,
@@ -447,7 +448,7 @@ fn told() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-/// Delivers an event, or takes in what the merchant tells; answers how many entries that caused.
+/// Delivers an event or a report. Returns the number of entries that it caused.
 fn tell(ledger: &mut Ledger, told: &Value) -> usize {
     let facts = match (told.get("lead"), told.get("report")) {
         (Some(lead), _) => {
@@ -465,7 +466,7 @@ fn tell(ledger: &mut Ledger, told: &Value) -> usize {
     ledger.take_in(facts, Some(Topic::Sale))
 }
 
-/// `promo_1` is the first partner's; `promo_2` was the second's for twenty days and is the first's since the thirtieth.
+/// `promo_1` belongs to the first partner; `promo_2` to the second for twenty days, and to the first from day 30 on.
 fn hand_out_codes(ledger: &mut Ledger) {
     ledger.hand_out(&[
         ("promo_1", "part1", 3, None),
@@ -519,7 +520,7 @@ fn life() -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
-/// A program's terms, and perhaps other ones from some second on.
+/// A program's terms, and optionally other terms from a later time on.
 type Rules = (Value, Option<(Value, i64)>);
 
 fn rules() -> impl Strategy<Value = Rules> {
@@ -543,7 +544,7 @@ fn settled((terms, revised): &Rules, events: &[Value]) -> Ledger {
     ledger
 }
 
-/// Leads are no events: a call tells one as it happens, so they come in the order of their times.
+/// Sorts leads by time: a lead is not an event, but reported by a call when it happens.
 fn as_they_happened(mut told: Vec<Value>) -> Vec<Value> {
     let mut leads: Vec<Value> = told.iter().filter(|told| told.get("lead").is_some()).cloned().collect();
     leads.sort_by_key(|told| told["lead"]["at"].as_i64());
@@ -610,7 +611,7 @@ proptest! {
         prop_assert_eq!(ledger.settle(None), 0);
         let moved = ledger.entries.iter().filter(|(_, _, _, reason)| *reason == "attribution_changed");
         for (id, ..) in moved.filter(|(id, ..)| paid.contains(id)) {
-            // A better object can move a payment under terms in another currency, but not to another click.
+            // A better source for the payment's time can select terms in another currency, but not another click.
             let mut whole = ledger.world.payments.values().map(|known| &known.commissions);
             let of_payment = whole.find(|all| all.iter().any(|one| one.id == *id)).unwrap();
             let old = of_payment.iter().find(|one| one.id == *id).unwrap();
@@ -634,7 +635,7 @@ proptest! {
     }
 }
 
-/// More in the release run: `PROPTEST_CASES=10000 cargo test --release`.
+/// The number of cases. For more of them, run `PROPTEST_CASES=10000 cargo test --release`.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
 }

@@ -1,5 +1,5 @@
-//! Leads among payments: what they earn, and what they tie a customer's payments to. Each story is told in order, backwards,
-//! and twice over.
+//! Leads among payments: what they earn, and which click they tie a customer's payments to. Each story is delivered in order,
+//! in reverse, and twice.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use trac_core::webhook::join::Latest;
 use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
 
-/// What is told, by Stripe or by the merchant.
+/// An event of Stripe's, or facts that the merchant or a page reports.
 #[derive(Clone)]
 enum Told {
     Event(Value),
@@ -52,7 +52,7 @@ fn user_1() -> Value {
     json!({ "metadata": { "tracCustomerExternalId": "user_1" } })
 }
 
-/// What each of the two partners is left with: a fifth of each payment and 3.00 for each lead.
+/// Checks the net amount of each of the two partners: 20 % of each payment and 3.00 for each lead.
 #[track_caller]
 fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
     let mut terms = json!({ "commission": { "type": "percentage", "rate_bps": 2_000 },
@@ -219,7 +219,7 @@ fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
         report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: false });
     });
     check(json!({}), std::slice::from_ref(&refused), [0, 0]);
-    // The merchant's word on a claim comes after it, or is there before.
+    // The merchant's verdict on a claim arrives after the claim or before it.
     let claimed = report("rep_1", 0, |report| report.click = Some("clk_1".into()));
     check(json!({}), std::slice::from_ref(&claimed), [200, 0]);
     check(json!({}), &[claimed, refused], [0, 0]);
@@ -229,7 +229,7 @@ fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
         report.refunded_minor = 250;
     });
     check(json!({}), std::slice::from_ref(&refunded), [150, 0]);
-    // Stripe's word about refunds goes before the merchant's, like that about amounts.
+    // Stripe's refunds take precedence over those that the merchant reports, as its amounts do.
     check(json!({}), &[refunded, session("cs_1", 0, json!({}))], [200, 0]);
 }
 

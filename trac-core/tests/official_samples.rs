@@ -1,5 +1,5 @@
-//! Stripe's own sample objects, one file for each API version, where `../shared` stands beside the project: wrapped in
-//! every event that carries such an object, signed, and read.
+//! Wraps Stripe's own sample objects in every event that carries such an object, signs and reads it. The samples, one file
+//! for each API version, are in `../shared`; without that folder the tests are skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -129,7 +129,7 @@ fn every_sample_of_every_version_becomes_facts_or_a_reason() {
     eprintln!("{read_as_facts} samples read as facts; answered with a reason: {reasons:?}");
 }
 
-/// A sample as it looks once money moved: what this version has the field for is filled in, in its own shape.
+/// A sample after money has moved: the fields that this API version has are filled in, in its format.
 fn filled(name: &str, sample: &Value) -> Value {
     let mut object = sample.clone();
     let has = |field: &str| sample.get(field).is_some();

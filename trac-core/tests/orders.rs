@@ -1,7 +1,7 @@
-//! The stories that are easily told wrong, each in every order there is.
+//! Sequences of events that are easy to get wrong, each in every possible order.
 //!
-//! A story's steps are what Stripe sends and what the merchant changes meanwhile. Whatever comes first, each partner is left
-//! with the same, and telling everything again moves nothing.
+//! The steps of a story are Stripe's events and the merchant's changes. In every order each partner must have the same net
+//! amount, and repeating all steps must change nothing.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -24,9 +24,9 @@ use trac_core::time::DAY_SECS as DAY;
 enum Step {
     /// Stripe sends an event.
     Sent(Value),
-    /// The merchant changes the terms, from then on.
+    /// The merchant changes the terms from this time on.
     Revised(Value, i64),
-    /// The first partner is banned, from then on.
+    /// The first partner is banned from this time on.
     Banned(i64),
 }
 
@@ -48,7 +48,7 @@ impl Step {
     }
 }
 
-/// Every order of so many steps.
+/// Every order of `count` steps.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     let Some(last) = count.checked_sub(1) else { return vec![Vec::new()] };
     let shorter = orders(last);
@@ -70,7 +70,7 @@ fn told(steps: &[Step], other_terms: &Value, order: &[usize]) -> Ledger {
     ledger
 }
 
-/// What each of the two partners is left with, in every order of the steps.
+/// Checks the net amount of each of the two partners, in every order of the steps.
 #[track_caller]
 fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
     assert!(steps.len() <= 6, "more than 720 orders");
@@ -111,10 +111,10 @@ fn two_payments_that_both_earned_and_turn_out_to_be_one_leave_one_commission() {
     };
     check(json!({}), &story("clk_1", 5), [200, 0]);
     check(json!({}), &story("clk_1", -5), [200, 0]);
-    // The session's click goes before the intent's, whichever commission is the older.
+    // The session's click takes precedence over the intent's, whichever commission is older.
     check(json!({}), &story("clk_2", 5), [200, 0]);
     check(json!({}), &story("clk_2", -5), [200, 0]);
-    // The younger commission goes.
+    // The younger commission is closed.
     let want = [("earn", 200, "ok"), ("earn", 200, "ok"), ("adjust", -200, "duplicate_payment")];
     assert_eq!(entries(json!({}), &story("clk_1", 5)), want);
 }
@@ -218,7 +218,7 @@ fn an_invoice_paid_by_two_charges_gives_back_the_share_of_the_one_refunded() {
     check(json!({}), &steps, [800, 0]);
     let both = [&steps[..4], &[part(2, 4_000, 1_000)]].concat();
     check(json!({}), &both, [600, 0]);
-    // A refund that names only the other PaymentIntent is not taken for the one whose charge is known.
+    // A refund that names only the other PaymentIntent is not counted for the known charge.
     let of = json!({"payment_intent": "pi_2"});
     let unseen = Sent(refund("refund.created", "re_1", DAY, 4_000, "succeeded", of));
     check(json!({}), &[&steps[..4], &[unseen]].concat(), [0, 0]);
@@ -249,7 +249,7 @@ fn a_bare_charge_of_a_customer_with_a_payment_like_it_earns_nothing_by_itself() 
     check(json!({}), &[subscribed(), bare()], [200, 0]);
     check(json!({}), &[subscribed(), intent()], [200, 0]);
     check(json!({}), &[subscribed(), bare(), intent(), Sent(link("in_1", "pi_1"))], [200, 0]);
-    // Without a click of its own it earns nothing, whatever its amount; with one, another amount is another sale.
+    // A charge without a click of its own earns nothing; with one, a charge of another amount is another sale.
     let other =
         |metadata: Value| Sent(charge("charge.succeeded", "ch_2", 60, 5_000, json!({"metadata": metadata})));
     check(json!({"attribute_by_customer": true}), &[subscribed(), other(json!({}))], [200, 0]);
@@ -268,7 +268,7 @@ fn of_two_charges_that_could_be_one_payment_neither_is_taken_for_it() {
     check(json!({}), &[sale(), like_it(1, 1_000)], [0, 0]);
     check(json!({}), &[sale(), like_it(1, 1_000), like_it(2, 0)], [200, 0]);
     check(json!({}), &[sale(), like_it(1, 1_000), like_it(2, 500)], [200, 0]);
-    // An exact link tells which is which. The other is a sale of its own, as its own click says.
+    // The exact link decides which charge paid the invoice. The other charge is a separate sale, with its own click.
     let linked = [sale(), like_it(1, 1_000), like_it(2, 0), Sent(link("in_1", "pi_1"))];
     check(json!({}), &linked, [0, 200]);
     let linked = [sale(), like_it(1, 1_000), like_it(2, 0), Sent(link("in_1", "pi_2"))];
@@ -287,7 +287,7 @@ fn a_session_that_names_no_invoice_earns_once_with_it() {
         Sent(charge("charge.refunded", "ch_1", 5, 1_000, json!({"amount_refunded": 500}))),
     ];
     check(json!({}), &steps, [300, 0]);
-    // The commission the session earned is the invoice's from then on: nothing is taken back and earned anew.
+    // The session's commission moves to the invoice's payment: it is not taken back and earned again.
     assert_eq!(entries(json!({}), &steps[..2]), [("earn", 200, "ok")]);
     let larger = [steps[0].clone(), Sent(invoice("in_1", 2, 1_500, json!({})))];
     check(json!({}), &larger, [300, 0]);
@@ -317,12 +317,12 @@ fn a_partner_who_is_the_buyer_anywhere_earns_nothing_of_that_customer() {
     let own = || of_customer("cs_1", 0, json!("Partner1+shop@googlemail.com"));
     check(blocked(), &[own()], [0, 0]);
     check(json!({}), &[own()], [200, 0]);
-    // What the customer pays without telling an address is still the partner's own.
+    // A payment without an e-mail address, by a customer known as the partner, is a self-referral too.
     let nameless =
         || [of_customer("cs_2", DAY, json!(null)), Sent(invoice("in_1", 2 * DAY, 1_000, json!({})))];
     check(blocked(), &nameless(), [400, 0]);
     check(blocked(), &[&[own()][..], &nameless()].concat(), [0, 0]);
-    // Another partner's customer is not.
+    // A purchase by another partner is not a self-referral.
     let other = of_customer("cs_1", 0, json!("partner.2@gmail.com"));
     check(blocked(), &[&[other][..], &nameless()].concat(), [600, 0]);
 }
@@ -353,12 +353,12 @@ fn what_is_inferred_by_time_ends_with_the_second() {
     let invoiced = |at: i64| {
         [Sent(session("cs_1", 0, 1_000, opened.clone())), Sent(invoice("in_1", at, 1_000, json!({})))]
     };
-    // An hour to pay beyond the day that a session is open; the clocks may differ by five minutes.
+    // The payment may be one hour after the 24 hours of a session, or five minutes before it because clocks differ.
     check(json!({}), &invoiced(25 * 3_600), [200, 0]);
     check(json!({}), &invoiced(25 * 3_600 + 1), [400, 0]);
     check(json!({}), &invoiced(-300), [200, 0]);
     check(json!({}), &invoiced(-301), [400, 0]);
-    // A session that names another invoice, or an invoice that has its session, is taken for nothing else.
+    // A session that names another invoice, or an invoice that has a session, is not matched by inference.
     let other = merged(opened.clone(), json!({"invoice": "in_9"}));
     let named = [Sent(session("cs_1", 0, 1_000, other)), invoiced(60)[1].clone()];
     check(json!({}), &named, [400, 0]);
@@ -409,7 +409,7 @@ fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
     assert_eq!(left(&[sale.clone(), Banned(-10), refunded.clone()]), [100, 0]);
     let paused = Revised(json!({"status": "paused"}), -10);
     assert_eq!(left(&[sale.clone(), paused, refunded.clone()]), [100, 0]);
-    // Another click is another settlement.
+    // With another click, the versions are looked up again.
     assert_eq!(left(&[sale.clone(), dearer(), better("clk_2")]), [0, 500]);
     assert_eq!(left(&[dearer(), sale, refunded]), [250, 0]);
 }
@@ -448,7 +448,7 @@ fn the_series_of_a_customer_begins_with_the_first_money_by_that_click() {
     check(first_payment(), &[of_customer("cs_0", 0, 1_000, Some("clk_2")), free(), returning()], [200, 200]);
 }
 
-/// What of a PaymentIntent's money went to an invoice.
+/// The amount of a PaymentIntent that paid an invoice.
 fn part(invoice: &str, amount: i64) -> Step {
     let payment = json!({"type": "payment_intent", "payment_intent": "pi_1"});
     Sent(event(
@@ -483,9 +483,9 @@ fn a_payment_intent_that_pays_two_invoices_is_two_payments_and_what_is_lost_of_i
     // 5,000 of 10,000 went back: 2,000 of the first invoice and 3,000 of the second.
     check(json!({}), &[&four()[..], &[refunded(5_000)]].concat(), [1_000, 0]);
     check(json!({}), &[&four()[..], &[refunded(10_000)]].concat(), [0, 0]);
-    // Nothing is rounded away: 3,333 is 1,333 and 2,000, of which the commission's shares are 267 and 400.
+    // Rounding loses nothing: 3,333 is 1,333 and 2,000, of which the commission's shares are 267 and 400.
     check(json!({}), &[&four()[..], &[refunded(3_333)]].concat(), [1_333, 0]);
-    // The first invoice alone is covered, so only its part goes back.
+    // Only the first invoice is covered, so only its part is taken back.
     check(json!({"recurring": "first_payment"}), &[&four()[..], &[refunded(5_000)]].concat(), [400, 0]);
     let contested = json!({"id": "du_1", "amount": 10_000, "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd",
         "status": "lost"});
@@ -502,7 +502,7 @@ fn a_payment_intent_that_earned_alone_earns_what_its_invoices_do() {
         Sent(invoice("in_1", 0, 4_000, json!({}))),
         Sent(refund("refund.created", "re_1", 5, 5_000, "succeeded", json!({"charge": "ch_1"}))),
     ];
-    // The second invoice is not known yet: what the PaymentIntent gave it stands for it.
+    // The second invoice is not known yet; its share is the amount that the PaymentIntent paid for it.
     check(json!({}), &steps, [1_000, 0]);
     let known = [&steps[..], &[Sent(invoice("in_2", 0, 6_000, json!({})))]].concat();
     check(json!({}), &known, [1_000, 0]);
@@ -562,7 +562,7 @@ fn an_object_that_is_shown_with_another_link_was_linked_to_both() {
         Sent(charge("charge.refunded", "ch_1", 9, 1_000, other))
     };
     check(json!({}), &[sale("pi_1"), charged("pi_2"), charged("pi_1")], [100, 0]);
-    // A session that is shown with another invoice is part of the one; the other earns by itself or not at all.
+    // A session that named two invoices belongs to one of them; the other earns by its own click or nothing.
     let of = |invoice: &str| {
         Sent(session(
             "cs_1",
@@ -581,7 +581,7 @@ fn the_share_of_an_invoice_is_by_what_every_invoice_got_of_the_money() {
     let invoiced = |id: &str, amount: i64| Sent(invoice(id, 0, amount, json!({"metadata": by("clk_1")})));
     let refunded = json!({"payment_intent": "pi_1", "amount_refunded": 5_000});
     let refunded = Sent(charge("charge.refunded", "ch_1", 9, 10_000, refunded));
-    // Each got 4,000 of the 10,000, so 2,500 of the 5,000 is lost to each: of 6,000, and of 5,000.
+    // Each invoice received 4,000 of the 10,000, so each loses 2,500 of the 5,000: of 6,000, and of 5,000.
     let steps = [
         invoiced("in_1", 6_000),
         invoiced("in_2", 4_000),
@@ -590,16 +590,16 @@ fn the_share_of_an_invoice_is_by_what_every_invoice_got_of_the_money() {
         refunded.clone(),
     ];
     check(json!({}), &steps, [700 + 400, 0]);
-    // Invoices of older versions name the charge themselves. None says what it got, so they share alike.
+    // Invoices of older API versions name the charge themselves. No object states their shares, so these are equal.
     let old = |id: &str, amount: i64| {
         Sent(invoice(id, 0, amount, json!({"metadata": by("clk_1"), "charge": "ch_1"})))
     };
     check(json!({}), &[old("in_1", 6_000), old("in_2", 4_000), refunded], [700 + 400, 0]);
-    // What is credited outside Stripe is lost to its own invoice.
+    // A credit outside Stripe reduces only its own invoice.
     let note = json!({"id": "cn_1", "invoice": "in_1", "out_of_band_amount": 3_000, "refunds": [], "status": "issued"});
     let credited = [&steps[..4], &[Sent(event("credit_note.created", 9, note))]].concat();
     check(json!({}), &credited, [600 + 800, 0]);
-    // Where nothing says what any of them got, they share alike.
+    // If no object states the shares, they are equal.
     let linked = |invoice: &str| {
         let payment = json!({"type": "payment_intent", "payment_intent": "pi_1"});
         let object = json!({"id": format!("inpay_{invoice}"), "invoice": invoice, "payment": payment});

@@ -1,4 +1,4 @@
-//! Money that came or went outside Stripe.
+//! Money paid or refunded outside Stripe.
 #![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
 
 mod ledger;
@@ -25,7 +25,7 @@ fn paid(amount: i64, other: Value) -> Value {
     invoice("in_1", 0, amount, merged(json!({"metadata": by("clk_1")}), other))
 }
 
-/// A payment of the invoice from outside, of that much.
+/// A payment of the invoice outside Stripe, of this amount.
 fn recorded(id: &str, amount: i64) -> Value {
     let payment = json!({"type": "payment_record", "payment_record": format!("pr_{id}")});
     event(
@@ -46,12 +46,12 @@ fn an_old_invoice_paid_out_of_band_was_paid_what_was_due() {
     };
     check(counted(), &[old(0, json!(5_000))], 1_000);
     check(not_counted(), &[old(0, json!(5_000))], 0);
-    // A part of it was paid from the customer's balance, and tax comes off in proportion.
+    // A part was paid from the customer's balance; tax is subtracted in proportion.
     check(counted(), &[old(0, json!(4_000))], 800);
     let taxed =
         merged(json!({"total": 6_000, "tax": 1_000}), json!({"paid_out_of_band": true, "amount_due": 6_000}));
     check(counted(), &[paid(0, taxed)], 1_000);
-    // Newer Stripe counts such money in what was paid.
+    // Newer API versions include this money in `amount_paid`.
     check(counted(), &[old(5_000, json!(5_000))], 1_000);
     check(not_counted(), &[old(5_000, json!(5_000))], 0);
     check(counted(), &[old(0, json!(null))], 0);
@@ -68,7 +68,7 @@ fn what_came_outside_is_the_larger_of_what_the_invoice_and_its_payment_records_s
     check(not_counted(), &[none.clone(), recorded("1", 4_000), recorded("2", 3_000)], 600);
     check(not_counted(), &[none.clone(), recorded("1", 4_000), recorded("2", 6_000)], 0);
     check(not_counted(), &[none.clone(), recorded("1", 99_000)], 0);
-    // What a PaymentIntent paid came through Stripe.
+    // Money paid by a PaymentIntent was paid through Stripe.
     let charged = json!({"type": "payment_intent", "payment_intent": "pi_1"});
     let charged = json!({"id": "inpay_9", "invoice": "in_1", "amount_paid": 4_000, "payment": charged});
     check(not_counted(), &[none, event("invoice_payment.paid", 1, charged)], 2_000);
@@ -96,11 +96,11 @@ fn a_credit_note_that_gives_money_back_outside_stripe_counts_by_itself() {
     check(counted(), &[sale(), note("created", "cn_1", 4_000), note("created", "cn_2", 6_000)], 0);
     check(counted(), &[sale(), note("created", "cn_1", 4_000), note("voided", "cn_1", 4_000)], 2_000);
     check(not_counted(), &[sale(), note("created", "cn_1", 4_000)], 1_200);
-    // Of money that did not count, nothing is taken back.
+    // Nothing is taken back for money that did not count.
     let half = || paid(10_000, json!({"amount_paid_off_stripe": 5_000}));
     check(not_counted(), &[half(), note("created", "cn_1", 4_000)], 1_000);
     check(not_counted(), &[half(), note("created", "cn_1", 7_500)], 500);
-    // One with a refund counts with the refund.
+    // A credit note with a refund counts only once, with the refund.
     let with_refund =
         json!({"id": "cn_1", "invoice": "in_1", "refunds": [{"refund": "re_1", "amount_refunded": 5_000}]});
     let refund =

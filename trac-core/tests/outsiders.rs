@@ -1,5 +1,5 @@
-//! What somebody with a publishable key can say of other people's customers, and what a payout holds: each story is told in order,
-//! backwards, and twice over.
+//! The effects of reports with a publishable key on other customers and partners, and of payouts. Each story is delivered in
+//! order, in reverse, and twice.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -52,12 +52,12 @@ fn lead(id: &str, at: i64, click: Option<&str>, change: impl FnOnce(&mut Lead)) 
     Told::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
 }
 
-/// A lead by a page alone.
+/// A lead that only a page reports.
 fn by_page(id: &str, at: i64, click: Option<&str>) -> Told {
     lead(id, at, click, |_| ())
 }
 
-/// A lead by the merchant's server.
+/// A lead that the merchant's server reports.
 fn by_server(id: &str, at: i64, click: Option<&str>) -> Told {
     lead(id, at, click, |lead| {
         lead.vouched = true;
@@ -117,7 +117,7 @@ fn take(ledger: &mut Ledger, told: &Told) {
     };
 }
 
-/// What each of the two partners is left with, held or not.
+/// Checks the net amount of each of the two partners, held or not.
 #[track_caller]
 fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
     let backwards: Vec<Told> = told.iter().rev().cloned().collect();
@@ -129,7 +129,7 @@ fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
     }
 }
 
-/// How much of it is held, and the reasons of all decisions, smallest first.
+/// The held amount, and the reasons of all decisions, sorted.
 fn standing(other_terms: Value, told: &[Told]) -> (i64, Vec<&'static str>) {
     let mut ledger = Ledger::new(terms(other_terms));
     take_all(&mut ledger, told);
@@ -154,18 +154,18 @@ fn a_claim_ties_no_customer_and_is_evidence_against_nobody() {
     both["metadata"]["tracCustomerExternalId"] = json!("user_1");
     let named = || bought("cs_1", 0, both.clone());
     let later = || bought("cs_2", DAY, of_user());
-    // A claim of another transaction with the customer's ID, and one of the very payment.
+    // A claim of another transaction with the customer's ID, and a claim of the payment itself.
     for transaction in ["order 1", "cs_1", "cs_2", "pi_9"] {
         let other = || claim(transaction, 60, "clk_2", |_| ());
         let own = if matches!(transaction, "cs_1" | "cs_2") { 0 } else { 18_000 };
         check(json!({}), &[named(), other(), later()], [400, own]);
         check(json!({}), &[sale(), other()], [200, if transaction == "cs_2" { 18_000 } else { own }]);
-        // A stranger's purchase without a click stays nobody's but for the claim of that very payment, which is held.
+        // A purchase without a click is credited only by a claim of that payment, which is held.
         let stranger = [bought("cs_2", DAY, of_user()), other()];
         let net = if transaction == "cs_2" { 200 } else { 18_000 };
         check(json!({}), &stranger, [0, net]);
         assert_eq!(standing(json!({}), &stranger).0, net, "{transaction}");
-        // The partner's own address in a claim refuses nobody's sale.
+        // A partner's e-mail address in a claim makes no sale a self-referral.
         let accused = claim(transaction, 60, "clk_2", |report| {
             report.emails.insert("partner.1@gmail.com".into());
         });
@@ -182,15 +182,15 @@ fn a_claim_is_released_where_its_click_stands_on_the_payment_by_itself() {
     let told = || claim("cs_1", 60, "clk_1", |_| ());
     assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, json!({}))]), (200, vec!["client_reported"]));
     assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, by("clk_1"))]), (0, vec!["ok"]));
-    // Credited otherwise: the claim is ignored.
+    // The payment is credited by another rule: the claim is ignored.
     check(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))], [0, 200]);
     assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))]).0, 0);
-    // One that the merchant rejected is named so.
+    // A rejected claim has its own reason.
     let rejected = claim("order 1", 60, "clk_1", |report| {
         report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 90), value: false });
     });
     assert_eq!(standing(json!({}), &[rejected]), (0, vec!["rejected_by_merchant"]));
-    // The merchant's word makes it a report.
+    // An approved claim counts as a report.
     let approved = claim("cs_1", 60, "clk_1", |report| {
         report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 90), value: true });
     });
@@ -200,7 +200,7 @@ fn a_claim_is_released_where_its_click_stands_on_the_payment_by_itself() {
 #[test]
 fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     let lead = |at: i64, click: &str| by_page("lead_page", at, Some(click));
-    // Nothing known: it binds for a first payment within thirty days.
+    // The customer is unknown: the lead ties the customer if the first payment follows within thirty days.
     check(json!({}), &[lead(0, "clk_1"), bought("cs_1", DAY, of_user())], [500, 0]);
     check(json!({}), &[lead(0, "clk_1"), bought("cs_1", 30 * DAY, of_user())], [500, 0]);
     check(json!({}), &[lead(0, "clk_1"), bought("cs_1", 30 * DAY + 1, of_user())], [300, 0]);
@@ -209,27 +209,27 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
         &[lead(0, "clk_1"), bought("cs_1", 3 * DAY, of_user())],
         [300, 0],
     );
-    // Bound once, it stays bound: also for what the Stripe customer pays later without naming itself.
+    // Once tied, the customer stays tied, also for the Stripe customer's later payments without the merchant's ID.
     let twice = [lead(0, "clk_1"), bought("cs_1", DAY, of_user()), bought("cs_2", 90 * DAY, json!({}))];
     check(json!({}), &twice, [700, 0]);
-    // A payment, the customer's metadata or the merchant's lead, at or before it: known.
+    // A payment, the customer's metadata or the merchant's lead, at the time of the lead or before, makes the customer known.
     let known = json!({ "id": "cus_1", "metadata": { "tracCustomerExternalId": "user_1" } });
     let known = |at: i64| Told::Event(event("customer.updated", at, known.clone()));
     let paid = bought("cs_2", 2 * DAY, of_user());
     check(json!({}), &[bought("cs_1", DAY, of_user()), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
     check(json!({}), &[known(DAY), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
     check(json!({}), &[by_server("lead_1", 0, Some("clk_2")), lead(DAY, "clk_1"), paid.clone()], [0, 500]);
-    // A payment of before that never named the customer makes the Stripe customer known all the same.
+    // An earlier payment without the merchant's ID makes the Stripe customer known, too.
     check(json!({}), &[bought("cs_1", 0, json!({})), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
-    // A lead without a click hides no later one with.
+    // A lead without a click does not prevent a later lead with a click from counting.
     check(json!({}), &[by_page("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()], [500, 0]);
-    // One that the merchant reported does: the merchant knows the customer, and named no click.
+    // A merchant's lead without a click does: the merchant knows the customer, and named no click.
     let known_to_merchant = [by_server("lead_0", 0, None), lead(DAY, "clk_1"), paid.clone()];
     check(json!({}), &known_to_merchant, [300, 0]);
     assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
-    // One that was rejected ties nobody.
+    // A rejected lead does not tie the customer.
     check(json!({}), &[rejected_one(lead(0, "clk_1")), paid.clone()], [0, 0]);
-    // Nor does a later one with the same click, whatever its event is named; an earlier one does, and one with another click.
+    // Nor does a later lead with the same click, whatever its event name; an earlier one does, and one with another click.
     let rejected = || rejected_one(by_page("lead_0", 0, Some("clk_1")));
     check(json!({}), &[rejected(), lead(DAY, "clk_1"), paid.clone()], [0, 0]);
     check(
@@ -238,10 +238,10 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
         [500, 0],
     );
     check(json!({}), &[rejected(), lead(DAY, "clk_2"), paid.clone()], [0, 500]);
-    // What the merchant itself reports of that partner counts.
+    // The merchant's own report for that partner counts.
     check(json!({}), &[rejected(), by_server("lead_1", DAY, Some("clk_1")), paid.clone()], [500, 0]);
     assert_eq!(standing(json!({}), &[rejected(), lead(DAY, "clk_1")]).1, ["rejected_by_merchant"; 2]);
-    // The merchant's later word goes before it.
+    // A later lead of the merchant's takes precedence.
     let rebound = [lead(0, "clk_1"), by_server("lead_2", DAY, Some("clk_2")), paid];
     check(json!({}), &rebound, [0, 500]);
 }
@@ -252,11 +252,11 @@ fn pages_leads_earn_one_amount_and_are_held() {
     check(json!({}), &many, [300, 0]);
     assert_eq!(standing(json!({}), &many).0, 300);
     check(json!({ "lead_events": ["lead_07", "lead_09"] }), &many, [900, 0]);
-    // Without a click of their own they inherit, and are no better off.
+    // Leads without a click inherit the customer's click, and earn nothing more.
     let inheriting: Vec<Told> = (1..80).map(|n| by_page(&format!("lead_{n:02}"), n, None)).collect();
     let inheriting = [vec![by_server("lead_00", 0, Some("clk_1"))], inheriting].concat();
     check(json!({}), &inheriting, [300, 0]);
-    // It is released once the customer first pays, and is not by one who had paid before.
+    // The customer's first payment after the lead releases the commission; a payment before the lead does not.
     let lead = || by_page("lead_1", 0, Some("clk_1"));
     assert_eq!(standing(json!({}), &[lead(), bought("cs_1", DAY, of_user())]).0, 0);
     assert_eq!(standing(json!({}), &[lead(), bought("cs_1", -DAY, of_user())]).0, 300);
@@ -276,7 +276,7 @@ fn of_two_leads_of_a_page_the_earlier_one_that_counts_earns() {
     check(json!({}), &[rejected_one(first()), second()], [0, 300]);
     let deferred = lead("lead_1", 0, Some("clk_1"), |lead| lead.counted_at = None);
     check(json!({}), &[deferred, second()], [0, 300]);
-    // The merchant's lead goes before both, also where it inherits the click of the first.
+    // The merchant's lead takes precedence over both, even if it inherits the click of the first.
     check(json!({}), &[first(), by_server("lead_2", DAY, None)], [300, 0]);
 }
 
@@ -286,7 +286,7 @@ fn a_lead_without_a_click_inherits_that_of_a_pages_lead_before_it() {
     let [clicked, bare] = [Some("clk_1"), None].map(|click| move |id: &str, at: i64| by_page(id, at, click));
     check(each(), &[clicked("lead_1", 0), bare("lead_2", DAY)], [600, 0]);
     check(each(), &[bare("lead_1", 0), clicked("lead_2", DAY)], [300, 0]);
-    // In one second their names decide.
+    // Within one second, their IDs decide.
     check(each(), &[clicked("lead_1", 0), bare("lead_2", 0)], [600, 0]);
     check(each(), &[bare("lead_1", 0), clicked("lead_2", 0)], [300, 0]);
 }
@@ -297,10 +297,10 @@ fn of_a_pages_leads_the_first_that_told_a_click_binds_the_customer() {
     let second = || by_page("lead_2", DAY, Some("clk_2"));
     let paid = || bought("cs_1", 3 * DAY, of_user());
     check(json!({}), &[first(), second(), paid()], [500, 0]);
-    // The first lead told its click later than the second.
+    // The first lead was reported with a click later than the second.
     let repeated = [by_page("lead_1", 0, None), by_page("lead_1", 2 * DAY, Some("clk_1"))];
     check(json!({}), &[&repeated[..], &[second(), paid()]].concat(), [300, 200]);
-    // Of two clicks of one second it is the lead's own.
+    // Of two clicks in the same second, the lead's own counts.
     check(json!({}), &[by_page("lead_1", 0, Some("clk_2")), first(), paid()], [500, 0]);
     // The payment releases every lead with the click that binds the customer, and none with another.
     let each = || json!({ "lead_events": ["lead_1", "lead_2"] });
@@ -351,7 +351,7 @@ fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
         report.emails.insert("partner.1@gmail.com".into());
     });
     check(json!({}), &[page.clone(), merchants], [1_000, 0]);
-    // A report without an amount waits for Stripe's, not for a page's.
+    // A report without an amount waits for Stripe's amount; a page's claim does not supply it.
     let mut silent = report;
     silent.amount = None;
     let silent = Told::Facts(Box::new(Facts {
@@ -359,13 +359,13 @@ fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
         ..Facts::default()
     }));
     check(json!({}), &[page, silent], [0, 0]);
-    // The e-mail address of a page's lead refuses neither that lead nor the merchant's.
+    // The e-mail address of a page's lead makes neither that lead nor the merchant's a self-referral.
     let accused = lead("lead_1", 0, Some("clk_1"), |lead| {
         lead.emails.insert("partner.1@gmail.com".into());
     });
     check(json!({}), std::slice::from_ref(&accused), [300, 0]);
     check(json!({}), &[accused, by_server("lead_1", 1, Some("clk_1"))], [300, 0]);
-    // Neither do a page's lead and the merchant's lead refuse each other.
+    // A page's lead and the merchant's lead do not exclude each other.
     let page = || by_page("lead_page", 0, Some("clk_1"));
     for model in ["last_click", "first_click"] {
         check(
@@ -394,8 +394,8 @@ fn a_renewal_stays_with_the_subscriptions_first_credited_payment_whatever_rule_g
     };
     let rewritten = [customer(0, "clk_1"), started.clone(), customer(10 * DAY, "clk_2"), renewed()];
     check(json!({}), &rewritten, [400, 0]);
-    // A code that was typed at the first payment is the subscription's too; see promotions.rs.
-    // A payment whose click is refused does not speak for the subscription where a later one is credited.
+    // A code entered at the first payment counts for the subscription, too; see promotions.rs.
+    // A payment whose click may not earn does not determine the subscription's click if a later payment is credited.
     let expired = invoice("in_1", LATE - 2 * DAY, by("clk_2"));
     let later =
         [expired, invoice("in_2", LATE + DAY, by("clk_late")), invoice("in_3", LATE + 31 * DAY, json!({}))];
@@ -411,7 +411,7 @@ fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
     let sale = || bought("cs_1", DAY, json!({}));
     check(by_customer.clone(), &[customer(0, json!({ "tracClickId": "clk_1" })), sale()], [200, 0]);
     check(by_customer.clone(), &[customer(2 * DAY, json!({ "tracClickId": "clk_1" })), sale()], [0, 0]);
-    // Clocks of one checkout differ by seconds.
+    // Within one checkout, clocks differ by seconds.
     check(by_customer.clone(), &[customer(DAY + 300, json!({ "tracClickId": "clk_1" })), sale()], [200, 0]);
     check(by_customer.clone(), &[customer(DAY + 301, json!({ "tracClickId": "clk_1" })), sale()], [0, 0]);
     let changed = [
@@ -448,26 +448,26 @@ fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
     let customer = |at: i64, metadata: Value| {
         Told::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
     };
-    // It vanishes: the metadata that gave it was emptied in the same second.
+    // The attribution disappears: its metadata was emptied in the same second.
     let by_metadata = [customer(0, json!({ "tracClickId": "clk_1" })), bought("cs_1", DAY, json!({}))];
     assert_eq!(paid_out(&by_metadata, &[customer(DAY - 1, json!({}))]), [200, 0]);
-    // It is refused: the buyer turns out to be the partner.
+    // The click may not earn any more: the buyer turns out to be the partner.
     let own = merged(by("clk_1"), json!({ "customer_email": "partner.1@gmail.com" }));
     assert_eq!(paid_out(&[bought("cs_1", 0, by("clk_1"))], &[bought("cs_2", 1, own.clone())]), [200, 0]);
     assert_eq!(paid_out(&[bought("cs_1", 0, by("clk_1"))], &[bought("cs_1", 0, own)]), [200, 0]);
-    // It is rejected.
+    // The lead is rejected.
     let lead = || by_page("lead_1", 0, Some("clk_1"));
     let rejected = rejected_one(lead());
     assert_eq!(paid_out(&[lead(), bought("cs_1", DAY, of_user())], &[rejected]), [500, 0]);
-    // It becomes ambiguous: a charge could be two payments.
+    // The match becomes ambiguous: the charge could belong to two payments.
     let charge = json!({ "id": "ch_1", "amount": 1_000, "amount_captured": 1_000, "captured": true, "currency": "usd",
         "customer": "cus_1", "created": T0, "paid": true, "status": "succeeded", "metadata": { "tracClickId": "clk_1" } });
     let charge = Told::Event(event("charge.succeeded", 0, charge));
     let two = [bought("cs_1", 0, json!({})), bought("cs_2", 1, json!({}))];
     let left = paid_out(std::slice::from_ref(&charge), &two);
-    // The first kept what was paid out when it took the charge over; the second is the customer's.
+    // The first payment kept the paid-out commission when the charge was matched with it; the second is credited by customer.
     assert_eq!(left, [400, 0]);
-    // Money that went back still takes it back.
+    // A refund still takes the commission back.
     let refund = json!({ "id": "ch_2", "amount": 1_000, "amount_captured": 1_000, "amount_refunded": 1_000, "captured": true,
         "currency": "usd", "customer": "cus_1", "payment_intent": "pi_1", "created": T0 });
     let refund = Told::Event(event("charge.refunded", DAY, refund));
@@ -489,13 +489,13 @@ fn approved_one(told: Told) -> Told {
 
 #[test]
 fn a_merchants_approval_takes_in_nothing_that_others_added() {
-    // A later click of a page's lead stays without effect when the lead is approved.
+    // A later click of a page's lead has no effect, even when the lead is approved.
     let lead = || by_page("lead_1", 0, Some("clk_1"));
     let repeat = || by_page("lead_1", 5, Some("clk_2"));
     let paid = || bought("cs_1", DAY, of_user());
     check(json!({}), &[lead(), repeat(), paid()], [500, 0]);
     check(json!({}), &[lead(), repeat(), paid(), approved_one(lead())], [500, 0]);
-    // So does an e-mail address.
+    // Nor has a later e-mail address.
     let accused = || {
         let Told::Facts(mut facts) = by_page("lead_1", 1, None) else { unreachable!() };
         facts.leads.values_mut().for_each(|lead| {
@@ -504,7 +504,7 @@ fn a_merchants_approval_takes_in_nothing_that_others_added() {
         Told::Facts(facts)
     };
     check(json!({}), &[lead(), accused(), approved_one(lead())], [300, 0]);
-    // An approved claim names no customer to any other payment, and is evidence against nobody.
+    // An approved claim does not link its customer to other payments, and is not evidence of a self-referral.
     let whale = || {
         bought(
             "cs_1",
@@ -523,7 +523,7 @@ fn a_merchants_approval_takes_in_nothing_that_others_added() {
         })
     };
     check(json!({}), &[whale(), approved_one(small()), later()], [400, 18_000]);
-    // Nor does the approved claim of a payment that Stripe reports tie the customer who made it.
+    // The approved claim of a payment that Stripe reports does not tie the payment's customer either.
     let unknown = bought("cs_9", 0, json!({}));
     let of_payment = approved_one(claim("cs_9", 60, "clk_2", |_| ()));
     check(json!({}), &[unknown, of_payment, bought("cs_10", DAY, json!({}))], [0, 200]);
@@ -583,7 +583,7 @@ fn every_address_a_partner_had_by_then_makes_a_purchase_the_partners_own() {
         take(&mut ledger, &own(address, at));
         ledger.left()[0]
     };
-    // The first covers all time, a later one what comes: an edit judges no earlier sale again.
+    // The first address covers all earlier times, a later one only later sales: a change does not affect earlier sales.
     assert_eq!(left("old@example.com", 0), 0);
     assert_eq!(left("old@example.com", 9 * DAY), 0, "the address of before still tells");
     assert_eq!(left("new@example.com", 4 * DAY), 200);
@@ -601,16 +601,16 @@ fn the_end_of_a_subscription_voids_what_was_paid_for_time_after_it() {
         Told::Event(event("customer.subscription.deleted", at, object))
     };
     let policy = |word: &str| json!({ "cancel_policy": word });
-    // Month one is used up when the subscription ends with it, and stays though it is pending.
+    // The subscription ends with month one, whose service was used: its pending commission stays.
     check(json!({}), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [200, 0]);
     check(policy("void_pending"), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [0, 0]);
     check(policy("keep"), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [200, 0]);
-    // Ten days of it are not used, or nothing says.
+    // Ten days are unused, or the period is unknown.
     check(json!({}), &[first(Some(30 * DAY)), deleted(20 * DAY, 20 * DAY)], [0, 0]);
     check(json!({}), &[first(None), deleted(20 * DAY, 20 * DAY)], [0, 0]);
-    // Due by then.
+    // The commission was due before the end.
     check(json!({}), &[first(Some(60 * DAY)), deleted(30 * DAY, 30 * DAY)], [200, 0]);
-    // Paid after the end: it was owed before.
+    // A payment after the end was owed before it.
     for paid_at in [20 * DAY, 20 * DAY + 60] {
         let last = invoice("in_2", paid_at, json!({}));
         check(policy("void_pending"), &[first(None), deleted(20 * DAY, 20 * DAY), last], [200, 0]);

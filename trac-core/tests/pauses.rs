@@ -1,4 +1,4 @@
-//! A program that pauses: nothing new is attributed meanwhile, and what was attributed before goes on.
+//! A paused program: nothing new is attributed during the pause, and renewals of attributed subscriptions continue to earn.
 #![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
 
 mod ledger;
@@ -56,7 +56,7 @@ fn what_a_known_customer_buys_in_the_pause_is_new() {
     check(&[known(), bought("cs_2", 9, json!({}))], 400);
     check(&[known(), bought("cs_2", 11, json!({}))], 200);
     check(&[known(), bought("cs_2", 21, json!({}))], 400);
-    // So is a subscription that begins there; after the pause it earns.
+    // Nor is the first payment of a subscription that begins during the pause; a renewal after the pause earns.
     check(&[known(), invoiced("in_1", 11, json!({}))], 200);
     check(&[known(), invoiced("in_1", 11, json!({})), invoiced("in_2", 41, json!({}))], 400);
     let said = || event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_1")}));

@@ -1,4 +1,4 @@
-//! Promotion codes in partners' hands: they count where no click does, for whoever held them when they were used.
+//! Promotion codes of partners: if no click is found, a sale is credited to the partner who held the code when it was used.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use ledger::{Ledger, T0, event};
 use serde_json::{Value, json};
 use trac_core::time::DAY_SECS as DAY;
 
-/// `promo_1` is the first partner's; `promo_2` was the second's for a day and is the first's since the tenth.
+/// `promo_1` belongs to the first partner; `promo_2` to the second for one day, and to the first from day 10 on.
 fn ledger(terms: Value) -> Ledger {
     let mut usual = json!({
         "commission": {"type": "percentage", "rate_bps": 2_000}, "cancel_policy": "keep",
@@ -52,7 +52,7 @@ fn used(code: &str) -> Value {
     json!({"discounts": [{"promotion_code": code, "coupon": null}]})
 }
 
-/// What each of the two partners is left with, however the events arrive.
+/// Checks the net amount of each of the two partners, for every order of the events.
 #[track_caller]
 fn check(terms: Value, events: &[Value], want: [i64; 2]) {
     let backwards: Vec<Value> = events.iter().rev().cloned().collect();
@@ -95,10 +95,10 @@ fn any_click_comes_before_a_code() {
         session("cs_1", 0, both)
     };
     check(json!({}), &[clicked("clk_2")], [0, 200]);
-    // A value that resolves to nothing is passed over; a click that is refused is the answer.
+    // A value that is not a click is skipped; a click that may not earn ends the search.
     check(json!({}), &[clicked("clk_of_nobody")], [200, 0]);
     check(json!({"attribution_window_days": 0}), &[clicked("clk_2")], [0, 0]);
-    // What stands for a code is nothing to be carried.
+    // The internal click of a code does not count as a reference.
     let carried = session("cs_1", 0, json!({"client_reference_id": "clk_promo_1_part1"}));
     check(json!({}), &[carried], [0, 0]);
 }
@@ -120,7 +120,7 @@ fn a_code_ties_the_subscription_from_then_on_and_the_customer_to_nobody() {
         invoice("in_0", -30, json!({})),
         invoice("in_1", 0, json!({"discount": {"promotion_code": "promo_2"}})),
         invoice("in_2", 30, json!({})),
-        // The same code on a renewal is the partner's who brought the subscription.
+        // The code on a renewal changes nothing: the renewal belongs to the subscription's partner.
         invoice("in_3", 60, json!({"discount": {"promotion_code": "promo_2"}})),
         session("cs_9", 61, json!({})),
     ];
@@ -150,6 +150,6 @@ fn a_click_of_later_takes_nothing_from_a_code_of_before() {
     ];
     let long = |model: &str| json!({"attribution_window_days": 90, "attribution_model": model});
     check(long("last_click"), &lives, [200, 600]);
-    // The subscription was the second partner's first.
+    // The second partner was the first to be linked to the subscription.
     check(long("first_click"), &lives, [0, 800]);
 }

@@ -1,4 +1,4 @@
-//! `docs/reasons.md` says what the code says.
+//! `docs/reasons.md` contains the texts of the code.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 use trac_core::conversion::remedy::remedy;

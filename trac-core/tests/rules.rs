@@ -1,5 +1,5 @@
-//! The money rules that are easily got wrong, as what Stripe sends and what the ledger then holds. Each is delivered in
-//! order, backwards, and twice over.
+//! The money rules that are easy to get wrong: events as Stripe sends them, and the ledger that must result. Each case is
+//! delivered in order, in reverse, and twice.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use stripe::{by, charge, dispute, invoice, merged, refund, session, terms};
 use trac_core::commission::settle::{Occasion, settle};
 use trac_core::time::DAY_SECS as DAY;
 
-/// What each of the two partners is left with, however the events arrive.
+/// Checks the net amount of each of the two partners, for every order of the events.
 #[track_caller]
 fn check(other_terms: Value, events: &[Value], want: [i64; 2]) {
     check_in(&Ledger::new(terms(other_terms)), events, want);
@@ -63,7 +63,7 @@ fn a_click_earns_nothing_of_what_was_paid_before_it() {
         invoice("in_3", 90 * DAY, 1_000, json!({})),
     ];
     check(json!({}), &of_invoice, [400, 0]);
-    // Through the metadata the subscription has by then; what another click brought before stays.
+    // Through the metadata that the subscription has by then; payments credited to an earlier click stay so.
     let of_subscription = [
         invoice("in_1", 0, 1_000, json!({"metadata": by("clk_2")})),
         invoice("in_2", 30 * DAY, 1_000, json!({})),
@@ -71,7 +71,7 @@ fn a_click_earns_nothing_of_what_was_paid_before_it() {
         invoice("in_3", 60 * DAY, 1_000, json!({})),
     ];
     check(json!({}), &of_subscription, [200, 400]);
-    // Through the metadata the customer has by then.
+    // Through the metadata that the customer has by then.
     let of_customer = [
         invoice("in_1", 0, 1_000, json!({})),
         event("customer.updated", 50 * DAY, json!({"id": "cus_1", "metadata": by("clk_late")})),
@@ -443,7 +443,7 @@ fn where_only_payment_links_are_covered_what_is_bought_otherwise_is_not() {
     assert_eq!(reason(links, through(json!("plink_3"))), "product_not_covered");
     assert_eq!(reason(links, through(json!(null))), "product_not_covered");
     assert_eq!(reason(links, invoice("in_1", 0, 1_000, more.clone())), "product_not_covered");
-    // Its session may still come, and with it the link.
+    // The session, which names the Payment Link, may still arrive.
     assert_eq!(reason(links, bare()), "products_unknown");
     assert_eq!(reason(&["plink_1", "prod_1"], through(json!("plink_3"))), "products_unknown");
     assert_eq!(reason(&["prod_1"], invoice("in_1", 0, 1_000, more)), "products_unknown");
@@ -475,7 +475,7 @@ fn a_charge_in_another_currency_is_no_part_of_what_was_paid_and_gives_back_its_s
             ],
             0,
         ),
-        // Beside a charge in the payment's own currency it stands for the rest.
+        // Next to a charge in the payment's currency, the foreign charge counts as the rest of the amount.
         (
             &[
                 yen("charge.refunded", 150_000, 150_000),
@@ -516,7 +516,7 @@ fn an_invoice_of_more_lines_than_an_event_carries_waits_until_something_brings_t
     check(only(), &[some(), all(60)], [120, 0]);
     check(only(), &[some(), all(40)], [120, 0]);
 
-    // Or until Stripe has listed them when it was asked, which says nothing of money and makes nothing paid.
+    // Or until the server has fetched the lines from Stripe. These contain no amount paid, so they do not make the invoice paid.
     let listed = |at: i64, lines: Value, more: bool| {
         let invoice = json!({"id": "in_1", "object": "invoice", "lines": {"data": lines, "has_more": more}});
         event("invoice.lines_listed", at, invoice)
@@ -527,7 +527,7 @@ fn an_invoice_of_more_lines_than_an_event_carries_waits_until_something_brings_t
     check(only(), &[some(), whole(), told(95, json!([line("prod_2", 600)]), true)], [120, 0]);
     check(only(), &[some(), whole(), listed(99, json!([line("prod_2", 400)]), true)], [120, 0]);
     check(only(), &[some(), whole(), all(60)], [120, 0]);
-    // The time stays the invoice's own: of two invoices the first is the one that was made first.
+    // The invoice keeps its own time: the invoice that was made first is the first of the two.
     let later = || {
         invoice(
             "in_2",

@@ -1,4 +1,5 @@
-//! Vectors that compare us with Stripe's own libraries, where `../shared` stands beside the project.
+//! Vectors that compare trac with Stripe's own libraries. They are in `../shared`; without that folder the tests are
+//! skipped.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "a test")]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Money that cannot be read is not guessed at: the event is told `unreadable` and kept, and nothing of it counts.
+//! Amounts that cannot be read are not guessed: the event has the reason `unreadable`, is stored, and has no effect.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn read(event: &str) -> Result<Facts, NoFacts> {
     Facts::read(&Event::read(verified).unwrap(), now)
 }
 
-/// An object of each kind with every amount that is read of it.
+/// An object of each kind with every amount that is read from it.
 fn objects() -> [(&'static str, Value); 7] {
     [
         (
@@ -47,7 +47,7 @@ fn objects() -> [(&'static str, Value); 7] {
     ]
 }
 
-/// The places of everything in an object that is a number, or its currency.
+/// The JSON pointers of all numbers and currencies in an object.
 fn money(object: &Value, at: &str, found: &mut Vec<String>) {
     match object {
         Value::Object(fields) => {

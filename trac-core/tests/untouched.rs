@@ -1,4 +1,5 @@
-//! What holds for every URL and every cookie header, however odd: nothing panics, and only what is meant is touched.
+//! Properties of every URL and every cookie header, even invalid ones: nothing panics, and only click parameters, references
+//! and cookies of trac change.
 #![cfg(not(target_arch = "wasm32"))]
 
 use proptest::prelude::*;
@@ -9,7 +10,7 @@ use trac_core::program::AttributionModel::{FirstClick, LastClick};
 
 const NAME: &str = "trac_click_id";
 
-/// Anything, and things that come close to a URL with parameters.
+/// Any text, and texts that look like a URL with parameters.
 fn url() -> impl Strategy<Value = String> {
     let piece = "(trac_click_id|click_id|client_reference_id|a|%74|)(=|)(clk_1_0123456789abcdef|x|%|%2|é|)";
     let pieces = proptest::collection::vec(piece, 0..5).prop_map(|pieces| pieces.join("&"));
@@ -34,7 +35,7 @@ proptest! {
         prop_assert_eq!(query::add(&added, NAME, &id), added.clone(), "adding again changes nothing");
         if query::strip(&url, &dialect::TRAC).is_none() {
             let stripped = query::strip(&added, &dialect::TRAC);
-            // A question mark or ampersand that led nowhere leads nowhere still, and may have gone with it.
+            // A separator `?` or `&` next to the parameter may be removed with it.
             let bare = |text: &str| text.replace(['?', '&'], "");
             prop_assert_eq!(stripped.as_deref().map(bare), Some(bare(&url)));
         }

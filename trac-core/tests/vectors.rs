@@ -1,5 +1,5 @@
 //! The vectors of the stages that run in the browser too, run here natively and, compiled to WebAssembly, in a
-//! headless browser (`cargo xtask test`). Each row is a name, an input and what is wanted.
+//! headless browser (`cargo xtask test`). Each row is a name, an input and the expected result.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a vector that cannot be read is a failed test")]
 
@@ -88,7 +88,7 @@ fn payment_links() {
         assert_eq!(is_payment_link(url, domains), decision != Decision::NotAPaymentLink, "{row}");
         match decision {
             Decision::Decorated(decorated) => {
-                // What is decorated once is ours, and stays as it is.
+                // A decorated URL is recognized as ours, and not changed again.
                 let again = decorate(&decorated, id.as_ref(), model(row), domains);
                 assert_eq!(again, Decision::AlreadyOurs, "{row}");
                 json!({ "decorated": decorated })

@@ -1,4 +1,4 @@
-// Asks Rust, which decides: a request is written into the shared memory, and the answer is read behind it.
+// Sends a request to Rust: writes it to the shared memory, and reads the response behind it.
 
 import { settings } from './settings.js';
 import { parameter } from './names.js';

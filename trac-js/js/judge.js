@@ -1,4 +1,4 @@
-// What becomes of a URL on the page. Rust answers with a new URL, with `=` where the URL is right already, with `!` and
+// Decides how a URL on the page is changed. Rust responds with a new URL, with `=` where the URL is right already, with `!` and
 // a reason where a Payment Link is skipped, or with an empty text for any other URL.
 
 import { guarded } from './guard.js';
@@ -7,7 +7,7 @@ import { ask } from './ask.js';
 
 export const isNew = (verdict) => verdict && verdict !== '=' && verdict[0] !== '!';
 
-// A browser removes blanks around a URL, and tabs and line breaks within it. A link without a scheme has the page's.
+// A browser removes blanks around a URL, and tabs and line breaks within it. A link without a scheme uses the page's scheme.
 export const judgeLink = (text) => {
   const url = text.replace(/^[\0- ]+|[\t\n\r]|[\0- ]+$/g, '');
   const scheme = url.startsWith('//') ? location.protocol : '';
@@ -23,7 +23,7 @@ export const judgeReference = (action, reference) => {
   return isNew(verdict) ? clickId : verdict;
 };
 
-// The URL that a script of the page is about to open: decorated if it is a Payment Link, else unchanged.
+// The URL that a script of the page is about to open, decorated if it is a Payment Link.
 export const linked = (url) => {
   const verdict = guarded(judgeLink)(String(url));
   return isNew(verdict) ? verdict : url;

@@ -1,4 +1,4 @@
-// The settings of a page that uses the package: the argument of `boot`, the function that rollup.config.js puts around
+// The settings of a page that uses the package: the argument of `boot`, the function that `bundle.js` puts around
 // the script.
 
 /* global options */

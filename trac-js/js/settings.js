@@ -1,4 +1,5 @@
-// The settings of a page: the attributes of the script's tag. In the package `settings.call.js` takes this file's place.
+// The settings of a page: the attributes of the script's tag. In the npm package, `settings.call.js` replaces this
+// file.
 
 export const script =
   document.currentScript || document.querySelector('script[src*="/trac."],script[src*="/selgeo."]');

@@ -1,7 +1,7 @@
-//! What becomes of one place on the page that leads to Stripe.
+//! Decides how to change one URL or reference on the page that leads to Stripe.
 //!
-//! Each question is answered with one text: empty where the place has nothing to do with a checkout, `=` where it is
-//! as it should be, `!` and a reason where something of the merchant's is respected, else the new value.
+//! The response to each request is one text: empty if the URL is not part of a checkout, `=` if nothing is to be changed,
+//! `!` and a reason if the merchant's own value stays, otherwise the new value.
 
 use trac_core::checkout::link::{Judged, is_on, judge};
 use trac_core::checkout::reference::PARAMETER;
@@ -12,15 +12,15 @@ use crate::click;
 use crate::memory::Tape;
 use crate::request::Request;
 
-/// Said of a place that is as it should be.
+/// The response if nothing is to be changed.
 const SETTLED: &[u8] = b"=";
 
-/// Said where the merchant's own reference stays.
+/// The response if the merchant's own reference stays.
 const MERCHANT_REFERENCE: &[u8] = b"!merchant_reference";
 
-/// A URL on its way: the `href` of a link, the `action` of a form that posts, the first argument of
-/// `window.open`. The reference of a Buy Button, a Pricing Table or a hidden field is asked about on the URL that it will be
-/// part of. JavaScript has taken out what a browser takes out of a URL before it looks.
+/// Decides about a URL: the `href` of a link, the `action` of a form that posts, or the first argument of `window.open`. For
+/// the reference of a Buy Button, a Pricing Table or a hidden field, the request contains the URL that the reference becomes
+/// part of. JavaScript has already removed the characters that a browser removes before it parses a URL.
 #[inline(never)]
 pub(crate) fn link(mut tape: Tape<'_>, request: Request<'_>) {
     let url = request.url();

@@ -1,4 +1,4 @@
-//! Which click the visitor came by: from the URL, else from where it is kept.
+//! The visitor's click: from the URL, otherwise from cookie or storage.
 
 use trac_core::click::bytes::{Decoded, Sink as _, put_decoded, spells};
 use trac_core::click::query::{add_to, find_value, pairs, split};
@@ -8,9 +8,9 @@ use crate::cookie;
 use crate::memory::Tape;
 use crate::request::Request;
 
-/// Looks for the click in the URL and where it is kept.
+/// Looks for the click in the URL, in the cookies and in storage.
 ///
-/// Writes where it is from, an `=` and the ID; nothing where there is none.
+/// Writes the source, an `=` and the ID; nothing if there is no click.
 #[inline(never)]
 pub(crate) fn look(mut tape: Tape<'_>, request: Request<'_>) {
     let arriving = find_in(request.url(), request);

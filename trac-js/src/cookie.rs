@@ -1,12 +1,12 @@
-//! Where the click waits: in a cookie, which the merchant's server can read, and in web storage, which some
-//! browsers and visitors leave alone when they clear cookies. `js/storage.js` writes it to both, so that either
-//! repairs the other.
+//! Where the click ID is stored: in a cookie, which the merchant's server can read, and in web storage, which some
+//! browsers and visitors do not clear together with cookies. `js/storage.js` writes the ID to both, so that each
+//! restores the other.
 
 use trac_core::click::bytes::pieces;
 use trac_core::click::dialect::COOKIES;
 use trac_core::cookie::find_value;
 
-/// The ID in the cookies; empty where there is none.
+/// The ID in the cookies; empty if there is none.
 #[inline(never)]
 pub(crate) fn in_cookies(kept: &[u8]) -> &[u8] {
     for name in pieces(COOKIES, b',') {
@@ -18,7 +18,8 @@ pub(crate) fn in_cookies(kept: &[u8]) -> &[u8] {
     b""
 }
 
-/// The ID in storage, else in memory, which JavaScript puts behind the cookies under a name that no cookie has.
+/// The ID in storage, otherwise the one in memory. JavaScript appends both to the cookies, under the empty name, which no
+/// cookie has.
 pub(crate) fn elsewhere(kept: &[u8]) -> &[u8] {
     find_value(kept, b"")
 }

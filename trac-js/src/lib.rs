@@ -1,14 +1,15 @@
-//! trac.js: a click's ID from the URL into the visitor's keeping, and from there onto everything that leads to
-//! Stripe's checkout.
+//! trac.js: stores the click ID of the URL in the browser, and adds it to all links and elements that lead to Stripe's
+//! checkout.
 //!
-//! The decisions are `trac-core`'s; here they are put into the two questions that a page has. `js/` holds the hands: what
-//! touches the document, what asks these questions, and what stands on `window.trac`. Rust asks nothing of the browser.
+//! `trac-core` makes the decisions; this crate wraps them in the two requests that a page makes. The JavaScript in `js/`
+//! reads and changes the document, sends these requests, and provides the methods of `window.trac`. Rust never calls the
+//! browser.
 //!
-//! - `memory`: the stretch of bytes that both languages write on, and the one place where `unsafe` is allowed.
-//! - `request`: what JavaScript says with each question.
+//! - `memory`: the buffer that both languages write to, and the only module that may use `unsafe`.
+//! - `request`: the fields of a request from JavaScript.
 //! - `click`, `cookie`, `checkout`: the stages.
 //!
-//! Nothing panics into the page: a panic stops the script alone.
+//! A panic does not reach the page: it stops only the script.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -21,17 +22,17 @@ mod checkout;
 use request::Request;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Where the two languages write: JavaScript a request, Rust its answer behind it.
+/// The address of the buffer: JavaScript writes a request to it, and Rust its response behind the request.
 #[wasm_bindgen]
 #[must_use]
 pub fn tape() -> usize {
     memory::address()
 }
 
-/// Answers a request of `length` bytes right behind it, and says where the answer ends.
+/// Writes the response to a request of `length` bytes right behind it, and returns where the response ends.
 ///
-/// Asked about a URL on the page, it says what is to become of it (`checkout::link`); else it looks for the click
-/// (`click::look`).
+/// If `is_about_link`, the response is the decision about a URL on the page (`checkout::link`), otherwise the click of the
+/// page (`click::look`).
 #[wasm_bindgen]
 #[must_use]
 pub fn answer(is_about_link: bool, length: usize) -> usize {

@@ -1,7 +1,7 @@
-//! Memory without an allocator: one stretch of bytes, written from the front during a call and forgotten after it.
+//! Memory without an allocator: one buffer, written from the start in each call and reused by the next.
 //!
-//! Texts cross between the languages here, and here alone: JavaScript writes a request at the start and reads the
-//! answer behind it. So nothing is ever freed, and `alloc` serves types that the script does not make.
+//! Only this buffer passes text between the languages: JavaScript writes a request at the start and reads the response
+//! behind it. So nothing is ever allocated or freed.
 #![allow(unsafe_code, reason = "a stretch of memory that two languages share cannot be written without")]
 
 use core::cell::{Cell, UnsafeCell};
@@ -9,11 +9,11 @@ use core::marker::PhantomData;
 
 use trac_core::click::bytes::Sink;
 
-/// A request of the longest URL, and the URL once more, have room: JavaScript sends no more than half of this.
+/// Enough for a request with the longest URL and a response with the same URL: JavaScript sends at most half of this.
 const BYTES: usize = 1 << 20;
 
 struct Stretch {
-    /// How much is written.
+    /// The end of the written bytes.
     end: Cell<usize>,
     bytes: UnsafeCell<[u8; BYTES]>,
 }
@@ -23,20 +23,20 @@ unsafe impl Sync for Stretch {}
 
 static STRETCH: Stretch = Stretch { end: Cell::new(0), bytes: UnsafeCell::new([0; BYTES]) };
 
-/// The leave to write on the shared stretch during a call.
+/// The permission to append to the buffer during a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Tape<'a>(PhantomData<&'a Stretch>);
 
-/// Where the stretch begins.
+/// The address of the buffer.
 pub(crate) fn address() -> usize {
     STRETCH.bytes.get().addr()
 }
 
-/// Answers a request of so many bytes: `f` writes the answer behind it; where that ends is said.
+/// Lets `f` write the response to a request of `length` bytes behind it. Returns where the response ends.
 pub(crate) fn answer(length: usize, f: impl for<'a> FnOnce(Tape<'a>, &'a [u8])) -> usize {
     let length = length.min(BYTES);
     STRETCH.end.set(length);
-    // SAFETY: inside the array, and never written during the call: `put` writes behind it alone.
+    // SAFETY: inside the array, and never written during the call: `put` only writes behind it.
     let request = unsafe { core::slice::from_raw_parts(STRETCH.bytes.get().cast::<u8>(), length) };
     f(Tape(PhantomData), request);
     STRETCH.end.get()
@@ -63,13 +63,13 @@ mod bare {
     use core::panic::PanicInfo;
     use core::ptr;
 
-    /// No memory: what would ask for some is not called, and is taken out of the file.
+    /// An allocator that always fails. No function that allocates is called, so `wasm-opt` removes them.
     struct NoMemory;
 
     #[global_allocator]
     static NONE: NoMemory = NoMemory;
 
-    // SAFETY: a null pointer says that there is nothing to be had.
+    // SAFETY: a null pointer reports that the allocation failed.
     unsafe impl GlobalAlloc for NoMemory {
         unsafe fn alloc(&self, _: Layout) -> *mut u8 {
             ptr::null_mut()

@@ -1,17 +1,17 @@
-//! A request of JavaScript's: the fields that stand before the URL it is about.
+//! A request from JavaScript: its fields, then the URL that it is about.
 
 use trac_core::click::bytes::{Decoded, Pieces, pieces};
 use trac_core::click::dialect::AMBIGUOUS_PARAMETER;
 use trac_core::program::AttributionModel;
 
-/// Ends each field of a request. No attribute of HTML and no cookie can hold it.
+/// Ends each field of a request. No HTML attribute and no cookie can contain this byte.
 const MARK: u8 = 0;
 
-/// The fields of a request, as `ask` in `js/ask.js` has them.
+/// The fields of a request, in the order in which `ask` in `js/ask.js` writes them.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 enum Field {
-    /// The click of this page; it outlives storage that refuses to keep it.
+    /// The click that this page has in memory, in case storage is blocked.
     Id,
     /// The URL parameter that is written.
     Parameter,
@@ -21,18 +21,18 @@ enum Field {
     OutboundDomains,
     /// `data-attribution-model`.
     Model,
-    /// `document.cookie`; then in its form, under the empty name, what storage and memory hold.
+    /// `document.cookie`, followed in the same format, under the empty name, by the values from storage and memory.
     Kept,
-    /// The URL that the request is about: all that is left.
+    /// The URL that the request is about: the rest of the bytes.
     Url,
 }
 
-/// What the merchant set, and where the page stands: read where it is needed, since no request needs it all.
+/// The merchant's settings and the state of the page. Fields are read when needed, because no request needs all of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Request<'a> {
-    /// A field and what comes after it.
+    /// The pieces from a field on.
     #[inline(never)]
     #[expect(clippy::as_conversions, reason = "the number of a variant is read in no other way")]
     fn from(self, field: Field) -> Pieces<'a> {
@@ -60,7 +60,7 @@ impl<'a> Request<'a> {
         self.field(Field::Parameter)
     }
 
-    /// Whether the URL parameter that is written may be somebody else's.
+    /// Whether other systems use the URL parameter that is written, too.
     pub(crate) fn is_ambiguous(self) -> bool {
         self.parameter() == AMBIGUOUS_PARAMETER
     }
@@ -73,7 +73,7 @@ impl<'a> Request<'a> {
         self.field(Field::OutboundDomains)
     }
 
-    /// `first-click` alone has the letter.
+    /// The attribution model. Only `first-click` begins with `f`.
     #[inline(never)]
     pub(crate) fn model(self) -> AttributionModel {
         if let [b'f', ..] = self.field(Field::Model) {

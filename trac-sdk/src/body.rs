@@ -1,4 +1,4 @@
-//! Reads the body of a webhook delivery, up to a limit. For `trac-server`; no part of the SDK's interface.
+//! Reads the body of a webhook delivery, up to a limit. For `trac-server`; not part of the SDK's interface.
 
 use axum_core::body::Body;
 use bytes::{Bytes, BytesMut};

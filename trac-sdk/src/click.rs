@@ -38,11 +38,11 @@ impl RequestHead for Parts {
 /// The ID of the click that brought the visitor, if the request carries one.
 ///
 /// Reads the cookies `trac_click_id`, `clk_id` and `rd_click_id`, in this order, then the query of the URL; behind a
-/// [`ClickLayer`](crate::ClickLayer), the ID that the layer decided on. A value that is no click ID is passed over, never an
-/// error. Of several cookies of one name, the first that is an ID counts; a browser sends the one that was set first at the front, so
-/// see [`ClickLayer`](crate::ClickLayer) on pages that have the script too. Allocates nothing until an ID is found.
+/// [`ClickLayer`](crate::ClickLayer), the ID that the layer decided on. A value that is not a click ID is skipped, and is
+/// not an error. Of several cookies with one name, the first that is an ID counts; a browser sends the oldest cookie first, so
+/// see [`ClickLayer`](crate::ClickLayer) for pages that use the script too. Allocates only if an ID is found.
 ///
-/// An ID is a text that a visitor sends. It counts only if the trac server knows the click.
+/// The ID is sent by the visitor and may be invented. It counts only if the trac server knows the click.
 ///
 /// # Examples
 /// ```
@@ -84,8 +84,8 @@ pub fn arriving_click_id(uri: &Uri) -> Option<ClickId> {
 
 /// The click that brought the visitor, as an axum extractor.
 ///
-/// A handler that takes `Option<Click>` runs for every visitor. One that takes `Click` runs for visitors with a click ID; all
-/// other requests are answered with [`NoClick`]. It dereferences to the [`ClickId`].
+/// A handler that takes `Option<Click>` runs for every visitor. One that takes `Click` runs for visitors with a click ID; the
+/// response to all other requests is [`NoClick`]. It dereferences to the [`ClickId`].
 ///
 /// # Examples
 /// ```

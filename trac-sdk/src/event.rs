@@ -1,4 +1,4 @@
-//! [`StripeEvent`]: an extractor that yields what Stripe signed, or rejects.
+//! [`StripeEvent`]: an extractor that verifies and reads an event of Stripe's.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -18,10 +18,10 @@ use crate::verify::{StripeEventRejection, verify_event};
 /// An event that Stripe signed, as an axum extractor. It dereferences to the [`Event`].
 ///
 /// Checks the form of `Stripe-Signature` and its timestamp against the clock, 300 seconds both ways, then reads the raw body (at
-/// most 2 MiB) and [verifies](verify_event) it. A request that fails is answered with the [`StripeEventRejection`], and the handler
+/// most 2 MiB) and [verifies](verify_event) it. If a request fails, the response is the [`StripeEventRejection`], and the handler
 /// does not run. Source: <https://docs.stripe.com/webhooks#verify-manually>.
 ///
-/// The app's state must be [`WebhookSecrets`], or give them by `FromRef`. The extractor consumes the body, so it is the last
+/// The app's state must be [`WebhookSecrets`], or provide them by `FromRef`. The extractor consumes the body, so it is the last
 /// argument of a handler.
 ///
 /// # Examples
@@ -64,8 +64,8 @@ impl StripeEvent {
 
     /// `data.object`: the Checkout Session, invoice or charge that the event is about, in the API version of the event.
     ///
-    /// It is `null` where the event has none, as thin (v2) events do, or where its JSON cannot be kept, such as a number out of
-    /// range. It is parsed by the first call.
+    /// It is `null` if the event has no object, as in thin (v2) events, or if its JSON cannot be represented, such as a number
+    /// out of range. The first call parses it.
     ///
     /// # Examples
     /// A handler that reads amount and metadata, and a test that signs an event for it:

@@ -24,7 +24,7 @@ pub struct WebhookSecrets {
     clock: Clock,
 }
 
-/// A secret is not 1 to 255 printable ASCII characters without blanks, or there is none.
+/// A secret is not 1 to 255 printable ASCII characters without blanks, or no secret was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a signing secret is 1 to 255 printable ASCII characters without blanks, and at least one is needed")]
 pub struct UnusableSecret;
@@ -33,14 +33,14 @@ impl WebhookSecrets {
     /// The secrets that a delivery may be signed with.
     ///
     /// # Errors
-    /// [`UnusableSecret`] if there is none, or one cannot be a secret.
+    /// [`UnusableSecret`] if `secrets` is empty or one of them is invalid.
     pub fn new<T: Into<String>>(secrets: impl IntoIterator<Item = T>) -> Result<Self, UnusableSecret> {
         let secrets: Arc<[String]> = secrets.into_iter().map(Into::into).collect();
         let usable = !secrets.is_empty() && secrets.iter().all(|secret| is_secret(secret));
         if usable { Ok(Self { secrets, clock: Clock::system() }) } else { Err(UnusableSecret) }
     }
 
-    /// The same secrets, with timestamps compared with this clock: for tests.
+    /// Uses this clock to check timestamps; for tests.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }

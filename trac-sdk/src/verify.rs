@@ -1,4 +1,4 @@
-//! [`verify_event`]: what Stripe signed, from a header and a body.
+//! [`verify_event`]: verifies and reads an event from a header and a body.
 
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -7,11 +7,10 @@ use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
 
 use crate::secrets::WebhookSecrets;
 
-/// Verifies and reads an event of Stripe's, in a server of any framework. In axum, [`StripeEvent`](crate::StripeEvent) does
-/// the same.
+/// Verifies and reads an event of Stripe's, in a server of any framework. In axum, use [`StripeEvent`](crate::StripeEvent).
 ///
-/// `signature_header` is the value of `Stripe-Signature`, empty where it is missing. `body` is the raw body, byte for byte as it
-/// was received: JSON that was parsed and written again has another signature. Read no more than some MiB of it.
+/// `signature_header` is the value of `Stripe-Signature`, empty if the header is missing. `body` is the raw body, byte for
+/// byte as received: JSON that was parsed and serialized again has another signature. Limit the body to a few MiB.
 ///
 /// Checks the signature against every secret, then its timestamp against the clock, 300 seconds both ways, and only then parses.
 /// Source: <https://docs.stripe.com/webhooks#verify-manually>.
@@ -38,7 +37,7 @@ use crate::secrets::WebhookSecrets;
 ///
 /// # Errors
 /// [`StripeEventRejection::Unverified`] for a wrong signature or timestamp, [`StripeEventRejection::Unreadable`] for a signed
-/// body that is no event; no other.
+/// body that is not an event; no other variant.
 pub fn verify_event(
     secrets: &WebhookSecrets,
     signature_header: &str,
@@ -51,14 +50,14 @@ pub fn verify_event(
 /// Why a request is not one of Stripe's events.
 ///
 /// # Wire form
-/// One line of text, with `401` for a wrong signature or timestamp, `400` for a signed body that is no event and for one that
-/// ended too soon, `413` for one that is too large.
+/// One line of text, with `401` for a wrong signature or timestamp, `400` for a signed body that is not an event and for
+/// an incomplete body, `413` for one that is too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StripeEventRejection {
     /// The signature or its timestamp is wrong.
     #[error(transparent)]
     Unverified(#[from] VerifyError),
-    /// The signed body is no event.
+    /// The signed body is not an event.
     #[error(transparent)]
     Unreadable(#[from] UnreadableEvent),
     /// The body is larger than 2 MiB.

@@ -1,14 +1,15 @@
-// Keeps the page in front up to date: asks every second for the number of changes, and for the part that changes when that is another one.
+// Keeps an open page up to date: requests the number of `/dashboard/changes` every second, and the changing part of the page when
+// the number has changed.
 (() => {
   "use strict";
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
   const PAUSE_MS = 1000;
 
-  // The number of what is on the page. It is asked for before the part is, so that what happens between the two is another number.
+  // The number of the part that is shown. It is requested before the part, so that a change between the two requests is noticed.
   let number = live.dataset.number;
 
-  // As the browser writes it: so a part can be compared with what is on the page, which was written by the server.
+  // The HTML as this browser serializes it, so that it can be compared with the part that is shown.
   const written = (html) => {
     const part = document.createElement("main");
     part.innerHTML = html;
@@ -23,7 +24,7 @@
 
   const get = async (address) => {
     const answer = await fetch(address, { redirect: "manual", cache: "no-store" });
-    // The session is over: the way to the door.
+    // The session has ended; after the reload, the server redirects to the login page.
     if (answer.type === "opaqueredirect") {
       location.reload();
       throw new Error("the session is over");
@@ -32,7 +33,7 @@
     return answer.text();
   };
 
-  // Rows that were not there before light up for a moment.
+  // New rows are highlighted for a moment.
   const swap = (html) => {
     const before = new Set([...live.querySelectorAll("li[id]")].map((row) => row.id));
     live.innerHTML = html;

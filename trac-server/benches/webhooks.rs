@@ -1,5 +1,5 @@
-//! Webhooks through the router of one process: signature, parse, facts, settle, ledger and log, committed before the answer.
-//! Each event is a new paid session with a click; so many at a time as Stripe would send in a rush.
+//! Webhooks through the router of one process: signature, parse, facts, settle, ledger and log, committed before the
+//! response. Each event is a new paid session with a click. [`AT_ONCE`] are in flight at a time, like a burst from Stripe.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use trac_server::{Trac, router, workspace};
 
 const NOW: Timestamp = Timestamp::from_unix_secs(1_795_248_000);
 const SECRET: &str = "whsec_0123456789abcdef";
-/// Deliveries under way at the same time.
+/// The number of deliveries in flight.
 const AT_ONCE: u64 = 64;
 
 struct Server {
@@ -65,7 +65,7 @@ impl Server {
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    /// Copies payment number 0 with all that belongs to it, so many times: beside the server, which sees what another connection writes.
+    /// Copies payment number 0 and all its rows `count` times, through a second connection; the server sees its commits.
     fn copy_payments(&self, count: u64) {
         let mut database = Connection::open(&self.file).unwrap();
         let tx = database.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
@@ -147,7 +147,8 @@ fn rush(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One more payment of a customer who has many. What they have is copied row by row: earning it would take a day.
+/// One more payment of a customer who has many. The earlier payments are copied as rows, because delivering them would take a
+/// day.
 fn one_customer(runtime: &Runtime, group: &mut BenchmarkGroup<'_, WallTime>) {
     for many in [10_u64, 100, 1_000, 10_000] {
         let folder = tempfile::tempdir().unwrap();

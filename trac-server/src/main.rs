@@ -1,4 +1,4 @@
-//! `trac`: the server and what is done beside it.
+//! `trac`: the server, and the commands that work next to it.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -30,11 +30,11 @@ use output::Output;
 /// How long callers may take to finish once the server is asked to stop.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// A redirect asks for memory some hundred times: this one gives it in two thirds of the time that glibc takes, and musl longer.
+/// A redirect allocates some hundred times. mimalloc takes two thirds of the time of glibc; musl takes longer.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A failure, as one line for whoever started the program.
+/// An error, shown as one line on the terminal.
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(line: CommandLine) -> Result<(), Failure> {
-    // What blocks is short: few threads serve it, and their stacks stay small beside the memory that a small machine has.
+    // Blocking tasks are short, so a few threads are enough, and their stacks fit into a small machine's memory.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
     match line.command {
@@ -120,7 +120,7 @@ fn open_store(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open_with_master_key(&config.data, master_key)?)
 }
 
-/// Opens a store that must be there: a mistyped folder is no new merchant.
+/// Opens a store that must exist: a mistyped folder must not create a new one.
 fn open_known_store(config: &Config) -> Result<Store, Failure> {
     let master_key = config.master_key.as_ref().map(MasterKey::reveal);
     Ok(Store::open_known(&config.data, master_key)?)
@@ -171,7 +171,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         () = served => {}
         () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
     }
-    // What is being asked is asked again after the next start.
+    // Unfinished requests to Stripe are sent again after the next start.
     asking.abort();
     house.abort();
     watched.abort();
@@ -179,7 +179,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Serves `/metrics` under an address of its own, if there is to be one, until the task is aborted.
+/// Serves `/metrics` on its own address, if one is configured, until the task is aborted.
 async fn serve_metrics(trac: Trac, config: &Config) -> Result<(Trac, tokio::task::JoinHandle<()>), Failure> {
     let Some(address) = config.metrics_listen else { return Ok((trac, tokio::spawn(async {}))) };
     let listener = TcpListener::bind(address).await;

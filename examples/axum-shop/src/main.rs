@@ -1,7 +1,7 @@
 //! A shop that makes its Checkout Sessions on the server.
 //!
 //! ```text
-//! partner's link ─▶ GET /?trac_click_id=clk_…   ClickLayer stores the click in a cookie of the server
+//! partner's link ─▶ GET /?trac_click_id=clk_…   ClickLayer sets a cookie with the click
 //!                   POST /checkout              Option<Click> reads it, stripe_metadata puts it on the session
 //!                   303 to Stripe's page
 //! ```
@@ -13,7 +13,7 @@
 //! | `SHOP_LISTEN` | `127.0.0.1:8790` |
 //! | `SHOP_URL` | `http://localhost:` and the port |
 //! | `STRIPE_API_URL` | `https://api.stripe.com` (build with `--features tls`) |
-//! | `STRIPE_SECRET_KEY` | none: it must be set |
+//! | `STRIPE_SECRET_KEY` | none; required |
 
 mod checkout;
 mod pages;

@@ -1,5 +1,5 @@
-// A stand-in for https://js.stripe.com/v3/pricing-table.js: like Stripe's, it shows a frame, and passes the
-// attributes it has when it is inserted to the payment page.
+// A stand-in for https://js.stripe.com/v3/pricing-table.js: like Stripe's, it shows a frame. When
+// it is inserted into a page, it passes its attributes on to the payment page.
 (() => {
   const origin = new URL(document.currentScript.src).origin;
   class PricingTable extends HTMLElement {

@@ -14,7 +14,7 @@ pub struct Product {
     pub description: String,
 }
 
-/// A price, once or per interval.
+/// A price, paid once or at each interval.
 #[derive(Clone, Debug, Serialize)]
 pub struct Price {
     /// `price_…`
@@ -23,7 +23,7 @@ pub struct Price {
     pub product: Product,
     /// The amount, in minor units of `currency`.
     pub amount_minor: i64,
-    /// Lower case.
+    /// The currency code, in lower case.
     pub currency: String,
     /// `month` or `year` for a subscription.
     pub interval: Option<String>,

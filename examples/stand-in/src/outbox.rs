@@ -12,8 +12,8 @@ use sha2::Sha256;
 use crate::chance::now;
 use crate::event::Event;
 
-/// The pauses before the retries of a delivery. Stripe's are hours; a person who watches should not wait that
-/// long.
+/// The pauses before the retries of a delivery. Stripe's are hours long; these are short, for people who watch
+/// the demo.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
@@ -174,7 +174,7 @@ impl Outbox {
         }
     }
 
-    /// One row per event, which counts its attempts over all deliveries.
+    /// Stores one row per event; `attempts` is the sum over all its deliveries.
     fn record(&self, delivery: &Delivery) {
         let mut state = self.state();
         match state.deliveries.iter_mut().find(|sent| sent.event_id == delivery.event_id) {

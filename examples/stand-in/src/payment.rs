@@ -25,7 +25,7 @@ pub(crate) struct Payment {
     pub(crate) metadata: Map<String, Value>,
 }
 
-/// A dispute: the buyer's bank took the money back, until it decides or for good.
+/// A dispute: the buyer's bank withdrew the money, and returns it if the dispute is `won`.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Dispute {
     pub(crate) id: String,

@@ -8,7 +8,7 @@ use crate::catalogue::Price;
 use crate::chance::stripe_id;
 
 /// An active or cancelled subscription. Each renewal is one interval after the previous one, as with Stripe's
-/// test clocks, so that months can be clicked through.
+/// test clocks, so that the dashboard can step through the months.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Subscription {
     pub(crate) id: String,

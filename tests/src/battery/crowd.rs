@@ -194,8 +194,8 @@ impl Crowd {
         }
     }
 
-    /// Sends every event and lead of a round again: those that were acknowledged are known, the others may
-    /// be.
+    /// Sends every event and lead of a round again. Those that were acknowledged must be duplicates; the
+    /// others may be new.
     pub(super) async fn send_again(&self, round: u64, sent: &Sent) {
         for (name, acknowledged) in &sent.events {
             let answer = self.deliver(name).await.expect("the server answers");
@@ -223,6 +223,6 @@ struct Gone;
 async fn ask(request: RequestBuilder, body: &Value) -> Result<Answer, Gone> {
     let answer = request.json(body).send().await.map_err(|_| Gone)?;
     let status = answer.status().as_u16();
-    // A response that broke off does not count.
+    // A response whose body is incomplete does not count.
     Ok(Answer { status, body: answer.json().await.map_err(|_| Gone)? })
 }

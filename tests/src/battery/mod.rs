@@ -26,7 +26,7 @@ pub struct Survived {
     pub rounds: u64,
     /// Clicks, events and leads that were acknowledged with 2xx.
     pub acknowledged: usize,
-    /// Those that were sent and whose response the kill prevented.
+    /// Clicks, events and leads that were sent and not acknowledged.
     pub unanswered: usize,
 }
 
@@ -42,7 +42,7 @@ struct Total {
 /// Kills a server `rounds` times; the seed determines when.
 ///
 /// # Panics
-/// With what was lost or duplicated.
+/// If a record was lost or duplicated; the message names it.
 pub async fn kill_and_compare(rounds: u64, seed: u64) -> Survived {
     let mut server = Server::start().await;
     let merchant = server.merchant("kill -9");

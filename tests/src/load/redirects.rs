@@ -68,7 +68,7 @@ impl Drop for Nginx {
     }
 }
 
-/// Requests a URL with wrk, as often as it responds.
+/// Requests a URL with wrk, as often as the server responds.
 pub(super) fn measure(url: &str, process: u32, seconds: u64) -> Measured {
     let before = Used::by(process);
     let begun = Instant::now();

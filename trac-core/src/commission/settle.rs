@@ -26,7 +26,7 @@ use crate::webhook::facts::Topic;
 use crate::webhook::lead::Lead;
 use crate::webhook::report::Report;
 
-/// Why a world is settled. It is not a fact, and does not change what the facts determine.
+/// Why a world is settled. An occasion is not a fact: it does not change what the facts determine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occasion {
     /// The topic of the event received, if any; it affects the reasons of entries, but no amount.
@@ -52,7 +52,7 @@ pub struct Settlement {
     pub changes: Vec<Change>,
 }
 
-/// Settles every payment of a world; the settlements are by our ID of the payment.
+/// Settles every payment of a world. The keys of the result are trac's payment IDs.
 #[must_use]
 pub fn settle(world: &World, occasion: Occasion) -> BTreeMap<String, Settlement> {
     let book = Book::open(world);
@@ -252,7 +252,7 @@ fn changes(
     changes
 }
 
-/// The reason why a charge with a refund or dispute waits, if it belongs to no known payment.
+/// Why a charge waits: it has a refund or dispute, and belongs to no known payment. Otherwise `None`.
 fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
     let is_approved = sale.facts.reports.values().any(Report::is_trusted);
     let stray = !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none() && !is_approved;

@@ -1,4 +1,4 @@
-//! What a merchant can do about an answer.
+//! What a merchant can do about a reason.
 
 use crate::reason::Reason;
 

@@ -1,4 +1,4 @@
-//! The smallest store there can be: one world in memory, settled around each event.
+//! A minimal store: one world in memory, settled after each event.
 #![allow(dead_code, clippy::indexing_slicing, reason = "each file of tests needs some of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ pub(crate) const T0: i64 = 1_760_000_000;
 /// Forty days, in seconds.
 pub(crate) const LATE: i64 = 40 * 86_400;
 
-/// A ledger as the events delivered so far leave it.
+/// The ledger after the events delivered so far.
 #[derive(Clone)]
 pub(crate) struct Ledger {
     pub(crate) world: World,
@@ -29,7 +29,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Two partners in one program, with a click each an hour before `T0`, and one each [`LATE`] after it.
+    /// A ledger with two partners in one program. Each partner has a click one hour before `T0` and one [`LATE`] after it.
     pub(crate) fn new(terms: Value) -> Self {
         let terms: ProgramTerms = serde_json::from_value(terms).unwrap();
         let from = Timestamp::from_unix_secs(0);
@@ -55,7 +55,7 @@ impl Ledger {
         Self { world, entries: Vec::new(), next_id: 0 }
     }
 
-    /// Puts promotion codes in partners' hands: each from one day on, until another if it is taken away.
+    /// Assigns promotion codes to partners: `(code, partner, first day, last day)`.
     pub(crate) fn hand_out(&mut self, codes: &[(&str, &str, i64, Option<i64>)]) {
         let at = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY_SECS);
         for (code, partner, from, until) in codes {
@@ -72,7 +72,7 @@ impl Ledger {
         }
     }
 
-    /// The program has other terms from `at` on.
+    /// Changes the terms of the program from `at` on.
     pub(crate) fn revise(&mut self, terms: Value, at: i64) {
         let valid_from = Timestamp::from_unix_secs(T0 + at);
         let second = Version { number: 2, valid_from, terms: serde_json::from_value(terms).unwrap() };
@@ -80,7 +80,7 @@ impl Ledger {
         self.world.programs.insert("prog".into(), History::new([first, second]));
     }
 
-    /// A partner stands otherwise with the program from `at` on.
+    /// Changes a partner's status in the program from `at` on.
     pub(crate) fn enroll(&mut self, partner: &str, status: EnrollmentStatus, at: i64) {
         let enrollment = self.world.enrollments.get_mut(&("prog".into(), partner.into())).unwrap();
         let first = enrollment.history.number(1).unwrap().clone();
@@ -89,7 +89,7 @@ impl Ledger {
         enrollment.history = History::new([first, second]);
     }
 
-    /// Takes one event in, with no more of the world in view than a store would load; answers how many entries it
+    /// Delivers one event, with only that part of the world that a store would load. Returns the number of entries that it
     /// caused.
     pub(crate) fn deliver(&mut self, event: &Value) -> usize {
         let now = Timestamp::from_unix_secs(T0);
@@ -102,7 +102,7 @@ impl Ledger {
         self.take_in(facts, Topic::of(&event.kind))
     }
 
-    /// Takes facts in, whoever told them.
+    /// Adds facts and settles. Returns the number of entries that they caused.
     pub(crate) fn take_in(&mut self, facts: Facts, news: Option<Topic>) -> usize {
         self.next_id += 1;
         let far = self.put_away(&facts);
@@ -118,8 +118,7 @@ impl Ledger {
         caused
     }
 
-    /// Takes the payments out of the world that have neither an ID nor, by whatever detour, a subscription or customer in
-    /// common with these facts.
+    /// Removes and returns the payments that share no ID, subscription or customer with these facts, not even indirectly.
     fn put_away(&mut self, facts: &Facts) -> BTreeMap<String, Known> {
         let holders = |facts: &Facts| -> BTreeSet<String> {
             let own = facts.subscriptions.keys().chain(facts.customers.keys()).map(String::as_str);
@@ -152,12 +151,12 @@ impl Ledger {
         }
     }
 
-    /// Settles everything in view; answers how many entries that caused.
+    /// Settles the world. Returns the number of new entries.
     pub(crate) fn settle(&mut self, news: Option<Topic>) -> usize {
         self.settle_for(Occasion { news, redecide: false })
     }
 
-    /// Decides everything again by the terms of its time; answers how many entries that caused.
+    /// Decides everything again by the terms of its time. Returns the number of new entries.
     pub(crate) fn replay(&mut self) -> usize {
         for known in self.world.payments.values_mut() {
             known.facts.pins = None;
@@ -165,7 +164,7 @@ impl Ledger {
         self.settle_for(Occasion { news: None, redecide: true })
     }
 
-    /// Decides everything again by the newest terms; answers how many entries that caused.
+    /// Decides everything again by the newest terms. Returns the number of new entries.
     pub(crate) fn replay_now(&mut self) -> usize {
         let programs = self.world.programs.iter().map(|(id, all)| (id.clone(), all.latest().unwrap().number));
         let enrollments =
@@ -230,7 +229,7 @@ impl Ledger {
         commission.closed |= change.closed;
     }
 
-    /// A commission of a payment that is inferred to be another's money is settled with that one.
+    /// Moves a commission to the payment that its own payment is inferred to be the same money as.
     fn move_to(&mut self, payment_id: &str, commission_id: Option<&str>) {
         let Some(wanted) = commission_id else { return };
         let is_wanted = |commission: &mut Commission| commission.id == wanted;
@@ -243,7 +242,7 @@ impl Ledger {
         self.world.payments.get_mut(payment_id).unwrap().commissions.extend(moved);
     }
 
-    /// Pays every commission with something left of it; answers which.
+    /// Pays every commission with a positive net amount, and returns their IDs.
     pub(crate) fn pay_out(&mut self) -> BTreeSet<String> {
         let all = self.world.payments.values_mut().flat_map(|known| &mut known.commissions);
         let due = all.filter(|commission| commission.amount_minor > commission.reversed_minor);
@@ -254,7 +253,7 @@ impl Ledger {
         .collect()
     }
 
-    /// What is left to each partner in each currency.
+    /// The net amount of each partner in each currency.
     pub(crate) fn sums(&self) -> BTreeMap<(String, String), i64> {
         let mut sums = BTreeMap::new();
         for commission in self.world.payments.values().flat_map(|known| &known.commissions) {
@@ -265,7 +264,7 @@ impl Ledger {
         sums
     }
 
-    /// What is left to the first and to the second partner, where there is one currency.
+    /// The net amounts of the first and the second partner, if there is only one currency.
     pub(crate) fn left(&self) -> [i64; 2] {
         let sums = self.sums();
         ["part1", "part2"]
@@ -273,7 +272,7 @@ impl Ledger {
     }
 }
 
-/// Delivers events in order, backwards, and twice over; each time so much is left to the first and to the second partner.
+/// Delivers events in order, in reverse, and twice; checks the net amounts of the two partners each time.
 #[track_caller]
 pub(crate) fn check_in(empty: &Ledger, events: &[Value], want: [i64; 2]) {
     let backwards: Vec<Value> = events.iter().rev().cloned().collect();
@@ -298,7 +297,7 @@ fn each_holder(holders: &Facts) -> impl Iterator<Item = Facts> {
     subscriptions.chain(customers.map(|one| Facts { customers: [one].into(), ..Facts::default() }))
 }
 
-/// Wraps an object as Stripe would.
+/// Wraps an object in an event, as Stripe does.
 pub(crate) fn event(kind: &str, at: i64, object: Value) -> Value {
     let id = format!("evt_{kind}_{at}_{}", object["id"].as_str().unwrap_or_default());
     json!({"id": id, "type": kind, "created": T0 + at, "livemode": false, "data": {"object": object}})

@@ -1,11 +1,11 @@
-//! What Stripe sends, with the fields most rows have in common.
+//! Events of Stripe's, with the fields that most test rows have in common.
 #![allow(dead_code, reason = "each file of tests sends some of it")]
 
 use serde_json::{Value, json};
 
 use crate::ledger::{T0, event};
 
-/// The terms of most rows: a fifth of each payment, without what the contract switches on by itself.
+/// The terms of most rows: 20 % of each payment, with the options that are on by default switched off.
 pub(crate) fn terms(other: Value) -> Value {
     let usual = json!({
         "commission": {"type": "percentage", "rate_bps": 2_000}, "cancel_policy": "keep",
@@ -58,7 +58,7 @@ pub(crate) fn dispute(kind: &str, at: i64, amount: i64, status: &str, other: Val
     event(&format!("charge.dispute.{kind}"), at, merged(usual, other))
 }
 
-/// What ties a PaymentIntent to an invoice, since 2025-03-31.basil the only thing that does.
+/// The event that links a PaymentIntent to an invoice; since 2025-03-31.basil it is the only link.
 pub(crate) fn link(invoice: &str, intent: &str) -> Value {
     let payment = json!({"type": "payment_intent", "payment_intent": intent});
     event(

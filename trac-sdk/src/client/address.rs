@@ -1,10 +1,10 @@
-//! The address of a trac server, checked.
+//! Checks the base URL of a trac server.
 
 use reqwest::Url;
 
 use super::error::ClientError;
 
-/// Checks a base URL; returns it as the URL standard writes it, without a slash at its end.
+/// Checks a base URL; returns it normalized as by the URL standard, without a slash at the end.
 pub(super) fn base_of(base_url: &str) -> Result<String, ClientError> {
     let wrong = |why| Err(ClientError::InvalidUrl(why));
     let Ok(url) = base_url.parse::<Url>() else {

@@ -1,4 +1,4 @@
-//! An answer of the server, read whole.
+//! A complete response of the server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use serde_json::Value;
 use super::error::ClientError;
 use super::receipt::Receipt;
 
-/// The longest pause that a server's `Retry-After` is granted.
+/// The longest pause; a longer `Retry-After` is cut to it.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Status, body and the two headers that are read.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// `null` where the body is no JSON.
+    /// `null` if the body is not JSON.
     pub(super) body: Value,
-    /// The pause that the server asks for before another try.
+    /// The pause before a retry, from `Retry-After`.
     pub(super) retry_after: Option<Duration>,
     location: String,
 }
@@ -35,11 +35,11 @@ impl Answer {
         Ok(Self { status, body, retry_after, location })
     }
 
-    /// Whether the same call may be answered otherwise a little later.
+    /// Whether a retry of the same call may succeed.
     pub(super) fn may_change(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS
             || self.status.is_server_error()
-            // An earlier try of the same call is still being answered.
+            // An earlier attempt of the same call is still being processed.
             || self.error("code") == Some("IDEMPOTENCY_KEY_IN_USE")
     }
 
@@ -48,7 +48,7 @@ impl Answer {
         self.body.get("error")?.get(name)?.as_str()
     }
 
-    /// What was recorded.
+    /// The receipt in a successful response.
     pub(super) fn receipt(&self) -> Result<Receipt, ClientError> {
         match Receipt::read(&self.body) {
             Some(receipt) if self.status.is_success() => Ok(receipt),

@@ -1,4 +1,4 @@
-//! Reports that are sent without waiting, and what became of them.
+//! Reports that are sent in the background, and their results.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,16 +15,16 @@ use super::lead::Lead;
 /// How many reports of one client and its clones are sent at the same time in the background; more wait in memory.
 pub const SENT_AT_ONCE: usize = 32;
 
-/// What was to be sent in the background.
+/// A report that was to be sent in the background.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
-    /// By [`TracClient::send_lead`](super::TracClient::send_lead).
+    /// From [`TracClient::send_lead`](super::TracClient::send_lead).
     Lead(Lead),
-    /// By [`TracClient::send_conversion`](super::TracClient::send_conversion).
+    /// From [`TracClient::send_conversion`](super::TracClient::send_conversion).
     Conversion(Conversion),
 }
 
-/// Its kind and your own IDs, for a log.
+/// Formats its kind and your own IDs, for a log.
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -36,7 +36,7 @@ impl fmt::Display for Item {
 
 /// A report that was sent in the background and failed, with its error.
 ///
-/// It can be sent again: a lead or conversion that was recorded all the same is not recorded twice.
+/// It can be sent again: a lead or conversion that was recorded despite the error is not recorded twice.
 ///
 /// # Examples
 /// ```no_run
@@ -57,7 +57,7 @@ impl fmt::Display for Item {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{item}: {error}")]
 pub struct Failed {
-    /// What was to be sent, unchanged.
+    /// The report, unchanged.
     pub item: Item,
     /// Why it failed.
     pub error: ClientError,
@@ -88,8 +88,8 @@ impl Background {
         tokio::spawn(Pending::new(self, item).carry_out(connection));
     }
 
-    /// Waits for the reports that were begun before, and returns those that failed since the last time. A future that is
-    /// dropped takes nothing with it.
+    /// Waits for the reports that were begun before, and returns those that failed since the last call. If the future is
+    /// dropped, no failure is lost.
     pub(super) async fn flush(&self) -> Vec<Failed> {
         let until = self.state().next;
         loop {
@@ -114,11 +114,11 @@ impl Background {
     }
 }
 
-/// One report under way. However it ends, also by the end of the runtime, its end is noted when it is dropped.
+/// A report in flight. When it is dropped, for any reason including the end of the runtime, its end is recorded.
 struct Pending {
     background: Arc<Background>,
     number: u64,
-    /// What is noted at the end; `None` once the report has succeeded.
+    /// The failure to record on drop; `None` once the report has succeeded.
     failed: Option<Failed>,
 }
 

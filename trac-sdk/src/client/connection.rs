@@ -1,4 +1,4 @@
-//! The calls of the API, tried again until there is an answer that another try would not change.
+//! Calls the API, and retries until a response is final.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use super::error::{ClientError, with_causes};
 use super::lead::Lead;
 use super::receipt::{Receipt, Reported};
 
-/// How long one try may take.
+/// The timeout of one attempt.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a call is tried.
+/// The number of attempts.
 const TRIES: u32 = 5;
 /// The pause after the first failure; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -53,7 +53,7 @@ impl Connection {
         }
     }
 
-    /// Posts until the answer is one that another try would not change, or the tries are used up.
+    /// Posts until a response is final, or the attempts are used up.
     async fn post(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
         let (url, key) = (format!("{}{path}", self.base), idempotency_key()?);
         let mut pause = FIRST_PAUSE;
@@ -67,7 +67,7 @@ impl Connection {
             pause = pause.saturating_mul(2);
         }
         let last = self.try_once(&url, &key, body).await;
-        // The URL is left out of the error: its path adds nothing, and its host may be private.
+        // The error does not contain the URL, because its host may be private.
         last.map_err(|error| ClientError::NotReached(with_causes(&error.without_url())))
     }
 
@@ -77,7 +77,7 @@ impl Connection {
     }
 }
 
-/// 128 random bits, the same for every try of one call.
+/// 128 random bits, the same for every attempt of one call.
 fn idempotency_key() -> Result<String, ClientError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| ClientError::NoRandomBytes(error.to_string()))?;

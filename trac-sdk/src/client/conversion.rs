@@ -35,16 +35,16 @@ pub struct Conversion {
     /// currency in any case, such as `usd`.
     pub amount: Option<(i64, String)>,
     /// The ID of the click that brought the customer, as [`get_click_id`](crate::get_click_id) returns it. A text that is
-    /// no click ID counts as none.
+    /// not a click ID is ignored.
     pub click_id: Option<String>,
-    /// A partner's code, in any case, or a promotion code of a partner. Read where there is no `click_id`.
+    /// A partner's code, in any case, or a promotion code of a partner. Used only if there is no `click_id`.
     pub promo_code: Option<String>,
     /// Your own ID of the customer, 1 to 255 characters.
     pub customer_external_id: Option<String>,
-    /// The customer's e-mail address, 1 to 254 characters. A partner's own purchase is recognised by it.
+    /// The customer's e-mail address, 1 to 254 characters. Used to recognise a partner's own purchase.
     pub customer_email: Option<String>,
-    /// When it happened, in RFC 3339, such as `2026-11-21T08:00:00Z`, and not in the future; the time of the report where
-    /// this is `None`.
+    /// When it happened, in RFC 3339, such as `2026-11-21T08:00:00Z`, and not in the future. If this is `None`,
+    /// the time of the report is used.
     pub occurred_at: Option<String>,
 }
 

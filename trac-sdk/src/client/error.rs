@@ -18,23 +18,22 @@ use std::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The base URL cannot be used, for this reason. The URL itself is not repeated: it may contain a password, or a key
-    /// where the two arguments were exchanged.
+    /// The base URL cannot be used, for this reason. The URL itself is not shown: it may contain a password, or the key if
+    /// the two arguments were swapped.
     #[error("the base URL {0}")]
     InvalidUrl(&'static str),
     /// The secret key is not 1 to 255 printable ASCII characters without blanks.
     #[error("the secret key is not 1 to 255 printable ASCII characters without blanks")]
     InvalidKey,
-    /// The server was not reached, or did not answer in time, in any of the tries. The text is the last error with its
-    /// causes.
+    /// In every attempt, the server was not reached or did not respond in time. The text is the last error with its causes.
     #[error("the server was not reached: {0}")]
     NotReached(String),
-    /// The server answered with a redirect. It is not followed, because a redirected POST may arrive as a GET.
+    /// The server responded with a redirect. The client does not follow it, because a redirected POST may become a GET.
     #[error("{status}: redirected to {location:?}: give TracClient::new the address that answers by itself")]
     Redirected {
         /// The HTTP status.
         status: u16,
-        /// The `Location` of the answer; empty where there is none.
+        /// The `Location` of the response; empty if there is none.
         location: String,
     },
     /// The server rejected the report. Code and message say why.
@@ -42,12 +41,12 @@ pub enum ClientError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The stable code, such as `VALIDATION_FAILED`; `NOT_TRAC` where the answer has not the form of a trac server's,
-        /// but of a proxy or another program.
+        /// The stable code, such as `VALIDATION_FAILED`; `NOT_TRAC` if the response is not in the format of a trac server, but
+        /// from a proxy or another program.
         code: String,
         /// What is wrong, for people.
         message: String,
-        /// The rejected fields by their names in the API, each with what is wrong with it. Empty where the code is not
+        /// The rejected fields by their names in the API, each with its error. Empty if the code is not
         /// `VALIDATION_FAILED`.
         fields: BTreeMap<String, String>,
         /// The ID of the request in the server's log. Quote it when asking for help.
@@ -56,7 +55,7 @@ pub enum ClientError {
     /// The operating system returned no random bytes for the idempotency key. Nothing was sent.
     #[error("no random bytes for the idempotency key: {0}")]
     NoRandomBytes(String),
-    /// The Tokio runtime ended before the report was answered. The report may have been recorded; sending it again is safe.
+    /// The Tokio runtime ended before the server responded. The report may have been recorded; sending it again is safe.
     #[error("the Tokio runtime ended before the report was answered")]
     Interrupted,
 }

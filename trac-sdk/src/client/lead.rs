@@ -1,4 +1,4 @@
-//! [`Lead`]: a visitor became known.
+//! [`Lead`]: a visitor who signed up.
 
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,7 @@ pub struct Lead {
     /// `tracCustomerExternalId`.
     pub customer_external_id: String,
     /// The ID of the click that brought the customer, as [`get_click_id`](crate::get_click_id) returns it. A text that is
-    /// no click ID counts as none.
+    /// not a click ID is ignored.
     pub click_id: Option<String>,
     /// The customer's e-mail address, at most 254 characters.
     pub customer_email: Option<String>,
@@ -38,7 +38,7 @@ pub struct Lead {
     pub customer_name: Option<String>,
     /// Data of your own that is stored with the lead: at most 8,192 bytes of JSON.
     pub metadata: Map<String, Value>,
-    /// Whether the lead only ties the customer to the click, and earns nothing until it is reported without this mark.
+    /// Whether the lead only ties the customer to the click, and earns nothing until it is reported as not deferred.
     pub deferred: bool,
 }
 

@@ -2,14 +2,14 @@
 //!
 //! | you want | use | it takes |
 //! |---|---|---|
-//! | the result, in a job or a script | [`TracClient::track_lead`], [`TracClient::track_conversion`] | until the server has answered, see below |
-//! | to report in a handler, whose visitor waits | [`TracClient::send_lead`], [`TracClient::send_conversion`] | no time |
-//! | to learn which of those failed | [`TracClient::flush`], now and then and before the program ends | until they are answered |
+//! | the result, in a job or a script | [`TracClient::track_lead`], [`TracClient::track_conversion`] | until the server has responded, see below |
+//! | to report in a handler without delaying the visitor | [`TracClient::send_lead`], [`TracClient::send_conversion`] | no time |
+//! | to learn which of those failed | [`TracClient::flush`], regularly and before the program ends | until all reports have ended |
 //!
-//! **Tries.** A report is tried up to five times, each up to 10 seconds, where the server is not reached, answers `429` or
-//! `5xx`, or is still busy with an earlier try. The pauses between are 0.25, 0.5, 1 and 2 seconds, or what `Retry-After` says in
-//! seconds, up to 60 each. So `track_lead` and `track_conversion` can take up to about 54 seconds, and up to 5 minutes where
-//! the server asks for pauses. All tries of a call have one idempotency key: it has its effect once.
+//! **Retries.** The client makes up to five attempts, of up to 10 seconds each, if the server is not reached, responds with
+//! `429` or `5xx`, or is still processing an earlier attempt. The pauses between them are 0.25, 0.5, 1 and 2 seconds, or the
+//! seconds in `Retry-After`, up to 60 each. So `track_lead` and `track_conversion` can take up to about 54 seconds, and up to
+//! 5 minutes if the server sends `Retry-After`. All attempts of a call have one idempotency key, so the call takes effect once.
 //!
 //! **Runtime.** The client needs a Tokio runtime with I/O and time enabled, as `#[tokio::main]` makes it.
 //!
@@ -73,7 +73,7 @@ use connection::Connection;
 
 /// A trac server and a secret key of a workspace.
 ///
-/// Cloning is cheap, and clones share the connections and what is still to be sent. `Debug` prints the base URL and no key.
+/// Cloning is cheap, and clones share the connections and the waiting reports. `Debug` prints the base URL and no key.
 ///
 /// # Examples
 /// See the [module](self).
@@ -91,10 +91,10 @@ impl fmt::Debug for TracClient {
 
 impl TracClient {
     /// A client for the server at this base URL, such as `https://track.example.com`, with a secret key (`sk_…`). The key
-    /// decides between test and live mode.
+    /// determines the mode, test or live.
     ///
-    /// Nothing is sent yet: a key that the server does not know is noticed with the first report. Over `http` the key travels
-    /// unencrypted; use it on your own machine only.
+    /// Nothing is sent yet: an unknown key is rejected with the first report. Over `http` the key is sent unencrypted; use it
+    /// on your own machine only.
     ///
     /// # Examples
     /// ```
@@ -114,13 +114,13 @@ impl TracClient {
         Ok(Self { connection, background: Arc::new(Background::new()) })
     }
 
-    /// Reports a lead and waits for the answer. A repeat of the same customer and event name returns the first lead.
+    /// Reports a lead and waits for the response. A repeat of the same customer and event name returns the first lead.
     ///
-    /// It can take up to about 54 seconds, or 5 minutes where the server asks for pauses (see the [module](self)): a handler
-    /// uses [`send_lead`](Self::send_lead).
+    /// This can take up to about 54 seconds, or 5 minutes if the server sends `Retry-After` (see the [module](self)). In a
+    /// handler, use [`send_lead`](Self::send_lead).
     ///
     /// # Errors
-    /// [`ClientError`] if the server rejects the lead, or is not reached in five tries.
+    /// [`ClientError`] if the server rejects the lead, or is not reached in five attempts.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -128,10 +128,10 @@ impl TracClient {
         self.connection.lead(lead).await
     }
 
-    /// Reports a conversion and waits for the answer.
+    /// Reports a conversion and waits for the response.
     ///
-    /// It can take up to about 54 seconds, or 5 minutes where the server asks for pauses (see the [module](self)): a handler
-    /// uses [`send_conversion`](Self::send_conversion).
+    /// This can take up to about 54 seconds, or 5 minutes if the server sends `Retry-After` (see the [module](self)). In a
+    /// handler, use [`send_conversion`](Self::send_conversion).
     ///
     /// # Examples
     /// ```no_run
@@ -149,7 +149,7 @@ impl TracClient {
     ///
     /// # Errors
     /// [`ClientError`] if the server rejects the conversion, or is not reached in five tries. A transaction that was reported
-    /// before is no error, but [`Reported::Duplicate`].
+    /// before is not an error, but [`Reported::Duplicate`].
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -160,8 +160,8 @@ impl TracClient {
     /// Reports a lead in the background, and returns at once.
     ///
     /// At most [`SENT_AT_ONCE`] reports of a client and its clones are sent at the same time; the others wait in memory, without
-    /// limit. A lead that fails is kept in memory until [`flush`](Self::flush) returns it. What was not sent when the process
-    /// ends is lost.
+    /// limit. A lead that fails stays in memory until [`flush`](Self::flush) returns it. Reports that are not sent when the process
+    /// ends are lost.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -170,7 +170,7 @@ impl TracClient {
     }
 
     /// Reports a conversion in the background, and returns at once, as [`send_lead`](Self::send_lead) does. A transaction that
-    /// was reported before is no failure.
+    /// was reported before is not a failure.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -178,11 +178,11 @@ impl TracClient {
         Arc::clone(&self.background).send(Arc::clone(&self.connection), Item::Conversion(conversion));
     }
 
-    /// Waits until everything that was sent in the background before this call is answered, and returns the reports that failed,
-    /// each with its error and each once.
+    /// Waits until all reports that were sent in the background before this call have ended, and returns those that failed, each
+    /// with its error and each once.
     ///
-    /// Call it now and then, so that failures do not pile up, and before the program ends. It waits as long as the slowest
-    /// report. It may be given up, by `tokio::time::timeout` for example: the reports go on, and a later call returns their
+    /// Call it regularly, so that failures do not accumulate, and before the program ends. It waits as long as the slowest
+    /// report. It may be cancelled, for example by `tokio::time::timeout`: the reports continue, and a later call returns their
     /// failures.
     ///
     /// # Examples

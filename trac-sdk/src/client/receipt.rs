@@ -5,7 +5,7 @@ use serde_json::Value;
 /// What the server recorded, and whether a partner is credited.
 ///
 /// # Wire form
-/// The fields of the same names in the answer of `POST /api/track/lead` and `POST /api/v1/conversions`.
+/// The fields of the same names in the response of `POST /api/track/lead` and `POST /api/v1/conversions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The ID of the lead or conversion.
@@ -33,7 +33,7 @@ impl Receipt {
     }
 }
 
-/// What a report of a conversion did.
+/// The effect of a report of a conversion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reported {
     /// The transaction was new and is recorded (`201`).

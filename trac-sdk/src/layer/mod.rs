@@ -15,20 +15,20 @@ use crate::click::{Click, arriving_click_id, stored_click_id};
 
 /// Sets the click cookie when a visitor arrives with a click ID in the URL.
 ///
-/// Safari deletes what scripts stored after seven days; a cookie that the merchant's own server sets lasts. The
-/// handlers behind the layer read the click by [`Click`] and [`get_click_id`](crate::get_click_id), in the same request already.
+/// Safari deletes cookies and storage written by scripts after seven days; a cookie set by the merchant's own server stays. The
+/// handlers behind the layer read the click with [`Click`] and [`get_click_id`](crate::get_click_id), even in the same request.
 ///
 /// Under last-click, the default, an arriving click replaces the stored one, unless the arriving ID is foreign and the stored
 /// one has trac's own form; under [`first_click`](Self::first_click) the stored one stays.
 ///
-/// **Beside the script.** The script writes the cookie for the registrable domain, such as `example.com`. Where your pages have it
-/// too, give the layer the same [`domain`](Self::domain), so that both write one cookie. Otherwise the browser has two of the name
-/// `trac_click_id` and sends the one that was set first at the front, also where the other has a newer click; and the first is
-/// the one that is read.
+/// **With the script.** The script writes the cookie for the registrable domain, such as `example.com`. If your pages use the
+/// script too, give the layer the same [`domain`](Self::domain), so that both write the same cookie. Otherwise the browser has
+/// two cookies named `trac_click_id` and sends the older cookie first, even if the other has a newer click. Only the first one
+/// is read.
 ///
-/// **Beside caches.** An answer that sets the cookie and has no `Cache-Control` gets `Cache-Control: private`. One that has a
-/// `Cache-Control` keeps it: under `public` or `s-maxage`, a shared cache may store the cookie of one visitor and give it to others,
-/// whose purchases are then credited to the wrong click. Put the layer on no such route, or let the route say `private` where
+/// **With caches.** A response that sets the cookie and has no `Cache-Control` gets `Cache-Control: private`. An existing
+/// `Cache-Control` is not changed: with `public` or `s-maxage`, a shared cache may store the cookie of one visitor and send it
+/// to others, whose purchases are then credited to the wrong click. Do not use the layer on such a route, or send `private` if
 /// the URL has a query.
 ///
 /// # Wire form
@@ -61,16 +61,16 @@ impl ClickLayer {
 
     /// Sets the cookie for all hosts of a domain, which must be the host of the request or a parent of it.
     ///
-    /// A value that is no domain name (letters, digits, hyphens and dots) is ignored: the cookie is then for this host alone. A
-    /// browser refuses the cookie where the domain is a public suffix, such as `co.uk`, or not of this host.
+    /// A value that is not a domain name (letters, digits, hyphens and dots) is ignored: the cookie is then for this host alone.
+    /// A browser rejects the cookie if the domain is a public suffix, such as `co.uk`, or does not contain this host.
     #[must_use]
     pub fn domain(self, domain: &str) -> Self {
         Self { domain: Some(domain.into()), ..self }
     }
 
-    /// How many days the cookie lives; browsers shorten more than 400 to 400.
+    /// The lifetime of the cookie in days. Browsers limit it to 400.
     ///
-    /// With 0, an arriving click removes the cookie that the browser has, and is seen in its own request only.
+    /// With 0, an arriving click removes the browser's cookie, and is available in its own request only.
     #[must_use]
     pub fn days(self, days: u32) -> Self {
         Self { days, ..self }
@@ -103,7 +103,7 @@ impl<S> Layer<S> for ClickLayer {
     }
 }
 
-/// The service that [`ClickLayer`] makes.
+/// The service of [`ClickLayer`].
 #[derive(Clone, Debug)]
 pub struct ClickService<S> {
     inner: S,
@@ -141,7 +141,7 @@ impl ClickLayer {
 }
 
 pin_project_lite::pin_project! {
-    /// The future of [`ClickService`]: the answer of the inner service, with the cookie.
+    /// The future of [`ClickService`]: the response of the inner service, with the cookie.
     #[derive(Debug)]
     pub struct SetCookie<F> {
         #[pin]

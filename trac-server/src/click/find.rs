@@ -27,19 +27,18 @@ const BY_SLUG: &str = concat!(
 /// The newest link of a partner (by its code) in a program (by its ID or slug); links that are not archived
 /// go first. An ID wins over a slug: a program whose slug is another program's ID receives none of that
 /// program's visitors. Whether the partner is approved is decided at the payment, as with every link.
-/// `CROSS JOIN` makes SQLite join the tables in this order, in which an index finds the rows of each.
 const BY_CODE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM program AS g \
-    CROSS JOIN partner AS p ON p.workspace_id = g.workspace_id AND p.mode = g.mode AND lower(p.code) = lower(?2) \
-    CROSS JOIN enrollment AS e ON e.workspace_id = g.workspace_id AND e.mode = g.mode AND e.program_id = g.id \
+    " FROM (SELECT workspace_id, mode, id FROM program WHERE id = coalesce((SELECT id FROM program WHERE id = ?1 LIMIT 1), \
+    (SELECT id FROM program WHERE slug IS NOT NULL AND lower(slug) = lower(?1) AND (NOT ?3 OR mode = 'test') \
+    ORDER BY mode = 'live' DESC LIMIT 1)) AND (NOT ?3 OR mode = 'test') LIMIT 1) AS g \
+    JOIN partner AS p ON p.workspace_id = g.workspace_id AND p.mode = g.mode AND lower(p.code) = lower(?2) \
+    JOIN enrollment AS e ON e.workspace_id = g.workspace_id AND e.mode = g.mode AND e.program_id = g.id \
     AND e.partner_id = p.id \
-    CROSS JOIN link AS l ON l.workspace_id = g.workspace_id AND l.mode = g.mode \
+    JOIN link AS l ON l.workspace_id = g.workspace_id AND l.mode = g.mode \
     AND l.partner_id = p.id AND l.program_id = g.id AND l.deleted_at IS NULL AND l.purged_at IS NULL \
-    WHERE g.id = coalesce((SELECT id FROM program WHERE id = ?1 LIMIT 1), (SELECT id FROM program \
-    WHERE lower(slug) = lower(?1) AND (NOT ?3 OR mode = 'test') ORDER BY mode = 'live' DESC LIMIT 1)) \
-    AND (NOT ?3 OR g.mode = 'test') ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1"
+    ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1"
 );
 
 /// The link that a name stands for.
@@ -99,4 +98,28 @@ pub(super) fn newest(tx: Everywhere<'_>, limit: usize) -> Result<Vec<KnownLink>,
         Ok(())
     })?;
     Ok(links)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::app::App;
+
+    #[tokio::test]
+    async fn an_index_finds_the_link_of_every_address() {
+        let app = App::new();
+        for sql in [BY_SLUG, BY_CODE] {
+            let plan = app.trac.store.read(move |tx| {
+                let explain = format!("EXPLAIN QUERY PLAN {sql}");
+                let step = |row: &Row<'_>| row.get::<String>(3);
+                if sql == BY_SLUG {
+                    return tx.all(&explain, args!["ada", false], step);
+                }
+                tx.all(&explain, args!["friends", "ada", false], step)
+            });
+            let plan = plan.await.unwrap();
+            // `g` is the one program.
+            assert!(plan.iter().all(|step| !step.starts_with("SCAN") || step == "SCAN g"), "{plan:#?}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/links`: tracked links, each a slug that leads to a destination.
+//! `/api/v1/links`: tracked links, each a slug that redirects to a destination.
 
 use std::collections::BTreeMap;
 

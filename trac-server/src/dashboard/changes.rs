@@ -1,15 +1,17 @@
-//! `/dashboard/changes`: a number that is another one when a page has something new to show. The script of an open page asks for it
-//! every second, and for the page's changing part only when it changed.
+//! `/dashboard/changes`: a number that changes when a page has something new to show. The script of an open page requests it
+//! every second, and requests the page's changing part only when the number changed.
 //!
 //! # Guarantees
-//! * The number is read in one statement of bounded work: the newest row of a table by its key, and the newest [`ROWS`] rows of what
-//!   pages list. Of clicks, those of the newest second are read, since their IDs are in no order within it. No table is scanned.
-//! * It is another number after a click, an event, a repeated delivery, an entry of the ledger, a payout, and each decision about a
-//!   payment or a lead (a verdict, a dispute, a claim approved), as soon as that is committed; and when a listed commission becomes due.
-//! * It is another number once in [`REFRESH_SECS`] in any case. Only then a page shows what leaves no row behind: another name of a
-//!   partner, another slug of a link, an older commission that became due, an event that waited for 72 hours, a click that was recorded
-//!   as older than all that are listed.
-//! * Without any of these it stays the same. Numbers have no order, and those of two scopes have nothing to do with each other.
+//! * One statement of bounded work computes the number: it reads the newest row of some tables by key, and the newest
+//!   [`ROWS`] rows of the lists that pages show. Clicks of the newest second are counted, because their IDs have no order
+//!   within a second. No table is scanned.
+//! * The number changes after a click, an event, a repeated delivery, a ledger entry, a payout, and each decision about a
+//!   payment or a lead (a verdict, a dispute, an approved claim), as soon as it is committed, and when a listed commission
+//!   becomes due.
+//! * The number also changes every [`REFRESH_SECS`]. Only then does a page show changes that add no row: a partner's new
+//!   name, a link's new slug, an older commission that became due, an event that waited for 72 hours, a click recorded with
+//!   a time before all listed ones.
+//! * Otherwise the number stays the same. Numbers have no order, and the numbers of two scopes are unrelated.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -28,7 +30,7 @@ use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
 
-/// After how many seconds an open page is read again though nothing was recorded.
+/// The number of seconds after which an open page is requested again, even if nothing was recorded.
 pub(super) const REFRESH_SECS: i64 = 600;
 
 pub(super) fn routes() -> Router<Trac> {
@@ -37,12 +39,12 @@ pub(super) fn routes() -> Router<Trac> {
 
 async fn changes(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
     let now = trac.clock.now();
-    // A look-up: it never waits behind the lists and pages of the workspace.
+    // `read` does not count towards the workspace's limit of queries, so this never waits for its lists and pages.
     let number = trac.store.read(move |tx| number(tx.within(&scope), now)).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], number.to_string()).into_response())
 }
 
-/// The number of what the pages of a scope show at `now`.
+/// The number for the pages of a scope at `now`.
 pub(super) fn number(rows: Rows<'_>, now: Timestamp) -> Result<u64, StoreError> {
     let mut hasher = DefaultHasher::new();
     now.unix_secs().div_euclid(REFRESH_SECS).hash(&mut hasher);
@@ -55,7 +57,7 @@ pub(super) fn number(rows: Rows<'_>, now: Timestamp) -> Result<u64, StoreError> 
     Ok(hasher.finish())
 }
 
-/// The statement that reads what the number is made of.
+/// The statement that reads the values that the number is hashed from.
 pub(super) fn sql() -> String {
     let newest_id = |table: &str| {
         format!("(SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id DESC LIMIT 1)")

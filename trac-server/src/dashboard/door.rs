@@ -1,4 +1,4 @@
-//! Coming in and going out: by a secret key typed into a form, or by the link a new workspace was given.
+//! Signing in and out: with a secret key typed into a form, or with a login link.
 
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -25,16 +25,16 @@ pub(super) fn routes(trac: &Trac) -> Router<Trac> {
         .layer(middleware::from_fn_with_state(trac.clone(), own_forms_only))
 }
 
-/// What the visitor is asked for.
+/// What the login page shows.
 #[derive(Debug)]
 enum Door {
-    /// A secret key.
+    /// The form for a secret key.
     Key,
-    /// A key, after a wrong one.
+    /// The form, after a wrong key.
     WrongKey,
-    /// A key, after a link that was used or is too old.
+    /// The form, after a link that was used or has expired.
     UsedLink,
-    /// A press of the button, with a link's token.
+    /// A button, with the token of a link.
     Link(String),
 }
 
@@ -52,10 +52,11 @@ fn page(door: Door, status: StatusCode) -> Response {
     }
 }
 
-/// Lets a POST through only if the page it comes from is this server's own.
+/// Accepts a POST only from a page of this server.
 ///
-/// Browsers say so in `Sec-Fetch-Site`, over plain http and older ones in `Origin`, which is then the public URL's or that of the
-/// host that was asked; a caller that sends neither is no browser and carries no other visitor's cookie.
+/// Browsers send the origin of the page: in `Sec-Fetch-Site`, or over plain http and in older browsers in `Origin`, which must
+/// be that of the public URL or of the request's host. A caller that sends neither is not a browser, so it carries no other
+/// visitor's cookie.
 pub(super) async fn own_forms_only(
     State(trac): State<Trac>,
     request: axum::extract::Request,
@@ -80,7 +81,7 @@ pub(super) async fn own_forms_only(
     next.run(request).await
 }
 
-/// Counts a try to come in, or refuses it.
+/// Counts an attempt to sign in, or rejects it.
 fn within_limit(trac: &Trac, request: &Parts) -> Result<(), Problem> {
     let counted =
         trac.limits.sign_ins.count_everybody(trac.proxies.caller(request), trac.clock.unix_millis());
@@ -90,7 +91,7 @@ fn within_limit(trac: &Trac, request: &Parts) -> Result<(), Problem> {
     })
 }
 
-/// Notes that somebody was not let in. Not each time: endless tries would fill the log.
+/// Counts a failed sign-in, and logs the 1st, 2nd, 4th, 8th …, so that endless attempts do not fill the log.
 fn failed(trac: &Trac, why: &'static str) {
     let tries = trac.metrics.sign_in(why);
     if tries.is_power_of_two() {
@@ -124,7 +125,7 @@ struct LinkForm {
     token: String,
 }
 
-/// A link shows a button and does nothing yet: programs that look at links must not use it up.
+/// Shows a button and does not redeem the link yet, because programs that preview links would use it up.
 async fn show_link(link: Result<Query<LinkForm>, QueryRejection>) -> Response {
     match link {
         Ok(Query(link)) => page(Door::Link(link.token), StatusCode::OK),

@@ -1,4 +1,4 @@
-//! `/dashboard`: the flow from click to commission on one page, and the part of it that changes, for its script.
+//! `/dashboard`: the flow from click to commission on one page, and the changing part of the page, for its script.
 
 use askama::Template;
 use axum::Router;
@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router<Trac> {
 #[template(path = "dashboard/flow.html")]
 struct WholePage {
     frame: Frame,
-    /// What the script compares with the number it asks for.
+    /// The number that the script compares with the one it requests.
     changes: u64,
     flow: Flow,
 }
@@ -36,7 +36,7 @@ struct LivePart {
     flow: Flow,
 }
 
-/// Everything on the page that changes.
+/// The changing part of the page.
 struct Flow {
     counts: Counts,
     balances: Vec<Balance>,
@@ -46,7 +46,7 @@ struct Flow {
     commissions: Vec<Commission>,
 }
 
-/// What is asked instead of a page that takes too long.
+/// The advice in the error for a page that takes too long.
 const NARROW: &str =
     "Try again in a moment, or ask for the lists under /api/v1 one by one, each narrowed by a filter.";
 
@@ -54,14 +54,14 @@ async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Resp
     let (now, of) = (trac.clock.now(), scope.clone());
     let page = trac.store.query::<_, StoreError, _>(&of, NARROW, move |tx| {
         let rows = tx.within(&scope);
-        // Of the same snapshot as what is shown: what happens later is another number.
+        // Read from the same snapshot as the rows that are shown, so that any later change changes the number.
         let changes = changes::number(rows, now)?;
         render(&WholePage { frame: Frame::of(rows, "dashboard")?, changes, flow: Flow::read(rows, now)? })
     });
     Ok(Html(page.await?).into_response())
 }
 
-/// The changing part alone. A visitor whose session ended is answered that, not sent to a page.
+/// The changing part alone, for the script.
 async fn live(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
     let (now, of) = (trac.clock.now(), scope.clone());
     let part = trac.store.query::<_, StoreError, _>(&of, NARROW, move |tx| {

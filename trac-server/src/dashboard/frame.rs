@@ -7,27 +7,27 @@ use crate::store::rows::{Rows, args};
 
 /// What the base template shows around a page.
 ///
-/// Addresses in pages are relative, so that the router can be mounted under any path: `up` leads from a page to the folder in which
-/// `dashboard` lies, and every address in a template begins with it.
+/// URLs in pages are relative, so that the router can be mounted under any path: `up` is the relative path from a page to the
+/// parent of `dashboard`, and every URL in a template begins with it.
 #[derive(Debug)]
 pub(super) struct Frame {
-    /// The page's own part of the title; empty for the door.
+    /// The page's own part of the title; empty for the login page.
     pub(super) title: &'static str,
     pub(super) up: &'static str,
     /// The page in the navigation.
     pub(super) current: &'static str,
-    /// `None` before the sign-in: there is no navigation then.
+    /// `None` before the sign-in; then there is no navigation.
     pub(super) visitor: Option<Visitor>,
 }
 
-/// Whose rows a page shows.
+/// The workspace and mode whose rows a page shows.
 #[derive(Debug)]
 pub(super) struct Visitor {
     pub(super) workspace: String,
     pub(super) mode: &'static str,
 }
 
-/// A page in the navigation: its path from where `dashboard` lies, and its name.
+/// A page in the navigation: its path from the parent of `dashboard`, and its name.
 pub(super) struct Tab {
     pub(super) path: &'static str,
     pub(super) name: &'static str,
@@ -38,20 +38,20 @@ pub(super) const TABS: [Tab; 2] =
     [Tab { path: "dashboard", name: "Flow" }, Tab { path: "dashboard/why", name: "Why?" }];
 
 impl Frame {
-    /// Around a page of the workspace of `rows`, which is `path` in the navigation.
+    /// The frame of a page of this workspace; `path` is that of its [`Tab`].
     pub(super) fn of(rows: Rows<'_>, path: &'static str) -> Result<Self, StoreError> {
         let visitor = Visitor { workspace: workspace_name(rows)?, mode: rows.scope().mode_str() };
         let title = TABS.iter().find(|tab| tab.path == path).map_or("", |tab| tab.name);
         Ok(Self { title, up: up_from(path), current: path, visitor: Some(visitor) })
     }
 
-    /// Around the page to sign in.
+    /// The frame of the login page.
     pub(super) const fn of_the_door() -> Self {
         Self { title: "", up: "../", current: "", visitor: None }
     }
 }
 
-/// The way from a page back to the folder of `dashboard`.
+/// The relative path from a page to the parent of `dashboard`.
 fn up_from(path: &str) -> &'static str {
     match path.matches('/').count() {
         0 => "",

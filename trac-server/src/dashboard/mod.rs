@@ -1,9 +1,8 @@
-//! The dashboard: what a merchant sees. Its first page shows the whole flow, live; another explains why a sale was credited,
-//! or was not.
+//! The dashboard for merchants. Its first page shows the whole flow, live; another explains why a sale was credited or not.
 //!
-//! Pages are templates that escape at compile time, under a policy without inline script or style. What changes
-//! something is a POST from this very origin. All pages extend one base template; all addresses in them are relative, so that
-//! the router can be mounted under any path. What pages show is read by typed queries.
+//! Pages are templates that escape at compile time, under a policy without inline scripts and styles.
+//! Requests that change something are POSTs from this origin. All pages extend one base template, and all URLs in them are
+//! relative, so that the router can be mounted under any path. Typed queries read the rows that pages show.
 
 mod session;
 mod words;
@@ -27,7 +26,7 @@ use crate::trac::Trac;
 
 pub(crate) use session::{LINK_SECS, end_sessions, new_link, sessions};
 
-/// Everything under `/dashboard`, and the way there from the root.
+/// All routes under `/dashboard`, and a redirect to it from the root.
 pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
     Router::new()
         .route("/", get(async || Redirect::to("dashboard")))
@@ -43,7 +42,7 @@ pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Marks every page: nothing from elsewhere, in no frame, in no cache.
+/// Sets the security headers of every page: no content from other origins, no frames, no caching.
 async fn guard(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -51,7 +50,7 @@ async fn guard(request: Request, next: Next) -> Response {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        // With none, browsers that say nothing else name no origin beside a form.
+        // With `no-referrer`, a browser without `Sec-Fetch-Site` would send `Origin: null` with a form.
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {

@@ -1,6 +1,6 @@
 //! The rows that pages show, read by column. Each function is one statement.
 //!
-//! Columns and conditions are those of the API's resources, so that a page and a list never differ about what a commission is worth.
+//! Columns and conditions are those of the API's resources, so that a page and a list always show the same values.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ pub(super) const ROWS: usize = 30;
 /// How many entries of one commission a page shows.
 const ENTRIES_OF_ONE: usize = 100;
 
-/// How many rows of each kind there are.
+/// The number of rows of each kind.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) clicks: i64,
     pub(super) events: i64,
     /// The payments and leads that are credited to a click.
     pub(super) credited: i64,
-    /// The payments and leads that are credited to none.
+    /// The payments and leads that are not credited to a click.
     pub(super) uncredited: i64,
     pub(super) commissions: i64,
 }
@@ -122,7 +122,7 @@ pub(super) fn clicks(rows: Rows<'_>) -> Result<Vec<Click>, StoreError> {
     })
 }
 
-/// An event of Stripe's, and what became of it.
+/// An event of Stripe's, and its outcome.
 #[derive(Debug)]
 pub(super) struct Event {
     pub(super) id: String,
@@ -136,7 +136,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// What became of it, in a sentence.
+    /// The outcome as a sentence.
     pub(super) fn words(&self) -> &str {
         if self.message.is_empty() { self.code.words() } else { &self.message }
     }
@@ -175,13 +175,13 @@ pub(super) struct Commission {
     pub(super) month: Option<i64>,
     pub(super) status: String,
     pub(super) net: Amount,
-    /// What the commission was worked out from: nothing for a lead.
+    /// The base that the commission was computed from; zero for a lead.
     pub(super) base: Amount,
     pub(super) reversed: Amount,
     pub(super) matures_at: Moment,
     pub(super) code: Code,
     pub(super) click_id: String,
-    /// The IDs of Stripe's objects, by what they are.
+    /// The IDs of Stripe's objects, by type.
     pub(super) stripe: BTreeMap<String, String>,
     /// The newest first.
     pub(super) entries: Vec<Entry>,
@@ -192,14 +192,14 @@ impl Commission {
         self.status == "reversed"
     }
 
-    /// Why it is as it is: where all of it was taken back, the reason of the entry that did.
+    /// The reason of the commission; if all of it was taken back, the reason of that entry.
     pub(super) fn reason(&self) -> &Code {
         let taken_back = self.entries.iter().find(|entry| entry.amount.is_negative());
         taken_back.filter(|_| self.is_reversed()).map_or(&self.code, |entry| &entry.code)
     }
 }
 
-/// The newest commissions, as they are at `now`, each with its entries: two statements, however many there are.
+/// The newest commissions with their status at `now`, and the entries of each. Always two statements.
 pub(super) fn commissions(rows: Rows<'_>, now: Timestamp) -> Result<Vec<Commission>, StoreError> {
     let sql = format!(
         "SELECT {}, coalesce(a.name, c.partner_id) AS partner FROM {} \
@@ -249,7 +249,7 @@ pub(super) struct Entry {
     pub(super) is_paid: bool,
 }
 
-/// The newest entries of these commissions, by the commission.
+/// The newest entries of these commissions, by commission ID.
 fn entries(rows: Rows<'_>, commission_ids: &[&str]) -> Result<BTreeMap<String, Vec<Entry>>, StoreError> {
     let mut found: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     if commission_ids.is_empty() {
@@ -271,7 +271,7 @@ fn entries(rows: Rows<'_>, commission_ids: &[&str]) -> Result<BTreeMap<String, V
     Ok(found)
 }
 
-/// The statement that reads the entries of so many commissions.
+/// The statement that reads the entries of this many commissions.
 pub(super) fn entries_sql(commissions: usize) -> String {
     format!(
         "SELECT * FROM (SELECT {}, row_number() OVER (PARTITION BY n.commission_id ORDER BY n.id DESC) AS place \

@@ -1,7 +1,8 @@
-//! Who looks at the dashboard: a random token in a cookie that no script reads and no other site sends.
+//! Sessions of the dashboard: a random token in a cookie that scripts cannot read (`HttpOnly`) and other sites cannot send
+//! (`SameSite=Strict`).
 //!
-//! A session is over with the key that began it: at once where that is revoked or rolled, with its overlap where it was begun after it
-//! was rolled. It is over too after seven days, and after twelve hours in which nobody asked for a page.
+//! A session ends when the key that it was begun with is revoked or rolled; one that was begun after the key was rolled ends
+//! with the overlap. A session also ends after seven days, and after twelve hours without a request for a page.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -23,19 +24,19 @@ const COOKIE: &str = "trac_session";
 const HOST_COOKIE: &str = "__Host-trac_session";
 /// How long a session lasts.
 const SESSION_SECS: i64 = 7 * DAY_SECS;
-/// How long a session lasts in which nobody asks for a page.
+/// How long a session lasts without a request for a page.
 const IDLE_SECS: i64 = 12 * 3_600;
-/// How exactly it is known when somebody last asked for one: not each page is worth a write.
+/// `seen_at` is updated at most this often, so that not every request for a page writes.
 const SEEN_SECS: i64 = 600;
-/// How long the link of a new workspace waits to be used.
+/// How long the link of a new workspace is valid.
 pub(crate) const LINK_SECS: i64 = 7 * DAY_SECS;
 
-/// A visitor who showed a key or a link, and so the scope of everything shown.
+/// Extracts the scope of the session; rejects a request without a valid session.
 #[derive(Clone, Debug)]
 pub(super) struct Session(pub(super) Scope);
 
 impl FromRequestParts<Trac> for Session {
-    /// The way to the door.
+    /// A redirect to the login page.
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Response> {
@@ -47,7 +48,7 @@ impl FromRequestParts<Trac> for Session {
         let found = trac.store.read(move |tx| find(tx, "session", &asked, now)).await;
         match found {
             Ok(Some(Found { scope, seen_at, .. })) => {
-                // A page that is left open asks again and again by itself, without anybody who looks at it.
+                // The script of an open page sends these requests, even if nobody looks at the page.
                 let is_by_itself = ["/changes", "/live"].iter().any(|end| parts.uri.path().ends_with(end));
                 if !is_by_itself && seen_at.is_none_or(|seen| now.secs_since(seen) >= SEEN_SECS) {
                     seen(trac, token, now);
@@ -60,7 +61,7 @@ impl FromRequestParts<Trac> for Session {
     }
 }
 
-/// Notes that somebody asked for a page. The answer does not wait for that.
+/// Records the time of a request for a page. The response does not wait for the write.
 fn seen(trac: &Trac, token: String, now: Timestamp) {
     drop(trac.store.write(Priority::Api, move |tx| {
         tx.write("UPDATE dashboard_token SET seen_at = ?2 WHERE hash = ?1", args![key_hash(&token), now])
@@ -80,7 +81,7 @@ pub(super) fn token(trac: &Trac, headers: &HeaderMap) -> Option<String> {
     pairs.find_map(|(name, value)| (name == wanted && !value.is_empty()).then(|| value.to_owned()))
 }
 
-/// The cookie of a token; an empty one takes it away.
+/// The `Set-Cookie` value for a token; an empty token removes the cookie.
 pub(super) fn cookie(trac: &Trac, token: &str) -> Option<HeaderValue> {
     let secure = if trac.is_https() { "; Secure" } else { "" };
     let life_secs = if token.is_empty() { 0 } else { SESSION_SECS };
@@ -89,7 +90,7 @@ pub(super) fn cookie(trac: &Trac, token: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&line).ok()
 }
 
-/// Begins a session; answers its token. `key` is the one that was shown, if any.
+/// Begins a session and returns its token. `key` is the hash of the key that was entered, if any.
 pub(super) async fn begin(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<String, StoreError> {
     let token = random_hex::<32>();
     let (kept, now) = (token.clone(), trac.clock.now());
@@ -112,7 +113,7 @@ pub(super) async fn end(trac: &Trac, token: String) -> Result<(), StoreError> {
     ended.await
 }
 
-/// Uses a link up: it opens the dashboard once.
+/// Redeems a link, which is valid once. Returns its scope, or `None` if the link is invalid.
 pub(super) async fn redeem(trac: &Trac, link: String) -> Result<Option<Scope>, StoreError> {
     let now = trac.clock.now();
     let redeemed = trac.store.write(Priority::Api, move |tx| {
@@ -123,9 +124,9 @@ pub(super) async fn redeem(trac: &Trac, link: String) -> Result<Option<Scope>, S
     redeemed.await
 }
 
-/// A link that opens the dashboard once, within so many seconds.
+/// Makes a link that opens the dashboard once, within `secs` seconds.
 ///
-/// Its token stands in the query, which is not logged.
+/// Its token is in the query, which is not logged.
 pub(crate) fn new_link(rows: Rows<'_>, trac: &Trac, secs: i64) -> Result<String, StoreError> {
     let token = random_hex::<32>();
     let until = trac.clock.now().plus_secs(secs);
@@ -139,7 +140,7 @@ fn insert(rows: Rows<'_>, kind: &str, token: &str, expires_at: Timestamp) -> Res
     Ok(())
 }
 
-/// What a token opens.
+/// The session or link of a token.
 struct Found {
     scope: Scope,
     seen_at: Option<Timestamp>,
@@ -156,7 +157,7 @@ fn find(tx: Everywhere<'_>, kind: &str, token: &str, now: Timestamp) -> Result<O
     })
 }
 
-/// The sessions in force, and the links that wait to be used: of a workspace, or of all.
+/// The active sessions and unused links, of a workspace or of all.
 pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
     let (now, workspace) = (trac.clock.now(), workspace.map(ToOwned::to_owned));
     let read = trac.store.read(move |tx| {
@@ -182,7 +183,7 @@ pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec
     read.await
 }
 
-/// Ends all sessions, and takes back the links that wait to be used: of a workspace, or of all. Answers how many.
+/// Ends all sessions and unused links, of a workspace or of all. Returns their number.
 pub(crate) async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
     let workspace = workspace.map(ToOwned::to_owned);
     let ended = trac.store.write(Priority::Api, move |tx| {

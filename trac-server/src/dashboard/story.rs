@@ -1,4 +1,4 @@
-//! The answer of explain, read as what it is. Its JSON is the one that `GET /api/v1/explain/{id}` returns.
+//! The response of explain as types. The JSON is that of `GET /api/v1/explain/{id}`.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -6,10 +6,10 @@ use trac_core::time::Timestamp;
 
 use super::words::{Amount, Code, Moment};
 
-/// A whole answer.
+/// A whole response.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
-    /// What was asked about.
+    /// The kind of ID that was looked up.
     pub(super) kind: String,
     pub(super) summary: String,
     first_missing_hop: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Answer {
     pub(super) stories: Vec<Story>,
 }
 
-/// The hops of one payment, or of what has led to none.
+/// The hops of one payment, or of a click or event that led to no payment.
 #[derive(Debug, Deserialize)]
 pub(super) struct Story {
     pub(super) payment_id: Option<String>,
@@ -46,13 +46,13 @@ pub(super) enum Status {
     Waiting,
 }
 
-/// What a hop has beside its words, where pages show it.
+/// The details of a hop that pages show.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Details {
     /// The commissions of a payment.
     Commissions(Vec<Earned>),
-    /// What may have led to a hop that is missing, the likeliest first.
+    /// The possible causes of a missing hop, the likeliest first.
     Causes {
         causes: Vec<Cause>,
     },
@@ -64,7 +64,7 @@ struct Earned {
     entries: Vec<Entry>,
 }
 
-/// What may have led to a hop that is missing.
+/// A possible cause of a missing hop.
 #[derive(Debug, Deserialize)]
 pub(super) struct Cause {
     pub(super) what: String,
@@ -89,7 +89,7 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error
 }
 
 impl Answer {
-    /// An answer that knows of nothing.
+    /// A response without stories.
     pub(super) const fn of_nothing(summary: String, remedy: String) -> Self {
         Self {
             kind: String::new(),
@@ -107,7 +107,7 @@ impl Answer {
 }
 
 impl Hop {
-    /// The code of why it is not there.
+    /// The reason code of a hop that is not `ok`.
     pub(super) fn reason(&self) -> Option<&str> {
         self.reason.as_deref().filter(|_| self.status != Status::Ok)
     }
@@ -122,7 +122,7 @@ impl Hop {
         }
     }
 
-    /// What else may have led to it: the likeliest is what the hop itself says.
+    /// The other possible causes; the likeliest one is in `what` and `remedy`.
     pub(super) fn other_causes(&self) -> &[Cause] {
         match &self.details {
             Details::Causes { causes } => causes.get(1..).unwrap_or_default(),
@@ -132,7 +132,7 @@ impl Hop {
 }
 
 impl Status {
-    /// As it is called in styles.
+    /// The name in style sheets.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -142,7 +142,7 @@ impl Status {
         }
     }
 
-    /// As it is read aloud.
+    /// The word for screen readers.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Ok => "yes",

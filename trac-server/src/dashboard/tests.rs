@@ -16,7 +16,7 @@ async fn form(app: &App, path: &str, body: &str, headers: &[(&str, &str)]) -> An
     app.send(request.body(Body::from(body.to_owned())).unwrap()).await
 }
 
-/// Logs in with a key; answers the cookie to send.
+/// Logs in with a key; returns the cookie to send.
 async fn log_in(app: &App, key: &str) -> String {
     let answer = form(app, "/dashboard/login", &format!("key={key}"), &[]).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "../dashboard"));
@@ -98,7 +98,7 @@ async fn sessions_and_links_end() {
     for _ in 0..14 {
         app.trac.clock.advance(12 * 3_600);
         assert_eq!(look("/dashboard").await, 200);
-        // When somebody looked is noted behind the answer.
+        // `seen_at` is written after the response; once a later write is done, it is stored.
         app.trac.store.write(Priority::Api, |_| Ok(())).await.unwrap();
     }
     app.trac.clock.advance(1);
@@ -111,7 +111,7 @@ async fn a_session_in_which_nobody_looks_is_over() {
     let merchant = app.merchant().await;
     let cookie = log_in(&app, &merchant.key).await;
     let look = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
-    // A page that is left open asks by itself.
+    // The script of an open page sends these requests.
     for _ in 0..12 {
         assert_eq!((look("/dashboard/changes").await, look("/dashboard/live").await), (200, 200));
         app.trac.clock.advance(3_600);
@@ -225,11 +225,11 @@ async fn a_form_of_another_site_is_refused() {
     check(&[("origin", "https://track.example.com"), ("host", "track.example.com")], 303).await;
     check(&[("origin", "https://evil.example"), ("host", "track.example.com")], 403).await;
     check(&[("origin", "null"), ("host", "track.example.com")], 403).await;
-    // Behind a proxy that names another host, the public URL is what the browser sees.
+    // Behind a proxy that sets another host, the browser sends the origin of the public URL.
     check(&[("origin", "https://track.example.com"), ("host", "10.0.0.7:8787")], 303).await;
     check(&[("origin", "http://Trac.Internal:8787"), ("host", "trac.internal:8787")], 303).await;
     check(&[("origin", "https://track.example.com.evil.example"), ("host", "10.0.0.7:8787")], 403).await;
-    // With no-referrer, a browser would say null of our own page too.
+    // With `no-referrer`, a browser would send `Origin: null` from our own page too.
     let page = app.visit("/dashboard/login", &[]).await;
     assert_eq!(page.header("referrer-policy"), "same-origin");
 }
@@ -268,7 +268,7 @@ async fn nothing_a_stranger_wrote_becomes_markup() {
             "{html}"
         );
     }
-    // The script asks for the part that changes, and compares it with what the page showed first.
+    // The script requests the changing part and compares it with the part in the page.
     let (whole, live) = (
         app.visit("/dashboard", &[("cookie", &cookie)]).await,
         app.visit("/dashboard/live", &[("cookie", &cookie)]).await,
@@ -353,7 +353,7 @@ async fn credited_conversions_are_counted_and_the_others_beside_them() {
     shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
     let page = live().await;
     assert!(page.contains("<b>1</b> credited conversion</li>"), "{page}");
-    // One without a click, and one whose click is too old.
+    // A sale without a click, and a sale whose click is too old.
     let without_click = json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} });
     shop.told("checkout.session.completed", 1, shop.session(without_click)).await;
     let late = json!({ "id": "cs_3", "payment_intent": "pi_3", "created": START + 40 * DAY });

@@ -1,7 +1,7 @@
 //! `/dashboard/why`: the story of any ID or e-mail address, which answers "where is my commission?".
 //!
-//! The form posts, so that an e-mail address stays out of addresses, histories and logs of proxies. Links on other
-//! pages name IDs of ours in the query.
+//! The form posts, so that an e-mail address does not appear in URLs, browser histories and proxy logs. Links on
+//! other pages have trac's IDs in the query.
 
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -26,7 +26,7 @@ pub(super) fn routes(trac: &Trac) -> Router<Trac> {
     Router::new().route("/dashboard/why", get(linked).post(asked)).layer(own_forms_only)
 }
 
-/// What is asked about.
+/// The ID or e-mail address to look up.
 #[derive(Default, Deserialize)]
 struct Question {
     #[serde(default)]
@@ -38,7 +38,7 @@ struct Question {
 struct WhyPage {
     frame: Frame,
     id: String,
-    /// `None` where nothing was asked.
+    /// `None` if nothing was looked up.
     answer: Option<Answer>,
 }
 

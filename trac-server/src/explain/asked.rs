@@ -1,4 +1,4 @@
-//! What Stripe is asked about a payment, by which key, and what came of it.
+//! The questions to Stripe about a payment, the key they are asked with, and their results.
 
 use serde_json::{Value, json};
 
@@ -7,15 +7,15 @@ use super::hop::Hop;
 use crate::store::StoreError;
 use crate::store::rows::args;
 
-/// The endpoint whose key asks about a payment, or could.
+/// The endpoint whose key is used, or could be used, for questions about a payment.
 struct Asker {
     endpoint_id: String,
     has_key: bool,
-    /// Why Stripe refuses the key.
+    /// Why Stripe rejects the key.
     problem: Option<String>,
 }
 
-/// What was asked about a payment, and the hop that waits for it with what came of that.
+/// The questions about a payment, and the waiting hop with their results added.
 pub(super) fn of_payment(
     archive: &Archive<'_>,
     payment: &Payment,
@@ -29,7 +29,7 @@ pub(super) fn of_payment(
     Ok((hop, asked))
 }
 
-/// A decision that waits for what was bought.
+/// The hop of a decision that waits for the lines of an invoice.
 pub(super) fn of_products(archive: &Archive<'_>, payment: &Payment, hop: Hop) -> Result<Hop, StoreError> {
     let (mut hop, asked) = of_payment(archive, payment, hop)?;
     if let Some(invoice) = long_invoice(payment)
@@ -41,14 +41,15 @@ pub(super) fn of_products(archive: &Archive<'_>, payment: &Payment, hop: Hop) ->
     Ok(hop.with(json!({ "reason": payment.decision.reason, "asked": asked })))
 }
 
-/// The invoice of a payment of which not every line is known.
+/// The invoice of a payment, if not all of its lines are known.
 pub(super) fn long_invoice(payment: &Payment) -> Option<&str> {
     let mut invoices = payment.facts.invoices.iter();
     let long = invoices.find(|(_, invoice)| invoice.amounts.is_some() && invoice.every_line().is_none());
     long.map(|(id, _)| id.as_str())
 }
 
-/// Of the endpoints of the account that told of a payment, the one that asks: with a key that Stripe takes, else with a key.
+/// The endpoint, among those of the account that reported a payment, whose key is used: one with a valid key first, then one
+/// with any key.
 fn asker(archive: &Archive<'_>, payment_id: &str) -> Result<Option<Asker>, StoreError> {
     let sql = "SELECT w.id, w.stripe_api_key IS NOT NULL, w.stripe_api_key_problem FROM event AS e \
                JOIN webhook_endpoint AS t ON t.id = e.endpoint_id \
@@ -62,7 +63,7 @@ fn asker(archive: &Archive<'_>, payment_id: &str) -> Result<Option<Asker>, Store
 }
 
 impl Asker {
-    /// What is to be done where no event carries every line of an invoice, which was asked for before or not.
+    /// The remedy if no event contains every line of an invoice; `question` is the question to Stripe about it, if any.
     fn remedy(&self, question: Option<&Value>) -> String {
         let set = format!("PATCH /webhook-endpoints/{} with stripe_api_key", self.endpoint_id);
         if !self.has_key {

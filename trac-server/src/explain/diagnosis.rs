@@ -1,4 +1,4 @@
-//! Why an event that should be here is not, and which calls were turned away.
+//! Why an expected event is missing, and which calls were rejected.
 
 use serde_json::{Value, json};
 use trac_core::reason::Reason;
@@ -12,10 +12,10 @@ use crate::trac::refusal::Cause;
 use crate::webhook::accept::ROUTE;
 use crate::webhook::remedy_of;
 
-/// How long back what was rejected or refused is looked at.
+/// The age up to which rejected deliveries and calls are considered.
 const RECENT_SECS: i64 = 7 * 86_400;
 
-/// What is found, worst first.
+/// A possible cause and its remedy. Lists of them have the worst first.
 pub(super) struct Diagnosis {
     pub(super) reason: &'static str,
     pub(super) what: String,
@@ -32,7 +32,7 @@ impl Diagnosis {
     }
 }
 
-/// The event types that would have told of an object of this kind, the one to select first.
+/// The event types that report an object of this kind; the first is the one to select.
 const fn event_types(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Invoice | Kind::Subscription => &["invoice.paid"],
@@ -45,8 +45,8 @@ const fn event_types(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// Looks for every cause that the store can show: the other mode's endpoint, no secret, wrong secret, wrong clock, a wrong
-/// address, a disk that refused, a type not selected, nothing at all.
+/// Finds every cause that the store contains evidence of: the other mode's endpoint, no secret, a wrong secret, a wrong clock,
+/// a wrong address, a failed write, an event type that is not selected, no delivery at all.
 pub(super) fn of_missing_event(
     archive: &Archive<'_>,
     kind: Kind,
@@ -62,7 +62,7 @@ pub(super) fn of_missing_event(
         ));
     } else if let Some(elsewhere) = of_other_mode(archive, kind, id)? {
         found.push(elsewhere);
-        // One address may buy in both modes; an ID of Stripe's is of one.
+        // An e-mail address may occur in both modes; an ID of Stripe's belongs to one.
         if kind != Kind::Email {
             return Ok(found);
         }
@@ -108,7 +108,7 @@ pub(super) fn of_missing_event(
     Ok(found)
 }
 
-/// What is of the workspace's other mode, by the form of its ID or because it is known there.
+/// The cause that an object belongs to the workspace's other mode, by the form of its ID or because it is known there.
 fn of_other_mode(archive: &Archive<'_>, kind: Kind, id: &str) -> Result<Option<Diagnosis>, StoreError> {
     let (scope, other) = (archive.rows.scope(), archive.rows.scope().other_mode());
     let is_named = !modes_of(id).contains(&scope.mode());
@@ -129,16 +129,16 @@ fn of_other_mode(archive: &Archive<'_>, kind: Kind, id: &str) -> Result<Option<D
     Ok(Some(Diagnosis::new(Reason::ModeMismatch.as_str(), what, remedy)))
 }
 
-/// The deliveries that were rejected for a reason since a time.
+/// Deliveries that were rejected for this reason since this time.
 const REJECTED: &str = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND outcome = 'rejected' \
                         AND reason = ?3 AND received_at >= ?4";
-/// Those of them after which no delivery was verified at the same endpoint.
+/// Those of them that no verified delivery at the same endpoint followed.
 const STILL_REJECTED: &str = "SELECT 1 FROM event AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 \
                               AND e.outcome = 'rejected' AND e.reason = ?3 AND e.received_at >= ?4 \
                               AND NOT EXISTS (SELECT 1 FROM event AS v WHERE v.workspace_id = ?1 AND v.mode = ?2 \
                               AND v.endpoint_id = e.endpoint_id AND v.stripe_event_id IS NOT NULL AND v.id > e.id)";
 
-/// What stands in the way of deliveries of this mode.
+/// The causes that prevent deliveries in this mode.
 pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, StoreError> {
     let mut found = Vec::new();
     let secret = "SELECT 1 FROM webhook_endpoint WHERE workspace_id = ?1 AND mode = ?2 AND secrets <> '[]'";
@@ -151,8 +151,8 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
     }
     let since = archive.now.plus_secs(-RECENT_SECS);
     for reason in [Reason::SignatureInvalid, Reason::TimestampOutsideTolerance, Reason::Unreadable] {
-        // Where a later delivery was verified at the same endpoint, its secret and the clock are right by now. What could not
-        // be read is lost all the same.
+        // If a later delivery was verified at the same endpoint, its secret and the clock are right by now. An unreadable
+        // delivery is missing nevertheless.
         let sql = match reason {
             Reason::Unreadable => REJECTED,
             _ => STILL_REJECTED,
@@ -174,7 +174,7 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
     Ok(found)
 }
 
-/// The calls of pages and servers that were turned away lately: a click or lead that could not be recorded.
+/// The calls of pages and servers that were rejected recently: their clicks or leads were not recorded.
 pub(super) fn of_refused_calls(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, StoreError> {
     refused(archive, &["/v1/clicks", "/api/track/click", "/api/track/lead", "/api/track/conversion"])
 }
@@ -202,7 +202,7 @@ fn refused(archive: &Archive<'_>, routes: &[&str]) -> Result<Vec<Diagnosis>, Sto
 }
 
 impl Archive<'_> {
-    /// Whether an event about an object, or of that ID, came to the endpoint of the other mode and was turned away for it.
+    /// Whether the other mode's endpoint received an event about this object, or with this ID, and ignored it as `mode_mismatch`.
     fn came_to_the_other_mode(&self, id: &str) -> Result<bool, StoreError> {
         let other = self.rows.scope().other_mode();
         let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND reason = 'mode_mismatch' \

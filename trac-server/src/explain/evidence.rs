@@ -1,4 +1,4 @@
-//! What the store knows, as the hops of a story tell it.
+//! Reads the rows that the hops of a story are made of.
 
 use serde_json::{Value, json};
 use trac_core::commission::balance::Status;
@@ -20,7 +20,7 @@ pub(super) struct Archive<'a> {
     pub(super) now: Timestamp,
 }
 
-/// A recorded click with the names behind it.
+/// A recorded click with the names of its partner and program.
 pub(super) struct ClickRow {
     pub(super) link_id: Option<String>,
     pub(super) slug: Option<String>,
@@ -29,20 +29,20 @@ pub(super) struct ClickRow {
     pub(super) click: Click,
 }
 
-/// What is known of a payment or lead, and what was decided.
+/// The facts and the decision of a payment or lead.
 pub(super) struct Payment {
     pub(super) id: String,
     pub(super) facts: Facts,
     pub(super) decision: Decision,
-    /// How long it has waited for an attribution, if it does.
+    /// The time since the payment was recorded: how long it has waited, if it waits for an attribution.
     pub(super) waited_secs: i64,
 }
 
-/// What the end of a dispute means that the bank decided against the merchant.
+/// The text for the end of a dispute that the merchant lost.
 pub(super) const LOST_DISPUTE: &str = "The dispute was lost; what was taken back stays.";
 
 impl Payment {
-    /// What was decided, as the log and the list of conversions say it.
+    /// The reason that the log and the list of conversions show.
     pub(super) fn reason(&self) -> Reason {
         self.decision.reason.shown_after(self.waited_secs)
     }
@@ -51,7 +51,7 @@ impl Payment {
         !self.facts.leads.is_empty()
     }
 
-    /// Whether a dispute of it is over and the money stays with the bank.
+    /// Whether a dispute of the payment was closed and lost.
     pub(super) fn has_lost_dispute(&self) -> bool {
         self.facts.disputes.values().any(|dispute| self.is_lost(dispute))
     }
@@ -62,15 +62,15 @@ impl Payment {
         stage == DisputeStage::Closed && dispute.withdrawn && lost.is_some_and(|lost| lost != Some(0))
     }
 
-    /// What an event about it is said to mean, where its code alone would mislead: the end of a dispute releases the commission, and
-    /// what was taken back stays where the dispute was lost.
+    /// The text for an event whose reason code alone would mislead: the end of a dispute is `released`, but if the dispute was
+    /// lost, the commission that was taken back stays taken back.
     pub(super) fn says_of(&self, event: &Value) -> Option<&'static str> {
         let is_end = event["reason"] == Reason::Released.as_str();
         let dispute = event["object_id"].as_str().and_then(|id| self.facts.disputes.get(id))?;
         (is_end && self.is_lost(dispute)).then_some(LOST_DISPUTE)
     }
 
-    /// Whether it is nothing but a claim, and the merchant rejected it.
+    /// Whether only claims report the payment, and the merchant rejected them all.
     pub(super) fn is_rejected_claim(&self) -> bool {
         let reports = &self.facts.reports;
         let rejected = !reports.is_empty() && reports.values().all(Report::is_refused);
@@ -163,7 +163,7 @@ impl Archive<'_> {
         Ok(found)
     }
 
-    /// The event by which a payment is decided again: of those that Stripe sent about it, the first that is kept.
+    /// The event whose replay decides a payment again: the first stored one that Stripe sent about it.
     pub(super) fn event_to_replay(&self, payment_id: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT e.id FROM event AS e JOIN event_body AS b ON b.workspace_id = e.workspace_id AND b.mode = e.mode \
                    AND b.event_id = e.id WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.subject_id = ?3 \
@@ -172,7 +172,7 @@ impl Archive<'_> {
         self.rows.one(sql, args![payment_id], |row| row.get(0))
     }
 
-    /// What Stripe was asked about the `PaymentIntent`s and the invoice of a payment, and what became of it.
+    /// The questions to Stripe about the `PaymentIntent`s and the invoice of a payment, and their results.
     pub(super) fn questions(&self, payment_id: &str) -> Result<Vec<Value>, StoreError> {
         let sql = "SELECT q.stripe_id, q.tries, q.asked_at, q.next_at, q.answer FROM payment_object AS o \
                    JOIN question AS q ON q.workspace_id = o.workspace_id AND q.mode = o.mode \

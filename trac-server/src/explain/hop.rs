@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 use trac_core::conversion::remedy::remedy;
 use trac_core::reason::Reason;
 
-/// Whether a hop is there.
+/// The status of a hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
-    /// It is.
+    /// The hop is there.
     Ok,
-    /// It is not.
+    /// The hop is not there.
     Missing,
-    /// It is, and the story ends there.
+    /// The hop is there, and the story ends with it.
     Refused,
-    /// It is not yet, and settles by itself.
+    /// The hop is not there yet; it may follow without any change by the merchant.
     Waiting,
 }
 
@@ -28,7 +28,7 @@ impl Status {
     }
 }
 
-/// One hop of a story: what is known of it, and what to change where it breaks.
+/// One hop of a story, and what to change if it is missing.
 #[derive(Clone, Debug)]
 pub(super) struct Hop {
     name: &'static str,
@@ -40,17 +40,17 @@ pub(super) struct Hop {
 }
 
 impl Hop {
-    /// One that is there.
+    /// A hop that is there.
     pub(super) fn ok(name: &'static str, what: impl Into<String>) -> Self {
         Self { name, status: Status::Ok, what: what.into(), reason: None, remedy: None, details: Value::Null }
     }
 
-    /// One that breaks for a reason of ours, in the reason's own words.
+    /// A hop that breaks for a [`Reason`], with the reason's own texts.
     pub(super) fn broken(name: &'static str, status: Status, reason: Reason) -> Self {
         Self::cause(name, status, reason.as_str(), reason.meaning(), remedy(reason).unwrap_or_default())
     }
 
-    /// One that breaks for a cause that has a code and words of its own.
+    /// A hop that breaks for a cause with its own code and texts.
     pub(super) fn cause(
         name: &'static str,
         status: Status,
@@ -62,25 +62,25 @@ impl Hop {
         Self { name, status, what: what.into(), reason: Some(code), remedy, details: Value::Null }
     }
 
-    /// The same in other words.
+    /// Replaces the text.
     pub(super) fn saying(mut self, what: impl Into<String>) -> Self {
         self.what = what.into();
         self
     }
 
-    /// The same with more words.
+    /// Appends to the text.
     pub(super) fn adding(mut self, what: &str) -> Self {
         self.what = format!("{} {what}", self.what);
         self
     }
 
-    /// The same with another remedy.
+    /// Replaces the remedy.
     pub(super) fn mended_by(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }
 
-    /// The same, with what may have led to it.
+    /// Appends a possible cause and its remedy.
     pub(super) fn perhaps_for(mut self, what: &str, remedy: &str) -> Self {
         self.what = format!("{} Perhaps for this: {what}", self.what);
         self.remedy = Some(match self.remedy {
@@ -90,19 +90,19 @@ impl Hop {
         self
     }
 
-    /// The same, where the remedy is told at the hop before.
+    /// Removes the remedy, which the previous hop already has.
     pub(super) fn without_remedy(mut self) -> Self {
         self.remedy = None;
         self
     }
 
-    /// The same with a reason that is no mistake.
+    /// Sets the reason of a hop that is not an error.
     pub(super) const fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason.as_str());
         self
     }
 
-    /// The same with what a program may want to read.
+    /// Sets the details, for programs.
     pub(super) fn with(mut self, details: Value) -> Self {
         self.details = details;
         self
@@ -112,7 +112,7 @@ impl Hop {
         self.status == Status::Ok
     }
 
-    /// Name, words, reason and remedy, as the summary of the story they break.
+    /// Name, text, reason and remedy, for the summary of a story that breaks at this hop.
     pub(super) fn summary(&self) -> (&'static str, &str, Option<&'static str>, Option<&str>) {
         (self.name, &self.what, self.reason, self.remedy.as_deref())
     }

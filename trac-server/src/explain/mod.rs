@@ -36,15 +36,16 @@ use crate::trac::Trac;
 
 pub use text::as_text;
 
-/// How a story that takes too long is narrowed.
+/// The advice in the error for a story that takes too long.
 pub(crate) const NARROW: &str =
     "Ask by the ID of one object, a payment's or a click's, instead of a customer's or an address.";
 
-/// What else to ask by, where nothing is known by an ID.
+/// The advice for an unknown ID: other IDs to try.
 pub const BY_ANOTHER_NAME: &str = "Look for it by another name: the Checkout Session (cs_…), the invoice (in_…), the buyer's e-mail \
      address, the partner's code.";
 
-/// `GET /api/v1/explain/{id}`, and `POST /api/v1/explain` with `{"query"}`: an e-mail address belongs into no address, which others log.
+/// `GET /api/v1/explain/{id}`, and `POST /api/v1/explain` with `{"query"}`: an e-mail
+/// address must not be in a URL, because URLs are logged.
 pub(crate) fn routes() -> Router<Trac> {
     Router::new().route("/explain/{id}", get(explain)).route("/explain", post(explain_query))
 }
@@ -67,7 +68,7 @@ async fn explain_query(
     answer(&trac, scope, query.unwrap_or_default()).await
 }
 
-/// The longest ID or address that is asked about.
+/// The longest ID or e-mail address that is accepted.
 const QUERY_MAX: usize = 500;
 
 async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
@@ -88,8 +89,8 @@ async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Pr
     told.await.map(Json)
 }
 
-/// Tells the story of an ID in every workspace and mode that knows it; of none if none does. Stripe's Checkout Sessions name their mode,
-/// and are looked for in no other.
+/// Returns the story of an ID for every workspace and mode that knows it. The IDs of Checkout Sessions contain their mode, so
+/// they are looked up only in that mode.
 ///
 /// # Errors
 /// [`StoreError`] if the store cannot be read.
@@ -110,7 +111,7 @@ pub async fn explain_everywhere(trac: &Trac, id: &str) -> Result<Vec<Value>, Sto
     told.await
 }
 
-/// The modes in which there can be such an ID.
+/// The modes in which this ID can exist.
 fn modes_of(id: &str) -> &'static [Mode] {
     match id.get(..8) {
         Some("cs_test_") => &[Mode::Test],
@@ -119,7 +120,7 @@ fn modes_of(id: &str) -> &'static [Mode] {
     }
 }
 
-/// The story of an ID; `None` for an ID of ours that is not known here.
+/// The story of an ID; `None` for an unknown ID that does not have a form of Stripe's.
 pub(crate) fn tell(rows: Rows<'_>, now: Timestamp, id: &str) -> Result<Option<Value>, StoreError> {
     let subject = subject::find(rows, id)?;
     if subject.is_unknown_here() {

@@ -1,4 +1,4 @@
-//! How the click came along with a payment, or why none did: which field of which object was looked at.
+//! The hop `reference`: which field of which object carried the click to a payment, or why none did.
 
 use serde_json::{Value, json};
 use trac_core::commission::decision::Decision;
@@ -15,7 +15,7 @@ use crate::click::link_path;
 use crate::store::StoreError;
 use crate::store::rows::args;
 
-/// How many kept events are searched for the field that held a value.
+/// How many stored events are searched for the field that contained a value.
 const EVENTS_MAX: u32 = 5;
 
 /// The field that carried the click.
@@ -62,7 +62,7 @@ fn inherited(attribution: &Attribution) -> String {
     }
 }
 
-/// Where a value stood: the field, if an event that is kept shows it, and the object.
+/// Where a value was found: the object, and the field if a stored event contains it.
 fn place(archive: &Archive<'_>, candidate: &Candidate) -> Result<String, StoreError> {
     let object = &candidate.object;
     let field = match candidate.rule {
@@ -79,11 +79,11 @@ fn place(archive: &Archive<'_>, candidate: &Candidate) -> Result<String, StoreEr
     Ok(format!("{field} of {object}"))
 }
 
-/// Nothing tied the payment to a click: no value at all, or only values that are no clicks here.
+/// The payment has no click: its objects carry no value, or only values that are not clicks of this workspace and mode.
 pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
     let candidates = &payment.decision.candidates;
     let details = json!({ "candidates": candidates });
-    // A click ID of ours that is not known says more than a lead that would have named another.
+    // An unknown click ID in trac's form explains more than a lead that names another click.
     let names_a_click = candidates.iter().any(|candidate| candidate.value.starts_with("clk_"));
     if !names_a_click && let Some(lead) = unbound::of_payment(archive, payment)? {
         let what = format!(
@@ -114,7 +114,7 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     };
     let causes = diagnosis::of_refused_calls(archive)?;
     let hop = match causes.first() {
-        // A page that was refused its click cannot put one on the checkout.
+        // A page whose call for a click was rejected cannot add one to the checkout.
         Some(cause) if certainty == Certainty::Open => hop.perhaps_for(&cause.what, &cause.remedy),
         _ => hop,
     };
@@ -126,7 +126,7 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     Ok(hop.with(details))
 }
 
-/// Whether it is certain why no click is known, or calls that were turned away may have led to it.
+/// Whether the cause of the missing click is certain, or rejected calls may be the cause.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Certainty {
     Certain,
@@ -137,7 +137,7 @@ fn no_click(what: &str) -> Hop {
     Hop::broken("reference", Status::Missing, Reason::NoClick).saying(what)
 }
 
-/// No object that is known of the payment carries a value.
+/// No known object of the payment carries a value.
 fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<(Hop, Certainty), StoreError> {
     let facts = &payment.facts;
     let named = facts.sessions.keys().chain(facts.invoices.keys()).chain(facts.payment_intents.keys());
@@ -161,7 +161,7 @@ fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<(Hop, Certain
     Ok((no_click(&what), Certainty::Open))
 }
 
-/// A value came along, and it is no click of this workspace and mode.
+/// The payment carries a value, but it is not a click of this workspace and mode.
 fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, Certainty), StoreError> {
     let place = place(archive, candidate)?;
     let value = &candidate.value;
@@ -177,7 +177,7 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, C
     }
     let is_ours = value.starts_with("clk_");
     if is_ours {
-        // A call that was turned away brought no ID: it has nothing to do with this one.
+        // Rejected calls returned no ID, so they cannot be the source of this one.
         let hop = hop
             .saying(format!("{value}, in {place}, has the form of a click ID, but no such click was ever recorded here."))
             .mended_by(
@@ -196,7 +196,7 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, C
 }
 
 impl Archive<'_> {
-    /// The path of the field that holds a value in the events kept about an object, as `metadata.tracClickId`.
+    /// The path of the field that contains a value in the stored events about an object, such as `metadata.tracClickId`.
     fn field(&self, object_id: &str, value: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT b.body FROM event AS e JOIN event_body AS b ON b.workspace_id = e.workspace_id \
                    AND b.mode = e.mode AND b.event_id = e.id \
@@ -219,7 +219,7 @@ impl Archive<'_> {
     }
 }
 
-/// The path to a text inside a document; what stands under `metadata` comes first.
+/// The path to a text inside a document; fields under `metadata` are searched before others.
 fn path_of(document: &Value, text: &str) -> Option<String> {
     let fields = document.as_object()?;
     let is = |value: &Value| value.as_str() == Some(text);

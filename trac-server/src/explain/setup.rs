@@ -1,5 +1,5 @@
-//! What was set up rather than happened: a link, a partner, an enrollment, a program, an endpoint, a payout. Whether it
-//! stands, and what came of it.
+//! The hops of objects that the merchant made: a link, a partner, an enrollment, a program, an endpoint, a payout. They show
+//! whether the object is active, and its clicks, events or entries.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::click::link_path;
 use crate::store::StoreError;
 use crate::store::rows::{Row, args};
 
-/// The hops of what was set up; none where something else is asked about.
+/// The hops of an object that the merchant made; empty for other kinds.
 pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, StoreError> {
     let Some(id) = subject.thing.as_deref() else { return Ok(Vec::new()) };
     match subject.kind {
@@ -83,7 +83,7 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
     Ok(vec![hop.with(details)])
 }
 
-/// The visits of a link that were sent on and are no clicks, by why.
+/// The visits of a link that were redirected and not recorded as clicks, by reason.
 fn not_counted(archive: &Archive<'_>, id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
     let sql = "SELECT why, sum(count) FROM visit_not_counted \
                WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3 GROUP BY why";
@@ -91,7 +91,7 @@ fn not_counted(archive: &Archive<'_>, id: &str) -> Result<BTreeMap<String, i64>,
     Ok(visits.into_iter().collect())
 }
 
-/// How each partner stands with each program today.
+/// The current status of each partner in each program.
 fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Vec<Hop>, StoreError> {
     let sql = format!(
         "SELECT n.id, a.name, g.name, g.id, \

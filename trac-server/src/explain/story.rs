@@ -1,4 +1,4 @@
-//! The hops, in order, and the first that is missing.
+//! Builds the hops of a story in order, and finds the first missing one.
 
 use serde_json::{Value, json};
 use trac_core::conversion::remedy::remedy;
@@ -13,7 +13,8 @@ use super::subject::{Kind, Subject};
 use super::{asked, reference, setup, told, verdict};
 use crate::store::StoreError;
 
-/// The whole answer: what is set up, where that is asked about, then one story for each payment, or one that ends early.
+/// The whole response: the hops of an object that the merchant made, if one was looked up, then one story for each payment, or
+/// a story without a payment.
 pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, StoreError> {
     let mut stories = Vec::new();
     let set_up = setup::of(archive, subject)?;
@@ -48,7 +49,7 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, Stor
     }))
 }
 
-/// Nothing is missing; what the ledger says of the newest payment is the answer then.
+/// The summary if no hop is missing: the ledger entries of the newest payment.
 fn whole(stories: &[(Option<String>, Vec<Hop>)]) -> String {
     let mut said = stories.iter().flat_map(|(_, hops)| hops).map(Hop::summary);
     let ledger = said.find_map(|(name, what, ..)| (name == "entries").then_some(what));
@@ -58,7 +59,7 @@ fn whole(stories: &[(Option<String>, Vec<Hop>)]) -> String {
     }
 }
 
-/// A charge that is inferred to be another payment's money is told together with that payment.
+/// Adds the payments that a charge is inferred to be the same money as.
 fn with_the_same_money(archive: &Archive<'_>, payments: &[String]) -> Result<Vec<String>, StoreError> {
     let mut all = payments.to_vec();
     for id in payments {
@@ -72,7 +73,7 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
     let decision = &payment.decision;
     let told = told::of_payment(archive, subject, payment)?;
     if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) && !payment.is_lead() {
-        // Money went back of a sale that is not known: what is missing is the sale, not a click.
+        // Money of an unknown sale went back: the sale is missing, not a click.
         return Ok(vec![told, unlinked(archive, payment)?]);
     }
     if decision.same_as.is_some() {
@@ -98,7 +99,7 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
     Ok(hops)
 }
 
-/// What the ledger says of a payment, if anything.
+/// The hop with the ledger entries of a payment, if there are any.
 fn of_ledger(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Hop>, StoreError> {
     let commissions = archive.commissions(&payment.id)?;
     if commissions.is_empty() {
@@ -108,7 +109,7 @@ fn of_ledger(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Hop>, St
     Ok(Some(Hop::ok("entries", said.join(" ")).with(commissions.into())))
 }
 
-/// What is left of a commission, whose it is, and when it is due.
+/// The net amount of a commission, its partner, and its due time, as a sentence.
 fn of_commission(commission: &Value) -> String {
     let text = |name: &str| commission[name].as_str().unwrap_or_default();
     let net = commission["net_minor"].as_i64().unwrap_or_default();
@@ -152,7 +153,7 @@ fn of_money(payment: &Payment) -> Hop {
     hop.with(details)
 }
 
-/// Money went back, or a charge came, and which payment it belongs to is not known.
+/// The hop of a refund, dispute or charge whose payment is not known.
 fn unlinked(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
     let decision = &payment.decision;
     let hop = Hop::broken("payment", Status::Missing, decision.reason);
@@ -179,7 +180,7 @@ fn unlinked(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError>
     Ok(hop.with(json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked })))
 }
 
-/// The story of something no payment is known of.
+/// The story of an ID without a known payment.
 fn without_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, StoreError> {
     let events = archive.events(None, &subject.events)?;
     if let Some(event) = events.iter().find(|event| subject.names(event)).or_else(|| events.first()) {
@@ -203,7 +204,7 @@ fn without_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>,
     Ok(vec![no_payment(archive, subject)?])
 }
 
-/// Why no event about it is here.
+/// The hop that explains why no event about the ID was received.
 fn no_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Hop, StoreError> {
     let causes = diagnosis::of_missing_event(archive, subject.kind, &subject.id)?;
     let details: Vec<_> = causes.iter().map(Diagnosis::to_json).collect();

@@ -1,4 +1,4 @@
-//! What an ID or e-mail address means here: the click, and the payments it leads to.
+//! Looks up an ID or e-mail address: its click, payments and events.
 
 use serde_json::Value;
 use trac_core::webhook::report::transaction_id;
@@ -6,24 +6,24 @@ use trac_core::webhook::report::transaction_id;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 
-/// Stories are told of at most so many payments.
+/// The number of payments of which a response tells the story, at most.
 const PAYMENTS_MAX: u32 = 20;
 
 macro_rules! kinds {
     ($($variant:ident = $words:literal $($prefix:literal)*;)+) => {
-        /// What kind of thing an ID is of.
+        /// The kind of object that an ID belongs to.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Kind {
             $($variant,)+
         }
 
         impl Kind {
-            /// The kind for a person.
+            /// The name of the kind for people.
             pub(super) const fn words(self) -> &'static str {
                 match self { $(Self::$variant => $words,)+ }
             }
 
-            /// The kind by the form of an ID alone.
+            /// The kind by the ID's prefix.
             fn by_form(id: &str) -> Option<Self> {
                 let prefixes = [$($(($prefix, Self::$variant),)*)+];
                 prefixes.into_iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, kind)| kind)
@@ -61,23 +61,23 @@ kinds! {
     Click = "click" "clk_";
 }
 
-/// What is asked about.
+/// The object that was looked up.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     pub(super) id: String,
     pub(super) kind: Kind,
-    /// Our own ID of it, where it is something that was set up: a link, a partner, a payout.
+    /// trac's ID of an object that the merchant made: a link, a partner, a payout.
     pub(super) thing: Option<String>,
-    /// The click, where the ID is one.
+    /// The click, if the ID is a known click ID.
     pub(super) click_id: Option<String>,
-    /// The payments it leads to, newest first.
+    /// Its payments, newest first.
     pub(super) payments: Vec<String>,
-    /// Our IDs of the events it leads to, newest first.
+    /// trac's IDs of its events, newest first.
     pub(super) events: Vec<String>,
 }
 
 impl Subject {
-    /// Whether anything is known of it.
+    /// Whether the store contains anything about it.
     pub(super) const fn is_found(&self) -> bool {
         !self.payments.is_empty()
             || !self.events.is_empty()
@@ -85,8 +85,8 @@ impl Subject {
             || self.thing.is_some()
     }
 
-    /// Whether it is of our own making, or nobody's, and not known in this workspace and mode. Of what Stripe made, a story
-    /// is told all the same: why it is not known.
+    /// Whether the ID is not found in this workspace and mode and does not have the form of a Stripe ID or e-mail address.
+    /// An unknown ID of Stripe's still has a story: why it is not known.
     pub(super) const fn is_unknown_here(&self) -> bool {
         let stripes = matches!(
             self.kind,
@@ -104,7 +104,7 @@ impl Subject {
         !stripes && !self.is_found()
     }
 
-    /// Whether an event of the log is the one that is asked about.
+    /// Whether this event of the log is the one that was looked up.
     pub(super) fn names(&self, event: &Value) -> bool {
         event["id"] == *self.id || event["stripe_event_id"] == *self.id
     }
@@ -119,12 +119,12 @@ pub(super) fn find(rows: Rows<'_>, id: &str) -> Result<Subject, StoreError> {
     }
 }
 
-/// Where IDs are looked up.
+/// Looks up IDs in these rows.
 struct Finding<'a> {
     rows: Rows<'a>,
 }
 
-/// Payments credited to a click of which this holds.
+/// The condition for payments credited to a click that fulfils `$condition`.
 macro_rules! by_click {
     ($condition:literal) => {
         concat!(
@@ -137,12 +137,12 @@ macro_rules! by_click {
 }
 
 impl Finding<'_> {
-    /// What a query over one text answers, at most so many as stories are told of.
+    /// The first column of a query with one text, at most [`PAYMENTS_MAX`] rows.
     fn all(&self, sql: &str, id: &str) -> Result<Vec<String>, StoreError> {
         self.rows.all(sql, args![id, PAYMENTS_MAX], |row| row.get(0))
     }
 
-    /// The first column of a query over one text.
+    /// The first column of the first row of a query with one text.
     fn one(&self, sql: &str, id: &str) -> Result<Option<String>, StoreError> {
         self.rows.one(sql, args![id], |row| row.get(0))
     }
@@ -217,7 +217,7 @@ impl Finding<'_> {
         Ok(Subject { payments, events, ..Subject::bare(id, kind) })
     }
 
-    /// What was set up rather than happened, with the payments it brought; nothing for other kinds.
+    /// An object that the merchant made, and the payments credited through it; `None` for other kinds.
     fn set_up(&self, id: &str, kind: Kind) -> Result<Option<Subject>, StoreError> {
         let (table, brought) = match kind {
             Kind::Payout => ("payout", None),
@@ -249,9 +249,9 @@ impl Finding<'_> {
         )
     }
 
-    /// An address of a buyer or lead, in whatever case it was typed; or a partner's.
+    /// An e-mail address of a buyer or lead, in any case, or a partner's.
     fn email(&self, id: &str) -> Result<Subject, StoreError> {
-        // Addresses stand in the facts as JSON strings.
+        // The facts contain addresses as JSON strings.
         let payments = self.payments(
             "(lower(p.facts) LIKE lower(?3) ESCAPE '\\' OR p.customer_id IN (SELECT h.stripe_id \
              FROM holder AS h WHERE h.workspace_id = ?1 AND h.mode = ?2 AND lower(h.facts) LIKE lower(?3) ESCAPE '\\'))",
@@ -267,8 +267,8 @@ impl Finding<'_> {
         }
     }
 
-    /// What has no prefix of ours or Stripe's: a click ID, the merchant's own ID of a customer or transaction, a link's
-    /// slug, a partner's code; in this order.
+    /// An ID without a prefix of trac's or Stripe's: tried as a click ID, the merchant's own ID of a customer or transaction,
+    /// a link's slug and a partner's code, in this order.
     fn unprefixed(&self, id: &str) -> Result<Subject, StoreError> {
         let click = "SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let click_id = self.one(click, id)?;
@@ -316,7 +316,7 @@ impl Subject {
     }
 }
 
-/// A text for `LIKE`, in which nothing stands for anything else.
+/// Escapes the wildcards of a text for `LIKE`.
 fn literal(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

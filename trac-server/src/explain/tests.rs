@@ -146,21 +146,21 @@ async fn calls_turned_away_are_shown_to_whom_they_concern_and_to_nobody_else() {
         let both = list.column("cause").into_iter().zip(list.column("calls"));
         both.map(|(cause, calls)| format!("{} {calls}", cause.as_str().unwrap())).collect::<Vec<_>>()
     };
-    // A workspace's ID alone means live; a key says its mode; an address of Stripe's says nothing.
+    // A workspace's ID alone means live; a key contains its mode; a webhook address contains no mode.
     call(&[("x-workspace-id", "ws_nobody")]).await;
     assert_eq!((seen(&test).await, seen(&live).await), (vec![], vec!["workspace_unknown 1".to_owned()]));
     for _ in 0..5 {
         let message = call(&[("x-publishable-key", "pk_test_nobodys")]).await;
         assert!(message.starts_with("The key is not one of this server's."), "{message}");
     }
-    // Written at 1, 2, 4, 8 …: at least so many.
+    // The count is written at 1, 2, 4, 8 …, so it is a lower bound.
     assert_eq!(seen(&test).await, ["key_unknown 4"]);
     assert_eq!(seen(&live).await, ["workspace_unknown 1"]);
     app.visit("/api/v1/programs", &[("authorization", &format!("Bearer {}", test.publishable_key))]).await;
     assert_eq!(seen(&test).await, ["key_of_other_kind 1", "key_unknown 4"]);
     assert_eq!(test.get("/refusals?cause=key_of_other_kind").await.text("/data/0/route"), "/api/v1/programs");
     assert!(!test.get("/refusals").await.body.to_string().contains("nobodys"), "no key is written down");
-    // Where there are several workspaces, what names none is shown to none.
+    // If there are several workspaces, a call that names none of them is not shown.
     let other = app.merchant().await;
     call(&[("x-publishable-key", "pk_test_nobodys")]).await;
     app.trac.clock.advance(3_600);

@@ -1,4 +1,4 @@
-//! A story as lines for a terminal.
+//! Formats a story as lines for a terminal.
 
 use serde_json::Value;
 use trac_core::money::Currency;
@@ -13,12 +13,12 @@ fn amount(entry: &Value) -> String {
     }
 }
 
-/// What may have led to a hop that is missing, the likeliest first.
+/// The possible causes of a missing hop, the likeliest first.
 fn causes(hop: &Value) -> impl Iterator<Item = &Value> {
     hop.pointer("/details/causes").and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Writes a story for a person.
+/// Formats a story for people.
 #[must_use]
 pub fn as_text(story: &Value) -> String {
     let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Who told of a payment: Stripe by its events, the merchant by leads and reports, a page by a claim.
+//! The hop `event`: the events, leads, reports and claims that reported a payment.
 
 use serde_json::{Value, json};
 use trac_core::reason::Reason;
@@ -13,10 +13,10 @@ use crate::store::StoreError;
 use crate::webhook::remedy_of;
 
 const NAME: &str = "event";
-/// How many events are named in words.
+/// How many events the text names.
 const NAMED: usize = 4;
 
-/// The hop of everything that told of a payment. Where one event is asked about, it is about that one.
+/// The hop of all events and reports of a payment. If an event was looked up, the hop shows that event.
 pub(super) fn of_payment(
     archive: &Archive<'_>,
     subject: &Subject,
@@ -52,7 +52,7 @@ pub(super) fn of_payment(
     Ok(Hop::ok(NAME, words.join(" ")).with(details.into()))
 }
 
-/// One event, and what became of it.
+/// The hop of one event, with its outcome.
 pub(super) fn of_event(event: &Value) -> Hop {
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
     let (outcome, reason) = (text("outcome"), Reason::from_code(text("reason")).unwrap_or(Reason::Noted));
@@ -67,7 +67,7 @@ pub(super) fn of_event(event: &Value) -> Hop {
     let message = message.trim_end_matches('.');
     let words = format!("{kind}, received at {}: {outcome}. {message}.{repeats}", text("created_at"));
     let status = match outcome {
-        // An event of a type that was never asked for is no mistake.
+        // An event of an unsupported type is not an error.
         "ignored" if reason == Reason::UnsupportedEvent => return Hop::ok(NAME, words).because(reason),
         "ignored" | "failed" | "rejected" => Status::Refused,
         "skipped" if !matches!(reason, Reason::Stale) => Status::Refused,

@@ -1,7 +1,7 @@
-//! Why a lead that only a page reported ties its customer to no click.
+//! Why a lead that only a page reported does not tie its customer to a click.
 //!
-//! The core decides it (`conversion::attribution`); here its words are found: what was known of the customer before the lead, or
-//! how late the first payment came.
+//! The core decides this (`conversion::rules`). This module finds the explanation: what was known of the customer before the
+//! lead, or how late the first payment was.
 
 use trac_core::conversion::world::World;
 use trac_core::conversion::{book::Book, sale::Sale};
@@ -12,18 +12,18 @@ use super::evidence::{Archive, Payment};
 use crate::store::StoreError;
 use crate::store::load;
 
-/// A page's lead that ties its customer to no click.
+/// A page's lead that does not tie its customer to a click.
 pub(super) struct Unbound {
     pub(super) lead_id: String,
     pub(super) customer: String,
-    /// Why, as the end of a sentence.
+    /// The reason, as the end of a sentence.
     pub(super) why: String,
     pub(super) remedy: String,
-    /// Whether something was known of the customer before. Then no payment releases the lead's commission.
+    /// Whether the customer was known before the lead. Then no payment releases the lead's commission.
     pub(super) was_known: bool,
 }
 
-/// What stands between a lead and its customer's payments.
+/// Why a lead does not apply to its customer's payments.
 struct Cause {
     why: String,
     remedy: String,
@@ -36,7 +36,7 @@ impl Cause {
     }
 }
 
-/// Of a lead: why it ties the customer to no click, if it does not.
+/// Why this lead does not tie its customer to a click; `None` if it does.
 pub(super) fn of_lead(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Unbound>, StoreError> {
     if payment.facts.leads.values().all(is_sure) {
         return Ok(None);
@@ -52,8 +52,8 @@ pub(super) fn of_lead(archive: &Archive<'_>, payment: &Payment) -> Result<Option
     Ok(found)
 }
 
-/// Of a payment that is credited to no click: the lead that a page reported of its customer, and why it does not tie the
-/// customer; nothing where there is no such lead.
+/// For a payment that is not credited to a click: the lead that a page reported of its customer, and why that lead does not
+/// tie the customer. `None` if there is no such lead.
 pub(super) fn of_payment(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Unbound>, StoreError> {
     if payment.is_lead() {
         return Ok(None);
@@ -69,7 +69,7 @@ fn around(archive: &Archive<'_>, payment: &Payment) -> Result<World, StoreError>
     Ok(world)
 }
 
-/// Whether the merchant stands by a lead or rejected it, so that it is said elsewhere what it does.
+/// Whether the merchant vouches for a lead or rejected it. The effect of such a lead is explained elsewhere.
 fn is_sure(lead: &Lead) -> bool {
     lead.is_trusted() || lead.is_rejected()
 }
@@ -96,7 +96,7 @@ fn before(book: &Book<'_>, payment: &Sale<'_>) -> Option<Unbound> {
     unbound.next()
 }
 
-/// Why a lead says nothing of a payment made at that time, whoever the customer is.
+/// Why a lead does not apply to a payment made at that time, regardless of the customer.
 fn stands_apart(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, time: Timestamp) -> Option<Cause> {
     if lead.is_rejected() {
         return Some(Cause::new("the merchant rejected it", approve(sale, "If that was wrong")));
@@ -116,7 +116,7 @@ fn stands_apart(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, time: Timestamp) 
     })
 }
 
-/// Why a lead ties its customer to no payment at all. `own_first` is the first payment of the Stripe customer who pays.
+/// Why a lead does not tie its customer to any payment. `own_first` is the time of the Stripe customer's first payment.
 fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timestamp>) -> Option<Cause> {
     let at = bound_at(book, sale, lead)?;
     if let Some(why) = known_before(book, sale, lead, at, own_first) {
@@ -190,7 +190,7 @@ fn known_before(
     })
 }
 
-/// When the lead named its click first.
+/// The time at which the lead first named its click.
 fn bound_at(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead) -> Option<Timestamp> {
     let line = book.timeline.external_customers.get(&lead.customer)?;
     let first = line.public_lead.as_ref().filter(|first| first.sale_id == sale.id);

@@ -1,7 +1,7 @@
 //! The decision, in words that a merchant and a partner can act on: which terms, which version, which dates.
 //!
-//! Terms are versioned: a payment is judged by what was in force when it was made, or by those of the day on which the merchant had
-//! it decided again. So a remedy says since when it would count, and what is to be done about this very payment.
+//! Terms are versioned: a payment is judged by the versions in force when it was made, or by those of the day on which the
+//! merchant replayed it with `rules=now`. So a remedy names the time from which it counts, and what to do about this payment.
 
 use serde_json::json;
 use trac_core::conversion::attribution::Attribution;
@@ -21,7 +21,7 @@ use crate::store::load;
 
 const NAME: &str = "decision";
 
-/// What was decided about a payment or lead, and on what grounds.
+/// The hop of the decision about a payment or lead, with its grounds.
 pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
     let reason = payment.reason();
     let unbound = unbound::of_lead(archive, payment)?;
@@ -46,7 +46,7 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
     Ok(hop.with(json!({ "reason": reason })))
 }
 
-/// What needs no click to be said.
+/// The hop of a decision that does not depend on a click.
 fn plain(payment: &Payment, reason: Reason, unbound: Option<&Unbound>) -> Hop {
     let status = match reason.class() {
         Class::Earns if reason != Reason::AttributionFrozen => {
@@ -112,7 +112,7 @@ fn duplicate(payment: &Payment, hop: Hop) -> Hop {
     }
 }
 
-/// Everything a decision about a payment with a click rests on.
+/// The data that a decision about a payment with a click depends on.
 struct Grounds<'a> {
     payment: &'a Payment,
     attribution: &'a Attribution,
@@ -122,9 +122,9 @@ struct Grounds<'a> {
     again: Again,
 }
 
-/// How a payment is decided again.
+/// The replay that decides a payment again.
 struct Again {
-    /// The event to replay; none where the merchant or a page reported the payment.
+    /// The event to replay; `None` if the merchant or a page reported the payment.
     event_id: Option<String>,
     workspace_id: String,
     mode: &'static str,
@@ -140,7 +140,7 @@ impl Again {
         })
     }
 
-    /// By the terms of its time.
+    /// The call or command that replays by the terms of its time.
     fn then(&self) -> String {
         match &self.event_id {
             Some(id) => format!("POST /events/{id}/replay"),
@@ -148,13 +148,13 @@ impl Again {
         }
     }
 
-    /// By today's terms.
+    /// The call or command that replays by today's terms.
     fn now(&self) -> String {
         let then = self.then();
         if self.event_id.is_some() { format!("{then}?rules=now") } else { format!("{then} --rules now") }
     }
 
-    /// What makes terms of today count for this very payment.
+    /// How to apply today's terms to this payment, too.
     fn for_this_one(&self, path: &str) -> String {
         let (then, now) = (self.then(), self.now());
         let words = format!(
@@ -188,12 +188,12 @@ impl<'a> Grounds<'a> {
         Some(&Pins::program(self.pins(), id, self.world.programs.get(id)?, at)?.terms)
     }
 
-    /// The versions of the day on which it was decided again.
+    /// The versions pinned by a replay with `rules=now`.
     fn pins(&self) -> Option<&Pins> {
         self.payment.facts.pins.as_ref().map(|pins| &pins.value)
     }
 
-    /// What a replay under the rules of another day adds to the words.
+    /// A sentence about the replay, if the payment was replayed with `rules=now`.
     fn decided_again(&self) -> String {
         let at = self.payment.facts.pins.as_ref().map(|pins| pins.at.to_rfc3339());
         at.map_or_else(String::new, |at| {
@@ -201,13 +201,13 @@ impl<'a> Grounds<'a> {
         })
     }
 
-    /// What makes a change of the program count for this very payment.
+    /// How to apply a change of the program to this payment, too.
     fn for_this_one(&self) -> String {
         self.again.for_this_one(&self.program_path())
     }
 
-    /// What was refused, and would not be by the versions that hold for its time now: one of them was made since, within the same
-    /// second or dated back.
+    /// The hop of a rejected sale that the current versions for its time would accept: one of them was made after the decision,
+    /// within the same second or backdated.
     fn changed_since(&self, hop: Hop, was: &str) -> Hop {
         hop.saying(format!(
             "{was} when this was decided; a change that was made since, and holds for that time too, says otherwise."

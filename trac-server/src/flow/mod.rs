@@ -244,8 +244,8 @@ impl Considered {
         (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
     }
 
-    /// The settlement of the payment that this one is inferred to be, or its own: it decides the outcome of
-    /// refunds and disputes.
+    /// The settlement of the payment inferred to be the same money, or `own` if there is none. It decides the
+    /// outcome of refunds and disputes.
     fn inferred<'a>(&'a self, own: &'a Settlement) -> &'a Settlement {
         own.decision.same_as.as_ref().and_then(|id| self.settlements.get(id)).unwrap_or(own)
     }

@@ -1,4 +1,4 @@
-//! What is done with workspaces, their keys and their dashboards, beside a running server or without one.
+//! The commands for workspaces, their keys and their dashboards. They work with or without a running server.
 
 use std::io::{self, Write as _};
 
@@ -44,7 +44,7 @@ pub(super) async fn run(command: WorkspaceCommand) -> Result<(), Failure> {
     }
 }
 
-/// The sessions of the dashboard as lines, or that they are over.
+/// Lists the dashboard's sessions, one per line; with `end`, ends them and reports how many.
 async fn sessions(
     config: &Config,
     workspace: Option<&str>,
@@ -112,7 +112,8 @@ pub(super) async fn login_link(
     })?)
 }
 
-/// A server's own view of its store, with the address under which it was last reached.
+/// A [`Trac`] on this store. Its public URL is the configured one, else the last one that a server used, else
+/// the listen address.
 async fn reached(config: &Config, store: trac_server::store::Store) -> Result<Trac, Failure> {
     let public_url = match &config.public_url {
         Some(url) => url.clone(),
@@ -133,7 +134,7 @@ fn text(value: &Value, path: &str) -> String {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Writes to standard output: as JSON and nothing else, or as lines for a person.
+/// Writes to standard output: only JSON, or lines for a person.
 fn print(value: &Value, json: bool, lines: impl FnOnce() -> String) -> io::Result<()> {
     if json { writeln!(Output, "{value:#}") } else { write!(Output, "{}", lines()) }
 }
@@ -170,7 +171,7 @@ fn print_created(created: &Value, json: bool) -> io::Result<()> {
     })
 }
 
-/// A line for each.
+/// Puts each on its own line, indented.
 fn indented(lines: impl Iterator<Item = String>) -> String {
     lines.fold(String::new(), |all, line| all + "  " + &line + "\n")
 }

@@ -1,8 +1,8 @@
-//! A lock, so that one server at a time runs on a data folder. Two servers would each count a key's calls
-//! separately, and each take the address of the other for its own.
+//! A lock, so that only one server at a time runs on a data folder. Two servers would count a key's calls
+//! separately, and overwrite each other's public URL in the store.
 //!
-//! The folder itself is locked, not only a file in it that could be removed: the lock applies whichever path
-//! leads to the folder, and whatever is in it. Short commands, such as `trac workspace create`, need no lock.
+//! The folder itself is locked, not only a file in it, which could be removed: the lock applies to every path
+//! to the folder, whatever the folder contains. Short commands, such as `trac workspace create`, need no lock.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -72,7 +72,7 @@ impl Original {
         }
     }
 
-    /// Checks that the paths still lead to the same files. Writes to a removed file are lost with it, and
+    /// Checks that the paths still refer to the same files. Writes to a removed file are lost with it, and
     /// SQLite does not notice.
     ///
     /// # Errors

@@ -47,8 +47,8 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Stores the facts of a payment, and the IDs of its objects. An object that several payments share leads
-    /// to one of them, whose facts name the invoices of the others.
+    /// Stores the facts of a payment, and the IDs of its objects in `payment_object`. The row of an object that
+    /// several payments share names one of them, whose facts name the invoices of the others.
     fn payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         self.rows.write(
             "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \
@@ -228,8 +228,8 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Stores the values that may be click IDs, so that they find the payment. The credited one is in
-    /// `payment.click_id`.
+    /// Stores the values that may be click IDs, so that the payment is found by any of them. The credited one is
+    /// in `payment.click_id`.
     fn candidates(&self, payment_id: &str, decision: &Decision, had_any: bool) -> Result<(), StoreError> {
         if had_any {
             let delete = "DELETE FROM candidate WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use trac_core::program::Mode;
 
-/// One workspace in one mode. Rows of other scopes are out of reach.
+/// One workspace in one mode. A query in a scope cannot read or write rows of another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Scope {
     workspace_id: Arc<str>,
@@ -41,14 +41,14 @@ impl Scope {
         Self { workspace_id: Arc::clone(&self.workspace_id), mode }
     }
 
-    /// The mode as it is in the column `mode`: `test` or `live`.
+    /// The mode as stored in the column `mode`: `test` or `live`.
     #[must_use]
     pub const fn mode_str(&self) -> &'static str {
         self.mode.as_str()
     }
 }
 
-/// The mode of a value of the column `mode`.
+/// Parses a value of the column `mode`.
 pub(crate) fn mode_of(column: &str) -> Mode {
     if column == "live" { Mode::Live } else { Mode::Test }
 }

@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::client::{ClientError, Conversion, Failed, Item, Lead, Reported, TracClient};
+use trac_sdk::client::{ClientError, Conversion, Failed, Item, Lead, Reported, TracClient};
 use crate::testing::app::App;
 use crate::testing::shop::Shop;
 

@@ -3,5 +3,4 @@
 pub(crate) mod app;
 pub(crate) mod shop;
 pub(crate) mod body;
-#[cfg(feature = "client")]
 mod client;

@@ -1,8 +1,9 @@
-//! `trac workspace go-live`: what was set up and tried in test mode, made once more in live mode.
+//! `trac workspace go-live`: copies the setup of test mode to live mode.
 //!
-//! Programs, partners, enrollments and links are copied as they are now, in one transaction. Clicks, payments and commissions are not:
-//! test money never becomes real. A live row knows what it was copied from, so that nothing is copied twice; what was changed in live
-//! mode since stays as it is there. Live programs that pay out before refunds can come are named on every run.
+//! Programs, partners, enrollments and links are copied in their current state, in one transaction. Clicks, payments and
+//! commissions are not copied: test money never becomes real. The column `copied_from` of a live row names its test row, so
+//! no row is copied twice, and later changes in live mode stay. Every run lists the live programs whose commissions can be
+//! paid out before a refund arrives.
 
 use serde_json::{Map, Value, json};
 use trac_core::checkout::link::is_payment_link;
@@ -17,12 +18,12 @@ use crate::store::rows::{Row, Rows, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError};
 use crate::trac::Trac;
 
-/// Copies what a workspace has set up in test mode to live mode, or says what would be copied.
+/// Copies a workspace's setup of test mode to live mode, or lists what would be copied.
 ///
 /// # Wire form
-/// `{"workspace_id","dry_run","copied","left_out","look_at"}`: lists of `{"kind","id","name",…}`; `copied` has `copied_from`, the other two
-/// `why`. `look_at` names what is to be changed in live mode: of what was copied, such as a test Payment Link, and, on every run, live
-/// programs without a hold. A dry run makes nothing, so that what it would copy has no `id`.
+/// `{"workspace_id","dry_run","copied","left_out","look_at"}`: lists of `{"kind","id","name",…}`; `copied` has `copied_from`, the
+/// other two `why`. `look_at` lists what to change in live mode: copied rows, such as a link to a test Payment Link, and, on
+/// every run, live programs without a hold. A dry run writes nothing, so rows that it would copy have no `id`.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
@@ -44,7 +45,7 @@ pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<V
 
 /// Why a transaction is rolled back.
 enum NotWritten {
-    /// It was to be shown only.
+    /// A dry run; contains its result.
     Dry(Value),
     Failed(StoreError),
 }
@@ -66,7 +67,7 @@ struct Copying<'a> {
     look_at: Vec<Value>,
 }
 
-/// One thing, as it is told of.
+/// A row, as it is reported.
 #[derive(Clone, Copy)]
 struct Thing<'a> {
     kind: &'static str,
@@ -104,7 +105,7 @@ impl<'a> Copying<'a> {
 
     fn told(mut self, dry_run: bool) -> Value {
         if dry_run {
-            // What was rolled back has no ID.
+            // Rows that were rolled back have no ID.
             let id = |row: &Value| row.get("id").cloned();
             let made: Vec<_> = self.copied.iter().filter_map(id).collect();
             let rolled_back = self.copied.iter_mut().chain(&mut self.look_at);
@@ -136,7 +137,7 @@ impl<'a> Copying<'a> {
                 self.left_out.push(thing.with("why", "it is archived"));
                 continue;
             }
-            let taken = "SELECT 1 FROM program WHERE lower(slug) = lower(?1) AND mode = ?2 LIMIT 1";
+            let taken = "SELECT 1 FROM program WHERE slug IS NOT NULL AND lower(slug) = lower(?1) AND mode = ?2 LIMIT 1";
             let is_taken = self.tx.exists(taken, args![slug, self.live.mode_str()])?;
             let made = self.ids.make(Kind::Program);
             self.of_live().write(
@@ -163,7 +164,7 @@ impl<'a> Copying<'a> {
         Ok(())
     }
 
-    /// Names the live programs that pay out before refunds can come, whenever they were made.
+    /// Lists the live programs whose commissions can be paid out before a refund arrives, copied or not.
     fn holds(&mut self) -> Result<(), StoreError> {
         let sql = "SELECT id, name FROM program WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id";
         let programs =
@@ -210,7 +211,8 @@ impl<'a> Copying<'a> {
         Ok(())
     }
 
-    /// The live partner who is this one: of the same address, or where neither has one, of the same code and made by hand.
+    /// The live partner that is the same as a test partner: with the same e-mail address, or, if neither has one, with the same
+    /// code. It must not be a copy of another test partner.
     fn same_partner(&self, email: &str, code: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND copied_from IS NULL \
                    AND CASE WHEN ?3 <> '' THEN lower(email) = lower(?3) ELSE email IS NULL AND code = ?4 END \
@@ -310,7 +312,7 @@ impl<'a> Copying<'a> {
         Ok(self.copy_of(table, id)?.is_some())
     }
 
-    /// The live row that was made of one of test mode.
+    /// The live row that was copied from this row of test mode.
     fn copy_of(&self, table: &str, id: &str) -> Result<Option<String>, StoreError> {
         let sql =
             format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND copied_from = ?3");
@@ -324,7 +326,7 @@ impl<'a> Copying<'a> {
     }
 }
 
-/// What is to be said of a program that pays out before a refund can come.
+/// The warning about a program whose commissions can be paid out before a refund arrives.
 fn no_hold(days: HoldDays) -> Option<String> {
     let of = match (days.sale, days.recurring) {
         (0, 0) => "sale and recurring",
@@ -337,13 +339,13 @@ fn no_hold(days: HoldDays) -> Option<String> {
     ))
 }
 
-/// Four columns of text; what is missing is empty.
+/// Reads four columns of text; a `NULL` becomes empty.
 fn four(row: &Row<'_>) -> Result<[String; 4], StoreError> {
     let text = |at: usize| row.get::<Option<String>>(at).map(Option::unwrap_or_default);
     Ok([text(0)?, text(1)?, text(2)?, text(3)?])
 }
 
-/// What went live, for a person.
+/// The result of [`go_live`] as text for people.
 #[must_use]
 pub fn as_text(told: &Value) -> String {
     let empty = Map::new();
@@ -417,7 +419,7 @@ mod tests {
         assert_eq!((made.text("/data/0/slug"), made.number("/data/0/version")), ("friends".to_owned(), 1));
         assert_ne!(made.text("/data/0/id"), program);
         assert_eq!(live.get("/enrollments?status=approved").await.number("/meta/total"), 1);
-        // A visitor of the same address is the live one's now.
+        // A visit to the same address is now a live click.
         assert_eq!(app.visit("/s/ada", &[]).await.status, 302);
         assert_eq!(app.visit("/s/friends/ada", &[]).await.status, 302);
         assert_eq!(app.visit("/t/friends/ada", &[]).await.status, 302);
@@ -429,7 +431,7 @@ mod tests {
             (2, 1)
         );
 
-        // Again: nothing twice, whatever was changed in live mode meanwhile; what is new is copied.
+        // A second run copies no row twice, even if it was changed in live mode; new rows are copied.
         let partner_path = format!("/partners/{}", live.get("/partners").await.text("/data/0/id"));
         live.patch(&partner_path, json!({ "name": "Ada L.", "code": "lovelace" })).await;
         test.make("/links", to("new", "https://shop.example/")).await;
@@ -459,7 +461,7 @@ mod tests {
         assert_eq!(names(&told, "look_at"), ["program Sale", "program Both"]);
         let said = as_text(&told);
         assert!(said.contains("are 0 for sale,") && said.contains("are 0 for sale and recurring,"), "{said}");
-        // Not only in the run that copies, and of programs that were made in live mode too.
+        // Every run lists them, including programs that were created in live mode.
         let mut own = made.clone();
         own["name"] = "Own".into();
         own["hold_days"] = json!({ "sale": 0 });

@@ -1,4 +1,4 @@
-//! The number by which an open page knows whether it has something new to show.
+//! The number that tells an open page whether there is something new to show.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -29,12 +29,12 @@ impl<'a> Open<'a> {
         open
     }
 
-    /// Signs in again, after a time in which the session ended.
+    /// Signs in again, after the session has expired.
     async fn sign_in_again(&mut self, merchant: &Merchant<'_>) {
         self.cookie = log_in(self.app, &merchant.key).await;
     }
 
-    /// Asks as the script does; answers whether the number is another one than before.
+    /// Requests the number as the script does; returns whether it changed.
     async fn has_changed(&mut self) -> bool {
         let answer = self.app.visit("/dashboard/changes", &[("cookie", &self.cookie)]).await;
         assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (200, "no-store"));
@@ -65,7 +65,7 @@ async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_with
     assert!(!page.has_changed().await, "it is the number of the page");
 
     let enrolled = json!({ "program_id": shop.program, "partner_id": shop.partner });
-    // IDs of clicks are in no order within a second, and the clock stands still here.
+    // The IDs of clicks of one second have no order, and the clock of this test is fixed.
     for _ in 0..40 {
         shop.merchant.make("/clicks", enrolled.clone()).await;
         assert!(page.has_changed().await, "a click");
@@ -85,7 +85,7 @@ async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_with
         assert!(page.has_changed().await, "a lead {status}");
         assert!(!page.has_changed().await);
     }
-    // What Stripe reports of a payment outside every program leaves its row too.
+    // An event without an effect adds a row to the log, too.
     shop.told("customer.created", 2, json!({ "id": "cus_9" })).await;
     assert!(page.has_changed().await, "an event that changes nothing");
 
@@ -100,7 +100,7 @@ async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_with
     shop.merchant.make("/payouts", payout).await;
     assert!(page.has_changed().await, "a payout");
     assert!(!page.has_changed().await);
-    // The clock alone moved the other page's number.
+    // The other page's number changed because of the time only.
     assert!(others.has_changed().await && !others.has_changed().await);
 }
 
@@ -141,7 +141,7 @@ async fn a_visitor_without_a_session_is_shown_the_door_and_no_number() {
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "login"));
 }
 
-/// How a statement of so many arguments is carried out.
+/// The query plan of a statement with this many arguments.
 async fn plan(app: &App, sql: String, args: usize) -> Vec<String> {
     let scope = Scope::new("ws_1", trac_core::program::Mode::Test);
     let steps = app.trac.store.read(move |tx| {
@@ -160,12 +160,12 @@ async fn the_number_and_the_entries_of_all_commissions_are_read_by_indexes() {
     let of_number = plan(&app, changes::sql(), 1).await;
     let of_entries = plan(&app, entries_sql(ROWS), ROWS).await;
     for step in of_number.iter().chain(&of_entries).filter(|step| step.starts_with("SCAN")) {
-        // What is listed was found by an index before, and is a few rows.
+        // A scan of few rows that an index has found.
         let is_found =
             ["CONSTANT ROW", "listed_", "subquery", "ranked"].iter().any(|name| step.contains(name));
         assert!(is_found, "{of_number:#?} {of_entries:#?}");
     }
-    // Clicks of one second are put in order, and no more of them.
+    // Only the clicks of one second are sorted, not all clicks.
     assert!(!of_number.iter().any(|step| step == "USE TEMP B-TREE FOR ORDER BY"), "{of_number:#?}");
     assert!(of_entries.iter().any(|step| step.contains("ledger_entry_commission")), "{of_entries:#?}");
 }

@@ -1,4 +1,4 @@
-//! What the pages have in common, and what a new user found on them.
+//! Properties that all pages share, and defects that a new user found.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -44,7 +44,7 @@ async fn every_page_extends_the_base_template() {
         assert_eq!(html.contains("<nav "), !is_door, "{path}");
         assert_eq!(html.contains("To change something, use the API"), !is_door, "{path}");
         assert_eq!(html.matches("aria-current=\"page\"").count(), usize::from(!is_door), "{path}");
-        // Every address of the base leads somewhere, from wherever the page lies.
+        // Every URL of the base template resolves to a route, from every page.
         let hrefs = html.split(" href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
         for href in hrefs {
             let folder = path.rsplit_once('/').unwrap().0;
@@ -127,7 +127,7 @@ async fn each_commission_has_its_own_entries_in_both_modes_and_workspaces() {
         charge(500, json!({ "payment_intent": "pi_2", "amount": 2_000, "amount_captured": 2_000 })),
     )
     .await;
-    // The other mode has a commission of the same ID.
+    // The other mode has a commission with the same ID.
     let (workspace, columns) = (
         &shop.merchant.workspace_id,
         "payment_id, program_id, partner_id, enrollment_id, click_id, program_version, enrollment_version, source, \
@@ -194,7 +194,7 @@ async fn what_is_typed_in_monospace_shows_its_underscores() {
     let inputs: Vec<_> = style.lines().filter(|line| line.contains(" input {")).collect();
     assert_eq!(inputs.len(), 2, "{inputs:?}");
     assert!(inputs.iter().all(|line| line.contains("font: 16px/1.5 var(--mono)")), "{inputs:?}");
-    // No page loads anything that the policy refuses.
+    // No page loads anything that the Content-Security-Policy blocks.
     assert!(!style.contains("url(") && !style.contains("@import"));
     let app = App::new();
     let page = form(&app, "/dashboard/enter", "token=used", &[]).await;

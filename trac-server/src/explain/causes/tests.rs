@@ -1,5 +1,5 @@
-//! "A sale went through, the partner swears they referred it, and nothing shows": each cause, how it comes about, and that
-//! log and explain name it with what to change.
+//! "A sale went through, the partner swears they referred it, and nothing shows": reproduces each cause, and checks that the
+//! log and explain name it with its remedy.
 
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn webhooks() -> Vec<Row> {
     ]
 }
 
-/// Deliveries that were turned away.
+/// Deliveries that were rejected.
 fn refused_deliveries() -> Vec<Row> {
     let other = json!({ "id": "cs_2", "payment_intent": "pi_2" });
     vec![
@@ -229,7 +229,7 @@ fn references() -> Vec<Row> {
     ]
 }
 
-/// Pages whose calls were turned away: the click was not recorded, so the sale has none.
+/// Pages whose calls were rejected: the click was not recorded, so the sale has none.
 fn pages() -> Vec<Row> {
     let ada = || json!({ "ref": "ada" });
     let sold = |row: Row, cause: &'static str, remedy: &'static str| {
@@ -424,7 +424,7 @@ fn programs() -> Vec<Row> {
     ]
 }
 
-/// Refusals that the terms which hold for the time now no longer give, because they were changed since.
+/// Sales that earn nothing by the terms of that time, but would earn by the current terms.
 fn changed_since() -> Vec<Row> {
     vec![
         row("the program was activated within the second of the sale")
@@ -546,7 +546,7 @@ fn leads() -> Vec<Row> {
     ]
 }
 
-/// Leads that the partner or the enrollment stands against.
+/// Leads that earn nothing because of the partner or the enrollment.
 fn refused_leads() -> Vec<Row> {
     let paying = || json!({ "lead_amount_minor": 300, "lead_currency": "usd" });
     vec![
@@ -595,7 +595,8 @@ fn by_customer(id: &str, created: i64) -> Value {
         "metadata": { "tracCustomerExternalId": "user_1" } })
 }
 
-/// Leads of pages that do not tie their customer, for what was known before or came too late: payment and lead both say why.
+/// Leads of pages that do not tie their customer, because the customer was known before or paid too late. Explain names the
+/// cause for the payment and for the lead.
 fn leads_too_late() -> Vec<Row> {
     let paying = |more: Value| with(json!({ "lead_amount_minor": 300, "lead_currency": "usd" }), more);
     let known = || {
@@ -630,7 +631,7 @@ fn leads_too_late() -> Vec<Row> {
     ]
 }
 
-/// Leads of pages that do not tie their customer for other causes.
+/// Leads of pages that do not tie their customer, for other causes.
 fn leads_that_tie_nothing() -> Vec<Row> {
     vec![
         row("a lead that came after the payment")

@@ -1,4 +1,4 @@
-//! Every reason: how to get it, and what the answer, the log and explain say.
+//! Every reason: a case that leads to it, and its response, log and explanation.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ fn intent(click: &str) -> Value {
     json!({ "id": "pi_1", "amount_received": 10_000, "currency": "usd", "metadata": { "tracClickId": click } })
 }
 
-/// A second click, by another partner.
+/// Adds a click of a second partner.
 fn with_bea(row: Row) -> Row {
     row.post("/partners", json!({ "name": "Bea", "code": "bea" }))
         .post("/enrollments", json!({ "program_id": "$program", "partner_id": "$id" }))
@@ -233,7 +233,7 @@ fn by_terms() -> Vec<Row> {
     ]
 }
 
-/// What only a page reported.
+/// Reasons of payments and leads that only a page reported.
 fn reported() -> Vec<Row> {
     let claim = json!({ "eventName": "Purchase", "clickId": "$click", "amount": 5_000, "currency": "usd",
         "externalTransactionId": "order 1" });

@@ -1,4 +1,4 @@
-//! A merchant's life in a few steps, and what is said of it: by the answer, by the log, by explain.
+//! Test cases of a few steps in a shop, and the expected response, log and explanation.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -10,8 +10,8 @@ use trac_core::webhook::signature::sign;
 use crate::testing::app::{Answer, App, START};
 use crate::testing::shop::{Shop, with};
 
-/// One thing that happens. In every text, `$click`, `$program`, `$partner`, `$enrollment`, `$endpoint` and `$id` (what the
-/// last answer was about) stand for this shop's.
+/// One step. In every text, `$click`, `$program`, `$partner`, `$enrollment` and `$endpoint` are replaced by the shop's IDs, and
+/// `$id` by the ID in the last response.
 enum Step {
     Event(&'static str, i64, Value),
     Deliver(Value),
@@ -24,7 +24,7 @@ enum Step {
     Wait(i64),
 }
 
-/// Steps, and what must be said of them.
+/// A test case: steps and their expected results.
 pub(super) struct Row {
     pub(super) name: &'static str,
     terms: Value,
@@ -61,24 +61,24 @@ impl Row {
         self
     }
 
-    /// Stripe tells something, so many seconds after the start; its ID is `evt_{kind}_{at}_{object}`.
+    /// Adds an event of Stripe's, `at` seconds after the start; its ID is `evt_{kind}_{at}_{object}`.
     pub(super) fn event(self, kind: &'static str, at: i64, object: Value) -> Self {
         self.step(Step::Event(kind, at, object))
     }
 
-    /// A paid session by this shop's click.
+    /// Adds a paid session with this shop's click.
     pub(super) fn session(self, at: i64, change: Value) -> Self {
         let session = json!({ "id": "cs_1", "mode": "payment", "payment_status": "paid", "amount_total": 10_000,
             "currency": "usd", "payment_intent": "pi_1", "metadata": { "tracClickId": "$click" } });
         self.event("checkout.session.completed", at, with(session, change))
     }
 
-    /// A whole event.
+    /// Adds a complete event.
     pub(super) fn deliver(self, event: Value) -> Self {
         self.step(Step::Deliver(event))
     }
 
-    /// A delivery signed with this secret, so many seconds ago.
+    /// Adds a delivery signed with this secret, `secs_ago` seconds ago.
     pub(super) fn forge(self, secret: &'static str, secs_ago: i64) -> Self {
         self.step(Step::Forge(secret, secs_ago))
     }
@@ -91,12 +91,12 @@ impl Row {
         self.step(Step::Api("PATCH", path, body))
     }
 
-    /// What a page calls with the publishable key.
+    /// Adds a page's call with the publishable key.
     pub(super) fn page(self, path: &'static str, body: Value) -> Self {
         self.step(Step::Page(path, body))
     }
 
-    /// A call with a header of its own.
+    /// Adds a call with this header.
     pub(super) fn call(
         self,
         path: &'static str,
@@ -107,7 +107,7 @@ impl Row {
         self.step(Step::Call(path, header, value, body))
     }
 
-    /// The last step, so many times.
+    /// Repeats the last step.
     pub(super) fn times(mut self, times: usize) -> Self {
         let last = self.steps.pop().unwrap();
         self.step(Step::Times(times, Box::new(last)))
@@ -121,27 +121,28 @@ impl Row {
         self.step(Step::Wait(secs))
     }
 
-    /// What the last step is answered: outcome and reason of a delivery, else the status, and code or reason.
+    /// Expects this response to the last step: outcome and reason of a delivery, otherwise the status, and code or reason.
     pub(super) fn answers(self, answer: &'static str) -> Self {
         Self { answer, ..self }
     }
 
-    /// What the first row of a list says, or that it is empty; without it, the log of the last event says what it was answered.
+    /// Expects this text in the first row of a list, or an empty list. By default, the log must have the response to the last
+    /// event.
     pub(super) fn logs(self, list: &'static str, says: &'static str) -> Self {
         Self { log: Some((list, says)), ..self }
     }
 
-    /// What explain says of an ID: which hop breaks, if any, and words that stand in the story.
+    /// Expects this first missing hop, if any, and these texts in the story of an ID.
     pub(super) fn explains(self, id: &'static str, hop: Option<&'static str>, says: &[&'static str]) -> Self {
         Self { id, hop, says: says.to_vec(), ..self }
     }
 
-    /// Words that do not stand in the story.
+    /// Expects that these texts are not in the story.
     pub(super) fn without(self, words: &[&'static str]) -> Self {
         Self { hides: words.to_vec(), ..self }
     }
 
-    /// Lets it happen, and checks what is said.
+    /// Runs the steps and checks the results.
     pub(super) async fn check(&self) {
         let app = App::new();
         let shop = Shop::open(&app, self.terms.clone()).await;
@@ -198,7 +199,7 @@ impl Row {
     }
 }
 
-/// A shop in the middle of a row.
+/// A shop during a test case.
 struct Stage<'s, 'a> {
     shop: &'s Shop<'a>,
     last: String,

@@ -1,7 +1,8 @@
 //! Replay: stored events decided again, by the terms of each payment's own time (`then`) or by today's (`now`).
 //!
-//! A dry run shows the difference and writes nothing. By the terms of the time it changes nothing, unless one of them was dated
-//! back since, or the payment was replayed by those of another day. By today's terms it changes what they ask for, once.
+//! A dry run shows the difference and writes nothing. A replay by `then` changes nothing, unless a version was backdated
+//! since, or the payment was replayed by `now` before. A replay by `now` applies today's terms; repeated, it changes nothing
+//! more.
 
 mod moves;
 mod rules;
@@ -43,7 +44,7 @@ pub(crate) fn routes() -> Router<Trac> {
 struct Replay {
     rules: Rules,
     dry_run: bool,
-    /// Beside the payments an event is about, those of their customers that were first heard of since then.
+    /// Also replay the other payments of the same customers that were recorded since this time; `None` for none.
     since: Option<Timestamp>,
 }
 
@@ -67,24 +68,24 @@ async fn replay_one(
     replayed.await.map(Json)
 }
 
-/// Which events, leads and conversions are decided again: all of them, unless something is said.
+/// Which events, leads and conversions are decided again. The default is all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Which {
-    /// Those received since then.
+    /// Only those received at or after this time.
     pub since: Timestamp,
-    /// Those of this workspace.
+    /// Only those of this workspace.
     pub workspace_id: Option<String>,
-    /// Those of this mode.
+    /// Only those of this mode.
     pub mode: Option<Mode>,
 }
 
 impl Which {
-    /// What a query is narrowed by: `?1` the time, `?2` the workspace, `?3` the mode.
+    /// The arguments of a query: `?1` the time, `?2` the workspace, `?3` the mode.
     fn args(&self) -> (Timestamp, Option<&str>, Option<&'static str>) {
         (self.since, self.workspace_id.as_deref(), self.mode.map(Mode::as_str))
     }
 
-    /// Refuses a workspace that is not there.
+    /// Rejects an ID that no workspace has.
     fn must_be_known(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let Some(id) = &self.workspace_id else { return Ok(()) };
         if tx.exists("SELECT 1 FROM workspace WHERE id = ?1", args![id])? {
@@ -108,8 +109,8 @@ pub async fn replay_all(
     replay_some(trac, Which { since, ..Which::default() }, rules, dry_run).await
 }
 
-/// Replays stored events, oldest first, then the leads and conversions that the merchant reported; answers those that changed
-/// something, how many there were, and what moved, commission by commission.
+/// Replays stored events, oldest first, then the leads and conversions that the merchant reported. Returns how many there were,
+/// those that changed something, and the difference of each commission.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or the store cannot be read or written.
@@ -157,7 +158,7 @@ pub async fn replay_some(
     }))
 }
 
-/// The leads and reported conversions: no event reports them.
+/// The leads and reported conversions. They are not in the log of events.
 fn reported_by_merchants(tx: Everywhere<'_>, which: &Which) -> Result<Vec<(Scope, String)>, StoreError> {
     let (since, workspace, mode) = which.args();
     tx.all(
@@ -177,7 +178,7 @@ fn scoped(row: &Row<'_>) -> Result<(Scope, String), StoreError> {
     Ok((Scope::new(&workspace_id, mode_of(&mode)), row.get(2)?))
 }
 
-/// Decides a conversion again that the merchant reported.
+/// Decides a reported conversion or lead again.
 fn replay_conversion(
     rows: Rows<'_>,
     ids: &Ids,
@@ -199,7 +200,7 @@ fn replay_conversion(
     Ok(Some(replayed))
 }
 
-/// Decides again what facts are about, and answers what moves.
+/// Decides the payments of these facts again, and returns the changes.
 fn decide(
     writing: &Writing<'_>,
     topic: Topic,
@@ -227,7 +228,7 @@ fn decide(
     Ok((considered, replayed))
 }
 
-/// An event with its body, as it was delivered.
+/// A stored event with its body as delivered.
 struct Stored {
     id: String,
     outcome: String,
@@ -307,13 +308,13 @@ impl Stored {
         Ok(replayed)
     }
 
-    /// Whether it had no effect: it could not be read, or was not for this endpoint.
+    /// Whether the event had no effect: it was unreadable, or not for this endpoint.
     fn told_anew(&self) -> bool {
         matches!(self.outcome.as_str(), "failed" | "ignored")
     }
 
-    /// What the event is told now, where that is something else. What had its effect once keeps its answer; a sale that was
-    /// refused and earns now is told so.
+    /// The new outcome of the event and its subject; `None` if the old outcome stays. An event that had an effect keeps its
+    /// outcome, except for a sale that was skipped and earns now.
     fn now_told(&self, topic: Topic, considered: &Considered) -> Option<(Answer, Option<String>)> {
         let (answer, subject) = considered.told();
         if self.told_anew() {

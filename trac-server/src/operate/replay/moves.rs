@@ -1,4 +1,4 @@
-//! What a replay moves, commission by commission.
+//! The changes of a replay, for each commission.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::store::apply::Writing;
 use crate::store::rows::args;
 use crate::store::{Scope, StoreError};
 
-/// What changes for commissions: before, after, and the entries that lead there. To be asked before it is written.
+/// The changes to commissions: before, after, and the new entries. Call this before the changes are written.
 pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<Value>, StoreError> {
     let mut moves = Vec::new();
     for (payment_id, settlement) in &considered.settlements {
@@ -26,7 +26,7 @@ pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<V
             if change.entries.is_empty() && !is_due_otherwise {
                 continue;
             }
-            // A commission may have been another payment's that is inferred to be the same money.
+            // The commission may belong to another payment that is inferred to be the same money.
             let mut known = considered.loaded.world.payments.values().flat_map(|known| &known.commissions);
             let before = known.find(|commission| Some(&commission.id) == change.commission_id.as_ref());
             moves.push(one(payment_id, change, before, due));
@@ -35,7 +35,7 @@ pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<V
     Ok(moves)
 }
 
-/// When a commission is due so far.
+/// The due time of a commission before the replay.
 fn due(writing: &Writing<'_>, commission_id: &str) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT matures_at FROM commission WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     writing.rows.one(sql, args![commission_id], |row| row.get(0))
@@ -75,12 +75,12 @@ fn one(payment_id: &str, change: &Change, before: Option<&Commission>, due: Opti
     })
 }
 
-/// What many events together move, each commission once.
+/// The changes of many replayed events, with one row for each commission.
 pub(super) struct Summary {
     dry_run: bool,
     pub(super) moved: Vec<Value>,
     pub(super) frozen: Vec<Value>,
-    /// Where each is in its list, by payment and commission.
+    /// The index of each row in its list, by payment and commission.
     places: BTreeMap<String, usize>,
 }
 
@@ -89,7 +89,7 @@ impl Summary {
         Self { dry_run, moved: Vec::new(), frozen: Vec::new(), places: BTreeMap::new() }
     }
 
-    /// Adds what one event moves, with whose it is. In a dry run the events of one payment show the same, because none is written.
+    /// Adds the changes of one event. In a dry run all events of a payment show the same changes, because none is written.
     pub(super) fn add(&mut self, scope: &Scope, replayed: &Value) {
         let list = |name: &str| replayed.get(name).and_then(Value::as_array).into_iter().flatten();
         for change in list("changes") {
@@ -116,7 +116,7 @@ impl Summary {
     }
 }
 
-/// What moves, with its workspace and mode.
+/// A change with its workspace and mode.
 fn of_scope(scope: &Scope, change: &Value) -> Value {
     let mut change = change.clone();
     if let Some(change) = change.as_object_mut() {
@@ -126,7 +126,7 @@ fn of_scope(scope: &Scope, change: &Value) -> Value {
     change
 }
 
-/// A commission that moved before moves again.
+/// Adds a further change to the row of a commission.
 fn go_on(known: &mut Value, change: &Value) {
     if let (Some(known), Some(change)) = (known.as_object_mut(), change.as_object()) {
         for name in ["after", "reason"] {

@@ -1,4 +1,4 @@
-//! Whose rules a replay decides by.
+//! The versions of terms that a replay decides by.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::store::StoreError;
 use crate::store::apply::Writing;
 use crate::store::rows::args;
 
-/// Whose rules a replay decides by.
+/// The versions of terms that a replay decides by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {
     /// The versions of program and enrollment that were in force at the payment's time.
@@ -47,17 +47,17 @@ impl Rules {
     }
 }
 
-/// What became of the payments that are decided again.
+/// The payments of a replay whose versions change, and those that cannot change.
 #[derive(Default)]
 pub(super) struct Judged {
-    /// Those that are judged by other versions than before.
+    /// The payments that are judged by other versions than before.
     pub(super) payments: Vec<String>,
-    /// Commissions that were paid out and so stay, where today's terms would move them.
+    /// Commissions that today's terms would change, but that stay because they were paid out.
     pub(super) frozen: Vec<Value>,
 }
 
-/// Says for each payment that is decided again by which versions, and keeps that with its facts, so that whatever arrives later
-/// decides by the same. A payment whose commission was paid out keeps what it was paid by.
+/// Sets the versions that each payment of a replay is decided by, as pins in its facts, so that later events use the same
+/// versions. A payment whose commission was paid out keeps its versions.
 pub(super) fn apply(
     writing: &Writing<'_>,
     considered: &mut Considered,
@@ -94,8 +94,8 @@ pub(super) fn apply(
     Ok(judged)
 }
 
-/// The payments that are decided again: the one the news is about; where it is about a subscription or customer, theirs; and those
-/// first heard of since that time.
+/// The payments that are decided again: the payment of the event; for an event about a subscription or customer, its payments;
+/// and, with `since`, all loaded payments that were recorded since that time.
 fn targets(
     writing: &Writing<'_>,
     considered: &Considered,
@@ -140,7 +140,7 @@ fn is_by(commission: &Commission, world: &World, pins: &Pins) -> bool {
         && enrollment.is_none_or(|number| *number == commission.enrollment_version)
 }
 
-/// Of payments that were paid out, the commissions that would be others if they were not: terms that give the same move nothing.
+/// The commissions of paid-out payments that today's terms would change if they had not been paid.
 fn frozen(world: &World, paid_out: &[String], todays: &Latest<Pins>) -> Vec<Value> {
     if paid_out.is_empty() {
         return Vec::new();

@@ -66,14 +66,14 @@ async fn todays_terms_count_for_a_past_sale_once_and_whatever_arrives_later() {
     assert_eq!((shop.net().await, shop.entries().await), (1_000, 2));
     assert_eq!(shop.replays("?rules=now").await.body["changes"], json!([]), "twice is once");
 
-    // Neither a refund nor another edit looks the terms up anew.
+    // Neither a refund nor another change of the program makes the terms be looked up again.
     shop.changes_program(percent(50)).await;
     let refunded = charge(5_000, json!({ "created": START }));
     assert_eq!(shop.told("charge.refunded", 2 * DAY, refunded).await, "processed refund_partial");
     assert_eq!(shop.net().await, 500);
     assert_eq!(shop.all(Rules::Now, true).await["commissions"][0]["after"]["net_minor"], json!(2_500));
 
-    // The terms of its time are those it had.
+    // With `then`, the payment has its original terms again.
     let back = shop.replays("?rules=then").await;
     assert_eq!((back.number("/changes/0/after/net_minor"), shop.net().await), (1_000, 1_000));
     assert_eq!(shop.replays("").await.body["changes"], json!([]));
@@ -92,7 +92,7 @@ async fn a_refusal_under_todays_rules_lasts_and_so_does_what_they_let_in() {
     let refused = shop.replays("?rules=now").await;
     assert_eq!(refused.text("/changes/0/reason"), "partner_not_approved");
     assert_eq!(shop.net().await, 0);
-    // Nothing that arrives later brings it back.
+    // Later events do not restore the commission.
     shop.told("charge.succeeded", 9, charge(0, json!({ "created": START }))).await;
     assert_eq!(shop.net().await, 0);
     assert_eq!(shop.merchant.get("/conversions").await.text("/data/0/reason"), "partner_not_approved");
@@ -123,7 +123,7 @@ async fn a_longer_window_lets_in_a_sale_and_the_renewals_after_it() {
     let event = shop.merchant.get("/events/evt_invoice.paid_0_in_1").await;
     assert_eq!((event.text("/outcome"), event.text("/reason")), ("processed".into(), "ok".into()));
 
-    // The window was judged at the first payment, by the terms that it was decided by.
+    // The window is checked at the first payment, by the versions pinned for it.
     let renewal = invoice("in_2", json!({ "created": START + 30 * DAY }));
     assert_eq!(shop.told("invoice.paid", 30 * DAY, renewal).await, "processed ok_recurring");
     assert_eq!(shop.net().await, 2_000);
@@ -142,7 +142,7 @@ async fn a_replay_of_one_event_leaves_the_customers_other_payments_as_they_are()
     shop.merchant.post("/events/evt_invoice.paid_0_in_1/replay?rules=now", json!({})).await;
     assert_eq!(shop.merchant.get("/commissions").await.column("net_minor"), [1_000, 500]);
 
-    // The whole history: what a dry run shows, commission by commission, is what then happens.
+    // A replay of everything changes each commission as its dry run showed.
     let dry = shop.all(Rules::Now, true).await;
     let moves = |replayed: &Value| {
         let moved = replayed["commissions"].as_array().unwrap().iter();
@@ -152,7 +152,7 @@ async fn a_replay_of_one_event_leaves_the_customers_other_payments_as_they_are()
     let real = shop.all(Rules::Now, false).await;
     assert_eq!((moves(&real), shop.net().await), (moves(&dry), 1_000));
     for rules in [Rules::Now, Rules::Then] {
-        // A cancellation is about all payments of its subscription.
+        // A replay of a cancellation affects all payments of its subscription.
         let again = shop.all(rules, false).await;
         assert_eq!(again["commissions"].as_array().unwrap().len(), if rules == Rules::Now { 0 } else { 2 });
     }
@@ -199,7 +199,7 @@ async fn of_what_was_paid_out_only_what_would_be_otherwise_is_listed() {
     let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
     assert_eq!(shop.merchant.post("/payouts", payout).await.number("/amount_minor"), 2_000);
     app.trac.clock.advance(DAY);
-    // A new version of the terms that gives the same.
+    // A new version of the terms with the same result.
     shop.changes_program(
         json!({ "hold_days": { "sale": 14 }, "lead_amount_minor": 500, "lead_currency": "usd" }),
     )
@@ -277,7 +277,7 @@ async fn terms_dated_back_count_once_their_payments_are_replayed() {
     );
     assert_eq!(shop.replays("").await.body["changes"], json!([]));
 
-    // The same terms since an earlier time; said twice, it is one version.
+    // The same terms from an earlier time on: sent twice, they add one version.
     for _ in 0..2 {
         let dated = shop.changes_program(json!({ "valid_from": "2026-11-20T00:00:00Z" })).await;
         assert_eq!(
@@ -295,7 +295,7 @@ async fn terms_dated_back_count_once_their_payments_are_replayed() {
     shop.changes_enrollment(enrollment).await;
     shop.replays("").await;
     assert_eq!(shop.net().await, 0);
-    // It stays so when something else arrives.
+    // A later event does not change that.
     shop.told("charge.refunded", 10, charge(2_000, json!({ "created": START }))).await;
     assert_eq!(shop.net().await, 0);
 

@@ -1,4 +1,4 @@
-//! What a replay changes, as lines for a terminal.
+//! Formats the changes of a replay as lines for a terminal.
 
 use serde_json::Value;
 use trac_core::money::Currency;
@@ -11,7 +11,7 @@ fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// What is left of a commission before or after, with its currency; zero where there was none.
+/// The net amount of a commission before or after, with its currency; zero if there was none.
 fn net(change: &Value, side: &str) -> String {
     let net = change.pointer(&format!("/{side}/net_minor")).and_then(Value::as_i64).unwrap_or_default();
     match Currency::parse(text(change, "/currency")) {
@@ -20,7 +20,7 @@ fn net(change: &Value, side: &str) -> String {
     }
 }
 
-/// One commission: whose it is, what it was and becomes, and why.
+/// One commission: its ID, its net amount before and after, and the reason.
 fn line(change: &Value) -> String {
     let id = match text(change, "/commission_id") {
         "" => format!("a new commission of {}", text(change, "/payment_id")),
@@ -43,8 +43,8 @@ fn line(change: &Value) -> String {
     )
 }
 
-/// Writes what [`replay_some`](super::replay_some) answered for a person: a line for each commission that changes, and for each that
-/// would if it had not been paid out.
+/// Formats the result of [`replay_some`](super::replay_some) for people: a line for each commission that changes, and for each
+/// one that would change if it had not been paid out.
 #[must_use]
 pub fn as_text(replayed: &Value) -> String {
     let is_dry = replayed.get("dry_run").is_some_and(|dry| dry == true);
