@@ -1,5 +1,5 @@
-// Bundles the modules in `js/` into one file for each form of the script. `cargo xtask build-script` writes the output of
-// Rust to `generated/`, runs this, and minifies the result.
+// Bundles the modules in `js/` into one file for each form of the script. `cargo xtask build-script` writes the
+// output of Rust to `generated/`, runs this, and minifies the result.
 
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -27,6 +27,7 @@ const settingsFromCall = {
 
 await bundle('js/script.js', '../target/script/trac.js', '(() => {', '})();');
 await bundle('js/compat.js', '../target/script/trac.compat.js', '(() => {', '})();');
-// The package runs the whole script at each call of `boot`, and nothing on import, because a server may import the package.
+// The package runs the whole script at each call of `boot`, and nothing on import, because a server may import
+// the package.
 await bundle('js/compat.js', 'generated/boot.js', 'export const boot = (options) => {', '};', [settingsFromCall]);
 await bundle('js/module.js', '../target/script/index.js');

@@ -1,5 +1,5 @@
-//! Compresses the script and embeds it in the server. `cargo xtask build-script` makes the script; a server built without it
-//! works and logs that the script is missing.
+//! Compresses the script and embeds it in the server. `cargo xtask build-script` makes the script; a server
+//! built without it works and logs that the script is missing.
 
 #[cfg(feature = "server")]
 mod script {

@@ -1,4 +1,4 @@
-//! Every recorded Stripe event in `../shared/stripe-events`, signed anew: accepted, with outcome and reason,
+//! Every recorded Stripe event in `../shared/stripe-events`, signed again: accepted, with outcome and reason,
 //! and stored.
 
 use std::collections::BTreeSet;

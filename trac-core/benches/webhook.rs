@@ -1,5 +1,5 @@
-//! One event in one process: a Checkout Session of 2.4 kB, from its bytes to its ledger entry. For comparison, the parts that
-//! cannot be avoided: the HMAC, and `serde_json` parsing the same bytes.
+//! One event in one process: a Checkout Session of 2.4 kB, from its bytes to its ledger entry. For comparison,
+//! the parts that cannot be avoided: the HMAC, and `serde_json` parsing the same bytes.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use std::hint::black_box;
@@ -147,9 +147,9 @@ fn one_session(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Settles large neighbourhoods of one event: one subscription's invoices, or one customer's sessions, the first of them with
-/// a click; or sessions that all have a click, under `first_click`. The time is linear in the number of payments, up to ten
-/// thousand.
+/// Settles large neighbourhoods of one event: one subscription's invoices, or one customer's sessions, the
+/// first of them with a click; or sessions that all have a click, under `first_click`. The time is linear in
+/// the number of payments, up to ten thousand.
 fn neighbourhoods(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("neighbourhood");
     group.sample_size(10);

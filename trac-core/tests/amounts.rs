@@ -1,5 +1,5 @@
-//! Amounts to the minor unit: currencies with no, three or unused decimals; rounding of halves; the smallest and the largest
-//! amounts that Stripe accepts.
+//! Amounts to the minor unit: currencies with no, three or unused decimals; rounding of halves; the smallest
+//! and the largest amounts that Stripe accepts.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use stripe::{by, charge, invoice, session, terms};
 use trac_core::money::Currency;
 
-/// Checks the net commission of a sale of `amount` after `back` was refunded, in minor units (`want`) and as displayed (`shown`).
+/// Checks the net commission of a sale of `amount` after `back` was refunded, in minor units (`want`) and as
+/// displayed (`shown`).
 #[track_caller]
 fn check(rate_bps: u32, currency: &str, (amount, back): (i64, i64), want: i64, shown: &str) {
     let own = json!({"payment_intent": "pi_1", "currency": currency, "metadata": by("clk_1")});

@@ -75,7 +75,8 @@ fn a_dispute_in_another_currency_counts_by_what_moved_in_the_charges_or_is_held_
     };
     // The dispute is in euros; the balance transactions are in dollars, the charge's currency.
     check(&[charged(), contested("eur", 9_000, moved(&[(-5_000, "usd")]))], 1_000);
-    // The dispute is in dollars, the charge's currency; the balance transactions are in euros, and a third was returned.
+    // The dispute is in dollars, the charge's currency; the balance transactions are in euros, and a third was
+    // returned.
     check(&[charged(), contested("usd", 10_000, moved(&[(-9_000, "eur")]))], 0);
     check(&[charged(), contested("usd", 6_000, moved(&[(-5_400, "eur"), (1_800, "eur")]))], 1_200);
     // No object states the withdrawn amount in dollars.

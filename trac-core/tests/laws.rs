@@ -122,8 +122,8 @@ fn subscription(n: u32) -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
-/// Charges and `PaymentIntent`s without a session, or before a session that may be the same money; refunds that name only a
-/// `PaymentIntent`, or a charge without events.
+/// Charges and `PaymentIntent`s without a session, or before a session that may be the same money; refunds that
+/// name only a `PaymentIntent`, or a charge without events.
 fn bare(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click = select(vec![None, Some("clk_1"), Some("clk_2")]);
     let customer = select(vec![None, Some("cus_1"), Some("cus_2")]);
@@ -173,9 +173,9 @@ fn bare(n: u32) -> impl Strategy<Value = Vec<Value>> {
     )
 }
 
-/// A subscription in the format of old API versions: the session does not name the invoice, charges may, and there can be
-/// several sessions, prorations, more lines than an event contains, money paid outside Stripe, and metadata on any object at
-/// any time.
+/// A subscription in the format of old API versions: the session does not name the invoice, charges may, and
+/// there can be several sessions, prorations, more lines than an event contains, money paid outside Stripe, and
+/// metadata on any object at any time.
 fn untidy(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let click =
         || select(vec![None, None, Some("clk_1"), Some("clk_2"), Some("clk_late"), Some("clk_late_2")]);
@@ -309,8 +309,9 @@ fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-/// Payments whose objects have different links in later events, and that pay several invoices. `invoice_payment` states their
-/// shares, if it is sent. Money goes back by refunds, disputes and credits outside Stripe.
+/// Payments whose objects have different links in later events, and that pay several invoices.
+/// `invoice_payment` states their shares, if it is sent. Money goes back by refunds, disputes and credits
+/// outside Stripe.
 fn relinked(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let intent = || (0..3_u32).prop_map(move |k| format!("pi_r{n}_{k}"));
     let invoice = || (0..3_u32).prop_map(move |k| format!("in_r{n}_{k}"));
@@ -403,8 +404,8 @@ fn relinked(n: u32) -> impl Strategy<Value = Vec<Value>> {
         })
 }
 
-/// Reports of the merchant and its pages: leads, deferred and counted, of customers that metadata names too; payments and
-/// claims, some of Stripe's transactions; and Stripe's events about the customer.
+/// Reports of the merchant and its pages: leads, deferred and counted, of customers that metadata names too;
+/// payments and claims, some of Stripe's transactions; and Stripe's events about the customer.
 fn told() -> impl Strategy<Value = Vec<Value>> {
     let click = || select(vec![None, Some("clk_1"), Some("clk_2"), Some("clk_late")]);
     let user = || select(vec!["user_1", "user_2"]);

@@ -1,5 +1,5 @@
-//! Leads among payments: what they earn, and which click they tie a customer's payments to. Each story is delivered in order,
-//! in reverse, and twice.
+//! Leads among payments: what they earn, and which click they tie a customer's payments to. Each story is
+//! delivered in order, in reverse, and twice.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Wraps Stripe's own sample objects in every event that carries such an object, signs and reads it. The samples, one file
-//! for each API version, are in `../shared`; without that folder the tests are skipped.
+//! Wraps Stripe's own sample objects in every event that carries such an object, signs and reads it. The
+//! samples, one file for each API version, are in `../shared`; without that folder the tests are skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,7 +1,7 @@
 //! Sequences of events that are easy to get wrong, each in every possible order.
 //!
-//! The steps of a story are Stripe's events and the merchant's changes. In every order each partner must have the same net
-//! amount, and repeating all steps must change nothing.
+//! The steps of a story are Stripe's events and the merchant's changes. In every order each partner must have
+//! the same net amount, and repeating all steps must change nothing.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

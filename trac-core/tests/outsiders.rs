@@ -1,5 +1,5 @@
-//! The effects of reports with a publishable key on other customers and partners, and of payouts. Each story is delivered in
-//! order, in reverse, and twice.
+//! The effects of reports with a publishable key on other customers and partners, and of payouts. Each story is
+//! delivered in order, in reverse, and twice.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -212,7 +212,8 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     // Once tied, the customer stays tied, also for the Stripe customer's later payments without the merchant's ID.
     let twice = [lead(0, "clk_1"), bought("cs_1", DAY, of_user()), bought("cs_2", 90 * DAY, json!({}))];
     check(json!({}), &twice, [700, 0]);
-    // A payment, the customer's metadata or the merchant's lead, at the time of the lead or before, makes the customer known.
+    // A payment, the customer's metadata or the merchant's lead, at the time of the lead or before, makes the
+    // customer known.
     let known = json!({ "id": "cus_1", "metadata": { "tracCustomerExternalId": "user_1" } });
     let known = |at: i64| Told::Event(event("customer.updated", at, known.clone()));
     let paid = bought("cs_2", 2 * DAY, of_user());
@@ -229,7 +230,8 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
     // A rejected lead does not tie the customer.
     check(json!({}), &[rejected_one(lead(0, "clk_1")), paid.clone()], [0, 0]);
-    // Nor does a later lead with the same click, whatever its event name; an earlier one does, and one with another click.
+    // Nor does a later lead with the same click, whatever its event name; an earlier one does, and one with
+    // another click.
     let rejected = || rejected_one(by_page("lead_0", 0, Some("clk_1")));
     check(json!({}), &[rejected(), lead(DAY, "clk_1"), paid.clone()], [0, 0]);
     check(
@@ -465,7 +467,8 @@ fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
     let charge = Told::Event(event("charge.succeeded", 0, charge));
     let two = [bought("cs_1", 0, json!({})), bought("cs_2", 1, json!({}))];
     let left = paid_out(std::slice::from_ref(&charge), &two);
-    // The first payment kept the paid-out commission when the charge was matched with it; the second is credited by customer.
+    // The first payment kept the paid-out commission when the charge was matched with it; the second is
+    // credited by customer.
     assert_eq!(left, [400, 0]);
     // A refund still takes the commission back.
     let refund = json!({ "id": "ch_2", "amount": 1_000, "amount_captured": 1_000, "amount_refunded": 1_000, "captured": true,

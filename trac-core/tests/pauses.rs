@@ -1,4 +1,5 @@
-//! A paused program: nothing new is attributed during the pause, and renewals of attributed subscriptions continue to earn.
+//! A paused program: nothing new is attributed during the pause, and renewals of attributed subscriptions
+//! continue to earn.
 #![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test")]
 
 mod ledger;

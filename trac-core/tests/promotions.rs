@@ -1,4 +1,5 @@
-//! Promotion codes of partners: if no click is found, a sale is credited to the partner who held the code when it was used.
+//! Promotion codes of partners: if no click is found, a sale is credited to the partner who held the code when
+//! it was used.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

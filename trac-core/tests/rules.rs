@@ -1,5 +1,5 @@
-//! The money rules that are easy to get wrong: events as Stripe sends them, and the ledger that must result. Each case is
-//! delivered in order, in reverse, and twice.
+//! The money rules that are easy to get wrong: events as Stripe sends them, and the ledger that must result.
+//! Each case is delivered in order, in reverse, and twice.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -516,7 +516,8 @@ fn an_invoice_of_more_lines_than_an_event_carries_waits_until_something_brings_t
     check(only(), &[some(), all(60)], [120, 0]);
     check(only(), &[some(), all(40)], [120, 0]);
 
-    // Or until the server has fetched the lines from Stripe. These contain no amount paid, so they do not make the invoice paid.
+    // Or until the server has fetched the lines from Stripe. These contain no amount paid, so they do not make
+    // the invoice paid.
     let listed = |at: i64, lines: Value, more: bool| {
         let invoice = json!({"id": "in_1", "object": "invoice", "lines": {"data": lines, "has_more": more}});
         event("invoice.lines_listed", at, invoice)

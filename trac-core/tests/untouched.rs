@@ -1,5 +1,5 @@
-//! Properties of every URL and every cookie header, even invalid ones: nothing panics, and only click parameters, references
-//! and cookies of trac change.
+//! Properties of every URL and every cookie header, even invalid ones: nothing panics, and only click
+//! parameters, references and cookies of trac change.
 #![cfg(not(target_arch = "wasm32"))]
 
 use proptest::prelude::*;

@@ -6,7 +6,8 @@ import { recordLanding } from './landing.js';
 
 export const arriveAt = (url) => findClick(url) || recordLanding(url);
 
-// A URL that was read before is no arrival: it does not undo a click that came from another tab since, or `clear()`.
+// A URL that was read before is not an arrival: it does not undo a click that came from another tab since, or
+// `clear()`.
 let seen;
 export const arrive = guarded(() => {
   const url = location.href.replace(/#.*/s, '');

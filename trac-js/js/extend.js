@@ -18,7 +18,7 @@ export const listen = () => {
   addEventListener('pageshow', arrive);
 };
 
-// Replaces a function of the browser by a proxy, which looks like the original; where the page has frozen the function,
+// Replaces a function of the browser by a proxy, which looks like the original; if the page has frozen the function,
 // nothing is replaced.
 const extend = guarded((owner, name, before, after) => {
   owner[name] = new Proxy(owner[name], {
@@ -38,14 +38,14 @@ export const extendAll = () => {
   });
   extend(window, 'fetch', joinClick);
   const { navigation } = window;
-  // A frame without an origin of its own has the object, and receives no events from it.
+  // A frame with an opaque origin has the object, but receives no events from it.
   if (!navigation || !navigation.currentEntry) {
     for (const type of ['popstate', 'hashchange']) addEventListener(type, arrive);
     for (const name of ['pushState', 'replaceState']) extend(history, name, 0, arrive);
     return;
   }
   navigation.addEventListener('currententrychange', arrive);
-  // Where a script sets `location`, this is the only event.
+  // When a script sets `location`, this is the only event.
   navigation.addEventListener(
     'navigate',
     guarded((event) => {

@@ -1,5 +1,5 @@
-// Decides how a URL on the page is changed. Rust responds with a new URL, with `=` where the URL is right already, with `!` and
-// a reason where a Payment Link is skipped, or with an empty text for any other URL.
+// Decides how a URL on the page is changed. Rust responds with a new URL, with `=` where the URL is right
+// already, with `!` and a reason if a Payment Link is skipped, or with an empty text for any other URL.
 
 import { guarded } from './guard.js';
 import { clickId } from './click.js';
@@ -7,7 +7,8 @@ import { ask } from './ask.js';
 
 export const isNew = (verdict) => verdict && verdict !== '=' && verdict[0] !== '!';
 
-// A browser removes blanks around a URL, and tabs and line breaks within it. A link without a scheme uses the page's scheme.
+// A browser removes blanks around a URL, and tabs and line breaks within it. A link without a scheme uses the
+// page's scheme.
 export const judgeLink = (text) => {
   const url = text.replace(/^[\0- ]+|[\t\n\r]|[\0- ]+$/g, '');
   const scheme = url.startsWith('//') ? location.protocol : '';

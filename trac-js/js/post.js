@@ -1,4 +1,4 @@
-// Requests to the tracking API. They are sent only where the merchant has given a key.
+// Requests to the tracking API. They are sent only if the merchant has set a key.
 
 import { base, settings } from './settings.js';
 import { note } from './guard.js';

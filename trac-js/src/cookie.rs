@@ -18,8 +18,8 @@ pub(crate) fn in_cookies(kept: &[u8]) -> &[u8] {
     b""
 }
 
-/// The ID in storage, otherwise the one in memory. JavaScript appends both to the cookies, under the empty name, which no
-/// cookie has.
+/// The ID in storage, otherwise the one in memory. JavaScript appends both to the cookies, under the empty
+/// name, which no cookie has.
 pub(crate) fn elsewhere(kept: &[u8]) -> &[u8] {
     find_value(kept, b"")
 }

@@ -1,9 +1,9 @@
 //! trac.js: stores the click ID of the URL in the browser, and adds it to all links and elements that lead to Stripe's
 //! checkout.
 //!
-//! `trac-core` makes the decisions; this crate wraps them in the two requests that a page makes. The JavaScript in `js/`
-//! reads and changes the document, sends these requests, and provides the methods of `window.trac`. Rust never calls the
-//! browser.
+//! `trac-core` makes the decisions; this crate wraps them in the two requests that a page makes. The JavaScript
+//! in `js/` reads and changes the document, sends these requests, and provides the methods of `window.trac`.
+//! Rust never calls the browser.
 //!
 //! - `memory`: the buffer that both languages write to, and the only module that may use `unsafe`.
 //! - `request`: the fields of a request from JavaScript.
@@ -31,8 +31,8 @@ pub fn tape() -> usize {
 
 /// Writes the response to a request of `length` bytes right behind it, and returns where the response ends.
 ///
-/// If `is_about_link`, the response is the decision about a URL on the page (`checkout::link`), otherwise the click of the
-/// page (`click::look`).
+/// If `is_about_link`, the response is the decision about a URL on the page (`checkout::link`), otherwise the
+/// click of the page (`click::look`).
 #[wasm_bindgen]
 #[must_use]
 pub fn answer(is_about_link: bool, length: usize) -> usize {

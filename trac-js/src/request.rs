@@ -27,7 +27,8 @@ enum Field {
     Url,
 }
 
-/// The merchant's settings and the state of the page. Fields are read when needed, because no request needs all of them.
+/// The merchant's settings and the state of the page. Fields are read when needed, because no request needs all
+/// of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a>(pub(crate) &'a [u8]);
 

@@ -37,10 +37,11 @@ impl RequestHead for Parts {
 
 /// The ID of the click that brought the visitor, if the request carries one.
 ///
-/// Reads the cookies `trac_click_id`, `clk_id` and `rd_click_id`, in this order, then the query of the URL; behind a
-/// [`ClickLayer`](crate::ClickLayer), the ID that the layer decided on. A value that is not a click ID is skipped, and is
-/// not an error. Of several cookies with one name, the first that is an ID counts; a browser sends the oldest cookie first, so
-/// see [`ClickLayer`](crate::ClickLayer) for pages that use the script too. Allocates only if an ID is found.
+/// Reads the cookies `trac_click_id`, `clk_id` and `rd_click_id`, in this order, then the query of the URL;
+/// behind a [`ClickLayer`](crate::ClickLayer), the ID that the layer decided on. A value that is not a click ID
+/// is skipped, and is not an error. Of several cookies with one name, the first that is an ID counts; a browser
+/// sends the oldest cookie first, so see [`ClickLayer`](crate::ClickLayer) for pages that use the script too.
+/// Allocates only if an ID is found.
 ///
 /// The ID is sent by the visitor and may be invented. It counts only if the trac server knows the click.
 ///
@@ -84,8 +85,8 @@ pub fn arriving_click_id(uri: &Uri) -> Option<ClickId> {
 
 /// The click that brought the visitor, as an axum extractor.
 ///
-/// A handler that takes `Option<Click>` runs for every visitor. One that takes `Click` runs for visitors with a click ID; the
-/// response to all other requests is [`NoClick`]. It dereferences to the [`ClickId`].
+/// A handler that takes `Option<Click>` runs for every visitor. One that takes `Click` runs for visitors with a
+/// click ID; the response to all other requests is [`NoClick`]. It dereferences to the [`ClickId`].
 ///
 /// # Examples
 /// ```

@@ -37,7 +37,7 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still until it is moved, for tests. Clones share the time.
+    /// A clock that changes only by [`advance`](Self::advance), for tests. Clones share the time.
     #[must_use]
     pub fn settable(now: Timestamp) -> Self {
         Self(Source::Settable(Arc::new(AtomicI64::new(now.unix_secs().saturating_mul(1_000)))))
@@ -62,7 +62,7 @@ impl Clock {
         }
     }
 
-    /// Moves a settable clock by so many seconds, back where they are negative. The system's clock is not changed.
+    /// Moves a settable clock by this many seconds, backwards if negative. Has no effect on the system's clock.
     pub fn advance(&self, secs: i64) {
         if let Source::Settable(millis) = &self.0 {
             millis.fetch_add(secs.saturating_mul(1_000), Ordering::SeqCst);

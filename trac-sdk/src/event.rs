@@ -17,12 +17,13 @@ use crate::verify::{StripeEventRejection, verify_event};
 
 /// An event that Stripe signed, as an axum extractor. It dereferences to the [`Event`].
 ///
-/// Checks the form of `Stripe-Signature` and its timestamp against the clock, 300 seconds both ways, then reads the raw body (at
-/// most 2 MiB) and [verifies](verify_event) it. If a request fails, the response is the [`StripeEventRejection`], and the handler
-/// does not run. Source: <https://docs.stripe.com/webhooks#verify-manually>.
+/// Checks the form of `Stripe-Signature` and its timestamp against the clock, 300 seconds both ways, then reads
+/// the raw body (at most 2 MiB) and [verifies](verify_event) it. If a request fails, the response is the
+/// [`StripeEventRejection`], and the handler does not run. Source:
+/// <https://docs.stripe.com/webhooks#verify-manually>.
 ///
-/// The app's state must be [`WebhookSecrets`], or provide them by `FromRef`. The extractor consumes the body, so it is the last
-/// argument of a handler.
+/// The app's state must be [`WebhookSecrets`], or provide them by `FromRef`. The extractor consumes the body,
+/// so it is the last argument of a handler.
 ///
 /// # Examples
 /// ```
@@ -64,8 +65,8 @@ impl StripeEvent {
 
     /// `data.object`: the Checkout Session, invoice or charge that the event is about, in the API version of the event.
     ///
-    /// It is `null` if the event has no object, as in thin (v2) events, or if its JSON cannot be represented, such as a number
-    /// out of range. The first call parses it.
+    /// It is `null` if the event has no object, as in thin (v2) events, or if its JSON cannot be represented,
+    /// such as a number out of range. The first call parses it.
     ///
     /// # Examples
     /// A handler that reads amount and metadata, and a test that signs an event for it:

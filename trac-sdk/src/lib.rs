@@ -1,11 +1,12 @@
-//! Affiliate attribution for Stripe in a merchant's own server: the click that brought a visitor, put on a Checkout Session;
-//! Stripe's events, verified; leads and conversions, reported.
+//! Affiliate attribution for Stripe in a merchant's own server: reads a visitor's click and adds it to Checkout
+//! Sessions, verifies Stripe's events, and reports leads and conversions.
 //!
 //! ```toml
 //! trac-sdk = { git = "https://github.com/trac-rs/trac" }   # until it is published
 //! ```
 //!
-//! The feature `client` adds `TracClient`. The crate `trac-server` with `default-features = false` exports the same names.
+//! The feature `client` adds `TracClient`. The crate `trac-server` with `default-features = false` exports the
+//! same names.
 //!
 //! ```
 //! use axum::Router;
@@ -47,9 +48,10 @@
 //!
 //! # Without axum
 //!
-//! The extractors [`Click`] and [`StripeEvent`] are for axum 0.8. Everything else works without it: [`ClickLayer`] around any tower
-//! service of `http` requests, [`get_click_id`] with an `http` request, and [`stripe_metadata`], [`customer_token`],
-//! [`verify_event`] and `TracClient` anywhere. A webhook is then a header and a body:
+//! The extractors [`Click`] and [`StripeEvent`] are for axum 0.8. Everything else works without it:
+//! [`ClickLayer`] around any tower service of `http` requests, [`get_click_id`] with an `http` request, and
+//! [`stripe_metadata`], [`customer_token`], [`verify_event`] and `TracClient` anywhere. A webhook is then a
+//! header and a body:
 //!
 //! ```
 //! use trac_sdk::{StripeEventRejection, WebhookSecrets, verify_event};

@@ -8,7 +8,8 @@ use trac_core::webhook::signature::is_secret;
 
 use crate::clock::Clock;
 
-/// The signing secrets of a webhook endpoint: one, or several while one is rolled. `Debug` prints how many, and no secret.
+/// The signing secrets of a webhook endpoint: one, or several while one is rolled. `Debug` prints how many, and
+/// no secret.
 ///
 /// # Examples
 /// ```

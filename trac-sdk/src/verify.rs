@@ -7,13 +7,15 @@ use trac_core::webhook::signature::{TOLERANCE_SECS, Unverified, VerifyError};
 
 use crate::secrets::WebhookSecrets;
 
-/// Verifies and reads an event of Stripe's, in a server of any framework. In axum, use [`StripeEvent`](crate::StripeEvent).
+/// Verifies and reads an event of Stripe's, in a server of any framework. In axum, use
+/// [`StripeEvent`](crate::StripeEvent).
 ///
-/// `signature_header` is the value of `Stripe-Signature`, empty if the header is missing. `body` is the raw body, byte for
-/// byte as received: JSON that was parsed and serialized again has another signature. Limit the body to a few MiB.
+/// `signature_header` is the value of `Stripe-Signature`, empty if the header is missing. `body` is the raw
+/// body, byte for byte as received: JSON that was parsed and serialized again has another signature. Limit the
+/// body to a few MiB.
 ///
-/// Checks the signature against every secret, then its timestamp against the clock, 300 seconds both ways, and only then parses.
-/// Source: <https://docs.stripe.com/webhooks#verify-manually>.
+/// Checks the signature against every secret, then its timestamp against the clock, 300 seconds both ways, and
+/// only then parses. Source: <https://docs.stripe.com/webhooks#verify-manually>.
 ///
 /// # Wire form
 /// `Stripe-Signature: t=<unix seconds>,v1=<64 hex>[,v1=<64 hex>]…`
@@ -36,8 +38,8 @@ use crate::secrets::WebhookSecrets;
 /// ```
 ///
 /// # Errors
-/// [`StripeEventRejection::Unverified`] for a wrong signature or timestamp, [`StripeEventRejection::Unreadable`] for a signed
-/// body that is not an event; no other variant.
+/// [`StripeEventRejection::Unverified`] for a wrong signature or timestamp,
+/// [`StripeEventRejection::Unreadable`] for a signed body that is not an event; no other variant.
 pub fn verify_event(
     secrets: &WebhookSecrets,
     signature_header: &str,
@@ -50,8 +52,8 @@ pub fn verify_event(
 /// Why a request is not one of Stripe's events.
 ///
 /// # Wire form
-/// One line of text, with `401` for a wrong signature or timestamp, `400` for a signed body that is not an event and for
-/// an incomplete body, `413` for one that is too large.
+/// One line of text, with `401` for a wrong signature or timestamp, `400` for a signed body that is not an
+/// event and for an incomplete body, `413` for one that is too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StripeEventRejection {
     /// The signature or its timestamp is wrong.

@@ -1,12 +1,13 @@
-// Keeps an open page up to date: requests the number of `/dashboard/changes` every second, and the changing part of the page when
-// the number has changed.
+// Keeps an open page up to date: requests the number of `/dashboard/changes` every second, and the changing
+// part of the page when the number has changed.
 (() => {
   "use strict";
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
   const PAUSE_MS = 1000;
 
-  // The number of the part that is shown. It is requested before the part, so that a change between the two requests is noticed.
+  // The number of the part that is shown. It is requested before the part, so that a change between the two
+  // requests is noticed.
   let number = live.dataset.number;
 
   // The HTML as this browser serializes it, so that it can be compared with the part that is shown.

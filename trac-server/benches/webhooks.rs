@@ -1,5 +1,6 @@
-//! Webhooks through the router of one process: signature, parse, facts, settle, ledger and log, committed before the
-//! response. Each event is a new paid session with a click. [`AT_ONCE`] are in flight at a time, like a burst from Stripe.
+//! Webhooks through the router of one process: signature, parse, facts, settle, ledger and log, committed
+//! before the response. Each event is a new paid session with a click. [`AT_ONCE`] are in flight at a time,
+//! like a burst from Stripe.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use std::path::{Path, PathBuf};
@@ -65,7 +66,8 @@ impl Server {
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    /// Copies payment number 0 and all its rows `count` times, through a second connection; the server sees its commits.
+    /// Copies payment number 0 and all its rows `count` times, through a second connection; the server sees its
+    /// commits.
     fn copy_payments(&self, count: u64) {
         let mut database = Connection::open(&self.file).unwrap();
         let tx = database.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
@@ -147,8 +149,8 @@ fn rush(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One more payment of a customer who has many. The earlier payments are copied as rows, because delivering them would take a
-/// day.
+/// One more payment of a customer who has many. The earlier payments are copied as rows, because delivering
+/// them would take a day.
 fn one_customer(runtime: &Runtime, group: &mut BenchmarkGroup<'_, WallTime>) {
     for many in [10_u64, 100, 1_000, 10_000] {
         let folder = tempfile::tempdir().unwrap();

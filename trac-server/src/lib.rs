@@ -6,7 +6,7 @@
 //! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission
 //! ```
 //!
-//! What is decided is decided by [`trac_core`]; here is what reads sockets, keeps rows and tells the time.
+//! [`trac_core`] makes all decisions; this crate reads sockets, stores rows and supplies the time.
 //!
 //! # In a merchant's own server
 //!
@@ -14,8 +14,8 @@
 //! trac-sdk = { git = "https://github.com/trac-rs/trac" }   # until it is published
 //! ```
 //!
-//! is the SDK: the click that brought a visitor, put on a Checkout Session; Stripe's events, verified; leads and conversions,
-//! reported. This crate with `default-features = false` exports the same under the same names.
+//! is the SDK: it reads a visitor's click and adds it to Checkout Sessions, verifies Stripe's events, and reports
+//! leads and conversions. This crate with `default-features = false` exports the same names.
 //!
 //! ```
 //! use axum::Router;

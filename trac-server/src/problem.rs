@@ -64,7 +64,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
     }
 
-    /// There is no such thing in this workspace and mode.
+    /// There is no such object in this workspace and mode.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no such {what} here."))
     }

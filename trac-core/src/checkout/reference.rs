@@ -73,7 +73,7 @@ impl Reference {
 }
 
 /// The metadata for a Checkout Session or subscription: the click under the dialect's key, and the merchant's
-/// own ID of the customer, where there is one, under [`CUSTOMER_KEY`].
+/// own ID of the customer, if there is one, under [`CUSTOMER_KEY`].
 ///
 /// # Examples
 /// ```

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub struct Decision {
     /// Why it earns or does not earn.
     pub reason: Reason,
-    /// The click it is credited to, even where it earns nothing.
+    /// The click it is credited to, even if it earns nothing.
     pub attribution: Option<Attribution>,
     /// Every candidate that was considered.
     pub candidates: Vec<Candidate>,
@@ -38,7 +38,7 @@ pub struct Decision {
     /// count as revenue.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub claimed: bool,
-    /// Our ID of the lead, where this is a lead.
+    /// Our ID of the lead, if this is a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_id: Option<String>,
     /// The ID of the reported transaction, if any: Stripe's ID, or `transaction:` followed by the merchant's.

@@ -11,6 +11,7 @@ use crate::conversion::eligibility::{self, Terms};
 use crate::conversion::sale::Sale;
 use crate::conversion::world::Commission;
 use crate::reason::Reason;
+use crate::time::Timestamp;
 use crate::webhook::lead::Lead;
 
 /// What the ledger should contain for a lead. The window is checked at the time its click was reported; the
@@ -18,7 +19,7 @@ use crate::webhook::lead::Lead;
 ///
 /// # Errors
 /// Why it earns nothing: [`Reason::NoClick`], [`Reason::Noted`] for a deferred lead,
-/// [`Reason::ZeroCommission`] where leads earn nothing in the program, [`Reason::RejectedByMerchant`],
+/// [`Reason::ZeroCommission`] if leads earn nothing in the program, [`Reason::RejectedByMerchant`],
 /// [`Reason::LeadCountedBefore`], and the errors of [`Terms::of`] and [`eligibility::judge`].
 pub(super) fn target(
     book: &Book<'_>,
@@ -49,7 +50,7 @@ pub(super) fn target(
 /// What the ledger should contain for a lead whose commission was paid out: it keeps its click and its terms.
 ///
 /// # Errors
-/// [`Reason::ZeroCommission`] where its terms give nothing.
+/// [`Reason::ZeroCommission`] if its terms give nothing.
 pub(super) fn frozen_target(
     book: &Book<'_>,
     sale: &Sale<'_>,
@@ -153,6 +154,21 @@ fn has_paid_since(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, attribution: &A
         book.sales.get(attribution.bound_by.as_str()).filter(|binder| binder.is_lead()).unwrap_or(sale);
     let Some(time) = binder.time else { return false };
     let moment = (time, binder.named_by.as_str(), binder.id);
-    let was_known = book.timeline.was_known(&lead.customer, moment, &attribution.click_id);
-    !was_known && book.timeline.first_paid(&lead.customer).is_some()
+    let Some(first_paid) = book.timeline.first_paid(&lead.customer) else { return false };
+    if !book.timeline.was_known(&lead.customer, moment, &attribution.click_id) {
+        return true;
+    }
+    let is_new_buyer = book.timeline.first_payment(&lead.customer).is_some_and(|first| first > time);
+    is_new_buyer && is_paid_by(book, lead, first_paid, &attribution.click_id)
+}
+
+/// Whether the customer's first payment of that time is credited to the partner of this click.
+fn is_paid_by(book: &Book<'_>, lead: &Lead, first_paid: Timestamp, click_id: &str) -> bool {
+    let partner = |click_id: &str| book.world.clicks.get(click_id).map(|click| &click.partner_id);
+    let is_of_partner = |credit: &Attribution| partner(&credit.click_id) == partner(click_id);
+    let lines = book.timeline.lines_of(&lead.customer).flat_map(|line| &line.all);
+    let mut paid = lines
+        .filter_map(|id| book.sales.get(id))
+        .filter(|sale| sale.time == Some(first_paid) && !sale.is_lead());
+    paid.any(|sale| book.credits.get(sale.id).is_some_and(is_of_partner))
 }

@@ -56,7 +56,7 @@ type Key = (String, Option<String>, String, u32);
 /// The place of a payment with a positive base, if the terms cover it.
 ///
 /// # Errors
-/// [`Reason::RecurringNotCovered`] or [`Reason::RecurringWindowEnded`] where the terms do not cover it.
+/// [`Reason::RecurringNotCovered`] or [`Reason::RecurringWindowEnded`] if the terms do not cover it.
 pub fn place<'a>(
     series: &Series<'_, 'a>,
     sale: &Sale<'a>,

@@ -24,7 +24,6 @@ use crate::conversion::world::{Commission, World};
 use crate::reason::Reason;
 use crate::webhook::facts::Topic;
 use crate::webhook::lead::Lead;
-use crate::webhook::report::Report;
 
 /// Why a world is settled. An occasion is not a fact: it does not change what the facts determine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -254,8 +253,9 @@ fn changes(
 
 /// Why a charge waits: it has a refund or dispute, and belongs to no known payment. Otherwise `None`.
 fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
-    let is_approved = sale.facts.reports.values().any(Report::is_trusted);
-    let stray = !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none() && !is_approved;
+    let stray =
+        sale.facts.is_told_by_stripe() || !sale.facts.refunds.is_empty() || !sale.facts.disputes.is_empty();
+    let stray = stray && !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none();
     let went_back =
         lost.total_minor() > 0 || !sale.facts.refunds.is_empty() || !sale.facts.disputes.is_empty();
     if !stray || !went_back || matches!(sale.inference, Inference::SameAs(_)) {

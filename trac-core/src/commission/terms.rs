@@ -18,7 +18,7 @@ pub struct Earned {
 }
 
 /// The commission that a rule gives for a base. A percentage is rounded half up; a fixed amount is limited to
-/// the base where the rule says so and both are in the same currency.
+/// the base if the rule requires it and both are in the same currency.
 ///
 /// # Examples
 /// ```

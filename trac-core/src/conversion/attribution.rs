@@ -21,7 +21,7 @@ pub struct Attribution {
     pub bound_at: Timestamp,
 }
 
-/// The attribution of a subscription: that of its first credited payment, or where none is credited, of its
+/// The attribution of a subscription: that of its first credited payment, or if none is credited, of its
 /// first attributed payment.
 #[derive(Clone, Debug)]
 pub struct Binder<'a> {

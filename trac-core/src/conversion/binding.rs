@@ -37,7 +37,7 @@ pub struct Binding<'a> {
 pub type Rank<'b> = (bool, i64, &'b str, &'b str);
 
 impl<'a> Binding<'a> {
-    /// A binding to the click that `value` resolves to. `None` where it resolves to no click, or to one that
+    /// A binding to the click that `value` resolves to. `None` if it resolves to no click, or to one that
     /// stands for a promotion code.
     pub(super) fn of(
         world: &'a World,

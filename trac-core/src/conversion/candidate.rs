@@ -37,10 +37,10 @@ pub enum Rule {
     Lead,
     /// The click that the merchant reported with the payment, after (5).
     Report,
-    /// The buyer used a promotion code that is assigned to a partner. It counts where no other rule resolves,
-    /// or before (6) where the code was entered at this payment.
+    /// The buyer used a promotion code that is assigned to a partner. It counts if no other rule resolves,
+    /// or before (6) if the code was entered at this payment.
     PromotionCode,
-    /// The click that a page claimed with the payment, where no other rule resolves; its commission is held
+    /// The click that a page claimed with the payment, if no other rule resolves; its commission is held
     /// until the merchant approves the claim.
     Claim,
 }

@@ -163,8 +163,8 @@ fn refunded(facts: &Facts, paid: &Paid<'_>) -> i64 {
     counted.fold(0, i64::saturating_add)
 }
 
-/// The charge that a refund or dispute belongs to: the one named; where only a PaymentIntent is named, the
-/// charge of that PaymentIntent, or else the first charge that names no PaymentIntent; where neither is
+/// The charge that a refund or dispute belongs to: the one named; if only a PaymentIntent is named, the
+/// charge of that PaymentIntent, or else the first charge that names no PaymentIntent; if neither is
 /// named, the first charge.
 fn charge_of<'a>(charge: &'a Linked, intent: &'a Linked, facts: &'a Facts) -> &'a str {
     let intent = intent.id();

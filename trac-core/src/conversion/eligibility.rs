@@ -30,7 +30,7 @@ impl<'a> Terms<'a> {
     /// else those pinned by a replay, or else those in force at the payment's time.
     ///
     /// # Errors
-    /// [`Reason::ProgramInactive`] or [`Reason::PartnerNotApproved`] where there is no such program or enrollment.
+    /// [`Reason::ProgramInactive`] or [`Reason::PartnerNotApproved`] if there is no such program or enrollment.
     pub fn of(
         book: &Book<'a>,
         sale: &Sale<'_>,
@@ -124,7 +124,7 @@ fn was_paused_when_bound(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribu
     then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
 }
 
-/// The program's version in force when the click was bound; where a replay pinned a version for the payment,
+/// The program's version in force when the click was bound; if a replay pinned a version for the payment,
 /// or for the payment that bound the click, that version.
 fn when_bound<'a>(
     book: &Book<'a>,

@@ -135,7 +135,7 @@ fn first_invoices(world: &World) -> BTreeMap<&str, FirstInvoice<'_>> {
     firsts
 }
 
-/// The payment of a session's invoice where the session does not name it, as in subscription mode before
+/// The payment of a session's invoice if the session does not name it, as in subscription mode before
 /// 2022-11-15: the first invoice of the subscription, if created at most 300 s before and [`SESSION_SECS`]
 /// after the session.
 fn first_invoice_of_session<'a>(

@@ -61,7 +61,7 @@ pub struct StripeIds {
 
 impl<'a> Money<'a> {
     /// The amount of a payment: the invoice's if known, else that of a paid session, else the amount a
-    /// PaymentIntent received, else the amount a charge captured. Where Stripe reported nothing, the amount
+    /// PaymentIntent received, else the amount a charge captured. If Stripe reported nothing, the amount
     /// that the merchant reported, or else the amount that was claimed.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl<'a> Money<'a> {
         Some(Self::Bare { amount_minor: shares.split(amount, id), currency, session })
     }
 
-    /// The reported amount, where Stripe reported nothing.
+    /// The reported amount, if Stripe reported nothing.
     fn reported(facts: &Facts, paid_click: Option<&str>) -> Option<Self> {
         let amount = reported_amount(facts, paid_click).filter(|_| !facts.is_told_by_stripe());
         amount.map(|(amount_minor, currency)| Self::Bare { amount_minor, currency, session: None })
@@ -156,12 +156,12 @@ impl<'a> Money<'a> {
     }
 
     /// The base of a commission, in minor units; may be zero or negative. `payment_link` is the Payment Link
-    /// of the purchase: where the program covers that link, it covers the whole purchase.
+    /// of the purchase: if the program covers that link, it covers the whole purchase.
     ///
     /// # Errors
-    /// * [`Reason::PaidOutOfBand`] where all of it was paid outside Stripe and the program does not count
+    /// * [`Reason::PaidOutOfBand`] if all of it was paid outside Stripe and the program does not count
     ///   such money,
-    /// * [`Reason::ProductNotCovered`] and [`Reason::ProductsUnknown`] where it covers certain products only.
+    /// * [`Reason::ProductNotCovered`] and [`Reason::ProductsUnknown`] if it covers certain products only.
     pub fn base_minor(&self, terms: &ProgramTerms, payment_link: Option<&str>) -> Result<i64, Reason> {
         let base = match self {
             Self::Invoice { amounts, outside_minor, session, .. } => {
@@ -227,18 +227,23 @@ fn reports(facts: &Facts) -> impl Iterator<Item = &Report> {
 
 /// The reported amount: that of the merchant's report, or else that of an approved claim. Claims that are not
 /// approved count where the payment has neither a merchant's report nor an approved claim. A commission that
-/// was paid out keeps the amount of the claim that names its click, whatever the merchant decides about
-/// claims later.
+/// was paid out for a claim keeps the amount of that claim, whatever the merchant decides about claims later,
+/// and even if the merchant's own report names another click or comes after a rejection.
 fn reported_amount(facts: &Facts, paid_click: Option<&str>) -> Option<(i64, Currency)> {
     let amount = |wanted: Rank| {
         let mut of_rank = facts.reports.values().filter(|report| Rank::of(report) == Some(wanted));
         of_rank.find_map(|report| report.amount.as_ref())
     };
-    let of_paid = || {
-        let named = |report: &&Report| paid_click.is_some() && report.click.as_deref() == paid_click;
-        facts.reports.values().filter(named).find_map(|report| report.amount.as_ref())
+    let names_paid = |report: &&Report| paid_click.is_some() && report.click.as_deref() == paid_click;
+    let paid_claims = || facts.reports.values().filter(names_paid).filter(|report| !report.by_merchant);
+    let of_paid = || paid_claims().find_map(|report| report.amount.as_ref());
+    let names_other = |report: &Report| {
+        report.by_merchant && report.click.is_some() && report.click.as_deref() != paid_click
     };
-    let trusted = amount(Rank::Merchant).or_else(of_paid).or_else(|| amount(Rank::Approved));
+    let is_kept = paid_claims().next().is_some()
+        && (paid_claims().all(Report::is_refused) || facts.reports.values().any(names_other));
+    let kept = if is_kept { of_paid() } else { None };
+    let trusted = kept.or_else(|| amount(Rank::Merchant)).or_else(of_paid).or_else(|| amount(Rank::Approved));
     let is_trusted = facts.reports.values().any(Report::is_trusted);
     let found = trusted.or_else(|| {
         let claimed = || amount(Rank::Claimed).or_else(|| amount(Rank::Clickless));
@@ -331,7 +336,7 @@ fn taken_off(terms: &ProgramTerms, [tax, shipping]: [i64; 2]) -> [i64; 2] {
     [if is_net { tax } else { 0 }, if terms.include_shipping { 0 } else { shipping }]
 }
 
-/// The part of a base that belongs to covered lines; where other lines are credits, at most the base.
+/// The part of a base that belongs to covered lines; if other lines are credits, at most the base.
 fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64, Reason> {
     let is_covered = |line: &&InvoiceLine| {
         let ids = [line.product.as_ref(), line.price.as_ref()];
@@ -375,13 +380,13 @@ pub fn paid_at(facts: &Facts) -> Option<Timestamp> {
 }
 
 /// The end of the service that the invoice pays for: the latest end of its lines' periods. `None` for
-/// payments without an invoice, and where no line has a period.
+/// payments without an invoice, and if no line has a period.
 #[must_use]
 pub fn service_period_end(facts: &Facts) -> Option<Timestamp> {
     facts.invoices.values().filter_map(|invoice| invoice.period_end).max()
 }
 
-/// The Stripe ID of the object that sets the payment's time; the smallest, where there are several. It orders
+/// The Stripe ID of the object that sets the payment's time; the smallest, if there are several. It orders
 /// payments of the same second. Our own IDs must not, because they follow the order of arrival. For a report
 /// it is the transaction ID, for a lead our ID.
 #[must_use]

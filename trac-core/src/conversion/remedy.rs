@@ -2,7 +2,7 @@
 
 use crate::reason::Reason;
 
-/// What must change so that the next payment is credited; `None` where nothing is wrong.
+/// What must change so that the next payment is credited; `None` if nothing is wrong.
 ///
 /// # Examples
 /// ```

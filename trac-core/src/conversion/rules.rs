@@ -30,7 +30,7 @@ impl<'a> Book<'a> {
     }
 }
 
-/// The attribution of each subscription, by `sub_…`: that of its first credited payment, or where none is
+/// The attribution of each subscription, by `sub_…`: that of its first credited payment, or if none is
 /// credited, of its first attributed payment.
 fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
     let world = book.world;

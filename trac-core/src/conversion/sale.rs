@@ -75,7 +75,7 @@ impl Sale<'_> {
     }
 
     /// The first claimed value that is a known click, approved or not. It applies to this payment alone, and
-    /// only where no other rule resolves.
+    /// only if no other rule resolves.
     #[must_use]
     pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let mut claims = self.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);

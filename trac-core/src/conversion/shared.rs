@@ -59,7 +59,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Splits facts that name several invoices into a payment for each invoice; [`None`] where they name fewer
+/// Splits facts that name several invoices into a payment for each invoice; [`None`] if they name fewer
 /// than two.
 pub(super) fn by_invoice(facts: &Facts) -> Option<Vec<Facts>> {
     let named: BTreeSet<&str> = facts.every_payment_id().filter(|id| is_invoice(id)).collect();

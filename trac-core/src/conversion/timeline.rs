@@ -189,9 +189,17 @@ impl<'a> Timeline<'a> {
         external_customer: &str,
         first: impl Fn(&Line<'a>) -> Option<Timestamp>,
     ) -> Option<Timestamp> {
-        let line = self.external_customers.get(external_customer)?;
-        let customers = line.stripe_customers.iter().filter_map(|id| self.customers.get(id));
-        customers.chain([line]).filter_map(first).min()
+        self.lines_of(external_customer).filter_map(first).min()
+    }
+
+    /// The sales of a customer whom the merchant knows by this ID, and of the Stripe customers among them.
+    pub fn lines_of<'s>(
+        &'s self,
+        external_customer: &str,
+    ) -> impl Iterator<Item = &'s Line<'a>> + use<'s, 'a> {
+        let own = self.external_customers.get(external_customer).into_iter();
+        let customers = own.clone().flat_map(|line| &line.stripe_customers);
+        own.chain(customers.filter_map(|id| self.customers.get(id)))
     }
 
     fn each_line(&mut self, sale: &Sale<'a>, mut visit: impl FnMut(&mut Line<'a>)) {

@@ -122,7 +122,7 @@ pub struct Commission {
     pub program_version: u32,
     /// The version of the enrollment it was settled by.
     pub enrollment_version: u32,
-    /// The time of its payment when it was last settled. The versions apply to that time: where a later fact
+    /// The time of its payment when it was last settled. The versions apply to that time: if a later fact
     /// changes the payment's time, they are looked up again. If two commissions turn out to belong to the
     /// same payment, the older one survives.
     pub payment_time: Timestamp,
@@ -181,8 +181,8 @@ impl World {
     }
 
     /// Adds facts: joins them to the payment that shares an ID with them, or creates a payment under an ID of
-    /// `fresh_id`. Where the facts link several payments, the one with the smallest ID absorbs the others.
-    /// Where they link several invoices, each invoice stays, or becomes, a payment of its own that contains
+    /// `fresh_id`. If the facts link several payments, the one with the smallest ID absorbs the others.
+    /// If they link several invoices, each invoice stays, or becomes, a payment of its own that contains
     /// the shared money.
     ///
     /// # Examples

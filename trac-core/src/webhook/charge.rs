@@ -42,7 +42,7 @@ pub struct Charge {
 /// The amounts of a captured charge, in minor units.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Captured {
-    /// `amount_captured`; where the field is missing, as in old API versions, `amount`.
+    /// `amount_captured`; if the field is missing, as in old API versions, `amount`.
     pub captured_minor: i64,
     /// `amount`: the amount authorised. Stripe adds the amount that a partial capture released to
     /// `amount_refunded`.

@@ -30,7 +30,7 @@ pub struct CreditNote {
 }
 
 impl CreditNote {
-    /// The credit note with its ID. [`None`] where it moves no money and names no refund.
+    /// The credit note with its ID. [`None`] if it moves no money and names no refund.
     pub(super) fn read(fields: Fields<'_>, kind: &str) -> Result<Option<(String, Self)>, Unreadable> {
         let invoice = fields.id("invoice").ok_or(Unreadable)?;
         let listed = fields.list("refunds").unwrap_or_default();

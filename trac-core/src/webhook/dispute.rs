@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub struct Dispute {
     /// `amount`, in minor units of `currency`.
     pub amount_minor: i64,
-    /// `currency`; usually the charge's, which is assumed where no event stated one.
+    /// `currency`; usually the charge's, which is assumed if no event stated one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
     /// The furthest stage received.
@@ -106,7 +106,7 @@ impl Dispute {
 
     /// How much of a charge in that currency the bank has withdrawn and not returned: the sum of the balance
     /// transactions, or without them the dispute's amount if the money was withdrawn and not reinstated.
-    /// `None` where money was withdrawn and no object states the amount in the charge's currency.
+    /// `None` if money was withdrawn and no object states the amount in the charge's currency.
     #[must_use]
     pub fn lost_minor(&self, charged_in: Currency) -> Option<i64> {
         let own = self.currency.unwrap_or(charged_in);

@@ -161,10 +161,10 @@ impl Topic {
 }
 
 impl Facts {
-    /// Reads the facts of an event. `received_at` is used where the event has no `created`.
+    /// Reads the facts of an event. `received_at` is used if the event has no `created`.
     ///
     /// # Errors
-    /// [`NoFacts`] where the event has no facts.
+    /// [`NoFacts`] if the event has no facts.
     pub fn read(event: &Event, received_at: Timestamp) -> Result<Self, NoFacts> {
         if event.is_thin {
             return Err(NoFacts::UnsupportedThinEvent);

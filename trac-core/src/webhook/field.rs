@@ -35,7 +35,7 @@ impl<'a> Fields<'a> {
         self.int(name).map(Timestamp::from_unix_secs)
     }
 
-    /// An amount in minor units; `None` where it is absent or null. Any value other than an integer of at
+    /// An amount in minor units; `None` if it is absent or null. Any value other than an integer of at
     /// most twelve digits is an error: Stripe accepts no larger amounts, and sums of such amounts fit into 64
     /// bits.
     pub(super) fn amount(self, name: &str) -> Result<Option<i64>, Unreadable> {
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An ID field: a string, or the whole object where the event destination expands it.
+    /// An ID field: a string, or the whole object if the event destination expands it.
     pub(super) fn id(self, name: &str) -> Option<&'a str> {
         let id = match self.0.get(name)? {
             Value::String(id) => id.as_str(),
@@ -81,13 +81,13 @@ impl<'a> Fields<'a> {
         Some(items.iter().filter_map(Value::as_object).map(Fields).collect())
     }
 
-    /// The sum of one amount over an array; `None` where the array is absent.
+    /// The sum of one amount over an array; `None` if the array is absent.
     pub(super) fn sum(self, list: &str, name: &str) -> Result<Option<i64>, Unreadable> {
         let Some(items) = self.list(list) else { return Ok(None) };
         sum_of(items, name).map(Some)
     }
 
-    /// The references in a `metadata` map; `None` where it has none. PHP tools write an empty map as `[]`.
+    /// The references in a `metadata` map; `None` if it has none. PHP tools write an empty map as `[]`.
     pub(super) fn references(self, name: &str) -> Option<References> {
         self.all_references(name).filter(|found| *found != References::default())
     }

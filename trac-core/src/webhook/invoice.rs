@@ -69,7 +69,7 @@ pub struct Invoice {
 pub struct InvoiceAmounts {
     /// `amount_paid`
     pub paid_minor: i64,
-    /// `total`: after discounts, with tax; differs from the amount paid where a customer balance was applied.
+    /// `total`: after discounts, with tax; differs from the amount paid if a customer balance was applied.
     pub total_minor: i64,
     /// All taxes in `total`.
     pub tax_minor: i64,

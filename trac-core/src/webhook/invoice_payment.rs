@@ -33,7 +33,7 @@ pub struct InvoicePayment {
 }
 
 impl InvoicePayment {
-    /// The invoice payment with its ID. [`None`] where `payment` names no PaymentIntent, charge or payment
+    /// The invoice payment with its ID. [`None`] if `payment` names no PaymentIntent, charge or payment
     /// record.
     pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Result<Option<(String, Self)>, Unreadable> {
         let invoice = fields.id("invoice").ok_or(Unreadable)?;

@@ -13,7 +13,7 @@ use super::join::Join;
 /// All IDs that events named in one field of an object; usually one.
 ///
 /// # Wire form
-/// `null`, a string, or an array of strings where there are several.
+/// `null`, a string, or an array of strings if there are several.
 ///
 /// # Examples
 /// ```

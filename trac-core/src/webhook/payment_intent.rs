@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub struct PaymentIntent {
     /// When it was created.
     pub created: Option<Timestamp>,
-    /// `amount_received` and its currency; where it is missing or zero, the amount that the charges captured.
+    /// `amount_received` and its currency; if it is missing or zero, the amount that the charges captured.
     pub received: Option<Latest<(i64, Currency)>>,
     /// `cus_…`
     pub customer: Option<String>,
@@ -30,7 +30,7 @@ pub struct PaymentIntent {
     /// `ch_…`: `latest_charge`, or before 2022-11-15 the first of `charges`.
     #[serde(skip_serializing_if = "Linked::is_empty")]
     pub charge: Linked,
-    /// `in_…`: `invoice` up to 2025-02-24.acacia, else `payment_details.order_reference` where that is an invoice.
+    /// `in_…`: `invoice` up to 2025-02-24.acacia, else `payment_details.order_reference` if that is an invoice.
     #[serde(skip_serializing_if = "Linked::is_empty")]
     pub invoice: Linked,
     /// The buyer's e-mail addresses.

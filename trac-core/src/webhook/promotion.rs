@@ -10,7 +10,7 @@ use alloc::string::String;
 use super::field::Fields;
 
 /// The codes of a session or an invoice, normalised by [`normal`]: Stripe's ID of each, and the code itself
-/// where it is expanded.
+/// if it is expanded.
 pub(super) fn read(fields: Fields<'_>) -> BTreeSet<String> {
     let breakdown = fields.object("total_details").and_then(|details| details.object("breakdown"));
     let listed = [fields.list("discounts"), breakdown.and_then(|breakdown| breakdown.list("discounts"))];

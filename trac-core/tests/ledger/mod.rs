@@ -29,7 +29,8 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger with two partners in one program. Each partner has a click one hour before `T0` and one [`LATE`] after it.
+    /// A ledger with two partners in one program. Each partner has a click one hour before `T0` and one
+    /// [`LATE`] after it.
     pub(crate) fn new(terms: Value) -> Self {
         let terms: ProgramTerms = serde_json::from_value(terms).unwrap();
         let from = Timestamp::from_unix_secs(0);
@@ -89,8 +90,8 @@ impl Ledger {
         enrollment.history = History::new([first, second]);
     }
 
-    /// Delivers one event, with only that part of the world that a store would load. Returns the number of entries that it
-    /// caused.
+    /// Delivers one event, with only that part of the world that a store would load. Returns the number of
+    /// entries that it caused.
     pub(crate) fn deliver(&mut self, event: &Value) -> usize {
         let now = Timestamp::from_unix_secs(T0);
         let body = event.to_string();
@@ -118,7 +119,8 @@ impl Ledger {
         caused
     }
 
-    /// Removes and returns the payments that share no ID, subscription or customer with these facts, not even indirectly.
+    /// Removes and returns the payments that share no ID, subscription or customer with these facts, not even
+    /// indirectly.
     fn put_away(&mut self, facts: &Facts) -> BTreeMap<String, Known> {
         let holders = |facts: &Facts| -> BTreeSet<String> {
             let own = facts.subscriptions.keys().chain(facts.customers.keys()).map(String::as_str);

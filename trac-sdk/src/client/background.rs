@@ -88,8 +88,8 @@ impl Background {
         tokio::spawn(Pending::new(self, item).carry_out(connection));
     }
 
-    /// Waits for the reports that were begun before, and returns those that failed since the last call. If the future is
-    /// dropped, no failure is lost.
+    /// Waits for the reports that were begun before, and returns those that failed since the last call. If the
+    /// future is dropped, no failure is lost.
     pub(super) async fn flush(&self) -> Vec<Failed> {
         let until = self.state().next;
         loop {

@@ -26,16 +26,16 @@ use serde_json::{Value, json};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conversion {
-    /// Your own ID of the transaction, 1 to 255 characters, or Stripe's (`cs_`, `pi_`, `ch_`, `in_`): then the report joins
-    /// that payment, and Stripe's amount replaces yours.
+    /// Your own ID of the transaction, 1 to 255 characters, or Stripe's (`cs_`, `pi_`, `ch_`, `in_`): then the
+    /// report joins that payment, and Stripe's amount replaces yours.
     pub external_transaction_id: String,
     /// What was bought or done, in your own words: 1 to 100 characters.
     pub event_type: String,
-    /// The amount in minor units (cents for USD, whole yen for JPY), from 0 to twelve digits, and the ISO 4217 code of its
-    /// currency in any case, such as `usd`.
+    /// The amount in minor units (cents for USD, whole yen for JPY), from 0 to twelve digits, and the ISO 4217
+    /// code of its currency in any case, such as `usd`.
     pub amount: Option<(i64, String)>,
-    /// The ID of the click that brought the customer, as [`get_click_id`](crate::get_click_id) returns it. A text that is
-    /// not a click ID is ignored.
+    /// The ID of the click that brought the customer, as [`get_click_id`](crate::get_click_id) returns it. A
+    /// text that is not a click ID is ignored.
     pub click_id: Option<String>,
     /// A partner's code, in any case, or a promotion code of a partner. Used only if there is no `click_id`.
     pub promo_code: Option<String>,

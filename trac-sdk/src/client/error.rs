@@ -18,14 +18,15 @@ use std::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The base URL cannot be used, for this reason. The URL itself is not shown: it may contain a password, or the key if
-    /// the two arguments were swapped.
+    /// The base URL cannot be used, for this reason. The URL itself is not shown: it may contain a password, or
+    /// the key if the two arguments were swapped.
     #[error("the base URL {0}")]
     InvalidUrl(&'static str),
     /// The secret key is not 1 to 255 printable ASCII characters without blanks.
     #[error("the secret key is not 1 to 255 printable ASCII characters without blanks")]
     InvalidKey,
-    /// In every attempt, the server was not reached or did not respond in time. The text is the last error with its causes.
+    /// In every attempt, the server was not reached or did not respond in time. The text is the last error with
+    /// its causes.
     #[error("the server was not reached: {0}")]
     NotReached(String),
     /// The server responded with a redirect. The client does not follow it, because a redirected POST may become a GET.
@@ -36,13 +37,13 @@ pub enum ClientError {
         /// The `Location` of the response; empty if there is none.
         location: String,
     },
-    /// The server rejected the report. Code and message say why.
+    /// The server rejected the report; `code` and `message` contain the reason.
     #[error("{status} {code}: {message}{}", listed(fields))]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The stable code, such as `VALIDATION_FAILED`; `NOT_TRAC` if the response is not in the format of a trac server, but
-        /// from a proxy or another program.
+        /// The stable code, such as `VALIDATION_FAILED`; `NOT_TRAC` if the response is not in the format of a
+        /// trac server, but from a proxy or another program.
         code: String,
         /// What is wrong, for people.
         message: String,
@@ -55,7 +56,8 @@ pub enum ClientError {
     /// The operating system returned no random bytes for the idempotency key. Nothing was sent.
     #[error("no random bytes for the idempotency key: {0}")]
     NoRandomBytes(String),
-    /// The Tokio runtime ended before the server responded. The report may have been recorded; sending it again is safe.
+    /// The Tokio runtime ended before the server responded. The report may have been recorded; sending it again
+    /// is safe.
     #[error("the Tokio runtime ended before the report was answered")]
     Interrupted,
 }

@@ -29,8 +29,8 @@ pub struct Lead {
     /// Your own ID of the customer, 1 to 255 characters: the one that Stripe's metadata has under
     /// `tracCustomerExternalId`.
     pub customer_external_id: String,
-    /// The ID of the click that brought the customer, as [`get_click_id`](crate::get_click_id) returns it. A text that is
-    /// not a click ID is ignored.
+    /// The ID of the click that brought the customer, as [`get_click_id`](crate::get_click_id) returns it. A
+    /// text that is not a click ID is ignored.
     pub click_id: Option<String>,
     /// The customer's e-mail address, at most 254 characters.
     pub customer_email: Option<String>,

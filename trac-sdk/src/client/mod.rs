@@ -6,10 +6,11 @@
 //! | to report in a handler without delaying the visitor | [`TracClient::send_lead`], [`TracClient::send_conversion`] | no time |
 //! | to learn which of those failed | [`TracClient::flush`], regularly and before the program ends | until all reports have ended |
 //!
-//! **Retries.** The client makes up to five attempts, of up to 10 seconds each, if the server is not reached, responds with
-//! `429` or `5xx`, or is still processing an earlier attempt. The pauses between them are 0.25, 0.5, 1 and 2 seconds, or the
-//! seconds in `Retry-After`, up to 60 each. So `track_lead` and `track_conversion` can take up to about 54 seconds, and up to
-//! 5 minutes if the server sends `Retry-After`. All attempts of a call have one idempotency key, so the call takes effect once.
+//! **Retries.** The client makes up to five attempts, of up to 10 seconds each, if the server is not reached,
+//! responds with `429` or `5xx`, or is still processing an earlier attempt. The pauses between them are 0.25,
+//! 0.5, 1 and 2 seconds, or the seconds in `Retry-After`, up to 60 each. So `track_lead` and `track_conversion`
+//! can take up to about 54 seconds, and up to 5 minutes if the server sends `Retry-After`. All attempts of a
+//! call have one idempotency key, so the call takes effect once.
 //!
 //! **Runtime.** The client needs a Tokio runtime with I/O and time enabled, as `#[tokio::main]` makes it.
 //!
@@ -90,11 +91,11 @@ impl fmt::Debug for TracClient {
 }
 
 impl TracClient {
-    /// A client for the server at this base URL, such as `https://track.example.com`, with a secret key (`sk_…`). The key
-    /// determines the mode, test or live.
+    /// A client for the server at this base URL, such as `https://track.example.com`, with a secret key
+    /// (`sk_…`). The key determines the mode, test or live.
     ///
-    /// Nothing is sent yet: an unknown key is rejected with the first report. Over `http` the key is sent unencrypted; use it
-    /// on your own machine only.
+    /// Nothing is sent yet: an unknown key is rejected with the first report. Over `http` the key is sent
+    /// unencrypted; use it on your own machine only.
     ///
     /// # Examples
     /// ```
@@ -106,9 +107,10 @@ impl TracClient {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError::InvalidUrl`] if the base URL is not `http` or `https`, contains a user name, password, query or
-    /// fragment, or ends with `/api/v1`; [`ClientError::InvalidKey`] if the key is not 1 to 255 printable ASCII characters without
-    /// blanks; [`ClientError::NotReached`] if the system's TLS settings cannot be loaded.
+    /// [`ClientError::InvalidUrl`] if the base URL is not `http` or `https`, contains a user name, password,
+    /// query or fragment, or ends with `/api/v1`; [`ClientError::InvalidKey`] if the key is not 1 to 255
+    /// printable ASCII characters without blanks; [`ClientError::NotReached`] if the system's TLS settings
+    /// cannot be loaded.
     pub fn new(base_url: &str, secret_key: &str) -> Result<Self, ClientError> {
         let connection = Arc::new(Connection::new(base_url, secret_key)?);
         Ok(Self { connection, background: Arc::new(Background::new()) })
@@ -116,8 +118,8 @@ impl TracClient {
 
     /// Reports a lead and waits for the response. A repeat of the same customer and event name returns the first lead.
     ///
-    /// This can take up to about 54 seconds, or 5 minutes if the server sends `Retry-After` (see the [module](self)). In a
-    /// handler, use [`send_lead`](Self::send_lead).
+    /// This can take up to about 54 seconds, or 5 minutes if the server sends `Retry-After` (see the
+    /// [module](self)). In a handler, use [`send_lead`](Self::send_lead).
     ///
     /// # Errors
     /// [`ClientError`] if the server rejects the lead, or is not reached in five attempts.
@@ -130,8 +132,8 @@ impl TracClient {
 
     /// Reports a conversion and waits for the response.
     ///
-    /// This can take up to about 54 seconds, or 5 minutes if the server sends `Retry-After` (see the [module](self)). In a
-    /// handler, use [`send_conversion`](Self::send_conversion).
+    /// This can take up to about 54 seconds, or 5 minutes if the server sends `Retry-After` (see the
+    /// [module](self)). In a handler, use [`send_conversion`](Self::send_conversion).
     ///
     /// # Examples
     /// ```no_run
@@ -148,8 +150,8 @@ impl TracClient {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError`] if the server rejects the conversion, or is not reached in five tries. A transaction that was reported
-    /// before is not an error, but [`Reported::Duplicate`].
+    /// [`ClientError`] if the server rejects the conversion, or is not reached in five tries. A transaction
+    /// that was reported before is not an error, but [`Reported::Duplicate`].
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -159,9 +161,9 @@ impl TracClient {
 
     /// Reports a lead in the background, and returns at once.
     ///
-    /// At most [`SENT_AT_ONCE`] reports of a client and its clones are sent at the same time; the others wait in memory, without
-    /// limit. A lead that fails stays in memory until [`flush`](Self::flush) returns it. Reports that are not sent when the process
-    /// ends are lost.
+    /// At most [`SENT_AT_ONCE`] reports of a client and its clones are sent at the same time; the others wait
+    /// in memory, without limit. A lead that fails stays in memory until [`flush`](Self::flush) returns it.
+    /// Reports that are not sent when the process ends are lost.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -169,8 +171,8 @@ impl TracClient {
         Arc::clone(&self.background).send(Arc::clone(&self.connection), Item::Lead(lead));
     }
 
-    /// Reports a conversion in the background, and returns at once, as [`send_lead`](Self::send_lead) does. A transaction that
-    /// was reported before is not a failure.
+    /// Reports a conversion in the background, and returns at once, as [`send_lead`](Self::send_lead) does. A
+    /// transaction that was reported before is not a failure.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -178,12 +180,12 @@ impl TracClient {
         Arc::clone(&self.background).send(Arc::clone(&self.connection), Item::Conversion(conversion));
     }
 
-    /// Waits until all reports that were sent in the background before this call have ended, and returns those that failed, each
-    /// with its error and each once.
+    /// Waits until all reports that were sent in the background before this call have ended, and returns those
+    /// that failed, each with its error and each once.
     ///
-    /// Call it regularly, so that failures do not accumulate, and before the program ends. It waits as long as the slowest
-    /// report. It may be cancelled, for example by `tokio::time::timeout`: the reports continue, and a later call returns their
-    /// failures.
+    /// Call it regularly, so that failures do not accumulate, and before the program ends. It waits as long as
+    /// the slowest report. It may be cancelled, for example by `tokio::time::timeout`: the reports continue,
+    /// and a later call returns their failures.
     ///
     /// # Examples
     /// See [`Failed`].

@@ -15,21 +15,22 @@ use crate::click::{Click, arriving_click_id, stored_click_id};
 
 /// Sets the click cookie when a visitor arrives with a click ID in the URL.
 ///
-/// Safari deletes cookies and storage written by scripts after seven days; a cookie set by the merchant's own server stays. The
-/// handlers behind the layer read the click with [`Click`] and [`get_click_id`](crate::get_click_id), even in the same request.
+/// Safari deletes cookies and storage written by scripts after seven days; a cookie set by the merchant's own
+/// server stays. The handlers behind the layer read the click with [`Click`] and
+/// [`get_click_id`](crate::get_click_id), even in the same request.
 ///
-/// Under last-click, the default, an arriving click replaces the stored one, unless the arriving ID is foreign and the stored
-/// one has trac's own form; under [`first_click`](Self::first_click) the stored one stays.
+/// Under last-click, the default, an arriving click replaces the stored one, unless the arriving ID is foreign
+/// and the stored one has trac's own form; under [`first_click`](Self::first_click) the stored one stays.
 ///
-/// **With the script.** The script writes the cookie for the registrable domain, such as `example.com`. If your pages use the
-/// script too, give the layer the same [`domain`](Self::domain), so that both write the same cookie. Otherwise the browser has
-/// two cookies named `trac_click_id` and sends the older cookie first, even if the other has a newer click. Only the first one
-/// is read.
+/// **With the script.** The script writes the cookie for the registrable domain, such as `example.com`. If your
+/// pages use the script too, give the layer the same [`domain`](Self::domain), so that both write the same
+/// cookie. Otherwise the browser has two cookies named `trac_click_id` and sends the older cookie first, even
+/// if the other has a newer click. Only the first one is read.
 ///
-/// **With caches.** A response that sets the cookie and has no `Cache-Control` gets `Cache-Control: private`. An existing
-/// `Cache-Control` is not changed: with `public` or `s-maxage`, a shared cache may store the cookie of one visitor and send it
-/// to others, whose purchases are then credited to the wrong click. Do not use the layer on such a route, or send `private` if
-/// the URL has a query.
+/// **With caches.** A response that sets the cookie and has no `Cache-Control` gets `Cache-Control: private`.
+/// An existing `Cache-Control` is not changed: with `public` or `s-maxage`, a shared cache may store the cookie
+/// of one visitor and send it to others, whose purchases are then credited to the wrong click. Do not use the
+/// layer on such a route, or send `private` if the URL has a query.
 ///
 /// # Wire form
 /// `Set-Cookie: trac_click_id=<id>; Path=/; Max-Age=7776000; SameSite=Lax; Secure`
@@ -61,8 +62,9 @@ impl ClickLayer {
 
     /// Sets the cookie for all hosts of a domain, which must be the host of the request or a parent of it.
     ///
-    /// A value that is not a domain name (letters, digits, hyphens and dots) is ignored: the cookie is then for this host alone.
-    /// A browser rejects the cookie if the domain is a public suffix, such as `co.uk`, or does not contain this host.
+    /// A value that is not a domain name (letters, digits, hyphens and dots) is ignored: the cookie is then for
+    /// this host alone. A browser rejects the cookie if the domain is a public suffix, such as `co.uk`, or does
+    /// not contain this host.
     #[must_use]
     pub fn domain(self, domain: &str) -> Self {
         Self { domain: Some(domain.into()), ..self }

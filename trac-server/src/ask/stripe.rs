@@ -2,7 +2,7 @@
 //!
 //! # Wire form
 //! `GET` of a path under a fixed `Stripe-Version`, with the endpoint's key as bearer and with
-//! `Stripe-Account` where the endpoint is a connected account's. A response is
+//! `Stripe-Account` if the endpoint is a connected account's. A response is
 //! `{"object": "list", "data": […], "has_more": …}`, or `{"error": {"message": …}}`.
 //! Source: <https://docs.stripe.com/api/errors>, <https://docs.stripe.com/api/pagination>.
 

@@ -1,4 +1,4 @@
-//! The commands of `trac`, and what each understands beside the options.
+//! The commands of `trac`, and the arguments of each besides the common options.
 
 #[cfg(feature = "demo")]
 use std::net::SocketAddr;
@@ -48,13 +48,14 @@ pub enum Command {
     },
     /// Decide stored events again, and print what changes, a line for each commission.
     Replay {
-        /// Whose rules: `then`, those in force at each payment's time; `now`, today's. What was paid out stays.
+        /// The terms to decide by: `then`, those in force at each payment's time; `now`, today's. Paid-out
+        /// commissions stay.
         #[arg(long, default_value = "then", value_parser = ["then", "now"])]
         rules: String,
         /// Show what would change, and write nothing.
         #[arg(long)]
         dry_run: bool,
-        /// Only events received since then (RFC 3339).
+        /// Only events received since this time (RFC 3339).
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
         /// Only this workspace.
@@ -63,14 +64,15 @@ pub enum Command {
         /// Only this mode: `test` or `live`.
         #[arg(long, value_parser = word::<Mode>)]
         mode: Option<Mode>,
-        /// Print JSON: each event that changes something, with what changes.
+        /// Print JSON: each event that changes something, with the changes.
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Copy everything to one file, while the server runs. The master key is not in it: keep that apart.
+    /// Copy the whole database to one file; the server may run. The file does not contain the master key: store
+    /// it separately.
     Backup {
         /// The file to write; it must not be there yet.
         file: PathBuf,
@@ -78,7 +80,7 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Make a data folder of a backup. The folder must not hold a database yet, nor the log of one.
+    /// Create a data folder from a backup. The folder must not contain a database or its log.
     Restore {
         /// The backup.
         file: PathBuf,
@@ -86,8 +88,8 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Write everything of a workspace, or of all, as lines that `trac import` takes in; or as tables for people. Works beside a
-    /// running server. API keys are in it as hashes; signing secrets are not: they are set again after an import.
+    /// Export a workspace, or all of them, as lines for `trac import`, or as tables for people. The server may
+    /// run. API keys are exported as hashes; signing secrets are not exported: set them again after an import.
     Export {
         /// The file to write; it must not be there yet [default: standard output].
         file: Option<PathBuf>,
@@ -101,8 +103,8 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Take an export in, whole or not at all. What is there already stays; taken in twice, it changes nothing. Works beside
-    /// a running server, whose writes wait meanwhile.
+    /// Import an export, whole or not at all. Existing rows stay; a second import changes nothing. The server
+    /// may run; its writes wait meanwhile.
     Import {
         /// The export, or - for standard input.
         file: PathBuf,
@@ -110,19 +112,19 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// What is kept sealed: the signing secrets of webhooks.
+    /// Sealed secrets, such as the signing secrets of webhooks.
     Secrets {
         /// What to do with them.
         #[command(subcommand)]
         command: SecretsCommand,
     },
-    /// API keys, for a merchant who has lost them all; else the API makes, rolls and revokes them.
+    /// API keys, for a merchant who has lost them all. Otherwise, use the API to make, roll and revoke keys.
     Key {
         /// What to do with them.
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Make a link that opens the dashboard of a workspace once, within a quarter of an hour. Works beside a running server.
+    /// Make a link that opens the dashboard of a workspace once, within a quarter of an hour. The server may run.
     LoginLink {
         /// The workspace's ID, as `trac workspace list` shows it.
         #[arg(long, value_name = "ID")]
@@ -130,7 +132,8 @@ pub enum Command {
         /// `test` or `live`: the mode that the dashboard shows.
         #[arg(long, default_value = "test", value_parser = word::<Mode>)]
         mode: Mode,
-        /// Whose link it is. There are no people yet: a link opens the whole workspace, and one for a person is refused.
+        /// The person that the link is for. Not supported yet: a link opens the whole workspace, and this
+        /// option is rejected.
         #[arg(long, value_name = "ADDRESS")]
         email: Option<String>,
         /// Print JSON and nothing else.
@@ -151,9 +154,9 @@ pub enum Command {
 /// What to do with workspaces.
 #[derive(Debug, Subcommand)]
 pub enum WorkspaceCommand {
-    /// Make a workspace and print its keys, which are shown this once. Works beside a running server.
+    /// Make a workspace and print its keys, which are shown only this once. The server may run.
     Create {
-        /// What to call it; names need not be unique.
+        /// The name; it need not be unique.
         #[arg(long, value_parser = workspace_name)]
         name: String,
         /// Print JSON and nothing else.
@@ -163,7 +166,7 @@ pub enum WorkspaceCommand {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// List the workspaces of a data folder, with their IDs. Works beside a running server.
+    /// List the workspaces of a data folder, with their IDs. The server may run.
     List {
         /// Print JSON and nothing else.
         #[arg(long)]
@@ -172,8 +175,8 @@ pub enum WorkspaceCommand {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Copy the programs, partners, enrollments and links of test mode to live mode, in one transaction. Run again, it copies what is
-    /// new since, and nothing twice. Works beside a running server.
+    /// Copy the programs, partners, enrollments and links of test mode to live mode, in one transaction. A second run
+    /// copies only new ones. The server may run.
     GoLive {
         /// The workspace's ID, as `trac workspace list` shows it.
         #[arg(long, value_name = "ID")]
@@ -188,10 +191,10 @@ pub enum WorkspaceCommand {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// List who is signed in to the dashboard and the sign-in links that wait to be used; with --end, end them all. Works beside a
-    /// running server.
+    /// List the active sessions of the dashboard and the unused sign-in links, or end them all with --end. The
+    /// server may run.
     Sessions {
-        /// End them: everybody signs in again.
+        /// End them: all users must sign in again.
         #[arg(long)]
         end: bool,
         /// Only those of this workspace.
@@ -209,18 +212,18 @@ pub enum WorkspaceCommand {
 /// What to do with API keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Make a key and print it, which is shown this once. A running server honours it at once.
+    /// Make a key and print it; it is shown only this once. A running server accepts it at once.
     Create {
         /// The workspace's ID, as `trac workspace list` shows it.
         #[arg(long, value_name = "ID")]
         workspace: String,
-        /// What it opens: `secret` the management API and the dashboard, `publishable` the tracking of pages.
+        /// `secret`, for the management API and the dashboard, or `publishable`, for tracking by pages.
         #[arg(long, value_parser = word::<KeyKind>)]
         kind: KeyKind,
         /// `test` or `live`.
         #[arg(long, value_parser = word::<Mode>)]
         mode: Mode,
-        /// What to call it.
+        /// The name.
         #[arg(long, value_parser = workspace_name)]
         name: Option<String>,
         /// Print JSON and nothing else.
@@ -235,10 +238,10 @@ pub enum KeyCommand {
 /// What to do with secrets.
 #[derive(Debug, Subcommand)]
 pub enum SecretsCommand {
-    /// Seal every secret anew under a new master key, and forget the old one. Works beside a running server.
+    /// Seal every secret again under a new master key, and delete the old key. The server may run.
     ///
-    /// Where the key comes from `TRAC_MASTER_KEY`, give the new key and the old one with a comma between, run this, and
-    /// take the old one away.
+    /// If the key is in `TRAC_MASTER_KEY`, set it to the new key and the old key, separated by a comma, run
+    /// this, and remove the old key.
     Rotate {
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
@@ -246,11 +249,11 @@ pub enum SecretsCommand {
     },
 }
 
-/// Where the demo runs. Everything has a default; nothing outlives it.
+/// Where the demo runs. Every option has a default.
 #[cfg(feature = "demo")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct DemoOptions {
-    /// A folder to keep the data in [default: a temporary one].
+    /// The data folder [default: a temporary one, deleted at the end].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Where the tracker listens [default: 127.0.0.1:8787, or a free port].
@@ -270,10 +273,10 @@ pub struct DemoOptions {
     pub json: bool,
 }
 
-/// One of the words that a type is read of.
+/// Parses one of the words of an enum.
 fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let read: Result<T, serde::de::value::Error> = T::deserialize(text.into_deserializer());
-    // serde's message names the words that are expected.
+    // serde's message lists the expected words.
     read.map_err(|error| error.to_string())
 }
 

@@ -47,7 +47,7 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         ("source", Is("p.source")),
         ("attributed", By(is_credited)),
         ("lead_id", Is("p.lead_id")),
-        ("external_transaction_id", Is("replace(p.transaction_id, 'transaction:', '')")),
+        ("external_transaction_id", Is("p.transaction_id")),
     ],
     read,
 };

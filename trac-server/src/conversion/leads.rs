@@ -31,7 +31,7 @@ pub(crate) static LEADS: Resource = Resource {
         ("customer_external_id", Is("l.customer_external_id")),
         ("event_name", Is("l.event_name")),
         ("click_id", Is("p.click_id")),
-        ("reason", Is("p.reason")),
+        ("reason", Is("coalesce(p.reason, 'noted')")),
         ("status", Is("l.status")),
         ("commission_id", Is(commission_id!())),
         ("deferred", Is("CASE WHEN l.deferred THEN 'true' ELSE 'false' END")),

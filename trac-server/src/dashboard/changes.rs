@@ -1,16 +1,16 @@
-//! `/dashboard/changes`: a number that changes when a page has something new to show. The script of an open page requests it
-//! every second, and requests the page's changing part only when the number changed.
+//! `/dashboard/changes`: a number that changes when a page has something new to show. The script of an open
+//! page requests it every second, and requests the page's changing part only when the number changed.
 //!
 //! # Guarantees
-//! * One statement of bounded work computes the number: it reads the newest row of some tables by key, and the newest
-//!   [`ROWS`] rows of the lists that pages show. Clicks of the newest second are counted, because their IDs have no order
-//!   within a second. No table is scanned.
-//! * The number changes after a click, an event, a repeated delivery, a ledger entry, a payout, and each decision about a
-//!   payment or a lead (a verdict, a dispute, an approved claim), as soon as it is committed, and when a listed commission
-//!   becomes due.
-//! * The number also changes every [`REFRESH_SECS`]. Only then does a page show changes that add no row: a partner's new
-//!   name, a link's new slug, an older commission that became due, an event that waited for 72 hours, a click recorded with
-//!   a time before all listed ones.
+//! * One statement of bounded work computes the number: it reads the newest row of some tables by key, and the
+//!   newest [`ROWS`] rows of the lists that pages show. Clicks of the newest second are counted, because their
+//!   IDs have no order within a second. No table is scanned.
+//! * The number changes after a click, an event, a repeated delivery, a ledger entry, a payout, and each
+//!   decision about a payment or a lead (a verdict, a dispute, an approved claim), as soon as it is committed,
+//!   and when a listed commission becomes due.
+//! * The number also changes every [`REFRESH_SECS`]. Only then does a page show changes that add no row: a
+//!   partner's new name, a link's new slug, an older commission that became due, an event that waited for 72
+//!   hours, a click recorded with a time before all listed ones.
 //! * Otherwise the number stays the same. Numbers have no order, and the numbers of two scopes are unrelated.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -54,9 +54,9 @@ fn page(door: Door, status: StatusCode) -> Response {
 
 /// Accepts a POST only from a page of this server.
 ///
-/// Browsers send the origin of the page: in `Sec-Fetch-Site`, or over plain http and in older browsers in `Origin`, which must
-/// be that of the public URL or of the request's host. A caller that sends neither is not a browser, so it carries no other
-/// visitor's cookie.
+/// Browsers send the origin of the page: in `Sec-Fetch-Site`, or over plain http and in older browsers in
+/// `Origin`, which must be that of the public URL or of the request's host. A caller that sends neither is not
+/// a browser, so it carries no other visitor's cookie.
 pub(super) async fn own_forms_only(
     State(trac): State<Trac>,
     request: axum::extract::Request,

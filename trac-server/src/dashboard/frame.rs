@@ -7,8 +7,8 @@ use crate::store::rows::{Rows, args};
 
 /// What the base template shows around a page.
 ///
-/// URLs in pages are relative, so that the router can be mounted under any path: `up` is the relative path from a page to the
-/// parent of `dashboard`, and every URL in a template begins with it.
+/// URLs in pages are relative, so that the router can be mounted under any path: `up` is the relative path from
+/// a page to the parent of `dashboard`, and every URL in a template begins with it.
 #[derive(Debug)]
 pub(super) struct Frame {
     /// The page's own part of the title; empty for the login page.

@@ -1,8 +1,9 @@
-//! The dashboard for merchants. Its first page shows the whole flow, live; another explains why a sale was credited or not.
+//! The dashboard for merchants. Its first page shows the whole flow, live; another explains why a sale was
+//! credited or not.
 //!
-//! Pages are templates that escape at compile time, under a policy without inline scripts and styles.
-//! Requests that change something are POSTs from this origin. All pages extend one base template, and all URLs in them are
-//! relative, so that the router can be mounted under any path. Typed queries read the rows that pages show.
+//! Pages are templates that escape at compile time, under a policy without inline scripts and styles. Requests
+//! that change something are POSTs from this origin. All pages extend one base template, and all URLs in them
+//! are relative, so that the router can be mounted under any path. Typed queries read the rows that pages show.
 
 mod session;
 mod words;

@@ -1,8 +1,9 @@
-//! Sessions of the dashboard: a random token in a cookie that scripts cannot read (`HttpOnly`) and other sites cannot send
-//! (`SameSite=Strict`).
+//! Sessions of the dashboard: a random token in a cookie that scripts cannot read (`HttpOnly`) and other sites
+//! cannot send (`SameSite=Strict`).
 //!
-//! A session ends when the key that it was begun with is revoked or rolled; one that was begun after the key was rolled ends
-//! with the overlap. A session also ends after seven days, and after twelve hours without a request for a page.
+//! A session ends when the key that it was begun with is revoked or rolled; one that was begun after the key
+//! was rolled ends with the overlap. A session also ends after seven days, and after twelve hours without a
+//! request for a page.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

@@ -48,8 +48,8 @@ pub(super) fn long_invoice(payment: &Payment) -> Option<&str> {
     long.map(|(id, _)| id.as_str())
 }
 
-/// The endpoint, among those of the account that reported a payment, whose key is used: one with a valid key first, then one
-/// with any key.
+/// The endpoint, among those of the account that reported a payment, whose key is used: one with a valid key
+/// first, then one with any key.
 fn asker(archive: &Archive<'_>, payment_id: &str) -> Result<Option<Asker>, StoreError> {
     let sql = "SELECT w.id, w.stripe_api_key IS NOT NULL, w.stripe_api_key_problem FROM event AS e \
                JOIN webhook_endpoint AS t ON t.id = e.endpoint_id \

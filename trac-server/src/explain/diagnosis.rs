@@ -45,8 +45,8 @@ const fn event_types(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// Finds every cause that the store contains evidence of: the other mode's endpoint, no secret, a wrong secret, a wrong clock,
-/// a wrong address, a failed write, an event type that is not selected, no delivery at all.
+/// Finds every cause that the store contains evidence of: the other mode's endpoint, no secret, a wrong secret,
+/// a wrong clock, a wrong address, a failed write, an event type that is not selected, no delivery at all.
 pub(super) fn of_missing_event(
     archive: &Archive<'_>,
     kind: Kind,
@@ -151,8 +151,8 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
     }
     let since = archive.now.plus_secs(-RECENT_SECS);
     for reason in [Reason::SignatureInvalid, Reason::TimestampOutsideTolerance, Reason::Unreadable] {
-        // If a later delivery was verified at the same endpoint, its secret and the clock are right by now. An unreadable
-        // delivery is missing nevertheless.
+        // If a later delivery was verified at the same endpoint, its secret and the clock are right by now. An
+        // unreadable delivery is missing nevertheless.
         let sql = match reason {
             Reason::Unreadable => REJECTED,
             _ => STILL_REJECTED,
@@ -202,7 +202,8 @@ fn refused(archive: &Archive<'_>, routes: &[&str]) -> Result<Vec<Diagnosis>, Sto
 }
 
 impl Archive<'_> {
-    /// Whether the other mode's endpoint received an event about this object, or with this ID, and ignored it as `mode_mismatch`.
+    /// Whether the other mode's endpoint received an event about this object, or with this ID, and ignored it
+    /// as `mode_mismatch`.
     fn came_to_the_other_mode(&self, id: &str) -> Result<bool, StoreError> {
         let other = self.rows.scope().other_mode();
         let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND reason = 'mode_mismatch' \

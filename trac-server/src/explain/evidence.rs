@@ -62,8 +62,8 @@ impl Payment {
         stage == DisputeStage::Closed && dispute.withdrawn && lost.is_some_and(|lost| lost != Some(0))
     }
 
-    /// The text for an event whose reason code alone would mislead: the end of a dispute is `released`, but if the dispute was
-    /// lost, the commission that was taken back stays taken back.
+    /// The text for an event whose reason code alone would mislead: the end of a dispute is `released`, but if
+    /// the dispute was lost, the commission that was taken back stays taken back.
     pub(super) fn says_of(&self, event: &Value) -> Option<&'static str> {
         let is_end = event["reason"] == Reason::Released.as_str();
         let dispute = event["object_id"].as_str().and_then(|id| self.facts.disputes.get(id))?;

@@ -89,8 +89,8 @@ async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Pr
     told.await.map(Json)
 }
 
-/// Returns the story of an ID for every workspace and mode that knows it. The IDs of Checkout Sessions contain their mode, so
-/// they are looked up only in that mode.
+/// Returns the story of an ID for every workspace and mode that knows it. The IDs of Checkout Sessions contain
+/// their mode, so they are looked up only in that mode.
 ///
 /// # Errors
 /// [`StoreError`] if the store cannot be read.

@@ -196,7 +196,8 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, C
 }
 
 impl Archive<'_> {
-    /// The path of the field that contains a value in the stored events about an object, such as `metadata.tracClickId`.
+    /// The path of the field that contains a value in the stored events about an object, such as
+    /// `metadata.tracClickId`.
     fn field(&self, object_id: &str, value: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT b.body FROM event AS e JOIN event_body AS b ON b.workspace_id = e.workspace_id \
                    AND b.mode = e.mode AND b.event_id = e.id \

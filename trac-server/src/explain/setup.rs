@@ -1,5 +1,5 @@
-//! The hops of objects that the merchant made: a link, a partner, an enrollment, a program, an endpoint, a payout. They show
-//! whether the object is active, and its clicks, events or entries.
+//! The hops of objects that the merchant made: a link, a partner, an enrollment, a program, an endpoint, a
+//! payout. They show whether the object is active, and its clicks, events or entries.
 
 use std::collections::BTreeMap;
 

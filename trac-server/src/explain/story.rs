@@ -13,8 +13,8 @@ use super::subject::{Kind, Subject};
 use super::{asked, reference, setup, told, verdict};
 use crate::store::StoreError;
 
-/// The whole response: the hops of an object that the merchant made, if one was looked up, then one story for each payment, or
-/// a story without a payment.
+/// The whole response: the hops of an object that the merchant made, if one was looked up, then one story for
+/// each payment, or a story without a payment.
 pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, StoreError> {
     let mut stories = Vec::new();
     let set_up = setup::of(archive, subject)?;

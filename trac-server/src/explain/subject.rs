@@ -85,8 +85,8 @@ impl Subject {
             || self.thing.is_some()
     }
 
-    /// Whether the ID is not found in this workspace and mode and does not have the form of a Stripe ID or e-mail address.
-    /// An unknown ID of Stripe's still has a story: why it is not known.
+    /// Whether the ID is not found in this workspace and mode and does not have the form of a Stripe ID or
+    /// e-mail address. An unknown ID of Stripe's still has a story: why it is not known.
     pub(super) const fn is_unknown_here(&self) -> bool {
         let stripes = matches!(
             self.kind,
@@ -267,8 +267,8 @@ impl Finding<'_> {
         }
     }
 
-    /// An ID without a prefix of trac's or Stripe's: tried as a click ID, the merchant's own ID of a customer or transaction,
-    /// a link's slug and a partner's code, in this order.
+    /// An ID without a prefix of trac's or Stripe's: tried as a click ID, the merchant's own ID of a customer
+    /// or transaction, a link's slug and a partner's code, in this order.
     fn unprefixed(&self, id: &str) -> Result<Subject, StoreError> {
         let click = "SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let click_id = self.one(click, id)?;

@@ -1,7 +1,7 @@
 //! Why a lead that only a page reported does not tie its customer to a click.
 //!
-//! The core decides this (`conversion::rules`). This module finds the explanation: what was known of the customer before the
-//! lead, or how late the first payment was.
+//! The core decides this (`conversion::rules`). This module finds the explanation: what was known of the
+//! customer before the lead, or how late the first payment was.
 
 use trac_core::conversion::world::World;
 use trac_core::conversion::{book::Book, sale::Sale};
@@ -52,8 +52,8 @@ pub(super) fn of_lead(archive: &Archive<'_>, payment: &Payment) -> Result<Option
     Ok(found)
 }
 
-/// For a payment that is not credited to a click: the lead that a page reported of its customer, and why that lead does not
-/// tie the customer. `None` if there is no such lead.
+/// For a payment that is not credited to a click: the lead that a page reported of its customer, and why that
+/// lead does not tie the customer. `None` if there is no such lead.
 pub(super) fn of_payment(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Unbound>, StoreError> {
     if payment.is_lead() {
         return Ok(None);

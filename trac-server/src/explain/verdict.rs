@@ -1,7 +1,8 @@
 //! The decision, in words that a merchant and a partner can act on: which terms, which version, which dates.
 //!
-//! Terms are versioned: a payment is judged by the versions in force when it was made, or by those of the day on which the
-//! merchant replayed it with `rules=now`. So a remedy names the time from which it counts, and what to do about this payment.
+//! Terms are versioned: a payment is judged by the versions in force when it was made, or by those of the day
+//! on which the merchant replayed it with `rules=now`. So a remedy names the time from which it counts, and
+//! what to do about this payment.
 
 use serde_json::json;
 use trac_core::conversion::attribution::Attribution;
@@ -206,8 +207,8 @@ impl<'a> Grounds<'a> {
         self.again.for_this_one(&self.program_path())
     }
 
-    /// The hop of a rejected sale that the current versions for its time would accept: one of them was made after the decision,
-    /// within the same second or backdated.
+    /// The hop of a rejected sale that the current versions for its time would accept: one of them was made
+    /// after the decision, within the same second or backdated.
     fn changed_since(&self, hop: Hop, was: &str) -> Hop {
         hop.saying(format!(
             "{was} when this was decided; a change that was made since, and holds for that time too, says otherwise."

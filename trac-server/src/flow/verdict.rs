@@ -1,7 +1,7 @@
 //! `PATCH /api/v1/conversions/{id}` and `/leads/{id}`: the merchant's decision about a claim or a page's
 //! lead, and the refunded total of a payment that Stripe does not report.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -21,8 +21,9 @@ use crate::access::Merchant;
 use crate::api::fields::{AMOUNT_MAX, Fields, Wrong, integer};
 use crate::conversion::{LEADS, conversion_id, find_conversion};
 use crate::problem::Problem;
-use crate::store::Priority;
 use crate::store::apply::Writing;
+use crate::store::rows::{Rows, args};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 pub(super) fn api_routes() -> Router<Trac> {
@@ -56,11 +57,7 @@ async fn judge_lead(
         };
         let mut leads = facts_of(rows, &conversion)?.ok_or_else(|| Problem::not_found("conversion"))?.leads;
         leads.retain(|lead_id, _| *lead_id == id);
-        let is_own = |lead: &Lead| lead.vouched && (approved == Some(false) || !lead.vouched_clicks.is_empty());
-        if leads.values().any(is_own) {
-            let message = "Your own server reported this lead: there is no page's report to approve or reject.";
-            return Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message));
-        }
+        must_be_of_pages(&leads, approved != Some(false))?;
         let now = trac.clock.now();
         for lead in leads.values_mut() {
             lead.verdict = approved.map(|approved| later(lead.verdict.as_ref(), approved, now));
@@ -71,6 +68,16 @@ async fn judge_lead(
         LEADS.find(rows, &trac, &id)
     });
     judged.await.map(Json)
+}
+
+/// Refuses to judge a lead that the merchant's own server reported: a verdict would change nothing.
+fn must_be_of_pages(leads: &BTreeMap<String, Lead>, approved: bool) -> Result<(), Problem> {
+    let is_own = |lead: &Lead| lead.vouched && (!approved || !lead.vouched_clicks.is_empty());
+    if !leads.values().any(is_own) {
+        return Ok(());
+    }
+    let message = "Your own server reported this lead: there is no page's report to approve or reject.";
+    Err(Problem::new(StatusCode::CONFLICT, "NOT_A_CLAIM", message))
 }
 
 /// The merchant's verdict, with a time after every earlier verdict, so that it is the latest.
@@ -103,7 +110,7 @@ async fn change(
             judge(&mut facts, approved, (click.as_deref(), credited.as_deref()), trac.clock.now())?;
         }
         if let Some(refunded) = refunded {
-            refund(&mut facts, refunded)?;
+            refund(&mut facts, refunded, paid_click(rows, &id)?.as_deref())?;
         }
         let writing = Writing { rows, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
         let news = Facts { reports: facts.reports, leads: facts.leads, ..Facts::default() };
@@ -124,13 +131,16 @@ fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
     let approved = claims.iter().filter(|claim| claim["status"] == "approved");
     let mut approved = approved.filter_map(|claim| claim["click_id"].as_str()).peekable();
     let credited = conversion["click_id"].as_str();
-    if approved.peek().is_none() || approved.any(|click| Some(click) == credited) {
+    let stands_apart = ["attribution_frozen", "payment_unlinked", "payment_unknown"].map(Value::from);
+    let is_without_effect = stands_apart.contains(&conversion["reason"]);
+    if approved.peek().is_none() || (!is_without_effect && approved.any(|click| Some(click) == credited)) {
         return Ok(());
     }
     let credited = credited.unwrap_or("no click");
     let message = format!(
-        "This payment is credited to {credited} ({}), and a claim counts only where nothing else does.",
-        conversion["rule"].as_str().unwrap_or("none")
+        "A claim counts only where nothing else does: this payment is credited to {credited} (rule {}, reason {}).",
+        conversion["rule"].as_str().unwrap_or("none"),
+        conversion["reason"].as_str().unwrap_or("none")
     );
     Err(Problem::new(StatusCode::CONFLICT, "CREDITED_OTHERWISE", message))
 }
@@ -150,6 +160,7 @@ fn judge(
     (click, credited): (Option<&str>, Option<&str>),
     now: Timestamp,
 ) -> Result<(), Problem> {
+    must_be_of_pages(&facts.leads, approved)?;
     for lead in facts.leads.values_mut() {
         lead.verdict = Some(later(lead.verdict.as_ref(), approved, now));
     }
@@ -166,6 +177,7 @@ fn judge(
     let only = clicks.first().map(String::as_str);
     if approved
         && click.is_none()
+        && !claims.is_empty()
         && (clicks.len() > 1 || credited.is_some_and(|credited| Some(credited) != only))
     {
         let named = Vec::from_iter(clicks).join(", ");
@@ -184,14 +196,22 @@ fn judge(
     Ok(())
 }
 
+/// The click of the open commission of a payment, if a payout holds it.
+fn paid_click(rows: Rows<'_>, payment_id: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT c.click_id FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 \
+               AND NOT c.closed AND EXISTS (SELECT 1 FROM payout_entry AS e WHERE e.workspace_id = c.workspace_id \
+               AND e.mode = c.mode AND e.commission_id = c.id) ORDER BY c.id LIMIT 1";
+    rows.one(sql, args![payment_id], |row| row.get(0))
+}
+
 /// Records how much of a reported payment was refunded so far.
-fn refund(facts: &mut Facts, refunded_minor: i64) -> Result<(), Problem> {
+fn refund(facts: &mut Facts, refunded_minor: i64, paid_click: Option<&str>) -> Result<(), Problem> {
     if facts.is_told_by_stripe() {
         let message =
             "Stripe reports this payment: refund it there, and its event takes the commission back.";
         return Err(Problem::new(StatusCode::CONFLICT, "TOLD_BY_STRIPE", message));
     }
-    let paid = Money::of(facts).map_or(0, |money| money.gross_minor());
+    let paid = Money::of_paid(facts, paid_click).map_or(0, |money| money.gross_minor());
     let before = refunded_by_report(facts);
     if !(before..=paid).contains(&refunded_minor) {
         let message = format!("is the total refunded so far: it must be from {before} to {paid}");

@@ -95,7 +95,7 @@ impl Default for Callers {
     }
 }
 
-/// The caller that an address stands for: an IPv4 address itself, of an IPv6 address the /64 network.
+/// The caller behind an address: an IPv4 address, or the /64 network of an IPv6 address.
 fn holder(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-/// Standard output. What is written after its reader has left is dropped: that is no failure of the command.
+/// Standard output. What is written after its reader has left is dropped, which is not a failure of the command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output;
 

@@ -55,7 +55,7 @@ impl Around {
         let method = metrics::named(request.method());
         // For apps with a log of their own; trac's own log adds the request to its lines itself.
         let span = tracing::debug_span!("request", id, method, route = &*route);
-        // A path that is not UTF-8 is not routed: each route would refuse it in a form of its own.
+        // A path that is not UTF-8 is not routed: each route would reject it with a different response.
         let refused: fn() -> Problem =
             if is_named_once(&request) { || Problem::not_found("page") } else { Problem::host };
         let is_fine = is_named_once(&request) && path::is_text(request.uri().path());

@@ -83,7 +83,7 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;
     connection.busy_timeout(BUSY_LIMIT)?;
     connection.set_prepared_statement_cache_capacity(128);
-    // Otherwise SQLite plans a cached statement anew whenever the bound values differ, which was a third of all
+    // Otherwise SQLite plans a cached statement again whenever the bound values differ, which was a third of all
     // its work.
     // Source: https://www.sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_ENABLE_QPSG.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -140,7 +140,7 @@ pub(super) fn copy_log(connection: &Connection) {
 pub(super) fn checkpoint(connection: &Connection, how: &str) -> Result<Log, StoreError> {
     let sql = format!("PRAGMA wal_checkpoint({how})");
     let (pages, copied) = connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?;
-    // Both are -1 where there is no log.
+    // Both are -1 if there is no log.
     let bytes = |pages: i64| u64::try_from(pages).unwrap_or_default().saturating_mul(PAGE_BYTES);
     Ok(Log { bytes: bytes(pages), rest_bytes: bytes(pages).saturating_sub(bytes(copied)) })
 }

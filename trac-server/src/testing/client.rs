@@ -9,9 +9,9 @@ use axum::response::IntoResponse as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use trac_sdk::client::{ClientError, Conversion, Failed, Item, Lead, Reported, TracClient};
 use crate::testing::app::App;
 use crate::testing::shop::Shop;
+use trac_sdk::client::{ClientError, Conversion, Failed, Item, Lead, Reported, TracClient};
 
 /// Serves an app on loopback. If `breaks`, every other call is executed and its response replaced by `502`.
 async fn serve(app: &App, breaks: bool) -> (String, Arc<AtomicU32>) {

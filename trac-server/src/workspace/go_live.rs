@@ -1,9 +1,9 @@
 //! `trac workspace go-live`: copies the setup of test mode to live mode.
 //!
-//! Programs, partners, enrollments and links are copied in their current state, in one transaction. Clicks, payments and
-//! commissions are not copied: test money never becomes real. The column `copied_from` of a live row names its test row, so
-//! no row is copied twice, and later changes in live mode stay. Every run lists the live programs whose commissions can be
-//! paid out before a refund arrives.
+//! Programs, partners, enrollments and links are copied in their current state, in one transaction. Clicks,
+//! payments and commissions are not copied: test money never becomes real. The column `copied_from` of a live
+//! row names its test row, so no row is copied twice, and later changes in live mode stay. Every run lists the
+//! live programs whose commissions can be paid out before a refund arrives.
 
 use serde_json::{Map, Value, json};
 use trac_core::checkout::link::is_payment_link;
@@ -21,9 +21,10 @@ use crate::trac::Trac;
 /// Copies a workspace's setup of test mode to live mode, or lists what would be copied.
 ///
 /// # Wire form
-/// `{"workspace_id","dry_run","copied","left_out","look_at"}`: lists of `{"kind","id","name",…}`; `copied` has `copied_from`, the
-/// other two `why`. `look_at` lists what to change in live mode: copied rows, such as a link to a test Payment Link, and, on
-/// every run, live programs without a hold. A dry run writes nothing, so rows that it would copy have no `id`.
+/// `{"workspace_id","dry_run","copied","left_out","look_at"}`: lists of `{"kind","id","name",…}`; `copied` has
+/// `copied_from`, the other two `why`. `look_at` lists what to change in live mode: copied rows, such as a link
+/// to a test Payment Link, and, on every run, live programs without a hold. A dry run writes nothing, so rows
+/// that it would copy have no `id`.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
@@ -211,8 +212,8 @@ impl<'a> Copying<'a> {
         Ok(())
     }
 
-    /// The live partner that is the same as a test partner: with the same e-mail address, or, if neither has one, with the same
-    /// code. It must not be a copy of another test partner.
+    /// The live partner that is the same as a test partner: with the same e-mail address, or, if neither has
+    /// one, with the same code. It must not be a copy of another test partner.
     fn same_partner(&self, email: &str, code: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND copied_from IS NULL \
                    AND CASE WHEN ?3 <> '' THEN lower(email) = lower(?3) ELSE email IS NULL AND code = ?4 END \

@@ -6,7 +6,7 @@
 //! response to a repeat has `Idempotent-Replayed: true`. The same key with another body is
 //! `422 IDEMPOTENCY_KEY_REUSED`; a repeat of a call that is still being answered is `409 IDEMPOTENCY_KEY_IN_USE`,
 //! and so is a repeat of one that made an API key, which is shown once. A call that failed had no effect and
-//! its response is not stored: a repeat runs anew.
+//! its response is not stored: a repeat is executed again.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts as _, Request, State};

@@ -2,6 +2,7 @@
 
 use trac_core::money::Currency;
 use trac_core::reason::Reason;
+use trac_core::webhook::report::transaction_id;
 
 use crate::problem::Problem;
 use crate::trac::refusal::Cause;
@@ -19,6 +20,9 @@ pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, P
     // E-mail filters compare with expressions in lower case.
     if name == "email" {
         return Ok(given.to_ascii_lowercase());
+    }
+    if (resource, name) == ("conversion", "external_transaction_id") {
+        return Ok(transaction_id(given));
     }
     match words_of(resource, name) {
         Some(words) if !words.contains(&given) => {

@@ -1,5 +1,5 @@
-//! "A sale went through, the partner swears they referred it, and nothing shows": reproduces each cause, and checks that the
-//! log and explain name it with its remedy.
+//! "A sale went through, the partner swears they referred it, and nothing shows": reproduces each cause, and
+//! checks that the log and explain name it with its remedy.
 
 use serde_json::{Value, json};
 
@@ -595,8 +595,8 @@ fn by_customer(id: &str, created: i64) -> Value {
         "metadata": { "tracCustomerExternalId": "user_1" } })
 }
 
-/// Leads of pages that do not tie their customer, because the customer was known before or paid too late. Explain names the
-/// cause for the payment and for the lead.
+/// Leads of pages that do not tie their customer, because the customer was known before or paid too late.
+/// Explain names the cause for the payment and for the lead.
 fn leads_too_late() -> Vec<Row> {
     let paying = |more: Value| with(json!({ "lead_amount_minor": 300, "lead_currency": "usd" }), more);
     let known = || {

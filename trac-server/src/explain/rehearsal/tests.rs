@@ -10,8 +10,8 @@ use trac_core::webhook::signature::sign;
 use crate::testing::app::{Answer, App, START};
 use crate::testing::shop::{Shop, with};
 
-/// One step. In every text, `$click`, `$program`, `$partner`, `$enrollment` and `$endpoint` are replaced by the shop's IDs, and
-/// `$id` by the ID in the last response.
+/// One step. In every text, `$click`, `$program`, `$partner`, `$enrollment` and `$endpoint` are replaced by the
+/// shop's IDs, and `$id` by the ID in the last response.
 enum Step {
     Event(&'static str, i64, Value),
     Deliver(Value),
@@ -121,13 +121,14 @@ impl Row {
         self.step(Step::Wait(secs))
     }
 
-    /// Expects this response to the last step: outcome and reason of a delivery, otherwise the status, and code or reason.
+    /// Expects this response to the last step: outcome and reason of a delivery, otherwise the status, and code
+    /// or reason.
     pub(super) fn answers(self, answer: &'static str) -> Self {
         Self { answer, ..self }
     }
 
-    /// Expects this text in the first row of a list, or an empty list. By default, the log must have the response to the last
-    /// event.
+    /// Expects this text in the first row of a list, or an empty list. By default, the log must have the
+    /// response to the last event.
     pub(super) fn logs(self, list: &'static str, says: &'static str) -> Self {
         Self { log: Some((list, says)), ..self }
     }

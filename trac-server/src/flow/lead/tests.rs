@@ -448,6 +448,24 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
     let statuses = shop.merchant.get("/commissions").await.column("status");
     assert_eq!((statuses.len(), statuses.contains(&json!("held"))), (3, false), "{statuses:?}");
 
+    // So is one of a customer whom the merchant's server had reported with the same click, and none of another partner.
+    for own in [true, false] {
+        let app = App::new();
+        let shop = Shop::open(&app, with(paying_leads(), json!({ "lead_events": ["Trial"] }))).await;
+        let bob = shop.merchant.make("/partners", json!({ "name": "Bob" })).await;
+        let enrolled = json!({ "program_id": shop.program, "partner_id": bob });
+        shop.merchant.make("/enrollments", enrolled.clone()).await;
+        let other = shop.merchant.make("/clicks", enrolled).await;
+        tell_by_server(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+        app.trac.clock.advance(10);
+        let click = if own { &shop.click } else { &other };
+        tell(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial", "clickId": click }))).await;
+        let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
+        shop.told("checkout.session.completed", 100, bought).await;
+        let statuses = shop.merchant.get("/commissions").await.column("status");
+        assert_eq!(statuses.contains(&json!("held")), !own, "{own}: {statuses:?}");
+    }
+
     let app = App::new();
     let shop = Shop::open(&app, with(paying_leads(), json!({ "attribution_window_days": 1 }))).await;
     let enrolled = json!({ "program_id": shop.program, "partner_id": shop.partner });
@@ -472,6 +490,8 @@ async fn a_lead_of_the_merchants_own_is_not_judged() {
         tell_by_server(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
     for status in ["approved", "rejected"] {
         let judged = shop.merchant.patch(&format!("/leads/{lead}"), json!({ "status": status })).await;
+        assert_eq!(judged.code(), (409, "NOT_A_CLAIM".to_owned()));
+        let judged = shop.merchant.patch(&format!("/conversions/{lead}"), json!({ "status": status })).await;
         assert_eq!(judged.code(), (409, "NOT_A_CLAIM".to_owned()));
     }
     assert_eq!(shop.merchant.get(&format!("/leads/{lead}")).await.body["status"], Value::Null);

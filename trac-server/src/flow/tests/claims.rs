@@ -95,6 +95,9 @@ async fn a_claim_of_money_that_went_back_leaves_it_to_be_linked() {
     }
     assert_eq!(shop.told("charge.refunded", 1, refund()).await, "deferred payment_unlinked");
     claim(&shop, "ch_a", &shop.click, 2).await;
+    let approved =
+        shop.merchant.patch("/conversions/ch_a", json!({ "status": "approved", "click_id": other })).await;
+    assert_eq!(approved.code(), (409, "CREDITED_OTHERWISE".to_owned()));
     let event = shop.merchant.get("/events?type=charge.refunded").await.text("/data/0/id");
     let linked = shop.merchant.post(&format!("/events/{event}/link"), json!({ "payment": "in_1" })).await;
     assert_eq!(linked.status, 200, "{}", linked.body);
@@ -158,10 +161,14 @@ async fn a_commission_that_was_paid_out_keeps_its_amount_whatever_is_decided_of_
     assert_eq!(commissions(&shop).await, want, "it was rejected after it was paid out");
     for amount in [100_000, 1] {
         claim(&shop, "order 1", &other, amount).await;
-        judge(&shop, "order 1", json!({ "status": "approved", "click_id": other })).await;
+        let judged = judge(&shop, "order 1", json!({ "status": "approved", "click_id": other })).await;
+        assert_eq!(judged.code(), (409, "CREDITED_OTHERWISE".to_owned()));
         assert_eq!(commissions(&shop).await, want, "{amount}");
     }
-    judge(&shop, "order 1", json!({ "refunded_cents": 5_000 })).await;
+    report(&shop, "order 1", json!({ "amount_cents": 90_000, "click_id": other })).await;
+    assert_eq!(commissions(&shop).await, want, "the merchant's report names another click");
+    let refunded = judge(&shop, "order 1", json!({ "refunded_cents": 5_000 })).await;
+    assert_eq!(refunded.status, 200, "{}", refunded.body);
     assert_eq!(commissions(&shop).await, [json!([shop.click, "paid", 0])], "a refund takes it back");
 }
 

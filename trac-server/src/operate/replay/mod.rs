@@ -1,8 +1,8 @@
 //! Replay: stored events decided again, by the terms of each payment's own time (`then`) or by today's (`now`).
 //!
-//! A dry run shows the difference and writes nothing. A replay by `then` changes nothing, unless a version was backdated
-//! since, or the payment was replayed by `now` before. A replay by `now` applies today's terms; repeated, it changes nothing
-//! more.
+//! A dry run shows the difference and writes nothing. A replay by `then` changes nothing, unless a version was
+//! backdated since, or the payment was replayed by `now` before. A replay by `now` applies today's terms;
+//! repeated, it changes nothing more.
 
 mod moves;
 mod rules;
@@ -109,8 +109,8 @@ pub async fn replay_all(
     replay_some(trac, Which { since, ..Which::default() }, rules, dry_run).await
 }
 
-/// Replays stored events, oldest first, then the leads and conversions that the merchant reported. Returns how many there were,
-/// those that changed something, and the difference of each commission.
+/// Replays stored events, oldest first, then the leads and conversions that the merchant reported. Returns how
+/// many there were, those that changed something, and the difference of each commission.
 ///
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or the store cannot be read or written.
@@ -313,8 +313,8 @@ impl Stored {
         matches!(self.outcome.as_str(), "failed" | "ignored")
     }
 
-    /// The new outcome of the event and its subject; `None` if the old outcome stays. An event that had an effect keeps its
-    /// outcome, except for a sale that was skipped and earns now.
+    /// The new outcome of the event and its subject; `None` if the old outcome stays. An event that had an
+    /// effect keeps its outcome, except for a sale that was skipped and earns now.
     fn now_told(&self, topic: Topic, considered: &Considered) -> Option<(Answer, Option<String>)> {
         let (answer, subject) = considered.told();
         if self.told_anew() {

@@ -89,7 +89,8 @@ impl Summary {
         Self { dry_run, moved: Vec::new(), frozen: Vec::new(), places: BTreeMap::new() }
     }
 
-    /// Adds the changes of one event. In a dry run all events of a payment show the same changes, because none is written.
+    /// Adds the changes of one event. In a dry run all events of a payment show the same changes, because none
+    /// is written.
     pub(super) fn add(&mut self, scope: &Scope, replayed: &Value) {
         let list = |name: &str| replayed.get(name).and_then(Value::as_array).into_iter().flatten();
         for change in list("changes") {

@@ -56,8 +56,8 @@ pub(super) struct Judged {
     pub(super) frozen: Vec<Value>,
 }
 
-/// Sets the versions that each payment of a replay is decided by, as pins in its facts, so that later events use the same
-/// versions. A payment whose commission was paid out keeps its versions.
+/// Sets the versions that each payment of a replay is decided by, as pins in its facts, so that later events
+/// use the same versions. A payment whose commission was paid out keeps its versions.
 pub(super) fn apply(
     writing: &Writing<'_>,
     considered: &mut Considered,
@@ -94,8 +94,8 @@ pub(super) fn apply(
     Ok(judged)
 }
 
-/// The payments that are decided again: the payment of the event; for an event about a subscription or customer, its payments;
-/// and, with `since`, all loaded payments that were recorded since that time.
+/// The payments that are decided again: the payment of the event; for an event about a subscription or
+/// customer, its payments; and, with `since`, all loaded payments that were recorded since that time.
 fn targets(
     writing: &Writing<'_>,
     considered: &Considered,

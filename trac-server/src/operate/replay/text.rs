@@ -43,8 +43,8 @@ fn line(change: &Value) -> String {
     )
 }
 
-/// Formats the result of [`replay_some`](super::replay_some) for people: a line for each commission that changes, and for each
-/// one that would change if it had not been paid out.
+/// Formats the result of [`replay_some`](super::replay_some) for people: a line for each commission that
+/// changes, and for each one that would change if it had not been paid out.
 #[must_use]
 pub fn as_text(replayed: &Value) -> String {
     let is_dry = replayed.get("dry_run").is_some_and(|dry| dry == true);

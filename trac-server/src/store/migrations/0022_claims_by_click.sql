@@ -14,13 +14,17 @@ CREATE TABLE report_by_click (
     PRIMARY KEY (workspace_id, mode, id),
     UNIQUE (workspace_id, mode, transaction_id, by_merchant, claimed_click)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO report_by_click (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, claimed_click)
+INSERT OR IGNORE INTO report_by_click (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, claimed_click)
 SELECT r.workspace_id, r.mode, r.id, r.transaction_id, r.by_merchant, r.conversion_id, r.created_at,
     -- Until now one claim of each partner was stored, so its click distinguishes it from the others.
     coalesce((SELECT p.facts ->> ('$.reports."' || r.id || '".click') FROM payment_object AS o
         JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id
         WHERE NOT r.by_merchant AND o.workspace_id = r.workspace_id AND o.mode = r.mode AND o.stripe_id = r.transaction_id LIMIT 1),
         r.partner_id)
-FROM report AS r;
+FROM report AS r ORDER BY r.id;
+-- Rows that differed by partner alone, before claims had one, are kept under IDs of their own.
+INSERT INTO report_by_click (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, claimed_click)
+SELECT workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, id FROM report AS r
+WHERE NOT EXISTS (SELECT 1 FROM report_by_click AS c WHERE c.workspace_id = r.workspace_id AND c.mode = r.mode AND c.id = r.id);
 DROP TABLE report;
 ALTER TABLE report_by_click RENAME TO report;

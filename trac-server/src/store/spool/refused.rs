@@ -85,7 +85,7 @@ impl Refused {
     }
 }
 
-/// Whether the database would accept another click where it rejected this one.
+/// Whether the database would accept another click although it rejected this one.
 pub(super) fn accepts_others(
     tx: &Connection,
     recorder: &mut Recorder<'_>,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MINUTE_MILLIS: i64 = 60_000;
 /// How many addresses are counted within two minutes, some 60 bytes each. Further ones are not limited.
 const ADDRESSES_MAX: usize = 200_000;
-/// How many times the limit all addresses that are not public share: they stand for many callers.
+/// All non-public addresses together have this multiple of the limit, because they stand for many callers.
 const OF_MANY: u32 = 10;
 
 /// The calls of each address within this minute and the one before. Clones share them.
