@@ -121,6 +121,31 @@ mod tests {
     }
 
     #[test]
+    fn claims_of_an_older_store_are_all_kept() {
+        let mut store = Connection::open_in_memory().unwrap();
+        let before = MIGRATIONS.iter().position(|step| step.contains("report_by_click")).unwrap();
+        for step in &MIGRATIONS[..before] {
+            store.execute_batch(step).unwrap();
+        }
+        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let facts = r#"{"reports":{"rep_1":{"click":"clk_1"},"rep_2":{"click":"clk_1"},"rep_3":{}}}"#;
+        let old = format!(
+            "INSERT INTO payment (workspace_id, mode, id, facts, is_conversion, created_at) VALUES ('ws', 'test', 'pay_1', '{facts}', 1, 1); \
+             INSERT INTO payment_object VALUES ('ws', 'test', 'transaction:order 1', 'pay_1'); \
+             INSERT INTO report (workspace_id, mode, id, transaction_id, by_merchant, conversion_id, created_at, partner_id) VALUES \
+             ('ws', 'test', 'rep_1', 'transaction:order 1', 0, 'pay_1', 1, ''), \
+             ('ws', 'test', 'rep_2', 'transaction:order 1', 0, 'pay_1', 2, 'part_1'), \
+             ('ws', 'test', 'rep_3', 'transaction:order 1', 1, 'pay_1', 3, '')"
+        );
+        store.execute_batch(&old).unwrap();
+        migrate(&mut store).unwrap();
+        let kept = "SELECT group_concat(id || ' ' || claimed_click) FROM (SELECT * FROM report ORDER BY id)";
+        let kept: String = store.query_row(kept, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "rep_1 clk_1,rep_2 rep_2,rep_3 ");
+    }
+
+    #[test]
     fn the_schema_is_this() {
         let mut store = Connection::open_in_memory().unwrap();
         migrate(&mut store).unwrap();
