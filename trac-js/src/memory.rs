@@ -2,7 +2,7 @@
 //!
 //! Only this buffer passes text between the languages: JavaScript writes a request at the start and reads the response
 //! behind it. So nothing is ever allocated or freed.
-#![allow(unsafe_code, reason = "a stretch of memory that two languages share cannot be written without")]
+#![allow(unsafe_code, reason = "JavaScript writes into this buffer by its address")]
 
 use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomData;

@@ -133,18 +133,8 @@ fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Term
         let is_ahead = |it: &Lead| it.is_trusted() || other.moment() < sale.moment();
         let is_rejected = |it: &Lead| book.timeline.is_rejected(other, it, &credit.click_id);
         let counts = |it: &Lead| it.counted_at.is_some() && is_ahead(it) && !is_rejected(it);
-        other.facts.leads.values().any(counts) && is_eligible(book, other, credit)
+        other.facts.leads.values().any(counts) && eligibility::stands(book, other, credit)
     })
-}
-
-/// Whether a lead may earn from the click it is credited to.
-fn is_eligible(book: &Book<'_>, sale: &Sale<'_>, credit: &Attribution) -> bool {
-    let judged = || {
-        let click = book.world.clicks.get(&credit.click_id)?;
-        let terms = Terms::of(book, sale, click, sale.time?, None).ok()?;
-        eligibility::judge(book, sale, credit, click, &terms, false).ok()
-    };
-    judged().is_some()
 }
 
 /// Whether the lead that linked the customer to the click led to a purchase: the customer was not known

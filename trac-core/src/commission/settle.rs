@@ -253,12 +253,11 @@ fn changes(
 
 /// Why a charge waits: it has a refund or dispute, and belongs to no known payment. Otherwise `None`.
 fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
-    let stray =
-        sale.facts.is_told_by_stripe() || !sale.facts.refunds.is_empty() || !sale.facts.disputes.is_empty();
-    let stray = stray && !payment::is_checkout(&sale.facts) && sale.direct(book.world).is_none();
-    let went_back =
-        lost.total_minor() > 0 || !sale.facts.refunds.is_empty() || !sale.facts.disputes.is_empty();
-    if !stray || !went_back || matches!(sale.inference, Inference::SameAs(_)) {
+    let facts = &sale.facts;
+    let is_stray = !payment::is_checkout(facts) && sale.direct(book.world).is_none();
+    let is_lost = facts.is_told_by_stripe() && lost.total_minor() > 0;
+    let went_back = is_lost || !facts.refunds.is_empty() || !facts.disputes.is_empty();
+    if !is_stray || !went_back || matches!(sale.inference, Inference::SameAs(_)) {
         return None;
     }
     let line = sale.customer.as_deref().and_then(|id| book.timeline.customers.get(id));

@@ -11,6 +11,7 @@ use crate::webhook::credit_note::CreditNote;
 use crate::webhook::facts::Facts;
 use crate::webhook::linked::Linked;
 use crate::webhook::refund::RefundStatus;
+use crate::webhook::report::Report;
 
 /// The money of a payment that went back, in minor units of its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,9 +105,16 @@ fn reported(facts: &Facts, paid: &Paid<'_>) -> i64 {
 /// The refunds that the merchant reported, in minor units.
 #[must_use]
 pub fn refunded_by_report(facts: &Facts) -> i64 {
-    let has_own = facts.reports.values().any(|report| report.by_merchant);
-    let counted = facts.reports.values().filter(|report| report.by_merchant || !has_own);
+    let is_counted = counts_refunds(facts);
+    let counted = facts.reports.values().filter(|report| is_counted(report));
     counted.map(|report| report.refunded_minor).max().unwrap_or(0)
+}
+
+/// Which reports of a payment say how much was refunded: the merchant's, or the claims if there is none.
+#[must_use]
+pub fn counts_refunds(facts: &Facts) -> impl Fn(&Report) -> bool + use<> {
+    let has_own = facts.reports.values().any(|report| report.by_merchant);
+    move |report| report.by_merchant || !has_own
 }
 
 /// The amount paid, and the part of it that was charged in another currency.

@@ -86,6 +86,16 @@ pub fn judge(
     Ok(())
 }
 
+/// Whether the click that a payment or lead is attributed to may earn, by the terms in force at its time.
+pub(crate) fn stands(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
+    let judged = || {
+        let click = book.world.clicks.get(&attribution.click_id)?;
+        let terms = Terms::of(book, sale, click, sale.time?, None).ok()?;
+        judge(book, sale, attribution, click, &terms, false).ok()
+    };
+    judged().is_some()
+}
+
 fn in_force(
     book: &Book<'_>,
     sale: &Sale<'_>,

@@ -12,7 +12,7 @@ use super::attribution::{Attribution, Binder};
 use super::binding::{Binding, Bindings, Rank};
 use super::book::Book;
 use super::candidate::{Rule, holder_time};
-use super::eligibility::{self, Terms};
+use super::eligibility;
 use super::payment;
 use super::sale::Sale;
 use super::world::{CLOCK_SKEW_SECS, World};
@@ -41,7 +41,7 @@ fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
         let mut first = None;
         for sale in line.all.iter().filter_map(|sale_id| book.sales.get(sale_id)) {
             let Some(attribution) = alone(book, sale) else { continue };
-            let is_credited = is_credited(book, sale, &attribution);
+            let is_credited = eligibility::stands(book, sale, &attribution);
             let binder = Binder { sale_id: sale.id, attribution };
             if is_credited {
                 return Some((id, binder));
@@ -51,15 +51,6 @@ fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
         first
     };
     ids.into_iter().filter_map(binder).collect()
-}
-
-fn is_credited(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
-    let judged = || {
-        let click = book.world.clicks.get(&attribution.click_id)?;
-        let terms = Terms::of(book, sale, click, sale.time?, None).ok()?;
-        eligibility::judge(book, sale, attribution, click, &terms, false).ok()
-    };
-    judged().is_some()
 }
 
 /// The attribution of each payment, by our ID of the payment. Payments without one are left out.

@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use axum::routing::patch;
 use axum::{Json, Router};
 use serde_json::Value;
-use trac_core::conversion::clawback::refunded_by_report;
+use trac_core::conversion::clawback::{counts_refunds, refunded_by_report};
 use trac_core::conversion::payment::Money;
+use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
@@ -131,8 +132,9 @@ fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
     let approved = claims.iter().filter(|claim| claim["status"] == "approved");
     let mut approved = approved.filter_map(|claim| claim["click_id"].as_str()).peekable();
     let credited = conversion["click_id"].as_str();
-    let stands_apart = ["attribution_frozen", "payment_unlinked", "payment_unknown"].map(Value::from);
-    let is_without_effect = stands_apart.contains(&conversion["reason"]);
+    let reason = conversion["reason"].as_str().and_then(Reason::from_code);
+    let is_without_effect =
+        matches!(reason, Some(Reason::AttributionFrozen | Reason::PaymentUnlinked | Reason::PaymentUnknown));
     if approved.peek().is_none() || (!is_without_effect && approved.any(|click| Some(click) == credited)) {
         return Ok(());
     }
@@ -140,7 +142,7 @@ fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
     let message = format!(
         "A claim counts only where nothing else does: this payment is credited to {credited} (rule {}, reason {}).",
         conversion["rule"].as_str().unwrap_or("none"),
-        conversion["reason"].as_str().unwrap_or("none")
+        reason.map_or("none", Reason::as_str)
     );
     Err(Problem::new(StatusCode::CONFLICT, "CREDITED_OTHERWISE", message))
 }
@@ -217,8 +219,8 @@ fn refund(facts: &mut Facts, refunded_minor: i64, paid_click: Option<&str>) -> R
         let message = format!("is the total refunded so far: it must be from {before} to {paid}");
         return Err(Problem::field("refunded_cents", &message));
     }
-    let has_own = facts.reports.values().any(|report| report.by_merchant);
-    for report in facts.reports.values_mut().filter(|report| report.by_merchant || !has_own) {
+    let is_counted = counts_refunds(facts);
+    for report in facts.reports.values_mut().filter(|report| is_counted(report)) {
         report.refunded_minor = refunded_minor;
     }
     Ok(())
