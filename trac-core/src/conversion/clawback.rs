@@ -111,7 +111,6 @@ pub fn refunded_by_report(facts: &Facts) -> i64 {
 }
 
 /// Which reports of a payment say how much was refunded: the merchant's, or the claims if there is none.
-#[must_use]
 pub fn counts_refunds(facts: &Facts) -> impl Fn(&Report) -> bool + use<> {
     let has_own = facts.reports.values().any(|report| report.by_merchant);
     move |report| report.by_merchant || !has_own
