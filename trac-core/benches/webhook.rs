@@ -100,7 +100,7 @@ fn world(attribution_model: &str) -> World {
     world.enrollments.insert(("prog".into(), "part".into()), enrollment);
     let clicked_at = Timestamp::from_unix_secs(1_795_240_000);
     let click =
-        Click { program_id: "prog".into(), partner_id: "part".into(), clicked_at, is_standing: false };
+        Click { program_id: "prog".into(), partner_id: "part".into(), clicked_at, is_promotion: false };
     world.clicks.insert("clk_1795240000_0123456789abcdef".into(), click);
     world
 }

@@ -24,27 +24,27 @@ use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
 
 /// An event of Stripe's, or facts reported by the merchant or a page.
-enum Told {
+enum Step {
     Sent(Value),
     Reported(Box<Facts>),
 }
 
-use Told::{Reported, Sent};
+use Step::{Reported, Sent};
 
-fn ledger_of(other_terms: Value, told: &[Told]) -> Ledger {
+fn ledger_of(other_terms: Value, steps: &[Step]) -> Ledger {
     let mut ledger = Ledger::new(terms(other_terms));
-    for one in told {
+    for one in steps {
         match one {
             Sent(event) => ledger.deliver(event),
-            Reported(facts) => ledger.take_in(Facts::clone(facts), None),
+            Reported(facts) => ledger.add_facts(Facts::clone(facts), None),
         };
     }
     ledger
 }
 
 /// The settlement of the last payment, as if nothing had been settled before.
-fn settled(other_terms: Value, told: &[Told]) -> Settlement {
-    let mut ledger = ledger_of(other_terms, told);
+fn settled(other_terms: Value, steps: &[Step]) -> Settlement {
+    let mut ledger = ledger_of(other_terms, steps);
     for known in ledger.world.payments.values_mut() {
         known.commissions.clear();
     }
@@ -52,8 +52,8 @@ fn settled(other_terms: Value, told: &[Told]) -> Settlement {
 }
 
 #[track_caller]
-fn check(told: &[Told], reason: &str, gross: Option<i64>, base: Option<i64>) {
-    let decision = settled(json!({}), told).decision;
+fn check(steps: &[Step], reason: &str, gross: Option<i64>, base: Option<i64>) {
+    let decision = settled(json!({}), steps).decision;
     assert_eq!((decision.reason.as_str(), decision.gross_minor, decision.base_minor), (reason, gross, base));
     assert_eq!(decision.currency.is_some(), gross.is_some());
 }
@@ -62,7 +62,7 @@ fn own(other: Value) -> Value {
     merged(json!({"metadata": by("clk_1")}), other)
 }
 
-fn report(id: &str, amount: Option<i64>, change: impl FnOnce(&mut Report)) -> Told {
+fn report(id: &str, amount: Option<i64>, change: impl FnOnce(&mut Report)) -> Step {
     let at = Timestamp::from_unix_secs(T0);
     let amount = amount.map(|amount| Latest { at, value: (amount, Currency::parse("usd").unwrap()) });
     let click = Some("clk_1".into());
@@ -116,8 +116,8 @@ fn an_intent_that_received_nothing_leaves_the_word_to_its_charge() {
 fn money_from_outside_stripe_counts_only_where_the_program_says_so() {
     let check = |how: Value, strict: (&str, Option<i64>), usual: (&str, Option<i64>)| {
         let decided = |counts: bool| {
-            let told = [Sent(invoice("in_1", 0, 900, own(how.clone())))];
-            let decision = settled(json!({"count_out_of_band": counts}), &told).decision;
+            let steps = [Sent(invoice("in_1", 0, 900, own(how.clone())))];
+            let decision = settled(json!({"count_out_of_band": counts}), &steps).decision;
             (decision.reason.as_str(), decision.base_minor)
         };
         assert_eq!((decided(false), decided(true)), (strict, usual), "{how}");
@@ -133,8 +133,8 @@ fn money_from_outside_stripe_counts_only_where_the_program_says_so() {
 
 #[test]
 fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
-    let is_held = |told: &[Told]| {
-        let settlement = settled(json!({}), told);
+    let is_held = |steps: &[Step]| {
+        let settlement = settled(json!({}), steps);
         settlement.changes.iter().map(|change| change.claim.as_ref().unwrap().held).collect::<Vec<_>>()
     };
     let claim = |amount: Option<i64>| report("rep_1", amount, |_| ());
@@ -165,9 +165,9 @@ fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
 
 #[test]
 fn a_commission_says_what_it_is_for_and_when_it_is_due() {
-    let claim = |told: &[Told]| {
+    let claim = |steps: &[Step]| {
         let days = json!({"hold_days": {"sale": 10, "recurring": 20}});
-        let settlement = settled(days, told);
+        let settlement = settled(days, steps);
         let claim = settlement.changes[0].claim.clone().unwrap();
         (claim.source, claim.recurring_month, claim.matures_at.secs_since(claim.payment_time) / DAY)
     };
@@ -181,7 +181,7 @@ fn a_commission_says_what_it_is_for_and_when_it_is_due() {
 #[test]
 fn a_renewal_a_change_of_plan_a_customer_and_a_cap_have_reasons_of_their_own() {
     let first = || Sent(invoice("in_1", 0, 900, own(json!({}))));
-    let reason = |other_terms: Value, told: &[Told]| settled(other_terms, told).decision.reason.as_str();
+    let reason = |other_terms: Value, steps: &[Step]| settled(other_terms, steps).decision.reason.as_str();
     let proration = json!({"lines": {"data": [{"amount": 900, "proration": true}]}});
     assert_eq!(
         reason(json!({}), &[first(), Sent(invoice("in_2", 30 * DAY, 900, json!({})))]),
@@ -207,8 +207,8 @@ fn a_renewal_a_change_of_plan_a_customer_and_a_cap_have_reasons_of_their_own() {
 fn a_dispute_holds_a_commission_while_it_is_open() {
     let sale = || Sent(session("cs_1", 0, 900, own(json!({"payment_intent": "pi_1"}))));
     let is_held = |kind: &str, status: &str| {
-        let told = [sale(), Sent(dispute(kind, 9, 900, status, json!({})))];
-        settled(json!({}), &told).changes[0].claim.as_ref().unwrap().held
+        let steps = [sale(), Sent(dispute(kind, 9, 900, status, json!({})))];
+        settled(json!({}), &steps).changes[0].claim.as_ref().unwrap().held
     };
     assert!(is_held("created", "needs_response"));
     assert!(is_held("created", "a_status_to_come"));
@@ -220,8 +220,8 @@ fn a_dispute_holds_a_commission_while_it_is_open() {
 
 #[test]
 fn each_entry_says_why() {
-    let entries = |told: &[Told]| -> Vec<(&str, i64, &str)> {
-        let ledger = ledger_of(json!({"cancel_policy": "void_pending"}), told);
+    let entries = |steps: &[Step]| -> Vec<(&str, i64, &str)> {
+        let ledger = ledger_of(json!({"cancel_policy": "void_pending"}), steps);
         let said = ledger.entries.iter().skip(1);
         said.map(|(_, kind, amount, reason)| (kind.as_str(), *amount, *reason)).collect()
     };
@@ -274,7 +274,7 @@ fn each_entry_says_why() {
 
 #[test]
 fn a_decision_names_every_object_of_the_payment() {
-    let ids = |told: &[Told]| serde_json::to_value(settled(json!({}), told).decision.stripe).unwrap();
+    let ids = |steps: &[Step]| serde_json::to_value(settled(json!({}), steps).decision.stripe).unwrap();
     let all = [
         Sent(session(
             "cs_1",
@@ -300,9 +300,9 @@ fn a_decision_names_every_object_of_the_payment() {
 
 #[test]
 fn the_rule_that_decided_is_recorded() {
-    let rule = |told: &[Told]| {
+    let rule = |steps: &[Step]| {
         let lookup = json!({"attribute_by_customer": true});
-        let attribution = settled(lookup, told).decision.attribution.unwrap();
+        let attribution = settled(lookup, steps).decision.attribution.unwrap();
         serde_json::to_value(attribution.rule).unwrap()
     };
     let of_customer = |id: &str, at: i64, other: Value| {
@@ -327,8 +327,8 @@ fn the_rule_that_decided_is_recorded() {
 
 #[test]
 fn a_refused_click_is_credited_with_nothing_and_an_empty_sale_keeps_its_click() {
-    let credited = |other_terms: Value, told: &[Told]| {
-        let decision = settled(other_terms, told).decision;
+    let credited = |other_terms: Value, steps: &[Step]| {
+        let decision = settled(other_terms, steps).decision;
         (
             decision.reason.as_str(),
             decision.credited_click().map(ToOwned::to_owned),
@@ -373,8 +373,8 @@ fn money_that_goes_back_of_no_known_sale_says_what_it_waits_for() {
 
 #[test]
 fn a_replay_alone_looks_terms_up_anew() {
-    let again = |told: &[Told], redecide: bool| {
-        let mut ledger = ledger_of(json!({"lead_amount_minor": 300, "lead_currency": "usd"}), told);
+    let again = |steps: &[Step], redecide: bool| {
+        let mut ledger = ledger_of(json!({"lead_amount_minor": 300, "lead_currency": "usd"}), steps);
         let dearer = json!({"commission": {"type": "percentage", "rate_bps": 5_000}, "lead_amount_minor": 400,
             "lead_currency": "usd"});
         ledger.revise(terms(dearer), -10);

@@ -464,7 +464,7 @@ fn tell(ledger: &mut Ledger, told: &Value) -> usize {
         }
         _ => return ledger.deliver(told),
     };
-    ledger.take_in(facts, Some(Topic::Sale))
+    ledger.add_facts(facts, Some(Topic::Sale))
 }
 
 /// `promo_1` belongs to the first partner; `promo_2` to the second for twenty days, and to the first from day 30 on.

@@ -21,13 +21,13 @@ use trac_core::webhook::report::Report;
 
 /// An event of Stripe's, or facts that the merchant or a page reports.
 #[derive(Clone)]
-enum Told {
+enum Step {
     Event(Value),
     Facts(Box<Facts>),
 }
 
 /// A lead of `user_1`.
-fn lead(id: &str, at: i64, click: Option<&str>) -> Told {
+fn lead(id: &str, at: i64, click: Option<&str>) -> Step {
     let at = Timestamp::from_unix_secs(T0 + at);
     let lead = Lead {
         customer: "user_1".into(),
@@ -38,14 +38,14 @@ fn lead(id: &str, at: i64, click: Option<&str>) -> Told {
         vouched: true,
         ..Lead::default()
     };
-    Told::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
+    Step::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
 }
 
-fn session(id: &str, at: i64, other: Value) -> Told {
+fn session(id: &str, at: i64, other: Value) -> Step {
     let mut session = json!({ "id": id, "mode": "payment", "payment_status": "paid", "amount_total": 1_000,
         "currency": "usd", "created": T0 + at });
     session.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-    Told::Event(event("checkout.session.completed", at, session))
+    Step::Event(event("checkout.session.completed", at, session))
 }
 
 fn user_1() -> Value {
@@ -54,18 +54,18 @@ fn user_1() -> Value {
 
 /// Checks the net amount of each of the two partners: 20 % of each payment and 3.00 for each lead.
 #[track_caller]
-fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
+fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
     let mut terms = json!({ "commission": { "type": "percentage", "rate_bps": 2_000 },
         "lead_amount_minor": 300, "lead_currency": "usd" });
     terms.as_object_mut().unwrap().extend(other_terms.as_object().unwrap().clone());
-    let backwards: Vec<Told> = told.iter().rev().cloned().collect();
-    let orders = [told.to_vec(), backwards.clone(), [backwards, told.to_vec()].concat()];
+    let backwards: Vec<Step> = steps.iter().rev().cloned().collect();
+    let orders = [steps.to_vec(), backwards.clone(), [backwards, steps.to_vec()].concat()];
     for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
         let mut ledger = Ledger::new(terms.clone());
         for one in order {
             match one {
-                Told::Event(event) => ledger.deliver(event),
-                Told::Facts(facts) => ledger.take_in(Facts::clone(facts), Some(Topic::Sale)),
+                Step::Event(event) => ledger.deliver(event),
+                Step::Facts(facts) => ledger.add_facts(Facts::clone(facts), Some(Topic::Sale)),
             };
         }
         assert_eq!(ledger.left(), want, "{name}");
@@ -120,7 +120,7 @@ fn a_lead_reaches_payments_of_the_stripe_customer_that_once_named_it() {
     check(json!({}), &story, [0, 700]);
     let mut customer = user_1();
     customer["id"] = json!("cus_1");
-    let known = Told::Event(event("customer.updated", DAY, customer));
+    let known = Step::Event(event("customer.updated", DAY, customer));
     check(json!({}), &[sign_up, known, session("cs_2", 2 * DAY, unnamed())], [0, 500]);
 }
 
@@ -151,27 +151,27 @@ fn a_paused_program_and_a_program_without_a_lead_amount_give_nothing_for_a_lead(
 }
 
 /// A report about a transaction.
-fn report(id: &str, at: i64, change: impl FnOnce(&mut Report)) -> Told {
+fn report(id: &str, at: i64, change: impl FnOnce(&mut Report)) -> Step {
     let at = Timestamp::from_unix_secs(T0 + at);
     let amount = Some(Latest { at, value: (1_000, Currency::parse("usd").unwrap()) });
     let mut report = Report { transaction: "cs_1".into(), at: Some(at), amount, ..Report::default() };
     change(&mut report);
-    Told::Facts(Box::new(Facts { reports: [(id.into(), report)].into(), ..Facts::default() }))
+    Step::Facts(Box::new(Facts { reports: [(id.into(), report)].into(), ..Facts::default() }))
 }
 
 #[test]
 fn a_report_and_stripes_events_for_one_payment_make_one_commission() {
-    let told = |amount: i64| {
+    let reported = |amount: i64| {
         report("rep_1", 0, |report| {
             report.by_merchant = true;
             report.click = Some("clk_1".into());
             report.amount.as_mut().unwrap().value.0 = amount;
         })
     };
-    check(json!({}), &[told(5_000)], [1_000, 0]);
-    check(json!({}), &[told(5_000), session("cs_1", 60, json!({}))], [200, 0]);
+    check(json!({}), &[reported(5_000)], [1_000, 0]);
+    check(json!({}), &[reported(5_000), session("cs_1", 60, json!({}))], [200, 0]);
     let by_session = session("cs_1", 60, json!({ "client_reference_id": "clk_2" }));
-    check(json!({}), &[told(5_000), by_session], [0, 200]);
+    check(json!({}), &[reported(5_000), by_session], [0, 200]);
 }
 
 #[test]
@@ -179,21 +179,21 @@ fn a_report_about_one_of_two_invoices_of_the_same_money_speaks_for_that_one() {
     let invoice = |id: &str, amount: i64| {
         let object = json!({ "id": id, "status": "paid", "amount_paid": amount, "total": amount, "currency": "usd",
             "created": T0 });
-        Told::Event(event("invoice.paid", 0, object))
+        Step::Event(event("invoice.paid", 0, object))
     };
     let part = |invoice: &str, amount: i64| {
         let payment = json!({ "type": "payment_intent", "payment_intent": "pi_1" });
         let object = json!({ "id": format!("inpay_{invoice}"), "invoice": invoice, "amount_paid": amount,
             "payment": payment });
-        Told::Event(event("invoice_payment.paid", 1, object))
+        Step::Event(event("invoice_payment.paid", 1, object))
     };
-    let told = report("rep_1", 0, |report| {
+    let reported = report("rep_1", 0, |report| {
         report.by_merchant = true;
         report.transaction = "in_2".into();
         report.click = Some("clk_1".into());
     });
     let story =
-        [invoice("in_1", 4_000), invoice("in_2", 6_000), part("in_1", 4_000), part("in_2", 6_000), told];
+        [invoice("in_1", 4_000), invoice("in_2", 6_000), part("in_1", 4_000), part("in_2", 6_000), reported];
     check(json!({}), &story, [1_200, 0]);
 }
 
@@ -236,11 +236,11 @@ fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
 #[test]
 fn a_lead_that_gives_the_partners_address_speaks_for_itself_alone() {
     let sign_up = |email: &str| {
-        let Told::Facts(mut facts) = lead("lead_1", 0, Some("clk_1")) else {
+        let Step::Facts(mut facts) = lead("lead_1", 0, Some("clk_1")) else {
             unreachable!("a lead is facts")
         };
         facts.leads.get_mut("lead_1").unwrap().emails.insert(email.into());
-        Told::Facts(facts)
+        Step::Facts(facts)
     };
     let mut named = user_1();
     named["customer"] = json!("cus_1");

@@ -21,7 +21,7 @@ use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
 
 #[derive(Clone)]
-enum Told {
+enum Step {
     Event(Value),
     Facts(Box<Facts>),
 }
@@ -37,7 +37,7 @@ fn terms(other: Value) -> Value {
     merged(usual, other)
 }
 
-fn lead(id: &str, at: i64, click: Option<&str>, change: impl FnOnce(&mut Lead)) -> Told {
+fn lead(id: &str, at: i64, click: Option<&str>, change: impl FnOnce(&mut Lead)) -> Step {
     let at = Timestamp::from_unix_secs(T0 + at);
     let clicks = click.map(|click| (at, click.into())).into_iter().collect();
     let mut lead = Lead {
@@ -49,23 +49,23 @@ fn lead(id: &str, at: i64, click: Option<&str>, change: impl FnOnce(&mut Lead)) 
         ..Lead::default()
     };
     change(&mut lead);
-    Told::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
+    Step::Facts(Box::new(Facts { leads: [(id.into(), lead)].into(), ..Facts::default() }))
 }
 
 /// A lead that only a page reports.
-fn by_page(id: &str, at: i64, click: Option<&str>) -> Told {
+fn by_page(id: &str, at: i64, click: Option<&str>) -> Step {
     lead(id, at, click, |_| ())
 }
 
 /// A lead that the merchant's server reports.
-fn by_server(id: &str, at: i64, click: Option<&str>) -> Told {
+fn by_server(id: &str, at: i64, click: Option<&str>) -> Step {
     lead(id, at, click, |lead| {
         lead.vouched = true;
         lead.vouched_clicks = std::mem::take(&mut lead.clicks);
     })
 }
 
-fn claim(transaction: &str, at: i64, click: &str, change: impl FnOnce(&mut Report)) -> Told {
+fn claim(transaction: &str, at: i64, click: &str, change: impl FnOnce(&mut Report)) -> Step {
     let at = Timestamp::from_unix_secs(T0 + at);
     let mut report = Report {
         transaction: transaction.into(),
@@ -77,14 +77,14 @@ fn claim(transaction: &str, at: i64, click: &str, change: impl FnOnce(&mut Repor
     };
     change(&mut report);
     let id = format!("rep_{transaction}");
-    Told::Facts(Box::new(Facts { reports: [(id, report)].into(), ..Facts::default() }))
+    Step::Facts(Box::new(Facts { reports: [(id, report)].into(), ..Facts::default() }))
 }
 
 /// A purchase of 10.00 by `cus_1`.
-fn bought(id: &str, at: i64, other: Value) -> Told {
+fn bought(id: &str, at: i64, other: Value) -> Step {
     let session = json!({ "id": id, "mode": "payment", "payment_status": "paid", "amount_total": 1_000,
         "currency": "usd", "created": T0 + at, "customer": "cus_1" });
-    Told::Event(event("checkout.session.completed", at, merged(session, other)))
+    Step::Event(event("checkout.session.completed", at, merged(session, other)))
 }
 
 fn by(click: &str) -> Value {
@@ -97,31 +97,31 @@ fn of_user() -> Value {
 }
 
 /// An invoice of 10.00 for `sub_1` of `cus_1`.
-fn invoice(id: &str, at: i64, other: Value) -> Told {
+fn invoice(id: &str, at: i64, other: Value) -> Step {
     let usual = json!({ "id": id, "status": "paid", "amount_paid": 1_000, "total": 1_000, "currency": "usd",
         "created": T0 + at, "customer": "cus_1",
         "parent": { "subscription_details": { "subscription": "sub_1", "metadata": {} } } });
-    Told::Event(event("invoice.paid", at, merged(usual, other)))
+    Step::Event(event("invoice.paid", at, merged(usual, other)))
 }
 
-fn take_all(ledger: &mut Ledger, told: &[Told]) {
-    for one in told {
+fn take_all(ledger: &mut Ledger, steps: &[Step]) {
+    for one in steps {
         take(ledger, one);
     }
 }
 
-fn take(ledger: &mut Ledger, told: &Told) {
-    match told {
-        Told::Event(event) => ledger.deliver(event),
-        Told::Facts(facts) => ledger.take_in(Facts::clone(facts), Some(Topic::Sale)),
+fn take(ledger: &mut Ledger, steps: &Step) {
+    match steps {
+        Step::Event(event) => ledger.deliver(event),
+        Step::Facts(facts) => ledger.add_facts(Facts::clone(facts), Some(Topic::Sale)),
     };
 }
 
 /// Checks the net amount of each of the two partners, held or not.
 #[track_caller]
-fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
-    let backwards: Vec<Told> = told.iter().rev().cloned().collect();
-    let orders = [told.to_vec(), backwards.clone(), [backwards, told.to_vec()].concat()];
+fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
+    let backwards: Vec<Step> = steps.iter().rev().cloned().collect();
+    let orders = [steps.to_vec(), backwards.clone(), [backwards, steps.to_vec()].concat()];
     for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
         let mut ledger = Ledger::new(terms(other_terms.clone()));
         take_all(&mut ledger, order);
@@ -130,9 +130,9 @@ fn check(other_terms: Value, told: &[Told], want: [i64; 2]) {
 }
 
 /// The held amount, and the reasons of all decisions, sorted.
-fn standing(other_terms: Value, told: &[Told]) -> (i64, Vec<&'static str>) {
+fn standing(other_terms: Value, steps: &[Step]) -> (i64, Vec<&'static str>) {
     let mut ledger = Ledger::new(terms(other_terms));
-    take_all(&mut ledger, told);
+    take_all(&mut ledger, steps);
     let mut held = 0;
     let mut reasons = Vec::new();
     for settlement in settle(&ledger.world, Occasion::default()).into_values() {
@@ -179,12 +179,15 @@ fn a_claim_ties_no_customer_and_is_evidence_against_nobody() {
 
 #[test]
 fn a_claim_is_released_where_its_click_stands_on_the_payment_by_itself() {
-    let told = || claim("cs_1", 60, "clk_1", |_| ());
-    assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, json!({}))]), (200, vec!["client_reported"]));
-    assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, by("clk_1"))]), (0, vec!["ok"]));
+    let claimed = || claim("cs_1", 60, "clk_1", |_| ());
+    assert_eq!(
+        standing(json!({}), &[claimed(), bought("cs_1", 0, json!({}))]),
+        (200, vec!["client_reported"])
+    );
+    assert_eq!(standing(json!({}), &[claimed(), bought("cs_1", 0, by("clk_1"))]), (0, vec!["ok"]));
     // The payment is credited by another rule: the claim is ignored.
-    check(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))], [0, 200]);
-    assert_eq!(standing(json!({}), &[told(), bought("cs_1", 0, by("clk_2"))]).0, 0);
+    check(json!({}), &[claimed(), bought("cs_1", 0, by("clk_2"))], [0, 200]);
+    assert_eq!(standing(json!({}), &[claimed(), bought("cs_1", 0, by("clk_2"))]).0, 0);
     // A rejected claim has its own reason.
     let rejected = claim("order 1", 60, "clk_1", |report| {
         report.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 90), value: false });
@@ -215,7 +218,7 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     // A payment, the customer's metadata or the merchant's lead, at the time of the lead or before, makes the
     // customer known.
     let known = json!({ "id": "cus_1", "metadata": { "tracCustomerExternalId": "user_1" } });
-    let known = |at: i64| Told::Event(event("customer.updated", at, known.clone()));
+    let known = |at: i64| Step::Event(event("customer.updated", at, known.clone()));
     let paid = bought("cs_2", 2 * DAY, of_user());
     check(json!({}), &[bought("cs_1", DAY, of_user()), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
     check(json!({}), &[known(DAY), lead(DAY, "clk_1"), paid.clone()], [300, 0]);
@@ -250,12 +253,12 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
 
 #[test]
 fn pages_leads_earn_one_amount_and_are_held() {
-    let many: Vec<Told> = (0..80).map(|n| by_page(&format!("lead_{n:02}"), n, Some("clk_1"))).collect();
+    let many: Vec<Step> = (0..80).map(|n| by_page(&format!("lead_{n:02}"), n, Some("clk_1"))).collect();
     check(json!({}), &many, [300, 0]);
     assert_eq!(standing(json!({}), &many).0, 300);
     check(json!({ "lead_events": ["lead_07", "lead_09"] }), &many, [900, 0]);
     // Leads without a click inherit the customer's click, and earn nothing more.
-    let inheriting: Vec<Told> = (1..80).map(|n| by_page(&format!("lead_{n:02}"), n, None)).collect();
+    let inheriting: Vec<Step> = (1..80).map(|n| by_page(&format!("lead_{n:02}"), n, None)).collect();
     let inheriting = [vec![by_server("lead_00", 0, Some("clk_1"))], inheriting].concat();
     check(json!({}), &inheriting, [300, 0]);
     // The customer's first payment after the lead releases the commission; a payment before the lead does not.
@@ -317,7 +320,7 @@ fn a_payment_that_went_back_releases_no_lead() {
             "captured": true, "currency": "usd", "payment_intent": "pi_1", "created": T0 + DAY });
         let paid = bought("cs_1", DAY, merged(of_user(), json!({ "payment_intent": "pi_1" })));
         let lead = by_page("lead_1", 0, Some("clk_1"));
-        standing(json!({}), &[lead, paid, Told::Event(event("charge.refunded", 2 * DAY, refunded))]).0
+        standing(json!({}), &[lead, paid, Step::Event(event("charge.refunded", 2 * DAY, refunded))]).0
     };
     assert_eq!((back(0), back(999), back(1_000)), (0, 0, 300));
 }
@@ -345,10 +348,10 @@ fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
             change(report);
         })
     };
-    let Told::Facts(mut merchants) = own(DAY, |_| ()) else { unreachable!() };
+    let Step::Facts(mut merchants) = own(DAY, |_| ()) else { unreachable!() };
     let report = merchants.reports.pop_first().unwrap().1;
     merchants.reports.insert("rep_of_merchant".into(), report.clone());
-    let merchants = Told::Facts(merchants);
+    let merchants = Step::Facts(merchants);
     let page = claim("order 1", -40 * DAY, "clk_2", |report| {
         report.emails.insert("partner.1@gmail.com".into());
     });
@@ -356,7 +359,7 @@ fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
     // A report without an amount waits for Stripe's amount; a page's claim does not supply it.
     let mut silent = report;
     silent.amount = None;
-    let silent = Told::Facts(Box::new(Facts {
+    let silent = Step::Facts(Box::new(Facts {
         reports: [("rep_of_merchant".into(), silent)].into(),
         ..Facts::default()
     }));
@@ -388,7 +391,7 @@ fn a_renewal_stays_with_the_subscriptions_first_credited_payment_whatever_rule_g
     check(json!({}), &[first_buy.clone(), started.clone(), other.clone(), renewed()], [600, 200]);
     // (7): the customer's metadata is rewritten.
     let customer = |at: i64, click: &str| {
-        Told::Event(event(
+        Step::Event(event(
             "customer.updated",
             at,
             json!({ "id": "cus_1", "metadata": { "tracClickId": click } }),
@@ -407,7 +410,7 @@ fn a_renewal_stays_with_the_subscriptions_first_credited_payment_whatever_rule_g
 #[test]
 fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
     let customer = |at: i64, metadata: Value| {
-        Told::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
+        Step::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
     };
     let by_customer = json!({ "attribute_by_customer": false });
     let sale = || bought("cs_1", DAY, json!({}));
@@ -427,7 +430,7 @@ fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
     check(by_customer, &changed, [200, 200]);
     let subscription = |at: i64, click: &str| {
         let object = json!({ "id": "sub_1", "customer": "cus_1", "metadata": { "tracClickId": click } });
-        Told::Event(event("customer.subscription.updated", at, object))
+        Step::Event(event("customer.subscription.updated", at, object))
     };
     let rewritten = [
         subscription(0, "clk_1"),
@@ -440,7 +443,7 @@ fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
 
 #[test]
 fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
-    let paid_out = |before: &[Told], after: &[Told]| {
+    let paid_out = |before: &[Step], after: &[Step]| {
         let mut ledger = Ledger::new(terms(json!({})));
         take_all(&mut ledger, before);
         ledger.pay_out();
@@ -448,7 +451,7 @@ fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
         ledger.left()
     };
     let customer = |at: i64, metadata: Value| {
-        Told::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
+        Step::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
     };
     // The attribution disappears: its metadata was emptied in the same second.
     let by_metadata = [customer(0, json!({ "tracClickId": "clk_1" })), bought("cs_1", DAY, json!({}))];
@@ -464,7 +467,7 @@ fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
     // The match becomes ambiguous: the charge could belong to two payments.
     let charge = json!({ "id": "ch_1", "amount": 1_000, "amount_captured": 1_000, "captured": true, "currency": "usd",
         "customer": "cus_1", "created": T0, "paid": true, "status": "succeeded", "metadata": { "tracClickId": "clk_1" } });
-    let charge = Told::Event(event("charge.succeeded", 0, charge));
+    let charge = Step::Event(event("charge.succeeded", 0, charge));
     let two = [bought("cs_1", 0, json!({})), bought("cs_2", 1, json!({}))];
     let left = paid_out(std::slice::from_ref(&charge), &two);
     // The first payment kept the paid-out commission when the charge was matched with it; the second is
@@ -473,13 +476,13 @@ fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
     // A refund still takes the commission back.
     let refund = json!({ "id": "ch_2", "amount": 1_000, "amount_captured": 1_000, "amount_refunded": 1_000, "captured": true,
         "currency": "usd", "customer": "cus_1", "payment_intent": "pi_1", "created": T0 });
-    let refund = Told::Event(event("charge.refunded", DAY, refund));
+    let refund = Step::Event(event("charge.refunded", DAY, refund));
     let sale = bought("cs_1", 0, merged(by("clk_1"), json!({ "payment_intent": "pi_1" })));
     assert_eq!(paid_out(&[sale], &[refund]), [0, 0]);
 }
 
-fn approved_one(told: Told) -> Told {
-    let Told::Facts(mut facts) = told else { return told };
+fn approved_one(step: Step) -> Step {
+    let Step::Facts(mut facts) = step else { return step };
     let verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: true });
     for lead in facts.leads.values_mut() {
         lead.verdict.clone_from(&verdict);
@@ -487,7 +490,7 @@ fn approved_one(told: Told) -> Told {
     for report in facts.reports.values_mut() {
         report.verdict.clone_from(&verdict);
     }
-    Told::Facts(facts)
+    Step::Facts(facts)
 }
 
 #[test]
@@ -500,11 +503,11 @@ fn a_merchants_approval_takes_in_nothing_that_others_added() {
     check(json!({}), &[lead(), repeat(), paid(), approved_one(lead())], [500, 0]);
     // Nor has a later e-mail address.
     let accused = || {
-        let Told::Facts(mut facts) = by_page("lead_1", 1, None) else { unreachable!() };
+        let Step::Facts(mut facts) = by_page("lead_1", 1, None) else { unreachable!() };
         facts.leads.values_mut().for_each(|lead| {
             lead.emails.insert("partner.1@gmail.com".into());
         });
-        Told::Facts(facts)
+        Step::Facts(facts)
     };
     check(json!({}), &[lead(), accused(), approved_one(lead())], [300, 0]);
     // An approved claim does not link its customer to other payments, and is not evidence of a self-referral.
@@ -548,7 +551,7 @@ fn a_rejected_lead_takes_no_other_lead_with_it() {
 #[test]
 fn amount_and_time_of_a_claim_are_those_of_the_claim_that_names_the_click() {
     let bait = || {
-        let Told::Facts(mut facts) = claim("order 1", -90 * DAY, "clk_1", |report| {
+        let Step::Facts(mut facts) = claim("order 1", -90 * DAY, "clk_1", |report| {
             report.click = None;
             report.amount.as_mut().unwrap().value.0 = 1;
             report.emails.insert("partner.1@gmail.com".into());
@@ -557,7 +560,7 @@ fn amount_and_time_of_a_claim_are_those_of_the_claim_that_names_the_click() {
         };
         let report = facts.reports.pop_first().unwrap().1;
         facts.reports.insert("rep_0".into(), report);
-        Told::Facts(facts)
+        Step::Facts(facts)
     };
     let true_one = || claim("order 1", 60, "clk_1", |_| ());
     check(json!({}), &[bait(), true_one()], [18_000, 0]);
@@ -565,12 +568,12 @@ fn amount_and_time_of_a_claim_are_those_of_the_claim_that_names_the_click() {
     assert_eq!(standing(json!({}), &[bait(), true_one()]), (18_000, vec!["client_reported"]));
 }
 
-fn rejected_one(told: Told) -> Told {
-    let Told::Facts(mut facts) = told else { return told };
+fn rejected_one(step: Step) -> Step {
+    let Step::Facts(mut facts) = step else { return step };
     for lead in facts.leads.values_mut() {
         lead.verdict = Some(Latest { at: Timestamp::from_unix_secs(T0 + 9), value: false });
     }
-    Told::Facts(facts)
+    Step::Facts(facts)
 }
 
 #[test]
@@ -601,7 +604,7 @@ fn the_end_of_a_subscription_voids_what_was_paid_for_time_after_it() {
     let deleted = |at: i64, ended: i64| {
         let object =
             json!({ "id": "sub_1", "customer": "cus_1", "status": "canceled", "ended_at": T0 + ended });
-        Told::Event(event("customer.subscription.deleted", at, object))
+        Step::Event(event("customer.subscription.deleted", at, object))
     };
     let policy = |word: &str| json!({ "cancel_policy": word });
     // The subscription ends with month one, whose service was used: its pending commission stays.

@@ -31,7 +31,7 @@ impl FromRequestParts<Trac> for Merchant {
         if let Some(key) = secret_key(trac, key.clone()).await? {
             return Ok(Self(key.scope));
         }
-        let cause = turned_away(trac, route(&parts.extensions), Some(key), "secret").await?;
+        let cause = key_refusal(trac, route(&parts.extensions), Some(key), "secret").await?;
         Err(Problem::unauthorized_because(cause.meaning()))
     }
 }
@@ -64,7 +64,7 @@ impl Tracker {
 
 /// Counts a page's call for its address, or refuses it. Checked first, so that one visitor's calls use
 /// nothing of the workspace's limit.
-pub(crate) fn within_callers_limit(trac: &Trac, caller: Option<IpAddr>) -> Result<(), Problem> {
+pub(crate) fn within_address_limit(trac: &Trac, caller: Option<IpAddr>) -> Result<(), Problem> {
     trac.limits.calls.count(caller, trac.clock.unix_millis()).map_err(Problem::too_many_calls)
 }
 
@@ -93,7 +93,7 @@ pub(crate) async fn has_room(
 
 async fn noted(trac: &Trac, scope: &Scope, route: &str, counted: Result<(), u32>) -> Result<(), Problem> {
     let Err(secs) = counted else { return Ok(()) };
-    trac.refused(scope, route, Cause::RateLimited, "").await;
+    trac.record_refusal(scope, route, Cause::RateLimited, "").await;
     Err(Problem::rate_limited(secs))
 }
 
@@ -122,14 +122,14 @@ impl FromRequestParts<Trac> for Tracker {
             let Merchant(scope) = Merchant::from_request_parts(parts, trac).await?;
             return Ok(Self { scope, is_merchant: true, route: String::new() });
         }
-        within_callers_limit(trac, trac.proxies.caller(parts))?;
+        within_address_limit(trac, trac.proxies.caller(parts))?;
         let route = route(&parts.extensions).to_owned();
         if let Some(key) = key {
             let key = Key::publishable(trac, &route, key, &parts.headers).await?;
             return Ok(Self { scope: key.scope, is_merchant: false, route });
         }
         let Some(id) = workspace_id else {
-            let cause = turned_away(trac, &route, None, "publishable").await?;
+            let cause = key_refusal(trac, &route, None, "publishable").await?;
             return Err(unknown_caller(cause));
         };
         let now = trac.clock.now();
@@ -139,7 +139,7 @@ impl FromRequestParts<Trac> for Tracker {
             return Ok(Self { scope, is_merchant: false, route });
         }
         if let Some(only) = only_workspace(trac).await? {
-            trac.refused(&Scope::new(&only, mode), &route, Cause::WorkspaceUnknown, "").await;
+            trac.record_refusal(&Scope::new(&only, mode), &route, Cause::WorkspaceUnknown, "").await;
         }
         Err(unknown_caller(Cause::WorkspaceUnknown))
     }
@@ -156,14 +156,14 @@ fn unknown_caller(cause: Cause) -> Problem {
 
 /// Records that a key was refused, and returns why. An unknown or missing key is recorded in the server's
 /// workspace if it has only one.
-pub(crate) async fn turned_away(
+pub(crate) async fn key_refusal(
     trac: &Trac,
     route: &str,
     key: Option<String>,
     wanted: &str,
 ) -> Result<Cause, StoreError> {
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        note_for_all(trac, route, Cause::KeyMissing, &[Mode::Test, Mode::Live]).await?;
+        record_refusal_everywhere(trac, route, Cause::KeyMissing, &[Mode::Test, Mode::Live]).await?;
         return Ok(Cause::KeyMissing);
     };
     let hash = key_hash(&key);
@@ -174,7 +174,7 @@ pub(crate) async fn turned_away(
     let known: Option<(String, String, String)> = known.await?;
     if let Some((workspace_id, mode, kind)) = known {
         let cause = if kind == wanted { Cause::KeyRevoked } else { Cause::KeyOfOtherKind };
-        trac.refused(&Scope::new(&workspace_id, mode_of(&mode)), route, cause, "").await;
+        trac.record_refusal(&Scope::new(&workspace_id, mode_of(&mode)), route, cause, "").await;
         return Ok(cause);
     }
     let modes: &[Mode] = match key.get(..8) {
@@ -182,12 +182,12 @@ pub(crate) async fn turned_away(
         Some("pk_live_" | "sk_live_") => &[Mode::Live],
         _ => &[Mode::Test, Mode::Live],
     };
-    note_for_all(trac, route, Cause::KeyUnknown, modes).await?;
+    record_refusal_everywhere(trac, route, Cause::KeyUnknown, modes).await?;
     Ok(Cause::KeyUnknown)
 }
 
 /// Records a refused call without a known workspace in the server's only workspace, in these modes.
-pub(crate) async fn note_for_all(
+pub(crate) async fn record_refusal_everywhere(
     trac: &Trac,
     route: &str,
     cause: Cause,
@@ -195,7 +195,7 @@ pub(crate) async fn note_for_all(
 ) -> Result<(), StoreError> {
     let Some(only) = only_workspace(trac).await? else { return Ok(()) };
     for mode in modes {
-        trac.refused(&Scope::new(&only, *mode), route, cause, "").await;
+        trac.record_refusal(&Scope::new(&only, *mode), route, cause, "").await;
     }
     Ok(())
 }
@@ -249,7 +249,7 @@ async fn is_allowed(
     if is_allowed {
         return Ok(());
     }
-    trac.refused(scope, route, Cause::OriginNotAllowed, "").await;
+    trac.record_refusal(scope, route, Cause::OriginNotAllowed, "").await;
     Err(Problem::origin_not_allowed())
 }
 
@@ -285,7 +285,7 @@ impl Key {
         headers: &HeaderMap,
     ) -> Result<Self, Problem> {
         let Some(found) = Self::find(trac, key.clone(), "publishable").await? else {
-            let cause = turned_away(trac, route, Some(key), "publishable").await?;
+            let cause = key_refusal(trac, route, Some(key), "publishable").await?;
             return Err(unknown_caller(cause));
         };
         is_allowed(trac, &found.scope, route, found.allowed_origins.as_deref(), headers).await?;

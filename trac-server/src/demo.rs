@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::ask::Asker;
 use crate::clock::Clock;
 use crate::config::DemoOptions;
-use crate::store::{Alone, Store};
+use crate::store::{FolderLock, Store};
 use crate::{Trac, listen, service, workspace};
 
 /// Ports tried first, so that the addresses are usually the same; if one is taken, any free port is used.
@@ -40,7 +40,7 @@ pub struct Demo {
     pub addresses: Value,
     tasks: JoinSet<std::io::Result<()>>,
     store: Store,
-    _alone: Alone,
+    _lock: FolderLock,
     // Deleted on drop, unless the folder was given as an option.
     _folder: Option<tempfile::TempDir>,
 }
@@ -55,7 +55,7 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
     let (stripe_at, stripe) = bind(options.stripe, STRIPE_PORT, "127.0.0.1").await?;
     let (data, folder) = folder(options.data)?;
 
-    let alone = Alone::on(&data).map_err(|error| failed("the data folder", &error))?;
+    let lock = FolderLock::on(&data).map_err(|error| failed("the data folder", &error))?;
     let store = Store::open(&data).map_err(|error| failed("the data folder", &error))?;
     let trac = Trac::new(store.clone(), Clock::system(), &tracker_at);
     let created = async {
@@ -97,7 +97,7 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
         "dashboard_url": workspace.pointer("/dashboard_url"),
         "workspace": workspace,
     });
-    Ok(Demo { addresses, tasks, store, _alone: alone, _folder: folder })
+    Ok(Demo { addresses, tasks, store, _lock: lock, _folder: folder })
 }
 
 impl Demo {

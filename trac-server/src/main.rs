@@ -15,7 +15,7 @@ use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand};
 use trac_server::export::{self, Imported};
 use trac_server::listen::Callers;
-use trac_server::store::{self, Alone, Store};
+use trac_server::store::{self, FolderLock, Store};
 use trac_server::{
     Trac, explain, housekeeping, listen, log, metrics_service, replay, secrets, service, workspace,
 };
@@ -134,7 +134,7 @@ async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
 }
 
 async fn serve(config: &Config) -> Result<(), Failure> {
-    let _alone = Alone::on(&config.data)?;
+    let _lock = FolderLock::on(&config.data)?;
     listen::raise_open_files();
     let store = open_store(config)?;
     store.reserve_space(config.keep_free_mb);

@@ -255,7 +255,7 @@ fn changes(
 fn waiting(book: &Book<'_>, sale: &Sale<'_>, lost: Lost) -> Option<Reason> {
     let facts = &sale.facts;
     let is_stray = !payment::is_checkout(facts) && sale.direct(book.world).is_none();
-    let is_lost = facts.is_told_by_stripe() && lost.total_minor() > 0;
+    let is_lost = facts.is_reported_by_stripe() && lost.total_minor() > 0;
     let went_back = is_lost || !facts.refunds.is_empty() || !facts.disputes.is_empty();
     if !is_stray || !went_back || matches!(sale.inference, Inference::SameAs(_)) {
         return None;

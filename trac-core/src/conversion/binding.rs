@@ -46,7 +46,7 @@ impl<'a> Binding<'a> {
         value: &str,
         (bound_by, bound_at): (&'a str, Timestamp),
     ) -> Option<Self> {
-        let (click_id, click) = world.clicks.get_key_value(value).filter(|(_, click)| !click.is_standing)?;
+        let (click_id, click) = world.clicks.get_key_value(value).filter(|(_, click)| !click.is_promotion)?;
         Some(Self {
             at,
             name: sale.named_by.clone(),

@@ -115,7 +115,7 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
     for (id, report) in facts.reports.iter().filter(|(_, report)| report.by_merchant) {
         add(Rule::Report, id, &mut report.click.iter());
     }
-    let claims = || facts.reports.iter().filter(|(_, report)| !report.by_merchant && !report.is_refused());
+    let claims = || facts.reports.iter().filter(|(_, report)| !report.by_merchant && !report.is_rejected());
     // Approved claims go before the others.
     for approved in [true, false] {
         for (id, claim) in claims().filter(|(_, claim)| claim.is_trusted() == approved) {
@@ -129,7 +129,7 @@ pub fn candidates(facts: &Facts, holders: &Facts) -> Vec<Candidate> {
         add(Rule::PromotionCode, id, &mut invoice.promotions.iter());
     }
     for (id, lead) in &facts.leads {
-        add(Rule::Lead, id, &mut lead.told_clicks().iter().map(|(_, click)| click));
+        add(Rule::Lead, id, &mut lead.reported_clicks().iter().map(|(_, click)| click));
     }
     found
 }

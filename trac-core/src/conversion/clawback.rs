@@ -60,7 +60,7 @@ impl Lost {
             .filter(|note| facts.of_invoice.as_deref().is_none_or(|invoice| note.invoice.contains(invoice)));
         let credited_minor = credited.map(CreditNote::lost_minor).fold(0, i64::saturating_add);
         let refunded_minor =
-            if facts.is_told_by_stripe() { refunded(facts, &paid) } else { reported(facts, &paid) };
+            if facts.is_reported_by_stripe() { refunded(facts, &paid) } else { reported(facts, &paid) };
         Self {
             refunded_minor: refunded_minor.saturating_add(credited_minor),
             disputed_minor,

@@ -116,7 +116,7 @@ impl<'a> Money<'a> {
 
     /// The reported amount, if Stripe reported nothing.
     fn reported(facts: &Facts, paid_click: Option<&str>) -> Option<Self> {
-        let amount = reported_amount(facts, paid_click).filter(|_| !facts.is_told_by_stripe());
+        let amount = reported_amount(facts, paid_click).filter(|_| !facts.is_reported_by_stripe());
         amount.map(|(amount_minor, currency)| Self::Bare { amount_minor, currency, session: None })
     }
 
@@ -241,7 +241,7 @@ fn reported_amount(facts: &Facts, paid_click: Option<&str>) -> Option<(i64, Curr
         report.by_merchant && report.click.is_some() && report.click.as_deref() != paid_click
     };
     let is_kept = paid_claims().next().is_some()
-        && (paid_claims().all(Report::is_refused) || facts.reports.values().any(names_other));
+        && (paid_claims().all(Report::is_rejected) || facts.reports.values().any(names_other));
     let kept = if is_kept { of_paid() } else { None };
     let trusted = kept.or_else(|| amount(Rank::Merchant)).or_else(of_paid).or_else(|| amount(Rank::Approved));
     let is_trusted = facts.reports.values().any(Report::is_trusted);
@@ -255,17 +255,19 @@ fn reported_amount(facts: &Facts, paid_click: Option<&str>) -> Option<(i64, Curr
 /// Whether the payment is known only from claims of pages that the merchant has not approved.
 #[must_use]
 pub fn is_only_claimed(facts: &Facts) -> bool {
-    !facts.reports.is_empty() && !facts.is_told_by_stripe() && !facts.reports.values().any(Report::is_trusted)
+    !facts.reports.is_empty()
+        && !facts.is_reported_by_stripe()
+        && !facts.reports.values().any(Report::is_trusted)
 }
 
 fn why_no_money(facts: &Facts) -> Reason {
-    if is_only_claimed(facts) && facts.reports.values().all(Report::is_refused) {
+    if is_only_claimed(facts) && facts.reports.values().all(Report::is_rejected) {
         return Reason::RejectedByMerchant;
     }
     if is_only_claimed(facts) {
         return Reason::ClientReported;
     }
-    if !facts.reports.is_empty() && !facts.is_told_by_stripe() {
+    if !facts.reports.is_empty() && !facts.is_reported_by_stripe() {
         return Reason::ZeroAmount;
     }
     let mut sessions = facts.sessions.values();
@@ -433,7 +435,7 @@ pub fn is_checkout(facts: &Facts) -> bool {
 #[must_use]
 pub fn emails(facts: &Facts) -> BTreeSet<&str> {
     let mut emails = vouched_emails(facts);
-    if !facts.is_told_by_stripe() {
+    if !facts.is_reported_by_stripe() {
         let leads = facts.leads.values().filter(|lead| lead.vouched);
         emails.extend(leads.flat_map(|lead| &lead.emails).map(String::as_str));
     }

@@ -128,7 +128,7 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
     };
     // A click that was first reported with a repeat of the lead counts from the time of that repeat.
     if let Some(lead) = sale.facts.leads.values().next() {
-        let reported = lead.told_clicks().iter().find(|(_, click)| *click == click_id);
+        let reported = lead.reported_clicks().iter().find(|(_, click)| *click == click_id);
         return Some(attribution(sale.id, reported.map_or(time, |(at, _)| *at)));
     }
     let binder = sale.subscription.as_deref().and_then(|id| book.binders.get(id));
@@ -149,7 +149,7 @@ fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<
     let found = &binder.attribution;
     let applies_to_earlier = || {
         let click = book.world.clicks.get(&found.click_id)?;
-        let is_named = !click.is_standing && !matches!(found.rule, Rule::Customer | Rule::CustomerMetadata);
+        let is_named = !click.is_promotion && !matches!(found.rule, Rule::Customer | Rule::CustomerMetadata);
         Some(is_named && click.is_before(time))
     };
     if is_earlier && applies_to_earlier() != Some(true) {
@@ -166,7 +166,7 @@ fn by_customer_metadata(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Op
     let (click_id, click) = references
         .clicks
         .iter()
-        .find_map(|value| book.world.clicks.get_key_value(value).filter(|(_, click)| !click.is_standing))?;
+        .find_map(|value| book.world.clicks.get_key_value(value).filter(|(_, click)| !click.is_promotion))?;
     let checkouts = book.timeline.customers.get(id).map_or(&[][..], |line| line.checkouts.as_slice());
     let first = checkouts.get(checkouts.partition_point(|(at, _)| !click.is_before(*at)));
     let (bound_at, bound_by) = first.copied().filter(|(at, _)| *at <= time).unwrap_or((time, sale.id));

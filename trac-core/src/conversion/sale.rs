@@ -79,7 +79,7 @@ impl Sale<'_> {
     #[must_use]
     pub fn claimed<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let mut claims = self.candidates.iter().filter(|candidate| candidate.rule == Rule::Claim);
-        claims.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_standing))
+        claims.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_promotion))
     }
 
     /// The click that stands for the first promotion code used that was assigned to a partner at the time.
@@ -127,7 +127,7 @@ impl Sale<'_> {
     pub fn direct<'s>(&'s self, world: &World) -> Option<&'s Candidate> {
         let last_resort = |rule| matches!(rule, Rule::Claim | Rule::PromotionCode);
         let mut own = self.candidates.iter().filter(|candidate| !last_resort(candidate.rule));
-        own.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_standing))
+        own.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_promotion))
     }
 }
 

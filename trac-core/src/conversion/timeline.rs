@@ -87,7 +87,7 @@ impl<'a> Timeline<'a> {
             let click_id = sale.direct(world).and_then(|found| world.clicks.get_key_value(&found.value));
             let seen = Seen { time: *time, sale, click_id: click_id.map(|(id, _)| id.as_str()) };
             let rejected = sale.facts.leads.values().filter(|lead| lead.is_rejected());
-            let rejected = rejected.flat_map(Lead::told_clicks);
+            let rejected = rejected.flat_map(Lead::reported_clicks);
             let rejected = rejected.filter_map(|(_, id)| Some(world.clicks.get_key_value(id)?.0.as_str()));
             let rejected: Vec<&str> = rejected.collect();
             timeline.each_line(sale, |line| {
@@ -120,7 +120,7 @@ impl<'a> Timeline<'a> {
             if lead.is_rejected() {
                 return Vec::new();
             }
-            let clicks = lead.told_clicks().iter();
+            let clicks = lead.reported_clicks().iter();
             let bindings = clicks.filter_map(|(at, click)| {
                 let bound = (sale.id, *at);
                 Binding::of(world, sale, *at, click, bound)

@@ -52,7 +52,7 @@ pub struct Click {
     pub clicked_at: Timestamp,
     /// Whether it stands for a promotion code. No visitor carries such a click; its time is that of the
     /// code's use, so it has no window.
-    pub is_standing: bool,
+    pub is_promotion: bool,
 }
 
 /// The assignment of a promotion code to a partner.
@@ -80,7 +80,7 @@ impl Click {
     ///
     /// let clicked_at = Timestamp::from_unix_secs(1_000);
     /// let (program_id, partner_id) = ("prog_1".into(), "part_1".into());
-    /// let click = Click { program_id, partner_id, clicked_at, is_standing: false };
+    /// let click = Click { program_id, partner_id, clicked_at, is_promotion: false };
     /// assert!(click.is_before(Timestamp::from_unix_secs(700)));
     /// assert!(!click.is_before(Timestamp::from_unix_secs(699)));
     /// ```
@@ -94,7 +94,7 @@ impl Click {
     #[must_use]
     pub fn is_in_window(&self, time: Timestamp, days: u32) -> bool {
         let in_time = || time.secs_since(self.clicked_at) <= i64::from(days).saturating_mul(DAY_SECS);
-        self.is_standing || (self.is_before(time) && in_time())
+        self.is_promotion || (self.is_before(time) && in_time())
     }
 }
 
@@ -144,7 +144,7 @@ pub struct Admitted {
     /// The payment that the facts are about; `None` for facts about a subscription or customer alone.
     pub payment_id: Option<String>,
     /// The payments whose facts may have changed: that one, and those that share money with it.
-    pub kept: Vec<String>,
+    pub changed: Vec<String>,
     /// Payments that turned out to be the same money and were removed, each with the payment that absorbed
     /// it.
     pub absorbed: Vec<(String, String)>,
@@ -196,7 +196,7 @@ impl World {
     /// let again = world.admit(link, || "b".into());
     /// assert_eq!((again.payment_id.as_deref(), again.nothing_new), (Some("a"), true));
     /// let other = Facts { links: [("in_2".into(), "pi_1".into())].into(), ..Facts::default() };
-    /// assert_eq!(world.admit(other, || "c".into()).kept, ["a", "c"]);
+    /// assert_eq!(world.admit(other, || "c".into()).changed, ["a", "c"]);
     /// ```
     pub fn admit(&mut self, mut facts: Facts, fresh_id: impl FnMut() -> String) -> Admitted {
         let holders = facts.take_holders();
@@ -233,8 +233,8 @@ impl World {
             part.is_none_or(|invoice| about.contains(invoice))
         };
         let shares = |id: &&String| self.payments.get(*id).is_some_and(|known| known.facts.names_any(&about));
-        let kept = &admitted.kept;
-        let own = kept.iter().find(named).or_else(|| kept.iter().find(shares)).or(kept.first());
+        let changed = &admitted.changed;
+        let own = changed.iter().find(named).or_else(|| changed.iter().find(shares)).or(changed.first());
         admitted.payment_id = own.cloned();
         admitted
     }
@@ -306,7 +306,7 @@ impl World {
                 commissions.extend(touched.remove(&gone).into_iter().flat_map(|known| known.commissions));
                 admitted.absorbed.push((gone, id.clone()));
             }
-            admitted.kept.push(id.clone());
+            admitted.changed.push(id.clone());
             self.payments.insert(id, Known { facts, commissions });
         }
     }

@@ -57,13 +57,13 @@ impl Charge {
         let emails = [billing, fields.text("receipt_email")];
         Ok(Self {
             created: fields.time("created").or(Some(at)),
-            captured: Latest::said(at, Captured::read(fields)?),
+            captured: Latest::stated(at, Captured::read(fields)?),
             refunded_minor: fields.amount("amount_refunded")?.unwrap_or(0).max(0),
             customer: fields.id("customer").map(Into::into),
             payment_intent: Linked::seen(fields.id("payment_intent")),
             invoice: Linked::seen(fields.id("invoice")),
             emails: emails.into_iter().flatten().map(Into::into).collect(),
-            references: Latest::said(at, fields.references("metadata")),
+            references: Latest::stated(at, fields.references("metadata")),
         })
     }
 }

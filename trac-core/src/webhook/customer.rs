@@ -26,7 +26,7 @@ impl Customer {
     pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Self {
         Self {
             emails: fields.text("email").map(Into::into).into_iter().collect(),
-            references: Dated::said(at, fields.all_references("metadata")),
+            references: Dated::stated(at, fields.all_references("metadata")),
         }
     }
 }

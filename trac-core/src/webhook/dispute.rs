@@ -95,7 +95,7 @@ impl Dispute {
             amount_minor: fields.amount("amount")?.ok_or(Unreadable)?.max(0),
             currency: fields.currency()?,
             stage,
-            standing: Latest::said(at, Some(Standing { stage, is_back })),
+            standing: Latest::stated(at, Some(Standing { stage, is_back })),
             withdrawn: kind == "charge.dispute.funds_withdrawn" || status == "lost" || moved_out,
             reinstated: is_back,
             movements,

@@ -325,7 +325,7 @@ impl Facts {
 
     /// Whether Stripe reported anything about the money. If so, amounts are read only from Stripe's objects.
     #[must_use]
-    pub fn is_told_by_stripe(&self) -> bool {
+    pub fn is_reported_by_stripe(&self) -> bool {
         !(self.sessions.is_empty()
             && self.invoices.values().all(|invoice| invoice.amounts.is_none())
             && self.payment_intents.is_empty()

@@ -115,15 +115,15 @@ impl Invoice {
             created: fields.time("created").or(Some(at)),
             paid_at: fields.object("status_transitions").and_then(|transitions| transitions.time("paid_at")),
             period_end: period_end(fields),
-            amounts: Latest::said(at, Some(InvoiceAmounts::read(fields)?)),
-            lines: Latest::said(at, lines(fields)?),
+            amounts: Latest::stated(at, Some(InvoiceAmounts::read(fields)?)),
+            lines: Latest::stated(at, lines(fields)?),
             customer: fields.id("customer").map(Into::into),
             subscription: subscription(fields).map(Into::into),
             payment_intent: Linked::seen(fields.id("payment_intent")),
             charge: Linked::seen(fields.id("charge")),
             emails: fields.text("customer_email").map(Into::into).into_iter().collect(),
-            references: Latest::said(at, fields.references("metadata")),
-            subscription_references: Latest::said(at, subscription_references),
+            references: Latest::stated(at, fields.references("metadata")),
+            subscription_references: Latest::stated(at, subscription_references),
             promotions: promotion::read(fields),
         })
     }
@@ -132,7 +132,7 @@ impl Invoice {
     pub(super) fn read_listed(fields: Fields<'_>, at: Timestamp) -> Result<Self, Unreadable> {
         Ok(Self {
             period_end: period_end(fields),
-            lines: Latest::said(at, lines(fields)?),
+            lines: Latest::stated(at, lines(fields)?),
             ..Self::default()
         })
     }
@@ -357,7 +357,7 @@ mod tests {
             InvoiceLine { product: Some("prod_1".into()), price: Some("price_1".into()), net_minor: 100 };
         let want = Invoice {
             period_end: Some(at(1)),
-            lines: Latest::said(at(3), Some(vec![line])),
+            lines: Latest::stated(at(3), Some(vec![line])),
             ..Invoice::default()
         };
         assert_eq!(read(&object, 3, Invoice::read_listed), want);

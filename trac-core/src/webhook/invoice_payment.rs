@@ -37,7 +37,7 @@ impl InvoicePayment {
     /// record.
     pub(super) fn read(fields: Fields<'_>, at: Timestamp) -> Result<Option<(String, Self)>, Unreadable> {
         let invoice = fields.id("invoice").ok_or(Unreadable)?;
-        let paid = Latest::said(at, fields.amount("amount_paid")?);
+        let paid = Latest::stated(at, fields.amount("amount_paid")?);
         let Some(payment) = fields.object("payment") else { return Ok(None) };
         let inside = payment.id("payment_intent").or_else(|| payment.id("charge"));
         let Some(payer) = inside.or_else(|| payment.id("payment_record")) else { return Ok(None) };

@@ -52,7 +52,7 @@ pub struct Latest<T> {
 
 impl<T> Latest<T> {
     /// The value that an event of that time states, if any.
-    pub fn said(at: Timestamp, value: Option<T>) -> Option<Self> {
+    pub fn stated(at: Timestamp, value: Option<T>) -> Option<Self> {
         value.map(|value| Self { at, value })
     }
 }
@@ -69,7 +69,7 @@ impl<T> Latest<T> {
 /// use trac_core::webhook::join::Dated;
 ///
 /// let at = Timestamp::from_unix_secs;
-/// let mut plan = Dated::said(at(100), Some("team"));
+/// let mut plan = Dated::stated(at(100), Some("team"));
 /// plan.insert(at(200), "company");
 /// assert_eq!((plan.at(at(99)), plan.at(at(150)), plan.at(at(200))), (None, Some(&"team"), Some(&"company")));
 /// ```
@@ -86,7 +86,7 @@ impl<T> Default for Dated<T> {
 
 impl<T: Ord> Dated<T> {
     /// The value that an event of that time states, if any.
-    pub fn said(at: Timestamp, value: Option<T>) -> Self {
+    pub fn stated(at: Timestamp, value: Option<T>) -> Self {
         Self(value.map(|value| (at, value)).into_iter().collect())
     }
 

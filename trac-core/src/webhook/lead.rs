@@ -61,11 +61,11 @@ impl Lead {
     /// The click IDs that count: the merchant's if it reported any, otherwise those of pages; with the time
     /// of each report.
     #[must_use]
-    pub fn told_clicks(&self) -> &BTreeSet<(Timestamp, String)> {
+    pub fn reported_clicks(&self) -> &BTreeSet<(Timestamp, String)> {
         if self.vouched_clicks.is_empty() { &self.clicks } else { &self.vouched_clicks }
     }
 
-    /// Whether the merchant reported the click IDs of [`Lead::told_clicks`], or approved the lead.
+    /// Whether the merchant reported the click IDs of [`Lead::reported_clicks`], or approved the lead.
     #[must_use]
     pub fn vouches_for_clicks(&self) -> bool {
         !self.vouched_clicks.is_empty() || self.is_approved()
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_merchants_latest_word_holds_in_either_order() {
         let judged = |at: i64, value| {
-            let verdict = Latest::said(Timestamp::from_unix_secs(at), Some(value));
+            let verdict = Latest::stated(Timestamp::from_unix_secs(at), Some(value));
             Lead { verdict, ..reported(100, true, "clk_1") }
         };
         let (approved, rejected) = (judged(200, true), judged(300, false));

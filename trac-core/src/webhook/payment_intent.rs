@@ -53,13 +53,13 @@ impl PaymentIntent {
         let received = received.zip(fields.currency()?);
         Ok(Self {
             created: fields.time("created").or(Some(at)),
-            received: Latest::said(at, received),
+            received: Latest::stated(at, received),
             customer: fields.id("customer").map(Into::into),
             payment_record: Linked::seen(fields.id("payment_record")),
             charge: Linked::seen(fields.id("latest_charge").or_else(first_charge)),
             invoice: Linked::seen(fields.id("invoice").or_else(order)),
             emails: fields.text("receipt_email").map(Into::into).into_iter().collect(),
-            references: Latest::said(at, fields.references("metadata")),
+            references: Latest::stated(at, fields.references("metadata")),
         })
     }
 }

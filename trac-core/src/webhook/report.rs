@@ -48,7 +48,7 @@ impl Report {
 
     /// Whether the merchant rejected it.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
+    pub fn is_rejected(&self) -> bool {
         !self.by_merchant && self.verdict.as_ref().is_some_and(|verdict| !verdict.value)
     }
 }

@@ -86,19 +86,19 @@ impl Session {
         ];
         Ok(Self {
             created: fields.time("created").or(Some(at)),
-            mode: Latest::said(at, fields.text("mode").map(Into::into)),
+            mode: Latest::stated(at, fields.text("mode").map(Into::into)),
             paid: completed && !unpaid,
             paid_at: (completed && !unpaid).then_some(at),
             failed: kind == "checkout.session.async_payment_failed",
-            amounts: Latest::said(at, amounts),
+            amounts: Latest::stated(at, amounts),
             customer: fields.id("customer").map(Into::into),
             subscription: fields.id("subscription").map(Into::into),
             invoice: Linked::seen(fields.id("invoice")),
             payment_intent: Linked::seen(fields.id("payment_intent")),
             payment_link: fields.id("payment_link").map(Into::into),
             emails: emails.into_iter().flatten().map(Into::into).collect(),
-            client_reference: Latest::said(at, fields.id("client_reference_id").map(Into::into)),
-            references: Latest::said(at, fields.references("metadata")),
+            client_reference: Latest::stated(at, fields.id("client_reference_id").map(Into::into)),
+            references: Latest::stated(at, fields.references("metadata")),
             promotions: promotion::read(fields),
         })
     }

@@ -49,7 +49,7 @@ pub struct Unverified<'a> {
 }
 
 /// A body that Stripe signed with one of the endpoint's secrets within the tolerance. Made by
-/// [`Unverified::verify`], or by [`Verified::kept`] for a stored body.
+/// [`Unverified::verify`], or by [`Verified::from_stored`] for a stored body.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<'a> {
     body: &'a [u8],
@@ -59,7 +59,7 @@ impl<'a> Verified<'a> {
     /// A stored body that was verified when it was received, or a body made from a response of Stripe's API
     /// over TLS.
     #[must_use]
-    pub const fn kept(body: &'a [u8]) -> Self {
+    pub const fn from_stored(body: &'a [u8]) -> Self {
         Self { body }
     }
 

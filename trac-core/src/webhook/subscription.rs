@@ -31,7 +31,7 @@ impl Subscription {
         let is_deleted = kind == "customer.subscription.deleted";
         Self {
             customer: fields.id("customer").map(Into::into),
-            references: Dated::said(at, fields.all_references("metadata")),
+            references: Dated::stated(at, fields.all_references("metadata")),
             ended_at: is_deleted.then_some(at),
             over_at: fields.time("ended_at").filter(|_| is_deleted),
         }

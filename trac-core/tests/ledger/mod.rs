@@ -44,7 +44,7 @@ impl Ledger {
                     program_id: "prog".into(),
                     partner_id: partner_id.clone(),
                     clicked_at,
-                    is_standing: false,
+                    is_promotion: false,
                 };
                 world.clicks.insert(id, click);
             }
@@ -65,7 +65,7 @@ impl Ledger {
                 program_id: "prog".into(),
                 partner_id: (*partner).into(),
                 clicked_at: Timestamp::default(),
-                is_standing: true,
+                is_promotion: true,
             };
             self.world.clicks.insert(click_id.clone(), click);
             let promotion = Promotion { click_id, from: at(*from), until: until.map(at) };
@@ -100,11 +100,11 @@ impl Ledger {
             Unverified::new(&header, body.as_bytes()).verify(["whsec"], now, TOLERANCE_SECS).unwrap();
         let event = Event::read(verified).unwrap();
         let Ok(facts) = Facts::read(&event, now) else { return 0 };
-        self.take_in(facts, Topic::of(&event.kind))
+        self.add_facts(facts, Topic::of(&event.kind))
     }
 
     /// Adds facts and settles. Returns the number of entries that they caused.
-    pub(crate) fn take_in(&mut self, facts: Facts, news: Option<Topic>) -> usize {
+    pub(crate) fn add_facts(&mut self, facts: Facts, news: Option<Topic>) -> usize {
         self.next_id += 1;
         let far = self.put_away(&facts);
         let next_id = self.next_id;
@@ -173,7 +173,7 @@ impl Ledger {
             self.world.enrollments.values().map(|one| (one.id.clone(), one.history.latest().unwrap().number));
         let pins = Pins { programs: programs.collect(), enrollments: enrollments.collect() };
         for known in self.world.payments.values_mut() {
-            known.facts.pins = Latest::said(Timestamp::from_unix_secs(T0), Some(pins.clone()));
+            known.facts.pins = Latest::stated(Timestamp::from_unix_secs(T0), Some(pins.clone()));
         }
         self.settle(None)
     }

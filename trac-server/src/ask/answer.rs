@@ -71,8 +71,8 @@ impl Fact {
             "data": { "object": self.object },
         });
         let body = body.to_string().into_bytes();
-        let event =
-            Event::read(Verified::kept(&body)).map_err(|error| StoreError::internal(error.to_string()))?;
+        let event = Event::read(Verified::from_stored(&body))
+            .map_err(|error| StoreError::internal(error.to_string()))?;
         Ok(Delivery { scope, endpoint_id: account.endpoint_id.clone(), stripe_account, event, body })
     }
 }

@@ -91,11 +91,11 @@ async fn unlinked(app: &App) -> Shop<'_> {
     let metadata = json!({ "tracClickId": shop.click });
     let parent = json!({ "subscription_details": { "subscription": "sub_1", "metadata": metadata } });
     assert_eq!(
-        shop.told("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await,
+        shop.deliver_object("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await,
         "processed ok"
     );
     let refunded = charge(2_000, json!({ "amount": 2_000, "amount_captured": 2_000, "customer": "cus_1" }));
-    assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
+    assert_eq!(shop.deliver_object("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
     app.trac.clock.advance(60);
     shop
 }
@@ -168,7 +168,7 @@ async fn an_answer_that_comes_before_its_invoice_is_kept() {
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
     let refunded = charge(5_000, json!({ "amount": 5_000, "amount_captured": 5_000 }));
-    assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unknown");
+    assert_eq!(shop.deliver_object("charge.refunded", 9, refunded).await, "deferred payment_unknown");
     assert_eq!(
         asker.round().await.unwrap(),
         0,
@@ -186,7 +186,7 @@ async fn an_answer_that_comes_before_its_invoice_is_kept() {
     );
     let metadata = json!({ "tracClickId": shop.click });
     let parent = json!({ "subscription_details": { "subscription": "sub_1", "metadata": metadata } });
-    shop.told("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await;
+    shop.deliver_object("invoice.paid", 0, invoice("in_1", json!({ "parent": parent }))).await;
     assert_eq!((shop.refund().await["outcome"].clone(), shop.net().await), (json!("processed"), 0));
 }
 

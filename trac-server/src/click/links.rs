@@ -144,12 +144,12 @@ pub(super) async fn remove(
 ) -> Result<Json<Value>, Problem> {
     let purge = parameters.take_flag("purge")?;
     parameters.finish()?;
-    let followed = Followed::look(&trac.store, Followed::LINK, &scope, &id).await?;
+    let followed = Followed::read(&trac.store, Followed::LINK, &scope, &id).await?;
     let store = trac.store.clone();
     let removed = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
         LINKS.find(rows, &trac, &id)?;
-        let was_visited = followed.now(rows, &id)? || had_visitors(rows, &id)?;
+        let was_visited = followed.has_clicks_now(rows, &id)? || had_visitors(rows, &id)?;
         let (column, is_archived) = match (purge, was_visited) {
             (true, _) => ("purged_at", false),
             (false, true) => ("archived_at", true),

@@ -124,7 +124,7 @@ fn within_limit(trac: &Trac, request: &Parts) -> Result<(), NotCounted> {
 /// The link as it was last read under exactly this name, unless it is archived. The same name in another case
 /// may be another partner's.
 fn remembered(trac: &Trac, name: &LinkName) -> Option<Arc<KnownLink>> {
-    trac.last_known.link(&name.path()).filter(|link| link.name == *name && !link.is_archived)
+    trac.known_links.link(&name.path()).filter(|link| link.name == *name && !link.is_archived)
 }
 
 /// Records the visitor's click.
@@ -162,11 +162,11 @@ async fn find(trac: &Trac, name: LinkName, deadlines: Deadlines) -> Result<Optio
     match timeout_at(deadlines.store(), read).await.unwrap_or_else(late) {
         Ok(link) => {
             let link = link.map(Arc::new);
-            trac.last_known.heard(&path, link.as_ref());
+            trac.known_links.remember(&path, link.as_ref());
             Ok(link)
         }
         Err(error) => {
-            let Some(link) = trac.last_known.link(&path) else { return Err(error.into()) };
+            let Some(link) = trac.known_links.link(&path) else { return Err(error.into()) };
             let visitors = trac.metrics.link_unread();
             // Logged at the 1st, 2nd, 4th, 8th … visitor, so that the log does not fill a disk that is nearly
             // full.
@@ -212,7 +212,7 @@ pub(crate) async fn remember_links(trac: &Trac) -> Result<(), StoreError> {
     let links = trac.store.read(|tx| newest(tx, LINKS_MAX)).await?;
     for link in links {
         let link = Arc::new(link);
-        trac.last_known.heard(&link.name.path(), Some(&link));
+        trac.known_links.remember(&link.name.path(), Some(&link));
     }
     Ok(())
 }

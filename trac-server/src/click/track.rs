@@ -11,7 +11,7 @@ use trac_core::click::ClickId;
 
 use super::record::{Deadlines, Written, record};
 use super::visitor::VisitorHash;
-use crate::access::{Key, has_room, route, within_callers_limit, within_limit};
+use crate::access::{Key, has_room, route, within_address_limit, within_limit};
 use crate::api::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
@@ -71,7 +71,7 @@ fn header_key(headers: &HeaderMap) -> Option<String> {
 async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode, Json<Value>), Problem> {
     let (parts, body) = request.into_parts();
     let address = trac.proxies.caller(&parts);
-    within_callers_limit(&trac, address)?;
+    within_address_limit(&trac, address)?;
     let (headers, route) = (parts.headers.clone(), route(&parts.extensions).to_owned());
     // A key in a header is checked before the body is read.
     let known = match header_key(&headers) {
@@ -98,7 +98,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
     let (code, program_id, of) = (wanted.code, wanted.program_id, scope.clone());
     let found = trac.store.read(move |tx| Source::find(tx.within(&of), &code, program_id.as_deref()));
     let Some(source) = found.await? else {
-        trac.refused(&scope, &route, Cause::CodeUnknown, &unknown).await;
+        trac.record_refusal(&scope, &route, Cause::CodeUnknown, &unknown).await;
         return Err(Problem::not_found("link or partner's code"));
     };
     within_limit(&trac, &scope, &route, KIND).await?;

@@ -52,12 +52,12 @@ mod tests {
         let app = App::new();
         let shop = Shop::open(&app, json!({ "attribution_window_days": 1 })).await;
         let merchant = &shop.merchant;
-        shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+        shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
         for (id, more) in [("cs_2", json!({ "metadata": {} })), ("cs_3", json!({ "created": 1_797_840_000 }))]
         {
             let mut session = shop.session(json!({ "id": id, "payment_intent": format!("pi_{id}") }));
             session.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            shop.told("checkout.session.completed", 1, session).await;
+            shop.deliver_object("checkout.session.completed", 1, session).await;
         }
         let all = merchant.get("/conversions").await;
         for (value, count) in [(true, 1), (false, 2)] {

@@ -9,7 +9,7 @@ use axum::routing::get;
 use trac_core::time::Timestamp;
 
 use super::changes;
-use super::frame::{Frame, render};
+use super::layout::{Layout, render};
 use super::queries::{self, Balance, Click, Commission, Counts, Event};
 use super::session::Session;
 use crate::problem::Problem;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<Trac> {
 #[derive(Template)]
 #[template(path = "dashboard/flow.html")]
 struct WholePage {
-    frame: Frame,
+    layout: Layout,
     /// The number that the script compares with the one it requests.
     changes: u64,
     flow: Flow,
@@ -56,7 +56,7 @@ async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Resp
         let rows = tx.within(&scope);
         // Read from the same snapshot as the rows that are shown, so that any later change changes the number.
         let changes = changes::number(rows, now)?;
-        render(&WholePage { frame: Frame::of(rows, "dashboard")?, changes, flow: Flow::read(rows, now)? })
+        render(&WholePage { layout: Layout::of(rows, "dashboard")?, changes, flow: Flow::read(rows, now)? })
     });
     Ok(Html(page.await?).into_response())
 }

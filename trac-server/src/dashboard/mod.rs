@@ -10,8 +10,8 @@ mod words;
 mod queries;
 mod story;
 mod changes;
-mod frame;
-mod door;
+mod layout;
+mod sign_in;
 mod assets;
 mod flow_page;
 mod why_page;
@@ -35,7 +35,7 @@ pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
         .merge(flow_page::routes())
         .merge(changes::routes())
         .merge(why_page::routes(trac))
-        .merge(door::routes(trac))
+        .merge(sign_in::routes(trac))
         .merge(assets::routes())
         .layer(from_fn(guard))
 }

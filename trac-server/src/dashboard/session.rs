@@ -41,8 +41,8 @@ impl FromRequestParts<Trac> for Session {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Response> {
-        let door = if parts.uri.path().ends_with("/dashboard") { "dashboard/login" } else { "login" };
-        let closed = || Redirect::to(door).into_response();
+        let sign_in = if parts.uri.path().ends_with("/dashboard") { "dashboard/login" } else { "login" };
+        let closed = || Redirect::to(sign_in).into_response();
         let token = token(trac, &parts.headers).ok_or_else(closed)?;
         let now = trac.clock.now();
         let asked = token.clone();

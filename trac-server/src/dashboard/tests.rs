@@ -291,7 +291,7 @@ async fn every_page_is_under_the_policy() {
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
     }
-    for template in ["base", "door", "flow", "live", "why"] {
+    for template in ["base", "sign_in", "flow", "live", "why"] {
         let file = format!("{}/templates/dashboard/{template}.html", env!("CARGO_MANIFEST_DIR"));
         let html = std::fs::read_to_string(file).unwrap();
         for inline in ["style=", "<style", "onclick", "onload", "javascript:"] {
@@ -304,10 +304,10 @@ async fn every_page_is_under_the_policy() {
 async fn why_is_explained_on_a_page_by_any_id_at_hand() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let hostile = json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {},
         "client_reference_id": "<script>alert(1)</script>", "customer_details": { "email": "reader@example.com" } });
-    shop.told("checkout.session.completed", 1, shop.session(hostile)).await;
+    shop.deliver_object("checkout.session.completed", 1, shop.session(hostile)).await;
     let closed = app.visit("/dashboard/why", &[]).await;
     assert_eq!((closed.status.as_u16(), closed.header("location")), (303, "login"));
     let cookie = log_in(&app, &shop.merchant.key).await;
@@ -350,14 +350,14 @@ async fn credited_conversions_are_counted_and_the_others_beside_them() {
         let page = app.visit("/dashboard/live", &[("cookie", &cookie)]).await;
         page.body.as_str().unwrap().to_owned()
     };
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let page = live().await;
     assert!(page.contains("<b>1</b> credited conversion</li>"), "{page}");
     // A sale without a click, and a sale whose click is too old.
     let without_click = json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} });
-    shop.told("checkout.session.completed", 1, shop.session(without_click)).await;
+    shop.deliver_object("checkout.session.completed", 1, shop.session(without_click)).await;
     let late = json!({ "id": "cs_3", "payment_intent": "pi_3", "created": START + 40 * DAY });
-    let outcome = shop.told("checkout.session.completed", 2, shop.session(late)).await;
+    let outcome = shop.deliver_object("checkout.session.completed", 2, shop.session(late)).await;
     assert_eq!(outcome, "skipped click_expired");
     let page = live().await;
     assert!(page.contains("<b>1</b> credited conversion <small>and 2 not credited: "), "{page}");

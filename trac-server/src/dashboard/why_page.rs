@@ -12,9 +12,9 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use serde::Deserialize;
 
-use super::door::own_forms_only;
-use super::frame::{Frame, render};
+use super::layout::{Layout, render};
 use super::session::Session;
+use super::sign_in::own_forms_only;
 use super::story::Answer;
 use crate::explain::{self, BY_ANOTHER_NAME, NARROW};
 use crate::problem::Problem;
@@ -36,7 +36,7 @@ struct Question {
 #[derive(Template)]
 #[template(path = "dashboard/why.html")]
 struct WhyPage {
-    frame: Frame,
+    layout: Layout,
     id: String,
     /// `None` if nothing was looked up.
     answer: Option<Answer>,
@@ -67,14 +67,14 @@ async fn answer(
     let of = scope.clone();
     let page = trac.store.query::<_, StoreError, _>(&of, NARROW, move |tx| {
         let rows = tx.within(&scope);
-        let frame = Frame::of(rows, "dashboard/why")?;
+        let layout = Layout::of(rows, "dashboard/why")?;
         let answer = if id.is_empty() {
             None
         } else {
             let story = explain::tell(rows, now, &id)?;
             Some(story.map_or_else(|| Ok(nothing_known(&scope)), |story| Answer::deserialize(&story))?)
         };
-        Ok(WhyPage { frame, id, answer })
+        Ok(WhyPage { layout, id, answer })
     });
     let page = page.await?;
     let status = match &page.answer {

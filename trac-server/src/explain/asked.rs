@@ -24,7 +24,7 @@ pub(super) fn of_payment(
     let asked = archive.questions(&payment.id)?;
     let hop = asked.iter().fold(hop, |hop, question| {
         let word = |name: &str| question[name].as_str().unwrap_or_default();
-        hop.adding(&format!("Asked at {}: {}", word("asked_at"), word("answer")))
+        hop.with_sentence(&format!("Asked at {}: {}", word("asked_at"), word("answer")))
     });
     Ok((hop, asked))
 }
@@ -36,9 +36,9 @@ pub(super) fn of_products(archive: &Archive<'_>, payment: &Payment, hop: Hop) ->
         && let Some(asker) = asker(archive, &payment.id)?
     {
         let question = asked.iter().find(|question| question["invoice"] == *invoice);
-        hop = hop.mended_by(asker.remedy(question));
+        hop = hop.with_remedy(asker.remedy(question));
     }
-    Ok(hop.with(json!({ "reason": payment.decision.reason, "asked": asked })))
+    Ok(hop.with_details(json!({ "reason": payment.decision.reason, "asked": asked })))
 }
 
 /// The invoice of a payment, if not all of its lines are known.

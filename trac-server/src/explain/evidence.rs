@@ -73,8 +73,8 @@ impl Payment {
     /// Whether only claims report the payment, and the merchant rejected them all.
     pub(super) fn is_rejected_claim(&self) -> bool {
         let reports = &self.facts.reports;
-        let rejected = !reports.is_empty() && reports.values().all(Report::is_refused);
-        rejected && !self.facts.is_told_by_stripe()
+        let rejected = !reports.is_empty() && reports.values().all(Report::is_rejected);
+        rejected && !self.facts.is_reported_by_stripe()
     }
 }
 
@@ -90,7 +90,7 @@ impl Archive<'_> {
                     program_id: row.get(5)?,
                     partner_id: row.get(6)?,
                     clicked_at: row.get(4)?,
-                    is_standing: row.get(7)?,
+                    is_promotion: row.get(7)?,
                 },
             })
         };

@@ -63,25 +63,25 @@ impl Hop {
     }
 
     /// Replaces the text.
-    pub(super) fn saying(mut self, what: impl Into<String>) -> Self {
+    pub(super) fn with_message(mut self, what: impl Into<String>) -> Self {
         self.what = what.into();
         self
     }
 
     /// Appends to the text.
-    pub(super) fn adding(mut self, what: &str) -> Self {
+    pub(super) fn with_sentence(mut self, what: &str) -> Self {
         self.what = format!("{} {what}", self.what);
         self
     }
 
     /// Replaces the remedy.
-    pub(super) fn mended_by(mut self, remedy: impl Into<String>) -> Self {
+    pub(super) fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }
 
     /// Appends a possible cause and its remedy.
-    pub(super) fn perhaps_for(mut self, what: &str, remedy: &str) -> Self {
+    pub(super) fn with_possible_cause(mut self, what: &str, remedy: &str) -> Self {
         self.what = format!("{} Perhaps for this: {what}", self.what);
         self.remedy = Some(match self.remedy {
             Some(own) => format!("{own} If it was that: {remedy}"),
@@ -103,7 +103,7 @@ impl Hop {
     }
 
     /// Sets the details, for programs.
-    pub(super) fn with(mut self, details: Value) -> Self {
+    pub(super) fn with_details(mut self, details: Value) -> Self {
         self.details = details;
         self
     }

@@ -13,7 +13,7 @@ mod asked;
 mod diagnosis;
 mod unbound;
 mod reference;
-mod told;
+mod event;
 mod verdict;
 mod setup;
 mod story;

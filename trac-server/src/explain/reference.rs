@@ -36,7 +36,7 @@ pub(super) fn found(
     };
     let details = json!({ "rule": attribution.rule, "bound_by": attribution.bound_by,
         "bound_at": attribution.bound_at.to_rfc3339(), "candidates": decision.candidates });
-    Ok(Hop::ok("reference", words).with(details))
+    Ok(Hop::ok("reference", words).with_details(details))
 }
 
 /// The buyer used a promotion code that a partner held.
@@ -90,7 +90,7 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
             "It carries no click ID, and the lead {} that a page reported of its customer {} does not tie the customer to a click: {}.",
             lead.lead_id, lead.customer, lead.why
         );
-        return Ok(no_click(&what).mended_by(lead.remedy).with(details));
+        return Ok(no_click(&what).with_remedy(lead.remedy).with_details(details));
     }
     let (hop, certainty) = match candidates.first() {
         Some(first) if first.rule == Rule::PromotionCode => {
@@ -98,24 +98,24 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
                 no_click(&format!("No partner held the promotion code {} when it was used.", first.value));
             let remedy =
                 "Nothing, if that is so. A partner holds the codes in promotion_codes of its enrollment.";
-            (hop.mended_by(remedy), Certainty::Open)
+            (hop.with_remedy(remedy), Certainty::Open)
         }
         Some(first) => unknown_click(archive, first)?,
         None if payment.is_lead() => {
             let remedy = "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.";
-            (no_click("The lead named no click.").mended_by(remedy), Certainty::Open)
+            (no_click("The lead named no click.").with_remedy(remedy), Certainty::Open)
         }
-        None if !payment.facts.reports.is_empty() && !payment.facts.is_told_by_stripe() => {
+        None if !payment.facts.reports.is_empty() && !payment.facts.is_reported_by_stripe() => {
             let hop = no_click("The conversion was reported without a click ID or a partner's promo code.");
             let remedy = "Send click_id, or a promo_code that is the code of a partner (GET /partners).";
-            (hop.mended_by(remedy), Certainty::Open)
+            (hop.with_remedy(remedy), Certainty::Open)
         }
         None => not_carried(archive, payment)?,
     };
     let causes = diagnosis::of_refused_calls(archive)?;
     let hop = match causes.first() {
         // A page whose call for a click was rejected cannot add one to the checkout.
-        Some(cause) if certainty == Certainty::Open => hop.perhaps_for(&cause.what, &cause.remedy),
+        Some(cause) if certainty == Certainty::Open => hop.with_possible_cause(&cause.what, &cause.remedy),
         _ => hop,
     };
     let causes: Vec<Value> = causes.iter().map(diagnosis::Diagnosis::to_json).collect();
@@ -123,7 +123,7 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     if let (false, Some(object)) = (causes.is_empty(), details.as_object_mut()) {
         object.insert("refused_calls".to_owned(), causes.into());
     }
-    Ok(hop.with(details))
+    Ok(hop.with_details(details))
 }
 
 /// Whether the cause of the missing click is certain, or rejected calls may be the cause.
@@ -134,7 +134,7 @@ enum Certainty {
 }
 
 fn no_click(what: &str) -> Hop {
-    Hop::broken("reference", Status::Missing, Reason::NoClick).saying(what)
+    Hop::broken("reference", Status::Missing, Reason::NoClick).with_message(what)
 }
 
 /// No known object of the payment carries a value.
@@ -169,8 +169,8 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, C
     if archive.is_click_of_other_mode(value)? {
         let mode = archive.rows.scope().mode_str();
         let hop = hop
-            .saying(format!("{value}, in {place}, is a click of the other mode: this payment is of {mode} mode."))
-            .mended_by(format!(
+            .with_message(format!("{value}, in {place}, is a click of the other mode: this payment is of {mode} mode."))
+            .with_remedy(format!(
                 "Use links and publishable keys of {mode} mode (pk_{mode}_…) on pages that sell in {mode} mode."
             ));
         return Ok((hop, Certainty::Certain));
@@ -179,16 +179,16 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, C
     if is_ours {
         // Rejected calls returned no ID, so they cannot be the source of this one.
         let hop = hop
-            .saying(format!("{value}, in {place}, has the form of a click ID, but no such click was ever recorded here."))
-            .mended_by(
+            .with_message(format!("{value}, in {place}, has the form of a click ID, but no such click was ever recorded here."))
+            .with_remedy(
                 "The click was recorded by another workspace or server, or made up. Let the partner's link, or the script \
                  of this server, make it: /s/{slug}, or trac.js with data-key.",
             );
         return Ok((hop, Certainty::Certain));
     }
     let hop = hop
-        .saying(format!("{value}, in {place}, is no click of this workspace and mode: most likely the merchant's own ID."))
-        .mended_by(
+        .with_message(format!("{value}, in {place}, is no click of this workspace and mode: most likely the merchant's own ID."))
+        .with_remedy(
             "A reference of your own stays as it is. Write the click ID beside it: metadata.tracClickId on the Checkout \
              Session, and on subscription_data.",
         );
@@ -239,12 +239,13 @@ pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>
     let Some(row) = archive.click(click_id)? else {
         let hop = Hop::broken("click", Status::Missing, Reason::NoClick);
         return Ok(vec![
-            hop.saying("This is no click of this workspace and mode.").with(json!({ "click_id": click_id })),
+            hop.with_message("This is no click of this workspace and mode.")
+                .with_details(json!({ "click_id": click_id })),
         ]);
     };
     let at = Timestamp::to_rfc3339(row.click.clicked_at);
     let link = match &row.slug {
-        None if row.click.is_standing => {
+        None if row.click.is_promotion => {
             Hop::ok("link", format!("A promotion code of {}'s in {}.", row.partner, row.program))
         }
         Some(slug) => {
@@ -253,12 +254,12 @@ pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>
         }
         None => Hop::ok("link", format!("{} in {}, without a tracked link.", row.partner, row.program)),
     };
-    let link = link.with(json!({ "link_id": row.link_id, "slug": row.slug,
+    let link = link.with_details(json!({ "link_id": row.link_id, "slug": row.slug,
         "partner_id": row.click.partner_id, "program_id": row.click.program_id }));
-    let click = if row.click.is_standing {
+    let click = if row.click.is_promotion {
         Hop::ok("click", format!("It stands for a promotion code, since {at}."))
     } else {
         Hop::ok("click", format!("Clicked at {at}."))
     };
-    Ok(vec![link, click.with(json!({ "click_id": click_id, "clicked_at": at }))])
+    Ok(vec![link, click.with_details(json!({ "click_id": click_id, "clicked_at": at }))])
 }

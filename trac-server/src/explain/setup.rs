@@ -80,7 +80,7 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
             ),
         ),
     };
-    Ok(vec![hop.with(details)])
+    Ok(vec![hop.with_details(details)])
 }
 
 /// The visits of a link that were redirected and not recorded as clicks, by reason.
@@ -112,24 +112,26 @@ fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Ve
         let details = json!({ "enrollment_id": enrollment, "program_id": program_id });
         let hop = if enrolled != "approved" {
             Hop::broken("enrollment", Status::Refused, Reason::PartnerNotApproved)
-                .saying(format!("{partner}'s enrollment in {program} is {enrolled}: payments earn nothing."))
-                .mended_by(format!("Approve it: PATCH /enrollments/{enrollment} with status approved."))
+                .with_message(format!(
+                    "{partner}'s enrollment in {program} is {enrolled}: payments earn nothing."
+                ))
+                .with_remedy(format!("Approve it: PATCH /enrollments/{enrollment} with status approved."))
         } else if active != "active" {
             Hop::broken("enrollment", Status::Refused, Reason::ProgramInactive)
-                .saying(format!(
+                .with_message(format!(
                     "{partner} is approved in {program}, which is {active}: new payments earn nothing."
                 ))
-                .mended_by(format!("Activate it: PATCH /programs/{program_id} with status active."))
+                .with_remedy(format!("Activate it: PATCH /programs/{program_id} with status active."))
         } else {
             Hop::ok("enrollment", format!("{partner} is approved in {program}, which is active."))
         };
-        hops.push(hop.with(details));
+        hops.push(hop.with_details(details));
     }
     if hops.is_empty() {
         hops.push(
             Hop::broken("enrollment", Status::Missing, Reason::PartnerNotApproved)
-                .saying("No partner is enrolled.")
-                .mended_by(
+                .with_message("No partner is enrolled.")
+                .with_remedy(
                     "Enroll the partner in a program: POST /enrollments with program_id and partner_id.",
                 ),
         );
@@ -146,20 +148,19 @@ fn of_clicks(archive: &Archive<'_>, column: &str, id: &str) -> Result<Hop, Store
     if let Some(last) = last {
         let last = last.to_rfc3339();
         let counted = if clicks == 1 { "1 click".to_owned() } else { format!("{clicks} clicks") };
-        return Ok(
-            Hop::ok("click", format!("{counted}, the last at {last}.")).with(json!({ "clicks": clicks }))
-        );
+        return Ok(Hop::ok("click", format!("{counted}, the last at {last}."))
+            .with_details(json!({ "clicks": clicks })));
     }
     let hop = Hop::broken("click", Status::Missing, Reason::NoClick)
-        .saying("No click has been recorded.")
-        .mended_by(
+        .with_message("No click has been recorded.")
+        .with_remedy(
             "Follow the link once: it must answer 302 from this server. Bots, prefetches, images and frames are not counted; \
              a page that uses ?ref= needs the script with data-key.",
         );
     let refused = diagnosis::of_refused_calls(archive)?;
     Ok(refused
         .first()
-        .map_or_else(|| hop.clone(), |cause| hop.clone().perhaps_for(&cause.what, &cause.remedy)))
+        .map_or_else(|| hop.clone(), |cause| hop.clone().with_possible_cause(&cause.what, &cause.remedy)))
 }
 
 fn of_endpoint(archive: &Archive<'_>, id: &str) -> Result<Hop, StoreError> {
@@ -182,7 +183,7 @@ fn of_endpoint(archive: &Archive<'_>, id: &str) -> Result<Hop, StoreError> {
             "In Stripe, add an endpoint with the URL from GET /webhook-endpoints, and select the events listed there.",
         ),
     };
-    Ok(hop.with(json!({ "causes": details })))
+    Ok(hop.with_details(json!({ "causes": details })))
 }
 
 fn of_payout(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
@@ -206,5 +207,5 @@ fn of_payout(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
     let words = format!(
         "{amount} was paid to {partner} at {at}, for {count} commissions. Ask about one of them to see its story."
     );
-    Ok(vec![Hop::ok("entries", words).with(json!({ "commission_ids": commissions }))])
+    Ok(vec![Hop::ok("entries", words).with_details(json!({ "commission_ids": commissions }))])
 }

@@ -10,7 +10,7 @@ use super::diagnosis::{self, Diagnosis};
 use super::evidence::{Archive, LOST_DISPUTE, Payment};
 use super::hop::{Hop, Status};
 use super::subject::{Kind, Subject};
-use super::{asked, reference, setup, told, verdict};
+use super::{asked, event, reference, setup, verdict};
 use crate::store::StoreError;
 
 /// The whole response: the hops of an object that the merchant made, if one was looked up, then one story for
@@ -71,7 +71,7 @@ fn with_the_same_money(archive: &Archive<'_>, payments: &[String]) -> Result<Vec
 
 fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Result<Vec<Hop>, StoreError> {
     let decision = &payment.decision;
-    let told = told::of_payment(archive, subject, payment)?;
+    let told = event::of_payment(archive, subject, payment)?;
     if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) && !payment.is_lead() {
         // Money of an unknown sale went back: the sale is missing, not a click.
         return Ok(vec![told, unlinked(archive, payment)?]);
@@ -106,7 +106,7 @@ fn of_ledger(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Hop>, St
         return Ok(None);
     }
     let said: Vec<_> = commissions.iter().map(of_commission).collect();
-    Ok(Some(Hop::ok("entries", said.join(" ")).with(commissions.into())))
+    Ok(Some(Hop::ok("entries", said.join(" ")).with_details(commissions.into())))
 }
 
 /// The net amount of a commission, its partner, and its due time, as a sentence.
@@ -139,7 +139,7 @@ fn of_money(payment: &Payment) -> Hop {
         (Some(gross), Some(currency)) if decision.lost_minor > 0 => {
             let (paid, lost) = (currency.display(gross), currency.display(decision.lost_minor));
             let hop = Hop::ok("payment", format!("{paid} was paid, and {lost} of it went back."));
-            if payment.has_lost_dispute() { hop.adding(LOST_DISPUTE) } else { hop }
+            if payment.has_lost_dispute() { hop.with_sentence(LOST_DISPUTE) } else { hop }
         }
         (Some(gross), Some(currency)) => Hop::ok("payment", format!("{} was paid.", currency.display(gross))),
         _ => {
@@ -150,7 +150,7 @@ fn of_money(payment: &Payment) -> Hop {
             Hop::broken("payment", status, decision.reason)
         }
     };
-    hop.with(details)
+    hop.with_details(details)
 }
 
 /// The hop of a refund, dispute or charge whose payment is not known.
@@ -165,30 +165,32 @@ fn unlinked(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError>
     let hop = if decision.reason == Reason::PaymentUnlinked
         && !archive.has_event_of(&["invoice_payment.paid"])?
     {
-        hop.saying(
+        hop.with_message(
             "Money went back, and which of the customer's payments it belongs to cannot be told: no invoice_payment.paid, \
              which ties charges to invoices, has ever arrived.",
         )
-        .mended_by(format!("Select invoice_payment.paid for this endpoint in Stripe, and resend those of the past. {by_hand}"))
+        .with_remedy(format!("Select invoice_payment.paid for this endpoint in Stripe, and resend those of the past. {by_hand}"))
     } else if decision.reason == Reason::PaymentUnlinked {
-        hop.mended_by(format!("Resend the invoice_payment.paid of its invoice in Stripe. {by_hand}"))
+        hop.with_remedy(format!("Resend the invoice_payment.paid of its invoice in Stripe. {by_hand}"))
     } else {
         let advice = remedy(decision.reason).unwrap_or_default();
-        hop.mended_by(format!("{advice} If the sale was made before trac was: nothing is owed for it."))
+        hop.with_remedy(format!("{advice} If the sale was made before trac was: nothing is owed for it."))
     };
     let (hop, asked) = asked::of_payment(archive, payment, hop)?;
-    Ok(hop.with(json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked })))
+    Ok(hop.with_details(
+        json!({ "stripe": decision.stripe, "lost_minor": decision.lost_minor, "asked": asked }),
+    ))
 }
 
 /// The story of an ID without a known payment.
 fn without_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, StoreError> {
     let events = archive.events(None, &subject.events)?;
     if let Some(event) = events.iter().find(|event| subject.names(event)).or_else(|| events.first()) {
-        let mut hops = vec![told::of_event(event).with(events.clone().into())];
+        let mut hops = vec![event::of_event(event).with_details(events.clone().into())];
         if matches!(subject.kind, Kind::Customer | Kind::Subscription) && hops.iter().all(Hop::is_ok) {
             hops.push(
                 no_payment(archive, subject)?
-                    .saying(format!("No payment of this {} is known.", subject.kind.words())),
+                    .with_message(format!("No payment of this {} is known.", subject.kind.words())),
             );
         }
         return Ok(hops);
@@ -197,7 +199,7 @@ fn without_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>,
         let mut hops = reference::of_click(archive, &subject.id)?;
         if subject.click_id.is_some() {
             let hop = Hop::broken("reference", Status::Missing, Reason::NoClick);
-            hops.push(hop.saying("No payment has carried this click ID yet."));
+            hops.push(hop.with_message("No payment has carried this click ID yet."));
         }
         return Ok(hops);
     }
@@ -212,5 +214,5 @@ fn no_payment(archive: &Archive<'_>, subject: &Subject) -> Result<Hop, StoreErro
         Some(worst) => Hop::cause("event", Status::Missing, worst.reason, worst.what, worst.remedy),
         None => Hop::broken("event", Status::Missing, Reason::PaymentUnknown),
     };
-    Ok(hop.with(json!({ "causes": details })))
+    Ok(hop.with_details(json!({ "causes": details })))
 }

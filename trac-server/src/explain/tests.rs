@@ -23,8 +23,8 @@ async fn a_credited_sale_is_told_by_every_id_that_leads_to_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let buyer = json!({ "customer": "cus_1", "customer_details": { "email": "Buyer@Example.com" } });
-    shop.told("checkout.session.completed", 0, shop.session(buyer)).await;
-    shop.told("charge.refunded", 1, charge(2_500, json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(buyer)).await;
+    shop.deliver_object("charge.refunded", 1, charge(2_500, json!({}))).await;
     let commission = shop.merchant.get("/commissions").await.text("/data/0/id");
     let events = shop.merchant.get("/events").await;
     let (ours, stripes) = (events.text("/data/0/id"), events.text("/data/0/stripe_event_id"));
@@ -58,27 +58,32 @@ async fn the_first_missing_hop_is_named_with_its_remedy() {
 
     check("cs_1", "event", "webhook_never_arrived").await;
     let no_click = json!({ "metadata": {} });
-    shop.told("checkout.session.completed", 0, shop.session(no_click)).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(no_click)).await;
     check("cs_1", "reference", "no_click").await;
     check("cs_2", "event", "event_not_received").await;
     check("in_1", "event", "event_type_not_selected").await;
 
     let foreign =
         json!({ "id": "cs_3", "payment_intent": "pi_3", "metadata": {}, "client_reference_id": "user_17" });
-    shop.told("checkout.session.completed", 0, shop.session(foreign)).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(foreign)).await;
     check("cs_3", "click", "no_click").await;
 
     let nothing = json!({ "id": "cs_4", "payment_intent": "pi_4", "amount_total": 0 });
-    shop.told("checkout.session.completed", 0, shop.session(nothing)).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(nothing)).await;
     check("cs_4", "decision", "zero_amount").await;
 
     let unpaid = json!({ "id": "cs_5", "payment_intent": "pi_5", "payment_status": "unpaid" });
-    shop.told("checkout.session.completed", 0, shop.session(unpaid)).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(unpaid)).await;
     check("cs_5", "payment", "unpaid_session").await;
 
-    shop.told("invoice.paid", 0, invoice("in_1", json!({ "metadata": { "tracClickId": shop.click } }))).await;
+    shop.deliver_object(
+        "invoice.paid",
+        0,
+        invoice("in_1", json!({ "metadata": { "tracClickId": shop.click } })),
+    )
+    .await;
     let stray = json!({ "id": "ch_9", "payment_intent": "pi_9", "customer": "cus_1", "amount": 77, "amount_captured": 77 });
-    shop.told("charge.refunded", 9, charge(77, stray)).await;
+    shop.deliver_object("charge.refunded", 9, charge(77, stray)).await;
     let story = check("ch_9", "payment", "payment_unlinked").await;
     assert!(story["remedy"].as_str().unwrap().contains("invoice_payment.paid"));
 }
@@ -92,7 +97,7 @@ async fn terms_that_refuse_are_named() {
     ] {
         let app = App::new();
         let shop = Shop::open(&app, terms).await;
-        shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+        shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
         check(&shop, "cs_1", Some("decision"), Some(reason)).await;
     }
 }
@@ -110,7 +115,7 @@ async fn a_wrong_secret_is_found_in_the_log() {
     check(&shop, &shop.endpoint, Some("event"), Some("signature_invalid")).await;
     // Once a delivery is verified, the secret is the right one.
     shop.merchant.patch(&endpoint, json!({ "signing_secrets": ["whsec_flow"] })).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     check(&shop, "cs_2", Some("event"), Some("event_not_received")).await;
     check(&shop, &shop.endpoint, None, None).await;
 }
@@ -119,7 +124,7 @@ async fn a_wrong_secret_is_found_in_the_log() {
 async fn ids_of_another_workspace_are_not_told() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let commission = shop.merchant.get("/commissions").await.text("/data/0/id");
     let stranger = app.merchant().await;
     assert_eq!(stranger.get(&format!("/explain/{commission}")).await.status, 404);
@@ -173,7 +178,7 @@ async fn calls_turned_away_are_shown_to_whom_they_concern_and_to_nobody_else() {
 async fn what_nobody_told_of_is_told_so_in_the_words_of_its_kind() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     for (id, says) in [
         ("evt_nobody", "Events arrive, but this one has not."),
         ("nobody@example.com", "none that names this address"),

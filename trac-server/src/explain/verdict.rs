@@ -38,13 +38,13 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
         None => plain(payment, reason, unbound),
     };
     let hop = match unbound {
-        Some(lead) => hop.adding(&format!("It ties the customer to no click: {}.", lead.why)),
+        Some(lead) => hop.with_sentence(&format!("It ties the customer to no click: {}.", lead.why)),
         None => hop,
     };
     if reason == Reason::ProductsUnknown {
         return asked::of_products(archive, payment, hop);
     }
-    Ok(hop.with(json!({ "reason": reason })))
+    Ok(hop.with_details(json!({ "reason": reason })))
 }
 
 /// The hop of a decision that does not depend on a click.
@@ -90,12 +90,12 @@ fn claimed(payment: &Payment, hop: Hop, unbound: Option<&Unbound>) -> Hop {
         } else {
             "Only a page reported the lead, so its commission is held until the customer first pays or the merchant approves it."
         };
-        return hop.saying(held).mended_by(format!(
+        return hop.with_message(held).with_remedy(format!(
             "Check it, then PATCH /leads/{lead_id} with status approved or rejected. Report leads from your server, or with a \
              customerToken, and they count at once."
         ));
     }
-    hop.mended_by(format!(
+    hop.with_remedy(format!(
         "Check it, then PATCH /conversions/{} with status approved or rejected. Tell conversions from your server with a \
          secret key, and they count at once.",
         payment.id
@@ -178,7 +178,7 @@ impl<'a> Grounds<'a> {
         click: ClickRow,
     ) -> Result<Self, StoreError> {
         let mut world = World::default();
-        load::behind(archive.rows, &mut world, &click.click)?;
+        load::clicks_sharing_candidate(archive.rows, &mut world, &click.click)?;
         let time = payment.decision.time.unwrap_or(attribution.bound_at);
         let again = Again::of(archive, payment)?;
         Ok(Self { payment, attribution, click, world, time, again })
@@ -210,10 +210,10 @@ impl<'a> Grounds<'a> {
     /// The hop of a rejected sale that the current versions for its time would accept: one of them was made
     /// after the decision, within the same second or backdated.
     fn changed_since(&self, hop: Hop, was: &str) -> Hop {
-        hop.saying(format!(
+        hop.with_message(format!(
             "{was} when this was decided; a change that was made since, and holds for that time too, says otherwise."
         ))
-        .mended_by(format!("Decide it again: {}.", self.again.then()))
+        .with_remedy(format!("Decide it again: {}.", self.again.then()))
     }
 
     fn enrollment(&self) -> Option<&Enrollment> {
@@ -226,7 +226,7 @@ impl<'a> Grounds<'a> {
         let hop = plain(self.payment, reason, unbound);
         if hop.is_ok() && reason != Reason::DuplicatePayment {
             let again = self.decided_again();
-            return hop.saying(format!("{partner} earns in {program}. {}{again}", reason.meaning()));
+            return hop.with_message(format!("{partner} earns in {program}. {}{again}", reason.meaning()));
         }
         match reason {
             Reason::ClickExpired => self.expired(hop),
@@ -234,24 +234,24 @@ impl<'a> Grounds<'a> {
             Reason::ProgramInactive => self.inactive(hop),
             Reason::ProductNotCovered | Reason::ProductsUnknown => self.not_covered(hop, reason),
             Reason::RecurringNotCovered => hop
-                .saying(format!(
+                .with_message(format!(
                     "{program} pays for the first payment of a subscription only; this is a later one."
                 ))
-                .mended_by(format!(
+                .with_remedy(format!(
                     "If later ones shall earn: PATCH {} with recurring lifetime or {{\"months\": 12}}. {}",
                     self.program_path(),
                     self.for_this_one()
                 )),
-            Reason::RecurringWindowEnded => hop.saying(self.months()).mended_by(format!(
+            Reason::RecurringWindowEnded => hop.with_message(self.months()).with_remedy(format!(
                 "If later ones shall earn: PATCH {} with recurring lifetime or more months. {}",
                 self.program_path(),
                 self.for_this_one()
             )),
             Reason::SelfReferral => hop
-                .saying(format!(
+                .with_message(format!(
                     "The buyer's e-mail address is that of {partner}, the partner: a purchase of one's own."
                 ))
-                .mended_by(format!(
+                .with_remedy(format!(
                     "If partners may earn from their own purchases: PATCH {} with block_self_referral false. {}",
                     self.program_path(),
                     self.for_this_one()
@@ -259,10 +259,10 @@ impl<'a> Grounds<'a> {
             Reason::ZeroAmount => self.nothing_counts(hop),
             Reason::ZeroCommission => self.zero(hop, unbound),
             Reason::PaidOutOfBand => hop
-                .saying(format!(
+                .with_message(format!(
                     "The invoice was paid outside Stripe, and {program} does not count such money."
                 ))
-                .mended_by(format!(
+                .with_remedy(format!(
                     "If it shall count: PATCH {} with count_out_of_band true. {}",
                     self.program_path(),
                     self.for_this_one()
@@ -284,20 +284,22 @@ impl<'a> Grounds<'a> {
         let (at, paid) = (clicked.to_rfc3339(), bound.to_rfc3339());
         if !self.click.click.is_before(bound) {
             return hop
-                .saying(format!("The click, at {at}, came after what it is to be credited with, at {paid}."))
-                .mended_by("A click earns what is bought after it. Nothing is wrong here.");
+                .with_message(format!(
+                    "The click, at {at}, came after what it is to be credited with, at {paid}."
+                ))
+                .with_remedy("A click earns what is bought after it. Nothing is wrong here.");
         }
         let days = self.terms(bound).map_or(0, |terms| terms.attribution_window_days);
         if self.click.click.is_in_window(bound, days) {
             return self.changed_since(hop, "The click lay outside the program's attribution window");
         }
         let path = self.program_path();
-        hop.saying(format!(
+        hop.with_message(format!(
             "The click, at {at}, lies more than {days} days before the payment, at {paid}: {} counts no older ones.{}",
             self.click.program,
             self.decided_again()
         ))
-        .mended_by(format!(
+        .with_remedy(format!(
             "For payments from now on, PATCH {path} with a longer attribution_window_days. This one stays as it is: what was \
              agreed when it was made holds. {}",
             self.for_this_one()
@@ -307,8 +309,8 @@ impl<'a> Grounds<'a> {
     fn not_approved(&self, hop: Hop) -> Hop {
         let Some(enrollment) = self.enrollment() else {
             return hop
-                .saying(format!("{} is not enrolled in {}.", self.click.partner, self.click.program))
-                .mended_by(format!(
+                .with_message(format!("{} is not enrolled in {}.", self.click.partner, self.click.program))
+                .with_remedy(format!(
                     "Enroll the partner: POST /enrollments with program_id {} and partner_id {}. That counts for this \
                      payment too, once it is decided again: {}.",
                     self.click.click.program_id,
@@ -326,7 +328,7 @@ impl<'a> Grounds<'a> {
                 format!("{}'s enrollment in {} was not approved", self.click.partner, self.click.program);
             return self.changed_since(hop, &was);
         }
-        let hop = hop.saying(match &self.payment.facts.pins {
+        let hop = hop.with_message(match &self.payment.facts.pins {
             Some(_) => {
                 let (partner, program) = (&self.click.partner, &self.click.program);
                 format!("{partner}'s enrollment in {program} was {then}.{}", self.decided_again())
@@ -340,12 +342,12 @@ impl<'a> Grounds<'a> {
             ),
         });
         if latest == Some(EnrollmentStatus::Approved) {
-            return hop.mended_by(format!(
+            return hop.with_remedy(format!(
                 "It is approved now: payments from then on earn. This one was made before, and stays as it is. {}",
                 self.again.for_this_one(&path)
             ));
         }
-        hop.mended_by(format!(
+        hop.with_remedy(format!(
             "Approve it: PATCH {path} with status approved. That counts for payments from then on. {}",
             self.again.for_this_one(&path)
         ))
@@ -358,7 +360,7 @@ impl<'a> Grounds<'a> {
             return self.changed_since(hop, &format!("The program {} was not active", self.click.program));
         };
         let then = status(at).map_or_else(|| "without terms".to_owned(), |status| json_word(&status));
-        let hop = hop.saying(format!(
+        let hop = hop.with_message(format!(
             "The program {} was {then} when {}, at {}.{}",
             self.click.program,
             self.what_happened(),
@@ -368,12 +370,12 @@ impl<'a> Grounds<'a> {
         let history = self.world.programs.get(&self.click.click.program_id);
         let latest = history.and_then(|history| history.latest()).map(|version| version.terms.status);
         if latest == Some(ProgramStatus::Active) {
-            return hop.mended_by(format!(
+            return hop.with_remedy(format!(
                 "It is active now: payments from then on earn. This one was made before, and stays as it is. {}",
                 self.for_this_one()
             ));
         }
-        hop.mended_by(format!(
+        hop.with_remedy(format!(
             "Activate it: PATCH {} with status active. That counts for payments from then on. {}",
             self.program_path(),
             self.for_this_one()
@@ -387,7 +389,7 @@ impl<'a> Grounds<'a> {
                 Some(invoice) => format!("no event carries every line of {invoice}"),
                 None => "no event says what was bought".to_owned(),
             };
-            return hop.saying(format!("{} covers {covered} only, and {unknown}.", self.click.program));
+            return hop.with_message(format!("{} covers {covered} only, and {unknown}.", self.click.program));
         }
         let lines = self.payment.facts.invoices.values().filter_map(Invoice::every_line).flatten();
         let mut bought: Vec<&str> =
@@ -395,7 +397,7 @@ impl<'a> Grounds<'a> {
         bought.sort_unstable();
         bought.dedup();
         let bought = if bought.is_empty() { "what was bought".to_owned() } else { bought.join(", ") };
-        hop.saying(format!("{} covers {covered}, and not {bought}.", self.click.program)).mended_by(format!(
+        hop.with_message(format!("{} covers {covered}, and not {bought}.", self.click.program)).with_remedy(format!(
             "If it shall earn: PATCH {} with products that name it too, or [] for all. That counts for payments from \
              then on. {}",
             self.program_path(),
@@ -419,12 +421,12 @@ impl<'a> Grounds<'a> {
     fn nothing_counts(&self, hop: Hop) -> Hop {
         match (self.payment.decision.gross_minor, self.payment.decision.currency) {
             (Some(gross), Some(currency)) if gross > 0 => hop
-                .saying(format!(
+                .with_message(format!(
                     "{} was paid, and nothing of it counts: {} leaves out tax, shipping, or what it does not cover.",
                     currency.display(gross),
                     self.click.program
                 ))
-                .mended_by(format!("Look at base, include_shipping and products of {}.", self.program_path())),
+                .with_remedy(format!("Look at base, include_shipping and products of {}.", self.program_path())),
             _ => hop,
         }
     }
@@ -433,13 +435,15 @@ impl<'a> Grounds<'a> {
         if self.payment.is_lead() {
             let tied =
                 if unbound.is_none() { " The customer is tied to the click all the same." } else { "" };
-            return hop.saying(format!("{} pays nothing for leads.", self.click.program)).mended_by(format!(
-                "If leads shall earn: PATCH {} with lead_amount_minor and lead_currency.{tied}",
-                self.program_path()
-            ));
+            return hop.with_message(format!("{} pays nothing for leads.", self.click.program)).with_remedy(
+                format!(
+                    "If leads shall earn: PATCH {} with lead_amount_minor and lead_currency.{tied}",
+                    self.program_path()
+                ),
+            );
         }
-        hop.saying(format!("By the terms of {}, the commission on this payment is zero.", self.click.program))
-            .mended_by(format!(
+        hop.with_message(format!("By the terms of {}, the commission on this payment is zero.", self.click.program))
+            .with_remedy(format!(
                 "Look at the commission of {} and of the partner's enrollment: a rate of 0, or a rate so small that it \
                  rounds to nothing.",
                 self.program_path()

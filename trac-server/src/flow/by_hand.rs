@@ -49,7 +49,7 @@ fn settle_waiting(rows: Rows<'_>, trac: &Trac, click_id: &str) -> Result<(), Sto
     for facts in rows.all(sql, args![click_id], |row| row.document::<Facts>(0))? {
         let writing = Writing { rows, ids: &trac.ids, now: trac.clock.now(), event_id: None };
         // Joining known facts again changes none of them; it only settles the payment again.
-        Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Sale, facts)?.write(&writing)?;
     }
     Ok(())
 }

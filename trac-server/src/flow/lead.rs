@@ -17,7 +17,7 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::lead::Lead;
 
-use super::{Considered, any_text, crowd};
+use super::{Considered, any_text, limits};
 use crate::access::Tracker;
 use crate::api::fields::{Fields, Wrong, document, external_id, text};
 use crate::click;
@@ -142,7 +142,7 @@ fn record(
         rows.write(count, args![first.id, body.deferred])?;
         (StatusCode::OK, first.id)
     } else {
-        let settles = crowd::settles_lead(rows, &body.customer, body.click.as_ref(), is_vouched)?;
+        let settles = limits::settles_lead(rows, &body.customer, body.click.as_ref(), is_vouched)?;
         let id = trac.ids.make(Kind::Lead);
         insert(rows, &id, body, now)?;
         if !settles {
@@ -152,7 +152,7 @@ fn record(
     };
     let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
     let facts = Facts { leads: [(id.clone(), facts(body, is_vouched, now))].into(), ..Facts::default() };
-    Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
+    Considered::of(&writing, Topic::Sale, facts)?.write(&writing)?;
     Ok((status, id))
 }
 
@@ -178,7 +178,7 @@ impl First {
     fn learns_from(&self, rows: Rows<'_>, body: &LeadBody, is_vouched: bool) -> Result<bool, Problem> {
         let Some(lead) = &self.lead else {
             let click = body.click.as_ref();
-            return Ok(is_vouched || crowd::settles_lead(rows, &body.customer, click, is_vouched)?);
+            return Ok(is_vouched || limits::settles_lead(rows, &body.customer, click, is_vouched)?);
         };
         // A page cannot add to a lead that the merchant reported or approved.
         if !is_vouched && lead.is_trusted() {
@@ -191,7 +191,7 @@ impl First {
         if is_vouched {
             return Ok(lead.vouched_clicks.iter().all(|(_, reported)| reported != click));
         }
-        for (_, reported) in lead.told_clicks() {
+        for (_, reported) in lead.reported_clicks() {
             if click::is_known(rows, reported)? {
                 return Ok(false);
             }

@@ -47,7 +47,7 @@ async fn link(
         }
         let now = trac.clock.now();
         let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&event.event_id) };
-        Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Refund, news)?.write(&writing)?;
         EVENTS.find(rows, &trac, &event.event_id)
     });
     linked.await.map(Json)

@@ -78,7 +78,7 @@ async fn deliver(
     let answer = match written {
         Ok(answer) => answer,
         Err(error) => {
-            trac.refused(&scope, accept::ROUTE, Cause::StoreUnavailable, "").await;
+            trac.record_refusal(&scope, accept::ROUTE, Cause::StoreUnavailable, "").await;
             return Err(error.into());
         }
     };
@@ -176,8 +176,8 @@ fn join_and_settle(
 ) -> Result<(Answer, Option<String>), StoreError> {
     let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
     let considered = Considered::of(writing, topic, facts)?;
-    considered.keep(writing)?;
-    Ok(considered.told())
+    considered.write(writing)?;
+    Ok(considered.outcome())
 }
 
 /// The effects of an event: everything is decided, nothing is written yet.
@@ -212,7 +212,7 @@ impl Considered {
     }
 
     /// Writes facts and settlements, and updates the outcome of the events that waited for them.
-    pub(crate) fn keep(&self, writing: &Writing<'_>) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, writing: &Writing<'_>) -> Result<(), StoreError> {
         writing.facts(&self.loaded.world, &self.admitted, &self.news)?;
         for (payment_id, settlement) in &self.settlements {
             let before = self.loaded.decisions.get(payment_id).map(String::as_str);
@@ -229,7 +229,7 @@ impl Considered {
     }
 
     /// The event's outcome and reason, and its subject.
-    pub(crate) fn told(&self) -> (Answer, Option<String>) {
+    pub(crate) fn outcome(&self) -> (Answer, Option<String>) {
         if let (Topic::Cancellation, Some(id)) = (self.topic, self.news.subscriptions.keys().next()) {
             let own =
                 self.settlements.values().filter(|one| one.decision.stripe.subscription.as_ref() == Some(id));
@@ -252,7 +252,7 @@ impl Considered {
 }
 
 mod by_hand;
-mod crowd;
+mod limits;
 mod lead;
 mod link;
 mod report;

@@ -20,7 +20,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Latest;
 use trac_core::webhook::report::{Report, transaction_id};
 
-use super::{Considered, any_text, crowd, facts_of};
+use super::{Considered, any_text, facts_of, limits};
 use crate::access::{Merchant, Tracker};
 use crate::api::fields::{AMOUNT_MAX, Fields, currency, external_id, integer, moment, text};
 use crate::click::{click_by_promo_code, is_known};
@@ -119,7 +119,7 @@ impl ReportBody {
             transaction: transaction_id(&self.transaction),
             event_type: self.event_type.clone(),
             at: Some(self.at),
-            amount: Latest::said(self.at, self.amount),
+            amount: Latest::stated(self.at, self.amount),
             customer: self.customer.clone(),
             click: click.map(|click| click.as_str().to_owned()),
             by_merchant: self.by_merchant,
@@ -183,7 +183,7 @@ async fn claim(
                 }
                 first.conversion_id
             }
-            None if crowd::records_claim(rows, &body.transaction)? => {
+            None if limits::records_claim(rows, &body.transaction)? => {
                 record(rows, &trac, &body, &claimed_click)?
             }
             None => {
@@ -252,7 +252,7 @@ impl First {
         };
         let now = trac.clock.now();
         if first.amount.is_none() {
-            added.amount = Latest::said(now, body.amount);
+            added.amount = Latest::stated(now, body.amount);
         }
         if first.click.is_none() {
             let click = body.click_of(rows)?.map(|click| click.as_str().to_owned());
@@ -267,7 +267,7 @@ impl First {
         }
         let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&self.id) };
         let facts = Facts { reports: [(self.id.clone(), added)].into(), ..Facts::default() };
-        Considered::of(&writing, Topic::Sale, facts)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Sale, facts)?.write(&writing)?;
         Ok(true)
     }
 }
@@ -280,7 +280,7 @@ fn record(rows: Rows<'_>, trac: &Trac, body: &ReportBody, claimed_click: &str) -
     let report = body.facts(body.click_of(rows)?);
     let facts = Facts { reports: [(id.clone(), report)].into(), ..Facts::default() };
     let considered = Considered::of(&writing, Topic::Sale, facts)?;
-    considered.keep(&writing)?;
+    considered.write(&writing)?;
     let conversion_id = considered.admitted.payment_id.clone();
     let conversion_id = conversion_id.ok_or_else(|| StoreError::internal("a report has no payment"))?;
     rows.write(

@@ -12,7 +12,7 @@ use crate::testing::shop::{DAY, Shop, charge, invoice, with};
 async fn first(terms: Value, change: Value, want: &str) {
     let app = App::new();
     let shop = Shop::open(&app, terms).await;
-    let told = shop.told("checkout.session.completed", 0, shop.session(change)).await;
+    let told = shop.deliver_object("checkout.session.completed", 0, shop.session(change)).await;
     assert_eq!(told, want);
 }
 
@@ -54,7 +54,7 @@ async fn an_invoice_says_what_was_bought_and_how_it_was_paid() {
         let app = App::new();
         let shop = Shop::open(&app, terms).await;
         let invoice = with(invoice("in_1", json!({ "metadata": { "tracClickId": shop.click } })), change);
-        assert_eq!(shop.told("invoice.paid", 0, invoice).await, want);
+        assert_eq!(shop.deliver_object("invoice.paid", 0, invoice).await, want);
     };
     let bought = |product: &str| json!({ "lines": { "data": [{ "amount": 5_000, "price": { "product": product } }] } });
     check(json!({ "products": ["prod_1"] }), bought("prod_1"), "processed ok").await;
@@ -73,7 +73,7 @@ async fn amounts_are_exact_in_every_currency_and_size() {
         let terms = json!({ "commission": { "type": "percentage", "rate_bps": rate_bps } });
         let shop = Shop::open(&app, terms).await;
         let sale = json!({ "currency": currency, "amount_total": amount });
-        shop.told("checkout.session.completed", 0, shop.session(sale)).await;
+        shop.deliver_object("checkout.session.completed", 0, shop.session(sale)).await;
         assert_eq!(shop.net().await, want, "{rate_bps} bps of {amount} {currency}");
     };
     check("jpy", 999, 1_500, 150).await;
@@ -98,7 +98,7 @@ async fn an_enrollment_that_is_not_approved_earns_nothing() {
         app.trac.clock.advance(60);
         let session = shop.session(json!({ "created": START + 30 }));
         assert_eq!(
-            shop.told("checkout.session.completed", 30, session).await,
+            shop.deliver_object("checkout.session.completed", 30, session).await,
             "skipped partner_not_approved"
         );
     }
@@ -114,12 +114,18 @@ async fn terms_are_those_of_the_payments_time_and_stay() {
     shop.merchant.patch(&program, halved).await;
     app.trac.clock.advance(100);
     // Paid before the change and received after it: the old terms. Paid after it: the new ones.
-    assert_eq!(shop.told("checkout.session.completed", 50, shop.session(json!({}))).await, "processed ok");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 50, shop.session(json!({}))).await,
+        "processed ok"
+    );
     assert_eq!(shop.net().await, 2_000);
     let later = shop.session(json!({ "id": "cs_2", "payment_intent": "pi_2" }));
-    assert_eq!(shop.told("checkout.session.completed", 150, later).await, "processed ok");
+    assert_eq!(shop.deliver_object("checkout.session.completed", 150, later).await, "processed ok");
     assert_eq!(shop.net().await, 3_000);
-    assert_eq!(shop.told("charge.refunded", 160, charge(5_000, json!({}))).await, "processed refund_partial");
+    assert_eq!(
+        shop.deliver_object("charge.refunded", 160, charge(5_000, json!({}))).await,
+        "processed refund_partial"
+    );
     assert_eq!(shop.net().await, 2_000);
 }
 
@@ -129,9 +135,13 @@ async fn a_subscription_is_told_month_by_month() {
     let shop = Shop::open(&app, json!({ "recurring": { "months": 2 } })).await;
     let session = json!({ "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "payment_intent": null,
         "amount_total": 5_000, "customer": "cus_1" });
-    let told = async |at: i64, id: &str| shop.told("invoice.paid", at, invoice(id, json!({}))).await;
+    let told =
+        async |at: i64, id: &str| shop.deliver_object("invoice.paid", at, invoice(id, json!({}))).await;
     assert_eq!(told(0, "in_1").await, "deferred no_attribution_yet");
-    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(session)).await, "processed ok");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 0, shop.session(session)).await,
+        "processed ok"
+    );
     let waited = shop.merchant.get("/events?type=invoice.paid").await;
     assert_eq!(waited.text("/data/0/outcome"), "processed");
     assert!(waited.text("/data/0/settled_by").starts_with("evl_"));
@@ -141,12 +151,12 @@ async fn a_subscription_is_told_month_by_month() {
     assert_eq!(months, [json!(2), json!(1)]);
     let proration = json!({ "lines": { "data": [{ "amount": 900, "proration": true }] } });
     assert_eq!(
-        shop.told("invoice.paid", 5 * DAY, invoice("in_4", proration)).await,
+        shop.deliver_object("invoice.paid", 5 * DAY, invoice("in_4", proration)).await,
         "processed ok_proration"
     );
     let outside = json!({ "customer": "cus_1", "parent": null });
     assert_eq!(
-        shop.told("invoice.paid", DAY, invoice("in_9", outside)).await,
+        shop.deliver_object("invoice.paid", DAY, invoice("in_9", outside)).await,
         "processed ok_customer_lookup"
     );
 }
@@ -157,10 +167,10 @@ async fn a_partner_who_subscribes_earns_nothing_in_months_without_an_address_eit
     let shop = Shop::open(&app, json!({})).await;
     let own = json!({ "customer_email": "Ada@Example.com", "metadata": { "tracClickId": shop.click } });
     assert_eq!(
-        shop.told("invoice.paid", 30 * DAY, invoice("in_2", json!({}))).await,
+        shop.deliver_object("invoice.paid", 30 * DAY, invoice("in_2", json!({}))).await,
         "deferred no_attribution_yet"
     );
-    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", own)).await, "skipped self_referral");
+    assert_eq!(shop.deliver_object("invoice.paid", 0, invoice("in_1", own)).await, "skipped self_referral");
     assert_eq!(shop.merchant.get("/events?reason=self_referral").await.number("/meta/total"), 2);
 }
 
@@ -169,7 +179,10 @@ async fn a_click_that_is_recorded_after_its_payment_settles_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let early = shop.session(json!({ "metadata": {}, "client_reference_id": "partner-7" }));
-    assert_eq!(shop.told("checkout.session.completed", 0, early).await, "deferred no_attribution_yet");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 0, early).await,
+        "deferred no_attribution_yet"
+    );
     let clicked = json!({ "program_id": shop.program, "partner_id": shop.partner, "click_id": "partner-7",
         "clicked_at": "2026-11-21T07:30:00Z" });
     shop.merchant.make("/clicks", clicked).await;
@@ -186,13 +199,14 @@ async fn the_end_of_a_subscription_voids_what_is_not_due() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "recurring": "first_payment" })).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click } });
-    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", by_click)).await, "processed ok");
+    assert_eq!(shop.deliver_object("invoice.paid", 0, invoice("in_1", by_click)).await, "processed ok");
     assert_eq!(
-        shop.told("invoice.paid", 30 * DAY, invoice("in_2", json!({}))).await,
+        shop.deliver_object("invoice.paid", 30 * DAY, invoice("in_2", json!({}))).await,
         "skipped recurring_not_covered"
     );
-    let end =
-        async |at: i64, id: &str| shop.told("customer.subscription.deleted", at, json!({ "id": id })).await;
+    let end = async |at: i64, id: &str| {
+        shop.deliver_object("customer.subscription.deleted", at, json!({ "id": id })).await
+    };
     assert_eq!(end(DAY, "sub_other").await, "deferred payment_unknown");
     assert_eq!(end(29 * DAY, "sub_1").await, "processed subscription_canceled");
     assert_eq!(shop.net().await, 0);
@@ -203,27 +217,45 @@ async fn the_end_of_a_subscription_voids_what_is_not_due() {
 async fn money_that_goes_back_takes_its_commission() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    assert_eq!(shop.told("charge.refunded", 9, charge(2_500, json!({}))).await, "deferred payment_unknown");
-    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(json!({}))).await, "processed ok");
+    assert_eq!(
+        shop.deliver_object("charge.refunded", 9, charge(2_500, json!({}))).await,
+        "deferred payment_unknown"
+    );
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await,
+        "processed ok"
+    );
     assert_eq!(shop.net().await, 1_500);
-    assert_eq!(shop.told("charge.refunded", 10, charge(2_500, json!({}))).await, "skipped stale");
-    assert_eq!(shop.told("charge.refunded", 11, charge(10_000, json!({}))).await, "processed refund_full");
+    assert_eq!(shop.deliver_object("charge.refunded", 10, charge(2_500, json!({}))).await, "skipped stale");
+    assert_eq!(
+        shop.deliver_object("charge.refunded", 11, charge(10_000, json!({}))).await,
+        "processed refund_full"
+    );
     let failed = json!({ "id": "re_1", "amount": 7_500, "status": "failed", "charge": "ch_1" });
-    assert_eq!(shop.told("refund.failed", 12, failed).await, "processed refund_failed");
+    assert_eq!(shop.deliver_object("refund.failed", 12, failed).await, "processed refund_failed");
     assert_eq!(shop.net().await, 1_500);
     let dispute = |status: &str| {
         json!({ "id": "du_1", "amount": 7_500, "charge": "ch_1", "payment_intent": "pi_1",
         "currency": "usd", "status": status })
     };
-    assert_eq!(shop.told("charge.dispute.created", 13, dispute("needs_response")).await, "processed held");
+    assert_eq!(
+        shop.deliver_object("charge.dispute.created", 13, dispute("needs_response")).await,
+        "processed held"
+    );
     assert_eq!(shop.merchant.get("/commissions").await.text("/data/0/status"), "held");
     let withdrawn = dispute("needs_response");
-    assert_eq!(shop.told("charge.dispute.funds_withdrawn", 14, withdrawn).await, "processed dispute");
+    assert_eq!(
+        shop.deliver_object("charge.dispute.funds_withdrawn", 14, withdrawn).await,
+        "processed dispute"
+    );
     assert_eq!(shop.net().await, 0);
-    assert_eq!(shop.told("charge.dispute.closed", 15, dispute("won")).await, "processed dispute_won");
+    assert_eq!(
+        shop.deliver_object("charge.dispute.closed", 15, dispute("won")).await,
+        "processed dispute_won"
+    );
     assert_eq!(shop.net().await, 1_500);
     let inquiry = json!({ "id": "du_2", "amount": 100, "charge": "ch_1", "status": "warning_closed" });
-    assert_eq!(shop.told("charge.dispute.closed", 16, inquiry).await, "processed released");
+    assert_eq!(shop.deliver_object("charge.dispute.closed", 16, inquiry).await, "processed released");
 }
 
 #[tokio::test]
@@ -231,28 +263,37 @@ async fn what_is_not_news_or_not_for_us_is_told_so() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let session = shop.session(json!({}));
-    assert_eq!(shop.told("checkout.session.completed", 0, session.clone()).await, "processed ok");
+    assert_eq!(shop.deliver_object("checkout.session.completed", 0, session.clone()).await, "processed ok");
     assert_eq!(
-        shop.told("checkout.session.completed", 0, session.clone()).await,
+        shop.deliver_object("checkout.session.completed", 0, session.clone()).await,
         "duplicate duplicate_event"
     );
-    assert_eq!(shop.told("checkout.session.completed", 1, session).await, "duplicate duplicate_object");
-    assert_eq!(shop.told("charge.succeeded", 2, charge(0, json!({}))).await, "duplicate duplicate_payment");
     assert_eq!(
-        shop.told("invoice.payment_succeeded", 3, json!({ "id": "in_1" })).await,
+        shop.deliver_object("checkout.session.completed", 1, session).await,
+        "duplicate duplicate_object"
+    );
+    assert_eq!(
+        shop.deliver_object("charge.succeeded", 2, charge(0, json!({}))).await,
+        "duplicate duplicate_payment"
+    );
+    assert_eq!(
+        shop.deliver_object("invoice.payment_succeeded", 3, json!({ "id": "in_1" })).await,
         "ignored use_invoice_paid"
     );
-    assert_eq!(shop.told("payout.paid", 4, json!({ "id": "po_1" })).await, "ignored unsupported_event");
-    assert_eq!(shop.told("invoice.paid", 5, json!({})).await, "failed unreadable");
     assert_eq!(
-        shop.told("invoice.payment_failed", 6, json!({ "id": "in_1" })).await,
+        shop.deliver_object("payout.paid", 4, json!({ "id": "po_1" })).await,
+        "ignored unsupported_event"
+    );
+    assert_eq!(shop.deliver_object("invoice.paid", 5, json!({})).await, "failed unreadable");
+    assert_eq!(
+        shop.deliver_object("invoice.payment_failed", 6, json!({ "id": "in_1" })).await,
         "skipped payment_failed"
     );
-    assert_eq!(shop.told("customer.updated", 7, json!({ "id": "cus_1" })).await, "processed noted");
+    assert_eq!(shop.deliver_object("customer.updated", 7, json!({ "id": "cus_1" })).await, "processed noted");
     let held_back = charge(0, json!({ "id": "ch_2", "payment_intent": "pi_2", "captured": false }));
-    assert_eq!(shop.told("charge.succeeded", 8, held_back).await, "deferred uncaptured");
+    assert_eq!(shop.deliver_object("charge.succeeded", 8, held_back).await, "deferred uncaptured");
     let link = json!({ "id": "inpay_1", "invoice": "in_7", "payment": { "payment_intent": "pi_7" } });
-    assert_eq!(shop.told("invoice_payment.paid", 9, link).await, "processed linked");
+    assert_eq!(shop.deliver_object("invoice_payment.paid", 9, link).await, "processed linked");
     let check = async |event: Value, want: &str| {
         assert_eq!(shop.deliver(&event).await.text("/reason"), want);
     };
@@ -269,17 +310,17 @@ async fn a_charge_is_linked_by_amount_and_time_only_if_nothing_else_fits() {
     let by_click = |id: &str| invoice(id, json!({ "metadata": { "tracClickId": shop.click } }));
     let refund = json!({ "id": "ch_9", "payment_intent": "pi_9", "customer": "cus_1", "amount": 5_000,
         "amount_captured": 5_000, "created": START + 60 });
-    assert_eq!(shop.told("invoice.paid", 0, by_click("in_1")).await, "processed ok");
-    let told = shop.told("charge.refunded", 60, charge(5_000, refund.clone())).await;
+    assert_eq!(shop.deliver_object("invoice.paid", 0, by_click("in_1")).await, "processed ok");
+    let told = shop.deliver_object("charge.refunded", 60, charge(5_000, refund.clone())).await;
     assert_eq!((told.as_str(), shop.net().await), ("processed refund_full", 0));
     // With a second payment of the same amount, the match is ambiguous, and nothing is taken back.
-    assert_eq!(shop.told("invoice.paid", 30, by_click("in_2")).await, "processed ok_recurring");
+    assert_eq!(shop.deliver_object("invoice.paid", 30, by_click("in_2")).await, "processed ok_recurring");
     assert_eq!(shop.net().await, 2_000);
-    let told = shop.told("charge.refunded", 61, charge(5_000, refund)).await;
+    let told = shop.deliver_object("charge.refunded", 61, charge(5_000, refund)).await;
     assert_eq!(told, "deferred payment_unlinked");
     // The exact link ends the ambiguity.
     let link = json!({ "id": "inpay_1", "invoice": "in_2", "payment": { "payment_intent": "pi_9" } });
-    assert_eq!(shop.told("invoice_payment.paid", 62, link).await, "processed linked");
+    assert_eq!(shop.deliver_object("invoice_payment.paid", 62, link).await, "processed linked");
     assert_eq!(shop.net().await, 1_000);
     assert_eq!(shop.merchant.get("/events?reason=payment_unlinked").await.number("/meta/total"), 0);
 }
@@ -289,7 +330,7 @@ async fn an_event_of_two_api_versions_brings_the_link_of_either() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click } });
-    shop.told("invoice.paid", 0, invoice("in_1", by_click)).await;
+    shop.deliver_object("invoice.paid", 0, invoice("in_1", by_click)).await;
     let refunded = |change: Value| {
         let object = charge(5_000, with(json!({ "amount": 5_000, "amount_captured": 5_000 }), change));
         json!({ "id": "evt_two", "type": "charge.refunded", "created": START + 9, "data": { "object": object },
@@ -322,14 +363,14 @@ async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
         let other = shop.merchant.make("/clicks", enrolled).await;
         let by_intent = json!({ "id": "pi_1", "amount_received": 10_000, "currency": "usd",
             "metadata": { "tracClickId": shop.click } });
-        assert_eq!(shop.told("payment_intent.succeeded", 0, by_intent).await, "processed ok");
+        assert_eq!(shop.deliver_object("payment_intent.succeeded", 0, by_intent).await, "processed ok");
         if paid {
             let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
             shop.merchant.make("/payouts", payout).await;
         }
         // The session's metadata wins over the PaymentIntent's.
         let session = shop.session(json!({ "metadata": { "tracClickId": other } }));
-        let told = shop.told("checkout.session.completed", 1, session).await;
+        let told = shop.deliver_object("checkout.session.completed", 1, session).await;
         assert_eq!(told, if paid { "duplicate duplicate_payment" } else { "processed ok" });
         let commissions = shop.merchant.get("/commissions").await;
         let nets = commissions.column("net_minor");
@@ -344,8 +385,8 @@ async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
 async fn a_replay_changes_nothing_unless_the_rules_did() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
-    shop.told("charge.refunded", 1, charge(2_500, json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("charge.refunded", 1, charge(2_500, json!({}))).await;
     let events = shop.merchant.get("/events").await.column("id");
     for id in &events {
         for dry_run in ["?dry_run=1", ""] {
@@ -399,5 +440,5 @@ async fn an_invoice_paid_by_a_payment_record_is_linked() {
     let shop = Shop::open(&app, json!({})).await;
     let payment = json!({ "type": "payment_record", "payment_record": "prec_1" });
     let object = json!({ "id": "inpay_1", "invoice": "in_1", "payment": payment });
-    assert_eq!(shop.told("invoice_payment.paid", 0, object).await, "processed linked");
+    assert_eq!(shop.deliver_object("invoice_payment.paid", 0, object).await, "processed linked");
 }

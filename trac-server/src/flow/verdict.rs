@@ -65,7 +65,7 @@ async fn judge_lead(
         }
         let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
         let news = Facts { leads, ..Facts::default() };
-        Considered::of(&writing, Topic::Sale, news)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Sale, news)?.write(&writing)?;
         LEADS.find(rows, &trac, &id)
     });
     judged.await.map(Json)
@@ -115,7 +115,7 @@ async fn change(
         }
         let writing = Writing { rows, ids: &trac.ids, now: trac.clock.now(), event_id: Some(&id) };
         let news = Facts { reports: facts.reports, leads: facts.leads, ..Facts::default() };
-        Considered::of(&writing, Topic::Refund, news)?.keep(&writing)?;
+        Considered::of(&writing, Topic::Refund, news)?.write(&writing)?;
         let changed = find_conversion(rows, &trac, &id)?;
         match approved {
             Some(true) => must_be_credited(&changed).map(|()| changed),
@@ -208,7 +208,7 @@ fn paid_click(rows: Rows<'_>, payment_id: &str) -> Result<Option<String>, StoreE
 
 /// Records how much of a reported payment was refunded so far.
 fn refund(facts: &mut Facts, refunded_minor: i64, paid_click: Option<&str>) -> Result<(), Problem> {
-    if facts.is_told_by_stripe() {
+    if facts.is_reported_by_stripe() {
         let message =
             "Stripe reports this payment: refund it there, and its event takes the commission back.";
         return Err(Problem::new(StatusCode::CONFLICT, "TOLD_BY_STRIPE", message));

@@ -42,8 +42,8 @@ impl Things {
         let both = json!({ "program_id": shop.program, "partner_id": shop.partner, "destination": "https://shop.example.com" });
         let link = merchant.make("/links", both).await;
         let session = shop.session(json!({ "customer": "cus_1" }));
-        assert_eq!(shop.told("checkout.session.completed", 0, session).await, "processed ok");
-        shop.told("charge.refunded", 9, charge(100, json!({}))).await;
+        assert_eq!(shop.deliver_object("checkout.session.completed", 0, session).await, "processed ok");
+        shop.deliver_object("charge.refunded", 9, charge(100, json!({}))).await;
         let lead = json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": shop.click });
         let lead = Request::post("/api/track/lead")
             .header("x-publishable-key", &merchant.publishable_key)
@@ -383,7 +383,7 @@ async fn analytics_count_what_partners_brought() {
     ] {
         let id = format!("cs_{mode}");
         let unpaid = json!({ "id": id, "mode": mode, "payment_status": status, "payment_intent": null });
-        shop.told(kind, 9, shop.session(unpaid)).await;
+        shop.deliver_object(kind, 9, shop.session(unpaid)).await;
     }
     let about = async |query: &str| shop.merchant.get(&format!("/analytics?{query}")).await.body;
     let november = about("start=2026-11-20&end=2026-11-22").await;

@@ -112,12 +112,12 @@ impl Removal {
         let row = row.await?;
         let (column, field) = self.clicks;
         let subject = row.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let followed = Followed::look(&store, column, &scope, &subject).await?;
+        let followed = Followed::read(&store, column, &scope, &subject).await?;
         let removed = store.try_write(Priority::Api, move |tx| {
             let rows = tx.within(&scope);
             self.resource.find(rows, &trac, &id)?;
             let mut referrers = self.referrers(rows, &id)?;
-            if followed.now(rows, &subject)? {
+            if followed.has_clicks_now(rows, &subject)? {
                 referrers.push("clicks");
             }
             if !referrers.is_empty() {

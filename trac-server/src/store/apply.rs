@@ -39,7 +39,7 @@ impl Writing<'_> {
         for (absorbed, survivor) in &admitted.absorbed {
             self.absorb(absorbed, survivor)?;
         }
-        for id in &admitted.kept {
+        for id in &admitted.changed {
             if let Some(known) = world.payments.get(id) {
                 self.payment(id, &known.facts)?;
             }
@@ -90,7 +90,7 @@ impl Writing<'_> {
     }
 
     /// Stores the facts of an existing payment; its other columns and its objects stay as they are.
-    pub(crate) fn same_payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
+    pub(crate) fn unite_payments(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         let sql = "UPDATE payment SET facts = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let facts = serde_json::to_string(facts)?;
         self.rows.write(sql, args![id, facts])?;

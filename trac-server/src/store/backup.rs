@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::alone::Alone;
 use super::error::{StoreError, StoreErrorKind};
+use super::folder_lock::FolderLock;
 use super::{file, spool};
 
 fn cannot(path: &Path, error: &io::Error) -> StoreError {
@@ -86,7 +86,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let backup = backup.map_err(StoreError::from).and_then(|backup| file::check(&backup));
     backup.map_err(|error| error.at(from))?;
-    let _alone = Alone::on(data)?;
+    let _alone = FolderLock::on(data)?;
     // Written under another name until it is complete, so that a partial copy is never used as a database.
     let draft = data.join("restoring.db");
     let copied = (|| {

@@ -27,7 +27,7 @@ impl Followed {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) async fn look(
+    pub(crate) async fn read(
         store: &Store,
         column: &'static str,
         scope: &Scope,
@@ -46,7 +46,7 @@ impl Followed {
     ///
     /// # Errors
     /// The store's.
-    pub(crate) fn now(&self, rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
+    pub(crate) fn has_clicks_now(&self, rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
         Ok(self.found || exists_after(rows, self.column, self.newest, id)?)
     }
 }

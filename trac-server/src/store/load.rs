@@ -190,12 +190,12 @@ pub(crate) fn resolve(rows: Rows<'_>, world: &mut World) -> Result<(), StoreErro
             program_id: row.get(0)?,
             partner_id: row.get(1)?,
             clicked_at: row.get(2)?,
-            is_standing: row.get(3)?,
+            is_promotion: row.get(3)?,
         })
     };
     for value in values {
         if let Some(click) = rows.one(sql, args![value], read)? {
-            behind(rows, world, &click)?;
+            clicks_sharing_candidate(rows, world, &click)?;
             world.clicks.insert(value, click);
         }
     }
@@ -211,12 +211,12 @@ fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     let read = |row: &Row<'_>| {
         let promotion = Promotion { click_id: row.get(0)?, from: row.get(1)?, until: row.get(2)? };
         let (program_id, partner_id) = (row.get(3)?, row.get(4)?);
-        let click = Click { program_id, partner_id, clicked_at: Timestamp::default(), is_standing: true };
+        let click = Click { program_id, partner_id, clicked_at: Timestamp::default(), is_promotion: true };
         Ok((promotion, click))
     };
     for code in candidate::promotion_codes(world) {
         for (promotion, click) in rows.all(sql, args![code], read)? {
-            behind(rows, world, &click)?;
+            clicks_sharing_candidate(rows, world, &click)?;
             world.clicks.insert(promotion.click_id.clone(), click);
             world.promotions.entry(code.clone()).or_default().push(promotion);
         }
@@ -225,7 +225,11 @@ fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
 }
 
 /// Loads the program, the enrollment and the partner of a click.
-pub(crate) fn behind(rows: Rows<'_>, world: &mut World, click: &Click) -> Result<(), StoreError> {
+pub(crate) fn clicks_sharing_candidate(
+    rows: Rows<'_>,
+    world: &mut World,
+    click: &Click,
+) -> Result<(), StoreError> {
     let Click { program_id, partner_id, .. } = click;
     if !world.programs.contains_key(program_id) {
         let sql = "SELECT number, valid_from, terms FROM program_version \

@@ -62,7 +62,12 @@ impl Ticket {
     }
 
     /// Stores the response for calls that repeat the key.
-    pub(crate) fn keep(&self, tx: Everywhere<'_>, status: u16, answer: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn store_answer(
+        &self,
+        tx: Everywhere<'_>,
+        status: u16,
+        answer: &[u8],
+    ) -> Result<(), StoreError> {
         let sql = "UPDATE idempotency SET status = ?4, answer = ?5 WHERE workspace_id = ?1 AND mode = ?2 AND key = ?3";
         tx.within(&self.scope).write(sql, args![self.key, status, answer])?;
         Ok(())

@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::alone::Original;
 use super::error::{StoreError, StoreErrorKind};
 use super::file::copy_log;
+use super::folder_lock::Original;
 use super::queue::{Job, Queue, Reply};
 use super::spool::Spool;
 use super::thread::spawn;

@@ -49,7 +49,7 @@ impl<'a> Shop<'a> {
     }
 
     /// Delivers an event about an object and returns `outcome reason`.
-    pub(crate) async fn told(&self, kind: &str, at: i64, object: Value) -> String {
+    pub(crate) async fn deliver_object(&self, kind: &str, at: i64, object: Value) -> String {
         let id = format!("evt_{kind}_{at}_{}", object["id"].as_str().unwrap_or_default());
         let event = json!({ "id": id, "type": kind, "created": START + at, "livemode": false,
             "api_version": "2026-08-26.dahlia", "data": { "object": object } });

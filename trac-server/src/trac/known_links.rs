@@ -52,13 +52,13 @@ pub(crate) struct KnownLink {
 /// Links by their path in lower case: paths match in any case, and spellings of one link occupy one entry.
 /// Clones share the links.
 #[derive(Clone, Default)]
-pub(crate) struct LastKnown {
+pub(crate) struct KnownLinks {
     links: Arc<RwLock<HashMap<String, Arc<KnownLink>>>>,
 }
 
-impl LastKnown {
+impl KnownLinks {
     /// Remembers what the store returned: a link, or that there is none.
-    pub(crate) fn heard(&self, path: &str, link: Option<&Arc<KnownLink>>) {
+    pub(crate) fn remember(&self, path: &str, link: Option<&Arc<KnownLink>>) {
         let path = path.to_ascii_lowercase();
         let known = self.link(&path);
         if known.as_ref() == link {
@@ -84,10 +84,10 @@ impl LastKnown {
     }
 }
 
-impl fmt::Debug for LastKnown {
+impl fmt::Debug for KnownLinks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let links = self.links.read().unwrap_or_else(PoisonError::into_inner).len();
-        f.debug_struct("LastKnown").field("links", &links).finish_non_exhaustive()
+        f.debug_struct("KnownLinks").field("links", &links).finish_non_exhaustive()
     }
 }
 
@@ -110,15 +110,15 @@ mod tests {
                 is_archived: false,
             })
         };
-        let (known, ada) = (LastKnown::default(), link("link_1"));
+        let (known, ada) = (KnownLinks::default(), link("link_1"));
         for path in ["ada", "ADA", "Ada"] {
-            known.heard(path, Some(&ada));
+            known.remember(path, Some(&ada));
             assert_eq!(known.link("aDa"), Some(Arc::clone(&ada)), "{path}");
         }
-        assert_eq!(format!("{known:?}"), "LastKnown { links: 1, .. }");
-        known.heard("ada", Some(&link("link_2")));
+        assert_eq!(format!("{known:?}"), "KnownLinks { links: 1, .. }");
+        known.remember("ada", Some(&link("link_2")));
         assert_eq!(known.link("Ada"), Some(link("link_2")));
-        known.heard("ADA", None);
+        known.remember("ADA", None);
         assert_eq!(known.link("ada"), None);
     }
 }

@@ -22,7 +22,7 @@ use crate::store::{Scope, Store};
 use crate::tally::Tally;
 use day_salt::DaySalt;
 use key_uses::KeyUses;
-use known_links::LastKnown;
+use known_links::KnownLinks;
 use limit::{Callers, Limits};
 use metrics::Metrics;
 use refusal::{Cause, Refusals};
@@ -47,7 +47,7 @@ pub struct Parts {
     pub(crate) public_url: Arc<str>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
-    pub(crate) last_known: LastKnown,
+    pub(crate) known_links: KnownLinks,
     pub(crate) day_salt: DaySalt,
     pub(crate) limits: Limits,
     pub(crate) key_uses: KeyUses,
@@ -76,7 +76,7 @@ impl Trac {
             public_url: public_url.trim_end_matches('/').into(),
             hosts: Hosts::default(),
             proxies: TrustedProxies::default(),
-            last_known: LastKnown::default(),
+            known_links: KnownLinks::default(),
             day_salt: DaySalt::default(),
             limits: Limits::default(),
             key_uses: KeyUses::default(),
@@ -150,7 +150,7 @@ impl Trac {
 
     /// Records a refused call for the merchant. `detail` is what was wrong with this one; if empty, the
     /// cause's meaning.
-    pub(crate) async fn refused(&self, scope: &Scope, route: &str, cause: Cause, detail: &str) {
+    pub(crate) async fn record_refusal(&self, scope: &Scope, route: &str, cause: Cause, detail: &str) {
         let message = if detail.is_empty() { cause.meaning() } else { detail };
         let call = (scope.clone(), route.to_owned(), cause);
         let now = self.clock.now();

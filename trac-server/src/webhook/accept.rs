@@ -12,7 +12,7 @@ use trac_sdk::body::{self, Unread};
 use super::delivery::Delivery;
 use super::log::Rejected;
 use super::{log, secrets};
-use crate::access::note_for_all;
+use crate::access::record_refusal_everywhere;
 use crate::problem::Problem;
 use crate::store::rows::{Row, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, Vault, mode_of};
@@ -47,7 +47,7 @@ pub(crate) async fn accept(
     let vault = trac.store.vault();
     let endpoints = trac.store.look_up(move |tx| endpoints(tx, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else {
-        note_for_all(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
+        record_refusal_everywhere(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
         let message =
             "There is no such webhook endpoint here. With more than one workspace: use /api/webhooks/we_….";
         return Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));

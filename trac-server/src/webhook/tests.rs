@@ -117,10 +117,16 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
     };
     let before = kept().await;
     assert!(before.contains("sealed:1:") && !before.contains("whsec"), "{before}");
-    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(json!({}))).await, "processed ok");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await,
+        "processed ok"
+    );
     super::secrets::rotate_master_key(app.trac.store()).await.unwrap();
     assert_ne!(kept().await, before);
-    assert_eq!(shop.told("charge.refunded", 1, charge(2_500, json!({}))).await, "processed refund_partial");
+    assert_eq!(
+        shop.deliver_object("charge.refunded", 1, charge(2_500, json!({}))).await,
+        "processed refund_partial"
+    );
 
     // A secret that an older version stored unsealed is readable, and is sealed when the server starts.
     app.rows(format!(
@@ -128,10 +134,16 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
         shop.endpoint
     ))
     .await;
-    assert_eq!(shop.told("charge.refunded", 2, charge(5_000, json!({}))).await, "processed refund_partial");
+    assert_eq!(
+        shop.deliver_object("charge.refunded", 2, charge(5_000, json!({}))).await,
+        "processed refund_partial"
+    );
     super::secrets::check_secrets(app.trac.store()).await.unwrap();
     assert!(!kept().await.contains("whsec"));
-    assert_eq!(shop.told("charge.refunded", 3, charge(7_500, json!({}))).await, "processed refund_partial");
+    assert_eq!(
+        shop.deliver_object("charge.refunded", 3, charge(7_500, json!({}))).await,
+        "processed refund_partial"
+    );
 
     // A sealed secret copied from another endpoint does not open, and the check at the server's start reports
     // it.

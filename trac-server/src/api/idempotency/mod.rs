@@ -65,7 +65,7 @@ async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Pr
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, ANSWER_MAX).await.map_err(|_| Problem::internal())?;
     let (status, kept) = (parts.status.as_u16(), body.clone());
-    trac.store.write(Priority::Api, move |tx| ticket.keep(tx, status, &kept)).await?;
+    trac.store.write(Priority::Api, move |tx| ticket.store_answer(tx, status, &kept)).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 

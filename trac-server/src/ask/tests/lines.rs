@@ -42,7 +42,10 @@ fn by(click: &str) -> Value {
 /// A shop whose program covers only `prod_1`, a third of an invoice of 60.00 that was paid a minute ago.
 async fn waiting(app: &App) -> Shop<'_> {
     let shop = Shop::open(app, json!({ "products": ["prod_1"] })).await;
-    assert_eq!(shop.told("invoice.paid", 0, long(by(&shop.click))).await, "deferred products_unknown");
+    assert_eq!(
+        shop.deliver_object("invoice.paid", 0, long(by(&shop.click))).await,
+        "deferred products_unknown"
+    );
     app.trac.clock.advance(60);
     shop
 }
@@ -115,7 +118,7 @@ async fn what_stripe_lists_over_two_pages_settles_the_payment_and_is_told_ever_a
     assert!(figures.contains(r#"trac_stripe_questions_total{answer=\"lines\"} 1"#), "{figures}");
 
     assert_eq!(asker.round().await.unwrap(), 0, "nothing is open any more");
-    let partly = shop.told("invoice.paid", 9, long(by(&shop.click))).await;
+    let partly = shop.deliver_object("invoice.paid", 9, long(by(&shop.click))).await;
     assert_eq!(
         (partly.as_str(), shop.net().await),
         ("duplicate duplicate_object", 400),
@@ -278,12 +281,12 @@ async fn a_payment_that_its_click_finds_late_has_its_lines_asked_for() {
     let shop = Shop::open(&app, json!({ "products": ["prod_1"] })).await;
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
-    assert_eq!(shop.told("invoice.paid", 0, long(json!({}))).await, "deferred no_attribution_yet");
+    assert_eq!(shop.deliver_object("invoice.paid", 0, long(json!({}))).await, "deferred no_attribution_yet");
     app.trac.clock.advance(60);
     assert_eq!(asker.round().await.unwrap(), 0, "without an attribution, the covered products are not known");
     let subscribed = json!({ "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "payment_intent": null,
         "amount_total": 6_000 });
-    let told = shop.told("checkout.session.completed", 0, shop.session(subscribed)).await;
+    let told = shop.deliver_object("checkout.session.completed", 0, shop.session(subscribed)).await;
     assert_eq!(told, "deferred products_unknown");
     app.trac.clock.advance(60);
     api.will(page(&lines(1..=12), false));
@@ -319,7 +322,7 @@ async fn nothing_is_asked_where_the_lines_are_known_or_of_no_use_or_the_id_fits_
         let (api, asker) = Api::open(&app).await;
         shop.set_key(json!(KEY)).await;
         let paid = with(long(by(&shop.click)), change);
-        assert_eq!(shop.told("invoice.paid", 0, paid).await, want, "{name}");
+        assert_eq!(shop.deliver_object("invoice.paid", 0, paid).await, want, "{name}");
         app.trac.clock.advance(DAY);
         assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "{name}");
     }
@@ -328,7 +331,7 @@ async fn nothing_is_asked_where_the_lines_are_known_or_of_no_use_or_the_id_fits_
     let shop = Shop::open(&app, covers()).await;
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     app.trac.clock.advance(DAY);
     assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0));
 }
@@ -340,7 +343,7 @@ async fn questions_of_both_kinds_are_asked_by_turns_the_longest_open_first() {
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
     let refunded = charge(2_000, json!({ "amount": 2_000, "amount_captured": 2_000, "customer": "cus_1" }));
-    assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
+    assert_eq!(shop.deliver_object("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
     app.trac.clock.advance(60);
     api.will(page(&lines(1..=12), false));
     api.will_name("in_1", "pi_1");

@@ -439,7 +439,7 @@ async fn a_link_of_test_mode_gives_way_to_a_live_one_and_is_always_at_its_own_ad
     assert_eq!(lead("/t/friends/ada").await, to("test"));
     crate::click::remember_links(&app.trac).await.unwrap();
     assert_eq!(
-        app.trac.last_known.link("ada"),
+        app.trac.known_links.link("ada"),
         None,
         "nor is it remembered for when the store cannot be read"
     );

@@ -72,10 +72,10 @@ async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_with
         assert!(!page.has_changed().await);
     }
     let session = shop.session(json!({}));
-    shop.told("checkout.session.completed", 100, session.clone()).await;
+    shop.deliver_object("checkout.session.completed", 100, session.clone()).await;
     assert!(page.has_changed().await, "an event, and a commission");
     assert!(!page.has_changed().await);
-    shop.told("checkout.session.completed", 100, session).await;
+    shop.deliver_object("checkout.session.completed", 100, session).await;
     assert!(page.has_changed().await, "a repeated delivery");
 
     let waiting = lead(&app, &shop, "user_1").await;
@@ -86,7 +86,7 @@ async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_with
         assert!(!page.has_changed().await);
     }
     // An event without an effect adds a row to the log, too.
-    shop.told("customer.created", 2, json!({ "id": "cus_9" })).await;
+    shop.deliver_object("customer.created", 2, json!({ "id": "cus_9" })).await;
     assert!(page.has_changed().await, "an event that changes nothing");
 
     app.trac.clock.advance(DAY + 99);
@@ -128,7 +128,7 @@ async fn each_mode_and_workspace_has_a_number_of_its_own() {
     };
     let modes = [trac_core::program::Mode::Test, trac_core::program::Mode::Live];
     let before = (number(modes[0]).await, number(modes[1]).await);
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let after = (number(modes[0]).await, number(modes[1]).await);
     assert!(before.0 != after.0 && before.1 == after.1, "{before:?} {after:?}");
     assert!(!others.has_changed().await);

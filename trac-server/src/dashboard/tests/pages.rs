@@ -40,10 +40,10 @@ async fn every_page_extends_the_base_template() {
             html.starts_with("<!doctype html>") && html.contains(&format!("<title>{title}</title>")),
             "{html}"
         );
-        let is_door = path == "/dashboard/login";
-        assert_eq!(html.contains("<nav "), !is_door, "{path}");
-        assert_eq!(html.contains("To change something, use the API"), !is_door, "{path}");
-        assert_eq!(html.matches("aria-current=\"page\"").count(), usize::from(!is_door), "{path}");
+        let is_sign_in = path == "/dashboard/login";
+        assert_eq!(html.contains("<nav "), !is_sign_in, "{path}");
+        assert_eq!(html.contains("To change something, use the API"), !is_sign_in, "{path}");
+        assert_eq!(html.matches("aria-current=\"page\"").count(), usize::from(!is_sign_in), "{path}");
         // Every URL of the base template resolves to a route, from every page.
         let hrefs = html.split(" href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
         for href in hrefs {
@@ -62,7 +62,7 @@ async fn every_page_extends_the_base_template() {
 async fn what_is_owed_stands_above_the_commissions_and_times_are_in_utc() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "hold_days": { "lead": 0, "sale": 0, "recurring": 0 } })).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let page = live(&app, &log_in(&app, &shop.merchant.key).await).await;
     let place = |id: &str| page.find(&format!("<section id=\"{id}\"")).unwrap();
     assert!(place("balances") < place("commissions"), "{page}");
@@ -81,7 +81,7 @@ async fn a_lead_is_of_no_amount_and_a_sale_of_its_own() {
     let request =
         Request::post("/api/track/lead").header("authorization", format!("Bearer {}", shop.merchant.key));
     assert_eq!(app.send(request.body(Body::from(reported)).unwrap()).await.status, 201);
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let page = live(&app, &log_in(&app, &shop.merchant.key).await).await;
     assert!(
         page.contains("<small>lead</small>") && page.contains("<small>sale · of 100.00 USD</small>"),
@@ -93,7 +93,7 @@ async fn a_lead_is_of_no_amount_and_a_sale_of_its_own() {
 async fn a_card_whose_commission_was_taken_back_says_why_and_names_no_day() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let cookie = log_in(&app, &shop.merchant.key).await;
     let card = async || {
         let page = live(&app, &cookie).await;
@@ -104,10 +104,10 @@ async fn a_card_whose_commission_was_taken_back_says_why_and_names_no_day() {
         before.contains("Credited to the click. <code>ok</code>") && before.contains("due <time"),
         "{before}"
     );
-    shop.told("charge.refunded", 9, charge(4_000, json!({}))).await;
+    shop.deliver_object("charge.refunded", 9, charge(4_000, json!({}))).await;
     let part = card().await;
     assert!(part.contains("Credited") && part.contains("8.00 USD taken back"), "{part}");
-    shop.told("charge.refunded", 10, charge(10_000, json!({}))).await;
+    shop.deliver_object("charge.refunded", 10, charge(10_000, json!({}))).await;
     let after = card().await;
     assert!(after.contains("Taken back: ") && after.contains("20.00 USD taken back"), "{after}");
     assert!(!after.contains("Credited") && !after.contains("due "), "{after}");
@@ -119,9 +119,9 @@ async fn each_commission_has_its_own_entries_in_both_modes_and_workspaces() {
     let (shop, other) = (Shop::open(&app, json!({})).await, Shop::open(&app, json!({})).await);
     for (n, of) in [(1, &shop), (2, &shop), (3, &shop), (9, &other)] {
         let session = json!({ "id": format!("cs_{n}"), "payment_intent": format!("pi_{n}"), "amount_total": n * 1_000 });
-        of.told("checkout.session.completed", n, of.session(session)).await;
+        of.deliver_object("checkout.session.completed", n, of.session(session)).await;
     }
-    shop.told(
+    shop.deliver_object(
         "charge.refunded",
         10,
         charge(500, json!({ "payment_intent": "pi_2", "amount": 2_000, "amount_captured": 2_000 })),
@@ -158,13 +158,13 @@ async fn each_commission_has_its_own_entries_in_both_modes_and_workspaces() {
 async fn an_event_says_what_was_recorded_of_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let dispute = |status: &str| {
         json!({ "id": "du_1", "amount": 10_000, "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd",
             "status": status })
     };
-    shop.told("charge.dispute.funds_withdrawn", 9, dispute("needs_response")).await;
-    assert_eq!(shop.told("charge.dispute.closed", 15, dispute("lost")).await, "processed released");
+    shop.deliver_object("charge.dispute.funds_withdrawn", 9, dispute("needs_response")).await;
+    assert_eq!(shop.deliver_object("charge.dispute.closed", 15, dispute("lost")).await, "processed released");
     let page = live(&app, &log_in(&app, &shop.merchant.key).await).await;
     let message = shop.merchant.get("/events?reason=released").await.text("/data/0/message");
     assert!(
@@ -178,7 +178,7 @@ async fn an_event_that_waited_is_shown_as_lists_show_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let without_click = json!({ "metadata": {}, "created": START });
-    shop.told("checkout.session.completed", 0, shop.session(without_click)).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(without_click)).await;
     let cookie = log_in(&app, &shop.merchant.key).await;
     assert!(live(&app, &cookie).await.contains("<code>no_attribution_yet</code>"));
     app.trac.clock.advance(3 * DAY);

@@ -129,11 +129,14 @@ async fn a_customer_bound_by_a_lead_buys_on_another_device() {
             change,
         ))
     };
-    let told = shop.told("checkout.session.completed", DAY, session(json!({}))).await;
+    let told = shop.deliver_object("checkout.session.completed", DAY, session(json!({}))).await;
     assert_eq!((told.as_str(), shop.net().await), ("processed ok_customer_lookup", 2_000));
     // Another payment of the same Stripe customer; only the first payment names the customer's external ID.
     let plain = session(json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} }));
-    assert_eq!(shop.told("checkout.session.completed", DAY + 9, plain).await, "processed ok_customer_lookup");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", DAY + 9, plain).await,
+        "processed ok_customer_lookup"
+    );
     let customers = shop.merchant.get("/customers").await;
     assert_eq!(customers.column("id"), [json!("user_1")]);
     assert_eq!(customers.text("/data/0/stripe_customer_id"), "cus_1");
@@ -150,7 +153,7 @@ async fn a_lead_that_is_told_after_the_payment_it_precedes_settles_nothing_befor
     // The payment's time is one second after the lead's, although its event arrives first: clocks differ, and
     // Stripe is quick.
     assert_eq!(
-        shop.told("checkout.session.completed", DAY + 1, session(DAY + 1)).await,
+        shop.deliver_object("checkout.session.completed", DAY + 1, session(DAY + 1)).await,
         "deferred no_attribution_yet"
     );
     let lead = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
@@ -281,7 +284,7 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
     assert_eq!(status().await, [json!("held")], "time alone does not release the commission");
     let paid = json!({ "created": crate::testing::app::START + 8 * DAY, "metadata": { "tracCustomerExternalId": "user_1" } });
     assert_eq!(
-        shop.told("checkout.session.completed", 0, shop.session(paid)).await,
+        shop.deliver_object("checkout.session.completed", 0, shop.session(paid)).await,
         "processed ok_customer_lookup"
     );
     assert_eq!(status().await, [json!("approved")]);
@@ -408,7 +411,10 @@ async fn a_lead_that_is_rejected_takes_no_earlier_one_with_it() {
     let later = tell(&app, &shop.merchant, lead("Demo")).await;
     assert_eq!(later.text("/reason"), "rejected_by_merchant", "a later lead with the same click");
     let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
-    assert_eq!(shop.told("checkout.session.completed", 100, bought).await, "processed ok_customer_lookup");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 100, bought).await,
+        "processed ok_customer_lookup"
+    );
     assert_eq!(shop.net().await, 300 + 2_000);
 }
 
@@ -425,7 +431,7 @@ async fn a_servers_lead_without_a_click_takes_nothing_from_a_pages_lead() {
                 continue; // The server's report of the same second says that the customer was known.
             }
             let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
-            let told = shop.told("checkout.session.completed", 100, bought).await;
+            let told = shop.deliver_object("checkout.session.completed", 100, bought).await;
             assert_eq!(told, "processed ok_customer_lookup", "{secs} {event}");
             assert_eq!(shop.net().await, 300 + 2_000, "{secs} {event}");
             let statuses = shop.merchant.get("/commissions").await.column("status");
@@ -444,7 +450,7 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
         app.trac.clock.advance(10);
     }
     let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
-    shop.told("checkout.session.completed", 100, bought).await;
+    shop.deliver_object("checkout.session.completed", 100, bought).await;
     let statuses = shop.merchant.get("/commissions").await.column("status");
     assert_eq!((statuses.len(), statuses.contains(&json!("held"))), (3, false), "{statuses:?}");
 
@@ -461,7 +467,7 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
         let click = if own { &shop.click } else { &other };
         tell(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial", "clickId": click }))).await;
         let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
-        shop.told("checkout.session.completed", 100, bought).await;
+        shop.deliver_object("checkout.session.completed", 100, bought).await;
         let statuses = shop.merchant.get("/commissions").await.column("status");
         assert_eq!(statuses.contains(&json!("held")), !own, "{own}: {statuses:?}");
     }
@@ -478,7 +484,10 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
     let second = tell(&app, &shop.merchant, lead("Trial", &shop.click)).await;
     assert_eq!(second.text("/reason"), "client_reported");
     let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
-    assert_eq!(shop.told("checkout.session.completed", 100, bought).await, "processed ok_customer_lookup");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 100, bought).await,
+        "processed ok_customer_lookup"
+    );
     assert_eq!(shop.net().await, 300 + 2_000);
 }
 

@@ -9,14 +9,14 @@ async fn unlinked(app: &App) -> Shop<'_> {
     let shop = Shop::open(app, json!({})).await;
     let metadata = json!({ "tracClickId": shop.click });
     for id in ["in_1", "in_2"] {
-        let told = shop.told("invoice.paid", 0, invoice(id, json!({ "metadata": metadata }))).await;
+        let told = shop.deliver_object("invoice.paid", 0, invoice(id, json!({ "metadata": metadata }))).await;
         assert_eq!(told.split(' ').next(), Some("processed"), "{told}");
     }
     let refunded = charge(
         2_500,
         json!({ "amount": 5_000, "amount_captured": 5_000, "customer": "cus_1", "payment_intent": "pi_9" }),
     );
-    assert_eq!(shop.told("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
+    assert_eq!(shop.deliver_object("charge.refunded", 9, refunded).await, "deferred payment_unlinked");
     assert_eq!(shop.net().await, 2_000);
     shop
 }
@@ -43,7 +43,7 @@ async fn a_refund_the_merchant_links_takes_its_part_back_and_no_more() {
         5_000,
         json!({ "amount": 5_000, "amount_captured": 5_000, "customer": "cus_1", "payment_intent": "pi_9" }),
     );
-    assert_eq!(shop.told("charge.refunded", 99, rest).await, "processed refund_full");
+    assert_eq!(shop.deliver_object("charge.refunded", 99, rest).await, "processed refund_full");
     assert_eq!(shop.net().await, 1_000);
     let replayed = shop.merchant.post(&format!("{EVENT}/replay"), json!({})).await;
     assert_eq!(replayed.body["changes"], json!([]), "{}", replayed.body);
@@ -63,7 +63,7 @@ async fn a_link_is_taken_only_for_what_waits_and_only_to_what_is_known() {
     check(EVENT, "in_of_somebody_else", 422).await;
     check(EVENT, "ch_1", 422).await;
     let yen = invoice("in_3", json!({ "currency": "jpy", "customer": "cus_2", "parent": null }));
-    shop.told("invoice.paid", 5, yen).await;
+    shop.deliver_object("invoice.paid", 5, yen).await;
     check(EVENT, "in_3", 422).await;
     let foreign = app.merchant().await;
     let answer = foreign.post(&format!("{EVENT}/link"), json!({ "payment": "in_1" })).await;

@@ -79,7 +79,7 @@ async fn stripes_amount_wins_whichever_comes_first() {
         };
         let pay = async || {
             let session = shop.session(json!({ "metadata": {} }));
-            shop.told("checkout.session.completed", 0, session).await
+            shop.deliver_object("checkout.session.completed", 0, session).await
         };
         let id = if report_first {
             let id = report().await;
@@ -96,7 +96,7 @@ async fn stripes_amount_wins_whichever_comes_first() {
         assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 1);
         assert_eq!(shop.merchant.get("/events").await.text("/data/0/outcome"), "processed");
         assert_eq!(
-            shop.told("charge.refunded", 9, charge(5_000, json!({}))).await,
+            shop.deliver_object("charge.refunded", 9, charge(5_000, json!({}))).await,
             "processed refund_partial"
         );
         assert_eq!(shop.net().await, 1_000);
@@ -108,13 +108,13 @@ async fn an_answered_id_still_finds_the_conversion_when_it_turned_out_to_be_anot
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let event = shop.session(json!({ "payment_intent": null, "metadata": {} }));
-    shop.told("checkout.session.completed", 0, event.clone()).await;
+    shop.deliver_object("checkout.session.completed", 0, event.clone()).await;
     let by_click = sale(json!({ "external_transaction_id": "pi_1", "click_id": shop.click }));
     let id = shop.merchant.make("/conversions", by_click.clone()).await;
     assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 2);
     // The session now names its PaymentIntent: both are one payment, and the older row stays.
     let event = with(event, json!({ "payment_intent": "pi_1" }));
-    shop.told("checkout.session.async_payment_succeeded", 9, event).await;
+    shop.deliver_object("checkout.session.async_payment_succeeded", 9, event).await;
     assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 1);
     let found = shop.merchant.get(&format!("/conversions/{id}")).await;
     assert_eq!(found.number("/amount_minor"), 10_000);
@@ -152,11 +152,14 @@ async fn a_report_of_a_charge_that_may_be_another_payment_is_recorded() {
     let own = json!({ "customer": "cus_1", "payment_intent": null, "metadata": {}, "amount_total": 1_000 });
     for id in ["cs_1", "cs_2"] {
         let session = shop.session(with(own.clone(), json!({ "id": id })));
-        shop.told("checkout.session.completed", 0, session).await;
+        shop.deliver_object("checkout.session.completed", 0, session).await;
     }
     let bare = json!({ "id": "ch_9", "customer": "cus_1", "payment_intent": null, "amount": 1_000, "amount_captured": 1_000,
         "captured": true });
-    assert_eq!(shop.told("charge.succeeded", 1, charge(0, bare)).await, "deferred payment_unlinked");
+    assert_eq!(
+        shop.deliver_object("charge.succeeded", 1, charge(0, bare)).await,
+        "deferred payment_unlinked"
+    );
     let by_page = json!({ "externalTransactionId": "ch_9" });
     for status in [201, 200] {
         let claimed = claim(&shop, by_page.clone()).await;
@@ -229,9 +232,12 @@ async fn a_claim_takes_no_payment_from_the_partner_it_is_credited_to_without_bei
             more,
         ))
     };
-    shop.told("checkout.session.completed", 0, of_customer("cs_1", json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, of_customer("cs_1", json!({}))).await;
     let later = of_customer("cs_2", json!({ "metadata": {} }));
-    assert_eq!(shop.told("checkout.session.completed", 60, later).await, "processed ok_customer_lookup");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 60, later).await,
+        "processed ok_customer_lookup"
+    );
     claim(&shop, json!({ "clickId": other, "externalTransactionId": "cs_2" })).await;
     let approved = shop.merchant.patch("/conversions/cs_2", json!({ "status": "approved" })).await;
     assert_eq!(approved.code(), (422, "VALIDATION_FAILED".to_owned()));
@@ -246,7 +252,7 @@ async fn a_report_of_a_payment_of_which_only_a_dispute_is_known_is_recorded() {
     let shop = Shop::open(&app, json!({})).await;
     let dispute = json!({ "id": "dp_1", "charge": null, "payment_intent": "pi_1", "amount": 500, "currency": "usd",
         "status": "needs_response" });
-    shop.told("charge.dispute.created", 0, dispute).await;
+    shop.deliver_object("charge.dispute.created", 0, dispute).await;
     let report =
         json!({ "external_transaction_id": "pi_1", "event_type": "sale", "customer_external_id": "user_1" });
     let reported = shop.merchant.post("/conversions", report).await;
@@ -332,14 +338,17 @@ async fn a_claim_of_a_known_payment_takes_stripes_amount_and_stays_held() {
     claim(&shop, json!({ "externalTransactionId": "cs_1", "amount": 9_000_000 })).await;
     assert_eq!(shop.merchant.get("/commissions").await.text("/data/0/status"), "held");
     let session = shop.session(json!({ "metadata": {} }));
-    assert_eq!(shop.told("checkout.session.completed", 0, session).await, "processed client_reported");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 0, session).await,
+        "processed client_reported"
+    );
     let status = async || shop.merchant.get("/commissions").await.column("status");
     assert_eq!(status().await, [json!("held")]);
     assert_eq!(shop.net().await, 2_000);
     // The claimed click is on the payment, too.
     let named = json!({ "id": "pi_1", "metadata": { "tracClickId": shop.click }, "amount_received": 10_000,
         "currency": "usd", "status": "succeeded" });
-    shop.told("payment_intent.succeeded", 1, named).await;
+    shop.deliver_object("payment_intent.succeeded", 1, named).await;
     assert_eq!(status().await, [json!("pending")]);
     assert_eq!(shop.merchant.get("/conversions").await.text("/data/0/reason"), "ok");
     assert_eq!(shop.net().await, 2_000);
@@ -363,7 +372,7 @@ async fn a_merchant_says_what_went_back_of_a_payment_stripe_does_not_know() {
     assert_eq!(judged.code(), (409, "NOT_A_CLAIM".to_owned()));
     let by_stripe = sale(json!({ "external_transaction_id": "cs_1" }));
     let id = shop.merchant.make("/conversions", by_stripe).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     let refunded = shop.merchant.patch(&format!("/conversions/{id}"), json!({ "refunded_cents": 1 })).await;
     assert_eq!(refunded.code(), (409, "TOLD_BY_STRIPE".to_owned()));
 }

@@ -60,13 +60,18 @@ async fn a_claim_of_an_earlier_payment_begins_no_series_of_a_customer() {
                 "created": created, "metadata": metadata }))
         };
         let start = app.trac.clock.now().unix_secs();
-        shop.told("checkout.session.completed", 0, of_customer("cs_0", start - 40 * 86_400, json!({}))).await;
+        shop.deliver_object(
+            "checkout.session.completed",
+            0,
+            of_customer("cs_0", start - 40 * 86_400, json!({})),
+        )
+        .await;
         let lead = json!({ "eventName": "Sign up", "customerExternalId": "user_1", "clickId": shop.click });
         let request =
             Request::post("/api/track/lead").header("authorization", format!("Bearer {}", shop.merchant.key));
         app.send(request.body(Body::from(lead.to_string())).unwrap()).await;
         let named = json!({ "tracCustomerExternalId": "user_1" });
-        shop.told("checkout.session.completed", 1, of_customer("cs_1", start, named)).await;
+        shop.deliver_object("checkout.session.completed", 1, of_customer("cs_1", start, named)).await;
         app.trac.clock.advance(10);
         let want = [json!([shop.click, "approved", 2_000])];
         assert_eq!(commissions(&shop).await, want);
@@ -89,11 +94,11 @@ async fn a_claim_of_money_that_went_back_leaves_it_to_be_linked() {
         "in_1",
         json!({ "metadata": { "tracClickId": shop.click }, "amount_paid": 10_000, "total": 10_000 }),
     );
-    shop.told("invoice.paid", 0, bought).await;
+    shop.deliver_object("invoice.paid", 0, bought).await;
     for click in [&other, &shop.click] {
         claim(&shop, "ch_a", click, 1).await;
     }
-    assert_eq!(shop.told("charge.refunded", 1, refund()).await, "deferred payment_unlinked");
+    assert_eq!(shop.deliver_object("charge.refunded", 1, refund()).await, "deferred payment_unlinked");
     claim(&shop, "ch_a", &shop.click, 2).await;
     let approved =
         shop.merchant.patch("/conversions/ch_a", json!({ "status": "approved", "click_id": other })).await;
@@ -111,7 +116,7 @@ async fn an_approved_claim_of_an_invoice_speaks_for_no_other_of_the_subscription
     let at = |id: &str, secs: i64| invoice(id, json!({ "created": app.trac.clock.now().unix_secs() + secs }));
     for (n, id) in ["in_0", "in_1", "in_2"].into_iter().enumerate() {
         let secs = i64::try_from(n).unwrap();
-        shop.told("invoice.paid", secs, at(id, secs)).await;
+        shop.deliver_object("invoice.paid", secs, at(id, secs)).await;
     }
     app.trac.clock.advance(10);
     claim(&shop, "in_1", &other, 1).await;
@@ -186,10 +191,10 @@ async fn a_claim_of_a_payment_that_is_credited_otherwise_cannot_be_approved() {
     // tied to.
     claim(&shop, "cs_9", &other, 1).await;
     judge(&shop, "cs_9", json!({ "status": "approved" })).await;
-    shop.told("checkout.session.completed", 0, shop.session(json!({ "customer": "cus_1" }))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({ "customer": "cus_1" }))).await;
     let later = json!({ "id": "cs_9", "payment_intent": "pi_9", "customer": "cus_1", "metadata": {} });
     assert_eq!(
-        shop.told("checkout.session.completed", 60, shop.session(later)).await,
+        shop.deliver_object("checkout.session.completed", 60, shop.session(later)).await,
         "processed ok_customer_lookup"
     );
     assert_eq!(shop.net().await, 1_000 + 2_000 + 2_000);

@@ -9,13 +9,13 @@ async fn a_correction_names_the_entry_it_corrects() {
     let shop = Shop::open(&app, json!({})).await;
     let by_click = json!({ "tracClickId": shop.click });
     let intent = json!({ "id": "pi_1", "amount_received": 9_000, "currency": "usd", "metadata": by_click });
-    shop.told("payment_intent.succeeded", 0, intent).await;
+    shop.deliver_object("payment_intent.succeeded", 0, intent).await;
     // The session's amount, 100.00, wins over the PaymentIntent's.
-    shop.told("checkout.session.completed", 1, shop.session(json!({}))).await;
-    shop.told("charge.refunded", 2, charge(2_500, json!({}))).await;
-    shop.told("charge.refunded", 3, charge(5_000, json!({}))).await;
+    shop.deliver_object("checkout.session.completed", 1, shop.session(json!({}))).await;
+    shop.deliver_object("charge.refunded", 2, charge(2_500, json!({}))).await;
+    shop.deliver_object("charge.refunded", 3, charge(5_000, json!({}))).await;
     let failed = json!({ "id": "re_1", "amount": 2_500, "status": "failed", "charge": "ch_1" });
-    shop.told("refund.failed", 4, failed).await;
+    shop.deliver_object("refund.failed", 4, failed).await;
 
     let commission = shop.merchant.get("/commissions").await.text("/data/0/id");
     let entries = shop.merchant.get(&format!("/commissions/{commission}/entries")).await;
@@ -42,9 +42,12 @@ async fn a_session_that_turns_out_to_be_an_invoices_money_keeps_its_commission()
     let shop = Shop::open(&app, json!({})).await;
     let opened = json!({ "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "payment_intent": null,
         "amount_total": 5_000, "created": START });
-    assert_eq!(shop.told("checkout.session.completed", 0, shop.session(opened)).await, "processed ok");
+    assert_eq!(
+        shop.deliver_object("checkout.session.completed", 0, shop.session(opened)).await,
+        "processed ok"
+    );
     let earned = shop.merchant.get("/commissions").await;
-    let told = shop.told("invoice.paid", 2, invoice("in_1", json!({}))).await;
+    let told = shop.deliver_object("invoice.paid", 2, invoice("in_1", json!({}))).await;
     assert_eq!(told, "duplicate duplicate_payment");
     let commissions = shop.merchant.get("/commissions").await;
     assert_eq!((commissions.column("id"), shop.net().await), (earned.column("id"), 1_000));
@@ -61,7 +64,7 @@ async fn a_session_that_turns_out_to_be_an_invoices_money_keeps_its_commission()
         json!({ "payment_intent": null, "customer": "cus_1", "amount": 5_000,
         "amount_captured": 5_000, "created": START + 60 }),
     );
-    assert_eq!(shop.told("charge.refunded", 60, refunded).await, "processed refund_partial");
+    assert_eq!(shop.deliver_object("charge.refunded", 60, refunded).await, "processed refund_partial");
     assert_eq!(shop.net().await, 500);
 }
 
@@ -75,13 +78,13 @@ async fn of_two_charges_that_could_be_one_payment_both_wait_for_review() {
             "amount": 5_000, "amount_captured": 5_000, "created": START + n });
         charge(0, names)
     };
-    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", by_click)).await, "processed ok");
-    assert_eq!(shop.told("charge.succeeded", 1, like_it(1)).await, "duplicate duplicate_payment");
-    assert_eq!(shop.told("charge.succeeded", 2, like_it(2)).await, "deferred payment_unlinked");
+    assert_eq!(shop.deliver_object("invoice.paid", 0, invoice("in_1", by_click)).await, "processed ok");
+    assert_eq!(shop.deliver_object("charge.succeeded", 1, like_it(1)).await, "duplicate duplicate_payment");
+    assert_eq!(shop.deliver_object("charge.succeeded", 2, like_it(2)).await, "deferred payment_unlinked");
     assert_eq!(shop.net().await, 1_000);
     // The link ends the ambiguity: one charge is the invoice's money, the other a sale without a click.
     let link = json!({ "id": "inpay_1", "invoice": "in_1", "payment": { "payment_intent": "pi_2" } });
-    shop.told("invoice_payment.paid", 3, link).await;
+    shop.deliver_object("invoice_payment.paid", 3, link).await;
     assert_eq!(shop.merchant.get("/events?reason=payment_unlinked").await.number("/meta/total"), 0);
     assert_eq!(shop.net().await, 1_000);
 }
@@ -93,17 +96,17 @@ async fn a_refund_that_could_be_of_two_payments_says_what_it_did_when_only_one_i
     let by_click = json!({ "subscription_details": { "subscription": "sub_1", "metadata": { "tracClickId": shop.click } } });
     for (id, at) in [("in_1", 0), ("in_2", 60)] {
         let paid = invoice(id, json!({ "parent": by_click, "customer": "cus_1", "created": START + at }));
-        shop.told("invoice.paid", at, paid).await;
+        shop.deliver_object("invoice.paid", at, paid).await;
     }
     let refunded = charge(
         2_500,
         json!({ "payment_intent": "pi_1", "customer": "cus_1", "amount": 5_000,
         "amount_captured": 5_000, "created": START + 30 }),
     );
-    assert_eq!(shop.told("charge.refunded", 90, refunded).await, "deferred payment_unlinked");
+    assert_eq!(shop.deliver_object("charge.refunded", 90, refunded).await, "deferred payment_unlinked");
     assert_eq!(shop.net().await, 2_000);
     let link = json!({ "id": "inpay_2", "invoice": "in_2", "payment": { "payment_intent": "pi_2" } });
-    assert_eq!(shop.told("invoice_payment.paid", 95, link).await, "processed linked");
+    assert_eq!(shop.deliver_object("invoice_payment.paid", 95, link).await, "processed linked");
     assert_eq!(shop.net().await, 1_500);
     let told = shop.merchant.get("/events?type=charge.refunded").await;
     assert_eq!(

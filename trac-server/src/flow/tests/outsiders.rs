@@ -38,16 +38,16 @@ impl<'a> Market<'a> {
             "metadata": { "tracClickId": shop.click, "tracCustomerExternalId": user } })
         };
         let sold = shop.session(of("cus_1", "user_1"));
-        shop.told("checkout.session.completed", 0, sold).await;
-        shop.told("charge.refunded", 1, charge(2_500, json!({}))).await;
+        shop.deliver_object("checkout.session.completed", 0, sold).await;
+        shop.deliver_object("charge.refunded", 1, charge(2_500, json!({}))).await;
         let by_click = json!({ "parent": { "subscription_details": { "subscription": "sub_1",
             "metadata": { "tracClickId": shop.click, "tracCustomerExternalId": "user_2" } } }, "customer": "cus_2" });
-        shop.told("invoice.paid", 2, invoice("in_1", by_click)).await;
+        shop.deliver_object("invoice.paid", 2, invoice("in_1", by_click)).await;
         // Payments without a click, one of them of a customer with an ID of the merchant's.
         let bare = json!({ "id": "cs_3", "payment_intent": "pi_3", "customer": "cus_3", "metadata": { "tracCustomerExternalId": "user_3" } });
-        shop.told("checkout.session.completed", 3, shop.session(bare)).await;
+        shop.deliver_object("checkout.session.completed", 3, shop.session(bare)).await;
         let guest = json!({ "id": "cs_4", "payment_intent": "pi_4", "metadata": {} });
-        shop.told("checkout.session.completed", 4, shop.session(guest)).await;
+        shop.deliver_object("checkout.session.completed", 4, shop.session(guest)).await;
         self.lead(
             json!({ "customerExternalId": "user_5", "clickId": shop.click, "eventName": "Sign up" }),
             true,
@@ -67,7 +67,7 @@ impl<'a> Market<'a> {
         shop.app.trac.clock.advance(60);
         let paid = json!({ "id": "cs_8", "payment_intent": "pi_8", "customer": "cus_8", "metadata": { "tracCustomerExternalId": "user_8" },
             "created": START + 60 });
-        shop.told("checkout.session.completed", 60, shop.session(paid)).await;
+        shop.deliver_object("checkout.session.completed", 60, shop.session(paid)).await;
     }
 
     /// The sales after the attack: all customers buy again, without a click.
@@ -76,10 +76,10 @@ impl<'a> Market<'a> {
         for number in [1, 2, 3, 5, 6, 7, 8] {
             let bought = json!({ "id": format!("cs_9{number}"), "payment_intent": format!("pi_9{number}"), "created": START + at,
                 "customer": format!("cus_{number}"), "metadata": { "tracCustomerExternalId": format!("user_{number}") } });
-            self.shop.told("checkout.session.completed", at, self.shop.session(bought)).await;
+            self.shop.deliver_object("checkout.session.completed", at, self.shop.session(bought)).await;
         }
         let renewed = json!({ "customer": "cus_2", "created": START + at });
-        self.shop.told("invoice.paid", at, invoice("in_2", renewed)).await;
+        self.shop.deliver_object("invoice.paid", at, invoice("in_2", renewed)).await;
         let amount = json!({ "external_transaction_id": "order 7", "event_type": "Purchase", "amount_cents": 700, "currency": "usd" });
         self.shop.merchant.post("/conversions", amount).await;
         self.shop.app.trac.clock.advance(90 * DAY);

@@ -16,7 +16,7 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
     let shop = Shop::open(&app, json!({})).await;
     let enrollment = format!("/enrollments/{}", shop.enrollment);
     assert_eq!(
-        shop.told("checkout.session.completed", 0, shop.session(used(1, "promo_Ada"))).await,
+        shop.deliver_object("checkout.session.completed", 0, shop.session(used(1, "promo_Ada"))).await,
         "deferred no_attribution_yet"
     );
     let given =
@@ -28,7 +28,7 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
     assert_eq!(given.number("/version"), 1, "a code does not belong to the terms");
 
     assert_eq!(
-        shop.told("checkout.session.completed", 1, shop.session(used(2, "promo_Ada"))).await,
+        shop.deliver_object("checkout.session.completed", 1, shop.session(used(2, "promo_Ada"))).await,
         "processed ok"
     );
     assert_eq!(shop.net().await, 2_000);
@@ -54,7 +54,7 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
     let taken = shop.merchant.patch(&enrollment, json!({ "promotion_codes": [] })).await;
     assert_eq!(taken.body["promotion_codes"], json!([]));
     let back = charge(5_000, json!({ "payment_intent": "pi_2" }));
-    assert_eq!(shop.told("charge.refunded", 9, back).await, "processed refund_partial");
+    assert_eq!(shop.deliver_object("charge.refunded", 9, back).await, "processed refund_partial");
     assert_eq!(shop.net().await, 1_000);
 
     // A replay decides the earlier sale again.
@@ -91,7 +91,11 @@ async fn a_promotion_code_is_one_partners_at_a_time() {
     // The partner who held the code at the time of the payment earns.
     for (at, sale, partner) in [(-20, 1, "Grace"), (20, 2, "Ada")] {
         let session = shop.session(with(used(sale, "promo_1"), json!({ "created": START + at })));
-        assert_eq!(shop.told("checkout.session.completed", at, session).await, "processed ok", "{partner}");
+        assert_eq!(
+            shop.deliver_object("checkout.session.completed", at, session).await,
+            "processed ok",
+            "{partner}"
+        );
     }
     let partners = shop.merchant.get("/commissions").await.column("partner_id");
     assert_eq!(partners.iter().filter(|one| **one == json!(shop.partner)).count(), 1);
@@ -109,11 +113,11 @@ async fn what_stands_for_a_code_is_nothing_to_be_carried() {
     let shop = Shop::open(&app, json!({})).await;
     let enrollment = format!("/enrollments/{}", shop.enrollment);
     shop.merchant.patch(&enrollment, json!({ "promotion_codes": ["promo_1"] })).await;
-    shop.told("checkout.session.completed", 0, shop.session(used(1, "promo_1"))).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(used(1, "promo_1"))).await;
     let stands = shop.merchant.get("/commissions").await.text("/data/0/click_id");
     let carried =
         json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {}, "client_reference_id": stands });
-    let told = shop.told("checkout.session.completed", 1, shop.session(carried)).await;
+    let told = shop.deliver_object("checkout.session.completed", 1, shop.session(carried)).await;
     assert_eq!(told, "deferred no_attribution_yet");
 }
 
@@ -134,7 +138,7 @@ async fn a_code_given_and_taken_in_the_same_second_was_nobodys() {
     shop.merchant.patch(&ada, json!({ "promotion_codes": ["promo_1"] })).await;
     for (sale, at) in [(1, -20), (2, 20)] {
         let session = shop.session(with(used(sale, "promo_1"), json!({ "created": START + at })));
-        assert_eq!(shop.told("checkout.session.completed", at, session).await, "processed ok");
+        assert_eq!(shop.deliver_object("checkout.session.completed", at, session).await, "processed ok");
     }
     let partners = shop.merchant.get("/commissions").await.column("partner_id");
     assert_eq!(partners, [json!(shop.partner), json!(shop.partner)]);

@@ -64,18 +64,23 @@ async fn busy(app: &App) -> Shop<'_> {
     let sale = json!({"click_id": shop.click, "external_transaction_id": "order_1", "event_type": "purchase",
         "amount_cents": 3_000, "currency": "usd"});
     assert_eq!(m.post("/conversions", sale).await.status, 201);
-    shop.told(
+    shop.deliver_object(
         "checkout.session.completed",
         0,
         shop.session(json!({"customer": "cus_1", "client_reference_id": "order-17"})),
     )
     .await;
-    shop.told("charge.refunded", 60, charge(2_500, json!({}))).await;
-    shop.told("invoice.paid", 0, invoice("in_1", json!({"metadata": {"tracClickId": shop.click}}))).await;
-    shop.told("charge.refunded", 90, charge(100, json!({"id": "ch_stray", "payment_intent": "pi_stray"})))
+    shop.deliver_object("charge.refunded", 60, charge(2_500, json!({}))).await;
+    shop.deliver_object("invoice.paid", 0, invoice("in_1", json!({"metadata": {"tracClickId": shop.click}})))
         .await;
+    shop.deliver_object(
+        "charge.refunded",
+        90,
+        charge(100, json!({"id": "ch_stray", "payment_intent": "pi_stray"})),
+    )
+    .await;
     let ended = json!({"id": "sub_9", "customer": "cus_9", "status": "canceled", "metadata": {}});
-    shop.told("customer.subscription.deleted", 95, ended).await;
+    shop.deliver_object("customer.subscription.deleted", 95, ended).await;
     app.trac.clock.advance(DAY);
     let payout = m.post("/payouts", json!({"partner_id": shop.partner, "currency": "usd"})).await;
     assert_eq!(payout.status, 201, "{}", payout.body);
@@ -149,7 +154,7 @@ async fn secrets_stay_behind_and_the_endpoints_are_named() {
     // An import does not remove a secret that is set.
     let brought = imported(&here, &text).await.unwrap();
     assert!(!brought.without_secret.contains(&shop.endpoint), "{brought:?}");
-    shop.told("charge.refunded", 120, charge(2_600, json!({}))).await;
+    shop.deliver_object("charge.refunded", 120, charge(2_600, json!({}))).await;
 }
 
 #[tokio::test]

@@ -212,10 +212,10 @@ fn decide(
     considered.settle(replay.rules == Rules::Then);
     let changes = moves::of(writing, &considered)?;
     if !replay.dry_run {
-        considered.keep(writing)?;
+        considered.write(writing)?;
         for payment_id in &judged.payments {
             if let Some(known) = considered.loaded.world.payments.get(payment_id) {
-                writing.same_payment(payment_id, &known.facts)?;
+                writing.unite_payments(payment_id, &known.facts)?;
             }
         }
     }
@@ -252,7 +252,7 @@ impl Stored {
         let Some((id, outcome, reason, received_at, endpoint_id, body, stripe_account)) = found else {
             return Ok(None);
         };
-        let Ok(event) = Event::read(Verified::kept(&body)) else { return Ok(None) };
+        let Ok(event) = Event::read(Verified::from_stored(&body)) else { return Ok(None) };
         let delivery = Delivery { scope: rows.scope().clone(), endpoint_id, stripe_account, event, body };
         Ok(Some(Self { id, outcome, reason, received_at, delivery }))
     }
@@ -316,7 +316,7 @@ impl Stored {
     /// The new outcome of the event and its subject; `None` if the old outcome stays. An event that had an
     /// effect keeps its outcome, except for a sale that was skipped and earns now.
     fn now_told(&self, topic: Topic, considered: &Considered) -> Option<(Answer, Option<String>)> {
-        let (answer, subject) = considered.told();
+        let (answer, subject) = considered.outcome();
         if self.told_anew() {
             return Some((answer, subject));
         }

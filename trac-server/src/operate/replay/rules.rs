@@ -84,7 +84,7 @@ pub(super) fn apply(
             continue;
         }
         let at = before.map_or(writing.now, |pins| writing.now.max(pins.at.plus_secs(1)));
-        let pins = Latest::said(at, wanted.cloned());
+        let pins = Latest::stated(at, wanted.cloned());
         if let Some(known) = world.payments.get_mut(&id) {
             known.facts.pins = pins;
             judged.payments.push(id);

@@ -17,7 +17,7 @@ fn percent(rate: i64) -> Value {
 impl Shop<'_> {
     async fn sells(&self) {
         let session = self.session(json!({ "created": START, "customer": "cus_1" }));
-        assert_eq!(self.told("checkout.session.completed", 0, session).await, "processed ok");
+        assert_eq!(self.deliver_object("checkout.session.completed", 0, session).await, "processed ok");
     }
 
     async fn changes_program(&self, change: Value) -> Answer {
@@ -69,7 +69,7 @@ async fn todays_terms_count_for_a_past_sale_once_and_whatever_arrives_later() {
     // Neither a refund nor another change of the program makes the terms be looked up again.
     shop.changes_program(percent(50)).await;
     let refunded = charge(5_000, json!({ "created": START }));
-    assert_eq!(shop.told("charge.refunded", 2 * DAY, refunded).await, "processed refund_partial");
+    assert_eq!(shop.deliver_object("charge.refunded", 2 * DAY, refunded).await, "processed refund_partial");
     assert_eq!(shop.net().await, 500);
     assert_eq!(shop.all(Rules::Now, true).await["commissions"][0]["after"]["net_minor"], json!(2_500));
 
@@ -93,13 +93,13 @@ async fn a_refusal_under_todays_rules_lasts_and_so_does_what_they_let_in() {
     assert_eq!(refused.text("/changes/0/reason"), "partner_not_approved");
     assert_eq!(shop.net().await, 0);
     // Later events do not restore the commission.
-    shop.told("charge.succeeded", 9, charge(0, json!({ "created": START }))).await;
+    shop.deliver_object("charge.succeeded", 9, charge(0, json!({ "created": START }))).await;
     assert_eq!(shop.net().await, 0);
     assert_eq!(shop.merchant.get("/conversions").await.text("/data/0/reason"), "partner_not_approved");
     assert_eq!(shop.replays("?rules=now").await.body["changes"], json!([]));
 
     shop.changes_enrollment(json!({ "status": "approved" })).await;
-    shop.told("charge.captured", 10, charge(0, json!({ "created": START }))).await;
+    shop.deliver_object("charge.captured", 10, charge(0, json!({ "created": START }))).await;
     assert_eq!(shop.net().await, 0, "an edit alone decides nothing again");
     shop.replays("?rules=now").await;
     assert_eq!(shop.net().await, 2_000);
@@ -110,7 +110,10 @@ async fn a_longer_window_lets_in_a_sale_and_the_renewals_after_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "attribution_window_days": 0 })).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click }, "created": START });
-    assert_eq!(shop.told("invoice.paid", 0, invoice("in_1", by_click)).await, "skipped click_expired");
+    assert_eq!(
+        shop.deliver_object("invoice.paid", 0, invoice("in_1", by_click)).await,
+        "skipped click_expired"
+    );
     app.trac.clock.advance(DAY);
     shop.changes_program(json!({ "attribution_window_days": 30 })).await;
     let path = "/events/evt_invoice.paid_0_in_1/replay?rules=now";
@@ -125,7 +128,7 @@ async fn a_longer_window_lets_in_a_sale_and_the_renewals_after_it() {
 
     // The window is checked at the first payment, by the versions pinned for it.
     let renewal = invoice("in_2", json!({ "created": START + 30 * DAY }));
-    assert_eq!(shop.told("invoice.paid", 30 * DAY, renewal).await, "processed ok_recurring");
+    assert_eq!(shop.deliver_object("invoice.paid", 30 * DAY, renewal).await, "processed ok_recurring");
     assert_eq!(shop.net().await, 2_000);
     assert_eq!(shop.all(Rules::Now, false).await["changed"], json!([]));
 }
@@ -135,8 +138,8 @@ async fn a_replay_of_one_event_leaves_the_customers_other_payments_as_they_are()
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click }, "created": START });
-    shop.told("invoice.paid", 0, invoice("in_1", by_click)).await;
-    shop.told("invoice.paid", 1, invoice("in_2", json!({ "created": START + 40 * DAY }))).await;
+    shop.deliver_object("invoice.paid", 0, invoice("in_1", by_click)).await;
+    shop.deliver_object("invoice.paid", 1, invoice("in_2", json!({ "created": START + 40 * DAY }))).await;
     app.trac.clock.advance(60 * DAY);
     shop.changes_program(percent(10)).await;
     shop.merchant.post("/events/evt_invoice.paid_0_in_1/replay?rules=now", json!({})).await;
@@ -158,7 +161,7 @@ async fn a_replay_of_one_event_leaves_the_customers_other_payments_as_they_are()
     }
     assert_eq!(shop.net().await, 2_000);
     let ended = json!({ "id": "sub_1", "customer": "cus_1", "ended_at": START + 59 * DAY, "metadata": {} });
-    shop.told("customer.subscription.deleted", 59 * DAY, ended).await;
+    shop.deliver_object("customer.subscription.deleted", 59 * DAY, ended).await;
     shop.changes_program(json!({ "cancel_policy": "keep" })).await;
     let kept = shop.net().await;
     let path = "/events/evt_customer.subscription.deleted_5097600_sub_1/replay?rules=now";
@@ -285,7 +288,7 @@ async fn terms_dated_back_count_once_their_payments_are_replayed() {
             (3, "2026-11-20T00:00:00Z")
         );
     }
-    shop.told("charge.refunded", 9, charge(1_000, json!({ "created": START }))).await;
+    shop.deliver_object("charge.refunded", 9, charge(1_000, json!({ "created": START }))).await;
     assert_eq!(shop.net().await, 1_800, "what was settled keeps its terms");
     let replayed = shop.replays("?rules=then").await;
     assert_eq!((replayed.number("/changes/0/after/net_minor"), shop.net().await), (900, 900));
@@ -296,7 +299,7 @@ async fn terms_dated_back_count_once_their_payments_are_replayed() {
     shop.replays("").await;
     assert_eq!(shop.net().await, 0);
     // A later event does not change that.
-    shop.told("charge.refunded", 10, charge(2_000, json!({ "created": START }))).await;
+    shop.deliver_object("charge.refunded", 10, charge(2_000, json!({ "created": START }))).await;
     assert_eq!(shop.net().await, 0);
 
     let ahead = json!({ "valid_from": "2026-11-22T08:00:01Z" });

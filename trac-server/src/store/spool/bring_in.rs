@@ -210,7 +210,7 @@ mod tests {
             record(&clicks, &mut store, &aside).unwrap();
             let want = WHOLE.replace(" 03*", "").replace("0d*", "0d");
             assert_eq!((kept(&store), marks(&store)), (want, 14), "{how}");
-            // Alone it is rejected too, and leaves no mark.
+            // FolderLock it is rejected too, and leaves no mark.
             clicks[3].click.visitor = Some([99; 16]);
             record(&clicks[3..4], &mut store, &aside).unwrap();
             assert_eq!(marks(&store), 14, "{how}");

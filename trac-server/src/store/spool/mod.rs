@@ -32,9 +32,9 @@ use rusqlite::Connection;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
-use super::alone::Original;
 use super::click::{Condition, NewClick};
 use super::error::{StoreError, StoreErrorKind};
+use super::folder_lock::Original;
 use super::queue::Queue;
 use super::thread::spawn;
 use super::{Scope, file};

@@ -15,12 +15,12 @@ const FILE_NAME: &str = "serve.lock";
 /// The right to serve from a data folder. It ends when this value is dropped, and when the process ends in any
 /// way.
 #[derive(Debug)]
-pub struct Alone {
+pub struct FolderLock {
     /// The system releases the locks when the files are closed.
     _locked: Vec<File>,
 }
 
-impl Alone {
+impl FolderLock {
     /// Locks the folder, and creates it if it is missing.
     ///
     /// # Errors
@@ -105,8 +105,8 @@ mod tests {
     fn a_folder_is_served_by_one_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("new");
-        let first = Alone::on(&data).unwrap();
-        let refused = Alone::on(&data).unwrap_err();
+        let first = FolderLock::on(&data).unwrap();
+        let refused = FolderLock::on(&data).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Conflict);
         assert!(refused.to_string().contains("new"), "{refused}");
         // Neither a removed lock file nor another path to the folder admits a second server.
@@ -117,7 +117,7 @@ mod tests {
             std::os::unix::fs::symlink(&data, &other).unwrap();
             for path in [&data, &other] {
                 assert_eq!(
-                    Alone::on(path).unwrap_err().kind(),
+                    FolderLock::on(path).unwrap_err().kind(),
                     StoreErrorKind::Conflict,
                     "{}",
                     path.display()
@@ -125,7 +125,7 @@ mod tests {
             }
         }
         drop(first);
-        Alone::on(&data).unwrap();
+        FolderLock::on(&data).unwrap();
     }
 
     #[cfg(unix)]

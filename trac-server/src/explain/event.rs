@@ -29,7 +29,7 @@ pub(super) fn of_payment(
         }
     }
     if let Some(event) = events.iter().find(|event| subject.names(event)) {
-        return Ok(of_event(event).with(events.clone().into()));
+        return Ok(of_event(event).with_details(events.clone().into()));
     }
     let mut words: Vec<String> = payment.facts.leads.values().map(lead_words).collect();
     words.extend(payment.facts.reports.values().map(report_words));
@@ -49,7 +49,7 @@ pub(super) fn of_payment(
             "created_at": report.at.map(Timestamp::to_rfc3339) })
     });
     let details: Vec<Value> = told.chain(reported).chain(events.iter().cloned()).collect();
-    Ok(Hop::ok(NAME, words.join(" ")).with(details.into()))
+    Ok(Hop::ok(NAME, words.join(" ")).with_details(details.into()))
 }
 
 /// The hop of one event, with its outcome.

@@ -10,7 +10,7 @@ use crate::store::rows::{Rows, args};
 /// URLs in pages are relative, so that the router can be mounted under any path: `up` is the relative path from
 /// a page to the parent of `dashboard`, and every URL in a template begins with it.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct Layout {
     /// The page's own part of the title; empty for the login page.
     pub(super) title: &'static str,
     pub(super) up: &'static str,
@@ -37,16 +37,16 @@ pub(super) struct Tab {
 pub(super) const TABS: [Tab; 2] =
     [Tab { path: "dashboard", name: "Flow" }, Tab { path: "dashboard/why", name: "Why?" }];
 
-impl Frame {
-    /// The frame of a page of this workspace; `path` is that of its [`Tab`].
+impl Layout {
+    /// the layout of a page of this workspace; `path` is that of its [`Tab`].
     pub(super) fn of(rows: Rows<'_>, path: &'static str) -> Result<Self, StoreError> {
         let visitor = Visitor { workspace: workspace_name(rows)?, mode: rows.scope().mode_str() };
         let title = TABS.iter().find(|tab| tab.path == path).map_or("", |tab| tab.name);
         Ok(Self { title, up: up_from(path), current: path, visitor: Some(visitor) })
     }
 
-    /// The frame of the login page.
-    pub(super) const fn of_the_door() -> Self {
+    /// the layout of the login page.
+    pub(super) const fn of_sign_in() -> Self {
         Self { title: "", up: "../", current: "", visitor: None }
     }
 }

@@ -10,16 +10,16 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use serde::Deserialize;
 
-use super::frame::{Frame, render};
+use super::layout::{Layout, render};
 use super::session;
-use crate::access::{Key, secret_key, turned_away};
+use crate::access::{Key, key_refusal, secret_key};
 use crate::problem::Problem;
 use crate::store::Scope;
 use crate::trac::Trac;
 
 pub(super) fn routes(trac: &Trac) -> Router<Trac> {
     Router::new()
-        .route("/dashboard/login", get(async || page(Door::Key, StatusCode::OK)).post(log_in))
+        .route("/dashboard/login", get(async || page(SignIn::Key, StatusCode::OK)).post(log_in))
         .route("/dashboard/enter", get(show_link).post(enter))
         .route("/dashboard/logout", post(log_out))
         .layer(middleware::from_fn_with_state(trac.clone(), own_forms_only))
@@ -27,7 +27,7 @@ pub(super) fn routes(trac: &Trac) -> Router<Trac> {
 
 /// What the login page shows.
 #[derive(Debug)]
-enum Door {
+enum SignIn {
     /// The form for a secret key.
     Key,
     /// The form, after a wrong key.
@@ -39,14 +39,14 @@ enum Door {
 }
 
 #[derive(Template)]
-#[template(path = "dashboard/door.html")]
-struct DoorPage {
-    frame: Frame,
-    door: Door,
+#[template(path = "dashboard/sign_in.html")]
+struct SignInPage {
+    layout: Layout,
+    sign_in: SignIn,
 }
 
-fn page(door: Door, status: StatusCode) -> Response {
-    match render(&DoorPage { frame: Frame::of_the_door(), door }) {
+fn page(sign_in: SignIn, status: StatusCode) -> Response {
+    match render(&SignInPage { layout: Layout::of_sign_in(), sign_in }) {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => Problem::from(error).into_response(),
     }
@@ -110,14 +110,14 @@ async fn log_in(
     form: Result<Form<KeyForm>, FormRejection>,
 ) -> Result<Response, Problem> {
     within_limit(&trac, &request)?;
-    let Ok(Form(form)) = form else { return Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED)) };
+    let Ok(Form(form)) = form else { return Ok(page(SignIn::WrongKey, StatusCode::UNAUTHORIZED)) };
     let key = form.key.trim().to_owned();
     if let Some(Key { scope, hash, .. }) = secret_key(&trac, key.clone()).await? {
         return welcome(&trac, scope, Some(hash)).await;
     }
     failed(&trac, "key");
-    turned_away(&trac, "/dashboard/login", Some(key), "secret").await?;
-    Ok(page(Door::WrongKey, StatusCode::UNAUTHORIZED))
+    key_refusal(&trac, "/dashboard/login", Some(key), "secret").await?;
+    Ok(page(SignIn::WrongKey, StatusCode::UNAUTHORIZED))
 }
 
 #[derive(Deserialize)]
@@ -128,8 +128,8 @@ struct LinkForm {
 /// Shows a button and does not redeem the link yet, because programs that preview links would use it up.
 async fn show_link(link: Result<Query<LinkForm>, QueryRejection>) -> Response {
     match link {
-        Ok(Query(link)) => page(Door::Link(link.token), StatusCode::OK),
-        Err(_) => page(Door::Key, StatusCode::OK),
+        Ok(Query(link)) => page(SignIn::Link(link.token), StatusCode::OK),
+        Err(_) => page(SignIn::Key, StatusCode::OK),
     }
 }
 
@@ -139,12 +139,12 @@ async fn enter(
     form: Result<Form<LinkForm>, FormRejection>,
 ) -> Result<Response, Problem> {
     within_limit(&trac, &request)?;
-    let Ok(Form(form)) = form else { return Ok(page(Door::UsedLink, StatusCode::UNAUTHORIZED)) };
+    let Ok(Form(form)) = form else { return Ok(page(SignIn::UsedLink, StatusCode::UNAUTHORIZED)) };
     if let Some(scope) = session::redeem(&trac, form.token).await? {
         return welcome(&trac, scope, None).await;
     }
     failed(&trac, "link");
-    Ok(page(Door::UsedLink, StatusCode::UNAUTHORIZED))
+    Ok(page(SignIn::UsedLink, StatusCode::UNAUTHORIZED))
 }
 
 async fn welcome(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<Response, Problem> {
