@@ -29,7 +29,7 @@ const PAGES: [(&str, &str); 4] = [
 async fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages/speed");
     let Some(browser) = Browser::open().await else { return };
-    println!("script's bytes there → all of {LINKS} links rewritten, ms, median of {LOADS} cold loads");
+    println!("script loaded → all {LINKS} links rewritten, ms, median of {LOADS} cold loads");
     let Some(pages) = Pages::serve(&folder, "", Way::Plain) else { return };
     let mut times = [const { Vec::new() }; PAGES.len()];
     let mut navigations = Vec::new();
@@ -49,15 +49,15 @@ async fn main() {
             }
         }
     }
-    let middles = times.map(median);
-    let [own, ..] = middles;
-    for ((name, _), middle) in PAGES.iter().zip(middles) {
-        println!("{middle:8.2}  {:4.2} × trac.js  {name}", middle / own);
+    let medians = times.map(median);
+    let [own, ..] = medians;
+    for ((name, _), median) in PAGES.iter().zip(medians) {
+        println!("{median:8.2}  {:4.2} × trac.js  {name}", median / own);
     }
     println!("{:8.2}  pushState with another click → all links rewritten", median(navigations));
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().expect("one time at least")
+    times.get(times.len() / 2).copied().expect("at least one time")
 }

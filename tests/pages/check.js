@@ -8,7 +8,7 @@ const LINK = 'https://buy.stripe.com/test_1';
 
 const failures = [];
 let checks = 0;
-let inFront = window;
+let current = window;
 
 const check = (name, got, want) => {
   checks++;
@@ -17,7 +17,7 @@ const check = (name, got, want) => {
   }
 };
 
-const forget = () => {
+const clearAll = () => {
   localStorage.clear();
   sessionStorage.clear();
   for (const name of ['trac_click_id', 'clk_id', 'rd_click_id']) {
@@ -40,7 +40,7 @@ const visit = async (query = '', { html = '', attributes = {}, before = () => {}
   contentDocument.body.innerHTML = html;
   before(window);
   await addScript(window, attributes);
-  inFront = window;
+  current = window;
   return window;
 };
 
@@ -67,7 +67,7 @@ const decorated = (url, id = NATIVE) => `${url}${url.includes('?') ? '&' : '?'}c
 const href = (window, selector = 'a') => window.document.querySelector(selector).getAttribute('href');
 // Read in the current page: a browser may update other documents' cookies a moment later.
 const cookie = (name = 'trac_click_id') =>
-  (inFront.document.cookie.split('; ').find((pair) => pair.startsWith(name + '=')) || '').slice(name.length + 1) || null;
+  (current.document.cookie.split('; ').find((pair) => pair.startsWith(name + '=')) || '').slice(name.length + 1) || null;
 
 const run = async (pages) => {
   try {
@@ -75,10 +75,10 @@ const run = async (pages) => {
   } catch (error) {
     failures.push(`stopped: ${error.stack}`);
   }
-  forget();
+  clearAll();
   document.querySelectorAll('iframe').forEach((frame) => frame.remove());
   const result = document.createElement('pre');
   result.id = 'result';
-  result.textContent = failures.length || !checks ? failures.join('\n') || 'nothing was checked' : `ok, ${checks} checks`;
+  result.textContent = failures.length || !checks ? failures.join('\n') || 'no checks ran' : `ok, ${checks} checks`;
   document.body.append(result);
 };

@@ -1,4 +1,4 @@
-//! The demo as a process: the tracker, the shop and the stand-in that a person clicks through.
+//! The demo as a process: the tracker, the shop and the simulator of Stripe that a person clicks through.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -43,7 +43,7 @@ impl Demo {
             .expect("the binary runs");
         let stdout = child.stdout.take().expect("standard output is piped");
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("the demo says where it is");
+        BufReader::new(stdout).read_line(&mut line).expect("the demo prints its addresses");
         let addresses: Value =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("trac demo printed {line:?}: {error}"));
         let client = reqwest::Client::new();
@@ -70,20 +70,20 @@ impl Demo {
         answer.is_ok_and(|answer| answer.status() == 200)
     }
 
-    /// Calls the stand-in: `payments` with a new payment, or `refund/pi_…` and the like.
+    /// Calls the simulator of Stripe: `payments` with a new payment, or `refund/pi_…` and the like.
     pub async fn stripe(&self, verb: &str, body: Value) -> Answer {
         let url = format!("{}/stand-in/{verb}", self.address("/stripe"));
-        let answer = self.client.post(url).json(&body).send().await.expect("the stand-in answers");
+        let answer = self.client.post(url).json(&body).send().await.expect("the simulator answers");
         let status = answer.status().as_u16();
         let body = answer.json().await.unwrap_or_default();
         assert_eq!(status, 200, "{verb}: {body}");
         Answer { status, body }
     }
 
-    /// A list of the stand-in, newest first: `payments` or `events`.
+    /// A list of the simulator of Stripe, newest first: `payments` or `events`.
     pub async fn stripe_list(&self, name: &str) -> Vec<Value> {
         let url = format!("{}/stand-in/{name}", self.address("/stripe"));
-        let answer = self.client.get(url).send().await.expect("the stand-in answers");
+        let answer = self.client.get(url).send().await.expect("the simulator answers");
         answer.json().await.expect("a list")
     }
 
@@ -103,7 +103,7 @@ impl Drop for Demo {
     }
 }
 
-/// A running `axum-shop` that pays at a demo's stand-in; killed on drop.
+/// A running `axum-shop` that pays at a demo's simulator of Stripe; killed on drop.
 #[derive(Debug)]
 pub struct AxumShop {
     child: Child,
@@ -124,7 +124,7 @@ impl AxumShop {
             .expect("the example runs");
         let stdout = child.stdout.take().expect("standard output is piped");
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("the shop says where it is");
+        BufReader::new(stdout).read_line(&mut line).expect("the shop prints its URL");
         Self { child, url: line.trim().to_owned() }
     }
 }

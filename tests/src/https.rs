@@ -75,9 +75,9 @@ impl Drop for HttpsFolder {
 }
 
 fn certify(folder: &Path) -> io::Result<()> {
-    let words = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
+    let arguments = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost";
-    let made = Command::new("openssl").current_dir(folder).args(words.split_whitespace()).output()?;
+    let made = Command::new("openssl").current_dir(folder).args(arguments.split_whitespace()).output()?;
     if made.status.success() { Ok(()) } else { Err(io::Error::other("openssl did not create a certificate")) }
 }
 

@@ -1,8 +1,8 @@
-//! What the end-to-end tests share: the server as a process, a merchant who calls the API, signed Stripe
-//! events, a browser.
+//! The parts that the end-to-end tests share: the server as a process, a merchant who calls the API, signed
+//! Stripe events, a browser.
 //!
 //! The tests use only trac's public interfaces: the command line, the HTTP API, the pages. They call none of
-//! its functions except the one that formats times. Each file in `tests/` drives one arrow of the flow
+//! its functions except the one that formats times. Each file in `tests/` tests one arrow of the flow
 //!
 //! ```text
 //! click ─▶ cookie ─▶ checkout ─▶ webhook ─▶ conversion ─▶ commission

@@ -41,12 +41,12 @@ pub fn merchants_pages() -> Option<(PathBuf, Vec<(String, String)>)> {
     let folder = shared("pages")?;
     let index = fs::read(folder.join("INDEX.json")).expect("an index");
     let index: Vec<Value> = serde_json::from_slice(&index).expect("a list");
-    let word = |entry: &Value, field: &str| entry[field].as_str().expect("a word").to_owned();
-    let pages = index.iter().map(|entry| (word(entry, "file"), word(entry, "kind"))).collect();
+    let text = |entry: &Value, field: &str| entry[field].as_str().expect("a text").to_owned();
+    let pages = index.iter().map(|entry| (text(entry, "file"), text(entry, "kind"))).collect();
     Some((folder, pages))
 }
 
-/// Prints past the test harness, which captures the output of passing tests: a skipped test must show.
+/// Prints past the test harness, which captures the output of passing tests: a skipped test must be visible.
 pub fn say(text: &str) {
     // A closed standard output is not a failure.
     let _ = writeln!(io::stdout(), "{text}");

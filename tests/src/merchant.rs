@@ -104,16 +104,16 @@ impl Merchant {
     /// Creates an object and returns its ID.
     pub async fn make(&self, path: &str, body: Value) -> String {
         let id = self.post(path, body.clone()).await.text("/id");
-        assert!(!id.is_empty(), "POST {path} {body} answered no id");
+        assert!(!id.is_empty(), "POST {path} {body} returned no ID");
         id
     }
 
     /// Every row of a list, over all pages.
     pub async fn all(&self, path: &str) -> Vec<Value> {
         let mut rows = Vec::new();
-        let sign = if path.contains('?') { '&' } else { '?' };
+        let separator = if path.contains('?') { '&' } else { '?' };
         for page in 1.. {
-            let answer = self.get(&format!("{path}{sign}page={page}&limit=100")).await;
+            let answer = self.get(&format!("{path}{separator}page={page}&limit=100")).await;
             let data = answer.body.pointer("/data").and_then(Value::as_array).expect("a list has data");
             rows.extend(data.iter().cloned());
             let total = answer.number("/meta/total").expect("a list has meta.total");
@@ -142,7 +142,7 @@ impl Merchant {
             .send()
             .await
             .expect("the server answers");
-        assert_eq!(answer.status(), 200, "the endpoint takes a signing secret");
+        assert_eq!(answer.status(), 200, "the endpoint accepts a signing secret");
         let url = format!("{}/api/webhooks/{id}", self.origin);
         Endpoint::new(url, secret, self.client.clone())
     }

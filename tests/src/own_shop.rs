@@ -39,7 +39,7 @@ pub async fn shop_address() -> (TcpListener, String) {
 }
 
 impl OwnShop {
-    /// Opens a shop that sells one item in `mode` (`payment` or `subscription`) at a stand-in for Stripe.
+    /// Opens a shop that sells one item in `mode` (`payment` or `subscription`) at a simulator of Stripe.
     #[must_use]
     pub fn open(
         (listener, url): (TcpListener, String),
@@ -76,7 +76,7 @@ async fn begin(State(shop): State<Shop>, headers: HeaderMap, Json(body): Json<Va
     fields.extend((shop.metadata)(cookies, &body));
     let request = shop.client.post(format!("{}/v1/checkout/sessions", shop.stripe_url));
     let session =
-        request.bearer_auth("sk_test_own").form(&fields).send().await.expect("the stand-in answers");
+        request.bearer_auth("sk_test_own").form(&fields).send().await.expect("the simulator answers");
     let session: Value = session.json().await.expect("a session");
     Json(json!({ "url": session.get("url") }))
 }

@@ -1,4 +1,4 @@
-//! React as one browser module, made of the `CommonJS` files of its npm packages.
+//! React as one browser module, built from the `CommonJS` files of its npm packages.
 
 use std::fmt::Write as _;
 use std::fs;

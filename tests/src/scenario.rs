@@ -46,7 +46,7 @@ impl Scenario {
     /// Runs it in a workspace of its own.
     ///
     /// # Errors
-    /// What differed from the expected ledger, in words.
+    /// The difference from the expected ledger.
     pub async fn run(&self, server: &Server, order: Order) -> Result<(), String> {
         let merchant = server.merchant(&format!("{} {order:?}", self.id()));
         let stage = Stage::set_up(merchant, self.config()).await;
@@ -110,7 +110,7 @@ impl Scenario {
         if let Some(row) =
             earned.iter().find(|row| !expected.iter().any(|line| line.get("currency") == row.get("currency")))
         {
-            return Err(format!("a currency nobody paid in: {row}"));
+            return Err(format!("a currency without a payment: {row}"));
         }
         Ok(())
     }

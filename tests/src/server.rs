@@ -78,8 +78,8 @@ impl Server {
     /// Sends SIGTERM, as a service manager does, and waits until it has ended. Returns the exit code.
     pub fn stop(&mut self) -> Option<i32> {
         let mut child = self.child.take()?;
-        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "a process takes a signal");
+        let signalled = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(signalled.is_ok_and(|status| status.success()), "the process receives the signal");
         child.wait().ok()?.code()
     }
 
@@ -109,7 +109,7 @@ impl Server {
         let deadline = Instant::now() + START_LIMIT;
         let ready = format!("http://127.0.0.1:{}/readyz", self.port);
         while Instant::now() < deadline {
-            if child.try_wait().expect("a child can be asked").is_some() {
+            if child.try_wait().expect("the child's status").is_some() {
                 return false;
             }
             if self.client.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200) {

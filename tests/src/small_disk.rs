@@ -43,9 +43,9 @@ impl SmallDisk {
     }
 
     /// Writes this many megabytes.
-    pub fn take(&self, megabytes: usize) {
+    pub fn occupy(&self, megabytes: usize) {
         let mut ballast = File::options().create(true).append(true).open(self.ballast()).expect("a file");
-        ballast.write_all(&vec![0; megabytes << 20]).expect("room");
+        ballast.write_all(&vec![0; megabytes << 20]).expect("space");
     }
 
     /// Fills the disk completely.
@@ -56,9 +56,9 @@ impl SmallDisk {
         }
     }
 
-    /// Deletes what [`Self::take`] and [`Self::fill`] wrote.
+    /// Deletes what [`Self::occupy`] and [`Self::fill`] wrote.
     pub fn clear(&self) {
-        fs::remove_file(self.ballast()).expect("a file that is there");
+        fs::remove_file(self.ballast()).expect("an existing file");
     }
 }
 

@@ -27,9 +27,9 @@ impl Stage {
     /// Creates the program with the changes of `config`, two partners, and one click each.
     pub(crate) async fn set_up(merchant: Merchant, config: Map<String, Value>) -> Self {
         let endpoint = merchant.endpoint().await;
-        let nobody = [const { String::new() }; 2];
+        let empty = [const { String::new() }; 2];
         let base = now() - BASE_AGE_SECS;
-        let mut stage = Self { merchant, endpoint, base, config, clicks: nobody.clone(), partners: nobody };
+        let mut stage = Self { merchant, endpoint, base, config, clicks: empty.clone(), partners: empty };
         let program = stage.merchant.make("/programs", stage.program()).await;
         let age = stage.config.get("click_age_days").and_then(Value::as_i64);
         let age = age.map_or(3_600, |days| days * DAY_SECS);

@@ -26,7 +26,7 @@ impl Endpoint {
         self.deliver_bytes(event.to_string().into_bytes()).await
     }
 
-    /// Posts a whole body, signed now.
+    /// Posts a body, signed now.
     pub async fn deliver_bytes(&self, body: Vec<u8>) -> Answer {
         let signature = trac_stand_in::sign(&self.secret, now(), &body);
         self.post(body, &signature).await.expect("the server answers")
@@ -50,7 +50,7 @@ impl Endpoint {
 #[must_use]
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
-    i64::try_from(since.as_secs()).expect("a clock before the end of time")
+    i64::try_from(since.as_secs()).expect("a time of 63 bits")
 }
 
 /// An event that contains an object.

@@ -1,5 +1,5 @@
 //! A refund that no event links to its sale, and an invoice whose lines no event contains completely: a real
-//! server asks the stand-in, although it is killed first.
+//! server asks the simulator of Stripe, even after a kill.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use trac_tests::{Answer, Endpoint, Merchant, Server, Setup, Terms, envelope, now
 const DAY: i64 = 86_400;
 const LIMIT: Duration = Duration::from_mins(3);
 
-/// A stand-in without a webhook, with one paid month of a subscription; returns the payment from its list.
+/// A simulator of Stripe without a webhook, with one paid month of a subscription; returns the payment from its list.
 async fn stand_in() -> (String, Value) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
@@ -27,15 +27,15 @@ async fn stand_in() -> (String, Value) {
     tokio::spawn(StandIn::new(config).serve(listener));
     let wanted = json!({ "link": "test_teaclub" });
     let paid = reqwest::Client::new().post(format!("{origin}/stand-in/payments")).json(&wanted).send().await;
-    (origin, paid.expect("the stand-in answers").json().await.expect("a payment"))
+    (origin, paid.expect("the simulator of Stripe responds").json().await.expect("a payment"))
 }
 
 fn days_ago(days: i64) -> String {
     Timestamp::from_unix_secs(now() - days * DAY).to_rfc3339()
 }
 
-/// A merchant whose server asks the stand-in, with a click from four days ago and the payment at the
-/// stand-in.
+/// A merchant whose server asks the simulator, with a click from four days ago and the payment at the
+/// simulator.
 struct Shop {
     server: Server,
     merchant: Merchant,
@@ -83,9 +83,9 @@ impl Shop {
             "parent": { "type": "subscription_details", "subscription_details": details } })
     }
 
-    async fn told(&self, id: &str, kind: &str, object: &Value) -> String {
-        let told = self.endpoint.deliver(&envelope(id, kind, now(), object)).await;
-        told.text("/reason")
+    async fn reason(&self, id: &str, kind: &str, object: &Value) -> String {
+        let answer = self.endpoint.deliver(&envelope(id, kind, now(), object)).await;
+        answer.text("/reason")
     }
 
     /// The settled event, and the request to Stripe that settled it.
@@ -107,15 +107,15 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn a_refund_is_tied_to_its_invoice_by_asking_after_a_sudden_end_too() {
+async fn a_refund_is_linked_to_its_invoice_by_asking_stripe_even_after_a_kill() {
     let mut shop = Shop::open().await;
     shop.set_key().await;
-    assert_eq!(shop.told("evt_asked_1", "invoice.paid", &shop.invoice(&Value::Null)).await, "ok");
+    assert_eq!(shop.reason("evt_asked_1", "invoice.paid", &shop.invoice(&Value::Null)).await, "ok");
     let amount = shop.paid("amount_minor");
     let charge = json!({ "id": shop.paid("charge"), "object": "charge", "amount": amount, "amount_captured": amount,
         "amount_refunded": amount, "captured": true, "status": "succeeded", "currency": shop.paid("currency"),
         "customer": shop.paid("customer"), "created": now(), "payment_intent": shop.paid("id"), "metadata": {} });
-    assert_eq!(shop.told("evt_asked_2", "charge.refunded", &charge).await, "payment_unlinked");
+    assert_eq!(shop.reason("evt_asked_2", "charge.refunded", &charge).await, "payment_unlinked");
     shop.server.kill();
     shop.server.restart().await;
 
@@ -126,7 +126,7 @@ async fn a_refund_is_tied_to_its_invoice_by_asking_after_a_sudden_end_too() {
 }
 
 #[tokio::test]
-async fn what_an_invoice_was_for_is_found_by_asking_after_a_sudden_end_too() {
+async fn the_lines_of_an_invoice_are_fetched_from_stripe_even_after_a_kill() {
     let mut shop = Shop::open().await;
     let path = format!("/programs/{}", shop.terms.program);
     let covers = json!({ "products": ["prod_teaclub"], "valid_from": days_ago(5) });
@@ -134,7 +134,7 @@ async fn what_an_invoice_was_for_is_found_by_asking_after_a_sudden_end_too() {
     assert_eq!(set.status, 200, "{}", set.body);
     let some = json!({ "object": "list", "has_more": true, "data": [{ "id": "il_first", "object": "line_item", "amount": 0,
         "pricing": { "price_details": { "price": "price_gift", "product": "prod_gift" } } }] });
-    assert_eq!(shop.told("evt_asked_3", "invoice.paid", &shop.invoice(&some)).await, "products_unknown");
+    assert_eq!(shop.reason("evt_asked_3", "invoice.paid", &shop.invoice(&some)).await, "products_unknown");
     shop.set_key().await;
     shop.server.kill();
     shop.server.restart().await;

@@ -11,8 +11,8 @@ use trac_tests::{Answer, Merchant, Server, envelope, now, session, trac};
 fn assert_error(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{}", answer.body);
     assert_eq!(answer.text("/error/code"), code, "{}", answer.body);
-    assert!(!answer.text("/error/message").is_empty(), "an error says something: {}", answer.body);
-    assert!(!answer.text("/error/request_id").is_empty(), "an error can be traced: {}", answer.body);
+    assert!(!answer.text("/error/message").is_empty(), "an error has a message: {}", answer.body);
+    assert!(!answer.text("/error/request_id").is_empty(), "an error has a request ID: {}", answer.body);
 }
 
 async fn rejections(merchant: &Merchant) -> Vec<(String, Value)> {
@@ -53,13 +53,13 @@ async fn a_delivery_that_is_not_stripes_is_refused_and_logged_without_its_body()
     assert!(reasons.contains(&"signature_invalid"), "{reasons:?}");
     assert!(reasons.contains(&"timestamp_outside_tolerance"), "{reasons:?}");
     for (_, row) in rejected {
-        assert_eq!(row.get("stripe_event_id"), Some(&Value::Null), "nothing of it is believed: {row}");
-        assert!(!row.to_string().contains("evt_forged"), "nothing of it is kept: {row}");
+        assert_eq!(row.get("stripe_event_id"), Some(&Value::Null), "an unverified ID is not stored: {row}");
+        assert!(!row.to_string().contains("evt_forged"), "an unverified body is not stored: {row}");
     }
 }
 
 #[tokio::test]
-async fn an_endpoint_without_a_secret_believes_nobody() {
+async fn an_endpoint_without_a_secret_rejects_every_delivery() {
     let server = Server::start().await;
     let merchant = server.merchant("no secret");
     let id = merchant.workspace.pointer("/endpoints/test/id").and_then(Value::as_str).expect("an endpoint");
@@ -68,7 +68,7 @@ async fn an_endpoint_without_a_secret_believes_nobody() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much_413() {
+async fn a_body_that_is_not_an_event_is_400_an_unknown_endpoint_404_and_a_large_body_413() {
     let server = Server::start().await;
     let merchant = server.merchant("unreadable");
     let endpoint = merchant.endpoint().await;
@@ -80,14 +80,14 @@ async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much
         "]".repeat(200_000)
     );
     let cases: [(&str, Vec<u8>, u16); 11] = [
-        ("no JSON", b"hello".to_vec(), 400),
-        ("no object", b"[1]".to_vec(), 400),
+        ("not JSON", b"hello".to_vec(), 400),
+        ("not an object", b"[1]".to_vec(), 400),
         ("no id", b"{}".to_vec(), 400),
-        ("an id that is no string", b"{\"id\":1}".to_vec(), 400),
-        ("no UTF-8", b"{\"id\":\"\xFF\"}".to_vec(), 400),
-        ("nothing", Vec::new(), 400),
+        ("an id that is not a string", b"{\"id\":1}".to_vec(), 400),
+        ("not UTF-8", b"{\"id\":\"\xFF\"}".to_vec(), 400),
+        ("an empty body", Vec::new(), 400),
         ("one BOM", with_bom, 200),
-        ("nested deeper than any reader goes", deep.into_bytes(), 200),
+        ("nested 200,000 deep", deep.into_bytes(), 200),
         (
             "a number out of range",
             br#"{"id":"evt_huge","type":"invoice.paid","data":{"object":{"id":"in_huge","total":1e999}}}"#.to_vec(),
@@ -109,19 +109,19 @@ async fn a_body_that_is_no_event_is_400_and_an_unknown_endpoint_404_and_too_much
         assert_eq!(answer.status, want, "{name}: {}", answer.body);
     }
     for id in ["evt_odd", "evt_deep", "evt_huge", "evt_half"] {
-        let kept = merchant.get(&format!("/events/{id}")).await;
+        let stored = merchant.get(&format!("/events/{id}")).await;
         assert_eq!(
-            (kept.text("/outcome").as_str(), kept.text("/reason").as_str()),
+            (stored.text("/outcome").as_str(), stored.text("/reason").as_str()),
             ("failed", "unreadable"),
             "{id}"
         );
         assert!(
-            kept.body.pointer("/payload").is_some_and(|payload| !payload.is_null()),
-            "{id} is kept for replay"
+            stored.body.pointer("/payload").is_some_and(|payload| !payload.is_null()),
+            "{id} is stored for replay"
         );
     }
 
-    assert_eq!(post_raw(&server, "we_nobody", b"{}".to_vec(), "t=1,v1=00").await, 404);
+    assert_eq!(post_raw(&server, "we_unknown", b"{}".to_vec(), "t=1,v1=00").await, 404);
     let limit = 2 * 1024 * 1024;
     for (length, want) in [(limit, 200), (limit + 1, 413), (4 * limit, 413)] {
         let head = r#"{"id":"evt_large","type":"customer.created","padding":""#;
@@ -171,7 +171,7 @@ async fn the_api_names_every_field_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_and_a_key_that_is_none() {
+async fn a_body_that_is_not_json_is_400_an_unknown_key_401_and_a_foreign_object_404() {
     let server = Server::start().await;
     let merchant = server.merchant("bad keys");
     let other = server.merchant("the neighbour");
@@ -183,7 +183,7 @@ async fn a_body_that_is_no_json_and_a_key_that_is_none() {
     let body: Value = answer.json().await.expect("an error is JSON");
     assert_eq!(body.pointer("/error/code"), Some(&json!("VALIDATION_FAILED")));
 
-    for key in ["", "sk_test_nobody", &merchant.publishable_key(), "Bearer"] {
+    for key in ["", "sk_test_unknown", &merchant.publishable_key(), "Bearer"] {
         let answer = client.get(&url).bearer_auth(key).send().await.expect("the server answers");
         assert_eq!(answer.status(), 401, "{key:?}");
         let body: Value = answer.json().await.expect("an error is JSON");
@@ -199,9 +199,9 @@ async fn a_body_that_is_no_json_and_a_key_that_is_none() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_and_a_folder_that_cannot_be_written_end_in_one_clear_line() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = taken.local_addr().expect("an address").to_string();
+async fn a_port_in_use_and_an_unwritable_folder_each_end_with_one_clear_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data").display().to_string();
     let finished = trac(&["serve", "--data", &data, "--listen", &address]);
@@ -215,7 +215,7 @@ async fn a_port_in_use_and_a_folder_that_cannot_be_written_end_in_one_clear_line
     one_clear_line(&finished.stderr, finished.code, "a-file");
     let finished = trac(&["workspace", "create", "--data", &data, "--name", "x", "--json"]);
     one_clear_line(&finished.stderr, finished.code, "a-file");
-    assert_eq!(finished.stdout, "", "standard output is JSON or nothing");
+    assert_eq!(finished.stdout, "", "standard output is JSON or empty");
 }
 
 /// The program ended with one line that names the error, without a chain of causes.

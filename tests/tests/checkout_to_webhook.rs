@@ -4,7 +4,7 @@ use serde_json::Value;
 use trac_tests::{Browser, Demo};
 
 #[tokio::test]
-async fn paying_by_payment_link_tells_the_click_in_a_signed_event() {
+async fn a_payment_by_payment_link_carries_the_click_in_a_signed_event() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;
@@ -26,7 +26,7 @@ async fn paying_by_payment_link_tells_the_click_in_a_signed_event() {
 }
 
 #[tokio::test]
-async fn subscribing_in_the_pricing_table_tells_session_invoice_and_payment() {
+async fn a_subscription_from_the_pricing_table_sends_session_invoice_and_payment_events() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;

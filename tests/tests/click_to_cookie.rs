@@ -7,7 +7,7 @@ const COOKIE: &str = r"(document.cookie.match(/(?:^|; )trac_click_id=([^;]*)/) |
 const STORED: &str = "localStorage.getItem('trac_click_id') || ''";
 
 #[tokio::test]
-async fn a_tracked_link_leads_to_the_shop_and_leaves_its_click_in_cookie_and_storage() {
+async fn a_tracked_link_leads_to_the_shop_which_stores_its_click_in_cookie_and_storage() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
 
@@ -19,8 +19,8 @@ async fn a_tracked_link_leads_to_the_shop_and_leaves_its_click_in_cookie_and_sto
     assert_eq!(browser.text(COOKIE).await, id);
     assert_eq!(browser.text(STORED).await, id);
 
-    let kept = demo.merchant.get(&format!("/clicks/{id}")).await;
-    assert_eq!(kept.text("/click_id"), id, "what the address names is on disk");
+    let stored = demo.merchant.get(&format!("/clicks/{id}")).await;
+    assert_eq!(stored.text("/click_id"), id, "the click in the URL is stored");
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn cookie_and_storage_repair_each_other() {
 }
 
 #[tokio::test]
-async fn the_last_partner_wins_and_nobody_is_nobody() {
+async fn the_last_partners_click_counts_and_a_visitor_without_a_link_has_none() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&format!("{}/", demo.address("/shop"))).await;
     assert_eq!(browser.js("window.trac.getClickId()").await, Value::Null);

@@ -20,8 +20,8 @@ fn a_workspace_is_printed_as_json_and_nothing_else_with_no_server_running() {
     let (first, second) = (create(), create());
     assert_ne!(text(&first, "/workspace_id"), text(&second, "/workspace_id"));
     for key in ["pk_test", "sk_test", "pk_live", "sk_live"] {
-        let (mine, other) = (text(&first, &format!("/keys/{key}")), text(&second, &format!("/keys/{key}")));
-        assert!(mine.starts_with(&format!("{key}_")) && mine != other, "{mine} {other}");
+        let (own, other) = (text(&first, &format!("/keys/{key}")), text(&second, &format!("/keys/{key}")));
+        assert!(own.starts_with(&format!("{key}_")) && own != other, "{own} {other}");
     }
     for mode in ["test", "live"] {
         let id = text(&first, &format!("/endpoints/{mode}/id"));
@@ -43,7 +43,7 @@ fn a_workspace_is_printed_as_json_and_nothing_else_with_no_server_running() {
 }
 
 #[test]
-fn what_only_looks_makes_no_store_where_there_is_none() {
+fn commands_that_need_a_store_do_not_create_one() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("mistyped");
     let named = data.display().to_string();
@@ -62,19 +62,19 @@ fn what_only_looks_makes_no_store_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_running_server_is_ready_without_a_workspace_and_honours_a_new_one_at_once() {
+async fn a_running_server_is_ready_without_a_workspace_and_serves_a_new_one_at_once() {
     let server = Server::start().await;
     let client = reqwest::Client::new();
     for path in ["/healthz", "/readyz"] {
         let answer = client.get(format!("{}{path}", server.origin())).send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "{path}");
     }
-    let merchant = server.merchant("beside");
+    let merchant = server.merchant("added");
     assert!(merchant.all("/programs").await.is_empty());
     let endpoint = merchant.endpoint().await;
     assert!(endpoint.url.starts_with(&server.origin()));
     let printed = text(&merchant.workspace, "/endpoints/test/url");
-    assert_eq!(printed, endpoint.url, "the printed address is the one that answers");
+    assert_eq!(printed, endpoint.url, "the printed URL is the one in use");
     let event = envelope("evt_first", "balance.available", now(), &serde_json::json!({}));
     let answer = endpoint.deliver(&event).await;
     assert_eq!((answer.status, answer.text("/outcome").as_str()), (200, "ignored"));
@@ -82,7 +82,7 @@ async fn a_running_server_is_ready_without_a_workspace_and_honours_a_new_one_at_
 }
 
 #[tokio::test]
-async fn every_answer_carries_a_request_id_the_callers_if_it_is_sane() {
+async fn every_response_has_a_request_id_the_callers_if_it_is_valid() {
     let server = Server::start().await;
     let client = reqwest::Client::new();
     let ask = async |path: &str, id: &str| {
@@ -106,19 +106,19 @@ async fn secrets_and_keys_never_reach_the_log_or_the_database() {
     endpoint.deliver(&envelope("evt_log", "customer.created", now(), &serde_json::json!({}))).await;
     let log = server.log();
     for planted in [endpoint.secret.as_str(), &merchant.secret_key()] {
-        assert!(!log.contains(planted), "the log shows {planted}");
+        assert!(!log.contains(planted), "the log contains {planted}");
     }
     let key = merchant.secret_key();
     for entry in std::fs::read_dir(server.data()).expect("a data folder") {
         let path = entry.expect("an entry").path();
         let bytes = std::fs::read(&path).unwrap_or_default();
         let found = bytes.windows(key.len()).any(|window| window == key.as_bytes());
-        assert!(!found, "{} holds a key in the open", path.display());
+        assert!(!found, "{} contains a key in plain text", path.display());
     }
 }
 
 #[tokio::test]
-async fn nobody_is_locked_out_of_a_running_server() {
+async fn keys_and_login_links_can_be_created_while_the_server_runs() {
     let server = Server::start().await;
     let merchant = server.merchant("Locked out");
     let (data, id) = (server.data(), text(&merchant.workspace, "/workspace_id").to_owned());
@@ -162,13 +162,13 @@ async fn nobody_is_locked_out_of_a_running_server() {
         let form = no_redirects.post(format!("{}/dashboard/enter", server.origin()));
         let form =
             form.header("content-type", "application/x-www-form-urlencoded").body(format!("token={token}"));
-        assert_eq!(form.send().await.expect("an answer").status(), want, "the link opens once");
+        assert_eq!(form.send().await.expect("an answer").status(), want, "a login link works once");
     }
     for entry in std::fs::read_dir(&data).expect("a data folder") {
         let bytes = std::fs::read(entry.expect("an entry").path()).unwrap_or_default();
         assert!(
             !bytes.windows(token.len()).any(|window| window == token.as_bytes()),
-            "a token lies in the open"
+            "a token is stored in plain text"
         );
     }
     for (arguments, want) in [
@@ -191,7 +191,7 @@ async fn nobody_is_locked_out_of_a_running_server() {
 }
 
 #[tokio::test]
-async fn what_was_tried_in_test_mode_goes_live_beside_a_running_server() {
+async fn test_mode_is_copied_to_live_mode_while_the_server_runs() {
     let server = Server::start().await;
     let merchant = server.merchant("Ready");
     merchant.terms(2_000, "paula", "https://shop.example.com/").await;
@@ -207,7 +207,7 @@ async fn what_was_tried_in_test_mode_goes_live_beside_a_running_server() {
         ended.stdout
     };
     assert!(go_live(&["--dry-run"]).starts_with("Would be copied to live mode:\n  program Partners\n"));
-    assert_eq!(go_live(&[]).lines().count(), 6, "a title, a line for each, and one without words");
+    assert_eq!(go_live(&[]).lines().count(), 6, "a title, a line for each, and an empty line");
     assert!(go_live(&[]).starts_with("Copied to live mode: nothing\n"));
     let json: Value = serde_json::from_str(&go_live(&["--json"])).expect("JSON and nothing else");
     assert_eq!(json.pointer("/copied").and_then(Value::as_array).map(Vec::len), Some(0));
@@ -221,7 +221,7 @@ async fn what_was_tried_in_test_mode_goes_live_beside_a_running_server() {
 }
 
 #[tokio::test]
-async fn a_workspace_that_is_not_there_is_refused() {
+async fn an_unknown_workspace_is_refused() {
     let server = Server::start().await;
     let data = server.data();
     for command in [&["go-live"][..], &["sessions"], &["sessions", "--end"]] {
@@ -233,7 +233,7 @@ async fn a_workspace_that_is_not_there_is_refused() {
 }
 
 #[tokio::test]
-async fn explain_of_something_unknown_ends_with_1() {
+async fn explain_of_an_unknown_id_ends_with_exit_code_1() {
     let server = Server::start().await;
     let merchant = server.merchant("unknown");
     let terms = merchant.terms(1_000, "known", "https://shop.example.com/").await;
@@ -250,12 +250,12 @@ async fn explain_of_something_unknown_ends_with_1() {
             );
         }
     }
-    let told = trac(&["explain", "cs_test_0", "--data", &data]).stdout;
-    assert!(told.contains("test") && !told.contains("live mode"), "{told}");
+    let output = trac(&["explain", "cs_test_0", "--data", &data]).stdout;
+    assert!(output.contains("test") && !output.contains("live mode"), "{output}");
 }
 
 #[tokio::test]
-async fn a_reader_who_leaves_before_the_end_is_no_failure() {
+async fn a_closed_standard_output_is_not_a_failure() {
     let server = Server::start().await;
     let merchant = server.merchant("piped");
     let terms = merchant.terms(1_000, "piped", "https://shop.example.com/").await;

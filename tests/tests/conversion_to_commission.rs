@@ -1,4 +1,4 @@
-//! conversion ─▶ commission: what a partner earns, and what is clawed back.
+//! conversion ─▶ commission: the amounts that a partner earns, and those that are clawed back.
 
 use serde_json::{Value, json};
 use trac_tests::Demo;
@@ -44,7 +44,7 @@ async fn a_sale_earns_and_refunds_take_back_in_proportion() {
 }
 
 #[tokio::test]
-async fn an_event_told_again_changes_nothing() {
+async fn a_repeated_event_changes_nothing() {
     let demo = Demo::start();
     let click = demo.click().await;
     let paid = demo.stripe("payments", json!({"link": "test_teachest", "client_reference_id": click})).await;
@@ -73,8 +73,8 @@ async fn every_month_earns_until_the_subscription_is_cancelled() {
     assert_eq!(months, [1, 2, 3]);
     assert_eq!(demo.merchant.net_minor().await, 3 * 360);
 
-    // All of it is pending. The default policy voids the commission of the time after the end, which is the
-    // last month.
+    // All commissions are pending. The default policy voids those for service after the end, which is the last
+    // month.
     demo.stripe(&format!("cancel/{subscription}"), json!({})).await;
     assert_eq!(demo.merchant.net_minor().await, 2 * 360);
 }
@@ -100,7 +100,7 @@ async fn a_refund_of_a_renewal_takes_back_that_month_only() {
 }
 
 #[tokio::test]
-async fn a_dispute_won_gives_back_what_it_took() {
+async fn a_won_dispute_restores_the_commission() {
     let demo = Demo::start();
     let click = demo.click().await;
     let paid = demo.stripe("payments", json!({"link": "test_teachest", "client_reference_id": click})).await;

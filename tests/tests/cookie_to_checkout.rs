@@ -11,7 +11,7 @@ async fn every_way_to_pay_carries_the_click() {
     let id = browser.text("window.trac.getClickId()").await;
 
     let want = format!("https://buy.stripe.com/test_teachest?locale=en&client_reference_id={id}");
-    assert_eq!(browser.text(LINK).await, want, "what was there stays");
+    assert_eq!(browser.text(LINK).await, want, "existing parameters stay");
     for element in ["stripe-buy-button", "stripe-pricing-table"] {
         let attribute = format!("document.querySelector('{element}').getAttribute('client-reference-id')");
         assert_eq!(browser.text(&attribute).await, id, "{element}");
@@ -23,7 +23,7 @@ async fn every_way_to_pay_carries_the_click() {
 }
 
 #[tokio::test]
-async fn what_is_added_later_is_decorated_and_what_is_the_merchants_stays() {
+async fn links_added_later_are_decorated_and_the_merchants_references_stay() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
     let id = browser.text("window.trac.getClickId()").await;
@@ -48,7 +48,7 @@ async fn what_is_added_later_is_decorated_and_what_is_the_merchants_stays() {
 }
 
 #[tokio::test]
-async fn a_visitor_nobody_sent_leaves_every_link_as_it_was() {
+async fn without_a_click_every_link_stays_unchanged() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&format!("{}/", demo.address("/shop"))).await;
     assert_eq!(browser.text(LINK).await, "https://buy.stripe.com/test_teachest?locale=en");

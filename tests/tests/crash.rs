@@ -34,7 +34,7 @@ async fn the_same_event_twenty_times_at_once_earns_one_commission() {
     assert_eq!(merchant.net_minor().await, 2_000);
     let log = merchant.get("/events/evt_twenty").await;
     assert_eq!(log.number("/deliveries"), Some(20));
-    assert_eq!(log.text("/outcome"), "processed", "a repeat leaves the row's own outcome");
+    assert_eq!(log.text("/outcome"), "processed", "a repeat does not change the outcome");
 }
 
 #[tokio::test]
@@ -54,11 +54,11 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
         let (endpoint, click) = (endpoint.clone(), click.clone());
         let (acknowledge, next) = (acknowledge.clone(), Arc::clone(&next));
         posters.spawn(async move {
-            let mut kept = Vec::new();
+            let mut posted = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= EVENTS {
-                    return kept;
+                    return posted;
                 }
                 let id = format!("evt_kill_{number}");
                 let paid = session(&format!("kill_{number}"), 10_000, &click);
@@ -66,12 +66,12 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
                 let signature = trac_stand_in::sign(&endpoint.secret, now(), &body);
                 match endpoint.post(body, &signature).await {
                     Some(answer) if answer.status == 200 => {
-                        kept.push(id);
-                        acknowledge.send(()).expect("somebody counts");
+                        posted.push(id);
+                        acknowledge.send(()).expect("the test counts");
                     }
                     // 503 means "try again", and a broken connection means that the server is dead.
                     Some(answer) => assert_eq!(answer.status, 503, "{}", answer.body),
-                    None => return kept,
+                    None => return posted,
                 }
             }
         });
@@ -81,18 +81,18 @@ async fn kill_9_amid_a_thousand_events_loses_no_acknowledged_one() {
         acknowledged.recv().await.unwrap_or_else(|| panic!("only {count} were acknowledged"));
     }
     server.kill();
-    let kept: BTreeSet<String> = posters.join_all().await.into_iter().flatten().collect();
-    assert!((KILL_AFTER..EVENTS).contains(&kept.len()), "{} acknowledged before the end", kept.len());
+    let posted: BTreeSet<String> = posters.join_all().await.into_iter().flatten().collect();
+    assert!((KILL_AFTER..EVENTS).contains(&posted.len()), "{} acknowledged before the end", posted.len());
 
     server.restart().await;
     let rows = merchant.all("/events").await;
     let id = |row: &Value| row.get("stripe_event_id").and_then(Value::as_str).map(str::to_owned);
     let logged: BTreeSet<String> = rows.iter().filter_map(id).collect();
-    let lost: Vec<_> = kept.difference(&logged).collect();
+    let lost: Vec<_> = posted.difference(&logged).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
-    // An event and its effects are written in one transaction: one whole commission each.
+    // An event and its effects are written in one transaction: one complete commission each.
     assert_eq!(merchant.all("/commissions").await.len(), logged.len());
-    let whole = 2_000 * i64::try_from(logged.len()).expect("a small number");
-    assert_eq!(merchant.net_minor().await, whole);
-    say(&format!("{} acknowledged, {} in the log", kept.len(), logged.len()));
+    let earned = 2_000 * i64::try_from(logged.len()).expect("a small number");
+    assert_eq!(merchant.net_minor().await, earned);
+    say(&format!("{} acknowledged, {} in the log", posted.len(), logged.len()));
 }

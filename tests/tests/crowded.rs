@@ -56,7 +56,7 @@ async fn under_many_idle_connections_visitors_are_served() {
 }
 
 #[tokio::test]
-async fn two_hundred_bodies_that_never_end_take_neither_the_memory_nor_the_webhooks() {
+async fn two_hundred_bodies_that_never_end_exhaust_neither_memory_nor_webhooks() {
     let mut server = Server::start_as(Setup { limits: vec!["-v 800000"], ..Setup::default() }).await;
     let merchant = server.merchant("bodies");
     let endpoint = merchant.endpoint().await;
@@ -73,7 +73,7 @@ async fn two_hundred_bodies_that_never_end_take_neither_the_memory_nor_the_webho
     for _ in 0..200 {
         let mut stream = connect(&server, "127.0.0.2").await.expect("a socket");
         stream.write_all(head.as_bytes()).await.expect("the server reads");
-        // The server closes a connection whose body it refuses, maybe while it is sent.
+        // The server closes a connection whose body it refuses, maybe while the body is sent.
         let _ = stream.write_all(&body).await;
         open.push(stream);
     }
@@ -87,5 +87,5 @@ async fn two_hundred_bodies_that_never_end_take_neither_the_memory_nor_the_webho
     say(&format!("{answered} of 200 bodies refused by now; {}", peaks.join(", ")));
     drop(open);
     visitors_and_webhooks_are_served(&url, &endpoint, "again").await;
-    assert_eq!(server.stop(), Some(0), "it ends as it should: {}", server.log());
+    assert_eq!(server.stop(), Some(0), "it ends with exit code 0: {}", server.log());
 }

@@ -13,16 +13,16 @@ use trac_tests::{Endpoint, Merchant, Server, Setup, SmallDisk, envelope, now, se
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The disks here are smaller than the default of `TRAC_KEEP_FREE_MB`.
-fn nothing_kept_free() -> Vec<(&'static str, String)> {
+fn no_space_reserved() -> Vec<(&'static str, String)> {
     vec![("TRAC_KEEP_FREE_MB", "0".to_owned())]
 }
 
 /// Follows the link `full`; returns the destination.
 async fn visit(client: &Client, server: &Server) -> String {
     let answer = client.get(format!("{}/s/full", server.origin())).send().await.expect("an answer");
-    assert_eq!(answer.status(), 302, "a visitor is never stranded");
+    assert_eq!(answer.status(), 302, "a visitor is always redirected");
     let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    location.expect("a redirect leads somewhere").to_owned()
+    location.expect("a redirect has a location").to_owned()
 }
 
 async fn readiness(client: &Client, server: &Server) -> StatusCode {
@@ -50,10 +50,10 @@ async fn until_refused(disk: &SmallDisk, endpoint: &Endpoint, click: &str) -> us
             }
         }
     }
-    panic!("a full disk takes everything");
+    panic!("a full disk accepts every sale");
 }
 
-async fn refused(client: &Client, merchant: &Merchant, server: &Server) {
+async fn writes_are_refused(client: &Client, merchant: &Merchant, server: &Server) {
     for _ in 0..20 {
         assert!(visit(client, server).await.starts_with("https://shop.example/"));
     }
@@ -74,7 +74,7 @@ async fn refused(client: &Client, merchant: &Merchant, server: &Server) {
 async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     let Some(disk) = SmallDisk::mount(6) else { return };
     let data = Some(disk.path().join("data"));
-    let server = Server::start_as(Setup { data, variables: nothing_kept_free(), ..Setup::default() }).await;
+    let server = Server::start_as(Setup { data, variables: no_space_reserved(), ..Setup::default() }).await;
     let client = Client::builder().redirect(redirect::Policy::none()).build().expect("a client");
     let merchant = server.merchant("full");
     let endpoint = merchant.endpoint().await;
@@ -87,16 +87,20 @@ async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
     let deadline = Instant::now() + TIMEOUT;
     while readiness(&client, &server).await != 503 {
         disk.fill();
-        assert!(Instant::now() < deadline, "nothing can be written, and still ready");
+        assert!(Instant::now() < deadline, "nothing can be written, and the server is ready");
     }
-    refused(&client, &merchant, &server).await;
+    writes_are_refused(&client, &merchant, &server).await;
     assert_eq!(readiness(&client, &server).await, 503);
-    assert!(server.log().contains("full"), "the log says what is wrong");
+    assert!(server.log().contains("full"), "the log names the cause");
 
     disk.clear();
     let deadline = Instant::now() + TIMEOUT;
     while readiness(&client, &server).await != 200 {
-        assert!(Instant::now() < deadline, "room again, and still not ready\n{}", server.log());
+        assert!(
+            Instant::now() < deadline,
+            "space is free again, and the server is not ready\n{}",
+            server.log()
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(visit(&client, &server).await.contains("trac_click_id="));
@@ -110,23 +114,27 @@ async fn a_full_disk_stops_no_visitor_and_all_recovers_without_a_restart() {
 }
 
 /// Polls until the server is ready and does or does not record clicks; returns the text of `/readyz`.
-async fn until_clicks(client: &Client, server: &Server, want: bool) -> String {
+async fn until_recording(client: &Client, server: &Server, want: bool) -> String {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         let answer = client.get(format!("{}/readyz", server.origin())).send().await.expect("an answer");
         let status = answer.status().as_u16();
-        let said = answer.text().await.expect("an answer in words");
-        let is_recording = !said.contains("No clicks are recorded");
+        let text = answer.text().await.expect("a text");
+        let is_recording = !text.contains("No clicks are recorded");
         if status == 200 && is_recording == want {
-            return said;
+            return text;
         }
-        assert!(Instant::now() < deadline, "{want} is never said: {status} {said}\n{}", server.log());
+        assert!(
+            Instant::now() < deadline,
+            "recording never becomes {want}: {status} {text}\n{}",
+            server.log()
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_disk_is_for_webhooks_and_not_for_clicks() {
+async fn on_a_nearly_full_disk_webhooks_are_stored_and_clicks_are_not() {
     let Some(disk) = SmallDisk::mount(32) else { return };
     let data = Some(disk.path().join("data"));
     let variables = vec![("TRAC_KEEP_FREE_MB", "8".to_owned())];
@@ -138,13 +146,17 @@ async fn what_is_left_of_a_disk_is_for_webhooks_and_not_for_clicks() {
     let click = merchant.click(&terms.link).await;
     assert!(visit(&client, &server).await.contains("trac_click_id="));
 
-    disk.take(23);
-    let said = until_clicks(&client, &server, false).await;
-    assert!(said.starts_with("ready\n") && said.contains("8 MB"), "{said}");
+    disk.occupy(23);
+    let text = until_recording(&client, &server, false).await;
+    assert!(text.starts_with("ready\n") && text.contains("8 MB"), "{text}");
     assert!(server.log().contains("clicks are no longer recorded"), "{}", server.log());
     let before = merchant.get("/clicks").await.number("/meta/total");
     for _ in 0..20 {
-        assert_eq!(visit(&client, &server).await, "https://shop.example/", "a visitor goes on without an ID");
+        assert_eq!(
+            visit(&client, &server).await,
+            "https://shop.example/",
+            "a visitor is redirected without an ID"
+        );
     }
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), before);
     let asked = client.post(format!("{}/v1/clicks", server.origin()));
@@ -163,32 +175,32 @@ async fn what_is_left_of_a_disk_is_for_webhooks_and_not_for_clicks() {
     }
 
     disk.clear();
-    until_clicks(&client, &server, true).await;
+    until_recording(&client, &server, true).await;
     assert!(visit(&client, &server).await.contains("trac_click_id="));
     assert_eq!(merchant.net_minor().await, 20 * 2_000);
 }
 
 #[test]
-fn what_finds_no_room_beside_a_damaged_spool_is_not_kept_by_halves() {
+fn a_damaged_spool_is_set_aside_completely_or_not_at_all() {
     let Some(disk) = SmallDisk::mount(6) else { return };
     let folder = disk.path().join("data");
     let data = folder.to_str().expect("a path that is text");
     assert_eq!(trac(&["workspace", "create", "--name", "full", "--data", data]).code, Some(0));
     let damage = vec![b'x'; 1 << 20];
-    fs::write(folder.join("clicks.spool"), &damage).expect("a spool in which no line is whole");
+    fs::write(folder.join("clicks.spool"), &damage).expect("a spool without a valid line");
     let room = folder.join("room");
-    fs::write(&room, vec![0; 1 << 18]).expect("a quarter of what would be needed");
+    fs::write(&room, vec![0; 1 << 18]).expect("a quarter of the needed space");
     disk.fill();
-    fs::remove_file(&room).expect("a file that is there");
-    let kept = || {
+    fs::remove_file(&room).expect("an existing file");
+    let set_aside = || {
         assert_eq!(trac(&["workspace", "list", "--data", data]).code, Some(0));
         fs::read(folder.join("clicks.refused")).unwrap_or_default()
     };
     for _ in 0..2 {
-        assert_eq!(kept().len(), 0);
+        assert_eq!(set_aside().len(), 0);
     }
     disk.clear();
     for _ in 0..2 {
-        assert_eq!(kept(), [b"\n", damage.as_slice()].concat(), "once");
+        assert_eq!(set_aside(), [b"\n", damage.as_slice()].concat(), "exactly once");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use trac_tests::{Merchant, Server, say, stripe_events};
 
 #[tokio::test]
-async fn every_genuine_event_is_answered_with_an_outcome_and_a_reason_and_outlives_a_restart() {
+async fn every_genuine_event_gets_an_outcome_and_a_reason_and_survives_a_restart() {
     let Some(events) = stripe_events() else {
         say("skipped: no ../shared");
         return;
@@ -17,7 +17,8 @@ async fn every_genuine_event_is_answered_with_an_outcome_and_a_reason_and_outliv
     let (test, live) = (merchant.endpoint().await, merchant.endpoint_of("live", "sk_live").await);
     let mut posted = BTreeSet::new();
     for (name, event) in &events {
-        // Both endpoints receive every event: the one of the other mode must report that and store it too.
+        // Both endpoints receive every event. The endpoint of the other mode must report the mismatch and
+        // store the event, too.
         for endpoint in [&test, &live] {
             let answer = endpoint.deliver(event).await;
             assert_eq!(answer.status, 200, "{name}: {}", answer.body);

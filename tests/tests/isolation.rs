@@ -74,7 +74,7 @@ async fn a_foreign_click_earns_nothing() {
 }
 
 #[tokio::test]
-async fn live_and_test_are_two_worlds() {
+async fn live_and_test_mode_are_separate() {
     let server = Server::start().await;
     let merchant = server.merchant("modes");
     let (test, live) = (merchant.endpoint().await, merchant.endpoint_of("live", "sk_live").await);
@@ -82,21 +82,24 @@ async fn live_and_test_are_two_worlds() {
     let click = merchant.click(&terms.link).await;
     let mut event = envelope("evt_m", "checkout.session.completed", now(), &session("m", 1_000, &click));
     event["livemode"] = json!(true);
-    let told = test.deliver(&event).await;
-    assert_eq!((told.text("/outcome").as_str(), told.text("/reason").as_str()), ("ignored", "mode_mismatch"));
-    // In live mode the same event is a payment, but the click belongs to test mode.
-    let told = live.deliver(&event).await;
+    let answer = test.deliver(&event).await;
     assert_eq!(
-        (told.text("/outcome").as_str(), told.text("/reason").as_str()),
+        (answer.text("/outcome").as_str(), answer.text("/reason").as_str()),
+        ("ignored", "mode_mismatch")
+    );
+    // In live mode the same event is a payment, but the click belongs to test mode.
+    let answer = live.deliver(&event).await;
+    assert_eq!(
+        (answer.text("/outcome").as_str(), answer.text("/reason").as_str()),
         ("deferred", "no_attribution_yet")
     );
     assert_eq!(merchant.net_minor().await, 0);
 
     let mut foreign = envelope("evt_c", "checkout.session.completed", now(), &session("c", 1_000, &click));
     foreign["account"] = json!("acct_1");
-    let told = test.deliver(&foreign).await;
+    let answer = test.deliver(&foreign).await;
     assert_eq!(
-        (told.text("/outcome").as_str(), told.text("/reason").as_str()),
+        (answer.text("/outcome").as_str(), answer.text("/reason").as_str()),
         ("ignored", "account_mismatch")
     );
 }

@@ -1,4 +1,4 @@
-//! The short battery; `cargo xtask torture` is the long one.
+//! A short run of `kill -9` under load; `cargo xtask torture` is the long one.
 
 use trac_tests::battery::kill_and_compare;
 use trac_tests::say;

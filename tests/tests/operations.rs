@@ -21,11 +21,11 @@ fn processed() -> (u16, String) {
     (200, "processed".to_owned())
 }
 
-/// The program ended with an error and one line that contains `says`.
-fn refused(finished: &trac_tests::Finished, says: &str) {
+/// The program ended with an error and one line that contains `text`.
+fn refused(finished: &trac_tests::Finished, text: &str) {
     assert!(finished.code.is_some_and(|code| code != 0), "{finished:?}");
     assert_eq!(finished.stderr.lines().count(), 1, "one line: {}", finished.stderr);
-    assert!(finished.stderr.contains(says), "it says {says}: {}", finished.stderr);
+    assert!(finished.stderr.contains(text), "it contains {text}: {}", finished.stderr);
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_second_server_on_a_folder_is_refused_and_the_first_keeps_its_address(
     let second =
         ["serve", "--data", &server.data(), "--listen", "127.0.0.1:0", "--public-url", "https://x.example"];
     refused(&trac(&second), &server.data());
-    let merchant = server.merchant("beside");
+    let merchant = server.merchant("added");
     let url = merchant.workspace.pointer("/endpoints/test/url").and_then(Value::as_str).unwrap_or_default();
     assert!(url.starts_with(&server.origin()), "{url}");
 }
@@ -64,7 +64,7 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_removed_under_the_server_is_noticed_and_nothing_is_acknowledged_into_the_void() {
+async fn a_database_removed_while_the_server_runs_is_noticed_and_no_event_is_acknowledged() {
     let server = Server::start().await;
     let merchant = server.merchant("removed");
     let endpoint = merchant.endpoint().await;
@@ -88,7 +88,7 @@ async fn a_database_removed_under_the_server_is_noticed_and_nothing_is_acknowled
 }
 
 #[tokio::test]
-async fn a_master_key_of_the_environment_is_rotated_by_giving_both() {
+async fn a_master_key_of_the_environment_is_rotated_by_setting_both_keys() {
     let [old, new] = ["11".repeat(32), "22".repeat(32)];
     let both = format!("{new},{old}");
     let with = |key: &str| Setup { variables: vec![("TRAC_MASTER_KEY", key.to_owned())], ..Setup::default() };
@@ -104,7 +104,10 @@ async fn a_master_key_of_the_environment_is_rotated_by_giving_both() {
     let terms = merchant.terms(2_000, "rotated", "https://shop.example/").await;
     let click = merchant.click(&terms.link).await;
     assert_eq!(sell(&endpoint, "before", &click).await, processed());
-    assert!(!Path::new(&data).join("master.key").exists(), "a key that is given is not written down");
+    assert!(
+        !Path::new(&data).join("master.key").exists(),
+        "a key from the environment is not written to disk"
+    );
 
     server.restart_as(with(&both)).await;
     assert_eq!(sell(&endpoint, "both", &click).await, processed());
@@ -121,7 +124,7 @@ async fn a_master_key_of_the_environment_is_rotated_by_giving_both() {
 }
 
 #[tokio::test]
-async fn a_backup_under_load_is_whole_and_becomes_a_server_again() {
+async fn a_backup_under_load_is_complete_and_can_be_restored() {
     let server = Server::start().await;
     let merchant = server.merchant("backup");
     let endpoint = merchant.endpoint().await;
@@ -150,7 +153,7 @@ async fn a_backup_under_load_is_whole_and_becomes_a_server_again() {
     let copied = copied.await.expect("it ran");
     assert_eq!(copied.code, Some(0), "{}", copied.stderr);
     done.store(true, Ordering::Relaxed);
-    let late: usize = load.await.expect("every sale was taken");
+    let late: usize = load.await.expect("every sale is processed");
 
     let restored = trac(&["restore", &to, "--data", &data]);
     assert_eq!(restored.code, Some(0), "{}", restored.stderr);
@@ -163,15 +166,15 @@ async fn a_backup_under_load_is_whole_and_becomes_a_server_again() {
     let merchant = again.merchant_of(merchant.workspace.clone());
     let events = merchant.all("/events").await.len();
     assert!((20..=20 + late).contains(&events), "{events} of 20 and {late}");
-    let whole = i64::try_from(events).expect("a count") * 2_000;
-    assert_eq!((merchant.all("/commissions").await.len(), merchant.net_minor().await), (events, whole));
+    let earned = i64::try_from(events).expect("a count") * 2_000;
+    assert_eq!((merchant.all("/commissions").await.len(), merchant.net_minor().await), (events, earned));
     let endpoint = merchant.endpoint_as_it_is(&endpoint);
     assert_eq!(sell(&endpoint, "early_0", &click).await, (200, "duplicate".to_owned()));
     assert_eq!(sell(&endpoint, "new", &click).await, processed());
 }
 
 #[tokio::test]
-async fn an_export_beside_a_running_server_is_imported_beside_another_one() {
+async fn an_export_of_one_running_server_is_imported_into_another() {
     let (here, there) = (Server::start().await, Server::start().await);
     let merchant = here.merchant("moved");
     let endpoint = merchant.endpoint().await;
@@ -199,14 +202,14 @@ async fn an_export_beside_a_running_server_is_imported_beside_another_one() {
     let moved = there.merchant_of(merchant.workspace.clone());
     assert_eq!(moved.ask(Method::GET, "/events", None).await.status, 401);
 
-    let taken = trac(&["import", &file, "--data", &there.data()]);
-    assert_eq!(taken.code, Some(0), "{}", taken.stderr);
+    let imported = trac(&["import", &file, "--data", &there.data()]);
+    assert_eq!(imported.code, Some(0), "{}", imported.stderr);
     let id = merchant.workspace.pointer("/endpoints/test/id").and_then(Value::as_str).unwrap_or_default();
-    assert!(taken.stdout.contains(id), "the endpoint without a secret is named: {}", taken.stdout);
+    assert!(imported.stdout.contains(id), "the endpoint without a secret is named: {}", imported.stdout);
     assert_eq!(moved.all("/commissions").await, merchant.all("/commissions").await);
     assert_eq!(moved.all("/events").await, merchant.all("/events").await);
     let at = moved.endpoint_as_it_is(&endpoint);
-    assert_eq!(sell(&at, "moved_0", &click).await.0, 401, "a secret is not carried");
+    assert_eq!(sell(&at, "moved_0", &click).await.0, 401, "a signing secret is not exported");
     let at = moved.endpoint().await;
     assert_eq!(sell(&at, "moved_0", &click).await, (200, "duplicate".to_owned()));
     assert_eq!(sell(&at, "moved_5", &click).await, processed());
@@ -238,7 +241,7 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     check(&[file, variable], &[], "https://variable.example");
     check(&[file, variable], &["--public-url", "https://flag.example/"], "https://flag.example");
     check(&[("TRAC_DATA", &data)], &[], "http://127.0.0.1:8787");
-    assert!(Path::new(&data).join("trac.db").exists(), "the file's folder is the one that is used");
+    assert!(Path::new(&data).join("trac.db").exists(), "the variable's folder is the one that is used");
 }
 
 #[test]
@@ -260,7 +263,7 @@ fn the_help_of_serve_explains_every_option_and_names_its_variable() {
 }
 
 #[tokio::test]
-async fn a_server_asked_to_stop_finishes_what_it_accepted_and_ends_well() {
+async fn a_stopping_server_finishes_accepted_requests_and_ends_with_exit_code_0() {
     let mut server = Server::start().await;
     let merchant = server.merchant("stopped");
     let endpoint = merchant.endpoint().await;
@@ -282,13 +285,14 @@ async fn a_server_asked_to_stop_finishes_what_it_accepted_and_ends_well() {
             endpoint.post(body, &signature).await.is_some_and(|answer| answer.status == 200)
         });
     }
-    let mut sold = i64::from(sales.join_next().await.is_some_and(|first| first.is_ok_and(|taken| taken)));
+    let mut sold =
+        i64::from(sales.join_next().await.is_some_and(|first| first.is_ok_and(|accepted| accepted)));
     assert_eq!(server.stop(), Some(0), "{}", server.log());
     sold += sales.join_all().await.into_iter().map(i64::from).sum::<i64>();
     server.restart().await;
-    let kept = i64::try_from(merchant.all("/events").await.len()).expect("a count");
-    assert!(kept >= sold, "{sold} acknowledged, {kept} kept");
-    assert_eq!(merchant.net_minor().await, kept * 2_000);
+    let stored = i64::try_from(merchant.all("/events").await.len()).expect("a count");
+    assert!(stored >= sold, "{sold} acknowledged, {stored} stored");
+    assert_eq!(merchant.net_minor().await, stored * 2_000);
     let partner = merchant.ask(Method::POST, "/partners", Some(json!({"name": "After"}))).await;
     assert_eq!(partner.status, 201);
 }

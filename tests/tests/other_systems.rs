@@ -127,7 +127,7 @@ fn live(merchant: &Merchant) -> Merchant {
 }
 
 #[tokio::test]
-async fn traaaction_a_lead_is_told_by_the_workspace_id_from_the_page() {
+async fn traaaction_a_page_reports_a_lead_with_the_workspace_id() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     let place = shop_address().await;
     let live = live(&demo.merchant);
@@ -141,7 +141,7 @@ async fn traaaction_a_lead_is_told_by_the_workspace_id_from_the_page() {
            body: JSON.stringify({{ clickId: match && match[1], eventName: 'sign_up', customerExternalId: 'user_123',
              customerEmail: 'reader@example.com' }}),
          }});
-         window.told = {{ status: answer.status, body: await answer.json() }};",
+         window.reply = {{ status: answer.status, body: await answer.json() }};",
         demo.address("/tracker"),
         demo.merchant.workspace["workspace_id"].as_str().unwrap()
     );
@@ -150,14 +150,14 @@ async fn traaaction_a_lead_is_told_by_the_workspace_id_from_the_page() {
     browser.visit(&terms.url).await;
     browser.until("document.cookie.includes('trac_click_id=clk_')").await;
     for want in [201, 200] {
-        browser.run("window.told = null").await;
+        browser.run("window.reply = null").await;
         browser.click("#buy").await;
-        let told = browser.until("window.told").await;
-        assert_eq!((&told["status"], &told["body"]["attributed"]), (&json!(want), &json!(true)), "{told}");
+        let reply = browser.until("window.reply").await;
+        assert_eq!((&reply["status"], &reply["body"]["attributed"]), (&json!(want), &json!(true)), "{reply}");
     }
     let leads = live.all("/leads").await;
     assert_eq!((leads.len(), &leads[0]["customer_external_id"]), (1, &json!("user_123")));
-    assert!(demo.merchant.all("/leads").await.is_empty(), "test mode knows nothing of it");
+    assert!(demo.merchant.all("/leads").await.is_empty(), "the lead is not in test mode");
     let story = live.get("/explain/user_123").await;
     assert!(
         story.body.to_string().contains("The lead \\\"sign_up\\\" of customer user_123"),
@@ -176,15 +176,15 @@ async fn attro_a_charge_with_the_click_in_its_metadata_earns() {
     let charge = json!({ "id": "ch_1", "object": "charge", "amount": 5_000, "amount_captured": 5_000, "amount_refunded": 0,
         "captured": true, "paid": true, "status": "succeeded", "currency": "usd", "created": now(), "customer": null,
         "payment_intent": "pi_1", "metadata": { "rd_click_id": click } });
-    let told = endpoint.deliver(&envelope("evt_1", "charge.succeeded", now(), &charge)).await;
-    assert_eq!((told.text("/outcome"), told.text("/reason")), ("processed".to_owned(), "ok".to_owned()));
+    let answer = endpoint.deliver(&envelope("evt_1", "charge.succeeded", now(), &charge)).await;
+    assert_eq!((answer.text("/outcome"), answer.text("/reason")), ("processed".to_owned(), "ok".to_owned()));
     assert_eq!(merchant.net_minor().await, 500);
     let line = trac(&["explain", "ch_1", "--data", &server.data()]);
     assert!(line.stdout.contains("metadata.rd_click_id of ch_1"), "{}{}", line.stdout, line.stderr);
 }
 
 #[tokio::test]
-async fn selgeo_a_conversion_by_curl_is_taken_once() {
+async fn selgeo_a_conversion_by_curl_is_recorded_once() {
     let server = Server::start().await;
     let merchant = server.merchant("curl");
     let terms = merchant.terms(1_000, "curl", "https://shop.example.com/").await;
@@ -198,8 +198,8 @@ async fn selgeo_a_conversion_by_curl_is_taken_once() {
             .args(["-H", &format!("Authorization: Bearer {key}"), "-H", "Content-Type: application/json"])
             .args(["-d", &body.to_string()])
             .output();
-        let said = String::from_utf8(called.ok()?.stdout).unwrap();
-        let (answer, status) = said.rsplit_once('\n').unwrap();
+        let output = String::from_utf8(called.ok()?.stdout).unwrap();
+        let (answer, status) = output.rsplit_once('\n').unwrap();
         Some((status.to_owned(), serde_json::from_str::<Value>(answer).unwrap()))
     };
     let Some((status, first)) = curl() else { return trac_tests::say("skipped: no curl") };

@@ -33,14 +33,14 @@ impl Visitor {
 }
 
 /// The disks here are smaller than the default of `TRAC_KEEP_FREE_MB`.
-fn nothing_kept_free() -> Vec<(&'static str, String)> {
+fn no_space_reserved() -> Vec<(&'static str, String)> {
     vec![("TRAC_KEEP_FREE_MB", "0".to_owned())]
 }
 
 /// A server with its data on a small disk.
 async fn on(disk: &SmallDisk) -> Server {
     let data = Some(disk.path().join("data"));
-    Server::start_as(Setup { data, variables: nothing_kept_free(), ..Setup::default() }).await
+    Server::start_as(Setup { data, variables: no_space_reserved(), ..Setup::default() }).await
 }
 
 async fn status(server: &Server, path: &str) -> u16 {
@@ -56,14 +56,18 @@ async fn recovered(server: &Server) {
     }
 }
 
-/// Every returned ID is a click, once. A visitor who received no ID, because the disk took too long, may have
-/// a click too.
-async fn all_are_kept(merchant: &Merchant, told: &[String], visits: usize) {
-    for id in told {
+/// Every returned ID is stored as a click, once. A visitor who received no ID, because the disk took too long,
+/// may have a click too.
+async fn all_are_stored(merchant: &Merchant, ids: &[String], visits: usize) {
+    for id in ids {
         assert_eq!(merchant.get(&format!("/clicks/{id}")).await.text("/click_id"), *id);
     }
-    let kept = merchant.all("/clicks").await.len();
-    assert!((told.len()..=visits).contains(&kept), "{kept} stored, {} returned, {visits} visits", told.len());
+    let stored = merchant.all("/clicks").await.len();
+    assert!(
+        (ids.len()..=visits).contains(&stored),
+        "{stored} stored, {} returned, {visits} visits",
+        ids.len()
+    );
 }
 
 #[tokio::test]
@@ -72,20 +76,20 @@ async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
     let merchant = server.merchant("locked");
     let endpoint = merchant.endpoint().await;
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
-    let (visitor, mut told, mut visits, mut longest) = (Visitor::new(), Vec::new(), 0, Duration::ZERO);
+    let (visitor, mut ids, mut visits, mut longest) = (Visitor::new(), Vec::new(), 0, Duration::ZERO);
     for round in 0..3 {
         let lock = Connection::open(Path::new(&server.data()).join("trac.db")).expect("the database");
         lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-        let before = told.len();
+        let before = ids.len();
         for _ in 0..30 {
             let (id, took) = visitor.follow(&terms.url).await;
             longest = longest.max(took);
             visits += 1;
             if !id.is_empty() {
-                told.push(id);
+                ids.push(id);
             }
         }
-        assert!(told.len() > before, "visitors get IDs while the store is locked");
+        assert!(ids.len() > before, "visitors get IDs while the store is locked");
         assert_eq!(status(&server, "/readyz").await, 503);
         match round {
             // The database is unlocked.
@@ -104,12 +108,12 @@ async fn a_locked_store_and_a_kill_lose_no_click_that_a_visitor_carries() {
             }
         }
         recovered(&server).await;
-        all_are_kept(&merchant, &told, visits).await;
+        all_are_stored(&merchant, &ids, visits).await;
     }
     say(&format!("the longest wait for a locked store: {} ms", longest.as_millis()));
 
     // A payment with one of the clicks is credited.
-    let click = told.last().expect("clicks").clone();
+    let click = ids.last().expect("clicks").clone();
     let paid = envelope("evt_1", "checkout.session.completed", now(), &session("1", 10_000, &click));
     endpoint.deliver(&paid).await;
     assert_eq!(merchant.net_minor().await, 2_000);
@@ -122,9 +126,9 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
     let merchant = server.merchant("full");
     let endpoint = merchant.endpoint().await;
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
-    let (visitor, mut told) = (Visitor::new(), Vec::new());
+    let (visitor, mut ids) = (Visitor::new(), Vec::new());
     let (id, _) = visitor.follow(&terms.url).await;
-    told.push(id.clone());
+    ids.push(id.clone());
 
     disk.fill();
 
@@ -132,7 +136,7 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
     for _ in 0..50 {
         let (id, _) = visitor.follow(&terms.url).await;
         assert!(id.starts_with("clk_"), "{}", server.log());
-        told.push(id);
+        ids.push(id);
     }
     let partner = merchant.ask(reqwest::Method::POST, "/partners", Some(json!({"name": "Late"}))).await;
     assert_eq!((partner.status, partner.text("/error/code").as_str()), (503, "STORE_BUSY"));
@@ -145,24 +149,24 @@ async fn a_full_disk_stops_no_visitor_and_recovers_without_a_restart() {
 
     disk.clear();
     recovered(&server).await;
-    all_are_kept(&merchant, &told, told.len()).await;
+    all_are_stored(&merchant, &ids, ids.len()).await;
     endpoint.deliver(&paid).await;
     assert_eq!(merchant.net_minor().await, 2_000);
 
     // All of that survives a restart.
     server.restart().await;
-    all_are_kept(&merchant, &told, told.len()).await;
+    all_are_stored(&merchant, &ids, ids.len()).await;
 }
 
 #[tokio::test]
-async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
+async fn without_space_for_a_spool_visitors_are_redirected_without_an_id() {
     let Some(disk) = SmallDisk::mount(10) else { return };
     let server = on(&disk).await;
     let merchant = server.merchant("tiny");
     // Landing pages of two kilobytes use up the space for clicks; then visitors are redirected without an ID.
     let terms = merchant.terms(2_000, "paula", &format!("https://shop.example/{}", "z".repeat(2_000))).await;
     disk.fill();
-    let (visitor, mut told) = (Visitor::new(), Vec::new());
+    let (visitor, mut ids) = (Visitor::new(), Vec::new());
     let long = format!("{}?x={}", terms.url, "y".repeat(10));
     let mut without_id = 0;
     for _ in 0..1_200 {
@@ -172,13 +176,13 @@ async fn visitors_of_a_disk_without_room_for_a_spool_go_on_without_an_id() {
         let location =
             answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         match location.split_once("trac_click_id=") {
-            Some((_, id)) => told.push(id.to_owned()),
+            Some((_, id)) => ids.push(id.to_owned()),
             None => without_id += 1,
         }
     }
-    assert!(without_id > 50 && told.len() > 100, "{without_id} without, {} with", told.len());
+    assert!(without_id > 50 && ids.len() > 100, "{without_id} without, {} with", ids.len());
     disk.clear();
     recovered(&server).await;
-    all_are_kept(&merchant, &told, told.len()).await;
+    all_are_stored(&merchant, &ids, ids.len()).await;
     assert!(visitor.follow(&terms.url).await.0.starts_with("clk_"));
 }

@@ -66,7 +66,7 @@ async fn a_payout_pays_what_is_owed_once_and_in_one_currency() {
     assert_eq!(
         balance(&merchant, &partner, "eur").await,
         [0, 700, 0, 700],
-        "another currency is another matter"
+        "other currencies are unaffected"
     );
 
     let again = pay(&merchant, &partner, "usd").await;

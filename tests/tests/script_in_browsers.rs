@@ -17,7 +17,7 @@ fn landing(page: &str) -> String {
 }
 
 #[tokio::test]
-async fn strict_policies_are_kept_and_the_fallback_comes_by_itself() {
+async fn strict_policies_are_obeyed_and_the_fallback_is_loaded() {
     let Some(browser) = Browser::open().await else { return };
     for (way, falls_back) in [(Way::Nonce, true), (Way::Trusted, true), (Way::TrustedWasm, false)] {
         let Some(pages) = Pages::serve(&own_pages(), "", way) else { return };
@@ -34,27 +34,27 @@ async fn strict_policies_are_kept_and_the_fallback_comes_by_itself() {
             assert_eq!(
                 browser.js("window.refused || []").await,
                 json!([]),
-                "{way:?}: and here not even that"
+                "{way:?}: WebAssembly is not refused either"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn a_script_that_sets_the_location_takes_the_click_along() {
+async fn a_script_that_sets_the_location_passes_the_click_on() {
     let Some(pages) = Pages::serve(&own_pages(), "", Way::Plain) else { return };
     let Some(browser) = Browser::open().await else { return };
     let want = format!("https://buy.stripe.com/test_1?a=b&client_reference_id={CLICK}#c");
-    for way in ["href = url", "assign(url)", "replace(url)"] {
+    for statement in ["href = url", "assign(url)", "replace(url)"] {
         browser.visit(&pages.address("localhost", &format!("location.html?trac_click_id={CLICK}"))).await;
         if browser.js("typeof navigation").await == "undefined" {
-            say("this browser lets nobody see where a script leads");
+            say("this browser has no Navigation API");
             assert_eq!(browser.text("trac.link('https://buy.stripe.com/test_1?a=b#c')").await, want);
             continue;
         }
         browser
             .run(&format!(
-                "const url = 'https://buy.stripe.com/test_1?a=b#c'; setTimeout(() => location.{way})"
+                "const url = 'https://buy.stripe.com/test_1?a=b#c'; setTimeout(() => location.{statement})"
             ))
             .await;
         browser.arrives(&want).await;
@@ -62,7 +62,7 @@ async fn a_script_that_sets_the_location_takes_the_click_along() {
 }
 
 #[tokio::test]
-async fn what_is_made_as_it_is_clicked_takes_the_click_along() {
+async fn a_link_that_is_made_when_it_is_clicked_carries_the_click() {
     let Some(pages) = Pages::serve(&own_pages(), "", Way::Plain) else { return };
     let Some(browser) = Browser::open().await else { return };
     for place in ["#early", "#late", "#submit", "#path"] {
@@ -74,7 +74,7 @@ async fn what_is_made_as_it_is_clicked_takes_the_click_along() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_come_back_to_follows_what_has_happened_since() {
+async fn a_page_that_is_restored_by_the_back_button_uses_the_newer_click() {
     let Some(pages) = Pages::serve(&own_pages(), "", Way::Plain) else { return };
     let Some(browser) = Browser::open().await else { return };
     browser.visit(&pages.address("localhost", "back.html")).await;
@@ -87,32 +87,36 @@ async fn a_page_that_is_come_back_to_follows_what_has_happened_since() {
     assert_eq!(href, format!("https://buy.stripe.com/test_1?client_reference_id={CLICK}"));
     assert_eq!(browser.js("[trac.debug().source, trac.debug().errors]").await, json!(["cookie", []]));
     if browser.js("shows.includes(true)").await == false {
-        say("this browser has loaded the page again: nothing was kept for coming back");
+        say("this browser loaded the page again, not from the back/forward cache");
     }
 }
 
 #[tokio::test]
-async fn a_page_made_ready_before_it_is_seen_waits_for_its_visitor() {
+async fn a_prerendered_page_reads_the_click_when_it_is_shown() {
     let Some(pages) = Pages::serve(&own_pages(), "", Way::Plain) else { return };
     let Some(browser) = Browser::open().await else { return };
     browser.visit(&pages.address("localhost", &landing("prerender.html"))).await;
     // A browser without prerendering, or that skips it, reports nothing.
-    browser.until("told.length > 0 || performance.now() > 3000").await;
+    browser.until("messages.length > 0 || performance.now() > 3000").await;
     browser.run("setTimeout(go)").await;
     let click = browser.until("window.clickBefore !== undefined && trac.getClickId()").await;
     assert_eq!(click, CLICK);
     if browser.js("wasPrerendering").await == true {
         let before = browser.js("[clickBefore, linkBefore]").await;
-        assert_eq!(before, json!([null, "https://buy.stripe.com/test_1"]), "nobody was there yet");
+        assert_eq!(
+            before,
+            json!([null, "https://buy.stripe.com/test_1"]),
+            "no click before the page is shown"
+        );
     } else {
-        say("this browser has made no page ready");
+        say("this browser has prerendered no page");
     }
     let href = browser.text("document.querySelector('a').href").await;
     assert_eq!(href, format!("https://buy.stripe.com/test_1?client_reference_id={CLICK}"));
 }
 
 #[tokio::test]
-async fn a_link_without_a_scheme_has_the_pages() {
+async fn a_link_without_a_scheme_has_that_of_the_page() {
     let Some(browser) = Browser::open().await else { return };
     let link = "<!doctype html><a href='//buy.stripe.com/test_1'>x</a><script src='/trac.js'></script>";
     let Some(site) = HttpsFolder::serve(&[("page.html", link)]) else { return };
@@ -127,6 +131,6 @@ async fn a_link_without_a_scheme_has_the_pages() {
     assert_eq!(
         browser.text("trac.link('//buy.stripe.com/test_1')").await,
         "//buy.stripe.com/test_1",
-        "http is none"
+        "a Payment Link needs https"
     );
 }

@@ -1,5 +1,5 @@
-//! The script on merchants' pages, if they are available: links are decorated, left unchanged, or followed to
-//! where the page's own scripts lead.
+//! The script on merchants' pages, if they are available: links are decorated, left unchanged, or opened
+//! by the page's own scripts with the click.
 
 use serde_json::json;
 use trac_tests::{Browser, Pages, Way, merchants_pages};
@@ -7,11 +7,11 @@ use trac_tests::{Browser, Pages, Way, merchants_pages};
 const CLICK: &str = "clk_1764000000_0123456789abcdef";
 
 /// Records what the page would have opened, before the script loads.
-const TAG: &str = "<script>opened = []; open = (...words) => (opened.push(words), words[2] ? null : 'window')</script>\
+const TAG: &str = "<script>opened = []; open = (...args) => (opened.push(args), args[2] ? null : 'window')</script>\
     <script src='/trac.js'></script>";
 
 #[tokio::test]
-async fn merchants_pages_are_decorated_or_left_as_they_say() {
+async fn merchants_pages_are_decorated_or_left_as_their_index_says() {
     let Some((folder, index)) = merchants_pages() else { return };
     let Some(browser) = Browser::open().await else { return };
     for way in Way::ALL {

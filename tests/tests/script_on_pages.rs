@@ -33,7 +33,7 @@ async fn the_click_is_read_from_the_url_and_the_pages_history() {
 }
 
 #[tokio::test]
-async fn the_click_is_kept_twice_and_either_repairs_the_other() {
+async fn the_click_is_stored_twice_and_each_copy_repairs_the_other() {
     check("cookie.html").await;
 }
 
@@ -43,32 +43,32 @@ async fn everything_that_leads_to_stripe_is_decorated_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_router_is_followed_and_so_is_a_page_that_comes_back() {
+async fn navigations_of_a_router_and_restored_pages_are_followed() {
     check("follow.html").await;
 }
 
 #[tokio::test]
-async fn a_stub_a_second_tag_and_a_missing_engine_are_all_the_same_to_it() {
+async fn the_script_works_with_a_stub_with_a_second_tag_and_without_webassembly() {
     check("guest.html").await;
 }
 
 #[tokio::test]
-async fn frozen_prototypes_and_broken_functions_are_lived_with() {
+async fn frozen_prototypes_and_broken_functions_are_tolerated() {
     check_on("frozen.html", &["localhost"]).await;
 }
 
 #[tokio::test]
-async fn overridden_functions_are_lived_with() {
+async fn overridden_functions_are_tolerated() {
     check_on("overridden.html", &["localhost"]).await;
 }
 
 #[tokio::test]
-async fn storage_that_throws_is_lived_with() {
+async fn storage_that_throws_is_tolerated() {
     check("storage.html").await;
 }
 
 #[tokio::test]
-async fn a_page_that_puts_its_own_back_each_time_is_not_fought_for_ever() {
+async fn a_page_that_resets_its_links_each_time_causes_no_endless_loop() {
     check_on("fight.html", &["localhost"]).await;
 }
 
@@ -78,7 +78,7 @@ async fn twenty_thousand_links_and_ten_thousand_in_a_burst_are_decorated() {
 }
 
 #[tokio::test]
-async fn a_visitor_is_asked_first_where_the_merchant_wants_it() {
+async fn nothing_is_stored_before_consent_if_the_merchant_requires_it() {
     check("consent.html").await;
 }
 
@@ -88,24 +88,24 @@ async fn global_privacy_control_is_honoured_by_option() {
 }
 
 #[tokio::test]
-async fn a_sandboxed_frame_is_attributed_as_long_as_it_is_in_front() {
+async fn a_sandboxed_frame_is_attributed_while_its_page_is_open() {
     check_on("sandbox.html", &["localhost"]).await;
 }
 
 #[tokio::test]
-async fn a_partners_code_asks_for_a_click_and_a_lead_is_told() {
+async fn a_partners_code_requests_a_click_and_a_lead_is_reported() {
     check("talk.html").await;
 }
 
 #[tokio::test]
-async fn the_package_does_the_same_when_it_is_called() {
+async fn the_package_does_the_same_after_init() {
     check("module.html").await;
 }
 
 #[tokio::test]
 async fn the_react_hook_follows_the_click() {
     if !node_modules().join("react").is_dir() {
-        say("skipped: no React; `cargo xtask build-script` brings it");
+        say("skipped: no React; `cargo xtask build-script` installs it");
         return;
     }
     let Some(browser) = Browser::open().await else { return };

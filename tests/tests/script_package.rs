@@ -21,13 +21,13 @@ fn printed(folder: &Path, code: &str) -> Option<String> {
         say("skipped: no Node");
         return None;
     };
-    let refused = String::from_utf8_lossy(&node.stderr).into_owned();
-    assert!(node.status.success(), "{refused}");
+    let stderr = String::from_utf8_lossy(&node.stderr).into_owned();
+    assert!(node.status.success(), "{stderr}");
     Some(String::from_utf8_lossy(&node.stdout).trim().to_owned())
 }
 
 #[test]
-fn the_package_may_be_imported_on_a_server() {
+fn the_package_can_be_imported_on_a_server() {
     let Some(package) = package() else { return };
     let code = "const before = Object.getOwnPropertyNames(globalThis).length;
         const trac = await import('./index.js');
@@ -39,15 +39,15 @@ fn the_package_may_be_imported_on_a_server() {
         console.log(trac.getClickId(), trac.link('a'), trac.debug(),
             await trac.trackLead({}).catch((error) => error.message),
             Object.getOwnPropertyNames(globalThis).length - before);";
-    let Some(said) = printed(&package, code) else { return };
-    assert_eq!(said, "null a null trac: call init() first 0");
+    let Some(output) = printed(&package, code) else { return };
+    assert_eq!(output, "null a null trac: call init() first 0");
 }
 
 #[test]
-fn on_a_server_the_react_hook_knows_nobody() {
+fn on_a_server_the_react_hook_returns_null() {
     let Some(package) = package() else { return };
     if !node_modules().join("react").is_dir() {
-        say("skipped: no React; `cargo xtask build-script` brings it");
+        say("skipped: no React; `cargo xtask build-script` installs it");
         return;
     }
     // Installed next to each other, as in an application.
@@ -65,6 +65,6 @@ fn on_a_server_the_react_hook_knows_nobody() {
         import { renderToString } from 'react-dom/server';
         import { useClickId } from 'trac-js/react';
         console.log(renderToString(createElement(() => String(useClickId()))));";
-    let Some(said) = printed(application.path(), code) else { return };
-    assert_eq!(said, "null");
+    let Some(output) = printed(application.path(), code) else { return };
+    assert_eq!(output, "null");
 }

@@ -26,15 +26,15 @@ async fn visit_while_locked(data: &str, url: &str, spools: &[PathBuf]) -> String
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let visitor = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let visit = visitor.get(url).header("x-forwarded-for", VISITOR).header("user-agent", "a browser");
-    let led = visit.send().await.unwrap().headers()["location"].to_str().unwrap().to_owned();
-    let click = led.split_once("trac_click_id=").unwrap().1.to_owned();
+    let location = visit.send().await.unwrap().headers()["location"].to_str().unwrap().to_owned();
+    let click = location.split_once("trac_click_id=").unwrap().1.to_owned();
     assert_eq!(spools.iter().map(|spool| hits(spool, &click)).sum::<usize>(), 1);
     assert_eq!(spools.iter().map(|spool| hits(spool, VISITOR)).sum::<usize>(), 0);
     click
 }
 
 #[tokio::test]
-async fn planted_secrets_are_nowhere_where_they_do_not_belong() {
+async fn planted_secrets_are_in_no_log_database_backup_or_export() {
     // The most detailed log level.
     let server = Server::start_with(&["--log", "trac_server=trace", "--trusted-proxy", "127.0.0.1"]).await;
     let merchant = server.merchant("A shop");
@@ -103,6 +103,6 @@ async fn planted_secrets_are_nowhere_where_they_do_not_belong() {
             assert_eq!(hits(place, planted), 0, "{planted} in {}", place.display());
         }
     }
-    let kept = fs::read_to_string(Path::new(&data).join("master.key")).unwrap();
-    assert_eq!(kept.lines().count(), 1, "the old master key is forgotten");
+    let master_key = fs::read_to_string(Path::new(&data).join("master.key")).unwrap();
+    assert_eq!(master_key.lines().count(), 1, "the old master key is deleted");
 }

@@ -27,7 +27,7 @@ async fn order(shop: &AxumShop, cookies: &str, item: &str) -> String {
 async fn session(demo: &Demo, page: &str) -> Value {
     let id = page.rsplit('/').next().unwrap_or_default();
     let url = format!("{}/v1/checkout/sessions/{id}", demo.address("/stripe"));
-    let answer = client().get(url).bearer_auth("sk_test_x").send().await.expect("the stand-in answers");
+    let answer = client().get(url).bearer_auth("sk_test_x").send().await.expect("the simulator answers");
     answer.json().await.expect("a session")
 }
 
@@ -35,7 +35,7 @@ async fn pay(demo: &Demo, page: &str) {
     let id = page.rsplit('/').next().unwrap_or_default();
     let url = format!("{}/pay/{id}", demo.address("/stripe"));
     let answer = client().post(url).form(&[("email", "ada@example.com")]).send().await;
-    assert_eq!(answer.expect("the stand-in answers").status(), 303);
+    assert_eq!(answer.expect("the simulator answers").status(), 303);
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn the_server_sets_the_cookie_and_puts_the_click_on_the_session() {
 }
 
 #[tokio::test]
-async fn a_subscription_names_the_click_to_its_renewals() {
+async fn renewals_of_a_subscription_are_credited_to_its_click() {
     let demo = Demo::start();
     let shop = AxumShop::start(&demo);
     let click = demo.click().await;
@@ -69,7 +69,7 @@ async fn a_subscription_names_the_click_to_its_renewals() {
 }
 
 #[tokio::test]
-async fn a_buyer_nobody_sent_buys_all_the_same() {
+async fn a_buyer_without_a_click_can_buy() {
     let demo = Demo::start();
     let shop = AxumShop::start(&demo);
     for cookies in ["", "trac_click_id=<script>; x", "trac_click_id="] {

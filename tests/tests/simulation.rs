@@ -8,11 +8,14 @@ use trac_tests::simulation::live_all;
 const SEEDS: u64 = 40;
 
 #[test]
-fn every_life_leaves_what_the_model_says() {
+fn every_simulated_life_results_in_the_models_ledger() {
     let count = std::env::var("TRAC_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS);
     match live_all(1, count) {
         Ok(tally) => {
-            assert!(tally.entries > 0 && tally.payments > tally.merchants, "something was lived: {tally:?}");
+            assert!(
+                tally.entries > 0 && tally.payments > tally.merchants,
+                "something was simulated: {tally:?}"
+            );
             say(&format!("{count} seeds: {tally:?}"));
         }
         Err(why) => panic!("{why}"),

@@ -38,7 +38,7 @@ async fn clicks(merchant: &Merchant) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_visit_is_on_disk_before_its_id_is_told() {
+async fn a_visit_is_on_disk_before_its_id_is_returned() {
     let mut server = Server::start().await;
     let merchant = server.merchant("links");
     let terms = merchant.terms(2_000, "paula", "https://shop.example/tea?kind=green#top").await;
@@ -54,9 +54,9 @@ async fn a_visit_is_on_disk_before_its_id_is_told() {
 
     server.kill();
     server.restart().await;
-    let kept = merchant.get(&format!("/clicks/{id}")).await;
-    assert_eq!((kept.text("/id"), kept.text("/click_id")), (id.clone(), id));
-    assert_eq!(kept.text("/partner_id"), terms.partner);
+    let stored = merchant.get(&format!("/clicks/{id}")).await;
+    assert_eq!((stored.text("/id"), stored.text("/click_id")), (id.clone(), id));
+    assert_eq!(stored.text("/partner_id"), terms.partner);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn robots_and_pages_that_only_embed_the_link_are_redirected_and_not_counte
 }
 
 #[tokio::test]
-async fn a_payment_link_is_given_the_reference_it_understands() {
+async fn a_payment_link_gets_a_client_reference_id() {
     let server = Server::start().await;
     let merchant = server.merchant("payment links");
     let terms = merchant.terms(2_000, "pay", "https://buy.stripe.com/test_abc?locale=de").await;
@@ -118,7 +118,7 @@ async fn a_payment_link_is_given_the_reference_it_understands() {
 #[tokio::test]
 async fn an_unknown_slug_is_404_and_no_query_leads_elsewhere() {
     let server = Server::start().await;
-    let merchant = server.merchant("doors");
+    let merchant = server.merchant("redirects");
     let terms = merchant.terms(2_000, "paula", "https://shop.example/").await;
     assert_eq!(follow(&format!("{}/s/nobody", server.origin()), &[]).await.status(), 404);
     for query in [
@@ -163,8 +163,8 @@ async fn an_unknown_slug_is_404_and_no_query_leads_elsewhere() {
         "{}",
         archived.body
     );
-    assert_eq!(follow(&terms.url, &[]).await.status(), 302, "visitors are sent on");
+    assert_eq!(follow(&terms.url, &[]).await.status(), 302, "visitors are still redirected");
     let purged = merchant.ask(reqwest::Method::DELETE, &format!("{path}?purge=1"), None).await;
     assert!(matches!(purged.status, 200 | 204), "{}", purged.body);
-    assert_eq!(follow(&terms.url, &[]).await.status(), 404, "a purged link leads nowhere");
+    assert_eq!(follow(&terms.url, &[]).await.status(), 404, "a purged link is not found");
 }

@@ -51,8 +51,8 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     browser.visit(&dashboard).await;
     let page = "document.body.innerText";
     let story = browser.text(page).await;
-    for told in [click.as_str(), "Paula Press", "6.40 USD", "checkout.session.completed", "earn"] {
-        assert!(story.contains(told), "{told} is not on the page: {story}");
+    for text in [click.as_str(), "Paula Press", "6.40 USD", "checkout.session.completed", "earn"] {
+        assert!(story.contains(text), "{text} is not on the page: {story}");
     }
     browser.picture("4-dashboard-earned").await;
     browser.run("window.stayed = true").await;
@@ -96,7 +96,7 @@ async fn ask_why(browser: &Browser, session: &str) {
     browser.until("document.querySelector('.verdict-whole') !== null").await;
     browser.picture("9-why").await;
     let story = browser.text("document.body.innerText").await;
-    for told in ["Paula Press", "client_reference_id of cs_", "6.40 USD", "-3.20 USD"] {
-        assert!(story.contains(told), "{told} is not in the story: {story}");
+    for text in ["Paula Press", "client_reference_id of cs_", "6.40 USD", "-3.20 USD"] {
+        assert!(story.contains(text), "{text} is not in the story: {story}");
     }
 }

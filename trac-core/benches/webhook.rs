@@ -106,7 +106,7 @@ fn world(attribution_model: &str) -> World {
 }
 
 /// From the bytes of an event to the amount of the commission.
-fn whole(header: &str, body: &[u8], world: &World) -> i64 {
+fn amount_earned(header: &str, body: &[u8], world: &World) -> i64 {
     let verified = Unverified::new(header, body).verify([SECRET], NOW, TOLERANCE_SECS).unwrap();
     let event = Event::read(verified).unwrap();
     let facts = Facts::read(&event, NOW).unwrap();
@@ -119,7 +119,7 @@ fn whole(header: &str, body: &[u8], world: &World) -> i64 {
 fn one_session(criterion: &mut Criterion) {
     let (body, world) = (body(), world("last_click"));
     let header = sign(&body, SECRET, NOW);
-    assert_eq!(whole(&header, &body, &world), 2_580, "20 % of 141.00 less shipping and tax");
+    assert_eq!(amount_earned(&header, &body, &world), 2_580, "20 % of 141.00 less shipping and tax");
     assert!((2_300..2_500).contains(&body.len()), "{} bytes", body.len());
     let mut group = criterion.benchmark_group("session");
     group.throughput(Throughput::Bytes(u64::try_from(body.len()).unwrap()));
@@ -142,7 +142,7 @@ fn one_session(criterion: &mut Criterion) {
         bencher.iter(|| Facts::read(&Event::read(verify().unwrap()).unwrap(), NOW).unwrap());
     });
     group.bench_function("verify_parse_facts_settle", |bencher| {
-        bencher.iter(|| whole(black_box(&header), black_box(&body), black_box(&world)));
+        bencher.iter(|| amount_earned(black_box(&header), black_box(&body), black_box(&world)));
     });
     group.finish();
 }

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_sees_stripes_exponent() {
+    fn an_amount_is_displayed_with_stripes_exponent() {
         let check = |code: &str, amount: i64, want: &str| {
             assert_eq!(Currency::parse(code).unwrap().display(amount), want);
         };

@@ -156,7 +156,7 @@ impl Default for HoldDays {
 /// # Wire form
 /// The fields of `/api/v1/programs`, with its defaults; only `commission` is required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the contract")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the API")]
 pub struct ProgramTerms {
     /// The status of the program.
     #[serde(default)]
@@ -285,7 +285,7 @@ pub struct Version<T> {
 /// let number_at = |secs| history.at(Timestamp::from_unix_secs(secs)).map(|version| version.number);
 /// assert_eq!((number_at(0), number_at(199), number_at(200)), (Some(1), Some(1), Some(2)));
 ///
-/// // The third is dated back to before the second.
+/// // The third is backdated to before the second.
 /// let history = History::new([version(1, 100), version(2, 200), version(3, 150)]);
 /// let number_at = |secs| history.at(Timestamp::from_unix_secs(secs)).map(|version| version.number);
 /// assert_eq!((number_at(149), number_at(150), number_at(200)), (Some(1), Some(3), Some(3)));
@@ -366,7 +366,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_dated_back_holds_from_then_on_over_those_made_before_it() {
+    fn a_backdated_version_replaces_earlier_versions_from_its_date_on() {
         let version = |number, secs| Version {
             number,
             valid_from: Timestamp::from_unix_secs(secs),
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_read_the_contracts_wire_form_with_its_defaults() {
+    fn terms_are_read_with_the_defaults_of_the_api() {
         let terms: ProgramTerms =
             serde_json::from_str(r#"{"commission":{"type":"percentage","rate_bps":2000}}"#).unwrap();
         assert_eq!(terms.attribution_window_days, 30);

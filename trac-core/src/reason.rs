@@ -56,7 +56,7 @@ reasons! {
     OkRecurring = "ok_recurring",
     /// A change of plan within a subscription that the click brought.
     OkProration = "ok_proration",
-    /// Credited through the customer, who came by the click before.
+    /// Credited through the customer, who was linked to the click before.
     OkCustomerLookup = "ok_customer_lookup",
     /// Credited; the fixed commission was limited to the amount of the sale.
     OkCapped = "ok_capped",
@@ -88,47 +88,47 @@ reasons! {
     UnpaidSession = "unpaid_session",
     /// The charge is authorised but not captured yet.
     Uncaptured = "uncaptured",
-    /// The event does not say how much was paid; it settles by itself if another one does.
+    /// The event does not say how much was paid; the payment is settled when another event does.
     AmountUnknown = "amount_unknown",
     /// The payment failed.
     PaymentFailed = "payment_failed",
-    /// Nothing ties this payment to a click yet; it settles by itself if something does.
+    /// This payment is not linked to a click yet; it is settled if a later event or report links it.
     NoAttributionYet = "no_attribution_yet",
-    /// The payment this is about is not known yet; it settles by itself when it becomes known.
+    /// The payment that this belongs to is not known yet; it is settled when the payment becomes known.
     PaymentUnknown = "payment_unknown",
-    /// Which payment a charge, or money that went back, belongs to cannot be told: it needs review.
+    /// It is not clear which payment a charge, refund or dispute belongs to: it needs review.
     PaymentUnlinked = "payment_unlinked",
     /// This event was received before.
     DuplicateEvent = "duplicate_event",
-    /// Another event said the same about this object.
+    /// Another event reported the same about this object.
     DuplicateObject = "duplicate_object",
     /// This is the same money as a payment that is credited already.
     DuplicatePayment = "duplicate_payment",
     /// A newer state of this object is known already.
     Stale = "stale",
-    /// The event is of the other mode than its endpoint (test or live).
+    /// The event and its endpoint are of different modes (test and live).
     ModeMismatch = "mode_mismatch",
-    /// The event is of another Stripe account than its endpoint.
+    /// The event and its endpoint are of different Stripe accounts.
     AccountMismatch = "account_mismatch",
-    /// An event of this type moves no money here.
+    /// Events of this type are not used.
     UnsupportedEvent = "unsupported_event",
     /// A thin (v2) event carries no object: send snapshot events.
     UnsupportedThinEvent = "unsupported_thin_event",
-    /// The event `invoice.paid` says the same and more.
+    /// The event `invoice.paid` reports the same and more.
     UseInvoicePaid = "use_invoice_paid",
     /// Two IDs are now known to be the same money.
     Linked = "linked",
-    /// Taken note of; the ledger does not change by it.
+    /// Recorded; it does not change the ledger.
     Noted = "noted",
     /// The commission is held while a dispute is open.
     Held = "held",
-    /// The commission is no longer held; what a lost dispute took back stays.
+    /// The commission is no longer held; what a lost dispute reversed stays reversed.
     Released = "released",
     /// The program covers certain products, and the event does not say what was bought.
     ProductsUnknown = "products_unknown",
-    /// Facts that came later credit the payment to another click.
+    /// Later facts credit the payment to another click.
     AttributionChanged = "attribution_changed",
-    /// Facts that came later speak for another click, but the commission was paid out already.
+    /// Later facts credit the payment to another click, but the commission was paid out already.
     AttributionFrozen = "attribution_frozen",
     /// Only a page reported this: it counts once the merchant or Stripe confirms it.
     ClientReported = "client_reported",
@@ -144,11 +144,11 @@ reasons! {
     RefundFailed = "refund_failed",
     /// The bank took the money back.
     Dispute = "dispute",
-    /// The dispute was won, and the money came back.
+    /// The dispute was won, and the money was returned.
     DisputeWon = "dispute_won",
     /// The subscription ended before the commission was due.
     SubscriptionCanceled = "subscription_canceled",
-    /// The signature does not fit the body and the endpoint's secrets.
+    /// The signature does not match the body with any of the endpoint's secrets.
     SignatureInvalid = "signature_invalid",
     /// The signature was made too long ago, or in the future.
     TimestampOutsideTolerance = "timestamp_outside_tolerance",
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_reads_back_and_is_what_serde_writes() {
+    fn a_code_parses_back_and_equals_the_serialized_name() {
         for &reason in Reason::ALL {
             assert_eq!(Reason::from_code(reason.as_str()), Some(reason));
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());

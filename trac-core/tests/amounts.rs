@@ -32,7 +32,7 @@ fn check(rate_bps: u32, currency: &str, (amount, back): (i64, i64), want: i64, s
 }
 
 #[test]
-fn a_share_is_counted_in_stripes_minor_unit_whatever_that_stands_for() {
+fn a_share_is_computed_in_stripes_minor_unit_of_each_currency() {
     check(1_500, "jpy", (999, 0), 150, "150 JPY");
     check(1_500, "JPY", (999, 333), 100, "100 JPY");
     check(1_000, "kwd", (12_340, 0), 1_234, "1.234 KWD");
@@ -47,7 +47,7 @@ fn a_share_is_counted_in_stripes_minor_unit_whatever_that_stands_for() {
 }
 
 #[test]
-fn halves_are_rounded_up_and_nothing_less_is() {
+fn halves_are_rounded_up_and_smaller_fractions_down() {
     check(1_000, "usd", (25, 0), 3, "0.03 USD");
     check(1_000, "usd", (24, 0), 2, "0.02 USD");
     check(5_000, "usd", (1, 0), 1, "0.01 USD");
@@ -55,7 +55,7 @@ fn halves_are_rounded_up_and_nothing_less_is() {
     check(725, "usd", (1_999, 0), 145, "1.45 USD");
     check(1, "usd", (5_000, 0), 1, "0.01 USD");
     check(1, "usd", (4_999, 0), 0, "0.00 USD");
-    // Of 3 cents half goes back: 1.5, rounded up, so 1 is left. Of 1 cent nothing is left.
+    // Half of 3 cents is reversed: 1.5, rounded up, so 1 is left. Half of 1 cent is rounded up: nothing is left.
     check(1_000, "usd", (30, 15), 1, "0.01 USD");
     check(1_000, "usd", (10, 5), 0, "0.00 USD");
     check(1_000, "usd", (10, 4), 1, "0.01 USD");
@@ -76,7 +76,7 @@ fn the_largest_and_the_smallest_amounts_are_exact() {
 }
 
 #[test]
-fn two_currencies_are_never_one_sum() {
+fn amounts_in_two_currencies_are_never_added() {
     let own = |currency: &str| json!({"currency": currency, "metadata": by("clk_1"), "subscription": null});
     let mut ledger = Ledger::new(terms(json!({})));
     ledger.deliver(&invoice("in_1", 0, 1_000, own("eur")));

@@ -49,12 +49,12 @@ fn of_clicks_in_two_programs_the_newest_counts() {
 
 #[test]
 fn the_window_of_a_click_in_the_customers_metadata_is_judged_at_the_first_payment_after_it() {
-    let said = event("customer.updated", -DAY, json!({"id": "cus_1", "metadata": by("clk_1")}));
+    let updated = event("customer.updated", -DAY, json!({"id": "cus_1", "metadata": by("clk_1")}));
     let late = || bought("cs_3", 60 * DAY, json!({}));
     let usual = || ledger(json!({}), json!({}));
-    check_in(&usual(), &[said.clone(), late()], [0, 0]);
-    check_in(&usual(), &[said.clone(), bought("cs_2", DAY, json!({})), late()], [400, 0]);
-    check_in(&usual(), &[said, bought("cs_1", -DAY, json!({})), late()], [0, 0]);
+    check_in(&usual(), &[updated.clone(), late()], [0, 0]);
+    check_in(&usual(), &[updated.clone(), bought("cs_2", DAY, json!({})), late()], [400, 0]);
+    check_in(&usual(), &[updated, bought("cs_1", -DAY, json!({})), late()], [0, 0]);
 }
 
 #[test]

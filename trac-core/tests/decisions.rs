@@ -77,7 +77,7 @@ fn verdict(approved: bool) -> impl FnOnce(&mut Report) {
 }
 
 #[test]
-fn without_money_the_reason_says_what_is_missing() {
+fn without_money_the_reason_names_what_is_missing() {
     let status = |kind: &str, other: Value| {
         let object =
             json!({"id": "cs_1", "mode": "payment", "amount_total": 900, "currency": "usd", "created": T0});
@@ -102,7 +102,7 @@ fn without_money_the_reason_says_what_is_missing() {
 }
 
 #[test]
-fn an_intent_that_received_nothing_leaves_the_word_to_its_charge() {
+fn the_charge_gives_the_amount_of_an_intent_that_received_nothing() {
     let of = || own(json!({"payment_intent": "pi_1"}));
     let captured = || Sent(charge("charge.succeeded", "ch_1", 0, 700, of()));
     check(&[Sent(intent("pi_1", 0, 0, own(json!({})))), captured()], "ok", Some(700), Some(700));
@@ -113,7 +113,7 @@ fn an_intent_that_received_nothing_leaves_the_word_to_its_charge() {
 }
 
 #[test]
-fn money_from_outside_stripe_counts_only_where_the_program_says_so() {
+fn money_paid_outside_stripe_counts_only_if_the_program_counts_it() {
     let check = |how: Value, strict: (&str, Option<i64>), usual: (&str, Option<i64>)| {
         let decided = |counts: bool| {
             let steps = [Sent(invoice("in_1", 0, 900, own(how.clone())))];
@@ -132,14 +132,14 @@ fn money_from_outside_stripe_counts_only_where_the_program_says_so() {
 }
 
 #[test]
-fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
+fn a_claim_is_held_until_the_merchant_or_stripe_confirms_it() {
     let is_held = |steps: &[Step]| {
         let settlement = settled(json!({}), steps);
         settlement.changes.iter().map(|change| change.claim.as_ref().unwrap().held).collect::<Vec<_>>()
     };
     let claim = |amount: Option<i64>| report("rep_1", amount, |_| ());
     let by_merchant = |amount: Option<i64>| report("rep_2", amount, |report| report.by_merchant = true);
-    let told_by_stripe = || Sent(session("cs_1", 0, 800, own(json!({}))));
+    let from_stripe = || Sent(session("cs_1", 0, 800, own(json!({}))));
     let stray = || Sent(refund("refund.created", "re_1", 0, 1, "pending", json!({"charge": "ch_1"})));
 
     check(&[claim(Some(500))], "client_reported", Some(500), Some(500));
@@ -155,8 +155,8 @@ fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
     // The merchant's report takes precedence over a claim, and Stripe's event over both.
     check(&[claim(Some(500)), by_merchant(Some(600))], "ok", Some(600), Some(600));
     check(&[claim(Some(500)), by_merchant(None)], "zero_amount", None, None);
-    check(&[claim(Some(500)), told_by_stripe()], "ok", Some(800), Some(800));
-    assert_eq!(is_held(&[claim(Some(500)), told_by_stripe()]), [false]);
+    check(&[claim(Some(500)), from_stripe()], "ok", Some(800), Some(800));
+    assert_eq!(is_held(&[claim(Some(500)), from_stripe()]), [false]);
     let unpaid = || Sent(session("cs_1", 0, 800, own(json!({"payment_status": "unpaid"}))));
     check(&[by_merchant(Some(600)), unpaid()], "unpaid_session", None, None);
     check(&[claim(Some(500)), unpaid()], "unpaid_session", None, None);
@@ -164,7 +164,7 @@ fn what_a_browser_claims_is_held_until_somebody_stands_by_it() {
 }
 
 #[test]
-fn a_commission_says_what_it_is_for_and_when_it_is_due() {
+fn a_commission_has_a_source_a_month_and_a_due_date() {
     let claim = |steps: &[Step]| {
         let days = json!({"hold_days": {"sale": 10, "recurring": 20}});
         let settlement = settled(days, steps);
@@ -219,11 +219,11 @@ fn a_dispute_holds_a_commission_while_it_is_open() {
 }
 
 #[test]
-fn each_entry_says_why() {
+fn each_entry_has_its_reason() {
     let entries = |steps: &[Step]| -> Vec<(&str, i64, &str)> {
         let ledger = ledger_of(json!({"cancel_policy": "void_pending"}), steps);
-        let said = ledger.entries.iter().skip(1);
-        said.map(|(_, kind, amount, reason)| (kind.as_str(), *amount, *reason)).collect()
+        let later_entries = ledger.entries.iter().skip(1);
+        later_entries.map(|(_, kind, amount, reason)| (kind.as_str(), *amount, *reason)).collect()
     };
     let sale = || Sent(session("cs_1", 0, 1_000, own(json!({"payment_intent": "pi_1"}))));
     let back = |amount: i64| {
@@ -326,7 +326,7 @@ fn the_rule_that_decided_is_recorded() {
 }
 
 #[test]
-fn a_refused_click_is_credited_with_nothing_and_an_empty_sale_keeps_its_click() {
+fn a_refused_click_is_not_credited_and_a_sale_of_zero_keeps_its_click() {
     let credited = |other_terms: Value, steps: &[Step]| {
         let decision = settled(other_terms, steps).decision;
         (
@@ -346,12 +346,12 @@ fn a_refused_click_is_credited_with_nothing_and_an_empty_sale_keeps_its_click() 
     );
     let month = Sent(invoice("in_1", 0, 900, own(json!({}))));
     assert_eq!(credited(json!({}), &[month]), ("ok", clicked(), "recurring"));
-    let nobody = Sent(session("cs_1", 0, 900, json!({})));
-    assert_eq!(credited(json!({}), &[nobody]), ("no_attribution_yet", None, "sale"));
+    let without_click = Sent(session("cs_1", 0, 900, json!({})));
+    assert_eq!(credited(json!({}), &[without_click]), ("no_attribution_yet", None, "sale"));
 }
 
 #[test]
-fn money_that_goes_back_of_no_known_sale_says_what_it_waits_for() {
+fn a_refund_of_an_unknown_sale_has_a_reason_that_names_what_is_missing() {
     let back = |id: &str, other: Value| {
         let other = merged(json!({"amount_refunded": 100}), other);
         Sent(charge("charge.refunded", id, 9, 700, other))
@@ -372,7 +372,7 @@ fn money_that_goes_back_of_no_known_sale_says_what_it_waits_for() {
 }
 
 #[test]
-fn a_replay_alone_looks_terms_up_anew() {
+fn only_a_replay_looks_terms_up_again() {
     let again = |steps: &[Step], redecide: bool| {
         let mut ledger = ledger_of(json!({"lead_amount_minor": 300, "lead_currency": "usd"}), steps);
         let dearer = json!({"commission": {"type": "percentage", "rate_bps": 5_000}, "lead_amount_minor": 400,

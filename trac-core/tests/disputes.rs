@@ -49,7 +49,7 @@ fn is_held(events: &[Value]) -> bool {
 }
 
 #[test]
-fn the_longest_list_of_balance_transactions_is_the_truth() {
+fn the_longest_list_of_balance_transactions_counts() {
     let (out, back) = ((-10_000, "usd"), (10_000, "usd"));
     let withdrawn = || dispute("funds_withdrawn", 9, 10_000, "needs_response", moved(&[out]));
     let won = || dispute("closed", 20, 10_000, "won", moved(&[out, back]));
@@ -60,13 +60,13 @@ fn the_longest_list_of_balance_transactions_is_the_truth() {
     check(&[won(), lost()], 0);
     // A part of the money was returned.
     check(&[withdrawn(), dispute("closed", 20, 10_000, "won", moved(&[out, (4_000, "usd")]))], 800);
-    // A list of balance transactions from before the return is not evidence against it.
+    // A list of balance transactions from before the return does not contradict the return.
     check(&[withdrawn(), dispute("closed", 20, 10_000, "won", moved(&[out]))], 2_000);
     check(&[withdrawn(), dispute("funds_reinstated", 20, 10_000, "won", json!({}))], 2_000);
 }
 
 #[test]
-fn a_dispute_in_another_currency_counts_by_what_moved_in_the_charges_or_is_held_for_review() {
+fn a_dispute_in_another_currency_counts_by_movements_in_the_charges_currency_or_is_held_for_review() {
     let charged = || charge("charge.succeeded", "ch_1", 1, 10_000, json!({"payment_intent": "pi_1"}));
     let contested = |currency: &str, amount: i64, moved: Value| {
         let mut event = dispute("funds_withdrawn", 9, amount, "needs_response", moved);
@@ -87,14 +87,14 @@ fn a_dispute_in_another_currency_counts_by_what_moved_in_the_charges_or_is_held_
         lost["type"] = json!("charge.dispute.closed");
         lost["created"] = json!(lost["created"].as_i64().unwrap() + 99);
         lost["data"]["object"]["status"] = json!("lost");
-        assert!(is_held(&[charged(), unclear.clone(), lost.clone()]), "it goes on needing review");
+        assert!(is_held(&[charged(), unclear.clone(), lost.clone()]), "the commission still needs review");
         lost["data"]["object"]["status"] = json!("won");
         assert!(!is_held(&[charged(), unclear, lost]));
     }
 }
 
 #[test]
-fn a_status_that_is_new_to_us_keeps_the_hold_until_the_dispute_is_closed() {
+fn an_unknown_status_keeps_the_hold_until_the_dispute_is_closed() {
     let contested = |kind: &str, at: i64, status: &str| dispute(kind, at, 10_000, status, json!({}));
     for status in
         ["needs_response", "under_review", "appeal_needs_response", "appeal_under_review", "prevented", "new"]
@@ -114,7 +114,7 @@ fn a_status_that_is_new_to_us_keeps_the_hold_until_the_dispute_is_closed() {
 }
 
 #[test]
-fn disputes_kept_before_their_balance_transactions_were_read_go_on_as_they_were() {
+fn disputes_stored_before_balance_transactions_were_read_are_still_read() {
     let old = json!({"amount_minor": 700, "stage": "open", "withdrawn": true, "reinstated": false, "charge": "ch_1",
         "payment_intent": null});
     let dispute: trac_core::webhook::dispute::Dispute = serde_json::from_value(old).unwrap();

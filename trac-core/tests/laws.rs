@@ -264,7 +264,7 @@ fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
     let invoices = prop::collection::vec((who(), 0_i64..90, any::<[bool; 4]>()), 0..4);
     (prop::option::of(session), invoices).prop_map(move |(session, invoices)| {
         let (sub, mut events) = (format!("sub_c{n}"), Vec::new());
-        let said = |click: Option<&str>, user: Option<&str>| {
+        let metadata = |click: Option<&str>, user: Option<&str>| {
             json!({"tracClickId": click, "tracCustomerExternalId": user})
         };
         let discount = |code: Option<&str>| code.map_or(json!([]), |code| json!([{"promotion_code": code}]));
@@ -275,7 +275,7 @@ fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
                 "payment_status": if paid { "paid" } else { "unpaid" }, "amount_total": 1_000, "currency": "usd",
                 "created": T0 + at, "subscription": subscribes.then_some(&sub), "customer": customer,
                 "payment_intent": (!subscribes).then(|| format!("pi_c{n}")), "customer_email": email,
-                "invoice": (subscribes && named).then(|| format!("in_c{n}_0")), "metadata": said(click, user),
+                "invoice": (subscribes && named).then(|| format!("in_c{n}_0")), "metadata": metadata(click, user),
                 "payment_link": linked.then_some("plink_1"), "discounts": discount(code)
             })));
         }
@@ -286,8 +286,8 @@ fn coded(n: u32) -> impl Strategy<Value = Vec<Value>> {
             let mut invoice = json!({
                 "id": id, "amount_paid": 1_000, "total": 1_000, "currency": "usd", "created": T0 + at,
                 "customer": customer, "subscription": if other { None } else { Some(&sub) }, "customer_email": email,
-                "metadata": if own { said(click, user) } else { json!({}) },
-                "subscription_details": {"metadata": if own { json!({}) } else { said(None, user) }},
+                "metadata": if own { metadata(click, user) } else { json!({}) },
+                "subscription_details": {"metadata": if own { json!({}) } else { metadata(None, user) }},
                 "lines": {"data": [{"amount": 1_000, "price": {"id": "price_1", "product": "prod_1"}}]}
             });
             if old {
@@ -404,9 +404,9 @@ fn relinked(n: u32) -> impl Strategy<Value = Vec<Value>> {
         })
 }
 
-/// Reports of the merchant and its pages: leads, deferred and counted, of customers that metadata names too;
-/// payments and claims, some of Stripe's transactions; and Stripe's events about the customer.
-fn told() -> impl Strategy<Value = Vec<Value>> {
+/// Reports of the merchant and its pages: leads, deferred and counted, of customers that metadata also names;
+/// payments and claims, some about Stripe's transactions; and Stripe's events about the customer.
+fn reported() -> impl Strategy<Value = Vec<Value>> {
     let click = || select(vec![None, Some("clk_1"), Some("clk_2"), Some("clk_late")]);
     let user = || select(vec!["user_1", "user_2"]);
     let email = || select(vec![None, None, Some("partner.2@gmail.com")]);
@@ -450,8 +450,8 @@ fn told() -> impl Strategy<Value = Vec<Value>> {
 }
 
 /// Delivers an event or a report. Returns the number of entries that it caused.
-fn tell(ledger: &mut Ledger, told: &Value) -> usize {
-    let facts = match (told.get("lead"), told.get("report")) {
+fn deliver(ledger: &mut Ledger, message: &Value) -> usize {
+    let facts = match (message.get("lead"), message.get("report")) {
         (Some(lead), _) => {
             let lead: Lead = serde_json::from_value(lead.clone()).unwrap();
             let id = format!("lead_{}_{}", lead.customer, lead.event_name);
@@ -462,14 +462,14 @@ fn tell(ledger: &mut Ledger, told: &Value) -> usize {
             let id = format!("rep_{}_{}_{:?}", report.transaction, report.by_merchant, report.amount);
             Facts { reports: [(id, report)].into(), ..Facts::default() }
         }
-        _ => return ledger.deliver(told),
+        _ => return ledger.deliver(message),
     };
     ledger.add_facts(facts, Some(Topic::Sale))
 }
 
 /// `promo_1` belongs to the first partner; `promo_2` to the second for twenty days, and to the first from day 30 on.
-fn hand_out_codes(ledger: &mut Ledger) {
-    ledger.hand_out(&[
+fn assign_promotion_codes(ledger: &mut Ledger) {
+    ledger.assign_codes(&[
         ("promo_1", "part1", 3, None),
         ("promo_2", "part2", 0, Some(20)),
         ("promo_2", "part1", 30, None),
@@ -508,15 +508,15 @@ fn terms() -> impl Strategy<Value = Value> {
     )
 }
 
-fn life() -> impl Strategy<Value = Vec<Value>> {
+fn history() -> impl Strategy<Value = Vec<Value>> {
     let tidy = (purchase(1), purchase(2), subscription(1), subscription(2));
     let rest = (bare(1), bare(2), bare(3), untidy(1), untidy(2));
-    let new = (coded(1), coded(2), told(), relinked(1), relinked(2));
+    let new = (coded(1), coded(2), reported(), relinked(1), relinked(2));
     (tidy, rest, new, any::<[bool; 14]>()).prop_map(
         |((a, b, c, d), (e, f, g, h, i), (j, k, l, m, n), parts)| {
-            let kept =
-                [a, b, c, d, e, f, g, h, i, j, k, l, m, n].into_iter().zip(parts).filter(|(_, kept)| *kept);
-            kept.flat_map(|(events, _)| events).collect()
+            let chosen =
+                [a, b, c, d, e, f, g, h, i, j, k, l, m, n].into_iter().zip(parts).filter(|(_, is_in)| *is_in);
+            chosen.flat_map(|(events, _)| events).collect()
         },
     )
 }
@@ -535,23 +535,23 @@ fn rules() -> impl Strategy<Value = Rules> {
 
 fn settled((terms, revised): &Rules, events: &[Value]) -> Ledger {
     let mut ledger = Ledger::new(terms.clone());
-    hand_out_codes(&mut ledger);
+    assign_promotion_codes(&mut ledger);
     if let Some((terms, at)) = revised {
         ledger.revise(terms.clone(), *at);
     }
     for event in events {
-        tell(&mut ledger, event);
+        deliver(&mut ledger, event);
     }
     ledger
 }
 
-/// Sorts leads by time: a lead is not an event, but reported by a call when it happens.
-fn as_they_happened(mut told: Vec<Value>) -> Vec<Value> {
-    let mut leads: Vec<Value> = told.iter().filter(|told| told.get("lead").is_some()).cloned().collect();
-    leads.sort_by_key(|told| told["lead"]["at"].as_i64());
-    let places = told.iter_mut().filter(|told| told.get("lead").is_some());
+/// Sorts the leads by time: unlike events, they arrive in order, because a call reports each when it happens.
+fn with_leads_in_order(mut messages: Vec<Value>) -> Vec<Value> {
+    let mut leads: Vec<Value> = messages.iter().filter(|one| one.get("lead").is_some()).cloned().collect();
+    leads.sort_by_key(|lead| lead["lead"]["at"].as_i64());
+    let places = messages.iter_mut().filter(|one| one.get("lead").is_some());
     places.zip(leads).for_each(|(place, lead)| *place = lead);
-    told
+    messages
 }
 
 proptest! {
@@ -559,40 +559,40 @@ proptest! {
 
     #[test]
     fn any_order_and_any_repeats_leave_the_same_sums(
-        (rules, events, mixed) in (rules(), life()).prop_flat_map(|(rules, events)| {
+        (rules, events, mixed) in (rules(), history()).prop_flat_map(|(rules, events)| {
             let twice = [events.clone(), events.clone()].concat();
             (Just(rules), Just(events), Just(twice).prop_shuffle())
         })
     ) {
-        let mixed = as_they_happened(mixed);
+        let mixed = with_leads_in_order(mixed);
         let (straight, mixed) = (settled(&rules, &events), settled(&rules, &mixed));
         prop_assert_eq!(straight.sums(), mixed.sums());
     }
 
     #[test]
-    fn settling_again_changes_nothing(rules in rules(), events in life()) {
+    fn settling_again_changes_nothing(rules in rules(), events in history()) {
         let mut ledger = settled(&rules, &events);
         prop_assert_eq!(ledger.settle(None), 0);
         for event in &events {
-            prop_assert_eq!(tell(&mut ledger, event), 0);
+            prop_assert_eq!(deliver(&mut ledger, event), 0);
         }
     }
 
     #[test]
-    fn a_replay_by_the_terms_of_the_time_changes_nothing(rules in rules(), events in life()) {
+    fn a_replay_by_the_terms_of_the_time_changes_nothing(rules in rules(), events in history()) {
         let mut ledger = settled(&rules, &events);
         prop_assert_eq!(ledger.replay(), 0);
     }
 
     #[test]
-    fn a_replay_by_todays_terms_counts_once_and_lasts(rules in rules(), events in life()) {
+    fn a_replay_by_todays_terms_counts_once_and_lasts(rules in rules(), events in history()) {
         let mut ledger = settled(&rules, &events);
         let sums = ledger.sums();
         ledger.replay_now();
         let todays = ledger.sums();
         prop_assert_eq!(ledger.replay_now(), 0);
         for event in &events {
-            prop_assert_eq!(tell(&mut ledger, event), 0);
+            prop_assert_eq!(deliver(&mut ledger, event), 0);
         }
         prop_assert_eq!(ledger.sums(), todays);
         ledger.replay();
@@ -600,21 +600,21 @@ proptest! {
     }
 
     #[test]
-    fn what_was_paid_out_stays_with_its_click(
-        (rules, events, at) in (rules(), life().prop_shuffle(), 0_usize..30)
+    fn a_paid_out_commission_stays_with_its_click(
+        (rules, events, at) in (rules(), history().prop_shuffle(), 0_usize..30)
     ) {
         let (before, after) = events.split_at(at.min(events.len()));
         let mut ledger = settled(&rules, before);
         let paid = ledger.pay_out();
         for event in after {
-            tell(&mut ledger, event);
+            deliver(&mut ledger, event);
         }
         prop_assert_eq!(ledger.settle(None), 0);
         let moved = ledger.entries.iter().filter(|(_, _, _, reason)| *reason == "attribution_changed");
         for (id, ..) in moved.filter(|(id, ..)| paid.contains(id)) {
             // A better source for the payment's time can select terms in another currency, but not another click.
-            let mut whole = ledger.world.payments.values().map(|known| &known.commissions);
-            let of_payment = whole.find(|all| all.iter().any(|one| one.id == *id)).unwrap();
+            let mut by_payment = ledger.world.payments.values().map(|known| &known.commissions);
+            let of_payment = by_payment.find(|all| all.iter().any(|one| one.id == *id)).unwrap();
             let old = of_payment.iter().find(|one| one.id == *id).unwrap();
             let is_next = |one: &&Commission| one.click_id == old.click_id && one.currency != old.currency;
             prop_assert!(of_payment.iter().any(|one| is_next(&one)), "{old:?}");
@@ -622,7 +622,7 @@ proptest! {
     }
 
     #[test]
-    fn facts_are_a_join(events in life()) {
+    fn facts_are_a_join(events in history()) {
         let facts: Vec<Facts> = events.iter().take(6).map(read).collect();
         for a in &facts {
             prop_assert_eq!(&joined(a, a), a);
@@ -649,7 +649,7 @@ fn joined(a: &Facts, b: &Facts) -> Facts {
 
 fn read(event: &Value) -> Facts {
     let mut ledger = Ledger::new(json!({"commission": {"type": "percentage", "rate_bps": 1}}));
-    tell(&mut ledger, event);
+    deliver(&mut ledger, event);
     let mut facts = ledger.world.holders.clone();
     for known in ledger.world.payments.into_values() {
         facts.join(known.facts);

@@ -91,20 +91,20 @@ fn a_payment_long_after_the_lead_is_judged_by_the_leads_time() {
 }
 
 #[test]
-fn a_click_that_is_told_with_a_repeat_of_the_lead_is_judged_by_the_time_of_the_repeat() {
+fn a_click_reported_with_a_repeat_of_the_lead_is_judged_by_the_time_of_the_repeat() {
     let repeat = [lead("lead_1", -40 * DAY, None), lead("lead_1", 0, Some("clk_1"))];
     check(json!({}), &repeat, [300, 0]);
     check(json!({}), &[lead("lead_1", -40 * DAY, Some("clk_1"))], [0, 0]);
 }
 
 #[test]
-fn of_two_clicks_told_in_one_second_the_same_counts_for_the_lead_and_for_the_customer() {
+fn of_two_clicks_reported_in_one_second_the_same_counts_for_the_lead_and_for_the_customer() {
     let both = [lead("lead_1", 0, Some("clk_2")), lead("lead_1", 0, Some("clk_1"))];
     check(json!({}), &[&both[..], &[session("cs_1", DAY, user_1())]].concat(), [500, 0]);
 }
 
 #[test]
-fn a_click_inside_its_window_goes_before_a_newer_one_outside() {
+fn a_click_inside_its_window_takes_precedence_over_a_newer_one_outside() {
     let leads = [lead("lead_1", 0, Some("clk_1")), lead("lead_2", 31 * DAY, Some("clk_2"))];
     let paid = session("cs_1", 32 * DAY, user_1());
     check(json!({}), &[&leads[..], &[paid]].concat(), [500, 0]);
@@ -136,7 +136,7 @@ fn a_lead_without_a_click_inherits_the_customers() {
 }
 
 #[test]
-fn the_newest_lead_speaks_for_a_payment_and_under_first_click_the_oldest() {
+fn the_newest_lead_is_credited_with_a_payment_and_under_first_click_the_oldest() {
     let second = || lead("lead_2", LATE + DAY, Some("clk_late_2"));
     let story = [lead("lead_1", 0, Some("clk_1")), second(), session("cs_1", LATE + 2 * DAY, user_1())];
     check(json!({}), &story, [300, 500]);
@@ -175,7 +175,7 @@ fn a_report_and_stripes_events_for_one_payment_make_one_commission() {
 }
 
 #[test]
-fn a_report_about_one_of_two_invoices_of_the_same_money_speaks_for_that_one() {
+fn a_report_about_one_of_two_invoices_of_the_same_money_counts_for_that_one() {
     let invoice = |id: &str, amount: i64| {
         let object = json!({ "id": id, "status": "paid", "amount_paid": amount, "total": amount, "currency": "usd",
             "created": T0 });
@@ -198,7 +198,7 @@ fn a_report_about_one_of_two_invoices_of_the_same_money_speaks_for_that_one() {
 }
 
 #[test]
-fn a_claims_click_counts_where_nothing_else_resolves_and_binds_nobody() {
+fn a_claims_click_counts_only_if_no_other_is_found_and_binds_no_customer() {
     let claim = |click: &str| {
         report("rep_1", 0, |report| {
             report.click = Some(click.into());
@@ -234,7 +234,7 @@ fn a_refused_claim_earns_nothing_and_a_reported_refund_takes_its_share() {
 }
 
 #[test]
-fn a_lead_that_gives_the_partners_address_speaks_for_itself_alone() {
+fn a_lead_with_the_partners_address_earns_nothing_and_later_payments_do() {
     let sign_up = |email: &str| {
         let Step::Facts(mut facts) = lead("lead_1", 0, Some("clk_1")) else {
             unreachable!("a lead is facts")

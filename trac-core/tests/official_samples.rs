@@ -296,9 +296,9 @@ fn links_that_only_old_or_only_new_versions_carry_are_read() {
         let facts = read(&version, "invoice_payment.paid", &paid).unwrap();
         let want = BTreeSet::from([paid["invoice"].as_str().unwrap(), "pi_x"]);
         assert_eq!(facts.payment_ids(), want, "{version}: the link is its own event");
-        let told =
+        let shares =
             facts.invoice_payments.values().map(|it| it.paid_minor.as_ref().map(|latest| latest.value));
-        assert_eq!(told.collect::<Vec<_>>(), [paid["amount_paid"].as_i64()], "{version}");
+        assert_eq!(shares.collect::<Vec<_>>(), [paid["amount_paid"].as_i64()], "{version}");
     }
 }
 

@@ -33,7 +33,7 @@ enum Step {
 use Step::{Banned, Revised, Sent};
 
 impl Step {
-    fn take(&self, ledger: &mut Ledger) -> usize {
+    fn apply(&self, ledger: &mut Ledger) -> usize {
         match self {
             Sent(event) => ledger.deliver(event),
             Revised(other, at) => {
@@ -62,10 +62,10 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
     longer.collect()
 }
 
-fn told(steps: &[Step], other_terms: &Value, order: &[usize]) -> Ledger {
+fn delivered(steps: &[Step], other_terms: &Value, order: &[usize]) -> Ledger {
     let mut ledger = Ledger::new(terms(other_terms.clone()));
     for place in order {
-        steps[*place].take(&mut ledger);
+        steps[*place].apply(&mut ledger);
     }
     ledger
 }
@@ -75,11 +75,11 @@ fn told(steps: &[Step], other_terms: &Value, order: &[usize]) -> Ledger {
 fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
     assert!(steps.len() <= 6, "more than 720 orders");
     for order in orders(steps.len()) {
-        let mut ledger = told(steps, &other_terms, &order);
+        let mut ledger = delivered(steps, &other_terms, &order);
         assert_eq!(ledger.left(), want, "{order:?}: {:?}", ledger.entries);
         for step in steps {
             let Sent(event) = step else { continue };
-            assert_eq!(ledger.deliver(event), 0, "{order:?}: a repeat moves nothing");
+            assert_eq!(ledger.deliver(event), 0, "{order:?}: a repeat adds no entry");
         }
     }
 }
@@ -87,7 +87,7 @@ fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
 /// The entries of one order: kind, amount, reason.
 fn entries(other_terms: Value, steps: &[Step]) -> Vec<(&'static str, i64, &'static str)> {
     let order: Vec<usize> = (0..steps.len()).collect();
-    let ledger = told(steps, &other_terms, &order);
+    let ledger = delivered(steps, &other_terms, &order);
     ledger.entries.iter().map(|(_, kind, amount, reason)| (kind.as_str(), *amount, *reason)).collect()
 }
 
@@ -168,7 +168,7 @@ fn a_better_click_after_settlement_moves_the_commission() {
 }
 
 #[test]
-fn terms_that_change_between_sale_and_refund_do_not_price_the_sale_anew() {
+fn terms_that_change_between_sale_and_refund_do_not_change_the_sales_commission() {
     let sale = || Sent(session("cs_1", 0, 1_000, json!({"payment_intent": "pi_1", "metadata": by("clk_1")})));
     let back = || {
         let of = json!({"charge": "ch_1", "payment_intent": "pi_1"});
@@ -193,11 +193,11 @@ fn a_partner_who_is_banned_between_sale_and_refund_keeps_what_is_left_of_the_sal
     ];
     check(json!({}), &steps, [100, 0]);
     let after = Sent(session("cs_2", 2 * DAY, 1_000, json!({"metadata": by("clk_1")})));
-    let mut ledger = told(&steps, &json!({}), &[0, 1, 2, 3]);
+    let mut ledger = delivered(&steps, &json!({}), &[0, 1, 2, 3]);
     assert_eq!(
-        (after.take(&mut ledger), ledger.left()),
+        (after.apply(&mut ledger), ledger.left()),
         (0, [100, 0]),
-        "the ban holds for what comes after it"
+        "a sale after the ban earns nothing"
     );
 }
 
@@ -225,7 +225,7 @@ fn an_invoice_paid_by_two_charges_gives_back_the_share_of_the_one_refunded() {
 }
 
 #[test]
-fn of_a_yearly_plan_under_one_month_the_first_year_earns() {
+fn a_yearly_plan_limited_to_one_month_earns_for_its_first_year() {
     let steps = [
         Sent(invoice("in_1", 0, 12_000, json!({"metadata": by("clk_1")}))),
         Sent(invoice("in_2", 365 * DAY, 12_000, json!({}))),
@@ -238,7 +238,7 @@ fn of_a_yearly_plan_under_one_month_the_first_year_earns() {
 }
 
 #[test]
-fn a_bare_charge_of_a_customer_with_a_payment_like_it_earns_nothing_by_itself() {
+fn a_bare_charge_earns_nothing_if_its_customer_has_a_payment_of_the_same_amount() {
     let subscribed = || Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})));
     let of = |other: Value| merged(json!({"payment_intent": "pi_1", "metadata": by("clk_2")}), other);
     let bare = || Sent(charge("charge.succeeded", "ch_1", 60, 1_000, of(json!({}))));
@@ -257,7 +257,7 @@ fn a_bare_charge_of_a_customer_with_a_payment_like_it_earns_nothing_by_itself() 
 }
 
 #[test]
-fn of_two_charges_that_could_be_one_payment_neither_is_taken_for_it() {
+fn of_two_charges_that_could_be_one_payment_neither_is_matched_with_it() {
     let sale = || Sent(invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})));
     let like_it = |n: u32, back: i64| {
         let other =
@@ -276,7 +276,7 @@ fn of_two_charges_that_could_be_one_payment_neither_is_taken_for_it() {
 }
 
 #[test]
-fn a_session_that_names_no_invoice_earns_once_with_it() {
+fn a_session_that_names_no_invoice_and_its_invoice_earn_once() {
     let opened = json!({
         "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "metadata": by("clk_1")
     });
@@ -295,7 +295,7 @@ fn a_session_that_names_no_invoice_earns_once_with_it() {
 }
 
 #[test]
-fn a_charge_that_earned_before_its_invoice_came_earns_once_with_it() {
+fn a_charge_that_earned_before_its_invoice_arrived_and_the_invoice_earn_once() {
     let steps = [
         Sent(charge("charge.succeeded", "ch_1", 60, 1_000, json!({"metadata": by("clk_1")}))),
         Sent(invoice("in_1", 0, 1_000, json!({}))),
@@ -307,7 +307,7 @@ fn a_charge_that_earned_before_its_invoice_came_earns_once_with_it() {
 }
 
 #[test]
-fn a_partner_who_is_the_buyer_anywhere_earns_nothing_of_that_customer() {
+fn a_partner_who_is_the_buyer_of_any_payment_earns_nothing_from_that_customer() {
     let blocked = || json!({"block_self_referral": true, "attribute_by_customer": true});
     let of_customer = |id: &str, at: i64, email: Value| {
         let other =
@@ -328,7 +328,7 @@ fn a_partner_who_is_the_buyer_anywhere_earns_nothing_of_that_customer() {
 }
 
 #[test]
-fn a_refund_told_twice_is_counted_once_whatever_it_names() {
+fn a_refund_reported_by_two_events_is_counted_once_whatever_they_name() {
     let paid = json!({"metadata": by("clk_1"), "payment_intent": "pi_1", "charge": "ch_1"});
     let sale = || Sent(invoice("in_1", 0, 1_000, paid.clone()));
     let back = |intent: Value| {
@@ -346,14 +346,15 @@ fn a_refund_told_twice_is_counted_once_whatever_it_names() {
 }
 
 #[test]
-fn what_is_inferred_by_time_ends_with_the_second() {
+fn inference_by_time_ends_at_an_exact_second() {
     let opened = json!({
         "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "metadata": by("clk_1")
     });
     let invoiced = |at: i64| {
         [Sent(session("cs_1", 0, 1_000, opened.clone())), Sent(invoice("in_1", at, 1_000, json!({})))]
     };
-    // The payment may be one hour after the 24 hours of a session, or five minutes before it because clocks differ.
+    // A session lasts 24 hours. The payment may be one hour after that, or five minutes before the session, because
+    // clocks differ.
     check(json!({}), &invoiced(25 * 3_600), [200, 0]);
     check(json!({}), &invoiced(25 * 3_600 + 1), [400, 0]);
     check(json!({}), &invoiced(-300), [200, 0]);
@@ -363,10 +364,11 @@ fn what_is_inferred_by_time_ends_with_the_second() {
     let named = [Sent(session("cs_1", 0, 1_000, other)), invoiced(60)[1].clone()];
     check(json!({}), &named, [400, 0]);
     let exact = merged(opened.clone(), json!({"invoice": "in_1"}));
-    let taken = [Sent(session("cs_0", 0, 1_000, exact)), invoiced(60)[0].clone(), invoiced(60)[1].clone()];
-    check(json!({}), &taken, [400, 0]);
-    let sums = |at: i64| told(&invoiced(at), &json!({}), &[0, 1]).entries.len();
-    assert_eq!((sums(25 * 3_600), sums(25 * 3_600 + 1)), (1, 2));
+    let with_session =
+        [Sent(session("cs_0", 0, 1_000, exact)), invoiced(60)[0].clone(), invoiced(60)[1].clone()];
+    check(json!({}), &with_session, [400, 0]);
+    let entry_count = |at: i64| delivered(&invoiced(at), &json!({}), &[0, 1]).entries.len();
+    assert_eq!((entry_count(25 * 3_600), entry_count(25 * 3_600 + 1)), (1, 2));
 
     let charged = |at: i64| {
         let refunded = charge("charge.refunded", "ch_1", at, 1_000, json!({"amount_refunded": 1_000}));
@@ -390,7 +392,7 @@ fn what_is_inferred_by_time_ends_with_the_second() {
 }
 
 #[test]
-fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
+fn a_settled_payment_keeps_its_terms_even_if_new_terms_are_backdated() {
     let of_charge = json!({"payment_intent": "pi_1", "metadata": by("clk_1")});
     let sale = Sent(charge("charge.succeeded", "ch_1", 0, 1_000, of_charge.clone()));
     let dearer = || Revised(json!({"commission": {"type": "percentage", "rate_bps": 5_000}}), -10);
@@ -402,7 +404,7 @@ fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
     };
     let left = |steps: &[Step]| {
         let order: Vec<usize> = (0..steps.len()).collect();
-        told(steps, &json!({}), &order).left()
+        delivered(steps, &json!({}), &order).left()
     };
     assert_eq!(left(&[sale.clone(), dearer(), refunded.clone()]), [100, 0]);
     assert_eq!(left(&[sale.clone(), dearer(), better("clk_1")]), [200, 0]);
@@ -415,7 +417,7 @@ fn a_settled_payment_keeps_its_terms_even_if_others_are_dated_before_it() {
 }
 
 #[test]
-fn the_end_of_a_subscription_voids_what_is_due_after_it() {
+fn the_end_of_a_subscription_voids_commissions_that_are_due_after_it() {
     let ends = |at: i64| {
         let object = json!({"id": "sub_1", "customer": "cus_1", "status": "canceled"});
         [
@@ -435,7 +437,7 @@ fn the_end_of_a_subscription_voids_what_is_due_after_it() {
 }
 
 #[test]
-fn the_series_of_a_customer_begins_with_the_first_money_by_that_click() {
+fn the_series_of_a_customer_begins_with_the_first_positive_payment_by_that_click() {
     let first_payment = || json!({"recurring": "first_payment", "attribute_by_customer": true});
     let of_customer = |id: &str, day: i64, amount: i64, click: Option<&str>| {
         let metadata = click.map_or(json!({}), by);
@@ -459,7 +461,7 @@ fn part(invoice: &str, amount: i64) -> Step {
 }
 
 #[test]
-fn a_payment_intent_that_pays_two_invoices_is_two_payments_and_what_is_lost_of_it_is_split() {
+fn a_payment_intent_that_pays_two_invoices_is_two_payments_and_its_losses_are_split() {
     let invoiced =
         |id: &str, at: i64, amount: i64| Sent(invoice(id, at, amount, json!({"metadata": by("clk_1")})));
     let refunded = |back: i64| {
@@ -494,7 +496,7 @@ fn a_payment_intent_that_pays_two_invoices_is_two_payments_and_what_is_lost_of_i
 }
 
 #[test]
-fn a_payment_intent_that_earned_alone_earns_what_its_invoices_do() {
+fn a_payment_intent_that_earned_before_its_invoices_arrived_earns_what_they_do() {
     let steps = [
         Sent(intent("pi_1", 0, 10_000, json!({"metadata": by("clk_1"), "latest_charge": "ch_1"}))),
         part("in_1", 4_000),
@@ -509,7 +511,7 @@ fn a_payment_intent_that_earned_alone_earns_what_its_invoices_do() {
 }
 
 #[test]
-fn invoices_of_which_nothing_says_what_they_got_share_what_is_left_of_the_charge() {
+fn invoices_without_a_stated_share_divide_the_rest_of_the_charge() {
     let old = |id: &str, amount: i64| {
         Sent(invoice(id, 0, amount, json!({"metadata": by("clk_1"), "charge": "ch_1"})))
     };
@@ -530,7 +532,7 @@ fn invoices_of_which_nothing_says_what_they_got_share_what_is_left_of_the_charge
 }
 
 #[test]
-fn a_session_is_part_of_its_own_invoice_where_its_money_paid_another_too() {
+fn a_session_belongs_to_its_own_invoice_even_if_its_money_paid_another_too() {
     let steps = [
         Sent(session(
             "cs_1",
@@ -547,7 +549,7 @@ fn a_session_is_part_of_its_own_invoice_where_its_money_paid_another_too() {
 }
 
 #[test]
-fn an_object_that_is_shown_with_another_link_was_linked_to_both() {
+fn an_object_whose_link_changes_between_events_is_linked_to_both() {
     let sale = |intent: &str| {
         Sent(session("cs_1", 0, 1_000, json!({"payment_intent": intent, "metadata": by("clk_1")})))
     };
@@ -577,11 +579,12 @@ fn an_object_that_is_shown_with_another_link_was_linked_to_both() {
 }
 
 #[test]
-fn the_share_of_an_invoice_is_by_what_every_invoice_got_of_the_money() {
+fn an_invoice_loses_in_proportion_to_its_share_of_the_payment() {
     let invoiced = |id: &str, amount: i64| Sent(invoice(id, 0, amount, json!({"metadata": by("clk_1")})));
     let refunded = json!({"payment_intent": "pi_1", "amount_refunded": 5_000});
     let refunded = Sent(charge("charge.refunded", "ch_1", 9, 10_000, refunded));
-    // Each invoice received 4,000 of the 10,000, so each loses 2,500 of the 5,000: of 6,000, and of 5,000.
+    // The stated shares are equal, so each invoice loses half of the 5,000: the first 2,500 of its 6,000, the second
+    // 2,500 of 5,000, its half of the charge.
     let steps = [
         invoiced("in_1", 6_000),
         invoiced("in_2", 4_000),

@@ -40,7 +40,7 @@ fn refunded(amount: i64, back: i64) -> Value {
 }
 
 #[test]
-fn an_old_invoice_paid_out_of_band_was_paid_what_was_due() {
+fn an_old_invoice_paid_out_of_band_counts_its_amount_due() {
     let old = |paid_minor: i64, due: Value| {
         paid(paid_minor, json!({"total": 5_000, "paid_out_of_band": true, "amount_due": due}))
     };
@@ -58,7 +58,7 @@ fn an_old_invoice_paid_out_of_band_was_paid_what_was_due() {
 }
 
 #[test]
-fn what_came_outside_is_the_larger_of_what_the_invoice_and_its_payment_records_say() {
+fn the_amount_paid_outside_is_the_larger_of_that_of_the_invoice_and_of_its_payment_records() {
     let off = |minor: i64| paid(10_000, json!({"amount_paid_off_stripe": minor}));
     let [none, half] = [0, 5_000].map(off);
     check(counted(), &[half.clone(), recorded("1", 6_000)], 2_000);
@@ -75,17 +75,17 @@ fn what_came_outside_is_the_larger_of_what_the_invoice_and_its_payment_records_s
 }
 
 #[test]
-fn what_goes_back_is_a_share_of_what_counted() {
+fn a_refund_takes_back_its_share_of_what_counted() {
     let sale = || [paid(10_000, json!({"amount_paid_off_stripe": 6_000})), link("in_1", "pi_1")];
-    let told = |back: i64| [&sale()[..], &[refunded(4_000, back)]].concat();
-    check(not_counted(), &told(0), 800);
-    check(not_counted(), &told(1_000), 600);
-    check(not_counted(), &told(4_000), 0);
-    check(counted(), &told(4_000), 1_200);
+    let with_refund = |back: i64| [&sale()[..], &[refunded(4_000, back)]].concat();
+    check(not_counted(), &with_refund(0), 800);
+    check(not_counted(), &with_refund(1_000), 600);
+    check(not_counted(), &with_refund(4_000), 0);
+    check(counted(), &with_refund(4_000), 1_200);
 }
 
 #[test]
-fn a_credit_note_that_gives_money_back_outside_stripe_counts_by_itself() {
+fn a_credit_note_for_money_returned_outside_stripe_counts_as_a_refund() {
     let note = |kind: &str, id: &str, amount: i64| {
         let status = if kind == "voided" { "void" } else { "issued" };
         let object = json!({"id": id, "invoice": "in_1", "out_of_band_amount": amount, "refunds": [], "status": status});

@@ -104,14 +104,14 @@ fn invoice(id: &str, at: i64, other: Value) -> Step {
     Step::Event(event("invoice.paid", at, merged(usual, other)))
 }
 
-fn take_all(ledger: &mut Ledger, steps: &[Step]) {
+fn apply_all(ledger: &mut Ledger, steps: &[Step]) {
     for one in steps {
-        take(ledger, one);
+        apply(ledger, one);
     }
 }
 
-fn take(ledger: &mut Ledger, steps: &Step) {
-    match steps {
+fn apply(ledger: &mut Ledger, step: &Step) {
+    match step {
         Step::Event(event) => ledger.deliver(event),
         Step::Facts(facts) => ledger.add_facts(Facts::clone(facts), Some(Topic::Sale)),
     };
@@ -124,7 +124,7 @@ fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
     let orders = [steps.to_vec(), backwards.clone(), [backwards, steps.to_vec()].concat()];
     for (order, name) in orders.iter().zip(["in order", "backwards", "twice"]) {
         let mut ledger = Ledger::new(terms(other_terms.clone()));
-        take_all(&mut ledger, order);
+        apply_all(&mut ledger, order);
         assert_eq!(ledger.left(), want, "{name}");
     }
 }
@@ -132,7 +132,7 @@ fn check(other_terms: Value, steps: &[Step], want: [i64; 2]) {
 /// The held amount, and the reasons of all decisions, sorted.
 fn standing(other_terms: Value, steps: &[Step]) -> (i64, Vec<&'static str>) {
     let mut ledger = Ledger::new(terms(other_terms));
-    take_all(&mut ledger, steps);
+    apply_all(&mut ledger, steps);
     let mut held = 0;
     let mut reasons = Vec::new();
     for settlement in settle(&ledger.world, Occasion::default()).into_values() {
@@ -148,7 +148,7 @@ fn standing(other_terms: Value, steps: &[Step]) -> (i64, Vec<&'static str>) {
 }
 
 #[test]
-fn a_claim_ties_no_customer_and_is_evidence_against_nobody() {
+fn a_claim_ties_no_customer_and_makes_no_sale_a_self_referral() {
     let sale = || bought("cs_1", 0, merged(by("clk_1"), json!({ "customer_email": "buyer@example.com" })));
     let mut both = by("clk_1");
     both["metadata"]["tracCustomerExternalId"] = json!("user_1");
@@ -171,14 +171,14 @@ fn a_claim_ties_no_customer_and_is_evidence_against_nobody() {
         });
         let mut ledger = Ledger::new(terms(json!({})));
         for one in [named(), accused, later()] {
-            take(&mut ledger, &one);
+            apply(&mut ledger, &one);
         }
         assert_eq!(ledger.left()[0], 400, "{transaction}");
     }
 }
 
 #[test]
-fn a_claim_is_released_where_its_click_stands_on_the_payment_by_itself() {
+fn a_claim_is_released_if_the_payment_names_the_same_click() {
     let claimed = || claim("cs_1", 60, "clk_1", |_| ());
     assert_eq!(
         standing(json!({}), &[claimed(), bought("cs_1", 0, json!({}))]),
@@ -201,7 +201,7 @@ fn a_claim_is_released_where_its_click_stands_on_the_payment_by_itself() {
 }
 
 #[test]
-fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
+fn a_pages_lead_binds_only_an_unknown_customer() {
     let lead = |at: i64, click: &str| by_page("lead_page", at, Some(click));
     // The customer is unknown: the lead ties the customer if the first payment follows within thirty days.
     check(json!({}), &[lead(0, "clk_1"), bought("cs_1", DAY, of_user())], [500, 0]);
@@ -233,7 +233,7 @@ fn a_pages_lead_binds_only_a_customer_of_whom_nothing_is_known() {
     assert_eq!(standing(json!({}), &known_to_merchant).0, 300);
     // A rejected lead does not tie the customer.
     check(json!({}), &[rejected_one(lead(0, "clk_1")), paid.clone()], [0, 0]);
-    // Nor does a later lead with the same click, whatever its event name; an earlier one does, and one with
+    // Nor does a later lead with the same click, under any event name. An earlier lead does, and so does a lead with
     // another click.
     let rejected = || rejected_one(by_page("lead_0", 0, Some("clk_1")));
     check(json!({}), &[rejected(), lead(DAY, "clk_1"), paid.clone()], [0, 0]);
@@ -286,7 +286,7 @@ fn of_two_leads_of_a_page_the_earlier_one_that_counts_earns() {
 }
 
 #[test]
-fn a_lead_without_a_click_inherits_that_of_a_pages_lead_before_it() {
+fn a_lead_without_a_click_inherits_that_of_an_earlier_lead_of_a_page() {
     let each = || json!({ "lead_events": ["lead_1", "lead_2"] });
     let [clicked, bare] = [Some("clk_1"), None].map(|click| move |id: &str, at: i64| by_page(id, at, click));
     check(each(), &[clicked("lead_1", 0), bare("lead_2", DAY)], [600, 0]);
@@ -297,7 +297,7 @@ fn a_lead_without_a_click_inherits_that_of_a_pages_lead_before_it() {
 }
 
 #[test]
-fn of_a_pages_leads_the_first_that_told_a_click_binds_the_customer() {
+fn of_a_pages_leads_the_first_to_name_a_click_binds_the_customer() {
     let first = || by_page("lead_1", 0, Some("clk_1"));
     let second = || by_page("lead_2", DAY, Some("clk_2"));
     let paid = || bought("cs_1", 3 * DAY, of_user());
@@ -314,7 +314,7 @@ fn of_a_pages_leads_the_first_that_told_a_click_binds_the_customer() {
 }
 
 #[test]
-fn a_payment_that_went_back_releases_no_lead() {
+fn a_fully_refunded_payment_releases_no_lead() {
     let back = |minor: i64| {
         let refunded = json!({ "id": "ch_1", "amount": 1_000, "amount_captured": 1_000, "amount_refunded": minor,
             "captured": true, "currency": "usd", "payment_intent": "pi_1", "created": T0 + DAY });
@@ -326,7 +326,7 @@ fn a_payment_that_went_back_releases_no_lead() {
 }
 
 #[test]
-fn a_leads_reason_says_whose_word_there_is_for_it() {
+fn a_leads_reason_depends_on_who_reported_or_approved_it() {
     let page = || [by_page("lead_1", 0, Some("clk_1"))];
     assert_eq!(standing(json!({}), &page()), (300, vec!["client_reported"]));
     assert_eq!(standing(json!({}), &[by_server("lead_1", 0, Some("clk_1"))]), (0, vec!["ok"]));
@@ -340,7 +340,7 @@ fn a_leads_reason_says_whose_word_there_is_for_it() {
 }
 
 #[test]
-fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
+fn a_pages_amount_time_and_buyer_are_ignored_if_the_merchant_reports() {
     let own = |at: i64, change: fn(&mut Report)| {
         claim("order 1", at, "clk_1", |report| {
             report.by_merchant = true;
@@ -382,14 +382,14 @@ fn a_page_says_nothing_of_amount_time_or_buyer_where_the_merchant_speaks() {
 }
 
 #[test]
-fn a_renewal_stays_with_the_subscriptions_first_credited_payment_whatever_rule_gave_it() {
+fn a_renewal_stays_with_the_subscriptions_first_credited_payment_whatever_rule_credited_it() {
     let first_buy = bought("cs_1", 0, by("clk_1"));
     let started = invoice("in_1", DAY, json!({}));
     let renewed = || invoice("in_2", 40 * DAY, json!({}));
-    // (8): by the customer; another link is used for a purchase in between.
+    // Rule (8), by the customer: the customer buys through another link in between.
     let other = bought("cs_2", 10 * DAY, by("clk_2"));
     check(json!({}), &[first_buy.clone(), started.clone(), other.clone(), renewed()], [600, 200]);
-    // (7): the customer's metadata is rewritten.
+    // Rule (7), by the customer's metadata: it is rewritten in between.
     let customer = |at: i64, click: &str| {
         Step::Event(event(
             "customer.updated",
@@ -408,7 +408,7 @@ fn a_renewal_stays_with_the_subscriptions_first_credited_payment_whatever_rule_g
 }
 
 #[test]
-fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
+fn metadata_of_a_customer_or_subscription_counts_from_the_time_of_its_event() {
     let customer = |at: i64, metadata: Value| {
         Step::Event(event("customer.updated", at, json!({ "id": "cus_1", "metadata": metadata })))
     };
@@ -442,12 +442,12 @@ fn metadata_of_a_customer_or_subscription_counts_from_when_it_was_said() {
 }
 
 #[test]
-fn what_was_paid_out_stays_whatever_is_learnt_of_its_attribution() {
+fn a_paid_out_commission_stays_even_if_its_attribution_changes() {
     let paid_out = |before: &[Step], after: &[Step]| {
         let mut ledger = Ledger::new(terms(json!({})));
-        take_all(&mut ledger, before);
+        apply_all(&mut ledger, before);
         ledger.pay_out();
-        take_all(&mut ledger, after);
+        apply_all(&mut ledger, after);
         ledger.left()
     };
     let customer = |at: i64, metadata: Value| {
@@ -494,7 +494,7 @@ fn approved_one(step: Step) -> Step {
 }
 
 #[test]
-fn a_merchants_approval_takes_in_nothing_that_others_added() {
+fn a_merchants_approval_does_not_cover_later_additions() {
     // A later click of a page's lead has no effect, even when the lead is approved.
     let lead = || by_page("lead_1", 0, Some("clk_1"));
     let repeat = || by_page("lead_1", 5, Some("clk_2"));
@@ -536,7 +536,7 @@ fn a_merchants_approval_takes_in_nothing_that_others_added() {
 }
 
 #[test]
-fn a_rejected_lead_takes_no_other_lead_with_it() {
+fn a_rejected_lead_does_not_reject_other_leads() {
     let lead = || by_page("lead_1", 0, Some("clk_1"));
     // The partner's own click, in a lead that an outsider reports.
     let spam = || rejected_one(by_page("lead_spam", 5, Some("clk_1b")));
@@ -577,7 +577,7 @@ fn rejected_one(step: Step) -> Step {
 }
 
 #[test]
-fn every_address_a_partner_had_by_then_makes_a_purchase_the_partners_own() {
+fn every_earlier_address_of_a_partner_makes_a_purchase_a_self_referral() {
     let own = |address: &str, at: i64| {
         bought("cs_1", at, merged(by("clk_1"), json!({ "customer_email": address })))
     };
@@ -586,19 +586,19 @@ fn every_address_a_partner_had_by_then_makes_a_purchase_the_partners_own() {
         let since = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY);
         let addresses = vec![(since(-100), "old@example.com".into()), (since(5), "new@example.com".into())];
         ledger.world.partner_emails.insert("part1".into(), addresses);
-        take(&mut ledger, &own(address, at));
+        apply(&mut ledger, &own(address, at));
         ledger.left()[0]
     };
     // The first address covers all earlier times, a later one only later sales: a change does not affect earlier sales.
     assert_eq!(left("old@example.com", 0), 0);
-    assert_eq!(left("old@example.com", 9 * DAY), 0, "the address of before still tells");
+    assert_eq!(left("old@example.com", 9 * DAY), 0, "the earlier address still matches");
     assert_eq!(left("new@example.com", 4 * DAY), 200);
     assert_eq!(left("new@example.com", 5 * DAY), 0);
     assert_eq!(left("buyer@example.com", 9 * DAY), 200);
 }
 
 #[test]
-fn the_end_of_a_subscription_voids_what_was_paid_for_time_after_it() {
+fn the_end_of_a_subscription_voids_commissions_for_service_after_it() {
     let line = |end: i64| json!({ "lines": { "data": [{ "amount": 1_000, "period": { "start": T0, "end": T0 + end } }] } });
     let first = |end: Option<i64>| invoice("in_1", 0, merged(by("clk_1"), end.map_or(json!({}), line)));
     let deleted = |at: i64, ended: i64| {
@@ -606,7 +606,7 @@ fn the_end_of_a_subscription_voids_what_was_paid_for_time_after_it() {
             json!({ "id": "sub_1", "customer": "cus_1", "status": "canceled", "ended_at": T0 + ended });
         Step::Event(event("customer.subscription.deleted", at, object))
     };
-    let policy = |word: &str| json!({ "cancel_policy": word });
+    let policy = |name: &str| json!({ "cancel_policy": name });
     // The subscription ends with month one, whose service was used: its pending commission stays.
     check(json!({}), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [200, 0]);
     check(policy("void_pending"), &[first(Some(20 * DAY)), deleted(20 * DAY, 20 * DAY)], [0, 0]);

@@ -35,7 +35,7 @@ fn check(events: &[Value], want: i64) {
 }
 
 #[test]
-fn a_payment_was_paid_when_its_best_object_says() {
+fn the_time_of_a_payment_comes_from_its_best_object() {
     let transitions = json!({"status_transitions": {"paid_at": T0 + 3_650, "finalized_at": T0 + 3_640}});
     let charged = || charge("charge.succeeded", "ch_1", 3_640, 1_000, json!({"payment_intent": "pi_1"}));
     check(&[invoice("in_1", 0, 1_000, transitions)], 3_650);
@@ -61,7 +61,7 @@ fn a_session_was_paid_when_it_was_first_seen_completed_and_not_unpaid() {
 }
 
 #[test]
-fn the_service_lasts_until_the_last_line_ends_that_is_no_credit() {
+fn the_service_ends_with_the_last_line_that_is_not_a_credit() {
     let until = |lines: Value| {
         let facts = facts_of(&[invoice("in_1", 0, 1_000, json!({"lines": {"data": lines}}))]);
         since_t0(payment::service_period_end(&facts))
@@ -82,7 +82,7 @@ fn the_service_lasts_until_the_last_line_ends_that_is_no_credit() {
 }
 
 #[test]
-fn facts_kept_before_these_times_were_read_are_read() {
+fn facts_stored_before_these_times_were_read_can_still_be_read() {
     let old = json!({
         "invoices": {"in_1": {"created": T0, "emails": []}}, "sessions": {"cs_1": {"created": T0, "emails": [], "paid": true}}
     });

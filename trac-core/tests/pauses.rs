@@ -52,21 +52,21 @@ fn a_renewal_in_the_pause_earns_and_a_new_sale_does_not() {
 }
 
 #[test]
-fn what_a_known_customer_buys_in_the_pause_is_new() {
+fn a_purchase_of_a_known_customer_in_the_pause_is_a_new_sale() {
     let known = || bought("cs_1", 0, clicked());
     check(&[known(), bought("cs_2", 9, json!({}))], 400);
     check(&[known(), bought("cs_2", 11, json!({}))], 200);
     check(&[known(), bought("cs_2", 21, json!({}))], 400);
-    // Nor is the first payment of a subscription that begins during the pause; a renewal after the pause earns.
+    // The first payment of a subscription that begins during the pause earns nothing; a renewal after it earns.
     check(&[known(), invoiced("in_1", 11, json!({}))], 200);
     check(&[known(), invoiced("in_1", 11, json!({})), invoiced("in_2", 41, json!({}))], 400);
-    let said = || event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_1")}));
-    check(&[said(), bought("cs_1", 0, json!({})), invoiced("in_1", 9, json!({}))], 400);
-    check(&[said(), bought("cs_1", 0, json!({})), invoiced("in_1", 11, json!({}))], 200);
+    let updated = || event("customer.updated", 0, json!({"id": "cus_1", "metadata": by("clk_1")}));
+    check(&[updated(), bought("cs_1", 0, json!({})), invoiced("in_1", 9, json!({}))], 400);
+    check(&[updated(), bought("cs_1", 0, json!({})), invoiced("in_1", 11, json!({}))], 200);
 }
 
 #[test]
-fn what_was_bound_in_the_pause_stays_without_effect_after_it() {
+fn a_purchase_in_the_pause_binds_no_customer_afterwards() {
     check(&[bought("cs_1", 11, clicked()), bought("cs_2", 21, json!({}))], 0);
     check(&[bought("cs_1", 21, clicked()), bought("cs_2", 22, json!({}))], 400);
 }

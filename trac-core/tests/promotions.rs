@@ -23,7 +23,7 @@ fn ledger(terms: Value) -> Ledger {
     });
     usual.as_object_mut().unwrap().extend(terms.as_object().unwrap().clone());
     let mut ledger = Ledger::new(usual);
-    ledger.hand_out(&[
+    ledger.assign_codes(&[
         ("promo_1", "part1", 0, None),
         ("promo_2", "part2", 0, Some(1)),
         ("promo_2", "part1", 10, None),
@@ -74,7 +74,7 @@ fn check(terms: Value, events: &[Value], want: [i64; 2]) {
 }
 
 #[test]
-fn a_code_counts_for_whoever_held_it_when_it_was_used() {
+fn a_code_counts_for_the_partner_who_held_it_when_it_was_used() {
     let check = |event: Value, want| check(json!({}), &[event], want);
     check(session("cs_1", 0, used("promo_1")), [200, 0]);
     check(session("cs_1", 300, used("promo_1")), [200, 0]);
@@ -97,7 +97,7 @@ fn any_click_comes_before_a_code() {
     };
     check(json!({}), &[clicked("clk_2")], [0, 200]);
     // A value that is not a click is skipped; a click that may not earn ends the search.
-    check(json!({}), &[clicked("clk_of_nobody")], [200, 0]);
+    check(json!({}), &[clicked("clk_unknown")], [200, 0]);
     check(json!({"attribution_window_days": 0}), &[clicked("clk_2")], [0, 0]);
     // The internal click of a code does not count as a reference.
     let carried = session("cs_1", 0, json!({"client_reference_id": "clk_promo_1_part1"}));
@@ -116,8 +116,8 @@ fn a_code_typed_at_a_payment_comes_before_the_customers_attribution() {
 }
 
 #[test]
-fn a_code_ties_the_subscription_from_then_on_and_the_customer_to_nobody() {
-    let lives = [
+fn a_code_ties_the_subscription_from_then_on_but_not_the_customer() {
+    let events = [
         invoice("in_0", -30, json!({})),
         invoice("in_1", 0, json!({"discount": {"promotion_code": "promo_2"}})),
         invoice("in_2", 30, json!({})),
@@ -125,7 +125,7 @@ fn a_code_ties_the_subscription_from_then_on_and_the_customer_to_nobody() {
         invoice("in_3", 60, json!({"discount": {"promotion_code": "promo_2"}})),
         session("cs_9", 61, json!({})),
     ];
-    check(json!({"attribute_by_customer": true}), &lives, [0, 600]);
+    check(json!({"attribute_by_customer": true}), &events, [0, 600]);
     // A session and its invoice name the same code: one sale, one commission.
     let both = [
         session("cs_1", 0, {
@@ -141,8 +141,8 @@ fn a_code_ties_the_subscription_from_then_on_and_the_customer_to_nobody() {
 }
 
 #[test]
-fn a_click_of_later_takes_nothing_from_a_code_of_before() {
-    let lives = [
+fn a_later_click_takes_nothing_from_an_earlier_code() {
+    let events = [
         invoice("in_1", 0, used("promo_2")),
         invoice("in_2", 30, json!({})),
         // The click is forty days younger than the subscription.
@@ -150,7 +150,7 @@ fn a_click_of_later_takes_nothing_from_a_code_of_before() {
         invoice("in_4", 90, json!({})),
     ];
     let long = |model: &str| json!({"attribution_window_days": 90, "attribution_model": model});
-    check(long("last_click"), &lives, [200, 600]);
+    check(long("last_click"), &events, [200, 600]);
     // The second partner was the first to be linked to the subscription.
-    check(long("first_click"), &lives, [0, 800]);
+    check(long("first_click"), &events, [0, 800]);
 }

@@ -5,7 +5,7 @@ use trac_core::conversion::remedy::remedy;
 use trac_core::reason::Reason;
 
 #[test]
-fn every_reason_stands_in_the_document_with_its_meaning_and_remedy() {
+fn the_document_lists_every_reason_with_its_meaning_and_remedy() {
     let rows = Reason::ALL.iter().map(|reason| {
         let advice = remedy(*reason).unwrap_or("–");
         format!("| `{reason}` | {} | {advice} |", reason.meaning())
@@ -13,8 +13,8 @@ fn every_reason_stands_in_the_document_with_its_meaning_and_remedy() {
     let wanted: Vec<String> = rows.collect();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reasons.md");
     let Ok(text) = std::fs::read_to_string(file) else {
-        return println!("skipped: no docs beside this crate");
+        return println!("skipped: no docs next to this crate");
     };
     let found: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
-    assert_eq!(found, wanted, "docs/reasons.md should hold:\n{}", wanted.join("\n"));
+    assert_eq!(found, wanted, "docs/reasons.md should contain:\n{}", wanted.join("\n"));
 }

@@ -54,7 +54,7 @@ fn of_two_clicks_in_one_second_the_same_binds_the_customer() {
 }
 
 #[test]
-fn a_click_earns_nothing_of_what_was_paid_before_it() {
+fn a_click_earns_nothing_from_payments_before_it() {
     let late = || json!({"metadata": by("clk_late"), "id": "sub_1"});
     // Through the metadata of a later invoice of the subscription.
     let of_invoice = [
@@ -98,7 +98,7 @@ fn under_first_click_a_customers_earlier_click_comes_before_the_payments_own() {
 }
 
 #[test]
-fn a_covered_payment_link_covers_what_is_bought_through_it() {
+fn a_covered_payment_link_covers_purchases_made_through_it() {
     let only = |products: &[&str]| json!({"products": products});
     let through = |link: &str| json!({"metadata": by("clk_1"), "payment_link": link});
     let single = [session("cs_1", 0, 1_000, through("plink_1"))];
@@ -129,7 +129,7 @@ fn a_covered_payment_link_covers_what_is_bought_through_it() {
 }
 
 #[test]
-fn a_charge_that_names_an_invoice_unknown_here_is_no_other_payments_money() {
+fn a_charge_that_names_an_unknown_invoice_is_not_matched_with_another_payment() {
     let two = [
         invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})),
         charge("charge.refunded", "ch_9", 60, 1_000, json!({"amount_refunded": 1_000, "invoice": "in_9"})),
@@ -155,7 +155,7 @@ fn a_charge_near_a_session_and_its_unnamed_invoice_is_their_money() {
 }
 
 #[test]
-fn money_that_went_back_takes_its_share_once() {
+fn returned_money_takes_its_share_of_the_commission_once() {
     let sale = || {
         session(
             "cs_1",
@@ -352,7 +352,7 @@ fn the_amount_comes_from_the_best_object_known() {
 }
 
 #[test]
-fn months_end_a_day_early_and_begin_with_the_first_money() {
+fn months_end_a_day_early_and_begin_with_the_first_positive_payment() {
     let trial = |at: i64| {
         session(
             "cs_1",
@@ -410,7 +410,7 @@ fn terms_are_those_of_the_payments_time_whichever_of_its_objects_comes_first() {
 }
 
 #[test]
-fn what_was_paid_out_goes_back_with_its_money_and_for_nothing_else() {
+fn a_paid_out_commission_is_taken_back_only_with_its_money() {
     let mut ledger = Ledger::new(terms(json!({"cancel_policy": "void_pending"})));
     let net = |ledger: &Ledger| ledger.sums().into_values().sum::<i64>();
     ledger.deliver(&invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1"), "charge": "ch_1"})));
@@ -427,7 +427,7 @@ fn what_was_paid_out_goes_back_with_its_money_and_for_nothing_else() {
 }
 
 #[test]
-fn where_only_payment_links_are_covered_what_is_bought_otherwise_is_not() {
+fn if_only_payment_links_are_covered_other_purchases_are_not() {
     let reason = |products: &[&str], event: Value| {
         let mut ledger = Ledger::new(terms(json!({"products": products})));
         ledger.deliver(&event);
@@ -450,7 +450,7 @@ fn where_only_payment_links_are_covered_what_is_bought_otherwise_is_not() {
 }
 
 #[test]
-fn a_charge_in_another_currency_is_no_part_of_what_was_paid_and_gives_back_its_share() {
+fn a_charge_in_another_currency_is_not_part_of_the_amount_and_its_refund_takes_its_share() {
     let sale = || session("cs_1", 0, 1_000, json!({"payment_intent": "pi_1", "metadata": by("clk_1")}));
     let yen = |kind: &str, amount: i64, back: i64| {
         let other = json!({"payment_intent": "pi_1", "currency": "jpy", "amount_refunded": back});
@@ -494,23 +494,23 @@ fn charges_that_could_be_several_payments_wait_for_review() {
     let mut ledger = Ledger::new(terms(json!({})));
     ledger.deliver(&invoice("in_1", 0, 1_000, json!({"metadata": by("clk_1")})));
     ledger.deliver(&charge("charge.succeeded", "ch_1", 60, 1_000, json!({})));
-    let told = |ledger: &Ledger| -> Vec<&str> {
+    let reasons = |ledger: &Ledger| -> Vec<&str> {
         settle(&ledger.world, Occasion::default()).values().map(|one| one.decision.reason.as_str()).collect()
     };
-    assert_eq!(told(&ledger), ["ok", "duplicate_payment"]);
+    assert_eq!(reasons(&ledger), ["ok", "duplicate_payment"]);
     ledger.deliver(&charge("charge.succeeded", "ch_2", 90, 1_000, json!({})));
-    assert_eq!(told(&ledger), ["ok", "payment_unlinked", "payment_unlinked"]);
+    assert_eq!(reasons(&ledger), ["ok", "payment_unlinked", "payment_unlinked"]);
 }
 
 #[test]
-fn an_invoice_of_more_lines_than_an_event_carries_waits_until_something_brings_them_all() {
+fn an_invoice_with_more_lines_than_its_event_waits_until_all_are_known() {
     let line = |product: &str, amount: i64| json!({"amount": amount, "price": {"id": "price_1", "product": product}});
-    let told = |at: i64, lines: Value, more: bool| {
+    let sent = |at: i64, lines: Value, more: bool| {
         let lines = json!({"data": lines, "has_more": more});
         invoice("in_1", at, 1_000, json!({"metadata": by("clk_1"), "lines": lines, "created": T0}))
     };
-    let some = || told(50, json!([line("prod_1", 600)]), true);
-    let all = |at: i64| told(at, json!([line("prod_1", 600), line("prod_2", 400)]), false);
+    let some = || sent(50, json!([line("prod_1", 600)]), true);
+    let all = |at: i64| sent(at, json!([line("prod_1", 600), line("prod_2", 400)]), false);
     let only = || json!({"products": ["prod_1"]});
     check(only(), &[some()], [0, 0]);
     check(only(), &[some(), all(60)], [120, 0]);
@@ -522,12 +522,12 @@ fn an_invoice_of_more_lines_than_an_event_carries_waits_until_something_brings_t
         let invoice = json!({"id": "in_1", "object": "invoice", "lines": {"data": lines, "has_more": more}});
         event("invoice.lines_listed", at, invoice)
     };
-    let whole = || listed(90, json!([line("prod_1", 600), line("prod_2", 400)]), false);
-    check(only(), &[whole()], [0, 0]);
-    check(only(), &[some(), whole()], [120, 0]);
-    check(only(), &[some(), whole(), told(95, json!([line("prod_2", 600)]), true)], [120, 0]);
-    check(only(), &[some(), whole(), listed(99, json!([line("prod_2", 400)]), true)], [120, 0]);
-    check(only(), &[some(), whole(), all(60)], [120, 0]);
+    let complete = || listed(90, json!([line("prod_1", 600), line("prod_2", 400)]), false);
+    check(only(), &[complete()], [0, 0]);
+    check(only(), &[some(), complete()], [120, 0]);
+    check(only(), &[some(), complete(), sent(95, json!([line("prod_2", 600)]), true)], [120, 0]);
+    check(only(), &[some(), complete(), listed(99, json!([line("prod_2", 400)]), true)], [120, 0]);
+    check(only(), &[some(), complete(), all(60)], [120, 0]);
     // The invoice keeps its own time: the invoice that was made first is the first of the two.
     let later = || {
         invoice(
@@ -538,7 +538,7 @@ fn an_invoice_of_more_lines_than_an_event_carries_waits_until_something_brings_t
         )
     };
     let first = json!({"products": ["prod_1"], "recurring": "first_payment"});
-    check(first, &[some(), later(), whole()], [120, 0]);
+    check(first, &[some(), later(), complete()], [120, 0]);
 }
 
 #[test]
@@ -552,7 +552,7 @@ fn no_more_is_covered_than_was_paid() {
 }
 
 #[test]
-fn a_known_sessions_tax_and_shipping_come_off_whichever_object_gives_the_amount() {
+fn a_known_sessions_tax_and_shipping_are_subtracted_whichever_object_gives_the_amount() {
     let details = json!({"amount_tax": 2_000, "amount_shipping": 1_000});
     let session_of = |other: Value| {
         let usual = json!({"metadata": by("clk_1"), "total_details": details, "payment_status": "unpaid"});
@@ -574,7 +574,7 @@ fn a_known_sessions_tax_and_shipping_come_off_whichever_object_gives_the_amount(
 }
 
 #[test]
-fn a_payment_intent_without_amount_received_got_what_its_charges_captured() {
+fn a_payment_intent_without_amount_received_counts_what_its_charges_captured() {
     let sent = |other: Value| {
         let usual = json!({"id": "pi_1", "currency": "usd", "created": T0, "metadata": by("clk_1")});
         event("payment_intent.succeeded", 0, merged(usual, other))
@@ -598,7 +598,7 @@ fn a_payment_intent_without_amount_received_got_what_its_charges_captured() {
 }
 
 #[test]
-fn a_renewals_refund_is_linked_by_when_it_was_paid() {
+fn a_renewals_refund_is_linked_by_the_time_of_its_payment() {
     let renewal = |paid_at: i64| {
         let transitions = json!({"paid_at": T0 + paid_at});
         invoice("in_1", 0, 9_900, json!({"metadata": by("clk_1"), "status_transitions": transitions}))

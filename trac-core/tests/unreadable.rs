@@ -63,7 +63,7 @@ fn money(object: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn what_is_no_whole_number_or_no_currency_makes_the_event_unreadable() {
+fn an_invalid_amount_or_currency_makes_the_event_unreadable() {
     let mut places = 0;
     for (kind, object) in objects() {
         let event =
@@ -89,8 +89,8 @@ fn what_is_no_whole_number_or_no_currency_makes_the_event_unreadable() {
                 "{}",
                 "[12]",
             ] {
-                let told = read(&marked.replace("\"MARK\"", wrong)).unwrap_err();
-                assert_eq!(told, NoFacts::Unreadable, "{kind} {place} {wrong}");
+                let error = read(&marked.replace("\"MARK\"", wrong)).unwrap_err();
+                assert_eq!(error, NoFacts::Unreadable, "{kind} {place} {wrong}");
             }
         }
     }
@@ -98,7 +98,7 @@ fn what_is_no_whole_number_or_no_currency_makes_the_event_unreadable() {
 }
 
 #[test]
-fn what_is_absent_or_null_is_unreadable_only_where_nothing_can_be_said_without_it() {
+fn an_absent_or_null_amount_makes_the_event_unreadable_only_if_it_is_needed() {
     let needed = |kind: &str, place: &str| {
         matches!(
             (kind, place),

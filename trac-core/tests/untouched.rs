@@ -29,7 +29,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_added_is_found_and_stripping_it_brings_back_the_url(url in url(), id in id()) {
+    fn an_added_id_is_found_and_stripping_it_restores_the_url(url in url(), id in id()) {
         let added = query::add(&url, NAME, &id);
         prop_assert_eq!(query::find(&added, &dialect::TRAC), Some(id.clone()));
         prop_assert_eq!(query::add(&added, NAME, &id), added.clone(), "adding again changes nothing");
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn a_decorated_link_is_the_link_and_one_parameter_and_stays_so(url in url(), id in id()) {
+    fn a_decorated_link_has_one_reference_and_is_not_decorated_again(url in url(), id in id()) {
         for model in [LastClick, FirstClick] {
             if let Decision::Decorated(decorated) = decorate(&url, Some(&id), model, "") {
                 prop_assert_eq!(decorate(&decorated, Some(&id), model, ""), Decision::AlreadyOurs);

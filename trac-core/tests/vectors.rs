@@ -21,7 +21,7 @@ fn check(vectors: &str, run: impl Fn(&Value) -> Value) {
 }
 
 fn text<'a>(row: &'a Value, field: &str) -> &'a str {
-    row[field].as_str().unwrap_or_else(|| panic!("{field} is text in {row}"))
+    row[field].as_str().unwrap_or_else(|| panic!("{field} is not text in {row}"))
 }
 
 fn id(value: &Value) -> Option<ClickId> {
@@ -46,7 +46,7 @@ fn click_parameters_in_urls() {
             "find" => shown(query::find(url, dialect()).as_ref()),
             "add" => json!(query::add(url, text(row, "parameter"), &id(&row["id"]).unwrap())),
             "strip" => json!(query::strip(url, dialect())),
-            other => panic!("nothing does {other}"),
+            other => panic!("unknown operation {other}"),
         }
     });
 }
@@ -75,7 +75,7 @@ fn cookies() {
             let (stored, arriving) = (id(&row["stored"]), id(&row["arriving"]));
             shown(cookie::keep(stored.as_ref(), arriving.as_ref(), model(row)))
         }
-        other => panic!("nothing does {other}"),
+        other => panic!("unknown operation {other}"),
     });
 }
 

@@ -1,7 +1,7 @@
 // The methods of `window.trac`.
 
 import { errors, guarded } from './guard.js';
-import { earlier, isFirst, trac } from './window.js';
+import { existing, isFirst, trac } from './window.js';
 import { cookieNames, isSelgeo, OWN } from './names.js';
 import { clickId, source, started } from './click.js';
 import { VERSION } from '../generated/rust.js';
@@ -17,23 +17,23 @@ import { restoreLanding } from './landing.js';
 import { arrive } from './arrive.js';
 
 // A method that is queued until the script has started.
-const later = (name, act) =>
+const whenStarted = (name, act) =>
   function () {
     return started ? guarded(act).apply(this, arguments) : void trac.q.push([name, ...arguments]);
   };
 
 const methods = {
   getClickId: () => clickId,
-  ready: later('ready', (callback) => {
+  ready: whenStarted('ready', (callback) => {
     Promise.resolve(clickId).then(callback);
   }),
   trackLead,
   link: linked,
-  refresh: later('refresh', () => {
+  refresh: whenStarted('refresh', () => {
     arrive();
     scan(document);
   }),
-  consent: later('consent', (granted) => {
+  consent: whenStarted('consent', (granted) => {
     setConsent(granted);
     if (granted) {
       restoreLanding();
@@ -42,7 +42,7 @@ const methods = {
       removeAll();
     }
   }),
-  clear: later('clear', () => {
+  clear: whenStarted('clear', () => {
     removeAll();
     follow(null, null);
   }),
@@ -62,7 +62,7 @@ const methods = {
 };
 
 if (isFirst) {
-  trac.q = (earlier && earlier.q) || [];
+  trac.q = (existing && existing.q) || [];
   Object.assign(trac, methods);
   window.trac = trac;
   if (isSelgeo) window.__selgeo = trac;

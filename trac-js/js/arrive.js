@@ -1,4 +1,4 @@
-// A visitor's arrival at a URL: at the first page, and wherever a router goes from there.
+// A visitor's arrival at a URL: the URL of the first page, and each URL that a router navigates to.
 
 import { guarded } from './guard.js';
 import { findClick } from './follow.js';
@@ -6,10 +6,9 @@ import { recordLanding } from './landing.js';
 
 export const arriveAt = (url) => findClick(url) || recordLanding(url);
 
-// A URL that was read before is not an arrival: it does not undo a click that came from another tab since, or
-// `clear()`.
-let seen;
+// The same URL again is not an arrival: it must not undo `clear()`, or a newer click from another tab.
+let lastUrl;
 export const arrive = guarded(() => {
   const url = location.href.replace(/#.*/s, '');
-  url === seen ? findClick('') : arriveAt((seen = url));
+  url === lastUrl ? findClick('') : arriveAt((lastUrl = url));
 });

@@ -20,7 +20,7 @@ const outbound = (settings.outboundDomains || '')
   .filter((site) => site.trim().toLowerCase() !== location.hostname);
 
 // The fields of `request.rs`, in its order. The memory has room for 1,048,576 bytes; a character takes three at most,
-// and an answer is hardly longer than its request.
+// and a response is hardly longer than its request.
 export const ask = (isAboutLink, url, stored) => {
   const request = [
     clickId,

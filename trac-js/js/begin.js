@@ -1,4 +1,4 @@
-// Starts the script, once the WebAssembly is there.
+// Starts the script, once the WebAssembly is instantiated.
 
 import { attempt, guarded, log } from './guard.js';
 import { trac } from './window.js';
@@ -11,20 +11,20 @@ import { extendAll, listen } from './extend.js';
 
 const begin = guarded((exports) => {
   connect(exports);
-  // A router that ran before the script may have removed the query; the browser remembers the URL.
+  // A router that ran before the script may have removed the query; the navigation entry still has it.
   attempt(() => {
     const { name } = performance.getEntriesByType('navigation')[0];
     if (name !== location.href) arriveAt(name);
   });
   arrive();
   setStarted();
-  const waiting = trac.q || [];
+  const queuedCalls = trac.q || [];
   delete trac.q;
   extendAll();
   guarded(listen)();
   watch(document);
   scan(document);
-  for (const call of waiting) guarded(trac)(...call);
+  for (const call of queuedCalls) guarded(trac)(...call);
   log('started', clickId, source);
   dispatch('ready');
   if (clickId) dispatch('click');

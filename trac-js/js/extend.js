@@ -7,13 +7,13 @@ import { enter } from './watch.js';
 import { joinClick } from './lead.js';
 import { arrive } from './arrive.js';
 
-// What a framework has restored is written once more when the visitor acts.
+// A framework may have restored an attribute, so it is written again when the visitor acts.
 export const listen = () => {
-  const act = guarded((event) => {
+  const visitPath = guarded((event) => {
     for (const node of event.composedPath()) if (node.nodeType === 1) visit(node, true);
   });
   for (const type of ['pointerdown', 'click', 'auxclick', 'keydown', 'contextmenu', 'submit']) {
-    addEventListener(type, act, { capture: true, passive: true });
+    addEventListener(type, visitPath, { capture: true, passive: true });
   }
   addEventListener('pageshow', arrive);
 };
@@ -22,9 +22,9 @@ export const listen = () => {
 // nothing is replaced.
 const extend = guarded((owner, name, before, after) => {
   owner[name] = new Proxy(owner[name], {
-    apply(original, self, words) {
-      if (before) before(words);
-      const result = Reflect.apply(original, self, words);
+    apply(original, self, args) {
+      if (before) before(args);
+      const result = Reflect.apply(original, self, args);
       if (after) guarded(after)(self);
       return result;
     },
@@ -33,8 +33,8 @@ const extend = guarded((owner, name, before, after) => {
 
 export const extendAll = () => {
   extend(Element.prototype, 'attachShadow', 0, (element) => enter(element.shadowRoot));
-  extend(window, 'open', (words) => {
-    if (words.length) words[0] = linked(words[0]);
+  extend(window, 'open', (args) => {
+    if (args.length) args[0] = linked(args[0]);
   });
   extend(window, 'fetch', joinClick);
   const { navigation } = window;
@@ -50,10 +50,10 @@ export const extendAll = () => {
     'navigate',
     guarded((event) => {
       const url = event.destination.url;
-      const to = linked(url);
-      if (to === url || !event.cancelable || event.formData || event.defaultPrevented) return;
+      const newUrl = linked(url);
+      if (newUrl === url || !event.cancelable || event.formData || event.defaultPrevented) return;
       event.preventDefault();
-      event.navigationType === 'replace' ? location.replace(to) : location.assign(to);
+      event.navigationType === 'replace' ? location.replace(newUrl) : location.assign(newUrl);
     }),
   );
 };

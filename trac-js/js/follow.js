@@ -1,4 +1,4 @@
-// Finds the click in a URL and in what is stored, and attributes the page to it.
+// Finds the click in a URL, the cookies or storage, and attributes the page to it.
 
 import { log } from './guard.js';
 import { clickId, dispatch, setClick, started } from './click.js';
@@ -6,9 +6,9 @@ import { ask } from './ask.js';
 import { scan } from './watch.js';
 import { readAll, storeClick } from './storage.js';
 
-export const follow = (id, from) => {
-  setClick(id, from);
-  log('click', id, from);
+export const follow = (id, source) => {
+  setClick(id, source);
+  log('click', id, source);
   if (started) {
     scan(document);
     dispatch('click');
@@ -17,8 +17,8 @@ export const follow = (id, from) => {
 
 // Returns whether the URL itself named the click.
 export const findClick = (url) => {
-  const [from, id] = ask(false, url, readAll()).split('=');
+  const [source, id] = ask(false, url, readAll()).split('=');
   if (id) storeClick(id);
-  if (id && id !== clickId) follow(id, from);
-  return from === 'url';
+  if (id && id !== clickId) follow(id, source);
+  return source === 'url';
 };

@@ -4,9 +4,9 @@ import { settings } from './settings.js';
 
 export const errors = [];
 
-export const log = (...words) => 'debug' in settings && console.debug('trac:', ...words);
+export const log = (...args) => 'debug' in settings && console.debug('trac:', ...args);
 
-export const note = (error) => {
+export const recordError = (error) => {
   if (errors.length < 20) errors.push(String(error));
   log(error);
 };
@@ -17,7 +17,7 @@ export const guarded = (act) =>
     try {
       return act.apply(this, arguments);
     } catch (error) {
-      note(error);
+      recordError(error);
     }
   };
 

@@ -15,12 +15,12 @@ export const trackLead = (lead) =>
 
 // Adds the click to the arguments of a `fetch` that sends a lead; every other request is left unchanged. The click is
 // added at the end of the body, the rest of which is not serialized again: of two `clickId` the last one counts.
-export const joinClick = (words) =>
+export const joinClick = (args) =>
   attempt(() => {
-    const [url, options] = words;
+    const [url, options] = args;
     const { body } = options;
     if (!clickId || !body || new URL(url, document.baseURI).href !== new URL(LEAD, base).href) return;
     const lead = JSON.parse(body);
     if (!lead.eventName || lead.clickId) return;
-    words[1] = { ...options, body: body.replace(/}\s*$/, `,"clickId":"${clickId}"}`) };
+    args[1] = { ...options, body: body.replace(/}\s*$/, `,"clickId":"${clickId}"}`) };
   });

@@ -1,4 +1,4 @@
-// The entry of the package: the same script, started by a call.
+// The entry of the npm package: the same script, started by `init`.
 
 import { boot } from '../generated/boot.js';
 
@@ -10,20 +10,20 @@ const flat = (options) =>
   );
 
 const isBrowser = typeof document !== 'undefined';
-const waiting = [];
+const callbacks = [];
 
 // Calls a method of `window.trac`, if a script has installed it.
-const call = (name, words, otherwise) =>
-  isBrowser && window.trac && window.trac[name] ? window.trac[name](...words) : otherwise;
+const call = (name, args, fallback) =>
+  isBrowser && window.trac && window.trac[name] ? window.trac[name](...args) : fallback;
 
 export const init = (options = {}) => {
   if (!isBrowser) return;
   boot(flat(options));
-  while (waiting.length) call('ready', [waiting.shift()]);
+  while (callbacks.length) call('ready', [callbacks.shift()]);
 };
 export const getClickId = () => call('getClickId', [], null);
 export const ready = (callback) => {
-  if (isBrowser && !(window.trac && window.trac.ready)) waiting.push(callback);
+  if (isBrowser && !(window.trac && window.trac.ready)) callbacks.push(callback);
   else call('ready', [callback]);
 };
 export const trackLead = (lead) => call('trackLead', [lead]) || Promise.reject(new Error('trac: call init() first'));

@@ -1,7 +1,7 @@
 // Requests to the tracking API. They are sent only if the merchant has set a key.
 
 import { base, settings } from './settings.js';
-import { note } from './guard.js';
+import { recordError } from './guard.js';
 
 export const key = settings.key || settings.publishableKey || settings.merchant;
 
@@ -19,7 +19,9 @@ export const post = async (path, body) => {
   };
   const url = new URL(path, base);
   for (let wait = 1e3; ; wait *= 2) {
-    const response = await fetch(url, { method: 'POST', keepalive: true, headers, body: JSON.stringify(body) }).catch(note);
+    const response = await fetch(url, { method: 'POST', keepalive: true, headers, body: JSON.stringify(body) }).catch(
+      recordError,
+    );
     if (response && response.ok) return response.json();
     if (wait > 3e4 || (response && response.status < 500 && response.status !== 429)) {
       throw new Error(path + ' ' + (response ? response.status : 'offline'));

@@ -20,7 +20,7 @@ const readIds = () => {
   return until && until < now() ? [] : [...readStores(OWN), ...readStores(SELGEO)];
 };
 
-// All that is stored, as one text; `cookie.rs` reads it.
+// The cookies, the stored IDs and the ID in memory, as one text that `cookie.rs` reads.
 export const readAll = () => [readCookies(), ...readIds(), clickId].join(';=');
 
 export const storeClick = (id) => {

@@ -4,9 +4,9 @@ import { guarded } from './guard.js';
 import { judgeLink, judgeReference } from './judge.js';
 import { settle } from './settle.js';
 
-// A form that GETs drops the query of its action: a hidden field carries the reference.
+// A form with the method GET drops the query of its action, so a hidden field carries the reference.
 const settleForm = (form, action, byVisitor) => {
-  const [field] = [...form.elements].filter((one) => one.name === 'client_reference_id');
+  const [field] = [...form.elements].filter((control) => control.name === 'client_reference_id');
   if (!action || (field && field.type !== 'hidden')) return;
   const input = field || document.createElement('input');
   settle(input, 'value', (value) => judgeReference(action, value), byVisitor, (value) => {

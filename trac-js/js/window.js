@@ -3,10 +3,10 @@
 //
 // A page has one script: a second tag does nothing, unless the first one could not start.
 
-export const earlier = window.trac;
-const there = earlier && earlier.getClickId;
+export const existing = window.trac;
+const isInstalled = existing && existing.getClickId;
 
-export const trac = there
-  ? earlier
+export const trac = isInstalled
+  ? existing
   : (name, ...rest) => (typeof trac[name] === 'function' ? trac[name](...rest) : undefined);
-export const isFirst = !there || earlier.q;
+export const isFirst = !isInstalled || existing.q;

@@ -1,27 +1,27 @@
-/** What `init` takes: the attributes of the script tag, in camel case. Lists may be arrays. */
+/** The options of `init`: the attributes of the script tag, in camel case. Lists may be arrays. */
 export interface Options {
-  /** Publishable key; turns on clicks by partner's code and `trackLead`. */
+  /** Publishable key; required for clicks by a partner's code, and for `trackLead` unless `workspaceId` is set. */
   key?: string;
-  /** Sent where there is no key. */
+  /** ID of the workspace, sent if there is no key: reports leads of live mode. */
   workspaceId?: string;
-  /** Where the tracking API is, such as `https://track.example.com`. */
+  /** Base URL of the tracking API, such as `https://track.example.com`. */
   apiUrl?: string;
-  /** `Domain` of the cookie; found by trying where it is not given. */
+  /** `Domain` of the cookie; by default the widest domain that the browser accepts. */
   cookieDomain?: string;
-  /** Life of cookie and stored ID in days, 400 at most; 90 where it is not given. */
+  /** Lifetime of the cookie and the stored ID in days, at most 400; 90 by default. */
   cookieDays?: number;
   attributionModel?: 'last-click' | 'first-click';
-  /** Which names are written; with several, those of each. */
+  /** The dialect whose names are written, or several. */
   dialect?: Dialect | Dialect[];
-  /** Payment Link domains of your own. */
+  /** Your own Payment Link domains. */
   stripeDomains?: string | string[];
-  /** Other sites of yours, which the click is handed on to. */
+  /** Your other sites: links to them get the click in their query. */
   outboundDomains?: string | string[];
-  /** Parameters that hold a partner's code; `ref` and `via` where they are not given. */
+  /** URL parameters that contain a partner's code; `ref` and `via` by default. */
   queryParams?: string | string[];
   /** `required`: nothing is stored before `consent(true)`. */
   consent?: 'required';
-  /** Takes Global Privacy Control for `consent: 'required'`. */
+  /** Treats a visitor's Global Privacy Control like `consent: 'required'`. */
   gpc?: boolean;
   /** Logs each decision to the console. */
   debug?: boolean;
@@ -35,7 +35,7 @@ export interface Lead {
   clickId?: string;
   customerEmail?: string;
   customerName?: string;
-  /** Made by your server, such as by `customer_token` of the Rust SDK: the lead then counts as your own word. */
+  /** Made by your server, such as by `customer_token` of the Rust SDK: the lead then counts as your own report. */
   customerToken?: string;
   metadata?: Record<string, unknown>;
   mode?: 'deferred';
@@ -53,32 +53,32 @@ export interface Debug {
   clickId: string | null;
   source: 'url' | 'cookie' | 'storage' | null;
   stored: ('cookie' | 'localStorage')[];
-  /** Places on the page that lead to Stripe. */
+  /** How many links and elements on the page lead to Stripe. */
   found: number;
-  /** Those that carry the click. */
+  /** How many of them the script has rewritten. */
   rewritten: number;
   skipped: { reason: string; value: string }[];
   errors: string[];
   version: string;
 }
 
-/** Starts it, once for a page. On a server it does nothing. */
+/** Starts the script, once for each page. On a server it does nothing. */
 export function init(options?: Options): void;
-/** The click of this visitor; null where there is none, on a server, and before `init`. */
+/** The ID of this visitor's click; null if there is none, on a server, and before `init`. */
 export function getClickId(): string | null;
-/** Calls back once it has started. */
+/** Calls `callback` once the script has started. */
 export function ready(callback: (clickId: string | null) => void): void;
-/** Tells of a lead; rejected where the server refuses it or is not there for a minute. */
+/** Reports a lead. The promise is rejected if the server rejects the lead, or is not reached in six attempts. */
 export function trackLead(lead: Lead): Promise<LeadAnswer>;
-/** A Payment Link with the click; any other URL as it was. */
+/** The URL with the click, if it is a Payment Link or leads to an outbound domain; otherwise the URL unchanged. */
 export function link(url: string): string;
-/** The visitor's answer. */
+/** Records whether the visitor consents: stores or removes the click. */
 export function consent(granted: boolean): void;
-/** Looks again at the URL and at the page. */
+/** Reads the URL and the page again. */
 export function refresh(): void;
-/** Forgets the click, here and wherever it is kept. */
+/** Deletes the click, in memory and wherever it is stored. */
 export function clear(): void;
-/** What was found and done; null where nothing has started. */
+/** What the script has found and changed; null if it has not started. */
 export function debug(): Debug | null;
 
 declare global {

@@ -1,2 +1,2 @@
-/** The click of this visitor, followed when it changes; null on a server. */
+/** The ID of this visitor's click, updated when it changes; null on a server. */
 export function useClickId(): string | null;

@@ -31,7 +31,7 @@ pub(crate) fn link(mut tape: Tape<'_>, request: Request<'_>) {
         Judged::AlreadyOurs | Judged::NoClick => tape.put(SETTLED),
         Judged::NotAPaymentLink => {
             if let Some(id) = request.id().filter(|_| is_on(url, request.outbound_domains())) {
-                click::carry(tape, url, id, request);
+                click::add_click(tape, url, id, request);
             }
         }
     }

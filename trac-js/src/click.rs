@@ -12,13 +12,13 @@ use crate::request::Request;
 ///
 /// Writes the source, an `=` and the ID; nothing if there is no click.
 #[inline(never)]
-pub(crate) fn look(mut tape: Tape<'_>, request: Request<'_>) {
+pub(crate) fn find_click(mut tape: Tape<'_>, request: Request<'_>) {
     let arriving = find_in(request.url(), request);
     let mut source: &[u8] = b"cookie=";
-    let mut id = cookie::in_cookies(request.kept());
+    let mut id = cookie::in_cookies(request.stored());
     if id.is_empty() {
         source = b"storage=";
-        id = cookie::elsewhere(request.kept());
+        id = cookie::in_storage_or_memory(request.stored());
     }
     let mut id = Decoded(id);
     let displaced = id.0.is_empty() || spells(arriving, id) || displaces(arriving, id, request.model());
@@ -33,7 +33,7 @@ pub(crate) fn look(mut tape: Tape<'_>, request: Request<'_>) {
 }
 
 /// The URL with the click's own parameter, for sites that share the click but not the cookie.
-pub(crate) fn carry(mut tape: Tape<'_>, url: &[u8], id: Decoded<'_>, request: Request<'_>) {
+pub(crate) fn add_click(mut tape: Tape<'_>, url: &[u8], id: Decoded<'_>, request: Request<'_>) {
     if !spells(find_in(url, request), id) {
         add_to(&mut tape, url, request.parameter(), id);
     }

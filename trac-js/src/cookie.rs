@@ -8,9 +8,9 @@ use trac_core::cookie::find_value;
 
 /// The ID in the cookies; empty if there is none.
 #[inline(never)]
-pub(crate) fn in_cookies(kept: &[u8]) -> &[u8] {
+pub(crate) fn in_cookies(stored: &[u8]) -> &[u8] {
     for name in pieces(COOKIES, b',') {
-        let value = find_value(kept, name);
+        let value = find_value(stored, name);
         if !value.is_empty() {
             return value;
         }
@@ -20,8 +20,8 @@ pub(crate) fn in_cookies(kept: &[u8]) -> &[u8] {
 
 /// The ID in storage, otherwise the one in memory. JavaScript appends both to the cookies, under the empty
 /// name, which no cookie has.
-pub(crate) fn elsewhere(kept: &[u8]) -> &[u8] {
-    find_value(kept, b"")
+pub(crate) fn in_storage_or_memory(stored: &[u8]) -> &[u8] {
+    find_value(stored, b"")
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_that_javascript_writes_are_the_dialects_own() {
+    fn javascript_writes_the_names_of_the_dialects() {
         let written = [include_str!("../js/names.js"), include_str!("../js/storage.js")].concat();
         for dialect in &ALL {
             let parameter = dialect.url_parameters.iter().take(1);
@@ -42,10 +42,10 @@ mod tests {
     }
 
     #[test]
-    fn cookies_come_before_what_is_stored() {
-        let check = |kept: &str, cookie: &str, other: &str| {
-            let found = (in_cookies(kept.as_bytes()), elsewhere(kept.as_bytes()));
-            assert_eq!(found, (cookie.as_bytes(), other.as_bytes()), "{kept}");
+    fn the_cookies_come_before_storage_and_memory() {
+        let check = |stored: &str, cookie: &str, other: &str| {
+            let found = (in_cookies(stored.as_bytes()), in_storage_or_memory(stored.as_bytes()));
+            assert_eq!(found, (cookie.as_bytes(), other.as_bytes()), "{stored}");
         };
         check("", "", "");
         check("rd_click_id=c; a=b; clk_id=b", "b", "");

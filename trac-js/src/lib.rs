@@ -32,12 +32,12 @@ pub fn tape() -> usize {
 /// Writes the response to a request of `length` bytes right behind it, and returns where the response ends.
 ///
 /// If `is_about_link`, the response is the decision about a URL on the page (`checkout::link`), otherwise the
-/// click of the page (`click::look`).
+/// click of the page (`click::find_click`).
 #[wasm_bindgen]
 #[must_use]
 pub fn answer(is_about_link: bool, length: usize) -> usize {
     memory::answer(length, |tape, text| {
         let request = Request(text);
-        if is_about_link { checkout::link(tape, request) } else { click::look(tape, request) }
+        if is_about_link { checkout::link(tape, request) } else { click::find_click(tape, request) }
     })
 }

@@ -12,52 +12,52 @@ use trac_core::click::bytes::Sink;
 /// Enough for a request with the longest URL and a response with the same URL: JavaScript sends at most half of this.
 const BYTES: usize = 1 << 20;
 
-struct Stretch {
-    /// The end of the written bytes.
+struct Buffer {
+    /// Where the written bytes end.
     end: Cell<usize>,
     bytes: UnsafeCell<[u8; BYTES]>,
 }
 
 // SAFETY: the script is instantiated without threads.
-unsafe impl Sync for Stretch {}
+unsafe impl Sync for Buffer {}
 
-static STRETCH: Stretch = Stretch { end: Cell::new(0), bytes: UnsafeCell::new([0; BYTES]) };
+static BUFFER: Buffer = Buffer { end: Cell::new(0), bytes: UnsafeCell::new([0; BYTES]) };
 
 /// The permission to append to the buffer during a call.
 #[derive(Clone, Copy)]
-pub(crate) struct Tape<'a>(PhantomData<&'a Stretch>);
+pub(crate) struct Tape<'a>(PhantomData<&'a Buffer>);
 
 /// The address of the buffer.
 pub(crate) fn address() -> usize {
-    STRETCH.bytes.get().addr()
+    BUFFER.bytes.get().addr()
 }
 
 /// Lets `f` write the response to a request of `length` bytes behind it. Returns where the response ends.
 pub(crate) fn answer(length: usize, f: impl for<'a> FnOnce(Tape<'a>, &'a [u8])) -> usize {
     let length = length.min(BYTES);
-    STRETCH.end.set(length);
+    BUFFER.end.set(length);
     // SAFETY: inside the array, and never written during the call: `put` only writes behind it.
-    let request = unsafe { core::slice::from_raw_parts(STRETCH.bytes.get().cast::<u8>(), length) };
+    let request = unsafe { core::slice::from_raw_parts(BUFFER.bytes.get().cast::<u8>(), length) };
     f(Tape(PhantomData), request);
-    STRETCH.end.get()
+    BUFFER.end.get()
 }
 
 impl Sink for Tape<'_> {
     #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            let end = STRETCH.end.get();
+            let end = BUFFER.end.get();
             if end < BYTES {
                 // SAFETY: inside the array, and behind the request.
-                unsafe { STRETCH.bytes.get().cast::<u8>().add(end).write(*byte) };
-                STRETCH.end.set(end.wrapping_add(1));
+                unsafe { BUFFER.bytes.get().cast::<u8>().add(end).write(*byte) };
+                BUFFER.end.set(end.wrapping_add(1));
             }
         }
     }
 }
 
 #[cfg(target_arch = "wasm32")]
-mod bare {
+mod no_std {
     use core::alloc::{GlobalAlloc, Layout};
     use core::arch::wasm32;
     use core::panic::PanicInfo;

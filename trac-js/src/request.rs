@@ -22,7 +22,7 @@ enum Field {
     /// `data-attribution-model`.
     Model,
     /// `document.cookie`, followed in the same format, under the empty name, by the values from storage and memory.
-    Kept,
+    Stored,
     /// The URL that the request is about: the rest of the bytes.
     Url,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Request<'a>(pub(crate) &'a [u8]);
 impl<'a> Request<'a> {
     /// The pieces from a field on.
     #[inline(never)]
-    #[expect(clippy::as_conversions, reason = "the number of a variant is read in no other way")]
+    #[expect(clippy::as_conversions, reason = "the only way to read the number of a variant")]
     fn from(self, field: Field) -> Pieces<'a> {
         let mut fields = pieces(self.0, MARK);
         for _ in 0..field as usize {
@@ -84,8 +84,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(crate) fn kept(self) -> &'a [u8] {
-        self.field(Field::Kept)
+    pub(crate) fn stored(self) -> &'a [u8] {
+        self.field(Field::Stored)
     }
 }
 
@@ -102,9 +102,9 @@ mod tests {
         assert_eq!((request.parameter(), request.is_ambiguous()), (&b"click_id"[..], true));
         assert_eq!((request.stripe_domains(), request.outbound_domains()), (&b"pay.a"[..], &b"other.a"[..]));
         assert_eq!(request.model(), AttributionModel::FirstClick);
-        assert_eq!((request.kept(), request.url()), (&b"a=b;=c"[..], &b"a\0b"[..]));
-        let bare = Request(b"");
-        assert!(bare.id().is_none() && bare.url().is_empty() && !bare.is_ambiguous());
-        assert_eq!(bare.model(), AttributionModel::LastClick);
+        assert_eq!((request.stored(), request.url()), (&b"a=b;=c"[..], &b"a\0b"[..]));
+        let empty = Request(b"");
+        assert!(empty.id().is_none() && empty.url().is_empty() && !empty.is_ambiguous());
+        assert_eq!(empty.model(), AttributionModel::LastClick);
     }
 }

@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 
 /// The largest body that is read, in bytes: invoices with many lines are large.
 pub const LIMIT_BYTES: usize = 2 * 1024 * 1024;
-/// How much more is received and dropped, so that the sender of a body that is too large receives the answer.
+/// How much more is received and dropped, so that the sender of a body that is too large receives the response.
 const DROPPED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why a body was not read.
@@ -23,7 +23,7 @@ pub enum Unread {
 /// # Errors
 /// [`Unread`].
 pub async fn read(mut body: Body) -> Result<Bytes, Unread> {
-    let (mut kept, mut received) = (BytesMut::new(), 0_usize);
+    let (mut collected, mut received) = (BytesMut::new(), 0_usize);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Unread::Incomplete)?;
         let Some(data) = frame.data_ref() else { continue };
@@ -32,10 +32,10 @@ pub async fn read(mut body: Body) -> Result<Bytes, Unread> {
             break;
         }
         if received <= LIMIT_BYTES {
-            kept.extend_from_slice(data);
+            collected.extend_from_slice(data);
         }
     }
-    if received > LIMIT_BYTES { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
+    if received > LIMIT_BYTES { Err(Unread::TooLarge) } else { Ok(collected.freeze()) }
 }
 
 #[cfg(test)]
@@ -50,16 +50,16 @@ pub(crate) mod tests {
     /// A body, and whether it was read.
     pub(crate) fn watched(text: &'static str) -> (Body, Arc<AtomicBool>) {
         let is_read = Arc::new(AtomicBool::new(false));
-        let noted = Arc::clone(&is_read);
+        let flag = Arc::clone(&is_read);
         let body = Full::new(Bytes::from_static(text.as_bytes())).map_frame(move |frame| {
-            noted.store(true, Ordering::SeqCst);
+            flag.store(true, Ordering::SeqCst);
             frame
         });
         (Body::new(body), is_read)
     }
 
     #[tokio::test]
-    async fn a_body_is_known_to_be_read() {
+    async fn watched_reports_whether_the_body_was_read() {
         let (body, is_read) = watched("{}");
         assert!(!is_read.load(Ordering::SeqCst));
         assert_eq!(read(body).await.unwrap(), "{}");

@@ -72,7 +72,7 @@ pub fn get_click_id(request: &impl RequestHead) -> Option<ClickId> {
 /// The click ID in the cookies of a request. For `trac-server`; use [`get_click_id`].
 #[must_use]
 pub fn stored_click_id(headers: &HeaderMap) -> Option<ClickId> {
-    // `http`'s own iterator cannot start over, which reading name by name has to.
+    // `find_across` reads the headers once for each name, and `http`'s own iterator cannot be cloned.
     let lines = (0..).map_while(|at| headers.get_all(header::COOKIE).iter().nth(at));
     cookie::find_across(lines.map(HeaderValue::as_bytes))
 }

@@ -95,8 +95,8 @@ impl StripeEvent {
     ///     "data":{"object":{"amount_total":4900,"currency":"usd","metadata":{"order":"17"}}}}"#;
     /// let signature = sign(body.as_bytes(), "whsec_test", now);
     /// let request = Request::post("/webhook").header("stripe-signature", signature).body(Body::from(body))?;
-    /// let answer = to_bytes(app.oneshot(request).await?.into_body(), 1_000).await?;
-    /// assert_eq!(answer, "Some(4900) for Some(\"17\")");
+    /// let response = to_bytes(app.oneshot(request).await?.into_body(), 1_000).await?;
+    /// assert_eq!(response, "Some(4900) for Some(\"17\")");
     /// # Ok(())
     /// # }
     /// ```
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_stripe_did_not_sign_just_now_is_rejected() {
+    async fn wrong_signatures_old_timestamps_and_invalid_bodies_are_rejected() {
         let check = async |secret: &str, age_secs: i64, body: &str, want: u16| {
             let header = sign(body.as_bytes(), secret, NOW.plus_secs(-age_secs));
             assert_eq!(extract(&header, body).await, Err(want), "{secret}, {age_secs} s");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_body_is_read_of_a_delivery_that_cannot_be_believed() {
+    async fn the_body_is_not_read_if_the_signature_header_is_invalid_or_old() {
         let check = async |signature: &str| {
             let secrets = WebhookSecrets::new(["whsec_new"]).unwrap().with_clock(Clock::settable(NOW));
             let (body, is_read) = body::tests::watched(BODY);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_object_is_read_where_there_is_one() {
+    fn the_object_is_null_if_the_event_has_none() {
         let check = |body: &str, want: Value| {
             let secrets = WebhookSecrets::new(["whsec_x"]).unwrap().with_clock(Clock::settable(NOW));
             let event = verify_event(&secrets, &sign(body.as_bytes(), "whsec_x", NOW), body.as_bytes());

@@ -11,31 +11,31 @@
   let number = live.dataset.number;
 
   // The HTML as this browser serializes it, so that it can be compared with the part that is shown.
-  const written = (html) => {
+  const normalized = (html) => {
     const part = document.createElement("main");
     part.innerHTML = html;
     return part.innerHTML.trim();
   };
   let shown = live.innerHTML.trim();
 
-  const say = (state, word) => {
+  const showState = (state, text) => {
     pulse.dataset.state = state;
-    pulse.querySelector("em").textContent = word;
+    pulse.querySelector("em").textContent = text;
   };
 
   const get = async (address) => {
-    const answer = await fetch(address, { redirect: "manual", cache: "no-store" });
+    const response = await fetch(address, { redirect: "manual", cache: "no-store" });
     // The session has ended; after the reload, the server redirects to the login page.
-    if (answer.type === "opaqueredirect") {
+    if (response.type === "opaqueredirect") {
       location.reload();
       throw new Error("the session is over");
     }
-    if (!answer.ok) throw new Error(String(answer.status));
-    return answer.text();
+    if (!response.ok) throw new Error(String(response.status));
+    return response.text();
   };
 
   // New rows are highlighted for a moment.
-  const swap = (html) => {
+  const replacePart = (html) => {
     const before = new Set([...live.querySelectorAll("li[id]")].map((row) => row.id));
     live.innerHTML = html;
     for (const row of live.querySelectorAll("li[id]")) {
@@ -43,23 +43,23 @@
     }
   };
 
-  const look = async () => {
+  const poll = async () => {
     if (document.visibilityState === "visible") {
       try {
-        const now = await get(live.dataset.changes);
-        if (now !== number) {
-          const html = written(await get(live.dataset.source));
-          if (html !== shown) swap(html);
+        const current = await get(live.dataset.changes);
+        if (current !== number) {
+          const html = normalized(await get(live.dataset.source));
+          if (html !== shown) replacePart(html);
           shown = html;
-          number = now;
+          number = current;
         }
-        say("live", "up to date");
+        showState("live", "up to date");
       } catch {
-        say("lost", "connection lost, trying again");
+        showState("lost", "connection lost, trying again");
       }
     }
-    setTimeout(look, PAUSE_MS);
+    setTimeout(poll, PAUSE_MS);
   };
 
-  look();
+  poll();
 })();

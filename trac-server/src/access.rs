@@ -18,7 +18,7 @@ use crate::store::{Everywhere, Scope, StoreError, mode_of};
 use crate::trac::Trac;
 use crate::trac::refusal::Cause;
 
-/// The scope of the secret key that was sent, which limits everything the request may touch.
+/// The scope of the request's secret key. The request reads and writes rows of this scope only.
 #[derive(Clone, Debug)]
 pub(crate) struct Merchant(pub(crate) Scope);
 
@@ -62,8 +62,8 @@ impl Tracker {
     }
 }
 
-/// Counts a page's call for its address, or refuses it. Checked first, so that one visitor's calls use
-/// nothing of the workspace's limit.
+/// Counts a page's call for its address, or refuses it. Checked before the workspace's limit, so that refused
+/// calls of one visitor do not count against it.
 pub(crate) fn within_address_limit(trac: &Trac, caller: Option<IpAddr>) -> Result<(), Problem> {
     trac.limits.calls.count(caller, trac.clock.unix_millis()).map_err(Problem::too_many_calls)
 }
@@ -76,11 +76,11 @@ pub(crate) async fn within_limit(
     kind: &'static str,
 ) -> Result<(), Problem> {
     let counted = trac.limits.workspaces.count(&(scope.clone(), kind), trac.clock.unix_millis());
-    noted(trac, scope, route, counted).await
+    refuse_over_limit(trac, scope, route, counted).await
 }
 
-/// Refuses a call, and records that, if [`within_limit`] would. The call is not counted yet: one that fails
-/// later uses nothing of the limit.
+/// Refuses a call, and records that, if [`within_limit`] would. The call is not counted yet, so that a call
+/// that fails later does not count against the limit.
 pub(crate) async fn has_room(
     trac: &Trac,
     scope: &Scope,
@@ -88,10 +88,16 @@ pub(crate) async fn has_room(
     kind: &'static str,
 ) -> Result<(), Problem> {
     let room = trac.limits.workspaces.has_room(&(scope.clone(), kind), trac.clock.unix_millis());
-    noted(trac, scope, route, room).await
+    refuse_over_limit(trac, scope, route, room).await
 }
 
-async fn noted(trac: &Trac, scope: &Scope, route: &str, counted: Result<(), u32>) -> Result<(), Problem> {
+/// Refuses a call, and records that, if `counted` is `Err` with the seconds to wait.
+async fn refuse_over_limit(
+    trac: &Trac,
+    scope: &Scope,
+    route: &str,
+    counted: Result<(), u32>,
+) -> Result<(), Problem> {
     let Err(secs) = counted else { return Ok(()) };
     trac.record_refusal(scope, route, Cause::RateLimited, "").await;
     Err(Problem::rate_limited(secs))
@@ -106,7 +112,7 @@ impl FromRequestParts<Trac> for Tracker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Problem> {
-        // An empty header counts as absent: a page template may have had no value.
+        // An empty header counts as absent: a page's template may have no value for it.
         let header = |name: &str| {
             let value = parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
             value.filter(|value| !value.is_empty())
@@ -186,7 +192,7 @@ pub(crate) async fn key_refusal(
     Ok(Cause::KeyUnknown)
 }
 
-/// Records a refused call without a known workspace in the server's only workspace, in these modes.
+/// Records a refused call of an unknown workspace in the server's only workspace, in these modes.
 pub(crate) async fn record_refusal_everywhere(
     trac: &Trac,
     route: &str,
@@ -210,7 +216,7 @@ async fn only_workspace(trac: &Trac) -> Result<Option<String>, StoreError> {
 }
 
 /// The scope of a workspace's ID, and the origins whose pages may use it; `None` for all.
-type Named = (Scope, Option<Vec<String>>);
+type ScopeAndOrigins = (Scope, Option<Vec<String>>);
 
 /// The scope of a workspace by its ID, if it exists, and the origins whose pages may use the ID: those of its
 /// active publishable keys, or all if one of them allows all or there are none.
@@ -219,7 +225,7 @@ fn workspace_scope(
     id: &str,
     mode: Mode,
     now: Timestamp,
-) -> Result<Option<Named>, StoreError> {
+) -> Result<Option<ScopeAndOrigins>, StoreError> {
     let sql = "SELECT (SELECT string_agg(coalesce(k.allowed_origins, 'null'), '\n') FROM api_key AS k WHERE k.workspace_id = w.id \
                AND k.mode = ?2 AND k.kind = 'publishable' AND k.revoked_at IS NULL \
                AND (k.expires_at IS NULL OR k.expires_at > ?3)) FROM workspace AS w WHERE w.id = ?1";
@@ -231,7 +237,7 @@ fn workspace_scope(
     Ok(Some((Scope::new(id, mode), allowed.map(|of_keys| of_keys.concat()))))
 }
 
-/// Refuses a page of an origin that is not allowed, and records that. `None` allows all.
+/// Refuses a page of an origin that is not allowed, and records that. If `allowed` is `None`, all are.
 ///
 /// # Errors
 /// `403`.
@@ -329,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_of_a_bearer_is_read_whatever_the_case_of_the_scheme() {
+    fn the_scheme_of_a_bearer_token_matches_in_any_case() {
         let check = |header: &str, want: Option<&str>| assert_eq!(bearer(header), want, "{header}");
         check("Bearer sk_test_1", Some("sk_test_1"));
         check("bearer  sk_test_1 ", Some("sk_test_1"));

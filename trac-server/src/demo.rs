@@ -1,9 +1,9 @@
-//! `trac demo`: a merchant, two partners, a shop page and a stand-in for Stripe, ready to click through.
+//! `trac demo`: a merchant, two partners, a shop page and a simulator of Stripe, ready to click through.
 //!
 //! Everything runs in this one process, on loopback, on a fresh data folder. The tracker is the real one: the
-//! demo sets it up through the HTTP API that merchants use, and the stand-in sends it signed webhooks. The
-//! shop is on `localhost` and the tracker on `127.0.0.1`, two hosts to a browser, so that they share no more
-//! cookies than they would on the Internet.
+//! demo sets it up through the HTTP API that merchants use, and the simulator sends it signed webhooks. The
+//! shop is on `localhost` and the tracker on `127.0.0.1`: to a browser these are two hosts, which share no
+//! cookies, like two domains on the Internet.
 
 use std::fmt::Display;
 use std::future::pending;
@@ -41,14 +41,14 @@ pub struct Demo {
     tasks: JoinSet<std::io::Result<()>>,
     store: Store,
     _lock: FolderLock,
-    // Deleted on drop, unless the folder was given as an option.
+    // The temporary folder, deleted on drop; `None` if a folder was given as an option.
     _folder: Option<tempfile::TempDir>,
 }
 
-/// Starts the tracker, the stand-in and the shop, and sets up the tracker.
+/// Starts the tracker, the simulator of Stripe and the shop, and sets up the tracker.
 ///
 /// # Errors
-/// [`DemoError`] if no port is free, the folder cannot be written, or the tracker refuses a step.
+/// [`DemoError`] if no port is free, the folder cannot be written, or the tracker rejects a call.
 pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
     let (tracker_at, tracker) = bind(options.listen, TRACKER_PORT, "127.0.0.1").await?;
     let (shop_at, shop) = bind(options.shop, SHOP_PORT, "localhost").await?;
@@ -115,16 +115,16 @@ impl Demo {
             |pointer: &str| self.addresses.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         format!(
             "Kettle & Leaf sells tea, and two partners send it buyers. Nothing leaves this machine.\n\n\
-             \x20 1  Open trac's page and leave it open; it shows what happens as it happens (this link opens once):\n\
+             \x20 1  Open trac's dashboard and leave it open; it shows each step at once (this link works once):\n\
              \x20      {}\n\
              \x20 2  Follow a partner's link, as their readers do:\n\
              \x20      {}   Paula, 20 %\n\
              \x20      {}    Pete, 30 %\n\
-             \x20 3  Buy something. The payment page is a stand-in for Stripe's: no card is charged.\n\
-             \x20 4  Be the merchant at Stripe: refund, renew, dispute, cancel:\n\
+             \x20 3  Buy something. The payment page is simulated: no card is charged.\n\
+             \x20 4  Act as the merchant at Stripe: refund, renew, dispute, cancel:\n\
              \x20      {}/dashboard\n\n\
-             For the API, and to open trac's page again: {}\n\
-             Ctrl-C ends the demo and forgets everything.",
+             For the API, and to sign in to the dashboard again: {}\n\
+             Ctrl-C ends the demo. Its temporary data is deleted.",
             line("/dashboard_url"),
             line("/links/0"),
             line("/links/1"),
@@ -187,11 +187,15 @@ impl Merchant {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, body: &Value) -> Result<Value, DemoError> {
-        let answer = request.bearer_auth(&self.key).json(body).send().await;
-        let answer = answer.map_err(|error| failed("the tracker", &error))?;
-        let status = answer.status();
-        let body: Value = answer.json().await.map_err(|error| failed("the tracker's answer", &error))?;
-        if status.is_success() { Ok(body) } else { Err(DemoError(format!("the tracker refused: {body}"))) }
+        let response = request.bearer_auth(&self.key).json(body).send().await;
+        let response = response.map_err(|error| failed("the tracker", &error))?;
+        let status = response.status();
+        let body: Value = response.json().await.map_err(|error| failed("the tracker's response", &error))?;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(DemoError(format!("the tracker rejected a call: {body}")))
+        }
     }
 }
 
@@ -208,7 +212,7 @@ async fn bind(wanted: Option<SocketAddr>, port: u16, host: &str) -> Result<(Stri
     };
     let listener =
         bound.map_err(|(address, error)| failed(&format!("cannot listen on {address}"), &error))?;
-    let address = listener.local_addr().map_err(|error| failed("a socket without address", &error))?;
+    let address = listener.local_addr().map_err(|error| failed("the address of a socket", &error))?;
     Ok((format!("http://{host}:{}", address.port()), listener))
 }
 

@@ -81,7 +81,7 @@ impl Ids {
     }
 }
 
-/// A new API key: `sk_test_` and 160 random bits as hex, for example.
+/// A new API key, for example `sk_test_` and 160 random bits as hex.
 pub(crate) fn new_key(kind_prefix: &str, mode: Mode) -> String {
     format!("{kind_prefix}_{}_{}", mode.as_str(), random_hex::<20>())
 }
@@ -99,7 +99,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// `N` random letters and digits that a person can read out: no `0 o 1 l i`, no vowels that spell words.
+/// `N` random letters and digits that a person can read out: without `0 o 1 l i`, and without vowels, so that
+/// they spell no words.
 pub(crate) fn random_word<const N: usize>() -> String {
     const LETTERS: &[u8; 32] = b"bcdfghjkmnpqrstvwxyz23456789bcdf";
     random_bytes::<N>()
@@ -131,7 +132,7 @@ pub(crate) fn random_bits() -> u64 {
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     #[expect(clippy::expect_used, reason = "without random bytes from the system, keys would be guessable")]
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the operating system returns random bytes");
     bytes
 }
 
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_says_what_it_stands_for() {
+    fn an_id_begins_with_the_prefix_of_its_kind() {
         let ids = Ids::new(Clock::system());
         let check = |kind: Kind, want: &str| {
             let id = ids.make(kind);
@@ -171,16 +172,16 @@ mod tests {
     }
 
     #[test]
-    fn no_bits_of_chance_are_given_twice() {
-        let mut given: Vec<_> = (0..10 * BITS_AT_ONCE).map(|_| random_bits()).collect();
-        given.extend(std::thread::spawn(|| vec![random_bits(); 1]).join().unwrap());
-        given.sort_unstable();
-        given.dedup();
-        assert_eq!(given.len(), 10 * BITS_AT_ONCE + 1);
+    fn no_random_bits_are_returned_twice() {
+        let mut values: Vec<_> = (0..10 * BITS_AT_ONCE).map(|_| random_bits()).collect();
+        values.extend(std::thread::spawn(|| vec![random_bits(); 1]).join().unwrap());
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), 10 * BITS_AT_ONCE + 1);
     }
 
     #[test]
-    fn a_key_has_its_kind_and_mode_in_front() {
+    fn a_key_begins_with_its_kind_and_mode() {
         assert!(new_key("sk", Mode::Test).starts_with("sk_test_"));
         assert_eq!(new_key("pk", Mode::Live).len(), "pk_live_".len() + 40);
         assert_ne!(new_key("sk", Mode::Test), new_key("sk", Mode::Test));

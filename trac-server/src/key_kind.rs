@@ -7,9 +7,9 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKind {
-    /// `pk_…`: public, in pages; allows tracking calls.
+    /// `pk_…`: public, for pages; accepted by the tracking calls.
     Publishable,
-    /// `sk_…`: opens the management API.
+    /// `sk_…`: for servers; accepted by the management API.
     Secret,
 }
 

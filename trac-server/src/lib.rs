@@ -10,12 +10,12 @@
 //!
 //! # In a merchant's own server
 //!
+//! The SDK reads a visitor's click and adds it to Checkout Sessions, verifies Stripe's events, and reports
+//! leads and conversions. This crate with `default-features = false` exports the same names.
+//!
 //! ```toml
 //! trac-sdk = { git = "https://github.com/trac-rs/trac" }   # until it is published
 //! ```
-//!
-//! is the SDK: it reads a visitor's click and adds it to Checkout Sessions, verifies Stripe's events, and reports
-//! leads and conversions. This crate with `default-features = false` exports the same names.
 //!
 //! ```
 //! use axum::Router;
@@ -48,7 +48,7 @@
 //! | you want | use |
 //! |---|---|
 //! | the click of a request | [`get_click_id`], or [`Click`] and `Option<Click>` as extractors |
-//! | a cookie that lasts longer than what scripts store | [`ClickLayer`] |
+//! | a cookie that lasts longer than one set by a script | [`ClickLayer`] |
 //! | a Checkout Session that carries the click | [`stripe_metadata`] |
 //! | a page's lead that counts as your own report | [`customer_token`] |
 //! | Stripe's events, verified or rejected | [`StripeEvent`] with [`WebhookSecrets`]; [`verify_event`] |
@@ -58,7 +58,7 @@
 //! # The whole server
 //!
 //! With the feature `server`, which is on by default, `Store::open`, `Trac::new` and `router` mount the tracking
-//! service inside an axum app, and the program `trac` runs it by itself, by `service` and `listen::serve`.
+//! service inside an axum app. The program `trac` runs it alone, with `service` and `listen::serve`.
 
 #[cfg(feature = "client")]
 pub use trac_sdk::TracClient;
@@ -73,7 +73,7 @@ pub use trac_sdk::{
 
 cfg_if::cfg_if! {
     if #[cfg(feature = "server")] {
-        // ground
+        // shared by all stages
         mod visible;
         mod key_kind;
         mod tally;
@@ -95,7 +95,7 @@ cfg_if::cfg_if! {
         mod conversion;
         mod commission;
 
-        // the whole
+        // across the stages
         mod flow;
         pub mod ask;
         pub mod explain;

@@ -1,8 +1,7 @@
 //! The program's log, on standard error: with colors on a terminal, plain elsewhere, or as JSON lines.
 //!
 //! A line written while a request is answered ends with the request's ID, method and route. They are added
-//! only when a line is written, which is rare: a span would be formatted for every request and almost never
-//! used.
+//! only when a line is written: a span would be formatted for every request, and few requests write a line.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -24,8 +23,8 @@ use crate::http::request_id::{self, Named};
 pub fn start(filter: &str, is_json: bool) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log {filter:?}: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // Otherwise a failed write (a closed pipe, a full disk) would be reported on standard error too, and
-    // panic.
+    // Otherwise a failed write (a closed pipe, a full disk) would be reported on standard error, which fails
+    // too and panics.
     let log = log.log_internal_errors(false);
     if is_json {
         log.json().event_format(InRequest { line: Format::default().json(), end: json_end }).init();
@@ -40,8 +39,8 @@ pub fn start(filter: &str, is_json: bool) -> Result<(), String> {
 /// Logs a panic like any other error, so that each line is JSON.
 fn log_panic(panicked: &PanicHookInfo<'_>) {
     let place = panicked.location().map(ToString::to_string).unwrap_or_default();
-    let said = panicked.payload_as_str().unwrap_or_default();
-    tracing::error!(place, said, "a panic");
+    let message = panicked.payload_as_str().unwrap_or_default();
+    tracing::error!(place, said = message, "a thread panicked");
 }
 
 /// Formats a line, followed by the request in which it was written.
@@ -134,10 +133,10 @@ mod tests {
         std::panic::set_hook(before);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let said: Vec<_> =
+        let logged: Vec<_> =
             lines.iter().map(|line| (&line["fields"]["said"], &line["request"]["id"])).collect();
         let (two, none) = (json!("two\nlines }"), Value::Null);
         let (one, panic) = (json!("req_1"), json!("on\npurpose"));
-        assert_eq!(said, [(&two, &none), (&two, &one), (&panic, &one)]);
+        assert_eq!(logged, [(&two, &none), (&two, &one), (&panic, &one)]);
     }
 }

@@ -1,4 +1,4 @@
-//! `trac`: the server, and the commands that work next to it.
+//! `trac`: the server, and the commands for its data folder.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -27,10 +27,11 @@ mod workspaces;
 
 use output::Output;
 
-/// How long callers may take to finish once the server is asked to stop.
+/// How long requests may take to finish after the server is asked to stop.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// A redirect allocates some hundred times. mimalloc takes two thirds of the time of glibc; musl takes longer.
+/// A redirect allocates some hundred times. mimalloc takes two thirds of the time of glibc's allocator;
+/// musl's takes longer than glibc's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -60,14 +61,14 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         #[cfg(feature = "demo")]
         Command::Demo(options) => runtime.block_on(demonstrate(options)),
         Command::Explain { id, json, options } => {
-            let stories = runtime.block_on(tell(&options.settle()?, &id))?;
+            let stories = runtime.block_on(explain_id(&options.settle()?, &id))?;
             print_stories(&stories, json)?;
             let is_known = stories.iter().any(|story| story.get("found").is_some_and(|found| found == true));
             if is_known {
                 return Ok(());
             }
-            let so = explain::BY_ANOTHER_NAME;
-            Err(format!("nothing is known of {id} in any workspace. {so}").into())
+            let advice = explain::OTHER_IDS;
+            Err(format!("{id} is not known in any workspace. {advice}").into())
         }
         Command::Replay { rules, dry_run, since, workspace, mode, json, options } => {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
@@ -81,24 +82,25 @@ fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Backup { file, options } => {
             store::back_up(&options.settle()?.data, &file)?;
-            let so = "keep it elsewhere, for the secrets in the backup do not open without it";
+            let advice = "store it elsewhere: the secrets in the backup cannot be decrypted without it";
             Ok(writeln!(
                 Output,
-                "The master key (master.key or TRAC_MASTER_KEY) is not part of the backup: {so}."
+                "The master key (master.key or TRAC_MASTER_KEY) is not part of the backup; {advice}."
             )?)
         }
         Command::Restore { file, options } => {
             let data = options.settle()?.data;
             store::restore(&file, &data)?;
             let place = data.join("master.key");
-            let so = format!("put the one kept with it at {} (mode 0600)", place.display());
-            Ok(writeln!(Output, "master.key is not part of the backup: {so}, or give TRAC_MASTER_KEY.")?)
+            let advice =
+                format!("copy the master key of the backed-up server to {} (mode 0600)", place.display());
+            Ok(writeln!(Output, "master.key is not part of the backup: {advice}, or set TRAC_MASTER_KEY.")?)
         }
         Command::Export { file, workspace, csv, options } => {
             runtime.block_on(write_export(&options.settle()?, workspace.as_deref(), file, csv))
         }
         Command::Import { file, options } => {
-            let imported = runtime.block_on(take_import(&options.settle()?, &file))?;
+            let imported = runtime.block_on(import_file(&options.settle()?, &file))?;
             Ok(write!(Output, "{imported}")?)
         }
         Command::Secrets { command: SecretsCommand::Rotate { options } } => {
@@ -149,18 +151,18 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_tracking_domains(&config.tracking_domain)
         .with_trusted_proxies(&config.trusted_proxy)
         .with_limits_per_address(config.visits_per_address, config.calls_per_address);
-    let (trac, watched) = serve_metrics(trac, config).await?;
+    let (trac, metrics_task) = serve_metrics(trac, config).await?;
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     if let Some(line) = trac_server::missing_script() {
-        tracing::warn!("{line}. Until then /trac.js is answered 503.");
+        tracing::warn!("{line}. Until then /trac.js is answered with 503.");
     }
-    let asking = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
+    let asker_task = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-    let house = tokio::spawn(housekeeping::keep(trac.clone()));
+    let housekeeping_task = tokio::spawn(housekeeping::run(trac.clone()));
     let callers = Callers::new(config.connections_per_address, &config.trusted_proxy);
     let served = listen::serve_callers(listener, service(trac), callers, async move {
-        asked_to_stop().await;
-        tracing::info!("stopping: finishing what was accepted");
+        stop_signal().await;
+        tracing::info!("stopping: finishing the accepted requests");
         drop(stop);
     });
     let too_late = async {
@@ -169,12 +171,12 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     };
     tokio::select! {
         () = served => {}
-        () = too_late => tracing::warn!("some callers did not hang up and are cut off"),
+        () = too_late => tracing::warn!("some requests did not finish in time and are aborted"),
     }
     // Unfinished requests to Stripe are sent again after the next start.
-    asking.abort();
-    house.abort();
-    watched.abort();
+    asker_task.abort();
+    housekeeping_task.abort();
+    metrics_task.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())
 }
@@ -186,7 +188,7 @@ async fn serve_metrics(trac: Trac, config: &Config) -> Result<(Trac, tokio::task
     let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let trac = trac.with_metrics_apart();
     let service = metrics_service(trac.clone());
-    tracing::info!(address = %listener.local_addr()?, "serving /metrics apart");
+    tracing::info!(address = %listener.local_addr()?, "serving /metrics on its own address");
     Ok((trac, tokio::spawn(listen::serve(listener, service, std::future::pending()))))
 }
 
@@ -195,9 +197,9 @@ async fn serve_metrics(trac: Trac, config: &Config) -> Result<(Trac, tokio::task
 async fn demonstrate(options: trac_server::config::DemoOptions) -> Result<(), Failure> {
     let json = options.json;
     if let Some(line) = trac_server::missing_script() {
-        let so =
-            "Until then the shop's page keeps no click and no sale is credited; cargo xtask demo builds all";
-        writeln!(io::stderr(), "trac: warning: {line}. {so}.")?;
+        let effect =
+            "Until then the shop's page stores no click and no sale is credited; cargo xtask demo builds it";
+        writeln!(io::stderr(), "trac: warning: {line}. {effect}.")?;
     }
     let demo = trac_server::demo::start(options).await?;
     if json {
@@ -205,13 +207,13 @@ async fn demonstrate(options: trac_server::config::DemoOptions) -> Result<(), Fa
     } else {
         writeln!(Output, "{}", demo.story())?;
     }
-    asked_to_stop().await;
+    stop_signal().await;
     demo.stop().await;
     Ok(())
 }
 
-/// Waits for Ctrl-C, or for the signal a service manager sends.
-async fn asked_to_stop() {
+/// Waits for Ctrl-C, or for `SIGTERM`, which service managers send.
+async fn stop_signal() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -254,7 +256,7 @@ async fn write_export(
     Ok(())
 }
 
-async fn take_import(config: &Config, file: &Path) -> Result<Imported, Failure> {
+async fn import_file(config: &Config, file: &Path) -> Result<Imported, Failure> {
     let store = open_store(config)?;
     let imported = if file.as_os_str() == "-" {
         export::import(&store, io::BufReader::new(io::stdin())).await?
@@ -266,7 +268,7 @@ async fn take_import(config: &Config, file: &Path) -> Result<Imported, Failure> 
     Ok(imported)
 }
 
-async fn tell(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
+async fn explain_id(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
     let store = open_known_store(config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let stories = explain::explain_everywhere(&trac, id).await?;
@@ -287,7 +289,7 @@ fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
 
 fn since_when(since: Option<&str>) -> Result<Timestamp, Failure> {
     let Some(text) = since else { return Ok(Timestamp::default()) };
-    Ok(Timestamp::parse_rfc3339(text).ok_or("--since must be a time as 2026-11-21T08:00:00Z")?)
+    Ok(Timestamp::parse_rfc3339(text).ok_or("--since must be a time such as 2026-11-21T08:00:00Z")?)
 }
 
 async fn replay_events(

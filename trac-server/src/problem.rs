@@ -19,7 +19,7 @@ use crate::http::request_id;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::tally::Tally;
 
-/// Limits the warnings of a failing store, by error, so that they do not fill a disk that is full already.
+/// Limits the warnings about a failing store, by error, so that they do not fill the disk.
 static WARNED: Tally<String> = Tally::new();
 
 /// `Retry-After` for a query that took too long: as long as a query may run.
@@ -49,7 +49,7 @@ impl Problem {
         }
     }
 
-    /// No key, or one that does not open this route.
+    /// No key, or one that is not valid for this route.
     pub(crate) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -58,7 +58,7 @@ impl Problem {
         )
     }
 
-    /// A key that does not open this route, and why, in a sentence.
+    /// A key that is not valid for this route, and the reason, as a sentence.
     pub(crate) fn unauthorized_because(why: &str) -> Self {
         let message = format!("{why} Send a secret key of this workspace: `Authorization: Bearer sk_…`.");
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
@@ -69,7 +69,7 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no such {what} here."))
     }
 
-    /// It exists in the other mode of this workspace.
+    /// The object exists in the other mode of this workspace, `mode`.
     pub(crate) fn of_mode(what: &str, mode: Mode) -> Self {
         let (mode, own) = match mode {
             Mode::Live => ("live", "test"),
@@ -107,13 +107,13 @@ impl Problem {
         Self::validation(BTreeMap::from([(name.to_owned(), message.to_owned())]))
     }
 
-    /// Adds a field of its own with the ID that it is about.
+    /// Adds the ID of the object that the error is about, as a field of this name.
     pub(crate) fn about(mut self, name: &'static str, id: &str) -> Self {
         self.about = Some((name, id.to_owned()));
         self
     }
 
-    /// It exists already.
+    /// The object exists already.
     pub(crate) fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
     }
@@ -123,13 +123,13 @@ impl Problem {
         Self::malformed("A request must have exactly one Host header.")
     }
 
-    /// The path has other methods.
+    /// The route does not support the method.
     pub(crate) fn method_not_allowed() -> Self {
-        let message = "This address does not support this method.";
+        let message = "This route does not support this method.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
     }
 
-    /// Too many calls with one key.
+    /// Too many calls in one workspace.
     pub(crate) fn rate_limited(retry_after_secs: u32) -> Self {
         let message = "This workspace has been called a thousand times within a minute.";
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
@@ -165,16 +165,16 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_DAMAGED", message)
     }
 
-    /// A query took too long and was interrupted. The message says how to narrow it.
+    /// A query took too long and was interrupted. The message describes how to narrow it.
     pub(crate) fn query_too_slow(message: impl Into<Cow<'static, str>>) -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "QUERY_TOO_SLOW", message);
         problem.retry_after_secs = Some(QUERY_PAUSE_SECS);
         problem
     }
 
-    /// Too many request bodies are in flight for this one.
+    /// The request's body would exceed the budget for bodies in flight.
     pub(crate) fn server_busy() -> Self {
-        let message = "This server is receiving too much at once. Send it again in a moment.";
+        let message = "This server is receiving too much data at once. Send the request again in a moment.";
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVER_BUSY", message);
         problem.retry_after_secs = Some(1);
         problem
@@ -182,11 +182,11 @@ impl Problem {
 
     /// A bug in trac.
     pub(crate) fn internal() -> Self {
-        let message = "Something failed here. The log has the error under this request ID.";
+        let message = "The server failed. Its log has the error under this request ID.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
     }
 
-    /// The body is larger than this route reads.
+    /// The body is larger than the route's limit.
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         let message = format!("The body is larger than {limit_bytes} bytes.");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
@@ -198,12 +198,12 @@ impl From<StoreError> for Problem {
         match error.kind() {
             StoreErrorKind::Busy | StoreErrorKind::Unavailable => {
                 if let Some(times) = WARNED.count(error.detail().to_owned(), Clock::system().now()) {
-                    tracing::warn!(%error, times, "the store cannot take this now");
+                    tracing::warn!(%error, times, "the store cannot be read or written now");
                 }
-                Self::store_busy("The store cannot take this now. Try again in a moment.")
+                Self::store_busy("The store cannot be read or written now. Try again in a moment.")
             }
             StoreErrorKind::TooSlow => Self::query_too_slow(error.detail().to_owned()),
-            StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This exists already."),
+            StoreErrorKind::Conflict => Self::conflict("CONFLICT", "This object exists already."),
             StoreErrorKind::Corrupt | StoreErrorKind::Internal => {
                 tracing::error!(%error, "the store failed");
                 Self::internal()
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_query_that_took_too_long_says_what_to_narrow_and_when_to_come_again() {
+    async fn a_query_that_took_too_long_gets_503_with_advice_and_retry_after() {
         let error = StoreError::new(StoreErrorKind::TooSlow, "Ask for fewer days.");
         let response = Problem::from(error).into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -1,5 +1,5 @@
-//! Limits repeated log lines: within an hour, the 1st, 2nd, 4th, 8th time and so on is reported. So a call
-//! repeated a million times adds twenty lines to the log.
+//! Limits repeated log lines: within an hour, the 1st, 2nd, 4th, 8th time and so on is reported, so that a
+//! call repeated a million times adds twenty lines to the log.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -34,9 +34,9 @@ impl<K: Ord> Tally<K> {
         if !count.times.is_power_of_two() {
             return None;
         }
-        let news = count.times.saturating_sub(count.reported);
+        let unreported = count.times.saturating_sub(count.reported);
         count.reported = count.times;
-        Some(news)
+        Some(unreported)
     }
 }
 
@@ -45,12 +45,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_happens_a_million_times_is_told_twenty_times() {
+    fn a_million_repeats_are_reported_twenty_times() {
         let tally = Tally::new();
         let now = Timestamp::from_unix_secs(7);
         let reported: Vec<_> = (0..1_000_000).filter_map(|_| tally.count("one", now)).collect();
         assert_eq!((reported.len(), reported.iter().sum::<u64>()), (20, 1 << 19));
-        assert_eq!(tally.count("other", now), Some(1), "each is counted by itself");
+        assert_eq!(tally.count("other", now), Some(1), "each key has its own count");
         // The next hour begins at zero and drops this one.
         assert_eq!(tally.count("one", Timestamp::from_unix_secs(HOUR_SECS)), Some(1));
         assert_eq!(tally.0.lock().unwrap().len(), 1);

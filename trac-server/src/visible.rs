@@ -1,4 +1,4 @@
-//! Detects invisible texts: a partner named with a zero-width space would appear to have no name.
+//! Detects invisible texts: a partner whose name is a zero-width space would appear to have no name.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 /// variation selectors, tags. Source:
 /// <https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>, `Default_Ignorable_Code_Point`,
 /// and the empty Braille pattern.
-const UNSEEN: [RangeInclusive<char>; 20] = [
+const INVISIBLE: [RangeInclusive<char>; 20] = [
     '\u{ad}'..='\u{ad}',
     '\u{34f}'..='\u{34f}',
     '\u{61c}'..='\u{61c}',
@@ -30,9 +30,11 @@ const UNSEEN: [RangeInclusive<char>; 20] = [
 ];
 
 /// Whether a text has a visible character.
-pub(crate) fn is_seen(text: &str) -> bool {
+pub(crate) fn is_visible(text: &str) -> bool {
     text.chars().any(|letter| {
-        !letter.is_whitespace() && !letter.is_control() && !UNSEEN.iter().any(|range| range.contains(&letter))
+        !letter.is_whitespace()
+            && !letter.is_control()
+            && !INVISIBLE.iter().any(|range| range.contains(&letter))
     })
 }
 
@@ -41,8 +43,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_seen_if_one_of_its_characters_is() {
-        let check = |text: &str, want: bool| assert_eq!(is_seen(text), want, "{text:?}");
+    fn a_text_is_visible_if_one_of_its_characters_is() {
+        let check = |text: &str, want: bool| assert_eq!(is_visible(text), want, "{text:?}");
         check("Ada", true);
         check("李", true);
         check("\u{202e}Ada", true);

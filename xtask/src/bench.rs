@@ -41,7 +41,7 @@ fn measure(package: &str, bench: &str) -> Outcome {
     setup::run(setup::cargo().args(bench).current_dir(setup::root()?))
 }
 
-/// The benchmarks of one session, from the lower bounds to the whole.
+/// The benchmarks of one session, from the lower bounds to all steps.
 const SESSION: [(&str, &str); 6] = [
     ("hmac", "HMAC-SHA256 alone"),
     ("serde_json_value", "`serde_json::Value` alone"),
@@ -105,10 +105,12 @@ fn fastest_nanos(name: &str) -> Outcome<u64> {
     let file = setup::root()?.join("target/criterion").join(name).join("new/sample.json");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let samples: Value = serde_json::from_str(&text)?;
-    let of = |field: &str| samples.get(field).and_then(Value::as_array).into_iter().flatten();
-    let whole = |number: &Value| -> Option<u64> { format!("{:.0}", number.as_f64()?).parse().ok() };
-    let each = of("times").zip(of("iters")).filter_map(|(time, runs)| whole(time)?.checked_div(whole(runs)?));
-    each.min().ok_or_else(|| format!("{} contains no sample", file.display()).into())
+    let numbers = |field: &str| samples.get(field).and_then(Value::as_array).into_iter().flatten();
+    let rounded = |number: &Value| -> Option<u64> { format!("{:.0}", number.as_f64()?).parse().ok() };
+    let durations = numbers("times")
+        .zip(numbers("iters"))
+        .filter_map(|(time, runs)| rounded(time)?.checked_div(rounded(runs)?));
+    durations.min().ok_or_else(|| format!("{} contains no sample", file.display()).into())
 }
 
 /// The median of criterion's last run.

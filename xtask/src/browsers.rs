@@ -56,8 +56,8 @@ impl Display {
         command.args(["-displayfd", "1", "-screen", "0", "1200x900x24"]);
         let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut number = String::new();
-        if let Some(said) = server.stdout.take() {
-            BufReader::new(said).read_line(&mut number)?;
+        if let Some(stdout) = server.stdout.take() {
+            BufReader::new(stdout).read_line(&mut number)?;
         }
         Ok(Self { name: format!(":{}", number.trim()), server })
     }

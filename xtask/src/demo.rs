@@ -12,9 +12,9 @@ const STRIPE_PORT: u16 = 8789;
 const AXUM_SHOP_PORT: u16 = 8790;
 
 /// Ends the example when the demo ends.
-struct Beside(Child);
+struct ExampleShop(Child);
 
-impl Drop for Beside {
+impl Drop for ExampleShop {
     fn drop(&mut self) {
         // It may have ended by the same Ctrl-C.
         let _ = self.0.kill();
@@ -35,14 +35,14 @@ pub(crate) fn run() -> Outcome {
         free_port(STRIPE_PORT)?,
         free_port(AXUM_SHOP_PORT)?,
     ];
-    let beside = Command::new(setup::built("trac-axum-shop")?)
+    let example_shop = Command::new(setup::built("trac-axum-shop")?)
         .env("SHOP_LISTEN", format!("127.0.0.1:{axum_shop}"))
         .env("STRIPE_API_URL", format!("http://127.0.0.1:{stripe}"))
         .env("STRIPE_SECRET_KEY", "sk_test_kettleandleaf")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()?;
-    let _beside = Beside(beside);
+    let _example_shop = ExampleShop(example_shop);
     let mut demo = Command::new(setup::built("trac")?);
     demo.arg("demo")
         .args(["--listen", &format!("127.0.0.1:{tracker}")])

@@ -29,7 +29,7 @@ pub(crate) fn fix(module: &mut Module) -> Outcome {
     let Some(top) = pointer_start(module, pointer) else {
         return Err("the stack does not start at a constant".into());
     };
-    nothing_calls_itself(module)?;
+    check_recursion(module)?;
     let mut next = FIRST;
     for (_, function) in module.funcs.iter_local_mut() {
         for id in sequences(function) {
@@ -38,7 +38,7 @@ pub(crate) fn fix(module: &mut Module) -> Outcome {
     }
     for (_, function) in module.funcs.iter_local() {
         for id in sequences(function) {
-            if function.block(id).instrs.iter().any(|(instr, _)| names(instr, pointer)) {
+            if function.block(id).instrs.iter().any(|(instr, _)| uses(instr, pointer)) {
                 return Err("a function uses the stack pointer in an unknown way".into());
             }
         }
@@ -66,7 +66,7 @@ fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
     ids.0
 }
 
-fn names(instr: &Instr, pointer: GlobalId) -> bool {
+fn uses(instr: &Instr, pointer: GlobalId) -> bool {
     match instr {
         Instr::GlobalGet(get) => get.global == pointer,
         Instr::GlobalSet(set) => set.global == pointer,
@@ -117,7 +117,7 @@ fn fix_sequence(sequence: &mut InstrSeq, pointer: GlobalId, next: &mut i32) {
     }
 }
 
-fn nothing_calls_itself(module: &Module) -> Outcome {
+fn check_recursion(module: &Module) -> Outcome {
     #[derive(Default)]
     struct Calls {
         direct: Vec<FunctionId>,
@@ -131,7 +131,7 @@ fn nothing_calls_itself(module: &Module) -> Outcome {
             self.indirect = true;
         }
     }
-    let mut left: BTreeMap<FunctionId, Vec<FunctionId>> = BTreeMap::new();
+    let mut remaining: BTreeMap<FunctionId, Vec<FunctionId>> = BTreeMap::new();
     for function in module.funcs.iter() {
         let mut calls = Calls::default();
         if let FunctionKind::Local(local) = &function.kind {
@@ -140,14 +140,14 @@ fn nothing_calls_itself(module: &Module) -> Outcome {
         if calls.indirect {
             return Err("a function is called by a pointer, so recursion cannot be excluded".into());
         }
-        left.insert(function.id(), calls.direct);
+        remaining.insert(function.id(), calls.direct);
     }
     // Remove functions that call no remaining function, until none is left.
-    while !left.is_empty() {
-        let before = left.len();
-        let ids: Vec<_> = left.keys().copied().collect();
-        left.retain(|_, calls| calls.iter().any(|called| ids.contains(called)));
-        if left.len() == before {
+    while !remaining.is_empty() {
+        let before = remaining.len();
+        let ids: Vec<_> = remaining.keys().copied().collect();
+        remaining.retain(|_, calls| calls.iter().any(|called| ids.contains(called)));
+        if remaining.len() == before {
             return Err("a function of the script calls itself".into());
         }
     }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_becomes_a_constant_and_is_not_given_back() {
+    fn a_frame_becomes_a_constant_and_is_not_released() {
         let mut module = module(4096, false);
         fix(&mut module).unwrap();
         let (_, function) = module.funcs.iter_local().next().unwrap();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_calls_itself_or_takes_more_than_there_is_is_refused() {
+    fn recursion_too_large_frames_and_a_missing_stack_pointer_are_refused() {
         let check = |mut module: Module, words: &str| {
             let refusal = fix(&mut module).unwrap_err().to_string();
             assert!(refusal.contains(words), "{refusal}");

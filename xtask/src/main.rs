@@ -19,44 +19,44 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 struct Task {
     name: &'static str,
-    does: &'static str,
+    description: &'static str,
     run: fn() -> Outcome,
 }
 
 const TASKS: [Task; 7] = [
     Task {
         name: "bench",
-        does: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace next to a busy one",
+        description: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace next to a busy one",
         run: bench::run,
     },
     Task {
         name: "build-script",
-        does: "builds dist/trac.js, and writes its size to trac-js/size.txt",
+        description: "builds dist/trac.js, and writes its size to trac-js/size.txt",
         run: script::build,
     },
     Task {
         name: "demo",
-        does: "a merchant, two partners, two shops and a stand-in for Stripe, ready to click through",
+        description: "a merchant, two partners, two shops and a simulator of Stripe, ready to click through",
         run: demo::run,
     },
     Task {
         name: "sim",
-        does: "SEED [COUNT]: simulates merchants' lives and compares the server with the model",
+        description: "SEED [COUNT]: simulates merchants' lives and compares the server with the model",
         run: sim::run,
     },
     Task {
         name: "test",
-        does: "runs every test, in a real browser too; with --all-browsers in Firefox and WebKitGTK as well",
+        description: "runs every test, in a real browser too; with --all-browsers in Firefox and WebKitGTK as well",
         run: test::run,
     },
     Task {
         name: "test-vectors",
-        does: "runs the core's vectors in a headless browser, compiled to WebAssembly",
+        description: "runs the core's vectors in a headless browser, compiled to WebAssembly",
         run: vectors::run,
     },
     Task {
         name: "torture",
-        does: "the long battery: a server killed 200 times under load, 10,000 generated lives for each law, 20,000 simulated, 30,000 calls generated from the API's description; COUNT [SEED]: only the kills, --schema [CASES]: only the calls",
+        description: "runs the long tests: a server killed 200 times under load, 10,000 generated lives for each law, 20,000 simulated, 30,000 calls generated from the API's description; COUNT [SEED]: only the kills, --schema [CASES]: only the calls",
         run: torture::run,
     },
 ];
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     let Some(task) = TASKS.iter().find(|task| task.name == name) else {
         eprintln!("cargo xtask TASK, where TASK is one of");
         for task in &TASKS {
-            eprintln!("  {:14} {}", task.name, task.does);
+            eprintln!("  {:14} {}", task.name, task.description);
         }
         return ExitCode::from(2);
     };

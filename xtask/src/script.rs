@@ -18,8 +18,8 @@ const GENERATED: &str = "trac-js/generated";
 /// The largest allowed size of each file, in bytes after brotli.
 const LIMITS: [(&str, usize); 2] = [("trac.js", 7_000), ("trac.compat.js", 9_000)];
 
-/// The WebAssembly features that wasm-opt may use: those of every engine of the last years. They are listed,
-/// so that a newer binaryen does not add others.
+/// The WebAssembly features that wasm-opt may use: those of all recent engines. They are listed, so that a
+/// newer binaryen does not add others.
 const WASM_FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -57,20 +57,20 @@ pub(crate) fn build() -> Outcome {
     package(&root, &minify("index.js", &work)?)?;
     std::fs::create_dir_all(root.join("dist"))?;
     let mut sizes = String::new();
-    let mut heavy = None;
+    let mut too_large = None;
     for (name, limit) in LIMITS {
         let bytes = minify(name, &work)?;
         std::fs::write(root.join("dist").join(name), &bytes)?;
-        let weight = brotli(&bytes)?;
-        sizes.push_str(&size(name, &bytes, weight, limit)?);
+        let brotli_bytes = brotli(&bytes)?;
+        sizes.push_str(&size(name, &bytes, brotli_bytes, limit)?);
         print_integrity(name, &bytes);
-        if weight > limit {
-            heavy = Some(format!("{name} weighs {weight} bytes, {limit} are allowed"));
+        if brotli_bytes > limit {
+            too_large = Some(format!("{name} is {brotli_bytes} bytes after brotli, more than {limit}"));
         }
     }
     writeln!(sizes, "WebAssembly, before it becomes text: {} raw, {} brotli", wasm.len(), brotli(&wasm)?)?;
     std::fs::write(root.join("trac-js/size.txt"), sizes)?;
-    heavy.map_or(Ok(()), |words| Err(words.into()))
+    too_large.map_or(Ok(()), |message| Err(message.into()))
 }
 
 /// Prints the file's integrity attribute for pages: `integrity="sha384-…"`.
@@ -154,12 +154,12 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
 /// function that fills it.
 fn drop_unused(module: &mut Module) {
     let is_message = |function: &Function| {
-        let worded = ["panic_fmt", "alloc_error_handler", "capacity_overflow"];
-        function.name.as_deref().is_some_and(|name| worded.iter().any(|part| name.contains(part)))
+        let message_functions = ["panic_fmt", "alloc_error_handler", "capacity_overflow"];
+        function.name.as_deref().is_some_and(|name| message_functions.iter().any(|part| name.contains(part)))
     };
-    let words: Vec<_> =
+    let formatters: Vec<_> =
         module.funcs.iter().filter(|function| is_message(function)).map(Function::id).collect();
-    for id in words {
+    for id in formatters {
         let function = module.funcs.get(id).kind.unwrap_local();
         let args = function.args.clone();
         let (params, results) = module.types.params_results(function.ty());
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_what_everybody_else_calls_it() {
+    fn base64_equals_the_standard_encoding() {
         assert_eq!(base64(b"ManMan\xff\xfe\xfd"), "TWFuTWFu//79");
     }
 

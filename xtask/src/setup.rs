@@ -83,8 +83,8 @@ pub(crate) fn browser() -> bool {
 /// Installs nginx and wrk, for the load tests, with apt if possible, otherwise prints what to do.
 #[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
 pub(crate) fn web_tools() {
-    let are_there = program(&["nginx"]).is_some() && program(&["wrk"]).is_some();
-    if !are_there && apt(&["nginx-light", "wrk"]).is_err() {
+    let are_installed = program(&["nginx"]).is_some() && program(&["wrk"]).is_some();
+    if !are_installed && apt(&["nginx-light", "wrk"]).is_err() {
         eprintln!("Redirects are not measured. To measure them, install nginx and wrk.");
     }
 }

@@ -12,16 +12,16 @@ pub(crate) fn run() -> Outcome {
     if seeds.is_empty() || seeds.iter().any(|seed| seed.parse::<u64>().is_err()) {
         return Err("give a seed: cargo xtask sim SEED [COUNT]".into());
     }
-    live(&seeds)
+    run_seeds(&seeds)
 }
 
 /// Runs the seeds of `cargo xtask test`.
-pub(crate) fn many() -> Outcome {
-    live(&["1".to_owned(), SEEDS.to_owned()])
+pub(crate) fn run_default_seeds() -> Outcome {
+    run_seeds(&["1".to_owned(), SEEDS.to_owned()])
 }
 
 /// Runs one seed, or `COUNT` seeds from it on.
-pub(crate) fn live(seeds: &[String]) -> Outcome {
+pub(crate) fn run_seeds(seeds: &[String]) -> Outcome {
     let simulate = ["run", "--quiet", "--profile", "sim", "-p", "trac-tests", "--bin", "simulate", "--"];
     setup::run(setup::cargo().args(simulate).args(seeds).current_dir(setup::root()?))
 }

@@ -20,7 +20,7 @@ pub(crate) fn run() -> Outcome {
         setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root)),
         setup::run(setup::cargo().args(rest).current_dir(&root)),
         vectors::run(),
-        sim::many(),
+        sim::run_default_seeds(),
     ];
     if std::env::args().any(|argument| argument == "--all-browsers") {
         outcomes.extend([browsers::firefox(), browsers::webkit()]);

@@ -1,5 +1,5 @@
-//! `cargo xtask torture [COUNT [SEED]]`: the long form of the battery. With a count, only the kills; with
-//! `--schema`, only the API against its description.
+//! `cargo xtask torture [COUNT [SEED]]`: the long tests. With a count, only the kills; with `--schema`,
+//! only the calls that are generated from the API's description.
 
 use crate::{Outcome, script, setup, sim};
 
@@ -8,8 +8,8 @@ const LIVES: &str = "10000";
 /// The first seed and the number of simulated merchants' lives, other seeds than those of `cargo xtask test`.
 const SEEDS: [&str; 2] = ["10001", "20000"];
 
-/// How many generated cases each of some seventy operations of the API is called with, besides the edge
-/// cases: more than 30,000 in all.
+/// How many generated cases each of the API's some seventy operations is called with, besides the edge cases:
+/// more than 30,000 in all.
 const CASES: &str = "420";
 
 /// Kills a release server under load, 200 times or as often as given, and compares its data each time. Then
@@ -29,7 +29,7 @@ pub(crate) fn run() -> Outcome {
     }
     let laws = ["test", "--release", "-p", "trac-core", "--test", "laws"];
     setup::run(setup::cargo().args(laws).env("PROPTEST_CASES", LIVES).current_dir(&root))?;
-    sim::live(&SEEDS.map(ToOwned::to_owned))?;
+    sim::run_seeds(&SEEDS.map(ToOwned::to_owned))?;
     schema(CASES)
 }
 

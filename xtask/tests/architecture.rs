@@ -154,7 +154,7 @@ fn a_module_never_uses_one_that_is_listed_after_it() {
     wrong.dedup();
     assert!(
         wrong.is_empty(),
-        "a module list is also an order, in which nothing uses what comes later:\n{}",
+        "a module may use only modules that are listed before it:\n{}",
         wrong.join("\n")
     );
 }
@@ -171,10 +171,10 @@ fn paths_are_read_from_code() {
 
 /// Files directly in trac-server/src belong in a folder, and features are gated in few places.
 #[test]
-fn few_files_stand_loose_and_few_gates_are_left() {
+fn the_server_has_few_top_level_files_and_few_feature_gates() {
     let src = root().join("trac-server/src");
-    let loose = fs::read_dir(&src).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
-    assert!(loose <= 10, "{loose} loose files in trac-server/src");
+    let files = fs::read_dir(&src).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
+    assert!(files <= 10, "{files} files directly in trac-server/src");
     let gates = sources(&src)
         .into_iter()
         .map(|file| fs::read_to_string(file).unwrap().matches("cfg(feature").count());
@@ -182,18 +182,18 @@ fn few_files_stand_loose_and_few_gates_are_left() {
 }
 
 #[test]
-fn the_core_has_no_std_and_no_way_out() {
+fn the_core_is_no_std_and_has_no_dependency_for_input_or_output() {
     let src = root().join("trac-core/src");
     assert!(fs::read_to_string(src.join("lib.rs")).unwrap().contains("#![no_std]"));
     let manifest = fs::read_to_string(root().join("trac-core/Cargo.toml")).unwrap();
     let own = manifest.split("[dev-dependencies]").next().unwrap();
-    for way_out in ["getrandom", "rand", "tokio", "reqwest", "web-sys", "js-sys", "wasm-bindgen"] {
-        assert!(!own.lines().any(|line| line.starts_with(way_out)), "trac-core depends on {way_out}");
+    for dependency in ["getrandom", "rand", "tokio", "reqwest", "web-sys", "js-sys", "wasm-bindgen"] {
+        assert!(!own.lines().any(|line| line.starts_with(dependency)), "trac-core depends on {dependency}");
     }
 }
 
 #[test]
-fn the_script_asks_nothing_of_the_browser() {
+fn the_scripts_rust_calls_no_browser_api() {
     for file in sources(&root().join("trac-js/src")) {
         let text = fs::read_to_string(&file).unwrap();
         for name in ["web_sys", "js_sys", "gloo_storage", "extern \"C\""] {
@@ -203,7 +203,7 @@ fn the_script_asks_nothing_of_the_browser() {
 }
 
 #[test]
-fn the_scripts_modules_import_one_another_in_no_circle() {
+fn the_imports_of_the_scripts_modules_form_no_cycle() {
     let files = fs::read_dir(root().join("trac-js/js")).unwrap().map(|entry| entry.unwrap().path());
     let mut left: BTreeMap<String, Vec<String>> = files
         .map(|file| {
@@ -224,7 +224,7 @@ fn the_scripts_modules_import_one_another_in_no_circle() {
 }
 
 #[test]
-fn the_database_driver_is_known_to_the_store_alone() {
+fn only_the_store_names_the_database_driver() {
     let src = root().join("trac-server/src");
     let outside = sources(&src).into_iter().filter(|file| !file.starts_with(src.join("store")));
     let outside: Vec<_> = outside.collect();
@@ -236,14 +236,14 @@ fn the_database_driver_is_known_to_the_store_alone() {
 }
 
 #[test]
-fn every_table_is_led_by_workspace_and_mode() {
+fn the_keys_of_every_table_begin_with_workspace_and_mode() {
     let steps = fs::read_dir(root().join("trac-server/src/store/migrations"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let steps = steps.filter(|path| path.extension().is_some_and(|extension| extension == "sql"));
     let schema: String = steps.map(|step| fs::read_to_string(step).unwrap()).collect();
-    // A visitor's mark is a hash of both; a click is found by its ID first.
-    let free = ["setting", "workspace", "api_key", "dashboard_token", "webhook_endpoint", "visitor"];
+    // The key of `visitor` is a hash that depends on both; `click` is found by its ID first.
+    let exempt = ["setting", "workspace", "api_key", "dashboard_token", "webhook_endpoint", "visitor"];
     let id_first = ["click"];
     let tables: Vec<_> = schema.split("CREATE TABLE ").skip(1).collect();
     assert!(tables.len() > 25, "the schema was not read");
@@ -254,17 +254,17 @@ fn every_table_is_led_by_workspace_and_mode() {
             .lines()
             .filter(|line| line.trim().starts_with("PRIMARY KEY (") || line.trim().starts_with("UNIQUE ("));
         let mut keys = keys.peekable();
-        assert!(free.contains(&name) || keys.peek().is_some(), "{name} has no key");
+        assert!(exempt.contains(&name) || keys.peek().is_some(), "{name} has no key");
         for key in keys {
-            let is_led = key.contains("(workspace_id, mode, ");
+            let begins_with_scope = key.contains("(workspace_id, mode, ");
             let is_whole = key.contains("(id, workspace_id, mode)") && id_first.contains(&name);
-            assert!(free.contains(&name) || is_led || is_whole, "{name}: {}", key.trim());
+            assert!(exempt.contains(&name) || begins_with_scope || is_whole, "{name}: {}", key.trim());
         }
     }
 }
 
 /// SQL that SQLite accepts and PostgreSQL does not.
-const OF_SQLITE_ALONE: [&str; 14] = [
+const SQLITE_ONLY: [&str; 14] = [
     "CROSS JOIN",
     "->>",
     "json_each",
@@ -282,7 +282,7 @@ const OF_SQLITE_ALONE: [&str; 14] = [
 ];
 
 #[test]
-fn sql_beside_its_use_is_what_two_databases_read() {
+fn sql_outside_the_store_is_portable() {
     let src = root().join("trac-server/src");
     let mut found = Vec::new();
     for file in sources(&src).into_iter().filter(|file| !file.starts_with(src.join("store"))) {
@@ -290,7 +290,7 @@ fn sql_beside_its_use_is_what_two_databases_read() {
             continue;
         }
         let code = code_of(&fs::read_to_string(&file).unwrap());
-        let named = OF_SQLITE_ALONE.iter().filter(|word| code.contains(**word));
+        let named = SQLITE_ONLY.iter().filter(|word| code.contains(**word));
         found.extend(named.map(|word| format!("{}: {word}", file.display())));
     }
     // Clicks are exported in rowid order, which only SQLite has.

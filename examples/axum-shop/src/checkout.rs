@@ -60,10 +60,10 @@ pub(crate) async fn begin(
     fields.push(("success_url".to_owned(), format!("{}/thanks", shop.url)));
     if let Some(click) = click {
         let metadata = stripe_metadata(&click, None);
-        let own = |(name, value): (String, &str)| (name, value.to_owned());
-        fields.extend(metadata.session_fields().map(own));
+        let owned = |(name, value): (String, &str)| (name, value.to_owned());
+        fields.extend(metadata.session_fields().map(owned));
         if matches!(order.item, Item::TeaOfTheMonth) {
-            fields.extend(metadata.subscription_fields().map(own));
+            fields.extend(metadata.subscription_fields().map(owned));
         }
     }
     Ok(Redirect::to(&shop.stripe.create_session(&fields).await?))

@@ -1,4 +1,4 @@
-// A stand-in for https://js.stripe.com/v3/buy-button.js: like Stripe's, it shows a frame. When it
+// Simulates https://js.stripe.com/v3/buy-button.js: like Stripe's, it shows a frame. When it
 // is inserted into a page, it passes its attributes on to the payment page.
 (() => {
   const origin = new URL(document.currentScript.src).origin;

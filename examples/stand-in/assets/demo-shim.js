@@ -1,5 +1,5 @@
 // Demo only; a shop does not need this. The page has real Payment Links (https://buy.stripe.com/…), and
-// trac.js decorates them as on any page. The stand-in on this machine replaces Stripe, so a click on such a
+// trac.js decorates them as on any page. The simulator on this machine replaces Stripe, so a click on such a
 // link opens the same path and query there. The strip at the top shows the click ID that trac.js found.
 (() => {
   const stripe = document.currentScript.dataset.stripe;

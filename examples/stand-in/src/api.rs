@@ -22,9 +22,9 @@ pub(crate) async fn create_session(
     authorize(&headers)?;
     let catalogue = &stand_in.config().catalogue;
     let session = Session::of_api(&form::parse(&body), |id| catalogue.price(id).cloned())?;
-    let answer = session.object(Some(&address(&stand_in, &session)));
+    let created = session.object(Some(&address(&stand_in, &session)));
     stand_in.books().open(session);
-    Ok(Json(answer))
+    Ok(Json(created))
 }
 
 /// `GET /v1/checkout/sessions/{id}`.
@@ -48,7 +48,7 @@ pub(crate) async fn invoice_payments(
     authorize(&headers)?;
     let query = form::parse(query.unwrap_or_default().as_bytes());
     if form::text(&query, "/payment/type") != Some("payment_intent") {
-        return Err(Refusal::parameter("payment[type]", "The stand-in supports only payment_intent."));
+        return Err(Refusal::parameter("payment[type]", "The simulator supports only payment_intent."));
     }
     let id = form::text(&query, "/payment/payment_intent").unwrap_or_default();
     let books = stand_in.books();
@@ -69,9 +69,9 @@ pub(crate) async fn invoice_lines(
     let query = form::parse(query.unwrap_or_default().as_bytes());
     let mut data = stand_in.books().lines(&id)?;
     if let Some(after) = form::text(&query, "/starting_after") {
-        let known = data.iter().position(|line| line.get("id").and_then(Value::as_str) == Some(after));
-        let known = known.ok_or_else(|| Refusal::not_found("line_item", after))?;
-        data.drain(..=known);
+        let found = data.iter().position(|line| line.get("id").and_then(Value::as_str) == Some(after));
+        let index = found.ok_or_else(|| Refusal::not_found("line_item", after))?;
+        data.drain(..=index);
     }
     let url = format!("/v1/invoices/{id}/lines");
     Ok(Json(json!({ "object": "list", "url": url, "has_more": false, "data": data })))
@@ -84,6 +84,6 @@ fn address(stand_in: &StandIn, session: &Session) -> String {
 fn authorize(headers: &HeaderMap) -> Result<(), Refusal> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value.and_then(|value| value.strip_prefix("Bearer "));
-    let is_ours = |key: &str| key.starts_with("sk_test_") || key.starts_with("rk_test_");
-    if key.is_some_and(is_ours) { Ok(()) } else { Err(Refusal::NoKey) }
+    let is_test_key = |key: &str| key.starts_with("sk_test_") || key.starts_with("rk_test_");
+    if key.is_some_and(is_test_key) { Ok(()) } else { Err(Refusal::NoKey) }
 }

@@ -1,4 +1,4 @@
-//! What the merchant sells: products, prices, and the Payment Links, Buy Buttons and Pricing Tables that
+//! The merchant's catalogue: products, prices, and the Payment Links, Buy Buttons and Pricing Tables that
 //! offer them.
 
 use serde::Serialize;
@@ -98,11 +98,11 @@ fn link(
     amount_minor: i64,
     interval: Option<&str>,
 ) -> PaymentLink {
-    let word = slug.strip_prefix("test_").unwrap_or(slug);
+    let suffix = slug.strip_prefix("test_").unwrap_or(slug);
     let product =
-        Product { id: format!("prod_{word}"), name: name.to_owned(), description: description.to_owned() };
+        Product { id: format!("prod_{suffix}"), name: name.to_owned(), description: description.to_owned() };
     let price = Price {
-        id: format!("price_{word}"),
+        id: format!("price_{suffix}"),
         product,
         amount_minor,
         currency: "usd".to_owned(),

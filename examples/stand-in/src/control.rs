@@ -69,8 +69,8 @@ pub(crate) async fn act(
     change: Option<Json<Change>>,
 ) -> Result<Json<Value>, Refusal> {
     if verb == "deliver" {
-        let known = stand_in.outbox().again(&id).await;
-        return if known { Ok(Json(json!({}))) } else { Err(Refusal::not_found("event", &id)) };
+        let is_known = stand_in.outbox().resend(&id).await;
+        return if is_known { Ok(Json(json!({}))) } else { Err(Refusal::not_found("event", &id)) };
     }
     let change = change.map(|Json(change)| change).unwrap_or_default();
     stand_in.act(&verb, &id, change.amount).await?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::chance::stripe_id;
 
-/// The API version whose objects and events the stand-in writes.
+/// The API version whose objects and events the simulator writes.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// An event about `object`.

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn brackets_nest_and_percent_signs_decode() {
+    fn brackets_are_nested_and_percent_escapes_are_decoded() {
         let body = b"mode=payment&metadata%5BtracClickId%5D=clk_1&line_items[0][price_data][currency]=usd";
         let want = json!({
             "mode": "payment",
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_text_and_object_keeps_the_later_one() {
+    fn a_field_given_as_text_and_as_object_has_the_later_value() {
         assert_eq!(parse(b"a=1&a[b]=2"), json!({"a": {"b": "2"}}));
         assert_eq!(parse(b"a[b]=2&a=1"), json!({"a": "1"}));
     }

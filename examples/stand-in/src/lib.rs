@@ -1,4 +1,4 @@
-//! A stand-in for Stripe, on loopback: the demo and the end-to-end tests pay here.
+//! A simulator of Stripe on loopback, for payments in the demo and the end-to-end tests.
 //!
 //! It is a development tool; merchants do not need it. It follows Stripe's documentation of the newest API
 //! version and serves
@@ -10,7 +10,7 @@
 //! * the same actions as JSON for tests (`/stand-in/…`), and holding back, repeating and reordering
 //!   deliveries.
 //!
-//! Everything that happens becomes signed events, posted to the one configured webhook endpoint and retried
+//! Every action results in signed events, posted to the one configured webhook endpoint and retried
 //! until the response is 2xx.
 //!
 //! Nothing here calls Stripe, no card is needed, no money moves.

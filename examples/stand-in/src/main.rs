@@ -1,4 +1,4 @@
-//! `trac-stand-in LISTEN [WEBHOOK_URL WEBHOOK_SECRET]`: the stand-in alone, on loopback.
+//! `trac-stand-in LISTEN [WEBHOOK_URL WEBHOOK_SECRET]`: the simulator of Stripe alone, on loopback.
 
 use std::env;
 use std::error::Error;
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let listener = TcpListener::bind(&listen).await?;
     let origin = format!("http://{}", listener.local_addr()?);
-    writeln!(std::io::stdout(), "stand-in for Stripe: {origin}/dashboard")?;
+    writeln!(std::io::stdout(), "simulator of Stripe: {origin}/dashboard")?;
     let config = Config { origin, after_payment: None, catalogue: Catalogue::tea_shop(), webhook };
     StandIn::new(config).serve(listener).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What can happen at a merchant: a buyer pays, the merchant refunds, a month passes, a bank disputes. Each
+//! The actions at a merchant: a buyer pays, the merchant refunds, a month passes, a bank disputes. Each
 //! action changes the books and returns the events Stripe would send, in Stripe's order.
 
 use std::collections::BTreeMap;
@@ -208,7 +208,7 @@ impl Books {
         ])
     }
 
-    /// The bank decides: `won` brings the money back, `lost` does not.
+    /// The bank decides the dispute: `won` returns the money to the merchant, `lost` does not.
     pub(crate) fn decide(&mut self, payment_id: &str, status: &'static str) -> Result<Vec<Event>, Refusal> {
         let payment = self.payment_mut(payment_id)?;
         let open = payment.dispute.as_mut().filter(|dispute| dispute.status == "needs_response");
@@ -271,20 +271,20 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_link_paid_once_tells_its_reference_in_the_session_only() {
+    fn only_the_session_event_of_a_payment_link_contains_the_reference() {
         let (mut books, session) = books_with("test_teachest");
         let (_, events) = books.pay(&session, "ada@example.com").unwrap();
         assert_eq!(
             kinds(&events),
             ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed"]
         );
-        let told = events.iter().filter(|event| event.body.contains("clk_1700000000_0123456789abcdef"));
-        assert_eq!(told.map(|event| event.kind).collect::<Vec<_>>(), ["checkout.session.completed"]);
+        let carriers = events.iter().filter(|event| event.body.contains("clk_1700000000_0123456789abcdef"));
+        assert_eq!(carriers.map(|event| event.kind).collect::<Vec<_>>(), ["checkout.session.completed"]);
         assert!(books.pay(&session, "ada@example.com").is_err(), "a session is paid once");
     }
 
     #[test]
-    fn a_subscription_names_its_invoice_in_the_session_and_its_payment_nowhere_but_in_invoice_payment() {
+    fn a_subscriptions_session_names_the_invoice_and_only_invoice_payment_names_the_payment() {
         let (mut books, session) = books_with("test_teaclub");
         let (_, events) = books.pay(&session, "ada@example.com").unwrap();
         let find = |kind: &str| object(events.iter().find(|event| event.kind == kind).unwrap());
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn renewals_lie_a_month_apart() {
+    fn renewals_are_a_month_apart() {
         let (mut books, session) = books_with("test_teaclub");
         books.pay(&session, "ada@example.com").unwrap();
         let id = books.payments().next().unwrap().subscription.clone().unwrap();
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dispute_is_decided_once_and_only_a_won_one_brings_money_back() {
+    fn a_dispute_is_decided_once_and_returns_the_money_only_if_won() {
         let (mut books, session) = books_with("test_teachest");
         let (payment, _) = books.pay(&session, "ada@example.com").unwrap();
         assert!(books.decide(&payment, "won").is_err());

@@ -27,7 +27,7 @@ const PAUSES: [Duration; 5] = [
 pub struct Webhook {
     /// `http://127.0.0.1:8787/api/webhooks/we_…`
     pub url: String,
-    /// `whsec_…`, used whole.
+    /// `whsec_…`; the whole text is the key, prefix included.
     pub secret: String,
 }
 
@@ -43,7 +43,7 @@ pub struct Delivery {
     pub attempts: u32,
     /// The status of the last response; `None` if there was none.
     pub status: Option<u16>,
-    /// The body of the last response, or why there was none.
+    /// The body of the last response, or the error if there was none.
     pub answer: String,
     /// The event as posted.
     #[serde(skip)]
@@ -133,7 +133,7 @@ impl Outbox {
     }
 
     /// Posts an earlier event again.
-    pub(crate) async fn again(&self, event_id: &str) -> bool {
+    pub(crate) async fn resend(&self, event_id: &str) -> bool {
         let found = self.state().deliveries.iter().find(|sent| sent.event_id == event_id).cloned();
         let Some(sent) = found else { return false };
         self.deliver(sent.event_id, &sent.kind, sent.body).await;
@@ -169,7 +169,7 @@ impl Outbox {
             .timeout(Duration::from_secs(10))
             .body(body.to_owned());
         match request.send().await {
-            Ok(answer) => (Some(answer.status().as_u16()), answer.text().await.unwrap_or_default()),
+            Ok(response) => (Some(response.status().as_u16()), response.text().await.unwrap_or_default()),
             Err(error) => (None, error.to_string()),
         }
     }
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_of_a_known_body_is_known() {
+    fn a_signature_is_the_one_that_openssl_computes() {
         // printf '1700000000.{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_known
         let header = sign("whsec_known", 1_700_000_000, br#"{"id":"evt_1"}"#);
         assert_eq!(header, SIGNED);

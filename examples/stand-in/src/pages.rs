@@ -121,8 +121,8 @@ pub(crate) async fn pay(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let sent = form::parse(&body);
-    let email = form::text(&sent, "/email").unwrap_or("ada@example.com");
+    let fields = form::parse(&body);
+    let email = form::text(&fields, "/email").unwrap_or("ada@example.com");
     stand_in.apply(|books| books.pay(&id, email)).await?;
     let next = stand_in.books().session(&id)?.success_address();
     Ok(match next {
@@ -156,8 +156,9 @@ pub(crate) async fn dashboard(State(stand_in): State<StandIn>, RawQuery(query): 
     let rows = {
         let books = stand_in.books();
         let row = |payment: &Payment| Row {
-            amount: shown(&payment.currency, payment.amount_minor),
-            refunded: (payment.refunded_minor > 0).then(|| shown(&payment.currency, payment.refunded_minor)),
+            amount: format_amount(&payment.currency, payment.amount_minor),
+            refunded: (payment.refunded_minor > 0)
+                .then(|| format_amount(&payment.currency, payment.refunded_minor)),
             half: payment.refundable_minor() / 2,
             is_running: payment.subscription.as_ref().is_some_and(|id| books.is_running(id)),
             dispute: payment.dispute.as_ref().map_or("", |dispute| dispute.status),
@@ -177,13 +178,13 @@ pub(crate) async fn act(
     body: Bytes,
 ) -> Redirect {
     let amount = form::text(&form::parse(&body), "/amount").and_then(|text| text.parse().ok());
-    let done = if verb == "deliver" {
-        let known = stand_in.outbox().again(&id).await;
-        if known { Ok(()) } else { Err(Refusal::not_found("event", &id)) }
+    let outcome = if verb == "deliver" {
+        let is_known = stand_in.outbox().resend(&id).await;
+        if is_known { Ok(()) } else { Err(Refusal::not_found("event", &id)) }
     } else {
         stand_in.act(&verb, &id, amount).await
     };
-    match done {
+    match outcome {
         Ok(()) => Redirect::to("/dashboard"),
         Err(refusal) => {
             let notice = form_urlencoded::byte_serialize(refusal.to_string().as_bytes()).collect::<String>();
@@ -194,11 +195,11 @@ pub(crate) async fn act(
 
 fn checkout(session: &Session) -> Html<String> {
     let reference = session.client_reference_id.as_deref();
-    let told = session.metadata.get("tracClickId").and_then(Value::as_str);
+    let in_metadata = session.metadata.get("tracClickId").and_then(Value::as_str);
     page(&CheckoutPage {
-        amount: shown(&session.price.currency, session.amount_minor()),
+        amount: format_amount(&session.price.currency, session.amount_minor()),
         interval: session.price.interval.as_deref(),
-        reference: reference.or(told),
+        reference: reference.or(in_metadata),
         email: session.customer_email.as_deref().unwrap_or("ada@example.com"),
         session,
     })
@@ -208,18 +209,18 @@ fn offers_page(links: Vec<&PaymentLink>, label: &'static str, query: Option<Stri
     if links.is_empty() {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let offer = |link| Offer { amount: price_shown(link), link };
+    let offer = |link| Offer { amount: format_price(link), link };
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     page(&OffersPage { offers: links.into_iter().map(offer).collect(), label, query }).into_response()
 }
 
-fn price_shown(link: &PaymentLink) -> String {
+fn format_price(link: &PaymentLink) -> String {
     let Price { currency, amount_minor, interval, .. } = &link.price;
-    let amount = shown(currency, *amount_minor);
+    let amount = format_amount(currency, *amount_minor);
     interval.as_ref().map_or(amount.clone(), |interval| format!("{amount} a {interval}"))
 }
 
-fn shown(currency: &str, amount_minor: i64) -> String {
+fn format_amount(currency: &str, amount_minor: i64) -> String {
     Currency::parse(currency)
         .map_or_else(|_| format!("{amount_minor} {currency}"), |currency| currency.display(amount_minor))
 }

@@ -147,16 +147,17 @@ impl Payment {
 
     /// The dispute, with the balance transactions of the withdrawal and, if won, the return.
     pub(crate) fn dispute_object(&self, dispute: &Dispute) -> Value {
-        let taken = json!({"object": "balance_transaction", "amount": -self.amount_minor, "fee": 1_500,
+        let withdrawal = json!({"object": "balance_transaction", "amount": -self.amount_minor, "fee": 1_500,
             "currency": self.currency, "reporting_category": "dispute"});
-        let given_back = json!({"object": "balance_transaction", "amount": self.amount_minor, "fee": 0,
+        let reversal = json!({"object": "balance_transaction", "amount": self.amount_minor, "fee": 0,
             "currency": self.currency, "reporting_category": "dispute_reversal"});
-        let moved = if dispute.status == "won" { vec![taken, given_back] } else { vec![taken] };
+        let transactions =
+            if dispute.status == "won" { vec![withdrawal, reversal] } else { vec![withdrawal] };
         json!({
             "id": dispute.id,
             "object": "dispute",
             "amount": self.amount_minor,
-            "balance_transactions": moved,
+            "balance_transactions": transactions,
             "charge": self.charge,
             "created": dispute.created,
             "currency": self.currency,

@@ -9,7 +9,7 @@ use serde_json::json;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// The bearer key is missing or not a test key.
-    #[error("No valid API key provided. The stand-in accepts any key that begins with sk_test_ or rk_test_.")]
+    #[error("No valid API key provided. The simulator accepts keys that begin with sk_test_ or rk_test_.")]
     NoKey,
     /// A parameter is missing or invalid.
     #[error("{message}")]

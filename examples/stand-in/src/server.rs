@@ -1,4 +1,4 @@
-//! The stand-in as a server: configuration, state and routes.
+//! The simulator as a server: configuration, state and routes.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,20 +14,20 @@ use crate::outbox::{Outbox, Webhook};
 use crate::refusal::Refusal;
 use crate::{api, control, pages};
 
-/// The configuration of the stand-in.
+/// The configuration of the simulator.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Its own URL for browsers, such as `http://127.0.0.1:12111`, without a trailing slash.
     pub origin: String,
     /// Where a Payment Link redirects the buyer after payment; `{CHECKOUT_SESSION_ID}` is filled in.
     pub after_payment: Option<String>,
-    /// What is for sale.
+    /// The products, prices and links for sale.
     pub catalogue: Catalogue,
     /// Where events are posted; none are sent before it is set.
     pub webhook: Option<Webhook>,
 }
 
-/// A running stand-in; clones share the same books.
+/// A running simulator of Stripe; clones share the same books.
 ///
 /// # Examples
 /// ```
@@ -117,9 +117,9 @@ impl StandIn {
         &self,
         change: impl FnOnce(&mut Books) -> Result<(T, Vec<Event>), Refusal>,
     ) -> Result<T, Refusal> {
-        let (answer, events) = change(&mut self.books())?;
+        let (result, events) = change(&mut self.books())?;
         self.inner.outbox.send(events).await;
-        Ok(answer)
+        Ok(result)
     }
 
     /// The actions of the merchant's dashboard, by name; `id` is the payment's or the subscription's.

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_kept_or_dropped_as_stripe_does() {
+    fn a_reference_is_accepted_or_dropped_as_by_stripe() {
         let check = |query: &str, want: Option<&str>| {
             assert_eq!(session(query).client_reference_id.as_deref(), want, "{query}");
         };
@@ -244,10 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn a_session_of_the_api_needs_its_parameters() {
+    fn a_session_of_the_api_requires_its_parameters() {
         let check = |body: &str, want: Option<&str>| {
-            let made = Session::of_api(&form::parse(body.as_bytes()), |_| None);
-            let param = match made {
+            let outcome = Session::of_api(&form::parse(body.as_bytes()), |_| None);
+            let param = match outcome {
                 Err(Refusal::Parameter { param, .. }) => Some(param),
                 _ => None,
             };

@@ -28,7 +28,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Fills the URLs into the pages and appends the demo's shim.
+    /// Puts the origins into the pages and appends the demo's shim.
     #[must_use]
     pub fn new(origins: &ShopOrigins) -> Self {
         let shim =
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn payment_links_stay_stripes_own_and_scripts_come_from_here() {
+    fn payment_links_keep_stripes_host_and_scripts_get_the_given_origins() {
         let origins =
             ShopOrigins { tracker: "http://127.0.0.1:1".to_owned(), stripe: "http://127.0.0.1:2".to_owned() };
         let shop = Shop::new(&origins);

@@ -74,7 +74,7 @@ impl Working {
 }
 
 impl Crowd {
-    pub(super) async fn gather(merchant: &Merchant) -> Self {
+    pub(super) async fn set_up(merchant: &Merchant) -> Self {
         let endpoint = merchant.endpoint().await;
         let program = merchant.make("/programs", program()).await;
         let partner = merchant.make("/partners", json!({"name": "Paula", "code": "paula"})).await;
@@ -123,9 +123,9 @@ impl Crowd {
     async fn click_by_link(&self) -> Result<Option<String>, Gone> {
         let request = self.client.get(format!("{}/s/{}", self.merchant.origin, self.slug));
         let answer = request.send().await.map_err(|_| Gone)?;
-        assert_eq!(answer.status(), 302, "a visitor is never stranded");
+        assert_eq!(answer.status(), 302, "a visitor is always redirected");
         let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let location = location.expect("a redirect leads somewhere");
+        let location = location.expect("a redirect has a location");
         Ok(location.split_once("trac_click_id=").map(|(_, id)| id.to_owned()))
     }
 

@@ -46,7 +46,7 @@ struct Total {
 pub async fn kill_and_compare(rounds: u64, seed: u64) -> Survived {
     let mut server = Server::start().await;
     let merchant = server.merchant("kill -9");
-    let crowd = Crowd::gather(&merchant).await;
+    let crowd = Crowd::set_up(&merchant).await;
     let mut chance = Chance::of(seed);
     let (mut total, mut survived) = (Total::default(), Survived::default());
     for round in 1..=rounds {
@@ -54,12 +54,12 @@ pub async fn kill_and_compare(rounds: u64, seed: u64) -> Survived {
         let mut working = crowd.work(round);
         for count in 0..until {
             let acknowledged = working.acknowledged.recv().await;
-            assert!(acknowledged.is_some(), "round {round}: only {count} were answered\n{}", server.log());
+            assert!(acknowledged.is_some(), "round {round}: only {count} acknowledged\n{}", server.log());
         }
         server.kill();
         let sent = working.end().await;
         server.restart().await;
-        is_whole(&server);
+        check_integrity(&server);
         survived.acknowledged += sent.acknowledged();
         survived.unanswered += sent.unanswered();
         assert!(sent.acknowledged() >= until, "round {round}");
@@ -72,7 +72,7 @@ pub async fn kill_and_compare(rounds: u64, seed: u64) -> Survived {
 }
 
 /// SQLite's integrity check of the file, while the server runs.
-fn is_whole(server: &Server) {
+fn check_integrity(server: &Server) {
     let file = format!("{}/trac.db", server.data());
     let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database");
     let found = database.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
@@ -98,8 +98,8 @@ impl Total {
         // One click was made for the sales. A click that was not acknowledged may be stored: its response was
         // in flight.
         let clicks = count("/clicks").await - 1;
-        let may_be = self.clicks_acknowledged..=self.clicks_attempted;
-        assert!(may_be.contains(&clicks), "round {round}: {clicks} clicks, not {may_be:?}");
+        let expected = self.clicks_acknowledged..=self.clicks_attempted;
+        assert!(expected.contains(&clicks), "round {round}: {clicks} clicks, not {expected:?}");
         let balances = merchant.all("/balances").await;
         let owed = |balance: &Value| {
             let minor = |name: &str| balance.get(name).and_then(Value::as_i64).expect("an amount");

@@ -32,7 +32,7 @@ pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usi
     // Inserted as the server does, but not synced: no caller waits for them.
     store.pragma_update(None, "synchronous", "OFF").expect("a pragma");
     let (mut chance, begin) = (Chance::of(SEED), now() - DAYS * DAY_SECS);
-    let (mut some, mut at) = (Vec::new(), 0);
+    let (mut last_ids, mut at) = (Vec::new(), 0);
     while at < count {
         let tx = store.transaction().expect("a transaction");
         let mut insert = tx
@@ -42,9 +42,9 @@ pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usi
             )
             .expect("the schema of a click");
         for number in at..count.min(at + TOGETHER) {
-            let into = i64::try_from(number).expect("a small number");
-            let of = i64::try_from(count).expect("a small number");
-            let clicked_at = begin + DAYS * DAY_SECS * into / of;
+            let index = i64::try_from(number).expect("a small number");
+            let total = i64::try_from(count).expect("a small number");
+            let clicked_at = begin + DAYS * DAY_SECS * index / total;
             let bits = chance.int(0..=i64::MAX).unsigned_abs();
             let id = ClickId::new(clicked_at, bits);
             let referrer = format!("https://blog.example/{}", chance.int(0..=999));
@@ -61,14 +61,14 @@ pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usi
             ];
             insert.execute(row).expect("a click");
             if number + LAST >= count {
-                some.push(id.as_str().to_owned());
+                last_ids.push(id.as_str().to_owned());
             }
         }
         drop(insert);
         tx.commit().expect("a commit");
         at = count.min(at + TOGETHER);
     }
-    some
+    last_ids
 }
 
 /// Delivers `count` paid sessions, each with one of these clicks.
@@ -95,7 +95,7 @@ pub(super) async fn events(endpoint: &Endpoint, clicks: &[String], count: u64) {
     }
     let all = async {
         for work in working {
-            work.await.expect("every event is taken");
+            work.await.expect("every event is processed");
         }
     };
     tasks.run_until(all).await;

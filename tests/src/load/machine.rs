@@ -47,24 +47,24 @@ pub(super) fn peak_kilobytes(process: u32) -> u64 {
 
 /// Pins this thread, and the processes it starts, to one processor.
 pub(super) fn pin_to(processor: usize) {
-    let own = fs::read_link("/proc/thread-self").expect("Linux says which thread this is");
+    let own = fs::read_link("/proc/thread-self").expect("Linux names the thread");
     let own = own.file_name().and_then(|name| name.to_str()).expect("a number");
-    let kept = Command::new("taskset")
+    let pinned = Command::new("taskset")
         .args(["--cpu-list", "--pid", &processor.to_string(), own])
         .stdout(Stdio::null())
         .status();
-    assert!(kept.is_ok_and(|status| status.success()), "taskset is needed, and a second processor");
+    assert!(pinned.is_ok_and(|status| status.success()), "taskset is needed, and a second processor");
 }
 
-/// How many nanoseconds a word takes from one processor to another and back. Two threads of one core, or two
-/// cores that share a cache, take some 80; if a virtual machine's processors are moved apart, it can become
-/// five times as long from one second to the next, and so does the time in which a client and a server on
-/// them exchange bytes.
+/// The time in nanoseconds in which a value in memory goes from one processor to another and back. Two threads
+/// of one core, or two cores that share a cache, need about 80. If a virtual machine's processors are moved
+/// apart, it can become five times as long from one second to the next, and so can the exchange of bytes between
+/// a client and a server on them.
 pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
     const TIMES: u64 = 50_000;
-    let word = AtomicU64::new(0);
+    let shared = AtomicU64::new(0);
     let wait_for = |value| {
-        while word.load(Ordering::Acquire) != value {
+        while shared.load(Ordering::Acquire) != value {
             spin_loop();
         }
     };
@@ -73,13 +73,13 @@ pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
             pin_to(other);
             for time in 0..=TIMES {
                 wait_for(2 * time + 1);
-                word.store(2 * time + 2, Ordering::Release);
+                shared.store(2 * time + 2, Ordering::Release);
             }
         });
         let caller = threads.spawn(|| {
             pin_to(one);
             let call = |time| {
-                word.store(2 * time + 1, Ordering::Release);
+                shared.store(2 * time + 1, Ordering::Release);
                 wait_for(2 * time + 2);
             };
             // After both threads have started.
@@ -88,7 +88,7 @@ pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
             (1..=TIMES).for_each(call);
             begun.elapsed().as_nanos()
         });
-        caller.join().expect("it counts to an end")
+        caller.join().expect("the thread ends")
     });
     u64::try_from(nanos).unwrap_or(u64::MAX) / TIMES
 }
@@ -96,14 +96,14 @@ pub(super) fn distance_nanos(one: usize, other: usize) -> u64 {
 /// The time of an fsync of one page: the median of many.
 pub(super) fn fsync_micros(folder: &Path) -> u64 {
     let mut file = File::create(folder.join("fsync")).expect("a file");
-    let mut taken: Vec<_> = (0..101)
+    let mut times: Vec<_> = (0..101)
         .map(|_| {
-            file.write_all(&[1; 4_096]).expect("room");
+            file.write_all(&[1; 4_096]).expect("space");
             let begun = Instant::now();
             file.sync_data().expect("a disk");
             begun.elapsed().as_micros()
         })
         .collect();
-    taken.sort_unstable();
-    taken.get(50).and_then(|micros| u64::try_from(*micros).ok()).unwrap_or_default()
+    times.sort_unstable();
+    times.get(50).and_then(|micros| u64::try_from(*micros).ok()).unwrap_or_default()
 }

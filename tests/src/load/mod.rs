@@ -1,9 +1,9 @@
 //! The throughput of one processor: redirects with their clicks on disk, compared with nginx's empty
 //! `return 302` in the same run, and webhooks with everything that follows from them.
 //!
-//! The server has one processor and the load another. Besides the rates, the processor time of each response
-//! is printed, which is the same on a busy machine; and besides the disk, a folder in memory is measured,
-//! where no write waits.
+//! The server has one processor and the load another. Next to each rate, the processor time of a response is
+//! printed, which is the same on a busy machine. The data is first on disk, then in memory, where no write
+//! waits.
 
 mod fill;
 mod machine;
@@ -47,11 +47,11 @@ impl Measured {
         self.used.micros * 100 / self.answers.max(1)
     }
 
-    fn line(&self, what: &str) -> String {
+    fn line(&self, name: &str) -> String {
         let (rate, cost) = (self.rate(), self.cost());
         let p99 = self.p99_micros / 10;
         format!(
-            "{what:26} {rate:>8}/s   p99 {:>4}.{:02} ms   {:>3}.{:02} µs of the processor each",
+            "{name:26} {rate:>8}/s   p99 {:>4}.{:02} ms   {:>3}.{:02} µs of the processor each",
             p99 / 100,
             p99 % 100,
             cost / 100,
@@ -60,7 +60,7 @@ impl Measured {
     }
 }
 
-/// Measures each for `seconds`, and reports every line as soon as it is known.
+/// Measures redirects and webhooks for `seconds` each, and reports every line as soon as it is known.
 pub async fn measure(seconds: u64, report: impl Fn(&str)) {
     pin_to(LOAD_PROCESSOR);
     let disk = tempfile::tempdir().expect("a temporary folder");
@@ -92,6 +92,6 @@ async fn measure_in(place: &str, folder: &TempDir, seconds: u64, report: &impl F
     }
     let webhooks = webhooks::measure(&endpoint, &click, process, seconds).await;
     report(&webhooks.line(&format!("webhook, {place}")));
-    report(&format!("  {} a second, had it the processor to itself", 100_000_000 / webhooks.cost().max(1)));
+    report(&format!("  {} a second, if it had the processor alone", 100_000_000 / webhooks.cost().max(1)));
     report(&format!("  resident memory at its highest: {} MB", peak_kilobytes(process) / 1_024));
 }

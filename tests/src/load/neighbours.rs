@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const CONNECTIONS: u64 = 4;
 const READY_PAUSE: Duration = Duration::from_millis(50);
 
-/// The loud workspace's requests, all at once and repeated, besides eight tabs of the dashboard.
+/// The loud workspace's requests, all at once and repeated, in addition to eight tabs of the dashboard.
 const ASKED: [&str; 12] = [
     "/analytics?interval=90d",
     "/analytics?interval=90d",
@@ -53,15 +53,15 @@ impl Times {
         self.0.get((self.0.len() * percent / 100).min(last)).copied().unwrap_or_default()
     }
 
-    fn line(&mut self, what: &str) -> String {
-        let [half, p99, most] = [50, 99, 100].map(|percent| self.at(percent).as_micros());
+    fn line(&mut self, name: &str) -> String {
+        let [half, p99, longest] = [50, 99, 100].map(|percent| self.at(percent).as_micros());
         let ms = |micros: u128| format!("{}.{:02}", micros / 1_000, micros % 1_000 / 10);
         format!(
-            "{what:34} {:>6} answers, half in {} ms, p99 {} ms, longest {} ms",
+            "{name:34} {:>6} answers, half in {} ms, p99 {} ms, longest {} ms",
             self.0.len(),
             ms(half),
             ms(p99),
-            ms(most)
+            ms(longest)
         )
     }
 }
@@ -104,10 +104,10 @@ pub async fn neighbours(seconds: u64, share: usize, report: impl Fn(&str)) -> Re
         asking.spawn(ask(loud.clone(), path, Arc::clone(&stop)));
     }
     for _ in 0..TABS {
-        asking.spawn(look(loud.clone(), Arc::clone(&stop)));
+        asking.spawn(load_dashboard(loud.clone(), Arc::clone(&stop)));
     }
-    let beside = measure(&endpoint, &click, &server, seconds, 1);
-    let (mut webhooks, mut ready, unready) = beside.await;
+    let together = measure(&endpoint, &click, &server, seconds, 1);
+    let (mut webhooks, mut ready, unready) = together.await;
     stop.store(true, Ordering::SeqCst);
     let mut answers = [0_u64; 3];
     for (sum, one) in asking.join_all().await.iter().flat_map(|each| each.iter().enumerate()) {
@@ -117,8 +117,8 @@ pub async fn neighbours(seconds: u64, share: usize, report: impl Fn(&str)) -> Re
     }
     report(&webhooks.line("webhooks, next to the other"));
     report(&ready.line("/readyz, next to the other"));
-    let [well, slow, other] = answers;
-    report(&format!("the other: {well} answers, {slow} were 503, {other} anything else"));
+    let [ok, slow, other] = answers;
+    report(&format!("the other: {ok} answers were 200, {slow} were 503, {other} anything else"));
     if unready > 0 {
         return Err(format!("/readyz was not 200 {unready} times"));
     }
@@ -180,11 +180,11 @@ async fn ask(merchant: Merchant, path: &'static str, stop: Arc<AtomicBool>) -> [
 }
 
 /// Requests the dashboard repeatedly.
-async fn look(merchant: Merchant, stop: Arc<AtomicBool>) -> [u64; 3] {
+async fn load_dashboard(merchant: Merchant, stop: Arc<AtomicBool>) -> [u64; 3] {
     let client = Client::builder().redirect(Policy::none()).build().expect("a client");
-    let door = client.post(format!("{}/dashboard/login", merchant.origin));
-    let door = door.form(&[("key", merchant.secret_key())]).send().await.expect("the server answers");
-    let cookie = door.headers().get("set-cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let login = client.post(format!("{}/dashboard/login", merchant.origin));
+    let login = login.form(&[("key", merchant.secret_key())]).send().await.expect("the server answers");
+    let cookie = login.headers().get("set-cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
     let mut answers = [0; 3];
     while !stop.load(Ordering::SeqCst) {
@@ -195,9 +195,9 @@ async fn look(merchant: Merchant, stop: Arc<AtomicBool>) -> [u64; 3] {
 }
 
 fn count(answers: &mut [u64; 3], status: u16) {
-    let [well, slow, other] = answers;
+    let [ok, slow, other] = answers;
     match status {
-        200 => *well += 1,
+        200 => *ok += 1,
         503 => *slow += 1,
         _ => *other += 1,
     }

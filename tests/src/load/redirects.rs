@@ -81,8 +81,8 @@ pub(super) fn measure(url: &str, process: u32, seconds: u64) -> Measured {
     let used = Used::by(process).since(before);
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.contains("Non-2xx"), "{url} gets other responses than 2xx and 3xx: {output}");
-    let number_before = |words: &str| {
-        output.lines().find_map(|line| line.trim().split_once(words)?.0.parse().ok()).unwrap_or_default()
+    let number_before = |label: &str| {
+        output.lines().find_map(|line| line.trim().split_once(label)?.0.parse().ok()).unwrap_or_default()
     };
     let p99 = output.lines().find_map(|line| line.trim().strip_prefix("99%"));
     let p99_micros = p99.and_then(|text| in_micros(text.trim())).unwrap_or_default();
@@ -99,9 +99,9 @@ fn in_micros(text: &str) -> Option<u64> {
         "s" => 6,
         _ => return None,
     };
-    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    let part: String = part.chars().chain("000000".chars()).take(decimals).collect();
-    format!("{whole}{part}").parse().ok()
+    let (integer, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let fraction: String = fraction.chars().chain("000000".chars()).take(decimals).collect();
+    format!("{integer}{fraction}").parse().ok()
 }
 
 #[cfg(test)]
@@ -109,7 +109,7 @@ mod tests {
     use super::in_micros;
 
     #[test]
-    fn what_wrk_prints_is_read() {
+    fn latencies_of_wrk_are_parsed() {
         let check = |text: &str, want: Option<u64>| assert_eq!(in_micros(text), want, "{text}");
         check("365.00us", Some(365));
         check("3.96ms", Some(3_960));

@@ -1,5 +1,5 @@
 //! Redirects and nginx in turns, in many short rounds, so that the machine's other load, which differs from
-//! second to second, affects both. The largest effect is the distance of its processors: see
+//! second to second, affects both. The largest effect is the distance between its processors: see
 //! [`distance_nanos`].
 
 use super::machine::distance_nanos;
@@ -7,12 +7,12 @@ use super::redirects::{self, Nginx};
 use super::{LOAD_PROCESSOR, Measured, SERVER_PROCESSOR};
 
 const ROUNDS: u64 = 15;
-/// From this time on, the processors count as far apart.
+/// From this round-trip time on, the processors count as far apart.
 const FAR_NANOS: u64 = 200;
 
-/// One measurement of each, within seconds.
+/// One measurement of nginx and one of trac, within seconds.
 struct Round {
-    /// The distance before, between and after.
+    /// The distance before, between and after the two.
     nanos: [u64; 3],
     empty: Measured,
     durable: Measured,
@@ -20,7 +20,7 @@ struct Round {
 
 pub(super) struct Rounds(Vec<Round>);
 
-/// Measures each for three times `seconds` in all, or a little longer.
+/// Measures nginx and trac for three times `seconds` each in all, or a little longer.
 pub(super) fn measure(nginx: &Nginx, url: &str, process: u32, seconds: u64) -> Rounds {
     let each = (seconds * 3 / ROUNDS).max(1);
     let distance = || distance_nanos(SERVER_PROCESSOR, LOAD_PROCESSOR);
@@ -34,19 +34,19 @@ pub(super) fn measure(nginx: &Nginx, url: &str, process: u32, seconds: u64) -> R
 
 impl Rounds {
     pub(super) fn report(&self, place: &str, report: &impl Fn(&str)) {
-        let middling = |measured: fn(&Round) -> Measured| {
+        let median_round = |measured: fn(&Round) -> Measured| {
             let mut all: Vec<_> = self.0.iter().map(measured).collect();
             all.sort_by_key(Measured::rate);
             all.swap_remove(all.len() / 2)
         };
-        report(&middling(|round| round.empty).line("nginx, empty 302"));
-        report(&middling(|round| round.durable).line(&format!("redirect, {place}")));
+        report(&median_round(|round| round.empty).line("nginx, empty 302"));
+        report(&median_round(|round| round.durable).line(&format!("redirect, {place}")));
         let all: Vec<_> = self.0.iter().collect();
         report(&of_nginx("of nginx", &all));
         for is_far in [false, true] {
             let some: Vec<_> = self.0.iter().filter(|round| round.is_far() == Some(is_far)).collect();
             if !some.is_empty() {
-                let nanos = middle(some.iter().flat_map(|round| round.nanos).collect());
+                let nanos = median(some.iter().flat_map(|round| round.nanos).collect());
                 let how = if is_far { "far" } else { "near" };
                 report(&of_nginx(&format!("  with processors {how} ({nanos} ns)"), &some));
             }
@@ -63,20 +63,20 @@ impl Round {
 }
 
 /// The ratio of a durable redirect to an empty one of the same round: median, minimum and maximum.
-fn of_nginx(what: &str, rounds: &[&Round]) -> String {
+fn of_nginx(name: &str, rounds: &[&Round]) -> String {
     let ratios = |ratio: fn(&Round) -> u64| {
         let all: Vec<_> = rounds.iter().map(|round| ratio(round)).collect();
         let (least, most) = (all.iter().min().copied(), all.iter().max().copied());
-        let [middle, least, most] = [middle(all), least.unwrap_or_default(), most.unwrap_or_default()]
+        let [median, least, most] = [median(all), least.unwrap_or_default(), most.unwrap_or_default()]
             .map(|ratio| format!("{}.{:02}", ratio / 100, ratio % 100));
-        format!("{middle} ({least} to {most})")
+        format!("{median} ({least} to {most})")
     };
     let rate = ratios(|round| round.durable.rate() * 100 / round.empty.rate().max(1));
     let cost = ratios(|round| round.empty.cost() * 100 / round.durable.cost().max(1));
-    format!("  {what}, {} rounds: {rate} by rate, {cost} by time of the processor", rounds.len())
+    format!("  {name}, {} rounds: {rate} by rate, {cost} by time of the processor", rounds.len())
 }
 
-fn middle(mut all: Vec<u64>) -> u64 {
+fn median(mut all: Vec<u64>) -> u64 {
     all.sort_unstable();
     all.get(all.len() / 2).copied().unwrap_or_default()
 }

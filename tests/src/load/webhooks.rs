@@ -33,31 +33,31 @@ pub(super) async fn measure(endpoint: &Endpoint, click: &str, process: u32, seco
         let (host, path) = (host.to_owned(), path.to_owned());
         working.push(tasks.spawn_local(async move {
             let mut connection = Connection::open(&host).await;
-            let mut taken = Vec::new();
+            let mut times = Vec::new();
             while Instant::now() < until {
                 let number = next.replace(next.get() + 1);
                 let body = event.replace("NUMBER", &number.to_string());
                 let signature = trac_stand_in::sign(&secret, now(), body.as_bytes());
                 let asked = Instant::now();
                 connection.post(&path, &signature, &body).await;
-                taken.push(asked.elapsed().as_micros());
+                times.push(asked.elapsed().as_micros());
             }
-            taken
+            times
         }));
     }
-    let mut taken = Vec::new();
+    let mut times = Vec::new();
     tasks
         .run_until(async {
             for work in working {
-                taken.extend(work.await.expect("every webhook is answered"));
+                times.extend(work.await.expect("every webhook is answered"));
             }
         })
         .await;
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let used = Used::by(process).since(before);
-    taken.sort_unstable();
-    let p99 = taken.get(taken.len() * 99 / 100).copied().unwrap_or_default();
-    let answers = u64::try_from(taken.len()).unwrap_or(u64::MAX);
+    times.sort_unstable();
+    let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
+    let answers = u64::try_from(times.len()).unwrap_or(u64::MAX);
     let p99_micros = u64::try_from(p99).unwrap_or(u64::MAX);
     Measured { answers, micros, p99_micros, used }
 }
@@ -65,7 +65,7 @@ pub(super) async fn measure(endpoint: &Endpoint, click: &str, process: u32, seco
 /// A minimal HTTP client, so that the load needs less processor time than the server.
 pub(super) struct Connection {
     stream: TcpStream,
-    heard: Vec<u8>,
+    response: Vec<u8>,
 }
 
 impl Connection {
@@ -86,7 +86,7 @@ impl Connection {
     async fn open(host: &str) -> Self {
         let stream = TcpStream::connect(host).await.expect("the server listens");
         stream.set_nodelay(true).expect("a socket");
-        Self { stream, heard: Vec::with_capacity(4_096) }
+        Self { stream, response: Vec::with_capacity(4_096) }
     }
 
     /// Posts an event, which must be processed.
@@ -97,13 +97,13 @@ impl Connection {
              stripe-signature: {signature}\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         self.stream.write_all(request.as_bytes()).await.expect("the server reads");
-        self.heard.clear();
+        self.response.clear();
         // The response is a JSON object, so it ends with `}`.
-        while !self.heard.ends_with(b"}") {
-            let read = self.stream.read_buf(&mut self.heard).await.expect("the server answers");
-            assert!(read > 0, "the server hung up");
+        while !self.response.ends_with(b"}") {
+            let read = self.stream.read_buf(&mut self.response).await.expect("the server answers");
+            assert!(read > 0, "the server closed the connection");
         }
-        let answer = String::from_utf8_lossy(&self.heard);
+        let answer = String::from_utf8_lossy(&self.response);
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"processed\""), "{answer}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Lives avoid cases that the specification leaves open: a customer has clicks of several partners only if
 //! every payment carries a click, payments of one customer are a day apart, failed payments are guests', and
-//! no refund fails of a partly captured charge.
+//! no refund of a partly captured charge fails.
 
 use super::calendar::{DAY, plus_months};
 use super::truth::{
@@ -35,14 +35,14 @@ pub(super) fn live(chance: &mut Chance, shop: usize, start: i64) -> Truth {
         let after = payment.time + payment.delayed_by.unwrap_or(0) + 3_600;
         let part = life.chance.percent(35);
         if part {
-            regret(life.chance, payment, after);
+            add_refunds_and_dispute(life.chance, payment, after);
         }
     }
     truth
 }
 
 /// Adds refunds and a dispute of the rest of a payment, from `after` on.
-pub(super) fn regret(chance: &mut Chance, payment: &mut Payment, after: i64) {
+pub(super) fn add_refunds_and_dispute(chance: &mut Chance, payment: &mut Payment, after: i64) {
     let sent_back: i64 = payment.refunds.iter().filter(|one| !one.failed).map(|one| one.minor).sum();
     let mut left = payment.charged() - sent_back;
     let mut at = after;
@@ -58,8 +58,8 @@ pub(super) fn regret(chance: &mut Chance, payment: &mut Payment, after: i64) {
     }
     if payment.charged() > 0 && payment.disputes.is_empty() && chance.percent(30) {
         let verdict = chance.pick(&[Verdict::Inquiry, Verdict::Open, Verdict::Won, Verdict::Lost]);
-        let whole = payment.charged();
-        let minor = if chance.percent(80) { whole } else { chance.int(1..=whole) };
+        let charged = payment.charged();
+        let minor = if chance.percent(80) { charged } else { chance.int(1..=charged) };
         payment.disputes.push(Dispute { minor, at: at + chance.int(60..=6 * DAY), verdict });
     }
 }
@@ -229,7 +229,7 @@ impl Life<'_> {
         truth.payments.push(payment);
     }
 
-    /// A Stripe customer: some purchases and subscriptions, the first with a click, or none with one.
+    /// A Stripe customer with some purchases and subscriptions: the first has a click, or none has.
     fn customer(&mut self, truth: &mut Truth, id: &str) {
         let referred = self.chance.percent(75);
         for visit in 0..self.chance.int(1..=3) {

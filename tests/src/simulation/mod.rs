@@ -31,7 +31,7 @@ use stripe_events::StripeEvent;
 /// The start of every life: 2026-11-21T08:00:00Z.
 const START: i64 = 1_795_248_000;
 
-/// What was simulated.
+/// The size of the simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Merchants.
@@ -68,7 +68,7 @@ enum Act {
 /// Simulates `count` seeds from `first` on, on every core.
 ///
 /// # Errors
-/// The first seed whose life differs, and how.
+/// The first seed whose life differs from the model, and the difference.
 pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
     let end = first.saturating_add(count);
     let next = AtomicU64::new(first);
@@ -107,7 +107,7 @@ pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
 /// Simulates the life of a seed.
 ///
 /// # Errors
-/// What differs from the model, or which invariant broke, in words.
+/// The difference from the model, or the broken invariant.
 pub async fn live(seed: u64) -> Result<Tally, String> {
     let mut chance = Chance::of(seed);
     let mut house = House::open(START);
@@ -136,7 +136,7 @@ pub async fn live(seed: u64) -> Result<Tally, String> {
     for shop in &shops {
         shop.pay_out(&house).await?;
     }
-    tally.deliveries += regrets(&mut house, &mut chance, &mut shops).await?;
+    tally.deliveries += late_refunds(&mut house, &mut chance, &mut shops).await?;
     let after = compare(&house, &shops).await?;
     if before.iter().any(|(id, entry)| after.get(id) != Some(entry)) {
         return Err("an entry was changed or is gone".to_owned());
@@ -226,7 +226,7 @@ async fn play(
     Ok(deliveries)
 }
 
-/// Delivers all events again, in random order.
+/// Delivers up to 40 of the events again, in random order.
 async fn repeat(
     house: &mut House,
     chance: &mut Chance,
@@ -241,7 +241,7 @@ async fn repeat(
 }
 
 /// Refunds and disputes after the partners were paid.
-async fn regrets(house: &mut House, chance: &mut Chance, shops: &mut [Shop]) -> Result<usize, String> {
+async fn late_refunds(house: &mut House, chance: &mut Chance, shops: &mut [Shop]) -> Result<usize, String> {
     let now = house.clock.now().unix_secs();
     let mut acts = Vec::new();
     for (n, shop) in shops.iter_mut().enumerate() {
@@ -250,7 +250,7 @@ async fn regrets(house: &mut House, chance: &mut Chance, shops: &mut [Shop]) -> 
                 continue;
             }
             let (refunds, disputes) = (payment.refunds.len(), payment.disputes.len());
-            lives::regret(chance, payment, now);
+            lives::add_refunds_and_dispute(chance, payment, now);
             for event in stripe_events::later(chance, payment, shop.selected, refunds, disputes) {
                 acts.extend(arrivals(chance, event).map(|(at, event)| (at, n, Act::Deliver(event))));
             }

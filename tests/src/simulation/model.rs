@@ -8,7 +8,7 @@ use super::truth::{Click, Earning, Money, Payment, Recurring, Truth, Verdict};
 
 /// The expected commission of one payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct Expected {
     pub(super) partner: usize,
     pub(super) currency: &'static str,
     /// Its net amount, in minor units.
@@ -27,11 +27,11 @@ fn half_up(one: i64, other: i64, whole: i64) -> i64 {
 
 impl Truth {
     /// The expected commission of a payment; `None` if it earns nothing.
-    pub(super) fn kept(&self, payment: &Payment) -> Option<Kept> {
+    pub(super) fn expected(&self, payment: &Payment) -> Option<Expected> {
         let credit = self.credit(payment)?;
         let partner = self.partners.get(credit.click.partner)?;
         let base = self.base(payment)?;
-        if !self.is_good(payment, &credit) || base <= 0 {
+        if !self.may_earn(payment, &credit) || base <= 0 {
             return None;
         }
         if !self.is_covered(payment, &credit) {
@@ -51,7 +51,7 @@ impl Truth {
             earned - clawed_back(payment, earned, self.rules.count_outside)
         };
         let held = payment.disputes.iter().any(|dispute| dispute.verdict == Verdict::Open);
-        Some(Kept { partner: credit.click.partner, currency, net, held })
+        Some(Expected { partner: credit.click.partner, currency, net, held })
     }
 
     fn earning_at(&self, time: i64) -> Earning {
@@ -123,12 +123,12 @@ impl Truth {
             let other = self.payments.iter().find(|it| it.name == other.name)?;
             Some((other, self.credit_alone(other)?))
         });
-        let refused = |(other, credit): &(&Payment, Credit<'_>)| !self.is_good(other, credit);
+        let refused = |(other, credit): &(&Payment, Credit<'_>)| !self.may_earn(other, credit);
         attributed.min_by_key(|one| (refused(one), one.0.time))
     }
 
     /// Whether partner, time and buyer allow a click to earn.
-    fn is_good(&self, payment: &Payment, credit: &Credit<'_>) -> bool {
+    fn may_earn(&self, payment: &Payment, credit: &Credit<'_>) -> bool {
         let age = credit.bound_at - credit.click.at;
         let in_window = (-300..=self.rules.window_days * DAY).contains(&age);
         let partner = self.partners.get(credit.click.partner);
@@ -140,8 +140,8 @@ impl Truth {
     fn by_subscription(&self, payment: &Payment) -> Option<Credit<'_>> {
         let (binder, credit) = self.binder(payment).filter(|(binder, _)| binder.name != payment.name)?;
         let is_earlier = payment.time < binder.time;
-        let speaks = !credit.by_customer && credit.click.at - 300 <= payment.time;
-        (!is_earlier || speaks).then_some(Credit { by_customer: false, ..credit })
+        let counts = !credit.by_customer && credit.click.at - 300 <= payment.time;
+        (!is_earlier || counts).then_some(Credit { by_customer: false, ..credit })
     }
 
     /// Rule (8): the customer's earlier credit; the first under `first_click`, otherwise the last.

@@ -55,7 +55,7 @@ impl Shop {
             let body = json!({ "signing_secrets": secrets });
             second = Some(house.make(&keys, "/webhook-endpoints", body).await);
         }
-        let selected = Selected::by_chance(chance);
+        let selected = Selected::random(chance);
         Self { keys, truth, selected, second, secrets, program, partners }
     }
 
@@ -111,22 +111,22 @@ impl Shop {
     /// Compares each payment's commissions with the model, and returns all entries.
     pub(super) async fn compare(&self, house: &House) -> Result<Entries, String> {
         let commissions = house.all(&self.keys, "/commissions").await;
-        let mut left: BTreeMap<(String, String, String), i64> = BTreeMap::new();
+        let mut found: BTreeMap<(String, String, String), i64> = BTreeMap::new();
         let mut entries = Entries::new();
         for commission in &commissions {
-            let owner = self.owner(commission).ok_or_else(|| format!("nobody's commission: {commission}"))?;
+            let owner = self.owner(commission).ok_or_else(|| format!("no payment of {commission}"))?;
             entries.extend(self.entries(house, commission).await?);
-            let key = (owner.name.clone(), word(commission, "/partner_id"), word(commission, "/currency"));
-            *left.entry(key).or_default() += number(commission, "/net_minor");
+            let key = (owner.name.clone(), text(commission, "/partner_id"), text(commission, "/currency"));
+            *found.entry(key).or_default() += number(commission, "/net_minor");
         }
-        left.retain(|_, net| *net != 0);
+        found.retain(|_, net| *net != 0);
         let mut want = BTreeMap::new();
         for payment in &self.truth.payments {
-            let Some(kept) = self.truth.kept(payment).filter(|kept| kept.net != 0) else { continue };
-            let partner = self.partners.get(kept.partner).expect("a partner").clone();
-            want.insert((payment.name.clone(), partner, kept.currency.to_owned()), kept.net);
+            let Some(expected) = self.truth.expected(payment).filter(|one| one.net != 0) else { continue };
+            let partner = self.partners.get(expected.partner).expect("a partner").clone();
+            want.insert((payment.name.clone(), partner, expected.currency.to_owned()), expected.net);
         }
-        if left == want {
+        if found == want {
             return Ok(entries);
         }
         let wrong = |payment: &&Payment| {
@@ -135,11 +135,11 @@ impl Shop {
                 own.map(|((_, partner, currency), net)| (partner.clone(), currency.clone(), *net))
                     .collect::<Vec<_>>()
             };
-            of(&left) != of(&want)
+            of(&found) != of(&want)
         };
         let payments: Vec<_> = self.truth.payments.iter().filter(wrong).collect();
         Err(format!(
-            "kept {left:?}\n wanted {want:?}\n rules {:?} selected {:?}\n payments {payments:#?}\n subscriptions {:?}\n \
+            "found {found:?}\n wanted {want:?}\n rules {:?} selected {:?}\n payments {payments:#?}\n subscriptions {:?}\n \
              clicks {:?} partners {:?}",
             self.truth.rules, self.selected, self.truth.subscriptions, self.truth.clicks, self.truth.partners
         ))
@@ -158,24 +158,24 @@ impl Shop {
 
     /// The entries of a commission, whose sum must be the commission.
     async fn entries(&self, house: &House, commission: &Value) -> Result<Entries, String> {
-        let rows = house.all(&self.keys, &format!("/commissions/{}/entries", word(commission, "/id"))).await;
+        let rows = house.all(&self.keys, &format!("/commissions/{}/entries", text(commission, "/id"))).await;
         let sum = |kinds: [&str; 2]| -> i64 {
-            let own = rows.iter().filter(|row| kinds.contains(&word(row, "/kind").as_str()));
+            let own = rows.iter().filter(|row| kinds.contains(&text(row, "/kind").as_str()));
             own.map(|row| number(row, "/amount_minor")).sum()
         };
         let (earned, back) = (sum(["earn", "adjust"]), -sum(["reverse", "restore"]));
         let amount = number(commission, "/amount_minor");
-        let says = (amount, number(commission, "/reversed_minor"), number(commission, "/net_minor"));
-        if says != (earned, back, earned - back) || back < 0 || back > earned {
+        let stated = (amount, number(commission, "/reversed_minor"), number(commission, "/net_minor"));
+        if stated != (earned, back, earned - back) || back < 0 || back > earned {
             return Err(format!("entries {rows:?} are not {commission}"));
         }
         if rows.iter().any(|row| number(row, "/amount_minor") == 0) {
-            return Err(format!("an entry of nothing in {commission}"));
+            return Err(format!("an entry of zero in {commission}"));
         }
         // `payout_id` is set later, so it is not compared.
         let without_payout = |mut row: Value| {
             row.as_object_mut().map(|row| row.remove("payout_id"));
-            (word(&row, "/id"), row)
+            (text(&row, "/id"), row)
         };
         Ok(rows.into_iter().map(without_payout).collect())
     }
@@ -184,9 +184,9 @@ impl Shop {
     pub(super) async fn pay_out(&self, house: &House) -> Result<(), String> {
         for (n, partner) in self.partners.iter().enumerate() {
             for currency in ["usd", "eur", "jpy"] {
-                let mine = self.truth.payments.iter().filter_map(|payment| self.truth.kept(payment));
-                let mine = mine.filter(|kept| kept.partner == n && kept.currency == currency && !kept.held);
-                let due: i64 = mine.map(|kept| kept.net).sum();
+                let all = self.truth.payments.iter().filter_map(|payment| self.truth.expected(payment));
+                let own = all.filter(|one| one.partner == n && one.currency == currency && !one.held);
+                let due: i64 = own.map(|one| one.net).sum();
                 let body = json!({"partner_id": partner, "currency": currency});
                 let (status, answer) = house.call(&self.keys, "POST", "/payouts", &body).await;
                 let paid = if status == 201 { number(&answer, "/amount_minor") } else { 0 };
@@ -202,27 +202,27 @@ impl Shop {
     /// payout.
     pub(super) async fn check_balances(&self, house: &House) -> Result<(), String> {
         for row in house.all(&self.keys, "/balances").await {
-            let (partner, currency) = (word(&row, "/partner_id"), word(&row, "/currency"));
-            let kept: i64 = self
+            let (partner, currency) = (text(&row, "/partner_id"), text(&row, "/currency"));
+            let expected: i64 = self
                 .truth
                 .payments
                 .iter()
-                .filter_map(|payment| self.truth.kept(payment))
-                .filter(|kept| self.partners.get(kept.partner) == Some(&partner) && kept.currency == currency)
-                .map(|kept| kept.net)
+                .filter_map(|payment| self.truth.expected(payment))
+                .filter(|one| self.partners.get(one.partner) == Some(&partner) && one.currency == currency)
+                .map(|one| one.net)
                 .sum();
             let [pending, claimed, owed, paid] =
                 ["/pending_minor", "/claimed_minor", "/owed_minor", "/paid_minor"]
                     .map(|field| number(&row, field));
-            if pending + claimed + owed + paid != kept || (owed < 0 && paid == 0) || pending < 0 {
-                return Err(format!("kept {kept}, but the balance is {row}"));
+            if pending + claimed + owed + paid != expected || (owed < 0 && paid == 0) || pending < 0 {
+                return Err(format!("expected a sum of {expected}, but the balance is {row}"));
             }
         }
         Ok(())
     }
 }
 
-fn word(row: &Value, pointer: &str) -> String {
+fn text(row: &Value, pointer: &str) -> String {
     row.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

@@ -46,7 +46,7 @@ impl StripeEvent {
 }
 
 impl Selected {
-    pub(super) fn by_chance(chance: &mut Chance) -> Self {
+    pub(super) fn random(chance: &mut Chance) -> Self {
         let (old, links) = (chance.percent(35), chance.percent(75));
         let linked = old || links;
         Self {
@@ -64,7 +64,7 @@ pub(super) fn events(chance: &mut Chance, truth: &Truth, selected: Selected) -> 
     let mut writer = EventWriter { chance, selected, events: Vec::new() };
     for payment in &truth.payments {
         writer.payment(payment);
-        writer.went_back(payment, 0, 0);
+        writer.refunds_and_disputes(payment, 0, 0);
     }
     for subscription in &truth.subscriptions {
         if let Some(at) = subscription.ended_at {
@@ -84,7 +84,7 @@ pub(super) fn later(
     disputes: usize,
 ) -> Vec<StripeEvent> {
     let mut writer = EventWriter { chance, selected, events: Vec::new() };
-    writer.went_back(payment, refunds, disputes);
+    writer.refunds_and_disputes(payment, refunds, disputes);
     writer.events
 }
 
@@ -179,7 +179,7 @@ impl EventWriter<'_> {
     }
 
     /// The refunds and disputes from these numbers on.
-    fn went_back(&mut self, payment: &Payment, refunds: usize, disputes: usize) {
+    fn refunds_and_disputes(&mut self, payment: &Payment, refunds: usize, disputes: usize) {
         let Payment { name, currency, .. } = payment;
         let mut cumulative = 0;
         for (n, refund) in payment.refunds.iter().enumerate() {
@@ -231,10 +231,10 @@ impl EventWriter<'_> {
 
     fn dispute(&mut self, payment: &Payment, dispute: &Dispute) {
         let Payment { name, currency, .. } = payment;
-        let taken = self.chance.percent(50) && dispute.verdict != Verdict::Inquiry;
+        let has_list = self.chance.percent(50) && dispute.verdict != Verdict::Inquiry;
         // The list of balance transactions grows; only some accounts' events contain it.
         let moved = |back: &[i64]| {
-            let all = std::iter::once(-dispute.minor).chain(back.iter().copied()).filter(|_| taken);
+            let all = std::iter::once(-dispute.minor).chain(back.iter().copied()).filter(|_| has_list);
             all.map(|amount| json!({"amount": amount, "currency": currency, "fee": 1_500}))
                 .collect::<Vec<_>>()
         };
@@ -263,7 +263,7 @@ impl EventWriter<'_> {
                 );
             }
             // Only the balance transactions show that a won dispute was lost later.
-            Verdict::Lost if taken && self.chance.percent(30) => {
+            Verdict::Lost if has_list && self.chance.percent(30) => {
                 let back = dispute.minor;
                 self.write_both("charge.dispute.closed", at + 9 * DAY, object_with("won", &[back]));
                 self.write_both("charge.dispute.closed", at + 20 * DAY, object_with("lost", &[back, -back]));
@@ -343,15 +343,15 @@ fn invoice(payment: &Payment, old: bool) -> Value {
         invoice["subscription"] = json!(subscription);
         invoice["subscription_details"] = json!({ "metadata": snapshot });
         invoice["tax"] = json!(tax);
-        // Before basil, an invoice was paid out of band as a whole, with `amount_paid` 0; rendered today, it
-        // can be a part.
-        let whole = outside > 0 && outside == paid;
-        invoice["paid_out_of_band"] = json!(whole);
-        if whole {
+        // Before basil, an invoice was paid out of band completely, with `amount_paid` 0; rendered today, it can
+        // be paid in part.
+        let completely = outside > 0 && outside == paid;
+        invoice["paid_out_of_band"] = json!(completely);
+        if completely {
             invoice["amount_paid"] = json!(0);
         }
         invoice["amount_due"] = json!(paid);
-        if outside > 0 && !whole {
+        if outside > 0 && !completely {
             invoice["amount_paid_off_stripe"] = json!(outside);
         }
         invoice["payment_intent"] = json!(charged.then(|| format!("pi_{name}")));

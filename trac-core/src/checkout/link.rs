@@ -20,7 +20,7 @@ use crate::program::AttributionModel;
 const HOSTS: &[u8] = b"buy.stripe.com,donate.stripe.com,book.stripe.com";
 
 /// The click parameter that a merchant may have written onto the link by hand.
-const TWIN: &[u8] = b"trac_click_id";
+const CLICK_PARAMETER: &[u8] = b"trac_click_id";
 
 /// The result of decorating a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ pub fn judge<'a>(
         return Judged::NotAPaymentLink;
     }
     let parameters = query::pairs(query::split(url).1);
-    let written = query::values(parameters, TWIN).find(|value| form(*value) != Form::NoId);
+    let written = query::values(parameters, CLICK_PARAMETER).find(|value| form(*value) != Form::NoId);
     let id = match (id, written) {
         (Some(id), Some(written)) if !cookie::displaces(written, id, AttributionModel::LastClick) => id,
         (_, Some(id)) | (Some(id), None) => id,
@@ -207,7 +207,7 @@ pub fn is_clean_payment_link(url: &[u8], domains: &[u8]) -> bool {
     }
     let custom = listed(domains, host);
     match segments {
-        1 => custom.is_whole || listed(HOSTS, host).is_named,
+        1 => custom.has_all_paths || listed(HOSTS, host).is_named,
         2 => custom.is_named && matches!(path, [b'/', b'b', b'/', ..]),
         _ => false,
     }
@@ -217,17 +217,17 @@ pub fn is_clean_payment_link(url: &[u8], domains: &[u8]) -> bool {
 struct Listed {
     is_named: bool,
     /// Whether it is listed with `/*`.
-    is_whole: bool,
+    has_all_paths: bool,
 }
 
 #[inline(never)]
 fn listed(list: &[u8], host: &[u8]) -> Listed {
-    let mut listed = Listed { is_named: false, is_whole: false };
+    let mut listed = Listed { is_named: false, has_all_paths: false };
     for entry in pieces(list, b',') {
         let (named, paths) = cut(trim(entry), b'/');
         if !host.is_empty() && host.eq_ignore_ascii_case(named) {
             listed.is_named = true;
-            listed.is_whole |= paths == b"/*";
+            listed.has_all_paths |= paths == b"/*";
         }
     }
     listed

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_carries_the_click_itself() {
+    fn subscription_fields_carry_the_click() {
         let metadata = stripe_metadata(&ClickId::new(1, 2), None);
         let fields: Vec<_> = metadata.subscription_fields().map(|(name, _)| name).collect();
         assert_eq!(fields, ["subscription_data[metadata][tracClickId]"]);

@@ -76,14 +76,14 @@ impl<'a> Pieces<'a> {
         Self { rest: text, mark }
     }
 
-    /// The text from which no piece was taken yet.
+    /// The part of the text that was not returned yet.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.rest.unwrap_or_default()
     }
 }
 
-#[expect(clippy::copy_iterator, reason = "it is two words, looked through more than once")]
+#[expect(clippy::copy_iterator, reason = "it is two machine words, and is iterated more than once")]
 impl<'a> Iterator for Pieces<'a> {
     type Item = &'a [u8];
 
@@ -109,7 +109,7 @@ impl<'a> Iterator for Pieces<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Decoded<'a>(pub &'a [u8]);
 
-#[expect(clippy::copy_iterator, reason = "it is the value itself, and reading it through is how it is used")]
+#[expect(clippy::copy_iterator, reason = "it is a borrowed text that is iterated more than once")]
 impl Iterator for Decoded<'_> {
     type Item = u8;
 

@@ -1,4 +1,4 @@
-//! The names under which a click ID travels.
+//! The names under which a click ID is passed on.
 //!
 //! Merchants who migrate from other systems have links, cookies and Stripe metadata in use already. A
 //! [`Dialect`] is the table of one system's names. All dialects are read, always in the order of [`ALL`]; one
@@ -81,7 +81,7 @@ pub const COOKIES: &[u8] = b"trac_click_id,clk_id,rd_click_id";
 /// Every dialect's keys of web storage in reading order, comma-separated.
 pub const STORAGE_KEYS: &[u8] = b"trac_click_id,__selgeo_cid";
 
-/// The metadata key under which the merchant's own ID of the customer travels.
+/// The metadata key of the merchant's own ID of the customer.
 pub const CUSTOMER_KEY: &str = "tracCustomerExternalId";
 
 impl Dialect {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_of_bytes_are_the_dialects_own() {
+    fn the_byte_lists_match_the_dialects() {
         let check = |list: &[u8], names: fn(&Dialect) -> &'static [&'static str]| {
             assert_eq!(list, ALL.iter().flat_map(names).copied().collect::<Vec<_>>().join(",").as_bytes());
         };

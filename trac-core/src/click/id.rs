@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_digits_hyphens_and_underscores_make_an_id_and_nothing_else_does() {
+    fn an_id_has_only_letters_digits_hyphens_and_underscores() {
         for right in ["a", "-", "_", "CLK_1", "2f1c6a1e-4d0b-4f6e-9a57-3c8f0a1b2c3d", &"x".repeat(200)] {
             assert_eq!(ClickId::parse(right).unwrap().as_str(), right);
         }

@@ -16,9 +16,9 @@ pub enum Outcome {
     Processed,
     /// It was understood and changes nothing.
     Skipped,
-    /// It waits for another event, and is settled by itself when that one arrives.
+    /// It waits for another event, and is settled when that event arrives.
     Deferred,
-    /// It contains nothing that is not known already.
+    /// Everything in it was known before.
     Duplicate,
     /// It is not for this endpoint, or its type is not used here.
     Ignored,
@@ -77,7 +77,7 @@ pub fn of_payment(topic: Topic, settlement: &Settlement, admitted: &Admitted) ->
             match moved_back(settlement) {
                 Some(entry) => answer(Outcome::Processed, entry.reason),
                 None if topic == Topic::Dispute => answer(Outcome::Processed, hold(settlement)),
-                None if admitted.nothing_back => answer(Outcome::Skipped, Reason::Stale),
+                None if admitted.refunds_unchanged => answer(Outcome::Skipped, Reason::Stale),
                 None => answer(Outcome::Processed, Reason::Noted),
             }
         }

@@ -13,7 +13,7 @@ pub enum Status {
     Pending,
     /// It is due.
     Approved,
-    /// It is part of a payout, and keeps this status whatever is clawed back later.
+    /// It is part of a payout, and keeps this status even if money goes back later.
     Paid,
     /// Its net amount is zero.
     Reversed,

@@ -56,7 +56,7 @@ fn bring(target: &Target, commission: Option<&Commission>, news: Option<Topic>) 
     let now = commission.map_or_else(Sums::default, sums);
     let lost = target.lost;
     let by_dispute = lost.disputed_minor > 0 && (lost.refunded_minor == 0 || news == Some(Topic::Dispute));
-    let went_back = if target.voided {
+    let reverse_reason = if target.voided {
         Reason::SubscriptionCanceled
     } else if by_dispute {
         Reason::Dispute
@@ -66,8 +66,8 @@ fn bring(target: &Target, commission: Option<&Commission>, news: Option<Topic>) 
         Reason::RefundPartial
     };
     let by_refund = lost.refund_failed && news != Some(Topic::Dispute);
-    let came_back = if by_refund { Reason::RefundFailed } else { Reason::DisputeWon };
-    let reasons = Reasons { earn: target.claim.reason, reverse: went_back, restore: came_back };
+    let restore_reason = if by_refund { Reason::RefundFailed } else { Reason::DisputeWon };
+    let reasons = Reasons { earn: target.claim.reason, reverse: reverse_reason, restore: restore_reason };
     Change {
         commission_id: commission.map(|commission| commission.id.clone()),
         reason: target.claim.reason,

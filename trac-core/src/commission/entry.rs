@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_difference_of_sums_is_what_is_appended() {
+    fn the_entries_are_the_difference_of_the_sums() {
         let reasons = Reasons { earn: Reason::Ok, reverse: Reason::Dispute, restore: Reason::DisputeWon };
         let sums = |amount_minor, reversed_minor| Sums { amount_minor, reversed_minor };
         let check = |now: Sums, wanted: Sums, has_earned: bool, want: &[(Kind, i64, Reason)]| {

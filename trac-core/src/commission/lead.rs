@@ -133,7 +133,7 @@ fn is_counted_before(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, terms: &Term
         let is_ahead = |it: &Lead| it.is_trusted() || other.moment() < sale.moment();
         let is_rejected = |it: &Lead| book.timeline.is_rejected(other, it, &credit.click_id);
         let counts = |it: &Lead| it.counted_at.is_some() && is_ahead(it) && !is_rejected(it);
-        other.facts.leads.values().any(counts) && eligibility::stands(book, other, credit)
+        other.facts.leads.values().any(counts) && eligibility::may_earn(book, other, credit)
     })
 }
 

@@ -1,8 +1,8 @@
 //! Which payments of a subscription the program covers.
 //!
 //! A series is a subscription, or for payments outside a subscription that are credited through the customer,
-//! that customer. It begins with its first payment with a positive base, whatever Stripe's `billing_reason`
-//! says: the first paid invoice after a trial is number one.
+//! that customer. It begins with its first payment with a positive base, whatever Stripe's
+//! `billing_reason` is: the first paid invoice after a trial is number one.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;

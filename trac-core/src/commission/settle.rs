@@ -71,14 +71,14 @@ fn open_commissions<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Vec<&'a Commission
     let mut all: BTreeMap<&str, Vec<&Commission>> = BTreeMap::new();
     for (id, known) in &book.world.payments {
         let inference = book.sales.get(id.as_str()).map(|sale| &sale.inference);
-        let whole = match inference {
+        let payment_id = match inference {
             Some(Inference::SameAs(other)) => {
                 book.world.payments.get_key_value(other).map_or(id, |(other, _)| other)
             }
             _ => id,
         };
         let open = known.commissions.iter().filter(|commission| !commission.closed);
-        all.entry(whole).or_default().extend(open);
+        all.entry(payment_id).or_default().extend(open);
     }
     for commissions in all.values_mut() {
         commissions.sort_by_key(|commission| (commission.payment_time, &commission.id));

@@ -159,13 +159,13 @@ fn earn(case: Case<'_, '_>, findings: &Findings<'_>) -> Result<Target, Reason> {
         reason: if is_claim {
             Reason::ClientReported
         } else {
-            why(money, attribution, *place, earned.capped)
+            earned_reason(money, attribution, *place, earned.capped)
         },
     };
     Ok(Target { claim, sums: Sums { amount_minor: earned.amount_minor, reversed_minor }, lost, voided })
 }
 
-fn why(money: &Money<'_>, attribution: &Attribution, place: Place, capped: bool) -> Reason {
+fn earned_reason(money: &Money<'_>, attribution: &Attribution, place: Place, capped: bool) -> Reason {
     let later = place.recurring_month.is_some() && !place.is_first;
     let proration = money.is_proration();
     match attribution.rule {

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixed_amount_is_limited_only_where_the_rule_says_so_in_one_currency() {
+    fn a_fixed_amount_is_capped_only_if_the_rule_requires_it_and_the_currencies_match() {
         let currency = |code| Currency::parse(code).unwrap();
         let check = |(amount_minor, code, cap_at_sale), base, want: (i64, bool)| {
             let rule = CommissionRule::Fixed { amount_minor, currency: currency(code), cap_at_sale };

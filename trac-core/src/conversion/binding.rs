@@ -38,7 +38,7 @@ pub type Rank<'b> = (bool, i64, &'b str, &'b str);
 
 impl<'a> Binding<'a> {
     /// A binding to the click that `value` resolves to. `None` if it resolves to no click, or to one that
-    /// stands for a promotion code.
+    /// represents a promotion code.
     pub(super) fn of(
         world: &'a World,
         sale: &Sale<'a>,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_binding_is_the_one_that_a_look_through_all_finds() {
+    fn the_best_binding_is_the_one_that_a_linear_search_finds() {
         let every = [
             binding(1, "c", false),
             binding(2, "a", true),

@@ -42,8 +42,8 @@ impl<'a> Book<'a> {
             let (Inference::SameAs(other), Some(known)) = (inference, world.payments.get(*id)) else {
                 continue;
             };
-            if let Some(whole) = facts.get_mut(other.as_str()) {
-                whole.to_mut().join(known.facts.clone());
+            if let Some(merged) = facts.get_mut(other.as_str()) {
+                merged.to_mut().join(known.facts.clone());
             }
         }
         let sale = |(id, facts): (&'a str, Cow<'a, Facts>)| {
@@ -63,7 +63,7 @@ impl<'a> Book<'a> {
         &'s self,
         id: &str,
     ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.subscriptions.get(id).map(|line| &line.all))
+        self.with_moments(self.timeline.subscriptions.get(id).map(|line| &line.all))
     }
 
     /// The payments of a customer, without those inferred to be another payment's money; the earliest first.
@@ -71,7 +71,7 @@ impl<'a> Book<'a> {
         &'s self,
         id: &str,
     ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {
-        self.found(self.timeline.customers.get(id).map(|line| &line.all))
+        self.with_moments(self.timeline.customers.get(id).map(|line| &line.all))
     }
 
     /// The merchant's own IDs of a customer that payments of the same `cus_…` had named by that time.
@@ -93,7 +93,7 @@ impl<'a> Book<'a> {
         !sale.facts.sessions.is_empty() || sale.subscription.as_deref().is_none_or(is_first)
     }
 
-    fn found<'s>(
+    fn with_moments<'s>(
         &'s self,
         ids: Option<&'s Vec<&'a str>>,
     ) -> impl Iterator<Item = (Moment<'s>, &'s Sale<'a>)> + use<'s, 'a> {

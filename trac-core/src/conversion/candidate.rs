@@ -13,7 +13,7 @@ use crate::webhook::facts::Facts;
 use crate::webhook::join::Dated;
 use crate::webhook::references::References;
 
-/// The place where a candidate was found; (1) to (8) number the contract's rules.
+/// The place where a candidate was found; (1) to (8) number the attribution rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {

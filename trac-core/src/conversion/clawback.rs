@@ -175,8 +175,8 @@ fn refunded(facts: &Facts, paid: &Paid<'_>) -> i64 {
 /// named, the first charge.
 fn charge_of<'a>(charge: &'a Linked, intent: &'a Linked, facts: &'a Facts) -> &'a str {
     let intent = intent.id();
-    let first = |is_it: &dyn Fn(&Linked) -> bool| {
-        let mut known = facts.charges.iter().filter(|(_, charge)| is_it(&charge.payment_intent));
+    let first = |is_match: &dyn Fn(&Linked) -> bool| {
+        let mut known = facts.charges.iter().filter(|(_, charge)| is_match(&charge.payment_intent));
         known.next().map(|(id, _)| id.as_str())
     };
     let latest = || facts.payment_intents.get(intent?)?.charge.id();
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_outside_stripe_is_no_part_of_any_sum_where_it_does_not_count() {
+    fn money_outside_stripe_that_does_not_count_is_subtracted_from_every_sum() {
         let lost = |refunded_minor, whole_minor, outside_minor, credited_minor| Lost {
             refunded_minor,
             whole_minor,

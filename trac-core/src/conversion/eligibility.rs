@@ -87,7 +87,7 @@ pub fn judge(
 }
 
 /// Whether the click that a payment or lead is attributed to may earn, by the terms in force at its time.
-pub(crate) fn stands(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
+pub(crate) fn may_earn(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
     let judged = || {
         let click = book.world.clicks.get(&attribution.click_id)?;
         let terms = Terms::of(book, sale, click, sale.time?, None).ok()?;
@@ -155,11 +155,11 @@ fn when_bound<'a>(
 /// earlier times.
 fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
     let Some(addresses) = book.world.partner_emails.get(&click.partner_id) else { return false };
-    let had = |(place, (since, _)): &(usize, &(Timestamp, String))| {
+    let is_past = |(place, (since, _)): &(usize, &(Timestamp, String))| {
         *place == 0 || sale.time.is_some_and(|time| *since <= time)
     };
-    let had = addresses.iter().enumerate().filter(had);
-    let partner: BTreeSet<String> = had.filter_map(|(_, (_, address))| email::mailbox(address)).collect();
+    let past = addresses.iter().enumerate().filter(is_past);
+    let partner: BTreeSet<String> = past.filter_map(|(_, (_, address))| email::mailbox(address)).collect();
     if partner.is_empty() {
         return false;
     }
@@ -172,9 +172,9 @@ fn is_self_referral(book: &Book<'_>, sale: &Sale<'_>, click: &Click) -> bool {
     let timeline = &book.timeline;
     let of_subscription = sale.subscription.as_ref().and_then(|id| timeline.subscriptions.get(id));
     let of_same = sale.customer.as_ref().and_then(|id| timeline.customers.get(id));
-    let known_as =
+    let external_ids =
         sale.external_customers.iter().chain(of_same.into_iter().flat_map(|line| line.named.keys()));
-    let known_as = known_as.filter_map(|id| timeline.external_customers.get(id));
-    let mut others = of_subscription.into_iter().chain(of_same).chain(known_as);
+    let external_ids = external_ids.filter_map(|id| timeline.external_customers.get(id));
+    let mut others = of_subscription.into_iter().chain(of_same).chain(external_ids);
     others.any(|line| partner.iter().any(|mailbox| line.mailboxes.contains(mailbox)))
 }

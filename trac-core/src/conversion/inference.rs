@@ -44,28 +44,28 @@ pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
         })
         .collect();
     let own = world.payments.iter().filter(|(id, _)| !of_sessions.contains_key(id.as_str()));
-    let mut wholes = Wholes::new();
+    let mut checkouts = Checkouts::new();
     for (id, known) in own {
-        if let Some((key, whole)) = Whole::of(id, &known.facts) {
-            wholes.entry(key).or_default().push(whole);
+        if let Some((key, checkout)) = Checkout::of(id, &known.facts) {
+            checkouts.entry(key).or_default().push(checkout);
         }
     }
     let mut matches: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, known) in &world.payments {
-        let found = same_money_by_charge(&known.facts, &wholes);
+        let found = same_money_by_charge(&known.facts, &checkouts);
         if !found.is_empty() {
             matches.insert(id, found);
         }
     }
-    let mut claims: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut match_counts: BTreeMap<&str, u32> = BTreeMap::new();
     for other in matches.values().flatten() {
-        let count = claims.entry(other).or_default();
+        let count = match_counts.entry(other).or_default();
         *count = count.saturating_add(1);
     }
     let mut inferred: BTreeMap<&str, Inference> = matches
         .iter()
         .map(|(id, found)| match found.as_slice() {
-            [only] if claims.get(only) == Some(&1) => (*id, Inference::SameAs(String::from(*only))),
+            [only] if match_counts.get(only) == Some(&1) => (*id, Inference::SameAs(String::from(*only))),
             _ => (*id, Inference::Ambiguous),
         })
         .collect();
@@ -74,15 +74,15 @@ pub(super) fn infer(world: &World) -> BTreeMap<&str, Inference> {
 }
 
 /// A payment with a session or invoice to which no event has linked a charge yet.
-struct Whole<'a> {
+struct Checkout<'a> {
     id: &'a str,
     paid_at: Timestamp,
 }
 
 /// By customer, amount and currency.
-type Wholes<'a> = BTreeMap<(&'a str, i64, Currency), Vec<Whole<'a>>>;
+type Checkouts<'a> = BTreeMap<(&'a str, i64, Currency), Vec<Checkout<'a>>>;
 
-impl<'a> Whole<'a> {
+impl<'a> Checkout<'a> {
     fn of(id: &'a str, facts: &'a Facts) -> Option<((&'a str, i64, Currency), Self)> {
         let money = Money::of(facts).ok()?;
         let is_charge = |id: &str| ["pi_", "ch_", "py_"].iter().any(|prefix| id.starts_with(prefix));
@@ -98,7 +98,7 @@ impl<'a> Whole<'a> {
 
 /// The payments that a charge without session or invoice may be the money of: same customer, currency and
 /// amount, paid within one hour of it.
-fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> {
+fn same_money_by_charge<'a>(facts: &Facts, checkouts: &Checkouts<'a>) -> Vec<&'a str> {
     let bare = || {
         let money = Money::of(facts).ok()?;
         let key = (payment::customer(facts)?, money.gross_minor(), money.currency());
@@ -110,8 +110,8 @@ fn same_money_by_charge<'a>(facts: &Facts, wholes: &Wholes<'a>) -> Vec<&'a str> 
         return Vec::new();
     };
     let is_near =
-        |other: &&Whole<'_>| other.paid_at.unix_secs().abs_diff(paid_at.unix_secs()) <= INFERENCE_SECS;
-    wholes.get(&key).into_iter().flatten().filter(is_near).map(|other| other.id).collect()
+        |other: &&Checkout<'_>| other.paid_at.unix_secs().abs_diff(paid_at.unix_secs()) <= INFERENCE_SECS;
+    checkouts.get(&key).into_iter().flatten().filter(is_near).map(|other| other.id).collect()
 }
 
 /// The payment of the first invoice of a subscription.

@@ -13,7 +13,8 @@
 //!   a subscription or customer in order of time.
 //! * [`book`]: all sales of a world, indexed for queries about each other.
 //! * [`eligibility`]: whether program, partner and time allow a click to earn from a payment.
-//! * `rules`: which click a payment is credited to, by the contract's eight rules; completes the book.
+//! * `rules`: which click a payment is credited to, by the eight rules of [`candidate::Rule`]; completes the
+//!   book.
 //! * [`remedy`]: what to do about each [`reason`].
 
 pub mod remedy;

@@ -168,11 +168,11 @@ impl<'a> Money<'a> {
                 invoice_base(amounts, *outside_minor, *session, terms)?
             }
             Self::Session(amounts) => {
-                let [tax, shipping] = taken_off(terms, [amounts.tax_minor, amounts.shipping_minor]);
+                let [tax, shipping] = deductions(terms, [amounts.tax_minor, amounts.shipping_minor]);
                 amounts.total_minor.saturating_sub(tax).saturating_sub(shipping)
             }
             Self::Bare { amount_minor, session, .. } => {
-                let [tax, shipping] = taken_off(terms, of_session(*session, *amount_minor));
+                let [tax, shipping] = deductions(terms, of_session(*session, *amount_minor));
                 amount_minor.saturating_sub(tax).saturating_sub(shipping)
             }
         };
@@ -320,7 +320,7 @@ fn invoice_base(
     let [session_tax, session_shipping] = of_session(session, paid);
     let or = |own: i64, of_session: i64| if own == 0 { of_session } else { own };
     let parts = [or(own_tax, session_tax), or(own_shipping, session_shipping)];
-    let [tax, shipping] = taken_off(terms, parts);
+    let [tax, shipping] = deductions(terms, parts);
     Ok(paid.saturating_sub(tax).saturating_sub(shipping))
 }
 
@@ -333,7 +333,7 @@ fn of_session(session: Option<&SessionAmounts>, paid_minor: i64) -> [i64; 2] {
 }
 
 /// The tax and shipping that these terms do not count.
-fn taken_off(terms: &ProgramTerms, [tax, shipping]: [i64; 2]) -> [i64; 2] {
+fn deductions(terms: &ProgramTerms, [tax, shipping]: [i64; 2]) -> [i64; 2] {
     let is_net = terms.base == Base::Net;
     [if is_net { tax } else { 0 }, if terms.include_shipping { 0 } else { shipping }]
 }

@@ -32,8 +32,8 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         }
         Reason::ProductsUnknown => {
             "The event does not say what was bought. Send invoice.paid, or cover the Payment Link (plink_…) itself. An event \
-             carries ten lines of an invoice: for longer ones give the webhook endpoint a restricted key that may read \
-             Invoices (stripe_api_key), and Stripe is asked for the others."
+             carries at most ten lines of an invoice: for longer invoices, give the webhook endpoint a restricted key that may \
+             read Invoices (stripe_api_key); the other lines are then requested from Stripe."
         }
         Reason::RecurringNotCovered => {
             "The program pays for first payments only. Set recurring to lifetime or months."
@@ -45,9 +45,9 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
             "The buyer's e-mail is the partner's. Set block_self_referral to false to allow it."
         }
         Reason::ZeroAmount => {
-            "Nothing was paid. The attribution is kept: the first payment with money in it earns."
+            "Nothing was paid. The attribution is kept: the first payment with a positive amount earns."
         }
-        Reason::ZeroCommission => "The program's or enrollment's rate gives nothing. Raise it.",
+        Reason::ZeroCommission => "The rate of the program or enrollment gives no commission. Raise it.",
         Reason::PaidOutOfBand => {
             "The invoice was paid outside Stripe. Set count_out_of_band to true to count it."
         }
@@ -55,8 +55,8 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
             "The payment is on its way (bank debit, voucher). Select checkout.session.async_payment_succeeded in Stripe."
         }
         Reason::Uncaptured => {
-            "The charge is only authorised. Capture it, and also select charge.captured in Stripe, which is in neither list of \
-             event types to select."
+            "The charge is only authorised. Capture it, and select charge.captured in Stripe as well: it is neither a required \
+             nor a recommended event type."
         }
         Reason::AmountUnknown => {
             "The PaymentIntent carries no amount_received and no captured charge. Select charge.succeeded in Stripe, or send \
@@ -65,12 +65,12 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         Reason::SetupMode => "A session in setup mode moves no money. The payment comes with a later event.",
         Reason::PaymentFailed => "The payment failed. Nothing is owed.",
         Reason::PaymentUnknown => {
-            "Nothing is known of the sale yet. Select checkout.session.completed and invoice.paid."
+            "No event about the sale is known yet. Select checkout.session.completed and invoice.paid."
         }
         Reason::PaymentUnlinked => {
-            "Which payment this belongs to cannot be told. Select invoice_payment.paid in Stripe, so that charges are \
-             linked to invoices, or give the webhook endpoint a stripe_api_key to ask with; this one link by \
-             POST /events/{id}/link."
+            "It is not clear which payment this belongs to. Select invoice_payment.paid in Stripe, so that charges are \
+             linked to invoices, or give the webhook endpoint a stripe_api_key, with which the invoice is looked up. Link \
+             this one by POST /events/{id}/link."
         }
         Reason::ModeMismatch => {
             "The event is of the other mode. Use the endpoint, and the keys, of the same mode."
@@ -85,10 +85,8 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         Reason::SignatureInvalid => {
             "The endpoint's signing secret is not the one Stripe signs with. Copy whsec_… of this very endpoint and mode."
         }
-        Reason::TimestampOutsideTolerance => {
-            "This machine's clock, or a proxy that holds requests back, is wrong."
-        }
-        Reason::Unreadable => "The event could not be read. It is kept: replay it after an update.",
+        Reason::TimestampOutsideTolerance => "This machine's clock is wrong, or a proxy delays requests.",
+        Reason::Unreadable => "The event could not be read. It is stored: replay it after an update.",
         Reason::ClientReported => {
             "Approve or reject it: PATCH /conversions/{id} or /leads/{id} with status approved or rejected."
         }

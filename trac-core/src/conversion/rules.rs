@@ -41,7 +41,7 @@ fn binders<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Binder<'a>> {
         let mut first = None;
         for sale in line.all.iter().filter_map(|sale_id| book.sales.get(sale_id)) {
             let Some(attribution) = alone(book, sale) else { continue };
-            let is_credited = eligibility::stands(book, sale, &attribution);
+            let is_credited = eligibility::may_earn(book, sale, &attribution);
             let binder = Binder { sale_id: sale.id, attribution };
             if is_credited {
                 return Some((id, binder));
@@ -140,7 +140,7 @@ fn direct(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attributi
     Some(attribution(bound_by, bound_at))
 }
 
-/// Rule (6): the subscription's attribution, whatever rule it results from. A click that a payment itself
+/// Rule (6): the subscription's attribution, by whichever rule it was found. A click that a payment itself
 /// names also applies to earlier payments of the subscription, except those made before the click.
 fn by_subscription(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attribution> {
     let id = sale.subscription.as_deref()?;
@@ -182,10 +182,10 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
         return None;
     }
     let lines = &book.timeline.external_customers;
-    let known_as = known_as(book, sale, time);
-    let known_as = || known_as.iter().filter_map(|id| lines.get(*id));
+    let ids = external_ids(book, sale, time);
+    let external_lines = || ids.iter().filter_map(|id| lines.get(*id));
     let of_customer = sale.customer.as_deref().and_then(|id| book.timeline.customers.get(id));
-    let soon = time.plus_secs(CLOCK_SKEW_SECS);
+    let latest = time.plus_secs(CLOCK_SKEW_SECS);
     let mut best = Best { book, sale, time, found: None };
     if let Some(line) = of_customer {
         best.consider(&line.payments, time);
@@ -193,8 +193,8 @@ fn by_customer(book: &Book<'_>, sale: &Sale<'_>, time: Timestamp) -> Option<Attr
     }
     // By the merchant's own ID of the customer, a payment inherits from leads and reports, a lead also from
     // earlier payments.
-    for line in known_as() {
-        best.consider(&line.reports, if sale.is_lead() { time } else { soon });
+    for line in external_lines() {
+        best.consider(&line.reports, if sale.is_lead() { time } else { latest });
         if sale.is_lead() {
             best.consider(&line.payments, time);
         }
@@ -244,7 +244,7 @@ impl<'b, 'a> Best<'b, 'a> {
 fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> Option<&'b Binding<'a>> {
     let timeline = &book.timeline;
     let of_customer = sale.customer.as_deref().and_then(|id| timeline.customers.get(id));
-    known_as(book, sale, time).into_iter().find_map(|id| {
+    external_ids(book, sale, time).into_iter().find_map(|id| {
         let line = timeline.external_customers.get(id)?;
         let is_before = |lead: &&Binding<'_>| lead.moment() < (time, &sale.named_by, sale.id);
         let lead = line.public_lead.as_ref().filter(is_before)?;
@@ -262,7 +262,7 @@ fn public_lead<'b, 'a>(book: &'b Book<'a>, sale: &Sale<'a>, time: Timestamp) -> 
 
 /// The merchant's own IDs of the customer: those that this sale names, and those that payments of the same
 /// `cus_…` named at or before this time.
-fn known_as<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
+fn external_ids<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>, time: Timestamp) -> BTreeSet<&'b str> {
     let before = sale.customer.as_deref().into_iter().flat_map(|id| book.names_of_customer(id, time));
     before.chain(sale.external_customers.iter().map(String::as_str)).collect()
 }

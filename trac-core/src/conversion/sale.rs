@@ -82,7 +82,7 @@ impl Sale<'_> {
         claims.find(|candidate| world.clicks.get(&candidate.value).is_some_and(|click| !click.is_promotion))
     }
 
-    /// The click that stands for the first promotion code used that was assigned to a partner at the time.
+    /// The click that represents the first promotion code used that was assigned to a partner at the time.
     #[must_use]
     pub fn promoted<'w>(&self, world: &'w World) -> Option<&'w str> {
         let mut used = self.candidates.iter().filter(|candidate| candidate.rule == Rule::PromotionCode);

@@ -83,11 +83,11 @@ pub(super) fn by_invoice(facts: &Facts) -> Option<Vec<Facts>> {
 /// The facts about an invoice and the objects that are its money. Ties of these objects to other invoices are
 /// stored in `links`.
 fn restricted<'a>(facts: &'a Facts, invoice: &str, is_own: impl Fn(&'a str) -> bool) -> Facts {
-    fn kept<'a, V: Clone>(
+    fn filtered<'a, V: Clone>(
         all: &'a BTreeMap<String, V>,
-        is_kept: impl Fn(&'a str) -> bool,
+        is_wanted: impl Fn(&'a str) -> bool,
     ) -> BTreeMap<String, V> {
-        all.iter().filter(|(id, _)| is_kept(id)).map(|(id, one)| (id.clone(), one.clone())).collect()
+        all.iter().filter(|(id, _)| is_wanted(id)).map(|(id, one)| (id.clone(), one.clone())).collect()
     }
     let is_tied = |one: &'a str, other: &'a str| {
         let is_part = |id: &'a str| if is_invoice(id) { id == invoice } else { is_own(id) };
@@ -101,13 +101,13 @@ fn restricted<'a>(facts: &'a Facts, invoice: &str, is_own: impl Fn(&'a str) -> b
     });
     links.extend(elsewhere.map(|(one, other)| (one.into(), other.into())));
     let mut part = Facts {
-        sessions: kept(&facts.sessions, &is_own),
-        invoices: kept(&facts.invoices, |id| id == invoice),
-        payment_intents: kept(&facts.payment_intents, &is_own),
-        charges: kept(&facts.charges, &is_own),
-        refunds: kept(&facts.refunds, &is_own),
-        disputes: kept(&facts.disputes, &is_own),
-        leads: kept(&facts.leads, &is_own),
+        sessions: filtered(&facts.sessions, &is_own),
+        invoices: filtered(&facts.invoices, |id| id == invoice),
+        payment_intents: filtered(&facts.payment_intents, &is_own),
+        charges: filtered(&facts.charges, &is_own),
+        refunds: filtered(&facts.refunds, &is_own),
+        disputes: filtered(&facts.disputes, &is_own),
+        leads: filtered(&facts.leads, &is_own),
         links,
         of_invoice: Some(invoice.into()),
         ..Facts::default()

@@ -192,7 +192,7 @@ impl<'a> Timeline<'a> {
         self.lines_of(external_customer).filter_map(first).min()
     }
 
-    /// The sales of a customer whom the merchant knows by this ID, and of the Stripe customers among them.
+    /// The sales of the customer with this ID of the merchant's, and the sales of its Stripe customers.
     pub fn lines_of<'s>(
         &'s self,
         external_customer: &str,

@@ -50,7 +50,7 @@ pub struct Click {
     pub partner_id: String,
     /// The time of the click.
     pub clicked_at: Timestamp,
-    /// Whether it stands for a promotion code. No visitor carries such a click; its time is that of the
+    /// Whether it represents a promotion code. No visitor carries such a click; its time is that of the
     /// code's use, so it has no window.
     pub is_promotion: bool,
 }
@@ -58,7 +58,7 @@ pub struct Click {
 /// The assignment of a promotion code to a partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promotion {
-    /// The click that stands for it.
+    /// The click that represents it.
     pub click_id: String,
     /// The start of the assignment. The first assignment of a code also covers all earlier times.
     pub from: Timestamp,
@@ -151,13 +151,13 @@ pub struct Admitted {
     /// Whether every fact was known before.
     pub nothing_new: bool,
     /// Whether the facts change nothing about refunds and credit notes.
-    pub nothing_back: bool,
+    pub refunds_unchanged: bool,
     /// Whether an object with the same ID was known before.
     pub object_known: bool,
 }
 
 impl World {
-    /// The click that stands for a promotion code used at that time, if the code was assigned to a partner
+    /// The click that represents a promotion code used at that time, if the code was assigned to a partner
     /// then.
     ///
     /// # Examples
@@ -217,15 +217,15 @@ impl World {
             before.join(known.facts.clone());
         }
         before.of_invoice = None;
-        let mut whole = before.clone();
-        whole.join(facts.clone());
+        let mut joined = before.clone();
+        joined.join(facts.clone());
         admitted.object_known |= facts.has_object_of(&before);
-        admitted.nothing_new &= whole == before;
+        admitted.nothing_new &= joined == before;
         let refunded = |facts: &Facts| facts.charges.values().map(|charge| charge.refunded_minor).max();
-        admitted.nothing_back = whole.refunds == before.refunds
-            && refunded(&whole) == refunded(&before)
-            && whole.credit_notes == before.credit_notes;
-        let parts = shared::by_invoice(&whole).unwrap_or_else(|| Vec::from([whole]));
+        admitted.refunds_unchanged = joined.refunds == before.refunds
+            && refunded(&joined) == refunded(&before)
+            && joined.credit_notes == before.credit_notes;
+        let parts = shared::by_invoice(&joined).unwrap_or_else(|| Vec::from([joined]));
         self.put_parts(parts, touched, fresh_id, &mut admitted);
         let about: BTreeSet<&str> = facts.every_payment_id().collect();
         let named = |id: &&String| {
@@ -274,15 +274,15 @@ impl World {
         admitted: &mut Admitted,
     ) {
         let mut places: Vec<(Facts, Vec<String>)> = Vec::new();
-        let mut left: Vec<String> = touched.keys().cloned().collect();
+        let mut unplaced: Vec<String> = touched.keys().cloned().collect();
         for part in parts {
             let invoice = part.of_invoice.as_deref();
             let is_same =
                 |known: &Known| invoice.is_none_or(|invoice| invoice_of(&known.facts) == Some(invoice));
-            let same = left.extract_if(.., |id| touched.get(id).is_some_and(is_same)).collect();
+            let same = unplaced.extract_if(.., |id| touched.get(id).is_some_and(is_same)).collect();
             places.push((part, same));
         }
-        for id in left {
+        for id in unplaced {
             let Some(known) = touched.get(&id) else { continue };
             let ids = known.facts.payment_ids();
             let place = places.iter().position(|(part, _)| part.names_any(&ids)).unwrap_or(0);
@@ -302,9 +302,9 @@ impl World {
                 commissions.extend(known.commissions);
             }
             let id = survivor.unwrap_or_else(&mut fresh_id);
-            for gone in same {
-                commissions.extend(touched.remove(&gone).into_iter().flat_map(|known| known.commissions));
-                admitted.absorbed.push((gone, id.clone()));
+            for merged in same {
+                commissions.extend(touched.remove(&merged).into_iter().flat_map(|known| known.commissions));
+                admitted.absorbed.push((merged, id.clone()));
             }
             admitted.changed.push(id.clone());
             self.payments.insert(id, Known { facts, commissions });

@@ -60,8 +60,8 @@ impl Charge {
             captured: Latest::stated(at, Captured::read(fields)?),
             refunded_minor: fields.amount("amount_refunded")?.unwrap_or(0).max(0),
             customer: fields.id("customer").map(Into::into),
-            payment_intent: Linked::seen(fields.id("payment_intent")),
-            invoice: Linked::seen(fields.id("invoice")),
+            payment_intent: Linked::from_field(fields.id("payment_intent")),
+            invoice: Linked::from_field(fields.id("invoice")),
             emails: emails.into_iter().flatten().map(Into::into).collect(),
             references: Latest::stated(at, fields.references("metadata")),
         })

@@ -3,7 +3,7 @@
 //! The money of a credit note goes back by its refund, which Stripe reports too; counting both would take it
 //! back twice. So a credit note only links the refund to the invoice. An amount credited to the customer's
 //! balance moves no money: it reduces the next invoice. An amount credited out of band (`out_of_band_amount`)
-//! appears in no refund, so it counts by itself. Source: <https://docs.stripe.com/api/credit_notes/object>.
+//! appears in no refund, so it counts separately. Source: <https://docs.stripe.com/api/credit_notes/object>.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;

@@ -22,7 +22,7 @@ pub enum CustomerTokenError {
     Malformed,
     /// It was made with another secret, for another customer, or with another time than its `t`.
     #[error(
-        "does not fit: it must be made with the token secret of the same publishable key, for the same \
+        "does not match: it must be made with the token secret of the same publishable key, for the same \
          customerExternalId"
     )]
     NoMatch,
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_for_something_else_does_not_fit() {
+    fn a_token_for_another_customer_time_or_secret_does_not_match() {
         let good = customer_token("user_17", SECRET, at(NOW));
         let hex = good.split_once(",v1=").unwrap().1;
         let check = |token: &str, customer: &str, secret: &str, want| {

@@ -99,8 +99,8 @@ impl Dispute {
             withdrawn: kind == "charge.dispute.funds_withdrawn" || status == "lost" || moved_out,
             reinstated: is_back,
             movements,
-            charge: Linked::seen(fields.id("charge")),
-            payment_intent: Linked::seen(fields.id("payment_intent")),
+            charge: Linked::from_field(fields.id("charge")),
+            payment_intent: Linked::from_field(fields.id("payment_intent")),
         })
     }
 

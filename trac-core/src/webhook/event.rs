@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_cannot_be_kept_is_an_event_without_an_object() {
+    fn a_body_that_does_not_fit_a_json_value_is_an_event_without_an_object() {
         let deep = ["[".repeat(50_000), "]".repeat(50_000)].concat();
         for odd in ["1e999", r#""\ud800""#, &deep] {
             let body = format!(

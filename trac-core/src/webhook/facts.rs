@@ -255,8 +255,8 @@ impl Facts {
             keys.chain(self.leads.keys()).chain(self.reports.values().map(|report| &report.transaction));
         let own = self.of_invoice.iter();
         let tied = self.ties().flat_map(|(one, other)| [one, other]);
-        let once = self.sessions.values().flat_map(|session| session.invoice.iter());
-        keys.chain(own).map(String::as_str).chain(tied).chain(once)
+        let session_invoices = self.sessions.values().flat_map(|session| session.invoice.iter());
+        keys.chain(own).map(String::as_str).chain(tied).chain(session_invoices)
     }
 
     /// The pairs of IDs that these facts show to be the same money. A session with an invoice is part of that
@@ -264,9 +264,9 @@ impl Facts {
     pub(crate) fn ties(&self) -> impl Iterator<Item = (&str, &str)> {
         let sessions = self.sessions.iter().flat_map(|(id, session)| {
             let own = session.invoice.is_empty().then_some(id.as_str());
-            let wholes = session.invoice.iter().chain(own);
+            let owners = session.invoice.iter().chain(own);
             let intents =
-                wholes.flat_map(|whole| session.payment_intent.iter().map(move |intent| (whole, intent)));
+                owners.flat_map(|owner| session.payment_intent.iter().map(move |intent| (owner, intent)));
             intents.chain(session.invoice.id().map(|invoice| (invoice, id.as_str())))
         });
         let invoices = self.invoices.iter().flat_map(|(id, it)| pairs(id, [&it.payment_intent, &it.charge]));
@@ -278,13 +278,13 @@ impl Facts {
         let disputes = self.disputes.iter().flat_map(|(id, it)| pairs(id, [&it.charge, &it.payment_intent]));
         let paid = self.invoice_payments.values();
         let paid = paid.flat_map(|it| it.invoice.iter().flat_map(|invoice| pairs(invoice, [&it.payer])));
-        let noted = self.credit_notes.values().flat_map(|note| {
+        let notes = self.credit_notes.values().flat_map(|note| {
             note.invoice
                 .iter()
                 .flat_map(|invoice| note.refunds.iter().map(move |refund| (invoice, refund.as_str())))
         });
-        let noted =
-            noted.chain(self.credit_notes.values().flat_map(|note| note.invoice.iter().map(|id| (id, id))));
+        let notes =
+            notes.chain(self.credit_notes.values().flat_map(|note| note.invoice.iter().map(|id| (id, id))));
         let links = self.links.iter().map(|(one, other)| (one.as_str(), other.as_str()));
         sessions
             .chain(invoices)
@@ -293,7 +293,7 @@ impl Facts {
             .chain(refunds)
             .chain(disputes)
             .chain(paid)
-            .chain(noted)
+            .chain(notes)
             .chain(links)
     }
 

@@ -4,7 +4,7 @@
 //! are in `total_taxes`, prices under `pricing`. An old API version rendered today contains both shapes.
 //! Source: <https://docs.stripe.com/api/invoices/object>.
 //!
-//! An event carries at most ten lines. Where there are more, the server can request the whole list from
+//! An event carries at most ten lines. Where there are more, the server can request the complete list from
 //! Stripe, which becomes an event of type [`LINES_LISTED`].
 
 use alloc::collections::BTreeSet;
@@ -119,8 +119,8 @@ impl Invoice {
             lines: Latest::stated(at, lines(fields)?),
             customer: fields.id("customer").map(Into::into),
             subscription: subscription(fields).map(Into::into),
-            payment_intent: Linked::seen(fields.id("payment_intent")),
-            charge: Linked::seen(fields.id("charge")),
+            payment_intent: Linked::from_field(fields.id("payment_intent")),
+            charge: Linked::from_field(fields.id("charge")),
             emails: fields.text("customer_email").map(Into::into).into_iter().collect(),
             references: Latest::stated(at, fields.references("metadata")),
             subscription_references: Latest::stated(at, subscription_references),
@@ -281,9 +281,9 @@ mod tests {
     fn read(
         object: &Value,
         secs: i64,
-        how: fn(Fields<'_>, Timestamp) -> Result<Invoice, Unreadable>,
+        reader: fn(Fields<'_>, Timestamp) -> Result<Invoice, Unreadable>,
     ) -> Invoice {
-        how(Fields(object.as_object().unwrap()), at(secs)).ok().unwrap()
+        reader(Fields(object.as_object().unwrap()), at(secs)).ok().unwrap()
     }
 
     fn paid(lines: &Value, secs: i64) -> Invoice {
@@ -307,26 +307,26 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_list_is_kept_whatever_comes_before_and_after_it_and_how_often() {
-        let whole = listed(&list(12, false), 50);
+    fn a_complete_list_of_lines_survives_any_order_and_repeats() {
+        let complete = listed(&list(12, false), 50);
         let rows = [
             // `invoice.paid` before the list; after it; before it and in the same second.
-            vec![paid(&list(10, true), 10), whole.clone()],
-            vec![paid(&list(10, true), 90), whole.clone()],
-            vec![paid(&list(10, true), 10), paid(&list(10, true), 50), whole.clone()],
+            vec![paid(&list(10, true), 10), complete.clone()],
+            vec![paid(&list(10, true), 90), complete.clone()],
+            vec![paid(&list(10, true), 10), paid(&list(10, true), 50), complete.clone()],
             // The list twice, and once in part because the response was not read to its end.
-            vec![paid(&list(10, true), 10), whole.clone(), listed(&list(12, false), 70)],
-            vec![paid(&list(10, true), 10), whole.clone(), listed(&list(3, true), 99)],
+            vec![paid(&list(10, true), 10), complete.clone(), listed(&list(12, false), 70)],
+            vec![paid(&list(10, true), 10), complete.clone(), listed(&list(3, true), 99)],
             // Another rendering of `invoice.paid` contains every line.
-            vec![paid(&list(10, true), 10), paid(&list(12, false), 10), whole],
+            vec![paid(&list(10, true), 10), paid(&list(12, false), 10), complete],
         ];
         for (row, events) in rows.iter().enumerate() {
-            let turned = |by: usize| {
+            let rotated = |by: usize| {
                 let mut order = events.clone();
                 order.rotate_left(by);
                 order
             };
-            let orders = (0..events.len()).map(turned).flat_map(|order| {
+            let orders = (0..events.len()).map(rotated).flat_map(|order| {
                 let backwards = order.iter().rev().cloned().collect();
                 [[order.clone(), order.clone()].concat(), order, backwards]
             });
@@ -343,13 +343,13 @@ mod tests {
                 first.every_line().unwrap().iter().map(|line| line.product.as_deref()).collect();
             assert_eq!((products.len(), products[11]), (12, Some("prod_2")), "row {row}");
             assert_eq!(first.period_end, Some(at(12)), "row {row}");
-            let told = (first.created, first.amounts.map(|latest| latest.value.paid_minor));
-            assert_eq!(told, (Some(at(5)), Some(1_200)), "row {row}: a list says nothing of money and time");
+            let stated = (first.created, first.amounts.map(|latest| latest.value.paid_minor));
+            assert_eq!(stated, (Some(at(5)), Some(1_200)), "row {row}: a list states no money or time");
         }
     }
 
     #[test]
-    fn a_list_of_lines_alone_says_nothing_else() {
+    fn a_list_of_lines_states_nothing_else() {
         let object = json!({ "id": "in_1", "amount_paid": 9, "total": 9, "currency": "eur", "created": 7, "customer": "cus_1",
             "subscription": "sub_1", "charge": "ch_1", "payment_intent": "pi_1", "customer_email": "a@example.com",
             "metadata": { "tracClickId": "clk_1" }, "lines": list(1, false) });

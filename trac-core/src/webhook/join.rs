@@ -171,15 +171,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_said_over_time_is_a_list_and_older_forms_of_it_are_read() {
+    fn values_over_time_are_stored_as_a_list_and_older_forms_are_read() {
         let check = |stored: Value, want: Value| {
             let read: Dated<u32> = serde_json::from_value(stored).unwrap();
             assert_eq!(serde_json::to_value(&read).unwrap(), want);
         };
-        let said = |at: i64, value: u32| json!({"at": Timestamp::from_unix_secs(at), "value": value});
-        check(json!([said(200, 2), said(100, 1)]), json!([said(100, 1), said(200, 2)]));
-        check(json!([said(100, 1), said(100, 3), said(100, 2)]), json!([said(100, 3)]));
-        check(said(100, 1), json!([said(100, 1)]));
+        let latest = |at: i64, value: u32| json!({"at": Timestamp::from_unix_secs(at), "value": value});
+        check(json!([latest(200, 2), latest(100, 1)]), json!([latest(100, 1), latest(200, 2)]));
+        check(json!([latest(100, 1), latest(100, 3), latest(100, 2)]), json!([latest(100, 3)]));
+        check(latest(100, 1), json!([latest(100, 1)]));
         check(json!(null), json!([]));
     }
 }

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_merchants_word_of_time_and_buyer_goes_before_a_pages() {
+    fn the_merchants_time_and_addresses_replace_those_of_a_page() {
         let mut page = reported(100, true, "clk_1");
         page.emails.insert("partner@example.com".into());
         let merchant = Lead { vouched: true, ..reported(200, false, "clk_2") };
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deferred_lead_and_the_one_that_counts_are_one_in_either_order() {
+    fn a_deferred_and_a_counted_report_join_in_either_order() {
         let (deferred, counted) = (reported(100, false, "clk_1"), reported(200, true, "clk_2"));
         let (mut one, mut other) = (deferred.clone(), counted.clone());
         one.join(counted);
@@ -132,8 +132,9 @@ mod tests {
         assert_eq!(one.counted_at.map(Timestamp::unix_secs), Some(200));
         assert_eq!(one.clicks.first().map(|(_, click)| click.as_str()), Some("clk_1"));
     }
+
     #[test]
-    fn the_merchants_latest_word_holds_in_either_order() {
+    fn the_merchants_latest_verdict_counts_in_either_order() {
         let judged = |at: i64, value| {
             let verdict = Latest::stated(Timestamp::from_unix_secs(at), Some(value));
             Lead { verdict, ..reported(100, true, "clk_1") }

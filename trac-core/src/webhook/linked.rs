@@ -47,7 +47,7 @@ impl Linked {
     }
 
     /// A link to the ID that an event names, if it names one.
-    pub(super) fn seen(id: Option<&str>) -> Self {
+    pub(super) fn from_field(id: Option<&str>) -> Self {
         id.map(Self::to).unwrap_or_default()
     }
 

@@ -55,9 +55,9 @@ impl PaymentIntent {
             created: fields.time("created").or(Some(at)),
             received: Latest::stated(at, received),
             customer: fields.id("customer").map(Into::into),
-            payment_record: Linked::seen(fields.id("payment_record")),
-            charge: Linked::seen(fields.id("latest_charge").or_else(first_charge)),
-            invoice: Linked::seen(fields.id("invoice").or_else(order)),
+            payment_record: Linked::from_field(fields.id("payment_record")),
+            charge: Linked::from_field(fields.id("latest_charge").or_else(first_charge)),
+            invoice: Linked::from_field(fields.id("invoice").or_else(order)),
             emails: fields.text("receipt_email").map(Into::into).into_iter().collect(),
             references: Latest::stated(at, fields.references("metadata")),
         })

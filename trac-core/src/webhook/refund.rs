@@ -48,8 +48,8 @@ impl Refund {
         Ok(Self {
             amount_minor: fields.amount("amount")?.ok_or(Unreadable)?.max(0),
             status,
-            charge: Linked::seen(fields.id("charge")),
-            payment_intent: Linked::seen(fields.id("payment_intent")),
+            charge: Linked::from_field(fields.id("charge")),
+            payment_intent: Linked::from_field(fields.id("payment_intent")),
         })
     }
 }

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_of_stripes_stays_as_it_is_and_any_other_is_set_apart() {
+    fn stripes_ids_are_unchanged_and_others_get_a_prefix() {
         for id in ["cs_1", "pi_1", "ch_1", "py_1", "in_1"] {
             assert_eq!(transaction_id(id), id);
         }

@@ -80,7 +80,7 @@ pub enum VerifyError {
     #[error("the Stripe-Signature header is missing or malformed")]
     MalformedHeader,
     /// No `v1` signature matches the body under any secret.
-    #[error("no signature matches: wrong signing secret, or the body was changed on its way")]
+    #[error("no signature matches: wrong signing secret, or the body was changed in transit")]
     NoMatch,
     /// The signature is valid, but its time is too long ago or in the future.
     #[error("the signature's time differs from now by more than the tolerance: check this machine's clock")]
@@ -99,7 +99,7 @@ impl VerifyError {
 }
 
 impl<'a> Unverified<'a> {
-    /// A delivery as received; an empty `header` stands for a missing one.
+    /// A delivery as received; an empty `header` means that it is missing.
     #[must_use]
     pub const fn new(header: &'a str, body: &'a [u8]) -> Self {
         Self { header, body }
@@ -147,8 +147,8 @@ impl<'a> Unverified<'a> {
 /// reject a delivery before it reads the body.
 ///
 /// # Errors
-/// [`VerifyError::MalformedHeader`] or [`VerifyError::TimestampOutsideTolerance`]. `Ok` says nothing about
-/// the signature.
+/// [`VerifyError::MalformedHeader`] or [`VerifyError::TimestampOutsideTolerance`]. `Ok` does not mean
+/// that the signature is valid.
 ///
 /// # Examples
 /// ```

@@ -57,7 +57,7 @@ impl Ledger {
     }
 
     /// Assigns promotion codes to partners: `(code, partner, first day, last day)`.
-    pub(crate) fn hand_out(&mut self, codes: &[(&str, &str, i64, Option<i64>)]) {
+    pub(crate) fn assign_codes(&mut self, codes: &[(&str, &str, i64, Option<i64>)]) {
         let at = |days: i64| Timestamp::from_unix_secs(T0 + days * DAY_SECS);
         for (code, partner, from, until) in codes {
             let click_id = format!("clk_{code}_{partner}");
@@ -106,7 +106,7 @@ impl Ledger {
     /// Adds facts and settles. Returns the number of entries that they caused.
     pub(crate) fn add_facts(&mut self, facts: Facts, news: Option<Topic>) -> usize {
         self.next_id += 1;
-        let far = self.put_away(&facts);
+        let far = self.remove_unrelated(&facts);
         let next_id = self.next_id;
         let mut made = 0;
         let fresh_id = || {
@@ -121,7 +121,7 @@ impl Ledger {
 
     /// Removes and returns the payments that share no ID, subscription or customer with these facts, not even
     /// indirectly.
-    fn put_away(&mut self, facts: &Facts) -> BTreeMap<String, Known> {
+    fn remove_unrelated(&mut self, facts: &Facts) -> BTreeMap<String, Known> {
         let holders = |facts: &Facts| -> BTreeSet<String> {
             let own = facts.subscriptions.keys().chain(facts.customers.keys()).map(String::as_str);
             let own = own.chain(facts.subscriptions.values().filter_map(|it| it.customer.as_deref()));
@@ -218,20 +218,20 @@ impl Ledger {
             commission.enrollment_version = claim.enrollment_version;
         }
         for entry in change.entries {
-            assert_ne!(entry.amount_minor, 0, "an entry moves something");
+            assert_ne!(entry.amount_minor, 0, "an entry of zero");
             match entry.kind {
                 Kind::Earn | Kind::Adjust => commission.amount_minor += entry.amount_minor,
                 Kind::Reverse | Kind::Restore => commission.reversed_minor -= entry.amount_minor,
             }
             self.entries.push((id.clone(), entry.kind, entry.amount_minor, entry.reason.as_str()));
         }
-        assert_eq!(commission.amount_minor, change.sums.amount_minor, "the entries lead to the sums");
-        assert_eq!(commission.reversed_minor, change.sums.reversed_minor, "the entries lead to the sums");
+        assert_eq!(commission.amount_minor, change.sums.amount_minor, "the entries add up to the sums");
+        assert_eq!(commission.reversed_minor, change.sums.reversed_minor, "the entries add up to the sums");
         assert!((0..=commission.amount_minor).contains(&commission.reversed_minor), "{commission:?}");
         commission.closed |= change.closed;
     }
 
-    /// Moves a commission to the payment that its own payment is inferred to be the same money as.
+    /// Moves a commission here from a payment that was inferred to be the same money.
     fn move_to(&mut self, payment_id: &str, commission_id: Option<&str>) {
         let Some(wanted) = commission_id else { return };
         let is_wanted = |commission: &mut Commission| commission.id == wanted;

@@ -6,25 +6,25 @@ use super::error::ClientError;
 
 /// Checks a base URL; returns it normalized as by the URL standard, without a slash at the end.
 pub(super) fn base_of(base_url: &str) -> Result<String, ClientError> {
-    let wrong = |why| Err(ClientError::InvalidUrl(why));
+    let invalid = |why| Err(ClientError::InvalidUrl(why));
     let Ok(url) = base_url.parse::<Url>() else {
-        return wrong("is no URL, such as https://track.example.com");
+        return invalid("is not a URL, such as https://track.example.com");
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return wrong("does not begin with http:// or https://");
+        return invalid("does not begin with http:// or https://");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong("contains a user name or a password");
+        return invalid("contains a user name or a password");
     }
     if url.query().is_some() {
-        return wrong("contains a query (`?`)");
+        return invalid("contains a query (`?`)");
     }
     if url.fragment().is_some() {
-        return wrong("contains a fragment (`#`)");
+        return invalid("contains a fragment (`#`)");
     }
     let base = url.as_str().trim_end_matches('/');
     if base.ends_with("/api/v1") {
-        return wrong("ends with /api/v1: leave that out, the client adds the paths of the API");
+        return invalid("ends with /api/v1: leave that out, the client adds the paths of the API");
     }
     Ok(base.to_owned())
 }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_http_and_nothing_but_host_and_path() {
+    fn a_base_url_is_http_with_only_host_and_path() {
         let check = |url: &str, want: Result<&str, &str>| match (base_of(url), want) {
             (Ok(base), want) => assert_eq!(Ok(base.as_str()), want, "{url}"),
             (Err(error), Err(want)) => assert!(error.to_string().contains(want), "{url}: {error}"),
@@ -43,8 +43,8 @@ mod tests {
         check("https://track.example.com", Ok("https://track.example.com"));
         check("https://track.example.com/", Ok("https://track.example.com"));
         check("HTTP://127.0.0.1:8787/trac//", Ok("http://127.0.0.1:8787/trac"));
-        check("", Err("is no URL"));
-        check("track.example.com", Err("is no URL"));
+        check("", Err("is not a URL"));
+        check("track.example.com", Err("is not a URL"));
         check("localhost:8787", Err("http:// or https://"));
         check("ftp://x", Err("http:// or https://"));
         check("https://u@x", Err("a user name or a password"));
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_address_is_not_repeated() {
+    fn the_error_does_not_contain_the_rejected_url() {
         for secret in ["https://u:hunter2@x", "https://x/?key=hunter2", "hunter2"] {
             let error = base_of(secret).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");

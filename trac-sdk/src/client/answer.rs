@@ -62,13 +62,13 @@ impl Answer {
             return ClientError::Redirected { status, location: self.location.clone() };
         }
         let fields = self.body.pointer("/error/fields").and_then(Value::as_object);
-        let fields = fields.into_iter().flatten().filter_map(|(name, wrong)| Some((name, wrong.as_str()?)));
-        let not_trac = "the answer is not that of a trac server: check the base URL, and proxies before it";
+        let fields = fields.into_iter().flatten().filter_map(|(name, error)| Some((name, error.as_str()?)));
+        let not_trac = "the response is not from a trac server: check the base URL, and proxies before it";
         ClientError::Refused {
             status,
             code: self.error("code").unwrap_or("NOT_TRAC").to_owned(),
             message: self.error("message").unwrap_or(not_trac).to_owned(),
-            fields: fields.map(|(name, wrong)| (name.clone(), wrong.to_owned())).collect::<BTreeMap<_, _>>(),
+            fields: fields.map(|(name, error)| (name.clone(), error.to_owned())).collect::<BTreeMap<_, _>>(),
             request_id: self.error("request_id").map(ToOwned::to_owned),
         }
     }

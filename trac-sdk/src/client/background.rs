@@ -48,7 +48,7 @@ impl fmt::Display for Item {
 ///     match (failed.error, failed.item) {
 ///         (ClientError::NotReached(_), Item::Lead(lead)) => trac.send_lead(lead),
 ///         (ClientError::NotReached(_), Item::Conversion(conversion)) => trac.send_conversion(conversion),
-///         // Another try would fail the same way: it is for you to correct.
+///         // Another attempt would fail the same way: correct the report or the settings first.
 ///         _ => {}
 ///     }
 /// }
@@ -88,12 +88,12 @@ impl Background {
         tokio::spawn(Pending::new(self, item).carry_out(connection));
     }
 
-    /// Waits for the reports that were begun before, and returns those that failed since the last call. If the
+    /// Waits for the reports that were started before, and returns those that failed since the last call. If the
     /// future is dropped, no failure is lost.
     pub(super) async fn flush(&self) -> Vec<Failed> {
         let until = self.state().next;
         loop {
-            // Made before the state is read, so that no end between the two is missed.
+            // Created before the state is read, so that a report that ends between the two is not missed.
             let ended = self.ended.notified();
             if let Some(failed) = self.failed_before(until) {
                 return failed;

@@ -58,12 +58,12 @@ impl Connection {
         let (url, key) = (format!("{}{path}", self.base), idempotency_key()?);
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
-            let wanted = match self.try_once(&url, &key, body).await {
+            let requested_pause = match self.try_once(&url, &key, body).await {
                 Ok(answer) if !answer.may_change() => return Ok(answer),
                 Ok(answer) => answer.retry_after,
                 Err(_) => None,
             };
-            tokio::time::sleep(wanted.unwrap_or(pause)).await;
+            tokio::time::sleep(requested_pause.unwrap_or(pause)).await;
             pause = pause.saturating_mul(2);
         }
         let last = self.try_once(&url, &key, body).await;

@@ -30,7 +30,7 @@ pub enum ClientError {
     #[error("the server was not reached: {0}")]
     NotReached(String),
     /// The server responded with a redirect. The client does not follow it, because a redirected POST may become a GET.
-    #[error("{status}: redirected to {location:?}: give TracClient::new the address that answers by itself")]
+    #[error("{status}: redirected to {location:?}: give TracClient::new a base URL that does not redirect")]
     Redirected {
         /// The HTTP status.
         status: u16,
@@ -45,7 +45,7 @@ pub enum ClientError {
         /// The stable code, such as `VALIDATION_FAILED`; `NOT_TRAC` if the response is not in the format of a
         /// trac server, but from a proxy or another program.
         code: String,
-        /// What is wrong, for people.
+        /// A description of the error, for people.
         message: String,
         /// The rejected fields by their names in the API, each with its error. Empty if the code is not
         /// `VALIDATION_FAILED`.
@@ -58,7 +58,7 @@ pub enum ClientError {
     NoRandomBytes(String),
     /// The Tokio runtime ended before the server responded. The report may have been recorded; sending it again
     /// is safe.
-    #[error("the Tokio runtime ended before the report was answered")]
+    #[error("the Tokio runtime ended before the server responded")]
     Interrupted,
 }
 
@@ -67,7 +67,7 @@ fn listed(fields: &BTreeMap<String, String>) -> String {
     if fields.is_empty() {
         return String::new();
     }
-    let fields: Vec<_> = fields.iter().map(|(name, wrong)| format!("{name}: {wrong}")).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, error)| format!("{name}: {error}")).collect();
     format!(" ({})", fields.join("; "))
 }
 

@@ -150,7 +150,7 @@ impl TracClient {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError`] if the server rejects the conversion, or is not reached in five tries. A transaction
+    /// [`ClientError`] if the server rejects the conversion, or is not reached in five attempts. A transaction
     /// that was reported before is not an error, but [`Reported::Duplicate`].
     ///
     /// # Panics

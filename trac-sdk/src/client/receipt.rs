@@ -12,7 +12,7 @@ pub struct Receipt {
     pub id: String,
     /// Whether it is credited to a click.
     pub attributed: bool,
-    /// The stable code that says why it earns or does not, such as `ok`.
+    /// The stable code for why it earns a commission or does not, such as `ok`.
     pub reason: String,
     /// The click it is credited to.
     pub click_id: Option<String>,

@@ -21,14 +21,14 @@ where
 {
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
-    let answer = move |_: Request| handler(counter.fetch_add(1, Ordering::SeqCst));
+    let respond = move |_: Request| handler(counter.fetch_add(1, Ordering::SeqCst));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await.unwrap() });
     (base_url, calls)
 }
 
-/// A client of a server that always returns this.
+/// A client of a server that always sends this response.
 async fn client_of(status: StatusCode, header: (&'static str, &'static str), body: Value) -> TracClient {
     let header = (HeaderName::from_static(header.0), header.1);
     let (base_url, _) =
@@ -44,7 +44,7 @@ fn recorded() -> Response {
 }
 
 #[tokio::test]
-async fn the_status_says_what_a_report_of_a_conversion_did() {
+async fn the_status_determines_the_effect_of_a_reported_conversion() {
     let check = async |status: StatusCode, body: Value| {
         let client = client_of(status, NO_HEADER, body).await;
         client.track_conversion(&Conversion::new("order_1", "purchase")).await
@@ -73,11 +73,11 @@ async fn a_rejection_names_fields_and_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_tracs_says_so() {
+async fn a_response_that_is_not_from_trac_has_the_code_not_trac() {
     for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
         let client = client_of(status, NO_HEADER, json!("a page")).await;
         let error = client.track_lead(&Lead::new("Sign up", "user_1")).await.unwrap_err();
-        let want = format!("{} NOT_TRAC: the answer is not that of a trac server", status.as_u16());
+        let want = format!("{} NOT_TRAC: the response is not from a trac server", status.as_u16());
         assert!(error.to_string().starts_with(&want), "{error}");
     }
 }
@@ -92,7 +92,7 @@ async fn a_redirect_is_not_followed_and_its_target_is_named() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_still_being_answered_is_tried_again() {
+async fn a_call_that_is_still_being_processed_is_retried() {
     let (base_url, calls) = serve(|call| {
         let body = Json(json!({ "error": { "code": "IDEMPOTENCY_KEY_IN_USE", "message": "…" } }));
         let busy = (StatusCode::CONFLICT, [("retry-after", "0")], body).into_response();
@@ -105,20 +105,20 @@ async fn a_call_that_is_still_being_answered_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_breaks_off_is_asked_for_again() {
+async fn an_incomplete_response_is_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
-        let whole = r#"{"id":"lead_1","attributed":false}"#;
-        for body in ["{", whole] {
+        let complete = r#"{"id":"lead_1","attributed":false}"#;
+        for body in ["{", complete] {
             let (mut socket, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
             while !request.ends_with(b"}") {
                 socket.read_buf(&mut request).await.unwrap();
             }
-            let length = whole.len();
-            let answer = format!("HTTP/1.1 201 Created\r\ncontent-length: {length}\r\n\r\n{body}");
-            socket.write_all(answer.as_bytes()).await.unwrap();
+            let length = complete.len();
+            let response = format!("HTTP/1.1 201 Created\r\ncontent-length: {length}\r\n\r\n{body}");
+            socket.write_all(response.as_bytes()).await.unwrap();
         }
     });
     let client = TracClient::new(&base_url, "sk_test_1").unwrap();
@@ -128,7 +128,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_not_there_is_named_with_the_cause() {
+async fn the_error_for_an_unreachable_server_has_the_cause_and_no_url() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -139,16 +139,16 @@ async fn a_server_that_is_not_there_is_named_with_the_cause() {
 }
 
 #[tokio::test]
-async fn at_most_so_many_reports_are_sent_at_once() {
-    let (note, mut noted) = mpsc::unbounded_channel();
-    let (release, under_way) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+async fn no_more_reports_than_the_limit_are_sent_at_the_same_time() {
+    let (sender, mut counts) = mpsc::unbounded_channel();
+    let (release, in_flight) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
     let gate = Arc::clone(&release);
     let (base_url, calls) = serve(move |_| {
-        let (note, gate, under_way) = (note.clone(), Arc::clone(&gate), Arc::clone(&under_way));
+        let (sender, gate, in_flight) = (sender.clone(), Arc::clone(&gate), Arc::clone(&in_flight));
         async move {
-            note.send(under_way.fetch_add(1, Ordering::SeqCst) + 1).unwrap();
+            sender.send(in_flight.fetch_add(1, Ordering::SeqCst) + 1).unwrap();
             gate.acquire().await.unwrap().forget();
-            under_way.fetch_sub(1, Ordering::SeqCst);
+            in_flight.fetch_sub(1, Ordering::SeqCst);
             recorded()
         }
     })
@@ -160,14 +160,14 @@ async fn at_most_so_many_reports_are_sent_at_once() {
     }
     let mut most = 0;
     for _ in 0..SENT_AT_ONCE {
-        most = most.max(noted.recv().await.unwrap());
+        most = most.max(counts.recv().await.unwrap());
     }
     assert_eq!(most, SENT_AT_ONCE);
     release.add_permits(all);
     assert_eq!(client.flush().await, []);
     assert_eq!(calls.load(Ordering::SeqCst), all);
-    noted.close();
-    while let Some(number) = noted.recv().await {
+    counts.close();
+    while let Some(number) = counts.recv().await {
         assert!(number <= SENT_AT_ONCE, "{number} at once");
     }
 }
@@ -194,7 +194,7 @@ async fn a_failed_report_is_returned_once_with_what_was_sent() {
 }
 
 #[tokio::test]
-async fn a_flush_that_is_given_up_loses_nothing() {
+async fn a_cancelled_flush_loses_no_failure() {
     let release = Arc::new(Semaphore::new(0));
     let gate = Arc::clone(&release);
     let (base_url, _) = serve(move |_| {
@@ -214,7 +214,7 @@ async fn a_flush_that_is_given_up_loses_nothing() {
 }
 
 #[test]
-fn a_report_that_its_runtime_cut_off_is_returned() {
+fn a_report_interrupted_by_the_end_of_its_runtime_is_returned() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = TracClient::new("http://127.0.0.1:1", "sk_test_1").unwrap();
     let lead = Lead::new("Sign up", "user_1");
@@ -224,7 +224,7 @@ fn a_report_that_its_runtime_cut_off_is_returned() {
 }
 
 #[test]
-fn bodies_have_the_names_of_the_api() {
+fn bodies_have_the_field_names_of_the_api() {
     let lead =
         Lead { deferred: true, customer_email: Some("a@b".to_owned()), ..Lead::new("Sign up", "user_1") };
     let want = json!({

@@ -160,12 +160,12 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut answer = ready!(this.inner.poll(context));
-        if let (Ok(response), Some(cookie)) = (&mut answer, this.cookie.take()) {
+        let mut result = ready!(this.inner.poll(context));
+        if let (Ok(response), Some(cookie)) = (&mut result, this.cookie.take()) {
             let headers = response.headers_mut();
             headers.append(header::SET_COOKIE, cookie);
             headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
         }
-        Poll::Ready(answer)
+        Poll::Ready(result)
     }
 }

@@ -17,12 +17,12 @@ async fn send(layer: ClickLayer, uri: &str, cookie: &str) -> (Option<String>, Op
     let response = service.oneshot(request).await.unwrap();
     let set = response.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
     let private = response.headers().get("cache-control").is_some_and(|value| value == "private");
-    assert_eq!(private, set.is_some(), "an answer with a cookie is for one visitor");
+    assert_eq!(private, set.is_some(), "a response with a cookie must be private");
     (set, response.into_body())
 }
 
 #[tokio::test]
-async fn a_click_in_the_url_becomes_a_cookie_and_is_seen_at_once() {
+async fn a_click_in_the_url_becomes_a_cookie_and_is_readable_in_the_same_request() {
     let (set, seen) = send(ClickLayer::new(), "/?trac_click_id=abc", "").await;
     let want = "trac_click_id=abc; Path=/; Max-Age=7776000; SameSite=Lax; Secure";
     assert_eq!((set.as_deref(), seen.as_deref()), (Some(want), Some("abc")));
@@ -34,7 +34,7 @@ async fn a_click_in_the_url_becomes_a_cookie_and_is_seen_at_once() {
 }
 
 #[tokio::test]
-async fn first_or_last_click_decides_which_stays() {
+async fn the_attribution_model_decides_which_click_is_stored() {
     let (old, new) = ("clk_1_0000000000000001", "clk_2_0000000000000002");
     let check = async |layer: ClickLayer, uri: String, stored: &str, seen: &str, is_set: bool| {
         let (set, found) = send(layer, &uri, &format!("trac_click_id={stored}")).await;
@@ -48,7 +48,7 @@ async fn first_or_last_click_decides_which_stays() {
 }
 
 #[tokio::test]
-async fn a_page_without_a_click_is_left_alone() {
+async fn a_request_without_a_click_sets_no_cookie() {
     assert_eq!(send(ClickLayer::new(), "/?trac_click_id=%0d%0aSet-Cookie", "").await, (None, None));
     assert_eq!(send(ClickLayer::new(), "/", "").await, (None, None));
 }

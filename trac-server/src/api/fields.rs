@@ -15,9 +15,9 @@ use trac_core::money::Currency;
 use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
-use crate::visible::is_seen;
+use crate::visible::is_visible;
 
-/// What a field must be, for the caller.
+/// What is wrong with a field, for the caller, such as `must be true or false`.
 pub(crate) type Wrong = String;
 
 /// The fields of one JSON object, taken out one by one.
@@ -36,8 +36,7 @@ pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
 /// The largest amount, in minor units.
 pub(crate) const AMOUNT_MAX: i64 = trac_core::money::AMOUNT_MAX;
 
-/// How many unknown fields are named in the response. A body with more of them is not an object of this
-/// resource.
+/// How many unknown fields are named in the response.
 const UNKNOWN_MAX: usize = 20;
 /// How many characters of an unknown field's name are returned.
 const UNKNOWN_NAME_MAX: usize = 64;
@@ -101,8 +100,8 @@ impl Fields {
         self.take(name, read)
     }
 
-    /// Takes a field in which `null` has a meaning of its own: `Some(None)`.
-    #[expect(clippy::option_option, reason = "absent, null and a value are three things to say")]
+    /// Takes a field in which `null` has a meaning of its own, and is returned as `Some(None)`.
+    #[expect(clippy::option_option, reason = "absent, null and a value are three different cases")]
     pub(crate) fn take_nullable<T>(
         &mut self,
         name: &str,
@@ -170,7 +169,7 @@ pub(crate) fn text(length: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Resu
         let text = value.as_str().ok_or_else(wrong)?.trim();
         let fine = length.contains(&text.chars().count())
             && !text.chars().any(char::is_control)
-            && (text.is_empty() || is_seen(text));
+            && (text.is_empty() || is_visible(text));
         if fine { Ok(text.to_owned()) } else { Err(wrong()) }
     }
 }
@@ -279,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_wrong_fields_are_told_at_once() {
+    fn all_invalid_fields_are_reported_at_once() {
         let mut fields =
             Fields::parse(br#"{"name":7,"age":200,"inner":{"a":"x","b":1},"what":true}"#).unwrap();
         fields.need("name", text(1..=10));
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_unknown_fields_some_are_named() {
+    fn only_the_first_unknown_fields_are_named() {
         let many: Map<String, Value> =
             (0..50).map(|n| (format!("f{n:02}{}", "x".repeat(100)), json!({ "a": n }))).collect();
         let mut fields =
@@ -323,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_shows_something() {
+    fn a_text_has_a_visible_character() {
         for unseen in ["\u{200b}", "\u{2060}\u{feff}", "\u{3164} \u{2800}"] {
             assert!(text(1..=10)(&json!(unseen)).is_err(), "{unseen:?}");
         }
@@ -332,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_object_is_malformed() {
+    fn a_body_that_is_not_an_object_is_malformed() {
         for body in ["[]", "1", "{", "\"x\"", "\u{feff}{}"] {
             assert!(Fields::parse(body.as_bytes()).is_err(), "{body}");
         }
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_sane_or_refused() {
+    fn an_invalid_email_address_is_refused() {
         let check = |text: &str, want: bool| assert_eq!(email(&json!(text)).is_ok(), want, "{text}");
         check("ada@example.com", true);
         check("a.b+c@sub.example.co.uk", true);
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_can_stand_in_a_url() {
+    fn a_token_needs_no_escape_in_a_url() {
         let check = |text: &str, want: bool| assert_eq!(token(&json!(text)).is_ok(), want, "{text}");
         check("summer-sale_1.0", true);
         check("A", true);

@@ -1,4 +1,4 @@
-//! What all routes of the management API share: body fields, query parameters, lists and filters,
+//! Shared by all routes of the management API: body fields, query parameters, lists and filters, and
 //! idempotency.
 
 pub(crate) mod fields;

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_one_of_a_few_words() {
+    fn a_flag_is_1_or_0_or_empty() {
         let check = |query: &[(&str, &str)], want: Option<bool>| {
             assert_eq!(of(query).unwrap().take_flag("purge").ok(), want, "{query:?}");
         };
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_twice_or_unknown_is_named() {
+    fn a_repeated_or_unknown_parameter_is_named() {
         let twice = of(&[("purge", "1"), ("purge", "1")]).unwrap_err();
         assert_eq!(twice, Problem::field("purge", "must be given once"));
         let unknown = of(&[("purgatory", "1")]).unwrap().finish().unwrap_err();

@@ -33,9 +33,9 @@ impl Account {
             Ok((id, scope, account, row.get::<String>(4)?, row.get::<i64>(5)?))
         })?;
         let (mut accounts, mut seen) = (Vec::new(), BTreeSet::new());
-        for (endpoint_id, scope, connected, sealed, rests_until) in endpoints {
-            let whose = (scope.workspace_id().to_owned(), scope.mode_str(), connected.clone());
-            if !seen.insert(whose) || rests_until > now.unix_secs() {
+        for (endpoint_id, scope, connected, sealed, paused_until) in endpoints {
+            let identity = (scope.workspace_id().to_owned(), scope.mode_str(), connected.clone());
+            if !seen.insert(identity) || paused_until > now.unix_secs() {
                 continue;
             }
             match stripe_key::open(vault, &scope, &endpoint_id, &sealed) {

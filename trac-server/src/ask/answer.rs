@@ -32,8 +32,8 @@ pub(super) struct Fact {
     pub(super) object: Value,
     /// `in_…` of its invoice.
     pub(super) invoice: String,
-    /// What Stripe did, such as `named the invoice in_1`.
-    pub(super) says: String,
+    /// The rest of a sentence about Stripe's answer: “Stripe …”, such as `named the invoice in_1`.
+    pub(super) summary: String,
 }
 
 /// The reply's name in metrics.
@@ -47,7 +47,7 @@ pub(super) const fn name(reply: &Reply) -> &'static str {
 }
 
 /// Whether the next question can be asked with the same key.
-pub(super) const fn goes_on(reply: &Reply) -> bool {
+pub(super) const fn can_continue(reply: &Reply) -> bool {
     matches!(reply, Ok(_) | Err(Failure::Unknown(_)))
 }
 

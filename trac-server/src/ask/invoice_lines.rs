@@ -87,22 +87,22 @@ impl List {
             self.after = format!("&starting_after={id}");
         }
         if page.data.is_empty() && page.has_more {
-            return Err("Stripe says that there are more lines, and lists none.");
+            return Err("Stripe reports more lines, but lists none.");
         }
         self.bytes = self.bytes.saturating_add(page.bytes);
         self.lines.extend(page.data);
-        if self.lines.is_empty() { Err("Stripe knows no line of this invoice.") } else { Ok(()) }
+        if self.lines.is_empty() { Err("Stripe lists no lines of this invoice.") } else { Ok(()) }
     }
 
     /// All lines, as an invoice object without other fields.
     fn into_answer(self, invoice: &str) -> Answer {
-        let says = match self.lines.len() {
+        let summary = match self.lines.len() {
             1 => format!("listed the one line of the invoice {invoice}"),
             count => format!("listed all {count} lines of the invoice {invoice}"),
         };
         let lines = json!({ "object": "list", "data": self.lines, "has_more": false });
         let object = json!({ "id": invoice, "object": "invoice", "lines": lines });
-        let fact = Fact { kind: LINES_LISTED, object, invoice: invoice.to_owned(), says };
+        let fact = Fact { kind: LINES_LISTED, object, invoice: invoice.to_owned(), summary };
         Answer::Facts { name: "lines", facts: vec![fact] }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_taken_whole_or_not_at_all() {
+    fn a_page_is_added_unless_a_line_is_foreign_repeated_or_without_an_id() {
         let check = |pages: &[(Value, bool)], want: Result<(usize, &str), &str>| {
             let mut list = List::default();
             let added = pages.iter().try_for_each(|(data, has_more)| {
@@ -126,8 +126,8 @@ mod tests {
         check(&[(one(), false)], Ok((1, "&starting_after=il_1")));
         check(&[(one(), true), (json!([{ "id": "il_2" }]), false)], Ok((2, "&starting_after=il_2")));
         check(&[(one(), true), (json!([]), false)], Ok((1, "&starting_after=il_1")));
-        check(&[(json!([]), false)], Err("Stripe knows no line of this invoice."));
-        let more = Err("Stripe says that there are more lines, and lists none.");
+        check(&[(json!([]), false)], Err("Stripe lists no lines of this invoice."));
+        let more = Err("Stripe reports more lines, but lists none.");
         check(&[(json!([]), true)], more);
         check(&[(one(), true), (json!([]), true)], more);
         check(&[(one(), true), (one(), true)], Err("Stripe listed the same line twice."));

@@ -35,7 +35,7 @@ pub(super) async fn ask(stripe: &Stripe, account: &Account, payment_intent: &str
     let links = page.data.into_iter().filter(|link| is_link(link, mode, payment_intent));
     let facts: Vec<Fact> = links.map(fact).collect();
     Ok(if facts.is_empty() {
-        let why = "Stripe knows no invoice that this PaymentIntent paid.".to_owned();
+        let why = "Stripe lists no invoice that this PaymentIntent paid.".to_owned();
         Answer::Nothing { name: "no_invoice", why, tries_max: NOTHING_TRIES }
     } else {
         Answer::Facts { name: "invoice", facts }
@@ -45,8 +45,8 @@ pub(super) async fn ask(stripe: &Stripe, account: &Account, payment_intent: &str
 /// The fact of an invoice payment: it links payments, and nothing else of it is used.
 fn fact(link: Value) -> Fact {
     let invoice = invoice_of(&link);
-    let says = format!("named the invoice {invoice}");
-    Fact { kind: "invoice_payment.paid", object: link, invoice, says }
+    let summary = format!("named the invoice {invoice}");
+    Fact { kind: "invoice_payment.paid", object: link, invoice, summary }
 }
 
 /// Whether an invoice payment was requested: it is paid, of this mode, with this `PaymentIntent` and of an

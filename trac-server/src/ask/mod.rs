@@ -5,7 +5,7 @@
 //! waits for them, and without a key, or while Stripe cannot be reached, everything else works as before.
 //!
 //! ```text
-//! what waits ─▶ Question ─▶ Stripe ─▶ Answer ─▶ Fact ─▶ an event of ours ─▶ flow
+//! waiting event or payment ─▶ Question ─▶ Stripe ─▶ Answer ─▶ Fact ─▶ an event of ours ─▶ flow
 //! ```
 //!
 //! The open questions are derived from the events and payments that wait, so they survive a restart. Only the
@@ -67,7 +67,7 @@ impl Asker {
                 Ok(0) => {}
                 // There may be more questions; each has its own pause.
                 Ok(_) => continue,
-                Err(error) => tracing::error!(%error, "the open questions to Stripe could not be read"),
+                Err(error) => tracing::error!(%error, "a round of questions to Stripe failed"),
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -111,10 +111,10 @@ impl Asker {
             }
             let reply = question.ask(&self.stripe, &account).await;
             self.trac.metrics.question(answer::name(&reply));
-            let goes_on = answer::goes_on(&reply);
+            let can_continue = answer::can_continue(&reply);
             self.record(account.clone(), question, reply).await?;
             asked = asked.saturating_add(1);
-            if !goes_on {
+            if !can_continue {
                 break;
             }
         }
@@ -133,7 +133,7 @@ impl Asker {
                     Ok((fact, delivery))
                 });
                 let deliveries = read.collect::<Result<Vec<_>, StoreError>>()?;
-                let kept = store.write(Priority::Webhook, move |tx| {
+                let recorded = store.write(Priority::Webhook, move |tx| {
                     let rows = tx.within(&account.scope);
                     for (fact, delivery) in &deliveries {
                         record_fact(rows, &trac, now, fact, delivery)?;
@@ -141,19 +141,19 @@ impl Asker {
                     }
                     Ok(())
                 });
-                kept.await
+                recorded.await
             }
             Ok(Answer::Nothing { why, tries_max, .. }) => {
-                let kept = store.write(Priority::Webhook, move |tx| {
+                let recorded = store.write(Priority::Webhook, move |tx| {
                     question.unanswered(tx.within(&account.scope), &why, tries_max)
                 });
-                kept.await
+                recorded.await
             }
             Err(failure) => {
-                let kept = store.write(Priority::Webhook, move |tx| {
+                let recorded = store.write(Priority::Webhook, move |tx| {
                     record_failure(tx.within(&account.scope), now, &account, &question, &failure)
                 });
-                kept.await
+                recorded.await
             }
         }
     }
@@ -173,7 +173,7 @@ fn record_fact(
     }
     let id = &delivery.event.id;
     let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(id) };
-    log::remark(&writing, id, &format!("Stripe was asked, and {}.", fact.says))
+    log::remark(&writing, id, &format!("Stripe was asked, and {}.", fact.summary))
 }
 
 /// Records why a question has no answer, and disables or pauses the key if that is the cause.
@@ -191,13 +191,13 @@ fn record_failure(
             tracing::warn!(
                 endpoint,
                 why,
-                "Stripe refuses the endpoint's stripe_api_key: set another that may read Invoices"
+                "Stripe rejects the endpoint's stripe_api_key: set another that may read Invoices"
             );
             account.disable_key(rows, why)?;
             question.unanswered(rows, why, NO_ANSWER_TRIES)
         }
         Failure::Later { secs, why } => {
-            tracing::warn!(endpoint, why, secs, "Stripe did not answer a question; it is asked again");
+            tracing::warn!(endpoint, why, secs, "Stripe did not answer a question; it will be asked again");
             account.pause(rows, now.plus_secs(*secs))?;
             question.unanswered(rows, why, NO_ANSWER_TRIES)
         }

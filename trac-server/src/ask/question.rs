@@ -117,7 +117,7 @@ impl Question {
 
     /// Records Stripe's answer. The question is not asked again.
     pub(super) fn answered(&self, rows: Rows<'_>, fact: &Fact) -> Result<(), StoreError> {
-        let answer = format!("Stripe {}.", fact.says);
+        let answer = format!("Stripe {}.", fact.summary);
         rows.write(
             "UPDATE question SET next_at = NULL, invoice = ?4, answer = ?5 \
              WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3",

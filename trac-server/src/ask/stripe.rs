@@ -23,8 +23,8 @@ pub(super) const ID_MAX: usize = 255;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest response that is read, in bytes. A hundred lines of an invoice are some hundred kilobytes.
-const ANSWER_MAX: usize = 4 << 20;
-/// How long a key is paused: if Stripe cannot be reached or fails, if Stripe responds `429` without
+const RESPONSE_MAX: usize = 4 << 20;
+/// How long a key is paused: after Stripe failed or could not be reached, after a `429` without
 /// `Retry-After`, and at most.
 const FAILED_PAUSE_SECS: i64 = 30;
 const BUSY_PAUSE_SECS: i64 = 60;
@@ -82,13 +82,13 @@ impl Stripe {
             Some(id) => request.header("stripe-account", id),
             None => request,
         };
-        match answer(request).await {
+        match send(request).await {
             Ok((status, Some(body), pause)) => read(status, &body, pause, permission),
             Ok((_, None, _)) => {
-                Err(Failure::Unknown(format!("Stripe's answer is larger than {} MiB.", ANSWER_MAX >> 20)))
+                Err(Failure::Unknown(format!("Stripe's answer is larger than {} MiB.", RESPONSE_MAX >> 20)))
             }
             Err(error) => {
-                let why = format!("Stripe was not reached: {}", error.without_url());
+                let why = format!("Stripe could not be reached: {}", error.without_url());
                 Err(Failure::Later { secs: FAILED_PAUSE_SECS, why })
             }
         }
@@ -110,22 +110,20 @@ fn client() -> Result<Client, String> {
 
 /// Sends the request. Returns the status, the body (`None` if it is too large) and the seconds of
 /// `Retry-After`.
-async fn answer(
-    request: RequestBuilder,
-) -> Result<(StatusCode, Option<Vec<u8>>, Option<i64>), reqwest::Error> {
-    let mut answer = request.send().await?;
-    let (status, pause, mut body) = (answer.status(), retry_after(&answer), Vec::new());
-    while let Some(chunk) = answer.chunk().await? {
+async fn send(request: RequestBuilder) -> Result<(StatusCode, Option<Vec<u8>>, Option<i64>), reqwest::Error> {
+    let mut response = request.send().await?;
+    let (status, pause, mut body) = (response.status(), retry_after(&response), Vec::new());
+    while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_MAX {
+        if body.len() > RESPONSE_MAX {
             return Ok((status, None, pause));
         }
     }
     Ok((status, Some(body), pause))
 }
 
-fn retry_after(answer: &Response) -> Option<i64> {
-    let secs: i64 = answer.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+fn retry_after(response: &Response) -> Option<i64> {
+    let secs: i64 = response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
     Some(secs.clamp(1, LONGEST_PAUSE_SECS))
 }
 
@@ -138,11 +136,11 @@ fn read(status: StatusCode, bytes: &[u8], pause: Option<i64>, permission: &str) 
                 let has_more = body.get("has_more").and_then(Value::as_bool).unwrap_or(false);
                 return Ok(Page { data, has_more, bytes: bytes.len() });
             }
-            _ => Failure::Later { secs: FAILED_PAUSE_SECS, why: "Stripe's answer is no list.".to_owned() },
+            _ => Failure::Later { secs: FAILED_PAUSE_SECS, why: "Stripe's answer is not a list.".to_owned() },
         },
         401 => Failure::Refused(error_text(status, &body)),
         403 => Failure::Refused(format!(
-            "{} It needs the permission {permission}.",
+            "{} The key needs the permission {permission}.",
             sentence(error_text(status, &body))
         )),
         400 | 404 => Failure::Unknown(error_text(status, &body)),
@@ -182,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_means_something() {
+    fn each_status_becomes_a_page_or_a_failure() {
         let check = |status: u16, body: &str, pause, want: Result<Page, Failure>| {
             let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(read(status, body.as_bytes(), pause, "Invoices: read"), want, "{status} {body}");
@@ -197,12 +195,12 @@ mod tests {
         check(200, r#"{"data":[]}"#, None, page(json!([]), false, 11));
         check(200, r#"{"data":[7],"has_more":true}"#, None, page(json!([7]), true, 28));
         check(200, r#"{"data":[7],"has_more":"yes"}"#, None, page(json!([7]), false, 29));
-        check(200, r#"{"data":{}}"#, None, later(30, "Stripe's answer is no list."));
-        check(200, "<html>", None, later(30, "Stripe's answer is no list."));
+        check(200, r#"{"data":{}}"#, None, later(30, "Stripe's answer is not a list."));
+        check(200, "<html>", None, later(30, "Stripe's answer is not a list."));
         check(401, error, None, refused("Stripe answered 401: No such key"));
-        let needs = "Stripe answered 403: No such key. It needs the permission Invoices: read.";
+        let needs = "Stripe answered 403: No such key. The key needs the permission Invoices: read.";
         check(403, error, None, refused(needs));
-        check(403, "", None, refused("Stripe answered 403. It needs the permission Invoices: read."));
+        check(403, "", None, refused("Stripe answered 403. The key needs the permission Invoices: read."));
         check(404, error, None, unknown("Stripe answered 404: No such key"));
         check(429, "", Some(7), later(7, "Stripe answered 429"));
         check(429, "", None, later(60, "Stripe answered 429"));

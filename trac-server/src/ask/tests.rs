@@ -19,13 +19,14 @@ use crate::testing::shop::{DAY, Shop, charge, invoice};
 
 const KEY: &str = "rk_test_planted0123456789wxyz";
 
-/// A stand-in for Stripe that sends prepared responses, and records its requests.
+/// A simulator of Stripe that sends prepared responses, and records its requests.
 #[derive(Clone, Default)]
 struct Api {
-    /// With `None` the stand-in never responds.
+    /// With `None` it never responds.
     answers: Arc<Mutex<VecDeque<Option<Response>>>>,
-    asked: Arc<Mutex<Vec<(String, HeaderMap)>>>,
-    heard: Arc<Notify>,
+    requests: Arc<Mutex<Vec<(String, HeaderMap)>>>,
+    /// Notified at each request.
+    requested: Arc<Notify>,
     url: String,
 }
 
@@ -42,7 +43,8 @@ impl Api {
         (api, asker)
     }
 
-    fn will(&self, answer: impl IntoResponse) {
+    /// Prepares the response to the next request.
+    fn will_send(&self, answer: impl IntoResponse) {
         self.answers.lock().unwrap().push_back(Some(answer.into_response()));
     }
 
@@ -53,23 +55,23 @@ impl Api {
     fn will_name(&self, invoice: &str, payment_intent: &str) {
         let link = json!({ "id": "inpay_1", "object": "invoice_payment", "invoice": invoice, "status": "paid",
             "livemode": false, "payment": { "type": "payment_intent", "payment_intent": payment_intent } });
-        self.will(axum::Json(json!({ "object": "list", "data": [link], "has_more": false })));
+        self.will_send(axum::Json(json!({ "object": "list", "data": [link], "has_more": false })));
     }
 
-    fn times_asked(&self) -> usize {
-        self.asked.lock().unwrap().len()
+    fn request_count(&self) -> usize {
+        self.requests.lock().unwrap().len()
     }
 
     /// The URIs of its requests, with their queries.
-    fn asked_at(&self) -> Vec<String> {
-        self.asked.lock().unwrap().iter().map(|(uri, _)| uri.clone()).collect()
+    fn request_uris(&self) -> Vec<String> {
+        self.requests.lock().unwrap().iter().map(|(uri, _)| uri.clone()).collect()
     }
 }
 
 /// The next prepared response, or an empty list.
 async fn answer(State(api): State<Api>, uri: Uri, headers: HeaderMap) -> Response {
-    api.asked.lock().unwrap().push((uri.to_string(), headers));
-    api.heard.notify_one();
+    api.requests.lock().unwrap().push((uri.to_string(), headers));
+    api.requested.notify_one();
     let planned = api.answers.lock().unwrap().pop_front();
     match planned {
         Some(Some(answer)) => answer,
@@ -119,17 +121,17 @@ impl Shop<'_> {
 }
 
 #[tokio::test]
-async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_after() {
+async fn stripes_answer_settles_the_waiting_refund_and_is_logged_and_explained() {
     let app = App::new();
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
-    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0), "without a key no request is sent");
+    assert_eq!((asker.round().await.unwrap(), api.request_count()), (0, 0), "no request without a key");
     assert_eq!(shop.net().await, 1_000);
 
     shop.set_key(json!(KEY)).await;
     api.will_name("in_1", "pi_1");
     assert_eq!(asker.round().await.unwrap(), 1);
-    let (uri, headers) = api.asked.lock().unwrap()[0].clone();
+    let (uri, headers) = api.requests.lock().unwrap()[0].clone();
     assert_eq!(
         uri,
         "/v1/invoice_payments?payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D=pi_1&limit=10"
@@ -137,7 +139,7 @@ async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_aft
     assert_eq!(headers["authorization"], format!("Bearer {KEY}").as_str());
     assert_eq!(headers["stripe-version"], super::stripe::VERSION);
     assert!(!headers.contains_key("stripe-account"));
-    assert_eq!(shop.net().await, 600, "two fifths of the money went back, and of the commission");
+    assert_eq!(shop.net().await, 600, "two fifths of the payment, and so of the commission, went back");
 
     let answer = shop.merchant.get("/events?type=invoice_payment.paid").await.body["data"][0].clone();
     assert_eq!((&answer["stripe_event_id"], &answer["outcome"]), (&Value::Null, &json!("processed")));
@@ -149,7 +151,7 @@ async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_aft
     let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
     assert!(story.contains("2026-11-21T08:01:00Z") && story.contains("named the invoice in_1"), "{story}");
 
-    assert_eq!(asker.round().await.unwrap(), 0, "nothing is open any more");
+    assert_eq!(asker.round().await.unwrap(), 0, "no question is open any more");
     let replayed = crate::operate::replay::replay_all(
         &app.trac,
         trac_core::time::Timestamp::default(),
@@ -158,11 +160,11 @@ async fn what_stripe_answers_settles_the_refund_that_waited_and_is_told_ever_aft
     )
     .await;
     assert_eq!(replayed.unwrap()["changed"], json!([]));
-    assert_eq!((shop.net().await, api.times_asked()), (600, 1), "a replay sends no request");
+    assert_eq!((shop.net().await, api.request_count()), (600, 1), "a replay sends no request");
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_its_invoice_is_kept() {
+async fn an_answer_that_arrives_before_its_invoice_is_used_later() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let (api, asker) = Api::open(&app).await;
@@ -180,7 +182,7 @@ async fn an_answer_that_comes_before_its_invoice_is_kept() {
     assert_eq!(shop.refund().await["outcome"], "deferred", "the sale itself is still unknown");
     app.trac.clock.advance(DAY);
     assert_eq!(
-        (asker.round().await.unwrap(), api.times_asked()),
+        (asker.round().await.unwrap(), api.request_count()),
         (0, 1),
         "an answered question is not asked again"
     );
@@ -191,13 +193,13 @@ async fn an_answer_that_comes_before_its_invoice_is_kept() {
 }
 
 #[tokio::test]
-async fn a_key_that_stripe_refuses_is_shown_and_used_no_more_until_another_is_set() {
+async fn a_key_that_stripe_rejects_is_reported_and_not_used_until_another_is_set() {
     for status in [401, 403] {
         let app = App::new();
         let shop = unlinked(&app).await;
         let (api, asker) = Api::open(&app).await;
         shop.set_key(json!(KEY)).await;
-        api.will(error(
+        api.will_send(error(
             status,
             "Having the 'rak_invoice_read' permission would allow this request to continue.",
         ));
@@ -207,28 +209,29 @@ async fn a_key_that_stripe_refuses_is_shown_and_used_no_more_until_another_is_se
             problem.as_str().unwrap().starts_with(&format!("Stripe answered {status}: Having")),
             "{problem}"
         );
-        let names_it = problem.as_str().unwrap().ends_with("It needs the permission Invoices: read.");
-        assert_eq!(names_it, status == 403, "{problem}");
+        let names_permission =
+            problem.as_str().unwrap().ends_with("The key needs the permission Invoices: read.");
+        assert_eq!(names_permission, status == 403, "{problem}");
         app.trac.clock.advance(DAY);
-        assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 1));
-        assert_eq!(app.visit("/readyz", &[]).await.status, 200, "the store is ready whatever Stripe says");
+        assert_eq!((asker.round().await.unwrap(), api.request_count()), (0, 1));
+        assert_eq!(app.visit("/readyz", &[]).await.status, 200, "the server stays ready");
         let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
         assert!(story.contains("rak_invoice_read"), "{story}");
 
         shop.set_key(json!("rk_test_another0123456789abcd")).await;
         assert_eq!(shop.problem().await, Value::Null);
         api.will_name("in_1", "pi_1");
-        assert_eq!((asker.round().await.unwrap(), shop.net().await), (1, 600), "at once, with the other key");
+        assert_eq!((asker.round().await.unwrap(), shop.net().await), (1, 600), "the new key is used at once");
     }
 }
 
 #[tokio::test]
-async fn stripe_is_left_alone_as_long_as_it_says() {
+async fn no_request_is_sent_until_retry_after_has_passed() {
     let app = App::new();
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
-    api.will((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "120")]));
+    api.will_send((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "120")]));
     assert_eq!(asker.round().await.unwrap(), 1);
     let check = async |secs: i64, want: usize| {
         app.trac.clock.advance(secs);
@@ -258,7 +261,7 @@ async fn a_question_without_an_answer_is_asked_twelve_times_and_no_more() {
     assert_eq!(tries, 12);
     assert_eq!(shop.problem().await, Value::Null, "the key is not the cause");
     let story = shop.merchant.get("/explain/ch_1").await.body.to_string();
-    assert!(story.contains("Stripe was not reached"), "{story}");
+    assert!(story.contains("Stripe could not be reached"), "{story}");
 }
 
 #[tokio::test]
@@ -268,7 +271,7 @@ async fn the_pauses_between_tries_grow() {
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
     for pause in [30, 60, 120, 240] {
-        api.will(StatusCode::INTERNAL_SERVER_ERROR);
+        api.will_send(StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(asker.round().await.unwrap(), 1);
         app.trac.clock.advance(pause - 1);
         assert_eq!(asker.round().await.unwrap(), 0, "{pause}");
@@ -277,28 +280,28 @@ async fn the_pauses_between_tries_grow() {
 }
 
 #[tokio::test]
-async fn what_stripe_knows_no_invoice_of_is_asked_three_times_and_stays_for_review() {
+async fn a_payment_intent_without_an_invoice_is_asked_about_three_times_and_stays_deferred() {
     let app = App::new();
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
     shop.set_key(json!(KEY)).await;
     // A link of another payment, a link of another mode, and no link: none of them is used.
-    api.will_name("in_1", "pi_of_somebody_else");
+    api.will_name("in_1", "pi_other");
     let live = json!({ "invoice": "in_1", "livemode": true, "payment": { "payment_intent": "pi_1" } });
-    api.will(axum::Json(json!({ "data": [live] })));
-    api.will(error(404, "No such payment_intent"));
+    api.will_send(axum::Json(json!({ "data": [live] })));
+    api.will_send(error(404, "No such payment_intent"));
     for _ in 0..10 {
         asker.round().await.unwrap();
         app.trac.clock.advance(DAY);
     }
-    assert_eq!((api.times_asked(), shop.net().await), (3, 1_000));
+    assert_eq!((api.request_count(), shop.net().await), (3, 1_000));
     let refund = shop.refund().await;
     assert_eq!((&refund["outcome"], &refund["reason"]), (&json!("deferred"), &json!("payment_unlinked")));
     assert_eq!(shop.merchant.get("/events?type=invoice_payment.paid").await.number("/meta/total"), 0);
 }
 
 #[tokio::test]
-async fn a_server_that_ends_amid_a_question_asks_again_after_it_starts() {
+async fn a_question_interrupted_by_a_crash_is_asked_again_after_the_restart() {
     let app = App::new();
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
@@ -326,7 +329,7 @@ async fn a_server_that_ends_amid_a_question_asks_again_after_it_starts() {
 }
 
 #[tokio::test]
-async fn a_foreign_workspaces_key_is_never_used_and_neither_is_one_of_another_account_or_mode() {
+async fn a_key_of_another_workspace_account_or_mode_is_never_used() {
     let app = App::new();
     let ours = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
@@ -337,7 +340,7 @@ async fn a_foreign_workspaces_key_is_never_used_and_neither_is_one_of_another_ac
     theirs_live.make("/webhook-endpoints", live).await;
     let connected = json!({ "stripe_api_key": KEY, "stripe_account": "acct_1" });
     ours.merchant.make("/webhook-endpoints", connected).await;
-    assert_eq!((asker.round().await.unwrap(), api.times_asked()), (0, 0));
+    assert_eq!((asker.round().await.unwrap(), api.request_count()), (0, 0));
     // A second endpoint of the same account gets a key: it is used.
     let second = ours.merchant.make("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;
     api.will_name("in_1", "pi_1");
@@ -347,7 +350,7 @@ async fn a_foreign_workspaces_key_is_never_used_and_neither_is_one_of_another_ac
 }
 
 #[tokio::test]
-async fn a_connected_account_is_named_to_stripe() {
+async fn a_connected_account_is_sent_in_the_stripe_account_header() {
     let app = App::new();
     let shop = unlinked(&app).await;
     let (api, asker) = Api::open(&app).await;
@@ -356,11 +359,11 @@ async fn a_connected_account_is_named_to_stripe() {
     assert_eq!(shop.merchant.patch(&path, change).await.status, 200);
     api.will_name("in_1", "pi_1");
     assert_eq!((asker.round().await.unwrap(), shop.net().await), (1, 600));
-    assert_eq!(api.asked.lock().unwrap()[0].1["stripe-account"], "acct_1");
+    assert_eq!(api.requests.lock().unwrap()[0].1["stripe-account"], "acct_1");
 }
 
 #[tokio::test]
-async fn a_key_is_written_and_never_read_out() {
+async fn a_key_can_be_set_and_is_never_returned() {
     let app = App::new();
     let merchant = app.merchant().await;
     let made = merchant.post("/webhook-endpoints", json!({ "stripe_api_key": KEY })).await;

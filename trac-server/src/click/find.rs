@@ -41,7 +41,7 @@ const BY_CODE: &str = concat!(
     ORDER BY p.code = ?2 DESC, l.archived_at IS NULL DESC, l.id DESC LIMIT 1"
 );
 
-/// The link that a name stands for.
+/// The link that a name refers to.
 pub(super) fn find(tx: Everywhere<'_>, name: &LinkName) -> Result<Option<KnownLink>, StoreError> {
     let (in_test, named) = match name {
         LinkName::Test(named) => (true, &**named),
@@ -57,7 +57,7 @@ pub(super) fn find(tx: Everywhere<'_>, name: &LinkName) -> Result<Option<KnownLi
     Ok(found.flatten())
 }
 
-/// A click is stored only if its link is still as it was remembered.
+/// A click is stored only if the stored link equals the remembered one.
 impl Condition for KnownLink {
     fn holds(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
         Ok(find(tx, &self.name)?.is_some_and(|stored| stored == *self))
@@ -83,8 +83,8 @@ pub(crate) fn is_known(rows: Rows<'_>, click_id: &str) -> Result<bool, StoreErro
     rows.exists("SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3", args![click_id])
 }
 
-/// The newest links, by slug, so that their visitors can be redirected while the store cannot be read. Links
-/// of test mode whose slug a live link has too are left out.
+/// The newest links, by slug, so that their visitors can be redirected while the store cannot be read. A link
+/// of test mode is left out if a live link has the same slug.
 pub(super) fn newest(tx: Everywhere<'_>, limit: usize) -> Result<Vec<KnownLink>, StoreError> {
     let sql = concat!(
         "SELECT ",

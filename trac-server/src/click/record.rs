@@ -48,7 +48,8 @@ pub(super) enum Written {
     Yes(ClickId),
     /// The click's condition does not hold: nothing was written.
     No,
-    /// The click could not be written, or not in time. In the latter case it may still be written later.
+    /// The click could not be written, or was not written in time. In the latter case it may still be written
+    /// later.
     Lost,
 }
 
@@ -67,8 +68,8 @@ pub(super) async fn record(
     }
     let id = click.id.clone();
     let late = |_| Err(StoreError::new(StoreErrorKind::Busy, "the disk took too long"));
-    let kept = timeout_at(deadlines.response(), trac.store.record_click(scope, click, only_if)).await;
-    match kept.unwrap_or_else(late) {
+    let recorded = timeout_at(deadlines.response(), trac.store.record_click(scope, click, only_if)).await;
+    match recorded.unwrap_or_else(late) {
         Ok(true) => Written::Yes(id),
         Ok(false) => Written::No,
         Err(error) => {

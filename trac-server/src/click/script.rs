@@ -11,8 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::id::hex;
 use crate::trac::Trac;
 
-/// `/trac.js`, its fallback for pages that do not allow WebAssembly, and their versioned addresses. Under the
-/// name `selgeo.js` the script uses that dialect.
+/// `/trac.js`, its fallback for pages that do not allow WebAssembly, and their versioned addresses.
 pub(super) fn routes() -> Router<Trac> {
     let script = get(async |headers: HeaderMap| SCRIPT.answer(&headers));
     let compat = get(async |headers: HeaderMap| COMPAT.answer(&headers));
@@ -112,7 +111,7 @@ enum Encoding {
 
 /// The smallest encoding that the caller accepts. Source: RFC 9110, section 12.5.3.
 fn accepted(request: &HeaderMap) -> Encoding {
-    let takes = |name: &str| {
+    let accepts = |name: &str| {
         let lines = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         lines.flat_map(|line| line.split(',')).any(|part| {
             let mut words = part.split(';').map(str::trim);
@@ -121,9 +120,9 @@ fn accepted(request: &HeaderMap) -> Encoding {
             named && !refused
         })
     };
-    if takes("br") {
+    if accepts("br") {
         Encoding::Brotli
-    } else if takes("gzip") {
+    } else if accepts("gzip") {
         Encoding::Gzip
     } else {
         Encoding::Plain
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_encoding_the_caller_takes_is_sent() {
+    fn the_smallest_encoding_the_caller_accepts_is_sent() {
         let check = |value: &'static str, want: Encoding| {
             assert_eq!(accepted(&request(&[(header::ACCEPT_ENCODING, value)])), want, "{value}");
         };

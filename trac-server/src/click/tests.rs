@@ -23,7 +23,7 @@ async fn link(merchant: &Merchant<'_>, slug: &str, destination: &str) -> String 
 }
 
 #[tokio::test]
-async fn a_tracked_link_records_the_click_and_sends_the_visitor_on() {
+async fn a_tracked_link_records_the_click_and_redirects_the_visitor() {
     let app = App::new();
     let merchant = app.merchant().await;
     let link_id = link(&merchant, "ada", "https://shop.example.com/sale?a=1#top").await;
@@ -54,7 +54,7 @@ async fn a_payment_link_gets_the_click_as_its_reference() {
 }
 
 #[tokio::test]
-async fn what_is_no_visit_is_redirected_and_not_counted() {
+async fn requests_that_are_not_visits_are_redirected_and_not_recorded() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example.com/").await;
@@ -91,7 +91,7 @@ async fn a_repeat_visit_is_a_new_click_that_is_not_unique() {
 }
 
 #[tokio::test]
-async fn a_slug_is_one_public_address_until_its_link_is_deleted_unvisited() {
+async fn a_slug_is_taken_on_the_whole_server_until_its_unvisited_link_is_deleted() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;
@@ -196,19 +196,19 @@ impl hyper::body::Body for Slow {
 }
 
 #[tokio::test]
-async fn a_script_on_a_slow_line_is_told_of_its_click() {
+async fn a_click_whose_request_body_arrives_slowly_gets_201() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "summer", "https://shop.example.com/").await;
-    let asked = json!({ "key": merchant.publishable_key, "ref": "summer" }).to_string();
-    let body = Slow(Instant::now() + Duration::from_millis(500), Some(asked.into()));
+    let json = json!({ "key": merchant.publishable_key, "ref": "summer" }).to_string();
+    let body = Slow(Instant::now() + Duration::from_millis(500), Some(json.into()));
     let answer = app.send(axum::http::Request::post("/v1/clicks").body(Body::new(body)).unwrap()).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert_eq!(merchant.get("/clicks").await.column("click_id"), [answer.body["click_id"].clone()]);
 }
 
 #[tokio::test]
-async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
+async fn the_script_gets_a_click_for_a_slug_or_a_partners_code() {
     let app = App::new();
     let merchant = app.merchant().await;
     let link_id = link(&merchant, "summer", "https://shop.example.com/").await;
@@ -260,7 +260,7 @@ async fn the_script_is_given_a_click_for_a_slug_or_a_partners_code() {
 }
 
 #[tokio::test]
-async fn a_page_of_any_origin_may_ask_before_it_calls_and_read_a_refusal() {
+async fn a_page_of_any_origin_may_send_a_preflight_and_read_an_error() {
     let app = App::new();
     let paths =
         ["/v1/clicks", "/api/track/click", "/api/track/lead", "/api/track/conversion", "/trac.js", "/s/ada"];

@@ -45,9 +45,9 @@ struct ClickRequest {
 impl ClickRequest {
     fn read(mut fields: Fields) -> Result<Self, Problem> {
         let codes = CODE_NAMES.map(|name| fields.take(name, token));
-        let named = CODE_NAMES.iter().any(|name| fields.is_wrong(name));
+        let is_noted = CODE_NAMES.iter().any(|name| fields.is_wrong(name));
         let code = codes.into_iter().flatten().next();
-        if code.is_none() && !named {
+        if code.is_none() && !is_noted {
             fields.note("ref", "is required, or via, or code");
         }
         let wanted = Self {
@@ -61,8 +61,8 @@ impl ClickRequest {
     }
 }
 
-/// The publishable key of the `x-publishable-key` header. Without it the key is read from the body; if that
-/// has none either, [`Key::publishable`] rejects the call and records the refusal.
+/// The publishable key of the `x-publishable-key` header. Without it the key is read from the body; if the
+/// body has none either, [`Key::publishable`] rejects the call and records the refusal.
 fn header_key(headers: &HeaderMap) -> Option<String> {
     let header = headers.get("x-publishable-key").and_then(|value| value.to_str().ok()).map(str::trim);
     header.filter(|key| !key.is_empty()).map(ToOwned::to_owned)
@@ -115,7 +115,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
         referrer: wanted.referrer,
         landing_url: wanted.url.map(Into::into),
     };
-    // `201` means that the click is on disk, as an ID in a redirect does.
+    // `201` means that the click is on disk, like an ID in a redirect.
     let Written::Yes(id) = record(&trac, &scope, click, visitor, None, deadlines).await else {
         return Err(StoreError::new(StoreErrorKind::Busy, "the click could not be written").into());
     };
@@ -123,7 +123,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
 }
 
 /// The link, program and partner of the click.
-#[expect(clippy::struct_field_names, reason = "they are IDs, all three")]
+#[expect(clippy::struct_field_names, reason = "all three are IDs")]
 struct Source {
     link_id: Option<Arc<str>>,
     program_id: Arc<str>,

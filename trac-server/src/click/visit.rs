@@ -26,7 +26,7 @@ pub(super) enum NotCounted {
 }
 
 impl NotCounted {
-    /// The name under which the visit is counted and shown.
+    /// The code under which the visit is counted and shown.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Head => "head",
@@ -65,20 +65,19 @@ const BOT_WORDS: &[&str] = &[
 /// Words that contain one of the above and are not bots: names of phones.
 const NOT_BOTS: &[&str] = &["cubot"];
 
-/// Finds all these words, in any case, in one pass. The patterns of `NOT_BOTS` come first, so an index tells
-/// the two apart.
-#[expect(clippy::expect_used, reason = "the words do not change, and a test finds them")]
+/// Finds all these words, in any case, in one pass. The patterns of `NOT_BOTS` have the first indexes.
+#[expect(clippy::expect_used, reason = "the words are constants, and a test runs this")]
 static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let mut names = AhoCorasick::builder();
     names.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest);
-    names.build([NOT_BOTS, BOT_WORDS].concat()).expect("some words")
+    names.build([NOT_BOTS, BOT_WORDS].concat()).expect("constant words make an automaton")
 });
 
 fn is_bot(agent: &[u8]) -> bool {
     NAMES.find_iter(agent).any(|name| name.pattern().as_usize() >= NOT_BOTS.len())
 }
 
-/// Whether a request is a visit; `Err` says why not.
+/// Whether a request is a visit; `Err` is the reason why not.
 pub(super) fn judge(method: &Method, headers: &HeaderMap) -> Result<(), NotCounted> {
     if method == Method::HEAD {
         return Err(NotCounted::Head);
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_visit_is_a_person_who_goes_there() {
+    fn only_a_person_who_opens_the_link_is_a_visit() {
         let check = |name: &'static str, value: &'static str, want: Result<(), NotCounted>| {
             let headers =
                 HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
@@ -181,9 +180,9 @@ mod tests {
         assert_eq!(
             judge(&Method::GET, &HeaderMap::from_iter(pairs)),
             Ok(()),
-            "what it is loaded as comes first"
+            "sec-fetch-dest wins over accept"
         );
         assert_eq!(judge(&Method::HEAD, &HeaderMap::new()), Err(NotCounted::Head));
-        assert!(is_bot("Grüner Crawler".as_bytes()), "a name in other letters too");
+        assert!(is_bot("Grüner Crawler".as_bytes()), "between letters that are not ASCII");
     }
 }

@@ -110,7 +110,7 @@ struct Due {
 
 fn sum(entries: &[Due]) -> Result<i64, StoreError> {
     let sum = entries.iter().try_fold(0_i64, |sum, entry| sum.checked_add(entry.amount_minor));
-    sum.ok_or_else(|| StoreError::internal("a payout is larger than 64 bits"))
+    sum.ok_or_else(|| StoreError::internal("the sum of a payout exceeds 64 bits"))
 }
 
 /// Splits entries into those to pay and those left out because their enrollment is banned. The entries of a

@@ -45,7 +45,7 @@ async fn balance(merchant: &Merchant<'_>, partner: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_commission_ripens_is_paid_and_stays_paid() {
+async fn a_commission_matures_is_paid_and_stays_paid() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (_, partner) = merchant.program_and_partner().await;
@@ -87,7 +87,7 @@ async fn a_commission_ripens_is_paid_and_stays_paid() {
 }
 
 #[tokio::test]
-async fn what_a_banned_enrollment_earned_is_not_paid_unless_the_merchant_insists() {
+async fn commissions_of_a_banned_enrollment_are_paid_only_with_anyway() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (program, partner) = merchant.program_and_partner().await;
@@ -168,7 +168,7 @@ async fn the_first_status_that_applies_is_shown_and_filters_agree() {
 }
 
 #[tokio::test]
-async fn two_currencies_are_never_added_and_payouts_are_of_one() {
+async fn two_currencies_are_never_added_and_a_payout_has_one() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (_, partner) = merchant.program_and_partner().await;
@@ -184,7 +184,7 @@ async fn two_currencies_are_never_added_and_payouts_are_of_one() {
 }
 
 #[tokio::test]
-async fn money_of_another_workspace_is_out_of_reach() {
+async fn commissions_balances_and_payouts_of_another_workspace_are_not_found() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (_, partner) = merchant.program_and_partner().await;
@@ -206,7 +206,7 @@ async fn money_of_another_workspace_is_out_of_reach() {
 }
 
 #[tokio::test]
-async fn sums_beyond_64_bits_are_the_largest_number_and_no_error() {
+async fn sums_beyond_64_bits_become_the_largest_number_without_an_error() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (_, partner) = merchant.program_and_partner().await;
@@ -220,7 +220,7 @@ async fn sums_beyond_64_bits_are_the_largest_number_and_no_error() {
     assert_eq!(merchant.get("/balances").await.number("/data/0/owed_minor"), i64::MAX);
 }
 
-/// Lists and payouts compute the status of a commission in SQL: it is the same as the core's.
+/// The SQL of lists and payouts computes the same status of a commission as the core.
 #[tokio::test]
 async fn sql_knows_the_status_of_a_commission_as_the_core_does() {
     let app = App::new();
@@ -250,7 +250,7 @@ async fn sql_knows_the_status_of_a_commission_as_the_core_does() {
         }
         want.entry(Status::of(paid, net, held, matures_at, now).as_str()).or_default().push(id);
     }
-    assert_eq!(want.len(), 5, "every status is there");
+    assert_eq!(want.len(), 5, "every status occurs");
     for (status, mut want) in want {
         want.sort_by(|one, other| other.cmp(one));
         let listed = merchant.get(&format!("/commissions?status={status}&limit=100")).await;

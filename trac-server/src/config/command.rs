@@ -12,7 +12,7 @@ use trac_core::program::Mode;
 
 use super::Options;
 use crate::key_kind::KeyKind;
-use crate::visible::is_seen;
+use crate::visible::is_visible;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -32,10 +32,10 @@ pub struct CommandLine {
 pub enum Command {
     /// Run the server.
     Serve(Options),
-    /// A merchant, two partners, a shop page and a stand-in for Stripe, ready to click through.
+    /// Run a demo: a merchant, two partners, a shop page and a simulator of Stripe, ready to click through.
     #[cfg(feature = "demo")]
     Demo(DemoOptions),
-    /// Tell the story of any ID or e-mail address, hop by hop, and name the first missing hop.
+    /// Explain any ID or e-mail address, hop by hop from click to payout, and name the first missing hop.
     Explain {
         /// A Stripe ID, click ID, customer, e-mail address, commission or event.
         id: String,
@@ -46,13 +46,13 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
-    /// Decide stored events again, and print what changes, a line for each commission.
+    /// Decide stored events again, and print the changes, one line for each commission.
     Replay {
-        /// The terms to decide by: `then`, those in force at each payment's time; `now`, today's. Paid-out
-        /// commissions stay.
+        /// The terms to decide by: `then`, the terms in force at each payment's time, or `now`, the current
+        /// terms. Paid-out commissions do not change.
         #[arg(long, default_value = "then", value_parser = ["then", "now"])]
         rules: String,
-        /// Show what would change, and write nothing.
+        /// Show the changes, and write nothing.
         #[arg(long)]
         dry_run: bool,
         /// Only events received since this time (RFC 3339).
@@ -74,7 +74,7 @@ pub enum Command {
     /// Copy the whole database to one file; the server may run. The file does not contain the master key: store
     /// it separately.
     Backup {
-        /// The file to write; it must not be there yet.
+        /// The file to write; it must not exist yet.
         file: PathBuf,
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
@@ -91,7 +91,7 @@ pub enum Command {
     /// Export a workspace, or all of them, as lines for `trac import`, or as tables for people. The server may
     /// run. API keys are exported as hashes; signing secrets are not exported: set them again after an import.
     Export {
-        /// The file to write; it must not be there yet [default: standard output].
+        /// The file to write; it must not exist yet [default: standard output].
         file: Option<PathBuf>,
         /// Only this workspace.
         #[arg(long, value_name = "ID")]
@@ -238,10 +238,10 @@ pub enum KeyCommand {
 /// What to do with secrets.
 #[derive(Debug, Subcommand)]
 pub enum SecretsCommand {
-    /// Seal every secret again under a new master key, and delete the old key. The server may run.
+    /// Seal every secret again with a new master key, and delete the old key. The server may run.
     ///
-    /// If the key is in `TRAC_MASTER_KEY`, set it to the new key and the old key, separated by a comma, run
-    /// this, and remove the old key.
+    /// If the key is in `TRAC_MASTER_KEY`, set the variable to the new key and the old key, separated by a
+    /// comma, run this command, and remove the old key from the variable.
     Rotate {
         #[command(flatten)]
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
@@ -262,7 +262,7 @@ pub struct DemoOptions {
     /// Where the shop listens [default: 127.0.0.1:8788, or a free port].
     #[arg(long, value_name = "ADDRESS")]
     pub shop: Option<SocketAddr>,
-    /// Where the stand-in for Stripe listens [default: 127.0.0.1:8789, or a free port].
+    /// Where the simulator of Stripe listens [default: 127.0.0.1:8789, or a free port].
     #[arg(long, value_name = "ADDRESS")]
     pub stripe: Option<SocketAddr>,
     /// Another shop that the second partner's link leads to, such as the axum-shop example.
@@ -284,9 +284,9 @@ fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 pub(super) fn workspace_name(text: &str) -> Result<String, String> {
     let name = text.trim();
     let fits = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if fits && is_seen(name) {
+    if fits && is_visible(name) {
         Ok(name.to_owned())
     } else {
-        Err("must be 1 to 200 characters that can be seen, none of them a control character".to_owned())
+        Err("must be 1 to 200 characters, at least one visible and none a control character".to_owned())
     }
 }

@@ -26,7 +26,7 @@ const LISTEN: &str = "127.0.0.1:8787";
 /// workspace may receive.
 pub(crate) const VISITS_PER_ADDRESS: u32 = 300;
 pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
-/// The default of megabytes on the disk that stay free: enough for some ten thousand events and the WAL next
+/// How many megabytes of the disk stay free by default: enough for some ten thousand events and the WAL next
 /// to the database.
 const KEEP_FREE_MB: u32 = 256;
 /// The default base URL of Stripe's API.
@@ -49,17 +49,18 @@ pub struct Options {
     /// The URL under which callers reach the server [default: http:// and the listen address].
     #[arg(long, env = "TRAC_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// The registrable domain for the click cookie if the tracker is under the merchant's domain; several
-    /// with commas: each request gets the one that contains its host.
+    /// The registrable domain for the click cookie if the tracker is under the merchant's domain. Several are
+    /// separated by commas; each request gets the one that contains its host.
     #[arg(long, env = "TRAC_COOKIE_DOMAIN", value_name = "DOMAIN", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub cookie_domain: Option<Vec<String>>,
-    /// Further hosts that lead to this server, with commas between: a program's links may be shown under one.
+    /// Further hosts that lead to this server, separated by commas. A program may show its links under one of
+    /// them.
     #[arg(long, env = "TRAC_TRACKING_DOMAIN", value_name = "HOST", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub tracking_domain: Option<Vec<String>>,
-    /// The networks of the proxies in front, such as 10.0.0.0/8, with commas between. Only their Forwarded
-    /// and X-Forwarded-For headers count.
+    /// The networks of the proxies in front of the server, such as 10.0.0.0/8, separated by commas. Only
+    /// their Forwarded and X-Forwarded-For headers count.
     #[arg(long, env = "TRAC_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
     #[serde(default, deserialize_with = "one_or_many")]
     pub trusted_proxy: Option<Vec<Network>>,
@@ -85,14 +86,14 @@ pub struct Options {
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
-    /// The base URL of Stripe's API, for objects that no event contained, if a merchant has set a restricted
-    /// key [default: `https://api.stripe.com`]. http:// on this machine only.
+    /// The base URL of Stripe's API. Objects that no event contained are requested there if a merchant has
+    /// set a restricted key [default: `https://api.stripe.com`]. http:// on this machine only.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
     #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
     pub log: Option<String>,
-    /// Log one JSON object a line.
+    /// Log one JSON object per line.
     #[arg(long, env = "TRAC_LOG_JSON", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub log_json: Option<bool>,
 }
@@ -110,7 +111,7 @@ pub struct Config {
     pub cookie_domain: Vec<String>,
     /// Hosts under which links may be shown.
     pub tracking_domain: Vec<String>,
-    /// The proxies in front.
+    /// The networks of the proxies in front of the server.
     pub trusted_proxy: Vec<Network>,
     /// How many visits of one address are recorded in a minute; 0 for any number.
     pub visits_per_address: u32,
@@ -137,7 +138,7 @@ pub struct Config {
 pub struct MasterKey(String);
 
 impl MasterKey {
-    /// The key as hex, to open the store with.
+    /// The key as hex, for opening the store.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

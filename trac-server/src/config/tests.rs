@@ -14,7 +14,7 @@ fn a_cookie_domain_is_one_that_a_cookie_can_be_set_for() {
 }
 
 #[test]
-fn a_workspace_is_called_what_a_page_can_show() {
+fn a_workspace_name_is_visible_and_has_no_control_characters() {
     let check = |text: &str, want: Option<&str>| {
         assert_eq!(workspace_name(text).ok().as_deref(), want, "{text:?}");
     };
@@ -41,7 +41,7 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 }
 
 #[test]
-fn a_key_is_sent_under_tls_or_stays_on_this_machine() {
+fn the_stripe_api_url_is_https_or_on_this_machine() {
     let check = |text: &str, want: Option<&str>| {
         assert_eq!(stripe_api_url(text).ok().as_deref(), want, "{text}");
     };
@@ -87,7 +87,7 @@ fn lists_are_read_from_the_file_as_one_or_many() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line() {
+fn an_invalid_option_is_reported_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("trac.toml");
     std::fs::write(&file, "lisen = \"127.0.0.1:1\"").unwrap();

@@ -31,14 +31,14 @@ pub(super) fn stripe_api_url(text: &str) -> Result<String, ConfigError> {
 
 /// A domain name for which browsers accept a cookie: several labels.
 pub(super) fn cookie_domain(text: &str) -> Result<String, ConfigError> {
-    let widest_to_whole = cookie::domains(text).last();
-    if widest_to_whole == Some(text) {
+    let longest = cookie::domains(text).last();
+    if longest == Some(text) {
         return Ok(text.to_owned());
     }
     Err(ConfigError(format!("cookie domain {text:?}: must be a domain name, such as example.com")))
 }
 
-/// A host name, optionally with a port: what is between `https://` and the path.
+/// A host name, optionally with a port: the part between `https://` and the path.
 pub(super) fn tracking_domain(text: &str) -> Result<String, ConfigError> {
     let name = text.trim().to_ascii_lowercase();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');

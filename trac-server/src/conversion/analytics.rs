@@ -137,9 +137,9 @@ pub(super) async fn report(
     let of = scope.clone();
     let counted = trac.store.query(&of, NARROW, move |tx| count(tx.within(&scope), days, &query));
     let counted = counted.await?;
-    let mut whole = Figures::default();
+    let mut total = Figures::default();
     for figures in counted.values() {
-        whole.add(figures);
+        total.add(figures);
     }
     let date = |day: i64| Timestamp::from_unix_secs(day.saturating_mul(DAY_SECS)).to_rfc3339();
     let dates = (days.first..=days.last).map(|day| {
@@ -151,12 +151,12 @@ pub(super) async fn report(
         figures
     });
     let timeseries: Vec<_> = dates.collect();
-    let mut answer = whole.to_json();
+    let mut answer = total.to_json();
     if let Some(object) = answer.as_object_mut() {
         let rates = json!({
-            "click_to_lead_bps": rate_bps(whole.leads, whole.clicks),
-            "click_to_sale_bps": rate_bps(whole.sales, whole.clicks),
-            "lead_to_sale_bps": rate_bps(whole.sales, whole.leads),
+            "click_to_lead_bps": rate_bps(total.leads, total.clicks),
+            "click_to_sale_bps": rate_bps(total.sales, total.clicks),
+            "lead_to_sale_bps": rate_bps(total.sales, total.leads),
         });
         object.insert("rates".to_owned(), rates);
         object.insert("start".to_owned(), date(days.first).into());

@@ -48,7 +48,7 @@ mod tests {
     use crate::testing::shop::Shop;
 
     #[tokio::test]
-    async fn conversions_are_narrowed_by_credit_and_leads_by_the_merchants_decision() {
+    async fn conversions_are_filtered_by_credit_and_leads_by_the_merchants_decision() {
         let app = App::new();
         let shop = Shop::open(&app, json!({ "attribution_window_days": 1 })).await;
         let merchant = &shop.merchant;
@@ -67,11 +67,13 @@ mod tests {
         for (customer, status) in [("a", "approved"), ("b", "rejected"), ("c", "")] {
             let lead =
                 json!({ "eventName": "Sign up", "customerExternalId": customer, "clickId": shop.click });
-            let told =
+            let request =
                 Request::post("/api/track/lead").header("x-publishable-key", &merchant.publishable_key);
-            let told = app.send(told.body(Body::from(lead.to_string())).unwrap()).await;
+            let response = app.send(request.body(Body::from(lead.to_string())).unwrap()).await;
             if !status.is_empty() {
-                merchant.patch(&format!("/leads/{}", told.text("/id")), json!({ "status": status })).await;
+                merchant
+                    .patch(&format!("/leads/{}", response.text("/id")), json!({ "status": status }))
+                    .await;
             }
         }
         assert_eq!(merchant.get("/leads?status=approved").await.column("customer_external_id"), ["a"]);
@@ -79,14 +81,14 @@ mod tests {
         assert_eq!(merchant.get("/leads").await.number("/meta/total"), 3);
     }
 
-    /// The planner's statistics say that a workspace has a million payments.
+    /// The statistics for the planner are those of a workspace with a million payments.
     #[tokio::test]
-    async fn an_index_answers_a_list_narrowed_by_reason_click_or_currency() {
+    async fn a_list_filtered_by_reason_click_or_currency_uses_an_index() {
         let app = App::new();
         let (trac, scope) = (app.trac.clone(), Scope::new("ws", Mode::Test));
         let plans = app.trac.store.read(move |tx| {
             let rows = tx.within(&scope);
-            let asked = [
+            let filters = [
                 ("reason", "ok", "payment_reason"),
                 ("reason", "no_click", "payment_reason"),
                 ("reason", "no_attribution_yet", "payment_reason"),
@@ -94,7 +96,7 @@ mod tests {
                 ("currency", "usd", "payment_currency"),
             ];
             let plan = |(name, value, index)| (CONVERSIONS.plan(rows, &trac, name, value), index);
-            Ok::<_, StoreError>(asked.map(plan))
+            Ok::<_, StoreError>(filters.map(plan))
         });
         for (plans, index) in plans.await.unwrap() {
             for plan in plans {

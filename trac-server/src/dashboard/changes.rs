@@ -1,4 +1,4 @@
-//! `/dashboard/changes`: a number that changes when a page has something new to show. The script of an open
+//! `/dashboard/changes`: a number that changes when a page has new rows to show. The script of an open
 //! page requests it every second, and requests the page's changing part only when the number changed.
 //!
 //! # Guarantees

@@ -18,12 +18,12 @@ use crate::store::rows::Rows;
 use crate::trac::Trac;
 
 pub(super) fn routes() -> Router<Trac> {
-    Router::new().route("/dashboard", get(whole)).route("/dashboard/live", get(live))
+    Router::new().route("/dashboard", get(page)).route("/dashboard/live", get(live))
 }
 
 #[derive(Template)]
 #[template(path = "dashboard/flow.html")]
-struct WholePage {
+struct FlowPage {
     layout: Layout,
     /// The number that the script compares with the one it requests.
     changes: u64,
@@ -48,23 +48,23 @@ struct Flow {
 
 /// The advice in the error for a page that takes too long.
 const NARROW: &str =
-    "Try again in a moment, or ask for the lists under /api/v1 one by one, each narrowed by a filter.";
+    "Try again in a moment, or request the lists under /api/v1 one by one, each with a filter.";
 
-async fn whole(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
-    let (now, of) = (trac.clock.now(), scope.clone());
-    let page = trac.store.query::<_, StoreError, _>(&of, NARROW, move |tx| {
+async fn page(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
+    let (now, caller) = (trac.clock.now(), scope.clone());
+    let page = trac.store.query::<_, StoreError, _>(&caller, NARROW, move |tx| {
         let rows = tx.within(&scope);
         // Read from the same snapshot as the rows that are shown, so that any later change changes the number.
         let changes = changes::number(rows, now)?;
-        render(&WholePage { layout: Layout::of(rows, "dashboard")?, changes, flow: Flow::read(rows, now)? })
+        render(&FlowPage { layout: Layout::of(rows, "dashboard")?, changes, flow: Flow::read(rows, now)? })
     });
     Ok(Html(page.await?).into_response())
 }
 
-/// The changing part alone, for the script.
+/// Serves the changing part alone, for the script.
 async fn live(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
-    let (now, of) = (trac.clock.now(), scope.clone());
-    let part = trac.store.query::<_, StoreError, _>(&of, NARROW, move |tx| {
+    let (now, caller) = (trac.clock.now(), scope.clone());
+    let part = trac.store.query::<_, StoreError, _>(&caller, NARROW, move |tx| {
         render(&LivePart { flow: Flow::read(tx.within(&scope), now)? })
     });
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], part.await?).into_response())

@@ -5,7 +5,7 @@ use askama::Template;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 
-/// What the base template shows around a page.
+/// The values that the base template shows around a page.
 ///
 /// URLs in pages are relative, so that the router can be mounted under any path: `up` is the relative path from
 /// a page to the parent of `dashboard`, and every URL in a template begins with it.
@@ -16,7 +16,7 @@ pub(super) struct Layout {
     pub(super) up: &'static str,
     /// The page in the navigation.
     pub(super) current: &'static str,
-    /// `None` before the sign-in; then there is no navigation.
+    /// `None` on the login page, which has no navigation.
     pub(super) visitor: Option<Visitor>,
 }
 
@@ -38,14 +38,14 @@ pub(super) const TABS: [Tab; 2] =
     [Tab { path: "dashboard", name: "Flow" }, Tab { path: "dashboard/why", name: "Why?" }];
 
 impl Layout {
-    /// the layout of a page of this workspace; `path` is that of its [`Tab`].
+    /// The layout of a page of this workspace; `path` is that of its [`Tab`].
     pub(super) fn of(rows: Rows<'_>, path: &'static str) -> Result<Self, StoreError> {
         let visitor = Visitor { workspace: workspace_name(rows)?, mode: rows.scope().mode_str() };
         let title = TABS.iter().find(|tab| tab.path == path).map_or("", |tab| tab.name);
         Ok(Self { title, up: up_from(path), current: path, visitor: Some(visitor) })
     }
 
-    /// the layout of the login page.
+    /// The layout of the login page.
     pub(super) const fn of_sign_in() -> Self {
         Self { title: "", up: "../", current: "", visitor: None }
     }
@@ -60,7 +60,6 @@ fn up_from(path: &str) -> &'static str {
     }
 }
 
-/// The name of the workspace.
 fn workspace_name(rows: Rows<'_>) -> Result<String, StoreError> {
     let (sql, id) = ("SELECT name FROM workspace WHERE id = ?1", rows.scope().workspace_id());
     let found = rows.everywhere().one(sql, args![id], |row| row.get(0))?;
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_up_leads_to_where_the_dashboard_lies() {
+    fn the_path_up_leads_to_the_parent_of_dashboard() {
         let check = |path, want| assert_eq!(up_from(path), want, "{path}");
         check("dashboard", "");
         check("dashboard/why", "../");

@@ -49,7 +49,7 @@ pub(super) fn counts(rows: Rows<'_>) -> Result<Counts, StoreError> {
     Ok(counts?.unwrap_or_default())
 }
 
-/// What a partner has earned in one currency.
+/// The balance of a partner in one currency.
 #[derive(Debug)]
 pub(super) struct Balance {
     pub(super) partner: String,
@@ -122,7 +122,7 @@ pub(super) fn clicks(rows: Rows<'_>) -> Result<Vec<Click>, StoreError> {
     })
 }
 
-/// An event of Stripe's, and its outcome.
+/// An event from Stripe, and its outcome.
 #[derive(Debug)]
 pub(super) struct Event {
     pub(super) id: String,
@@ -183,7 +183,7 @@ pub(super) struct Commission {
     pub(super) click_id: String,
     /// The IDs of Stripe's objects, by type.
     pub(super) stripe: BTreeMap<String, String>,
-    /// The newest first.
+    /// Newest first.
     pub(super) entries: Vec<Entry>,
 }
 
@@ -220,7 +220,7 @@ fn read_commission(row: &Row<'_>) -> Result<Commission, StoreError> {
     let currency: String = row.get("currency")?;
     let amount = |minor| Amount::new(minor, &currency);
     let stripe: BTreeMap<String, Option<String>> = row.document("stripe")?;
-    let stripe = stripe.into_iter().filter_map(|(what, id)| Some((what.replace('_', " "), id?)));
+    let stripe = stripe.into_iter().filter_map(|(kind, id)| Some((kind.replace('_', " "), id?)));
     Ok(Commission {
         id: row.get("id")?,
         at: Moment(row.get("created_at")?),

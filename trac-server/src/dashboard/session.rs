@@ -1,9 +1,9 @@
 //! Sessions of the dashboard: a random token in a cookie that scripts cannot read (`HttpOnly`) and other sites
 //! cannot send (`SameSite=Strict`).
 //!
-//! A session ends when the key that it was begun with is revoked or rolled; one that was begun after the key
-//! was rolled ends with the overlap. A session also ends after seven days, and after twelve hours without a
-//! request for a page.
+//! A session ends when the key that began it is revoked or rolled; a session that was begun after the key was
+//! rolled ends with the overlap. Every session ends after seven days, and after twelve hours without a request
+//! for a page.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -45,14 +45,14 @@ impl FromRequestParts<Trac> for Session {
         let closed = || Redirect::to(sign_in).into_response();
         let token = token(trac, &parts.headers).ok_or_else(closed)?;
         let now = trac.clock.now();
-        let asked = token.clone();
-        let found = trac.store.read(move |tx| find(tx, "session", &asked, now)).await;
+        let wanted = token.clone();
+        let found = trac.store.read(move |tx| find(tx, "session", &wanted, now)).await;
         match found {
             Ok(Some(Found { scope, seen_at, .. })) => {
-                // The script of an open page sends these requests, even if nobody looks at the page.
-                let is_by_itself = ["/changes", "/live"].iter().any(|end| parts.uri.path().ends_with(end));
-                if !is_by_itself && seen_at.is_none_or(|seen| now.secs_since(seen) >= SEEN_SECS) {
-                    seen(trac, token, now);
+                // The script of an open page sends these requests, even if the page is not looked at.
+                let is_from_script = ["/changes", "/live"].iter().any(|end| parts.uri.path().ends_with(end));
+                if !is_from_script && seen_at.is_none_or(|seen| now.secs_since(seen) >= SEEN_SECS) {
+                    record_seen(trac, token, now);
                 }
                 Ok(Self(scope))
             }
@@ -63,7 +63,7 @@ impl FromRequestParts<Trac> for Session {
 }
 
 /// Records the time of a request for a page. The response does not wait for the write.
-fn seen(trac: &Trac, token: String, now: Timestamp) {
+fn record_seen(trac: &Trac, token: String, now: Timestamp) {
     drop(trac.store.write(Priority::Api, move |tx| {
         tx.write("UPDATE dashboard_token SET seen_at = ?2 WHERE hash = ?1", args![key_hash(&token), now])
     }));
@@ -94,12 +94,12 @@ pub(super) fn cookie(trac: &Trac, token: &str) -> Option<HeaderValue> {
 /// Begins a session and returns its token. `key` is the hash of the key that was entered, if any.
 pub(super) async fn begin(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<String, StoreError> {
     let token = random_hex::<32>();
-    let (kept, now) = (token.clone(), trac.clock.now());
+    let (stored, now) = (token.clone(), trac.clock.now());
     let begun = trac.store.write(Priority::Api, move |tx| {
         tx.write("DELETE FROM dashboard_token WHERE expires_at < ?1", args![now])?;
-        insert(tx.within(&scope), "session", &kept, now.plus_secs(SESSION_SECS))?;
+        insert(tx.within(&scope), "session", &stored, now.plus_secs(SESSION_SECS))?;
         let sql = "UPDATE dashboard_token SET begun_at = ?2, seen_at = ?2, key_hash = ?3 WHERE hash = ?1";
-        tx.write(sql, args![key_hash(&kept), now, key])?;
+        tx.write(sql, args![key_hash(&stored), now, key])?;
         Ok(())
     });
     begun.await.map(|()| token)

@@ -25,7 +25,7 @@ pub(super) fn routes(trac: &Trac) -> Router<Trac> {
         .layer(middleware::from_fn_with_state(trac.clone(), own_forms_only))
 }
 
-/// What the login page shows.
+/// The content of the login page.
 #[derive(Debug)]
 enum SignIn {
     /// The form for a secret key.
@@ -83,16 +83,15 @@ pub(super) async fn own_forms_only(
 
 /// Counts an attempt to sign in, or rejects it.
 fn within_limit(trac: &Trac, request: &Parts) -> Result<(), Problem> {
-    let counted =
-        trac.limits.sign_ins.count_everybody(trac.proxies.caller(request), trac.clock.unix_millis());
+    let counted = trac.limits.sign_ins.count_any(trac.proxies.caller(request), trac.clock.unix_millis());
     counted.map_err(|secs| {
-        failed(trac, "limit");
+        count_failure(trac, "limit");
         Problem::too_many_calls(secs)
     })
 }
 
 /// Counts a failed sign-in, and logs the 1st, 2nd, 4th, 8th …, so that endless attempts do not fill the log.
-fn failed(trac: &Trac, why: &'static str) {
+fn count_failure(trac: &Trac, why: &'static str) {
     let tries = trac.metrics.sign_in(why);
     if tries.is_power_of_two() {
         tracing::warn!(why, tries, "a sign-in to the dashboard failed");
@@ -113,9 +112,9 @@ async fn log_in(
     let Ok(Form(form)) = form else { return Ok(page(SignIn::WrongKey, StatusCode::UNAUTHORIZED)) };
     let key = form.key.trim().to_owned();
     if let Some(Key { scope, hash, .. }) = secret_key(&trac, key.clone()).await? {
-        return welcome(&trac, scope, Some(hash)).await;
+        return begin_session(&trac, scope, Some(hash)).await;
     }
-    failed(&trac, "key");
+    count_failure(&trac, "key");
     key_refusal(&trac, "/dashboard/login", Some(key), "secret").await?;
     Ok(page(SignIn::WrongKey, StatusCode::UNAUTHORIZED))
 }
@@ -141,13 +140,13 @@ async fn enter(
     within_limit(&trac, &request)?;
     let Ok(Form(form)) = form else { return Ok(page(SignIn::UsedLink, StatusCode::UNAUTHORIZED)) };
     if let Some(scope) = session::redeem(&trac, form.token).await? {
-        return welcome(&trac, scope, None).await;
+        return begin_session(&trac, scope, None).await;
     }
-    failed(&trac, "link");
+    count_failure(&trac, "link");
     Ok(page(SignIn::UsedLink, StatusCode::UNAUTHORIZED))
 }
 
-async fn welcome(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<Response, Problem> {
+async fn begin_session(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<Response, Problem> {
     trac.metrics.sign_in("ok");
     let (workspace, mode) = (scope.workspace_id(), scope.mode_str());
     tracing::info!(
@@ -157,17 +156,17 @@ async fn welcome(trac: &Trac, scope: Scope, key: Option<[u8; 32]>) -> Result<Res
         "signed in to the dashboard"
     );
     let token = session::begin(trac, scope, key).await?;
-    Ok(leave_with(trac, &token, "../dashboard"))
+    Ok(redirect_with(trac, &token, "../dashboard"))
 }
 
 async fn log_out(State(trac): State<Trac>, headers: HeaderMap) -> Result<Response, Problem> {
     if let Some(token) = session::token(&trac, &headers) {
         session::end(&trac, token).await?;
     }
-    Ok(leave_with(&trac, "", "login"))
+    Ok(redirect_with(&trac, "", "login"))
 }
 
-fn leave_with(trac: &Trac, token: &str, to: &str) -> Response {
+fn redirect_with(trac: &Trac, token: &str, to: &str) -> Response {
     let mut response = Redirect::to(to).into_response();
     if let Some(cookie) = session::cookie(trac, token) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

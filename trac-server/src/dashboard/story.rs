@@ -6,7 +6,7 @@ use trac_core::time::Timestamp;
 
 use super::words::{Amount, Code, Moment};
 
-/// A whole response.
+/// A response of explain.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
     /// The kind of ID that was looked up.
@@ -36,7 +36,7 @@ pub(super) struct Hop {
     details: Details,
 }
 
-/// Whether a hop is there.
+/// Whether a hop was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Status {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_with_the_details_that_pages_show() {
+    fn a_response_is_read_with_the_details_that_pages_show() {
         let hop = |details| json!({ "hop": "event", "status": "missing", "what": "W.", "reason": "no_click", "remedy": null, "details": details });
         let entry = json!({ "at": "2026-11-21T08:00:00Z", "kind": "earn", "amount_minor": 5, "currency": "usd", "reason": "ok" });
         let causes = json!({ "causes": [{ "what": "A", "remedy": "a", "reason": "x" }, { "what": "B", "remedy": "b", "reason": "y" }] });

@@ -46,7 +46,7 @@ async fn a_secret_key_opens_the_dashboard_of_its_workspace() {
 }
 
 #[tokio::test]
-async fn a_visitor_of_the_root_is_shown_the_way() {
+async fn the_root_redirects_to_the_dashboard_and_that_to_the_login_page() {
     let app = App::new();
     for (path, to) in [("/", "dashboard"), ("/dashboard/", "../dashboard"), ("/dashboard", "dashboard/login")]
     {
@@ -56,7 +56,7 @@ async fn a_visitor_of_the_root_is_shown_the_way() {
 }
 
 #[tokio::test]
-async fn a_form_that_says_nothing_is_answered_with_the_page_to_fill_in() {
+async fn an_empty_or_malformed_form_gets_the_login_page() {
     let app = App::new();
     let check = |answer: Answer, want: u16, at: &str| {
         assert_eq!(answer.status.as_u16(), want, "{at}");
@@ -80,7 +80,7 @@ async fn a_link_opens_the_dashboard_once() {
     let path = url.strip_prefix("https://track.example.com").unwrap();
     let token = path.split_once("?token=").unwrap().1;
     for _ in 0..2 {
-        assert_eq!(app.visit(path, &[]).await.status, 200, "looking does not use it up");
+        assert_eq!(app.visit(path, &[]).await.status, 200, "a GET does not redeem the link");
     }
     let entered = form(&app, "/dashboard/enter", &format!("token={token}"), &[]).await;
     assert_eq!((entered.status.as_u16(), entered.header("location")), (303, "../dashboard"));
@@ -90,39 +90,39 @@ async fn a_link_opens_the_dashboard_once() {
 }
 
 #[tokio::test]
-async fn sessions_and_links_end() {
+async fn a_session_ends_after_seven_days() {
     let app = App::new();
     let merchant = app.merchant().await;
     let cookie = log_in(&app, &merchant.key).await;
-    let look = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
+    let status = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
     for _ in 0..14 {
         app.trac.clock.advance(12 * 3_600);
-        assert_eq!(look("/dashboard").await, 200);
+        assert_eq!(status("/dashboard").await, 200);
         // `seen_at` is written after the response; once a later write is done, it is stored.
         app.trac.store.write(Priority::Api, |_| Ok(())).await.unwrap();
     }
     app.trac.clock.advance(1);
-    assert_eq!(look("/dashboard").await, 303, "seven days are over");
+    assert_eq!(status("/dashboard").await, 303, "seven days are over");
 }
 
 #[tokio::test]
-async fn a_session_in_which_nobody_looks_is_over() {
+async fn a_session_ends_after_twelve_hours_without_a_page_request() {
     let app = App::new();
     let merchant = app.merchant().await;
     let cookie = log_in(&app, &merchant.key).await;
-    let look = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
+    let status = async |path: &str| app.visit(path, &[("cookie", &cookie)]).await.status.as_u16();
     // The script of an open page sends these requests.
     for _ in 0..12 {
-        assert_eq!((look("/dashboard/changes").await, look("/dashboard/live").await), (200, 200));
+        assert_eq!((status("/dashboard/changes").await, status("/dashboard/live").await), (200, 200));
         app.trac.clock.advance(3_600);
     }
-    assert_eq!(look("/dashboard/live").await, 200);
+    assert_eq!(status("/dashboard/live").await, 200);
     app.trac.clock.advance(1);
-    assert_eq!(look("/dashboard").await, 303);
+    assert_eq!(status("/dashboard").await, 303);
 }
 
 #[tokio::test]
-async fn a_session_is_over_with_the_key_that_began_it() {
+async fn a_session_ends_with_the_key_that_began_it() {
     let app = App::new();
     let merchant = app.merchant().await;
     let status = async |cookie: &str| app.visit("/dashboard", &[("cookie", cookie)]).await.status.as_u16();
@@ -149,18 +149,18 @@ async fn a_session_is_over_with_the_key_that_began_it() {
 #[tokio::test]
 async fn all_sessions_and_links_can_be_ended() {
     let app = App::new();
-    let (mine, other) = (app.merchant().await, app.merchant().await);
-    let (my_cookie, others) = (log_in(&app, &mine.key).await, log_in(&app, &other.key).await);
+    let (merchant, other) = (app.merchant().await, app.merchant().await);
+    let (cookie, other_cookie) = (log_in(&app, &merchant.key).await, log_in(&app, &other.key).await);
     let status = async |cookie: &str| app.visit("/dashboard", &[("cookie", cookie)]).await.status.as_u16();
-    let listed = super::sessions(&app.trac, Some(&mine.workspace_id)).await.unwrap();
+    let listed = super::sessions(&app.trac, Some(&merchant.workspace_id)).await.unwrap();
     let kinds: Vec<_> = listed.iter().map(|session| session["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["link", "session"], "{listed:?}");
     assert!(listed[1]["key"].as_str().unwrap().starts_with("sk_test_…"), "{listed:?}");
     assert_eq!(super::sessions(&app.trac, None).await.unwrap().len(), 4);
-    assert_eq!(super::end_sessions(&app.trac, Some(&mine.workspace_id)).await.unwrap(), 2);
-    assert_eq!((status(&my_cookie).await, status(&others).await), (303, 200));
+    assert_eq!(super::end_sessions(&app.trac, Some(&merchant.workspace_id)).await.unwrap(), 2);
+    assert_eq!((status(&cookie).await, status(&other_cookie).await), (303, 200));
     assert_eq!(super::end_sessions(&app.trac, None).await.unwrap(), 2);
-    assert_eq!(status(&others).await, 303);
+    assert_eq!(status(&other_cookie).await, 303);
 }
 
 #[tokio::test]
@@ -196,13 +196,13 @@ async fn sign_ins_are_counted_and_limited() {
 }
 
 #[tokio::test]
-async fn the_cookie_over_https_is_one_that_no_other_host_can_set() {
+async fn the_cookie_over_https_has_the_host_prefix() {
     let app = App::new();
     let merchant = app.merchant().await;
     let cookie = log_in(&app, &merchant.key).await;
     assert!(cookie.starts_with("__Host-trac_session="), "{cookie}");
-    let planted = cookie.replace("__Host-", "");
-    assert_eq!(app.visit("/dashboard", &[("cookie", &planted)]).await.status, 303);
+    let unprefixed = cookie.replace("__Host-", "");
+    assert_eq!(app.visit("/dashboard", &[("cookie", &unprefixed)]).await.status, 303);
     let plain = App::reached_under("http://track.example.com");
     let merchant = plain.merchant().await;
     let cookie = log_in(&plain, &merchant.key).await;
@@ -235,7 +235,7 @@ async fn a_form_of_another_site_is_refused() {
 }
 
 #[tokio::test]
-async fn nothing_a_stranger_wrote_becomes_markup() {
+async fn text_from_outside_is_escaped_on_every_page() {
     let app = App::new();
     let merchant = app.merchant().await;
     let hostile = "\"><script>alert(1)</script>";
@@ -277,7 +277,7 @@ async fn nothing_a_stranger_wrote_becomes_markup() {
 }
 
 #[tokio::test]
-async fn every_page_is_under_the_policy() {
+async fn every_page_has_the_security_policy() {
     let app = App::new();
     for path in [
         "/dashboard",
@@ -301,7 +301,7 @@ async fn every_page_is_under_the_policy() {
 }
 
 #[tokio::test]
-async fn why_is_explained_on_a_page_by_any_id_at_hand() {
+async fn the_why_page_explains_any_id_or_email_address() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
@@ -311,12 +311,12 @@ async fn why_is_explained_on_a_page_by_any_id_at_hand() {
     let closed = app.visit("/dashboard/why", &[]).await;
     assert_eq!((closed.status.as_u16(), closed.header("location")), (303, "login"));
     let cookie = log_in(&app, &shop.merchant.key).await;
-    let ask = async |id: &str, want: u16, says: &[&str]| {
+    let ask = async |id: &str, want: u16, texts: &[&str]| {
         let page = form(&app, "/dashboard/why", &format!("id={id}"), &[("cookie", &cookie)]).await;
         let html = page.body.as_str().unwrap().to_owned();
         assert_eq!(page.status.as_u16(), want, "{id}: {html}");
-        for words in says {
-            assert!(html.contains(words), "{id} does not say {words}: {html}");
+        for text in texts {
+            assert!(html.contains(text), "{text} is missing for {id}: {html}");
         }
         assert!(!html.contains("<script>"), "{html}");
     };
@@ -326,10 +326,10 @@ async fn why_is_explained_on_a_page_by_any_id_at_hand() {
         &["verdict-whole", "Every hop is there. 20.00 USD for Ada", "Ada earns in P", "+20.00 USD"],
     )
     .await;
-    ask("reader%40example.com", 200, &["verdict-broken", "no_click", "Write the click ID beside it"]).await;
-    ask("nobody", 404, &["Nothing in test mode goes by this."]).await;
+    ask("reader%40example.com", 200, &["verdict-broken", "no_click", "write the click ID in addition"]).await;
+    ask("nobody", 404, &["Nothing was found for this in test mode."]).await;
     ask("%3Cscript%3E", 404, &["&#60;script&#62;"]).await;
-    ask("", 200, &["Ask by whatever you have"]).await;
+    ask("", 200, &["Enter any ID that you have"]).await;
     let event = shop.merchant.get("/events").await.text("/data/0/id");
     let linked = app.visit(&format!("/dashboard/why?id={event}"), &[("cookie", &cookie)]).await;
     assert!(linked.body.as_str().unwrap().contains("verdict-broken"));
@@ -342,7 +342,7 @@ async fn why_is_explained_on_a_page_by_any_id_at_hand() {
 }
 
 #[tokio::test]
-async fn credited_conversions_are_counted_and_the_others_beside_them() {
+async fn credited_and_uncredited_conversions_are_counted_separately() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let cookie = log_in(&app, &shop.merchant.key).await;
@@ -365,7 +365,7 @@ async fn credited_conversions_are_counted_and_the_others_beside_them() {
 }
 
 #[tokio::test]
-async fn the_word_live_in_the_header_is_the_mode_and_nothing_else() {
+async fn the_header_shows_live_only_as_the_mode() {
     let app = App::new();
     let (test, live) = app.both_modes().await;
     for (merchant, want) in [(&test, 0), (&live, 1)] {

@@ -16,7 +16,7 @@ use super::layout::{Layout, render};
 use super::session::Session;
 use super::sign_in::own_forms_only;
 use super::story::Answer;
-use crate::explain::{self, BY_ANOTHER_NAME, NARROW};
+use crate::explain::{self, NARROW, OTHER_IDS};
 use crate::problem::Problem;
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
@@ -64,14 +64,14 @@ async fn answer(
     question: Question,
 ) -> Result<Response, Problem> {
     let (now, id) = (trac.clock.now(), question.id.trim().to_owned());
-    let of = scope.clone();
-    let page = trac.store.query::<_, StoreError, _>(&of, NARROW, move |tx| {
+    let caller = scope.clone();
+    let page = trac.store.query::<_, StoreError, _>(&caller, NARROW, move |tx| {
         let rows = tx.within(&scope);
         let layout = Layout::of(rows, "dashboard/why")?;
         let answer = if id.is_empty() {
             None
         } else {
-            let story = explain::tell(rows, now, &id)?;
+            let story = explain::story_of(rows, now, &id)?;
             Some(story.map_or_else(|| Ok(nothing_known(&scope)), |story| Answer::deserialize(&story))?)
         };
         Ok(WhyPage { layout, id, answer })
@@ -85,8 +85,8 @@ async fn answer(
 }
 
 fn nothing_known(scope: &Scope) -> Answer {
-    let summary = format!("Nothing in {} mode goes by this.", scope.mode_str());
+    let summary = format!("Nothing was found for this in {} mode.", scope.mode_str());
     let remedy =
-        format!("{BY_ANOTHER_NAME} The other mode has a dashboard of its own, opened by its secret key.");
+        format!("{OTHER_IDS} The other mode has its own dashboard: sign in with a key of that mode.");
     Answer::of_nothing(summary, remedy)
 }

@@ -1,4 +1,4 @@
-//! Values as a person reads them.
+//! Values in the form in which pages show them.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl fmt::Display for Amount {
 pub(super) struct Moment(pub(super) Timestamp);
 
 impl Moment {
-    /// The moment as programs read it.
+    /// The moment in RFC 3339, for programs.
     pub(super) fn machine(self) -> String {
         self.0.to_rfc3339()
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Moment {
 pub(super) struct Code(pub(super) String);
 
 impl Code {
-    /// The reason in one sentence; a code that is not known stays a code.
+    /// The reason in one sentence; an unknown code is returned unchanged.
     pub(super) fn words(&self) -> &str {
         match Reason::from_code(&self.0) {
             Some(reason) => reason.meaning(),
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_read_as_a_person_would() {
+    fn values_are_formatted_for_people() {
         let amount = Amount::new(1_234, "usd");
         assert_eq!((amount.to_string(), amount.signed()), ("12.34 USD".to_owned(), "+12.34 USD".to_owned()));
         assert_eq!(Amount::new(-5, "usd").signed(), "-0.05 USD");

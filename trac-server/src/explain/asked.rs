@@ -23,8 +23,8 @@ pub(super) fn of_payment(
 ) -> Result<(Hop, Vec<Value>), StoreError> {
     let asked = archive.questions(&payment.id)?;
     let hop = asked.iter().fold(hop, |hop, question| {
-        let word = |name: &str| question[name].as_str().unwrap_or_default();
-        hop.with_sentence(&format!("Asked at {}: {}", word("asked_at"), word("answer")))
+        let text = |name: &str| question[name].as_str().unwrap_or_default();
+        hop.with_sentence(&format!("Asked at {}: {}", text("asked_at"), text("answer")))
     });
     Ok((hop, asked))
 }
@@ -68,8 +68,8 @@ impl Asker {
         let set = format!("PATCH /webhook-endpoints/{} with stripe_api_key", self.endpoint_id);
         if !self.has_key {
             return format!(
-                "Give the endpoint a restricted key that may read Invoices: {set}. Then Stripe is asked for the lines. Or cover \
-                 the Payment Link (plink_…) itself."
+                "Give the endpoint a restricted key that may read Invoices: {set}. Stripe is then asked for the lines. Or add \
+                 the Payment Link (plink_…) to the program's products."
             );
         }
         if let Some(problem) = &self.problem {
@@ -78,10 +78,12 @@ impl Asker {
             );
         }
         match question.map(|question| question["asked_again_at"].as_str()) {
-            None => "Nothing is to be done: Stripe is asked for the lines in a moment.".to_owned(),
-            Some(Some(at)) => format!("Nothing is to be done: Stripe is asked for the lines again at {at}."),
+            None => "There is nothing to do: Stripe will be asked for the lines in a moment.".to_owned(),
+            Some(Some(at)) => {
+                format!("There is nothing to do: Stripe will be asked for the lines again at {at}.")
+            }
             Some(None) => {
-                format!("Stripe is not asked again. To have it asked anew, set the key once more: {set}.")
+                format!("Stripe will not be asked again. To ask once more, set the key again: {set}.")
             }
         }
     }

@@ -45,20 +45,21 @@ const fn event_types(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// Finds every cause that the store contains evidence of: the other mode's endpoint, no secret, a wrong secret,
-/// a wrong clock, a wrong address, a failed write, an event type that is not selected, no delivery at all.
+/// Finds every cause for which the store contains evidence: the other mode's endpoint, no secret, a wrong
+/// secret, a wrong clock, a wrong address, a failed write, an event type that is not selected, no delivery at
+/// all.
 pub(super) fn of_missing_event(
     archive: &Archive<'_>,
     kind: Kind,
     id: &str,
 ) -> Result<Vec<Diagnosis>, StoreError> {
     let mut found = Vec::new();
-    if archive.came_to_the_other_mode(id)? {
+    if archive.reached_the_other_mode(id)? {
         let mode = archive.rows.scope().mode_str();
         found.push(Diagnosis::new(
             Reason::ModeMismatch.as_str(),
-            format!("An event about it came to this workspace's endpoint of the other mode, and was ignored there: it is of {mode} mode."),
-            format!("In Stripe, let the {mode} endpoint post to the URL that GET /webhook-endpoints shows for {mode} mode, and resend the event."),
+            format!("An event about it was delivered to this workspace's endpoint of the other mode and ignored there, because it is a {mode} event."),
+            format!("In Stripe, set the URL of the {mode} endpoint to the one that GET /webhook-endpoints shows for {mode} mode, and resend the event."),
         ));
     } else if let Some(elsewhere) = of_other_mode(archive, kind, id)? {
         found.push(elsewhere);
@@ -68,8 +69,8 @@ pub(super) fn of_missing_event(
         }
     }
     found.extend(of_deliveries(archive)?);
-    let wanted = event_types(kind);
-    let selected = wanted.first().copied().unwrap_or_default();
+    let types = event_types(kind);
+    let selected = types.first().copied().unwrap_or_default();
     let any_event =
         "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND stripe_event_id IS NOT NULL";
     found.push(if !archive.rows.exists(any_event, &[])? {
@@ -77,17 +78,17 @@ pub(super) fn of_missing_event(
             "webhook_never_arrived",
             "No authentic event has ever arrived in this workspace and mode.",
             "In Stripe, add an endpoint of this mode with the URL from GET /webhook-endpoints, and select the events listed \
-             there. Look at the deliveries Stripe shows: 404 is a wrong URL, 401 a wrong secret, 5xx or a time-out this \
-             server.",
+             there. Check the deliveries in Stripe: 404 means a wrong URL, 401 a wrong secret, 5xx or a time-out a \
+             failure of this server.",
         )
     } else if kind == Kind::Event {
         Diagnosis::new(
             "event_not_received",
             "Events arrive, but this one has not.",
-            "Look in Stripe whether its type is selected for this endpoint, and resend it. Mind the mode: test events go to \
-             the test endpoint.",
+            "Check in Stripe that its type is selected for this endpoint, and resend it. Check the mode too: test events go \
+             to the test endpoint.",
         )
-    } else if !archive.has_event_of(wanted)? {
+    } else if !archive.has_event_of(types)? {
         Diagnosis::new(
             "event_type_not_selected",
             format!("Events arrive, but none of type {selected} has."),
@@ -101,8 +102,8 @@ pub(super) fn of_missing_event(
         Diagnosis::new(
             "event_not_received",
             format!("Events of type {selected} arrive, but none that {about}."),
-            "Look in Stripe at the event's deliveries, and resend it. Mind the mode: test events go to the test endpoint. If \
-             Stripe knows nothing of it either, it was not paid.",
+            "Check the event's deliveries in Stripe, and resend it. Check the mode too: test events go to the test endpoint. \
+             If Stripe has no such event either, it was not paid.",
         )
     });
     Ok(found)
@@ -123,8 +124,8 @@ fn of_other_mode(archive: &Archive<'_>, kind: Kind, id: &str) -> Result<Option<D
         (true, false) => format!("{id} is an ID of {other} mode, and you asked in {own} mode."),
     };
     let remedy = format!(
-        "Ask in {other} mode: GET /explain with a secret key of that mode (sk_{other}_…), or the {other} dashboard, which such a key \
-         or trac login-link --mode {other} opens."
+        "Ask in {other} mode: GET /explain with a secret key of that mode (sk_{other}_…), or use the {other} dashboard, which opens \
+         with such a key or by trac login-link --mode {other}."
     );
     Ok(Some(Diagnosis::new(Reason::ModeMismatch.as_str(), what, remedy)))
 }
@@ -145,7 +146,7 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
     if !archive.rows.exists(secret, &[])? {
         found.push(Diagnosis::new(
             Reason::SignatureInvalid.as_str(),
-            "No webhook endpoint of this mode has a signing secret, so every delivery is refused with 401.",
+            "No webhook endpoint of this mode has a signing secret, so every delivery is rejected with 401.",
             "Copy the endpoint's whsec_… from Stripe: PATCH /webhook-endpoints/{id} with signing_secrets.",
         ));
     }
@@ -159,7 +160,7 @@ pub(super) fn of_deliveries(archive: &Archive<'_>) -> Result<Vec<Diagnosis>, Sto
         };
         if archive.rows.exists(sql, args![reason.as_str(), since])? {
             let meaning = match reason {
-                Reason::Unreadable => "What was signed is no event.",
+                Reason::Unreadable => "The signed body is not an event.",
                 _ => reason.meaning(),
             };
             let what = format!("Deliveries were rejected in the last seven days. {meaning}");
@@ -195,7 +196,7 @@ fn refused(archive: &Archive<'_>, routes: &[&str]) -> Result<Vec<Diagnosis>, Sto
     for (code, route, calls) in refusals {
         let Some(cause) = Cause::ALL.iter().find(|cause| cause.as_str() == code) else { continue };
         let times = if calls == 1 { "A call".to_owned() } else { format!("At least {calls} calls") };
-        let what = format!("{times} of {route} came to nothing in the last seven days. {}", cause.meaning());
+        let what = format!("{times} of {route} failed in the last seven days. {}", cause.meaning());
         found.push(Diagnosis::new(cause.as_str(), what, cause.remedy()));
     }
     Ok(found)
@@ -204,7 +205,7 @@ fn refused(archive: &Archive<'_>, routes: &[&str]) -> Result<Vec<Diagnosis>, Sto
 impl Archive<'_> {
     /// Whether the other mode's endpoint received an event about this object, or with this ID, and ignored it
     /// as `mode_mismatch`.
-    fn came_to_the_other_mode(&self, id: &str) -> Result<bool, StoreError> {
+    fn reached_the_other_mode(&self, id: &str) -> Result<bool, StoreError> {
         let other = self.rows.scope().other_mode();
         let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND reason = 'mode_mismatch' \
                    AND (object_id = ?3 OR stripe_event_id = ?3)";

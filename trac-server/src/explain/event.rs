@@ -24,7 +24,7 @@ pub(super) fn of_payment(
 ) -> Result<Hop, StoreError> {
     let mut events = archive.events(Some(&payment.id), &subject.events)?;
     for event in &mut events {
-        if let Some(words) = payment.says_of(event) {
+        if let Some(words) = payment.message_for(event) {
             event["message"] = words.into();
         }
     }
@@ -36,19 +36,19 @@ pub(super) fn of_payment(
     if !events.is_empty() {
         words.push(event_words(&events));
         let asked = events.iter().find_map(|event| event["asked_at"].as_str());
-        words.extend(asked.map(|at| format!("One is what Stripe answered when it was asked at {at}.")));
+        words.extend(asked.map(|at| format!("One of them is Stripe's answer to a question asked at {at}.")));
     } else if words.is_empty() {
-        words.push("Another payment's event names this one.".to_owned());
+        words.push("The event of another payment names this one.".to_owned());
     }
-    let told = payment.facts.leads.iter().map(|(id, lead)| {
+    let leads = payment.facts.leads.iter().map(|(id, lead)| {
         json!({ "id": id, "type": "lead", "event_name": lead.event_name, "created_at": lead.at.map(Timestamp::to_rfc3339) })
     });
-    let reported = payment.facts.reports.iter().map(|(id, report)| {
+    let reports = payment.facts.reports.iter().map(|(id, report)| {
         let kind = if report.by_merchant { "reported conversion" } else { "claimed conversion" };
         json!({ "id": id, "type": kind, "event_name": report.event_type,
             "created_at": report.at.map(Timestamp::to_rfc3339) })
     });
-    let details: Vec<Value> = told.chain(reported).chain(events.iter().cloned()).collect();
+    let details: Vec<Value> = leads.chain(reports).chain(events.iter().cloned()).collect();
     Ok(Hop::ok(NAME, words.join(" ")).with_details(details.into()))
 }
 
@@ -84,14 +84,14 @@ fn event_words(events: &[Value]) -> String {
     });
     let named = named.collect::<Vec<_>>().join(", ");
     match events.len().saturating_sub(NAMED) {
-        0 => format!("Stripe told of it: {named}."),
-        more => format!("Stripe told of it: {named} and {more} more."),
+        0 => format!("Stripe reported it: {named}."),
+        more => format!("Stripe reported it: {named} and {more} more."),
     }
 }
 
 fn lead_words(lead: &Lead) -> String {
     let at = lead.at.map(Timestamp::to_rfc3339).unwrap_or_default();
-    format!("The lead \"{}\" of customer {} was told at {at}.", lead.event_name, lead.customer)
+    format!("The lead \"{}\" of customer {} was reported at {at}.", lead.event_name, lead.customer)
 }
 
 fn report_words(report: &Report) -> String {

@@ -1,4 +1,4 @@
-//! Reads the rows that the hops of a story are made of.
+//! Reads the rows from which the hops of a story are built.
 
 use serde_json::{Value, json};
 use trac_core::commission::balance::Status;
@@ -39,7 +39,8 @@ pub(super) struct Payment {
 }
 
 /// The text for the end of a dispute that the merchant lost.
-pub(super) const LOST_DISPUTE: &str = "The dispute was lost; what was taken back stays.";
+pub(super) const LOST_DISPUTE: &str =
+    "The dispute was lost; the commission that was taken back is not restored.";
 
 impl Payment {
     /// The reason that the log and the list of conversions show.
@@ -64,7 +65,7 @@ impl Payment {
 
     /// The text for an event whose reason code alone would mislead: the end of a dispute is `released`, but if
     /// the dispute was lost, the commission that was taken back stays taken back.
-    pub(super) fn says_of(&self, event: &Value) -> Option<&'static str> {
+    pub(super) fn message_for(&self, event: &Value) -> Option<&'static str> {
         let is_end = event["reason"] == Reason::Released.as_str();
         let dispute = event["object_id"].as_str().and_then(|id| self.facts.disputes.get(id))?;
         (is_end && self.is_lost(dispute)).then_some(LOST_DISPUTE)

@@ -82,9 +82,9 @@ impl Hop {
 
     /// Appends a possible cause and its remedy.
     pub(super) fn with_possible_cause(mut self, what: &str, remedy: &str) -> Self {
-        self.what = format!("{} Perhaps for this: {what}", self.what);
+        self.what = format!("{} Possible cause: {what}", self.what);
         self.remedy = Some(match self.remedy {
-            Some(own) => format!("{own} If it was that: {remedy}"),
+            Some(own) => format!("{own} If that was the cause: {remedy}"),
             None => remedy.to_owned(),
         });
         self

@@ -37,12 +37,11 @@ use crate::trac::Trac;
 pub use text::as_text;
 
 /// The advice in the error for a story that takes too long.
-pub(crate) const NARROW: &str =
-    "Ask by the ID of one object, a payment's or a click's, instead of a customer's or an address.";
+pub(crate) const NARROW: &str = "Ask about one object by its ID, such as a payment or a click, instead of a customer or an e-mail address.";
 
 /// The advice for an unknown ID: other IDs to try.
-pub const BY_ANOTHER_NAME: &str = "Look for it by another name: the Checkout Session (cs_…), the invoice (in_…), the buyer's e-mail \
-     address, the partner's code.";
+pub const OTHER_IDS: &str = "Try another ID: the Checkout Session (cs_…), the invoice (in_…), the buyer's e-mail address or the \
+     partner's code.";
 
 /// `GET /api/v1/explain/{id}`, and `POST /api/v1/explain` with `{"query"}`: an e-mail
 /// address must not be in a URL, because URLs are logged.
@@ -73,20 +72,20 @@ const QUERY_MAX: usize = 500;
 
 async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
     let now = trac.clock.now();
-    let of = scope.clone();
-    let told = trac.store.query(&of, NARROW, move |tx| {
-        if let Some(story) = tell(tx.within(&scope), now, &id)? {
+    let queried = scope.clone();
+    let story = trac.store.query(&queried, NARROW, move |tx| {
+        if let Some(story) = story_of(tx.within(&scope), now, &id)? {
             return Ok(story);
         }
         let (what, other) = ("click, customer, transaction, link or other object", scope.other_mode());
-        let is_of_other = subject::find(tx.within(&other), &id)?.is_found();
-        if is_of_other {
+        let is_known_there = subject::find(tx.within(&other), &id)?.is_found();
+        if is_known_there {
             return Err(Problem::of_mode(what, other.mode()));
         }
-        let message = format!("There is no such {what} here. {BY_ANOTHER_NAME}");
+        let message = format!("There is no such {what} here. {OTHER_IDS}");
         Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", message))
     });
-    told.await.map(Json)
+    story.await.map(Json)
 }
 
 /// Returns the story of an ID for every workspace and mode that knows it. The IDs of Checkout Sessions contain
@@ -96,19 +95,19 @@ async fn answer(trac: &Trac, scope: Scope, id: String) -> Result<Json<Value>, Pr
 /// [`StoreError`] if the store cannot be read.
 pub async fn explain_everywhere(trac: &Trac, id: &str) -> Result<Vec<Value>, StoreError> {
     let (now, id) = (trac.clock.now(), id.to_owned());
-    let told = trac.store.read(move |tx| {
+    let stories = trac.store.read(move |tx| {
         let workspaces = tx.all("SELECT id FROM workspace ORDER BY id", &[], |row| row.get::<String>(0))?;
         let mut stories = Vec::new();
         for workspace in workspaces {
             for mode in modes_of(&id) {
                 let scope = Scope::new(&workspace, *mode);
-                stories.extend(tell(tx.within(&scope), now, &id)?);
+                stories.extend(story_of(tx.within(&scope), now, &id)?);
             }
         }
         let (found, other): (Vec<_>, Vec<_>) = stories.into_iter().partition(|story| story["found"] == true);
         Ok(if found.is_empty() { other } else { found })
     });
-    told.await
+    stories.await
 }
 
 /// The modes in which this ID can exist.
@@ -121,7 +120,7 @@ fn modes_of(id: &str) -> &'static [Mode] {
 }
 
 /// The story of an ID; `None` for an unknown ID that does not have a form of Stripe's.
-pub(crate) fn tell(rows: Rows<'_>, now: Timestamp, id: &str) -> Result<Option<Value>, StoreError> {
+pub(crate) fn story_of(rows: Rows<'_>, now: Timestamp, id: &str) -> Result<Option<Value>, StoreError> {
     let subject = subject::find(rows, id)?;
     if subject.is_unknown_here() {
         return Ok(None);

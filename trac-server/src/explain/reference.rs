@@ -29,7 +29,7 @@ pub(super) fn found(
     let words = match carried {
         Some(candidate) => {
             let place = place(archive, candidate)?;
-            format!("The click came along in {place}.")
+            format!("The click ID was found in {place}.")
         }
         None if attribution.rule == Rule::PromotionCode => promoted(decision),
         None => inherited(attribution),
@@ -43,7 +43,7 @@ pub(super) fn found(
 fn promoted(decision: &Decision) -> String {
     let used = decision.candidates.iter().filter(|candidate| candidate.rule == Rule::PromotionCode);
     let used: Vec<_> = used.map(|candidate| format!("{} of {}", candidate.value, candidate.object)).collect();
-    format!("It carries no click: the promotion code {} is the partner's.", used.join(", "))
+    format!("The payment carries no click ID: the promotion code {} belongs to the partner.", used.join(", "))
 }
 
 fn inherited(attribution: &Attribution) -> String {
@@ -52,12 +52,14 @@ fn inherited(attribution: &Attribution) -> String {
     match attribution.rule {
         Rule::Subscription => {
             format!(
-                "It carries no click of its own: its subscription was tied to the click by {by}, at {since}."
+                "The payment carries no click ID: its subscription was tied to the click by {by}, at {since}."
             )
         }
-        Rule::CustomerMetadata => format!("The metadata of its customer names the click, since {since}."),
+        Rule::CustomerMetadata => format!("The metadata of its customer has named the click since {since}."),
         _ => {
-            format!("It carries no click of its own: its customer was tied to the click by {by}, at {since}.")
+            format!(
+                "The payment carries no click ID: its customer was tied to the click by {by}, at {since}."
+            )
         }
     }
 }
@@ -87,7 +89,7 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
     let names_a_click = candidates.iter().any(|candidate| candidate.value.starts_with("clk_"));
     if !names_a_click && let Some(lead) = unbound::of_payment(archive, payment)? {
         let what = format!(
-            "It carries no click ID, and the lead {} that a page reported of its customer {} does not tie the customer to a click: {}.",
+            "The payment carries no click ID, and the lead {} that a page reported for its customer {} does not tie the customer to a click: {}.",
             lead.lead_id, lead.customer, lead.why
         );
         return Ok(no_click(&what).with_remedy(lead.remedy).with_details(details));
@@ -96,14 +98,13 @@ pub(super) fn missing(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, S
         Some(first) if first.rule == Rule::PromotionCode => {
             let hop =
                 no_click(&format!("No partner held the promotion code {} when it was used.", first.value));
-            let remedy =
-                "Nothing, if that is so. A partner holds the codes in promotion_codes of its enrollment.";
+            let remedy = "If that is correct, there is nothing to do. A partner's codes are in promotion_codes of the enrollment.";
             (hop.with_remedy(remedy), Certainty::Open)
         }
         Some(first) => unknown_click(archive, first)?,
         None if payment.is_lead() => {
-            let remedy = "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.";
-            (no_click("The lead named no click.").with_remedy(remedy), Certainty::Open)
+            let remedy = "Send clickId with the lead, as returned by trac.getClickId(); trac.trackLead sends it automatically.";
+            (no_click("The lead was reported without a click ID.").with_remedy(remedy), Certainty::Open)
         }
         None if !payment.facts.reports.is_empty() && !payment.facts.is_reported_by_stripe() => {
             let hop = no_click("The conversion was reported without a click ID or a partner's promo code.");
@@ -146,8 +147,8 @@ fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<(Hop, Certain
     let session_types = ["checkout.session.completed", "checkout.session.async_payment_succeeded"];
     if facts.sessions.is_empty() && !archive.has_event_of(&session_types)? {
         let what = format!(
-            "Only {named} is known of this payment, and it carries no click ID. The Checkout Session, which would, was \
-             never received: no checkout.session.completed has ever arrived."
+            "This payment is known only from {named}, which carries no click ID. The Checkout Session, which would, \
+             was never received: no checkout.session.completed has ever arrived."
         );
         let remedy = "Select checkout.session.completed for this endpoint in Stripe and resend the event of this payment; or \
                       write metadata.tracClickId on subscription_data or payment_intent_data too.";
@@ -155,8 +156,8 @@ fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<(Hop, Certain
         return Ok((hop, Certainty::Certain));
     }
     let what = format!(
-        "{named} carries no click ID: neither metadata (tracClickId, trac_click_id, aff_click_id, rd_click_id) nor \
-         client_reference_id."
+        "{named} carries no click ID, neither in metadata (tracClickId, trac_click_id, aff_click_id, rd_click_id) \
+         nor in client_reference_id."
     );
     Ok((no_click(&what), Certainty::Open))
 }
@@ -169,7 +170,7 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, C
     if archive.is_click_of_other_mode(value)? {
         let mode = archive.rows.scope().mode_str();
         let hop = hop
-            .with_message(format!("{value}, in {place}, is a click of the other mode: this payment is of {mode} mode."))
+            .with_message(format!("{value}, in {place}, is a click of the other mode: this payment was made in {mode} mode."))
             .with_remedy(format!(
                 "Use links and publishable keys of {mode} mode (pk_{mode}_…) on pages that sell in {mode} mode."
             ));
@@ -181,15 +182,15 @@ fn unknown_click(archive: &Archive<'_>, candidate: &Candidate) -> Result<(Hop, C
         let hop = hop
             .with_message(format!("{value}, in {place}, has the form of a click ID, but no such click was ever recorded here."))
             .with_remedy(
-                "The click was recorded by another workspace or server, or made up. Let the partner's link, or the script \
-                 of this server, make it: /s/{slug}, or trac.js with data-key.",
+                "The click ID is from another workspace or server, or was made up. Use one from this server: from the \
+                 partner's link (/s/{slug}), or from trac.js with data-key.",
             );
         return Ok((hop, Certainty::Certain));
     }
     let hop = hop
-        .with_message(format!("{value}, in {place}, is no click of this workspace and mode: most likely the merchant's own ID."))
+        .with_message(format!("{value}, in {place}, is not a click of this workspace and mode. It is most likely the merchant's own ID."))
         .with_remedy(
-            "A reference of your own stays as it is. Write the click ID beside it: metadata.tracClickId on the Checkout \
+            "Keep your own reference, and write the click ID in addition: metadata.tracClickId on the Checkout \
              Session, and on subscription_data.",
         );
     Ok((hop, Certainty::Open))
@@ -239,14 +240,14 @@ pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>
     let Some(row) = archive.click(click_id)? else {
         let hop = Hop::broken("click", Status::Missing, Reason::NoClick);
         return Ok(vec![
-            hop.with_message("This is no click of this workspace and mode.")
+            hop.with_message("This is not a click of this workspace and mode.")
                 .with_details(json!({ "click_id": click_id })),
         ]);
     };
     let at = Timestamp::to_rfc3339(row.click.clicked_at);
     let link = match &row.slug {
         None if row.click.is_promotion => {
-            Hop::ok("link", format!("A promotion code of {}'s in {}.", row.partner, row.program))
+            Hop::ok("link", format!("A promotion code of {} in {}.", row.partner, row.program))
         }
         Some(slug) => {
             let path = link_path(archive.rows.scope().mode(), slug);
@@ -257,7 +258,7 @@ pub(super) fn of_click(archive: &Archive<'_>, click_id: &str) -> Result<Vec<Hop>
     let link = link.with_details(json!({ "link_id": row.link_id, "slug": row.slug,
         "partner_id": row.click.partner_id, "program_id": row.click.program_id }));
     let click = if row.click.is_promotion {
-        Hop::ok("click", format!("It stands for a promotion code, since {at}."))
+        Hop::ok("click", format!("It represents a promotion code, since {at}."))
     } else {
         Hop::ok("click", format!("Clicked at {at}."))
     };

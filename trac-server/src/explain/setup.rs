@@ -18,7 +18,7 @@ use crate::store::rows::{Row, args};
 
 /// The hops of an object that the merchant made; empty for other kinds.
 pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, StoreError> {
-    let Some(id) = subject.thing.as_deref() else { return Ok(Vec::new()) };
+    let Some(id) = subject.made_id.as_deref() else { return Ok(Vec::new()) };
     match subject.kind {
         Kind::Link => {
             let mut hops = of_link(archive, id)?;
@@ -56,8 +56,8 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
     let path = link_path(archive.rows.scope().mode(), &slug);
     if let Some(at) = removed_at {
         let at = at.to_rfc3339();
-        let what = format!("{path} was taken away at {at}: it leads nobody to {destination} any more.");
-        let remedy = "Make another link, with a slug of its own. Clicks from before still count.";
+        let what = format!("{path} was removed at {at} and no longer redirects to {destination}.");
+        let remedy = "Make another link, with another slug. Earlier clicks still count.";
         return Ok(vec![Hop::cause("link", Status::Refused, "link_removed", what, remedy)]);
     }
     let not_counted = not_counted(archive, id)?;
@@ -68,15 +68,15 @@ fn of_link(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
         None if visits.is_empty() => Hop::ok("link", format!("{path} leads to {destination}.")),
         None => Hop::ok(
             "link",
-            format!("{path} leads to {destination}. Visits that were no clicks: {}.", visits.join(", ")),
+            format!("{path} leads to {destination}. Visits not counted as clicks: {}.", visits.join(", ")),
         ),
         Some(at) => Hop::cause(
             "link",
             Status::Refused,
             "link_archived",
-            format!("{path} was archived at {}: who follows it is sent on and not counted.", at.to_rfc3339()),
+            format!("{path} was archived at {}: visitors are redirected and not counted.", at.to_rfc3339()),
             format!(
-                "If it shall count again: PATCH /links/{id} with archived false. Clicks from before still count."
+                "If it should count again: PATCH /links/{id} with archived false. Earlier clicks still count."
             ),
         ),
     };
@@ -104,7 +104,7 @@ fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Ve
          AND g.id = n.program_id WHERE n.workspace_id = ?1 AND n.mode = ?2 AND {condition} ORDER BY n.id LIMIT 20"
     );
     let enrollments = archive.rows.all(&sql, args![id], |row| {
-        let text = |at: usize| row.get::<Option<String>>(at).map(Option::unwrap_or_default);
+        let text = |column: usize| row.get::<Option<String>>(column).map(Option::unwrap_or_default);
         Ok([text(0)?, text(1)?, text(2)?, text(3)?, text(4)?, text(5)?])
     })?;
     let mut hops = Vec::new();
@@ -203,9 +203,12 @@ fn of_payout(archive: &Archive<'_>, id: &str) -> Result<Vec<Hop>, StoreError> {
         Err(_) => format!("{amount} {currency}"),
     };
     let at = at.to_rfc3339();
-    let count = commissions.len();
+    let count = match commissions.len() {
+        1 => "1 commission".to_owned(),
+        count => format!("{count} commissions"),
+    };
     let words = format!(
-        "{amount} was paid to {partner} at {at}, for {count} commissions. Ask about one of them to see its story."
+        "{amount} was paid to {partner} at {at}, for {count}. Ask about a commission to see its story."
     );
     Ok(vec![Hop::ok("entries", words).with_details(json!({ "commission_ids": commissions }))])
 }

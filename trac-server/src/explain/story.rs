@@ -32,7 +32,7 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, Stor
     }
     let first_broken = stories.iter().find_map(|(_, hops)| hops.iter().find(|hop| !hop.is_ok()));
     let broken = first_broken.map(Hop::summary);
-    let told = stories.iter().map(|(payment_id, hops)| {
+    let stories_json = stories.iter().map(|(payment_id, hops)| {
         json!({ "payment_id": payment_id, "hops": hops.iter().map(Hop::to_json).collect::<Vec<_>>() })
     });
     Ok(json!({
@@ -41,25 +41,25 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Value, Stor
         "mode": archive.rows.scope().mode_str(),
         "workspace_id": archive.rows.scope().workspace_id(),
         "found": subject.is_found(),
-        "summary": broken.map_or_else(|| whole(&stories), |(_, what, ..)| what.to_owned()),
+        "summary": broken.map_or_else(|| complete(&stories), |(_, what, ..)| what.to_owned()),
         "first_missing_hop": broken.map(|(name, ..)| name),
         "reason": broken.and_then(|(.., reason, _)| reason),
         "remedy": broken.and_then(|(.., remedy)| remedy),
-        "stories": told.collect::<Vec<_>>(),
+        "stories": stories_json.collect::<Vec<_>>(),
     }))
 }
 
 /// The summary if no hop is missing: the ledger entries of the newest payment.
-fn whole(stories: &[(Option<String>, Vec<Hop>)]) -> String {
-    let mut said = stories.iter().flat_map(|(_, hops)| hops).map(Hop::summary);
-    let ledger = said.find_map(|(name, what, ..)| (name == "entries").then_some(what));
+fn complete(stories: &[(Option<String>, Vec<Hop>)]) -> String {
+    let mut summaries = stories.iter().flat_map(|(_, hops)| hops).map(Hop::summary);
+    let ledger = summaries.find_map(|(name, what, ..)| (name == "entries").then_some(what));
     match ledger {
         Some(ledger) => format!("Every hop is there. {ledger}"),
         None => "Every hop is there.".to_owned(),
     }
 }
 
-/// Adds the payments that a charge is inferred to be the same money as.
+/// Adds the payments that are inferred to be the same money as these.
 fn with_the_same_money(archive: &Archive<'_>, payments: &[String]) -> Result<Vec<String>, StoreError> {
     let mut all = payments.to_vec();
     for id in payments {
@@ -71,16 +71,16 @@ fn with_the_same_money(archive: &Archive<'_>, payments: &[String]) -> Result<Vec
 
 fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Result<Vec<Hop>, StoreError> {
     let decision = &payment.decision;
-    let told = event::of_payment(archive, subject, payment)?;
+    let event_hop = event::of_payment(archive, subject, payment)?;
     if matches!(decision.reason, Reason::PaymentUnlinked | Reason::PaymentUnknown) && !payment.is_lead() {
-        // Money of an unknown sale went back: the sale is missing, not a click.
-        return Ok(vec![told, unlinked(archive, payment)?]);
+        // Money of an unknown sale went back: the sale is missing, not the click.
+        return Ok(vec![event_hop, unlinked(archive, payment)?]);
     }
     if decision.same_as.is_some() {
-        return Ok(vec![told, of_money(payment), verdict::of(archive, payment)?]);
+        return Ok(vec![event_hop, of_money(payment), verdict::of(archive, payment)?]);
     }
     if payment.is_rejected_claim() {
-        let mut hops = vec![told, verdict::of(archive, payment)?];
+        let mut hops = vec![event_hop, verdict::of(archive, payment)?];
         hops.extend(of_ledger(archive, payment)?);
         return Ok(hops);
     }
@@ -94,7 +94,7 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
     };
     let (money, verdict) = (of_money(payment), verdict::of(archive, payment)?);
     let verdict = if money.is_ok() { verdict } else { verdict.without_remedy() };
-    hops.extend([told, money, verdict]);
+    hops.extend([event_hop, money, verdict]);
     hops.extend(of_ledger(archive, payment)?);
     Ok(hops)
 }
@@ -105,8 +105,8 @@ fn of_ledger(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Hop>, St
     if commissions.is_empty() {
         return Ok(None);
     }
-    let said: Vec<_> = commissions.iter().map(of_commission).collect();
-    Ok(Some(Hop::ok("entries", said.join(" ")).with_details(commissions.into())))
+    let sentences: Vec<_> = commissions.iter().map(of_commission).collect();
+    Ok(Some(Hop::ok("entries", sentences.join(" ")).with_details(commissions.into())))
 }
 
 /// The net amount of a commission, its partner, and its due time, as a sentence.
@@ -117,7 +117,7 @@ fn of_commission(commission: &Value) -> String {
         Ok(currency) => currency.display(net),
         Err(_) => net.to_string(),
     };
-    let whose = if text("partner").is_empty() { text("partner_id") } else { text("partner") };
+    let partner = if text("partner").is_empty() { text("partner_id") } else { text("partner") };
     let status = match text("status") {
         "pending" => format!("pending until {}", text("matures_at")),
         "held" if text("reason") == Reason::ClientReported.as_str() => {
@@ -126,7 +126,7 @@ fn of_commission(commission: &Value) -> String {
         "held" => "held while a dispute is open".to_owned(),
         status => status.to_owned(),
     };
-    format!("{net} for {whose}, {status}.")
+    format!("{net} for {partner}, {status}.")
 }
 
 fn of_money(payment: &Payment) -> Hop {
@@ -160,21 +160,23 @@ fn unlinked(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError>
     let events = archive.events(Some(&payment.id), &[])?;
     let event = events.first().and_then(|event| event["id"].as_str()).unwrap_or("{id}");
     let by_hand = format!(
-        "This one, link by hand: POST /events/{event}/link with payment, the in_… or cs_… it belongs to."
+        "To link this one by hand: POST /events/{event}/link with payment, the in_… or cs_… it belongs to."
     );
     let hop = if decision.reason == Reason::PaymentUnlinked
         && !archive.has_event_of(&["invoice_payment.paid"])?
     {
         hop.with_message(
-            "Money went back, and which of the customer's payments it belongs to cannot be told: no invoice_payment.paid, \
-             which ties charges to invoices, has ever arrived.",
+            "Money went back, but it is not known which of the customer's payments it belongs to: no invoice_payment.paid, \
+             which links charges to invoices, has ever arrived.",
         )
-        .with_remedy(format!("Select invoice_payment.paid for this endpoint in Stripe, and resend those of the past. {by_hand}"))
+        .with_remedy(format!("Select invoice_payment.paid for this endpoint in Stripe, and resend the past ones. {by_hand}"))
     } else if decision.reason == Reason::PaymentUnlinked {
         hop.with_remedy(format!("Resend the invoice_payment.paid of its invoice in Stripe. {by_hand}"))
     } else {
         let advice = remedy(decision.reason).unwrap_or_default();
-        hop.with_remedy(format!("{advice} If the sale was made before trac was: nothing is owed for it."))
+        hop.with_remedy(format!(
+            "{advice} If the sale was made before you used trac, nothing is owed for it."
+        ))
     };
     let (hop, asked) = asked::of_payment(archive, payment, hop)?;
     Ok(hop.with_details(

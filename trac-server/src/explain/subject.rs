@@ -6,7 +6,7 @@ use trac_core::webhook::report::transaction_id;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 
-/// The number of payments of which a response tells the story, at most.
+/// The maximum number of payments in a response.
 const PAYMENTS_MAX: u32 = 20;
 
 macro_rules! kinds {
@@ -66,8 +66,8 @@ kinds! {
 pub(super) struct Subject {
     pub(super) id: String,
     pub(super) kind: Kind,
-    /// trac's ID of an object that the merchant made: a link, a partner, a payout.
-    pub(super) thing: Option<String>,
+    /// The ID of an object that the merchant made: a link, a partner, a payout.
+    pub(super) made_id: Option<String>,
     /// The click, if the ID is a known click ID.
     pub(super) click_id: Option<String>,
     /// Its payments, newest first.
@@ -82,13 +82,13 @@ impl Subject {
         !self.payments.is_empty()
             || !self.events.is_empty()
             || self.click_id.is_some()
-            || self.thing.is_some()
+            || self.made_id.is_some()
     }
 
     /// Whether the ID is not found in this workspace and mode and does not have the form of a Stripe ID or
     /// e-mail address. An unknown ID of Stripe's still has a story: why it is not known.
     pub(super) const fn is_unknown_here(&self) -> bool {
-        let stripes = matches!(
+        let is_of_stripe = matches!(
             self.kind,
             Kind::Event
                 | Kind::Session
@@ -101,7 +101,7 @@ impl Subject {
                 | Kind::Customer
                 | Kind::Email
         );
-        !stripes && !self.is_found()
+        !is_of_stripe && !self.is_found()
     }
 
     /// Whether this event of the log is the one that was looked up.
@@ -112,8 +112,11 @@ impl Subject {
 
 pub(super) fn find(rows: Rows<'_>, id: &str) -> Result<Subject, StoreError> {
     let finding = Finding { rows };
+    // No ID contains `@`, but an address can begin like one: `in_love@example.com`.
+    if id.contains('@') {
+        return finding.email(id);
+    }
     match Kind::by_form(id) {
-        Some(Kind::Click) | None if id.contains('@') => finding.email(id),
         Some(Kind::Click) | None => finding.unprefixed(id),
         Some(kind) => finding.prefixed(id, kind),
     }
@@ -219,7 +222,7 @@ impl Finding<'_> {
 
     /// An object that the merchant made, and the payments credited through it; `None` for other kinds.
     fn set_up(&self, id: &str, kind: Kind) -> Result<Option<Subject>, StoreError> {
-        let (table, brought) = match kind {
+        let (table, credited_by) = match kind {
             Kind::Payout => ("payout", None),
             Kind::Endpoint => ("webhook_endpoint", None),
             Kind::Link => ("link", Some(by_click!("k.link_id = ?3"))),
@@ -235,9 +238,10 @@ impl Finding<'_> {
             _ => return Ok(None),
         };
         let sql = format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
-        let thing = self.one(&sql, id)?;
-        let payments = brought.map_or_else(|| Ok(Vec::new()), |condition| self.payments(condition, id))?;
-        Ok(Some(Subject { thing, payments, ..Subject::bare(id, kind) }))
+        let made_id = self.one(&sql, id)?;
+        let payments =
+            credited_by.map_or_else(|| Ok(Vec::new()), |condition| self.payments(condition, id))?;
+        Ok(Some(Subject { made_id, payments, ..Subject::bare(id, kind) }))
     }
 
     /// The events about an object.
@@ -249,7 +253,7 @@ impl Finding<'_> {
         )
     }
 
-    /// An e-mail address of a buyer or lead, in any case, or a partner's.
+    /// An e-mail address of a buyer, lead or partner; upper and lower case are the same.
     fn email(&self, id: &str) -> Result<Subject, StoreError> {
         // The facts contain addresses as JSON strings.
         let payments = self.payments(
@@ -295,8 +299,8 @@ impl Finding<'_> {
         let slug = "SELECT id FROM link WHERE workspace_id = ?1 AND mode = ?2 AND slug = ?3 ORDER BY id DESC LIMIT 1";
         let code = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND lower(code) = lower(?3)";
         for (sql, kind) in [(slug, Kind::Link), (code, Kind::Partner)] {
-            if let Some(thing) = self.one(sql, id)? {
-                return Ok(Subject { id: id.to_owned(), ..self.prefixed(&thing, kind)? });
+            if let Some(made_id) = self.one(sql, id)? {
+                return Ok(Subject { id: id.to_owned(), ..self.prefixed(&made_id, kind)? });
             }
         }
         Ok(Subject::bare(id, Kind::Click))
@@ -308,7 +312,7 @@ impl Subject {
         Self {
             id: id.to_owned(),
             kind,
-            thing: None,
+            made_id: None,
             click_id: None,
             payments: Vec::new(),
             events: Vec::new(),

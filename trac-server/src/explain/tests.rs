@@ -8,18 +8,18 @@ use crate::testing::shop::{Shop, charge, invoice};
 
 /// Asks about an ID and checks the first missing hop and the reason.
 async fn check(shop: &Shop<'_>, id: &str, hop: Option<&str>, reason: Option<&str>) -> Value {
-    let told = shop.merchant.get(&format!("/explain/{id}")).await;
-    assert_eq!(told.status, 200, "{id}: {}", told.body);
-    let found = (told.body["first_missing_hop"].as_str(), told.body["reason"].as_str());
-    assert_eq!(found, (hop, reason), "{id}: {:#}", told.body);
-    assert!(hop.is_none() || told.body["remedy"].is_string(), "{id} needs a remedy: {:#}", told.body);
+    let response = shop.merchant.get(&format!("/explain/{id}")).await;
+    assert_eq!(response.status, 200, "{id}: {}", response.body);
+    let found = (response.body["first_missing_hop"].as_str(), response.body["reason"].as_str());
+    assert_eq!(found, (hop, reason), "{id}: {:#}", response.body);
+    assert!(hop.is_none() || response.body["remedy"].is_string(), "{id} needs a remedy: {:#}", response.body);
     let posted = shop.merchant.post("/explain", json!({ "query": id })).await;
-    assert_eq!((posted.status, &posted.body), (told.status, &told.body), "{id}");
-    told.body
+    assert_eq!((posted.status, &posted.body), (response.status, &response.body), "{id}");
+    response.body
 }
 
 #[tokio::test]
-async fn a_credited_sale_is_told_by_every_id_that_leads_to_it() {
+async fn a_credited_sale_is_explained_by_every_id_that_leads_to_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let buyer = json!({ "customer": "cus_1", "customer_details": { "email": "Buyer@Example.com" } });
@@ -27,7 +27,7 @@ async fn a_credited_sale_is_told_by_every_id_that_leads_to_it() {
     shop.deliver_object("charge.refunded", 1, charge(2_500, json!({}))).await;
     let commission = shop.merchant.get("/commissions").await.text("/data/0/id");
     let events = shop.merchant.get("/events").await;
-    let (ours, stripes) = (events.text("/data/0/id"), events.text("/data/0/stripe_event_id"));
+    let (own_id, stripe_id) = (events.text("/data/0/id"), events.text("/data/0/stripe_event_id"));
     let payment = shop.merchant.get("/conversions").await.text("/data/0/id");
     for id in [
         "cs_1",
@@ -36,8 +36,8 @@ async fn a_credited_sale_is_told_by_every_id_that_leads_to_it() {
         "cus_1",
         "buyer@example.com",
         &commission,
-        &ours,
-        &stripes,
+        &own_id,
+        &stripe_id,
         &payment,
         &shop.click,
     ] {
@@ -89,7 +89,7 @@ async fn the_first_missing_hop_is_named_with_its_remedy() {
 }
 
 #[tokio::test]
-async fn terms_that_refuse_are_named() {
+async fn terms_that_refuse_a_sale_are_named() {
     for (terms, reason) in [
         (json!({ "status": "paused" }), "program_inactive"),
         (json!({ "products": ["prod_1"], "status": "active" }), "products_unknown"),
@@ -121,7 +121,7 @@ async fn a_wrong_secret_is_found_in_the_log() {
 }
 
 #[tokio::test]
-async fn ids_of_another_workspace_are_not_told() {
+async fn ids_of_another_workspace_are_not_explained() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
@@ -131,13 +131,13 @@ async fn ids_of_another_workspace_are_not_told() {
     for id in [&shop.click, &shop.program, &shop.partner, &shop.endpoint] {
         assert_eq!(stranger.get(&format!("/explain/{id}")).await.status, 404, "{id}");
     }
-    let told = stranger.get("/explain/cs_1").await;
-    assert_eq!(told.body["found"], false);
-    assert!(!told.body.to_string().contains("Ada"));
+    let response = stranger.get("/explain/cs_1").await;
+    assert_eq!(response.body["found"], false);
+    assert!(!response.body.to_string().contains("Ada"));
 }
 
 #[tokio::test]
-async fn calls_turned_away_are_shown_to_whom_they_concern_and_to_nobody_else() {
+async fn rejected_calls_are_listed_only_in_their_own_workspace_and_mode() {
     let app = App::new();
     let (test, live) = app.both_modes().await;
     let call = async |headers: &[(&str, &str)]| {
@@ -146,59 +146,63 @@ async fn calls_turned_away_are_shown_to_whom_they_concern_and_to_nobody_else() {
             .fold(Request::post("/api/track/lead"), |request, (name, value)| request.header(*name, *value));
         app.send(request.body(Body::from("{}")).unwrap()).await.text("/error/message")
     };
-    let seen = async |merchant: &Merchant<'_>| {
+    let refusals = async |merchant: &Merchant<'_>| {
         let list = merchant.get("/refusals").await;
         let both = list.column("cause").into_iter().zip(list.column("calls"));
         both.map(|(cause, calls)| format!("{} {calls}", cause.as_str().unwrap())).collect::<Vec<_>>()
     };
     // A workspace's ID alone means live; a key contains its mode; a webhook address contains no mode.
     call(&[("x-workspace-id", "ws_nobody")]).await;
-    assert_eq!((seen(&test).await, seen(&live).await), (vec![], vec!["workspace_unknown 1".to_owned()]));
+    assert_eq!(
+        (refusals(&test).await, refusals(&live).await),
+        (vec![], vec!["workspace_unknown 1".to_owned()])
+    );
     for _ in 0..5 {
         let message = call(&[("x-publishable-key", "pk_test_nobodys")]).await;
         assert!(message.starts_with("The key is not one of this server's."), "{message}");
     }
     // The count is written at 1, 2, 4, 8 …, so it is a lower bound.
-    assert_eq!(seen(&test).await, ["key_unknown 4"]);
-    assert_eq!(seen(&live).await, ["workspace_unknown 1"]);
+    assert_eq!(refusals(&test).await, ["key_unknown 4"]);
+    assert_eq!(refusals(&live).await, ["workspace_unknown 1"]);
     app.visit("/api/v1/programs", &[("authorization", &format!("Bearer {}", test.publishable_key))]).await;
-    assert_eq!(seen(&test).await, ["key_of_other_kind 1", "key_unknown 4"]);
+    assert_eq!(refusals(&test).await, ["key_of_other_kind 1", "key_unknown 4"]);
     assert_eq!(test.get("/refusals?cause=key_of_other_kind").await.text("/data/0/route"), "/api/v1/programs");
-    assert!(!test.get("/refusals").await.body.to_string().contains("nobodys"), "no key is written down");
+    assert!(!test.get("/refusals").await.body.to_string().contains("nobodys"), "no key is stored");
     // If there are several workspaces, a call that names none of them is not shown.
     let other = app.merchant().await;
     call(&[("x-publishable-key", "pk_test_nobodys")]).await;
     app.trac.clock.advance(3_600);
     call(&[("x-publishable-key", "pk_test_nobodys")]).await;
-    assert!(seen(&other).await.is_empty());
-    assert_eq!(seen(&test).await, ["key_of_other_kind 1", "key_unknown 4"]);
+    assert!(refusals(&other).await.is_empty());
+    assert_eq!(refusals(&test).await, ["key_of_other_kind 1", "key_unknown 4"]);
 }
 
 #[tokio::test]
-async fn what_nobody_told_of_is_told_so_in_the_words_of_its_kind() {
+async fn an_unknown_id_is_explained_by_its_kind() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
     for (id, says) in [
         ("evt_nobody", "Events arrive, but this one has not."),
         ("nobody@example.com", "none that names this address"),
+        ("in_love@example.com", "none that names this address"),
         ("cs_nobody", "none that is about this checkout session"),
         ("cus_nobody", "none that is about this customer"),
         ("re_nobody", "none of type refund.created has"),
     ] {
-        let told = shop.merchant.get(&format!("/explain/{id}")).await;
-        assert_eq!((told.status.as_u16(), &told.body["found"]), (200, &json!(false)), "{id}");
-        assert!(told.text("/summary").contains(says), "{id}: {}", told.text("/summary"));
+        let response = shop.merchant.get(&format!("/explain/{id}")).await;
+        assert_eq!((response.status.as_u16(), &response.body["found"]), (200, &json!(false)), "{id}");
+        assert!(response.text("/summary").contains(says), "{id}: {}", response.text("/summary"));
     }
     for id in ["clk_1760000000_0123456789abcdef", "nobody", "part_nobody", "po_nobody"] {
         let unknown = shop.merchant.get(&format!("/explain/{id}")).await;
         assert_eq!(unknown.status, 404, "{id}");
-        assert!(unknown.text("/error/message").contains("Look for it by another name"), "{}", unknown.body);
+        assert!(unknown.text("/error/message").contains("Try another ID"), "{}", unknown.body);
     }
 }
 
 #[tokio::test]
-async fn what_is_of_the_other_mode_is_said_to_be_with_how_to_ask() {
+async fn an_id_of_the_other_mode_is_explained_with_how_to_ask() {
     let app = App::new();
     let (test, live) = app.both_modes().await;
     let (other, _) = app.both_modes().await;
@@ -223,21 +227,21 @@ async fn what_is_of_the_other_mode_is_said_to_be_with_how_to_ask() {
         (&test, "buyer@example.com", "This e-mail address is known in live mode", "sk_live_…"),
         (&other, "cs_live_1", "cs_live_1 is an ID of live mode, and you asked in test mode.", "sk_live_…"),
     ] {
-        let told = merchant.get(&format!("/explain/{id}")).await;
-        assert_eq!((told.status.as_u16(), &told.body["found"]), (200, &json!(false)), "{id}");
-        assert_eq!(told.text("/reason"), "mode_mismatch", "{id}: {:#}", told.body);
+        let response = merchant.get(&format!("/explain/{id}")).await;
+        assert_eq!((response.status.as_u16(), &response.body["found"]), (200, &json!(false)), "{id}");
+        assert_eq!(response.text("/reason"), "mode_mismatch", "{id}: {:#}", response.body);
         assert!(
-            told.text("/summary").ends_with(summary) || told.text("/summary").starts_with(summary),
+            response.text("/summary").ends_with(summary) || response.text("/summary").starts_with(summary),
             "{id}: {}",
-            told.body
+            response.body
         );
-        assert!(told.text("/remedy").contains(key), "{id}: {}", told.text("/remedy"));
+        assert!(response.text("/remedy").contains(key), "{id}: {}", response.text("/remedy"));
     }
     assert_eq!(live.get("/explain/cs_live_1").await.body["found"], true);
 }
 
 #[tokio::test]
-async fn a_session_is_looked_for_in_the_mode_that_its_id_names() {
+async fn a_session_is_looked_up_only_in_the_mode_of_its_id() {
     let app = App::new();
     let (test, _) = app.both_modes().await;
     let modes = async |id: &str| {
@@ -251,7 +255,7 @@ async fn a_session_is_looked_for_in_the_mode_that_its_id_names() {
 }
 
 #[tokio::test]
-async fn the_mode_of_what_is_asked_with_the_wrong_key_is_named_and_no_other_workspaces() {
+async fn a_not_found_error_names_the_other_mode_but_no_other_workspace() {
     let app = App::new();
     let (test, live) = app.both_modes().await;
     let (program, partner) = live.program_and_partner().await;

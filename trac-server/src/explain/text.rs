@@ -29,11 +29,11 @@ pub fn as_text(story: &Value) -> String {
         text(story, "mode"),
         text(story, "workspace_id")
     )];
-    for told in story["stories"].as_array().into_iter().flatten() {
-        if let Some(payment_id) = told["payment_id"].as_str() {
+    for part in story["stories"].as_array().into_iter().flatten() {
+        if let Some(payment_id) = part["payment_id"].as_str() {
             lines.push(format!("\n  payment {payment_id}"));
         }
-        for hop in told["hops"].as_array().into_iter().flatten() {
+        for hop in part["hops"].as_array().into_iter().flatten() {
             let mark = if hop["status"] == "ok" { "✓" } else { "✗" };
             let reason = hop["reason"].as_str().filter(|_| mark == "✗");
             let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));

@@ -1,6 +1,6 @@
 //! Why a lead that only a page reported does not tie its customer to a click.
 //!
-//! The core decides this (`conversion::rules`). This module finds the explanation: what was known of the
+//! The core decides this (`conversion::rules`). This module finds the explanation: what was known about the
 //! customer before the lead, or how late the first payment was.
 
 use trac_core::conversion::world::World;
@@ -41,29 +41,29 @@ pub(super) fn of_lead(archive: &Archive<'_>, payment: &Payment) -> Result<Option
     if payment.facts.leads.values().all(is_sure) {
         return Ok(None);
     }
-    let world = around(archive, payment)?;
+    let world = world_around(archive, payment)?;
     let book = Book::open(&world);
     let found = book.sales.get(payment.id.as_str()).and_then(|sale| {
         let (id, lead) = sale.facts.leads.first_key_value()?;
         sale.direct(&world)?;
         let cause = cause(&book, sale, lead, None)?;
-        Some(told(id, lead, cause))
+        Some(unbound(id, lead, cause))
     });
     Ok(found)
 }
 
-/// For a payment that is not credited to a click: the lead that a page reported of its customer, and why that
-/// lead does not tie the customer. `None` if there is no such lead.
+/// For a payment that is not credited to a click: the lead that a page reported for its customer, and why
+/// that lead does not tie the customer. `None` if there is no such lead.
 pub(super) fn of_payment(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Unbound>, StoreError> {
     if payment.is_lead() {
         return Ok(None);
     }
-    let world = around(archive, payment)?;
+    let world = world_around(archive, payment)?;
     let book = Book::open(&world);
-    Ok(book.sales.get(payment.id.as_str()).and_then(|sale| before(&book, sale)))
+    Ok(book.sales.get(payment.id.as_str()).and_then(|sale| first_unbound(&book, sale)))
 }
 
-fn around(archive: &Archive<'_>, payment: &Payment) -> Result<World, StoreError> {
+fn world_around(archive: &Archive<'_>, payment: &Payment) -> Result<World, StoreError> {
     let mut world = load::neighbourhood(archive.rows, &payment.facts)?.world;
     load::resolve(archive.rows, &mut world)?;
     Ok(world)
@@ -74,13 +74,13 @@ fn is_sure(lead: &Lead) -> bool {
     lead.is_trusted() || lead.is_rejected()
 }
 
-fn told(lead_id: &str, lead: &Lead, cause: Cause) -> Unbound {
+fn unbound(lead_id: &str, lead: &Lead, cause: Cause) -> Unbound {
     let Cause { why, remedy, was_known } = cause;
     Unbound { lead_id: lead_id.to_owned(), customer: lead.customer.clone(), why, remedy, was_known }
 }
 
-/// The first lead that a page reported of a payment's customer, and why it does not tie the payment.
-fn before(book: &Book<'_>, payment: &Sale<'_>) -> Option<Unbound> {
+/// The first lead that a page reported for a payment's customer, and why it does not apply to the payment.
+fn first_unbound(book: &Book<'_>, payment: &Sale<'_>) -> Option<Unbound> {
     let time = payment.time.filter(|_| payment.inherits())?;
     let of_customer = payment.customer.as_deref();
     let named = of_customer.into_iter().flat_map(|id| book.names_of_customer(id, time));
@@ -88,23 +88,23 @@ fn before(book: &Book<'_>, payment: &Sale<'_>) -> Option<Unbound> {
     let lines = named.filter_map(|id| book.timeline.external_customers.get(id));
     let leads = lines.flat_map(|line| &line.leads).filter_map(|id| book.sales.get(id));
     let own_first = of_customer.and_then(|id| book.timeline.customers.get(id)?.first_payment);
-    let mut unbound = leads.filter_map(|sale| {
+    let mut found = leads.filter_map(|sale| {
         let (id, lead) = sale.facts.leads.first_key_value().filter(|(_, lead)| !lead.is_trusted())?;
-        let cause = stands_apart(book, sale, lead, time).or_else(|| cause(book, sale, lead, own_first))?;
-        Some(told(id, lead, cause))
+        let cause = own_cause(book, sale, lead, time).or_else(|| cause(book, sale, lead, own_first))?;
+        Some(unbound(id, lead, cause))
     });
-    unbound.next()
+    found.next()
 }
 
 /// Why a lead does not apply to a payment made at that time, regardless of the customer.
-fn stands_apart(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, time: Timestamp) -> Option<Cause> {
+fn own_cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, time: Timestamp) -> Option<Cause> {
     if lead.is_rejected() {
         return Some(Cause::new("the merchant rejected it", approve(sale, "If that was wrong")));
     }
     if sale.direct(book.world).is_none() {
         return Some(Cause::new(
             "it named no click that is known here",
-            "Send clickId with the lead, as trac.getClickId() answers it; trac.trackLead does so by itself.",
+            "Send clickId with the lead, as returned by trac.getClickId(); trac.trackLead sends it automatically.",
         ));
     }
     let at = bound_at(book, sale, lead)?;
@@ -121,7 +121,7 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
     let at = bound_at(book, sale, lead)?;
     if let Some(why) = known_before(book, sale, lead, at, own_first) {
         let remedy = format!(
-            "What a page alone reports does not change a customer who is known already. {} Leads that your server reports, or a \
+            "A report of a page alone does not change a customer who is already known. {} Leads that your server reports, or a \
              page with a customerToken, tie the customer at once.",
             approve(sale, "If the lead is right")
         );
@@ -131,10 +131,13 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
     let terms = &book.world.programs.get(&click.program_id)?.at(at)?.terms;
     if !terms.attribute_by_customer {
         let remedy = format!(
-            "If it shall: PATCH /programs/{} with attribute_by_customer true. That counts for payments from then on.",
+            "If it should: PATCH /programs/{} with attribute_by_customer true. That applies to payments from then on.",
             click.program_id
         );
-        return Some(Cause::new("its program ties no customers (attribute_by_customer is false)", remedy));
+        return Some(Cause::new(
+            "its program does not tie customers to clicks (attribute_by_customer is false)",
+            remedy,
+        ));
     }
     let first = book.timeline.first_payment(&lead.customer).into_iter().chain(own_first).min()?;
     let days = terms.client_lead_days;
@@ -146,7 +149,7 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
             at.to_rfc3339()
         );
         let remedy = format!(
-            "{} For leads from now on: PATCH /programs/{} with more client_lead_days, or report leads from your server.",
+            "{} For leads from now on: PATCH /programs/{} with a higher client_lead_days, or report leads from your server.",
             approve(sale, "If the lead is right"),
             click.program_id
         );
@@ -154,7 +157,7 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
     })
 }
 
-/// What was known of the customer when the lead named its click.
+/// The start of a sentence: what was known of the customer when the lead first named its click.
 fn known_before(
     book: &Book<'_>,
     sale: &Sale<'_>,

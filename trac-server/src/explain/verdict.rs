@@ -1,7 +1,8 @@
-//! The decision, in words that a merchant and a partner can act on: which terms, which version, which dates.
+//! The hop `decision`, in words that a merchant and a partner can act on: which terms, which version, which
+//! dates.
 //!
 //! Terms are versioned: a payment is judged by the versions in force when it was made, or by those of the day
-//! on which the merchant replayed it with `rules=now`. So a remedy names the time from which it counts, and
+//! on which the merchant replayed it with `rules=now`. So a remedy names the time from which it applies, and
 //! what to do about this payment.
 
 use serde_json::json;
@@ -38,7 +39,7 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
         None => plain(payment, reason, unbound),
     };
     let hop = match unbound {
-        Some(lead) => hop.with_sentence(&format!("It ties the customer to no click: {}.", lead.why)),
+        Some(lead) => hop.with_sentence(&format!("It does not tie the customer to a click: {}.", lead.why)),
         None => hop,
     };
     if reason == Reason::ProductsUnknown {
@@ -77,7 +78,7 @@ fn plain(payment: &Payment, reason: Reason, unbound: Option<&Unbound>) -> Hop {
                 }
                 Some(_) => "The lead was reported with mode deferred: it earns nothing yet.",
             },
-            "Report the same lead again, without mode, when it shall count.",
+            "Report the same lead again, without mode, when it should count.",
         ),
         _ => hop,
     }
@@ -91,13 +92,13 @@ fn claimed(payment: &Payment, hop: Hop, unbound: Option<&Unbound>) -> Hop {
             "Only a page reported the lead, so its commission is held until the customer first pays or the merchant approves it."
         };
         return hop.with_message(held).with_remedy(format!(
-            "Check it, then PATCH /leads/{lead_id} with status approved or rejected. Report leads from your server, or with a \
-             customerToken, and they count at once."
+            "Check it, then PATCH /leads/{lead_id} with status approved or rejected. Leads that your server reports, or that have a \
+             customerToken, count at once."
         ));
     }
     hop.with_remedy(format!(
-        "Check it, then PATCH /conversions/{} with status approved or rejected. Tell conversions from your server with a \
-         secret key, and they count at once.",
+        "Check it, then PATCH /conversions/{} with status approved or rejected. Conversions that your server reports with a \
+         secret key count at once.",
         payment.id
     ))
 }
@@ -106,7 +107,7 @@ fn duplicate(payment: &Payment, hop: Hop) -> Hop {
     match &payment.decision.same_as {
         Some(other) => Hop::ok(
             NAME,
-            format!("This is the same money as payment {other}, inferred from customer, amount and time: see there."),
+            format!("This is the same money as payment {other}, inferred from customer, amount and time: see that payment."),
         )
         .because(Reason::DuplicatePayment),
         None => hop,
@@ -120,18 +121,18 @@ struct Grounds<'a> {
     click: ClickRow,
     world: World,
     time: Timestamp,
-    again: Again,
+    replay: Replay,
 }
 
 /// The replay that decides a payment again.
-struct Again {
+struct Replay {
     /// The event to replay; `None` if the merchant or a page reported the payment.
     event_id: Option<String>,
     workspace_id: String,
     mode: &'static str,
 }
 
-impl Again {
+impl Replay {
     fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Self, StoreError> {
         let scope = archive.rows.scope();
         Ok(Self {
@@ -142,7 +143,7 @@ impl Again {
     }
 
     /// The call or command that replays by the terms of its time.
-    fn then(&self) -> String {
+    fn command(&self) -> String {
         match &self.event_id {
             Some(id) => format!("POST /events/{id}/replay"),
             None => format!("trac replay --workspace {} --mode {}", self.workspace_id, self.mode),
@@ -150,22 +151,26 @@ impl Again {
     }
 
     /// The call or command that replays by today's terms.
-    fn now(&self) -> String {
-        let then = self.then();
-        if self.event_id.is_some() { format!("{then}?rules=now") } else { format!("{then} --rules now") }
+    fn command_by_todays_terms(&self) -> String {
+        let command = self.command();
+        if self.event_id.is_some() {
+            format!("{command}?rules=now")
+        } else {
+            format!("{command} --rules now")
+        }
     }
 
     /// How to apply today's terms to this payment, too.
     fn for_this_one(&self, path: &str) -> String {
-        let (then, now) = (self.then(), self.now());
+        let (replay, replay_now) = (self.command(), self.command_by_todays_terms());
         let words = format!(
-            "For this one too: PATCH {path} with valid_from, a time before it, then {then}; or by today's terms: {now}."
+            "For this one too: PATCH {path} with valid_from set to a time before it, then {replay}. Or, by today's terms: {replay_now}."
         );
         if self.event_id.is_some() {
             return words;
         }
         format!(
-            "{words} No event reports it, so all of this workspace and mode is decided again: see first with --dry-run."
+            "{words} No event reports it, so the command decides everything in this workspace and mode again: try --dry-run first."
         )
     }
 }
@@ -178,10 +183,10 @@ impl<'a> Grounds<'a> {
         click: ClickRow,
     ) -> Result<Self, StoreError> {
         let mut world = World::default();
-        load::clicks_sharing_candidate(archive.rows, &mut world, &click.click)?;
+        load::parties_of_click(archive.rows, &mut world, &click.click)?;
         let time = payment.decision.time.unwrap_or(attribution.bound_at);
-        let again = Again::of(archive, payment)?;
-        Ok(Self { payment, attribution, click, world, time, again })
+        let replay = Replay::of(archive, payment)?;
+        Ok(Self { payment, attribution, click, world, time, replay })
     }
 
     fn terms(&self, at: Timestamp) -> Option<&ProgramTerms> {
@@ -204,16 +209,16 @@ impl<'a> Grounds<'a> {
 
     /// How to apply a change of the program to this payment, too.
     fn for_this_one(&self) -> String {
-        self.again.for_this_one(&self.program_path())
+        self.replay.for_this_one(&self.program_path())
     }
 
     /// The hop of a rejected sale that the current versions for its time would accept: one of them was made
     /// after the decision, within the same second or backdated.
     fn changed_since(&self, hop: Hop, was: &str) -> Hop {
         hop.with_message(format!(
-            "{was} when this was decided; a change that was made since, and holds for that time too, says otherwise."
+            "{was} when this was decided. A change that was made since then applies to that time too."
         ))
-        .with_remedy(format!("Decide it again: {}.", self.again.then()))
+        .with_remedy(format!("Decide it again: {}.", self.replay.command()))
     }
 
     fn enrollment(&self) -> Option<&Enrollment> {
@@ -225,8 +230,8 @@ impl<'a> Grounds<'a> {
         let (program, partner) = (&self.click.program, &self.click.partner);
         let hop = plain(self.payment, reason, unbound);
         if hop.is_ok() && reason != Reason::DuplicatePayment {
-            let again = self.decided_again();
-            return hop.with_message(format!("{partner} earns in {program}. {}{again}", reason.meaning()));
+            let replayed = self.decided_again();
+            return hop.with_message(format!("{partner} earns in {program}. {}{replayed}", reason.meaning()));
         }
         match reason {
             Reason::ClickExpired => self.expired(hop),
@@ -238,18 +243,18 @@ impl<'a> Grounds<'a> {
                     "{program} pays for the first payment of a subscription only; this is a later one."
                 ))
                 .with_remedy(format!(
-                    "If later ones shall earn: PATCH {} with recurring lifetime or {{\"months\": 12}}. {}",
+                    "If later ones should earn: PATCH {} with recurring lifetime or {{\"months\": 12}}. {}",
                     self.program_path(),
                     self.for_this_one()
                 )),
             Reason::RecurringWindowEnded => hop.with_message(self.months()).with_remedy(format!(
-                "If later ones shall earn: PATCH {} with recurring lifetime or more months. {}",
+                "If later ones should earn: PATCH {} with recurring lifetime or more months. {}",
                 self.program_path(),
                 self.for_this_one()
             )),
             Reason::SelfReferral => hop
                 .with_message(format!(
-                    "The buyer's e-mail address is that of {partner}, the partner: a purchase of one's own."
+                    "The buyer's e-mail address is that of {partner}, the partner: a self-referral."
                 ))
                 .with_remedy(format!(
                     "If partners may earn from their own purchases: PATCH {} with block_self_referral false. {}",
@@ -260,10 +265,10 @@ impl<'a> Grounds<'a> {
             Reason::ZeroCommission => self.zero(hop, unbound),
             Reason::PaidOutOfBand => hop
                 .with_message(format!(
-                    "The invoice was paid outside Stripe, and {program} does not count such money."
+                    "The invoice was paid outside Stripe, and {program} does not count such payments."
                 ))
                 .with_remedy(format!(
-                    "If it shall count: PATCH {} with count_out_of_band true. {}",
+                    "If it should count: PATCH {} with count_out_of_band true. {}",
                     self.program_path(),
                     self.for_this_one()
                 )),
@@ -284,24 +289,22 @@ impl<'a> Grounds<'a> {
         let (at, paid) = (clicked.to_rfc3339(), bound.to_rfc3339());
         if !self.click.click.is_before(bound) {
             return hop
-                .with_message(format!(
-                    "The click, at {at}, came after what it is to be credited with, at {paid}."
-                ))
-                .with_remedy("A click earns what is bought after it. Nothing is wrong here.");
+                .with_message(format!("The click, at {at}, is later than the payment or lead, at {paid}."))
+                .with_remedy("A click is credited with later payments only. Nothing is wrong.");
         }
         let days = self.terms(bound).map_or(0, |terms| terms.attribution_window_days);
         if self.click.click.is_in_window(bound, days) {
-            return self.changed_since(hop, "The click lay outside the program's attribution window");
+            return self.changed_since(hop, "The click was outside the program's attribution window");
         }
         let path = self.program_path();
         hop.with_message(format!(
-            "The click, at {at}, lies more than {days} days before the payment, at {paid}: {} counts no older ones.{}",
+            "The click, at {at}, lies more than {days} days before the payment, at {paid}: {} does not count older clicks.{}",
             self.click.program,
             self.decided_again()
         ))
         .with_remedy(format!(
-            "For payments from now on, PATCH {path} with a longer attribution_window_days. This one stays as it is: what was \
-             agreed when it was made holds. {}",
+            "For payments from now on, PATCH {path} with a longer attribution_window_days. This one stays as it is: the terms \
+             of its time apply. {}",
             self.for_this_one()
         ))
     }
@@ -311,16 +314,17 @@ impl<'a> Grounds<'a> {
             return hop
                 .with_message(format!("{} is not enrolled in {}.", self.click.partner, self.click.program))
                 .with_remedy(format!(
-                    "Enroll the partner: POST /enrollments with program_id {} and partner_id {}. That counts for this \
+                    "Enroll the partner: POST /enrollments with program_id {} and partner_id {}. That applies to this \
                      payment too, once it is decided again: {}.",
                     self.click.click.program_id,
                     self.click.click.partner_id,
-                    self.again.then()
+                    self.replay.command()
                 ));
         };
-        let word = |at: Option<EnrollmentStatus>| at.map_or_else(String::new, |status| json_word(&status));
+        let name =
+            |status: Option<EnrollmentStatus>| status.map_or_else(String::new, |status| json_word(&status));
         let judged_by = Pins::enrollment(self.pins(), &enrollment.id, &enrollment.history, self.time);
-        let then = word(judged_by.map(|version| version.terms.status));
+        let status = name(judged_by.map(|version| version.terms.status));
         let latest = enrollment.history.latest().map(|version| version.terms.status);
         let path = format!("/enrollments/{}", enrollment.id);
         if judged_by.is_some_and(|version| version.terms.status == EnrollmentStatus::Approved) {
@@ -331,10 +335,10 @@ impl<'a> Grounds<'a> {
         let hop = hop.with_message(match &self.payment.facts.pins {
             Some(_) => {
                 let (partner, program) = (&self.click.partner, &self.click.program);
-                format!("{partner}'s enrollment in {program} was {then}.{}", self.decided_again())
+                format!("{partner}'s enrollment in {program} was {status}.{}", self.decided_again())
             }
             None => format!(
-                "{}'s enrollment in {} was {then} when {}, at {}.",
+                "{}'s enrollment in {} was {status} when {}, at {}.",
                 self.click.partner,
                 self.click.program,
                 self.what_happened(),
@@ -344,12 +348,12 @@ impl<'a> Grounds<'a> {
         if latest == Some(EnrollmentStatus::Approved) {
             return hop.with_remedy(format!(
                 "It is approved now: payments from then on earn. This one was made before, and stays as it is. {}",
-                self.again.for_this_one(&path)
+                self.replay.for_this_one(&path)
             ));
         }
         hop.with_remedy(format!(
-            "Approve it: PATCH {path} with status approved. That counts for payments from then on. {}",
-            self.again.for_this_one(&path)
+            "Approve it: PATCH {path} with status approved. That applies to payments from then on. {}",
+            self.replay.for_this_one(&path)
         ))
     }
 
@@ -359,9 +363,9 @@ impl<'a> Grounds<'a> {
         let Some(at) = times.find(|at| status(*at) != Some(ProgramStatus::Active)) else {
             return self.changed_since(hop, &format!("The program {} was not active", self.click.program));
         };
-        let then = status(at).map_or_else(|| "without terms".to_owned(), |status| json_word(&status));
+        let was = status(at).map_or_else(|| "without terms".to_owned(), |status| json_word(&status));
         let hop = hop.with_message(format!(
-            "The program {} was {then} when {}, at {}.{}",
+            "The program {} was {was} when {}, at {}.{}",
             self.click.program,
             self.what_happened(),
             at.to_rfc3339(),
@@ -376,7 +380,7 @@ impl<'a> Grounds<'a> {
             ));
         }
         hop.with_remedy(format!(
-            "Activate it: PATCH {} with status active. That counts for payments from then on. {}",
+            "Activate it: PATCH {} with status active. That applies to payments from then on. {}",
             self.program_path(),
             self.for_this_one()
         ))
@@ -398,7 +402,7 @@ impl<'a> Grounds<'a> {
         bought.dedup();
         let bought = if bought.is_empty() { "what was bought".to_owned() } else { bought.join(", ") };
         hop.with_message(format!("{} covers {covered}, and not {bought}.", self.click.program)).with_remedy(format!(
-            "If it shall earn: PATCH {} with products that name it too, or [] for all. That counts for payments from \
+            "If it should earn: PATCH {} with products that include it, or [] for all products. That applies to payments from \
              then on. {}",
             self.program_path(),
             self.for_this_one()
@@ -422,11 +426,11 @@ impl<'a> Grounds<'a> {
         match (self.payment.decision.gross_minor, self.payment.decision.currency) {
             (Some(gross), Some(currency)) if gross > 0 => hop
                 .with_message(format!(
-                    "{} was paid, and nothing of it counts: {} leaves out tax, shipping, or what it does not cover.",
+                    "{} was paid, and none of it counts: {} leaves out tax, shipping, or products that it does not cover.",
                     currency.display(gross),
                     self.click.program
                 ))
-                .with_remedy(format!("Look at base, include_shipping and products of {}.", self.program_path())),
+                .with_remedy(format!("Check base, include_shipping and products of {}.", self.program_path())),
             _ => hop,
         }
     }
@@ -434,24 +438,27 @@ impl<'a> Grounds<'a> {
     fn zero(&self, hop: Hop, unbound: Option<&Unbound>) -> Hop {
         if self.payment.is_lead() {
             let tied =
-                if unbound.is_none() { " The customer is tied to the click all the same." } else { "" };
+                if unbound.is_none() { " The customer is tied to the click nevertheless." } else { "" };
             return hop.with_message(format!("{} pays nothing for leads.", self.click.program)).with_remedy(
                 format!(
-                    "If leads shall earn: PATCH {} with lead_amount_minor and lead_currency.{tied}",
+                    "If leads should earn: PATCH {} with lead_amount_minor and lead_currency.{tied}",
                     self.program_path()
                 ),
             );
         }
-        hop.with_message(format!("By the terms of {}, the commission on this payment is zero.", self.click.program))
-            .with_remedy(format!(
-                "Look at the commission of {} and of the partner's enrollment: a rate of 0, or a rate so small that it \
-                 rounds to nothing.",
-                self.program_path()
-            ))
+        hop.with_message(format!(
+            "By the terms of {}, the commission on this payment is zero.",
+            self.click.program
+        ))
+        .with_remedy(format!(
+            "Check the commission of {} and of the partner's enrollment: the rate is 0, or so small that the \
+             commission rounds to zero.",
+            self.program_path()
+        ))
     }
 }
 
-/// How a status is written in the API.
+/// A status as the API writes it.
 fn json_word(status: &impl serde::Serialize) -> String {
     let word = serde_json::to_value(status).unwrap_or_default();
     word.as_str().unwrap_or_default().to_owned()

@@ -30,9 +30,9 @@ async fn create(
     let store = trac.store.clone();
     let created = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
-        let named = body.click_id.clone();
+        let chosen_id = body.click_id.clone();
         let click = record(rows, &trac, body)?;
-        if let Some(id) = named {
+        if let Some(id) = chosen_id {
             settle_waiting(rows, &trac, id.as_str())?;
         }
         Ok::<_, Problem>(click)

@@ -121,7 +121,7 @@ fn is_named(rows: Rows<'_>, body: &LeadBody, lead: &Value) -> Result<bool, Store
     if body.click.as_ref().is_none_or(|named| named.as_str() != click) {
         return Ok(false);
     }
-    let first = known(rows, body)?.and_then(|first| first.lead);
+    let first = first_report(rows, body)?.and_then(|first| first.lead);
     Ok(first.is_some_and(|lead| lead.clicks.iter().any(|(_, reported)| reported == click)))
 }
 
@@ -133,13 +133,13 @@ fn record(
     is_vouched: bool,
 ) -> Result<(StatusCode, String), Problem> {
     let now = trac.clock.now();
-    let (status, id) = if let Some(first) = known(rows, body)? {
-        if !first.learns_from(rows, body, is_vouched)? {
+    let (status, id) = if let Some(first) = first_report(rows, body)? {
+        if !first.is_extended_by(rows, body, is_vouched)? {
             return Ok((StatusCode::OK, first.id));
         }
-        let count =
+        let sql =
             "UPDATE lead SET deferred = deferred AND ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-        rows.write(count, args![first.id, body.deferred])?;
+        rows.write(sql, args![first.id, body.deferred])?;
         (StatusCode::OK, first.id)
     } else {
         let settles = limits::settles_lead(rows, &body.customer, body.click.as_ref(), is_vouched)?;
@@ -175,7 +175,7 @@ impl First {
     /// Whether a repeat adds something: that the lead is no longer deferred, a known click if the first had
     /// none, or that the merchant vouches for it. The merchant can report another click at any time; a page
     /// cannot.
-    fn learns_from(&self, rows: Rows<'_>, body: &LeadBody, is_vouched: bool) -> Result<bool, Problem> {
+    fn is_extended_by(&self, rows: Rows<'_>, body: &LeadBody, is_vouched: bool) -> Result<bool, Problem> {
         let Some(lead) = &self.lead else {
             let click = body.click.as_ref();
             return Ok(is_vouched || limits::settles_lead(rows, &body.customer, click, is_vouched)?);
@@ -201,7 +201,7 @@ impl First {
 }
 
 /// The lead of the same customer and event name.
-fn known(rows: Rows<'_>, body: &LeadBody) -> Result<Option<First>, StoreError> {
+fn first_report(rows: Rows<'_>, body: &LeadBody) -> Result<Option<First>, StoreError> {
     let sql = "SELECT l.id, l.deferred, p.facts FROM lead AS l \
         LEFT JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
         LEFT JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \

@@ -18,7 +18,7 @@ const LEADS_OF_PAGES: u32 = 200;
 const LEADS_OF_MERCHANTS: u32 = 1_000;
 
 /// Whether a new lead is settled. Beyond the limit, a page's lead is recorded only, unless it is its
-/// customer's first with a known click: two hundred leads without a click must not hide the customer's true
+/// customer's first with a known click: two hundred leads without a click do not hide the customer's real
 /// one.
 ///
 /// # Errors
@@ -29,15 +29,16 @@ pub(super) fn settles_lead(
     click: Option<&ClickId>,
     is_vouched: bool,
 ) -> Result<bool, Problem> {
-    let most = if is_vouched { LEADS_OF_MERCHANTS } else { LEADS_OF_PAGES };
+    let limit = if is_vouched { LEADS_OF_MERCHANTS } else { LEADS_OF_PAGES };
     let sql = "SELECT count(*) FROM (SELECT 1 FROM lead \
                WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3 LIMIT ?4)";
-    if is_below(rows, sql, customer, most)? {
+    if is_below(rows, sql, customer, limit)? {
         return Ok(true);
     }
     if is_vouched {
-        let message =
-            format!("must be an event reported before: this customer has {most} leads with other names");
+        let message = format!(
+            "must be an event that was reported before: this customer has {limit} leads with other names"
+        );
         return Err(Problem::field("eventName", &message));
     }
     let Some(click) = click else { return Ok(false) };
@@ -58,8 +59,8 @@ pub(super) fn records_claim(rows: Rows<'_>, transaction: &str) -> Result<bool, S
     is_below(rows, sql, &transaction_id(transaction), CLAIMS_OF_PAGES)
 }
 
-/// Whether `sql` counts fewer than `most` rows. It must stop at `most` by its `LIMIT`.
-fn is_below(rows: Rows<'_>, sql: &str, subject: &str, most: u32) -> Result<bool, StoreError> {
-    let count = rows.one(sql, args![subject, most], |row| row.get::<u32>(0))?;
-    Ok(count.unwrap_or_default() < most)
+/// Whether `sql` counts fewer than `limit` rows. Its own `LIMIT` must stop the count there.
+fn is_below(rows: Rows<'_>, sql: &str, subject: &str, limit: u32) -> Result<bool, StoreError> {
+    let count = rows.one(sql, args![subject, limit], |row| row.get::<u32>(0))?;
+    Ok(count.unwrap_or_default() < limit)
 }

@@ -2,7 +2,7 @@
 //! does (`payment_unlinked`, `payment_unknown`).
 //!
 //! The link is stored as a fact, as Stripe's own links are, so no later event undoes it. Only events that
-//! wait for their payment can be linked: two payments that each earned a commission cannot be merged.
+//! wait for their payment can be linked: two payments that have each earned a commission cannot be merged.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -32,16 +32,16 @@ async fn link(
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let named = fields.take("payment", text(1..=255));
+    let payment = fields.take("payment", text(1..=255));
     fields.finish()?;
     let store = trac.store.clone();
     let linked = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
         let event = Waiting::find(rows, &trac, &id)?;
-        let named = named.ok_or_else(|| Problem::field("payment", "is required"))?;
+        let payment = payment.ok_or_else(|| Problem::field("payment", "is required"))?;
         let unlinked = known_facts(rows, &event.payment_id)?;
-        let news = Facts { links: [(named.clone(), own_name(&unlinked)?)].into(), ..Facts::default() };
-        let (payment_id, facts) = payment_named(rows, &named)?;
+        let news = Facts { links: [(payment.clone(), own_id(&unlinked)?)].into(), ..Facts::default() };
+        let (payment_id, facts) = payment_with(rows, &payment)?;
         if payment_id == event.payment_id || differs_in_currency(&unlinked, &facts) {
             return Err(Problem::field("payment", "must be another payment, in the same currency"));
         }
@@ -87,15 +87,15 @@ fn known_facts(rows: Rows<'_>, payment_id: &str) -> Result<Facts, StoreError> {
 }
 
 /// The Stripe ID of the unlinked money: its charge, its `PaymentIntent`, or its first ID.
-fn own_name(unlinked: &Facts) -> Result<String, Problem> {
+fn own_id(unlinked: &Facts) -> Result<String, Problem> {
     let ids = unlinked.payment_ids();
-    let named = |prefix: &str| ids.iter().find(|id| id.starts_with(prefix));
-    let name = named("ch_").or_else(|| named("pi_")).or_else(|| ids.first());
-    name.map(|name| (*name).to_owned()).ok_or_else(not_waiting)
+    let with_prefix = |prefix: &str| ids.iter().find(|id| id.starts_with(prefix));
+    let id = with_prefix("ch_").or_else(|| with_prefix("pi_")).or_else(|| ids.first());
+    id.map(|id| (*id).to_owned()).ok_or_else(not_waiting)
 }
 
 /// The payment that has an object with this Stripe ID.
-fn payment_named(rows: Rows<'_>, stripe_id: &str) -> Result<(String, Facts), Problem> {
+fn payment_with(rows: Rows<'_>, stripe_id: &str) -> Result<(String, Facts), Problem> {
     let sql =
         "SELECT payment_id FROM payment_object WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
     let found: Option<String> = rows.one(sql, args![stripe_id], |row| row.get(0))?;

@@ -91,7 +91,7 @@ async fn deliver(
 /// Receives one delivery: logs it, joins its facts, settles, and appends to the ledger.
 ///
 /// # Errors
-/// Only the store's; then nothing is written, and Stripe sends the event again.
+/// [`StoreError`] if the store fails. Nothing is written then, and Stripe sends the event again.
 pub(crate) fn receive(
     tx: Everywhere<'_>,
     ids: &Ids,
@@ -106,7 +106,7 @@ pub(crate) fn receive(
         // that was ignored or unreadable at its first endpoint can be relevant or readable at this one.
         if !seen.had_effect || seen.is_other_rendering(event) {
             let writing = Writing { rows, ids, now, event_id: Some(&seen.id) };
-            if let Ok(facts) = concerns(delivery, seen.received_at) {
+            if let Ok(facts) = facts_of_delivery(delivery, seen.received_at) {
                 let (answer, subject) = join_and_settle(&writing, event, facts)?;
                 if !seen.had_effect {
                     log::renew(&writing, &seen.id, delivery)?;
@@ -120,8 +120,8 @@ pub(crate) fn receive(
     receive_new(tx, ids, now, delivery, &ids.make(Kind::Event))
 }
 
-/// Receives an answer that the server requested from Stripe, as if it were an event of Stripe's. Its event ID
-/// is ours.
+/// Receives Stripe's answer to a question of the server, as if it were an event of Stripe's. Its event ID is
+/// made by trac.
 pub(crate) fn receive_answer(
     tx: Everywhere<'_>,
     ids: &Ids,
@@ -140,7 +140,7 @@ fn receive_new(
     id: &str,
 ) -> Result<Answer, StoreError> {
     let writing = Writing { rows: tx.within(&delivery.scope), ids, now, event_id: Some(id) };
-    let (answer, subject) = match concerns(delivery, now) {
+    let (answer, subject) = match facts_of_delivery(delivery, now) {
         Ok(facts) => join_and_settle(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
     };
@@ -149,7 +149,7 @@ fn receive_new(
 }
 
 /// The facts of a delivery; `Err` with its outcome if it has none, or is not meant for this endpoint.
-pub(crate) fn concerns(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
+pub(crate) fn facts_of_delivery(delivery: &Delivery, now: Timestamp) -> Result<Facts, Answer> {
     let Delivery { scope, stripe_account, event, .. } = delivery;
     let ignored = |reason| Answer { outcome: Outcome::Ignored, reason };
     if event.livemode.is_some_and(|livemode| Mode::from_livemode(livemode) != scope.mode()) {
@@ -239,8 +239,8 @@ impl Considered {
         let Some(own) = payment_id.and_then(|id| self.settlements.get(id)) else {
             return (Answer { outcome: Outcome::Processed, reason: Reason::Noted }, None);
         };
-        let went_back = matches!(self.topic, Topic::Refund | Topic::Dispute);
-        let settled = if went_back { self.inferred(own) } else { own };
+        let is_clawback = matches!(self.topic, Topic::Refund | Topic::Dispute);
+        let settled = if is_clawback { self.inferred(own) } else { own };
         (answer::of_payment(self.topic, settled, &self.admitted), payment_id.cloned())
     }
 

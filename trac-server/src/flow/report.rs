@@ -199,7 +199,7 @@ async fn claim(
 }
 
 /// The response to a claim. A page gets no information about a click that it did not name, and about its own
-/// click only whether it is credited: Stripe's facts of the payment are not for pages.
+/// click only whether it is credited: facts from Stripe are not disclosed to pages.
 fn outcome(rows: Rows<'_>, trac: &Trac, body: &ReportBody, id: &str) -> Result<Value, StoreError> {
     // A payment that is not linked yet is not a conversion.
     let named = conversion_id(rows, id)?;
@@ -207,8 +207,8 @@ fn outcome(rows: Rows<'_>, trac: &Trac, body: &ReportBody, id: &str) -> Result<V
     let click = body.click.as_ref().map(ClickId::as_str);
     let is_own = click.is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click));
     let reason = conversion.get("reason").and_then(Value::as_str).and_then(Reason::from_code);
-    let is_open = matches!(reason, Some(Reason::Ok | Reason::OkCapped | Reason::RejectedByMerchant));
-    if !body.by_merchant && !(is_own && (is_open || reason == Some(Reason::ClientReported))) {
+    let is_disclosed = matches!(reason, Some(Reason::Ok | Reason::OkCapped | Reason::RejectedByMerchant));
+    if !body.by_merchant && !(is_own && (is_disclosed || reason == Some(Reason::ClientReported))) {
         let reason = Reason::ClientReported.as_str();
         return Ok(
             json!({ "id": id, "attributed": false, "reason": reason, "click_id": null, "commission_id": null }),

@@ -12,12 +12,12 @@ use crate::testing::shop::{DAY, Shop, charge, invoice, with};
 async fn first(terms: Value, change: Value, want: &str) {
     let app = App::new();
     let shop = Shop::open(&app, terms).await;
-    let told = shop.deliver_object("checkout.session.completed", 0, shop.session(change)).await;
-    assert_eq!(told, want);
+    let outcome = shop.deliver_object("checkout.session.completed", 0, shop.session(change)).await;
+    assert_eq!(outcome, want);
 }
 
 #[tokio::test]
-async fn every_reason_of_a_single_sale_can_be_had() {
+async fn each_reason_of_a_single_sale_is_reached() {
     let none = || json!({});
     first(none(), none(), "processed ok").await;
     let fixed = json!({ "commission": { "type": "fixed", "amount_minor": 50_000, "currency": "usd", "cap_at_sale": true } });
@@ -49,7 +49,7 @@ async fn every_reason_of_a_single_sale_can_be_had() {
 }
 
 #[tokio::test]
-async fn an_invoice_says_what_was_bought_and_how_it_was_paid() {
+async fn the_products_and_payment_method_of_an_invoice_are_checked() {
     let check = async |terms: Value, change: Value, want: &str| {
         let app = App::new();
         let shop = Shop::open(&app, terms).await;
@@ -105,7 +105,7 @@ async fn an_enrollment_that_is_not_approved_earns_nothing() {
 }
 
 #[tokio::test]
-async fn terms_are_those_of_the_payments_time_and_stay() {
+async fn a_payment_keeps_the_terms_of_its_time() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     app.trac.clock.advance(100);
@@ -130,14 +130,14 @@ async fn terms_are_those_of_the_payments_time_and_stay() {
 }
 
 #[tokio::test]
-async fn a_subscription_is_told_month_by_month() {
+async fn a_subscription_earns_month_by_month() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "recurring": { "months": 2 } })).await;
     let session = json!({ "mode": "subscription", "subscription": "sub_1", "invoice": "in_1", "payment_intent": null,
         "amount_total": 5_000, "customer": "cus_1" });
-    let told =
+    let outcome =
         async |at: i64, id: &str| shop.deliver_object("invoice.paid", at, invoice(id, json!({}))).await;
-    assert_eq!(told(0, "in_1").await, "deferred no_attribution_yet");
+    assert_eq!(outcome(0, "in_1").await, "deferred no_attribution_yet");
     assert_eq!(
         shop.deliver_object("checkout.session.completed", 0, shop.session(session)).await,
         "processed ok"
@@ -145,8 +145,8 @@ async fn a_subscription_is_told_month_by_month() {
     let waited = shop.merchant.get("/events?type=invoice.paid").await;
     assert_eq!(waited.text("/data/0/outcome"), "processed");
     assert!(waited.text("/data/0/settled_by").starts_with("evl_"));
-    assert_eq!(told(30 * DAY, "in_2").await, "processed ok_recurring");
-    assert_eq!(told(61 * DAY, "in_3").await, "skipped recurring_window_ended");
+    assert_eq!(outcome(30 * DAY, "in_2").await, "processed ok_recurring");
+    assert_eq!(outcome(61 * DAY, "in_3").await, "skipped recurring_window_ended");
     let months = shop.merchant.get("/commissions").await.column("recurring_month");
     assert_eq!(months, [json!(2), json!(1)]);
     let proration = json!({ "lines": { "data": [{ "amount": 900, "proration": true }] } });
@@ -162,7 +162,7 @@ async fn a_subscription_is_told_month_by_month() {
 }
 
 #[tokio::test]
-async fn a_partner_who_subscribes_earns_nothing_in_months_without_an_address_either() {
+async fn self_referral_also_covers_invoices_without_an_email_address() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let own = json!({ "customer_email": "Ada@Example.com", "metadata": { "tracClickId": shop.click } });
@@ -195,7 +195,7 @@ async fn a_click_that_is_recorded_after_its_payment_settles_it() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_subscription_voids_what_is_not_due() {
+async fn the_end_of_a_subscription_reverses_commissions_not_yet_due() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "recurring": "first_payment" })).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click } });
@@ -214,7 +214,7 @@ async fn the_end_of_a_subscription_voids_what_is_not_due() {
 }
 
 #[tokio::test]
-async fn money_that_goes_back_takes_its_commission() {
+async fn refunds_and_disputes_take_the_commission_back() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     assert_eq!(
@@ -259,7 +259,7 @@ async fn money_that_goes_back_takes_its_commission() {
 }
 
 #[tokio::test]
-async fn what_is_not_news_or_not_for_us_is_told_so() {
+async fn repeated_and_irrelevant_events_get_their_own_reasons() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let session = shop.session(json!({}));
@@ -290,8 +290,8 @@ async fn what_is_not_news_or_not_for_us_is_told_so() {
         "skipped payment_failed"
     );
     assert_eq!(shop.deliver_object("customer.updated", 7, json!({ "id": "cus_1" })).await, "processed noted");
-    let held_back = charge(0, json!({ "id": "ch_2", "payment_intent": "pi_2", "captured": false }));
-    assert_eq!(shop.deliver_object("charge.succeeded", 8, held_back).await, "deferred uncaptured");
+    let uncaptured = charge(0, json!({ "id": "ch_2", "payment_intent": "pi_2", "captured": false }));
+    assert_eq!(shop.deliver_object("charge.succeeded", 8, uncaptured).await, "deferred uncaptured");
     let link = json!({ "id": "inpay_1", "invoice": "in_7", "payment": { "payment_intent": "pi_7" } });
     assert_eq!(shop.deliver_object("invoice_payment.paid", 9, link).await, "processed linked");
     let check = async |event: Value, want: &str| {
@@ -311,13 +311,13 @@ async fn a_charge_is_linked_by_amount_and_time_only_if_nothing_else_fits() {
     let refund = json!({ "id": "ch_9", "payment_intent": "pi_9", "customer": "cus_1", "amount": 5_000,
         "amount_captured": 5_000, "created": START + 60 });
     assert_eq!(shop.deliver_object("invoice.paid", 0, by_click("in_1")).await, "processed ok");
-    let told = shop.deliver_object("charge.refunded", 60, charge(5_000, refund.clone())).await;
-    assert_eq!((told.as_str(), shop.net().await), ("processed refund_full", 0));
+    let outcome = shop.deliver_object("charge.refunded", 60, charge(5_000, refund.clone())).await;
+    assert_eq!((outcome.as_str(), shop.net().await), ("processed refund_full", 0));
     // With a second payment of the same amount, the match is ambiguous, and nothing is taken back.
     assert_eq!(shop.deliver_object("invoice.paid", 30, by_click("in_2")).await, "processed ok_recurring");
     assert_eq!(shop.net().await, 2_000);
-    let told = shop.deliver_object("charge.refunded", 61, charge(5_000, refund)).await;
-    assert_eq!(told, "deferred payment_unlinked");
+    let outcome = shop.deliver_object("charge.refunded", 61, charge(5_000, refund)).await;
+    assert_eq!(outcome, "deferred payment_unlinked");
     // The exact link ends the ambiguity.
     let link = json!({ "id": "inpay_1", "invoice": "in_2", "payment": { "payment_intent": "pi_9" } });
     assert_eq!(shop.deliver_object("invoice_payment.paid", 62, link).await, "processed linked");
@@ -326,7 +326,7 @@ async fn a_charge_is_linked_by_amount_and_time_only_if_nothing_else_fits() {
 }
 
 #[tokio::test]
-async fn an_event_of_two_api_versions_brings_the_link_of_either() {
+async fn a_redelivery_in_another_api_version_adds_its_link() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click } });
@@ -370,8 +370,8 @@ async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
         }
         // The session's metadata wins over the PaymentIntent's.
         let session = shop.session(json!({ "metadata": { "tracClickId": other } }));
-        let told = shop.deliver_object("checkout.session.completed", 1, session).await;
-        assert_eq!(told, if paid { "duplicate duplicate_payment" } else { "processed ok" });
+        let outcome = shop.deliver_object("checkout.session.completed", 1, session).await;
+        assert_eq!(outcome, if paid { "duplicate duplicate_payment" } else { "processed ok" });
         let commissions = shop.merchant.get("/commissions").await;
         let nets = commissions.column("net_minor");
         assert_eq!(nets, if paid { vec![json!(2_000)] } else { vec![json!(2_000), json!(0)] });
@@ -382,7 +382,7 @@ async fn an_attribution_that_changes_moves_the_commission_unless_it_was_paid() {
 }
 
 #[tokio::test]
-async fn a_replay_changes_nothing_unless_the_rules_did() {
+async fn a_replay_changes_nothing_unless_the_rules_changed() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
@@ -418,16 +418,16 @@ async fn an_event_ignored_at_one_endpoint_has_its_effect_at_the_one_it_is_for() 
     let mut shop = Shop::open(&app, json!({})).await;
     let connected = json!({ "id": "evt_1", "type": "checkout.session.completed", "account": "acct_1",
         "created": START, "livemode": false, "data": { "object": shop.session(json!({})) } });
-    let told = |answer: crate::testing::app::Answer| {
+    let outcome = |answer: crate::testing::app::Answer| {
         format!("{} {}", answer.text("/outcome"), answer.text("/reason"))
     };
-    assert_eq!(told(shop.deliver(&connected).await), "ignored account_mismatch");
-    assert_eq!(told(shop.deliver(&connected).await), "duplicate duplicate_event");
+    assert_eq!(outcome(shop.deliver(&connected).await), "ignored account_mismatch");
+    assert_eq!(outcome(shop.deliver(&connected).await), "duplicate duplicate_event");
     assert_eq!(shop.net().await, 0);
     let own = json!({ "signing_secrets": ["whsec_flow"], "stripe_account": "acct_1" });
     shop.endpoint = shop.merchant.make("/webhook-endpoints", own).await;
-    assert_eq!(told(shop.deliver(&connected).await), "processed ok");
-    assert_eq!(told(shop.deliver(&connected).await), "duplicate duplicate_event");
+    assert_eq!(outcome(shop.deliver(&connected).await), "processed ok");
+    assert_eq!(outcome(shop.deliver(&connected).await), "duplicate duplicate_event");
     assert_eq!(shop.net().await, 2_000);
     let row = shop.merchant.get("/events/evt_1").await;
     assert_eq!((row.text("/outcome"), row.text("/endpoint_id")), ("processed".into(), shop.endpoint.clone()));

@@ -61,7 +61,7 @@ async fn judge_lead(
         must_be_of_pages(&leads, approved != Some(false))?;
         let now = trac.clock.now();
         for lead in leads.values_mut() {
-            lead.verdict = approved.map(|approved| later(lead.verdict.as_ref(), approved, now));
+            lead.verdict = approved.map(|approved| new_verdict(lead.verdict.as_ref(), approved, now));
         }
         let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
         let news = Facts { leads, ..Facts::default() };
@@ -82,7 +82,7 @@ fn must_be_of_pages(leads: &BTreeMap<String, Lead>, approved: bool) -> Result<()
 }
 
 /// The merchant's verdict, with a time after every earlier verdict, so that it is the latest.
-fn later(before: Option<&Latest<bool>>, approved: bool, now: Timestamp) -> Latest<bool> {
+fn new_verdict(before: Option<&Latest<bool>>, approved: bool, now: Timestamp) -> Latest<bool> {
     let at = before.map_or(now, |verdict| now.max(verdict.at.plus_secs(1)));
     Latest { at, value: approved }
 }
@@ -126,7 +126,7 @@ async fn change(
 }
 
 /// Rejects the approval of a claim if its payment stays credited to another click: a claim counts only if
-/// nothing else does.
+/// nothing else decides the credit.
 fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
     let claims = conversion["claims"].as_array().map(Vec::as_slice).unwrap_or_default();
     let approved = claims.iter().filter(|claim| claim["status"] == "approved");
@@ -140,7 +140,7 @@ fn must_be_credited(conversion: &Value) -> Result<(), Problem> {
     }
     let credited = credited.unwrap_or("no click");
     let message = format!(
-        "A claim counts only where nothing else does: this payment is credited to {credited} (rule {}, reason {}).",
+        "A claim counts only if nothing else decides the credit: this payment is credited to {credited} (rule {}, reason {}).",
         conversion["rule"].as_str().unwrap_or("none"),
         reason.map_or("none", Reason::as_str)
     );
@@ -153,7 +153,7 @@ fn credited_otherwise(conversion: &Value) -> Option<String> {
     conversion["click_id"].as_str().filter(|_| is_credited).map(ToOwned::to_owned)
 }
 
-/// Approves or rejects the claims of a payment, or a lead. The latest verdict applies. To approve a claim
+/// Approves or rejects the claims of a payment, or a lead. The latest verdict applies. Approving a claim
 /// rejects the payment's other claims. `click` names the claim; it is required for an approval if several
 /// clicks were claimed, or if the payment is `credited` to another click.
 fn judge(
@@ -164,7 +164,7 @@ fn judge(
 ) -> Result<(), Problem> {
     must_be_of_pages(&facts.leads, approved)?;
     for lead in facts.leads.values_mut() {
-        lead.verdict = Some(later(lead.verdict.as_ref(), approved, now));
+        lead.verdict = Some(new_verdict(lead.verdict.as_ref(), approved, now));
     }
     let claims = facts.reports.values_mut().filter(|report| !report.by_merchant);
     let claims: Vec<&mut Report> = claims.collect();
@@ -192,7 +192,7 @@ fn judge(
     for claim in claims {
         let is_chosen = claim.click.as_deref() == chosen;
         if approved || click.is_none() || is_chosen {
-            claim.verdict = Some(later(claim.verdict.as_ref(), approved && is_chosen, now));
+            claim.verdict = Some(new_verdict(claim.verdict.as_ref(), approved && is_chosen, now));
         }
     }
     Ok(())

@@ -16,9 +16,9 @@ use hyper::body::{Frame, SizeHint};
 
 /// How many bytes count as the beginning of a body.
 const BEGIN_BYTES: usize = 64 << 10;
-/// How many bytes of one body are counted at most. No route stores more; the bytes after them are read and
+/// How many bytes of one body are counted at most. No route stores more: further bytes are read and
 /// discarded.
-const KEPT_BYTES: usize = 2 << 20;
+const COUNTED_BYTES: usize = 2 << 20;
 /// The budget for the beginnings of all bodies.
 const BEGINS_BYTES: usize = 32 << 20;
 /// The budget for the rest of all bodies.
@@ -77,7 +77,7 @@ impl Share {
     /// Counts `bytes` more, if the budgets allow it.
     fn take(&self, bytes: usize) -> bool {
         let before = self.bytes.load(Ordering::SeqCst);
-        let after = before.saturating_add(bytes).min(KEPT_BYTES);
+        let after = before.saturating_add(bytes).min(COUNTED_BYTES);
         let more = |part: fn(usize) -> usize| part(after).saturating_sub(part(before));
         let Taken { begins, rests } = &*self.of.0;
         let (begin_more, rest_more) = (more(begin), more(rest));
@@ -138,7 +138,7 @@ impl HttpBody for Counted {
         if share.take(bytes) {
             return Poll::Ready(frame);
         }
-        Poll::Ready(Some(Err(axum::Error::new("there is no room for the body"))))
+        Poll::Ready(Some(Err(axum::Error::new("the body exceeds a memory budget"))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -169,23 +169,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_bodies_have_a_bound_and_keep_no_small_one_out() {
+    async fn large_bodies_are_limited_and_do_not_block_small_ones() {
         let bodies = Bodies::default();
         let mut large = Vec::new();
-        while let (true, share) = read(&bodies, KEPT_BYTES).await {
+        while let (true, share) = read(&bodies, COUNTED_BYTES).await {
             large.extend(share);
         }
-        assert_eq!(large.len(), RESTS_BYTES / (KEPT_BYTES - BEGIN_BYTES));
-        assert!(read(&bodies, BEGIN_BYTES).await.0, "a small one finds room");
+        assert_eq!(large.len(), RESTS_BYTES / (COUNTED_BYTES - BEGIN_BYTES));
+        assert!(read(&bodies, BEGIN_BYTES).await.0, "a small body still fits");
         large.pop();
-        assert!(read(&bodies, KEPT_BYTES).await.0, "an answered request gives back what it took");
+        assert!(read(&bodies, COUNTED_BYTES).await.0, "an answered request releases its bytes");
         drop(large);
         assert_eq!(bodies.0.rests.load(Ordering::SeqCst), 0);
         assert_eq!(bodies.0.begins.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test]
-    async fn small_bodies_have_a_bound_too() {
+    async fn small_bodies_are_limited_too() {
         let bodies = Bodies::default();
         let mut small = Vec::new();
         while let (true, share) = read(&bodies, BEGIN_BYTES).await {
@@ -195,11 +195,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_thrown_away_is_not_counted_and_no_body_takes_nothing() {
+    async fn discarded_bytes_are_not_counted_and_an_empty_body_has_no_share() {
         let bodies = Bodies::default();
-        let (is_read, share) = read(&bodies, 9 * KEPT_BYTES).await;
+        let (is_read, share) = read(&bodies, 9 * COUNTED_BYTES).await;
         assert!(is_read);
-        assert_eq!(share.map(|share| share.bytes.load(Ordering::SeqCst)), Some(KEPT_BYTES));
+        assert_eq!(share.map(|share| share.bytes.load(Ordering::SeqCst)), Some(COUNTED_BYTES));
         assert!(bodies.count(Request::new(Body::empty())).1.is_none());
     }
 }

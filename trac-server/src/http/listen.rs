@@ -3,8 +3,8 @@
 //! A connection that sends nothing, or a byte now and then, occupies a file descriptor; a thousand of them
 //! would exhaust the process's limit. So a request head must be complete ten seconds after the connection was
 //! opened or after the head's first byte. A keep-alive connection may be idle between two requests for a
-//! little longer than proxies keep theirs. An address may have some hundred connections, unless it belongs to
-//! a known proxy. The [router](crate::router) limits how long a whole request may take.
+//! little longer than proxies keep theirs. An address may have some hundred connections; a known proxy may
+//! have any number. The [router](crate::router) limits how long a whole request may take.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -37,7 +37,7 @@ use crate::tally::Tally;
 /// of the connection.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a keep-alive connection may be idle. Proxies close theirs after 60 s, and must do so first.
-const REST_LIMIT: Duration = Duration::from_secs(75);
+const IDLE_LIMIT: Duration = Duration::from_secs(75);
 /// How long the head of a request may be. Each connection buffers at most this much.
 const HEAD_BYTES: usize = 64 << 10;
 /// How long to wait after `accept` failed, for example because the process has no file descriptor left.
@@ -162,7 +162,7 @@ pub async fn serve_callers<S>(
         + 'static,
 {
     let (open, mut stop) = (GracefulShutdown::new(), pin!(stop));
-    let (turned_away, missed) = (Tally::new(), Tally::new());
+    let (refusals, failures) = (Tally::new(), Tally::new());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -172,14 +172,14 @@ pub async fn serve_callers<S>(
             Ok((stream, peer)) => match callers.admit(peer.ip()) {
                 Some(place) => answer(stream, (peer, place), service.clone(), &open),
                 None => {
-                    if let Some(times) = turned_away.count(holder(peer.ip()), Clock::system().now()) {
+                    if let Some(times) = refusals.count(holder(peer.ip()), Clock::system().now()) {
                         tracing::warn!(peer = %peer.ip(), times, "an address holds too many connections");
                     }
                 }
             },
-            Err(error) if is_the_callers(&error) => {}
+            Err(error) if is_caller_gone(&error) => {}
             Err(error) => {
-                if let Some(times) = missed.count((), Clock::system().now()) {
+                if let Some(times) = failures.count((), Clock::system().now()) {
                     tracing::error!(%error, times, "a connection could not be accepted");
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -211,7 +211,7 @@ where
         }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(REST_LIMIT).max_buf_size(HEAD_BYTES);
+    builder.timer(TokioTimer::new()).header_read_timeout(IDLE_LIMIT).max_buf_size(HEAD_BYTES);
     let connection = open.watch(builder.serve_connection(TokioIo::new(heads), service));
     tokio::spawn(async move {
         let _place = place;
@@ -235,11 +235,11 @@ struct Heads {
 
 impl Heads {
     fn on(stream: TcpStream) -> Self {
-        Self { stream, requests: Arc::default(), seen: 0, until: in_time(), timer: None }
+        Self { stream, requests: Arc::default(), seen: 0, until: head_deadline(), timer: None }
     }
 }
 
-fn in_time() -> Option<Instant> {
+fn head_deadline() -> Option<Instant> {
     Instant::now().checked_add(HEAD_LIMIT)
 }
 
@@ -261,7 +261,7 @@ impl AsyncRead for Heads {
         }
         if read.is_ready() {
             if this.until.is_none() && buffer.filled().len() > before {
-                this.until = in_time();
+                this.until = head_deadline();
             }
             return read;
         }
@@ -310,7 +310,7 @@ impl Requests {
     }
 }
 
-/// Exists from the complete head of a request until its response is done.
+/// Exists from the complete head of a request until its response is ready.
 struct Answering(Arc<Requests>);
 
 impl Answering {
@@ -327,7 +327,7 @@ impl Drop for Answering {
 }
 
 /// Whether `accept` failed because the caller closed the connection first; the next `accept` may succeed.
-fn is_the_callers(error: &io::Error) -> bool {
+fn is_caller_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
@@ -350,23 +350,24 @@ mod tests {
         (address, tokio::spawn(serve_callers(listener, routes, callers, std::future::pending())))
     }
 
-    /// Sends `said` on a new connection; returns the response up to the end of the connection.
-    async fn exchange(said: &str) -> String {
+    /// Sends `request` on a new connection; returns the response up to the end of the connection.
+    async fn exchange(request: &str) -> String {
         let (address, server) = listening(Callers::default()).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(said.as_bytes()).await.unwrap();
-        let mut heard = String::new();
-        stream.read_to_string(&mut heard).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
         server.abort();
-        heard
+        response
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_who_does_not_finish_the_head_is_cut_off() {
-        let check = async |said: &str, want: &str| {
-            let heard = tokio::time::timeout(REST_LIMIT * 2, exchange(said)).await;
-            let heard = heard.unwrap_or_else(|_| panic!("still connected after {said:?}"));
-            assert!(heard.ends_with(want) && heard.is_empty() == want.is_empty(), "{said:?}: {heard}");
+        let check = async |request: &str, want: &str| {
+            let response = tokio::time::timeout(IDLE_LIMIT * 2, exchange(request)).await;
+            let response = response.unwrap_or_else(|_| panic!("still connected after {request:?}"));
+            let is_wanted = response.ends_with(want) && response.is_empty() == want.is_empty();
+            assert!(is_wanted, "{request:?}: {response}");
         };
         check("", "").await;
         check("GET / HTTP/1.1\r\nhost: x\r\nx-slow: ", "").await;
@@ -374,21 +375,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_kept_connection_may_rest_and_then_has_as_long_for_a_head_as_a_new_one() {
+    async fn after_an_idle_time_a_connection_has_as_long_for_a_head_as_a_new_one() {
         let (address, server) = listening(Callers::default()).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let mut heard = vec![0; 512];
+        let mut response = vec![0; 512];
         for _ in 0..2 {
             stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-            let read = stream.read(&mut heard).await.unwrap();
-            assert!(heard[..read].ends_with(b"127.0.0.1"));
+            let read = stream.read(&mut response).await.unwrap();
+            assert!(response[..read].ends_with(b"127.0.0.1"));
             tokio::time::sleep(HEAD_LIMIT * 6).await;
         }
         let begun = Instant::now();
         stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        assert_eq!(stream.read(&mut heard).await.unwrap(), 0, "half a head is no request");
+        assert_eq!(stream.read(&mut response).await.unwrap(), 0, "half a head is not a request");
         assert!(
-            (HEAD_LIMIT..REST_LIMIT.checked_sub(HEAD_LIMIT * 6).unwrap()).contains(&begun.elapsed()),
+            (HEAD_LIMIT..IDLE_LIMIT.checked_sub(HEAD_LIMIT * 6).unwrap()).contains(&begun.elapsed()),
             "{:?}",
             begun.elapsed()
         );
@@ -408,7 +409,7 @@ mod tests {
 
     #[cfg(target_os = "linux")] // Only Linux routes all of 127.0.0.0/8 to this machine.
     #[tokio::test]
-    async fn an_address_holds_so_many_connections_and_a_proxy_any_number() {
+    async fn an_address_has_a_limit_of_connections_and_a_proxy_has_none() {
         let callers = Callers::new(3, &["127.0.0.9".parse().unwrap()]);
         let (address, server) = listening(callers.clone()).await;
         let mut held = Vec::new();
@@ -433,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_with_ipv6_are_told_apart_by_their_networks() {
+    fn ipv6_callers_are_counted_by_their_64_bit_networks() {
         let callers = Callers::new(1, &[]);
         let admit = |address: &str| callers.admit(address.parse().unwrap());
         let first = admit("2001:db8:0:1::1");
@@ -445,7 +446,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_asked_ends_when_its_caller_leaves() {
+    async fn a_handler_is_dropped_when_its_caller_disconnects() {
         /// Reports when it is dropped.
         struct Left(tokio::sync::mpsc::UnboundedSender<()>);
         impl Drop for Left {
@@ -470,21 +471,21 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         answers.recv().await.unwrap();
-        assert!(left.try_recv().is_err(), "it is being answered");
+        assert!(left.try_recv().is_err(), "the handler still runs");
         drop(stream);
         left.recv().await.unwrap();
         server.abort();
     }
 
     #[tokio::test]
-    async fn a_head_without_end_is_refused() {
+    async fn a_head_that_is_too_long_is_refused() {
         let begun = "GET / HTTP/1.1\r\nhost: x\r\nx-long: ";
         let head = format!("{begun}{}", "x".repeat(HEAD_BYTES - begun.len()));
         assert!(exchange(&head).await.starts_with("HTTP/1.1 431 "));
     }
 
     #[tokio::test]
-    async fn a_server_asked_to_stop_hangs_up_on_those_who_wait_for_nothing() {
+    async fn a_server_asked_to_stop_closes_idle_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -493,11 +494,11 @@ mod tests {
             tokio::spawn(serve(listener, Router::new().route("/", get(async || "answered")), stopped));
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let mut heard = vec![0; 512];
-        let read = stream.read(&mut heard).await.unwrap();
-        assert!(heard[..read].ends_with(b"answered"));
+        let mut response = vec![0; 512];
+        let read = stream.read(&mut response).await.unwrap();
+        assert!(response[..read].ends_with(b"answered"));
         stop.send(()).unwrap();
         server.await.unwrap();
-        assert_eq!(stream.read(&mut heard).await.unwrap(), 0);
+        assert_eq!(stream.read(&mut response).await.unwrap(), 0);
     }
 }

@@ -1,5 +1,5 @@
-//! Connections, and what is read from a request before it is routed: path, host, body size, caller and
-//! request ID.
+//! Connections, and the parts of a request that are read before it is routed: path, host, body size, caller
+//! and request ID.
 
 pub(crate) mod bodies;
 pub(crate) mod hosts;

@@ -5,7 +5,7 @@ pub(crate) fn is_text(path: &str) -> bool {
     !path.contains('%') || std::str::from_utf8(&decoded(path)).is_ok()
 }
 
-/// The bytes of a part of a URL, percent-decoded; a `%` without two hex digits stands for itself.
+/// The bytes of a part of a URL, percent-decoded; a `%` without two hex digits is left as it is.
 pub(crate) fn decoded(part: &str) -> Vec<u8> {
     let digit = |byte: Option<u8>| byte.and_then(|byte| u8::try_from(char::from(byte).to_digit(16)?).ok());
     let (mut bytes, mut decoded) = (part.bytes(), Vec::with_capacity(part.len()));

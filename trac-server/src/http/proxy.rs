@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_an_address_and_so_many_bits() {
+    fn a_network_contains_the_addresses_with_its_first_bits() {
         let check = |network: &str, address: &str, want: bool| {
             let network: Network = network.parse().unwrap();
             assert_eq!(network.contains(address.parse().unwrap()), want, "{network:?} {address}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_is_the_last_hop_that_is_no_known_proxy() {
+    fn the_caller_is_the_last_hop_that_is_not_a_known_proxy() {
         let check = |peer: &str, headers: &[(&str, &str)], want: &str| {
             let found = proxies().caller(&request(peer, headers));
             assert_eq!(found, want.parse().ok(), "{peer} {headers:?}");
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_the_proxys_word_or_the_requests() {
+    fn the_host_is_the_one_that_a_proxy_forwards_or_the_requests_own() {
         let check = |peer: &str, headers: &[(&str, &str)], want: Option<&str>| {
             assert_eq!(proxies().host(&request(peer, headers)).as_deref(), want, "{peer} {headers:?}");
         };

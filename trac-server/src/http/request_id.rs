@@ -1,4 +1,4 @@
-//! Every response carries `X-Request-Id`: the caller's if it is valid, otherwise a new one. Log lines name
+//! Every response carries `X-Request-Id`: the caller's if it is valid, otherwise a new one. Log lines contain
 //! it.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ tokio::task_local! {
     pub(crate) static CURRENT: Named;
 }
 
-/// A request, as log lines name it.
+/// The fields that identify a request in log lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
     pub(crate) id: String,

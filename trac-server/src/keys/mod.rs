@@ -64,7 +64,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     }))
 }
 
-/// A key that was just made, the only time that it is in memory.
+/// A new key. Only its hash is stored, so the key itself can be shown only now.
 pub(crate) struct NewKey {
     pub(crate) id: String,
     pub(crate) key: String,
@@ -109,7 +109,7 @@ async fn create(
     let name = fields.take("name", text(1..=100));
     let origins = fields.take("allowed_origins", allowed_origins);
     if origins.is_some() && kind == Some(KeyKind::Secret) {
-        fields.note("allowed_origins", "belongs to publishable keys: a secret key must never be in a page");
+        fields.note("allowed_origins", "is for publishable keys only: a secret key must never be in a page");
     }
     fields.finish()?;
     let kind = kind.unwrap_or(KeyKind::Publishable);
@@ -143,7 +143,7 @@ async fn change(
         }
         if let Some(origins) = origins {
             if origins.is_some() && row.get("kind").is_some_and(|kind| kind == "secret") {
-                return Err(Problem::field("allowed_origins", "belongs to publishable keys"));
+                return Err(Problem::field("allowed_origins", "is for publishable keys only"));
             }
             set_origins(rows, &id, origins.as_deref())?;
         }
@@ -255,8 +255,10 @@ fn allowed_origins(value: &Value) -> Result<Vec<String>, Wrong> {
         let uri = text.parse::<Uri>().ok();
         uri.is_some_and(|uri| {
             let host = uri.authority().map(|host| host.as_str().to_owned()).unwrap_or_default();
+            let own_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
             matches!(uri.scheme_str(), Some("http" | "https"))
                 && !host.contains('@')
+                && uri.port_u16() != Some(own_port)
                 && **text == format!("{}://{host}", uri.scheme_str().unwrap_or_default())
         })
     };

@@ -33,7 +33,7 @@ async fn a_new_key_is_shown_once() {
 }
 
 #[tokio::test]
-async fn a_rolled_key_works_beside_its_successor_for_a_while() {
+async fn a_rolled_key_works_until_its_overlap_ends() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = only(&merchant, "secret").await;
@@ -47,7 +47,7 @@ async fn a_rolled_key_works_beside_its_successor_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_ends_at_once_and_the_last_secret_one_stays() {
+async fn a_revoked_key_stops_working_at_once_and_the_last_secret_key_cannot_be_revoked() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = only(&merchant, "secret").await;
@@ -67,13 +67,13 @@ async fn a_revoked_key_ends_at_once_and_the_last_secret_one_stays() {
 }
 
 #[tokio::test]
-async fn a_key_says_when_it_was_last_used() {
+async fn a_key_shows_when_it_was_last_used() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = only(&merchant, "secret").await;
     app.trac.clock.advance(120);
     merchant.get("/programs").await;
-    // The use is recorded after the response: once a later write is done, it is there.
+    // The use is recorded after the response. Once this later write is done, the use is stored.
     app.trac.store.write(Priority::Click, |_| Ok(())).await.unwrap();
     let key = merchant.get(&format!("/api-keys/{id}")).await;
     assert_eq!(key.text("/last_used_at"), "2026-11-21T08:02:00Z");
@@ -82,14 +82,19 @@ async fn a_key_says_when_it_was_last_used() {
 }
 
 #[tokio::test]
-async fn a_publishable_key_can_be_kept_to_the_pages_of_a_shop() {
+async fn a_publishable_key_can_be_restricted_to_origins() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = only(&merchant, "publishable").await;
     let path = format!("/api-keys/{id}");
-    for wrong in
-        [json!([]), json!(["shop.example.com"]), json!(["https://shop.example.com/"]), json!(["https://a@b"])]
-    {
+    for wrong in [
+        json!([]),
+        json!(["shop.example.com"]),
+        json!(["https://shop.example.com/"]),
+        json!(["https://a@b"]),
+        json!(["https://shop.example.com:443"]),
+        json!(["http://shop.example.com:80"]),
+    ] {
         assert_eq!(merchant.patch(&path, json!({ "allowed_origins": wrong })).await.status, 422, "{wrong}");
     }
     let origins = json!({ "allowed_origins": ["https://shop.example.com"] });
@@ -116,9 +121,9 @@ async fn a_publishable_key_can_be_kept_to_the_pages_of_a_shop() {
     assert_eq!(by_id("https://shop.example.com").await.status, 200);
     let blog = json!({ "kind": "publishable", "allowed_origins": ["https://blog.example.com"] });
     let blog = merchant.make("/api-keys", blog).await;
-    assert_eq!(by_id("https://blog.example.com").await.status, 200, "of any key");
+    assert_eq!(by_id("https://blog.example.com").await.status, 200, "an origin of any key is allowed");
     merchant.delete(&format!("/api-keys/{blog}")).await;
-    assert_eq!(by_id("https://blog.example.com").await.status, 403, "of any key in force");
+    assert_eq!(by_id("https://blog.example.com").await.status, 403, "an origin of a revoked key is not");
     merchant.patch(&path, json!({ "allowed_origins": null })).await;
     assert_eq!(lead(None).await.status, 200);
     assert_eq!(by_id("https://evil.example").await.status, 200);

@@ -1,8 +1,9 @@
-//! Standard output, whose reader may leave before the end, as `head` does.
+//! Standard output, which its reader may close before the end, as `head` does.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Standard output. What is written after its reader has left is dropped, which is not a failure of the command.
+/// Standard output. Bytes written after its reader closed it are dropped, which is not a failure of the
+/// command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output;
 

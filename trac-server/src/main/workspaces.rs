@@ -32,14 +32,14 @@ pub(super) async fn run(command: WorkspaceCommand) -> Result<(), Failure> {
         WorkspaceCommand::GoLive { workspace, dry_run, json, options } => {
             let config = options.settle()?;
             let trac = Trac::new(open_known_store(&config)?, Clock::system(), "");
-            let told = workspace::go_live(&trac, &workspace, dry_run).await;
+            let copied = workspace::go_live(&trac, &workspace, dry_run).await;
             close(&trac).await?;
-            let told = told?;
-            Ok(print(&told, json, || workspace::as_text(&told))?)
+            let copied = copied?;
+            Ok(print(&copied, json, || workspace::as_text(&copied))?)
         }
         WorkspaceCommand::Sessions { end, workspace, json, options } => {
-            let told = sessions(&options.settle()?, workspace.as_deref(), end, json).await?;
-            Ok(write!(Output, "{told}")?)
+            let lines = sessions(&options.settle()?, workspace.as_deref(), end, json).await?;
+            Ok(write!(Output, "{lines}")?)
         }
     }
 }
@@ -59,7 +59,7 @@ async fn sessions(
         return Ok(if json {
             format!("{{\"ended\":{ended}}}\n")
         } else {
-            format!("{ended} sessions and links are over.\n")
+            format!("Ended {ended} sessions and sign-in links.\n")
         });
     }
     let sessions = workspace::sessions(&trac, workspace).await;
@@ -67,8 +67,8 @@ async fn sessions(
     let text =
         |session: &Value, name: &str| session.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
     let line = |session: &Value| {
-        let named = ["kind", "workspace_id", "mode", "key", "begun_at", "seen_at", "expires_at"];
-        named.map(|name| text(session, name)).join("  ")
+        let columns = ["kind", "workspace_id", "mode", "key", "begun_at", "seen_at", "expires_at"];
+        columns.map(|name| text(session, name)).join("  ")
     };
     let lines = sessions?;
     let lines = lines.iter().map(|session| if json { session.to_string() } else { line(session) });
@@ -95,8 +95,7 @@ pub(super) async fn login_link(
     json: bool,
 ) -> Result<(), Failure> {
     if email.is_some() {
-        let line =
-            "there are no people to sign in yet: leave --email out, and the link opens the whole workspace";
+        let line = "--email is not supported yet: without it, the link opens the whole workspace";
         return Err(line.into());
     }
     let trac = reached(config, open_known_store(config)?).await?;
@@ -146,7 +145,7 @@ fn print_list(list: &Value, json: bool) -> io::Result<()> {
             format!("{}  {}  {}\n", text(row, "/id"), text(row, "/created_at"), text(row, "/name"))
         };
         match rows {
-            [] => "There is no workspace yet: trac workspace create makes one.\n".to_owned(),
+            [] => "There is no workspace yet. Create one with trac workspace create.\n".to_owned(),
             rows => rows.iter().map(line).collect(),
         }
     })
@@ -161,7 +160,7 @@ fn print_created(created: &Value, json: bool) -> io::Result<()> {
         format!(
             "Workspace {}\n\nKeys, shown this once:\n{}\nWebhook addresses for Stripe:\n  test: {}\n  live: {}\n\n\
              Event types to select there:\n{events}\n\
-             Dashboard (this link opens it once, within seven days; later, a secret key or trac login-link does):\n  {}\n",
+             Dashboard (this link works once, within seven days; later, use a secret key or trac login-link):\n  {}\n",
             text(created, "/workspace_id"),
             all(&["/keys/pk_test", "/keys/sk_test", "/keys/pk_live", "/keys/sk_live"]),
             text(created, "/endpoints/test/url"),

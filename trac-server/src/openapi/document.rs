@@ -31,7 +31,7 @@ pub(super) fn document(public_url: &str) -> Value {
         "info": {
             "title": "trac",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Affiliate attribution for Stripe. Money is integer minor units beside a lower-case currency, \
+            "description": "Affiliate attribution for Stripe. Money is integer minor units next to a lower-case currency, \
                             times are RFC 3339 in UTC, lists are newest first.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
@@ -40,7 +40,7 @@ pub(super) fn document(public_url: &str) -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "secretKey": { "type": "http", "scheme": "bearer", "description": "sk_test_… or sk_live_…: it decides the mode" },
+                "secretKey": { "type": "http", "scheme": "bearer", "description": "sk_test_… or sk_live_…; determines workspace and mode" },
                 "publishableKey": { "type": "apiKey", "in": "header", "name": "x-publishable-key" },
                 "workspaceId": { "type": "apiKey", "in": "header", "name": "x-workspace-id" },
                 "stripeSignature": { "type": "apiKey", "in": "header", "name": "stripe-signature" },
@@ -76,14 +76,14 @@ fn request_body(operation: &Operation) -> Option<Value> {
 
 fn parameters(operation: &Operation) -> Vec<Value> {
     let parameter = |place: &str, name: &str, schema: Value| json!({ "name": name, "in": place, "required": place == "path", "schema": schema });
-    let word = || json!({ "type": "string" });
+    let string = || json!({ "type": "string" });
     let mut parameters: Vec<_> =
-        names_in(operation.path).map(|name| parameter("path", name, word())).collect();
+        names_in(operation.path).map(|name| parameter("path", name, string())).collect();
     if let Some(schema) = operation.answer.1.strip_suffix("[]") {
         for (name, schema) in [
             ("page", json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000_000, "default": 1 })),
             ("limit", json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 })),
-            ("starting_after", word()),
+            ("starting_after", string()),
         ] {
             parameters.push(parameter("query", name, schema));
         }
@@ -98,7 +98,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             parameters.push(parameter("header", "Idempotency-Key", key));
         }
         Caller::Tracker => {
-            let mode = json!({ "type": "string", "enum": ["live", "test", ""], "description": "Beside x-workspace-id; live if it is left out" });
+            let mode = json!({ "type": "string", "enum": ["live", "test", ""], "description": "The mode for x-workspace-id; live if it is left out" });
             parameters.push(parameter("header", "x-trac-mode", mode));
         }
         _ => {}
@@ -114,7 +114,7 @@ fn answers(operation: &Operation) -> Map<String, Value> {
         answers.insert("200".to_owned(), response(operation, 200, answer));
     }
     if media_type(operation.path) == SCRIPT {
-        answers.insert("304".to_owned(), json!({ "description": "What the caller has is the newest" }));
+        answers.insert("304".to_owned(), json!({ "description": "The caller's copy is the newest" }));
         answers.insert(
             "503".to_owned(),
             json!({ "description": "The server was built without the script",
@@ -131,7 +131,7 @@ fn answers(operation: &Operation) -> Map<String, Value> {
 /// The error statuses of an operation.
 fn problems(operation: &Operation) -> Vec<u16> {
     let has_body = !operation.body.is_empty();
-    let names_others = names_in(operation.path).next().is_some()
+    let names_objects = names_in(operation.path).next().is_some()
         || (operation.body.contains("_id") && operation.caller == Caller::Merchant);
     let mut statuses = vec![400, 405, 408, 503];
     match operation.caller {
@@ -144,7 +144,7 @@ fn problems(operation: &Operation) -> Vec<u16> {
     if has_body {
         statuses.push(413);
     }
-    if names_others
+    if names_objects
         || operation.path.starts_with("/api/v1/explain")
         || operation.path.starts_with("/s/")
         || operation.path == "/metrics"
@@ -154,7 +154,7 @@ fn problems(operation: &Operation) -> Vec<u16> {
     if operation.caller == Caller::Merchant && operation.method != "GET" {
         statuses.push(409);
     }
-    // The `partner_id` filter may be another workspace's.
+    // The `partner_id` filter may name a partner of another workspace.
     if operation.path == "/api/v1/balances" {
         statuses.push(404);
     }
@@ -165,17 +165,17 @@ fn problems(operation: &Operation) -> Vec<u16> {
 const fn meaning(status: u16) -> &'static str {
     match status {
         400 => "The request cannot be read",
-        401 => "No key, or not one that opens this; or a wrong signature",
-        403 => "The key is kept to pages of other origins",
-        404 => "There is no such thing in this workspace and mode",
-        405 => "The address answers other methods",
-        408 => "It took too long",
-        409 => "It exists already, or cannot be done now",
+        401 => "The key is missing or gives no access, or the signature is wrong",
+        403 => "The key is limited to pages of other origins",
+        404 => "There is no such object in this workspace and mode",
+        405 => "The route does not support this method",
+        408 => "The request took too long",
+        409 => "The object exists already, or its state does not allow this",
         413 => "The body is too large",
-        422 => "A field or parameter is wrong; `fields` says which",
-        429 => "Too many calls; Retry-After says when to call again",
-        503 => "The store cannot take this now; try again",
-        _ => "A mistake in the server",
+        422 => "A field or parameter is invalid; `fields` names it",
+        429 => "Too many calls; call again after the seconds in Retry-After",
+        503 => "The server cannot do this now; try again",
+        _ => "An error in the server",
     }
 }
 
@@ -217,10 +217,10 @@ fn media_type(path: &str) -> &'static str {
 
 fn response(operation: &Operation, status: u16, answer: &str) -> Value {
     let description = match (status, operation.caller) {
-        (201, _) => "Made",
-        (302, _) => "On to the destination",
-        (200, Caller::Tracker) => "Told before",
-        _ => "As asked",
+        (201, _) => "Created",
+        (302, _) => "Redirect to the destination",
+        (200, Caller::Tracker) => "Reported before",
+        _ => "Success",
     };
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let schema = match answer {
@@ -265,8 +265,8 @@ fn list(row: &Value) -> Value {
 fn fields(notation: &str) -> impl Iterator<Item = (&str, bool, &str)> {
     notation.split(';').filter_map(|field| {
         let (name, kind) = field.trim().split_once(':')?;
-        let named = name.trim_end_matches('*');
-        Some((named, named != name, kind.trim()))
+        let bare_name = name.trim_end_matches('*');
+        Some((bare_name, bare_name != name, kind.trim()))
     })
 }
 
@@ -276,7 +276,7 @@ fn answer_of(schema: &str, notation: &str) -> Value {
     for (name, _, kind) in fields(notation) {
         required.push(name);
         let mut described = schema_of(kind);
-        lay_over(&mut described, words::of_answer(schema, name));
+        add_constraints(&mut described, words::of_answer(schema, name));
         if kind.ends_with('?') {
             described = or_null(described, false);
         }
@@ -290,7 +290,7 @@ fn body_of(operation: &Operation) -> (Value, bool) {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for (name, is_required, kind) in fields(operation.body) {
         let mut described = schema_of(kind);
-        lay_over(&mut described, words::of_body(operation, name));
+        add_constraints(&mut described, words::of_body(operation, name));
         if is_required {
             required.push(name);
         } else {
@@ -299,18 +299,18 @@ fn body_of(operation: &Operation) -> (Value, bool) {
         }
         properties.insert(name.to_owned(), described);
     }
-    let is_required = !required.is_empty() || words::together(operation) != json!({});
+    let is_required = !required.is_empty() || words::between_fields(operation) != json!({});
     let mut body = json!({ "type": "object", "properties": properties, "additionalProperties": false });
     if !required.is_empty() {
-        lay_over(&mut body, json!({ "required": required }));
+        add_constraints(&mut body, json!({ "required": required }));
     }
-    lay_over(&mut body, words::together(operation));
+    add_constraints(&mut body, words::between_fields(operation));
     (body, is_required)
 }
 
 /// The schema, with `null` allowed too.
-fn or_null(mut schema: Value, takes_any: bool) -> Value {
-    if takes_any {
+fn or_null(mut schema: Value, accepts_any: bool) -> Value {
+    if accepts_any {
         return schema;
     }
     if let Some(object) = schema.as_object_mut() {
@@ -330,7 +330,7 @@ fn or_null(mut schema: Value, takes_any: bool) -> Value {
 }
 
 /// Adds constraints to a schema, or replaces its type with alternatives.
-fn lay_over(schema: &mut Value, more: Value) {
+fn add_constraints(schema: &mut Value, more: Value) {
     let (Some(schema), Value::Object(more)) = (schema.as_object_mut(), more) else { return };
     if more.contains_key("oneOf") && !schema.contains_key("properties") {
         schema.remove("type");
@@ -366,11 +366,11 @@ fn error() -> Value {
             "type": "object",
             "required": ["code", "message", "request_id"],
             "properties": {
-                "code": { "type": "string", "description": "In capitals; stable" },
+                "code": { "type": "string", "description": "In upper case; stable" },
                 "message": { "type": "string", "description": "For people" },
                 "request_id": { "type": ["string", "null"] },
                 "fields": { "type": "object", "additionalProperties": { "type": "string" } },
-                "conversion_id": { "type": "string", "description": "With CONVERSION_DUPLICATE" },
+                "conversion_id": { "type": "string", "description": "The conversion that exists, with CONVERSION_DUPLICATE" },
             },
         } },
     })

@@ -8,7 +8,7 @@
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A secret key: the call sees only its workspace and mode.
+    /// A server with a secret key, which limits the call to its workspace and mode.
     Merchant,
     /// A page with a publishable key or the workspace's ID, or a server with a secret key.
     Tracker,
@@ -16,7 +16,7 @@ pub(crate) enum Caller {
     Page,
     /// Stripe, by its signature.
     Stripe,
-    /// Without a key.
+    /// Any caller, without a key.
     Anybody,
 }
 
@@ -67,12 +67,12 @@ const NEW_PROGRAM: &str = "name*: string; slug: string; tracking_domain: string;
 /// All operations, in the order of docs/api.md.
 pub(crate) const OPERATIONS: &[Operation] = &[
     merchant("GET", "/api/v1/programs", "List programs", "", (200, "Program[]")),
-    merchant("POST", "/api/v1/programs", "Make a program", NEW_PROGRAM, (201, "Program")),
+    merchant("POST", "/api/v1/programs", "Create a program", NEW_PROGRAM, (201, "Program")),
     merchant("GET", "/api/v1/programs/{id}", "One program", "", (200, "Program")),
     merchant(
         "PATCH",
         "/api/v1/programs/{id}",
-        "Change a program: a new version, from now on or since valid_from",
+        "Change a program by a new version, in force from now on or from valid_from on",
         PROGRAM,
         (200, "Program"),
     ),
@@ -87,7 +87,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/partners",
-        "Make a partner; 409 PARTNER_EXISTS if one has the address, unless anyway is true",
+        "Create a partner; 409 PARTNER_EXISTS if a partner has the e-mail address, unless anyway is true",
         "name*: string; email: string; code: string; anyway: boolean",
         (201, "Partner"),
     ),
@@ -118,7 +118,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/enrollments/{id}",
-        "Change an enrollment: a new version, from now on or since valid_from",
+        "Change an enrollment by a new version, in force from now on or from valid_from on",
         "status: string; commission: object?; promotion_codes: string[]; valid_from: time",
         (200, "Enrollment"),
     ),
@@ -133,7 +133,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/links",
-        "Make a tracked link",
+        "Create a tracked link",
         "program_id*: string; partner_id*: string; destination*: string; slug: string",
         (201, "Link"),
     ),
@@ -148,7 +148,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "DELETE",
         "/api/v1/links/{id}",
-        "Delete a tracked link; one that was ever visited is archived; ?purge=1 ends its address for good",
+        "Delete a tracked link, or archive it if it was ever visited; ?purge=1 ends its address permanently",
         "",
         (200, "DeletedLink"),
     ),
@@ -193,7 +193,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/leads/{id}",
-        "Approve or reject a lead; the latest word holds",
+        "Approve or reject a lead; the latest decision applies",
         "status*: string",
         (200, "Lead"),
     ),
@@ -209,7 +209,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "GET",
         "/api/v1/balances",
-        "What each partner has earned, been paid and is owed",
+        "The amounts that each partner has earned, was paid and is owed",
         "",
         (200, "Balance[]"),
     ),
@@ -217,7 +217,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/payouts",
-        "Pay a partner all that is due in a currency; 422 PARTNER_BANNED for what a banned enrollment earned",
+        "Record a payout of all that is due to a partner in a currency; 422 PARTNER_BANNED if only a banned enrollment's earnings are due",
         "partner_id*: string; currency*: currency; anyway: boolean",
         (201, "Payout"),
     ),
@@ -226,21 +226,21 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "GET",
         "/api/v1/events/{id}",
-        "One delivery with its payload, by our ID or Stripe's",
+        "One event with its payload, by trac's ID or Stripe's",
         "",
         (200, "any"),
     ),
     merchant(
         "POST",
         "/api/v1/events/{id}/replay",
-        "Decide an event again, by the terms of its time (?rules=then) or by today's (?rules=now); ?dry_run=1 only shows",
+        "Decide an event again, by the terms of its time (?rules=then) or by today's (?rules=now); ?dry_run=1 only shows the changes",
         "",
         (200, "any"),
     ),
     merchant(
         "POST",
         "/api/v1/events/{id}/link",
-        "Say which payment an unlinked refund, dispute or charge belongs to",
+        "Set the payment that an unlinked refund, dispute or charge belongs to",
         "payment*: string",
         (200, "Event"),
     ),
@@ -256,23 +256,23 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/explain",
-        "The same, of what is better not in an address: an e-mail address",
+        "The same, with the query in the body, so that an e-mail address is not in the URL",
         "query*: string",
         (200, "any"),
     ),
     merchant(
         "GET",
         "/api/v1/refusals",
-        "Calls that were turned away: wrong keys, limits, unknown codes and addresses",
+        "Refused calls: wrong keys, limits, unknown codes and addresses",
         "",
         (200, "Refusal[]"),
     ),
-    merchant("GET", "/api/v1/refusals/{id}", "One of them", "", (200, "Refusal")),
+    merchant("GET", "/api/v1/refusals/{id}", "One row of refused calls", "", (200, "Refusal")),
     merchant("GET", "/api/v1/webhook-endpoints", "List webhook endpoints", "", (200, "WebhookEndpoint[]")),
     merchant(
         "POST",
         "/api/v1/webhook-endpoints",
-        "Make a webhook endpoint",
+        "Create a webhook endpoint",
         "signing_secrets: string[]; stripe_account: string; stripe_api_key: string",
         (201, "WebhookEndpoint"),
     ),
@@ -280,7 +280,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/webhook-endpoints/{id}",
-        "Set its signing secrets, the Stripe account, or the restricted key to ask Stripe with",
+        "Set an endpoint's signing secrets, its Stripe account, or the restricted key for Stripe's API",
         "signing_secrets: string[]; stripe_account: string?; stripe_api_key: string?",
         (200, "WebhookEndpoint"),
     ),
@@ -288,7 +288,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/workspace",
-        "Rename it, or say where visitors of purged links are sent",
+        "Rename the workspace, or set where visitors of purged links are sent",
         "name: string; fallback_url: string?",
         (200, "Workspace"),
     ),
@@ -297,7 +297,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/api-keys",
-        "Make an API key; it is shown this once",
+        "Create an API key, which is shown only in this response",
         "kind*: string; name: string; allowed_origins: string[]",
         (201, "NewApiKey"),
     ),
@@ -305,7 +305,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "PATCH",
         "/api/v1/api-keys/{id}",
-        "Rename it, or keep it to origins",
+        "Rename an API key, or limit it to origins",
         "name: string?; allowed_origins: string[]?",
         (200, "ApiKey"),
     ),
@@ -313,14 +313,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant(
         "POST",
         "/api/v1/api-keys/{id}/roll",
-        "Make a successor; the old key works for overlap_hours more (24)",
+        "Create the successor of an API key; the old key works for overlap_hours more (default 24)",
         "overlap_hours: integer",
         (201, "NewApiKey"),
     ),
     merchant(
         "POST",
         "/api/v1/api-keys/{id}/token-secret",
-        "Make the token secret of a publishable key, in place of an earlier one; it is shown this once",
+        "Create the token secret of a publishable key, which replaces an earlier one and is shown only in this response",
         "",
         (201, "NewTokenSecret"),
     ),
@@ -328,7 +328,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Tracker,
         "POST",
         "/api/track/lead",
-        "Tell that a visitor signed up; 200 if it was told before",
+        "Report that a visitor signed up; 200 if it was reported before",
         "eventName*: string; customerExternalId*: string; clickId: string; customerEmail: string; customerName: string; \
          customerToken: string; metadata: object; mode: string",
         (201, "Told"),
@@ -337,7 +337,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Tracker,
         "POST",
         "/api/track/conversion",
-        "Claim a payment; held until the merchant approves it or Stripe tells of it",
+        "Claim a payment; held until the merchant approves it, or the payment itself names the same click",
         "amount*: integer; currency*: currency; eventName: string; externalTransactionId: string; \
          customerExternalId: string; clickId: string; customerEmail: string",
         (201, "Told"),
@@ -346,7 +346,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Page,
         "POST",
         "/v1/clicks",
-        "Ask for a click by a link's slug or a partner's code",
+        "Request a click by a link's slug or a partner's code",
         "ref: string; via: string; code: string; program: string; url: string; referrer: string; key: string",
         (201, "NewClick"),
     ),
@@ -354,7 +354,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Page,
         "POST",
         "/api/track/click",
-        "The same, under its older address",
+        "The same, at its older address",
         "ref: string; via: string; code: string; program: string; url: string; referrer: string; key: string",
         (201, "NewClick"),
     ),
@@ -362,7 +362,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Stripe,
         "POST",
         "/api/webhooks/{endpoint_id}",
-        "Where Stripe posts its events",
+        "Receives Stripe's events",
         "",
         (200, "Received"),
     ),
@@ -386,7 +386,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Anybody,
         "GET",
         "/t/{slug}",
-        "A tracked link of test mode, whatever link of live mode has the same slug",
+        "A tracked link of test mode, even if a live link has the same slug",
         "",
         (302, ""),
     ),
@@ -405,7 +405,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Anybody,
         "GET",
         "/trac.compat.js",
-        "The script for pages that refuse WebAssembly",
+        "The script for pages that forbid WebAssembly",
         "",
         (200, ""),
     ),
@@ -413,13 +413,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Caller::Anybody,
         "GET",
         "/v1/trac.compat.js",
-        "The script for pages that refuse WebAssembly",
+        "The script for pages that forbid WebAssembly",
         "",
         (200, ""),
     ),
     public(Caller::Anybody, "GET", "/healthz", "Whether the server runs", "", (200, "")),
     public(Caller::Anybody, "GET", "/readyz", "Whether the store can be read and written", "", (200, "")),
-    public(Caller::Anybody, "GET", "/metrics", "Figures for Prometheus", "", (200, "")),
+    public(Caller::Anybody, "GET", "/metrics", "Metrics for Prometheus", "", (200, "")),
     public(Caller::Anybody, "GET", "/openapi.json", "This description", "", (200, "any")),
 ];
 

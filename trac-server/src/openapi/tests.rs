@@ -31,11 +31,11 @@ fn of_merchants() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// The ID of one object of each kind, by its name in paths.
-struct Things {
+struct Objects {
     ids: BTreeMap<&'static str, String>,
 }
 
-impl Things {
+impl Objects {
     async fn make(shop: &Shop<'_>) -> Self {
         let app = shop.app;
         let merchant = &shop.merchant;
@@ -49,8 +49,8 @@ impl Things {
             .header("x-publishable-key", &merchant.publishable_key)
             .body(Body::from(lead.to_string()));
         let lead = app.send(lead.unwrap()).await.text("/id");
-        let nobodys = Request::post("/v1/clicks").header("x-publishable-key", &merchant.publishable_key);
-        app.send(nobodys.body(Body::from(r#"{"ref":"nobody"}"#)).unwrap()).await;
+        let unknown_code = Request::post("/v1/clicks").header("x-publishable-key", &merchant.publishable_key);
+        app.send(unknown_code.body(Body::from(r#"{"ref":"nobody"}"#)).unwrap()).await;
         app.trac.clock.advance(100 * 86_400);
         let payout =
             merchant.make("/payouts", json!({ "partner_id": shop.partner, "currency": "usd" })).await;
@@ -84,13 +84,13 @@ impl Things {
 }
 
 /// A body that names this workspace's objects in each field that takes one.
-fn naming(operation: &Operation, things: &Things) -> Value {
+fn naming(operation: &Operation, objects: &Objects) -> Value {
     let fields = operation.body.split(';').filter_map(|field| field.trim().split_once(':'));
     let object = fields.filter_map(|(name, _)| {
         let name = name.trim_end_matches('*');
         let value = match name {
-            "program_id" => json!(things.ids["programs"]),
-            "partner_id" => json!(things.ids["partners"]),
+            "program_id" => json!(objects.ids["programs"]),
+            "partner_id" => json!(objects.ids["partners"]),
             "destination" => json!("https://shop.example.com"),
             "currency" => json!("usd"),
             _ => return None,
@@ -101,10 +101,10 @@ fn naming(operation: &Operation, things: &Things) -> Value {
 }
 
 #[tokio::test]
-async fn no_door_opens_without_the_right_key() {
+async fn every_merchant_route_rejects_a_wrong_or_missing_key() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    let things = Things::make(&shop).await;
+    let objects = Objects::make(&shop).await;
     let revoked = shop.merchant.post("/api-keys", json!({ "kind": "secret" })).await;
     shop.merchant.delete(&format!("/api-keys/{}", revoked.text("/id"))).await;
     let unknown = format!("sk_test_{}", "0".repeat(40));
@@ -113,12 +113,12 @@ async fn no_door_opens_without_the_right_key() {
     let mut tried = 0;
     for operation in of_merchants() {
         for key in keys {
-            let answer = send(&app, operation, &things.path(operation), key, &json!({})).await;
+            let answer = send(&app, operation, &objects.path(operation), key, &json!({})).await;
             let at = format!("{} {} with {key:?}", operation.method, operation.path);
             assert_eq!(answer.code(), (401, "UNAUTHORIZED".to_owned()), "{at}");
-            let told =
+            let fields =
                 answer.body["error"].as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>();
-            assert_eq!(told, ["code", "message", "request_id"], "{at}");
+            assert_eq!(fields, ["code", "message", "request_id"], "{at}");
             tried += 1;
         }
     }
@@ -126,26 +126,26 @@ async fn no_door_opens_without_the_right_key() {
 }
 
 #[tokio::test]
-async fn no_workspace_and_no_mode_sees_or_touches_anothers_things() {
+async fn no_workspace_or_mode_reads_or_changes_the_objects_of_another() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    let things = Things::make(&shop).await;
+    let objects = Objects::make(&shop).await;
     let (stranger, stranger_live) = app.both_modes().await;
     // The same workspace in live mode.
     let live_key = live_key_of(&app, &shop.merchant).await;
     let before = dump(&app, &shop.merchant).await;
     for key in [&stranger.key, &stranger_live.key, &live_key] {
         for operation in of_merchants() {
-            let path = things.path(operation);
-            let answer = send(&app, operation, &path, Some(key), &naming(operation, &things)).await;
+            let path = objects.path(operation);
+            let answer = send(&app, operation, &path, Some(key), &naming(operation, &objects)).await;
             let at = format!("{} {path}: {}", operation.method, answer.body);
             let text = answer.body.to_string();
-            let asked = operation.path.contains("{id}");
-            for (kind, id) in &things.ids {
-                let is_own_question = asked && path.contains(id.as_str());
-                assert!(is_own_question || !text.contains(id.as_str()), "{kind} leaked by {at}");
+            let has_id = operation.path.contains("{id}");
+            for (kind, id) in &objects.ids {
+                let is_in_request = has_id && path.contains(id.as_str());
+                assert!(is_in_request || !text.contains(id.as_str()), "{kind} leaked by {at}");
             }
-            if asked {
+            if has_id {
                 assert_eq!(answer.code(), (404, "NOT_FOUND".to_owned()), "{at}");
             } else if operation.method == "GET" && operation.answer.1.ends_with("[]") {
                 let own = ["api-keys", "webhook-endpoints"].iter().any(|kind| path.contains(kind));
@@ -155,7 +155,7 @@ async fn no_workspace_and_no_mode_sees_or_touches_anothers_things() {
             }
         }
     }
-    assert_eq!(dump(&app, &shop.merchant).await, before, "nothing of anybody's was changed");
+    assert_eq!(dump(&app, &shop.merchant).await, before, "no row of the merchant was changed");
 }
 
 /// A live secret key for the merchant's own workspace.
@@ -194,7 +194,7 @@ async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
                 "SELECT group_concat({column}) FROM {table} WHERE workspace_id = ?1 AND mode = 'test'"
             );
             let rows = tx.one(&sql, args![workspace_id], |row| row.get::<Option<String>>(0))?.flatten();
-            assert!(rows.is_some(), "there is nothing in {table}");
+            assert!(rows.is_some(), "{table} has no row");
             text = format!("{text}{table}: {}\n", rows.unwrap_or_default());
         }
         Ok(text)
@@ -204,11 +204,11 @@ async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
 
 /// The paths of `.route(` calls in the sources.
 fn mounted() -> BTreeSet<String> {
-    fn look(folder: &Path, found: &mut BTreeSet<String>) {
+    fn collect(folder: &Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let path = entry.path();
             if path.is_dir() {
-                look(&path, found);
+                collect(&path, found);
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
@@ -227,7 +227,7 @@ fn mounted() -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
     found.retain(|address| !address.starts_with("/dashboard") && !address.is_empty());
     found
 }
@@ -263,7 +263,7 @@ fn tables_under(title: &str) -> Option<Vec<Vec<String>>> {
     Some(rows.map(|row| row.split('|').map(|cell| cell.trim().to_owned()).collect()).collect())
 }
 
-/// The words in backticks in a cell.
+/// The names in backticks in a cell.
 fn named(cell: &str) -> BTreeSet<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
@@ -298,12 +298,12 @@ fn the_reference_page_lists_every_filter_and_no_other() {
 async fn answers_have_the_fields_that_are_described() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    let things = Things::make(&shop).await;
+    let objects = Objects::make(&shop).await;
     for operation in of_merchants().filter(|operation| operation.method == "GET") {
         let name = operation.answer.1.trim_end_matches("[]");
         let Some((_, fields)) = SCHEMAS.iter().find(|(schema, _)| *schema == name) else { continue };
         let answer =
-            send(&app, operation, &things.path(operation), Some(&shop.merchant.key), &json!({})).await;
+            send(&app, operation, &objects.path(operation), Some(&shop.merchant.key), &json!({})).await;
         assert_eq!(answer.status, 200, "{}: {}", operation.path, answer.body);
         let row = if operation.answer.1.ends_with("[]") { &answer.body["data"][0] } else { &answer.body };
         let has: BTreeSet<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
@@ -313,7 +313,7 @@ async fn answers_have_the_fields_that_are_described() {
 }
 
 #[tokio::test]
-async fn the_description_is_served_and_points_at_nothing_that_is_not_there() {
+async fn the_description_is_served_and_its_references_resolve() {
     let app = App::new();
     let served = app.visit("/openapi.json", &[]).await;
     assert_eq!(served.body, document("https://track.example.com"));
@@ -328,11 +328,11 @@ async fn the_description_is_served_and_points_at_nothing_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_link_is_drawn_and_the_figures_are_counted() {
+async fn a_link_has_a_qr_code_and_metrics_count_events_and_requests() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    let things = Things::make(&shop).await;
-    let drawn = shop.merchant.get(&format!("/links/{}/qr.svg", things.ids["links"])).await;
+    let objects = Objects::make(&shop).await;
+    let drawn = shop.merchant.get(&format!("/links/{}/qr.svg", objects.ids["links"])).await;
     assert_eq!(drawn.header("content-type"), "image/svg+xml");
     assert!(drawn.body.as_str().unwrap().contains("<svg"));
     let metrics = app.visit("/metrics", &[]).await;
@@ -342,7 +342,7 @@ async fn a_link_is_drawn_and_the_figures_are_counted() {
 }
 
 #[tokio::test]
-async fn a_visit_counts_whoever_comes_again_and_what_stands_for_a_code_does_not() {
+async fn analytics_count_repeated_visits_and_no_clicks_of_promo_codes() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let codes = json!({ "promotion_codes": ["promo_1"] });
@@ -357,24 +357,24 @@ async fn a_visit_counts_whoever_comes_again_and_what_stands_for_a_code_does_not(
     let mut want = (1, 1);
     for code in ["ada", "by-link"] {
         for is_first in [true, false] {
-            let asked = json!({ "ref": code, "key": shop.merchant.publishable_key });
+            let body = json!({ "ref": code, "key": shop.merchant.publishable_key });
             let peer = ConnectInfo(std::net::SocketAddr::from(([198, 51, 100, 1], 4_711)));
             let request = Request::post("/v1/clicks").header("user-agent", "b").extension(peer);
-            assert_eq!(app.send(request.body(Body::from(asked.to_string())).unwrap()).await.status, 201);
+            assert_eq!(app.send(request.body(Body::from(body.to_string())).unwrap()).await.status, 201);
             want = (want.0 + 1, want.1 + i64::from(is_first));
             let day = shop.merchant.get("/analytics?start=2026-11-21&end=2026-11-21").await;
             assert_eq!((day.number("/clicks"), day.number("/unique_clicks")), want, "{code} {is_first}");
         }
     }
     let listed = shop.merchant.get("/clicks").await.column("unique");
-    assert_eq!(listed.len(), 7, "what stands for a code is a click all the same");
+    assert_eq!(listed.len(), 7, "the click of a promo code is listed too");
 }
 
 #[tokio::test]
-async fn analytics_count_what_partners_brought() {
+async fn analytics_count_clicks_leads_sales_and_revenue() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    Things::make(&shop).await;
+    Objects::make(&shop).await;
     // A payment that was never paid is not a sale, though the conversion is listed with its reason.
     for (mode, status, kind) in [
         ("setup", "no_payment_required", "checkout.session.completed"),
@@ -385,8 +385,8 @@ async fn analytics_count_what_partners_brought() {
         let unpaid = json!({ "id": id, "mode": mode, "payment_status": status, "payment_intent": null });
         shop.deliver_object(kind, 9, shop.session(unpaid)).await;
     }
-    let about = async |query: &str| shop.merchant.get(&format!("/analytics?{query}")).await.body;
-    let november = about("start=2026-11-20&end=2026-11-22").await;
+    let analytics = async |query: &str| shop.merchant.get(&format!("/analytics?{query}")).await.body;
+    let november = analytics("start=2026-11-20&end=2026-11-22").await;
     assert_eq!(november["timeseries"].as_array().unwrap().len(), 3);
     let day = &november["timeseries"][1];
     let want = json!({ "date": "2026-11-21", "clicks": 1, "unique_clicks": 1, "leads": 1, "sales": 1,
@@ -394,9 +394,9 @@ async fn analytics_count_what_partners_brought() {
     assert_eq!(*day, want);
     assert_eq!(november["sales"], 1);
     assert_eq!(november["rates"]["click_to_sale_bps"], 10_000);
-    assert_eq!(about("interval=7d").await["sales"], 0);
-    assert_eq!(about("interval=7d").await["rates"]["click_to_sale_bps"], Value::Null);
-    assert_eq!(about("start=2026-11-21&end=2026-11-21&partner_id=part_other").await["clicks"], 0);
+    assert_eq!(analytics("interval=7d").await["sales"], 0);
+    assert_eq!(analytics("interval=7d").await["rates"]["click_to_sale_bps"], Value::Null);
+    assert_eq!(analytics("start=2026-11-21&end=2026-11-21&partner_id=part_other").await["clicks"], 0);
     for wrong in ["interval=1y", "start=yesterday", "start=2026-11-22&end=2026-11-21", "colour=red"] {
         let status = shop.merchant.get(&format!("/analytics?{wrong}")).await.status.as_u16();
         assert!([400, 422].contains(&status), "{wrong}: {status}");

@@ -1,7 +1,6 @@
-//! What fields, filters and parameters of the API accept beyond their type: enums, ranges, patterns.
+//! The values that fields, filters and parameters accept beyond their type: enums, ranges, patterns.
 //!
-//! Fields with the same name accept the same values everywhere, except those distinguished by their
-//! operation.
+//! Fields with the same name accept the same values everywhere, unless the operation is named here.
 
 use serde_json::{Value, json};
 use trac_core::reason::Reason;
@@ -189,7 +188,7 @@ fn hold_days() -> Value {
 }
 
 /// The constraints between the fields of a body.
-pub(super) fn together(operation: &Operation) -> Value {
+pub(super) fn between_fields(operation: &Operation) -> Value {
     match (operation.method, operation.path) {
         ("POST", "/api/v1/clicks") => json!({ "oneOf": [
             { "required": ["link_id"], "properties": { "link_id": { "type": "string" },

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_without_the_script_is_ready_and_says_what_to_run() {
+    fn the_text_of_readyz_has_a_line_for_each_notice() {
         assert_eq!(ready_text([None; 3]), "ready\n");
         assert_eq!(ready_text([Some("Low"), Some("Run: x"), Some("y")]), "ready\nLow\nRun: x\ny\n");
     }

@@ -9,15 +9,15 @@ use crate::trac::day_salt::DaySalt;
 
 const DAY: Duration = Duration::from_hours(24);
 const PAUSE: Duration = Duration::from_mins(10);
-/// The pause until the next try to open the spool: a command that ran when the server started has it only
+/// The pause until the next try to open the spool: a command that ran when the server started locks it only
 /// briefly.
 const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 
-/// Loads the links, for when the store cannot be read. Then, as long as it is polled: deletes yesterday's
+/// Loads the links, for when the store cannot be read. Then, as long as this is polled: deletes yesterday's
 /// salt, so that yesterday's visitors can no longer be identified, and the marks made with older salts;
 /// retries refused calls that could not be recorded; and checks the database for damage, which `/readyz`
 /// reports.
-pub async fn keep(trac: Trac) {
+pub async fn run(trac: Trac) {
     tokio::join!(tidy(&trac), check_daily(&trac));
 }
 
@@ -45,7 +45,7 @@ async fn tidy(trac: &Trac) {
         tracing::warn!(%error, "the links could not be loaded");
     }
     loop {
-        // Another process may have had the spool when this one started.
+        // Another process may have locked the spool when this one started.
         let has_spool = trac.store.use_spool();
         trac.refusals.catch_up(&trac.store, &trac.ids).await;
         if let Err(error) = forget_salt(trac).await {
@@ -78,7 +78,7 @@ mod tests {
     use crate::testing::app::{App, START};
 
     #[tokio::test]
-    async fn what_a_look_through_the_database_finds_is_told_to_whoever_watches() {
+    async fn readyz_reports_the_result_of_the_damage_check() {
         let app = App::new();
         let lines = async || {
             let body = app.visit("/readyz", &[]).await.body;
@@ -93,23 +93,23 @@ mod tests {
         let move_by = |pages: &str| {
             format!(
                 "PRAGMA writable_schema = 1; \
-                 UPDATE sqlite_schema SET rootpage = rootpage + {pages} WHERE name = 'kept'; \
+                 UPDATE sqlite_schema SET rootpage = rootpage + {pages} WHERE name = 'extra'; \
                  PRAGMA writable_schema = 0"
             )
         };
-        app.rows("CREATE TABLE kept (id INTEGER PRIMARY KEY)".to_owned()).await;
+        app.rows("CREATE TABLE extra (id INTEGER PRIMARY KEY)".to_owned()).await;
         app.rows(move_by("100000")).await;
         check(&app.trac).await;
-        let told = app.visit("/readyz", &[]).await;
-        assert_eq!(told.code(), (503, "DATABASE_DAMAGED".to_owned()));
-        assert!(told.text("/error/message").contains("kept"), "{}", told.body);
+        let damaged = app.visit("/readyz", &[]).await;
+        assert_eq!(damaged.code(), (503, "DATABASE_DAMAGED".to_owned()));
+        assert!(damaged.text("/error/message").contains("extra"), "{}", damaged.body);
         app.rows(move_by("-100000")).await;
         check(&app.trac).await;
         assert_eq!(app.visit("/readyz", &[]).await.status, 200);
     }
 
     #[tokio::test]
-    async fn the_marks_of_visitors_are_there_for_two_days() {
+    async fn visitor_marks_are_deleted_after_two_days() {
         let app = App::new();
         let today = START.div_euclid(DAY_SECS);
         let marks = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000) \

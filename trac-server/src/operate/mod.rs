@@ -1,4 +1,4 @@
-//! Running a server: whether it is well, the work of each hour, and the commands that replay, export and import.
+//! Operation of a server: health checks, periodic tasks, and the commands that replay, export and import.
 
 pub(crate) mod health;
 pub mod housekeeping;

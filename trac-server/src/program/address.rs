@@ -10,7 +10,7 @@ use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// The fields of a body that change the address; `null` removes a value.
-#[expect(clippy::option_option, reason = "absent, null and a value are three things to say")]
+#[expect(clippy::option_option, reason = "absent, null and a value are three different requests")]
 pub(super) struct Address {
     slug: Option<Option<String>>,
     tracking_domain: Option<Option<String>>,

@@ -56,12 +56,12 @@ impl Holder<'_> {
             )?;
         }
         for code in codes.iter().filter(|code| !held.contains(code)) {
-            self.give(rows, code, now)?;
+            self.assign(rows, code, now)?;
         }
         Ok(())
     }
 
-    fn give(&self, rows: Rows<'_>, code: &str, now: Timestamp) -> Result<(), Problem> {
+    fn assign(&self, rows: Rows<'_>, code: &str, now: Timestamp) -> Result<(), Problem> {
         let click = NewClick {
             id: ClickId::new(now.unix_secs(), random_bits()),
             program_id: self.program.into(),
@@ -74,17 +74,17 @@ impl Holder<'_> {
             referrer: None,
             landing_url: None,
         };
-        let given = rows.write(
+        let inserted = rows.write(
             "INSERT INTO promotion_code (workspace_id, mode, code, click_id, enrollment_id, given_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             args![code, click.id.as_str(), self.enrollment, now],
         );
-        given.map_err(|error| taken(error, code))?;
+        inserted.map_err(|error| code_taken(error, code))?;
         Ok(recorder::insert(rows, &click)?)
     }
 }
 
-fn taken(error: StoreError, code: &str) -> Problem {
+fn code_taken(error: StoreError, code: &str) -> Problem {
     if error.kind() == StoreErrorKind::Conflict {
         let message = format!("Another enrollment holds the promotion code {code}.");
         return Problem::conflict("PROMOTION_CODE_TAKEN", message);

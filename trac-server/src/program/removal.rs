@@ -62,7 +62,7 @@ static OF_PARTNERS: Removal = Removal {
 static OF_ENROLLMENTS: Removal = Removal {
     resource: &ENROLLMENTS,
     in_use: ("ENROLLMENT_IN_USE", "Suspend it instead: PATCH it with status suspended."),
-    // The partner's clicks in other programs count, too: to distinguish them would not be worth the effort.
+    // The partner's clicks in other programs also prevent it: telling them apart is not worth the effort.
     clicks: (Followed::PARTNER, "partner_id"),
     referrers: &[
         (
@@ -107,9 +107,11 @@ pub(super) async fn enrollment(
 impl Removal {
     async fn run(&'static self, trac: Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
         let store = trac.store.clone();
-        let (named, of) = (id.clone(), (trac.clone(), scope.clone()));
-        let row = store.try_read(move |tx| self.resource.find(tx.within(&of.1), &of.0, &named));
-        let row = row.await?;
+        let found = {
+            let (trac, scope, id) = (trac.clone(), scope.clone(), id.clone());
+            store.try_read(move |tx| self.resource.find(tx.within(&scope), &trac, &id))
+        };
+        let row = found.await?;
         let (column, field) = self.clicks;
         let subject = row.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let followed = Followed::read(&store, column, &scope, &subject).await?;
@@ -126,8 +128,8 @@ impl Removal {
                     format!("{} refer to this {}. {advice}", listed(&referrers), self.resource.name);
                 return Err(Problem::conflict(code, message).about("referred_to_by", &referrers.join(", ")));
             }
-            for which in self.rows {
-                rows.write(&format!("DELETE FROM {which}"), args![id])?;
+            for from in self.rows {
+                rows.write(&format!("DELETE FROM {from}"), args![id])?;
             }
             Ok(json!({ "id": id, "deleted": true }))
         });
@@ -136,9 +138,9 @@ impl Removal {
 
     fn referrers(&self, rows: Rows<'_>, id: &str) -> Result<Vec<&'static str>, StoreError> {
         let mut found = Vec::new();
-        for (what, which) in self.referrers {
-            if rows.exists(&format!("SELECT 1 FROM {which} LIMIT 1"), args![id])? {
-                found.push(*what);
+        for (name, from) in self.referrers {
+            if rows.exists(&format!("SELECT 1 FROM {from} LIMIT 1"), args![id])? {
+                found.push(*name);
             }
         }
         Ok(found)

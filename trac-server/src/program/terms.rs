@@ -7,7 +7,7 @@ use trac_core::program::{CommissionRule, EnrollmentTerms, HoldDays, ProgramTerms
 
 use crate::api::fields::{AMOUNT_MAX, Fields, Wrong, currency, flag, integer, one_of, text};
 
-/// Ten years.
+/// The longest window or hold: ten years.
 const DAYS_MAX: i64 = 3_650;
 const PRODUCTS_MAX: usize = 1_000;
 const EVENTS_MAX: usize = 100;
@@ -33,14 +33,14 @@ pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
     set(&mut terms.attribute_by_customer, fields.take("attribute_by_customer", flag));
     set(&mut terms.block_self_referral, fields.take("block_self_referral", flag));
     if terms.lead_amount_minor > 0 && terms.lead_currency.is_none() {
-        fields.note("lead_currency", "is required where leads earn");
+        fields.note("lead_currency", "is required if lead_amount_minor is not 0");
     }
 }
 
 /// Changes an enrollment's terms by the fields of a body.
 pub(super) fn change_enrollment(fields: &mut Fields, terms: &mut EnrollmentTerms) {
-    let words = "pending, approved, rejected, suspended, banned";
-    set(&mut terms.status, fields.take("status", one_of(words)));
+    let statuses = "pending, approved, rejected, suspended, banned";
+    set(&mut terms.status, fields.take("status", one_of(statuses)));
     if fields.is_null("commission") {
         terms.commission = None;
     }

@@ -5,7 +5,7 @@ use crate::store::{Scope, StoreError};
 use crate::testing::app::App;
 
 #[tokio::test]
-async fn a_program_has_the_contracts_defaults() {
+async fn a_new_program_has_the_default_terms() {
     let app = App::new();
     let merchant = app.merchant().await;
     let body = json!({ "name": "Friends", "commission": { "type": "percentage", "rate_bps": 2_000 } });
@@ -49,7 +49,7 @@ async fn a_program_has_the_contracts_defaults() {
 }
 
 #[tokio::test]
-async fn a_change_of_terms_is_a_new_version_and_a_change_of_name_is_none() {
+async fn a_change_of_terms_adds_a_version_and_a_change_of_name_does_not() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (program, _) = merchant.program_and_partner().await;
@@ -137,7 +137,7 @@ async fn a_partner_gets_a_code_and_codes_are_unique() {
 }
 
 #[tokio::test]
-async fn an_enrollment_is_one_for_each_partner_and_program_and_has_versions() {
+async fn a_partner_has_one_enrollment_in_a_program_and_it_has_versions() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (program, partner) = merchant.program_and_partner().await;
@@ -160,7 +160,7 @@ async fn an_enrollment_is_one_for_each_partner_and_program_and_has_versions() {
 }
 
 #[tokio::test]
-async fn a_partner_of_the_same_address_is_made_only_anyway() {
+async fn a_partner_with_a_known_address_is_made_only_with_anyway() {
     let app = App::new();
     let merchant = app.merchant().await;
     let partner = |email: &str, change: serde_json::Value| {
@@ -205,7 +205,7 @@ async fn a_partner_is_found_by_address_in_any_case_and_by_the_index() {
 }
 
 #[tokio::test]
-async fn only_what_nothing_refers_to_is_deleted() {
+async fn only_rows_that_nothing_refers_to_are_deleted() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (program, partner) = merchant.program_and_partner().await;
@@ -225,15 +225,20 @@ async fn only_what_nothing_refers_to_is_deleted() {
         }
     };
     let codes = ["ENROLLMENT_IN_USE", "PARTNER_IN_USE", "PROGRAM_IN_USE"];
-    let [enrolled, listed, offered] = codes;
-    check([(enrolled, "links"), (listed, "enrollments, links"), (offered, "enrollments, links")]).await;
+    let [enrollment_code, partner_code, program_code] = codes;
+    check([
+        (enrollment_code, "links"),
+        (partner_code, "enrollments, links"),
+        (program_code, "enrollments, links"),
+    ])
+    .await;
     // A click that is still in the spool counts, too.
     assert_eq!(app.visit("/s/ada", &[]).await.status, 302);
     merchant.delete(&format!("/links/{link}?purge=1")).await;
     check([
-        (enrolled, "links, clicks"),
-        (listed, "enrollments, links, clicks"),
-        (offered, "enrollments, links, clicks"),
+        (enrollment_code, "links, clicks"),
+        (partner_code, "enrollments, links, clicks"),
+        (program_code, "enrollments, links, clicks"),
     ])
     .await;
     let message = merchant.delete(&paths[1]).await.text("/error/message");

@@ -1,5 +1,5 @@
-//! Answers plain visits of tracked links before the routes: they are most of the requests, and matching all
-//! routes takes as long as all their other work before the disk write.
+//! Answers plain visits of tracked links before the routes. They are most of the requests, and to match all
+//! routes takes as long as the rest of a visit up to the disk write.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -83,8 +83,8 @@ where
         };
         let Self { visit, route, around, .. } = self;
         // No time limit is needed: a visit waits for the disk for half a second at most.
-        let ask = |request: Request<B>| visit(name, request.into_parts().0);
-        Answered::Visit { answer: around.answer(request, Arc::clone(route), ask) }
+        let handle = |request: Request<B>| visit(name, request.into_parts().0);
+        Answered::Visit { answer: around.answer(request, Arc::clone(route), handle) }
     }
 }
 
@@ -195,20 +195,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_visitor_sends_along_ends_no_connection() {
+    async fn a_body_of_a_visit_does_not_end_the_connection() {
         let app = App::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(listen::serve(listener, service(app.trac.clone()), pending()));
-        let check = async |sent: &str| {
+        let check = async |body: &str| {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            let said = format!(
-                "GET /s/ada HTTP/1.1\r\nhost: x\r\n{sent}GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            let requests = format!(
+                "GET /s/ada HTTP/1.1\r\nhost: x\r\n{body}GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
             );
-            stream.write_all(said.as_bytes()).await.unwrap();
-            let mut heard = String::new();
-            stream.read_to_string(&mut heard).await.unwrap();
-            assert_eq!(heard.matches("HTTP/1.1 ").count(), 2, "{sent:?}: {heard}");
+            stream.write_all(requests.as_bytes()).await.unwrap();
+            let mut responses = String::new();
+            stream.read_to_string(&mut responses).await.unwrap();
+            assert_eq!(responses.matches("HTTP/1.1 ").count(), 2, "{body:?}: {responses}");
         };
         check("\r\n").await;
         check("content-length: 5\r\n\r\nhello").await;
@@ -222,9 +222,9 @@ mod tests {
         ] {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
-            let mut heard = String::new();
-            stream.read_to_string(&mut heard).await.unwrap();
-            assert!(heard.starts_with(want), "{head:?}: {heard}");
+            let mut response = String::new();
+            stream.read_to_string(&mut response).await.unwrap();
+            assert!(response.starts_with(want), "{head:?}: {response}");
         }
         server.abort();
     }

@@ -42,28 +42,28 @@ impl<S> Layer<S> for Around {
 }
 
 impl Around {
-    /// Runs `ask` for a request of this route.
+    /// Runs `handle` for a request of this route.
     pub(super) fn answer<B, F: Future<Output = Response>>(
         &self,
         request: Request<B>,
         route: Arc<str>,
-        ask: impl FnOnce(Request<B>) -> F,
+        handle: impl FnOnce(Request<B>) -> F,
     ) -> Answering<F> {
         let Self(trac) = self;
         let id = request.headers().get(HEADER).and_then(sane).unwrap_or_else(|| trac.ids.make(Kind::Request));
-        let mark = HeaderValue::from_str(&id).ok();
+        let id_header = HeaderValue::from_str(&id).ok();
         let method = metrics::named(request.method());
-        // For apps with a log of their own; trac's own log adds the request to its lines itself.
+        // For apps with a log of their own. `crate::log` adds the request to each line without a span.
         let span = tracing::debug_span!("request", id, method, route = &*route);
         // A path that is not UTF-8 is not routed: each route would reject it with a different response.
         let refused: fn() -> Problem =
             if is_named_once(&request) { || Problem::not_found("page") } else { Problem::host };
         let is_fine = is_named_once(&request) && path::is_text(request.uri().path());
-        let asked = is_fine.then(|| ask(request));
+        let response = is_fine.then(|| handle(request));
         let began = Instant::now();
         let named = Named { id, method, route: Arc::clone(&route) };
-        let answer = CURRENT.scope(named, Answer { asked, refused, began }.instrument(span));
-        Answering { answer, trac: trac.clone(), began, method, route, mark }
+        let answer = CURRENT.scope(named, Answer { response, refused, began }.instrument(span));
+        Answering { answer, trac: trac.clone(), began, method, route, id_header }
     }
 }
 
@@ -90,8 +90,8 @@ where
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
         let routes = &mut self.routes;
         let (request, share) = self.around.0.bodies.count(request);
-        let ask = |request| Limited { answer: timeout(time_limit::LIMIT, routes.call(request)), share };
-        self.around.answer(request, route, ask)
+        let handle = |request| Limited { answer: timeout(time_limit::LIMIT, routes.call(request)), share };
+        self.around.answer(request, route, handle)
     }
 }
 
@@ -104,7 +104,7 @@ pin_project! {
         began: Instant,
         method: &'static str,
         route: Arc<str>,
-        mark: Option<HeaderValue>,
+        id_header: Option<HeaderValue>,
     }
 }
 
@@ -115,8 +115,8 @@ impl<F: Future<Output = Response>> Future for Answering<F> {
         let this = self.project();
         let mut response = ready!(this.answer.poll(context));
         this.trac.metrics.request(this.method, this.route, response.status().as_u16(), this.began.elapsed());
-        if let Some(mark) = this.mark.take() {
-            response.headers_mut().insert(HEADER, mark);
+        if let Some(id) = this.id_header.take() {
+            response.headers_mut().insert(HEADER, id);
         }
         guard(&mut response, this.trac.is_https());
         Poll::Ready(Ok(response))
@@ -126,10 +126,10 @@ impl<F: Future<Output = Response>> Future for Answering<F> {
 /// Sets common headers: `nosniff`; `no-store` unless the handler set a `Cache-Control`, since responses may
 /// contain keys and money; and HSTS if the public URL is https.
 fn guard(response: &mut Response, is_https: bool) {
-    let is_kept = response.status() == StatusCode::NOT_MODIFIED;
+    let is_not_modified = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if !is_kept {
+    if !is_not_modified {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
     if is_https {
@@ -160,12 +160,12 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Limited<F> {
 }
 
 pin_project! {
-    /// The response of a handler; `500` if it panics, since one request must not end others. The log lines
-    /// are written within the request.
+    /// The response of a handler; `500` if it panics, since one request must not end others. Its log lines
+    /// contain the request.
     struct Answer<F> {
         #[pin]
-        asked: Option<F>,
-        // The response if the handler is not called.
+        response: Option<F>,
+        // Called if `response` is `None`.
         refused: fn() -> Problem,
         began: Instant,
     }
@@ -177,7 +177,7 @@ impl<F: Future<Output = Response>> Future for Answer<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
         let this = self.project();
         let polled =
-            this.asked.as_pin_mut().map(|asked| catch_unwind(AssertUnwindSafe(|| asked.poll(context))));
+            this.response.as_pin_mut().map(|future| catch_unwind(AssertUnwindSafe(|| future.poll(context))));
         let response = match polled {
             None => (this.refused)().into_response(),
             Some(Ok(polled)) => ready!(polled),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_that_panics_or_takes_too_long_is_answered_for() {
+    async fn a_handler_that_panics_or_takes_too_long_gets_an_error_response() {
         let check = async |answer: Response, want: (u16, &str)| {
             let (head, body) = answer.into_parts();
             let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();

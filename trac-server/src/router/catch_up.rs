@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
-/// How long a caller waits for that. If the store cannot be written, it can still be read.
+/// How long a caller waits for these writes. If the store cannot be written, it can still be read.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// The middleware. The writer thread writes the spooled clicks before any other job, so an empty job is

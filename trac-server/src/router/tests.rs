@@ -37,26 +37,26 @@ async fn only_a_secret_key_opens_the_api() {
 }
 
 #[tokio::test]
-async fn a_key_itself_is_not_kept() {
+async fn a_key_itself_is_not_stored() {
     let app = App::new();
     let merchant = app.merchant().await;
     let secret = merchant.key.rsplit_once('_').unwrap().1.to_owned();
-    let kept = app.trac.store.read(move |tx| {
+    let keys_with_it = app.trac.store.read(move |tx| {
         let sql = "SELECT count(*) FROM api_key WHERE instr(hash || prefix || last_four, ?1) > 0";
         tx.one(sql, args![secret], |row| row.get::<i64>(0))
     });
-    assert_eq!(kept.await.unwrap(), Some(0));
+    assert_eq!(keys_with_it.await.unwrap(), Some(0));
 }
 
 #[tokio::test]
-async fn a_filter_that_no_row_could_pass_is_a_mistake_and_says_what_it_takes() {
+async fn a_filter_value_that_no_row_can_have_is_422_with_the_accepted_values() {
     let app = App::new();
     let merchant = app.merchant().await;
     let check = async |path: &str, want: Option<(&str, &str)>| {
         let answer = merchant.get(path).await;
-        let Some((field, says)) = want else { return assert_eq!(answer.status, 200, "{path}") };
+        let Some((field, part)) = want else { return assert_eq!(answer.status, 200, "{path}") };
         assert_eq!(answer.code(), (422, "VALIDATION_FAILED".to_owned()), "{path}");
-        assert!(answer.text(&format!("/error/fields/{field}")).contains(says), "{}", answer.body);
+        assert!(answer.text(&format!("/error/fields/{field}")).contains(part), "{}", answer.body);
     };
     check("/events?outcome=deferred", None).await;
     check("/events?outcome=waiting", Some(("outcome", "deferred"))).await;
@@ -104,7 +104,7 @@ async fn lists_are_paged_newest_first_with_an_exact_total() {
 }
 
 #[tokio::test]
-async fn rows_that_are_added_move_no_page_that_goes_on_after_a_row() {
+async fn new_rows_do_not_shift_pages_read_with_starting_after() {
     let app = App::new();
     let merchant = app.merchant().await;
     let make = async |number: i32| merchant.make("/partners", json!({ "name": format!("P{number}") })).await;
@@ -122,7 +122,7 @@ async fn rows_that_are_added_move_no_page_that_goes_on_after_a_row() {
             break;
         }
     }
-    assert_eq!(seen, ids, "each once, and none of those made meanwhile");
+    assert_eq!(seen, ids, "each row once, and none that was added meanwhile");
     let lists = [
         "programs",
         "partners",
@@ -190,17 +190,17 @@ async fn every_error_has_the_same_form_and_names_the_request() {
 }
 
 #[tokio::test]
-async fn another_workspaces_and_the_other_modes_rows_do_not_exist() {
+async fn rows_of_another_workspace_or_mode_are_not_found() {
     let app = App::new();
-    let (mine, mine_live) = app.both_modes().await;
+    let (own, own_live) = app.both_modes().await;
     let other = app.merchant().await;
-    let (program, partner) = mine.program_and_partner().await;
-    let enrollment = mine.get("/enrollments").await.text("/data/0/id");
+    let (program, partner) = own.program_and_partner().await;
+    let enrollment = own.get("/enrollments").await.text("/data/0/id");
     let link =
         json!({ "program_id": program, "partner_id": partner, "destination": "https://shop.example.com" });
-    let link_id = mine.make("/links", link.clone()).await;
-    let click = mine.make("/clicks", json!({ "link_id": link_id })).await;
-    let endpoint = mine.get("/webhook-endpoints").await.text("/data/0/id");
+    let link_id = own.make("/links", link.clone()).await;
+    let click = own.make("/clicks", json!({ "link_id": link_id })).await;
+    let endpoint = own.get("/webhook-endpoints").await.text("/data/0/id");
     let paths = [
         format!("/programs/{program}"),
         format!("/partners/{partner}"),
@@ -209,9 +209,9 @@ async fn another_workspaces_and_the_other_modes_rows_do_not_exist() {
         format!("/clicks/{click}"),
         format!("/webhook-endpoints/{endpoint}"),
     ];
-    for stranger in [&mine_live, &other] {
+    for stranger in [&own_live, &other] {
         for path in &paths {
-            assert_eq!(mine.get(path).await.status, 200, "{path}");
+            assert_eq!(own.get(path).await.status, 200, "{path}");
             for method in ["GET", "PATCH", "DELETE"] {
                 let answer = stranger.call(method, path, "{}").await;
                 assert!(matches!(answer.status.as_u16(), 404 | 405), "{method} {path}: {}", answer.body);
@@ -228,7 +228,7 @@ async fn another_workspaces_and_the_other_modes_rows_do_not_exist() {
 }
 
 #[tokio::test]
-async fn whoever_watches_is_answered_without_any_workspace() {
+async fn health_checks_are_answered_without_any_workspace() {
     let app = App::new();
     for path in ["/healthz", "/readyz"] {
         assert_eq!(app.visit(path, &[]).await.status, 200, "{path}");
@@ -239,7 +239,7 @@ async fn whoever_watches_is_answered_without_any_workspace() {
 }
 
 #[tokio::test]
-async fn a_store_that_takes_no_row_is_not_ready() {
+async fn a_store_that_rejects_inserts_is_not_ready() {
     let app = App::new();
     assert_eq!(app.visit("/readyz", &[]).await.status, 200);
     // On a full disk, transactions begin and end; only inserting a row fails.
@@ -249,7 +249,7 @@ async fn a_store_that_takes_no_row_is_not_ready() {
 }
 
 #[tokio::test]
-async fn every_answer_is_what_it_says_and_none_that_may_hold_money_is_kept() {
+async fn every_response_has_nosniff_hsts_and_no_store() {
     let (app, plain) = (App::new(), App::reached_under("http://track.example.com"));
     let merchant = app.merchant().await;
     let (program, partner) = merchant.program_and_partner().await;
@@ -291,7 +291,7 @@ async fn every_answer_is_what_it_says_and_none_that_may_hold_money_is_kept() {
 }
 
 #[tokio::test]
-async fn a_request_with_two_hosts_is_for_none() {
+async fn a_request_with_two_hosts_is_refused() {
     let app = App::new();
     for path in ["/s/ada", "/healthz", "/api/v1/programs"] {
         let answer = app.visit(path, &[("host", "track.example.com"), ("host", "evil.example")]).await;
@@ -301,7 +301,7 @@ async fn a_request_with_two_hosts_is_for_none() {
 }
 
 #[tokio::test]
-async fn the_figures_can_be_served_apart() {
+async fn metrics_can_be_served_on_another_address() {
     use tower::ServiceExt as _;
     let app = App::with(crate::Trac::with_metrics_apart);
     assert_eq!(app.visit("/metrics", &[]).await.code(), (404, "NOT_FOUND".to_owned()));
@@ -344,7 +344,7 @@ impl hyper::body::Body for Stalled {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_end_is_not_waited_for() {
+async fn a_body_that_does_not_end_times_out() {
     let app = App::new();
     let merchant = app.merchant().await;
     let endpoints = merchant.get("/webhook-endpoints").await;
@@ -359,7 +359,7 @@ async fn a_body_that_does_not_end_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn no_body_is_read_of_who_shows_no_key_or_no_signature_of_now() {
+async fn no_body_is_read_without_a_valid_key_or_a_current_signature() {
     let app = App::new();
     let merchant = app.merchant().await;
     let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
@@ -399,7 +399,7 @@ async fn no_body_is_read_of_who_shows_no_key_or_no_signature_of_now() {
 }
 
 #[tokio::test]
-async fn a_form_of_the_dashboard_is_short() {
+async fn a_long_form_of_the_dashboard_is_refused() {
     let app = App::new();
     let merchant = app.merchant().await;
     let check = async |more: usize, want: u16| {
@@ -413,7 +413,7 @@ async fn a_form_of_the_dashboard_is_short() {
 }
 
 #[tokio::test]
-async fn a_body_that_finds_no_room_is_to_be_sent_again() {
+async fn a_body_over_the_memory_budget_gets_503() {
     let app = App::new();
     let merchant = app.merchant().await;
     let held = app.trac.bodies.fill();

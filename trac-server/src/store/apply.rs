@@ -90,7 +90,7 @@ impl Writing<'_> {
     }
 
     /// Stores the facts of an existing payment; its other columns and its objects stay as they are.
-    pub(crate) fn unite_payments(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
+    pub(crate) fn update_facts(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         let sql = "UPDATE payment SET facts = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
         let facts = serde_json::to_string(facts)?;
         self.rows.write(sql, args![id, facts])?;
@@ -111,7 +111,7 @@ impl Writing<'_> {
 
     /// Stores the known facts of the subscriptions and customers that `news` names.
     fn holders(&self, world: &World, news: &Facts) -> Result<(), StoreError> {
-        let keep = |id: &str, facts: Facts| -> Result<(), StoreError> {
+        let store = |id: &str, facts: Facts| -> Result<(), StoreError> {
             let document = serde_json::to_string(&facts)?;
             self.rows.write(
                 "INSERT INTO holder (workspace_id, mode, stripe_id, facts) VALUES (?1, ?2, ?3, ?4) \
@@ -123,13 +123,13 @@ impl Writing<'_> {
         for id in news.subscriptions.keys() {
             if let Some(known) = world.holders.subscriptions.get(id) {
                 let only = BTreeMap::from([(id.clone(), known.clone())]);
-                keep(id, Facts { subscriptions: only, ..Facts::default() })?;
+                store(id, Facts { subscriptions: only, ..Facts::default() })?;
             }
         }
         for id in news.customers.keys() {
             if let Some(known) = world.holders.customers.get(id) {
                 let only = BTreeMap::from([(id.clone(), known.clone())]);
-                keep(id, Facts { customers: only, ..Facts::default() })?;
+                store(id, Facts { customers: only, ..Facts::default() })?;
             }
         }
         Ok(())

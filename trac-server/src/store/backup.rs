@@ -14,7 +14,7 @@ fn cannot(path: &Path, error: &io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()))
 }
 
-fn is_there(path: &Path) -> StoreError {
+fn already_exists(path: &Path) -> StoreError {
     let detail = format!("{} exists already and is left unchanged", path.display());
     StoreError::new(StoreErrorKind::Conflict, detail)
 }
@@ -31,7 +31,7 @@ pub fn back_up(data: &Path, to: &Path) -> Result<(), StoreError> {
         return Err(cannot(&from, &io::Error::from(io::ErrorKind::NotFound)));
     }
     if to.exists() {
-        return Err(is_there(to));
+        return Err(already_exists(to));
     }
     file::open_private(to).map_err(|error| cannot(to, &error))?;
     let copied = copy(&from, to);
@@ -48,7 +48,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     spool::bring_in_left(from, &mut connection);
     connection.execute("VACUUM INTO ?1", [name])?;
     let copied = Connection::open(to)?;
-    // The day's salt would allow a reader of the backup to find out whose visits that day's were. The marks are
+    // With the day's salt, a reader of the backup could find out who made that day's visits. The marks are
     // useless without it.
     copied.pragma_update(None, "secure_delete", true)?;
     copied.execute("DELETE FROM setting WHERE name = 'visitor_salt'", [])?;
@@ -71,14 +71,14 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
 pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let to = data.join(file::FILE_NAME);
     if to.exists() {
-        return Err(is_there(&to));
+        return Err(already_exists(&to));
     }
     // SQLite would apply a log to any database next to it.
     let log = file::log_of(&to);
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let detail = format!(
-            "{} is the log of a database that is no longer here, and may hold the last of what was written to it: \
-             put it where that database is, or remove it",
+            "{} is the log of a database that is no longer here, and may contain its newest writes: \
+             move it to that database, or delete it",
             log.display()
         );
         return Err(StoreError::new(StoreErrorKind::Conflict, detail));
@@ -86,7 +86,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), StoreError> {
     let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let backup = backup.map_err(StoreError::from).and_then(|backup| file::check(&backup));
     backup.map_err(|error| error.at(from))?;
-    let _alone = FolderLock::on(data)?;
+    let _lock = FolderLock::on(data)?;
     // Written under another name until it is complete, so that a partial copy is never used as a database.
     let draft = data.join("restoring.db");
     let copied = (|| {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_backup_of_a_running_store_becomes_a_store_again() {
+    async fn a_backup_of_a_running_store_can_be_restored() {
         let folder = tempfile::tempdir().unwrap();
         let (data, copy, other) =
             (folder.path().join("data"), folder.path().join("copy.db"), folder.path().join("other"));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_salt_of_the_day_and_its_visitors_are_no_part_of_a_backup() {
+    async fn a_backup_contains_neither_the_days_salt_nor_visitor_marks() {
         let folder = tempfile::tempdir().unwrap();
         let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
         let store = Store::open(&data).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_an_older_trac_made_is_backed_up_as_it_is() {
+    async fn a_store_of_an_older_trac_is_backed_up_without_migration() {
         let folder = tempfile::tempdir().unwrap();
         let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
         let store = Store::open(&data).unwrap();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_backup_is_not_laid_beside_the_log_of_another_database() {
+    async fn a_backup_is_not_restored_next_to_the_log_of_another_database() {
         let folder = tempfile::tempdir().unwrap();
         let (data, copy, other) =
             (folder.path().join("data"), folder.path().join("copy.db"), folder.path().join("other"));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_backup_is_refused_and_nothing_is_left() {
+    fn a_file_that_is_not_a_backup_is_refused_and_leaves_no_files() {
         let folder = tempfile::tempdir().unwrap();
         let (data, nothing) = (folder.path().join("data"), folder.path().join("nothing"));
         fs::write(&nothing, "no database at all, but long enough to have a header of that kind of file")

@@ -2,8 +2,8 @@
 //!
 //! It also measures the [free space](super::room) of the disk.
 //!
-//! Copying needs no lock that a commit waits for. Only to restart the log from its beginning must writers be
-//! blocked. That is done when next to nothing is left to copy, so that it takes milliseconds. Source:
+//! Copying needs no lock that a commit waits for. Only a restart of the log from its beginning blocks writers.
+//! It is done when almost nothing is left to copy, so that it takes milliseconds. Source:
 //! <https://sqlite.org/wal.html>, section 6.
 
 use std::path::Path;
@@ -20,9 +20,9 @@ use super::room::Room;
 use super::thread::spawn;
 
 const INTERVAL: Duration = Duration::from_millis(250);
-/// The size of the log file from which on it is copied.
+/// The log file is copied from this size on.
 const COPY_BYTES: u64 = 4 << 20;
-/// The size of the log from which on it is restarted.
+/// The log is restarted from this size on.
 const RESTART_BYTES: u64 = 48 << 20;
 /// How much may be left to copy when the log is restarted.
 const REST_BYTES: u64 = 2 << 20;
@@ -56,7 +56,7 @@ pub(super) fn start(
 
 /// Lowers the priority of this thread, so that a copy, which takes some milliseconds of processor time, delays
 /// no visitor. Linux has a priority per thread, and gives the lowest one at least a hundredth of the processor,
-/// which copies more than traffic writes. Source: setpriority(2).
+/// which is enough to copy faster than traffic writes. Source: setpriority(2).
 #[cfg(target_os = "linux")]
 fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, 19) {
@@ -89,7 +89,7 @@ mod tests {
     use crate::store::file;
 
     #[test]
-    fn the_log_is_begun_anew_once_it_holds_so_much_and_its_file_grows_no_further() {
+    fn the_log_restarts_at_its_limit_and_its_file_stops_growing() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("trac.db");
         let (writer, copier) = (file::connect(&database).unwrap(), file::connect(&database).unwrap());
@@ -117,6 +117,6 @@ mod tests {
         reader.execute_batch("COMMIT").unwrap();
         copy(&copier, file_bytes()).unwrap();
         writer.execute_batch("DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)").unwrap();
-        assert_eq!(file_bytes(), grown, "it is written from its beginning");
+        assert_eq!(file_bytes(), grown, "the log is written from its beginning");
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct NewClick {
     pub(crate) link_id: Option<Arc<str>>,
     pub(crate) clicked_at: Timestamp,
     /// Whether it is the visitor's first; `None` if that is found out when the click is written. `Some(false)`
-    /// is not a visit: the click stands for a promotion code.
+    /// is not a visit: the click represents a promotion code.
     pub(crate) is_unique: Option<bool>,
     /// The visitor's mark for the day and this link.
     pub(crate) visitor: Option<[u8; 16]>,
@@ -31,7 +31,7 @@ pub(crate) struct NewClick {
     pub(crate) landing_url: Option<Arc<str>>,
 }
 
-/// The condition for recording a click: that its link still is as it was when the visitor was redirected.
+/// The condition for recording a click: that its link is unchanged since the visitor was redirected.
 pub(crate) trait Condition: Send + Sync {
     /// Checks the condition against the database.
     ///
@@ -41,8 +41,8 @@ pub(crate) trait Condition: Send + Sync {
 }
 
 impl NewClick {
-    /// What the visitor followed: the link, or the partner. Part of the mark by which a repeated visit is
-    /// recognized.
+    /// The ID of the link that was followed, or of the partner if there is no link. Part of the mark by which a
+    /// repeated visit is recognized.
     pub(crate) fn subject(&self) -> &str {
         self.link_id.as_ref().unwrap_or(&self.partner_id)
     }

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_served_by_one_at_a_time() {
+    fn a_folder_is_served_by_one_server_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("new");
         let first = FolderLock::on(&data).unwrap();

@@ -1,7 +1,7 @@
 //! Whether any click names a link, a partner or a program.
 //!
-//! There is no index for this: every click would have to be written to it, for a question that is rare. A
-//! reader scans all existing clicks; the writer, which must not be delayed, only those recorded since then.
+//! There is no index for this: it would slow down the write of every click, for a rare question. A reader scans
+//! all existing clicks; the writer, which must not be delayed, only those recorded since then.
 
 use super::rows::{Rows, args};
 use super::{Scope, Store, StoreError};
@@ -34,12 +34,12 @@ impl Followed {
         id: &str,
     ) -> Result<Self, StoreError> {
         let (scope, id) = (scope.clone(), id.to_owned());
-        let looked = store.read(move |tx| {
+        let scanned = store.read(move |tx| {
             let newest = tx.one("SELECT coalesce(max(rowid), 0) FROM click", &[], |row| row.get(0))?;
             let found = exists_after(tx.within(&scope), column, 0, &id)?;
             Ok(Self { column, found, newest: newest.unwrap_or_default() })
         });
-        looked.await
+        scanned.await
     }
 
     /// Whether a click names it, including clicks recorded after the scan.

@@ -137,7 +137,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    fn holder(&mut self, id: &str, its_payments: &str) -> Result<(), StoreError> {
+    fn holder(&mut self, id: &str, payments_sql: &str) -> Result<(), StoreError> {
         if !self.seen.insert(id.to_owned()) {
             return Ok(());
         }
@@ -148,7 +148,7 @@ impl Loading<'_> {
             }
             self.loaded.world.holders.join(facts);
         }
-        self.payments(its_payments, id)
+        self.payments(payments_sql, id)
     }
 }
 
@@ -195,14 +195,14 @@ pub(crate) fn resolve(rows: Rows<'_>, world: &mut World) -> Result<(), StoreErro
     };
     for value in values {
         if let Some(click) = rows.one(sql, args![value], read)? {
-            clicks_sharing_candidate(rows, world, &click)?;
+            parties_of_click(rows, world, &click)?;
             world.clicks.insert(value, click);
         }
     }
     promotions(rows, world)
 }
 
-/// Loads the partners' promotion codes that were used, and the clicks that stand for them.
+/// Loads the partners' promotion codes that were used, and the clicks that represent them.
 fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     let sql = "SELECT p.click_id, p.given_at, p.taken_at, c.program_id, c.partner_id FROM promotion_code AS p \
                JOIN click AS c ON c.workspace_id = p.workspace_id AND c.mode = p.mode AND c.id = p.click_id \
@@ -216,7 +216,7 @@ fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
     };
     for code in candidate::promotion_codes(world) {
         for (promotion, click) in rows.all(sql, args![code], read)? {
-            clicks_sharing_candidate(rows, world, &click)?;
+            parties_of_click(rows, world, &click)?;
             world.clicks.insert(promotion.click_id.clone(), click);
             world.promotions.entry(code.clone()).or_default().push(promotion);
         }
@@ -225,11 +225,7 @@ fn promotions(rows: Rows<'_>, world: &mut World) -> Result<(), StoreError> {
 }
 
 /// Loads the program, the enrollment and the partner of a click.
-pub(crate) fn clicks_sharing_candidate(
-    rows: Rows<'_>,
-    world: &mut World,
-    click: &Click,
-) -> Result<(), StoreError> {
+pub(crate) fn parties_of_click(rows: Rows<'_>, world: &mut World, click: &Click) -> Result<(), StoreError> {
     let Click { program_id, partner_id, .. } = click;
     if !world.programs.contains_key(program_id) {
         let sql = "SELECT number, valid_from, terms FROM program_version \
@@ -250,8 +246,8 @@ pub(crate) fn clicks_sharing_candidate(
     if !world.partner_emails.contains_key(partner_id) {
         let sql = "SELECT since, email FROM partner_address WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 \
                    ORDER BY since, email";
-        let had = rows.all(sql, args![partner_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        world.partner_emails.insert(partner_id.clone(), had);
+        let addresses = rows.all(sql, args![partner_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        world.partner_emails.insert(partner_id.clone(), addresses);
     }
     Ok(())
 }

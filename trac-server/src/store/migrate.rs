@@ -89,9 +89,9 @@ mod tests {
         store.execute_batch(old).unwrap();
         migrate(&mut store).unwrap();
         let text = |sql: &str| store.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
-        let kept = "SELECT group_concat(id || ' ' || is_unique || is_visit) FROM (SELECT * FROM click ORDER BY rowid)";
+        let clicks = "SELECT group_concat(id || ' ' || is_unique || is_visit) FROM (SELECT * FROM click ORDER BY rowid)";
         let want = "clk_of_code 00,clk_by_hand 11,clk_of_link 01,clk_before 11,clk_yesterday 11,clk_today 11,clk_again 01";
-        assert_eq!(text(kept), want);
+        assert_eq!(text(clicks), want);
         assert_eq!(text("SELECT group_concat(day || ' ' || hex(mark)) FROM visitor"), "3 03,4 04");
     }
 
@@ -115,9 +115,9 @@ mod tests {
         migrate(&mut store).unwrap();
         store.execute_batch(&link("live", "link_2")).unwrap();
         assert!(store.execute_batch(&link("live", "link_3")).is_err());
-        let kept = "SELECT group_concat(id || ' ' || mode || ' ' || coalesce(purged_at, deleted_at, 'leads on')) FROM link";
-        let kept: String = store.query_row(kept, [], |row| row.get(0)).unwrap();
-        assert_eq!(kept, "link_2 live leads on,link_1 test leads on");
+        let sql = "SELECT group_concat(id || ' ' || mode || ' ' || coalesce(purged_at, deleted_at, 'active')) FROM link";
+        let links: String = store.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(links, "link_2 live active,link_1 test active");
     }
 
     #[test]
@@ -140,9 +140,9 @@ mod tests {
         );
         store.execute_batch(&old).unwrap();
         migrate(&mut store).unwrap();
-        let kept = "SELECT group_concat(id || ' ' || claimed_click) FROM (SELECT * FROM report ORDER BY id)";
-        let kept: String = store.query_row(kept, [], |row| row.get(0)).unwrap();
-        assert_eq!(kept, "rep_1 clk_1,rep_2 rep_2,rep_3 ");
+        let sql = "SELECT group_concat(id || ' ' || claimed_click) FROM (SELECT * FROM report ORDER BY id)";
+        let reports: String = store.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(reports, "rep_1 clk_1,rep_2 rep_2,rep_3 ");
     }
 
     #[test]

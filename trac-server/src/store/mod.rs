@@ -4,9 +4,9 @@
 //! takes jobs from a bounded queue, runs each in its own savepoint, commits many at once, and returns their
 //! results only after the commit. Each reader sees one snapshot. Look-ups of single rows have their own
 //! connections, so that they never wait for slow queries. Clicks, the most frequent writes, are appended to a
-//! spool and written to the database many at a time. Nothing cached outside the database is trusted: what a
-//! redirect remembers of its link is compared with the database before its click is recorded, so that a change
-//! by another process on the same folder (`trac workspace create`) takes effect at once.
+//! spool and written to the database many at a time. Nothing cached outside the database is trusted: the cached
+//! link of a redirect is compared with the database before its click is recorded, so that a change by another
+//! process on the same folder (`trac workspace create`) takes effect at once.
 //!
 //! Every function that reads or writes rows takes a [`Scope`]: no row is reached without naming workspace and
 //! mode.
@@ -97,7 +97,7 @@ impl Store {
     /// of an older version runs on it. The message names the file.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let file = file::prepare(data)?;
-        Self::start(&file, Vault::beside(data)?)
+        Self::start(&file, Vault::in_folder(data)?)
     }
 
     /// [`Store::open`] with the master key that opens the sealed secrets: 64 hex digits, or several keys
@@ -109,7 +109,7 @@ impl Store {
         match master_key {
             None => Self::open(data),
             Some(text) => {
-                let vault = Vault::given(text)?;
+                let vault = Vault::from_config(text)?;
                 Self::start(&file::prepare(data)?, vault)
             }
         }
@@ -137,7 +137,7 @@ impl Store {
         spool::bring_in_left(file, &mut connection);
         let readers = Readers::open(file, READERS).map_err(named)?;
         let queries = Queries::open(file).map_err(named)?;
-        let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::beside(file)));
+        let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::next_to(file)));
         let (original, room) = (Original::of(file), Arc::new(Room::around(file)));
         let threads = vec![
             writer::start(connection, original, Arc::clone(&queue), Arc::clone(&spool))?,
@@ -178,8 +178,8 @@ impl Store {
         only_if: Option<Arc<dyn Condition>>,
     ) -> Result<bool, StoreError> {
         self.0.room.check_for_pages()?;
-        let (error, click) = match self.0.spool.keep(scope, click, only_if.clone()).await {
-            Ok(kept) => return Ok(kept),
+        let (error, click) = match self.0.spool.store(scope, click, only_if.clone()).await {
+            Ok(recorded) => return Ok(recorded),
             Err(NotStored { error, click }) => (error, click),
         };
         let Some(click) = click.filter(|_| !self.rejects_clicks()) else { return Err(error) };
@@ -340,8 +340,8 @@ impl Store {
     }
 
     /// Runs a query of a workspace on one snapshot. Few queries run at a time, and fewer of one workspace. A
-    /// query that takes too long, or whose caller has left, is interrupted; `narrow` is a sentence that says
-    /// how to ask for less.
+    /// query that takes too long, or whose caller has left, is interrupted; `narrow` is a sentence that
+    /// advises the caller how to narrow the query.
     ///
     /// # Errors
     /// The reader's; [`StoreErrorKind::TooSlow`] if the query was interrupted, [`StoreErrorKind::Busy`] if too

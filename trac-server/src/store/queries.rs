@@ -57,7 +57,7 @@ impl Queries {
         })
     }
 
-    /// Runs a query once it has its permits. `narrow` says how to ask for less, for a query that takes too
+    /// Runs a query once it has its permits. `narrow` is the advice in the error of a query that takes too
     /// long.
     pub(super) async fn run<T, E, F>(&self, scope: &Scope, narrow: &str, reader: F) -> Result<T, E>
     where
@@ -153,8 +153,8 @@ impl Stop {
         }
     }
 
-    /// Runs a query that ends once a stop is requested: the progress handler checks that every [`STEPS`] steps
-    /// and so between two statements too, and the interrupt handle ends a long step at once.
+    /// Runs a query that ends once a stop is requested: the progress handler checks for the request every
+    /// [`STEPS`] steps, so also between two statements, and the interrupt handle ends a long step at once.
     fn run<T, E: From<StoreError>>(
         self: &Arc<Self>,
         connection: &mut Connection,
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_query_without_end_is_interrupted_and_says_what_to_narrow() {
+    async fn an_endless_query_is_interrupted_and_its_error_has_the_advice() {
         let (_folder, queries) = queries(Duration::from_millis(20));
         for _ in 0..=TOGETHER {
             let endless = run(&queries, "ws_1", |connection| count(connection, ENDLESS));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn statements_that_never_end_together_are_interrupted_between_two_of_them() {
+    async fn an_endless_series_of_statements_is_interrupted_between_two_of_them() {
         let (_folder, queries) = queries(Duration::from_millis(20));
         let many = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000) SELECT count(*) FROM n";
         let endless = run(&queries, "ws_1", move |connection| -> Result<i64, StoreError> {
@@ -303,28 +303,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_workspace_takes_no_more_than_its_turns() {
+    async fn a_workspace_runs_no_more_queries_than_its_permits() {
         let (_folder, queries) = queries(Duration::from_millis(20));
         let one = latched(&queries, "ws_1", PER_WORKSPACE).await;
-        let asked = async |of: &str| {
-            let asked = run(&queries, of, |connection| count(connection, "SELECT 1"));
-            asked.await.map_err(|error| error.kind())
+        let run_one = async |of: &str| {
+            let result = run(&queries, of, |connection| count(connection, "SELECT 1"));
+            result.await.map_err(|error| error.kind())
         };
-        assert_eq!(asked("ws_1").await, Err(StoreErrorKind::Busy));
-        assert_eq!(asked("ws_2").await, Ok(1));
+        assert_eq!(run_one("ws_1").await, Err(StoreErrorKind::Busy));
+        assert_eq!(run_one("ws_2").await, Ok(1));
         let other = latched(&queries, "ws_2", TOGETHER - PER_WORKSPACE).await;
-        assert_eq!(asked("ws_3").await, Err(StoreErrorKind::Busy), "all permits are taken");
+        assert_eq!(run_one("ws_3").await, Err(StoreErrorKind::Busy), "all permits are taken");
         drop((one, other));
         let (_folder, queries) = self::queries(NEVER);
         let one = latched(&queries, "ws_1", PER_WORKSPACE).await;
         let mut waits = std::pin::pin!(run(&queries, "ws_1", |connection| count(connection, "SELECT 1")));
         tokio::select! {
             biased;
-            answer = &mut waits => panic!("no turn is free: {answer:?}"),
+            answer = &mut waits => panic!("no permit is free: {answer:?}"),
             () = tokio::task::yield_now() => {}
         }
         drop(one);
-        assert_eq!(waits.await.unwrap(), 1, "the turn comes when those before are over");
+        assert_eq!(waits.await.unwrap(), 1, "it runs once a permit is free");
     }
 
     #[tokio::test]

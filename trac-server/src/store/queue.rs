@@ -101,15 +101,15 @@ impl Queue {
         if waiting.closed {
             return Err(StoreError::new(StoreErrorKind::Busy, "the store is closing"));
         }
-        let line = match priority {
+        let queue = match priority {
             Priority::Webhook => &mut waiting.webhooks,
             Priority::Api => &mut waiting.calls,
             Priority::Click => &mut waiting.clicks,
         };
-        if line.len() >= CAPACITY {
+        if queue.len() >= CAPACITY {
             return Err(StoreError::new(StoreErrorKind::Busy, "too many writes are waiting"));
         }
-        line.push_back(job);
+        queue.push_back(job);
         let writer_waited = std::mem::take(&mut waiting.writer_waits);
         drop(waiting);
         if writer_waited {
@@ -119,16 +119,16 @@ impl Queue {
     }
 
     /// Waits for jobs and takes as many as one commit contains; `None` once the queue is closed and empty.
-    /// `due` returns in how long the spool must be drained, if at all: after that time an empty list is
-    /// returned.
+    /// `due` returns the time until the spool must be drained, if at all: after that time, the list is
+    /// empty.
     pub(super) fn take(&self, due: impl Fn() -> Option<Duration>) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
             let Waiting { webhooks, calls, clicks, closed, .. } = &mut *waiting;
             let mut jobs: Vec<Job> = Vec::new();
-            for line in [webhooks, calls, clicks] {
-                let room = BATCH.saturating_sub(jobs.len()).min(line.len());
-                jobs.extend(line.drain(..room));
+            for queue in [webhooks, calls, clicks] {
+                let count = BATCH.saturating_sub(jobs.len()).min(queue.len());
+                jobs.extend(queue.drain(..count));
             }
             if !jobs.is_empty() {
                 return Some(jobs);

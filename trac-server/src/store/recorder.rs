@@ -72,8 +72,8 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Writes clicks by the statement for that many; returns how many were new. If one is rejected, the marks of
-/// all of them are removed.
+/// Writes clicks with the statement for their number; returns how many were new. If one is rejected, the
+/// marks of all of them are removed.
 fn write(
     visitors: &mut Visitors<'_>,
     insert: &mut Statement<'_>,

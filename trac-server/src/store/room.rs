@@ -73,7 +73,7 @@ impl Room {
         let [free, reserved] =
             [&self.free, &self.reserved].map(|bytes| bytes.load(Ordering::SeqCst).div_euclid(MEGABYTE));
         let detail =
-            format!("the disk has {free} MB left, less than the {reserved} MB that are kept for webhooks");
+            format!("the disk has {free} MB left, less than the {reserved} MB reserved for webhooks");
         Err(StoreError::new(StoreErrorKind::Unavailable, detail))
     }
 }
@@ -114,7 +114,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_folder_has_room() {
+    fn the_free_space_of_a_folder_is_measured() {
         let folder = tempfile::tempdir().unwrap();
         assert!(free_bytes(folder.path()).is_some_and(|free| free > 0));
         let room = Room::around(&folder.path().join("trac.db"));

@@ -238,7 +238,7 @@ impl Row<'_> {
         Ok(serde_json::from_str(&self.get::<String>(column)?)?)
     }
 
-    /// Words that `string_agg` joined with line feeds; an empty list if the column is null.
+    /// The strings that `string_agg` joined with line feeds; an empty list if the column is null.
     ///
     /// # Errors
     /// As [`Row::get`].
@@ -269,7 +269,7 @@ pub(crate) trait Column: Sized {
     fn read(value: ValueRef<'_>) -> FromSqlResult<Self>;
 }
 
-/// Types that the driver reads by itself.
+/// Types that the driver can read.
 macro_rules! columns {
     ($($kind:ty),*) => { $(
         impl Column for $kind {
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_holds_what_the_column_does() {
+    fn a_cell_is_read_with_the_type_and_value_of_its_column() {
         let connection = open();
         let everywhere = Everywhere::of(&connection);
         let read = |cell: &Cell| everywhere.one("SELECT ?1", args![cell], |row| row.get::<Cell>(0));

@@ -25,8 +25,8 @@ impl Aggregate<Option<i128>, Option<i64>> for SumMinor {
     }
 
     fn finalize(&self, _: &mut Context<'_>, sum: Option<Option<i128>>) -> Result<Option<i64>> {
-        let fitting = |sum: i128| i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX });
-        Ok(sum.flatten().map(fitting))
+        let clamped = |sum: i128| i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX });
+        Ok(sum.flatten().map(clamped))
     }
 }
 

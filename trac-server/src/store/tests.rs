@@ -22,7 +22,7 @@ fn names(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
 }
 
 #[tokio::test]
-async fn what_was_answered_is_there_after_opening_again() {
+async fn acknowledged_writes_survive_a_reopen() {
     let (folder, store) = open();
     store.write(Priority::Api, |tx| insert(tx, "a")).await.unwrap();
     store.close();
@@ -32,7 +32,7 @@ async fn what_was_answered_is_there_after_opening_again() {
 }
 
 #[tokio::test]
-async fn a_bad_job_fails_alone_and_leaves_nothing() {
+async fn a_failing_job_is_rolled_back_alone() {
     let (_folder, store) = open();
     let good = store.write(Priority::Api, |tx| insert(tx, "a"));
     let twice = store.write(Priority::Api, |tx| {
@@ -62,7 +62,7 @@ async fn a_reader_that_panics_gives_its_connection_back() {
 }
 
 #[tokio::test]
-async fn events_go_before_clicks_and_a_full_line_is_refused() {
+async fn webhooks_are_written_before_clicks_and_a_full_queue_rejects_jobs() {
     let (_folder, store) = open();
     let (release, gate) = mpsc::channel::<()>();
     let (entered, inside) = mpsc::channel::<()>();
@@ -74,8 +74,8 @@ async fn events_go_before_clicks_and_a_full_line_is_refused() {
     inside.recv().unwrap();
     let (order, seen) = mpsc::channel();
     let mut named = Vec::new();
-    let line = [(Priority::Click, "click"), (Priority::Api, "api"), (Priority::Webhook, "webhook")];
-    for (priority, name) in line {
+    let jobs = [(Priority::Click, "click"), (Priority::Api, "api"), (Priority::Webhook, "webhook")];
+    for (priority, name) in jobs {
         let order = order.clone();
         named.push(store.write(priority, move |_| {
             order.send(name).unwrap();
@@ -97,7 +97,7 @@ async fn events_go_before_clicks_and_a_full_line_is_refused() {
 }
 
 #[tokio::test]
-async fn another_process_on_the_same_folder_is_heard_at_once() {
+async fn writes_of_another_process_are_visible_at_once() {
     let (folder, store) = open();
     let other = Store::open(folder.path()).unwrap();
     for round in 0..20 {
@@ -108,7 +108,7 @@ async fn another_process_on_the_same_folder_is_heard_at_once() {
 }
 
 #[tokio::test]
-async fn a_closed_store_finishes_what_it_took_and_takes_no_more() {
+async fn a_closed_store_finishes_accepted_jobs_and_rejects_new_ones() {
     let (folder, store) = open();
     let jobs: Vec<_> = (0..1_000)
         .map(|number| store.write(Priority::Click, move |tx| insert(tx, &format!("{number:04}"))))
@@ -130,7 +130,7 @@ async fn readers_cannot_write() {
 }
 
 #[test]
-fn a_file_that_is_no_database_of_ours_is_refused_by_name() {
+fn the_error_for_a_file_that_is_not_a_trac_database_names_it() {
     let check = |spoil: &dyn Fn(&Path)| {
         let folder = tempfile::tempdir().unwrap();
         spoil(&folder.path().join("trac.db"));
@@ -148,7 +148,7 @@ fn a_file_that_is_no_database_of_ours_is_refused_by_name() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_refused_by_name() {
+fn the_error_for_a_folder_that_cannot_be_created_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -159,7 +159,7 @@ fn a_folder_that_cannot_be_made_is_refused_by_name() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_the_owner_can_read_what_is_kept() {
+async fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let (folder, store) = open();
     store.write(Priority::Api, |tx| insert(tx, "a")).await.unwrap();
@@ -173,7 +173,7 @@ async fn only_the_owner_can_read_what_is_kept() {
 }
 
 #[tokio::test]
-async fn what_is_named_by_an_id_is_found_by_an_index() {
+async fn look_ups_by_id_use_an_index() {
     let (_folder, store) = open();
     let check = async |table: &'static str, column: &'static str, want: &'static str| {
         let sql = format!(

@@ -53,14 +53,14 @@ pub(crate) struct Vault {
 
 impl Vault {
     /// Keys from the file next to the database. There are none until a secret is sealed.
-    pub(super) fn beside(data: &Path) -> Result<Self, StoreError> {
+    pub(super) fn in_folder(data: &Path) -> Result<Self, StoreError> {
         let file = data.join(FILE_NAME);
         let keys = read(&file)?;
         Ok(Self { file: Some(file), keys: RwLock::new(keys) })
     }
 
     /// Keys from the configuration: 64 hex digits, or several keys separated by commas, the newest first.
-    pub(super) fn given(text: &str) -> Result<Self, StoreError> {
+    pub(super) fn from_config(text: &str) -> Result<Self, StoreError> {
         let keys = parse(text, ',').filter(|keys| !keys.is_empty()).ok_or_else(|| {
             let detail = "the master key must be 64 hex digits, or several keys separated by commas";
             StoreError::new(StoreErrorKind::Corrupt, detail)
@@ -120,7 +120,7 @@ impl Vault {
         let secret = format!("a secret of {} {}", place.table, place.row);
         let detail = match &self.file {
             Some(file) if !file.exists() => format!(
-                "{} is missing: put back the one kept with the backup (mode 0600), or give the master key in TRAC_MASTER_KEY. Without \
+                "{} is missing: restore the copy that was stored with the backup (mode 0600), or give the master key in TRAC_MASTER_KEY. Without \
                  it {secret} does not open",
                 file.display()
             ),
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_secret_opens_in_its_own_place_only() {
         let folder = tempfile::tempdir().unwrap();
-        let vault = Vault::beside(folder.path()).unwrap();
+        let vault = Vault::in_folder(folder.path()).unwrap();
         let (ours, theirs) = (Scope::new("ws_1", Mode::Test), Scope::new("ws_2", Mode::Test));
         let sealed = vault.seal(place(&ours, "we_1"), "whsec_1").unwrap();
         assert!(Vault::is_sealed(&sealed) && !sealed.contains("whsec"));
@@ -272,61 +272,63 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_master_key_is_made_for_its_owner_alone_and_found_again() {
+    fn the_key_file_is_created_for_its_owner_alone_and_reused() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let scope = Scope::new("ws_1", Mode::Test);
-        let sealed = Vault::beside(folder.path()).unwrap().seal(place(&scope, "we_1"), "whsec_1").unwrap();
+        let sealed = Vault::in_folder(folder.path()).unwrap().seal(place(&scope, "we_1"), "whsec_1").unwrap();
         let file = folder.path().join(FILE_NAME);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        let again = Vault::beside(folder.path()).unwrap();
+        let again = Vault::in_folder(folder.path()).unwrap();
         assert_eq!(again.open(place(&scope, "we_1"), &sealed).unwrap(), "whsec_1");
         // A missing key and a wrong key have different messages.
-        let kept = fs::read(&file).unwrap();
-        let refused = || {
-            let vault = Vault::beside(folder.path()).unwrap();
+        let key = fs::read(&file).unwrap();
+        let error = || {
+            let vault = Vault::in_folder(folder.path()).unwrap();
             vault.open(place(&scope, "we_1"), &sealed).unwrap_err().to_string()
         };
         fs::remove_file(&file).unwrap();
-        let missing =
-            format!("{} is missing: put back the one kept with the backup (mode 0600)", file.display());
-        assert!(refused().starts_with(&missing), "{}", refused());
+        let missing = format!(
+            "{} is missing: restore the copy that was stored with the backup (mode 0600)",
+            file.display()
+        );
+        assert!(error().starts_with(&missing), "{}", error());
         fs::write(&file, "22".repeat(32)).unwrap();
         let wrong = format!("does not open with the master key in {}", file.display());
-        assert!(refused().contains(&wrong) && !refused().contains("missing"), "{}", refused());
-        fs::write(&file, kept).unwrap();
+        assert!(error().contains(&wrong) && !error().contains("missing"), "{}", error());
+        fs::write(&file, key).unwrap();
         assert_eq!(again.open(place(&scope, "we_1"), &sealed).unwrap(), "whsec_1");
         fs::write(&file, "nonsense\n").unwrap();
-        assert!(Vault::beside(folder.path()).is_err());
+        assert!(Vault::in_folder(folder.path()).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]
-    fn another_process_may_rotate_the_key() {
+    fn keys_that_another_process_rotates_are_reloaded() {
         let folder = tempfile::tempdir().unwrap();
         let scope = Scope::new("ws_1", Mode::Test);
-        let here = Vault::beside(folder.path()).unwrap();
+        let here = Vault::in_folder(folder.path()).unwrap();
         let old = here.seal(place(&scope, "we_1"), "whsec_1").unwrap();
-        let there = Vault::beside(folder.path()).unwrap();
+        let there = Vault::in_folder(folder.path()).unwrap();
         there.begin_rotation().unwrap();
         let new = here.seal(place(&scope, "we_1"), "whsec_1").unwrap();
         assert_eq!(there.open(place(&scope, "we_1"), &old).unwrap(), "whsec_1");
         there.end_rotation().unwrap();
-        let later = Vault::beside(folder.path()).unwrap();
+        let later = Vault::in_folder(folder.path()).unwrap();
         assert!(later.open(place(&scope, "we_1"), &old).is_err());
         assert_eq!(later.open(place(&scope, "we_1"), &new).unwrap(), "whsec_1");
     }
 
     #[test]
-    fn given_keys_are_read_or_refused() {
+    fn configured_keys_are_parsed_or_rejected() {
         let (one, two) = ("11".repeat(32), "22".repeat(32));
         let scope = Scope::new("ws_1", Mode::Live);
-        let sealed = Vault::given(&one).unwrap().seal(place(&scope, "we_1"), "s").unwrap();
-        let both = Vault::given(&format!("{two},{one}")).unwrap();
+        let sealed = Vault::from_config(&one).unwrap().seal(place(&scope, "we_1"), "s").unwrap();
+        let both = Vault::from_config(&format!("{two},{one}")).unwrap();
         assert_eq!(both.open(place(&scope, "we_1"), &sealed).unwrap(), "s");
-        assert!(Vault::given(&two).unwrap().open(place(&scope, "we_1"), &sealed).is_err());
+        assert!(Vault::from_config(&two).unwrap().open(place(&scope, "we_1"), &sealed).is_err());
         for wrong in ["", ",", "11", &"zz".repeat(32), &"11".repeat(33)] {
-            assert!(Vault::given(wrong).is_err(), "{wrong}");
+            assert!(Vault::from_config(wrong).is_err(), "{wrong}");
         }
     }
 }

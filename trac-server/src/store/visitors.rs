@@ -8,7 +8,7 @@ use super::click::NewClick;
 use super::rows::{Everywhere, args};
 use super::{Scope, StoreError};
 
-/// How many marks are deleted at once. Other writes wait that long, some milliseconds.
+/// How many marks are deleted at once. This blocks other writes for some milliseconds.
 const SLICE: u32 = 5_000;
 
 /// Distinguishes visitors' first clicks from repeated ones.
@@ -75,15 +75,15 @@ impl<'a> Visitors<'a> {
         self.new_marks.clear();
     }
 
-    /// The clicks were rejected: deletes their marks, so that the visitors do not count as having been here.
+    /// The clicks were rejected: deletes their marks, so that the visitors' next clicks count as first.
     pub(super) fn undo(&mut self) -> Result<(), StoreError> {
         // Some errors roll back the whole transaction, and the marks with it.
         if self.tx.is_autocommit() {
             self.new_marks.clear();
         }
         for (day, mark) in self.new_marks.drain(..) {
-            let mut forget = self.tx.prepare_cached("DELETE FROM visitor WHERE day = ?1 AND mark = ?2")?;
-            forget.execute(params![day, mark.as_slice()])?;
+            let mut delete = self.tx.prepare_cached("DELETE FROM visitor WHERE day = ?1 AND mark = ?2")?;
+            delete.execute(params![day, mark.as_slice()])?;
         }
         Ok(())
     }
@@ -92,11 +92,11 @@ impl<'a> Visitors<'a> {
 /// Deletes some marks of days before yesterday; returns whether there were any. Yesterday's stay for clicks
 /// that are written from the spool after midnight.
 pub(crate) fn forget_marks(tx: Everywhere<'_>, now: Timestamp) -> Result<bool, StoreError> {
-    let forgotten = tx.write(
+    let deleted = tx.write(
         "DELETE FROM visitor WHERE (day, mark) <= \
          (SELECT day, mark FROM (SELECT day, mark FROM visitor WHERE day < ?1 ORDER BY day, mark LIMIT ?2) \
          ORDER BY day DESC, mark DESC LIMIT 1)",
         args![now.day().saturating_sub(1), SLICE],
     )?;
-    Ok(forgotten > 0)
+    Ok(deleted > 0)
 }

@@ -76,8 +76,8 @@ fn commit(connection: &mut Connection, original: &Original, jobs: Vec<Job>) {
     }
 }
 
-/// Runs one job in its own savepoint, so that a failing job fails alone. `None` if it panicked: its dropped
-/// sender is the reply.
+/// Runs one job in its own savepoint, so that a failing job fails alone. `None` if it panicked: its sender is
+/// dropped, and the caller gets an error.
 fn run(tx: &Transaction<'_>, Job(write): Job) -> Option<Reply> {
     // A full disk can make SQLite roll back the whole transaction; after that, nothing may be written outside
     // of one.
@@ -87,7 +87,7 @@ fn run(tx: &Transaction<'_>, Job(write): Job) -> Option<Reply> {
     }
     let ran = catch_unwind(AssertUnwindSafe(|| write(Ok(tx)))).ok();
     if ran.is_none() {
-        tracing::error!("a write panicked and was undone");
+        tracing::error!("a write panicked and was rolled back");
     }
     let ended = if ran.as_ref().is_some_and(|ran| ran.keep) {
         execute(tx, "RELEASE job")

@@ -51,7 +51,7 @@ impl App {
         Self::with(|trac| trac)
     }
 
-    /// A server that `set_up` changes first.
+    /// A server whose `Trac` was changed by `set_up`.
     pub(crate) fn with(set_up: impl FnOnce(Trac) -> Trac) -> Self {
         Self::in_folder(tempfile::tempdir().unwrap(), set_up)
     }
@@ -110,7 +110,7 @@ impl App {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// Runs SQL, in place of the flow.
+    /// Executes SQL on the database.
     pub(crate) async fn rows(&self, sql: String) {
         self.trac.store.write(Priority::Api, move |tx| tx.batch(&sql)).await.unwrap();
     }
@@ -126,12 +126,12 @@ impl Locked {
     /// Locks the database of a data folder.
     pub(crate) async fn take(folder: &Path) -> Self {
         let (locked, is_locked) = oneshot::channel();
-        let (end, waits) = mpsc::channel();
+        let (end, is_ended) = mpsc::channel();
         let other = Store::open(folder).unwrap();
         // A writer has the lock while its job runs.
         let ended = Box::pin(other.write(Priority::Api, move |_| {
             locked.send(()).unwrap();
-            assert!(waits.recv().is_err(), "nothing is sent");
+            assert!(is_ended.recv().is_err(), "the sender is dropped");
             Ok(())
         }));
         is_locked.await.unwrap();

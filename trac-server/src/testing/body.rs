@@ -9,9 +9,9 @@ use http_body_util::{BodyExt as _, Full};
 /// A body, and whether it was read.
 pub(crate) fn watched(text: &'static str) -> (Body, Arc<AtomicBool>) {
     let is_read = Arc::new(AtomicBool::new(false));
-    let noted = Arc::clone(&is_read);
+    let flag = Arc::clone(&is_read);
     let body = Full::new(Bytes::from_static(text.as_bytes())).map_frame(move |frame| {
-        noted.store(true, Ordering::SeqCst);
+        flag.store(true, Ordering::SeqCst);
         frame
     });
     (Body::new(body), is_read)

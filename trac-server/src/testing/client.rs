@@ -20,11 +20,11 @@ async fn serve(app: &App, breaks: bool) -> (String, Arc<AtomicU32>) {
     let unreliable = from_fn(move |request: Request, next: Next| {
         let call = counter.fetch_add(1, Ordering::SeqCst);
         async move {
-            let answer = next.run(request).await;
+            let response = next.run(request).await;
             if breaks && call.is_multiple_of(2) {
                 return (StatusCode::BAD_GATEWAY, [(header::RETRY_AFTER, "0")]).into_response();
             }
-            answer
+            response
         }
     });
     let router: Router = crate::router(app.trac.clone()).layer(unreliable);
@@ -35,7 +35,7 @@ async fn serve(app: &App, breaks: bool) -> (String, Arc<AtomicU32>) {
 }
 
 #[tokio::test]
-async fn a_call_whose_answer_was_lost_has_its_effect_once() {
+async fn a_call_whose_response_was_lost_has_its_effect_once() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "lead_amount_minor": 300, "lead_currency": "usd" })).await;
     let (address, calls) = serve(&app, true).await;
@@ -54,7 +54,7 @@ async fn a_call_whose_answer_was_lost_has_its_effect_once() {
     let Reported::New(first) = trac.track_conversion(&sale).await.unwrap() else { panic!("it is new") };
     assert_eq!(first.reason, "ok");
     assert_eq!(trac.track_conversion(&sale).await.unwrap(), Reported::Duplicate(first.id));
-    assert_eq!(calls.load(Ordering::SeqCst), 6, "each was sent twice");
+    assert_eq!(calls.load(Ordering::SeqCst), 6, "each call was sent twice");
     assert_eq!(shop.net().await, 1_300);
 }
 
@@ -79,7 +79,7 @@ async fn a_repeat_completes_a_conversion_and_changes_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_sent_without_waiting_is_there_after_a_flush() {
+async fn background_reports_are_stored_after_a_flush() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (address, _) = serve(&app, false).await;
@@ -99,7 +99,7 @@ async fn what_is_sent_without_waiting_is_there_after_a_flush() {
 }
 
 #[tokio::test]
-async fn a_rejection_is_returned_at_once_and_shows_no_key() {
+async fn a_rejection_is_returned_at_once_and_debug_prints_no_key() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (address, calls) = serve(&app, false).await;
@@ -107,7 +107,7 @@ async fn a_rejection_is_returned_at_once_and_shows_no_key() {
     let refused = trac.track_lead(&Lead::new("Sign up", "user_1")).await.unwrap_err();
     let ClientError::Refused { status, code, .. } = &refused else { panic!("{refused}") };
     assert_eq!((*status, code.as_str()), (401, "UNAUTHORIZED"));
-    assert_eq!(calls.load(Ordering::SeqCst), 1, "trying again would not help");
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "a rejected call is not repeated");
     let shown = format!("{:?} {refused:?}", TracClient::new(&address, &merchant.key).unwrap());
     assert!(!shown.contains(&merchant.key) && !shown.contains("sk_test_wrong"));
     for wrong in ["", "track.example.com", "ftp://x"] {

@@ -1,4 +1,4 @@
-//! What tests share: a server in the same process, and a shop that sells through it.
+//! Shared by tests: a server in the same process, and a shop that sells through it.
 
 pub(crate) mod app;
 pub(crate) mod shop;

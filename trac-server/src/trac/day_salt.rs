@@ -10,7 +10,7 @@ use trac_core::time::Timestamp;
 use crate::id::random_hex;
 use crate::store::{Everywhere, Priority, Store, StoreError, forget_setting, set_setting, setting};
 
-/// The row in `setting` from which a restarted server reads it.
+/// The row in `setting` from which a restarted server reads the salt.
 const SALT: &str = "visitor_salt";
 
 /// Today's salt. Clones share it.
@@ -138,7 +138,7 @@ mod tests {
     use crate::testing::app::Locked;
 
     #[tokio::test]
-    async fn the_salt_of_a_day_outlives_a_restart_and_not_the_day() {
+    async fn the_salt_survives_a_restart_and_is_replaced_the_next_day() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let (noon, night) = (Timestamp::from_unix_secs(43_200), Timestamp::from_unix_secs(86_400));
@@ -146,41 +146,41 @@ mod tests {
             let first = DaySalt::default().of(tx, noon)?;
             let again = DaySalt::default();
             assert_eq!(again.of(tx, noon)?, first);
-            assert_eq!(again.known(noon), first, "it is known without the store");
+            assert_eq!(again.known(noon), first, "the salt is in memory");
             DaySalt::forget(tx, noon)?;
             assert_eq!(setting(tx, SALT)?.as_deref(), Some(&*first));
             DaySalt::forget(tx, night)?;
             assert_eq!(setting(tx, SALT)?, None);
-            assert_eq!(again.of_today(noon), Some((first.clone(), false)), "nothing was committed yet");
+            assert_eq!(again.of_today(noon), Some((first.clone(), false)), "nothing is committed yet");
             let without_store = again.known(night);
             assert_ne!(without_store, first);
-            assert_eq!(again.of(tx, night)?, without_store, "the store is told of it later");
+            assert_eq!(again.of(tx, night)?, without_store, "the store gets the salt later");
             Ok(())
         });
         checked.await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn one_visitor_waits_for_a_locked_store_and_it_is_told_later() {
+    async fn one_visitor_waits_for_a_locked_store_and_the_salt_is_stored_later() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let lock = Locked::take(folder.path()).await;
         let (salt, noon) = (DaySalt::default(), Timestamp::from_unix_secs(43_200));
         let (wait, begun) = (Duration::from_millis(300), std::time::Instant::now());
-        let mut said = Vec::new();
+        let mut salts = Vec::new();
         for _ in 0..20 {
-            said.push(salt.today(&store, noon, Instant::now() + wait).await);
+            salts.push(salt.today(&store, noon, Instant::now() + wait).await);
         }
         assert!(begun.elapsed() < 5 * wait, "{:?}", begun.elapsed());
         lock.release().await;
-        assert!(said.iter().all(|one| *one == said[0]));
+        assert!(salts.iter().all(|one| *one == salts[0]));
         let deadline = Instant::now() + Duration::from_secs(20);
-        while salt.of_today(noon) != Some((Arc::clone(&said[0]), true)) {
-            assert!(Instant::now() < deadline, "the store was never told");
+        while salt.of_today(noon) != Some((Arc::clone(&salts[0]), true)) {
+            assert!(Instant::now() < deadline, "the salt was never stored");
             salt.today(&store, noon, Instant::now() + wait).await;
             tokio::task::yield_now().await;
         }
-        let kept = store.read(|tx| setting(tx, SALT)).await.unwrap();
-        assert_eq!(kept.as_deref(), Some(&*said[0]));
+        let stored = store.read(|tx| setting(tx, SALT)).await.unwrap();
+        assert_eq!(stored.as_deref(), Some(&*salts[0]));
     }
 }

@@ -11,7 +11,7 @@ use crate::store::Scope;
 /// How many links are remembered at most. Further ones are not.
 pub(crate) const LINKS_MAX: usize = 50_000;
 
-/// What a public address names.
+/// The name of a link in a public address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LinkName {
     Slug(String),

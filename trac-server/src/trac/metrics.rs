@@ -118,7 +118,7 @@ impl Metrics {
             let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
         };
         let build = format!("trac_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
-        family("trac_build_info", "gauge", "The version that runs.", build);
+        family("trac_build_info", "gauge", "The running version.", build);
         let requests =
             figures.routes.iter().fold(String::new(), |text, (name, route)| text + &route.lines(name));
         family("trac_http_requests_total", "counter", "Requests answered.", requests);

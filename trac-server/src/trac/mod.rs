@@ -29,7 +29,7 @@ use refusal::{Cause, Refusals};
 use soundness::Soundness;
 use uncounted::Uncounted;
 
-/// How long a visitor waits for the click to be on disk before the redirect is sent without one.
+/// How long a visitor waits for the click to be on disk before the redirect is sent without a click ID.
 const VISITOR_WAIT: Duration = Duration::from_millis(450);
 
 /// A running trac: the store, the clock, and the addresses under which it is reached. Clones share the state.
@@ -63,8 +63,8 @@ pub struct Parts {
 }
 
 impl Trac {
-    /// Combines a store and a clock. `public_url` is the URL of the server for its callers, without a
-    /// trailing slash: links and webhook addresses begin with it.
+    /// Makes a server from a store and a clock. `public_url` is the URL of the server for its callers,
+    /// without a trailing slash: links and webhook addresses begin with it.
     #[must_use]
     pub fn new(store: Store, clock: Clock, public_url: &str) -> Self {
         let ids = Ids::new(clock.clone());
@@ -148,8 +148,8 @@ impl Trac {
         &self.0.store
     }
 
-    /// Records a refused call for the merchant. `detail` is what was wrong with this one; if empty, the
-    /// cause's meaning.
+    /// Records a refused call for the merchant. `detail` describes this call; if it is empty, the cause's
+    /// meaning is recorded.
     pub(crate) async fn record_refusal(&self, scope: &Scope, route: &str, cause: Cause, detail: &str) {
         let message = if detail.is_empty() { cause.meaning() } else { detail };
         let call = (scope.clone(), route.to_owned(), cause);

@@ -3,7 +3,7 @@
 //! what to change.
 //!
 //! They are counted in memory and written when the count reaches 1, 2, 4, 8 …, so that a million refused
-//! calls cost twenty writes an hour. So the stored `calls` is a lower bound.
+//! calls in an hour cause twenty writes. The stored `calls` is therefore a lower bound.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use crate::store::{Priority, Scope, Store, StoreError};
 
 const HOUR_SECS: i64 = 3_600;
 /// How long rows in `refusal` are stored.
-const KEPT_SECS: i64 = 30 * 86_400;
+const RETENTION_SECS: i64 = 30 * 86_400;
 
 macro_rules! causes {
     ($($variant:ident = $code:literal, $meaning:literal, $remedy:literal;)+) => {
@@ -51,38 +51,38 @@ macro_rules! causes {
 
 causes! {
     KeyMissing = "key_missing",
-        "The call showed no key.",
+        "The call contained no key.",
         "On a page, put data-key=\"pk_…\" on the script, or send x-publishable-key; on a server, send Authorization: \
          Bearer sk_….";
     KeyUnknown = "key_unknown",
         "The key is not one of this server's.",
-        "Copy the key again: GET /api-keys lists how each begins and ends, POST /api-keys makes a new one. Mind the mode: \
+        "Copy the key again: GET /api-keys lists how each begins and ends, POST /api-keys makes a new one. Check the mode: \
          pk_test_… or pk_live_….";
     KeyRevoked = "key_revoked",
-        "The key was revoked, or rolled and its overlap is over.",
+        "The key was revoked, or was rolled and its overlap has ended.",
         "Put the new key where the old one is: on the page, or in the server's configuration.";
     KeyOfOtherKind = "key_of_other_kind",
-        "The key is a secret one where a publishable one is due, or the other way round.",
-        "Pages send pk_…, servers send sk_…. A secret key that stood on a page must be revoked: DELETE /api-keys/{id}.";
+        "The key is a secret key where a publishable key is required, or the reverse.",
+        "Pages send pk_…, servers send sk_…. A secret key that was on a page must be revoked: DELETE /api-keys/{id}.";
     WorkspaceUnknown = "workspace_unknown",
-        "x-workspace-id names no workspace of this server.",
+        "x-workspace-id does not name a workspace of this server.",
         "Copy the workspace's ID, ws_…, from where it was created; explain and the dashboard show it too.";
     OriginNotAllowed = "origin_not_allowed",
-        "The key is kept to the pages of other origins.",
+        "The key is restricted to pages of other origins.",
         "Add the page's origin to the key: PATCH /api-keys/{id} with allowed_origins.";
     RateLimited = "rate_limited",
         "The workspace was called more than a thousand times within a minute.",
         "Call once for each visitor, not on every page or in a loop; from a server, use a secret key, which is not limited.";
     CodeUnknown = "code_unknown",
-        "No link goes by the code in ?ref= or ?via=, and no partner with an approved enrollment in an active program.",
+        "The code in ?ref= or ?via= belongs to no link, and to no partner with an approved enrollment in an active program.",
         "Compare the code with GET /links and GET /partners; approve the partner's enrollment, activate the program.";
     EndpointUnknown = "endpoint_unknown",
-        "Webhooks were delivered to an address that is no endpoint of this server, and answered 404.",
+        "Webhooks were delivered to an address that is not an endpoint of this server, and were answered 404.",
         "In Stripe, set the endpoint's URL to the one that GET /webhook-endpoints shows, and resend the events.";
     StoreUnavailable = "store_unavailable",
-        "Webhooks could not be written down and were answered 5xx.",
-        "Look at the server's log and disk; /readyz says when it is well. Stripe sends the events again by itself for three \
-         days; resend them in Stripe to have them at once.";
+        "Webhooks could not be stored and were answered 5xx.",
+        "Check the server's log and disk; /readyz reports when the store is available again. Stripe retries the events for \
+         three days; resend them in Stripe to receive them at once.";
 }
 
 /// The calls refused within this hour, and those that could not be written yet. Clones share them.
@@ -99,15 +99,15 @@ type Counted = (Scope, String, Cause);
 struct Count {
     hour: i64,
     calls: u64,
-    /// How many of `calls` were handed to the store. Each is handed over once, whatever runs at the same
-    /// time, and handed back if the write fails.
-    handed: u64,
+    /// How many of `calls` were sent to the store. Concurrent callers never send a call twice; if the write
+    /// fails, its calls are subtracted again.
+    sent: u64,
     message: String,
     at: Timestamp,
 }
 
 impl Refusals {
-    /// Records a refused call. `message` is what was wrong with this one, without any secret.
+    /// Records a refused call. `message` describes this call, without any secret.
     pub(crate) async fn note(
         &self,
         (store, ids): (&Store, &Ids),
@@ -115,11 +115,11 @@ impl Refusals {
         message: String,
         now: Timestamp,
     ) {
-        let Some(handed) = self.count(&call, message, now) else { return };
+        let Some(sent) = self.count(&call, message, now) else { return };
         let (scope, route, cause) = &call;
-        let (workspace, mode, calls) = (scope.workspace_id(), scope.mode_str(), handed.calls);
+        let (workspace, mode, calls) = (scope.workspace_id(), scope.mode_str(), sent.calls);
         tracing::warn!(workspace, mode, route, cause = cause.as_str(), calls, "a call was refused");
-        self.write(store, ids, call, handed).await;
+        self.write(store, ids, call, sent).await;
     }
 
     /// Retries the writes that failed.
@@ -129,52 +129,52 @@ impl Refusals {
         }
         let late: Vec<_> = {
             let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-            let late = counted.iter_mut().filter(|(_, count)| count.handed == 0);
-            late.map(|(call, count)| (call.clone(), count.hand_over())).collect()
+            let late = counted.iter_mut().filter(|(_, count)| count.sent == 0);
+            late.map(|(call, count)| (call.clone(), count.take_unsent())).collect()
         };
-        for (call, handed) in late {
-            self.write(store, ids, call, handed).await;
+        for (call, sent) in late {
+            self.write(store, ids, call, sent).await;
         }
     }
 
-    /// Counts a call; returns what is to be written, if anything.
+    /// Counts a call; returns the count to be written, if any.
     fn count(&self, call: &Counted, message: String, now: Timestamp) -> Option<Count> {
         let hour = now.unix_secs().div_euclid(HOUR_SECS);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.retain(|_, count| count.hour == hour || count.handed == 0);
+        counted.retain(|_, count| count.hour == hour || count.sent == 0);
         let count = counted.entry(call.clone()).or_insert_with(|| Count {
             hour,
             calls: 0,
-            handed: 0,
+            sent: 0,
             message: String::new(),
             at: now,
         });
         count.calls = count.calls.saturating_add(1);
         (count.message, count.at) = (message, now);
-        count.calls.is_power_of_two().then(|| count.hand_over())
+        count.calls.is_power_of_two().then(|| count.take_unsent())
     }
 
-    async fn write(&self, store: &Store, ids: &Ids, call: Counted, handed: Count) {
+    async fn write(&self, store: &Store, ids: &Ids, call: Counted, sent: Count) {
         let (id, (scope, route, cause)) = (ids.make(Kind::Refusal), call.clone());
-        let calls = handed.calls;
+        let calls = sent.calls;
         let written = store
-            .write(Priority::Click, move |tx| insert(tx.within(&scope), &id, &route, cause, &handed))
+            .write(Priority::Click, move |tx| insert(tx.within(&scope), &id, &route, cause, &sent))
             .await;
         let Err(error) = written else { return };
         tracing::error!(%error, "a refused call could not be recorded");
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counted.get_mut(&call) {
-            count.handed = count.handed.saturating_sub(calls);
+            count.sent = count.sent.saturating_sub(calls);
         }
         self.unwritten.store(true, Ordering::Relaxed);
     }
 }
 
 impl Count {
-    /// Returns the calls that were not handed over yet as a count of its own, and marks them as handed over.
-    fn hand_over(&mut self) -> Self {
-        let calls = self.calls.saturating_sub(self.handed);
-        self.handed = self.calls;
+    /// Returns the unsent calls as a count of its own, and marks them as sent.
+    fn take_unsent(&mut self) -> Self {
+        let calls = self.calls.saturating_sub(self.sent);
+        self.sent = self.calls;
         Self { calls, ..self.clone() }
     }
 }
@@ -189,7 +189,7 @@ fn insert(rows: Rows<'_>, id: &str, route: &str, cause: Cause, count: &Count) ->
     )?;
     rows.write(
         "DELETE FROM refusal WHERE workspace_id = ?1 AND mode = ?2 AND last_at < ?3",
-        args![count.at.plus_secs(-KEPT_SECS)],
+        args![count.at.plus_secs(-RETENTION_SECS)],
     )?;
     Ok(())
 }
@@ -200,13 +200,13 @@ mod tests {
     use trac_core::program::Mode;
 
     #[test]
-    fn a_million_calls_in_vain_are_written_twenty_times() {
+    fn a_million_refused_calls_are_written_twenty_times() {
         let refusals = Refusals::default();
         let call = || (Scope::new("ws_1", Mode::Test), "/v1/clicks".to_owned(), Cause::RateLimited);
         let mut writes = Vec::new();
         for _ in 0..1_000_000 {
-            let handed = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7));
-            writes.extend(handed.map(|count| count.calls));
+            let sent = refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7));
+            writes.extend(sent.map(|count| count.calls));
         }
         assert_eq!((writes.len(), writes.iter().sum::<u64>()), (20, 1 << 19));
         // The next hour begins at zero and drops this one.
@@ -215,14 +215,14 @@ mod tests {
     }
 
     /// The rows and the sum of calls in the store.
-    async fn noted(store: &Store) -> (i64, i64) {
+    async fn stored(store: &Store) -> (i64, i64) {
         let sql = "SELECT count(*), coalesce(sum(calls), 0) FROM refusal";
-        let noted = store.read(move |tx| tx.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))));
-        noted.await.unwrap().unwrap()
+        let row = store.read(move |tx| tx.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))));
+        row.await.unwrap().unwrap()
     }
 
     #[tokio::test]
-    async fn calls_that_come_together_are_each_counted_once() {
+    async fn concurrent_calls_are_each_counted_once() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let ids = Ids::new(crate::clock::Clock::settable(Timestamp::from_unix_secs(7)));
@@ -236,11 +236,11 @@ mod tests {
             });
         }
         together.join_all().await;
-        assert_eq!(noted(&store).await, (1, 64));
+        assert_eq!(stored(&store).await, (1, 64));
     }
 
     #[tokio::test]
-    async fn what_a_store_does_not_take_is_neither_lost_nor_tried_at_each_call() {
+    async fn a_failed_write_is_not_lost_and_not_retried_at_each_call() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let ids = Ids::new(crate::clock::Clock::settable(Timestamp::from_unix_secs(7)));
@@ -253,11 +253,11 @@ mod tests {
         }
         assert!(refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7)).is_some(), "the fourth");
         assert!(refusals.count(&call(), String::new(), Timestamp::from_unix_secs(7)).is_none(), "the fifth");
-        refusals.counted.lock().unwrap().get_mut(&call()).unwrap().handed = 0;
+        refusals.counted.lock().unwrap().get_mut(&call()).unwrap().sent = 0;
         sql("ALTER TABLE aside RENAME TO refusal").await.unwrap();
         refusals.catch_up(&store, &ids).await;
         refusals.catch_up(&store, &ids).await;
-        assert_eq!(noted(&store).await, (1, 5));
+        assert_eq!(stored(&store).await, (1, 5));
     }
 
     #[test]

@@ -60,15 +60,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn visits_of_a_row_are_taken_together() {
+    fn visits_of_one_row_are_counted_by_one_job() {
         let uncounted = Uncounted::default();
         let row = |why| -> Row { (Scope::new("ws_1", Mode::Live), "link_1".into(), 7, why) };
         let flood = uncounted.add(row("flood")).unwrap();
-        assert!(uncounted.add(row("flood")).is_none(), "the first one's job takes it along");
+        assert!(uncounted.add(row("flood")).is_none(), "the first visit's job counts it too");
         let bot = uncounted.add(row("bot")).unwrap();
         assert_eq!(flood.take(), (row("flood"), 2));
         drop(uncounted.add(row("flood")).unwrap());
-        assert_eq!(uncounted.add(row("flood")).unwrap().take().1, 1, "what no job counted is forgotten");
+        assert_eq!(
+            uncounted.add(row("flood")).unwrap().take().1,
+            1,
+            "visits that no job counted are dropped"
+        );
         assert_eq!(bot.take().1, 1);
         assert!(uncounted.0.lock().unwrap().is_empty());
     }

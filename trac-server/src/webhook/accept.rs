@@ -49,7 +49,7 @@ pub(crate) async fn accept(
     let Some(first) = endpoints.first().cloned() else {
         record_refusal_everywhere(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
         let message =
-            "There is no such webhook endpoint here. With more than one workspace: use /api/webhooks/we_….";
+            "There is no such webhook endpoint. If there is more than one workspace, use /api/webhooks/we_….";
         return Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));
     };
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -117,8 +117,8 @@ async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: Reason, message: 
     }
 }
 
-/// The endpoint with this ID. The name `stripe` stands for all endpoints of the workspace, if there is only
-/// one workspace.
+/// The endpoint with this ID. The ID `stripe` finds all endpoints of the only workspace, and none if there
+/// are several workspaces.
 fn endpoints(tx: Everywhere<'_>, vault: &Vault, id: &str) -> Result<Vec<Endpoint>, StoreError> {
     let read = |row: &Row<'_>| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);

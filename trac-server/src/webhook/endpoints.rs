@@ -138,5 +138,5 @@ fn stripe_account(value: &Value) -> Result<String, Wrong> {
         id.starts_with("acct_") && (6..=255).contains(&id.len()) && id.bytes().all(plain)
     };
     let id = value.as_str().filter(sane);
-    id.map(ToOwned::to_owned).ok_or_else(|| "must be a Stripe account ID, as acct_…".to_owned())
+    id.map(ToOwned::to_owned).ok_or_else(|| "must be a Stripe account ID such as acct_…".to_owned())
 }

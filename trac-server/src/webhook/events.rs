@@ -148,8 +148,8 @@ pub(super) async fn one(
     found.await.map(Json)
 }
 
-/// The problem that there is no event with this ID, ours or Stripe's; it says so if the workspace's other
-/// mode has one.
+/// The error that there is no event with this ID, ours or Stripe's. Its message says if the workspace's other
+/// mode has the event.
 pub(crate) fn missing_event(rows: Rows<'_>, trac: &Trac, id: &str) -> Problem {
     let other = rows.scope().other_mode();
     match our_id(rows.everywhere().within(&other), id) {

@@ -13,8 +13,8 @@ use crate::store::StoreError;
 use crate::store::apply::Writing;
 use crate::store::rows::{Rows, args};
 
-/// Updates the outcome of the deferred events of this payment, by its settlement. Refunds and disputes follow
-/// `inferred`: the settlement of the payment that this one is inferred to be, or its own.
+/// Updates the outcome of the deferred events of this payment by its settlement, and of its refunds and
+/// disputes by `inferred`: the settlement of the payment that this one is inferred to be, or its own.
 pub(crate) fn settle_waiting(
     writing: &Writing<'_>,
     subject_id: &str,
@@ -126,7 +126,7 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Replaces an earlier delivery of the same event, which had no effect, by this one, which has.
+/// Replaces an earlier delivery of the same event, which had no effect, by this one, which has an effect.
 pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Result<(), StoreError> {
     let Delivery { endpoint_id, event, body, .. } = delivery;
     writing.rows.write(
@@ -170,7 +170,8 @@ pub(super) struct Rejected<'r> {
 }
 
 /// Logs rejected deliveries: without their bodies, one row for each endpoint, reason, message and minute.
-/// There are few messages. They distinguish causes that share a reason: no secret is set, or a wrong one.
+/// The message distinguishes causes with the same reason (no secret is set, or a wrong one). There are few
+/// messages, so there are few rows.
 pub(super) fn reject(
     rows: Rows<'_>,
     ids: &Ids,

@@ -1,4 +1,5 @@
-//! The restricted key with which trac requests from Stripe what no event contained. Optional; stored sealed.
+//! The restricted key with which trac requests data from Stripe that no event contained. Optional; stored
+//! sealed.
 //!
 //! # Wire form
 //! `rk_test_…` at an endpoint of test mode, `rk_live_…` at one of live mode; 16 to 240 letters, digits and
@@ -33,9 +34,9 @@ impl StripeKey {
                  may read Invoices and nothing else"
             )
         } else if text.starts_with("rk_") {
-            format!("must be a whole restricted key of the endpoint's own mode, {prefix}…")
+            format!("must be a complete restricted key of the endpoint's own mode, {prefix}…")
         } else {
-            format!("must be a restricted key of Stripe's that may read Invoices, {prefix}…")
+            format!("must be a restricted key from Stripe that may read Invoices, {prefix}…")
         })
     }
 
@@ -73,8 +74,8 @@ pub(crate) fn open(
     vault.open(place(scope, endpoint_id), sealed).map(StripeKey)
 }
 
-/// Stores a key, or removes it. Clears the problem and the pause of the previous key; a new key may ask all
-/// questions again that have no answer yet.
+/// Stores a key, or removes it. Clears the problem and the pause of the previous key. With a new key, all
+/// questions without an answer are asked again.
 pub(super) fn set(
     rows: Rows<'_>,
     vault: &Vault,
@@ -115,10 +116,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_restricted_key_of_the_same_mode_is_taken() {
+    fn only_a_restricted_key_of_the_same_mode_is_accepted() {
         let check = |text: &str, mode, want: Result<&str, &str>| match (StripeKey::parse(text, mode), want) {
             (Ok(key), Ok(hint)) => assert_eq!(key.hint(), hint),
-            (Err(wrong), Err(says)) => assert!(wrong.contains(says), "{text}: {wrong}"),
+            (Err(wrong), Err(part)) => assert!(wrong.contains(part), "{text}: {wrong}"),
             (got, want) => panic!("{text}: {got:?}, not {want:?}"),
         };
         let key = |prefix: &str| format!("{prefix}{}wxyz", "51".repeat(10));
@@ -128,9 +129,9 @@ mod tests {
         check(&key("rk_test_"), Mode::Live, Err("own mode, rk_live_"));
         check(&key("sk_test_"), Mode::Test, Err("which can move money"));
         check(&key("sk_live_"), Mode::Test, Err("which can move money"));
-        check("rk_test_short", Mode::Test, Err("whole"));
-        check("rk_test_0123456789abcdef\n", Mode::Test, Err("whole"));
-        check("rk_test_0123456789abcdefé", Mode::Test, Err("whole"));
+        check("rk_test_short", Mode::Test, Err("complete"));
+        check("rk_test_0123456789abcdef\n", Mode::Test, Err("complete"));
+        check("rk_test_0123456789abcdefé", Mode::Test, Err("complete"));
         check("whsec_0123456789abcdef", Mode::Test, Err("restricted key"));
         check("", Mode::Live, Err("restricted key"));
         let debugged = format!("{:?}", StripeKey::parse(&key("rk_test_"), Mode::Test).unwrap());

@@ -7,7 +7,7 @@ use crate::testing::app::{App, START};
 use crate::testing::shop::{Shop, charge};
 
 #[tokio::test]
-async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
+async fn the_api_stores_signing_secrets_and_never_returns_them() {
     let app = App::new();
     let merchant = app.merchant().await;
     let secrets = json!(["whsec_one", "whsec_two"]);
@@ -40,8 +40,8 @@ async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
             merchant.post("/webhook-endpoints", secrets.clone()).await,
         ] {
             assert_eq!(refused.code(), (422, "VALIDATION_FAILED".to_owned()), "{key}");
-            let said = refused.text("/error/fields/signing_secrets");
-            assert_eq!(said, "this is an API key; the signing secret begins with whsec_");
+            let message = refused.text("/error/fields/signing_secrets");
+            assert_eq!(message, "this is an API key; the signing secret begins with whsec_");
         }
     }
     check(json!({ "stripe_account": "1" }), "stripe_account").await;
@@ -54,7 +54,7 @@ async fn an_endpoint_takes_secrets_and_never_gives_them_back() {
 }
 
 #[tokio::test]
-async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
+async fn an_event_is_found_by_either_id_and_shown_as_skipped_after_72_hours() {
     let app = App::new();
     let merchant = app.merchant().await;
     let ws = &merchant.workspace_id;
@@ -108,21 +108,21 @@ async fn the_log_is_found_by_either_id_and_gives_up_waiting_after_72_hours() {
 async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    let kept = async || {
+    let stored = async || {
         let read = app.trac.store.read(|tx| {
             let sql = "SELECT group_concat(secrets) FROM webhook_endpoint";
             Ok(tx.one(sql, &[], |row| row.get::<String>(0))?.unwrap_or_default())
         });
         read.await.unwrap()
     };
-    let before = kept().await;
+    let before = stored().await;
     assert!(before.contains("sealed:1:") && !before.contains("whsec"), "{before}");
     assert_eq!(
         shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await,
         "processed ok"
     );
     super::secrets::rotate_master_key(app.trac.store()).await.unwrap();
-    assert_ne!(kept().await, before);
+    assert_ne!(stored().await, before);
     assert_eq!(
         shop.deliver_object("charge.refunded", 1, charge(2_500, json!({}))).await,
         "processed refund_partial"
@@ -139,7 +139,7 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
         "processed refund_partial"
     );
     super::secrets::check_secrets(app.trac.store()).await.unwrap();
-    assert!(!kept().await.contains("whsec"));
+    assert!(!stored().await.contains("whsec"));
     assert_eq!(
         shop.deliver_object("charge.refunded", 3, charge(7_500, json!({}))).await,
         "processed refund_partial"
@@ -161,7 +161,7 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
 }
 
 #[tokio::test]
-async fn a_forged_delivery_is_told_so_by_a_disk_that_refuses_too() {
+async fn a_forged_delivery_gets_401_even_if_the_store_is_read_only() {
     let app = App::new();
     let merchant = app.merchant().await;
     let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
@@ -176,7 +176,7 @@ async fn a_forged_delivery_is_told_so_by_a_disk_that_refuses_too() {
 }
 
 #[tokio::test]
-async fn the_address_of_the_only_workspace_says_what_to_use_where_there_are_more() {
+async fn the_address_without_an_endpoint_id_works_for_a_single_workspace_only() {
     let app = App::new();
     app.merchant().await;
     let deliver = async || {
@@ -188,7 +188,7 @@ async fn the_address_of_the_only_workspace_says_what_to_use_where_there_are_more
     let answer = deliver().await;
     assert_eq!(answer.code(), (404, "NOT_FOUND".to_owned()));
     let message = answer.text("/error/message");
-    assert!(message.contains("more than one workspace: use /api/webhooks/we_…"), "{message}");
+    assert!(message.contains("more than one workspace, use /api/webhooks/we_…"), "{message}");
 }
 
 #[tokio::test]

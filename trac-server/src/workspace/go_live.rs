@@ -31,15 +31,15 @@ use crate::trac::Trac;
 pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<Value, StoreError> {
     let (trac, workspace_id) = (trac.clone(), workspace_id.to_owned());
     let store = trac.store.clone();
-    let told = store.try_write(Priority::Api, move |tx| {
+    let result = store.try_write(Priority::Api, move |tx| {
         must_be_known(tx, &workspace_id)?;
         let mut copying = Copying::new(tx, &trac.ids, trac.clock.now(), &workspace_id);
         copying.all()?;
-        let told = copying.told(dry_run);
-        if dry_run { Err(NotWritten::Dry(told)) } else { Ok(told) }
+        let result = copying.into_result(dry_run);
+        if dry_run { Err(NotWritten::Dry(result)) } else { Ok(result) }
     });
-    match told.await {
-        Ok(told) | Err(NotWritten::Dry(told)) => Ok(told),
+    match result.await {
+        Ok(result) | Err(NotWritten::Dry(result)) => Ok(result),
         Err(NotWritten::Failed(error)) => Err(error),
     }
 }
@@ -88,11 +88,11 @@ impl<'a> Copying<'a> {
         Self { tx, ids, now, test, live, copied: Vec::new(), left_out: Vec::new(), look_at: Vec::new() }
     }
 
-    const fn of_test(&self) -> Rows<'_> {
+    const fn test_rows(&self) -> Rows<'_> {
         self.tx.within(&self.test)
     }
 
-    const fn of_live(&self) -> Rows<'_> {
+    const fn live_rows(&self) -> Rows<'_> {
         self.tx.within(&self.live)
     }
 
@@ -104,7 +104,7 @@ impl<'a> Copying<'a> {
         self.holds()
     }
 
-    fn told(mut self, dry_run: bool) -> Value {
+    fn into_result(mut self, dry_run: bool) -> Value {
         if dry_run {
             // Rows that were rolled back have no ID.
             let id = |row: &Value| row.get("id").cloned();
@@ -128,7 +128,8 @@ impl<'a> Copying<'a> {
         let rows = self.rows("SELECT id, name, slug, tracking_domain FROM program", four)?;
         for [id, name, slug, domain] in rows {
             let thing = Thing { kind: "program", id: &id, name: &name };
-            let Some(Version { terms, .. }) = OF_PROGRAMS.newest::<ProgramTerms>(self.of_test(), &id)? else {
+            let Some(Version { terms, .. }) = OF_PROGRAMS.newest::<ProgramTerms>(self.test_rows(), &id)?
+            else {
                 continue;
             };
             if self.is_copied("program", &id)? {
@@ -141,24 +142,22 @@ impl<'a> Copying<'a> {
             let taken = "SELECT 1 FROM program WHERE slug IS NOT NULL AND lower(slug) = lower(?1) AND mode = ?2 LIMIT 1";
             let is_taken = self.tx.exists(taken, args![slug, self.live.mode_str()])?;
             let made = self.ids.make(Kind::Program);
-            self.of_live().write(
+            self.live_rows().write(
                 "INSERT INTO program (workspace_id, mode, id, name, slug, tracking_domain, created_at, copied_from) \
                  VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), ?7, ?8)",
                 args![made, name, if is_taken { "" } else { &slug }, domain, self.now, id],
             )?;
-            OF_PROGRAMS.add(self.of_live(), &made, 1, self.now, &terms)?;
+            OF_PROGRAMS.add(self.live_rows(), &made, 1, self.now, &terms)?;
             let live = Thing { id: &made, ..thing };
             self.copied.push(live.with("copied_from", &id));
             if is_taken {
-                self.look_at.push(
-                    live.with(
-                        "why",
-                        &format!("another live program has its slug, {slug}: give it another one"),
-                    ),
-                );
+                self.look_at.push(live.with(
+                    "why",
+                    &format!("its slug, {slug}, belongs to another live program: set another (slug)"),
+                ));
             }
             if !terms.products.is_empty() {
-                let why = "its products are those of Stripe's test mode: name the live ones (products)";
+                let why = "its products are those of Stripe's test mode: replace them with the live ones (products)";
                 self.look_at.push(live.with("why", why));
             }
         }
@@ -169,9 +168,9 @@ impl<'a> Copying<'a> {
     fn holds(&mut self) -> Result<(), StoreError> {
         let sql = "SELECT id, name FROM program WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id";
         let programs =
-            self.of_live().all(sql, &[], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+            self.live_rows().all(sql, &[], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
         for (id, name) in programs {
-            let newest = OF_PROGRAMS.newest::<ProgramTerms>(self.of_live(), &id)?;
+            let newest = OF_PROGRAMS.newest::<ProgramTerms>(self.live_rows(), &id)?;
             let terms = newest.map(|version| version.terms);
             let in_force = terms.filter(|terms| terms.status != ProgramStatus::Archived);
             if let Some(why) = in_force.and_then(|terms| no_hold(terms.hold_days)) {
@@ -190,18 +189,18 @@ impl<'a> Copying<'a> {
                 continue;
             }
             if let Some(known) = self.same_partner(&email, &code)? {
-                let note =
+                let update =
                     "UPDATE partner SET copied_from = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
-                self.of_live().write(note, args![known, id])?;
+                self.live_rows().write(update, args![known, id])?;
                 continue;
             }
             let taken = "SELECT 1 FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND code = ?3 LIMIT 1";
-            if self.of_live().exists(taken, args![code])? {
+            if self.live_rows().exists(taken, args![code])? {
                 self.left_out.push(thing.with("why", &format!("another live partner has the code {code}")));
                 continue;
             }
             let made = self.ids.make(Kind::Partner);
-            self.of_live().write(
+            self.live_rows().write(
                 "INSERT INTO partner (workspace_id, mode, id, name, email, code, created_at, copied_from) \
                  VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), ?6, ?7, ?8)",
                 args![made, name, email, code, self.now, id],
@@ -218,14 +217,14 @@ impl<'a> Copying<'a> {
         let sql = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND copied_from IS NULL \
                    AND CASE WHEN ?3 <> '' THEN lower(email) = lower(?3) ELSE email IS NULL AND code = ?4 END \
                    ORDER BY code = ?4 DESC, id LIMIT 1";
-        self.of_live().one(sql, args![email, code], |row| row.get(0))
+        self.live_rows().one(sql, args![email, code], |row| row.get(0))
     }
 
     fn enrollments(&mut self) -> Result<(), StoreError> {
         let rows = self.rows("SELECT id, program_id, partner_id, '' FROM enrollment", four)?;
         for [id, program, partner, _] in rows {
             let Some(Version { terms, .. }) =
-                OF_ENROLLMENTS.newest::<EnrollmentTerms>(self.of_test(), &id)?
+                OF_ENROLLMENTS.newest::<EnrollmentTerms>(self.test_rows(), &id)?
             else {
                 continue;
             };
@@ -233,23 +232,23 @@ impl<'a> Copying<'a> {
             let (Some(program), Some(partner)) = both else { continue };
             let pair = "SELECT 1 FROM enrollment \
                         WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND partner_id = ?4 LIMIT 1";
-            if self.is_copied("enrollment", &id)? || self.of_live().exists(pair, args![program, partner])? {
+            if self.is_copied("enrollment", &id)? || self.live_rows().exists(pair, args![program, partner])? {
                 continue;
             }
             let made = self.ids.make(Kind::Enrollment);
-            self.of_live().write(
+            self.live_rows().write(
                 "INSERT INTO enrollment (workspace_id, mode, id, program_id, partner_id, created_at, copied_from) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 args![made, program, partner, self.now, id],
             )?;
-            OF_ENROLLMENTS.add(self.of_live(), &made, 1, self.now, &terms)?;
+            OF_ENROLLMENTS.add(self.live_rows(), &made, 1, self.now, &terms)?;
             let name = self.name_of("partner", &partner)?;
             let live = Thing { kind: "enrollment", id: &made, name: &name };
             self.copied.push(live.with("copied_from", &id));
             let codes = "SELECT 1 FROM promotion_code \
                          WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3 AND taken_at IS NULL LIMIT 1";
-            if self.of_test().exists(codes, args![id])? {
-                let why = "its promotion codes are those of Stripe's test mode: name the live ones (promotion_codes)";
+            if self.test_rows().exists(codes, args![id])? {
+                let why = "its promotion codes are those of Stripe's test mode: set the live ones (promotion_codes)";
                 self.look_at.push(live.with("why", why));
             }
         }
@@ -276,12 +275,12 @@ impl<'a> Copying<'a> {
             let taken = "SELECT 1 FROM link \
                          WHERE lower(slug) = lower(?1) AND deleted_at IS NULL AND mode = ?2 LIMIT 1";
             if self.tx.exists(taken, args![slug, self.live.mode_str()])? {
-                let why = "another live link has this slug: make the link by hand, with another one";
+                let why = "another live link has this slug: make the link by hand, with another slug";
                 self.left_out.push(thing.with("why", why));
                 continue;
             }
             let made = self.ids.make(Kind::Link);
-            self.of_live().write(
+            self.live_rows().write(
                 "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at, \
                  copied_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 args![made, program, partner, slug, destination, self.now, id],
@@ -306,7 +305,7 @@ impl<'a> Copying<'a> {
     ) -> Result<Vec<T>, StoreError> {
         let and = if select.contains(" WHERE ") { "AND" } else { "WHERE" };
         let sql = format!("{select} {and} workspace_id = ?1 AND mode = ?2 ORDER BY id");
-        self.of_test().all(&sql, &[], read)
+        self.test_rows().all(&sql, &[], read)
     }
 
     fn is_copied(&self, table: &str, id: &str) -> Result<bool, StoreError> {
@@ -317,26 +316,26 @@ impl<'a> Copying<'a> {
     fn copy_of(&self, table: &str, id: &str) -> Result<Option<String>, StoreError> {
         let sql =
             format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND copied_from = ?3");
-        self.of_live().one(&sql, args![id], |row| row.get(0))
+        self.live_rows().one(&sql, args![id], |row| row.get(0))
     }
 
     fn name_of(&self, table: &str, id: &str) -> Result<String, StoreError> {
         let sql = format!("SELECT name FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
-        let found = self.of_live().one(&sql, args![id], |row| row.get(0))?;
+        let found = self.live_rows().one(&sql, args![id], |row| row.get(0))?;
         found.ok_or_else(|| StoreError::internal(format!("there is no such {table}")))
     }
 }
 
 /// The warning about a program whose commissions can be paid out before a refund arrives.
 fn no_hold(days: HoldDays) -> Option<String> {
-    let of = match (days.sale, days.recurring) {
+    let kinds = match (days.sale, days.recurring) {
         (0, 0) => "sale and recurring",
         (0, _) => "sale",
         (_, 0) => "recurring",
         _ => return None,
     };
     Some(format!(
-        "its hold_days are 0 for {of}, so that commissions can be paid out before refunds come: set more (hold_days)"
+        "its hold_days are 0 for {kinds}, so that commissions can be paid out before a refund arrives: set a longer hold (hold_days)"
     ))
 }
 
@@ -348,11 +347,11 @@ fn four(row: &Row<'_>) -> Result<[String; 4], StoreError> {
 
 /// The result of [`go_live`] as text for people.
 #[must_use]
-pub fn as_text(told: &Value) -> String {
+pub fn as_text(result: &Value) -> String {
     let empty = Map::new();
-    let told = told.as_object().unwrap_or(&empty);
-    let list = |name: &str| told.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let dry = told.get("dry_run").is_some_and(|dry| dry == true);
+    let result = result.as_object().unwrap_or(&empty);
+    let list = |name: &str| result.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let dry = result.get("dry_run").is_some_and(|dry| dry == true);
     let line = |row: &Value| {
         let text = |name: &str| row.get(name).and_then(Value::as_str);
         let id = text("id").map_or_else(String::new, |id| format!(" ({id})"));
@@ -363,7 +362,7 @@ pub fn as_text(told: &Value) -> String {
     for (name, title) in [
         ("copied", if dry { "Would be copied to live mode" } else { "Copied to live mode" }),
         ("left_out", "Left out"),
-        ("look_at", if dry { "To be changed in live mode then" } else { "To be changed in live mode" }),
+        ("look_at", if dry { "To be changed in live mode afterwards" } else { "To be changed in live mode" }),
     ] {
         let rows = list(name);
         if name == "copied" || !rows.is_empty() {
@@ -381,14 +380,14 @@ mod tests {
     use super::*;
     use crate::testing::app::App;
 
-    fn names(told: &Value, list: &str) -> Vec<String> {
-        let rows = told[list].as_array().unwrap().iter();
+    fn names(result: &Value, list: &str) -> Vec<String> {
+        let rows = result[list].as_array().unwrap().iter();
         rows.map(|row| format!("{} {}", row["kind"].as_str().unwrap(), row["name"].as_str().unwrap()))
             .collect()
     }
 
     #[tokio::test]
-    async fn what_was_set_up_in_test_mode_is_copied_once() {
+    async fn the_setup_of_test_mode_is_copied_once() {
         let app = App::new();
         let (test, live) = app.both_modes().await;
         let (program, partner) = test.program_and_partner().await;
@@ -404,17 +403,17 @@ mod tests {
         let dry = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
         assert_eq!(live.get("/programs").await.number("/meta/total"), 0, "a dry run writes nothing");
         let shown = dry["copied"].as_array().unwrap().iter().chain(dry["look_at"].as_array().unwrap());
-        assert!(shown.clone().all(|row| row.get("id").is_none()), "nothing has an ID yet: {dry:#}");
+        assert!(shown.clone().all(|row| row.get("id").is_none()), "no row has an ID yet: {dry:#}");
         assert!(as_text(&dry).contains("  link ada\n"), "{}", as_text(&dry));
-        let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        let result = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
         let want = ["program Friends", "partner Ada", "enrollment Ada", "link ada", "link pay"];
         assert_eq!(
-            (names(&dry, "copied"), names(&told, "copied")),
+            (names(&dry, "copied"), names(&result, "copied")),
             (want.map(str::to_owned).to_vec(), want.map(str::to_owned).to_vec())
         );
-        assert_eq!(names(&told, "left_out"), ["program Old"]);
-        assert_eq!(names(&told, "look_at"), ["program Friends", "link pay"]);
-        assert!(as_text(&told).contains("  link pay ("), "{}", as_text(&told));
+        assert_eq!(names(&result, "left_out"), ["program Old"]);
+        assert_eq!(names(&result, "look_at"), ["program Friends", "link pay"]);
+        assert!(as_text(&result).contains("  link pay ("), "{}", as_text(&result));
 
         let made = live.get("/programs").await;
         assert_eq!((made.text("/data/0/slug"), made.number("/data/0/version")), ("friends".to_owned(), 1));
@@ -444,7 +443,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_pays_out_before_refunds_come_is_to_be_looked_at() {
+    async fn a_live_program_without_a_hold_is_listed_under_look_at() {
         let app = App::new();
         let (test, live) = app.both_modes().await;
         let made = json!({ "commission": { "type": "percentage", "rate_bps": 1 } });
@@ -458,35 +457,35 @@ mod tests {
             program["hold_days"] = hold_days;
             test.make("/programs", program).await;
         }
-        let told = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
-        assert_eq!(names(&told, "look_at"), ["program Sale", "program Both"]);
-        let said = as_text(&told);
-        assert!(said.contains("are 0 for sale,") && said.contains("are 0 for sale and recurring,"), "{said}");
+        let result = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
+        assert_eq!(names(&result, "look_at"), ["program Sale", "program Both"]);
+        let text = as_text(&result);
+        assert!(text.contains("are 0 for sale,") && text.contains("are 0 for sale and recurring,"), "{text}");
         // Every run lists them, including programs that were created in live mode.
         let mut own = made.clone();
         own["name"] = "Own".into();
         own["hold_days"] = json!({ "sale": 0 });
         let own = live.make("/programs", own).await;
         for (dry_run, is_made) in [(true, false), (false, true), (false, true), (true, true)] {
-            let told = go_live(&app.trac, &test.workspace_id, dry_run).await.unwrap();
-            let mut found = names(&told, "look_at");
+            let result = go_live(&app.trac, &test.workspace_id, dry_run).await.unwrap();
+            let mut found = names(&result, "look_at");
             found.sort_unstable();
             assert_eq!(found, ["program Both", "program Own", "program Sale"]);
-            let ids: Vec<_> = told["look_at"].as_array().unwrap().iter().map(|row| row.get("id")).collect();
-            assert!(ids.contains(&Some(&json!(own))), "it is there: {told:#}");
-            assert_eq!(ids.iter().all(Option::is_some), is_made, "{told:#}");
+            let ids: Vec<_> = result["look_at"].as_array().unwrap().iter().map(|row| row.get("id")).collect();
+            assert!(ids.contains(&Some(&json!(own))), "the live program is listed: {result:#}");
+            assert_eq!(ids.iter().all(Option::is_some), is_made, "{result:#}");
         }
         for program in live.get("/programs").await.column("id") {
             let path = format!("/programs/{}", program.as_str().unwrap());
             let hold = json!({ "hold_days": { "lead": 0, "sale": 30, "recurring": 30 } });
             assert_eq!(live.patch(&path, hold).await.status, 200);
         }
-        let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
-        assert_eq!(told["look_at"], json!([]));
+        let result = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        assert_eq!(result["look_at"], json!([]));
     }
 
     #[tokio::test]
-    async fn a_live_partner_of_the_same_address_is_that_partner_and_another_ones_code_and_slug_stay() {
+    async fn a_live_partner_with_the_same_address_is_used_and_rows_with_a_taken_code_or_slug_are_left_out() {
         let app = App::new();
         let (test, live) = app.both_modes().await;
         let partner =
@@ -505,12 +504,12 @@ mod tests {
         let theirs = json!({ "program_id": their_program, "partner_id": their_partner, "slug": "BEA",
             "destination": "https://other.example/" });
         other_live.make("/links", theirs).await;
-        let told = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
+        let result = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
         assert_eq!(
-            names(&told, "copied"),
+            names(&result, "copied"),
             ["program Friends", "partner Ada", "enrollment Ada", "enrollment Beatrice"]
         );
-        assert_eq!(names(&told, "left_out"), ["partner Cora", "link bea"]);
+        assert_eq!(names(&result, "left_out"), ["partner Cora", "link bea"]);
         assert_eq!(live.get(&format!("/enrollments?partner_id={known}")).await.number("/meta/total"), 1);
         let missing = go_live(&app.trac, "ws_0", false).await.unwrap_err();
         assert!(missing.to_string().contains("ws_0"), "{missing}");

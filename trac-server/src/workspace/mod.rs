@@ -166,7 +166,7 @@ async fn must_be_known_if_named(trac: &Trac, workspace: Option<&str>) -> Result<
     trac.store.read(move |tx| must_be_known(tx, &id)).await
 }
 
-/// Rejects an ID that no workspace has.
+/// Returns an error if no workspace has this ID.
 fn must_be_known(tx: Everywhere<'_>, workspace_id: &str) -> Result<(), StoreError> {
     if tx.exists("SELECT 1 FROM workspace WHERE id = ?1", args![workspace_id])? {
         return Ok(());

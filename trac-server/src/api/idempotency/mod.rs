@@ -40,20 +40,20 @@ async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Pr
     let Merchant(scope) = Merchant::from_request_parts(&mut parts, &trac).await?;
     let key = key(&parts.headers)?;
     let body = to_bytes(body, BODY_LIMIT_BYTES).await.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?;
-    let mut asked = Sha256::new();
+    let mut request_hash = Sha256::new();
     for part in [parts.method.as_str().as_bytes(), parts.uri.to_string().as_bytes(), &body] {
-        asked.update(part.len().to_be_bytes());
-        asked.update(part);
+        request_hash.update(part.len().to_be_bytes());
+        request_hash.update(part);
     }
     // A new API key is shown once and never stored, not even in `idempotency`.
     let is_secret = parts.uri.path().starts_with("/api-keys");
-    let ticket = Ticket { scope, key, request: asked.finalize().into(), now: trac.clock.now() };
+    let ticket = Ticket { scope, key, request: request_hash.finalize().into(), now: trac.clock.now() };
     if let Some(made) = find(&trac, &ticket).await? {
         return repeat(&ticket, made);
     }
     let response = TICKET.scope(ticket.clone(), next.run(Request::from_parts(parts, Body::from(body)))).await;
-    // Of two concurrent calls with the same key, the later one may have failed because of what the other one
-    // wrote.
+    // Of two concurrent calls with the same key, the later one may have failed because of the rows that the
+    // other one wrote.
     if response.status().is_client_error()
         && let Some(made) = find(&trac, &ticket).await?
     {
@@ -64,8 +64,8 @@ async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Pr
     }
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, ANSWER_MAX).await.map_err(|_| Problem::internal())?;
-    let (status, kept) = (parts.status.as_u16(), body.clone());
-    trac.store.write(Priority::Api, move |tx| ticket.store_answer(tx, status, &kept)).await?;
+    let (status, stored) = (parts.status.as_u16(), body.clone());
+    trac.store.write(Priority::Api, move |tx| ticket.store_answer(tx, status, &stored)).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
@@ -93,8 +93,8 @@ fn repeat(ticket: &Ticket, made: Made) -> Result<Response, Problem> {
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", message));
     }
     let Some((status, body)) = made.answer else {
-        let message = "A call with this Idempotency-Key took effect, and its response is not stored, or not yet. Try again in \
-                       a moment; if this stays, look for what the call created.";
+        let message = "A call with this Idempotency-Key took effect, but its response is not stored, or not yet. Try again in \
+                       a moment; if this error persists, look up what the call created.";
         return Err(Problem::conflict("IDEMPOTENCY_KEY_IN_USE", message));
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

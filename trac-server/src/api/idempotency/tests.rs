@@ -33,7 +33,7 @@ async fn a_call_under_a_key_has_its_effect_once() {
 }
 
 #[tokio::test]
-async fn an_error_is_not_kept_and_two_at_once_take_effect_once() {
+async fn an_error_is_not_stored_and_concurrent_calls_take_effect_once() {
     let app = App::new();
     let merchant = app.merchant().await;
     assert_eq!(post(&app, &merchant, "/partners", "k1", json!({})).await.status, 422);
@@ -49,7 +49,7 @@ async fn an_error_is_not_kept_and_two_at_once_take_effect_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_and_a_stranger_learns_nothing() {
+async fn an_invalid_key_is_refused_and_no_caller_sees_anothers_response() {
     let app = App::new();
     let merchant = app.merchant().await;
     for key in ["", &"x".repeat(256)] {

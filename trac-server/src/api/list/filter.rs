@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_are_those_that_are_kept() {
+    fn the_accepted_values_are_those_that_are_stored() {
         fn check<T: DeserializeOwned>(resource: &str, name: &str) {
             for word in words_of(resource, name).unwrap() {
                 assert!(serde_json::from_value::<T>(Value::from(word)).is_ok(), "{resource} {name} {word}");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_taken_as_it_is_kept_or_refused() {
+    fn a_value_is_normalized_or_refused() {
         let check = |resource, name, given, want: Option<&str>| {
             assert_eq!(value(resource, name, given).ok().as_deref(), want, "{resource} {name} {given}");
         };

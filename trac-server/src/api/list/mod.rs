@@ -254,7 +254,7 @@ impl Resource {
         }
     }
 
-    /// Reads every row, the oldest first.
+    /// Reads every row, oldest first.
     pub(crate) fn each(
         &self,
         rows: Rows<'_>,
@@ -278,7 +278,7 @@ impl Resource {
     }
 }
 
-/// The time now, and the values of conditions.
+/// The current time, and the values of conditions.
 fn bound<'v>(trac: &Trac, values: &'v [String]) -> impl Iterator<Item = Arg<'v>> + use<'v> {
     let now = Arg::Integer(trac.clock.now().unix_secs());
     std::iter::once(now).chain(values.iter().map(ToArg::to_arg))

@@ -15,7 +15,7 @@ async fn from(app: &App, address: [u8; 4], request: axum::http::request::Builder
 }
 
 #[tokio::test]
-async fn the_thousand_and_first_click_within_a_minute_waits_whichever_key_asks_for_it() {
+async fn the_1001st_click_within_a_minute_is_refused_under_every_key_of_the_workspace() {
     let app = App::new();
     let merchant = app.merchant().await;
     merchant.program_and_partner().await;
@@ -40,8 +40,8 @@ async fn the_thousand_and_first_click_within_a_minute_waits_whichever_key_asks_f
     for stranger in 0..50 {
         junk(&format!("pk_test_{stranger}"), json!({ "ref": "nobody" }), 401).await;
     }
-    let taken = format!("{:?}", app.trac.limits.workspaces);
-    assert_eq!(taken, "Limiter { buckets: 1 }", "a made-up key takes no memory");
+    let limiter = format!("{:?}", app.trac.limits.workspaces);
+    assert_eq!(limiter, "Limiter { buckets: 1 }", "an unknown key has no bucket");
     app.trac.clock.advance(59);
     assert_eq!(call(&other).await.header("retry-after"), "1");
     assert_eq!(refused.header("retry-after"), "60");
@@ -50,7 +50,7 @@ async fn the_thousand_and_first_click_within_a_minute_waits_whichever_key_asks_f
 }
 
 #[tokio::test]
-async fn one_bucket_of_leads_has_a_workspace_whether_it_is_named_by_key_or_id() {
+async fn leads_sent_with_a_key_and_with_the_workspace_id_share_one_limit() {
     let app = App::new();
     let merchant = app.merchant().await;
     let lead = async |headers: &[(&str, &str)]| {
@@ -71,12 +71,12 @@ async fn one_bucket_of_leads_has_a_workspace_whether_it_is_named_by_key_or_id() 
     assert_eq!(
         ask(&app, &merchant.publishable_key, json!({ "ref": "nobody" })).await.status,
         404,
-        "another kind"
+        "another kind of call has its own limit"
     );
 }
 
 #[tokio::test]
-async fn one_visitors_junk_leaves_room_for_everybody_else() {
+async fn one_address_cannot_use_up_the_limit_of_a_workspace() {
     let app = App::new();
     let merchant = app.merchant().await;
     merchant.program_and_partner().await;
@@ -102,8 +102,8 @@ async fn one_visitors_junk_leaves_room_for_everybody_else() {
         429,
         "all calls of pages are counted together"
     );
-    // 850 are left for other callers. A caller with an address that is not public counts as a proxy's
-    // visitor, without a limit of its own.
+    // 850 are left for other callers. An address that is not public may be a proxy's, and has no limit of its
+    // own.
     for visitor in 0..849_u16 {
         let [_, low] = visitor.to_be_bytes();
         let address = if visitor < 500 { [198, 51, 100, low] } else { [127, 0, 0, 1] };
@@ -133,7 +133,7 @@ async fn flooded(app: &App, merchant: &Merchant<'_>) {
 }
 
 #[tokio::test]
-async fn a_flood_of_visits_is_sent_on_and_not_recorded() {
+async fn a_flood_of_visits_is_redirected_and_not_recorded() {
     let app = App::with(|trac| trac.with_limits_per_address(3, 0));
     let merchant = app.merchant().await;
     flooded(&app, &merchant).await;
@@ -150,19 +150,19 @@ async fn a_flood_of_visits_is_sent_on_and_not_recorded() {
 }
 
 #[tokio::test]
-async fn a_referrer_is_kept_without_its_query_and_no_longer_than_a_page_is_called() {
+async fn a_referrer_is_stored_without_its_query_and_cut_to_256_bytes() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example/").await;
     let page = |letters: usize| format!("https://blog.example/{}", "x".repeat(letters));
     let (long, cut) = (page(9_000), page(256 - page(0).len()));
-    for (sent, kept) in [
+    for (sent, stored) in [
         ("https://blog.example/post?reader=7", "https://blog.example/post"),
         ("https://blog.example/#?", "https://blog.example/"),
         (long.as_str(), cut.as_str()),
     ] {
         app.visit("/s/ada", &[("referer", sent)]).await;
         let clicks = merchant.get("/clicks").await;
-        assert!(clicks.column("referrer").contains(&json!(kept)), "{}", clicks.body);
+        assert!(clicks.column("referrer").contains(&json!(stored)), "{}", clicks.body);
     }
 }

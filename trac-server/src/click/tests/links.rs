@@ -68,7 +68,7 @@ async fn a_partners_code_leads_to_its_newest_link_in_a_program() {
 }
 
 #[tokio::test]
-async fn an_archived_link_sends_its_visitors_on_and_counts_none() {
+async fn an_archived_link_redirects_its_visitors_and_counts_none() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;
@@ -99,7 +99,7 @@ async fn an_archived_link_sends_its_visitors_on_and_counts_none() {
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_strands_nobody() {
+async fn a_slash_at_the_end_of_a_link_is_ignored() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;
@@ -158,27 +158,27 @@ async fn a_person_who_follows_an_unknown_link_sees_a_page_and_a_program_reads_js
 }
 
 #[tokio::test]
-async fn a_page_names_links_and_codes_in_any_case_and_an_archived_link_counts_nobody() {
+async fn a_page_sends_slugs_and_codes_in_any_case_and_an_archived_link_counts_no_click() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "Summer", "https://shop.example.com/").await;
-    let asked = async |word: &str| {
-        let answer = ask(&app, &merchant.publishable_key, json!({ "ref": word })).await;
+    let track = async |code: &str| {
+        let answer = ask(&app, &merchant.publishable_key, json!({ "ref": code })).await;
         let click = format!("/clicks/{}", answer.body["click_id"].as_str().unwrap_or("none"));
         (answer.status.as_u16(), merchant.get(&click).await.body["link_id"].clone())
     };
-    for (word, want) in [("Summer", json!(id)), ("sUMMER", json!(id)), ("ADA", json!(null))] {
-        assert_eq!(asked(word).await, (201, want), "{word}");
+    for (code, want) in [("Summer", json!(id)), ("sUMMER", json!(id)), ("ADA", json!(null))] {
+        assert_eq!(track(code).await, (201, want), "{code}");
     }
     merchant.patch(&format!("/links/{id}"), json!({ "archived": true })).await;
-    assert_eq!(asked("Summer").await.0, 404);
+    assert_eq!(track("Summer").await.0, 404);
     // A partner's code stays valid, even if a link with the same name is archived or purged.
     merchant.patch(&format!("/links/{id}"), json!({ "slug": "ada" })).await;
-    assert_eq!(asked("ada").await, (201, json!(null)));
+    assert_eq!(track("ada").await, (201, json!(null)));
 }
 
 #[tokio::test]
-async fn whatever_is_no_visit_is_counted_as_what_it_is() {
+async fn requests_that_are_not_visits_are_counted_by_reason() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;
@@ -227,7 +227,7 @@ async fn links_are_shown_under_a_host_the_server_is_configured_for() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_the_domains_that_the_host_belongs_to() {
+async fn the_cookie_is_set_for_the_configured_domain_that_contains_the_host() {
     let domains = ["shop.example".to_owned(), "tea.example".to_owned()];
     let app = App::with(|trac| trac.with_cookie_domains(&domains));
     let merchant = app.merchant().await;
@@ -244,7 +244,7 @@ async fn the_cookie_is_the_domains_that_the_host_belongs_to() {
 }
 
 #[tokio::test]
-async fn visitors_behind_one_proxy_are_told_apart() {
+async fn visitors_behind_one_proxy_are_distinguished() {
     let networks = ["10.0.0.0/8".parse().unwrap()];
     let app = App::with(|trac| trac.with_trusted_proxies(&networks));
     let merchant = app.merchant().await;
@@ -268,12 +268,9 @@ async fn visitors_behind_one_proxy_are_told_apart() {
     assert!(!visit("203.0.113.9", "198.51.100.4").await, "a header of an untrusted peer is ignored");
     app.trac.clock.advance(86_400);
     assert!(visit("10.0.0.1", "198.51.100.1").await, "the next day, yesterday's visitors are not recognized");
-    let kept = std::fs::read(app.folder.path().join("trac.db-wal")).unwrap();
+    let wal = std::fs::read(app.folder.path().join("trac.db-wal")).unwrap();
     for address in ["198.51.100.1", "198.51.100.2", "203.0.113.9"] {
-        assert!(
-            !kept.windows(address.len()).any(|bytes| bytes == address.as_bytes()),
-            "{address} is on disk"
-        );
+        assert!(!wal.windows(address.len()).any(|bytes| bytes == address.as_bytes()), "{address} is on disk");
     }
     assert_eq!(ask(&app, &merchant.publishable_key, json!({ "ref": "ada" })).await.status, 201);
 }
@@ -354,7 +351,7 @@ async fn a_link_that_was_ever_visited_is_archived_and_its_slug_stays_taken() {
 }
 
 #[tokio::test]
-async fn a_purged_link_leads_nowhere_or_where_the_workspace_says_and_keeps_its_slug() {
+async fn a_purged_link_leads_nowhere_or_to_the_fallback_url_and_keeps_its_slug() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;
@@ -393,7 +390,7 @@ async fn a_purged_link_leads_nowhere_or_where_the_workspace_says_and_keeps_its_s
     merchant.patch("/workspace", json!({ "fallback_url": null })).await;
     assert_eq!(app.visit("/s/ada", &[]).await.status, 404);
     let story = merchant.get(&format!("/explain/{id}")).await.body.to_string();
-    assert!(story.contains("/t/ada was taken away at") && story.contains("link_removed"), "{story}");
+    assert!(story.contains("/t/ada was removed at") && story.contains("link_removed"), "{story}");
 }
 
 #[tokio::test]
@@ -422,7 +419,8 @@ async fn a_link_of_test_mode_gives_way_to_a_live_one_and_is_always_at_its_own_ad
         (test.get("/clicks").await.number("/meta/total"), live.get("/clicks").await.number("/meta/total"))
     };
     assert_eq!(counted().await, (6, 2));
-    // An archived live link still redirects; a purged one keeps its slug from the link of test mode.
+    // An archived live link still redirects. A purged one still holds its slug: the test link is at `/t/`
+    // only.
     live.delete(&format!("/links/{real}")).await;
     assert_eq!(lead("/s/ada").await, to("live"));
     live.delete(&format!("/links/{real}?purge=1")).await;
@@ -441,6 +439,6 @@ async fn a_link_of_test_mode_gives_way_to_a_live_one_and_is_always_at_its_own_ad
     assert_eq!(
         app.trac.known_links.link("ada"),
         None,
-        "nor is it remembered for when the store cannot be read"
+        "nor is the link remembered for a store that cannot be read"
     );
 }

@@ -1,5 +1,6 @@
 //! For every stored destination and every query of a visitor, the redirect leads to the merchant's
-//! destination or nowhere. An implementation of the WHATWG URL standard stands for the browser.
+//! destination or nowhere. The crate `url`, which implements the WHATWG URL standard, represents
+//! the browser.
 
 use proptest::prelude::*;
 use trac_core::click::ClickId;
@@ -161,7 +162,7 @@ fn leads_there(destination: &str, query: &str, address: &str) {
 }
 
 #[test]
-fn a_hostile_query_leads_nowhere_else() {
+fn a_hostile_query_does_not_change_where_the_redirect_leads() {
     let id = ClickId::new(1, 2);
     for base in BASES {
         for hostile in HOSTILE {
@@ -186,7 +187,7 @@ proptest! {
     /// A browser reads every accepted destination as it is checked here: http(s), the same host, no user name
     /// or password.
     #[test]
-    fn a_destination_that_passes_is_the_same_to_a_browser(
+    fn a_browser_reads_an_accepted_destination_as_it_was_checked(
         text in "(https?://|HTTP://)?[a-z0-9.:@/\\\\\\[\\]%?#_ \t-]{0,24}(/[ -~]{0,12})?",
         query in "\\PC{0,40}",
     ) {
@@ -202,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn no_query_leads_elsewhere(base in 0..BASES.len(), query in "[ -~\\n\\r\\t\\PC]{0,80}") {
+    fn no_query_changes_where_the_redirect_leads(base in 0..BASES.len(), query in "[ -~\\n\\r\\t\\PC]{0,80}") {
         let base = BASES[base];
         leads_there(base, &query, &location(base, Some(&query), Some(&ClickId::new(1, 2))));
     }

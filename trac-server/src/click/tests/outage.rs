@@ -10,7 +10,7 @@ use crate::testing::app::{Answer, App, Locked};
 
 /// A trigger that makes every write of a click fail, and the statement that removes it.
 const REFUSE: &str = "CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END";
-const TAKE: &str = "DROP TRIGGER refuse";
+const ACCEPT: &str = "DROP TRIGGER refuse";
 
 /// A server that cannot create its spool.
 fn without_spool() -> App {
@@ -32,25 +32,25 @@ fn id_in(answer: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
+async fn a_locked_store_delays_no_visitor_and_loses_no_click() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example.com/").await;
     let lock = Locked::take(app.folder.path()).await;
-    let (mut told, mut waited) = (Vec::new(), Duration::ZERO);
+    let (mut click_ids, mut waited) = (Vec::new(), Duration::ZERO);
     for _ in 0..20 {
         let (answer, took) = timed(&app, "/s/ada").await;
         assert_eq!(answer.status, 302);
         waited += took;
         assert!(answer.header("set-cookie").contains(&id_in(&answer)));
-        told.push(id_in(&answer));
+        click_ids.push(id_in(&answer));
     }
     // Only the first visitor waits for the store: for the salt of the day.
     assert!(waited < Duration::from_secs(2), "{waited:?}");
     // The script gets `201` too, because its click is on disk in the spool.
     let by_code = ask(&app, &merchant.publishable_key, json!({ "via": "ada" })).await;
     assert_eq!(by_code.status, 201);
-    told.push(by_code.text("/click_id"));
+    click_ids.push(by_code.text("/click_id"));
     let ready = app.visit("/readyz", &[]).await;
     assert_eq!(ready.status, 503);
     assert!(ready.text("/error/message").contains("21 clicks wait on disk"), "{}", ready.body);
@@ -64,7 +64,7 @@ async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
     app.trac.store.drained().await;
     assert_eq!(app.visit("/readyz", &[]).await.status, 200);
     assert_eq!(merchant.get("/clicks").await.number("/meta/total"), 21);
-    for id in told {
+    for id in click_ids {
         assert_eq!(merchant.get(&format!("/clicks/{id}")).await.status, 200, "{id}");
     }
     app.visit("/s/ada", &[]).await;
@@ -72,20 +72,20 @@ async fn a_locked_store_keeps_no_visitor_waiting_and_loses_no_click() {
 }
 
 #[tokio::test]
-async fn a_store_that_takes_no_click_leaves_it_in_the_spool() {
+async fn a_click_that_the_store_rejects_stays_in_the_spool() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example.com/").await;
     app.rows(REFUSE.into()).await;
     let id = id_in(&app.visit("/s/ada", &[]).await);
     assert!(id.starts_with("clk_"));
-    app.rows(TAKE.into()).await;
+    app.rows(ACCEPT.into()).await;
     app.trac.store.drained().await;
     assert_eq!(merchant.get("/clicks").await.column("click_id"), [json!(id)]);
 }
 
 #[tokio::test]
-async fn what_becomes_of_a_link_is_heard_by_its_next_visitor() {
+async fn a_change_of_a_link_applies_to_its_next_visitor() {
     let app = App::new();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://a.example/").await;
@@ -111,7 +111,7 @@ async fn what_becomes_of_a_link_is_heard_by_its_next_visitor() {
 }
 
 #[tokio::test]
-async fn what_a_visitor_was_told_the_merchant_finds_at_once() {
+async fn a_recorded_click_is_in_the_api_at_once() {
     let app = App::new();
     let merchant = app.merchant().await;
     let (program_id, partner_id) = merchant.program_and_partner().await;
@@ -135,7 +135,7 @@ async fn what_a_visitor_was_told_the_merchant_finds_at_once() {
 }
 
 #[tokio::test]
-async fn a_visitor_is_sent_on_without_an_id_if_even_the_spool_fails() {
+async fn a_visitor_is_redirected_without_an_id_if_even_the_spool_fails() {
     let app = without_spool();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example.com/").await;
@@ -147,12 +147,12 @@ async fn a_visitor_is_sent_on_without_an_id_if_even_the_spool_fails() {
     assert_eq!((asked.code(), asked.header("retry-after")), ((503, "STORE_BUSY".to_owned()), "1"));
     let figures = app.visit("/metrics", &[]).await.body.to_string();
     assert!(figures.contains("trac_clicks_unrecorded_total 2"), "{figures}");
-    app.rows(TAKE.into()).await;
+    app.rows(ACCEPT.into()).await;
     assert!(id_in(&app.visit("/s/ada", &[]).await).starts_with("clk_"));
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_read_does_not_strand_the_visitor_of_a_link_it_knew() {
+async fn a_known_link_redirects_while_the_store_cannot_be_read() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;

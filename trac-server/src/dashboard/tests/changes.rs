@@ -1,4 +1,4 @@
-//! The number that tells an open page whether there is something new to show.
+//! The number by which an open page learns that it has new rows to show.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -20,7 +20,7 @@ struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    async fn by(app: &'a App, merchant: &Merchant<'_>) -> Self {
+    async fn new(app: &'a App, merchant: &Merchant<'_>) -> Self {
         let mut open = Self { app, cookie: log_in(app, &merchant.key).await, number: String::new() };
         let page = app.visit("/dashboard", &[("cookie", &open.cookie)]).await;
         let page = page.body.as_str().unwrap();
@@ -55,13 +55,13 @@ async fn lead(app: &App, shop: &Shop<'_>, customer: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_without() {
+async fn the_number_changes_with_everything_that_a_page_shows_and_not_otherwise() {
     let app = App::new();
     let hold_days = json!({ "lead": 0, "sale": 1, "recurring": 0 });
     let terms = json!({ "lead_amount_minor": 300, "lead_currency": "usd", "hold_days": hold_days });
     let shop = Shop::open(&app, terms).await;
     let other = app.merchant().await;
-    let (mut page, mut others) = (Open::by(&app, &shop.merchant).await, Open::by(&app, &other).await);
+    let (mut page, mut others) = (Open::new(&app, &shop.merchant).await, Open::new(&app, &other).await);
     assert!(!page.has_changed().await, "it is the number of the page");
 
     let enrolled = json!({ "program_id": shop.program, "partner_id": shop.partner });
@@ -105,10 +105,10 @@ async fn the_number_is_another_one_after_all_that_a_page_shows_and_the_same_with
 }
 
 #[tokio::test]
-async fn the_number_is_another_one_after_some_minutes_in_any_case_and_no_sooner() {
+async fn the_number_changes_after_refresh_secs_and_not_earlier() {
     let app = App::new();
     let merchant = app.merchant().await;
-    let mut page = Open::by(&app, &merchant).await;
+    let mut page = Open::new(&app, &merchant).await;
     let left = REFRESH_SECS - app.trac.clock.now().unix_secs().rem_euclid(REFRESH_SECS);
     app.trac.clock.advance(left - 1);
     assert!(!page.has_changed().await);
@@ -117,11 +117,11 @@ async fn the_number_is_another_one_after_some_minutes_in_any_case_and_no_sooner(
 }
 
 #[tokio::test]
-async fn each_mode_and_workspace_has_a_number_of_its_own() {
+async fn each_mode_and_workspace_has_its_own_number() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let live = app.merchant().await;
-    let mut others = Open::by(&app, &live).await;
+    let mut others = Open::new(&app, &live).await;
     let number = async |mode| {
         let (scope, now) = (Scope::new(&shop.merchant.workspace_id, mode), app.trac.clock.now());
         app.trac.store.read(move |tx| changes::number(tx.within(&scope), now)).await.unwrap()
@@ -135,7 +135,7 @@ async fn each_mode_and_workspace_has_a_number_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_visitor_without_a_session_is_shown_the_door_and_no_number() {
+async fn a_visitor_without_a_session_is_redirected_to_the_login_page() {
     let app = App::new();
     let answer = app.visit("/dashboard/changes", &[]).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "login"));
@@ -171,12 +171,12 @@ async fn the_number_and_the_entries_of_all_commissions_are_read_by_indexes() {
 }
 
 #[tokio::test]
-async fn the_script_asks_for_the_number_and_for_the_part_only_then() {
+async fn the_script_requests_the_changing_part_only_after_the_number_changed() {
     let script = include_str!("../../../assets/dashboard.js");
-    let asked: Vec<_> =
+    let requested: Vec<_> =
         script.split("await get(").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
-    assert_eq!(asked, ["live.dataset.changes", "live.dataset.source"]);
-    assert!(script.find("if (now !== number)").unwrap() < script.find("live.dataset.source").unwrap());
+    assert_eq!(requested, ["live.dataset.changes", "live.dataset.source"]);
+    assert!(script.find("if (current !== number)").unwrap() < script.find("live.dataset.source").unwrap());
     let app = App::new();
     let merchant = app.merchant().await;
     let cookie = log_in(&app, &merchant.key).await;

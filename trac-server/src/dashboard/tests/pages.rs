@@ -59,7 +59,7 @@ async fn every_page_extends_the_base_template() {
 }
 
 #[tokio::test]
-async fn what_is_owed_stands_above_the_commissions_and_times_are_in_utc() {
+async fn balances_are_above_the_commissions_and_times_are_in_utc() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "hold_days": { "lead": 0, "sale": 0, "recurring": 0 } })).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
@@ -73,7 +73,7 @@ async fn what_is_owed_stands_above_the_commissions_and_times_are_in_utc() {
 }
 
 #[tokio::test]
-async fn a_lead_is_of_no_amount_and_a_sale_of_its_own() {
+async fn a_card_shows_the_base_of_a_sale_and_none_for_a_lead() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "lead_amount_minor": 300, "lead_currency": "usd" })).await;
     let reported =
@@ -90,7 +90,7 @@ async fn a_lead_is_of_no_amount_and_a_sale_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_card_whose_commission_was_taken_back_says_why_and_names_no_day() {
+async fn the_card_of_a_reversed_commission_shows_its_reason_and_no_due_date() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
@@ -155,7 +155,7 @@ async fn each_commission_has_its_own_entries_in_both_modes_and_workspaces() {
 }
 
 #[tokio::test]
-async fn an_event_says_what_was_recorded_of_it() {
+async fn an_event_shows_the_message_that_was_recorded() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
@@ -174,7 +174,7 @@ async fn an_event_says_what_was_recorded_of_it() {
 }
 
 #[tokio::test]
-async fn an_event_that_waited_is_shown_as_lists_show_it() {
+async fn an_event_that_waited_72_hours_is_shown_as_in_lists() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let without_click = json!({ "metadata": {}, "created": START });
@@ -188,9 +188,9 @@ async fn an_event_that_waited_is_shown_as_lists_show_it() {
 }
 
 #[tokio::test]
-async fn what_is_typed_in_monospace_shows_its_underscores() {
+async fn monospace_inputs_show_underscores() {
     let style = include_str!("../../../assets/dashboard.css");
-    // Below 15 pixels, Chromium cuts off the underscores of a placeholder whatever its line height is.
+    // Below 15 pixels, Chromium cuts off the underscores of a placeholder at any line height.
     let inputs: Vec<_> = style.lines().filter(|line| line.contains(" input {")).collect();
     assert_eq!(inputs.len(), 2, "{inputs:?}");
     assert!(inputs.iter().all(|line| line.contains("font: 16px/1.5 var(--mono)")), "{inputs:?}");

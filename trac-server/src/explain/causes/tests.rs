@@ -23,9 +23,9 @@ async fn every_cause_of_a_sale_that_does_not_show_is_named_with_its_remedy() {
         leads(),
         refused_leads(),
         leads_too_late(),
-        leads_that_tie_nothing(),
+        leads_that_do_not_tie(),
         reported(),
-        set_up(),
+        objects_of_the_merchant(),
     ];
     for row in tables.into_iter().flatten() {
         row.check().await;
@@ -60,7 +60,7 @@ fn webhooks() -> Vec<Row> {
                 Some("reference"),
                 &["event_type_not_selected", "Select checkout.session.completed"],
             ),
-        row("this one event did not come").session(0, json!({})).answers("processed ok").explains(
+        row("this one event did not arrive").session(0, json!({})).answers("processed ok").explains(
             "cs_2",
             Some("event"),
             &["event_not_received", "resend it"],
@@ -93,15 +93,15 @@ fn refused_deliveries() -> Vec<Row> {
             .answers("404 NOT_FOUND")
             .logs("/refusals", "endpoint_unknown")
             .explains("cs_1", Some("event"), &["endpoint_unknown", "set the endpoint's URL"]),
-        row("5xx: the disk refuses")
+        row("5xx: the database is full")
             .sql("PRAGMA max_page_count = 1")
             .session(0, json!({ "padding": "x".repeat(500_000) }))
             .sql("PRAGMA max_page_count = 1000000")
             .session(1, other)
             .answers("processed ok")
             .logs("/refusals", "store_unavailable")
-            .explains("cs_1", Some("event"), &["store_unavailable", "sends the events again by itself"]),
-        row("the event came to the endpoint of the other mode")
+            .explains("cs_1", Some("event"), &["store_unavailable", "retries the events for three days"]),
+        row("the event was delivered to the endpoint of the other mode")
             .sql(
                 "INSERT INTO event (workspace_id, mode, id, stripe_event_id, endpoint_id, type, object_id, received_at, \
                  outcome, reason, message) VALUES ('$workspace', 'live', 'evl_1', 'evt_1', 'we_1', \
@@ -109,7 +109,7 @@ fn refused_deliveries() -> Vec<Row> {
             )
             .logs("/events", "")
             .explains("cs_1", Some("event"), &["mode_mismatch", "the test endpoint", "resend the event"]),
-        row("a live event came to the test endpoint")
+        row("a live event was delivered to the test endpoint")
             .deliver(json!({ "id": "evt_1", "type": "invoice.paid", "livemode": true }))
             .answers("ignored mode_mismatch")
             .explains("evt_1", Some("event"), &["Use the endpoint, and the keys, of the same mode"]),
@@ -123,7 +123,7 @@ fn refunds() -> Vec<Row> {
             .event("charge.refunded", 9, charge(77, stray_charge()))
             .answers("deferred payment_unlinked")
             .explains("pi_9", Some("payment"), &["Select invoice_payment.paid"]),
-        row("the refund cannot be linked though invoice_payment.paid comes")
+        row("the refund cannot be linked although invoice_payment.paid arrives")
             .event("invoice.paid", 0, invoice("in_1", by_click()))
             .event(
                 "invoice_payment.paid",
@@ -149,11 +149,11 @@ fn disputes() -> Vec<Row> {
             .event("charge.dispute.closed", 15, dispute("lost"))
             .answers("processed released")
     };
-    let words = "The dispute was lost; what was taken back stays.";
+    let words = "The dispute was lost; the commission that was taken back is not restored.";
     vec![
         lost().explains("cs_1", None, &[words, "0.00 USD for Ada, reversed"]),
         lost().explains("evt_charge.dispute.closed_15_du_1", None, &["processed. The dispute was lost"]),
-        row("an inquiry that came to nothing")
+        row("an inquiry that was closed without a dispute")
             .session(0, json!({}))
             .event("charge.dispute.created", 13, dispute("warning_needs_response"))
             .event("charge.dispute.closed", 16, dispute("warning_closed"))
@@ -178,7 +178,7 @@ fn references() -> Vec<Row> {
             .explains(
                 "cs_1",
                 Some("reference"),
-                &["cs_1 carries no click ID", "nor client_reference_id", "writes metadata.tracClickId"],
+                &["cs_1 carries no click ID", "nor in client_reference_id", "writes metadata.tracClickId"],
             ),
         row("the click was never recorded")
             .session(0, never)
@@ -197,7 +197,7 @@ fn references() -> Vec<Row> {
             .explains(
                 "cs_1",
                 Some("click"),
-                &["user_17, in client_reference_id of cs_1", "Write the click ID beside it"],
+                &["user_17, in client_reference_id of cs_1", "write the click ID in addition"],
             ),
         row("the click is of the other mode")
             .sql(
@@ -207,7 +207,7 @@ fn references() -> Vec<Row> {
             .session(0, other_mode)
             .answers("deferred no_attribution_yet")
             .explains("cs_1", Some("click"), &["is a click of the other mode", "pk_test_…"]),
-        row("the click is of the other mode, and a page's call was turned away, which led to something else")
+        row("the click is of the other mode, and an unrelated call of a page was rejected")
             .sql(
                 "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, clicked_at, is_unique, is_visit) \
                  VALUES ('$workspace', 'live', 'click_live', 'prog_1', 'part_1', 1795244400, 1, 1)",
@@ -216,7 +216,7 @@ fn references() -> Vec<Row> {
             .session(0, json!({ "metadata": { "rd_click_id": "click_live" } }))
             .answers("deferred no_attribution_yet")
             .explains("cs_1", Some("click"), &["is a click of the other mode", "refused_calls"])
-            .without(&["Perhaps"]),
+            .without(&["Possible cause"]),
         row("the click came after the payment")
             .post(
                 "/clicks",
@@ -225,7 +225,7 @@ fn references() -> Vec<Row> {
             )
             .session(-DAY, json!({ "metadata": { "tracClickId": "late" }, "created": 1_795_161_600 }))
             .answers("skipped click_expired")
-            .explains("cs_1", Some("decision"), &["came after what it is to be credited with"]),
+            .explains("cs_1", Some("decision"), &["is later than the payment or lead, at 2026-"]),
     ]
 }
 
@@ -239,12 +239,12 @@ fn pages() -> Vec<Row> {
             &["cs_1 carries no click ID", cause, remedy],
         )
     };
-    let nobodys = "pk_test_0000000000000000000000000000000000000000";
+    let unknown_key = "pk_test_0000000000000000000000000000000000000000";
     let origin =
         "UPDATE api_key SET allowed_origins = '[\"https://shop.example.com\"]' WHERE kind = 'publishable'";
     vec![
         sold(
-            row("a bad publishable key").call("/v1/clicks", "x-publishable-key", nobodys, ada()),
+            row("a bad publishable key").call("/v1/clicks", "x-publishable-key", unknown_key, ada()),
             "key_unknown",
             "Copy the key again",
         ),
@@ -266,7 +266,7 @@ fn pages() -> Vec<Row> {
             "with allowed_origins",
         ),
         sold(
-            row("a partner's code that nobody has").page("/v1/clicks", json!({ "via": "adda" })),
+            row("an unknown partner code").page("/v1/clicks", json!({ "via": "adda" })),
             "code_unknown",
             "Compare the code with GET /links and GET /partners",
         ),
@@ -302,7 +302,7 @@ fn terms() -> Vec<Row> {
         row("all that was paid is tax").session(0, taxed).answers("skipped zero_amount").explains(
             "cs_1",
             Some("decision"),
-            &["5.00 USD was paid, and nothing of it counts", "/programs/$program"],
+            &["5.00 USD was paid, and none of it counts", "/programs/$program"],
         ),
         row("the partner is not enrolled")
             .sql("DELETE FROM enrollment WHERE id = '$enrollment'")
@@ -351,7 +351,7 @@ fn decided_again() -> Vec<Row> {
     let pending = || json!({ "status": "pending" });
     let at_30 = || json!({ "created": 1_795_248_030 });
     vec![
-        row("the enrollment was approved later, and the approval dated back")
+        row("the enrollment was approved later, and the approval backdated")
             .patch("/enrollments/$enrollment", pending())
             .wait(60)
             .session(30, at_30())
@@ -439,7 +439,7 @@ fn changed_since() -> Vec<Row> {
                 &["P was not active when this was decided", "Decide it again: POST /events/evl_"],
             )
             .without(&["was active"]),
-        row("the partner was approved since, from before the sale on")
+        row("the partner was approved after the sale, with a valid_from before it")
             .patch("/enrollments/$enrollment", json!({ "status": "pending" }))
             .wait(60)
             .session(30, json!({ "created": 1_795_248_030 }))
@@ -457,7 +457,7 @@ fn changed_since() -> Vec<Row> {
                     "Decide it again: POST /events/evl_",
                 ],
             ),
-        row("the window was lengthened since, from before the sale on")
+        row("the window was lengthened after the sale, with a valid_from before it")
             .terms(json!({ "attribution_window_days": 7 }))
             .session(30 * DAY, json!({ "created": 1_797_840_000 }))
             .patch(
@@ -531,7 +531,11 @@ fn leads() -> Vec<Row> {
             .page("/api/track/lead", lead(json!({})))
             .answers("201 no_click")
             .logs("/leads", "no_click")
-            .explains("user_1", Some("reference"), &["The lead named no click", "trac.trackLead"]),
+            .explains(
+                "user_1",
+                Some("reference"),
+                &["The lead was reported without a click ID", "trac.trackLead"],
+            ),
         row("leads earn nothing")
             .page("/api/track/lead", clicked())
             .answers("201 zero_commission")
@@ -550,7 +554,7 @@ fn leads() -> Vec<Row> {
 fn refused_leads() -> Vec<Row> {
     let paying = || json!({ "lead_amount_minor": 300, "lead_currency": "usd" });
     vec![
-        row("a lead of the partner's own")
+        row("a lead with the partner's e-mail address")
             .terms(paying())
             .call(
                 "/api/track/lead",
@@ -617,22 +621,23 @@ fn leads_too_late() -> Vec<Row> {
             .answers("deferred no_attribution_yet")
     };
     let paid = "does not tie the customer to a click: the customer had paid before the lead, at 2026-11-21T08:00:00Z";
-    let held = "held until the merchant approves it. It ties the customer to no click: the customer had paid";
+    let held =
+        "held until the merchant approves it. It does not tie the customer to a click: the customer had paid";
     let late_by = "first paid at 2026-11-23T08:00:00Z, more than 1 day after the lead";
     vec![
         known().explains("cs_2", Some("reference"), &[paid, "PATCH /leads/$id with"]),
         known().logs("/leads", "client_reported").explains("$id", Some("decision"), &[held]),
-        late().explains("cs_1", Some("reference"), &[late_by, "more client_lead_days"]),
+        late().explains("cs_1", Some("reference"), &[late_by, "a higher client_lead_days"]),
         late().logs("/leads", "ok").explains(
             "$id",
             None,
-            &["It ties the customer to no click: the", late_by],
+            &["It does not tie the customer to a click: the", late_by],
         ),
     ]
 }
 
 /// Leads of pages that do not tie their customer, for other causes.
-fn leads_that_tie_nothing() -> Vec<Row> {
+fn leads_that_do_not_tie() -> Vec<Row> {
     vec![
         row("a lead that came after the payment")
             .session(0, by_customer("cs_1", 1_795_248_000))
@@ -641,7 +646,7 @@ fn leads_that_tie_nothing() -> Vec<Row> {
             .answers("201 zero_commission")
             .logs("/leads", "zero_commission")
             .explains("cs_1", Some("reference"), &["at 2026-11-21T08:01:00Z, after the payment"]),
-        row("a lead in a program that ties no customers")
+        row("a lead in a program that does not tie customers")
             .terms(json!({ "attribute_by_customer": false }))
             .page("/api/track/lead", lead_of_page())
             .session(60, by_customer("cs_1", 1_795_248_060))
@@ -709,21 +714,17 @@ fn reported() -> Vec<Row> {
     ]
 }
 
-fn set_up() -> Vec<Row> {
+fn objects_of_the_merchant() -> Vec<Row> {
     let link = || {
         json!({ "program_id": "$program", "partner_id": "$partner", "slug": "ada-s",
         "destination": "https://shop.example.com/" })
     };
     vec![
-        row("a link that nobody followed")
-            .post("/links", link())
-            .answers("201")
-            .logs("/events", "")
-            .explains(
-                "ada-s",
-                Some("click"),
-                &["/t/ada-s leads to https://shop.example.com/", "it must answer 302"],
-            ),
+        row("a link without visits").post("/links", link()).answers("201").logs("/events", "").explains(
+            "ada-s",
+            Some("click"),
+            &["/t/ada-s leads to https://shop.example.com/", "it must answer 302"],
+        ),
         row("a link that only bots followed")
             .post("/links", link())
             .sql(
@@ -731,7 +732,7 @@ fn set_up() -> Vec<Row> {
                  VALUES ('$workspace', 'test', '$id', 20778, 'bot', 7)",
             )
             .logs("/events", "")
-            .explains("$id", Some("click"), &["Visits that were no clicks: 7 (bot)", "must answer 302"]),
+            .explains("$id", Some("click"), &["Visits not counted as clicks: 7 (bot)", "must answer 302"]),
         row("a link that was archived")
             .post("/links", link())
             .patch("/links/$id", json!({ "archived": true }))
@@ -740,7 +741,7 @@ fn set_up() -> Vec<Row> {
             .explains(
                 "$id",
                 Some("link"),
-                &["is sent on and not counted", "PATCH /links/$id with archived false"],
+                &["visitors are redirected and not counted", "PATCH /links/$id with archived false"],
             ),
         row("a program that is paused").terms(json!({ "status": "paused" })).logs("/events", "").explains(
             "$program",
@@ -763,13 +764,13 @@ fn set_up() -> Vec<Row> {
             .post("/payouts", json!({ "partner_id": "$partner", "currency": "usd" }))
             .answers("201")
             .logs("/events", "processed ok")
-            .explains("$id", None, &["20.00 USD was paid to Ada", "for 1 commissions"]),
+            .explains("$id", None, &["20.00 USD was paid to Ada", "for 1 commission."]),
         row("an endpoint that works").session(0, json!({})).answers("processed ok").explains(
             "$endpoint",
             None,
             &["Stripe's deliveries arrive"],
         ),
-        row("a customer of whom no payment is known")
+        row("a customer without a known payment")
             .event("customer.updated", 0, json!({ "id": "cus_1" }))
             .answers("processed noted")
             .explains("cus_1", Some("event"), &["No payment of this customer is known"]),

@@ -9,25 +9,25 @@ use super::rehearsal::{Row, row};
 use crate::testing::shop::{DAY, charge, invoice, with};
 
 #[tokio::test]
-async fn every_reason_is_said_by_the_answer_the_log_and_explain() {
+async fn every_reason_is_in_the_response_the_log_and_the_story() {
     let tables = [
         credited(),
         refused(),
         by_terms(),
         waiting(),
         reported(),
-        known(),
-        not_for_us(),
-        beside(),
-        went_back(),
+        repeats_and_links(),
+        ignored(),
+        signatures_and_holds(),
+        refunds_and_disputes(),
     ];
     let rows: Vec<Row> = tables.into_iter().flatten().collect();
     for row in &rows {
         row.check().await;
     }
-    let had: BTreeSet<&str> = rows.iter().map(|row| row.name).collect();
+    let covered: BTreeSet<&str> = rows.iter().map(|row| row.name).collect();
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-    assert_eq!(had, all, "a row for each reason, and a reason for each row");
+    assert_eq!(covered, all, "a row for each reason, and a reason for each row");
 }
 
 fn by_click() -> Value {
@@ -124,7 +124,7 @@ fn refused() -> Vec<Row> {
         row("zero_amount").session(0, json!({ "amount_total": 0 })).answers("skipped zero_amount").explains(
             "cs_1",
             Some("decision"),
-            &["0.00 USD was paid", "the first payment with money in it earns"],
+            &["0.00 USD was paid", "the first payment with a positive amount earns"],
         ),
         row("click_expired")
             .terms(json!({ "attribution_window_days": 0 }))
@@ -322,7 +322,7 @@ fn waiting() -> Vec<Row> {
     ]
 }
 
-fn known() -> Vec<Row> {
+fn repeats_and_links() -> Vec<Row> {
     vec![
         row("duplicate_event")
             .session(0, json!({}))
@@ -337,7 +337,7 @@ fn known() -> Vec<Row> {
             .explains(
                 "evt_checkout.session.completed_1_cs_1",
                 None,
-                &["duplicate. Another event said the same"],
+                &["duplicate. Another event reported the same"],
             ),
         row("duplicate_payment")
             .session(0, json!({}))
@@ -370,11 +370,11 @@ fn known() -> Vec<Row> {
         row("noted")
             .event("customer.updated", 0, json!({ "id": "cus_1" }))
             .answers("processed noted")
-            .explains("evt_customer.updated_0_cus_1", None, &["processed. Taken note of"]),
+            .explains("evt_customer.updated_0_cus_1", None, &["processed. Recorded"]),
     ]
 }
 
-fn not_for_us() -> Vec<Row> {
+fn ignored() -> Vec<Row> {
     let paid = |change: Value| with(json!({ "id": "evt_1", "type": "invoice.paid" }), change);
     vec![
         row("mode_mismatch")
@@ -388,7 +388,7 @@ fn not_for_us() -> Vec<Row> {
         row("unsupported_event")
             .event("payout.paid", 0, json!({ "id": "po_1" }))
             .answers("ignored unsupported_event")
-            .explains("evt_payout.paid_0_po_1", None, &["payout.paid", "moves no money here"]),
+            .explains("evt_payout.paid_0_po_1", None, &["payout.paid", "Events of this type are not used"]),
         row("unsupported_thin_event")
             .deliver(json!({ "id": "evt_thin", "object": "v2.core.event" }))
             .answers("ignored unsupported_thin_event")
@@ -405,7 +405,7 @@ fn not_for_us() -> Vec<Row> {
     ]
 }
 
-fn beside() -> Vec<Row> {
+fn signatures_and_holds() -> Vec<Row> {
     vec![
         row("signature_invalid")
             .forge("whsec_other", 0)
@@ -435,7 +435,7 @@ fn beside() -> Vec<Row> {
     ]
 }
 
-fn went_back() -> Vec<Row> {
+fn refunds_and_disputes() -> Vec<Row> {
     let refunded = |minor: i64| charge(minor, json!({}));
     let failed = json!({ "id": "re_1", "amount": 2_500, "status": "failed", "charge": "ch_1" });
     vec![

@@ -164,37 +164,42 @@ impl Row {
         };
         let log = stage.shop.merchant.get(&path).await;
         let row = &log.body["data"][0];
-        let word = |name: &str| row[name].as_str().map(ToOwned::to_owned);
-        let said: Vec<_> = ["outcome", "status", "cause", "reason"].into_iter().filter_map(word).collect();
-        assert_eq!(said.join(" "), want, "{}: {path} says {row:#}", self.name);
+        let text = |name: &str| row[name].as_str().map(ToOwned::to_owned);
+        let logged: Vec<_> = ["outcome", "status", "cause", "reason"].into_iter().filter_map(text).collect();
+        assert_eq!(logged.join(" "), want, "{}: {path} says {row:#}", self.name);
         if want.is_empty() {
             return assert_eq!(log.body["data"], json!([]), "{}: {path}", self.name);
         }
         if path.starts_with("/events") || path.starts_with("/refusals") {
-            let reason = word("reason").and_then(|code| Reason::from_code(&code));
+            let reason = text("reason").and_then(|code| Reason::from_code(&code));
             let wanted = reason.is_none_or(|reason| remedy(reason).is_some());
             assert_eq!(row["remedy"].is_string(), wanted, "{}: {path} and its remedy {row:#}", self.name);
         }
         let has_words =
-            ["message", "reason"].iter().any(|name| word(name).is_some_and(|words| !words.is_empty()));
+            ["message", "reason"].iter().any(|name| text(name).is_some_and(|words| !words.is_empty()));
         assert!(has_words, "{}: {row:#}", self.name);
     }
 
     async fn check_story(&self, stage: &Stage<'_, '_>) {
         let id = stage.fill(self.id);
-        let told = stage.shop.merchant.get(&format!("/explain/{id}")).await;
-        assert_eq!(told.status, 200, "{}: {}", self.name, told.body);
-        let text = super::as_text(&told.body);
-        let broken = told.body["first_missing_hop"].as_str();
+        let response = stage.shop.merchant.get(&format!("/explain/{id}")).await;
+        assert_eq!(response.status, 200, "{}: {}", self.name, response.body);
+        let text = super::as_text(&response.body);
+        let broken = response.body["first_missing_hop"].as_str();
         assert_eq!(broken, self.hop, "{}: explain {id}\n{text}", self.name);
-        assert_eq!(told.body["remedy"].is_string(), self.hop.is_some(), "{}: a remedy\n{text}", self.name);
+        assert_eq!(
+            response.body["remedy"].is_string(),
+            self.hop.is_some(),
+            "{}: a remedy\n{text}",
+            self.name
+        );
         for words in &self.says {
             let words = stage.fill(words);
-            let found = text.contains(&words) || told.body.to_string().contains(&words);
+            let found = text.contains(&words) || response.body.to_string().contains(&words);
             assert!(found, "{}: explain {id} does not say {words:?}\n{text}", self.name);
         }
         for words in &self.hides {
-            let found = text.contains(words) || told.body.to_string().contains(words);
+            let found = text.contains(words) || response.body.to_string().contains(words);
             assert!(!found, "{}: explain {id} says {words:?}\n{text}", self.name);
         }
     }
@@ -250,7 +255,7 @@ impl Stage<'_, '_> {
             Step::Api(method, path, body) => {
                 let answer =
                     self.shop.merchant.call(method, &self.fill(path), self.filled(body).to_string()).await;
-                self.said(&answer)
+                self.summary(&answer)
             }
             Step::Page(path, body) => {
                 let key = self.shop.merchant.publishable_key.clone();
@@ -280,17 +285,17 @@ impl Stage<'_, '_> {
 
     async fn deliver(&mut self, event: &Value) -> String {
         let answer = self.shop.deliver(event).await;
-        self.said(&answer)
+        self.summary(&answer)
     }
 
     async fn send(&mut self, path: &str, header: &str, value: &str, body: &Value) -> String {
         let body = self.filled(body).to_string();
         let request = Request::post(path).header(header, value).body(Body::from(body));
         let answer = self.shop.app.send(request.unwrap()).await;
-        self.said(&answer)
+        self.summary(&answer)
     }
 
-    fn said(&mut self, answer: &Answer) -> String {
+    fn summary(&mut self, answer: &Answer) -> String {
         let text = |path: &str| answer.body.pointer(path).and_then(Value::as_str);
         if let Some(id) = text("/id") {
             id.clone_into(&mut self.last);
@@ -298,8 +303,8 @@ impl Stage<'_, '_> {
         match (text("/outcome"), text("/reason")) {
             (Some(outcome), Some(reason)) if answer.status == 200 => format!("{outcome} {reason}"),
             (_, reason) => {
-                let word = text("/error/code").or(reason).unwrap_or_default();
-                format!("{} {word}", answer.status.as_u16()).trim_end().to_owned()
+                let code = text("/error/code").or(reason).unwrap_or_default();
+                format!("{} {code}", answer.status.as_u16()).trim_end().to_owned()
             }
         }
     }

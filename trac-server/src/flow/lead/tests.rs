@@ -6,17 +6,17 @@ use crate::testing::app::{Answer, App, Merchant};
 use crate::testing::shop::{DAY, Shop, with};
 
 /// Calls with a publishable key, as a page does.
-async fn tell(app: &App, merchant: &Merchant<'_>, body: Value) -> Answer {
+async fn report_by_page(app: &App, merchant: &Merchant<'_>, body: Value) -> Answer {
     let request = Request::post("/api/track/lead").header("x-publishable-key", &merchant.publishable_key);
     app.send(request.body(Body::from(body.to_string())).unwrap()).await
 }
 
 /// Calls with a secret key, as the merchant's server does.
-async fn tell_by_server(app: &App, merchant: &Merchant<'_>, body: Value) -> Answer {
-    sends(app, &[("authorization", &format!("Bearer {}", merchant.key))], &body).await
+async fn report_by_server(app: &App, merchant: &Merchant<'_>, body: Value) -> Answer {
+    send(app, &[("authorization", &format!("Bearer {}", merchant.key))], &body).await
 }
 
-async fn sends(app: &App, headers: &[(&str, &str)], body: &Value) -> Answer {
+async fn send(app: &App, headers: &[(&str, &str)], body: &Value) -> Answer {
     let request = Request::post("/api/track/lead");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     app.send(request.body(Body::from(body.to_string())).unwrap()).await
@@ -31,19 +31,19 @@ fn paying_leads() -> Value {
 }
 
 #[tokio::test]
-async fn a_lead_earns_waits_three_days_and_is_told_once() {
+async fn a_lead_earns_once_and_is_approved_after_three_days() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
-    let told = sign_up(
+    let body = sign_up(
         json!({ "clickId": shop.click, "customerEmail": "bob@example.com", "metadata": { "plan": "pro" } }),
     );
-    let first = tell_by_server(&app, &shop.merchant, told.clone()).await;
+    let first = report_by_server(&app, &shop.merchant, body.clone()).await;
     assert_eq!(first.status, 201, "{}", first.body);
     let commission = first.text("/commission_id");
     let want = json!({ "id": first.text("/id"), "attributed": true, "reason": "ok", "click_id": shop.click,
         "commission_id": commission });
     assert_eq!(first.body, want);
-    let again = tell_by_server(&app, &shop.merchant, told).await;
+    let again = report_by_server(&app, &shop.merchant, body).await;
     assert_eq!((again.status.as_u16(), again.body), (200, want));
 
     let row = shop.merchant.get(&format!("/commissions/{commission}")).await.body;
@@ -64,12 +64,12 @@ async fn a_lead_earns_waits_three_days_and_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_lead_that_earns_nothing_is_kept_with_its_reason() {
+async fn a_lead_that_earns_nothing_is_recorded_with_its_reason() {
     let check = async |terms: Value, change: Value, want: Value| {
         let app = App::new();
         let shop = Shop::open(&app, terms).await;
         let answer =
-            tell_by_server(&app, &shop.merchant, sign_up(with(json!({ "clickId": shop.click }), change)))
+            report_by_server(&app, &shop.merchant, sign_up(with(json!({ "clickId": shop.click }), change)))
                 .await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         assert_eq!(json!([answer.body["attributed"], answer.body["reason"]]), want);
@@ -98,21 +98,21 @@ async fn a_lead_that_earns_nothing_is_kept_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_deferred_lead_binds_and_counts_when_it_is_told_again() {
+async fn a_deferred_lead_binds_and_counts_when_it_is_reported_again() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
     let deferred = sign_up(json!({ "clickId": shop.click, "mode": "deferred" }));
-    let first = tell_by_server(&app, &shop.merchant, deferred.clone()).await;
+    let first = report_by_server(&app, &shop.merchant, deferred.clone()).await;
     assert_eq!(first.status, 201);
     assert_eq!(json!([first.body["attributed"], first.body["commission_id"]]), json!([true, null]));
-    assert_eq!(tell_by_server(&app, &shop.merchant, deferred).await.status, 200);
+    assert_eq!(report_by_server(&app, &shop.merchant, deferred).await.status, 200);
     assert_eq!(shop.merchant.get("/conversions").await.number("/meta/total"), 0);
 
     app.trac.clock.advance(60 * DAY);
-    let counted = tell_by_server(&app, &shop.merchant, sign_up(json!({}))).await;
+    let counted = report_by_server(&app, &shop.merchant, sign_up(json!({}))).await;
     assert_eq!((counted.status.as_u16(), counted.text("/id")), (200, first.text("/id")));
     assert_eq!(counted.text("/reason"), "ok");
-    let other = tell_by_server(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial" }))).await;
+    let other = report_by_server(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial" }))).await;
     assert_eq!((other.status.as_u16(), other.text("/reason")), (201, "ok_customer_lookup".to_owned()));
     assert_eq!(shop.net().await, 600);
 }
@@ -121,7 +121,7 @@ async fn a_deferred_lead_binds_and_counts_when_it_is_told_again() {
 async fn a_customer_bound_by_a_lead_buys_on_another_device() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
-    tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
     app.trac.clock.advance(DAY);
     let session = |change: Value| {
         shop.session(with(
@@ -129,8 +129,8 @@ async fn a_customer_bound_by_a_lead_buys_on_another_device() {
             change,
         ))
     };
-    let told = shop.deliver_object("checkout.session.completed", DAY, session(json!({}))).await;
-    assert_eq!((told.as_str(), shop.net().await), ("processed ok_customer_lookup", 2_000));
+    let outcome = shop.deliver_object("checkout.session.completed", DAY, session(json!({}))).await;
+    assert_eq!((outcome.as_str(), shop.net().await), ("processed ok_customer_lookup", 2_000));
     // Another payment of the same Stripe customer; only the first payment names the customer's external ID.
     let plain = session(json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {} }));
     assert_eq!(
@@ -143,7 +143,7 @@ async fn a_customer_bound_by_a_lead_buys_on_another_device() {
 }
 
 #[tokio::test]
-async fn a_lead_that_is_told_after_the_payment_it_precedes_settles_nothing_before_it() {
+async fn a_lead_reported_after_the_event_of_a_later_payment_settles_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     app.trac.clock.advance(DAY);
@@ -156,7 +156,7 @@ async fn a_lead_that_is_told_after_the_payment_it_precedes_settles_nothing_befor
         shop.deliver_object("checkout.session.completed", DAY + 1, session(DAY + 1)).await,
         "deferred no_attribution_yet"
     );
-    let lead = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    let lead = report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
     assert_eq!(shop.net().await, 2_000);
     let event = shop.merchant.get("/events").await;
     assert_eq!(event.text("/data/0/reason"), "ok_customer_lookup");
@@ -168,7 +168,7 @@ async fn a_workspace_id_means_live_unless_the_mode_is_named() {
     let app = App::new();
     let (test, live) = app.both_modes().await;
     let check = async |headers: &[(&str, &str)], want: u16| {
-        let answer = sends(&app, headers, &sign_up(json!({}))).await;
+        let answer = send(&app, headers, &sign_up(json!({}))).await;
         assert_eq!(answer.status, want, "{headers:?}: {}", answer.body);
     };
     check(&[("x-workspace-id", &live.workspace_id)], 201).await;
@@ -189,17 +189,18 @@ async fn a_workspace_id_means_live_unless_the_mode_is_named() {
 }
 
 #[tokio::test]
-async fn a_lead_says_which_of_its_fields_are_wrong() {
+async fn the_error_for_a_lead_names_its_invalid_fields() {
     let app = App::new();
     let merchant = app.merchant().await;
     let answer =
-        tell(&app, &merchant, json!({ "eventName": "", "mode": "later", "metadata": [], "x": 1 })).await;
+        report_by_page(&app, &merchant, json!({ "eventName": "", "mode": "later", "metadata": [], "x": 1 }))
+            .await;
     assert_eq!(answer.code(), (422, "VALIDATION_FAILED".to_owned()));
     let fields = answer.body["error"]["fields"].as_object().unwrap();
     let names: Vec<_> = fields.keys().map(String::as_str).collect();
     assert_eq!(names, ["customerExternalId", "eventName", "metadata", "mode", "x"]);
-    assert_eq!(tell(&app, &merchant, json!([])).await.status, 400);
-    let by_number = tell(&app, &merchant, sign_up(json!({ "customerExternalId": 17 }))).await;
+    assert_eq!(report_by_page(&app, &merchant, json!([])).await.status, 400);
+    let by_number = report_by_page(&app, &merchant, sign_up(json!({ "customerExternalId": 17 }))).await;
     assert_eq!(by_number.status, 201);
     assert_eq!(merchant.get("/leads").await.text("/data/0/customer_external_id"), "17");
 }
@@ -209,16 +210,16 @@ async fn the_lead_after_a_thousand_within_a_minute_is_refused() {
     let app = App::new();
     let merchant = app.merchant().await;
     for _ in 0..1_000 {
-        assert!(tell(&app, &merchant, sign_up(json!({}))).await.status.is_success());
+        assert!(report_by_page(&app, &merchant, sign_up(json!({}))).await.status.is_success());
     }
-    let refused = tell(&app, &merchant, sign_up(json!({}))).await;
+    let refused = report_by_page(&app, &merchant, sign_up(json!({}))).await;
     assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "60"));
     app.trac.clock.advance(60);
-    assert_eq!(tell(&app, &merchant, sign_up(json!({}))).await.status, 200);
+    assert_eq!(report_by_page(&app, &merchant, sign_up(json!({}))).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_page_of_any_origin_may_tell_a_lead() {
+async fn a_page_of_any_origin_may_report_a_lead() {
     let app = App::new();
     let preflight = Request::options("/api/track/lead")
         .header("origin", "https://shop.example.com")
@@ -230,40 +231,44 @@ async fn a_page_of_any_origin_may_tell_a_lead() {
 }
 
 #[tokio::test]
-async fn two_hundred_leads_of_one_customer_lock_nobody_out() {
+async fn two_hundred_leads_of_a_customer_do_not_block_one_with_a_known_click() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
     let lead = |n: usize, change: Value| sign_up(with(json!({ "eventName": format!("Event {n}") }), change));
     for n in 0..201 {
         assert_eq!(
-            tell(&app, &shop.merchant, lead(n, json!({ "clickId": "clk_none" }))).await.status,
+            report_by_page(&app, &shop.merchant, lead(n, json!({ "clickId": "clk_none" }))).await.status,
             201,
             "{n}"
         );
     }
     assert_eq!(
-        tell(&app, &shop.merchant, lead(7, json!({}))).await.status,
+        report_by_page(&app, &shop.merchant, lead(7, json!({}))).await.status,
         200,
         "a repeat is accepted beyond the limit"
     );
-    let recorded = tell(&app, &shop.merchant, lead(200, json!({}))).await;
+    let recorded = report_by_page(&app, &shop.merchant, lead(200, json!({}))).await;
     assert_eq!((recorded.status.as_u16(), recorded.text("/reason")), (200, "noted".to_owned()));
     // Beyond the limit, only the first lead with a known click is settled.
-    let first = tell(&app, &shop.merchant, lead(300, json!({ "clickId": shop.click }))).await;
+    let first = report_by_page(&app, &shop.merchant, lead(300, json!({ "clickId": shop.click }))).await;
     assert_eq!((first.status.as_u16(), first.text("/reason")), (201, "client_reported".to_owned()));
-    let second = tell(&app, &shop.merchant, lead(301, json!({ "clickId": shop.click }))).await;
+    let second = report_by_page(&app, &shop.merchant, lead(301, json!({ "clickId": shop.click }))).await;
     assert_eq!((second.status.as_u16(), second.text("/reason")), (201, "noted".to_owned()));
-    let by_server = tell_by_server(&app, &shop.merchant, lead(302, json!({ "clickId": shop.click }))).await;
+    let by_server = report_by_server(&app, &shop.merchant, lead(302, json!({ "clickId": shop.click }))).await;
     assert_eq!((by_server.status.as_u16(), by_server.text("/reason")), (201, "ok".to_owned()));
     // A lead that was only recorded cannot be approved.
     let path = format!("/leads/{}", second.text("/id"));
     let judged = shop.merchant.patch(&path, json!({ "status": "approved" })).await;
     assert_eq!(judged.code(), (409, "LEAD_NOT_SETTLED".to_owned()));
     // The merchant's report settles a lead that was only recorded.
-    let vouched = tell_by_server(&app, &shop.merchant, lead(200, json!({ "clickId": shop.click }))).await;
+    let vouched = report_by_server(&app, &shop.merchant, lead(200, json!({ "clickId": shop.click }))).await;
     assert_eq!((vouched.status.as_u16(), vouched.text("/reason")), (200, "ok".to_owned()));
     let other = sign_up(json!({ "customerExternalId": "user_2" }));
-    assert_eq!(tell(&app, &shop.merchant, other).await.status, 201, "another customer is not affected");
+    assert_eq!(
+        report_by_page(&app, &shop.merchant, other).await.status,
+        201,
+        "another customer is not affected"
+    );
 }
 
 #[tokio::test]
@@ -273,8 +278,8 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
     let status = async || shop.merchant.get("/commissions?source=lead").await.column("status");
     let mut ids = Vec::new();
     for n in 0..3 {
-        let told = sign_up(json!({ "eventName": format!("Event {n}"), "clickId": shop.click }));
-        let answer = tell(&app, &shop.merchant, told).await;
+        let body = sign_up(json!({ "eventName": format!("Event {n}"), "clickId": shop.click }));
+        let answer = report_by_page(&app, &shop.merchant, body).await;
         let want = if n == 0 { "client_reported" } else { "lead_counted_before" };
         assert_eq!(answer.text("/reason"), want, "{}", answer.body);
         ids.push(answer.text("/id"));
@@ -289,8 +294,8 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
     );
     assert_eq!(status().await, [json!("approved")]);
     assert_eq!(shop.net().await, 2_300);
-    // The merchant can reject it, and thereby all that pages report of the customer for that partner, or
-    // approve others of them.
+    // If the merchant rejects it, all leads that pages report for the customer and that partner are rejected;
+    // each of the others can still be approved.
     let judge = async |id: &str, status: &str| {
         shop.merchant.patch(&format!("/leads/{id}"), json!({ "status": status })).await.text("/reason")
     };
@@ -303,12 +308,13 @@ async fn a_pages_lead_is_held_until_the_customer_pays_and_earns_once() {
 }
 
 #[tokio::test]
-async fn a_repeat_joins_a_click_that_the_first_lacked() {
+async fn a_repeat_adds_a_click_that_the_first_lacked() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
-    let first = tell(&app, &shop.merchant, sign_up(json!({ "clickId": "clk_of_an_advertiser" }))).await;
+    let first =
+        report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": "clk_of_an_advertiser" }))).await;
     assert_eq!((first.status.as_u16(), first.text("/reason")), (201, "no_click".to_owned()));
-    let repeat = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    let repeat = report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
     assert_eq!(
         (repeat.status.as_u16(), repeat.text("/id"), repeat.text("/click_id")),
         (200, first.text("/id"), shop.click.clone())
@@ -318,20 +324,21 @@ async fn a_repeat_joins_a_click_that_the_first_lacked() {
         .merchant
         .make("/clicks", json!({ "program_id": shop.program, "partner_id": shop.partner }))
         .await;
-    let told = sign_up(json!({ "clickId": other }));
-    assert_eq!(tell(&app, &shop.merchant, told.clone()).await.body["click_id"], Value::Null);
+    let body = sign_up(json!({ "clickId": other }));
+    assert_eq!(report_by_page(&app, &shop.merchant, body.clone()).await.body["click_id"], Value::Null);
     assert_eq!(
         shop.merchant.get(&format!("/leads/{}", first.text("/id"))).await.text("/click_id"),
         shop.click
     );
-    assert_eq!(tell_by_server(&app, &shop.merchant, told).await.text("/click_id"), other);
+    assert_eq!(report_by_server(&app, &shop.merchant, body).await.text("/click_id"), other);
 }
 
 #[tokio::test]
-async fn the_merchants_latest_word_of_a_lead_is_kept() {
+async fn the_merchants_latest_verdict_about_a_lead_applies() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
-    let lead = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
+    let lead =
+        report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
     let path = format!("/leads/{lead}");
     assert_eq!(shop.merchant.get(&path).await.body["status"], Value::Null);
     // The later verdict applies within one second, too.
@@ -362,15 +369,15 @@ async fn the_merchants_latest_word_of_a_lead_is_kept() {
 }
 
 #[tokio::test]
-async fn a_click_of_the_other_mode_is_said_to_be_so() {
+async fn a_lead_with_a_click_of_the_other_mode_gets_mode_mismatch() {
     let app = App::new();
     let (test, live) = app.both_modes().await;
     let (program, partner) = test.program_and_partner().await;
     let click = test.make("/clicks", json!({ "program_id": program, "partner_id": partner })).await;
     let check = async |merchant: &Merchant<'_>, click: &str, customer: &str, want: &str| {
-        let told = sign_up(json!({ "clickId": click, "customerExternalId": customer }));
+        let body = sign_up(json!({ "clickId": click, "customerExternalId": customer }));
         for _ in 0..2 {
-            let answer = tell(&app, merchant, told.clone()).await;
+            let answer = report_by_page(&app, merchant, body.clone()).await;
             assert_eq!(
                 (answer.body["attributed"].as_bool(), answer.text("/reason")),
                 (Some(false), want.to_owned())
@@ -384,31 +391,31 @@ async fn a_click_of_the_other_mode_is_said_to_be_so() {
 }
 
 #[tokio::test]
-async fn a_page_learns_no_click_that_it_does_not_name() {
+async fn the_response_to_a_page_contains_no_click_that_it_did_not_name() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
-    let first = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    let first = report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
     assert_eq!((first.text("/click_id"), first.body["commission_id"].is_null()), (shop.click.clone(), false));
     for change in [json!({}), json!({ "clickId": "clk_1795248000_0123456789abcdef" })] {
-        let again = tell(&app, &shop.merchant, sign_up(change)).await;
+        let again = report_by_page(&app, &shop.merchant, sign_up(change)).await;
         let hidden = [&again.body["click_id"], &again.body["commission_id"]];
         assert_eq!((again.status.as_u16(), hidden), (200, [&Value::Null; 2]));
     }
-    let again = tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+    let again = report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
     assert_eq!(again.text("/click_id"), shop.click);
 }
 
 #[tokio::test]
-async fn a_lead_that_is_rejected_takes_no_earlier_one_with_it() {
+async fn a_rejected_lead_does_not_affect_an_earlier_one() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
     let lead = |event: &str| sign_up(json!({ "eventName": event, "clickId": shop.click }));
-    tell(&app, &shop.merchant, lead("Sign up")).await;
+    report_by_page(&app, &shop.merchant, lead("Sign up")).await;
     app.trac.clock.advance(10);
-    let trial = tell(&app, &shop.merchant, lead("Trial")).await.text("/id");
+    let trial = report_by_page(&app, &shop.merchant, lead("Trial")).await.text("/id");
     app.trac.clock.advance(10);
     shop.merchant.patch(&format!("/leads/{trial}"), json!({ "status": "rejected" })).await;
-    let later = tell(&app, &shop.merchant, lead("Demo")).await;
+    let later = report_by_page(&app, &shop.merchant, lead("Demo")).await;
     assert_eq!(later.text("/reason"), "rejected_by_merchant", "a later lead with the same click");
     let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
     assert_eq!(
@@ -419,20 +426,20 @@ async fn a_lead_that_is_rejected_takes_no_earlier_one_with_it() {
 }
 
 #[tokio::test]
-async fn a_servers_lead_without_a_click_takes_nothing_from_a_pages_lead() {
+async fn a_servers_lead_without_a_click_does_not_replace_a_pages_lead() {
     for secs in [0, 2] {
         for event in ["Sign up", "Account made"] {
             let app = App::new();
             let shop = Shop::open(&app, paying_leads()).await;
-            tell(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+            report_by_page(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
             app.trac.clock.advance(secs);
-            tell_by_server(&app, &shop.merchant, sign_up(json!({ "eventName": event }))).await;
+            report_by_server(&app, &shop.merchant, sign_up(json!({ "eventName": event }))).await;
             if secs == 0 && event != "Sign up" {
                 continue; // The server's report of the same second says that the customer was known.
             }
             let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
-            let told = shop.deliver_object("checkout.session.completed", 100, bought).await;
-            assert_eq!(told, "processed ok_customer_lookup", "{secs} {event}");
+            let outcome = shop.deliver_object("checkout.session.completed", 100, bought).await;
+            assert_eq!(outcome, "processed ok_customer_lookup", "{secs} {event}");
             assert_eq!(shop.net().await, 300 + 2_000, "{secs} {event}");
             let statuses = shop.merchant.get("/commissions").await.column("status");
             assert!(!statuses.contains(&json!("held")), "{secs} {event}: {statuses:?}");
@@ -441,12 +448,13 @@ async fn a_servers_lead_without_a_click_takes_nothing_from_a_pages_lead() {
 }
 
 #[tokio::test]
-async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_no_other() {
+async fn every_listed_lead_of_a_buyer_is_released_even_after_a_refused_one() {
     let app = App::new();
     let terms = with(paying_leads(), json!({ "lead_events": ["Sign up", "Trial"] }));
     let shop = Shop::open(&app, terms).await;
     for event in ["Sign up", "Trial"] {
-        tell(&app, &shop.merchant, sign_up(json!({ "eventName": event, "clickId": shop.click }))).await;
+        report_by_page(&app, &shop.merchant, sign_up(json!({ "eventName": event, "clickId": shop.click })))
+            .await;
         app.trac.clock.advance(10);
     }
     let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
@@ -454,7 +462,8 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
     let statuses = shop.merchant.get("/commissions").await.column("status");
     assert_eq!((statuses.len(), statuses.contains(&json!("held"))), (3, false), "{statuses:?}");
 
-    // So is one of a customer whom the merchant's server had reported with the same click, and none of another partner.
+    // A lead of a customer whom the merchant's server had reported with the same click is released, too, but
+    // not one with a click of another partner.
     for own in [true, false] {
         let app = App::new();
         let shop = Shop::open(&app, with(paying_leads(), json!({ "lead_events": ["Trial"] }))).await;
@@ -462,10 +471,11 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
         let enrolled = json!({ "program_id": shop.program, "partner_id": bob });
         shop.merchant.make("/enrollments", enrolled.clone()).await;
         let other = shop.merchant.make("/clicks", enrolled).await;
-        tell_by_server(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
+        report_by_server(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await;
         app.trac.clock.advance(10);
         let click = if own { &shop.click } else { &other };
-        tell(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial", "clickId": click }))).await;
+        report_by_page(&app, &shop.merchant, sign_up(json!({ "eventName": "Trial", "clickId": click })))
+            .await;
         let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
         shop.deliver_object("checkout.session.completed", 100, bought).await;
         let statuses = shop.merchant.get("/commissions").await.column("status");
@@ -478,10 +488,10 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
     let expired = with(enrolled.clone(), json!({ "clicked_at": "2026-11-01T07:00:00Z" }));
     let expired = shop.merchant.make("/clicks", expired).await;
     let lead = |event: &str, click: &str| sign_up(json!({ "eventName": event, "clickId": click }));
-    let refused = tell(&app, &shop.merchant, lead("Ebook", &expired)).await;
+    let refused = report_by_page(&app, &shop.merchant, lead("Ebook", &expired)).await;
     assert_eq!(refused.text("/reason"), "click_expired");
     app.trac.clock.advance(10);
-    let second = tell(&app, &shop.merchant, lead("Trial", &shop.click)).await;
+    let second = report_by_page(&app, &shop.merchant, lead("Trial", &shop.click)).await;
     assert_eq!(second.text("/reason"), "client_reported");
     let bought = shop.session(json!({ "metadata": { "tracCustomerExternalId": "user_1" } }));
     assert_eq!(
@@ -492,11 +502,11 @@ async fn every_listed_lead_of_a_buyer_is_released_and_one_that_is_refused_hides_
 }
 
 #[tokio::test]
-async fn a_lead_of_the_merchants_own_is_not_judged() {
+async fn a_lead_that_the_merchant_reported_cannot_be_judged() {
     let app = App::new();
     let shop = Shop::open(&app, paying_leads()).await;
     let lead =
-        tell_by_server(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
+        report_by_server(&app, &shop.merchant, sign_up(json!({ "clickId": shop.click }))).await.text("/id");
     for status in ["approved", "rejected"] {
         let judged = shop.merchant.patch(&format!("/leads/{lead}"), json!({ "status": status })).await;
         assert_eq!(judged.code(), (409, "NOT_A_CLAIM".to_owned()));

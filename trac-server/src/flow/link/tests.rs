@@ -9,8 +9,9 @@ async fn unlinked(app: &App) -> Shop<'_> {
     let shop = Shop::open(app, json!({})).await;
     let metadata = json!({ "tracClickId": shop.click });
     for id in ["in_1", "in_2"] {
-        let told = shop.deliver_object("invoice.paid", 0, invoice(id, json!({ "metadata": metadata }))).await;
-        assert_eq!(told.split(' ').next(), Some("processed"), "{told}");
+        let outcome =
+            shop.deliver_object("invoice.paid", 0, invoice(id, json!({ "metadata": metadata }))).await;
+        assert_eq!(outcome.split(' ').next(), Some("processed"), "{outcome}");
     }
     let refunded = charge(
         2_500,
@@ -24,7 +25,7 @@ async fn unlinked(app: &App) -> Shop<'_> {
 const EVENT: &str = "/events/evt_charge.refunded_9_ch_1";
 
 #[tokio::test]
-async fn a_refund_the_merchant_links_takes_its_part_back_and_no_more() {
+async fn a_refund_linked_by_the_merchant_reverses_its_share_once() {
     let app = App::new();
     let shop = unlinked(&app).await;
     let linked = shop.merchant.post(&format!("{EVENT}/link"), json!({ "payment": "in_2" })).await;
@@ -35,8 +36,9 @@ async fn a_refund_the_merchant_links_takes_its_part_back_and_no_more() {
     );
     assert_eq!(shop.net().await, 1_500);
     let commissions = shop.merchant.get("/commissions").await;
-    let back = |row: &serde_json::Value| row["stripe"]["invoice"] == "in_2" && row["reversed_minor"] == 500;
-    assert!(commissions.body["data"].as_array().unwrap().iter().any(back), "{}", commissions.body);
+    let is_reversed =
+        |row: &serde_json::Value| row["stripe"]["invoice"] == "in_2" && row["reversed_minor"] == 500;
+    assert!(commissions.body["data"].as_array().unwrap().iter().any(is_reversed), "{}", commissions.body);
 
     // Later events follow the link, and a replay does not change it.
     let rest = charge(
@@ -51,7 +53,7 @@ async fn a_refund_the_merchant_links_takes_its_part_back_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_link_is_taken_only_for_what_waits_and_only_to_what_is_known() {
+async fn only_a_waiting_event_can_be_linked_and_only_to_a_known_payment() {
     let app = App::new();
     let shop = unlinked(&app).await;
     let check = async |event: &str, payment: &str, status: u16| {

@@ -29,9 +29,9 @@ async fn a_reported_conversion_earns_once() {
     let first = shop.merchant.post("/conversions", by_click.clone()).await;
     assert_eq!(first.status, 201, "{}", first.body);
     let row = &first.body;
-    let told =
+    let summary =
         json!([row["attributed"], row["reason"], row["rule"], row["amount_minor"], row["occurred_at"]]);
-    assert_eq!(told, json!([true, "ok", "report", 5_000, "2026-11-21T07:30:00Z"]));
+    assert_eq!(summary, json!([true, "ok", "report", 5_000, "2026-11-21T07:30:00Z"]));
     assert_eq!(row["external_transaction_id"], "order 1");
     assert_eq!(shop.net().await, 1_000);
 
@@ -44,7 +44,7 @@ async fn a_reported_conversion_earns_once() {
 }
 
 #[tokio::test]
-async fn a_promo_code_is_the_partner_whose_code_it_is() {
+async fn a_promo_code_credits_its_partner() {
     let check = async |change: Value, want: Value| {
         let app = App::new();
         let shop = Shop::open(&app, json!({})).await;
@@ -104,7 +104,7 @@ async fn stripes_amount_wins_whichever_comes_first() {
 }
 
 #[tokio::test]
-async fn an_answered_id_still_finds_the_conversion_when_it_turned_out_to_be_another_payment() {
+async fn a_returned_id_still_finds_the_conversion_after_payments_are_joined() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let event = shop.session(json!({ "payment_intent": null, "metadata": {} }));
@@ -132,9 +132,9 @@ async fn a_repeat_by_the_merchant_adds_what_the_first_report_lacked() {
     let repeat = async |change: Value| shop.merchant.post("/conversions", with(bare.clone(), change)).await;
     let amount = json!({ "amount_cents": 5_000, "currency": "usd" });
     let completed = repeat(amount.clone()).await;
-    let told = json!([completed.text("/id"), completed.body["amount_minor"], completed.body["reason"]]);
+    let summary = json!([completed.text("/id"), completed.body["amount_minor"], completed.body["reason"]]);
     assert_eq!(
-        (completed.status.as_u16(), told),
+        (completed.status.as_u16(), summary),
         (200, json!([first.text("/id"), 5_000, "no_attribution_yet"]))
     );
     assert_eq!(repeat(json!({ "click_id": shop.click })).await.text("/reason"), "ok");
@@ -178,7 +178,7 @@ async fn a_report_of_a_charge_that_may_be_another_payment_is_recorded() {
 }
 
 #[tokio::test]
-async fn one_pages_claim_hides_no_other() {
+async fn a_claim_does_not_hide_other_claims() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let bob = shop.merchant.make("/partners", json!({ "name": "Bob" })).await;
@@ -193,11 +193,11 @@ async fn one_pages_claim_hides_no_other() {
     }
     let first = claim(&shop, json!({ "clickId": other, "amount": 900 })).await;
     let repeat = claim(&shop, json!({ "clickId": another, "amount": 90_000 })).await;
-    let true_one = claim(&shop, json!({})).await;
-    assert_eq!((first.status.as_u16(), repeat.status.as_u16(), true_one.status.as_u16()), (201, 201, 201));
-    assert_eq!((true_one.text("/id"), repeat.text("/id")), (first.text("/id"), first.text("/id")));
+    let own = claim(&shop, json!({})).await;
+    assert_eq!((first.status.as_u16(), repeat.status.as_u16(), own.status.as_u16()), (201, 201, 201));
+    assert_eq!((own.text("/id"), repeat.text("/id")), (first.text("/id"), first.text("/id")));
     // A page gets no information about a click that it did not name.
-    assert_eq!(true_one.body["click_id"], Value::Null);
+    assert_eq!(own.body["click_id"], Value::Null);
     let path = format!("/conversions/{}", first.text("/id"));
     let claims = shop.merchant.get(&path).await.body["claims"].clone();
     let shown: Vec<_> =
@@ -205,8 +205,8 @@ async fn one_pages_claim_hides_no_other() {
     let want = [json!([null, 1]), json!([other, 900]), json!([another, 90_000]), json!([shop.click, 5_000])];
     assert_eq!(shown, want);
     let judge = async |change: Value| shop.merchant.patch(&path, change).await;
-    let unclear = judge(json!({ "status": "approved" })).await;
-    assert_eq!(unclear.code(), (422, "VALIDATION_FAILED".to_owned()));
+    let ambiguous = judge(json!({ "status": "approved" })).await;
+    assert_eq!(ambiguous.code(), (422, "VALIDATION_FAILED".to_owned()));
     assert_eq!(judge(json!({ "status": "approved", "click_id": "clk_1" })).await.status, 422);
     assert_eq!(judge(json!({ "click_id": shop.click })).await.status, 422);
     // One claim is rejected, and one is approved, with its own amount.
@@ -219,7 +219,7 @@ async fn one_pages_claim_hides_no_other() {
 }
 
 #[tokio::test]
-async fn a_claim_takes_no_payment_from_the_partner_it_is_credited_to_without_being_named() {
+async fn approving_a_claim_of_a_credited_payment_requires_its_click_id() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let bob = shop.merchant.make("/partners", json!({ "name": "Bob" })).await;
@@ -247,7 +247,7 @@ async fn a_claim_takes_no_payment_from_the_partner_it_is_credited_to_without_bei
 }
 
 #[tokio::test]
-async fn a_report_of_a_payment_of_which_only_a_dispute_is_known_is_recorded() {
+async fn a_report_of_a_payment_known_only_from_a_dispute_is_recorded() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let dispute = json!({ "id": "dp_1", "charge": null, "payment_intent": "pi_1", "amount": 500, "currency": "usd",
@@ -264,10 +264,10 @@ async fn a_report_of_a_payment_of_which_only_a_dispute_is_known_is_recorded() {
 async fn a_claim_is_held_until_the_merchant_approves_it() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;
-    let told = claim(&shop, json!({})).await;
-    assert_eq!(told.status, 201, "{}", told.body);
-    assert_eq!(told.text("/reason"), "client_reported");
-    let names: Vec<_> = told.body.as_object().unwrap().keys().map(String::as_str).collect();
+    let claimed = claim(&shop, json!({})).await;
+    assert_eq!(claimed.status, 201, "{}", claimed.body);
+    assert_eq!(claimed.text("/reason"), "client_reported");
+    let names: Vec<_> = claimed.body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, ["attributed", "click_id", "commission_id", "id", "reason"]);
     let row = async || {
         let row = shop.merchant.get("/commissions").await;
@@ -285,9 +285,9 @@ async fn a_claim_is_held_until_the_merchant_approves_it() {
     let payout = json!({ "partner_id": shop.partner, "currency": "usd" });
     assert_eq!(shop.merchant.post("/payouts", payout).await.status, 422);
     let again = claim(&shop, json!({ "amount": 9_000_000 })).await;
-    assert_eq!((again.status.as_u16(), again.text("/id")), (200, told.text("/id")));
+    assert_eq!((again.status.as_u16(), again.text("/id")), (200, claimed.text("/id")));
 
-    let path = format!("/conversions/{}", told.text("/id"));
+    let path = format!("/conversions/{}", claimed.text("/id"));
     let judge = async |status: &str| shop.merchant.patch(&path, json!({ "status": status })).await.status;
     assert_eq!(judge("rejected").await, 200);
     assert_eq!(row().await, json!(["reversed", "rejected_by_merchant", 0]));
@@ -315,7 +315,7 @@ async fn sums(shop: &Shop<'_>) -> Value {
 }
 
 #[tokio::test]
-async fn a_claim_is_no_revenue_whatever_it_would_earn() {
+async fn a_claim_is_not_revenue_until_it_is_approved() {
     for terms in [json!({}), json!({ "commission": { "type": "percentage", "rate_bps": 0 } })] {
         let app = App::new();
         let shop = Shop::open(&app, terms).await;
@@ -355,7 +355,7 @@ async fn a_claim_of_a_known_payment_takes_stripes_amount_and_stays_held() {
 }
 
 #[tokio::test]
-async fn a_merchant_says_what_went_back_of_a_payment_stripe_does_not_know() {
+async fn a_merchant_reports_refunds_of_a_payment_unknown_to_stripe() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let id = shop.merchant.make("/conversions", sale(json!({ "click_id": shop.click }))).await;
@@ -378,7 +378,7 @@ async fn a_merchant_says_what_went_back_of_a_payment_stripe_does_not_know() {
 }
 
 #[tokio::test]
-async fn a_conversion_says_which_of_its_fields_are_wrong() {
+async fn the_error_for_a_conversion_names_its_invalid_fields() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let check = async |body: Value, want: &[&str]| {
@@ -408,7 +408,8 @@ async fn a_customer_known_by_a_lead_converts_without_a_click() {
     app.send(request.body(Body::from(lead.to_string())).unwrap()).await;
     app.trac.clock.advance(60);
     assert!(app.trac.clock.now().unix_secs() > START);
-    let told = shop.merchant.post("/conversions", sale(json!({ "customer_external_id": "user_1" }))).await;
-    assert_eq!(told.text("/reason"), "ok_customer_lookup");
+    let reported =
+        shop.merchant.post("/conversions", sale(json!({ "customer_external_id": "user_1" }))).await;
+    assert_eq!(reported.text("/reason"), "ok_customer_lookup");
     assert_eq!(shop.net().await, 1_000);
 }

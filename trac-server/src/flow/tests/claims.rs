@@ -51,7 +51,7 @@ async fn commissions(shop: &Shop<'_>) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_claim_of_an_earlier_payment_begins_no_series_of_a_customer() {
+async fn a_claim_of_an_earlier_payment_does_not_start_a_customers_series() {
     for recurring in [json!("first_payment"), json!({ "months": 1 })] {
         let app = App::new();
         let (shop, _) = two_partners(&app, json!({ "recurring": recurring })).await;
@@ -81,7 +81,7 @@ async fn a_claim_of_an_earlier_payment_begins_no_series_of_a_customer() {
 }
 
 #[tokio::test]
-async fn a_claim_of_money_that_went_back_leaves_it_to_be_linked() {
+async fn a_claim_of_an_unlinked_refund_does_not_prevent_its_link() {
     let app = App::new();
     let (shop, other) = two_partners(&app, json!({})).await;
     let refund = || {
@@ -110,7 +110,7 @@ async fn a_claim_of_money_that_went_back_leaves_it_to_be_linked() {
 }
 
 #[tokio::test]
-async fn an_approved_claim_of_an_invoice_speaks_for_no_other_of_the_subscription() {
+async fn an_approved_claim_of_an_invoice_credits_no_other_invoice_of_the_subscription() {
     let app = App::new();
     let (shop, other) = two_partners(&app, json!({})).await;
     let at = |id: &str, secs: i64| invoice(id, json!({ "created": app.trac.clock.now().unix_secs() + secs }));
@@ -125,7 +125,7 @@ async fn an_approved_claim_of_an_invoice_speaks_for_no_other_of_the_subscription
 }
 
 #[tokio::test]
-async fn the_merchants_own_report_goes_before_claims_in_either_order() {
+async fn the_merchants_report_takes_precedence_over_claims_in_either_order() {
     for claim_first in [true, false] {
         let app = App::new();
         let (shop, other) = two_partners(&app, json!({})).await;
@@ -155,7 +155,7 @@ async fn the_merchants_own_report_goes_before_claims_in_either_order() {
 }
 
 #[tokio::test]
-async fn a_commission_that_was_paid_out_keeps_its_amount_whatever_is_decided_of_claims() {
+async fn a_paid_out_commission_keeps_its_amount_when_claims_are_judged() {
     let app = App::new();
     let (shop, other) = two_partners(&app, json!({})).await;
     claim(&shop, "order 1", &shop.click, 5_000).await;

@@ -37,7 +37,7 @@ async fn a_correction_names_the_entry_it_corrects() {
 }
 
 #[tokio::test]
-async fn a_session_that_turns_out_to_be_an_invoices_money_keeps_its_commission() {
+async fn a_session_joined_with_its_invoice_keeps_its_commission() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let opened = json!({ "mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "payment_intent": null,
@@ -47,8 +47,8 @@ async fn a_session_that_turns_out_to_be_an_invoices_money_keeps_its_commission()
         "processed ok"
     );
     let earned = shop.merchant.get("/commissions").await;
-    let told = shop.deliver_object("invoice.paid", 2, invoice("in_1", json!({}))).await;
-    assert_eq!(told, "duplicate duplicate_payment");
+    let outcome = shop.deliver_object("invoice.paid", 2, invoice("in_1", json!({}))).await;
+    assert_eq!(outcome, "duplicate duplicate_payment");
     let commissions = shop.merchant.get("/commissions").await;
     assert_eq!((commissions.column("id"), shop.net().await), (earned.column("id"), 1_000));
     assert_eq!(commissions.text("/data/0/stripe/invoice"), "in_1");
@@ -69,18 +69,24 @@ async fn a_session_that_turns_out_to_be_an_invoices_money_keeps_its_commission()
 }
 
 #[tokio::test]
-async fn of_two_charges_that_could_be_one_payment_both_wait_for_review() {
+async fn two_charges_that_fit_one_payment_both_wait_for_review() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click } });
-    let like_it = |n: i64| {
+    let matching_charge = |n: i64| {
         let names = json!({ "id": format!("ch_{n}"), "payment_intent": format!("pi_{n}"), "customer": "cus_1",
             "amount": 5_000, "amount_captured": 5_000, "created": START + n });
         charge(0, names)
     };
     assert_eq!(shop.deliver_object("invoice.paid", 0, invoice("in_1", by_click)).await, "processed ok");
-    assert_eq!(shop.deliver_object("charge.succeeded", 1, like_it(1)).await, "duplicate duplicate_payment");
-    assert_eq!(shop.deliver_object("charge.succeeded", 2, like_it(2)).await, "deferred payment_unlinked");
+    assert_eq!(
+        shop.deliver_object("charge.succeeded", 1, matching_charge(1)).await,
+        "duplicate duplicate_payment"
+    );
+    assert_eq!(
+        shop.deliver_object("charge.succeeded", 2, matching_charge(2)).await,
+        "deferred payment_unlinked"
+    );
     assert_eq!(shop.net().await, 1_000);
     // The link ends the ambiguity: one charge is the invoice's money, the other a sale without a click.
     let link = json!({ "id": "inpay_1", "invoice": "in_1", "payment": { "payment_intent": "pi_2" } });
@@ -90,7 +96,7 @@ async fn of_two_charges_that_could_be_one_payment_both_wait_for_review() {
 }
 
 #[tokio::test]
-async fn a_refund_that_could_be_of_two_payments_says_what_it_did_when_only_one_is_left() {
+async fn an_ambiguous_refund_is_settled_when_only_one_payment_is_left() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let by_click = json!({ "subscription_details": { "subscription": "sub_1", "metadata": { "tracClickId": shop.click } } });
@@ -108,9 +114,9 @@ async fn a_refund_that_could_be_of_two_payments_says_what_it_did_when_only_one_i
     let link = json!({ "id": "inpay_2", "invoice": "in_2", "payment": { "payment_intent": "pi_2" } });
     assert_eq!(shop.deliver_object("invoice_payment.paid", 95, link).await, "processed linked");
     assert_eq!(shop.net().await, 1_500);
-    let told = shop.merchant.get("/events?type=charge.refunded").await;
+    let event = shop.merchant.get("/events?type=charge.refunded").await;
     assert_eq!(
-        (told.text("/data/0/outcome"), told.text("/data/0/reason")),
+        (event.text("/data/0/outcome"), event.text("/data/0/reason")),
         ("processed".into(), "refund_partial".into())
     );
 }

@@ -181,12 +181,12 @@ impl<'a> Market<'a> {
 }
 
 #[tokio::test]
-async fn whatever_pages_say_of_known_customers_moves_no_money() {
+async fn page_reports_about_known_customers_move_no_money() {
     attack("last_click").await;
 }
 
 #[tokio::test]
-async fn whatever_pages_say_of_known_customers_moves_no_money_under_first_click() {
+async fn page_reports_about_known_customers_move_no_money_under_first_click() {
     attack("first_click").await;
 }
 
@@ -199,21 +199,21 @@ async fn attack(model: &str) {
     let calls = market.calls();
     assert!(calls.len() >= 5_000, "{}", calls.len());
     let merchant = &market.shop.merchant;
-    let (mut taken, mut place) = (0, 0);
+    let (mut accepted, mut index) = (0, 0);
     for number in 0..calls.len() {
         // A prime step visits all calls in another order than they were generated in.
-        place = (place + 7_919) % calls.len();
+        index = (index + 7_919) % calls.len();
         if number % 250 == 0 {
             loud.trac.clock.advance(60);
             quiet.trac.clock.advance(60);
         }
-        let (path, body) = &calls[place];
+        let (path, body) = &calls[index];
         let request = Request::post(*path).header("x-publishable-key", &merchant.publishable_key);
         let answer = loud.send(request.body(Body::from(body.to_string())).unwrap()).await;
         assert!(answer.status.as_u16() < 500 && answer.status != 429, "{path} {body}: {}", answer.body);
-        taken += i32::from(answer.status.is_success());
+        accepted += i32::from(answer.status.is_success());
     }
-    assert!(taken > 9_000, "{taken} of {} calls were taken", calls.len());
+    assert!(accepted > 9_000, "{accepted} of {} calls were accepted", calls.len());
     for market in [&control, &market] {
         market.after().await;
     }

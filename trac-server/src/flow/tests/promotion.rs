@@ -11,7 +11,7 @@ fn used(number: u32, code: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
+async fn a_sale_with_a_partners_promotion_code_is_credited_to_the_partner() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let enrollment = format!("/enrollments/{}", shop.enrollment);
@@ -19,13 +19,13 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
         shop.deliver_object("checkout.session.completed", 0, shop.session(used(1, "promo_Ada"))).await,
         "deferred no_attribution_yet"
     );
-    let given =
+    let assigned =
         shop.merchant.patch(&enrollment, json!({ "promotion_codes": ["promo_Ada", "ada20", "ADA20"] })).await;
     assert_eq!(
-        (given.status.as_u16(), &given.body["promotion_codes"]),
+        (assigned.status.as_u16(), &assigned.body["promotion_codes"]),
         (200, &json!(["ADA20", "promo_Ada"]))
     );
-    assert_eq!(given.number("/version"), 1, "a code does not belong to the terms");
+    assert_eq!(assigned.number("/version"), 1, "a code does not belong to the terms");
 
     assert_eq!(
         shop.deliver_object("checkout.session.completed", 1, shop.session(used(2, "promo_Ada"))).await,
@@ -34,25 +34,25 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
     assert_eq!(shop.net().await, 2_000);
     let commission = shop.merchant.get("/commissions").await;
     let click = commission.text("/data/0/click_id");
-    let stands = shop.merchant.get(&format!("/clicks/{click}")).await;
-    assert_eq!((stands.text("/partner_id"), &stands.body["unique"]), (shop.partner.clone(), &json!(false)));
-    let decided = shop.merchant.get("/attributions").await;
-    assert_eq!(decided.text("/data/0/rule"), "promotion_code");
-    assert_eq!(decided.body["data"][0]["candidates"][0]["value"], json!("promo_Ada"));
+    let click = shop.merchant.get(&format!("/clicks/{click}")).await;
+    assert_eq!((click.text("/partner_id"), &click.body["unique"]), (shop.partner.clone(), &json!(false)));
+    let attributions = shop.merchant.get("/attributions").await;
+    assert_eq!(attributions.text("/data/0/rule"), "promotion_code");
+    assert_eq!(attributions.body["data"][0]["candidates"][0]["value"], json!("promo_Ada"));
 
     let story = shop.merchant.get("/explain/pi_2").await.body.to_string();
     for hop in [
-        "the promotion code promo_Ada of cs_2 is the partner's",
-        "A promotion code of Ada's in P",
-        "stands for a promotion code",
+        "the promotion code promo_Ada of cs_2 belongs to the partner",
+        "A promotion code of Ada in P",
+        "represents a promotion code",
     ] {
         assert!(story.contains(hop), "{hop}: {story}");
     }
 
     // A refund takes the commission back even if no enrollment holds the code any more.
     app.trac.clock.advance(5);
-    let taken = shop.merchant.patch(&enrollment, json!({ "promotion_codes": [] })).await;
-    assert_eq!(taken.body["promotion_codes"], json!([]));
+    let removed = shop.merchant.patch(&enrollment, json!({ "promotion_codes": [] })).await;
+    assert_eq!(removed.body["promotion_codes"], json!([]));
     let back = charge(5_000, json!({ "payment_intent": "pi_2" }));
     assert_eq!(shop.deliver_object("charge.refunded", 9, back).await, "processed refund_partial");
     assert_eq!(shop.net().await, 1_000);
@@ -65,7 +65,7 @@ async fn a_sale_by_a_partners_promotion_code_is_the_partners() {
 }
 
 #[tokio::test]
-async fn a_promotion_code_is_one_partners_at_a_time() {
+async fn a_promotion_code_belongs_to_one_partner_at_a_time() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let ada = format!("/enrollments/{}", shop.enrollment);
@@ -108,28 +108,28 @@ async fn a_promotion_code_is_one_partners_at_a_time() {
 }
 
 #[tokio::test]
-async fn what_stands_for_a_code_is_nothing_to_be_carried() {
+async fn the_click_of_a_promotion_code_is_not_accepted_as_a_reference() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let enrollment = format!("/enrollments/{}", shop.enrollment);
     shop.merchant.patch(&enrollment, json!({ "promotion_codes": ["promo_1"] })).await;
     shop.deliver_object("checkout.session.completed", 0, shop.session(used(1, "promo_1"))).await;
-    let stands = shop.merchant.get("/commissions").await.text("/data/0/click_id");
+    let click_id = shop.merchant.get("/commissions").await.text("/data/0/click_id");
     let carried =
-        json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {}, "client_reference_id": stands });
-    let told = shop.deliver_object("checkout.session.completed", 1, shop.session(carried)).await;
-    assert_eq!(told, "deferred no_attribution_yet");
+        json!({ "id": "cs_2", "payment_intent": "pi_2", "metadata": {}, "client_reference_id": click_id });
+    let outcome = shop.deliver_object("checkout.session.completed", 1, shop.session(carried)).await;
+    assert_eq!(outcome, "deferred no_attribution_yet");
 }
 
 #[tokio::test]
-async fn a_code_given_and_taken_in_the_same_second_was_nobodys() {
+async fn a_code_assigned_and_removed_in_the_same_second_had_no_partner() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     let ada = format!("/enrollments/{}", shop.enrollment);
     let grace = shop.merchant.make("/partners", json!({ "name": "Grace" })).await;
     let grace = json!({ "program_id": shop.program, "partner_id": grace });
     let grace = format!("/enrollments/{}", shop.merchant.make("/enrollments", grace).await);
-    // The code is given by mistake, several times, so that the order of random IDs does not hide an error.
+    // The code is assigned by mistake, several times, so that the order of random IDs does not hide an error.
     for _ in 0..5 {
         for codes in [json!(["promo_1"]), json!([])] {
             assert_eq!(shop.merchant.patch(&grace, json!({ "promotion_codes": codes })).await.status, 200);

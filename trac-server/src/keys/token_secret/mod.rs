@@ -31,11 +31,11 @@ pub(crate) async fn make(
         must_be_in_force(&key)?;
         if KeyKind::of(&key) == KeyKind::Secret {
             let message =
-                "A secret key needs no customer tokens: its reports count as the merchant's already.";
+                "A secret key needs no customer tokens: its reports already count as the merchant's.";
             return Err(Problem::conflict("KEY_NOT_PUBLISHABLE", message));
         }
         let secret = new_key("ts", scope.mode());
-        keep(rows, &trac.store.vault(), &id, &secret)?;
+        set(rows, &trac.store.vault(), &id, &secret)?;
         Ok(json!({ "id": id, "token_secret": secret }))
     });
     made.await.map(|shown| (StatusCode::CREATED, Json(shown)))
@@ -53,7 +53,7 @@ pub(crate) fn copy_to_successor(
     let sealed = found.ok_or_else(|| StoreError::internal("the rolled key does not exist"))?;
     let Some(sealed) = sealed else { return Ok(()) };
     let secret = vault.open(place(rows.scope(), old), &sealed)?;
-    keep(rows, vault, new, &secret)
+    set(rows, vault, new, &secret)
 }
 
 /// Opens every token secret once, and seals again those that are due.
@@ -62,14 +62,14 @@ pub(crate) fn copy_to_successor(
 /// [`crate::store::StoreErrorKind::Corrupt`] if one does not open.
 pub(crate) fn reseal(tx: Everywhere<'_>, vault: &Vault, is_due: fn(&str) -> bool) -> Result<(), StoreError> {
     let sql = "SELECT id, workspace_id, mode, token_secret FROM api_key WHERE token_secret IS NOT NULL";
-    let kept: Vec<(String, Scope, String)> = tx.all(sql, &[], |row| {
+    let stored: Vec<(String, Scope, String)> = tx.all(sql, &[], |row| {
         let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
         Ok((row.get(0)?, Scope::new(&workspace_id, mode_of(&mode)), row.get(3)?))
     })?;
-    for (id, scope, sealed) in kept {
+    for (id, scope, sealed) in stored {
         let secret = vault.open(place(&scope, &id), &sealed)?;
         if is_due(&sealed) {
-            keep(tx.within(&scope), vault, &id, &secret)?;
+            set(tx.within(&scope), vault, &id, &secret)?;
         }
     }
     Ok(())
@@ -78,7 +78,7 @@ pub(crate) fn reseal(tx: Everywhere<'_>, vault: &Vault, is_due: fn(&str) -> bool
 /// Checks a page's customer token against the token secret of the publishable key in the same request.
 ///
 /// # Errors
-/// `422` for `customerToken`, with what is wrong.
+/// `422` for `customerToken`, with the fault.
 pub(crate) async fn check(
     trac: &Trac,
     scope: &Scope,
@@ -89,7 +89,7 @@ pub(crate) async fn check(
     let wrong = |message: &str| Problem::field("customerToken", message);
     let key = headers.get("x-publishable-key").and_then(|value| value.to_str().ok()).map(str::trim);
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        return Err(wrong("is checked with the secret of a publishable key: send x-publishable-key"));
+        return Err(wrong("is checked with a publishable key's token secret: send x-publishable-key"));
     };
     let (hash, of) = (key_hash(key), scope.clone());
     let found = trac.store.look_up(move |tx| of_key(tx.within(&of), hash)).await?;
@@ -114,7 +114,7 @@ fn place<'a>(scope: &'a Scope, key_id: &'a str) -> Place<'a> {
     Place { scope, table: "api_key.token_secret", row: key_id }
 }
 
-fn keep(rows: Rows<'_>, vault: &Vault, id: &str, secret: &str) -> Result<(), StoreError> {
+fn set(rows: Rows<'_>, vault: &Vault, id: &str, secret: &str) -> Result<(), StoreError> {
     let sealed = vault.seal(place(rows.scope(), id), secret)?;
     let sql = "UPDATE api_key SET token_secret = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
     rows.write(sql, args![id, sealed])?;

@@ -46,7 +46,7 @@ async fn vouched(app: &App) -> Vec<(String, bool)> {
 }
 
 #[tokio::test]
-async fn a_token_secret_is_shown_once_and_kept_sealed() {
+async fn a_token_secret_is_shown_once_and_stored_sealed() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = publishable(&merchant).await;
@@ -57,17 +57,17 @@ async fn a_token_secret_is_shown_once_and_kept_sealed() {
     let listed = merchant.get(&path).await;
     assert_eq!(listed.body["has_token_secret"], true);
     assert!(!listed.body.to_string().contains(&secret));
-    let kept = app.trac.store.read(|tx| {
+    let stored = app.trac.store.read(|tx| {
         let sql = "SELECT token_secret FROM api_key WHERE token_secret IS NOT NULL";
         tx.one(sql, &[], |row| row.get::<String>(0))
     });
-    let kept = kept.await.unwrap().unwrap();
-    assert!(kept.starts_with("sealed:1:") && !kept.contains(&secret), "{kept}");
+    let stored = stored.await.unwrap().unwrap();
+    assert!(stored.starts_with("sealed:1:") && !stored.contains(&secret), "{stored}");
 
     let unknown = merchant.post(&path.replace(&id, "key_unknown/token-secret"), json!({})).await;
     assert_eq!(unknown.code(), (404, "NOT_FOUND".to_owned()));
-    let odd = merchant.post(&format!("{path}/token-secret"), json!({ "secret": "mine" })).await;
-    assert_eq!(odd.code(), (422, "VALIDATION_FAILED".to_owned()));
+    let unknown_field = merchant.post(&format!("{path}/token-secret"), json!({ "secret": "mine" })).await;
+    assert_eq!(unknown_field.code(), (422, "VALIDATION_FAILED".to_owned()));
     let of_secret_key = merchant.get("/api-keys?kind=secret").await.text("/data/0/id");
     let refused = merchant.post(&format!("/api-keys/{of_secret_key}/token-secret"), json!({})).await;
     assert_eq!(refused.code(), (409, "KEY_NOT_PUBLISHABLE".to_owned()));
@@ -77,7 +77,7 @@ async fn a_token_secret_is_shown_once_and_kept_sealed() {
 }
 
 #[tokio::test]
-async fn a_lead_with_a_customer_token_is_the_merchants_word() {
+async fn a_lead_with_a_customer_token_counts_as_the_merchants_own() {
     let app = App::new();
     let merchant = app.merchant().await;
     let secret = new_secret(&merchant, &publishable(&merchant).await).await;
@@ -91,26 +91,26 @@ async fn a_lead_with_a_customer_token_is_the_merchants_word() {
     let server = format!("Bearer {}", merchant.key);
     assert_eq!(lead(&app, &[("authorization", &server)], "user_3", "t=1,v1=00").await.status, 201);
     let want = [("user_1", true), ("user_2", false), ("user_3", true)];
-    assert_eq!(vouched(&app).await, want.map(|(customer, is)| (customer.to_owned(), is)));
+    assert_eq!(vouched(&app).await, want.map(|(customer, vouched)| (customer.to_owned(), vouched)));
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_fit_is_named_and_nothing_is_recorded() {
+async fn an_invalid_token_is_rejected_with_its_fault_and_nothing_is_recorded() {
     let app = App::new();
     let (test, live) = app.both_modes().await;
     let page = [("x-publishable-key", test.publishable_key.as_str())];
     let now = app.trac.clock.now();
-    let check = async |token: &str, says: &str| {
+    let check = async |token: &str, want: &str| {
         let answer = lead(&app, &page, "user_1", token).await;
-        assert!(wrong(&answer).contains(says), "{token}: {}", answer.body);
+        assert!(wrong(&answer).contains(want), "{token}: {}", answer.body);
     };
     check(&customer_token("user_1", "ts_test_guess", now), "no token secret yet").await;
     let secret = new_secret(&test, &publishable(&test).await).await;
     let of_live = new_secret(&live, &publishable(&live).await).await;
     check("", "1 to 255 characters").await;
     check("yes", "form t=").await;
-    check(&customer_token("user_2", &secret, now), "does not fit").await;
-    check(&customer_token("user_1", &of_live, now), "does not fit").await;
+    check(&customer_token("user_2", &secret, now), "does not match").await;
+    check(&customer_token("user_1", &of_live, now), "does not match").await;
     check(&customer_token("user_1", &secret, now.plus_secs(-86_401)), "24 hours").await;
     check(&customer_token("user_1", &secret, now.plus_secs(301)), "future").await;
     let by_workspace = [("x-workspace-id", test.workspace_id.as_str()), ("x-trac-mode", "test")];
@@ -124,7 +124,7 @@ async fn a_token_that_does_not_fit_is_named_and_nothing_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_new_token_secret_ends_the_old_one_and_a_rolled_key_keeps_it() {
+async fn a_new_token_secret_replaces_the_old_one_and_is_copied_when_the_key_is_rolled() {
     let app = App::new();
     let merchant = app.merchant().await;
     let id = publishable(&merchant).await;
@@ -133,12 +133,12 @@ async fn a_new_token_secret_ends_the_old_one_and_a_rolled_key_keeps_it() {
     assert_eq!(rolled.body["has_token_secret"], true);
     let successor = rolled.text("/key");
     for key in [&merchant.publishable_key, &successor] {
-        let says = async |secret: &str| {
+        let error_with = async |secret: &str| {
             let token = customer_token("user_1", secret, app.trac.clock.now());
             wrong(&lead(&app, &[("x-publishable-key", key)], "user_1", &token).await)
         };
-        assert!(says(&old).await.contains("does not fit"));
-        assert_eq!(says(&new).await, "");
+        assert!(error_with(&old).await.contains("does not match"));
+        assert_eq!(error_with(&new).await, "");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A CSV cell that a spreadsheet opens without running it.
+//! Writes CSV cells that a spreadsheet does not run as formulas.
 //!
 //! # Wire form
 //! [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180). A spreadsheet would run a text that begins with `=`,
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_is_read_by_a_spreadsheet_as_what_it_was() {
+    fn cells_are_quoted_and_formulas_get_an_apostrophe() {
         let check = |value: Value, want: &str| assert_eq!(write(&value), want, "{value}");
         check(json!(null), "");
         check(json!(-17), "-17");

@@ -1,4 +1,4 @@
-//! `trac import`: reads an export, whole or not at all.
+//! `trac import`: imports a whole export in one transaction, or nothing.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -43,7 +43,7 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
             let mut reading = Reading {
                 digest: Sha256::new(),
                 workspaces: None,
-                here: BTreeSet::new(),
+                existing: BTreeSet::new(),
                 imported: Imported::default(),
             };
             let mut end = None;
@@ -89,13 +89,13 @@ fn lines(mut stream: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} rows, of which {} were not here yet.", self.rows, self.new)?;
+        writeln!(f, "{} rows, {} of them new.", self.rows, self.new)?;
         if self.without_secret.is_empty() {
             return Ok(());
         }
         writeln!(
             f,
-            "These webhook endpoints have no signing secret, which an export does not carry; set one for each:"
+            "These webhook endpoints have no signing secret, because an export contains none; set one for each:"
         )?;
         self.without_secret.iter().try_for_each(|id| writeln!(f, "  {id}"))
     }
@@ -106,7 +106,7 @@ struct Reading {
     /// `None` until the first line is read.
     workspaces: Option<BTreeSet<String>>,
     /// Those of them that existed before the import.
-    here: BTreeSet<String>,
+    existing: BTreeSet<String>,
     imported: Imported,
 }
 
@@ -118,9 +118,9 @@ impl Reading {
         let object: Map<String, Value> = object?;
         let Some(workspaces) = &self.workspaces else {
             let named = first(tx, &object)?;
-            self.here = known(tx, &named)?;
+            self.existing = known(tx, &named)?;
             self.workspaces = Some(named);
-            self.note(line);
+            self.hash(line);
             return Ok(None);
         };
         if let Some(end) = object.get("end") {
@@ -130,23 +130,23 @@ impl Reading {
         if !row.workspace().is_some_and(|id| workspaces.contains(id)) {
             return Err(unusable("its workspace is not in the first line"));
         }
-        self.note(line);
+        self.hash(line);
         self.imported.rows = self.imported.rows.saturating_add(1);
-        if row.keep(tx)? {
-            if row.workspace().is_some_and(|id| self.here.contains(id)) {
+        if row.insert(tx)? {
+            if row.workspace().is_some_and(|id| self.existing.contains(id)) {
                 let detail = format!(
-                    "the workspace is here already, without this row of {}: nothing is added to it",
+                    "the workspace exists here already, without this row of {}: nothing is added to it",
                     row.table.name
                 );
                 return Err(StoreError::new(StoreErrorKind::Conflict, detail));
             }
-            row.takes_no_address(tx)?;
+            row.check_address(tx)?;
             self.imported.new = self.imported.new.saturating_add(1);
         }
         Ok(None)
     }
 
-    fn note(&mut self, line: &str) {
+    fn hash(&mut self, line: &str) {
         self.digest.update(line);
         self.digest.update("\n");
     }
@@ -197,7 +197,7 @@ impl ReadRow {
     }
 
     /// Writes the row unless it is stored already; returns whether it was new.
-    fn keep(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
+    fn insert(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
         let Table { name, key, .. } = self.table;
         let known = self.table.columns(tx)?;
         let same =
@@ -214,7 +214,7 @@ impl ReadRow {
             conflict_target(name, key),
         );
         match tx.write(&sql, &values) {
-            Ok(0) => self.is_there(tx).map(|()| false),
+            Ok(0) => self.check_stored(tx).map(|()| false),
             Ok(_) => Ok(true),
             Err(error) => {
                 Err(StoreError::new(error.kind(), format!("a row of {name} cannot be written: {error}")))
@@ -224,7 +224,7 @@ impl ReadRow {
 
     /// Rejects a row that would redirect visitors of another workspace's link or program: a slug that differs
     /// only in case (the schema's unique index is case-sensitive), or another workspace's program ID.
-    fn takes_no_address(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
+    fn check_address(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let (column, sql) = match self.table.name {
             "link" => (
                 "slug",
@@ -251,7 +251,7 @@ impl ReadRow {
     }
 
     /// Checks that the stored row is equal in all exported columns.
-    fn is_there(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
+    fn check_stored(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let Table { name, key, left_out, loose, .. } = self.table;
         let is_compared =
             |column: &str| !loose.contains(&column) && left_out.iter().all(|(left, _)| *left != column);
@@ -266,8 +266,13 @@ impl ReadRow {
         if tx.exists(&sql, &values)? {
             return Ok(());
         }
-        let id = key.last().and_then(|column| self.field(column));
-        let detail = format!("a row of {name} is there already and different: {id:?}");
+        let key = key.iter().skip(1).filter_map(|column| match self.field(column)? {
+            Cell::Text(text) => Some(text.clone()),
+            Cell::Integer(number) => Some(number.to_string()),
+            Cell::Null | Cell::Bytes(_) => None,
+        });
+        let id = key.collect::<Vec<_>>().join(" ");
+        let detail = format!("a row of {name} exists already with other values: {id}");
         Err(StoreError::new(StoreErrorKind::Conflict, detail))
     }
 }

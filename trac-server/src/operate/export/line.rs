@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_column_can_hold_is_read_as_it_was_told() {
+    fn every_value_is_read_back_as_it_was_written() {
         let check = |value: Cell| {
             let written = to_json(value.clone());
             assert_eq!(to_cell(written.clone()), Some(value), "{written}");
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row_is_refused() {
+    fn a_line_that_is_not_a_row_is_refused() {
         let check = |line: Value, want: &str| {
             let Value::Object(line) = line else { panic!("{line}") };
             let error = read(line).unwrap_err().to_string();

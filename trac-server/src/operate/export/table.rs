@@ -10,7 +10,7 @@ pub(super) struct Table {
     pub(super) key: &'static [&'static str],
     /// Columns that are not exported, each with the SQL that replaces it.
     pub(super) left_out: &'static [(&'static str, &'static str)],
-    /// Columns in which a stored row may differ.
+    /// Columns in which a stored row may differ from an imported one.
     pub(super) loose: &'static [&'static str],
     /// The order of its rows. An index must have it; otherwise SQLite sorts all rows in memory.
     pub(super) order: &'static [&'static str],
@@ -77,7 +77,7 @@ impl Table {
         schema::columns(tx, self.name)
     }
 
-    /// The statement that selects its rows of this number of workspaces.
+    /// The statement that selects the rows of this many workspaces.
     pub(super) fn rows_of(&self, columns: &[String], workspaces: usize) -> String {
         let exported = columns.iter().map(|column| self.placeholder(column).unwrap_or(column));
         format!(

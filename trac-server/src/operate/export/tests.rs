@@ -17,9 +17,9 @@ use trac_core::time::Timestamp;
 
 /// A writer whose content can be read afterwards.
 #[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Page {
+impl io::Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -31,9 +31,9 @@ impl io::Write for Page {
 }
 
 async fn exported(app: &App, workspace: Option<&str>) -> String {
-    let page = Page::default();
-    export(&app.trac, workspace, page.clone()).await.unwrap();
-    let bytes = page.0.lock().unwrap().clone();
+    let buffer = Buffer::default();
+    export(&app.trac, workspace, buffer.clone()).await.unwrap();
+    let bytes = buffer.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
 
@@ -118,13 +118,13 @@ async fn get(app: &App, m: &Merchant<'_>, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_workspace_goes_to_another_store_with_every_id_and_every_sum() {
+async fn an_imported_workspace_has_the_same_ids_and_sums() {
     let (here, there) = (App::new(), App::new());
     let shop = busy(&here).await;
     there.trac.clock.advance(DAY);
     let text = exported(&here, None).await;
-    let brought = imported(&there, &text).await.unwrap();
-    assert_eq!(brought.new, brought.rows);
+    let summary = imported(&there, &text).await.unwrap();
+    assert_eq!(summary.new, summary.rows);
     assert_eq!(ledger(&there, &shop.merchant).await, ledger(&here, &shop.merchant).await);
     let rows = |text: &str| {
         text.lines()
@@ -133,27 +133,27 @@ async fn a_workspace_goes_to_another_store_with_every_id_and_every_sum() {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    assert_eq!(rows(&exported(&there, None).await), rows(&text), "what comes out is what went in");
+    assert_eq!(rows(&exported(&there, None).await), rows(&text), "the import exports the same rows");
     let replayed = replay_all(&there.trac, Timestamp::default(), Rules::Then, true).await.unwrap();
     assert_eq!(replayed["changed"], json!([]), "{replayed}");
 
     let again = imported(&there, &text).await.unwrap();
-    assert_eq!((again.new, again.rows), (0, brought.rows), "taken in twice, it changes nothing");
+    assert_eq!((again.new, again.rows), (0, summary.rows), "a second import changes nothing");
     assert_eq!(imported(&here, &text).await.unwrap().new, 0);
 }
 
 #[tokio::test]
-async fn secrets_stay_behind_and_the_endpoints_are_named() {
+async fn secrets_are_not_exported_and_endpoints_without_one_are_listed() {
     let (here, there) = (App::new(), App::new());
     let shop = busy(&here).await;
     let text = exported(&here, None).await;
     assert!(!text.contains("sealed:") && !text.contains("whsec") && !text.contains(&shop.merchant.key));
-    let brought = imported(&there, &text).await.unwrap();
-    assert!(brought.without_secret.contains(&shop.endpoint), "{brought:?}");
-    assert!(brought.to_string().contains(&shop.endpoint));
+    let summary = imported(&there, &text).await.unwrap();
+    assert!(summary.without_secret.contains(&shop.endpoint), "{summary:?}");
+    assert!(summary.to_string().contains(&shop.endpoint));
     // An import does not remove a secret that is set.
-    let brought = imported(&here, &text).await.unwrap();
-    assert!(!brought.without_secret.contains(&shop.endpoint), "{brought:?}");
+    let summary = imported(&here, &text).await.unwrap();
+    assert!(!summary.without_secret.contains(&shop.endpoint), "{summary:?}");
     shop.deliver_object("charge.refunded", 120, charge(2_600, json!({}))).await;
 }
 
@@ -168,7 +168,7 @@ async fn one_workspace_is_exported_alone() {
 }
 
 #[tokio::test]
-async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
+async fn an_incomplete_changed_or_conflicting_export_imports_nothing() {
     let (here, there) = (App::new(), App::new());
     busy(&here).await;
     let text = exported(&here, None).await;
@@ -220,7 +220,7 @@ async fn what_is_not_whole_or_not_the_same_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_line_without_end_is_refused() {
+async fn an_endless_line_is_refused_and_crlf_is_accepted() {
     let app = App::new();
     let endless = io::BufReader::new(io::repeat(b'x'));
     let error = import(&app.trac.store, endless).await.unwrap_err();
@@ -228,8 +228,8 @@ async fn a_line_without_end_is_refused() {
     let app = App::new();
     let merchant = app.merchant().await;
     let with_crlf = exported(&app, None).await.replace('\n', "\r\n");
-    let taken = imported(&App::new(), &with_crlf).await.unwrap();
-    assert_eq!(taken.new, taken.rows);
+    let summary = imported(&App::new(), &with_crlf).await.unwrap();
+    assert_eq!(summary.new, summary.rows);
     drop(merchant);
 }
 
@@ -252,7 +252,7 @@ fn line_of(text: &str, table: &str, changes: &[(&str, Value)]) -> String {
 }
 
 #[tokio::test]
-async fn an_import_adds_nothing_to_a_workspace_that_is_here_and_takes_nobodys_address() {
+async fn an_import_adds_nothing_to_an_existing_workspace_and_takes_no_slug_of_another() {
     let (here, there) = (App::new(), App::new());
     let shop = busy(&here).await;
     let text = exported(&here, None).await;
@@ -282,15 +282,15 @@ async fn an_import_adds_nothing_to_a_workspace_that_is_here_and_takes_nobodys_ad
 
 /// The tables that stay with the server: sessions and links of the dashboard, stored responses, refused
 /// calls, its own settings, marks of visitors.
-const STAYS: [&str; 5] = ["dashboard_token", "idempotency", "refusal", "setting", "visitor"];
+const NOT_EXPORTED: [&str; 5] = ["dashboard_token", "idempotency", "refusal", "setting", "visitor"];
 
 #[tokio::test]
-async fn every_table_is_exported_or_known_to_stay_and_its_key_is_unique() {
+async fn every_table_is_exported_or_listed_as_server_data_and_its_key_is_unique() {
     let app = App::new();
     let shop = busy(&app).await;
     for table in app.trac.store.read(schema::tables).await.unwrap() {
         let exported = TABLES.iter().any(|known| known.name == table);
-        assert_ne!(exported, STAYS.contains(&table.as_str()), "{table} is exported or stays");
+        assert_ne!(exported, NOT_EXPORTED.contains(&table.as_str()), "{table} is exported or not");
     }
     let text = exported(&app, None).await;
     for table in TABLES {
@@ -327,7 +327,7 @@ async fn no_table_that_grows_is_sorted_in_memory() {
 }
 
 #[tokio::test]
-async fn tables_for_people_have_a_line_for_each_row_and_no_formula() {
+async fn csv_files_have_a_line_for_each_row_and_no_formula() {
     let app = App::new();
     let shop = busy(&app).await;
     shop.merchant
@@ -346,5 +346,5 @@ async fn tables_for_people_have_a_line_for_each_row_and_no_formula() {
         "{}",
         sheet("partners")
     );
-    assert!(export_csv(&app.trac, None, folder.path()).await.is_err(), "no file is written over");
+    assert!(export_csv(&app.trac, None, folder.path()).await.is_err(), "no file is overwritten");
 }

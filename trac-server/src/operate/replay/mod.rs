@@ -215,7 +215,7 @@ fn decide(
         considered.write(writing)?;
         for payment_id in &judged.payments {
             if let Some(known) = considered.loaded.world.payments.get(payment_id) {
-                writing.unite_payments(payment_id, &known.facts)?;
+                writing.update_facts(payment_id, &known.facts)?;
             }
         }
     }
@@ -279,45 +279,45 @@ impl Stored {
         let Delivery { scope, event, .. } = &self.delivery;
         let writing = Writing { rows: tx.within(scope), ids, now, event_id: Some(&self.id) };
         let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
-        let (told, mut replayed) = match flow::concerns(&self.delivery, self.received_at) {
+        let (concluded, mut replayed) = match flow::facts_of_delivery(&self.delivery, self.received_at) {
             Err(answer) => {
                 let nothing = json!({ "dry_run": replay.dry_run, "rules": replay.rules.as_str(),
                     "changes": [], "frozen": [] });
-                (self.told_anew().then_some((answer, None)), nothing)
+                (self.had_no_effect().then_some((answer, None)), nothing)
             }
             Ok(facts) => {
                 let (considered, replayed) = decide(&writing, topic, facts, replay)?;
-                (self.now_told(topic, &considered), replayed)
+                (self.new_outcome(topic, &considered), replayed)
             }
         };
         let before = json!({ "outcome": self.outcome, "reason": self.reason });
-        let after = told.as_ref().map_or_else(|| before.clone(), |(answer, _)| in_words(*answer));
-        if let (Some((answer, subject)), false) = (&told, replay.dry_run) {
+        let after = concluded.as_ref().map_or_else(|| before.clone(), |(answer, _)| answer_json(*answer));
+        if let (Some((answer, subject)), false) = (&concluded, replay.dry_run) {
             log::conclude(&writing, &self.id, *answer, subject.as_deref())?;
         }
         if let Some(replayed) = replayed.as_object_mut() {
-            let said = [
+            let fields = [
                 ("event_id", Value::from(self.id.as_str())),
                 ("stripe_event_id", Value::from(event.id.as_str())),
                 ("type", Value::from(event.kind.as_str())),
                 ("before", before),
                 ("after", after),
             ];
-            replayed.extend(said.map(|(name, value)| (name.to_owned(), value)));
+            replayed.extend(fields.map(|(name, value)| (name.to_owned(), value)));
         }
         Ok(replayed)
     }
 
     /// Whether the event had no effect: it was unreadable, or not for this endpoint.
-    fn told_anew(&self) -> bool {
+    fn had_no_effect(&self) -> bool {
         matches!(self.outcome.as_str(), "failed" | "ignored")
     }
 
     /// The new outcome of the event and its subject; `None` if the old outcome stays. An event that had an
     /// effect keeps its outcome, except for a sale that was skipped and earns now.
-    fn now_told(&self, topic: Topic, considered: &Considered) -> Option<(Answer, Option<String>)> {
+    fn new_outcome(&self, topic: Topic, considered: &Considered) -> Option<(Answer, Option<String>)> {
         let (answer, subject) = considered.outcome();
-        if self.told_anew() {
+        if self.had_no_effect() {
             return Some((answer, subject));
         }
         if self.outcome != Outcome::Skipped.as_str() || topic != Topic::Sale {
@@ -329,7 +329,7 @@ impl Stored {
     }
 }
 
-fn in_words(answer: Answer) -> Value {
+fn answer_json(answer: Answer) -> Value {
     let Answer { outcome, reason } = answer;
     debug_assert!(outcome != Outcome::Rejected, "only deliveries are rejected");
     json!({ "outcome": outcome.as_str(), "reason": reason.as_str() })

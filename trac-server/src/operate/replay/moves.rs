@@ -21,9 +21,9 @@ pub(super) fn of(writing: &Writing<'_>, considered: &Considered) -> Result<Vec<V
                 Some(id) => due(writing, id)?,
                 None => None,
             };
-            let is_due_otherwise =
+            let due_changes =
                 change.claim.as_ref().zip(due).is_some_and(|(claim, due)| claim.matures_at != due);
-            if change.entries.is_empty() && !is_due_otherwise {
+            if change.entries.is_empty() && !due_changes {
                 continue;
             }
             // The commission may belong to another payment that is inferred to be the same money.
@@ -100,7 +100,7 @@ impl Summary {
                 .map_or_else(|| format!("{} {}", named("payment_id"), named("click_id")), ToOwned::to_owned);
             let known = self.places.get(&key).and_then(|place| self.moved.get_mut(*place));
             match known {
-                Some(known) if !self.dry_run => go_on(known, change),
+                Some(known) if !self.dry_run => extend_row(known, change),
                 Some(_) => {}
                 None => {
                     self.places.insert(key, self.moved.len());
@@ -128,7 +128,7 @@ fn of_scope(scope: &Scope, change: &Value) -> Value {
 }
 
 /// Adds a further change to the row of a commission.
-fn go_on(known: &mut Value, change: &Value) {
+fn extend_row(known: &mut Value, change: &Value) {
     if let (Some(known), Some(change)) = (known.as_object_mut(), change.as_object()) {
         for name in ["after", "reason"] {
             known.insert(name.to_owned(), change.get(name).cloned().unwrap_or_default());

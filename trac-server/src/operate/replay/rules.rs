@@ -50,7 +50,7 @@ impl Rules {
 /// The payments of a replay whose versions change, and those that cannot change.
 #[derive(Default)]
 pub(super) struct Judged {
-    /// The payments that are judged by other versions than before.
+    /// The payments that are decided by other versions than before.
     pub(super) payments: Vec<String>,
     /// Commissions that today's terms would change, but that stay because they were paid out.
     pub(super) frozen: Vec<Value>,
@@ -162,12 +162,12 @@ fn frozen(world: &World, paid_out: &[String], todays: &Latest<Pins>) -> Vec<Valu
         let paid = all.iter().filter(|commission| commission.paid && !commission.closed);
         paid.map(move |commission| (id, commission))
     });
-    let told = paid.map(|(id, commission)| {
+    let items = paid.map(|(id, commission)| {
         json!({
             "payment_id": id,
             "commission_id": commission.id,
             "reason": Reason::AttributionFrozen.as_str(),
         })
     });
-    told.collect()
+    items.collect()
 }

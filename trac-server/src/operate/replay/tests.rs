@@ -48,13 +48,13 @@ impl Shop<'_> {
 }
 
 #[tokio::test]
-async fn todays_terms_count_for_a_past_sale_once_and_whatever_arrives_later() {
+async fn todays_terms_apply_to_a_past_sale_and_stay_for_its_later_events() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.sells().await;
     app.trac.clock.advance(DAY);
     shop.changes_program(percent(10)).await;
-    assert_eq!(shop.replays("").await.body["changes"], json!([]), "by the terms of its time nothing moves");
+    assert_eq!(shop.replays("").await.body["changes"], json!([]), "by the terms of its time nothing changes");
 
     let dry = shop.replays("?rules=now&dry_run=1").await;
     assert_eq!((dry.text("/rules"), dry.number("/changes/0/after/net_minor")), ("now".into(), 1_000));
@@ -64,7 +64,7 @@ async fn todays_terms_count_for_a_past_sale_once_and_whatever_arrives_later() {
     let real = shop.replays("?rules=now").await;
     assert_eq!(real.body["changes"][0]["entries"], dry.body["changes"][0]["entries"]);
     assert_eq!((shop.net().await, shop.entries().await), (1_000, 2));
-    assert_eq!(shop.replays("?rules=now").await.body["changes"], json!([]), "twice is once");
+    assert_eq!(shop.replays("?rules=now").await.body["changes"], json!([]), "a repeat changes nothing");
 
     // Neither a refund nor another change of the program makes the terms be looked up again.
     shop.changes_program(percent(50)).await;
@@ -83,7 +83,7 @@ async fn todays_terms_count_for_a_past_sale_once_and_whatever_arrives_later() {
 }
 
 #[tokio::test]
-async fn a_refusal_under_todays_rules_lasts_and_so_does_what_they_let_in() {
+async fn a_sale_that_todays_rules_refuse_or_accept_stays_so() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.sells().await;
@@ -106,7 +106,7 @@ async fn a_refusal_under_todays_rules_lasts_and_so_does_what_they_let_in() {
 }
 
 #[tokio::test]
-async fn a_longer_window_lets_in_a_sale_and_the_renewals_after_it() {
+async fn a_longer_window_credits_a_sale_and_its_later_renewals() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "attribution_window_days": 0 })).await;
     let by_click = json!({ "metadata": { "tracClickId": shop.click }, "created": START });
@@ -163,16 +163,16 @@ async fn a_replay_of_one_event_leaves_the_customers_other_payments_as_they_are()
     let ended = json!({ "id": "sub_1", "customer": "cus_1", "ended_at": START + 59 * DAY, "metadata": {} });
     shop.deliver_object("customer.subscription.deleted", 59 * DAY, ended).await;
     shop.changes_program(json!({ "cancel_policy": "keep" })).await;
-    let kept = shop.net().await;
+    let before = shop.net().await;
     let path = "/events/evt_customer.subscription.deleted_5097600_sub_1/replay?rules=now";
     let replayed = shop.merchant.post(path, json!({})).await;
     assert_eq!(replayed.status, 200, "{}", replayed.body);
-    assert!(kept < 2_000, "{kept}");
+    assert!(before < 2_000, "{before}");
     assert_eq!(shop.net().await, 1_000, "both by today's 10 %, and neither voided");
 }
 
 #[tokio::test]
-async fn what_was_paid_out_stays_under_todays_rules() {
+async fn paid_out_commissions_do_not_change_under_todays_rules() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;
     shop.sells().await;
@@ -195,7 +195,7 @@ async fn what_was_paid_out_stays_under_todays_rules() {
 }
 
 #[tokio::test]
-async fn of_what_was_paid_out_only_what_would_be_otherwise_is_listed() {
+async fn only_paid_out_commissions_that_would_change_are_listed() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;
     shop.sells().await;
@@ -214,15 +214,15 @@ async fn of_what_was_paid_out_only_what_would_be_otherwise_is_listed() {
     shop.changes_program(percent(10)).await;
     let all = shop.all(Rules::Now, false).await;
     assert_eq!((all["frozen"].as_array().unwrap().len(), &all["commissions"]), (1, &json!([])));
-    let said = as_text(&all);
+    let text = as_text(&all);
     let line = format!(
         "  {} test {}",
         shop.merchant.workspace_id,
         shop.merchant.get("/commissions").await.text("/data/0/id")
     );
     assert!(
-        said.starts_with("Changed by today's rules: nothing\nPaid out already") && said.contains(&line),
-        "{said}"
+        text.starts_with("Changed by today's rules: nothing\nAlready paid out") && text.contains(&line),
+        "{text}"
     );
     shop.changes_program(percent(20)).await;
     assert_eq!(shop.all(Rules::Now, false).await["frozen"], json!([]), "back to what was paid");
@@ -230,7 +230,7 @@ async fn of_what_was_paid_out_only_what_would_be_otherwise_is_listed() {
 }
 
 #[tokio::test]
-async fn a_replay_keeps_to_one_workspace_and_mode_and_is_a_line_for_each_commission() {
+async fn a_replay_is_limited_to_a_workspace_and_mode_and_prints_a_line_for_each_commission() {
     let app = App::new();
     let (ours, theirs) = (Shop::open(&app, json!({})).await, Shop::open(&app, json!({})).await);
     for shop in [&ours, &theirs] {
@@ -268,7 +268,7 @@ async fn a_replay_keeps_to_one_workspace_and_mode_and_is_a_line_for_each_commiss
 }
 
 #[tokio::test]
-async fn terms_dated_back_count_once_their_payments_are_replayed() {
+async fn backdated_terms_apply_once_their_payments_are_replayed() {
     let app = App::new();
     let shop = Shop::open(&app, json!({})).await;
     shop.sells().await;
@@ -289,7 +289,7 @@ async fn terms_dated_back_count_once_their_payments_are_replayed() {
         );
     }
     shop.deliver_object("charge.refunded", 9, charge(1_000, json!({ "created": START }))).await;
-    assert_eq!(shop.net().await, 1_800, "what was settled keeps its terms");
+    assert_eq!(shop.net().await, 1_800, "a settled payment keeps its terms");
     let replayed = shop.replays("?rules=then").await;
     assert_eq!((replayed.number("/changes/0/after/net_minor"), shop.net().await), (900, 900));
     assert_eq!(shop.replays("").await.body["changes"], json!([]));

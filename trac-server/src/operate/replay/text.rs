@@ -53,16 +53,16 @@ pub fn as_text(replayed: &Value) -> String {
     let title = if is_dry { "Would change" } else { "Changed" };
     let (moved, frozen) = (list(replayed, "commissions"), list(replayed, "frozen"));
     let nothing = if moved.is_empty() { " nothing" } else { "" };
-    let mut said = format!("{title} by {by}:{nothing}\n");
-    said.extend(moved.iter().map(line));
+    let mut lines = format!("{title} by {by}:{nothing}\n");
+    lines.extend(moved.iter().map(line));
     if !frozen.is_empty() {
-        said.push_str("Paid out already, so it stays, though today's rules give something else:\n");
-        said.extend(frozen.iter().map(|one| {
+        lines.push_str("Already paid out and therefore unchanged, though today's rules would change them:\n");
+        lines.extend(frozen.iter().map(|one| {
             let (workspace, mode) = (text(one, "/workspace_id"), text(one, "/mode"));
             format!("  {workspace} {mode} {} of {}\n", text(one, "/commission_id"), text(one, "/payment_id"))
         }));
     }
     let count = |name: &str| replayed.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (events, conversions) = (count("events"), count("conversions"));
-    format!("{said}Decided again: events {events}, leads and reported conversions {conversions}.\n")
+    format!("{lines}Decided again: events {events}, leads and reported conversions {conversions}.\n")
 }

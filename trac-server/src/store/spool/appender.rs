@@ -64,7 +64,7 @@ pub(super) struct Appender {
 impl Appender {
     /// Appends clicks as they arrive; ends when the spool is dropped.
     pub(super) fn run(&self, incoming: &mpsc::Receiver<Append>) {
-        // A locked database delays no visitor.
+        // A locked database must not delay visitors.
         if let Err(error) = self.reader.busy_timeout(Duration::ZERO) {
             tracing::warn!(%error, "the busy timeout could not be cleared: clicks wait while the database is locked");
         }

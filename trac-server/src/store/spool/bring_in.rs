@@ -21,13 +21,13 @@ pub(super) const SMALL_BATCH: usize = 256;
 const YIELD_EVERY: usize = 64;
 const YIELD_TIME: Duration = Duration::from_micros(50);
 
-/// Brings in all lines of a file. After each commit, `taken` receives how many fewer wait.
+/// Brings in all lines of a file. After each commit, `on_commit` is called with the number of its lines.
 pub(super) fn bring_in(
     segment: &mut Segment,
     connection: &mut Connection,
     refused: &Refused,
     mut limit: usize,
-    taken: impl Fn(usize),
+    on_commit: impl Fn(usize),
 ) -> Result<(), StoreError> {
     let cannot =
         |error: io::Error| StoreError::new(StoreErrorKind::Unavailable, format!("the spool: {error}"));
@@ -39,9 +39,9 @@ pub(super) fn bring_in(
         let before = segment.lines();
         let Some(chunk) = segment.waiting(limit).map_err(cannot)? else { break };
         record(&chunk.clicks, connection, refused)?;
-        let chunk = chunk.taken();
-        segment.took(chunk);
-        taken(before.saturating_sub(segment.lines()));
+        let progress = chunk.progress();
+        segment.advance(progress);
+        on_commit(before.saturating_sub(segment.lines()));
         if limit < BATCH {
             copy_log(connection);
             limit = limit.saturating_mul(2).min(BATCH);
@@ -49,7 +49,7 @@ pub(super) fn bring_in(
     }
     if segment.lines() > 0 {
         tracing::error!(clicks = segment.lines(), "another program changed the spool: clicks are lost");
-        taken(segment.lines());
+        on_commit(segment.lines());
     }
     if segment.is_used()
         && let Err(error) = segment.empty()
@@ -61,21 +61,21 @@ pub(super) fn bring_in(
 }
 
 /// Records clicks in one transaction.
-fn record(clicks: &[Spooled], connection: &mut Connection, aside: &Refused) -> Result<(), StoreError> {
+fn record(clicks: &[Spooled], connection: &mut Connection, refused_file: &Refused) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut recorder, mut refused) = (Recorder::new(&tx)?, Vec::new());
-    for some in clicks.chunks(YIELD_EVERY) {
-        for few in some.chunks(TOGETHER) {
-            if !record_together(few, &tx, &mut recorder)? {
-                record_each(few, &tx, &mut recorder, &mut refused)?;
+    for part in clicks.chunks(YIELD_EVERY) {
+        for group in part.chunks(TOGETHER) {
+            if !record_together(group, &tx, &mut recorder)? {
+                record_each(group, &tx, &mut recorder, &mut refused)?;
             }
         }
-        if some.len() == YIELD_EVERY {
+        if part.len() == YIELD_EVERY {
             thread::sleep(YIELD_TIME);
         }
     }
     drop(recorder);
-    aside.store(&refused)?;
+    refused_file.store(&refused)?;
     Ok(tx.commit()?)
 }
 
@@ -90,7 +90,7 @@ fn record_together(
     match recorder.record_together(&clicks) {
         // Some errors roll back the whole transaction.
         Err(error) if error.kind() == StoreErrorKind::Internal && !tx.is_autocommit() => Ok(false),
-        done => done.map(|()| true),
+        result => result.map(|()| true),
     }
 }
 
@@ -108,8 +108,8 @@ fn record_each<'a>(
             {
                 refused.push((spooled, error));
             }
-            done => {
-                done?;
+            result => {
+                result?;
             }
         }
     }
@@ -143,7 +143,7 @@ mod tests {
 
     /// The clicks in the order of their rows: the last digits of each ID, and a star if it is its visitor's
     /// first.
-    fn kept(store: &Connection) -> String {
+    fn recorded(store: &Connection) -> String {
         let mut statement =
             store.prepare("SELECT substr(id, -2), is_unique FROM click ORDER BY rowid").unwrap();
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?));
@@ -156,44 +156,44 @@ mod tests {
         store.query_row("SELECT count(*) FROM visitor", [], |row| row.get(0)).unwrap()
     }
 
-    const WHOLE: &str = "00* 01* 02* 03* 04* 05* 06* 07* 08* 09* 0a* 0b* 0c* 0d* 0e* 0f*";
+    const ALL_FIRST: &str = "00* 01* 02* 03* 04* 05* 06* 07* 08* 09* 0a* 0b* 0c* 0d* 0e* 0f*";
 
     #[test]
-    fn clicks_that_are_recorded_together_know_of_each_other() {
+    fn clicks_of_one_statement_are_compared_with_each_other() {
         let check = |change: &dyn Fn(&mut Vec<NewClick>), want: &str| {
             let folder = tempfile::tempdir().unwrap();
             let mut clicks: Vec<_> = (0..16).map(|number| click(number, number)).collect();
             change(&mut clicks);
             let clicks: Vec<_> = clicks.into_iter().map(spooled).collect();
             let mut store = store(folder.path());
-            let refused = Refused::beside(&folder.path().join("trac.db"));
+            let refused = Refused::next_to(&folder.path().join("trac.db"));
             for _ in 0..2 {
                 record(&clicks, &mut store, &refused).unwrap();
-                assert_eq!(kept(&store), want, "read twice, it changes nothing");
+                assert_eq!(recorded(&store), want, "recording them again changes nothing");
             }
             // Recording them again, together or one by one, changes nothing.
             for part in clicks.chunks(3) {
                 record(part, &mut store, &refused).unwrap();
             }
-            assert_eq!(kept(&store), want);
+            assert_eq!(recorded(&store), want);
         };
-        check(&|_| (), WHOLE);
-        check(&|clicks| clicks[5].visitor = Some([2; 16]), &WHOLE.replace("05*", "05"));
+        check(&|_| (), ALL_FIRST);
+        check(&|clicks| clicks[5].visitor = Some([2; 16]), &ALL_FIRST.replace("05*", "05"));
         // The visitor of one click carries another: of the same link, or of another one.
         let carries = |clicks: &mut Vec<NewClick>| clicks[9].last_click = Some(clicks[8].id.clone());
-        check(&carries, &WHOLE.replace("09*", "09"));
+        check(&carries, &ALL_FIRST.replace("09*", "09"));
         let other_link = |clicks: &mut Vec<NewClick>| clicks[8].link_id = Some("link_2".into());
-        check(&|clicks| (carries(clicks), other_link(clicks)).1, WHOLE);
+        check(&|clicks| (carries(clicks), other_link(clicks)).1, ALL_FIRST);
         // A later click cannot have been carried.
-        check(&|clicks| clicks[8].last_click = Some(clicks[9].id.clone()), WHOLE);
+        check(&|clicks| clicks[8].last_click = Some(clicks[9].id.clone()), ALL_FIRST);
         // One click is there twice.
-        check(&|clicks| clicks[7] = clicks[6].clone(), &WHOLE.replace(" 07*", ""));
-        check(&|clicks| clicks.truncate(15), &WHOLE.replace(" 0f*", ""));
-        check(&|clicks| clicks.push(click(16, 16)), &format!("{WHOLE} 10*"));
+        check(&|clicks| clicks[7] = clicks[6].clone(), &ALL_FIRST.replace(" 07*", ""));
+        check(&|clicks| clicks.truncate(15), &ALL_FIRST.replace(" 0f*", ""));
+        check(&|clicks| clicks.push(click(16, 16)), &format!("{ALL_FIRST} 10*"));
     }
 
     #[test]
-    fn one_that_is_refused_takes_no_other_with_it_and_has_not_been_here() {
+    fn a_rejected_click_affects_no_other_and_leaves_no_visitor_mark() {
         // The rows that a statement wrote before the error are undone (ABORT) or stay (FAIL).
         for how in ["ABORT", "FAIL"] {
             let folder = tempfile::tempdir().unwrap();
@@ -202,20 +202,20 @@ mod tests {
             let refuse =
                 format!("CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' {refuse}");
             store.execute_batch(&refuse).unwrap();
-            let aside = Refused::beside(&folder.path().join("trac.db"));
+            let refused = Refused::next_to(&folder.path().join("trac.db"));
             let mut clicks: Vec<_> = (0..16).map(|number| spooled(click(number, number))).collect();
             clicks[3].click.referrer = Some("no".to_owned());
             clicks[12].click.visitor = clicks[3].click.visitor;
             clicks[13].click.visitor = clicks[2].click.visitor;
-            record(&clicks, &mut store, &aside).unwrap();
-            let want = WHOLE.replace(" 03*", "").replace("0d*", "0d");
-            assert_eq!((kept(&store), marks(&store)), (want, 14), "{how}");
-            // FolderLock it is rejected too, and leaves no mark.
+            record(&clicks, &mut store, &refused).unwrap();
+            let want = ALL_FIRST.replace(" 03*", "").replace("0d*", "0d");
+            assert_eq!((recorded(&store), marks(&store)), (want, 14), "{how}");
+            // A click that is recorded alone and rejected leaves no mark either.
             clicks[3].click.visitor = Some([99; 16]);
-            record(&clicks[3..4], &mut store, &aside).unwrap();
+            record(&clicks[3..4], &mut store, &refused).unwrap();
             assert_eq!(marks(&store), 14, "{how}");
-            let kept = std::fs::read_to_string(folder.path().join("clicks.refused")).unwrap();
-            assert_eq!(kept.matches(clicks[3].click.id.as_str()).count(), 2, "{how}");
+            let stored = std::fs::read_to_string(folder.path().join("clicks.refused")).unwrap();
+            assert_eq!(stored.matches(clicks[3].click.id.as_str()).count(), 2, "{how}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! # Wire form
 //! `\n<sum> <length> <sequence> <JSON>`, the numbers as 8, 8 and 16 hex digits:
-//! * the line break is in front, so that a line is found after a damaged one. A whole line right after a whole
-//!   one is read without it;
+//! * the line break is in front, so that a line is found after a damaged one. Directly after a whole line, it
+//!   is not checked;
 //! * the sum is the CRC-32 of all bytes after it;
 //! * the length is that of the line in bytes, with its line break;
 //! * the sequence number is that of the write that appended the line. It is greater than that of every earlier
@@ -56,7 +56,7 @@ impl Spooled {
     /// Appends the line.
     ///
     /// # Errors
-    /// [`io::ErrorKind::FileTooLarge`] if it would be longer than [any](LONGEST).
+    /// [`io::ErrorKind::FileTooLarge`] if it would be longer than [`LONGEST`].
     pub(super) fn write(&self, sequence: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
         write(sequence, bytes, |bytes| Ok(serde_json::to_writer(bytes, self)?))
     }
@@ -213,8 +213,8 @@ mod tests {
         let spooled = spooled("https://a.example/\n\u{0}ü");
         let mut line = Vec::new();
         spooled.write(3, &mut line).unwrap();
-        assert!(!line[1..].contains(&b'\n'), "a line is a line");
-        let Read::Whole(read_again) = read(&line) else { panic!("it is whole") };
+        assert!(!line[1..].contains(&b'\n'), "the only line break is in front");
+        let Read::Whole(read_again) = read(&line) else { panic!("the line is whole") };
         assert_eq!((read_again.sequence, read_again.length), (3, line.len()));
         assert_eq!((read_again.spooled(), read_again.is_begin()), (Some(spooled), false));
         for cut in 0..line.len() {
@@ -229,13 +229,13 @@ mod tests {
         }
         line[0] = b'*';
         line.push(b'*');
-        assert!(matches!(read(&line), Read::Whole(_)), "whatever was before it and follows");
+        assert!(matches!(read(&line), Read::Whole(_)), "the bytes before and after it do not matter");
         assert_eq!(read(&[0; 64]), Read::Broken);
         assert_eq!(read(b"\n"), Read::Cut);
     }
 
     #[test]
-    fn a_line_looks_as_it_is_documented() {
+    fn a_line_has_the_documented_form() {
         let mut line = Vec::new();
         write_begin(10, &mut line).unwrap();
         // The sum as `python3 -c 'import zlib; print("%08x" % zlib.crc32(b" 00000028 000000000000000a null"))'` prints it.

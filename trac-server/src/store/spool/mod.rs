@@ -47,7 +47,7 @@ use segment::Segment;
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 /// How many clicks may wait for the appender.
 const CAPACITY: usize = 4_096;
-/// This many waiting clicks are brought in at once, fewer after [`DELAY`].
+/// Waiting clicks are brought in at once if there are this many, otherwise after [`DELAY`].
 const RUSH: usize = 8_192;
 const DELAY: Duration = Duration::from_millis(200);
 
@@ -89,7 +89,7 @@ struct Segments {
 }
 
 impl Spool {
-    pub(super) fn beside(database: &Path) -> Self {
+    pub(super) fn next_to(database: &Path) -> Self {
         let (refused, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let (opened, opening, waiting) = (OnceLock::new(), Mutex::new(()), Arc::default());
         let (database, runtime) = (database.to_owned(), Arc::default());
@@ -130,17 +130,17 @@ impl Spool {
 
     /// Stores a click if its condition holds: `Ok(true)` if it is on disk, `Ok(false)` if the condition does
     /// not hold.
-    pub(super) async fn keep(
+    pub(super) async fn store(
         &self,
         scope: &Scope,
         click: NewClick,
         only_if: Option<Arc<dyn Condition>>,
     ) -> Result<bool, NotStored> {
-        let none = |click| NotStored {
+        let not_open = |click| NotStored {
             error: StoreError::new(StoreErrorKind::Unavailable, "the spool is not open"),
             click,
         };
-        let Some(opened) = self.opened.get() else { return Err(none(Some(Box::new(click)))) };
+        let Some(opened) = self.opened.get() else { return Err(not_open(Some(Box::new(click)))) };
         if self.runtime.get().is_none()
             && let Ok(runtime) = Handle::try_current()
             && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
@@ -155,7 +155,7 @@ impl Spool {
             let error = StoreError::new(StoreErrorKind::Busy, "too many clicks wait for the spool");
             return Err(NotStored { error, click: Some(Box::new(append.spooled.click)) });
         }
-        replied.await.unwrap_or_else(|_| Err(none(None)))
+        replied.await.unwrap_or_else(|_| Err(not_open(None)))
     }
 
     /// Whether the database rejected the clicks at the last drain.
@@ -168,7 +168,7 @@ impl Spool {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// In how long waiting clicks must be brought in; `None` if there are none.
+    /// The time until waiting clicks must be brought in; `None` if there are none.
     pub(super) fn due(&self) -> Option<Duration> {
         match self.waiting() {
             0 => None,
@@ -222,13 +222,13 @@ impl Spool {
             return Ok(());
         }
         let mut draining = lock(&segments.draining);
-        let refused = Refused::beside(&self.database);
-        let taken = |count| {
+        let refused = Refused::next_to(&self.database);
+        let on_commit = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        bring_in(&mut draining, connection, &refused, limit, taken)?;
+        bring_in(&mut draining, connection, &refused, limit, on_commit)?;
         mem::swap(&mut *lock(&segments.active), &mut *draining);
-        bring_in(&mut draining, connection, &refused, limit, taken)
+        bring_in(&mut draining, connection, &refused, limit, on_commit)
     }
 }
 
@@ -254,7 +254,7 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     left.sort_by_key(Segment::oldest);
     for mut segment in left {
         if let Err(error) =
-            bring_in(&mut segment, connection, &Refused::beside(database), SMALL_BATCH, |_| ())
+            bring_in(&mut segment, connection, &Refused::next_to(database), SMALL_BATCH, |_| ())
         {
             tracing::warn!(%error, "clicks stay in the spool of {}", database.display());
             return;

@@ -1,6 +1,6 @@
 //! The file `clicks.refused`: clicks that the database rejects while it accepts others, lines that this program
-//! does not know, and damaged lines. They are stored next to the spool, so that they can still be repaired, and
-//! hold up no other clicks.
+//! does not know, and damaged lines. They are stored next to the spool, so that they can be repaired later and
+//! do not delay other clicks.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -24,7 +24,7 @@ const FILE_NAME: &str = "clicks.refused";
 pub(super) struct Refused(PathBuf);
 
 impl Refused {
-    pub(super) fn beside(database: &Path) -> Self {
+    pub(super) fn next_to(database: &Path) -> Self {
         Self(database.with_file_name(FILE_NAME))
     }
 
@@ -60,8 +60,8 @@ impl Refused {
         self.append(&damaged)?;
         tracing::error!(
             bytes = damaged.len(),
-            "the spool is damaged, by the disk or by another program: the clicks of the damaged lines are not counted, all others are; \
-             what is left of those lines is kept in {}",
+            "the spool is damaged, by the disk or by another program: the clicks of the damaged lines are not recorded, all others are; \
+             the remains of those lines are stored in {}",
             self.0.display()
         );
         Ok(())

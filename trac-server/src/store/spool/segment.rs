@@ -59,13 +59,13 @@ pub(super) struct Segment {
 /// Where the first line that is not in the database is.
 #[derive(Debug)]
 enum Place {
-    /// All clicks are in memory as well, and `taken` of them are in the database.
-    InMemory { clicks: Vec<Spooled>, taken: usize },
+    /// All clicks are in memory as well, and the first `stored` of them are in the database.
+    InMemory { clicks: Vec<Spooled>, stored: usize },
     /// The clicks are read from the file, up to here so far.
     InFile(Scan),
 }
 
-/// Clicks to be brought in, and how far the file has been read with them.
+/// Clicks to be brought in, and how far the file has been read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chunk<'a> {
     pub(super) clicks: Cow<'a, [Spooled]>,
@@ -117,7 +117,7 @@ impl Segment {
     }
 
     fn of(file: File) -> Self {
-        let place = Place::InMemory { clicks: Vec::new(), taken: 0 };
+        let place = Place::InMemory { clicks: Vec::new(), stored: 0 };
         let (unknown, damaged, bytes) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             file,
@@ -150,12 +150,12 @@ impl Segment {
         let length = self.file.metadata()?.len();
         let missing = usize::try_from(RESERVE_BYTES.saturating_sub(length)).unwrap_or_default();
         self.file.seek(SeekFrom::Start(length))?;
-        let taken = self.file.write_all(&vec![0; missing]);
-        if taken.is_err() {
+        let reserved = self.file.write_all(&vec![0; missing]);
+        if reserved.is_err() {
             let more = self.file.metadata()?.len().saturating_sub(length);
             self.file.set_len(length.saturating_add(more.div_euclid(8)))?;
         }
-        taken
+        reserved
     }
 
     /// How many lines are not in the database yet.
@@ -272,17 +272,17 @@ impl Segment {
             }
             return Ok(None);
         }
-        let Place::InMemory { clicks, taken } = &self.place else { return Ok(None) };
-        let clicks = clicks.get(*taken..).unwrap_or_default();
+        let Place::InMemory { clicks, stored } = &self.place else { return Ok(None) };
+        let clicks = clicks.get(*stored..).unwrap_or_default();
         let clicks = clicks.get(..limit).unwrap_or(clicks);
         Ok(Some(Chunk { clicks: Cow::Borrowed(clicks), read: Scan::default() }))
     }
 
     /// Records that `count` of the [waiting](Self::waiting) lines, read up to `read`, are in the database.
-    pub(super) fn took(&mut self, (count, read): (usize, Scan)) {
+    pub(super) fn advance(&mut self, (count, read): (usize, Scan)) {
         self.lines = self.lines.saturating_sub(count);
         match &mut self.place {
-            Place::InMemory { taken, .. } => *taken = taken.saturating_add(count),
+            Place::InMemory { stored, .. } => *stored = stored.saturating_add(count),
             Place::InFile(before) => *before = read,
         }
     }
@@ -296,7 +296,7 @@ impl Segment {
         };
         clicks.clear();
         (self.begin, self.end, self.lines) = (0, 0, 0);
-        self.place = Place::InMemory { clicks, taken: 0 };
+        self.place = Place::InMemory { clicks, stored: 0 };
         self.sequence = self.sequence.saturating_add(1);
         self.bytes.clear();
         line::write_begin(self.sequence, &mut self.bytes)?;
@@ -313,8 +313,8 @@ impl Segment {
 }
 
 impl Chunk<'_> {
-    /// The argument for [`Segment::took`] once these clicks are in the database.
-    pub(super) fn taken(&self) -> (usize, Scan) {
+    /// The argument for [`Segment::advance`] once these clicks are in the database.
+    pub(super) fn progress(&self) -> (usize, Scan) {
         (self.clicks.len(), self.read)
     }
 }

@@ -77,7 +77,7 @@ async fn clicks_wait_while_the_store_is_locked_and_are_brought_in_once() {
     assert_eq!((store.spooled(), clicks(&store).await), (101, (0, 0)));
     let deadline = Instant::now() + Duration::from_secs(20);
     while !store.rejects_clicks() {
-        assert!(Instant::now() < deadline, "the store was never asked");
+        assert!(Instant::now() < deadline, "the database was never tried");
         tokio::task::yield_now().await;
     }
     lock.execute_batch("COMMIT").unwrap();
@@ -86,7 +86,7 @@ async fn clicks_wait_while_the_store_is_locked_and_are_brought_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_written() {
+async fn clicks_that_an_ended_process_left_are_brought_in_before_other_writes() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
     let path = folder.path().join(FILE_NAMES[0]);
@@ -110,7 +110,7 @@ async fn what_an_ended_process_left_behind_is_there_before_anything_else_is_writ
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_beside_the_server_leaves_the_spool_alone_and_loses_no_click() {
+async fn a_second_process_leaves_the_spool_alone_and_loses_no_click() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     let other = serving(&folder);
@@ -133,7 +133,7 @@ impl Condition for Fixed {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_click_is_kept_if_its_condition_holds() {
+async fn a_click_is_recorded_only_if_its_condition_holds() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     let without_spool = Store::open(folder.path()).unwrap();
@@ -148,8 +148,8 @@ async fn a_click_is_kept_if_its_condition_holds() {
                 )
             })
             .collect();
-        for (more, kept) in together.into_iter().enumerate() {
-            assert_eq!(kept.await.unwrap().unwrap(), more % 2 == 0);
+        for (more, recorded) in together.into_iter().enumerate() {
+            assert_eq!(recorded.await.unwrap().unwrap(), more % 2 == 0);
         }
     }
     server.drained().await;
@@ -157,7 +157,7 @@ async fn a_click_is_kept_if_its_condition_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_told_is_in_the_store_when_the_process_has_ended_well() {
+async fn acknowledged_clicks_are_in_the_database_after_a_clean_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     for number in 0..20 {
@@ -192,7 +192,7 @@ async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newer_program_changes_no_schema_beneath_a_server() {
+async fn a_newer_version_does_not_migrate_the_store_of_a_running_server() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     let connection = Connection::open(folder.path().join("trac.db")).unwrap();
@@ -211,7 +211,7 @@ async fn a_newer_program_changes_no_schema_beneath_a_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rush_is_brought_in_while_more_come() {
+async fn clicks_are_brought_in_while_more_arrive() {
     let folder = tempfile::tempdir().unwrap();
     let server = serving(&folder);
     let visitors: Vec<_> = (0..16_u64)
@@ -236,7 +236,7 @@ async fn a_rush_is_brought_in_while_more_come() {
 }
 
 #[test]
-fn visitors_are_told_by_whatever_runtime_is_left() {
+fn clicks_are_acknowledged_after_an_earlier_runtime_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     let runtime = |threads: usize| match threads {
@@ -244,20 +244,20 @@ fn visitors_are_told_by_whatever_runtime_is_left() {
         _ => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build().unwrap(),
     };
     for (round, threads) in (0..).zip([0, 2, 0, 1, 2]) {
-        let kept = async {
+        let round_trip = async {
             let together: Vec<_> = (0..100)
                 .map(|number| {
                     let store = store.clone();
                     let click = click(100 * round + number);
-                    tokio::spawn(async move { store.0.spool.keep(&scope(), click, None).await })
+                    tokio::spawn(async move { store.0.spool.store(&scope(), click, None).await })
                 })
                 .collect();
-            for kept in together {
-                assert!(kept.await.unwrap().unwrap(), "round {round}");
+            for stored in together {
+                assert!(stored.await.unwrap().unwrap(), "round {round}");
             }
         };
         // This runtime ends with the round; requests in later runtimes still receive their replies.
-        runtime(threads).block_on(kept);
+        runtime(threads).block_on(round_trip);
     }
     store.close();
     assert_eq!(runtime(1).block_on(clicks(&store)).0, 500);
@@ -267,13 +267,13 @@ fn visitors_are_told_by_whatever_runtime_is_left() {
 async fn refused(store: &Store) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !store.rejects_clicks() {
-        assert!(Instant::now() < deadline, "the store was never asked");
+        assert!(Instant::now() < deadline, "the database was never tried");
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() {
+async fn a_payment_is_not_written_before_a_click_that_a_full_disk_rejects() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     // The database cannot grow. The pragma applies to the writer's own connection.
@@ -289,7 +289,7 @@ async fn a_payment_is_not_written_before_the_click_that_a_full_disk_keeps_out() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_no_longer_there_takes_no_clicks_and_is_asked_now_and_then() {
+async fn clicks_wait_for_a_removed_database_which_is_retried_at_intervals() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     let (there, aside) = (folder.path().join("trac.db"), folder.path().join("aside"));
@@ -297,7 +297,7 @@ async fn a_store_that_is_no_longer_there_takes_no_clicks_and_is_asked_now_and_th
     assert!(store.record_click(&scope(), click(1), None).await.unwrap());
     refused(&store).await;
     store.0.spool.waiting.fetch_add(RUSH, Ordering::SeqCst);
-    assert_eq!(store.0.spool.due(), Some(DELAY), "a rush that is not taken is none");
+    assert_eq!(store.0.spool.due(), Some(DELAY), "rejected clicks are retried after the delay only");
     store.0.spool.waiting.fetch_sub(RUSH, Ordering::SeqCst);
     fs::rename(&aside, &there).unwrap();
     store.drained().await;
@@ -305,7 +305,7 @@ async fn a_store_that_is_no_longer_there_takes_no_clicks_and_is_asked_now_and_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
+async fn a_click_that_the_database_rejects_delays_no_other_and_is_stored_aside() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     let rows = async |sql: &'static str| {
@@ -316,8 +316,8 @@ async fn a_click_that_the_store_refuses_holds_no_other_up_and_is_kept() {
         .await;
     for number in 0..5 {
         let referrer = (number % 2 == 0).then(|| "no".to_owned());
-        let kept = store.record_click(&scope(), NewClick { referrer, ..click(number) }, None).await;
-        assert!(kept.unwrap());
+        let recorded = store.record_click(&scope(), NewClick { referrer, ..click(number) }, None).await;
+        assert!(recorded.unwrap());
         store.drained().await;
     }
     assert_eq!(clicks(&store).await, (2, 1));
@@ -350,7 +350,7 @@ async fn the_files_of_an_ended_process_are_read_in_the_order_of_their_clicks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_was_closed_takes_no_click_that_it_would_not_bring_in() {
+async fn a_closed_store_rejects_clicks() {
     let folder = tempfile::tempdir().unwrap();
     let store = serving(&folder);
     assert!(store.record_click(&scope(), click(1), None).await.unwrap());
@@ -360,7 +360,7 @@ async fn a_store_that_was_closed_takes_no_click_that_it_would_not_bring_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spool_that_a_command_has_for_a_moment_is_asked_for_again() {
+async fn a_spool_that_a_command_has_locked_is_opened_once_it_is_free() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let of_command = Segment::open(&folder.path().join(FILE_NAMES[1])).unwrap();
@@ -373,7 +373,7 @@ async fn a_spool_that_a_command_has_for_a_moment_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_says_nothing_to_this_program_is_kept_as_it_is() {
+async fn a_line_of_unknown_json_is_stored_aside_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
     let unknown = |sequence| {
@@ -394,30 +394,30 @@ async fn a_line_that_says_nothing_to_this_program_is_kept_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_that_are_gone_wait_for_nothing() {
+async fn lines_that_disappear_from_the_file_do_not_wait_forever() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
     let mut connection = Connection::open(folder.path().join("trac.db")).unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     Segment::open(&path).unwrap().append(&mut (0..3).map(spooled).collect()).unwrap();
     let whole = fs::read(&path).unwrap();
-    for (left, taken_in) in [(whole.len(), 3), (whole.len() / 2, 1), (0, 0)] {
+    for (left, want) in [(whole.len(), 3), (whole.len() / 2, 1), (0, 0)] {
         fs::write(&path, &whole).unwrap();
         let mut segment = Segment::open(&path).unwrap();
         fs::write(&path, &whole[..left]).unwrap();
         let waiting = std::cell::Cell::new(segment.lines());
-        let refused = Refused::beside(&folder.path().join("trac.db"));
+        let refused = Refused::next_to(&folder.path().join("trac.db"));
         bring_in(&mut segment, &mut connection, &refused, BATCH, |count| waiting.set(waiting.get() - count))
             .unwrap();
         assert_eq!((waiting.get(), segment.lines()), (0, 0), "{left} bytes");
         let sql = "DELETE FROM click RETURNING 1";
         let found = connection.prepare(sql).unwrap().query_map([], |_| Ok(())).unwrap().count();
-        assert_eq!(found, taken_in, "{left} bytes");
+        assert_eq!(found, want, "{left} bytes");
     }
 }
 
 #[test]
-fn a_torn_tail_is_no_damage_and_is_written_over() {
+fn a_torn_tail_is_not_damage_and_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let lines: Vec<_> = (0..3).map(spooled).collect();
@@ -447,7 +447,7 @@ fn a_torn_tail_is_no_damage_and_is_written_over() {
 }
 
 #[test]
-fn an_emptied_file_shows_nothing_of_what_it_held() {
+fn an_emptied_file_contains_none_of_its_clicks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let mut file = Segment::open(&path).unwrap();
@@ -460,7 +460,7 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
         file = Segment::open(&path).unwrap();
         assert_eq!((file.lines(), file.is_used(), file.is_damaged()), (0, false, false));
         let shown = fs::read(&path).unwrap();
-        assert!(shown[begin(1).len()..].iter().all(|byte| *byte == 0), "nothing is left to be read");
+        assert!(shown[begin(1).len()..].iter().all(|byte| *byte == 0), "only zeros are left");
         // This line is as long as an old one.
         file.append(&mut vec![spooled(30)]).unwrap();
         drop(file);
@@ -471,7 +471,7 @@ fn an_emptied_file_shows_nothing_of_what_it_held() {
 }
 
 #[test]
-fn a_file_that_was_not_emptied_to_its_end_brings_nothing_back() {
+fn a_partly_emptied_file_brings_no_click_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let old: Vec<u8> = (10..20).flat_map(|number| line_of(&spooled(number), 4)).collect();
@@ -501,7 +501,7 @@ fn in_front_of_old_lines(new: &[Vec<u8>], old_sequence: u64) -> Vec<u8> {
 }
 
 #[test]
-fn older_lines_are_not_read_behind_newer_ones() {
+fn older_lines_after_newer_ones_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     // Without and with a line that marks an emptied file.
@@ -517,7 +517,7 @@ fn older_lines_are_not_read_behind_newer_ones() {
 }
 
 #[test]
-fn a_damaged_line_hides_nothing_but_itself() {
+fn a_damaged_line_hides_no_other_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let lines: Vec<_> =
@@ -548,13 +548,13 @@ fn a_damaged_line_hides_nothing_but_itself() {
             assert_eq!(found(&mut file), want, "line {number}: {changes:?}");
             // After the last line, a damaged line cannot be distinguished from one that was cut off.
             assert_eq!(file.is_damaged(), number != 3, "line {number}: {changes:?}");
-            let mut kept = damaged[at..at + line.len()].to_vec();
-            kept.retain(|byte| *byte != 0);
-            if kept.first().is_some_and(|first| *first != b'\n') {
-                kept.insert(0, b'\n');
+            let mut aside = damaged[at..at + line.len()].to_vec();
+            aside.retain(|byte| *byte != 0);
+            if aside.first().is_some_and(|first| *first != b'\n') {
+                aside.insert(0, b'\n');
             }
-            let kept = if number == 3 { Vec::new() } else { kept };
-            assert_eq!(file.damaged().unwrap(), kept, "line {number}: {changes:?}");
+            let aside = if number == 3 { Vec::new() } else { aside };
+            assert_eq!(file.damaged().unwrap(), aside, "line {number}: {changes:?}");
             file.append(&mut vec![spooled(21)]).unwrap();
             drop(file);
             let mut file = Segment::open(&path).unwrap();
@@ -571,7 +571,7 @@ fn a_damaged_line_hides_nothing_but_itself() {
 }
 
 #[test]
-fn what_was_told_as_failed_is_not_read_behind_what_was_written_over_it() {
+fn lines_of_a_failed_write_are_ignored_once_it_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let mut file = Segment::open(&path).unwrap();
@@ -606,7 +606,7 @@ fn what_was_told_as_failed_is_not_read_behind_what_was_written_over_it() {
 }
 
 #[test]
-fn damage_across_chunks_hides_no_line_behind_it() {
+fn damage_across_chunks_hides_no_later_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
     let mut file = Segment::open(&path).unwrap();
@@ -636,8 +636,8 @@ fn damage_across_chunks_hides_no_line_behind_it() {
             let mut brought = Vec::new();
             while let Some(chunk) = file.waiting(BATCH).unwrap() {
                 brought.extend(chunk.clicks.iter().cloned());
-                let taken = chunk.taken();
-                file.took(taken);
+                let progress = chunk.progress();
+                file.advance(progress);
             }
             assert!(brought == want, "{from} to {to}: {byte}");
             assert_eq!(file.lines(), 0, "{from} to {to}: {byte}");
@@ -648,7 +648,7 @@ fn damage_across_chunks_hides_no_line_behind_it() {
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { cases: 100, failure_persistence: None, ..Default::default() })]
     #[test]
-    fn whatever_is_damaged_all_other_lines_count(
+    fn random_damage_hides_no_undamaged_line(
         lengths in proptest::collection::vec(proptest::prop_oneof![9 => 0..300_usize, 1 => 0..200_000_usize], 1..40),
         damage in proptest::collection::vec((0..1_000_000_usize, 1..5_000_usize, proptest::prelude::any::<u8>()), 0..8),
     ) {
@@ -671,8 +671,8 @@ proptest::proptest! {
         let mut brought = Vec::new();
         while let Some(chunk) = file.waiting(BATCH).unwrap() {
             brought.extend(chunk.clicks.iter().cloned());
-            let taken = chunk.taken();
-            file.took(taken);
+            let progress = chunk.progress();
+            file.advance(progress);
         }
         let (mut at, mut brought) = (begin(0).len(), brought.iter().peekable());
         for (click, line) in clicks.iter().zip(&lines) {
@@ -688,7 +688,7 @@ proptest::proptest! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_damaged_is_kept_aside_and_what_lies_behind_it_is_brought_in() {
+async fn damaged_lines_are_stored_aside_and_later_lines_are_brought_in() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
     let mut damaged = line_of(&spooled(2), 1);
@@ -707,11 +707,11 @@ async fn what_is_damaged_is_kept_aside_and_what_lies_behind_it_is_brought_in() {
     drop(Store::open(folder.path()).unwrap());
     assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat());
     drop(Store::open(folder.path()).unwrap());
-    assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat(), "and once");
+    assert_eq!(fs::read(&refused).unwrap(), [damaged.as_slice(), other].concat(), "it is stored once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_aside_of_damage_hides_nothing_that_is_kept_aside_later() {
+async fn damaged_lines_stored_aside_hide_no_later_line() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
     // The disk returned old content: whole lines with smaller sequence numbers.
@@ -720,7 +720,7 @@ async fn what_is_kept_aside_of_damage_hides_nothing_that_is_kept_aside_later() {
     let path = folder.path().join(FILE_NAMES[0]);
     fs::write(&path, &spool).unwrap();
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
-    let refused = Refused::beside(&folder.path().join("trac.db"));
+    let refused = Refused::next_to(&folder.path().join("trac.db"));
     refused.store(&[(&spooled(4), StoreError::internal("no"))]).unwrap();
     fs::rename(folder.path().join("clicks.refused"), &path).unwrap();
     assert_eq!(clicks(&serving(&folder)).await.0, 4);
@@ -729,10 +729,10 @@ async fn what_is_kept_aside_of_damage_hides_nothing_that_is_kept_aside_later() {
 }
 
 #[test]
-fn a_file_without_any_whole_line_is_not_written_over() {
+fn a_file_without_a_whole_line_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAMES[0]);
-    let other = b"\nclicks in another form, whatever that may be\n";
+    let other = b"\nclicks in another form, which is not known here\n";
     fs::write(&path, [other.as_slice(), &[0; 4_096]].concat()).unwrap();
     let mut file = Segment::open(&path).unwrap();
     file.append(&mut vec![spooled(1)]).unwrap();
@@ -749,9 +749,9 @@ fn a_file_grows_to_its_limit_and_shrinks_when_it_is_empty() {
     let mut file = Segment::open(&path).unwrap();
     let long = NewClick { referrer: Some("x".repeat(8_000)), ..click(1) };
     let group = vec![Spooled::new(&scope(), long); 1_000];
-    let taken = (0..100).take_while(|_| file.append(&mut group.clone()).is_ok()).count();
-    assert!((7..9).contains(&taken), "{taken}");
-    assert_eq!(file.lines(), taken * 1_000, "what did not fit counts for nothing");
+    let appended = (0..100).take_while(|_| file.append(&mut group.clone()).is_ok()).count();
+    assert!((7..9).contains(&appended), "{appended}");
+    assert_eq!(file.lines(), appended * 1_000, "a failed append adds no lines");
     let mut left = group.clone();
     file.append(&mut left).unwrap_err();
     assert_eq!(left, group);
@@ -761,7 +761,7 @@ fn a_file_grows_to_its_limit_and_shrinks_when_it_is_empty() {
 }
 
 #[test]
-fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
+fn clicks_beyond_the_memory_limit_are_read_from_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = Segment::open(&folder.path().join(FILE_NAMES[0])).unwrap();
     for round in 0..2_u64 {
@@ -771,14 +771,14 @@ fn more_clicks_than_are_kept_in_mind_are_read_from_the_file() {
         let mut brought = Vec::new();
         while let Some(chunk) = file.waiting(BATCH).unwrap() {
             brought.extend(chunk.clicks.iter().cloned());
-            let taken = chunk.taken();
-            file.took(taken);
+            let progress = chunk.progress();
+            file.advance(progress);
         }
         file.empty().unwrap();
         assert!(brought == (0..20_000).map(spooled).collect::<Vec<_>>(), "round {round}");
-        // The next few clicks are in memory again, and taken in their order.
+        // The next few clicks are in memory again, and are returned in their order.
         file.append(&mut vec![spooled(1), spooled(2)]).unwrap();
-        file.took((1, scan::Scan::default()));
+        file.advance((1, scan::Scan::default()));
         assert_eq!(found(&mut file), [spooled(2)]);
         take_all(&mut file);
     }
@@ -804,8 +804,8 @@ fn found(file: &mut Segment) -> Vec<Spooled> {
 
 fn take_all(file: &mut Segment) {
     while let Some(chunk) = file.waiting(BATCH).unwrap() {
-        let taken = chunk.taken();
-        file.took(taken);
+        let progress = chunk.progress();
+        file.advance(progress);
     }
     file.empty().unwrap();
 }

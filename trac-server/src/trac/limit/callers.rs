@@ -1,18 +1,19 @@
 //! A sliding limit of calls per address and minute, approximate: the count of the previous minute is weighted
 //! by the part of it that falls within the last 60 s.
 //!
-//! Only public addresses have a limit of their own. A private one may be that of a proxy that is not
-//! configured, and so stand for every caller.
+//! Only public addresses have a limit of their own. A private one may be the address of a proxy that is not
+//! configured, and so be shared by all callers.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const MINUTE_MILLIS: i64 = 60_000;
-/// How many addresses are counted within two minutes, some 60 bytes each. Further ones are not limited.
+/// How many addresses are counted within two minutes, some 60 bytes each. Further addresses are not limited.
 const ADDRESSES_MAX: usize = 200_000;
-/// All non-public addresses together have this multiple of the limit, because they stand for many callers.
-const OF_MANY: u32 = 10;
+/// The limit that all non-public addresses share is this multiple of the limit of one public address, because
+/// they may belong to many callers.
+const SHARED_FACTOR: u32 = 10;
 
 /// The calls of each address within this minute and the one before. Clones share them.
 #[derive(Clone, Debug)]
@@ -50,10 +51,10 @@ impl Callers {
         }
     }
 
-    /// Like [`Callers::count`], but all addresses that are not public share one limit.
-    pub(crate) fn count_everybody(&self, address: Option<IpAddr>, now_millis: i64) -> Result<(), u32> {
+    /// Like [`Callers::count`], but counts any address: all that are not public share one limit.
+    pub(crate) fn count_any(&self, address: Option<IpAddr>, now_millis: i64) -> Result<(), u32> {
         let shared = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        let all_others = (shared, self.most.saturating_mul(OF_MANY));
+        let all_others = (shared, self.most.saturating_mul(SHARED_FACTOR));
         let (address, most) = address.and_then(public).map_or(all_others, |address| (address, self.most));
         self.count_one(address, most, now_millis)
     }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_may_call_so_often_a_minute() {
+    fn an_address_may_make_a_limited_number_of_calls_a_minute() {
         let callers = Callers::at_most(100);
         for call in 0..100 {
             assert_eq!(callers.count(at("203.0.113.7"), call), Ok(()), "{call}");
@@ -124,13 +125,17 @@ mod tests {
             assert_eq!(callers.count(at("203.0.113.7"), 90_000), Ok(()), "{call}");
         }
         assert_eq!(callers.count(at("203.0.113.7"), 90_000), Err(30));
-        assert_eq!(callers.count(at("203.0.113.7"), 240_000), Ok(()), "silence is forgotten");
-        assert_eq!(callers.count(at("203.0.113.7"), 0), Ok(()), "a clock put back keeps nobody out");
+        assert_eq!(callers.count(at("203.0.113.7"), 240_000), Ok(()), "old calls are removed");
+        assert_eq!(
+            callers.count(at("203.0.113.7"), 0),
+            Ok(()),
+            "a clock that was set back refuses no caller"
+        );
         assert_eq!(callers.calls.lock().unwrap().by_address.len(), 1);
     }
 
     #[test]
-    fn only_a_public_address_is_one_caller() {
+    fn only_public_addresses_are_limited() {
         let callers = Callers::at_most(1);
         for address in [
             "127.0.0.1",
@@ -156,18 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn where_everybody_is_limited_those_of_no_public_address_are_together() {
+    fn addresses_that_are_not_public_share_one_limit() {
         let callers = Callers::at_most(2);
         for call in 0..20 {
             let address = if call % 2 == 0 { at("127.0.0.1") } else { None };
-            assert_eq!(callers.count_everybody(address, 0), Ok(()), "{call}");
+            assert_eq!(callers.count_any(address, 0), Ok(()), "{call}");
         }
-        assert_eq!(callers.count_everybody(at("10.0.0.1"), 0), Err(60));
-        assert_eq!(callers.count_everybody(at("203.0.113.7"), 0), Ok(()));
+        assert_eq!(callers.count_any(at("10.0.0.1"), 0), Err(60));
+        assert_eq!(callers.count_any(at("203.0.113.7"), 0), Ok(()));
     }
 
     #[test]
-    fn a_million_addresses_take_no_more_than_so_much_memory() {
+    fn the_number_of_counted_addresses_is_limited() {
         let callers = Callers::at_most(1);
         for number in 0..300_000_u32 {
             let address = IpAddr::V4((0x0800_0000 + number).into());

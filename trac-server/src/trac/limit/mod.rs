@@ -46,8 +46,8 @@ pub(crate) type Bucket = (Scope, &'static str);
 
 /// The calls in each bucket within the last window. Clones share them.
 ///
-/// Only workspaces that exist get an entry, so that unknown callers cannot fill the memory; the entry of one
-/// that has not been called for a window is removed.
+/// Only workspaces that exist get an entry, so that unknown callers cannot fill the memory. An entry without
+/// calls for a whole window is removed.
 #[derive(Clone, Default)]
 pub(crate) struct Limiter(Arc<Mutex<HashMap<Bucket, VecDeque<i64>>>>);
 
@@ -112,27 +112,23 @@ mod tests {
     #[test]
     fn the_call_after_a_thousand_in_any_minute_is_refused() {
         let limiter = Limiter::default();
-        let mine = bucket("ws_1");
+        let own = bucket("ws_1");
         for call in 0..1_000 {
-            assert_eq!(limiter.has_room(&mine, call * 10), Ok(()), "{call}");
-            assert_eq!(limiter.count(&mine, call * 10), Ok(()), "{call}");
+            assert_eq!(limiter.has_room(&own, call * 10), Ok(()), "{call}");
+            assert_eq!(limiter.count(&own, call * 10), Ok(()), "{call}");
         }
-        assert_eq!(limiter.count(&mine, 9_990), Err(51));
-        assert_eq!(limiter.has_room(&mine, 9_990), Err(51));
+        assert_eq!(limiter.count(&own, 9_990), Err(51));
+        assert_eq!(limiter.has_room(&own, 9_990), Err(51));
         assert_eq!(limiter.count(&bucket("ws_2"), 9_990), Ok(()), "another workspace has its own");
-        assert_eq!(
-            limiter.count(&(mine.0.clone(), "lead"), 9_990),
-            Ok(()),
-            "and so has another kind of call"
-        );
-        assert_eq!(limiter.count(&mine, 59_999), Err(1));
-        assert_eq!(limiter.has_room(&mine, 60_000), Ok(()), "the first call left the window");
-        assert_eq!(limiter.count(&mine, 60_000), Ok(()), "and was not counted by asking");
-        assert_eq!(limiter.count(&mine, 60_000), Err(1), "and no other has");
+        assert_eq!(limiter.count(&(own.0.clone(), "lead"), 9_990), Ok(()), "and so has another kind of call");
+        assert_eq!(limiter.count(&own, 59_999), Err(1));
+        assert_eq!(limiter.has_room(&own, 60_000), Ok(()), "the first call left the window");
+        assert_eq!(limiter.count(&own, 60_000), Ok(()), "`has_room` did not count a call");
+        assert_eq!(limiter.count(&own, 60_000), Err(1), "the second call is still in the window");
     }
 
     #[test]
-    fn a_clock_put_back_keeps_a_workspace_out_no_longer_than_a_window() {
+    fn after_a_clock_is_set_back_a_workspace_is_refused_for_about_a_window() {
         let limiter = Limiter::default();
         for _ in 0..1_000 {
             limiter.count(&bucket("ws_1"), 3_600_000).unwrap();
@@ -142,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_workspace_is_forgotten() {
+    fn a_workspace_without_calls_is_removed() {
         let limiter = Limiter::default();
         limiter.count(&bucket("ws_1"), 0).unwrap();
         limiter.count(&bucket("ws_2"), 60_000).unwrap();
