@@ -33,7 +33,9 @@ mod chance;
 mod stage;
 mod small_disk;
 mod scenario;
+mod house;
 pub mod simulation;
+pub mod grow;
 pub mod battery;
 pub mod load;
 

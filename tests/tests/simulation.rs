@@ -1,5 +1,5 @@
-//! Simulated merchants' lives, each compared with the model. `cargo xtask test` runs a thousand,
-//! `cargo xtask sim SEED` repeats one.
+//! Simulates random sequences of merchant and Stripe actions and compares each result with the model. `cargo
+//! xtask test` runs a thousand seeds, `cargo xtask sim SEED` repeats one.
 
 use trac_tests::say;
 use trac_tests::simulation::live_all;
@@ -8,7 +8,7 @@ use trac_tests::simulation::live_all;
 const SEEDS: u64 = 40;
 
 #[test]
-fn every_simulated_life_results_in_the_models_ledger() {
+fn every_simulated_seed_results_in_the_models_ledger() {
     let count = std::env::var("TRAC_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS);
     match live_all(1, count) {
         Ok(tally) => {

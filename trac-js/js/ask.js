@@ -3,7 +3,7 @@
 import { settings } from './settings.js';
 import { parameter } from './names.js';
 import { clickId } from './click.js';
-import { __wbg_set_wasm as setInstance, answer, memory, tape } from '../generated/rust.js';
+import { __wbg_set_wasm as setInstance, answer, bufferAddress, memory } from '../generated/rust.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -11,7 +11,7 @@ const decoder = new TextDecoder();
 let bytes;
 export const connect = (instance) => {
   setInstance(instance);
-  bytes = new Uint8Array(memory().buffer, tape());
+  bytes = new Uint8Array(memory().buffer, bufferAddress());
 };
 
 // Merchants use the same list on all of their sites: the site of this page is left out.

@@ -1,9 +1,9 @@
 //! trac.js: stores the click ID of the URL in the browser, and adds it to all links and elements that lead to Stripe's
 //! checkout.
 //!
-//! `trac-core` makes the decisions; this crate wraps them in the two requests that a page makes. The JavaScript
-//! in `js/` reads and changes the document, sends these requests, and provides the methods of `window.trac`.
-//! Rust never calls the browser.
+//! `trac-core` makes the decisions; this crate exposes them to JavaScript as two calls: find the page's click,
+//! and decide about one URL. The JavaScript in `js/` reads and changes the document, makes these calls, and
+//! provides the methods of `window.trac`. Rust never calls the browser.
 //!
 //! - `memory`: the buffer that both languages write to, and the only module that may use `unsafe`.
 //! - `request`: the fields of a request from JavaScript.
@@ -23,9 +23,9 @@ use request::Request;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The address of the buffer: JavaScript writes a request to it, and Rust its response behind the request.
-#[wasm_bindgen]
+#[wasm_bindgen(js_name = bufferAddress)]
 #[must_use]
-pub fn tape() -> usize {
+pub fn buffer_address() -> usize {
     memory::address()
 }
 

@@ -37,11 +37,14 @@ impl RequestHead for Parts {
 
 /// The ID of the click that brought the visitor, if the request carries one.
 ///
-/// Reads the cookies `trac_click_id`, `clk_id` and `rd_click_id`, in this order, then the query of the URL;
-/// behind a [`ClickLayer`](crate::ClickLayer), the ID that the layer decided on. A value that is not a click ID
-/// is skipped, and is not an error. Of several cookies with one name, the first that is an ID counts; a browser
-/// sends the oldest cookie first, so see [`ClickLayer`](crate::ClickLayer) for pages that use the script too.
-/// Allocates only if an ID is found.
+/// Reads the cookies `trac_click_id`, `clk_id` and `rd_click_id`, in this order, then the query of the URL.
+/// Behind a [`ClickLayer`](crate::ClickLayer), it returns the ID that the layer decided on and reads neither
+/// cookies nor query. A value that is not a click ID is skipped, and is not an error. Allocates only if an ID
+/// is found.
+///
+/// If several cookies have the same name, the first valid ID is used. Browsers send the oldest cookie first,
+/// so an older cookie can hide a newer one that the script `trac.js` wrote;
+/// [`ClickLayer`](crate::ClickLayer) describes how to avoid this.
 ///
 /// The ID is sent by the visitor and may be invented. It counts only if the trac server knows the click.
 ///
@@ -69,7 +72,8 @@ pub fn get_click_id(request: &impl RequestHead) -> Option<ClickId> {
     stored_click_id(headers).or_else(|| arriving_click_id(uri))
 }
 
-/// The click ID in the cookies of a request. For `trac-server`; use [`get_click_id`].
+/// The click ID in the cookies of a request. Exported only for `trac-server`; other callers should use
+/// [`get_click_id`].
 #[must_use]
 pub fn stored_click_id(headers: &HeaderMap) -> Option<ClickId> {
     // `find_across` reads the headers once for each name, and `http`'s own iterator cannot be cloned.
@@ -77,7 +81,8 @@ pub fn stored_click_id(headers: &HeaderMap) -> Option<ClickId> {
     cookie::find_across(lines.map(HeaderValue::as_bytes))
 }
 
-/// The click ID in the query of a URL. For `trac-server`; use [`get_click_id`].
+/// The click ID in the query of a URL. Exported only for `trac-server`; other callers should use
+/// [`get_click_id`].
 #[must_use]
 pub fn arriving_click_id(uri: &Uri) -> Option<ClickId> {
     query::find_in_query(uri.query()?, &dialect::TRAC)

@@ -62,8 +62,8 @@ impl Tracker {
     }
 }
 
-/// Counts a page's call for its address, or refuses it. Checked before the workspace's limit, so that refused
-/// calls of one visitor do not count against it.
+/// Counts a page's call against the limit of the caller's IP address, or refuses it. Checked before the
+/// workspace's limit, so that refused calls of one visitor do not count against the workspace.
 pub(crate) fn within_address_limit(trac: &Trac, caller: Option<IpAddr>) -> Result<(), Problem> {
     trac.limits.calls.count(caller, trac.clock.unix_millis()).map_err(Problem::too_many_calls)
 }
@@ -76,23 +76,23 @@ pub(crate) async fn within_limit(
     kind: &'static str,
 ) -> Result<(), Problem> {
     let counted = trac.limits.workspaces.count(&(scope.clone(), kind), trac.clock.unix_millis());
-    refuse_over_limit(trac, scope, route, counted).await
+    refuse_by_count(trac, scope, route, counted).await
 }
 
 /// Refuses a call, and records that, if [`within_limit`] would. The call is not counted yet, so that a call
 /// that fails later does not count against the limit.
-pub(crate) async fn has_room(
+pub(crate) async fn refuse_if_over_limit(
     trac: &Trac,
     scope: &Scope,
     route: &str,
     kind: &'static str,
 ) -> Result<(), Problem> {
     let room = trac.limits.workspaces.has_room(&(scope.clone(), kind), trac.clock.unix_millis());
-    refuse_over_limit(trac, scope, route, room).await
+    refuse_by_count(trac, scope, route, room).await
 }
 
 /// Refuses a call, and records that, if `counted` is `Err` with the seconds to wait.
-async fn refuse_over_limit(
+async fn refuse_by_count(
     trac: &Trac,
     scope: &Scope,
     route: &str,
@@ -141,7 +141,7 @@ impl FromRequestParts<Trac> for Tracker {
         let now = trac.clock.now();
         let found = trac.store.look_up(move |tx| workspace_scope(tx, &id, mode, now)).await?;
         if let Some((scope, allowed)) = found {
-            is_allowed(trac, &scope, &route, allowed.as_deref(), &parts.headers).await?;
+            require_allowed_origin(trac, &scope, &route, allowed.as_deref(), &parts.headers).await?;
             return Ok(Self { scope, is_merchant: false, route });
         }
         if let Some(only) = only_workspace(trac).await? {
@@ -169,7 +169,7 @@ pub(crate) async fn key_refusal(
     wanted: &str,
 ) -> Result<Cause, StoreError> {
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        record_refusal_everywhere(trac, route, Cause::KeyMissing, &[Mode::Test, Mode::Live]).await?;
+        record_refusal_in_only_workspace(trac, route, Cause::KeyMissing, &[Mode::Test, Mode::Live]).await?;
         return Ok(Cause::KeyMissing);
     };
     let hash = key_hash(&key);
@@ -188,12 +188,12 @@ pub(crate) async fn key_refusal(
         Some("pk_live_" | "sk_live_") => &[Mode::Live],
         _ => &[Mode::Test, Mode::Live],
     };
-    record_refusal_everywhere(trac, route, Cause::KeyUnknown, modes).await?;
+    record_refusal_in_only_workspace(trac, route, Cause::KeyUnknown, modes).await?;
     Ok(Cause::KeyUnknown)
 }
 
 /// Records a refused call of an unknown workspace in the server's only workspace, in these modes.
-pub(crate) async fn record_refusal_everywhere(
+pub(crate) async fn record_refusal_in_only_workspace(
     trac: &Trac,
     route: &str,
     cause: Cause,
@@ -241,7 +241,7 @@ fn workspace_scope(
 ///
 /// # Errors
 /// `403`.
-async fn is_allowed(
+async fn require_allowed_origin(
     trac: &Trac,
     scope: &Scope,
     route: &str,
@@ -294,7 +294,7 @@ impl Key {
             let cause = key_refusal(trac, route, Some(key), "publishable").await?;
             return Err(unknown_caller(cause));
         };
-        is_allowed(trac, &found.scope, route, found.allowed_origins.as_deref(), headers).await?;
+        require_allowed_origin(trac, &found.scope, route, found.allowed_origins.as_deref(), headers).await?;
         Ok(found)
     }
 

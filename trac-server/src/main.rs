@@ -17,7 +17,7 @@ use trac_server::export::{self, Imported};
 use trac_server::listen::Callers;
 use trac_server::store::{self, FolderLock, Store};
 use trac_server::{
-    Trac, explain, housekeeping, listen, log, metrics_service, replay, secrets, service, workspace,
+    Trac, explain, housekeeping, listen, log, metrics_service, recount, replay, secrets, service, workspace,
 };
 
 #[path = "main/output.rs"]
@@ -69,6 +69,17 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             }
             let advice = explain::OTHER_IDS;
             Err(format!("{id} is not known in any workspace. {advice}").into())
+        }
+        Command::Recount { dry_run, options } => {
+            let found = runtime.block_on(recount_store(&options.settle()?, dry_run))?;
+            for line in &found {
+                writeln!(Output, "{line}")?;
+            }
+            match (found.len(), dry_run) {
+                (0, _) => Ok(writeln!(Output, "Everything is equal.")?),
+                (count, true) => Err(format!("{count} rows differ; trac recount mends them").into()),
+                (count, false) => Err(format!("{count} rows differed and are mended").into()),
+            }
         }
         Command::Replay { rules, dry_run, since, workspace, mode, json, options } => {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
@@ -290,6 +301,13 @@ fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
 fn since_when(since: Option<&str>) -> Result<Timestamp, Failure> {
     let Some(text) = since else { return Ok(Timestamp::default()) };
     Ok(Timestamp::parse_rfc3339(text).ok_or("--since must be a time such as 2026-11-21T08:00:00Z")?)
+}
+
+async fn recount_store(config: &Config, dry_run: bool) -> Result<Vec<String>, Failure> {
+    let store = open_known_store(config)?;
+    let found = if dry_run { recount::compare(&store).await } else { recount::mend(&store).await };
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(found?)
 }
 
 async fn replay_events(

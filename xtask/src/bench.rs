@@ -1,4 +1,6 @@
-//! `cargo xtask bench`: the cost of an event, compared with its lower bound, the HMAC and the JSON parser.
+//! `cargo xtask bench`: the cost of an event, compared with the two steps that no server can avoid: the HMAC
+//! and the JSON parser.
+//!
 //! With `--core`: without the server. With `--http`: the throughput of the release server on one processor.
 //! With `--neighbours`: the latency of one workspace's webhooks while another workspace sends requests of all
 //! kinds. With `--browser`: how long a page waits for its links.
@@ -100,7 +102,8 @@ fn in_tenths(one: u64, other: u64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// The fastest of criterion's last samples. On a busy machine, the others include the other load.
+/// The fastest of criterion's last samples. On a busy machine, the slower samples include time taken
+/// by other processes.
 fn fastest_nanos(name: &str) -> Outcome<u64> {
     let file = setup::root()?.join("target/criterion").join(name).join("new/sample.json");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;

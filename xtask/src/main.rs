@@ -41,7 +41,7 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "sim",
-        description: "SEED [COUNT]: simulates merchants' lives and compares the server with the model",
+        description: "SEED [COUNT]: runs random sequences of merchant and Stripe actions, and compares the server's results with a reference model",
         run: sim::run,
     },
     Task {
@@ -51,12 +51,12 @@ const TASKS: [Task; 7] = [
     },
     Task {
         name: "test-vectors",
-        description: "runs the core's vectors in a headless browser, compiled to WebAssembly",
+        description: "compiles the core to WebAssembly and runs its test vectors in a headless browser",
         run: vectors::run,
     },
     Task {
         name: "torture",
-        description: "runs the long tests: a server killed 200 times under load, 10,000 generated lives for each law, 20,000 simulated, 30,000 calls generated from the API's description; COUNT [SEED]: only the kills, --schema [CASES]: only the calls",
+        description: "runs the long tests: a server killed 200 times under load, 10,000 generated cases for each invariant, 20,000 simulated sequences of actions, 30,000 calls generated from the OpenAPI description. COUNT [SEED] runs only the kills, --schema [CASES] only the generated calls",
         run: torture::run,
     },
 ];

@@ -1,5 +1,5 @@
-//! Builds `dist/trac.js`: Rust to WebAssembly, bindgen, wasm-opt, and one file of the result and the modules
-//! in `trac-js/js`.
+//! Builds `dist/trac.js`: compiles Rust to WebAssembly, runs bindgen and wasm-opt, and bundles the result
+//! with the modules in `trac-js/js` into one file.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -147,11 +147,11 @@ fn bind(wasm: &Path) -> Outcome<Bound> {
     Ok(Bound { wasm: module.emit_wasm(), glue })
 }
 
-/// Removes what the script does not need, so that wasm-opt finds it unused.
+/// Removes the references to code that the script does not need, and the code that is then unused.
 ///
-/// A panic traps whatever its message, so the code that formats messages is removed. Only text crosses
-/// between the languages, so bindgen's table of JavaScript values is removed too, and with it the start
-/// function that fills it.
+/// A panic only traps, and its message is never shown, so the code that formats messages is removed. Rust and
+/// JavaScript exchange only text, so bindgen's table of JavaScript values is removed too, and with it the
+/// start function that fills it.
 fn drop_unused(module: &mut Module) {
     let is_message = |function: &Function| {
         let message_functions = ["panic_fmt", "alloc_error_handler", "capacity_overflow"];
@@ -232,7 +232,8 @@ fn compat(work: &Path) -> Outcome<String> {
     Ok(format!("export const instantiate = () => {{\n{body}\nreturn asmFunc();\n}};\n"))
 }
 
-/// The npm package in `dist/npm`: the script as a module that a call starts, its types, the React hook.
+/// The npm package in `dist/npm`: the script as a module that is started by a function call, its type
+/// declarations, and the React hook.
 fn package(root: &Path, module: &[u8]) -> Outcome {
     let folder = root.join("dist/npm");
     std::fs::create_dir_all(&folder)?;

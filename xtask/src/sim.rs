@@ -1,9 +1,9 @@
-//! `cargo xtask sim SEED [COUNT]`: simulated merchants' lives, in a profile that is optimized and checks
-//! overflow.
+//! `cargo xtask sim SEED [COUNT]`: simulates random sequences of merchant and Stripe actions, in a cargo
+//! profile with optimizations and overflow checks.
 
 use crate::{Outcome, setup};
 
-/// How many lives `cargo xtask test` simulates.
+/// How many sequences `cargo xtask test` simulates.
 const SEEDS: &str = "1000";
 
 /// Builds the simulation and runs one seed, or `COUNT` seeds from it on.

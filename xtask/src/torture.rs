@@ -3,9 +3,9 @@
 
 use crate::{Outcome, script, setup, sim};
 
-/// How many generated lives each law is checked with.
-const LIVES: &str = "10000";
-/// The first seed and the number of simulated merchants' lives, other seeds than those of `cargo xtask test`.
+/// How many generated cases each invariant of `trac-core/tests/laws.rs` is checked with.
+const LAW_CASES: &str = "10000";
+/// The first seed of the simulation and the number of seeds, others than those of `cargo xtask test`.
 const SEEDS: [&str; 2] = ["10001", "20000"];
 
 /// How many generated cases each of the API's some seventy operations is called with, besides the edge cases:
@@ -13,7 +13,7 @@ const SEEDS: [&str; 2] = ["10001", "20000"];
 const CASES: &str = "420";
 
 /// Kills a release server under load, 200 times or as often as given, and compares its data each time. Then
-/// checks the ledger's laws with generated lives, the server against the simulation's model, and its
+/// checks the ledger's invariants with generated cases, the server against the simulation's model, and its
 /// responses against its `OpenAPI` description.
 pub(crate) fn run() -> Outcome {
     let numbers: Vec<String> = std::env::args().skip(2).collect();
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Outcome {
         return Ok(());
     }
     let laws = ["test", "--release", "-p", "trac-core", "--test", "laws"];
-    setup::run(setup::cargo().args(laws).env("PROPTEST_CASES", LIVES).current_dir(&root))?;
+    setup::run(setup::cargo().args(laws).env("PROPTEST_CASES", LAW_CASES).current_dir(&root))?;
     sim::run_seeds(&SEEDS.map(ToOwned::to_owned))?;
     schema(CASES)
 }

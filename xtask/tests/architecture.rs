@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,18 +16,24 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every Rust file below a folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// Every file below a folder, except in the folders of build tools.
+fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        if !path.is_dir() {
             found.push(path);
+        } else if !path.ends_with("target") && !path.ends_with("node_modules") {
+            found.extend(files(&path));
         }
     }
     found
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    files(folder).into_iter().filter(is_rust).collect()
 }
 
 /// The modules that a file declares, in its order.
@@ -167,6 +174,29 @@ fn paths_are_read_from_code() {
     let used = used_by(&["x".to_owned(), "y".to_owned(), "z".to_owned()], code);
     let named: Vec<_> = used.iter().map(|path| path.join("::")).collect();
     assert_eq!(named, ["a::b", "a::c::D", "a::c::e", "a::g", "x::h::i", "x::y::j"]);
+}
+
+/// Names with `{…}`, `…` or `*` are not checked, because they name several files.
+#[test]
+fn every_file_that_the_architecture_page_names_exists() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let folders = ["docs", "tests", "examples", "xtask", "trac-core", "trac-js", "trac-sdk", "trac-server"];
+    let files: Vec<_> = folders.iter().flat_map(|folder| files(&root().join(folder))).collect();
+    let is_file = |name: &&str| {
+        let is_one = !name.contains(|c: char| c.is_whitespace() || "{…*:".contains(c));
+        let extension = Path::new(name).extension().and_then(OsStr::to_str);
+        is_one
+            && match extension {
+                Some("rs") => true,
+                Some("js" | "sql" | "md" | "html") => name.contains('/'),
+                _ => false,
+            }
+    };
+    let names: Vec<_> = page.split('`').skip(1).step_by(2).filter(is_file).collect();
+    assert!(names.len() > 50, "the names were not read: {names:?}");
+    let is_missing = |name: &&str| !files.iter().any(|file| file.ends_with(name));
+    let missing: Vec<_> = names.into_iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names files that do not exist: {missing:?}");
 }
 
 /// Files directly in trac-server/src belong in a folder, and features are gated in few places.

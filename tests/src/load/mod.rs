@@ -8,6 +8,7 @@
 mod fill;
 mod machine;
 mod neighbours;
+mod reads;
 mod redirects;
 mod rounds;
 mod webhooks;
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::server::{Server, Setup};
 pub use neighbours::neighbours;
+pub use reads::reads;
 
 use machine::{Used, fsync_micros, peak_kilobytes, pin_to};
 use redirects::Nginx;

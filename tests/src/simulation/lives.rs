@@ -1,6 +1,6 @@
-//! Random merchants' lives: purchases, subscriptions, refunds and disputes.
+//! Random lives of merchants: the purchases, subscriptions, refunds and disputes of some months.
 //!
-//! Lives avoid cases that the specification leaves open: a customer has clicks of several partners only if
+//! They avoid cases that the specification leaves open: a customer has clicks of several partners only if
 //! every payment carries a click, payments of one customer are a day apart, failed payments are guests', and
 //! no refund of a partly captured charge fails.
 
@@ -15,7 +15,7 @@ const CURRENCIES: [&str; 3] = ["usd", "eur", "jpy"];
 /// The age of a click that is outside every window.
 const OLD_CLICK_DAYS: i64 = 400;
 
-/// A random life of some months from `start` on. `shop` distinguishes merchants.
+/// A merchant's random life of some months from `start` on. `shop` distinguishes merchants.
 pub(super) fn live(chance: &mut Chance, shop: usize, start: i64) -> Truth {
     let rules = rules(chance, start);
     let partners = (0..3).map(|n| partner(chance, shop, n)).collect();

@@ -1,5 +1,6 @@
-//! Simulated merchants' lives: one seed is one life of several merchants in one store, and every life is
-//! compared with a model that knows the whole truth.
+//! Simulates merchants. From one seed come several months of one or two merchants in one store: purchases,
+//! subscriptions, refunds and disputes (a *life*). The ledger is compared with that of a model, which knows
+//! every payment.
 //!
 //! ```text
 //! seed ─▶ truth ─┬▶ Stripe's events of it, late, twice, out of order ─▶ trac ─▶ ledger ───────────────┐
@@ -12,7 +13,6 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value returns null for a missing name")]
 
 mod calendar;
-mod house;
 mod lives;
 mod model;
 mod shop;
@@ -23,12 +23,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::chance::Chance;
+use crate::house::House;
 use calendar::DAY;
-use house::House;
 use shop::{Entries, Shop};
 use stripe_events::StripeEvent;
 
-/// The start of every life: 2026-11-21T08:00:00Z.
+/// The start of every simulation: 2026-11-21T08:00:00Z.
 const START: i64 = 1_795_248_000;
 
 /// The size of the simulation.
@@ -45,7 +45,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds the numbers of another life.
+    /// Adds the numbers of another seed.
     const fn add(&mut self, other: Self) {
         self.merchants += other.merchants;
         self.payments += other.payments;
@@ -68,7 +68,7 @@ enum Act {
 /// Simulates `count` seeds from `first` on, on every core.
 ///
 /// # Errors
-/// The first seed whose life differs from the model, and the difference.
+/// The first seed whose result differs from the model, and the difference.
 pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
     let end = first.saturating_add(count);
     let next = AtomicU64::new(first);
@@ -89,13 +89,13 @@ pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
             }
         }
     };
-    // A life sometimes waits for its store, so two threads per core keep the core busy.
+    // A simulation sometimes waits for its store, so two threads per core keep the core busy.
     let workers = thread::available_parallelism().map_or(1, usize::from) * 2;
     let done: Vec<Result<Tally, String>> = thread::scope(|scope| {
         let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         started
             .into_iter()
-            .map(|one| one.join().unwrap_or_else(|_| Err("a life panicked".to_owned())))
+            .map(|one| one.join().unwrap_or_else(|_| Err("a simulation panicked".to_owned())))
             .collect()
     });
     done.into_iter().try_fold(Tally::default(), |mut sum, one| {
@@ -104,7 +104,7 @@ pub fn live_all(first: u64, count: u64) -> Result<Tally, String> {
     })
 }
 
-/// Simulates the life of a seed.
+/// Simulates one seed.
 ///
 /// # Errors
 /// The difference from the model, or the broken invariant.
@@ -141,6 +141,10 @@ pub async fn live(seed: u64) -> Result<Tally, String> {
     if before.iter().any(|(id, entry)| after.get(id) != Some(entry)) {
         return Err("an entry was changed or is gone".to_owned());
     }
+    let differing = house.differences().await;
+    if !differing.is_empty() {
+        return Err(format!("kept rows differ from what they follow from: {differing:#?}"));
+    }
     for shop in &shops {
         shop.check_balances(&house).await?;
         tally.payments += shop.truth.payments.len();
@@ -153,7 +157,7 @@ fn delivery((_, shop, act): &(i64, usize, Act)) -> Option<(usize, StripeEvent)> 
     if let Act::Deliver(event) = act { Some((*shop, event.clone())) } else { None }
 }
 
-/// All events of the lives at their time of arrival: mostly at once, sometimes hours or days late, sometimes
+/// All events of the merchants at their time of arrival: mostly at once, sometimes hours or days late, sometimes
 /// twice.
 fn first_acts(chance: &mut Chance, shops: &[Shop]) -> Vec<(i64, usize, Act)> {
     let mut acts = Vec::new();

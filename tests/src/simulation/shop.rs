@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::house::{House, Keys};
 use super::stripe_events::{Selected, StripeEvent};
 use super::truth::{Payment, Truth};
 use crate::chance::Chance;
+use crate::house::{House, Keys};
 
 /// A merchant, what really happened to it, and its IDs in the house.
 pub(super) struct Shop {

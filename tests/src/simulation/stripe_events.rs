@@ -59,7 +59,7 @@ impl Selected {
     }
 }
 
-/// Every event of a life so far.
+/// Every event of a merchant so far.
 pub(super) fn events(chance: &mut Chance, truth: &Truth, selected: Selected) -> Vec<StripeEvent> {
     let mut writer = EventWriter { chance, selected, events: Vec::new() };
     for payment in &truth.payments {

@@ -135,7 +135,7 @@ pub(super) struct Subscription {
     pub(super) ended_at: Option<i64>,
 }
 
-/// One merchant's life.
+/// Everything that happens to one merchant.
 #[derive(Clone, Debug)]
 pub(super) struct Truth {
     pub(super) rules: Rules,

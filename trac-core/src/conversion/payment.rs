@@ -456,6 +456,16 @@ pub fn vouched_emails(facts: &Facts) -> BTreeSet<&str> {
     sessions.chain(invoices).chain(intents).chain(charges).chain(reports).map(String::as_str).collect()
 }
 
+/// Every e-mail address in the facts, whoever reported it: to find the payment by, not evidence of anything.
+#[must_use]
+pub fn every_email(facts: &Facts) -> BTreeSet<&str> {
+    let leads = facts.leads.values().flat_map(|lead| &lead.emails);
+    let reports = facts.reports.values().flat_map(|report| &report.emails);
+    let mut emails = vouched_emails(facts);
+    emails.extend(leads.chain(reports).map(String::as_str));
+    emails
+}
+
 /// The merchant's own IDs of the customer (`tracCustomerExternalId`) that these facts name: in metadata, in
 /// leads, and in the merchant's own reports. Claims of pages are left out, even approved ones.
 #[must_use]

@@ -31,9 +31,9 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
             "Add the product or price to the program's products, or empty the list to cover all."
         }
         Reason::ProductsUnknown => {
-            "The event does not say what was bought. Send invoice.paid, or cover the Payment Link (plink_…) itself. An event \
-             carries at most ten lines of an invoice: for longer invoices, give the webhook endpoint a restricted key that may \
-             read Invoices (stripe_api_key); the other lines are then requested from Stripe."
+            "The event does not say what was bought. Select invoice.paid in Stripe, or add the Payment Link (plink_…) to the \
+             program's products. An event carries at most ten lines of an invoice: for longer invoices, give the webhook endpoint \
+             a restricted key that may read Invoices (stripe_api_key); the other lines are then requested from Stripe."
         }
         Reason::RecurringNotCovered => {
             "The program pays for first payments only. Set recurring to lifetime or months."
@@ -59,8 +59,8 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
              nor a recommended event type."
         }
         Reason::AmountUnknown => {
-            "The PaymentIntent carries no amount_received and no captured charge. Select charge.succeeded in Stripe, or send \
-             amount_received if this is an emulator."
+            "The PaymentIntent carries no amount_received and no captured charge. Select charge.succeeded in Stripe. If \
+             the events come from an emulator of Stripe, let it send amount_received."
         }
         Reason::SetupMode => "A session in setup mode moves no money. The payment comes with a later event.",
         Reason::PaymentFailed => "The payment failed. Nothing is owed.",

@@ -50,7 +50,7 @@ impl Parameters {
         }
     }
 
-    /// Ends the reading: the remaining parameters are unknown.
+    /// Returns an error that names every parameter not taken so far, because the route does not know it.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         let unknown = self.0.into_keys().map(|name| (name, "is not a parameter of this route".to_owned()));
         let unknown: BTreeMap<_, _> = unknown.collect();

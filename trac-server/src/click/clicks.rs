@@ -7,8 +7,8 @@ use trac_core::time::Timestamp;
 
 use super::links::LINKS;
 use crate::api::fields::{Fields, Wrong, moment, text};
-use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, time, word};
+use crate::api::list::Filter::{By, Is};
+use crate::api::list::{Condition, Days, Kept, Key, Listing, Resource, time, word};
 use crate::id::random_bits;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
@@ -20,20 +20,43 @@ use crate::trac::Trac;
 /// Clicks.
 pub(crate) static CLICKS: Resource = Resource {
     name: "click",
-    columns: "c.id, c.program_id, c.partner_id, c.link_id, c.clicked_at, c.is_unique, c.referrer, c.landing_url",
-    from: "click AS c",
-    within: "c.workspace_id = ?1 AND c.mode = ?2",
+    columns: "c.id, of_program.id AS program_id, of_partner.id AS partner_id, of_link.id AS link_id, c.clicked_at, c.is_unique, \
+              c.referrer, c.landing_url",
+    from: "click_record AS c JOIN name AS of_program ON of_program.no = c.program JOIN name AS of_partner ON of_partner.no = c.partner \
+           LEFT JOIN name AS of_link ON of_link.no = c.link",
+    within: "c.scope = (SELECT s.no FROM scope AS s WHERE s.workspace_id = ?1 AND s.mode = ?2)",
     id: "c.id",
     order: &["c.clicked_at", "c.id"],
     filters: &[
         ("click_id", Is("c.id")),
-        ("link_id", Is("c.link_id")),
-        ("program_id", Is("c.program_id")),
-        ("partner_id", Is("c.partner_id")),
-        ("unique", Is("CASE WHEN c.is_unique THEN 'true' ELSE 'false' END")),
+        ("link_id", By(|_| Condition::of("c.link = (SELECT n.no FROM name AS n WHERE n.id = {})"))),
+        ("program_id", By(|_| Condition::of("c.program = (SELECT n.no FROM name AS n WHERE n.id = {})"))),
+        ("partner_id", By(|_| Condition::of("c.partner = (SELECT n.no FROM name AS n WHERE n.id = {})"))),
+        (
+            "unique",
+            By(|given| Condition::of(if given == "true" { "c.is_unique" } else { "NOT c.is_unique" })),
+        ),
     ],
+    kept: Kept::Days(Days { key, time: "c.clicked_at" }),
     read,
 };
+
+/// The rows of `click_day` that count a listing's clicks.
+fn key(listing: &Listing) -> Option<Key> {
+    let of = |name| listing.filter(name).map(ToOwned::to_owned);
+    let name = match (of("program_id"), of("partner_id"), of("link_id")) {
+        (None, None, None) => None,
+        (Some(one), None, None) | (None, Some(one), None) | (None, None, Some(one)) => Some(one),
+        (Some(program_id), Some(partner_id), None) => Some(format!("{program_id}/{partner_id}")),
+        _ => return None,
+    };
+    let rows = match listing.filter("unique") {
+        None => "clicks",
+        Some("true") => "unique_clicks",
+        Some(_) => "clicks - unique_clicks",
+    };
+    listing.filter("click_id").is_none().then_some(Key { name, rows })
+}
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     Ok(json!({

@@ -13,13 +13,13 @@ use crate::access::Merchant;
 use crate::api::fields::{Fields, flag, text, token};
 use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, time, word};
+use crate::api::list::{Kept, Resource, time, word};
 use crate::api::parameters::Parameters;
 use crate::id::{Kind, random_word};
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
 use crate::store::rows::{Row, Rows, args};
-use crate::store::{Followed, Priority, StoreError, StoreErrorKind};
+use crate::store::{Priority, StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Links that are neither deleted nor purged.
@@ -42,6 +42,7 @@ pub(crate) static LINKS: Resource = Resource {
         ("destination", Is("l.destination")),
         ("archived", Is("CASE WHEN l.archived_at IS NULL THEN 'false' ELSE 'true' END")),
     ],
+    kept: Kept::Nothing,
     read,
 };
 
@@ -144,12 +145,11 @@ pub(super) async fn remove(
 ) -> Result<Json<Value>, Problem> {
     let purge = parameters.take_flag("purge")?;
     parameters.finish()?;
-    let followed = Followed::read(&trac.store, Followed::LINK, &scope, &id).await?;
     let store = trac.store.clone();
     let removed = store.try_write(Priority::Api, move |tx| {
         let rows = tx.within(&scope);
         LINKS.find(rows, &trac, &id)?;
-        let was_visited = followed.has_clicks_now(rows, &id)? || had_visitors(rows, &id)?;
+        let was_visited = had_visitors(rows, &id)?;
         let (column, is_archived) = match (purge, was_visited) {
             (true, _) => ("purged_at", false),
             (false, true) => ("archived_at", true),
@@ -164,9 +164,10 @@ pub(super) async fn remove(
     removed.await.map(Json)
 }
 
-/// Whether the link has visits that were not counted.
+/// Whether the link has clicks, or visits that were not counted.
 fn had_visitors(rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM visit_not_counted WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3";
+    let sql = "SELECT 1 FROM visit_not_counted WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3 \
+               UNION ALL SELECT 1 FROM click_record WHERE link = (SELECT no FROM name WHERE id = ?3) LIMIT 1";
     rows.exists(sql, args![id])
 }
 

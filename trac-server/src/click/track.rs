@@ -11,7 +11,7 @@ use trac_core::click::ClickId;
 
 use super::record::{Deadlines, Written, record};
 use super::visitor::VisitorHash;
-use crate::access::{Key, has_room, route, within_address_limit, within_limit};
+use crate::access::{Key, refuse_if_over_limit, route, within_address_limit, within_limit};
 use crate::api::fields::{Fields, clipped, text, token};
 use crate::id::random_bits;
 use crate::problem::Problem;
@@ -87,7 +87,7 @@ async fn track(State(trac): State<Trac>, request: Request) -> Result<(StatusCode
         Some(known) => known,
         None => Key::publishable(&trac, &route, in_body.unwrap_or_default(), &headers).await?,
     };
-    has_room(&trac, &scope, &route, KIND).await?;
+    refuse_if_over_limit(&trac, &scope, &route, KIND).await?;
     let wanted = ClickRequest::read(fields)?;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let visitor = VisitorHash::new(address, agent);

@@ -5,22 +5,18 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 use crate::access::Merchant;
-use crate::api::list::Filter::Is;
-use crate::api::list::{Listing, NARROW, Resource, document, number, time, word};
+use crate::api::list::Filter::{By, Is};
+use crate::api::list::{Condition, Counts, Kept, Listing, NARROW, Resource, document, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
 
-/// The status of commission `c` at the time `?3`: the first condition that applies.
+/// The status of commission `c` at the time `?3`. The generated column `state` decides all of it that does not
+/// depend on the time.
 macro_rules! status {
     () => {
-        "CASE WHEN EXISTS (SELECT 1 FROM payout_entry AS pe WHERE pe.workspace_id = c.workspace_id \
-         AND pe.mode = c.mode AND pe.commission_id = c.id) THEN 'paid' \
-         WHEN c.amount_minor = c.reversed_minor THEN 'reversed' \
-         WHEN c.held THEN 'held' \
-         WHEN c.matures_at <= ?3 THEN 'approved' \
-         ELSE 'pending' END"
+        "CASE WHEN c.state <> 'open' THEN c.state WHEN c.matures_at <= ?3 THEN 'approved' ELSE 'pending' END"
     };
 }
 pub(super) use status;
@@ -42,16 +38,41 @@ pub(crate) static COMMISSIONS: Resource = Resource {
     filters: &[
         ("program_id", Is("c.program_id")),
         ("partner_id", Is("c.partner_id")),
-        ("enrollment_id", Is("c.enrollment_id")),
+        ("enrollment_id", By(of_enrollment)),
         ("click_id", Is("c.click_id")),
         ("payment_id", Is("c.payment_id")),
         ("source", Is("c.source")),
         ("currency", Is("c.currency")),
         ("reason", Is("c.reason")),
-        ("status", Is(status!())),
+        ("status", By(has_status)),
     ],
+    kept: Kept::Counts(Counts {
+        from: "commission_count AS c",
+        within: "c.workspace_id = ?1 AND c.mode = ?2",
+        filters: &["program_id", "partner_id", "enrollment_id", "source", "currency", "reason", "status"],
+        young: Some("c.state = 'open' AND c.matures_at > ?3"),
+    }),
     read,
 };
+
+/// An enrollment is found by its partner, who has an index.
+fn of_enrollment(_: &str) -> Condition {
+    Condition::of(
+        "c.enrollment_id = {} AND c.partner_id = (SELECT n.partner_id FROM enrollment AS n \
+         WHERE n.workspace_id = ?1 AND n.mode = ?2 AND n.id = {})",
+    )
+}
+
+/// An open commission is pending until it matures, then approved.
+fn has_status(status: &str) -> Condition {
+    match status {
+        "pending" => Condition { shown: "c.state = 'open' AND c.matures_at > ?3", last: "FALSE" },
+        "approved" => {
+            Condition { shown: "c.state = 'open' AND c.matures_at <= ?3", last: "c.state = 'open'" }
+        }
+        _ => Condition::of("c.state = {}"),
+    }
+}
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     Ok(json!({
@@ -91,6 +112,7 @@ pub(crate) static ENTRIES: Resource = Resource {
         ("kind", Is("n.kind")),
         ("event_id", Is("n.event_id")),
     ],
+    kept: Kept::Nothing,
     read: read_entry,
 };
 

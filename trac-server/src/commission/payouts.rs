@@ -13,7 +13,7 @@ use super::commissions::status;
 use crate::access::Merchant;
 use crate::api::fields::{Fields, currency, flag, text};
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, number, time, word};
+use crate::api::list::{Kept, Resource, number, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::program::PARTNERS;
@@ -33,6 +33,7 @@ pub(crate) static PAYOUTS: Resource = Resource {
     id: "o.id",
     order: &["o.id"],
     filters: &[("partner_id", Is("o.partner_id")), ("currency", Is("o.currency"))],
+    kept: Kept::Nothing,
     read,
 };
 

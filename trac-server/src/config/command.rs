@@ -46,6 +46,16 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// Compare kept counts, balances and sums by day with the rows they follow from, and mend them. Exits with 1 if
+    /// there was a difference.
+    Recount {
+        /// Print the differences, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// Decide stored events again, and print the changes, one line for each commission.
     Replay {
         /// The terms to decide by: `then`, the terms in force at each payment's time, or `now`, the current

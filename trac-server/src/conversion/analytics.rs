@@ -15,7 +15,7 @@ use crate::access::Merchant;
 use crate::api::parameters::Parameters;
 use crate::problem::Problem;
 use crate::store::StoreError;
-use crate::store::rows::{Rows, args};
+use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 
 /// The parameters of the request.
@@ -98,6 +98,7 @@ struct Figures {
     leads: i64,
     sales: i64,
     revenue: BTreeMap<String, i64>,
+    commission: BTreeMap<String, i64>,
 }
 
 impl Figures {
@@ -106,19 +107,26 @@ impl Figures {
         self.unique_clicks = self.unique_clicks.saturating_add(other.unique_clicks);
         self.leads = self.leads.saturating_add(other.leads);
         self.sales = self.sales.saturating_add(other.sales);
-        for (currency, amount) in &other.revenue {
-            let sum = self.revenue.entry(currency.clone()).or_default();
-            *sum = sum.saturating_add(*amount);
-        }
+        add(&mut self.revenue, &other.revenue);
+        add(&mut self.commission, &other.commission);
     }
 
     fn to_json(&self) -> Value {
-        let revenue = self.revenue.iter();
-        let revenue: Vec<_> = revenue
-            .map(|(currency, amount)| json!({ "currency": currency, "amount_minor": amount }))
-            .collect();
+        let list = |sums: &BTreeMap<String, i64>| -> Vec<Value> {
+            sums.iter()
+                .map(|(currency, minor)| json!({ "currency": currency, "amount_minor": minor }))
+                .collect()
+        };
         json!({ "clicks": self.clicks, "unique_clicks": self.unique_clicks, "leads": self.leads, "sales": self.sales,
-            "revenue": revenue })
+            "revenue": list(&self.revenue), "commission": list(&self.commission) })
+    }
+}
+
+/// Adds amounts by currency.
+fn add(sums: &mut BTreeMap<String, i64>, amounts: &BTreeMap<String, i64>) {
+    for (currency, minor) in amounts {
+        let sum = sums.entry(currency.clone()).or_default();
+        *sum = sum.saturating_add(*minor);
     }
 }
 
@@ -169,43 +177,56 @@ pub(super) async fn report(
 /// The advice for a request that takes too long.
 const NARROW: &str = "Ask for fewer days by start and end, or for one program_id or partner_id.";
 
-/// Clicks that are visits: the click of a promo code is not a visit.
-const CLICKS: &str = "SELECT clicked_at / 86400 AS day, count(*), count(*) FILTER (WHERE is_unique) FROM click \
-    WHERE workspace_id = ?1 AND mode = ?2 AND clicked_at >= ?3 AND clicked_at < ?4 \
-    AND is_visit AND (?5 IS NULL OR program_id = ?5) AND (?6 IS NULL OR partner_id = ?6) \
-    GROUP BY day";
+/// Visits: clicks without those that represent promotion codes.
+const CLICKS: &str = "SELECT day, sum(visits), sum(unique_visits) FROM click_day \
+    WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
+    AND key = CASE WHEN ?5 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?5) END \
+    AND day >= ?3 AND day <= ?4 GROUP BY day";
 
-/// Leads, and payments with an amount. Not sales: payments that failed or are still open, claims that are not
-/// approved, and payments that may be the same money as another payment.
-const CONVERSIONS: &str = "SELECT p.happened_at / 86400 AS day, p.lead_id IS NOT NULL AS is_lead, p.currency, count(*), \
-    sum_minor(coalesce(p.gross_minor, 0) - coalesce(p.lost_minor, 0)) \
-    FROM payment AS p JOIN click AS k ON k.workspace_id = p.workspace_id AND k.mode = p.mode AND k.id = p.click_id \
-    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.is_conversion \
-    AND (p.lead_id IS NOT NULL OR (p.gross_minor IS NOT NULL AND NOT p.is_claimed \
-    AND p.reason NOT IN ('client_reported', 'rejected_by_merchant', 'payment_unlinked', 'duplicate_payment'))) \
-    AND p.happened_at >= ?3 AND p.happened_at < ?4 \
-    AND (?5 IS NULL OR k.program_id = ?5) AND (?6 IS NULL OR k.partner_id = ?6) \
-    GROUP BY day, is_lead, p.currency";
+/// Credited leads and sales.
+const CONVERSIONS: &str = "SELECT day, currency, sum(leads), sum(sales), sum_minor(revenue_minor), sum_minor(commission_minor) \
+    FROM sale_day WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4 \
+    AND (?5 IS NULL OR program_id = ?5) GROUP BY day, currency";
+
+/// [`CONVERSIONS`] of one partner.
+const CONVERSIONS_OF_PARTNER: &str = "SELECT day, currency, sum(leads), sum(sales), sum_minor(revenue_minor), \
+    sum_minor(commission_minor) FROM sale_day WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4 \
+    AND (?5 IS NULL OR program_id = ?5) AND partner_id = ?6 GROUP BY day, currency";
 
 /// The figures of each day that has clicks or conversions.
 fn count(rows: Rows<'_>, days: Days, query: &Query) -> Result<BTreeMap<i64, Figures>, StoreError> {
-    let from = days.first.saturating_mul(DAY_SECS);
-    let until = days.last.saturating_add(1).saturating_mul(DAY_SECS);
-    let bound = args![from, until, query.program_id, query.partner_id];
+    let Query { program_id, partner_id, .. } = query;
+    let key = match (program_id, partner_id) {
+        (Some(program_id), Some(partner_id)) => Some(format!("{program_id}/{partner_id}")),
+        (one, other) => one.clone().or_else(|| other.clone()),
+    };
     let mut counted: BTreeMap<i64, Figures> = BTreeMap::new();
-    rows.each(CLICKS, bound, |row| {
+    rows.each(CLICKS, args![days.first, days.last, key], |row| {
         let (day, clicks, unique_clicks) = (row.get(0)?, row.get(1)?, row.get(2)?);
         counted.entry(day).or_default().add(&Figures { clicks, unique_clicks, ..Figures::default() });
         Ok(())
     })?;
-    rows.each(CONVERSIONS, bound, |row| {
-        let (is_lead, currency): (bool, Option<String>) = (row.get(1)?, row.get(2)?);
-        let (count, amount): (i64, i64) = (row.get(3)?, row.get(4)?);
-        let revenue = currency.filter(|_| !is_lead).map(|currency| (currency, amount)).into_iter().collect();
-        let (leads, sales) = if is_lead { (count, 0) } else { (0, count) };
-        let figures = Figures { leads, sales, revenue, ..Figures::default() };
+    let mut read = |row: &Row<'_>| {
+        let currency: String = row.get(1)?;
+        let money = |minor: i64, any: bool| any.then(|| (currency.clone(), minor)).into_iter().collect();
+        let (leads, sales) = (row.get(2)?, row.get(3)?);
+        let (revenue, commission) = (row.get(4)?, row.get(5)?);
+        let figures = Figures {
+            leads,
+            sales,
+            revenue: money(revenue, sales > 0 || revenue != 0),
+            commission: money(commission, commission != 0),
+            ..Figures::default()
+        };
         counted.entry(row.get(0)?).or_default().add(&figures);
         Ok(())
-    })?;
+    };
+    match partner_id {
+        None => rows.each(CONVERSIONS, args![days.first, days.last, program_id], &mut read)?,
+        Some(partner_id) => {
+            let args = args![days.first, days.last, program_id, partner_id];
+            rows.each(CONVERSIONS_OF_PARTNER, args, &mut read)?;
+        }
+    }
     Ok(counted)
 }

@@ -6,7 +6,7 @@ use trac_core::commission::decision::Decision;
 use trac_core::time::Timestamp;
 
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, time, word};
+use crate::api::list::{Counts, Kept, Resource, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
@@ -20,6 +20,12 @@ pub(crate) static ATTRIBUTIONS: Resource = Resource {
     id: "a.id",
     order: &["a.id"],
     filters: &[("payment_id", Is("a.payment_id")), ("event_id", Is("a.event_id"))],
+    kept: Kept::Counts(Counts {
+        from: "attribution_count AS a",
+        within: "a.workspace_id = ?1 AND a.mode = ?2",
+        filters: &[],
+        young: None,
+    }),
     read,
 };
 

@@ -11,7 +11,7 @@ use trac_core::webhook::report::Report;
 
 use crate::access::Merchant;
 use crate::api::list::Filter::{By, Is};
-use crate::api::list::{NARROW, Resource, time, word};
+use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};
@@ -41,29 +41,51 @@ pub(crate) static CONVERSIONS: Resource = Resource {
     order: &["p.id"],
     filters: &[
         ("click_id", Is("p.click_id")),
+        ("program_id", Is("p.program_id")),
+        ("partner_id", Is("p.partner_id")),
         ("currency", Is("p.currency")),
-        ("reason", By(is_shown)),
-        ("commission_id", Is(commission_id!())),
+        ("reason", By(has_reason)),
+        ("commission_id", By(of_commission)),
         ("source", Is("p.source")),
         ("attributed", By(is_credited)),
         ("lead_id", Is("p.lead_id")),
         ("external_transaction_id", Is("p.transaction_id")),
     ],
+    kept: Kept::Counts(Counts {
+        from: "payment_count AS p",
+        within: "p.workspace_id = ?1 AND p.mode = ?2",
+        filters: &["currency", "reason", "source", "attributed"],
+        young: Some("p.is_waiting AND p.created_at > ?3 - 259200"),
+    }),
     read,
 };
 
 /// The condition for a conversion to be shown with this reason. A conversion that waits for an attribution is
 /// shown as `no_click` after 72 hours (see [`Reason::shown_after`]).
-fn is_shown(reason: &str) -> &'static str {
+fn has_reason(reason: &str) -> Condition {
     match reason {
-        "no_click" => "p.reason = {} AND NOT (p.is_waiting AND p.created_at > ?3 - 259200)",
-        "no_attribution_yet" => "p.reason = 'no_click' AND p.is_waiting AND p.created_at > ?3 - 259200",
-        _ => "p.reason = {}",
+        "no_click" => Condition {
+            shown: "p.reason = {} AND NOT (p.is_waiting AND p.created_at > ?3 - 259200)",
+            last: "p.reason = {}",
+        },
+        "no_attribution_yet" => {
+            Condition { shown: "p.is_waiting AND p.created_at > ?3 - 259200", last: "FALSE" }
+        }
+        _ => Condition::of("p.reason = {}"),
     }
 }
 
-fn is_credited(given: &str) -> &'static str {
-    if given == "true" { "p.is_credited" } else { "NOT p.is_credited" }
+/// A commission is found by its own ID first: only its payment's open commission is then compared.
+fn of_commission(_: &str) -> Condition {
+    Condition::of(concat!(
+        "p.id = (SELECT o.payment_id FROM commission AS o WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.id = {}) AND ",
+        commission_id!(),
+        " = {}"
+    ))
+}
+
+fn is_credited(given: &str) -> Condition {
+    Condition::of(if given == "true" { "p.is_credited" } else { "NOT p.is_credited" })
 }
 
 /// The ID of the conversion named by any of its IDs: its own, one it once had, a Stripe ID, or a lead's.

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use trac_core::reason::Reason;
 
 use super::conversions::commission_id;
-use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, document, time, word};
+use crate::api::list::Filter::{By, Is};
+use crate::api::list::{Condition, Counts, Kept, Resource, document, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
@@ -31,13 +31,43 @@ pub(crate) static LEADS: Resource = Resource {
         ("customer_external_id", Is("l.customer_external_id")),
         ("event_name", Is("l.event_name")),
         ("click_id", Is("p.click_id")),
-        ("reason", Is("coalesce(p.reason, 'noted')")),
+        ("reason", By(has_reason)),
         ("status", Is("l.status")),
-        ("commission_id", Is(commission_id!())),
-        ("deferred", Is("CASE WHEN l.deferred THEN 'true' ELSE 'false' END")),
+        ("commission_id", By(of_commission)),
+        ("deferred", By(is_deferred)),
     ],
+    kept: Kept::Counts(Counts {
+        from: "lead_count AS l",
+        within: "l.workspace_id = ?1 AND l.mode = ?2",
+        filters: &["event_name", "status", "deferred"],
+        young: None,
+    }),
     read,
 };
+
+/// A lead without a decision is `noted`: see [`read`].
+fn has_reason(reason: &str) -> Condition {
+    Condition::of(if reason == "noted" {
+        "coalesce(p.reason, 'noted') = {}"
+    } else {
+        "l.id IN (SELECT n.lead_id FROM payment AS n WHERE n.workspace_id = ?1 AND n.mode = ?2 AND n.lead_id IS NOT NULL \
+         AND n.reason = {}) AND p.reason = {}"
+    })
+}
+
+/// A commission is found by its own ID first: only its lead's open commission is then compared.
+fn of_commission(_: &str) -> Condition {
+    Condition::of(concat!(
+        "l.id IN (SELECT n.lead_id FROM commission AS o JOIN payment AS n ON n.workspace_id = o.workspace_id AND n.mode = o.mode \
+         AND n.id = o.payment_id WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.id = {}) AND ",
+        commission_id!(),
+        " = {}"
+    ))
+}
+
+fn is_deferred(given: &str) -> Condition {
+    Condition::of(if given == "true" { "l.deferred" } else { "NOT l.deferred" })
+}
 
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let (click_id, decided) = (word(row, "click_id")?, word(row, "reason")?);

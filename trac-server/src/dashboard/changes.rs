@@ -62,6 +62,7 @@ pub(super) fn sql() -> String {
     let newest_id = |table: &str| {
         format!("(SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id DESC LIMIT 1)")
     };
+    let scope = "(SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2)";
     format!(
         "SELECT {} AS decision, {} AS entry, {} AS payout, \
          (SELECT string_agg(id || ' ' || outcome || ' ' || reason || ' ' || deliveries || ' ' || message, '\n' ORDER BY id) FROM (SELECT id, outcome, reason, deliveries, message FROM event WHERE workspace_id = ?1 \
@@ -69,10 +70,10 @@ pub(super) fn sql() -> String {
          (SELECT string_agg(id || ' ' || status || ' ' || reason || ' ' || base_minor || ' ' || amount_minor || ' ' || reversed_minor \
          || ' ' || matures_at, '\n' ORDER BY id) FROM (SELECT {} FROM {} WHERE {} \
          ORDER BY c.id DESC LIMIT {ROWS}) AS listed_commissions) AS commissions, \
-         (SELECT string_agg(id, '\n' ORDER BY id) FROM (SELECT id FROM click WHERE workspace_id = ?1 AND mode = ?2 \
+         (SELECT string_agg(id, '\n' ORDER BY id) FROM (SELECT id FROM click_record WHERE scope = {scope} \
          ORDER BY clicked_at DESC, id DESC LIMIT {ROWS}) AS listed_clicks) AS clicks, \
-         (SELECT count(*) FROM click WHERE workspace_id = ?1 AND mode = ?2 AND clicked_at = (SELECT clicked_at FROM click \
-         WHERE workspace_id = ?1 AND mode = ?2 ORDER BY clicked_at DESC LIMIT 1)) AS clicks_of_a_second",
+         (SELECT count(*) FROM click_record WHERE scope = {scope} AND clicked_at = (SELECT clicked_at FROM click_record \
+         WHERE scope = {scope} ORDER BY clicked_at DESC LIMIT 1)) AS clicks_of_a_second",
         newest_id("attribution"),
         newest_id("ledger_entry"),
         newest_id("payout"),

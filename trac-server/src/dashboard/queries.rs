@@ -32,11 +32,13 @@ pub(super) struct Counts {
 
 /// Counts the rows of the scope.
 pub(super) fn counts(rows: Rows<'_>) -> Result<Counts, StoreError> {
-    let sql = "SELECT (SELECT count(*) FROM click WHERE workspace_id = ?1 AND mode = ?2) AS clicks, \
-         (SELECT count(*) FROM event WHERE workspace_id = ?1 AND mode = ?2) AS events, \
-         (SELECT count(*) FROM commission WHERE workspace_id = ?1 AND mode = ?2) AS commissions, \
-         count(*) FILTER (WHERE is_credited) AS credited, count(*) FILTER (WHERE NOT is_credited) AS uncredited \
-         FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND is_conversion";
+    let sql = "SELECT (SELECT coalesce(sum(clicks), 0) FROM click_day WHERE key = 0 \
+         AND scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2)) AS clicks, \
+         (SELECT coalesce(sum(rows), 0) FROM event_count WHERE workspace_id = ?1 AND mode = ?2) AS events, \
+         (SELECT coalesce(sum(rows), 0) FROM commission_count WHERE workspace_id = ?1 AND mode = ?2) AS commissions, \
+         coalesce(sum(rows) FILTER (WHERE is_credited), 0) AS credited, \
+         coalesce(sum(rows) FILTER (WHERE NOT is_credited), 0) AS uncredited \
+         FROM payment_count WHERE workspace_id = ?1 AND mode = ?2";
     let counts = rows.one(sql, &[], |row| {
         Ok(Counts {
             clicks: row.get("clicks")?,
@@ -103,9 +105,9 @@ pub(super) struct Click {
 /// The newest clicks.
 pub(super) fn clicks(rows: Rows<'_>) -> Result<Vec<Click>, StoreError> {
     let sql = format!(
-        "SELECT {}, coalesce(a.name, c.partner_id) AS partner, l.slug FROM {} \
-         LEFT JOIN partner AS a ON a.workspace_id = c.workspace_id AND a.mode = c.mode AND a.id = c.partner_id \
-         LEFT JOIN link AS l ON l.workspace_id = c.workspace_id AND l.mode = c.mode AND l.id = c.link_id \
+        "SELECT {}, coalesce(a.name, of_partner.id) AS partner, l.slug FROM {} \
+         LEFT JOIN partner AS a ON a.workspace_id = ?1 AND a.mode = ?2 AND a.id = of_partner.id \
+         LEFT JOIN link AS l ON l.workspace_id = ?1 AND l.mode = ?2 AND l.id = of_link.id \
          WHERE {} ORDER BY c.clicked_at DESC, c.id DESC LIMIT {ROWS}",
         CLICKS.columns, CLICKS.from, CLICKS.within
     );

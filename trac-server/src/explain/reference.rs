@@ -1,6 +1,7 @@
 //! The hop `reference`: which field of which object carried the click to a payment, or why none did.
 
 use serde_json::{Value, json};
+use trac_core::checkout::reference::metadata_keys;
 use trac_core::commission::decision::Decision;
 use trac_core::conversion::attribution::Attribution;
 use trac_core::conversion::candidate::{Candidate, Rule};
@@ -155,10 +156,10 @@ fn not_carried(archive: &Archive<'_>, payment: &Payment) -> Result<(Hop, Certain
         let hop = Hop::cause("reference", Status::Missing, "event_type_not_selected", what, remedy);
         return Ok((hop, Certainty::Certain));
     }
-    let what = format!(
-        "{named} carries no click ID, neither in metadata (tracClickId, trac_click_id, aff_click_id, rd_click_id) \
-         nor in client_reference_id."
-    );
+    let keys: Vec<&str> = metadata_keys().collect();
+    let keys = keys.join(", ");
+    let what =
+        format!("{named} carries no click ID, neither in metadata ({keys}) nor in client_reference_id.");
     Ok((no_click(&what), Certainty::Open))
 }
 

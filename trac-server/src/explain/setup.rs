@@ -24,17 +24,17 @@ pub(super) fn of(archive: &Archive<'_>, subject: &Subject) -> Result<Vec<Hop>, S
             let mut hops = of_link(archive, id)?;
             hops.extend(of_enrollments(archive, "EXISTS (SELECT 1 FROM link AS l WHERE l.workspace_id = ?1 \
                 AND l.mode = ?2 AND l.id = ?3 AND l.program_id = n.program_id AND l.partner_id = n.partner_id)", id)?);
-            hops.push(of_clicks(archive, "link_id", id)?);
+            hops.push(of_clicks(archive, "link", id)?);
             Ok(hops)
         }
         Kind::Partner => {
             let mut hops = of_enrollments(archive, "n.partner_id = ?3", id)?;
-            hops.push(of_clicks(archive, "partner_id", id)?);
+            hops.push(of_clicks(archive, "partner", id)?);
             Ok(hops)
         }
         Kind::Program => {
             let mut hops = of_enrollments(archive, "n.program_id = ?3", id)?;
-            hops.push(of_clicks(archive, "program_id", id)?);
+            hops.push(of_clicks(archive, "program", id)?);
             Ok(hops)
         }
         Kind::Enrollment => of_enrollments(archive, "n.id = ?3", id),
@@ -141,7 +141,9 @@ fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Ve
 
 fn of_clicks(archive: &Archive<'_>, column: &str, id: &str) -> Result<Hop, StoreError> {
     let sql = format!(
-        "SELECT count(*), max(clicked_at) FROM click WHERE workspace_id = ?1 AND mode = ?2 AND {column} = ?3"
+        "SELECT coalesce(sum(d.clicks), 0), (SELECT max(c.clicked_at) FROM click_record AS c WHERE c.{column} = d.key) \
+         FROM click_day AS d WHERE d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
+         AND d.key = (SELECT no FROM name WHERE id = ?3)"
     );
     let read = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<Option<Timestamp>>(1)?));
     let (clicks, last) = archive.rows.one(&sql, args![id], read)?.unwrap_or_default();

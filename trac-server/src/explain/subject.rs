@@ -127,18 +127,6 @@ struct Finding<'a> {
     rows: Rows<'a>,
 }
 
-/// The condition for payments credited to a click that fulfils `$condition`.
-macro_rules! by_click {
-    ($condition:literal) => {
-        concat!(
-            "EXISTS (SELECT 1 FROM click AS k WHERE k.workspace_id = ?1 AND k.mode = ?2 \
-             AND k.id = p.click_id AND ",
-            $condition,
-            ")"
-        )
-    };
-}
-
 impl Finding<'_> {
     /// The first column of a query with one text, at most [`PAYMENTS_MAX`] rows.
     fn all(&self, sql: &str, id: &str) -> Result<Vec<String>, StoreError> {
@@ -225,15 +213,15 @@ impl Finding<'_> {
         let (table, credited_by) = match kind {
             Kind::Payout => ("payout", None),
             Kind::Endpoint => ("webhook_endpoint", None),
-            Kind::Link => ("link", Some(by_click!("k.link_id = ?3"))),
-            Kind::Partner => ("partner", Some(by_click!("k.partner_id = ?3"))),
-            Kind::Program => ("program", Some(by_click!("k.program_id = ?3"))),
+            Kind::Link => ("link", Some("p.link_id = ?3")),
+            Kind::Partner => ("partner", Some("p.partner_id = ?3")),
+            Kind::Program => ("program", Some("p.program_id = ?3")),
             Kind::Enrollment => (
                 "enrollment",
-                Some(by_click!(
-                    "EXISTS (SELECT 1 FROM enrollment AS n WHERE n.workspace_id = ?1 AND n.mode = ?2 \
-                     AND n.id = ?3 AND n.program_id = k.program_id AND n.partner_id = k.partner_id)"
-                )),
+                Some(
+                    "(p.program_id, p.partner_id) = (SELECT n.program_id, n.partner_id FROM enrollment AS n \
+                     WHERE n.workspace_id = ?1 AND n.mode = ?2 AND n.id = ?3)",
+                ),
             ),
             _ => return Ok(None),
         };
@@ -255,11 +243,10 @@ impl Finding<'_> {
 
     /// An e-mail address of a buyer, lead or partner; upper and lower case are the same.
     fn email(&self, id: &str) -> Result<Subject, StoreError> {
-        // The facts contain addresses as JSON strings.
         let payments = self.payments(
-            "(lower(p.facts) LIKE lower(?3) ESCAPE '\\' OR p.customer_id IN (SELECT h.stripe_id \
-             FROM holder AS h WHERE h.workspace_id = ?1 AND h.mode = ?2 AND lower(h.facts) LIKE lower(?3) ESCAPE '\\'))",
-            &format!("%\"{}\"%", literal(id)),
+            "(p.id IN (SELECT a.named_by FROM address AS a WHERE a.workspace_id = ?1 AND a.mode = ?2 AND a.email = ?3) \
+             OR p.customer_id IN (SELECT a.named_by FROM address AS a WHERE a.workspace_id = ?1 AND a.mode = ?2 AND a.email = ?3))",
+            &id.to_lowercase(),
         )?;
         let partner = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 \
              AND email IS NOT NULL AND lower(email) = lower(?3)";
@@ -318,9 +305,4 @@ impl Subject {
             events: Vec::new(),
         }
     }
-}
-
-/// Escapes the wildcards of a text for `LIKE`.
-fn literal(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

@@ -38,7 +38,7 @@ impl Cause {
 
 /// Why this lead does not tie its customer to a click; `None` if it does.
 pub(super) fn of_lead(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Unbound>, StoreError> {
-    if payment.facts.leads.values().all(is_sure) {
+    if payment.facts.leads.values().all(is_decided_by_merchant) {
         return Ok(None);
     }
     let world = world_around(archive, payment)?;
@@ -69,8 +69,9 @@ fn world_around(archive: &Archive<'_>, payment: &Payment) -> Result<World, Store
     Ok(world)
 }
 
-/// Whether the merchant vouches for a lead or rejected it. The effect of such a lead is explained elsewhere.
-fn is_sure(lead: &Lead) -> bool {
+/// Whether the merchant reported, approved or rejected a lead. The effect of such a lead is explained
+/// elsewhere.
+fn is_decided_by_merchant(lead: &Lead) -> bool {
     lead.is_trusted() || lead.is_rejected()
 }
 
@@ -90,16 +91,17 @@ fn first_unbound(book: &Book<'_>, payment: &Sale<'_>) -> Option<Unbound> {
     let own_first = of_customer.and_then(|id| book.timeline.customers.get(id)?.first_payment);
     let mut found = leads.filter_map(|sale| {
         let (id, lead) = sale.facts.leads.first_key_value().filter(|(_, lead)| !lead.is_trusted())?;
-        let cause = own_cause(book, sale, lead, time).or_else(|| cause(book, sale, lead, own_first))?;
+        let cause = cause_in_lead(book, sale, lead, time).or_else(|| cause(book, sale, lead, own_first))?;
         Some(unbound(id, lead, cause))
     });
     found.next()
 }
 
-/// Why a lead does not apply to a payment made at that time, regardless of the customer.
-fn own_cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, time: Timestamp) -> Option<Cause> {
+/// Why a lead does not apply to a payment made at that time, for causes in the lead itself: it was rejected,
+/// names no known click, or was reported later.
+fn cause_in_lead(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, time: Timestamp) -> Option<Cause> {
     if lead.is_rejected() {
-        return Some(Cause::new("the merchant rejected it", approve(sale, "If that was wrong")));
+        return Some(Cause::new("the merchant rejected it", remedy_to_approve(sale, "If that was wrong")));
     }
     if sale.direct(book.world).is_none() {
         return Some(Cause::new(
@@ -121,9 +123,9 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
     let at = bound_at(book, sale, lead)?;
     if let Some(why) = known_before(book, sale, lead, at, own_first) {
         let remedy = format!(
-            "A report of a page alone does not change a customer who is already known. {} Leads that your server reports, or a \
-             page with a customerToken, tie the customer at once.",
-            approve(sale, "If the lead is right")
+            "A report from a page is not enough to tie a customer who is already known to another click. {} A lead ties the \
+             customer at once if your server reports it, or if a page reports it with a customerToken.",
+            remedy_to_approve(sale, "If the lead is right")
         );
         return Some(Cause { was_known: true, ..Cause::new(why, remedy) });
     }
@@ -144,20 +146,21 @@ fn cause(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead, own_first: Option<Timest
     let days_in_words = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
     (first.secs_since(at) > i64::from(days).saturating_mul(DAY_SECS)).then(|| {
         let why = format!(
-            "the customer first paid at {}, more than {days_in_words} after the lead, at {} (client_lead_days)",
+            "the customer first paid at {}, more than {days_in_words} (client_lead_days) after the lead, which was reported at {}",
             first.to_rfc3339(),
             at.to_rfc3339()
         );
         let remedy = format!(
             "{} For leads from now on: PATCH /programs/{} with a higher client_lead_days, or report leads from your server.",
-            approve(sale, "If the lead is right"),
+            remedy_to_approve(sale, "If the lead is right"),
             click.program_id
         );
         Cause::new(why, remedy)
     })
 }
 
-/// The start of a sentence: what was known of the customer when the lead first named its click.
+/// What was known of the customer when the lead first named its click, as the end of a sentence. `None` if
+/// nothing was known.
 fn known_before(
     book: &Book<'_>,
     sale: &Sale<'_>,
@@ -200,7 +203,8 @@ fn bound_at(book: &Book<'_>, sale: &Sale<'_>, lead: &Lead) -> Option<Timestamp> 
     first.map(|first| first.at).or(sale.time)
 }
 
-fn approve(sale: &Sale<'_>, when: &str) -> String {
+/// The remedy to approve a lead; `when` is the condition that begins the sentence.
+fn remedy_to_approve(sale: &Sale<'_>, when: &str) -> String {
     let id = sale.facts.leads.keys().next().map_or("{id}", String::as_str);
     format!("{when}: PATCH /leads/{id} with status approved.")
 }

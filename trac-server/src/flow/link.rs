@@ -56,7 +56,7 @@ async fn link(
 /// An event that waits for its payment to be known.
 struct Waiting {
     event_id: String,
-    /// The payment that contains its facts.
+    /// The unlinked payment that stores the event's facts until it is linked.
     payment_id: String,
 }
 

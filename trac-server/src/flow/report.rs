@@ -2,9 +2,10 @@
 //! payment.
 //!
 //! A report of the merchant's server counts. A page's report is a claim, held until the merchant approves it
-//! or its click is also on the payment. A transaction ID of Stripe's (`cs_`, `pi_`, `ch_`, `in_`) joins that
-//! payment, and Stripe's amount wins. The merchant reports a transaction once; a repeat may only add what the
-//! first report lacked. Pages claim a transaction once for each click.
+//! or its click is also on the payment. A report whose transaction ID is a Stripe ID (`cs_`, `pi_`, `ch_`,
+//! `in_`) becomes part of the payment with that ID, and Stripe's amount takes precedence. The merchant
+//! reports a transaction once; a repeat may only add what the first report lacked. Pages claim a transaction
+//! once for each click.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -201,9 +202,10 @@ async fn claim(
 /// The response to a claim. A page gets no information about a click that it did not name, and about its own
 /// click only whether it is credited: facts from Stripe are not disclosed to pages.
 fn outcome(rows: Rows<'_>, trac: &Trac, body: &ReportBody, id: &str) -> Result<Value, StoreError> {
-    // A payment that is not linked yet is not a conversion.
-    let named = conversion_id(rows, id)?;
-    let conversion = CONVERSIONS.one(rows, trac, named.as_deref().unwrap_or(id))?.unwrap_or_default();
+    // The payment may have been merged into another one since. A payment that was reported is always listed as
+    // a conversion, so the row is found.
+    let merged_into = conversion_id(rows, id)?;
+    let conversion = CONVERSIONS.one(rows, trac, merged_into.as_deref().unwrap_or(id))?.unwrap_or_default();
     let click = body.click.as_ref().map(ClickId::as_str);
     let is_own = click.is_some_and(|click| conversion.get("click_id").is_some_and(|found| found == click));
     let reason = conversion.get("reason").and_then(Value::as_str).and_then(Reason::from_code);

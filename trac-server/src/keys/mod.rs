@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::access::{Merchant, key_hash};
 use crate::api::fields::{Fields, Wrong, integer, one_of as one_of_words, text};
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, document, list_of, one_of, time, word};
+use crate::api::list::{Kept, Resource, document, list_of, one_of, time, word};
 use crate::id::{Kind, new_key};
 use crate::problem::Problem;
 use crate::store::rows::{Row, Rows, args};
@@ -45,6 +45,7 @@ pub(crate) static KEYS: Resource = Resource {
     id: "k.id",
     order: &["k.created_at", "k.id"],
     filters: &[("kind", Is("k.kind")), ("name", Is("k.name"))],
+    kept: Kept::Nothing,
     read,
 };
 

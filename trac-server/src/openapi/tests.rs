@@ -390,7 +390,8 @@ async fn analytics_count_clicks_leads_sales_and_revenue() {
     assert_eq!(november["timeseries"].as_array().unwrap().len(), 3);
     let day = &november["timeseries"][1];
     let want = json!({ "date": "2026-11-21", "clicks": 1, "unique_clicks": 1, "leads": 1, "sales": 1,
-        "revenue": [{ "currency": "usd", "amount_minor": 9_900 }] });
+        "revenue": [{ "currency": "usd", "amount_minor": 9_900 }],
+        "commission": [{ "currency": "usd", "amount_minor": 1_980 }] });
     assert_eq!(*day, want);
     assert_eq!(november["sales"], 1);
     assert_eq!(november["rates"]["click_to_sale_bps"], 10_000);

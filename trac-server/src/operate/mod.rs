@@ -3,4 +3,5 @@
 pub(crate) mod health;
 pub mod housekeeping;
 pub mod replay;
+pub mod recount;
 pub mod export;

@@ -14,7 +14,7 @@ use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
 use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, number, time, word};
+use crate::api::list::{Kept, Resource, number, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::rows::{Row, args};
@@ -38,6 +38,7 @@ pub(crate) static ENROLLMENTS: Resource = Resource {
         ("partner_id", Is("e.partner_id")),
         ("status", Is("v.status")),
     ],
+    kept: Kept::Nothing,
     read,
 };
 

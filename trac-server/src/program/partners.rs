@@ -10,7 +10,7 @@ use crate::access::Merchant;
 use crate::api::fields::{Fields, email, flag, text, token};
 use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, time, word};
+use crate::api::list::{Kept, Resource, time, word};
 use crate::id::{Kind, random_word};
 use crate::problem::Problem;
 use crate::store::rows::{Row, Rows, args};
@@ -32,6 +32,7 @@ pub(crate) static PARTNERS: Resource = Resource {
         ("email", Is("p.email IS NOT NULL AND lower(p.email)")),
         ("code", Is("p.code")),
     ],
+    kept: Kept::Nothing,
     read,
 };
 

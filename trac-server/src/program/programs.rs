@@ -13,7 +13,7 @@ use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
 use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, time, word};
+use crate::api::list::{Kept, Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -31,6 +31,7 @@ pub(crate) static PROGRAMS: Resource = Resource {
     id: "p.id",
     order: &["p.id"],
     filters: &[("name", Is("p.name")), ("slug", Is("p.slug")), ("status", Is("v.status"))],
+    kept: Kept::Nothing,
     read,
 };
 

@@ -10,7 +10,7 @@ use crate::access::Merchant;
 use crate::api::list::Resource;
 use crate::problem::Problem;
 use crate::store::rows::{Rows, args};
-use crate::store::{Followed, Priority, Scope, StoreError};
+use crate::store::{Priority, Scope, StoreError};
 use crate::trac::Trac;
 
 /// How rows of one resource are deleted. The statements' parameters are the workspace, the mode and the ID.
@@ -18,8 +18,6 @@ struct Removal {
     resource: &'static Resource,
     /// The code of the error if the row is in use, and its advice.
     in_use: (&'static str, &'static str),
-    /// The column of `click` that may refer to it, and the field of the resource that the column contains.
-    clicks: (&'static str, &'static str),
     /// The kinds of rows that may refer to it, each with the SQL that finds them.
     referrers: &'static [(&'static str, &'static str)],
     /// The rows that are deleted with it, and its own.
@@ -29,11 +27,11 @@ struct Removal {
 static OF_PROGRAMS: Removal = Removal {
     resource: &PROGRAMS,
     in_use: ("PROGRAM_IN_USE", "Archive it instead: PATCH it with status archived."),
-    clicks: (Followed::PROGRAM, "id"),
     referrers: &[
         ("enrollments", "enrollment WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3"),
         ("links", "link WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND deleted_at IS NULL"),
         ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3"),
+        ("clicks", "click_record WHERE program = (SELECT no FROM name WHERE id = ?3)"),
     ],
     rows: &[
         "link WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3",
@@ -45,12 +43,12 @@ static OF_PROGRAMS: Removal = Removal {
 static OF_PARTNERS: Removal = Removal {
     resource: &PARTNERS,
     in_use: ("PARTNER_IN_USE", "Suspend or ban the partner's enrollments instead."),
-    clicks: (Followed::PARTNER, "id"),
     referrers: &[
         ("enrollments", "enrollment WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
         ("links", "link WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 AND deleted_at IS NULL"),
         ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
         ("payouts", "payout WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
+        ("clicks", "click_record WHERE partner = (SELECT no FROM name WHERE id = ?3)"),
     ],
     rows: &[
         "link WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3",
@@ -62,8 +60,6 @@ static OF_PARTNERS: Removal = Removal {
 static OF_ENROLLMENTS: Removal = Removal {
     resource: &ENROLLMENTS,
     in_use: ("ENROLLMENT_IN_USE", "Suspend it instead: PATCH it with status suspended."),
-    // The partner's clicks in other programs also prevent it: telling them apart is not worth the effort.
-    clicks: (Followed::PARTNER, "partner_id"),
     referrers: &[
         (
             "links",
@@ -73,6 +69,12 @@ static OF_ENROLLMENTS: Removal = Removal {
         ),
         ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3"),
         ("promotion codes", "promotion_code WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3"),
+        (
+            "clicks",
+            "enrollment AS e JOIN name AS a ON a.id = e.partner_id JOIN name AS g ON g.id = e.program_id \
+             JOIN click_record AS c ON c.partner = a.no AND c.program = g.no \
+             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.id = ?3",
+        ),
     ],
     rows: &[
         "enrollment_version WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3",
@@ -107,21 +109,10 @@ pub(super) async fn enrollment(
 impl Removal {
     async fn run(&'static self, trac: Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
         let store = trac.store.clone();
-        let found = {
-            let (trac, scope, id) = (trac.clone(), scope.clone(), id.clone());
-            store.try_read(move |tx| self.resource.find(tx.within(&scope), &trac, &id))
-        };
-        let row = found.await?;
-        let (column, field) = self.clicks;
-        let subject = row.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let followed = Followed::read(&store, column, &scope, &subject).await?;
         let removed = store.try_write(Priority::Api, move |tx| {
             let rows = tx.within(&scope);
             self.resource.find(rows, &trac, &id)?;
-            let mut referrers = self.referrers(rows, &id)?;
-            if followed.has_clicks_now(rows, &subject)? {
-                referrers.push("clicks");
-            }
+            let referrers = self.referrers(rows, &id)?;
             if !referrers.is_empty() {
                 let (code, advice) = self.in_use;
                 let message =

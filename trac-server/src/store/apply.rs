@@ -75,7 +75,9 @@ impl Writing<'_> {
             self.rows.write(sql, args![stripe_id, id])?;
         }
         self.verdicts(facts)?;
-        self.external_customers(facts, id)
+        self.emails(payment::every_email(facts), id)?;
+        self.external_customers(facts, id)?;
+        self.customers(facts, payment::customer(facts))
     }
 
     /// Stores the merchant's decisions about leads in `lead.status`, by which lists filter.
@@ -109,6 +111,57 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// Stores the addresses by which a payment, or the payments of a customer, are found.
+    fn emails<'e>(
+        &self,
+        emails: impl IntoIterator<Item = &'e str>,
+        named_by: &str,
+    ) -> Result<(), StoreError> {
+        for email in emails {
+            self.rows.write(
+                "INSERT INTO address (workspace_id, mode, email, named_by) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                args![email.to_lowercase(), named_by],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Stores the customers that facts name: by the merchant's own IDs, or by Stripe's if no facts of that customer
+    /// name one.
+    fn customers(&self, facts: &Facts, stripe_id: Option<&str>) -> Result<(), StoreError> {
+        let external = payment::external_customers(facts);
+        for id in &external {
+            self.rows.write(
+                "INSERT INTO customer (workspace_id, mode, id, external_id, stripe_customer_id, created_at) \
+                 VALUES (?1, ?2, ?3, ?3, ?4, coalesce((SELECT c.created_at FROM customer AS c WHERE c.workspace_id = ?1 \
+                 AND c.mode = ?2 AND c.id = ?4 AND c.external_id IS NULL), ?5)) \
+                 ON CONFLICT (workspace_id, mode, id) DO UPDATE SET external_id = excluded.external_id, \
+                 stripe_customer_id = CASE WHEN customer.stripe_customer_id > excluded.stripe_customer_id \
+                 THEN customer.stripe_customer_id ELSE coalesce(excluded.stripe_customer_id, customer.stripe_customer_id) END, \
+                 created_at = CASE WHEN excluded.created_at < customer.created_at THEN excluded.created_at \
+                 ELSE customer.created_at END",
+                args![id, stripe_id, self.now],
+            )?;
+        }
+        let Some(stripe_id) = stripe_id else { return Ok(()) };
+        if !external.is_empty() {
+            let delete = "DELETE FROM customer WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND external_id IS NULL";
+            self.rows.write(delete, args![stripe_id])?;
+            return Ok(());
+        }
+        let known = "SELECT 1 FROM customer WHERE workspace_id = ?1 AND mode = ?2 AND (id = ?3 OR stripe_customer_id = ?3)";
+        if !self.rows.exists(known, args![stripe_id])? {
+            self.rows.write(
+                "INSERT INTO customer (workspace_id, mode, id, stripe_customer_id, created_at) SELECT ?1, ?2, ?3, ?3, ?4 \
+                 WHERE NOT EXISTS (SELECT 1 FROM external_customer AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.named_by = ?3) \
+                 AND NOT EXISTS (SELECT 1 FROM payment AS n JOIN external_customer AS e ON e.workspace_id = n.workspace_id \
+                 AND e.mode = n.mode AND e.named_by = n.id WHERE n.workspace_id = ?1 AND n.mode = ?2 AND n.customer_id = ?3)",
+                args![stripe_id, self.now],
+            )?;
+        }
+        Ok(())
+    }
+
     /// Stores the known facts of the subscriptions and customers that `news` names.
     fn holders(&self, world: &World, news: &Facts) -> Result<(), StoreError> {
         let store = |id: &str, facts: Facts| -> Result<(), StoreError> {
@@ -118,7 +171,12 @@ impl Writing<'_> {
                  ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET facts = excluded.facts",
                 args![id, document],
             )?;
-            self.external_customers(&facts, id)
+            let emails = facts.customers.values().flat_map(|customer| &customer.emails).map(String::as_str);
+            self.emails(emails, id)?;
+            self.external_customers(&facts, id)?;
+            let names_any = !payment::external_customers(&facts).is_empty();
+            let stripe_id = Some(id).filter(|_| names_any && facts.customers.contains_key(id));
+            self.customers(&facts, stripe_id)
         };
         for id in news.subscriptions.keys() {
             if let Some(known) = world.holders.subscriptions.get(id) {
@@ -154,6 +212,7 @@ impl Writing<'_> {
         }
         for delete in [
             "DELETE FROM external_customer WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3",
+            "DELETE FROM address WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3",
             "DELETE FROM candidate WHERE workspace_id = ?1 AND mode = ?2 AND payment_id = ?3",
             "DELETE FROM payment WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
         ] {
@@ -197,7 +256,9 @@ impl Writing<'_> {
         self.rows.write(
             "UPDATE payment SET decision = ?4, is_conversion = ?5, reason = ?6, click_id = ?7, rule = ?8, is_credited = ?9, \
              source = ?10, currency = ?11, gross_minor = ?12, lost_minor = ?13, happened_at = ?14, lead_id = ?15, \
-             transaction_id = ?16, is_claimed = ?17, unlisted_invoice = ?18, is_waiting = ?19 \
+             transaction_id = ?16, is_claimed = ?17, unlisted_invoice = ?18, is_waiting = ?19, \
+             (program_id, partner_id, link_id) = (SELECT k.program_id, k.partner_id, k.link_id FROM click AS k \
+             WHERE k.workspace_id = ?1 AND k.mode = ?2 AND k.id = ?7) \
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             args![
                 payment_id,

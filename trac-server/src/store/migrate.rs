@@ -31,6 +31,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0020_lines.sql"),
     include_str!("migrations/0021_columns.sql"),
     include_str!("migrations/0022_claims_by_click.sql"),
+    include_str!("migrations/0023_indexes.sql"),
+    include_str!("migrations/0024_counts.sql"),
+    include_str!("migrations/0025_balances.sql"),
+    include_str!("migrations/0026_clicks.sql"),
+    include_str!("migrations/0027_sales_by_day.sql"),
+    include_str!("migrations/0028_people.sql"),
 ];
 
 /// Whether an older version made the database, so that [`migrate`] would change its schema.
@@ -67,16 +73,29 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sum;
 
-    #[test]
-    fn clicks_of_an_older_store_are_kept_and_found_by_their_ids() {
-        let mut store = Connection::open_in_memory().unwrap();
-        let before = MIGRATIONS.iter().position(|step| step.contains("click_by_id")).unwrap();
+    fn empty() -> Connection {
+        let store = Connection::open_in_memory().unwrap();
+        sum::register(&store).unwrap();
+        store
+    }
+
+    /// A store of the last version before the migration that contains this text.
+    fn older(migration: &str) -> Connection {
+        let store = empty();
+        let before = MIGRATIONS.iter().position(|step| step.contains(migration)).unwrap();
         for step in &MIGRATIONS[..before] {
             store.execute_batch(step).unwrap();
         }
         store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        store
+    }
+
+    #[test]
+    fn clicks_of_an_older_store_are_kept_and_found_by_their_ids() {
+        let mut store = older("click_by_id");
         let old = "INSERT INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, visitor, \
                    landing_url) VALUES \
                    ('ws_1', 'test', 'clk_again', 'prog_1', 'part_1', NULL, 345601, 0, NULL, 'https://shop.example/'), \
@@ -89,7 +108,7 @@ mod tests {
         store.execute_batch(old).unwrap();
         migrate(&mut store).unwrap();
         let text = |sql: &str| store.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
-        let clicks = "SELECT group_concat(id || ' ' || is_unique || is_visit) FROM (SELECT * FROM click ORDER BY rowid)";
+        let clicks = "SELECT group_concat(id || ' ' || is_unique || is_visit) FROM (SELECT * FROM click_record ORDER BY rowid)";
         let want = "clk_of_code 00,clk_by_hand 11,clk_of_link 01,clk_before 11,clk_yesterday 11,clk_today 11,clk_again 01";
         assert_eq!(text(clicks), want);
         assert_eq!(text("SELECT group_concat(day || ' ' || hex(mark)) FROM visitor"), "3 03,4 04");
@@ -97,13 +116,7 @@ mod tests {
 
     #[test]
     fn links_of_an_older_store_keep_their_slugs_and_leave_them_free_in_the_other_mode() {
-        let mut store = Connection::open_in_memory().unwrap();
-        let before = MIGRATIONS.iter().position(|step| step.contains("purged_at")).unwrap();
-        for step in &MIGRATIONS[..before] {
-            store.execute_batch(step).unwrap();
-        }
-        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let mut store = older("purged_at");
         let link = |mode: &str, id: &str| {
             format!(
                 "INSERT INTO link (workspace_id, mode, id, program_id, partner_id, slug, destination, created_at) \
@@ -122,13 +135,7 @@ mod tests {
 
     #[test]
     fn claims_of_an_older_store_are_all_kept() {
-        let mut store = Connection::open_in_memory().unwrap();
-        let before = MIGRATIONS.iter().position(|step| step.contains("report_by_click")).unwrap();
-        for step in &MIGRATIONS[..before] {
-            store.execute_batch(step).unwrap();
-        }
-        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        let mut store = older("report_by_click");
         let facts = r#"{"reports":{"rep_1":{"click":"clk_1"},"rep_2":{"click":"clk_1"},"rep_3":{}}}"#;
         let old = format!(
             "INSERT INTO payment (workspace_id, mode, id, facts, is_conversion, created_at) VALUES ('ws', 'test', 'pay_1', '{facts}', 1, 1); \
@@ -147,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_this() {
-        let mut store = Connection::open_in_memory().unwrap();
+        let mut store = empty();
         migrate(&mut store).unwrap();
         let mut schema = store
             .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY tbl_name, type = 'table' DESC, name")

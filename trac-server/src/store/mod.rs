@@ -13,6 +13,8 @@
 
 mod error;
 mod scope;
+#[cfg(test)]
+mod plan;
 pub(crate) mod rows;
 mod sum;
 mod migrate;
@@ -27,8 +29,10 @@ mod thread;
 mod queue;
 pub(crate) mod click;
 mod visitors;
+mod numbers;
+mod click_days;
+pub(crate) mod derived;
 pub(crate) mod recorder;
-mod followed;
 mod spool;
 mod backup;
 mod writer;
@@ -49,7 +53,6 @@ pub use backup::{back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
 pub(crate) use file::{make_folder as make_private_folder, new_private as new_private_file};
 pub use folder_lock::FolderLock;
-pub(crate) use followed::Followed;
 pub use queue::Priority;
 pub use scope::Scope;
 pub(crate) use scope::mode_of;

@@ -6,25 +6,33 @@ use rusqlite::{CachedStatement, Connection, Statement, params};
 
 use super::click::NewClick;
 use super::error::StoreErrorKind;
-use super::rows::Rows;
+use super::numbers::Numbers;
+use super::rows::{Everywhere, Rows};
 use super::visitors::Visitors;
-use super::{Scope, StoreError};
+use super::{Scope, StoreError, click_days};
 
 /// Records one click.
 ///
 /// # Errors
 /// [`StoreErrorKind::Conflict`] if there is a click with this ID.
 pub(crate) fn insert(rows: Rows<'_>, click: &NewClick) -> Result<(), StoreError> {
-    if Recorder::new(rows.connection)?.record(rows.scope(), click)? {
-        return Ok(());
+    let mut recorder = Recorder::new(rows.connection)?;
+    if recorder.record(rows.scope(), click)? {
+        return recorder.finish();
     }
     Err(StoreError::new(StoreErrorKind::Conflict, "there is a click with this ID"))
+}
+
+/// Adds clicks that were inserted by other means to the counts of their days.
+pub(crate) fn count_clicks(tx: Everywhere<'_>) -> Result<(), StoreError> {
+    click_days::add_new(tx.connection, &mut Numbers::new(tx.connection)?)
 }
 
 /// Records clicks, one or thousands in one transaction.
 pub(super) struct Recorder<'a> {
     tx: &'a Connection,
     visitors: Visitors<'a>,
+    numbers: Numbers<'a>,
     one: CachedStatement<'a>,
     /// Inserts [`TOGETHER`] clicks; prepared when it is first needed.
     together: Option<CachedStatement<'a>>,
@@ -39,21 +47,22 @@ static MANY: LazyLock<String> = LazyLock::new(|| insert_of(TOGETHER));
 /// them, SQLite would first copy each page that it changes, which costs a fifth of the whole insert. Source:
 /// <https://www.sqlite.org/lang_conflict.html>.
 fn insert_of(clicks: usize) -> String {
-    let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; clicks].join(", ");
+    let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; clicks].join(", ");
     format!(
-        "INSERT OR FAIL INTO click (workspace_id, mode, id, program_id, partner_id, link_id, clicked_at, is_unique, is_visit, \
-         referrer, landing_url) VALUES {rows} ON CONFLICT (id, workspace_id, mode) DO NOTHING"
+        "INSERT OR FAIL INTO click_record (scope, id, program, partner, link, clicked_at, is_unique, is_visit, \
+         referrer, landing_url) VALUES {rows} ON CONFLICT (id, scope) DO NOTHING"
     )
 }
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(tx: &'a Connection) -> Result<Self, StoreError> {
-        Ok(Self { tx, visitors: Visitors::new(tx)?, one: tx.prepare_cached(&ONE)?, together: None })
+        let (visitors, numbers) = (Visitors::new(tx)?, Numbers::new(tx)?);
+        Ok(Self { tx, visitors, numbers, one: tx.prepare_cached(&ONE)?, together: None })
     }
 
     /// Records a click; `false` if there is one with this ID already.
     pub(super) fn record(&mut self, scope: &Scope, click: &NewClick) -> Result<bool, StoreError> {
-        let written = write(&mut self.visitors, &mut self.one, &[(scope, click)])?;
+        let written = write(&mut self.visitors, &mut self.numbers, &mut self.one, &[(scope, click)])?;
         Ok(written > 0)
     }
 
@@ -67,8 +76,13 @@ impl<'a> Recorder<'a> {
             Some(prepared) => prepared,
             none => none.insert(self.tx.prepare_cached(&MANY)?),
         };
-        write(&mut self.visitors, insert, clicks)?;
+        write(&mut self.visitors, &mut self.numbers, insert, clicks)?;
         Ok(())
+    }
+
+    /// Adds the recorded clicks to the counts of their days. Called once, at the end of the transaction.
+    pub(super) fn finish(mut self) -> Result<(), StoreError> {
+        click_days::add_new(self.tx, &mut self.numbers)
     }
 }
 
@@ -76,10 +90,11 @@ impl<'a> Recorder<'a> {
 /// marks of all of them are removed.
 fn write(
     visitors: &mut Visitors<'_>,
+    numbers: &mut Numbers<'_>,
     insert: &mut Statement<'_>,
     clicks: &[(&Scope, &NewClick)],
 ) -> Result<usize, StoreError> {
-    let written = bind(visitors, insert, clicks).and_then(|()| Ok(insert.raw_execute()?));
+    let written = bind(visitors, numbers, insert, clicks).and_then(|()| Ok(insert.raw_execute()?));
     if written.is_ok() {
         visitors.confirm();
     } else {
@@ -90,6 +105,7 @@ fn write(
 
 fn bind(
     visitors: &mut Visitors<'_>,
+    numbers: &mut Numbers<'_>,
     insert: &mut Statement<'_>,
     clicks: &[(&Scope, &NewClick)],
 ) -> Result<(), StoreError> {
@@ -97,12 +113,11 @@ fn bind(
     for (at, (scope, click)) in clicks.iter().enumerate() {
         let is_unique = visitors.is_first(scope, click, clicks.get(..at).unwrap_or_default())?;
         let row = params![
-            scope.workspace_id(),
-            scope.mode_str(),
+            numbers.of_scope(scope)?,
             click.id.as_str(),
-            click.program_id,
-            click.partner_id,
-            click.link_id,
+            numbers.of(&click.program_id)?,
+            numbers.of(&click.partner_id)?,
+            click.link_id.as_ref().map(|link_id| numbers.of(link_id)).transpose()?,
             click.clicked_at.unix_secs(),
             is_unique,
             click.is_visit(),

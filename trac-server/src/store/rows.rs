@@ -6,6 +6,8 @@
 //! signature here contains a type of the database driver, so that the rest of the crate does not depend on it.
 
 use std::borrow::Cow;
+#[cfg(test)]
+use std::panic::Location;
 use std::sync::Arc;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
@@ -40,6 +42,7 @@ impl<'a> Everywhere<'a> {
     }
 
     /// Reads the first row, if there is one.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn one<T>(
         self,
         sql: &str,
@@ -50,6 +53,7 @@ impl<'a> Everywhere<'a> {
     }
 
     /// Reads every row.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn all<T>(
         self,
         sql: &str,
@@ -60,6 +64,7 @@ impl<'a> Everywhere<'a> {
     }
 
     /// Passes each row to `take`, without collecting them.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn each(
         self,
         sql: &str,
@@ -70,20 +75,30 @@ impl<'a> Everywhere<'a> {
     }
 
     /// Whether there is any row.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn exists(self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
         self.call(sql, args).exists()
     }
 
     /// Changes rows and returns how many.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn write(self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
         self.call(sql, args).write()
     }
 
+    #[cfg_attr(test, track_caller)]
     const fn call<'c>(self, sql: &'c str, args: &'c [Arg<'c>]) -> Call<'c>
     where
         'a: 'c,
     {
-        Call { connection: self.connection, scope: None, sql, args }
+        Call {
+            connection: self.connection,
+            scope: None,
+            sql,
+            args,
+            #[cfg(test)]
+            caller: Location::caller(),
+        }
     }
 
     /// Runs several statements, for the setup of tests.
@@ -105,6 +120,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Reads the first row, if there is one.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn one<T>(
         &self,
         sql: &str,
@@ -115,6 +131,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Reads every row.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn all<T>(
         &self,
         sql: &str,
@@ -125,6 +142,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Passes each row to `take`, without collecting them.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn each(
         &self,
         sql: &str,
@@ -135,17 +153,27 @@ impl<'a> Rows<'a> {
     }
 
     /// Whether there is any row.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn exists(&self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
         self.call(sql, args).exists()
     }
 
     /// Changes rows and returns how many; 0 with `ON CONFLICT DO NOTHING` if the row exists.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn write(&self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
         self.call(sql, args).write()
     }
 
+    #[cfg_attr(test, track_caller)]
     const fn call<'c>(&'c self, sql: &'c str, args: &'c [Arg<'c>]) -> Call<'c> {
-        Call { connection: self.connection, scope: Some(self.scope), sql, args }
+        Call {
+            connection: self.connection,
+            scope: Some(self.scope),
+            sql,
+            args,
+            #[cfg(test)]
+            caller: Location::caller(),
+        }
     }
 }
 
@@ -155,6 +183,8 @@ struct Call<'c> {
     scope: Option<&'c Scope>,
     sql: &'c str,
     args: &'c [Arg<'c>],
+    #[cfg(test)]
+    caller: &'static Location<'static>,
 }
 
 impl Call<'_> {
@@ -195,6 +225,8 @@ impl Call<'_> {
     /// Binds the scope, if there is one, and the arguments. Returns an error if the statement has fewer or more
     /// parameters.
     fn bind(&self, statement: &mut Statement<'_>) -> Result<(), StoreError> {
+        #[cfg(test)]
+        super::plan::check(self.connection, self.sql, self.caller);
         let scope = self
             .scope
             .map(|scope| [Arg::Text(scope.workspace_id().into()), Arg::Text(scope.mode_str().into())]);

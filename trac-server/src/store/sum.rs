@@ -1,5 +1,6 @@
-//! The SQL function `sum_minor`, which adds up amounts. SQLite's own `sum` fails beyond 64 bits, and would fail
-//! the whole report; this one returns the largest or smallest 64-bit number instead.
+//! The SQL functions `sum_minor` and `add_minor`, which add amounts. SQLite's own `sum` fails beyond 64 bits, and
+//! its `+` returns a fraction, which no column accepts; these return the largest or smallest 64-bit number instead,
+//! so that no report and no event fails.
 
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -14,11 +15,8 @@ impl Aggregate<Option<i128>, Option<i64>> for SumMinor {
 
     fn step(&self, context: &mut Context<'_>, sum: &mut Option<i128>) -> Result<()> {
         let amount = match context.get_raw(0) {
-            ValueRef::Integer(amount) => amount.into(),
-            // SQLite computes a difference that does not fit into 64 bits as a float.
-            ValueRef::Real(amount) if amount < 0.0 => i64::MIN.into(),
-            ValueRef::Real(_) => i64::MAX.into(),
             ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => return Ok(()),
+            amount => i128::from(integer(amount)),
         };
         *sum = Some(sum.unwrap_or_default().saturating_add(amount));
         Ok(())
@@ -33,7 +31,20 @@ impl Aggregate<Option<i128>, Option<i64>> for SumMinor {
 /// Registers the function with a connection.
 pub(super) fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_aggregate_function("sum_minor", 1, flags, SumMinor)
+    connection.create_aggregate_function("sum_minor", 1, flags, SumMinor)?;
+    connection.create_scalar_function("add_minor", 2, flags | FunctionFlags::SQLITE_INNOCUOUS, |context| {
+        Ok(integer(context.get_raw(0)).saturating_add(integer(context.get_raw(1))))
+    })
+}
+
+/// An amount; a difference that does not fit into 64 bits arrives as a fraction.
+fn integer(value: ValueRef<'_>) -> i64 {
+    match value {
+        ValueRef::Integer(amount) => amount,
+        ValueRef::Real(amount) if amount < 0.0 => i64::MIN,
+        ValueRef::Real(_) => i64::MAX,
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => 0,
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +70,12 @@ mod tests {
         check("(-9223372036854775807), (-2)", Some(i64::MIN));
         check("(9223372036854775807 + 1), (-1)", Some(i64::MAX - 1));
         check("(-9223372036854775807 - 9)", Some(i64::MIN));
+        let add =
+            |values: &str| connection.query_row(&format!("SELECT add_minor({values})"), [], |row| row.get(0));
+        assert_eq!(add("-7, 2"), Ok(-5));
+        assert_eq!(add("9223372036854775807, 1"), Ok(i64::MAX));
+        assert_eq!(add("-9223372036854775807, -2"), Ok(i64::MIN));
+        assert_eq!(add("NULL, 3"), Ok(3));
         let none = "SELECT sum_minor(1) FILTER (WHERE 0)";
         assert_eq!(connection.query_row(none, [], |row| row.get::<_, Option<i64>>(0)), Ok(None));
     }

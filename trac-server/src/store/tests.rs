@@ -199,8 +199,7 @@ async fn look_ups_by_id_use_an_index() {
     check("event", "object_id", "event_object").await;
     check("attribution", "payment_id", "attribution_payment").await;
     check("external_customer", "named_by", "external_customer_named_by").await;
-    check("click", "id", "sqlite_autoindex_click_1 (id=? AND workspace_id=? AND mode=?)").await;
-    check("click", "clicked_at", "click_time").await;
+    check("attribution", "event_id", "attribution_event").await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use trac_sdk::body::{self, Unread};
 use super::delivery::Delivery;
 use super::log::Rejected;
 use super::{log, secrets};
-use crate::access::record_refusal_everywhere;
+use crate::access::record_refusal_in_only_workspace;
 use crate::problem::Problem;
 use crate::store::rows::{Row, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, Vault, mode_of};
@@ -47,7 +47,8 @@ pub(crate) async fn accept(
     let vault = trac.store.vault();
     let endpoints = trac.store.look_up(move |tx| endpoints(tx, &vault, &endpoint_id)).await?;
     let Some(first) = endpoints.first().cloned() else {
-        record_refusal_everywhere(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live]).await?;
+        record_refusal_in_only_workspace(trac, ROUTE, Cause::EndpointUnknown, &[Mode::Test, Mode::Live])
+            .await?;
         let message =
             "There is no such webhook endpoint. If there is more than one workspace, use /api/webhooks/we_….";
         return Err(Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", message));

@@ -14,7 +14,7 @@ use crate::access::Merchant;
 use crate::api::fields::{Fields, Wrong};
 use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, time, word};
+use crate::api::list::{Kept, Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -30,6 +30,7 @@ pub(crate) static ENDPOINTS: Resource = Resource {
     id: "w.id",
     order: &["w.id"],
     filters: &[("stripe_account", Is("w.stripe_account"))],
+    kept: Kept::Nothing,
     read,
 };
 

@@ -9,12 +9,20 @@ use trac_core::reason::Reason;
 
 use crate::access::Merchant;
 use crate::api::list::Filter::{By, Is};
-use crate::api::list::{NARROW, Resource, number, time, word};
+use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 
+/// Whether an event that waits for an attribution is still shown as waiting: 72 hours after it was received it
+/// is shown as `skipped`, `no_click` (see [`Reason::shown_after`]), and is still settled if a click arrives
+/// later. The generated columns `last_outcome` and `last_reason` have what is shown then.
+macro_rules! young {
+    () => {
+        "e.received_at > ?3 - 259200"
+    };
+}
 /// The log, the newest delivery first.
 pub(crate) static EVENTS: Resource = Resource {
     name: "event",
@@ -40,33 +48,56 @@ pub(crate) static EVENTS: Resource = Resource {
         ("subject_id", Is("e.subject_id")),
         ("settled_by", Is("e.settled_by")),
     ],
+    kept: Kept::Counts(Counts {
+        from: "event_count AS e",
+        within: "e.workspace_id = ?1 AND e.mode = ?2",
+        filters: &["outcome", "reason", "type", "api_version", "endpoint_id"],
+        young: Some(concat!("e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ", young!())),
+    }),
     read,
 };
 
-/// The condition for an event to be shown with this outcome. An event that waits for an attribution is shown
-/// as `skipped`, `no_click` after 72 hours (see [`Reason::shown_after`]), and is still settled if a click
-/// arrives later.
-fn has_outcome(outcome: &str) -> &'static str {
+fn has_outcome(outcome: &str) -> Condition {
     match outcome {
-        "skipped" => {
-            "(e.outcome = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200))"
-        }
-        "deferred" => {
-            "e.outcome = {} AND NOT (e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200)"
-        }
-        _ => "e.outcome = {}",
+        "skipped" => Condition {
+            shown: concat!(
+                "e.last_outcome = {} AND NOT (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
+                young!(),
+                ")"
+            ),
+            last: "e.last_outcome = {}",
+        },
+        "deferred" => Condition {
+            shown: concat!(
+                "(e.last_outcome = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
+                young!(),
+                "))"
+            ),
+            last: "e.last_outcome = {}",
+        },
+        _ => Condition::of("e.last_outcome = {}"),
     }
 }
 
-fn has_reason(reason: &str) -> &'static str {
+fn has_reason(reason: &str) -> Condition {
     match reason {
-        "no_click" => {
-            "(e.reason = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at <= ?3 - 259200))"
-        }
-        "no_attribution_yet" => {
-            "e.reason = {} AND NOT (e.outcome = 'deferred' AND e.received_at <= ?3 - 259200)"
-        }
-        _ => "e.reason = {}",
+        "no_click" => Condition {
+            shown: concat!(
+                "e.last_reason = {} AND NOT (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
+                young!(),
+                ")"
+            ),
+            last: "e.last_reason = {}",
+        },
+        "no_attribution_yet" => Condition {
+            shown: concat!(
+                "(e.last_reason = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
+                young!(),
+                "))"
+            ),
+            last: "e.last_reason = {}",
+        },
+        _ => Condition::of("e.last_reason = {}"),
     }
 }
 

@@ -192,7 +192,7 @@ async fn the_address_without_an_endpoint_id_works_for_a_single_workspace_only() 
 }
 
 #[tokio::test]
-async fn rejections_of_a_minute_are_one_row_for_each_cause() {
+async fn repeated_rejections_with_the_same_cause_share_one_row() {
     let app = App::new();
     let merchant = app.merchant().await;
     let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");

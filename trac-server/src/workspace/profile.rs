@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
-use crate::api::list::{Resource, time, word};
+use crate::api::list::{Kept, Resource, time, word};
 use crate::click::destination;
 use crate::problem::Problem;
 use crate::store::rows::{Rows, args};
@@ -27,6 +27,7 @@ static WORKSPACE: Resource = Resource {
     id: "w.id",
     order: &["w.id"],
     filters: &[],
+    kept: Kept::Nothing,
     read: |row, _| {
         Ok(json!({
             "id": word(row, "id")?,

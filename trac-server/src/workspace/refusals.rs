@@ -4,7 +4,7 @@ use axum::Router;
 use serde_json::{Value, json};
 
 use crate::api::list::Filter::Is;
-use crate::api::list::{Resource, list_of, number, one_of, time, word};
+use crate::api::list::{Kept, Resource, list_of, number, one_of, time, word};
 use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
@@ -19,6 +19,7 @@ pub(crate) static REFUSALS: Resource = Resource {
     id: "r.id",
     order: &["r.last_at", "r.id"],
     filters: &[("route", Is("r.route")), ("cause", Is("r.cause"))],
+    kept: Kept::Nothing,
     read,
 };
 

@@ -9,7 +9,8 @@ use crate::store::{Priority, Store};
 use crate::testing::app::{Answer, App, Locked};
 
 /// A trigger that makes every write of a click fail, and the statement that removes it.
-const REFUSE: &str = "CREATE TRIGGER refuse BEFORE INSERT ON click BEGIN SELECT raise(ABORT, 'no'); END";
+const REFUSE: &str =
+    "CREATE TRIGGER refuse BEFORE INSERT ON click_record BEGIN SELECT raise(ABORT, 'no'); END";
 const ACCEPT: &str = "DROP TRIGGER refuse";
 
 /// A server that cannot create its spool.

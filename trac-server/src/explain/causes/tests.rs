@@ -623,7 +623,7 @@ fn leads_too_late() -> Vec<Row> {
     let paid = "does not tie the customer to a click: the customer had paid before the lead, at 2026-11-21T08:00:00Z";
     let held =
         "held until the merchant approves it. It does not tie the customer to a click: the customer had paid";
-    let late_by = "first paid at 2026-11-23T08:00:00Z, more than 1 day after the lead";
+    let late_by = "first paid at 2026-11-23T08:00:00Z, more than 1 day (client_lead_days) after the lead";
     vec![
         known().explains("cs_2", Some("reference"), &[paid, "PATCH /leads/$id with"]),
         known().logs("/leads", "client_reported").explains("$id", Some("decision"), &[held]),

@@ -229,7 +229,7 @@ fn by_terms() -> Vec<Row> {
             .terms(json!({ "products": ["prod_1"] }))
             .session(0, json!({}))
             .answers("deferred products_unknown")
-            .explains("cs_1", Some("decision"), &["no event says what was bought", "Send invoice.paid"]),
+            .explains("cs_1", Some("decision"), &["no event says what was bought", "Select invoice.paid"]),
     ]
 }
 

@@ -11,7 +11,8 @@ use super::line::{self, ReadRow};
 use super::table::{Table, unusable};
 use super::write::VERSION;
 use crate::id::hex;
-use crate::store::rows::{Cell, ToArg as _, args, places};
+use crate::store::recorder::count_clicks;
+use crate::store::rows::{Cell, ToArg, args, places};
 use crate::store::{Everywhere, Priority, Store, StoreError, StoreErrorKind, schema};
 
 /// The largest row is a Stripe event of two megabytes, written as JSON.
@@ -62,6 +63,7 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
                     "the export is not whole: its last line is missing, or counts other rows",
                 ));
             }
+            count_clicks(tx)?;
             reading.imported.without_secret = without_secret(tx, &reading.workspaces.unwrap_or_default())?;
             Ok(reading.imported)
         })
@@ -205,21 +207,33 @@ impl ReadRow {
         if !same {
             return Err(unusable(format!("its columns are not those of {name}")));
         }
+        // A view cannot resolve conflicts.
+        if name == "click" && self.is_known(tx)? {
+            return self.check_stored(tx).map(|()| false);
+        }
+        let on_conflict = match name {
+            "click" => String::new(),
+            _ => format!("ON CONFLICT ({}) DO NOTHING", conflict_target(name, key)),
+        };
         let columns: Vec<_> = self.fields.iter().map(|(column, _)| column.as_str()).collect();
         let values: Vec<_> = self.fields.iter().map(|(_, value)| value.to_arg()).collect();
         let places = vec!["?"; columns.len()].join(", ");
-        let sql = format!(
-            "INSERT INTO {name} ({}) VALUES ({places}) ON CONFLICT ({}) DO NOTHING",
-            columns.join(", "),
-            conflict_target(name, key),
-        );
+        let sql = format!("INSERT INTO {name} ({}) VALUES ({places}) {on_conflict}", columns.join(", "),);
         match tx.write(&sql, &values) {
-            Ok(0) => self.check_stored(tx).map(|()| false),
+            Ok(0) if name != "click" => self.check_stored(tx).map(|()| false),
             Ok(_) => Ok(true),
             Err(error) => {
                 Err(StoreError::new(error.kind(), format!("a row of {name} cannot be written: {error}")))
             }
         }
+    }
+
+    /// Whether there is a row with its key.
+    fn is_known(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
+        let Table { name, key, .. } = self.table;
+        let equal: Vec<_> = key.iter().map(|column| format!("{column} = ?")).collect();
+        let values: Vec<_> = key.iter().filter_map(|column| self.field(column)).map(ToArg::to_arg).collect();
+        tx.exists(&format!("SELECT 1 FROM {name} WHERE {}", equal.join(" AND ")), &values)
     }
 
     /// Rejects a row that would redirect visitors of another workspace's link or program: a slug that differs

@@ -74,7 +74,7 @@ fn record(clicks: &[Spooled], connection: &mut Connection, refused_file: &Refuse
             thread::sleep(YIELD_TIME);
         }
     }
-    drop(recorder);
+    recorder.finish()?;
     refused_file.store(&refused)?;
     Ok(tx.commit()?)
 }
@@ -145,7 +145,7 @@ mod tests {
     /// first.
     fn recorded(store: &Connection) -> String {
         let mut statement =
-            store.prepare("SELECT substr(id, -2), is_unique FROM click ORDER BY rowid").unwrap();
+            store.prepare("SELECT substr(id, -2), is_unique FROM click_record ORDER BY rowid").unwrap();
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?));
         let rows = statement.query_map([], read).unwrap().map(Result::unwrap);
         let text = |(id, is_unique)| format!("{id}{}", if is_unique { "*" } else { "" });
@@ -200,7 +200,7 @@ mod tests {
             let mut store = store(folder.path());
             let refuse = format!("BEGIN SELECT raise({how}, 'no'); END");
             let refuse =
-                format!("CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' {refuse}");
+                format!("CREATE TRIGGER no BEFORE INSERT ON click_record WHEN new.referrer = 'no' {refuse}");
             store.execute_batch(&refuse).unwrap();
             let refused = Refused::next_to(&folder.path().join("trac.db"));
             let mut clicks: Vec<_> = (0..16).map(|number| spooled(click(number, number))).collect();

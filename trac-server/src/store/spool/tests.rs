@@ -312,7 +312,7 @@ async fn a_click_that_the_database_rejects_delays_no_other_and_is_stored_aside()
         let run = move |tx: Everywhere<'_>| tx.batch(sql);
         store.write(crate::store::Priority::Api, run).await.unwrap();
     };
-    rows("CREATE TRIGGER no BEFORE INSERT ON click WHEN new.referrer = 'no' BEGIN SELECT raise(ABORT, 'no'); END")
+    rows("CREATE TRIGGER no BEFORE INSERT ON click_record WHEN new.referrer = 'no' BEGIN SELECT raise(ABORT, 'no'); END")
         .await;
     for number in 0..5 {
         let referrer = (number % 2 == 0).then(|| "no".to_owned());
@@ -410,7 +410,7 @@ async fn lines_that_disappear_from_the_file_do_not_wait_forever() {
         bring_in(&mut segment, &mut connection, &refused, BATCH, |count| waiting.set(waiting.get() - count))
             .unwrap();
         assert_eq!((waiting.get(), segment.lines()), (0, 0), "{left} bytes");
-        let sql = "DELETE FROM click RETURNING 1";
+        let sql = "DELETE FROM click_record RETURNING 1";
         let found = connection.prepare(sql).unwrap().query_map([], |_| Ok(())).unwrap().count();
         assert_eq!(found, want, "{left} bytes");
     }

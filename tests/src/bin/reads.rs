@@ -1,0 +1,22 @@
+//! `reads FOLDER CLICKS EVENTS [PARTNERS]`: the times of all reads on a store of this size, which is made in the
+//! folder if there is none, beside a small one.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use trac_tests::grow::Size;
+use trac_tests::load::reads;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize| arguments.get(at).and_then(|text| text.parse::<u64>().ok());
+    let (Some(folder), Some(clicks), Some(events)) = (arguments.first(), number(1), number(2)) else {
+        eprintln!("reads FOLDER CLICKS EVENTS [PARTNERS]");
+        return ExitCode::from(2);
+    };
+    let size = Size { clicks, events, partners: number(3).unwrap_or(1_000), days: 3 * 365 };
+    reads(Path::new(folder), size, |line| println!("{line}")).await;
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,121 @@
+//! The number of a list's rows, from counts that the database keeps. Rows are counted one by one only where no
+//! kept count has exactly a listing's rows, and at most [`COUNTED_MAX`] of them.
+
+use super::conditions::Conditions;
+use super::{Listing, Resource};
+use crate::store::StoreError;
+use crate::store::rows::{Rows, args};
+use crate::trac::Trac;
+
+/// The counts that the database keeps of a resource's rows.
+pub(crate) enum Kept {
+    /// None: its lists are short, or are lists of one parent's children.
+    Nothing,
+    Counts(Counts),
+    Days(Days),
+}
+
+/// A table with the number of rows for each combination of values, in its column `rows`.
+pub(crate) struct Counts {
+    /// The table, with the alias of the resource, so that the filters' conditions apply to it.
+    pub(crate) from: &'static str,
+    /// The condition that restricts it to the scope.
+    pub(crate) within: &'static str,
+    /// The filters whose columns it has.
+    pub(crate) filters: &'static [&'static str],
+    /// The condition for rows with a value that changes as time passes. The table counts them by the value they
+    /// have in the end. There are few at any time.
+    pub(crate) young: Option<&'static str>,
+}
+
+/// The table `click_day`: the number of rows of each day, which also finds a page far down a list.
+pub(crate) struct Days {
+    /// Which rows of `click_day` count a listing's rows; `None` if none do.
+    pub(crate) key: fn(&Listing) -> Option<Key>,
+    /// The column of the resource with the time by which it is sorted.
+    pub(crate) time: &'static str,
+}
+
+/// Rows of `click_day`.
+pub(crate) struct Key {
+    /// The name they have a number for; `None` for all rows of the scope.
+    pub(crate) name: Option<String>,
+    /// The expression that counts a listing's rows of a day.
+    pub(crate) rows: &'static str,
+}
+
+/// The number of rows of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Total {
+    Exactly(i64),
+    /// More rows than are counted for one request.
+    AtLeast(i64),
+}
+
+/// The most rows that are counted for one request.
+const COUNTED_MAX: i64 = 100_000;
+
+impl Resource {
+    /// The number of a listing's rows.
+    pub(super) fn total(
+        &self,
+        rows: Rows<'_>,
+        trac: &Trac,
+        listing: &Listing,
+        conditions: &Conditions,
+    ) -> Result<Total, StoreError> {
+        match &self.kept {
+            Kept::Counts(counts) if listing.filters_by_only(counts.filters) => {
+                self.kept_total(rows, trac, counts, conditions).map(Total::Exactly)
+            }
+            _ => self.counted(rows, trac, conditions),
+        }
+    }
+
+    /// The sum of the kept counts, corrected by the rows that are still young.
+    fn kept_total(
+        &self,
+        rows: Rows<'_>,
+        trac: &Trac,
+        counts: &Counts,
+        conditions: &Conditions,
+    ) -> Result<i64, StoreError> {
+        let read = |sql: &str| -> Result<i64, StoreError> {
+            Ok(rows.one(sql, &conditions.args(sql, trac), |row| row.get(0))?.unwrap_or_default())
+        };
+        let Conditions { shown, last, .. } = conditions;
+        let Counts { from, within, young, .. } = counts;
+        let in_the_end = read(&format!("SELECT coalesce(sum(rows), 0) FROM {from} WHERE {within}{last}"))?;
+        let Some(young) = young.filter(|_| conditions.depend_on_time()) else { return Ok(in_the_end) };
+        let Self { from, within, .. } = self;
+        let of_young = |condition: &str| {
+            read(&format!("SELECT count(*) FROM {from} WHERE {within} AND {young}{condition}"))
+        };
+        Ok(in_the_end.saturating_sub(of_young(last)?).saturating_add(of_young(shown)?))
+    }
+
+    /// Counts the rows, up to [`COUNTED_MAX`].
+    fn counted(&self, rows: Rows<'_>, trac: &Trac, conditions: &Conditions) -> Result<Total, StoreError> {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {}{} LIMIT {}) AS counted",
+            self.from,
+            self.within,
+            conditions.shown,
+            COUNTED_MAX.saturating_add(1)
+        );
+        let count = rows.one(&sql, &conditions.args(&sql, trac), |row| row.get(0))?.unwrap_or_default();
+        Ok(if count > COUNTED_MAX { Total::AtLeast(COUNTED_MAX) } else { Total::Exactly(count) })
+    }
+}
+
+impl Key {
+    /// The days that have rows, newest first, each with their number.
+    pub(super) fn days(&self, rows: Rows<'_>) -> Result<Vec<(i64, i64)>, StoreError> {
+        let sql = format!(
+            "SELECT day, {} FROM click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
+             AND key = CASE WHEN ?3 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?3) END ORDER BY day DESC",
+            self.rows
+        );
+        rows.all(&sql, args![self.name], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+}

@@ -1,0 +1,77 @@
+//! The number of clicks of each day (`click_day`): of a scope, of a program, a partner, a link, and of a partner
+//! in a program.
+//!
+//! The transaction that inserts clicks ends with [`add_new`], so that the table is exact at every commit. It reads
+//! the rows after `click_day_position` once, whichever path inserted them, and is therefore cheap for thousands
+//! of clicks.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::StoreError;
+use super::numbers::Numbers;
+
+/// The new clicks of one day, and of one link or of none.
+struct Group {
+    scope: i64,
+    program: i64,
+    partner: i64,
+    link: Option<i64>,
+    day: i64,
+    /// Clicks, unique clicks, visits, unique visits.
+    counts: [i64; 4],
+}
+
+const NEW: &str = "SELECT scope, program, partner, link, clicked_at / 86400 AS day, count(*), sum(is_unique), \
+    sum(is_visit), sum(is_unique AND is_visit) FROM click_record \
+    WHERE rowid > (SELECT row FROM click_day_position) GROUP BY scope, program, partner, link, day";
+
+const ADD: &str = "INSERT INTO click_day (scope, key, day, clicks, unique_clicks, visits, unique_visits) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (scope, key, day) DO UPDATE SET clicks = clicks + excluded.clicks, \
+    unique_clicks = unique_clicks + excluded.unique_clicks, visits = visits + excluded.visits, \
+    unique_visits = unique_visits + excluded.unique_visits";
+
+/// Adds the clicks that were inserted since the last call.
+pub(super) fn add_new(tx: &Connection, numbers: &mut Numbers<'_>) -> Result<(), StoreError> {
+    let mut read = tx.prepare_cached(NEW)?;
+    let groups = read.query_map([], |row| {
+        Ok(Group {
+            scope: row.get(0)?,
+            program: row.get(1)?,
+            partner: row.get(2)?,
+            link: row.get(3)?,
+            day: row.get(4)?,
+            counts: [row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?],
+        })
+    })?;
+    let groups = groups.collect::<Result<Vec<_>, _>>()?;
+    let mut add = tx.prepare_cached(ADD)?;
+    for Group { scope, program, partner, link, day, counts } in &groups {
+        let in_program = pair(tx, numbers, *program, *partner)?;
+        let keys = [Some(0), Some(*program), Some(*partner), *link, Some(in_program)];
+        for key in keys.into_iter().flatten() {
+            let [clicks, unique_clicks, visits, unique_visits] = counts;
+            add.execute((scope, key, day, clicks, unique_clicks, visits, unique_visits))?;
+        }
+    }
+    if !groups.is_empty() {
+        move_position(tx)?;
+    }
+    Ok(())
+}
+
+/// Records that all rows of `click_record` are counted. Also called after rows were deleted, since their row
+/// numbers may be assigned again.
+pub(super) fn move_position(tx: &Connection) -> Result<(), StoreError> {
+    let sql = "UPDATE click_day_position SET row = (SELECT coalesce(max(rowid), 0) FROM click_record)";
+    tx.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+/// The number of a partner in a program.
+fn pair(tx: &Connection, numbers: &mut Numbers<'_>, program: i64, partner: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT g.id || '/' || a.id FROM name AS g, name AS a WHERE g.no = ?1 AND a.no = ?2";
+    let name: Arc<str> = tx.prepare_cached(sql)?.query_row([program, partner], |row| row.get(0))?;
+    numbers.of(&name)
+}

@@ -1,0 +1,206 @@
+//! The tables whose rows follow from others: counts, balances, sums by day, customers. Triggers keep them, or the
+//! transaction that writes what they follow from. Here each is derived anew, to compare it and to mend it.
+
+use super::rows::{Cell, Everywhere};
+use super::{StoreError, schema};
+
+/// A table whose rows follow from other tables.
+struct Derived {
+    table: &'static str,
+    /// The statement that derives its rows, with its columns in the order of the schema.
+    from: &'static str,
+    /// The condition for rows that mean something: a count of zero is as good as no row.
+    counts: &'static str,
+    /// Columns that are not compared, because their rows do not show them.
+    unknown: &'static [&'static str],
+}
+
+const fn derived(table: &'static str, counts: &'static str, from: &'static str) -> Derived {
+    Derived { table, from, counts, unknown: &[] }
+}
+
+static TABLES: [Derived; 10] = [
+    derived(
+        "event_count",
+        "rows <> 0",
+        "SELECT workspace_id, mode, last_outcome, last_reason, coalesce(type, '') AS type, coalesce(api_version, '') AS api_version, \
+         endpoint_id, count(*) AS rows FROM event GROUP BY 1, 2, 3, 4, 5, 6, 7",
+    ),
+    derived(
+        "payment_count",
+        "rows <> 0",
+        "SELECT workspace_id, mode, coalesce(reason, '') AS reason, coalesce(source, '') AS source, coalesce(currency, '') AS currency, \
+         is_credited, count(*) AS rows FROM payment WHERE is_conversion GROUP BY 1, 2, 3, 4, 5, 6",
+    ),
+    derived(
+        "commission_count",
+        "rows <> 0",
+        "SELECT workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, count(*) AS rows \
+         FROM commission GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9",
+    ),
+    derived(
+        "attribution_count",
+        "rows <> 0",
+        "SELECT workspace_id, mode, count(*) AS rows FROM attribution GROUP BY 1, 2",
+    ),
+    derived(
+        "lead_count",
+        "rows <> 0",
+        "SELECT workspace_id, mode, event_name, coalesce(status, '') AS status, deferred, count(*) AS rows \
+         FROM lead GROUP BY 1, 2, 3, 4, 5",
+    ),
+    Derived {
+        // The time when the first of the facts arrived is known only then.
+        unknown: &["created_at"],
+        ..derived(
+            "customer",
+            "TRUE",
+            "SELECT s.workspace_id, s.mode, s.id, max(s.external_id) AS external_id, max(s.stripe_customer_id) AS stripe_customer_id, \
+             coalesce(min(s.at), 0) AS created_at FROM (\
+             SELECT e.workspace_id, e.mode, e.customer_external_id AS id, e.customer_external_id AS external_id, \
+             coalesce(p.customer_id, CASE WHEN e.named_by LIKE 'cus\\_%' ESCAPE '\\' THEN e.named_by END) AS stripe_customer_id, \
+             p.created_at AS at FROM external_customer AS e LEFT JOIN payment AS p \
+             ON p.workspace_id = e.workspace_id AND p.mode = e.mode AND p.id = e.named_by \
+             UNION ALL SELECT q.workspace_id, q.mode, q.customer_id, NULL, q.customer_id, q.created_at FROM payment AS q \
+             WHERE q.customer_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM external_customer AS e \
+             WHERE e.workspace_id = q.workspace_id AND e.mode = q.mode AND e.named_by = q.customer_id) \
+             AND NOT EXISTS (SELECT 1 FROM payment AS n JOIN external_customer AS e ON e.workspace_id = n.workspace_id \
+             AND e.mode = n.mode AND e.named_by = n.id WHERE n.workspace_id = q.workspace_id AND n.mode = q.mode \
+             AND n.customer_id = q.customer_id)) AS s GROUP BY 1, 2, 3",
+        )
+    },
+    derived(
+        "customer_count",
+        "rows <> 0",
+        "SELECT workspace_id, mode, count(*) AS rows FROM customer GROUP BY 1, 2",
+    ),
+    derived(
+        "balance",
+        "TRUE",
+        "SELECT c.workspace_id, c.mode, c.partner_id, c.currency, \
+         sum_minor(CASE WHEN c.state = 'open' THEN c.amount_minor - c.reversed_minor ELSE 0 END) AS open_minor, \
+         sum_minor(CASE WHEN c.state = 'held' AND c.reason <> 'client_reported' THEN c.amount_minor - c.reversed_minor ELSE 0 END) \
+         AS held_minor, \
+         sum_minor(CASE WHEN c.state = 'held' AND c.reason = 'client_reported' THEN c.amount_minor - c.reversed_minor ELSE 0 END) \
+         AS claimed_minor, \
+         sum_minor(CASE WHEN c.state = 'paid' THEN c.amount_minor - c.reversed_minor ELSE 0 END) AS of_paid_minor, \
+         coalesce((SELECT sum_minor(n.amount_minor) FROM payout AS o JOIN payout_entry AS e ON e.workspace_id = o.workspace_id \
+         AND e.mode = o.mode AND e.payout_id = o.id JOIN ledger_entry AS n ON n.workspace_id = e.workspace_id AND n.mode = e.mode \
+         AND n.id = e.entry_id WHERE o.workspace_id = c.workspace_id AND o.mode = c.mode AND o.partner_id = c.partner_id \
+         AND o.currency = c.currency), 0) AS paid_minor \
+         FROM commission AS c GROUP BY 1, 2, 3, 4",
+    ),
+    Derived {
+        unknown: &["visits", "unique_visits"],
+        ..derived(
+            "click_day",
+            "clicks <> 0",
+            "WITH each_link AS (SELECT scope, program, partner, link, clicked_at / 86400 AS day, count(*) AS clicks, \
+             sum(is_unique) AS unique_clicks, sum(is_visit) AS visits, sum(is_unique AND is_visit) AS unique_visits \
+             FROM click_record GROUP BY 1, 2, 3, 4, 5), keyed AS (\
+             SELECT scope, 0 AS key, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
+             UNION ALL SELECT scope, program, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
+             UNION ALL SELECT scope, partner, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
+             UNION ALL SELECT scope, link, day, clicks, unique_clicks, visits, unique_visits FROM each_link WHERE link IS NOT NULL \
+             UNION ALL SELECT scope, b.no, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
+             JOIN name AS g ON g.no = program JOIN name AS a ON a.no = partner JOIN name AS b ON b.id = g.id || '/' || a.id) \
+             SELECT scope, key, day, sum(clicks) AS clicks, sum(unique_clicks) AS unique_clicks, sum(visits) AS visits, \
+             sum(unique_visits) AS unique_visits FROM keyed GROUP BY 1, 2, 3",
+        )
+    },
+    derived(
+        "sale_day",
+        "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
+        "SELECT workspace_id, mode, day, partner_id, program_id, link_id, currency, sum(leads) AS leads, sum(sales) AS sales, \
+         sum_minor(revenue_minor) AS revenue_minor, sum_minor(commission_minor) AS commission_minor FROM (\
+         SELECT workspace_id, mode, happened_at / 86400 AS day, partner_id, program_id, coalesce(link_id, '') AS link_id, \
+         coalesce(currency, '') AS currency, counts_as = 'lead' AS leads, counts_as = 'sale' AS sales, \
+         CASE WHEN counts_as = 'sale' THEN coalesce(gross_minor, 0) - coalesce(lost_minor, 0) ELSE 0 END AS revenue_minor, \
+         0 AS commission_minor FROM payment WHERE counts_as IS NOT NULL \
+         UNION ALL SELECT c.workspace_id, c.mode, c.payment_time / 86400, c.partner_id, c.program_id, coalesce(k.link_id, ''), c.currency, \
+         0, 0, 0, c.amount_minor - c.reversed_minor FROM commission AS c LEFT JOIN click AS k ON k.id = c.click_id \
+         AND k.workspace_id = c.workspace_id AND k.mode = c.mode) AS each_row GROUP BY 1, 2, 3, 4, 5, 6, 7",
+    ),
+];
+
+/// The rows that differ from what they follow from, one text each: at most a hundred of each table.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for Derived { table, from, counts, unknown } in &TABLES {
+        let columns = schema::columns(tx, table)?;
+        let compared: Vec<_> = columns.iter().filter(|column| !unknown.contains(&column.as_str())).collect();
+        let names = compared.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(", ");
+        let stored = format!("SELECT {names} FROM {table} WHERE {counts}");
+        let right = format!("SELECT {names} FROM ({from}) AS derived WHERE {counts}");
+        for (what, one, other) in [("has", &stored, &right), ("lacks", &right, &stored)] {
+            let sql = format!("SELECT * FROM ({one} EXCEPT {other}) AS difference LIMIT 100");
+            tx.each(&sql, &[], |row| {
+                let cells = (0..compared.len()).map(|at| Ok(text(&row.get::<Cell>(at)?)));
+                let cells = cells.collect::<Result<Vec<_>, StoreError>>()?;
+                found.push(format!("{table} {what} {}", cells.join(" ")));
+                Ok(())
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+/// Writes all rows anew. Visits whose clicks were deleted stay counted.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn rebuild(tx: Everywhere<'_>) -> Result<(), StoreError> {
+    for Derived { table, from, counts, .. } in &TABLES {
+        let columns = schema::columns(tx, table)?.join(", ");
+        if *table != "click_day" {
+            tx.write(&format!("DELETE FROM {table}"), &[])?;
+            let sql = format!(
+                "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
+            );
+            tx.write(&sql, &[])?;
+        } else {
+            let sql = format!("UPDATE {table} SET clicks = 0, unique_clicks = 0");
+            tx.write(&sql, &[])?;
+            let sql = format!(
+                "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts} \
+                 ON CONFLICT (scope, key, day) DO UPDATE SET clicks = excluded.clicks, unique_clicks = excluded.unique_clicks"
+            );
+            tx.write(&sql, &[])?;
+        }
+    }
+    Ok(())
+}
+
+fn text(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => "null".to_owned(),
+        Cell::Integer(number) => number.to_string(),
+        Cell::Text(text) => text.clone(),
+        Cell::Bytes(bytes) => format!("{} bytes", bytes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Priority;
+    use crate::testing::app::App;
+
+    #[tokio::test]
+    async fn a_wrong_count_is_found_and_mended() {
+        let app = App::new();
+        let merchant = app.merchant().await;
+        let (program, partner) = merchant.program_and_partner().await;
+        merchant.make("/clicks", serde_json::json!({"program_id": program, "partner_id": partner})).await;
+        let differing = || app.trac.store.read(differences);
+        assert_eq!(differing().await.unwrap(), [""; 0]);
+        app.rows("UPDATE click_day SET clicks = 7 WHERE key = 0; INSERT INTO customer_count VALUES ('ws', 'test', 1)".to_owned()).await;
+        let found = differing().await.unwrap();
+        assert_eq!(found.len(), 3, "{found:?}");
+        app.trac.store.write(Priority::Api, |tx| rebuild(tx)).await.unwrap();
+        assert_eq!(differing().await.unwrap(), [""; 0]);
+    }
+}
