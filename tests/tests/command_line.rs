@@ -187,8 +187,11 @@ async fn keys_and_login_links_can_be_created_while_the_server_runs() {
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{arguments:?}");
         assert!(ended.stderr.contains(want) && ended.stderr.lines().count() == 1, "{}", ended.stderr);
     }
-    let wrong =
-        trac(&["key", "create", "--workspace", &id, "--kind", "admin", "--mode", "test", "--data", &data]);
+}
+
+#[test]
+fn a_key_of_an_unknown_kind_is_refused_with_the_known_ones() {
+    let wrong = trac(&["key", "create", "--workspace", "ws_1", "--kind", "admin", "--mode", "test"]);
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.contains("publishable") && wrong.stderr.contains("secret"), "{}", wrong.stderr);
 }

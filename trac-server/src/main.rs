@@ -70,17 +70,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let advice = explain::OTHER_IDS;
             Err(format!("{id} is not known in any workspace. {advice}").into())
         }
-        Command::Recount { dry_run, options } => {
-            let found = runtime.block_on(recount_store(&options.settle()?, dry_run))?;
-            for line in &found {
-                writeln!(Output, "{line}")?;
-            }
-            match (found.len(), dry_run) {
-                (0, _) => Ok(writeln!(Output, "Everything is equal.")?),
-                (count, true) => Err(format!("{count} rows differ; trac recount mends them").into()),
-                (count, false) => Err(format!("{count} rows differed and are mended").into()),
-            }
-        }
+        Command::Recount { dry_run, options } => runtime.block_on(recount_store(&options.settle()?, dry_run)),
         Command::Replay { rules, dry_run, since, workspace, mode, json, options } => {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
             let which = replay::Which { since: since_when(since.as_deref())?, workspace_id: workspace, mode };
@@ -303,11 +293,20 @@ fn since_when(since: Option<&str>) -> Result<Timestamp, Failure> {
     Ok(Timestamp::parse_rfc3339(text).ok_or("--since must be a time such as 2026-11-21T08:00:00Z")?)
 }
 
-async fn recount_store(config: &Config, dry_run: bool) -> Result<Vec<String>, Failure> {
+/// Prints each row that differs from what it follows from, and mends them all unless it is a dry run.
+async fn recount_store(config: &Config, dry_run: bool) -> Result<(), Failure> {
     let store = open_known_store(config)?;
     let found = if dry_run { recount::compare(&store).await } else { recount::mend(&store).await };
     tokio::task::spawn_blocking(move || store.close()).await?;
-    Ok(found?)
+    let found = found?;
+    for line in &found {
+        writeln!(Output, "{line}")?;
+    }
+    match (found.len(), dry_run) {
+        (0, _) => Ok(writeln!(Output, "Everything is equal.")?),
+        (count, true) => Err(format!("{count} rows differ; trac recount mends them").into()),
+        (count, false) => Err(format!("{count} rows differed and are mended").into()),
+    }
 }
 
 async fn replay_events(

@@ -3,7 +3,8 @@
 //!
 //! With `--core`: without the server. With `--http`: the throughput of the release server on one processor.
 //! With `--neighbours`: the latency of one workspace's webhooks while another workspace sends requests of all
-//! kinds. With `--browser`: how long a page waits for its links.
+//! kinds. With `--reads`: every list, report and page on a large store, compared with a small one. With
+//! `--browser`: how long a page waits for its links.
 //! Each table is from a single run, in Markdown, for the documents.
 
 use serde_json::Value;
@@ -22,6 +23,9 @@ pub(crate) fn run() -> Outcome {
     }
     if has("--neighbours") {
         return neighbours();
+    }
+    if has("--reads") {
+        return reads();
     }
     measure("trac-core", "webhook")?;
     println!("{}", session_table()?);
@@ -94,6 +98,29 @@ fn neighbours() -> Outcome {
     let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "neighbours", "--"];
     let numbers = std::env::args().skip(2).filter(|argument| argument != "--neighbours");
     setup::run(setup::cargo().args(load).args(numbers).env("TRAC_BIN", server).current_dir(setup::root()?))
+}
+
+/// The size of the store that `--reads` measures: clicks and events.
+const READ_SIZE: [&str; 2] = ["2000000", "300000"];
+
+/// Every read of the release server. `CLICKS EVENTS` are numbers of their own; the store is kept in
+/// `target/grown` for the next time.
+fn reads() -> Outcome {
+    let server = setup::released_server()?;
+    let given: Vec<_> = std::env::args().skip(2).filter(|argument| argument != "--reads").collect();
+    let size = if given.is_empty() { READ_SIZE.map(str::to_owned).to_vec() } else { given };
+    let folder = setup::root()?.join("target/grown").join(size.join("-"));
+    let reads = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "reads", "--"];
+    setup::run(
+        setup::cargo().args(reads).arg(folder).args(size).env("TRAC_BIN", server).current_dir(setup::root()?),
+    )
+}
+
+/// Fills a data folder.
+pub(crate) fn grow() -> Outcome {
+    let grow = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "grow", "--"];
+    let arguments: Vec<_> = std::env::args().skip(2).collect();
+    setup::run(setup::cargo().args(grow).args(arguments).current_dir(setup::root()?))
 }
 
 /// The ratio of two numbers, with one decimal.

@@ -23,10 +23,10 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     Task {
         name: "bench",
-        description: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace next to a busy one",
+        description: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace next to a busy one, with --reads all lists of a large store",
         run: bench::run,
     },
     Task {
@@ -38,6 +38,11 @@ const TASKS: [Task; 7] = [
         name: "demo",
         description: "a merchant, two partners, two shops and a simulator of Stripe, ready to click through",
         run: demo::run,
+    },
+    Task {
+        name: "grow",
+        description: "FOLDER CLICKS EVENTS [PARTNERS [DAYS [SEED]]]: fills an empty data folder by the path of real traffic",
+        run: bench::grow,
     },
     Task {
         name: "sim",

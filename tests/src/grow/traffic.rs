@@ -86,8 +86,9 @@ impl Traffic {
     fn sale(&mut self, chance: &mut Chance, now: i64) -> Call {
         let (name, click) = (self.name(), self.click(chance));
         let (amount, currency) = price(chance);
-        let session = self.session(&name, amount, currency, click.as_deref(), None, now);
-        self.sold(Sale { name, amount, currency });
+        let sale = Sale { name, amount, currency };
+        let session = session(&sale, click.as_deref(), false, now);
+        self.sold(sale);
         event("checkout.session.completed", now, &session)
     }
 
@@ -95,7 +96,8 @@ impl Traffic {
     fn subscribe(&mut self, chance: &mut Chance, now: i64) -> Call {
         let (name, click) = (self.name(), self.click(chance));
         let (amount, currency) = price(chance);
-        let session = self.session(&name, amount, currency, click.as_deref(), Some(&name), now);
+        let sale = Sale { name: name.clone(), amount, currency };
+        let session = session(&sale, click.as_deref(), true, now);
         let subscription = Subscription { name: name.clone(), click, amount, currency, months: 0 };
         self.subscriptions.insert((now, name), subscription);
         event("checkout.session.completed", now, &session)
@@ -163,29 +165,22 @@ impl Traffic {
             self.sales.pop_front();
         }
     }
+}
 
-    fn session(
-        &self,
-        name: &str,
-        amount: i64,
-        currency: &str,
-        click: Option<&str>,
-        subscription: Option<&str>,
-        now: i64,
-    ) -> Value {
-        let is_subscription = subscription.is_some();
-        json!({
-            "id": format!("cs_{name}"), "object": "checkout.session", "amount_subtotal": amount,
-            "amount_total": amount, "client_reference_id": click, "created": now, "currency": currency,
-            "customer": format!("cus_{name}"), "customer_details": {"email": email(name)},
-            "invoice": is_subscription.then(|| format!("in_{name}")), "livemode": false, "metadata": {},
-            "mode": if is_subscription { "subscription" } else { "payment" },
-            "payment_intent": (!is_subscription).then(|| format!("pi_{name}")), "payment_status": "paid",
-            "status": "complete", "subscription": subscription.map(|name| format!("sub_{name}")),
-            "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-            "padding": "x".repeat(PADDING),
-        })
-    }
+/// The paid session of a sale.
+fn session(sale: &Sale, click: Option<&str>, is_subscription: bool, now: i64) -> Value {
+    let Sale { name, amount, currency } = sale;
+    json!({
+        "id": format!("cs_{name}"), "object": "checkout.session", "amount_subtotal": amount,
+        "amount_total": amount, "client_reference_id": click, "created": now, "currency": currency,
+        "customer": format!("cus_{name}"), "customer_details": {"email": email(name)},
+        "invoice": is_subscription.then(|| format!("in_{name}")), "livemode": false, "metadata": {},
+        "mode": if is_subscription { "subscription" } else { "payment" },
+        "payment_intent": (!is_subscription).then(|| format!("pi_{name}")), "payment_status": "paid",
+        "status": "complete", "subscription": is_subscription.then(|| format!("sub_{name}")),
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "padding": "x".repeat(PADDING),
+    })
 }
 
 fn email(name: &str) -> String {

@@ -11,6 +11,7 @@ use trac_core::click::ClickId;
 use trac_core::time::DAY_SECS;
 
 use super::webhooks;
+use crate::binary;
 use crate::chance::Chance;
 use crate::merchant::Terms;
 use crate::stripe::{Endpoint, envelope, now, session};
@@ -68,6 +69,11 @@ pub(super) fn clicks(database: &Path, workspace: &str, terms: &Terms, count: usi
         tx.commit().expect("a commit");
         at = count.min(at + TOGETHER);
     }
+    drop(store);
+    // The counts of the inserted clicks are missing: adds them, and exits with 1 because there was something to add.
+    let data = database.parent().expect("a data folder").display().to_string();
+    let added = binary::trac(&["recount", "--data", &data]);
+    assert_eq!(added.code, Some(1), "{}", added.stderr);
     last_ids
 }
 

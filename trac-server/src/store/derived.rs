@@ -1,6 +1,7 @@
 //! The tables whose rows follow from others: counts, balances, sums by day, customers. Triggers keep them, or the
 //! transaction that writes what they follow from. Here each is derived anew, to compare it and to mend it.
 
+use super::click_days::move_position;
 use super::rows::{Cell, Everywhere};
 use super::{StoreError, schema};
 
@@ -155,18 +156,19 @@ pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError>
 pub(crate) fn rebuild(tx: Everywhere<'_>) -> Result<(), StoreError> {
     for Derived { table, from, counts, .. } in &TABLES {
         let columns = schema::columns(tx, table)?.join(", ");
-        if *table != "click_day" {
-            tx.write(&format!("DELETE FROM {table}"), &[])?;
-            let sql = format!(
-                "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
-            );
-            tx.write(&sql, &[])?;
-        } else {
+        if *table == "click_day" {
             let sql = format!("UPDATE {table} SET clicks = 0, unique_clicks = 0");
             tx.write(&sql, &[])?;
             let sql = format!(
                 "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts} \
                  ON CONFLICT (scope, key, day) DO UPDATE SET clicks = excluded.clicks, unique_clicks = excluded.unique_clicks"
+            );
+            tx.write(&sql, &[])?;
+            move_position(tx.connection)?;
+        } else {
+            tx.write(&format!("DELETE FROM {table}"), &[])?;
+            let sql = format!(
+                "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
             );
             tx.write(&sql, &[])?;
         }
@@ -200,7 +202,7 @@ mod tests {
         app.rows("UPDATE click_day SET clicks = 7 WHERE key = 0; INSERT INTO customer_count VALUES ('ws', 'test', 1)".to_owned()).await;
         let found = differing().await.unwrap();
         assert_eq!(found.len(), 3, "{found:?}");
-        app.trac.store.write(Priority::Api, |tx| rebuild(tx)).await.unwrap();
+        app.trac.store.write(Priority::Api, rebuild).await.unwrap();
         assert_eq!(differing().await.unwrap(), [""; 0]);
     }
 }

@@ -49,7 +49,8 @@ static CHECKED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default)
 
 /// Panics if a statement scans a table that grows. Statements of tests themselves may.
 pub(super) fn check(connection: &Connection, sql: &str, caller: &Location<'_>) {
-    let of_test = ["tests", "testing", "bench", "derived"].iter().any(|folder| caller.file().contains(folder));
+    let of_test =
+        ["tests", "testing", "bench", "derived"].iter().any(|folder| caller.file().contains(folder));
     let of_files = caller.file().contains("export") || WHOLE.iter().any(|part| sql.contains(part));
     if of_test || of_files || sql.starts_with("EXPLAIN") || sql.starts_with("PRAGMA") {
         return;

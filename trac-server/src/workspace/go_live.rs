@@ -459,8 +459,11 @@ mod tests {
         }
         let result = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
         assert_eq!(names(&result, "look_at"), ["program Sale", "program Both"]);
-        let text = as_text(&result);
-        assert!(text.contains("are 0 for sale,") && text.contains("are 0 for sale and recurring,"), "{text}");
+        let printed = as_text(&result);
+        assert!(
+            printed.contains("are 0 for sale,") && printed.contains("are 0 for sale and recurring,"),
+            "{printed}"
+        );
         // Every run lists them, including programs that were created in live mode.
         let mut own = made.clone();
         own["name"] = "Own".into();

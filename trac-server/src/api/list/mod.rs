@@ -153,3 +153,6 @@ pub(crate) fn number(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
     let number: Option<i64> = row.get(column)?;
     Ok(number.map_or(Value::Null, Value::from))
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,11 +53,16 @@ impl Resource {
             Some(Total::AtLeast(rows)) => (None, Some(rows)),
             None => (None, None),
         };
-        let mut meta = json!({ "total": total, "page": page, "limit": listing.limit, "has_more": has_more });
-        if let Some(at_least) = at_least {
-            meta["total_at_least"] = at_least.into();
+        let mut answer = json!({
+            "data": data,
+            "meta": { "total": total, "page": page, "limit": listing.limit, "has_more": has_more },
+        });
+        if let (Some(at_least), Some(meta)) =
+            (at_least, answer.get_mut("meta").and_then(Value::as_object_mut))
+        {
+            meta.insert("total_at_least".to_owned(), at_least.into());
         }
-        Ok(json!({ "data": data, "meta": meta }))
+        Ok(answer)
     }
 
     /// The rows after the row of this ID.

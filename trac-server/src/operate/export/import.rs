@@ -218,7 +218,7 @@ impl ReadRow {
         let columns: Vec<_> = self.fields.iter().map(|(column, _)| column.as_str()).collect();
         let values: Vec<_> = self.fields.iter().map(|(_, value)| value.to_arg()).collect();
         let places = vec!["?"; columns.len()].join(", ");
-        let sql = format!("INSERT INTO {name} ({}) VALUES ({places}) {on_conflict}", columns.join(", "),);
+        let sql = format!("INSERT INTO {name} ({}) VALUES ({places}) {on_conflict}", columns.join(", "));
         match tx.write(&sql, &values) {
             Ok(0) if name != "click" => self.check_stored(tx).map(|()| false),
             Ok(_) => Ok(true),
