@@ -13,6 +13,15 @@ use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
 
+/// The open commissions of balance `b` that are not mature at the time `?3`.
+macro_rules! immature {
+    () => {
+        "coalesce((SELECT sum_minor(c.amount_minor - c.reversed_minor) FROM commission AS c WHERE c.workspace_id = b.workspace_id \
+         AND c.mode = b.mode AND c.partner_id = b.partner_id AND c.currency = b.currency AND c.state = 'open' \
+         AND c.matures_at > ?3), 0)"
+    };
+}
+
 /// One row for each partner and currency, from the table `balance`, which triggers keep equal to the ledger. Two
 /// currencies are never added.
 ///
@@ -20,12 +29,14 @@ use crate::trac::Trac;
 /// yet, and held ones. The commissions of claims that are not approved are `claimed_minor`, separate from both.
 pub(crate) static BALANCES: Resource = Resource {
     name: "balance",
-    columns: "b.partner_id, b.currency, add_minor(b.held_minor, m.minor) AS pending_minor, b.claimed_minor, \
-              add_minor(b.open_minor, -coalesce(m.minor, 0)) AS approved_minor, b.paid_minor, \
-              add_minor(b.of_paid_minor, -b.paid_minor) AS unpaid_of_paid_minor",
-    from: "balance AS b LEFT JOIN (SELECT c.partner_id, c.currency, sum_minor(c.amount_minor - c.reversed_minor) AS minor \
-           FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.state = 'open' AND c.matures_at > ?3 \
-           GROUP BY c.partner_id, c.currency) AS m ON m.partner_id = b.partner_id AND m.currency = b.currency",
+    columns: concat!(
+        "b.partner_id, b.currency, add_minor(b.held_minor, ",
+        immature!(),
+        ") AS pending_minor, b.claimed_minor, add_minor(b.open_minor, -",
+        immature!(),
+        ") AS approved_minor, b.paid_minor, add_minor(b.of_paid_minor, -b.paid_minor) AS unpaid_of_paid_minor"
+    ),
+    from: "balance AS b",
     within: "b.workspace_id = ?1 AND b.mode = ?2",
     id: "b.partner_id || ':' || b.currency",
     order: &["b.partner_id", "b.currency"],

@@ -21,6 +21,9 @@ macro_rules! status {
 }
 pub(super) use status;
 
+/// Open commissions that are still pending.
+const YOUNG: Option<&str> = Some("c.state = 'open' AND c.matures_at > ?3");
+
 /// Commissions. Their status is computed when they are read, so it does not depend on a timer.
 pub(crate) static COMMISSIONS: Resource = Resource {
     name: "commission",
@@ -46,12 +49,20 @@ pub(crate) static COMMISSIONS: Resource = Resource {
         ("reason", Is("c.reason")),
         ("status", By(has_status)),
     ],
-    kept: Kept::Counts(Counts {
-        from: "commission_count AS c",
-        within: "c.workspace_id = ?1 AND c.mode = ?2",
-        filters: &["program_id", "partner_id", "enrollment_id", "source", "currency", "reason", "status"],
-        young: Some("c.state = 'open' AND c.matures_at > ?3"),
-    }),
+    kept: Kept::Counts(&[
+        Counts {
+            from: "commission_count AS c",
+            within: "c.workspace_id = ?1 AND c.mode = ?2",
+            filters: &["program_id", "source", "currency", "reason", "status"],
+            young: YOUNG,
+        },
+        Counts {
+            from: "commission_partner_count AS c",
+            within: "c.workspace_id = ?1 AND c.mode = ?2",
+            filters: &["program_id", "partner_id", "enrollment_id", "source", "currency", "reason", "status"],
+            young: YOUNG,
+        },
+    ]),
     read,
 };
 

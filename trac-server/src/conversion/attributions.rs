@@ -20,12 +20,12 @@ pub(crate) static ATTRIBUTIONS: Resource = Resource {
     id: "a.id",
     order: &["a.id"],
     filters: &[("payment_id", Is("a.payment_id")), ("event_id", Is("a.event_id"))],
-    kept: Kept::Counts(Counts {
+    kept: Kept::Counts(&[Counts {
         from: "attribution_count AS a",
         within: "a.workspace_id = ?1 AND a.mode = ?2",
         filters: &[],
         young: None,
-    }),
+    }]),
     read,
 };
 

@@ -51,12 +51,12 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         ("lead_id", Is("p.lead_id")),
         ("external_transaction_id", Is("p.transaction_id")),
     ],
-    kept: Kept::Counts(Counts {
+    kept: Kept::Counts(&[Counts {
         from: "payment_count AS p",
         within: "p.workspace_id = ?1 AND p.mode = ?2",
         filters: &["currency", "reason", "source", "attributed"],
         young: Some("p.is_waiting AND p.created_at > ?3 - 259200"),
-    }),
+    }]),
     read,
 };
 

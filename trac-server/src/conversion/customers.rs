@@ -14,9 +14,9 @@ pub(crate) static CUSTOMERS: Resource = Resource {
     name: "customer",
     columns: "c.id, c.external_id, c.stripe_customer_id, c.created_at, \
               (SELECT l.email FROM lead AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
-              AND l.customer_external_id = c.external_id AND l.email IS NOT NULL ORDER BY l.id DESC LIMIT 1) AS email, \
+              AND l.customer_external_id = c.external_id AND l.email IS NOT NULL ORDER BY l.created_at DESC, l.id DESC LIMIT 1) AS email, \
               (SELECT l.name FROM lead AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
-              AND l.customer_external_id = c.external_id AND l.name IS NOT NULL ORDER BY l.id DESC LIMIT 1) AS name, \
+              AND l.customer_external_id = c.external_id AND l.name IS NOT NULL ORDER BY l.created_at DESC, l.id DESC LIMIT 1) AS name, \
               (SELECT p.click_id FROM payment AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.id = (SELECT max(f.id) FROM (\
               SELECT max(q.id) AS id FROM payment AS q WHERE q.workspace_id = ?1 AND q.mode = ?2 \
               AND q.customer_id = c.stripe_customer_id AND q.click_id IS NOT NULL \
@@ -31,12 +31,12 @@ pub(crate) static CUSTOMERS: Resource = Resource {
         ("external_id", By(|_| Condition::of("c.id = {} AND c.external_id = {}"))),
         ("stripe_customer_id", Is("c.stripe_customer_id")),
     ],
-    kept: Kept::Counts(Counts {
+    kept: Kept::Counts(&[Counts {
         from: "customer_count AS c",
         within: "c.workspace_id = ?1 AND c.mode = ?2",
         filters: &[],
         young: None,
-    }),
+    }]),
     read,
 };
 

@@ -36,12 +36,12 @@ pub(crate) static LEADS: Resource = Resource {
         ("commission_id", By(of_commission)),
         ("deferred", By(is_deferred)),
     ],
-    kept: Kept::Counts(Counts {
+    kept: Kept::Counts(&[Counts {
         from: "lead_count AS l",
         within: "l.workspace_id = ?1 AND l.mode = ?2",
         filters: &["event_name", "status", "deferred"],
         young: None,
-    }),
+    }]),
     read,
 };
 

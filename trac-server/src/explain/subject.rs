@@ -272,8 +272,12 @@ impl Finding<'_> {
             return Ok(Subject { click_id, payments: credited, ..Subject::bare(id, Kind::Click) });
         }
         let of_customer = self.payments(
-            "EXISTS (SELECT 1 FROM external_customer AS x WHERE x.workspace_id = ?1 AND x.mode = ?2 \
-             AND x.customer_external_id = ?3 AND x.named_by IN (p.id, p.customer_id, p.subscription_id))",
+            "(p.id IN (SELECT x.named_by FROM external_customer AS x WHERE x.workspace_id = ?1 AND x.mode = ?2 \
+             AND x.customer_external_id = ?3) \
+             OR p.customer_id IN (SELECT x.named_by FROM external_customer AS x WHERE x.workspace_id = ?1 AND x.mode = ?2 \
+             AND x.customer_external_id = ?3) \
+             OR p.subscription_id IN (SELECT x.named_by FROM external_customer AS x WHERE x.workspace_id = ?1 AND x.mode = ?2 \
+             AND x.customer_external_id = ?3))",
             id,
         )?;
         if !of_customer.is_empty() {

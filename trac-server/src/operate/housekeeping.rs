@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::recount;
 use crate::click::remember_links;
 use crate::store::{Priority, StoreError, StoreErrorKind, forget_marks};
 use crate::trac::Trac;
@@ -15,8 +16,8 @@ const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 
 /// Loads the links, for when the store cannot be read. Then, as long as this is polled: deletes yesterday's
 /// salt, so that yesterday's visitors can no longer be identified, and the marks made with older salts;
-/// retries refused calls that could not be recorded; and checks the database for damage, which `/readyz`
-/// reports.
+/// retries refused calls that could not be recorded; checks the database for damage, which `/readyz` reports;
+/// and compares counts, balances and sums with the rows they follow from.
 pub async fn run(trac: Trac) {
     tokio::join!(tidy(&trac), check_daily(&trac));
 }
@@ -37,6 +38,17 @@ async fn check(trac: &Trac) {
             trac.soundness.note(trac.clock.now(), Some(error.to_string()));
         }
         Err(error) => tracing::warn!(%error, "the database could not be checked"),
+    }
+    match recount::compare(&trac.store).await {
+        Ok(differences) => {
+            for difference in differences {
+                tracing::error!(
+                    difference,
+                    "a count, balance or sum is not that of its rows: run trac recount"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(%error, "counts and balances could not be compared"),
     }
 }
 

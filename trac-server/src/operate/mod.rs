@@ -1,7 +1,7 @@
 //! Operation of a server: health checks, periodic tasks, and the commands that replay, export and import.
 
 pub(crate) mod health;
+pub mod recount;
 pub mod housekeeping;
 pub mod replay;
-pub mod recount;
 pub mod export;

@@ -20,7 +20,7 @@ const fn derived(table: &'static str, counts: &'static str, from: &'static str) 
     Derived { table, from, counts, unknown: &[] }
 }
 
-static TABLES: [Derived; 10] = [
+static TABLES: [Derived; 11] = [
     derived(
         "event_count",
         "rows <> 0",
@@ -35,6 +35,12 @@ static TABLES: [Derived; 10] = [
     ),
     derived(
         "commission_count",
+        "rows <> 0",
+        "SELECT workspace_id, mode, program_id, source, currency, reason, state, count(*) AS rows FROM commission \
+         GROUP BY 1, 2, 3, 4, 5, 6, 7",
+    ),
+    derived(
+        "commission_partner_count",
         "rows <> 0",
         "SELECT workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, count(*) AS rows \
          FROM commission GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9",

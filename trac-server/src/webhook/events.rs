@@ -48,12 +48,12 @@ pub(crate) static EVENTS: Resource = Resource {
         ("subject_id", Is("e.subject_id")),
         ("settled_by", Is("e.settled_by")),
     ],
-    kept: Kept::Counts(Counts {
+    kept: Kept::Counts(&[Counts {
         from: "event_count AS e",
         within: "e.workspace_id = ?1 AND e.mode = ?2",
         filters: &["outcome", "reason", "type", "api_version", "endpoint_id"],
         young: Some(concat!("e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ", young!())),
-    }),
+    }]),
     read,
 };
 

@@ -11,7 +11,8 @@ use crate::trac::Trac;
 pub(crate) enum Kept {
     /// None: its lists are short, or are lists of one parent's children.
     Nothing,
-    Counts(Counts),
+    /// Tables of counts; the first that has all filters of a listing is read.
+    Counts(&'static [Counts]),
     Days(Days),
 }
 
@@ -64,11 +65,13 @@ impl Resource {
         listing: &Listing,
         conditions: &Conditions,
     ) -> Result<Total, StoreError> {
-        match &self.kept {
-            Kept::Counts(counts) if listing.filters_by_only(counts.filters) => {
-                self.kept_total(rows, trac, counts, conditions).map(Total::Exactly)
-            }
-            _ => self.counted(rows, trac, conditions),
+        let counts = match &self.kept {
+            Kept::Counts(tables) => tables.iter().find(|counts| listing.filters_by_only(counts.filters)),
+            Kept::Nothing | Kept::Days(_) => None,
+        };
+        match counts {
+            Some(counts) => self.kept_total(rows, trac, counts, conditions).map(Total::Exactly),
+            None => self.counted(rows, trac, conditions),
         }
     }
 

@@ -13,7 +13,8 @@ CREATE INDEX commission_source ON commission (workspace_id, mode, source);
 CREATE INDEX commission_currency ON commission (workspace_id, mode, currency);
 CREATE INDEX commission_reason ON commission (workspace_id, mode, reason);
 CREATE INDEX commission_state ON commission (workspace_id, mode, state, id, matures_at);
-CREATE INDEX commission_maturity ON commission (workspace_id, mode, matures_at, partner_id, currency, amount_minor, reversed_minor)
+CREATE INDEX commission_maturity ON commission (workspace_id, mode, matures_at) WHERE state = 'open';
+CREATE INDEX commission_partner_maturity ON commission (workspace_id, mode, partner_id, currency, matures_at, amount_minor, reversed_minor)
     WHERE state = 'open';
 
 -- Program, partner and link of the click that the decision names.
@@ -67,7 +68,8 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('commission', 'commission_currency', '1000000 1000000 500000 250000'),
     ('commission', 'commission_reason', '1000000 1000000 500000 50000'),
     ('commission', 'commission_state', '1000000 1000000 500000 125000 1 1'),
-    ('commission', 'commission_maturity', '300000 300000 150000 2 1 1 1 1'),
+    ('commission', 'commission_maturity', '300000 300000 150000 2'),
+    ('commission', 'commission_partner_maturity', '300000 300000 150000 300 150 1 1 1'),
     ('payment', 'payment_conversion', '1000000 1000000 500000 1'),
     ('payment', 'payment_source', '1000000 1000000 500000 250000 1'),
     ('payment', 'payment_credited', '1000000 1000000 500000 500000 1'),

@@ -70,8 +70,36 @@ CREATE TRIGGER payment_count_delete AFTER DELETE ON payment WHEN OLD.is_conversi
         AND is_credited = OLD.is_credited;
 END;
 
--- By partner first, so that one partner's counts are next to each other.
+-- Commissions without their partners: few rows, for whole lists.
 CREATE TABLE commission_count (
+    workspace_id  TEXT NOT NULL,
+    mode          TEXT NOT NULL,
+    program_id    TEXT NOT NULL,
+    source        TEXT NOT NULL,
+    currency      TEXT NOT NULL,
+    reason        TEXT NOT NULL,
+    state         TEXT NOT NULL,
+    rows          INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, mode, program_id, source, currency, reason, state)
+) STRICT, WITHOUT ROWID;
+INSERT INTO commission_count (workspace_id, mode, program_id, source, currency, reason, state, rows)
+    SELECT workspace_id, mode, program_id, source, currency, reason, state, count(*) FROM commission GROUP BY 1, 2, 3, 4, 5, 6, 7;
+CREATE TRIGGER commission_count_insert AFTER INSERT ON commission BEGIN
+    INSERT INTO commission_count (workspace_id, mode, program_id, source, currency, reason, state, rows) VALUES
+        (NEW.workspace_id, NEW.mode, NEW.program_id, NEW.source, NEW.currency, NEW.reason, NEW.state, 1)
+        ON CONFLICT DO UPDATE SET rows = rows + 1;
+END;
+CREATE TRIGGER commission_count_update AFTER UPDATE OF source, reason, amount_minor, reversed_minor, held, is_paid ON commission
+WHEN (NEW.source, NEW.reason, NEW.state) IS NOT (OLD.source, OLD.reason, OLD.state) BEGIN
+    UPDATE commission_count SET rows = rows - 1 WHERE workspace_id = OLD.workspace_id AND mode = OLD.mode AND program_id = OLD.program_id
+        AND source = OLD.source AND currency = OLD.currency AND reason = OLD.reason AND state = OLD.state;
+    INSERT INTO commission_count (workspace_id, mode, program_id, source, currency, reason, state, rows) VALUES
+        (NEW.workspace_id, NEW.mode, NEW.program_id, NEW.source, NEW.currency, NEW.reason, NEW.state, 1)
+        ON CONFLICT DO UPDATE SET rows = rows + 1;
+END;
+
+-- By partner first, so that one partner's counts are next to each other.
+CREATE TABLE commission_partner_count (
     workspace_id   TEXT NOT NULL,
     mode           TEXT NOT NULL,
     partner_id     TEXT NOT NULL,
@@ -84,20 +112,20 @@ CREATE TABLE commission_count (
     rows           INTEGER NOT NULL,
     PRIMARY KEY (workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO commission_count (workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, rows)
+INSERT INTO commission_partner_count (workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, rows)
     SELECT workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, count(*)
     FROM commission GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
-CREATE TRIGGER commission_count_insert AFTER INSERT ON commission BEGIN
-    INSERT INTO commission_count (workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, rows) VALUES
+CREATE TRIGGER commission_partner_count_insert AFTER INSERT ON commission BEGIN
+    INSERT INTO commission_partner_count (workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, rows) VALUES
         (NEW.workspace_id, NEW.mode, NEW.partner_id, NEW.enrollment_id, NEW.program_id, NEW.source, NEW.currency, NEW.reason, NEW.state, 1)
         ON CONFLICT DO UPDATE SET rows = rows + 1;
 END;
-CREATE TRIGGER commission_count_update AFTER UPDATE OF source, reason, amount_minor, reversed_minor, held, is_paid ON commission
+CREATE TRIGGER commission_partner_count_update AFTER UPDATE OF source, reason, amount_minor, reversed_minor, held, is_paid ON commission
 WHEN (NEW.source, NEW.reason, NEW.state) IS NOT (OLD.source, OLD.reason, OLD.state) BEGIN
-    UPDATE commission_count SET rows = rows - 1 WHERE workspace_id = OLD.workspace_id AND mode = OLD.mode
+    UPDATE commission_partner_count SET rows = rows - 1 WHERE workspace_id = OLD.workspace_id AND mode = OLD.mode
         AND partner_id = OLD.partner_id AND enrollment_id = OLD.enrollment_id AND program_id = OLD.program_id
         AND source = OLD.source AND currency = OLD.currency AND reason = OLD.reason AND state = OLD.state;
-    INSERT INTO commission_count (workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, rows) VALUES
+    INSERT INTO commission_partner_count (workspace_id, mode, partner_id, enrollment_id, program_id, source, currency, reason, state, rows) VALUES
         (NEW.workspace_id, NEW.mode, NEW.partner_id, NEW.enrollment_id, NEW.program_id, NEW.source, NEW.currency, NEW.reason, NEW.state, 1)
         ON CONFLICT DO UPDATE SET rows = rows + 1;
 END;
