@@ -93,17 +93,22 @@ impl Resource {
     ) -> Result<Vec<Value>, StoreError> {
         let direction = if span.from_the_end { "ASC" } else { "DESC" };
         let sorted: Vec<_> = self.order.iter().map(|column| format!("{column} {direction}")).collect();
-        let next = conditions.values.len().saturating_add(4);
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {}{}{} ORDER BY {} LIMIT ?{next} OFFSET ?{}",
-            self.columns,
-            self.from,
-            self.within,
+        let (sorted, next) = (sorted.join(", "), conditions.values.len().saturating_add(4));
+        let Self { columns, from, within, id, .. } = self;
+        let rest = format!(
+            "FROM {from} WHERE {within}{}{} ORDER BY {sorted} LIMIT ?{next} OFFSET ?{}",
             conditions.shown,
             span.condition,
-            sorted.join(", "),
             next.saturating_add(1),
         );
+        // An index alone can skip the rows before the page, if only their IDs are selected.
+        let sql = if span.skip > 0 && !id.contains(' ') {
+            format!(
+                "SELECT {columns} FROM {from} WHERE {within} AND {id} IN (SELECT {id} {rest}) ORDER BY {sorted}"
+            )
+        } else {
+            format!("SELECT {columns} {rest}")
+        };
         let mut args = conditions.args("?3", trac);
         args.extend([Arg::Integer(span.take), Arg::Integer(span.skip)]);
         let mut data = rows.all(&sql, &args, |row| (self.read)(row, trac))?;

@@ -55,5 +55,11 @@ END;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('customer', 'customer', '500000 500000 250000 1'),
     ('customer', 'customer_time', '500000 500000 250000 2 1'),
-    ('customer', 'customer_stripe', '500000 500000 250000 1');
+    ('customer', 'customer_stripe', '500000 500000 250000 1'),
+    -- Without these, the planner reads all leads of a workspace to find those of one customer.
+    ('lead', 'lead', '100000 100000 50000 1'),
+    ('lead', 'sqlite_autoindex_lead_2', '100000 100000 50000 2 1'),
+    ('payout', 'payout', '10000 10000 5000 1'),
+    ('enrollment', 'enrollment', '10000 10000 5000 1'),
+    ('enrollment', 'sqlite_autoindex_enrollment_2', '10000 10000 5000 1000 1');
 ANALYZE sqlite_schema;
