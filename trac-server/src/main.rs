@@ -31,7 +31,8 @@ use output::Output;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// A redirect allocates some hundred times. mimalloc takes two thirds of the time of glibc's allocator;
-/// musl's takes longer than glibc's.
+/// musl's takes longer than glibc's. SQLite uses it too (feature `override`), which saves a quarter of a webhook's
+/// time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
