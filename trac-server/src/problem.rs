@@ -37,7 +37,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// A problem with a code of its own.
+    /// An error with this status, code and message, and no other fields.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
@@ -113,7 +113,7 @@ impl Problem {
         self
     }
 
-    /// The object exists already.
+    /// The stored data conflicts with the call, for example because the object exists already.
     pub(crate) fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
     }

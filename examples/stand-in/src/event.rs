@@ -7,7 +7,7 @@ use crate::chance::stripe_id;
 /// The API version whose objects and events the simulator writes.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
-/// An event about `object`.
+/// An event; `body` is its JSON, as it is posted.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) id: String,

@@ -1,4 +1,5 @@
-//! The HTML pages: the hosted payment page, the two elements' frames, and the merchant's dashboard.
+//! The HTML pages: the hosted payment page, the frames of the Buy Button and the Pricing Table, and the
+//! merchant's dashboard.
 
 use askama::Template;
 use axum::body::Bytes;

@@ -46,7 +46,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// other.
 const AT_ONCE: usize = 4;
 
-/// Asks Stripe the open questions. Clones share their state.
+/// Requests from Stripe the facts that waiting events and payments lack. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Asker {
     trac: Trac,

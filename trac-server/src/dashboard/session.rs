@@ -1,9 +1,9 @@
 //! Sessions of the dashboard: a random token in a cookie that scripts cannot read (`HttpOnly`) and other sites
 //! cannot send (`SameSite=Strict`).
 //!
-//! A session ends when the key that began it is revoked or rolled; a session that was begun after the key was
-//! rolled ends with the overlap. Every session ends after seven days, and after twelve hours without a request
-//! for a page.
+//! A session ends when the key that began it is revoked or rolled. During the overlap after a roll, the old
+//! key can still begin sessions, which end when the overlap does. Every session ends after seven days, and
+//! after twelve hours without a request for a page.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

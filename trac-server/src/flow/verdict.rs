@@ -198,7 +198,7 @@ fn judge(
     Ok(())
 }
 
-/// The click of the open commission of a payment, if a payout holds it.
+/// The click of a payment's open commission, if a payout paid any of the commission's entries.
 fn paid_click(rows: Rows<'_>, payment_id: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT c.click_id FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 \
                AND NOT c.closed AND EXISTS (SELECT 1 FROM payout_entry AS e WHERE e.workspace_id = c.workspace_id \

@@ -45,8 +45,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How many connections one address may have unless configured otherwise.
 pub const CONNECTIONS_PER_ADDRESS: usize = 512;
 
-/// Counts the open connections of each address, and knows which addresses are proxies, which carry the
-/// connections of many callers. Clones share the counts.
+/// Counts the open connections of each address except proxies, which carry the connections of many callers.
+/// Clones share the counts.
 ///
 /// # Examples
 /// ```

@@ -1,6 +1,6 @@
 //! Reads the terms of a program or an enrollment from a body.
 //!
-//! Only the fields in the body are changed; to create terms is to change the defaults.
+//! Only the fields in the body are changed; new terms begin as the defaults.
 
 use serde_json::Value;
 use trac_core::program::{CommissionRule, EnrollmentTerms, HoldDays, ProgramTerms, Recurring};

@@ -47,8 +47,9 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Stores the facts of a payment, and the IDs of its objects in `payment_object`. The row of an object that
-    /// several payments share names one of them, whose facts name the invoices of the others.
+    /// Stores the facts of a payment, and the IDs of its objects in `payment_object`. If several payments
+    /// share an object, its row names one of these payments, and the facts of that payment name the invoices
+    /// of the others.
     fn payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
         self.rows.write(
             "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \

@@ -46,7 +46,8 @@ impl Room {
         let reserved = self.reserved.load(Ordering::SeqCst);
         self.free.store(free, Ordering::SeqCst);
         let was_low = self.is_low.load(Ordering::SeqCst);
-        // Once low, the space counts as low until an eighth more is free, so that the state does not flicker.
+        // Once low, the space counts as low until an eighth more than `reserved` is free, so that the state
+        // does not flicker.
         let mark = if was_low { reserved.saturating_add(reserved.div_euclid(8)) } else { reserved };
         let is_low = free < mark;
         if is_low == was_low {
@@ -78,7 +79,8 @@ impl Room {
     }
 }
 
-/// How many bytes this process can still write there; `None` if that is unknown. Source: statvfs(3).
+/// How many bytes this process can still write to the folder's disk; `None` if that is unknown.
+/// Source: statvfs(3).
 #[cfg(target_os = "linux")]
 fn free_bytes(folder: &Path) -> Option<u64> {
     let room = rustix::fs::statvfs(folder).ok()?;

@@ -43,7 +43,7 @@ impl<'a> Market<'a> {
         let by_click = json!({ "parent": { "subscription_details": { "subscription": "sub_1",
             "metadata": { "tracClickId": shop.click, "tracCustomerExternalId": "user_2" } } }, "customer": "cus_2" });
         shop.deliver_object("invoice.paid", 2, invoice("in_1", by_click)).await;
-        // Payments without a click, one of them of a customer with an ID of the merchant's.
+        // Payments without a click; the first names its customer by the merchant's own ID.
         let bare = json!({ "id": "cs_3", "payment_intent": "pi_3", "customer": "cus_3", "metadata": { "tracCustomerExternalId": "user_3" } });
         shop.deliver_object("checkout.session.completed", 3, shop.session(bare)).await;
         let guest = json!({ "id": "cs_4", "payment_intent": "pi_4", "metadata": {} });
