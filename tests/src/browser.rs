@@ -159,6 +159,12 @@ impl Browser {
         }
     }
 
+    /// The click ID that the script found, once it has started: on a busy machine, that is after the page is loaded.
+    pub async fn click_id(&self) -> String {
+        let found = self.until("window.trac && window.trac.getClickId && window.trac.getClickId()").await;
+        found.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Clicks the element of this selector, as a person would.
     pub async fn click(&self, selector: &str) {
         let found = self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(selector)).await;

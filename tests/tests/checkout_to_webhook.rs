@@ -7,7 +7,7 @@ use trac_tests::{Browser, Demo};
 async fn a_payment_by_payment_link_carries_the_click_in_a_signed_event() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
-    let id = browser.text("window.trac.getClickId()").await;
+    let id = browser.click_id().await;
     browser.click("#payment-link").await;
     browser.until("location.pathname === '/test_teachest'").await;
     assert_eq!(browser.text("document.querySelector('#reference').textContent").await, id);
@@ -29,7 +29,7 @@ async fn a_payment_by_payment_link_carries_the_click_in_a_signed_event() {
 async fn a_subscription_from_the_pricing_table_sends_session_invoice_and_payment_events() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
-    let id = browser.text("window.trac.getClickId()").await;
+    let id = browser.click_id().await;
     browser.enter("stripe-pricing-table iframe").await;
     browser.click(".offer .button").await;
     browser.until("location.pathname === '/test_teaclub'").await;

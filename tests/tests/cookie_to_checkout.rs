@@ -8,7 +8,7 @@ const LINK: &str = "document.querySelector('#payment-link').href";
 async fn every_way_to_pay_carries_the_click() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
-    let id = browser.text("window.trac.getClickId()").await;
+    let id = browser.click_id().await;
 
     let want = format!("https://buy.stripe.com/test_teachest?locale=en&client_reference_id={id}");
     assert_eq!(browser.text(LINK).await, want, "existing parameters stay");
@@ -26,7 +26,7 @@ async fn every_way_to_pay_carries_the_click() {
 async fn links_added_later_are_decorated_and_the_merchants_references_stay() {
     let Some((browser, demo)) = Browser::with_demo().await else { return };
     browser.visit(&demo.address("/links/0")).await;
-    let id = browser.text("window.trac.getClickId()").await;
+    let id = browser.click_id().await;
     browser
         .run(
             "document.body.insertAdjacentHTML('beforeend', `

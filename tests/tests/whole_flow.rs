@@ -18,7 +18,7 @@ async fn a_partners_reader_buys_the_partner_earns_and_a_refund_takes_it_back() {
     browser.visit(&demo.address("/links/0")).await;
     browser.until("document.querySelector('stripe-pricing-table iframe') !== null").await;
     browser.picture("1-shop").await;
-    let click = browser.text("window.trac.getClickId()").await;
+    let click = browser.click_id().await;
 
     // From another page of the shop, without the click in the URL: the cookie has it.
     browser.visit(&format!("{}/", demo.address("/shop"))).await;
