@@ -43,6 +43,15 @@ pub(crate) static CLICKS: Resource = Resource {
 
 /// The rows of `click_day` that count a listing's clicks.
 fn key(listing: &Listing) -> Option<Key> {
+    // A number in `click_day` does not show whether it is that of a program, a partner or a link.
+    let is_its = |filter: &str, id: &str| {
+        let prefix = filter.strip_suffix("_id").unwrap_or_default();
+        !id.contains('/') && id.starts_with(prefix.get(..4).unwrap_or_default())
+    };
+    let ids = ["program_id", "partner_id", "link_id"];
+    if !ids.iter().all(|filter| listing.filter(filter).is_none_or(|id| is_its(filter, id))) {
+        return None;
+    }
     let of = |name| listing.filter(name).map(ToOwned::to_owned);
     let name = match (of("program_id"), of("partner_id"), of("link_id")) {
         (None, None, None) => None,

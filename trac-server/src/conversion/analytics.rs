@@ -200,6 +200,12 @@ fn count(rows: Rows<'_>, days: Days, query: &Query) -> Result<BTreeMap<i64, Figu
         (Some(program_id), Some(partner_id)) => Some(format!("{program_id}/{partner_id}")),
         (one, other) => one.clone().or_else(|| other.clone()),
     };
+    // A number in `click_day` does not show its kind: an ID of another kind matches nothing.
+    let is_of = |id: &Option<String>, prefix: &str| {
+        id.as_ref().is_none_or(|id| id.starts_with(prefix) && !id.contains('/'))
+    };
+    let key =
+        if is_of(program_id, "prog_") && is_of(partner_id, "part_") { key } else { Some(String::new()) };
     let mut counted: BTreeMap<i64, Figures> = BTreeMap::new();
     rows.each(CLICKS, args![days.first, days.last, key], |row| {
         let (day, clicks, unique_clicks) = (row.get(0)?, row.get(1)?, row.get(2)?);

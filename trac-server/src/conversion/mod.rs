@@ -42,7 +42,7 @@ mod tests {
     use trac_core::reason::{ATTRIBUTION_WAIT_SECS, Reason};
 
     use super::*;
-    use crate::store::{Scope, StoreError};
+    use crate::store::{Scope, StoreError, derived};
 
     use crate::testing::app::App;
     use crate::testing::shop::Shop;
@@ -79,6 +79,54 @@ mod tests {
         assert_eq!(merchant.get("/leads?status=approved").await.column("customer_external_id"), ["a"]);
         assert_eq!(merchant.get("/leads?status=rejected").await.column("customer_external_id"), ["b"]);
         assert_eq!(merchant.get("/leads").await.number("/meta/total"), 3);
+    }
+
+    /// Each sequence of facts leaves one row for each customer, whichever came first.
+    #[tokio::test]
+    async fn customers_follow_from_all_facts() {
+        let app = App::new();
+        let shop = Shop::open(&app, json!({})).await;
+        let lead = async |own: &str| {
+            let lead = json!({"eventName": "sign_up", "customerExternalId": own});
+            let request = Request::post("/api/track/lead")
+                .header("authorization", format!("Bearer {}", shop.merchant.key));
+            let request = request.header("content-type", "application/json");
+            assert_eq!(app.send(request.body(Body::from(lead.to_string())).unwrap()).await.status, 201);
+        };
+        let pay = async |n: i64, change: serde_json::Value| {
+            let mut session =
+                json!({"id": format!("cs_{n}"), "payment_intent": format!("pi_{n}"), "metadata": {}});
+            session.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            shop.deliver_object("checkout.session.completed", n, shop.session(session)).await;
+        };
+        // The merchant uses Stripe's ID as its own.
+        lead("cus_X").await;
+        pay(1, json!({"customer": "cus_X"})).await;
+        assert_eq!(shop.merchant.get("/customers?stripe_customer_id=cus_X").await.column("id"), ["cus_X"]);
+        // An own ID arrives later.
+        pay(2, json!({"customer": "cus_Q"})).await;
+        lead("cus_Q").await;
+        pay(3, json!({"customer": "cus_Q", "metadata": {"tracCustomerExternalId": "u2"}})).await;
+        assert_eq!(shop.merchant.get("/customers?stripe_customer_id=cus_Q").await.column("id"), ["u2"]);
+        // A charge names one customer, and its session another.
+        let charge = json!({"id": "ch_4", "object": "charge", "amount": 100, "amount_captured": 100, "amount_refunded": 0,
+            "captured": true, "currency": "usd", "customer": "cus_B", "created": 0, "payment_intent": "pi_4", "status": "succeeded"});
+        shop.deliver_object("charge.succeeded", 4, charge).await;
+        pay(4, json!({"customer": "cus_A"})).await;
+        // Only the customer object names the merchant's ID.
+        let customer =
+            json!({"id": "cus_H", "object": "customer", "metadata": {"tracCustomerExternalId": "uH"}});
+        shop.deliver_object("customer.created", 5, customer).await;
+        let other =
+            json!({"id": "gcus_4", "object": "customer", "metadata": {"tracCustomerExternalId": "u4"}});
+        shop.deliver_object("customer.created", 6, other).await;
+        let listed = shop.merchant.get("/customers").await;
+        assert!(
+            listed.column("created_at").iter().all(|at| at.as_str().unwrap().starts_with("2026")),
+            "{}",
+            listed.body
+        );
+        assert_eq!(app.trac.store.read(derived::differences).await.unwrap(), [""; 0]);
     }
 
     /// The statistics for the planner are those of a workspace with a million payments.

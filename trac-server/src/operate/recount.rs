@@ -19,7 +19,7 @@ pub async fn mend(store: &Store) -> Result<Vec<String>, StoreError> {
     let mended = store.write(Priority::Api, |tx| {
         let found = derived::differences(tx)?;
         if !found.is_empty() {
-            derived::rebuild(tx)?;
+            derived::rebuild(tx, &found)?;
         }
         Ok(found)
     });

@@ -14,6 +14,7 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::facts::Facts;
 
 use super::StoreError;
+use super::customers::{self, Affected};
 use super::rows::{Rows, args};
 use crate::id::{Ids, Kind as IdKind};
 
@@ -35,22 +36,26 @@ impl Writing<'_> {
         admitted: &Admitted,
         holders: &Facts,
     ) -> Result<(), StoreError> {
-        self.holders(world, holders)?;
+        let mut affected = Affected::default();
+        self.holders(world, holders, &mut affected)?;
         for (absorbed, survivor) in &admitted.absorbed {
+            affected.add_all_of(self.rows, absorbed)?;
             self.absorb(absorbed, survivor)?;
         }
         for id in &admitted.changed {
             if let Some(known) = world.payments.get(id) {
-                self.payment(id, &known.facts)?;
+                let before = customers::before(self.rows, id)?;
+                let names_new = self.payment(id, &known.facts)?;
+                affected.add_changed(self.rows, id, before, names_new)?;
             }
         }
-        Ok(())
+        affected.refresh(self.rows, self.now)
     }
 
     /// Stores the facts of a payment, and the IDs of its objects in `payment_object`. If several payments
     /// share an object, its row names one of these payments, and the facts of that payment name the invoices
-    /// of the others.
-    fn payment(&self, id: &str, facts: &Facts) -> Result<(), StoreError> {
+    /// of the others. Returns whether it names a customer by an ID of the merchant that it did not name before.
+    fn payment(&self, id: &str, facts: &Facts) -> Result<bool, StoreError> {
         self.rows.write(
             "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \
                  is_conversion, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) \
@@ -77,8 +82,7 @@ impl Writing<'_> {
         }
         self.verdicts(facts)?;
         self.emails(payment::every_email(facts), id)?;
-        self.external_customers(facts, id)?;
-        self.customers(facts, payment::customer(facts))
+        self.external_customers(facts, id)
     }
 
     /// Stores the merchant's decisions about leads in `lead.status`, by which lists filter.
@@ -101,15 +105,18 @@ impl Writing<'_> {
     }
 
     /// Records the merchant's own IDs of a customer, and the payment, subscription or customer that names them.
-    fn external_customers(&self, facts: &Facts, named_by: &str) -> Result<(), StoreError> {
+    /// Returns whether one is new.
+    fn external_customers(&self, facts: &Facts, named_by: &str) -> Result<bool, StoreError> {
+        let mut names_new = false;
         for id in payment::external_customers(facts) {
-            self.rows.write(
+            let written = self.rows.write(
                 "INSERT INTO external_customer (workspace_id, mode, customer_external_id, named_by) \
                  VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
                 args![id, named_by],
             )?;
+            names_new |= written > 0;
         }
-        Ok(())
+        Ok(names_new)
     }
 
     /// Stores the addresses by which a payment, or the payments of a customer, are found.
@@ -127,45 +134,9 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Stores the customers that facts name: by the merchant's own IDs, or by Stripe's if no facts of that customer
-    /// name one.
-    fn customers(&self, facts: &Facts, stripe_id: Option<&str>) -> Result<(), StoreError> {
-        let external = payment::external_customers(facts);
-        for id in &external {
-            self.rows.write(
-                "INSERT INTO customer (workspace_id, mode, id, external_id, stripe_customer_id, created_at) \
-                 VALUES (?1, ?2, ?3, ?3, ?4, coalesce((SELECT c.created_at FROM customer AS c WHERE c.workspace_id = ?1 \
-                 AND c.mode = ?2 AND c.id = ?4 AND c.external_id IS NULL), ?5)) \
-                 ON CONFLICT (workspace_id, mode, id) DO UPDATE SET external_id = excluded.external_id, \
-                 stripe_customer_id = CASE WHEN customer.stripe_customer_id > excluded.stripe_customer_id \
-                 THEN customer.stripe_customer_id ELSE coalesce(excluded.stripe_customer_id, customer.stripe_customer_id) END, \
-                 created_at = CASE WHEN excluded.created_at < customer.created_at THEN excluded.created_at \
-                 ELSE customer.created_at END",
-                args![id, stripe_id, self.now],
-            )?;
-        }
-        let Some(stripe_id) = stripe_id else { return Ok(()) };
-        if !external.is_empty() {
-            let delete = "DELETE FROM customer WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND external_id IS NULL";
-            self.rows.write(delete, args![stripe_id])?;
-            return Ok(());
-        }
-        let known = "SELECT 1 FROM customer WHERE workspace_id = ?1 AND mode = ?2 AND (id = ?3 OR stripe_customer_id = ?3)";
-        if !self.rows.exists(known, args![stripe_id])? {
-            self.rows.write(
-                "INSERT INTO customer (workspace_id, mode, id, stripe_customer_id, created_at) SELECT ?1, ?2, ?3, ?3, ?4 \
-                 WHERE NOT EXISTS (SELECT 1 FROM external_customer AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.named_by = ?3) \
-                 AND NOT EXISTS (SELECT 1 FROM payment AS n JOIN external_customer AS e ON e.workspace_id = n.workspace_id \
-                 AND e.mode = n.mode AND e.named_by = n.id WHERE n.workspace_id = ?1 AND n.mode = ?2 AND n.customer_id = ?3)",
-                args![stripe_id, self.now],
-            )?;
-        }
-        Ok(())
-    }
-
     /// Stores the known facts of the subscriptions and customers that `news` names.
-    fn holders(&self, world: &World, news: &Facts) -> Result<(), StoreError> {
-        let store = |id: &str, facts: Facts| -> Result<(), StoreError> {
+    fn holders(&self, world: &World, news: &Facts, affected: &mut Affected) -> Result<(), StoreError> {
+        let mut store = |id: &str, facts: Facts| -> Result<(), StoreError> {
             let document = serde_json::to_string(&facts)?;
             self.rows.write(
                 "INSERT INTO holder (workspace_id, mode, stripe_id, facts) VALUES (?1, ?2, ?3, ?4) \
@@ -174,10 +145,13 @@ impl Writing<'_> {
             )?;
             let emails = facts.customers.values().flat_map(|customer| &customer.emails).map(String::as_str);
             self.emails(emails, id)?;
-            self.external_customers(&facts, id)?;
-            let names_any = !payment::external_customers(&facts).is_empty();
-            let stripe_id = Some(id).filter(|_| names_any && facts.customers.contains_key(id));
-            self.customers(&facts, stripe_id)
+            if self.external_customers(&facts, id)? {
+                affected.add(id);
+                for named in payment::external_customers(&facts) {
+                    affected.add(named);
+                }
+            }
+            Ok(())
         };
         for id in news.subscriptions.keys() {
             if let Some(known) = world.holders.subscriptions.get(id) {

@@ -23,7 +23,7 @@ struct Group {
     counts: [i64; 4],
 }
 
-const NEW: &str = "SELECT scope, program, partner, link, clicked_at / 86400 AS day, count(*), sum(is_unique), \
+const NEW: &str = "SELECT scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, count(*), sum(is_unique), \
     sum(is_visit), sum(is_unique AND is_visit) FROM click_record \
     WHERE rowid > (SELECT row FROM click_day_position) GROUP BY scope, program, partner, link, day";
 

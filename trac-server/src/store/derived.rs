@@ -63,7 +63,7 @@ static TABLES: [Derived; 11] = [
             "customer",
             "TRUE",
             "SELECT s.workspace_id, s.mode, s.id, max(s.external_id) AS external_id, max(s.stripe_customer_id) AS stripe_customer_id, \
-             coalesce(min(s.at), 0) AS created_at FROM (\
+             coalesce(min(s.at), unixepoch()) AS created_at FROM (\
              SELECT e.workspace_id, e.mode, e.customer_external_id AS id, e.customer_external_id AS external_id, \
              coalesce(p.customer_id, CASE WHEN e.named_by LIKE 'cus\\_%' ESCAPE '\\' THEN e.named_by END) AS stripe_customer_id, \
              p.created_at AS at FROM external_customer AS e LEFT JOIN payment AS p \
@@ -102,7 +102,7 @@ static TABLES: [Derived; 11] = [
         ..derived(
             "click_day",
             "clicks <> 0",
-            "WITH each_link AS (SELECT scope, program, partner, link, clicked_at / 86400 AS day, count(*) AS clicks, \
+            "WITH each_link AS (SELECT scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, count(*) AS clicks, \
              sum(is_unique) AS unique_clicks, sum(is_visit) AS visits, sum(is_unique AND is_visit) AS unique_visits \
              FROM click_record GROUP BY 1, 2, 3, 4, 5), keyed AS (\
              SELECT scope, 0 AS key, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
@@ -120,11 +120,11 @@ static TABLES: [Derived; 11] = [
         "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
         "SELECT workspace_id, mode, day, partner_id, program_id, link_id, currency, sum(leads) AS leads, sum(sales) AS sales, \
          sum_minor(revenue_minor) AS revenue_minor, sum_minor(commission_minor) AS commission_minor FROM (\
-         SELECT workspace_id, mode, happened_at / 86400 AS day, partner_id, program_id, coalesce(link_id, '') AS link_id, \
+         SELECT workspace_id, mode, (happened_at / 86400 - (happened_at % 86400 < 0)) AS day, partner_id, program_id, coalesce(link_id, '') AS link_id, \
          coalesce(currency, '') AS currency, counts_as = 'lead' AS leads, counts_as = 'sale' AS sales, \
          CASE WHEN counts_as = 'sale' THEN coalesce(gross_minor, 0) - coalesce(lost_minor, 0) ELSE 0 END AS revenue_minor, \
          0 AS commission_minor FROM payment WHERE counts_as IS NOT NULL \
-         UNION ALL SELECT c.workspace_id, c.mode, c.payment_time / 86400, c.partner_id, c.program_id, coalesce(k.link_id, ''), c.currency, \
+         UNION ALL SELECT c.workspace_id, c.mode, (c.payment_time / 86400 - (c.payment_time % 86400 < 0)), c.partner_id, c.program_id, coalesce(k.link_id, ''), c.currency, \
          0, 0, 0, c.amount_minor - c.reversed_minor FROM commission AS c LEFT JOIN click AS k ON k.id = c.click_id \
          AND k.workspace_id = c.workspace_id AND k.mode = c.mode) AS each_row GROUP BY 1, 2, 3, 4, 5, 6, 7",
     ),
@@ -155,28 +155,38 @@ pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError>
     Ok(found)
 }
 
-/// Writes all rows anew. Visits whose clicks were deleted stay counted.
+/// Writes the rows of tables that have these [differences] anew. Visits whose clicks were deleted stay counted, and
+/// customers keep the time when they became known.
 ///
 /// # Errors
 /// The store's.
-pub(crate) fn rebuild(tx: Everywhere<'_>) -> Result<(), StoreError> {
-    for Derived { table, from, counts, .. } in &TABLES {
+pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreError> {
+    let differs = |table: &str| found.iter().any(|text| text.split(' ').next() == Some(table));
+    for Derived { table, from, counts, .. } in TABLES.iter().filter(|derived| differs(derived.table)) {
         let columns = schema::columns(tx, table)?.join(", ");
-        if *table == "click_day" {
-            let sql = format!("UPDATE {table} SET clicks = 0, unique_clicks = 0");
-            tx.write(&sql, &[])?;
-            let sql = format!(
-                "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts} \
-                 ON CONFLICT (scope, key, day) DO UPDATE SET clicks = excluded.clicks, unique_clicks = excluded.unique_clicks"
-            );
-            tx.write(&sql, &[])?;
-            move_position(tx.connection)?;
-        } else {
-            tx.write(&format!("DELETE FROM {table}"), &[])?;
-            let sql = format!(
-                "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
-            );
-            tx.write(&sql, &[])?;
+        let anew = format!(
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
+        );
+        match *table {
+            "click_day" => {
+                tx.write("UPDATE click_day SET clicks = 0, unique_clicks = 0", &[])?;
+                let keep = "ON CONFLICT (scope, key, day) DO UPDATE SET clicks = excluded.clicks, unique_clicks = excluded.unique_clicks";
+                tx.write(&format!("{anew} {keep}"), &[])?;
+                move_position(tx.connection)?;
+            }
+            "customer" => {
+                let gone = format!(
+                    "DELETE FROM customer WHERE (workspace_id, mode, id) NOT IN (SELECT workspace_id, mode, id FROM ({from}) AS derived)"
+                );
+                tx.write(&gone, &[])?;
+                let keep = "ON CONFLICT (workspace_id, mode, id) DO UPDATE SET external_id = excluded.external_id, \
+                            stripe_customer_id = excluded.stripe_customer_id";
+                tx.write(&format!("{anew} {keep}"), &[])?;
+            }
+            _ => {
+                tx.write(&format!("DELETE FROM {table}"), &[])?;
+                tx.write(&anew, &[])?;
+            }
         }
     }
     Ok(())
@@ -208,7 +218,7 @@ mod tests {
         app.rows("UPDATE click_day SET clicks = 7 WHERE key = 0; INSERT INTO customer_count VALUES ('ws', 'test', 1)".to_owned()).await;
         let found = differing().await.unwrap();
         assert_eq!(found.len(), 3, "{found:?}");
-        app.trac.store.write(Priority::Api, rebuild).await.unwrap();
+        app.trac.store.write(Priority::Api, move |tx| rebuild(tx, &found)).await.unwrap();
         assert_eq!(differing().await.unwrap(), [""; 0]);
     }
 }

@@ -40,6 +40,7 @@ mod checkpoints;
 mod readers;
 mod queries;
 pub(crate) mod load;
+mod customers;
 pub(crate) mod apply;
 
 use std::path::{Path, PathBuf};

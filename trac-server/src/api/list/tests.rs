@@ -56,6 +56,8 @@ async fn pages_of_every_list_are_its_rows_in_order() {
         let click = json!({"program_id": shop.program, "partner_id": partner, "clicked_at": at, "click_id": format!("clk_{n}")});
         merchant.make("/clicks", click).await;
     }
+    let old = json!({"program_id": shop.program, "partner_id": other, "clicked_at": "1969-12-31T12:00:00Z"});
+    merchant.make("/clicks", old).await;
     for n in 0..7_i64 {
         let click = if n % 3 == 0 { json!(null) } else { json!("clk_6") };
         let session = json!({"id": format!("cs_{n}"), "payment_intent": format!("pi_{n}"), "customer": format!("cus_{n}"),
@@ -69,11 +71,14 @@ async fn pages_of_every_list_are_its_rows_in_order() {
     }
     let partner = &shop.partner;
     let lists = [
-        ("/clicks".to_owned(), Some(8)),
+        ("/clicks".to_owned(), Some(9)),
         (format!("/clicks?partner_id={partner}"), Some(5)),
         (format!("/clicks?partner_id={partner}&program_id={}&unique=true", shop.program), Some(5)),
         ("/clicks?unique=false".to_owned(), Some(0)),
         ("/clicks?click_id=clk_3".to_owned(), Some(1)),
+        (format!("/clicks?program_id={partner}"), Some(0)),
+        (format!("/clicks?partner_id={}", shop.program), Some(0)),
+        (format!("/clicks?program_id={}/{partner}", shop.program), Some(0)),
         ("/events".to_owned(), None),
         ("/events?outcome=deferred".to_owned(), None),
         ("/events?outcome=processed&type=checkout.session.completed".to_owned(), None),

@@ -59,7 +59,7 @@ pub(super) const TABLES: &[Table] = &[
     table("holder", &["workspace_id", "mode", "stripe_id"]),
     table("lead", ID),
     table("address", &["workspace_id", "mode", "email", "named_by"]),
-    table("customer", ID),
+    Table { loose: &["created_at"], ..table("customer", ID) },
     table("external_customer", &["workspace_id", "mode", "customer_external_id", "named_by"]),
     table("report", ID),
     table("commission", ID),

@@ -75,7 +75,7 @@ CREATE TABLE click_day_position (
 INSERT INTO name (id) SELECT DISTINCT g.id || '/' || a.id FROM (SELECT DISTINCT program, partner FROM click_record) AS r
     JOIN name AS g ON g.no = r.program JOIN name AS a ON a.no = r.partner;
 INSERT INTO click_day (scope, key, day, clicks, unique_clicks, visits, unique_visits)
-    SELECT r.scope, k.key, r.clicked_at / 86400, count(*), sum(r.is_unique), sum(r.is_visit), sum(r.is_unique AND r.is_visit)
+    SELECT r.scope, k.key, (r.clicked_at / 86400 - (r.clicked_at % 86400 < 0)), count(*), sum(r.is_unique), sum(r.is_visit), sum(r.is_unique AND r.is_visit)
     FROM click_record AS r JOIN (
         SELECT program, partner, link, 0 AS key FROM (SELECT DISTINCT program, partner, link FROM click_record)
         UNION ALL SELECT program, partner, link, program FROM (SELECT DISTINCT program, partner, link FROM click_record)

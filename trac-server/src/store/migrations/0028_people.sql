@@ -29,7 +29,7 @@ CREATE INDEX customer_time ON customer (workspace_id, mode, created_at, id);
 CREATE INDEX customer_stripe ON customer (workspace_id, mode, stripe_customer_id) WHERE stripe_customer_id IS NOT NULL;
 INSERT INTO customer (workspace_id, mode, id, external_id, stripe_customer_id, created_at)
     SELECT e.workspace_id, e.mode, e.customer_external_id, e.customer_external_id,
-        max(coalesce(p.customer_id, CASE WHEN e.named_by LIKE 'cus\_%' ESCAPE '\' THEN e.named_by END)), coalesce(min(p.created_at), 0)
+        max(coalesce(p.customer_id, CASE WHEN e.named_by LIKE 'cus\_%' ESCAPE '\' THEN e.named_by END)), coalesce(min(p.created_at), unixepoch())
     FROM external_customer AS e LEFT JOIN payment AS p ON p.workspace_id = e.workspace_id AND p.mode = e.mode AND p.id = e.named_by
     GROUP BY 1, 2, 3;
 INSERT INTO customer (workspace_id, mode, id, external_id, stripe_customer_id, created_at)
