@@ -11,12 +11,11 @@ use trac_tests::load::reads;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize| arguments.get(at).and_then(|text| text.parse::<u64>().ok());
-    let (Some(folder), Some(clicks), Some(events)) = (arguments.first(), number(1), number(2)) else {
+    let size = arguments.get(1..).and_then(Size::read);
+    let (Some(folder), Some(size)) = (arguments.first(), size) else {
         eprintln!("reads FOLDER CLICKS EVENTS [PARTNERS]");
         return ExitCode::from(2);
     };
-    let size = Size { clicks, events, partners: number(3).unwrap_or(1_000), days: 3 * 365 };
     reads(Path::new(folder), size, |line| println!("{line}")).await;
     ExitCode::SUCCESS
 }

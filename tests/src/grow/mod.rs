@@ -31,6 +31,17 @@ pub struct Size {
     pub days: i64,
 }
 
+impl Size {
+    /// Reads `CLICKS EVENTS [PARTNERS [DAYS]]`; by default a thousand partners over three years. `None` without clicks
+    /// or events.
+    #[must_use]
+    pub fn read(arguments: &[String]) -> Option<Self> {
+        let number = |at: usize| arguments.get(at).and_then(|text| text.parse::<u64>().ok());
+        let days = number(3).and_then(|days| i64::try_from(days).ok()).unwrap_or(3 * 365);
+        Some(Self { clicks: number(0)?, events: number(1)?, partners: number(2).unwrap_or(1_000), days })
+    }
+}
+
 /// The workspace of the store, in test mode.
 #[derive(Clone, Debug)]
 pub struct Grown {

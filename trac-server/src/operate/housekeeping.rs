@@ -27,6 +27,8 @@ async fn check_daily(trac: &Trac) {
     loop {
         check(trac).await;
         tokio::time::sleep(DAY).await;
+        // Not at the start, when requests wait: it reads every row that is counted.
+        compare(trac).await;
     }
 }
 
@@ -39,6 +41,9 @@ async fn check(trac: &Trac) {
         }
         Err(error) => tracing::warn!(%error, "the database could not be checked"),
     }
+}
+
+async fn compare(trac: &Trac) {
     match recount::compare(&trac.store).await {
         Ok(differences) => {
             for difference in differences {
