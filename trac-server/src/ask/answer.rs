@@ -9,6 +9,7 @@ use trac_core::webhook::signature::Verified;
 use super::account::Account;
 use super::stripe::{Failure, VERSION};
 use crate::store::StoreError;
+use crate::store::body::StoredBody;
 use crate::webhook::delivery::Delivery;
 
 /// How often a question is asked if Stripe's answers do not help.
@@ -70,9 +71,10 @@ impl Fact {
             "account": stripe_account,
             "data": { "object": self.object },
         });
-        let body = body.to_string().into_bytes();
-        let event = Event::read(Verified::from_stored(&body))
+        let body = body.to_string();
+        let event = Event::read(Verified::from_stored(body.as_bytes()))
             .map_err(|error| StoreError::internal(error.to_string()))?;
-        Ok(Delivery { scope, endpoint_id: account.endpoint_id.clone(), stripe_account, event, body })
+        let (endpoint_id, body) = (account.endpoint_id.clone(), StoredBody::of(body.as_bytes()));
+        Ok(Delivery { scope, endpoint_id, stripe_account, event, body })
     }
 }

@@ -14,6 +14,7 @@ use super::hop::{Hop, Status};
 use super::unbound;
 use crate::click::link_path;
 use crate::store::StoreError;
+use crate::store::body::StoredBody;
 use crate::store::rows::args;
 
 /// How many stored events are searched for the field that contained a value.
@@ -204,7 +205,10 @@ impl Archive<'_> {
         let sql = "SELECT b.body FROM event AS e JOIN event_body AS b ON b.workspace_id = e.workspace_id \
                    AND b.mode = e.mode AND b.event_id = e.id \
                    WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.object_id = ?3 LIMIT ?4";
-        for body in self.rows.all(sql, args![object_id, EVENTS_MAX], |row| row.get::<Vec<u8>>(0))? {
+        for body in
+            self.rows.all(sql, args![object_id, EVENTS_MAX], |row| row.get(0).map(StoredBody::from_stored))?
+        {
+            let body = body.received()?;
             let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
             let Ok(event) = serde_json::from_slice::<Value>(bytes) else { continue };
             let object = event.pointer("/data/object");

@@ -17,6 +17,7 @@ mod scope;
 mod plan;
 pub(crate) mod rows;
 mod sum;
+pub(crate) mod body;
 mod migrate;
 mod file;
 pub(crate) mod schema;

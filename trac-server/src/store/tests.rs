@@ -184,7 +184,7 @@ async fn look_ups_by_id_use_an_index() {
         let plan = plan.await.unwrap().unwrap();
         assert!(plan.contains(want) && plan.contains(&format!("{column}=?")), "{table}.{column}: {plan}");
     };
-    check("payment", "id", "PRIMARY KEY").await;
+    check("payment", "id", "sqlite_autoindex_payment_1").await;
     check("payment", "subscription_id", "payment_subscription").await;
     check("payment", "customer_id", "payment_customer").await;
     check("payment_object", "stripe_id", "PRIMARY KEY").await;

@@ -14,6 +14,7 @@ use super::log::Rejected;
 use super::{log, secrets};
 use crate::access::record_refusal_in_only_workspace;
 use crate::problem::Problem;
+use crate::store::body::StoredBody;
 use crate::store::rows::{Row, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, Vault, mode_of};
 use crate::trac::Trac;
@@ -88,7 +89,7 @@ pub(crate) async fn accept(
         Err(error) => return Err(refuse(trac, first, error).await),
     };
     let Endpoint { id: endpoint_id, scope, stripe_account, .. } = endpoint;
-    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: body.into() })
+    Ok(Delivery { scope, endpoint_id, stripe_account, event, body: StoredBody::of(&body) })
 }
 
 /// Logs a delivery whose signature is wrong, and returns the response to it.

@@ -3,6 +3,7 @@
 use trac_core::webhook::event::Event;
 
 use crate::store::Scope;
+use crate::store::body::StoredBody;
 
 /// One authentic delivery.
 #[derive(Clone, Debug)]
@@ -12,5 +13,5 @@ pub(crate) struct Delivery {
     /// The connected account of the endpoint; with `None` it accepts only events without an account.
     pub(crate) stripe_account: Option<String>,
     pub(crate) event: Event,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: StoredBody,
 }

@@ -12,6 +12,7 @@ use crate::api::list::Filter::{By, Is};
 use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
+use crate::store::body::StoredBody;
 use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 
@@ -198,8 +199,9 @@ fn our_id(rows: Rows<'_>, stripe_event_id: &str) -> Result<Option<String>, Store
 /// The body as it was received; `null` if none is stored.
 fn payload(rows: Rows<'_>, id: &str) -> Result<Value, StoreError> {
     let sql = "SELECT body FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3";
-    let body = rows.one(sql, args![id], |row| row.get::<Vec<u8>>(0))?;
-    let Some(body) = body else { return Ok(Value::Null) };
+    let body = rows.one(sql, args![id], |row| row.get(0).map(StoredBody::from_stored))?;
+    let Some(stored) = body else { return Ok(Value::Null) };
+    let body = stored.received()?;
     let bytes = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
     let text = || Value::String(String::from_utf8_lossy(bytes).into_owned());
     Ok(serde_json::from_slice(bytes).unwrap_or_else(|_| text()))

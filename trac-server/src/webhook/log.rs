@@ -122,7 +122,7 @@ pub(crate) fn write(
         ],
     )?;
     let sql = "INSERT INTO event_body (workspace_id, mode, event_id, body) VALUES (?1, ?2, ?3, ?4)";
-    writing.rows.write(sql, args![id, body])?;
+    writing.rows.write(sql, args![id, body.as_stored()])?;
     Ok(())
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn renew(writing: &Writing<'_>, id: &str, delivery: &Delivery) -> Res
         args![id, endpoint_id, event.kind, event.object_id(), event.api_version, event.created],
     )?;
     let sql = "UPDATE event_body SET body = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3";
-    writing.rows.write(sql, args![id, body])?;
+    writing.rows.write(sql, args![id, body.as_stored()])?;
     Ok(())
 }
 

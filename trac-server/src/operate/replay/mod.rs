@@ -28,6 +28,7 @@ use crate::flow::{self, Considered};
 use crate::id::Ids;
 use crate::problem::Problem;
 use crate::store::apply::Writing;
+use crate::store::body::StoredBody;
 use crate::store::rows::{Row, Rows, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, StoreErrorKind, mode_of};
 use crate::trac::Trac;
@@ -245,14 +246,14 @@ impl Stored {
                    LEFT JOIN webhook_endpoint AS w ON w.id = e.endpoint_id \
                    WHERE e.workspace_id = ?1 AND e.mode = ?2 AND (e.id = ?3 OR e.stripe_event_id = ?3)";
         let found = rows.one(sql, args![id], |row| {
-            let (endpoint_id, body): (String, Vec<u8>) = (row.get(4)?, row.get(5)?);
+            let (endpoint_id, body) = (row.get::<String>(4)?, StoredBody::from_stored(row.get(5)?));
             let (outcome, reason): (String, String) = (row.get(1)?, row.get(2)?);
             Ok((row.get(0)?, outcome, reason, row.get(3)?, endpoint_id, body, row.get(6)?))
         })?;
         let Some((id, outcome, reason, received_at, endpoint_id, body, stripe_account)) = found else {
             return Ok(None);
         };
-        let Ok(event) = Event::read(Verified::from_stored(&body)) else { return Ok(None) };
+        let Ok(event) = Event::read(Verified::from_stored(&body.received()?)) else { return Ok(None) };
         let delivery = Delivery { scope: rows.scope().clone(), endpoint_id, stripe_account, event, body };
         Ok(Some(Self { id, outcome, reason, received_at, delivery }))
     }
