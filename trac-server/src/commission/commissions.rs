@@ -55,12 +55,29 @@ pub(crate) static COMMISSIONS: Resource = Resource {
             within: "c.workspace_id = ?1 AND c.mode = ?2",
             filters: &["program_id", "source", "currency", "reason", "status"],
             young: YOUNG,
+            strays: false,
+            combination: &[
+                ("c.program_id", "c.program_id"),
+                ("c.source", "c.source"),
+                ("c.currency", "c.currency"),
+                ("c.reason", "c.reason"),
+                ("c.state", "c.state"),
+            ],
         },
         Counts {
             from: "commission_partner_count AS c",
             within: "c.workspace_id = ?1 AND c.mode = ?2",
             filters: &["program_id", "partner_id", "enrollment_id", "source", "currency", "reason", "status"],
             young: YOUNG,
+            strays: false,
+            combination: &[
+                ("c.partner_id", "c.partner_id"),
+                ("c.program_id", "c.program_id"),
+                ("c.source", "c.source"),
+                ("c.currency", "c.currency"),
+                ("c.reason", "c.reason"),
+                ("c.state", "c.state"),
+            ],
         },
     ]),
     read,
@@ -76,11 +93,19 @@ fn of_enrollment(_: &str) -> Condition {
 
 /// An open commission is pending until it matures, then approved.
 fn has_status(status: &str) -> Condition {
+    let open = Condition::of("c.state = 'open'");
     match status {
-        "pending" => Condition { shown: "c.state = 'open' AND c.matures_at > ?3", last: "FALSE" },
-        "approved" => {
-            Condition { shown: "c.state = 'open' AND c.matures_at <= ?3", last: "c.state = 'open'" }
-        }
+        "pending" => Condition {
+            shown: "c.state = 'open' AND c.matures_at > ?3",
+            last: "FALSE",
+            of_these: "c.matures_at > ?3",
+            ..open
+        },
+        "approved" => Condition {
+            shown: "c.state = 'open' AND c.matures_at <= ?3",
+            of_these: "c.matures_at <= ?3",
+            ..open
+        },
         _ => Condition::of("c.state = {}"),
     }
 }

@@ -27,6 +27,13 @@ macro_rules! commission_id {
 
 pub(super) use commission_id;
 
+/// Whether a conversion still waits for an attribution.
+macro_rules! waits {
+    () => {
+        "p.is_waiting AND p.created_at > ?3 - 259200"
+    };
+}
+
 /// Payments and leads, with the decision about each.
 pub(crate) static CONVERSIONS: Resource = Resource {
     name: "conversion",
@@ -54,8 +61,16 @@ pub(crate) static CONVERSIONS: Resource = Resource {
     kept: Kept::Counts(&[Counts {
         from: "payment_count AS p",
         within: "p.workspace_id = ?1 AND p.mode = ?2",
-        filters: &["currency", "reason", "source", "attributed"],
-        young: Some("p.is_waiting AND p.created_at > ?3 - 259200"),
+        filters: &["program_id", "currency", "reason", "source", "attributed"],
+        young: Some(waits!()),
+        strays: true,
+        combination: &[
+            ("p.program_id", "coalesce(p.program_id, '')"),
+            ("p.source", "coalesce(p.source, '')"),
+            ("p.reason", "coalesce(p.reason, '')"),
+            ("p.currency", "coalesce(p.currency, '')"),
+            ("p.is_credited", "p.is_credited"),
+        ],
     }]),
     read,
 };
@@ -63,15 +78,15 @@ pub(crate) static CONVERSIONS: Resource = Resource {
 /// The condition for a conversion to be shown with this reason. A conversion that waits for an attribution is
 /// shown as `no_click` after 72 hours (see [`Reason::shown_after`]).
 fn has_reason(reason: &str) -> Condition {
+    let plain = Condition { of_these: "TRUE", ..Condition::of("p.reason = {}") };
     match reason {
         "no_click" => Condition {
-            shown: "p.reason = {} AND NOT (p.is_waiting AND p.created_at > ?3 - 259200)",
-            last: "p.reason = {}",
+            shown: concat!("p.reason = {} AND NOT (", waits!(), ")"),
+            of_these: concat!("NOT (", waits!(), ")"),
+            ..plain
         },
-        "no_attribution_yet" => {
-            Condition { shown: "p.is_waiting AND p.created_at > ?3 - 259200", last: "FALSE" }
-        }
-        _ => Condition::of("p.reason = {}"),
+        "no_attribution_yet" => Condition { shown: waits!(), ..Condition::of("FALSE") },
+        _ => plain,
     }
 }
 

@@ -131,17 +131,15 @@ mod tests {
 
     /// The statistics for the planner are those of a workspace with a million payments.
     #[tokio::test]
-    async fn a_list_filtered_by_reason_click_or_currency_uses_an_index() {
+    async fn a_list_filtered_by_what_the_counts_do_not_have_uses_an_index() {
         let app = App::new();
         let (trac, scope) = (app.trac.clone(), Scope::new("ws", Mode::Test));
         let plans = app.trac.store.read(move |tx| {
             let rows = tx.within(&scope);
             let filters = [
-                ("reason", "ok", "payment_reason"),
-                ("reason", "no_click", "payment_reason"),
-                ("reason", "no_attribution_yet", "payment_waiting"),
                 ("click_id", "clk_1", "payment_click"),
-                ("currency", "usd", "payment_currency"),
+                ("partner_id", "part_1", "payment_partner"),
+                ("lead_id", "lead_1", "payment_lead"),
             ];
             let plan = |(name, value, index)| (CONVERSIONS.plan(rows, &trac, name, value), index);
             Ok::<_, StoreError>(filters.map(plan))

@@ -246,7 +246,8 @@ impl Archive<'_> {
 
     /// Whether any event of one of these types has arrived.
     pub(super) fn has_event_of(&self, types: &[&str]) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM event WHERE workspace_id = ?1 AND mode = ?2 AND type = ?3";
+        let sql =
+            "SELECT 1 FROM event_count WHERE workspace_id = ?1 AND mode = ?2 AND type = ?3 AND rows > 0";
         for kind in types {
             if self.rows.exists(sql, args![kind])? {
                 return Ok(true);

@@ -30,8 +30,8 @@ static TABLES: [Derived; 11] = [
     derived(
         "payment_count",
         "rows <> 0",
-        "SELECT workspace_id, mode, coalesce(reason, '') AS reason, coalesce(source, '') AS source, coalesce(currency, '') AS currency, \
-         is_credited, count(*) AS rows FROM payment WHERE is_conversion GROUP BY 1, 2, 3, 4, 5, 6",
+        "SELECT workspace_id, mode, coalesce(program_id, '') AS program_id, coalesce(source, '') AS source, coalesce(reason, '') AS reason, \
+         coalesce(currency, '') AS currency, is_credited, count(*) AS rows FROM payment WHERE is_conversion GROUP BY 1, 2, 3, 4, 5, 6, 7",
     ),
     derived(
         "commission_count",

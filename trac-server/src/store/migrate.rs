@@ -38,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0027_sales_by_day.sql"),
     include_str!("migrations/0028_people.sql"),
     include_str!("migrations/0029_payments.sql"),
+    include_str!("migrations/0030_facets.sql"),
 ];
 
 /// Whether an older version made the database, so that [`migrate`] would change its schema.

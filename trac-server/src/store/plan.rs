@@ -63,10 +63,11 @@ pub(super) fn check(connection: &Connection, sql: &str, caller: &Location<'_>) {
     for step in steps.unwrap() {
         let mut words = step.split(' ');
         let (verb, alias) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        // An index by workspace and mode alone leads to all rows of a workspace. A list reads its first rows, and
-        // the CSV export streams all.
+        // An index by workspace and mode alone leads to all rows of a workspace. A list reads its first rows,
+        // but not if it is merged from the rows of some values (`api/list/merged.rs`); the CSV export streams all.
         let is_scope = verb == "SEARCH" && step.ends_with("(workspace_id=? AND mode=?)");
-        let is_list = sql.contains("LIMIT") || caller.file().ends_with("api/list/mod.rs");
+        let is_merged = sql.contains(" AS found FROM ");
+        let is_list = (sql.contains("LIMIT") && !is_merged) || caller.file().ends_with("api/list/mod.rs");
         let is_whole = verb == "SCAN" || (is_scope && !is_list);
         let names = |table: &str| {
             let aliased = format!("{table} AS {alias}");

@@ -19,11 +19,12 @@ use crate::trac::Trac;
 /// Whether an event that waits for an attribution is still shown as waiting: 72 hours after it was received it
 /// is shown as `skipped`, `no_click` (see [`Reason::shown_after`]), and is still settled if a click arrives
 /// later. The generated columns `last_outcome` and `last_reason` have what is shown then.
-macro_rules! young {
+macro_rules! waits {
     () => {
-        "e.received_at > ?3 - 259200"
+        "e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND e.received_at > ?3 - 259200"
     };
 }
+
 /// The log, the newest delivery first.
 pub(crate) static EVENTS: Resource = Resource {
     name: "event",
@@ -53,7 +54,15 @@ pub(crate) static EVENTS: Resource = Resource {
         from: "event_count AS e",
         within: "e.workspace_id = ?1 AND e.mode = ?2",
         filters: &["outcome", "reason", "type", "api_version", "endpoint_id"],
-        young: Some(concat!("e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ", young!())),
+        young: Some(waits!()),
+        strays: true,
+        combination: &[
+            ("e.last_outcome", "e.last_outcome"),
+            ("e.last_reason", "e.last_reason"),
+            ("e.type", "coalesce(e.type, '')"),
+            ("e.api_version", "coalesce(e.api_version, '')"),
+            ("e.endpoint_id", "e.endpoint_id"),
+        ],
     }]),
     read,
 };
@@ -61,20 +70,13 @@ pub(crate) static EVENTS: Resource = Resource {
 fn has_outcome(outcome: &str) -> Condition {
     match outcome {
         "skipped" => Condition {
-            shown: concat!(
-                "e.last_outcome = {} AND NOT (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
-                young!(),
-                ")"
-            ),
-            last: "e.last_outcome = {}",
+            shown: concat!("e.last_outcome = {} AND NOT (", waits!(), ")"),
+            of_these: concat!("NOT (", waits!(), ")"),
+            ..Condition::of("e.last_outcome = {}")
         },
         "deferred" => Condition {
-            shown: concat!(
-                "(e.last_outcome = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
-                young!(),
-                "))"
-            ),
-            last: "e.last_outcome = {}",
+            shown: concat!("(e.last_outcome = {} OR (", waits!(), "))"),
+            ..Condition::of("e.last_outcome = {}")
         },
         _ => Condition::of("e.last_outcome = {}"),
     }
@@ -83,20 +85,13 @@ fn has_outcome(outcome: &str) -> Condition {
 fn has_reason(reason: &str) -> Condition {
     match reason {
         "no_click" => Condition {
-            shown: concat!(
-                "e.last_reason = {} AND NOT (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
-                young!(),
-                ")"
-            ),
-            last: "e.last_reason = {}",
+            shown: concat!("e.last_reason = {} AND NOT (", waits!(), ")"),
+            of_these: concat!("NOT (", waits!(), ")"),
+            ..Condition::of("e.last_reason = {}")
         },
         "no_attribution_yet" => Condition {
-            shown: concat!(
-                "(e.last_reason = {} OR (e.outcome = 'deferred' AND e.reason = 'no_attribution_yet' AND ",
-                young!(),
-                "))"
-            ),
-            last: "e.last_reason = {}",
+            shown: concat!("(e.last_reason = {} OR (", waits!(), "))"),
+            ..Condition::of("e.last_reason = {}")
         },
         _ => Condition::of("e.last_reason = {}"),
     }

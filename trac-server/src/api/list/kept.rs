@@ -27,6 +27,12 @@ pub(crate) struct Counts {
     /// The condition for rows with a value that changes as time passes. The table counts them by the value they
     /// have in the end. There are few at any time.
     pub(crate) young: Option<&'static str>,
+    /// Whether a young row can be shown by a filter although its combination is not among those of the filter.
+    pub(crate) strays: bool,
+    /// The columns that identify a combination, each with the expression of the resource that equals it. The
+    /// resource's table has an index of these expressions, followed by the ID. Empty if pages are not read from
+    /// such an index.
+    pub(crate) combination: &'static [(&'static str, &'static str)],
 }
 
 /// The table `click_day`: the number of rows of each day, which also finds a page far down a list.
@@ -65,13 +71,17 @@ impl Resource {
         listing: &Listing,
         conditions: &Conditions,
     ) -> Result<Total, StoreError> {
-        let counts = match &self.kept {
-            Kept::Counts(tables) => tables.iter().find(|counts| listing.filters_by_only(counts.filters)),
-            Kept::Nothing | Kept::Days(_) => None,
-        };
-        match counts {
+        match self.counts_of(listing) {
             Some(counts) => self.kept_total(rows, trac, counts, conditions).map(Total::Exactly),
             None => self.counted(rows, trac, conditions),
+        }
+    }
+
+    /// The kept counts of a listing's rows.
+    pub(super) fn counts_of(&self, listing: &Listing) -> Option<&'static Counts> {
+        match &self.kept {
+            Kept::Counts(tables) => tables.iter().find(|counts| listing.filters_by_only(counts.filters)),
+            Kept::Nothing | Kept::Days(_) => None,
         }
     }
 
@@ -111,14 +121,39 @@ impl Resource {
     }
 }
 
+/// How many days are read at a time.
+const DAYS_TOGETHER: usize = 100;
+
 impl Key {
-    /// The days that have rows, newest first, each with their number.
-    pub(super) fn days(&self, rows: Rows<'_>) -> Result<Vec<(i64, i64)>, StoreError> {
-        let sql = format!(
-            "SELECT day, {} FROM click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
-             AND key = CASE WHEN ?3 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?3) END ORDER BY day DESC",
-            self.rows
+    /// The number of a listing's rows.
+    pub(super) fn total(&self, rows: Rows<'_>) -> Result<i64, StoreError> {
+        let sql = self.select(&format!("coalesce(sum({}), 0)", self.rows), "");
+        Ok(rows.one(&sql, args![self.name], |row| row.get(0))?.unwrap_or_default())
+    }
+
+    /// The newest days that together have this many rows, or all days; newest first, each with its number.
+    pub(super) fn days(&self, rows: Rows<'_>, count: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+        let sql = self.select(
+            &format!("day, {}", self.rows),
+            &format!("AND day < ?4 ORDER BY day DESC LIMIT {DAYS_TOGETHER}"),
         );
-        rows.all(&sql, args![self.name], |row| Ok((row.get(0)?, row.get(1)?)))
+        let (mut days, mut found) = (Vec::<(i64, i64)>::new(), 0_i64);
+        loop {
+            let before = days.last().map_or(i64::MAX, |(day, _)| *day);
+            let read = rows.all(&sql, args![self.name, before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let is_last = read.len() < DAYS_TOGETHER;
+            found = read.iter().fold(found, |sum, (_, rows)| sum.saturating_add(*rows));
+            days.extend(read);
+            if is_last || found >= count {
+                return Ok(days);
+            }
+        }
+    }
+
+    fn select(&self, columns: &str, rest: &str) -> String {
+        format!(
+            "SELECT {columns} FROM click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
+             AND key = CASE WHEN ?3 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?3) END {rest}"
+        )
     }
 }

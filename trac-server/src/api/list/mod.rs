@@ -11,6 +11,7 @@ mod filter;
 mod listing;
 mod conditions;
 mod kept;
+mod merged;
 mod page;
 
 use conditions::Conditions;

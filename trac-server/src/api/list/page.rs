@@ -5,6 +5,7 @@ use trac_core::time::DAY_SECS;
 
 use super::conditions::Conditions;
 use super::kept::{Days, Kept, Total};
+use super::merged::Runs;
 use super::{Listing, Resource};
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -27,14 +28,15 @@ impl Resource {
     /// Reads one page of rows.
     pub(crate) fn list(&self, rows: Rows<'_>, trac: &Trac, listing: &Listing) -> Result<Value, Problem> {
         let mut conditions = self.conditions(listing)?;
+        let runs = self.runs(rows, trac, listing, &conditions)?;
         let take = i64::from(listing.limit).saturating_add(1);
         let (total, span) = match (&listing.starting_after, &self.kept) {
             (Some(id), _) => (None, self.after(rows, trac, id, &mut conditions, take)?),
             (None, Kept::Days(days)) => match (days.key)(listing) {
                 Some(key) => {
-                    let days_of = key.days(rows)?;
-                    let total = days_of.iter().fold(0_i64, |sum, (_, count)| sum.saturating_add(*count));
-                    (Some(Total::Exactly(total)), by_day(days, &days_of, listing.skipped(), take))
+                    let (total, skip) = (key.total(rows)?, listing.skipped());
+                    let newest = key.days(rows, skip.saturating_add(take))?;
+                    (Some(Total::Exactly(total)), by_day(days, &newest, skip, take))
                 }
                 None => (Some(self.total(rows, trac, listing, &conditions)?), plain(listing.skipped(), take)),
             },
@@ -43,7 +45,7 @@ impl Resource {
                 (Some(total), from_nearer_end(total, listing.skipped(), take))
             }
         };
-        let mut data = self.read_span(rows, trac, &conditions, &span)?;
+        let mut data = self.read_span(rows, trac, runs, &mut conditions, &span)?;
         let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
         let has_more = data.len() > limit;
         data.truncate(limit);
@@ -88,26 +90,32 @@ impl Resource {
         &self,
         rows: Rows<'_>,
         trac: &Trac,
-        conditions: &Conditions,
+        runs: Option<Runs>,
+        conditions: &mut Conditions,
         span: &Span,
     ) -> Result<Vec<Value>, StoreError> {
         let direction = if span.from_the_end { "ASC" } else { "DESC" };
         let sorted: Vec<_> = self.order.iter().map(|column| format!("{column} {direction}")).collect();
-        let (sorted, next) = (sorted.join(", "), conditions.values.len().saturating_add(4));
+        let sorted = sorted.join(", ");
+        let merged = runs.map(|runs| self.merged(runs, conditions, &span.condition));
+        if merged.as_ref().is_some_and(String::is_empty) {
+            return Ok(Vec::new());
+        }
+        let next = conditions.values.len().saturating_add(4);
+        let limit = format!("LIMIT ?{next} OFFSET ?{}", next.saturating_add(1));
         let Self { columns, from, within, id, .. } = self;
         let rest = format!(
-            "FROM {from} WHERE {within}{}{} ORDER BY {sorted} LIMIT ?{next} OFFSET ?{}",
-            conditions.shown,
-            span.condition,
-            next.saturating_add(1),
+            "FROM {from} WHERE {within}{}{} ORDER BY {sorted} {limit}",
+            conditions.shown, span.condition
         );
-        // An index alone can skip the rows before the page, if only their IDs are selected.
-        let sql = if span.skip > 0 && !id.contains(' ') {
-            format!(
-                "SELECT {columns} FROM {from} WHERE {within} AND {id} IN (SELECT {id} {rest}) ORDER BY {sorted}"
-            )
-        } else {
-            format!("SELECT {columns} {rest}")
+        let of_ids = |ids: &str| {
+            format!("SELECT {columns} FROM {from} WHERE {within} AND {id} IN ({ids}) ORDER BY {sorted}")
+        };
+        let sql = match merged {
+            Some(ids) => of_ids(&format!("{ids} ORDER BY found {direction} {limit}")),
+            // An index alone can skip the rows before the page, if only their IDs are selected.
+            None if span.skip > 0 && !id.contains(' ') => of_ids(&format!("SELECT {id} {rest}")),
+            None => format!("SELECT {columns} {rest}"),
         };
         let mut args = conditions.args("?3", trac);
         args.extend([Arg::Integer(span.take), Arg::Integer(span.skip)]);

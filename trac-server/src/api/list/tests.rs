@@ -29,11 +29,14 @@ async fn by_page(merchant: &Merchant<'_>, path: &str) -> (Vec<Value>, i64) {
 async fn one_by_one(merchant: &Merchant<'_>, path: &str) -> Vec<Value> {
     let join = if path.contains('?') { '&' } else { '?' };
     let mut rows: Vec<Value> =
-        merchant.get(&format!("{path}{join}limit=1")).await.body["data"].as_array().unwrap().clone();
+        merchant.get(&format!("{path}{join}limit=1")).await.body["data"].as_array().expect(path).clone();
     while let Some(last) = rows.last() {
         let id = last["id"].as_str().unwrap();
         let next = merchant.get(&format!("{path}{join}limit=1&starting_after={id}")).await;
-        let next = next.body["data"].as_array().unwrap().clone();
+        let next = next.body["data"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{path} after {id}: {}", next.body))
+            .clone();
         if next.is_empty() {
             break;
         }
