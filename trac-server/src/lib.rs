@@ -113,7 +113,7 @@ cfg_if::cfg_if! {
         pub use click::missing_script;
         pub use http::{listen, proxy};
         pub use operate::health::metrics_service;
-        pub use operate::{export, housekeeping, recount, replay};
+        pub use operate::{doctor, export, housekeeping, recount, replay, retention};
         pub use router::{router, service};
         pub use trac::Trac;
         pub use webhook::secrets;

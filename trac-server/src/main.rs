@@ -17,7 +17,8 @@ use trac_server::export::{self, Imported};
 use trac_server::listen::Callers;
 use trac_server::store::{self, FolderLock, Store};
 use trac_server::{
-    Trac, explain, housekeeping, listen, log, metrics_service, recount, replay, secrets, service, workspace,
+    Trac, doctor, explain, housekeeping, listen, log, metrics_service, recount, replay, secrets, service,
+    workspace,
 };
 
 #[path = "main/output.rs"]
@@ -71,6 +72,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             let advice = explain::OTHER_IDS;
             Err(format!("{id} is not known in any workspace. {advice}").into())
         }
+        Command::Doctor { json, options } => runtime.block_on(examine(&options.settle()?, json)),
         Command::Recount { dry_run, options } => runtime.block_on(recount_store(&options.settle()?, dry_run)),
         Command::Replay { rules, dry_run, since, workspace, mode, json, options } => {
             let rules = replay::Rules::from_word(&rules).unwrap_or_default();
@@ -152,7 +154,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_cookie_domains(&config.cookie_domain)
         .with_tracking_domains(&config.tracking_domain)
         .with_trusted_proxies(&config.trusted_proxy)
-        .with_limits_per_address(config.visits_per_address, config.calls_per_address);
+        .with_limits_per_address(config.visits_per_address, config.calls_per_address)
+        .with_retention(config.retention);
     let (trac, metrics_task) = serve_metrics(trac, config).await?;
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     if let Some(line) = trac_server::missing_script() {
@@ -292,6 +295,30 @@ fn print_stories(stories: &[Value], json: bool) -> io::Result<()> {
 fn since_when(since: Option<&str>) -> Result<Timestamp, Failure> {
     let Some(text) = since else { return Ok(Timestamp::default()) };
     Ok(Timestamp::parse_rfc3339(text).ok_or("--since must be a time such as 2026-11-21T08:00:00Z")?)
+}
+
+/// Prints what is wrong, and the space that each part of the database takes.
+async fn examine(config: &Config, json: bool) -> Result<(), Failure> {
+    let store = open_known_store(config)?;
+    store.reserve_space(config.keep_free_mb);
+    let report = doctor::examine(&store).await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    let report = report?;
+    if json {
+        writeln!(Output, "{:#}", serde_json::to_value(&report)?)?;
+    } else {
+        for doctor::Finding { what, remedy } in &report.findings {
+            writeln!(Output, "{what} {remedy}")?;
+        }
+        for (part, bytes) in &report.space {
+            writeln!(Output, "{:>9.1} MB  {}", *bytes as f64 / 1_000_000.0, part.replace('_', " "))?;
+        }
+    }
+    match report.findings.len() {
+        0 => Ok(()),
+        1 => Err("1 thing is wrong".into()),
+        count => Err(format!("{count} things are wrong").into()),
+    }
 }
 
 /// Prints each row that differs from what it follows from, and mends them all unless it is a dry run.

@@ -164,10 +164,11 @@ pub(super) async fn remove(
     removed.await.map(Json)
 }
 
-/// Whether the link has clicks, or visits that were not counted.
+/// Whether anyone followed the link, also if the clicks were deleted since, or the visits were not counted.
 fn had_visitors(rows: Rows<'_>, id: &str) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM visit_not_counted WHERE workspace_id = ?1 AND mode = ?2 AND link_id = ?3 \
-               UNION ALL SELECT 1 FROM click_record WHERE link = (SELECT no FROM name WHERE id = ?3) LIMIT 1";
+               UNION ALL SELECT 1 FROM click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
+               AND key = (SELECT no FROM name WHERE id = ?3) LIMIT 1";
     rows.exists(sql, args![id])
 }
 

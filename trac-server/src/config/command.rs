@@ -56,6 +56,16 @@ pub enum Command {
         #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
         options: Options,
     },
+    /// Examine the database, its secrets, its disk and its webhook endpoints: prints what is wrong with its remedy, and
+    /// the space that each part takes. Exits with 1 if anything is wrong. The server may run.
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+        options: Options,
+    },
     /// Decide stored events again, and print the changes, one line for each commission.
     Replay {
         /// The terms to decide by: `then`, the terms in force at each payment's time, or `now`, the current

@@ -11,11 +11,13 @@ use crate::http::listen::CONNECTIONS_PER_ADDRESS;
 use crate::http::proxy::Network;
 
 mod command;
+mod retention;
 mod value;
 
 #[cfg(feature = "demo")]
 pub use command::DemoOptions;
 pub use command::{Command, CommandLine, KeyCommand, SecretsCommand, WorkspaceCommand};
+pub use retention::Retention;
 use value::{cookie_domain, each, one_or_many, public_url, stripe_api_url, tracking_domain};
 
 /// The default data folder.
@@ -83,6 +85,20 @@ pub struct Options {
     /// clicks are not recorded; 0 to disable [default: 256].
     #[arg(long, env = "TRAC_KEEP_FREE_MB", value_name = "MEGABYTES")]
     pub keep_free_mb: Option<u32>,
+    /// Delete the bodies of events after this many days; such an event can no longer be replayed. 0 to keep them
+    /// [default: 0].
+    #[arg(long, env = "TRAC_KEEP_BODIES_DAYS", value_name = "DAYS")]
+    pub keep_bodies_days: Option<u32>,
+    /// Delete clicks that nothing refers to after this many days, but not within the longest attribution window;
+    /// their numbers by day are kept. 0 to keep them [default: 0].
+    #[arg(long, env = "TRAC_KEEP_CLICKS_DAYS", value_name = "DAYS")]
+    pub keep_clicks_days: Option<u32>,
+    /// Delete rejected and ignored events after this many days. 0 to keep them [default: 0].
+    #[arg(long, env = "TRAC_KEEP_LOG_DAYS", value_name = "DAYS")]
+    pub keep_log_days: Option<u32>,
+    /// Delete refused calls after this many days. 0 to keep them [default: 30].
+    #[arg(long, env = "TRAC_KEEP_REFUSALS_DAYS", value_name = "DAYS")]
+    pub keep_refusals_days: Option<u32>,
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<MasterKey>,
@@ -123,6 +139,8 @@ pub struct Config {
     pub connections_per_address: usize,
     /// How many megabytes of the disk stay free for webhooks.
     pub keep_free_mb: u32,
+    /// How long rows are kept that no money rests on.
+    pub retention: Retention,
     /// The master key, if set.
     pub master_key: Option<MasterKey>,
     /// The base URL of Stripe's API, without a trailing slash.
@@ -175,6 +193,7 @@ impl Options {
             Some(listen) => listen,
             None => LISTEN.parse().map_err(|error| ConfigError(format!("{LISTEN}: {error}")))?,
         };
+        let kept = Retention::default();
         Ok(Config {
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen,
@@ -193,6 +212,15 @@ impl Options {
                 .or(file.connections_per_address)
                 .unwrap_or(CONNECTIONS_PER_ADDRESS),
             keep_free_mb: self.keep_free_mb.or(file.keep_free_mb).unwrap_or(KEEP_FREE_MB),
+            retention: Retention {
+                bodies_days: self.keep_bodies_days.or(file.keep_bodies_days).unwrap_or(kept.bodies_days),
+                clicks_days: self.keep_clicks_days.or(file.keep_clicks_days).unwrap_or(kept.clicks_days),
+                log_days: self.keep_log_days.or(file.keep_log_days).unwrap_or(kept.log_days),
+                refusals_days: self
+                    .keep_refusals_days
+                    .or(file.keep_refusals_days)
+                    .unwrap_or(kept.refusals_days),
+            },
             master_key: self.master_key.or(file.master_key),
             stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
                 Some(url) => stripe_api_url(&url)?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::recount;
+use super::{recount, retention};
 use crate::click::remember_links;
 use crate::store::{Priority, StoreError, StoreErrorKind, forget_marks};
 use crate::trac::Trac;
@@ -17,7 +17,7 @@ const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 /// Loads the links, for when the store cannot be read. Then, as long as this is polled: deletes yesterday's
 /// salt, so that yesterday's visitors can no longer be identified, and the marks made with older salts;
 /// retries refused calls that could not be recorded; checks the database for damage, which `/readyz` reports;
-/// and compares counts, balances and sums with the rows they follow from.
+/// deletes what is kept only for some days; measures the space that the database takes; and compares counts, balances and sums with the rows they follow from.
 pub async fn run(trac: Trac) {
     tokio::join!(tidy(&trac), check_daily(&trac));
 }
@@ -26,6 +26,8 @@ pub async fn run(trac: Trac) {
 async fn check_daily(trac: &Trac) {
     loop {
         check(trac).await;
+        forget(trac).await;
+        measure(trac).await;
         tokio::time::sleep(DAY).await;
         // Not at the start, when requests wait: it reads every row that is counted.
         compare(trac).await;
@@ -40,6 +42,22 @@ async fn check(trac: &Trac) {
             trac.soundness.note(trac.clock.now(), Some(error.to_string()));
         }
         Err(error) => tracing::warn!(%error, "the database could not be checked"),
+    }
+}
+
+/// Deletes what is kept only for some days.
+async fn forget(trac: &Trac) {
+    match retention::run(trac).await {
+        Ok(deleted) if deleted == retention::Deleted::default() => {}
+        Ok(deleted) => tracing::info!(?deleted, "rows were deleted that are kept only for some days"),
+        Err(error) => tracing::warn!(%error, "old rows could not be deleted"),
+    }
+}
+
+async fn measure(trac: &Trac) {
+    match trac.store.space().await {
+        Ok(parts) => trac.metrics.space(&parts),
+        Err(error) => tracing::warn!(%error, "the space that the database takes could not be measured"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod health;
 pub mod recount;
+pub mod doctor;
+pub mod retention;
 pub mod housekeeping;
 pub mod replay;
 pub mod export;

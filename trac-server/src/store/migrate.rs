@@ -39,6 +39,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0028_people.sql"),
     include_str!("migrations/0029_payments.sql"),
     include_str!("migrations/0030_facets.sql"),
+    include_str!("migrations/0031_retention.sql"),
 ];
 
 /// Whether an older version made the database, so that [`migrate`] would change its schema.

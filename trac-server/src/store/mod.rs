@@ -32,6 +32,8 @@ pub(crate) mod click;
 mod visitors;
 mod numbers;
 mod click_days;
+pub(crate) mod old_clicks;
+mod space;
 pub(crate) mod derived;
 pub(crate) mod recorder;
 mod spool;
@@ -342,6 +344,17 @@ impl Store {
         let file = self.0.file.clone();
         let checked = tokio::task::spawn_blocking(move || file::quick_check(&file)).await;
         checked.unwrap_or_else(|_| Err(StoreError::internal("a check panicked")))
+    }
+
+    /// The space that each part of the database takes, in bytes. Every page is read, which takes a second for some
+    /// hundred megabytes; no other call waits for it.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] if the file cannot be read.
+    pub async fn space(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
+        let file = self.0.file.clone();
+        let measured = tokio::task::spawn_blocking(move || space::measure(&file)).await;
+        measured.unwrap_or_else(|_| Err(StoreError::internal("the measurement panicked")))
     }
 
     /// Runs a query of a workspace on one snapshot. Few queries run at a time, and fewer of one workspace. A

@@ -38,6 +38,8 @@ struct Figures {
     questions: BTreeMap<&'static str, u64>,
     /// Visits that were redirected and not recorded as clicks, by reason.
     visits_not_counted: BTreeMap<&'static str, u64>,
+    /// The bytes that each part of the database takes.
+    space: BTreeMap<&'static str, u64>,
     /// Sign-ins to the dashboard, by result.
     sign_ins: BTreeMap<&'static str, u64>,
 }
@@ -69,6 +71,11 @@ impl Metrics {
     /// Counts a visit that was redirected and not recorded as a click.
     pub(crate) fn visit_not_counted(&self, why: &'static str) {
         add_one(self.figures().visits_not_counted.entry(why).or_default());
+    }
+
+    /// Records the bytes that each part of the database takes.
+    pub(crate) fn space(&self, parts: &[(&'static str, u64)]) {
+        self.figures().space = parts.iter().copied().collect();
     }
 
     /// Counts a sign-in to the dashboard by result. Returns the new count.
@@ -158,6 +165,15 @@ impl Metrics {
             format!("{text}trac_sign_ins_total{{result=\"{result}\"}} {count}\n")
         });
         family("trac_sign_ins_total", "counter", "Attempted sign-ins to the dashboard.", sign_ins);
+        let space = figures.space.iter().fold(String::new(), |text, (part, bytes)| {
+            format!("{text}trac_store_bytes{{part=\"{part}\"}} {bytes}\n")
+        });
+        family(
+            "trac_store_bytes",
+            "gauge",
+            "The space that each part of the database takes, measured daily.",
+            space,
+        );
         let waiting = waiting.iter().fold(String::new(), |text, (kind, count)| {
             format!("{text}trac_store_waiting{{kind=\"{kind}\"}} {count}\n")
         });

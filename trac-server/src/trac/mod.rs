@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::config::Retention;
 use crate::http::bodies::Bodies;
 use crate::http::hosts::Hosts;
 use crate::http::proxy::{Network, TrustedProxies};
@@ -55,6 +56,7 @@ pub struct Parts {
     pub(crate) refusals: Refusals,
     pub(crate) uncounted: Uncounted,
     pub(crate) soundness: Soundness,
+    pub(crate) retention: Retention,
     /// Whether `/metrics` is served on another address.
     pub(crate) metrics_apart: bool,
     pub(crate) bodies: Bodies,
@@ -84,6 +86,7 @@ impl Trac {
             refusals: Refusals::default(),
             uncounted: Uncounted::default(),
             soundness: Soundness::default(),
+            retention: Retention::default(),
             metrics_apart: false,
             bodies: Bodies::default(),
             rejected: Arc::new(Tally::new()),
@@ -119,6 +122,13 @@ impl Trac {
     pub fn with_limits_per_address(mut self, visits: u32, calls: u32) -> Self {
         let limits = &mut Arc::make_mut(&mut self.0).limits;
         (limits.visits, limits.calls) = (Callers::at_most(visits), Callers::at_most(calls));
+        self
+    }
+
+    /// Sets how long rows are kept that no money rests on.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        Arc::make_mut(&mut self.0).retention = retention;
         self
     }
 

@@ -16,8 +16,6 @@ use crate::store::rows::{Rows, args};
 use crate::store::{Priority, Scope, Store, StoreError};
 
 const HOUR_SECS: i64 = 3_600;
-/// How long rows in `refusal` are stored.
-const RETENTION_SECS: i64 = 30 * 86_400;
 
 macro_rules! causes {
     ($($variant:ident = $code:literal, $meaning:literal, $remedy:literal;)+) => {
@@ -186,10 +184,6 @@ fn insert(rows: Rows<'_>, id: &str, route: &str, cause: Cause, count: &Count) ->
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (workspace_id, mode, route, cause, hour) \
          DO UPDATE SET calls = calls + excluded.calls, message = excluded.message, last_at = excluded.last_at",
         args![id, route, cause.as_str(), count.hour, count.message, calls, count.at],
-    )?;
-    rows.write(
-        "DELETE FROM refusal WHERE workspace_id = ?1 AND mode = ?2 AND last_at < ?3",
-        args![count.at.plus_secs(-RETENTION_SECS)],
     )?;
     Ok(())
 }

@@ -1,0 +1,84 @@
+//! Old clicks that nothing names.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use serde_json::Value;
+use trac_core::program::ProgramTerms;
+
+use super::{STEP, until};
+use crate::store::old_clicks::{self, Place};
+use crate::store::rows::{Rows, args};
+use crate::store::{Priority, Scope, StoreError};
+use crate::trac::Trac;
+
+/// The texts in what Stripe says of subscriptions and customers, by their hashes. A click that one of them names may
+/// yet be asked for by a payment. Two texts with one hash keep a click more than needed.
+pub(super) struct Named(HashSet<u64>);
+
+impl Named {
+    pub(super) async fn read(trac: &Trac) -> Result<Self, StoreError> {
+        let read = trac.store.read(|tx| {
+            let mut named = HashSet::new();
+            old_clicks::each_holder(tx, |facts| {
+                collect(&serde_json::from_str(&facts)?, &mut named);
+                Ok(())
+            })?;
+            Ok(named)
+        });
+        read.await.map(Self)
+    }
+
+    fn contains(&self, id: &str) -> bool {
+        self.0.contains(&hash(id))
+    }
+}
+
+fn collect(value: &Value, named: &mut HashSet<u64>) {
+    match value {
+        Value::String(text) => {
+            named.insert(hash(text));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, named)),
+        Value::Object(fields) => fields.values().for_each(|field| collect(field, named)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Deletes the old clicks of a workspace and mode that nothing names, and returns how many.
+pub(super) async fn delete(trac: &Trac, scope: &Scope, named: &Named) -> Result<usize, StoreError> {
+    let of = scope.clone();
+    let window_days = trac.store.read(move |tx| longest_window(tx.within(&of))).await?;
+    // One day more, for clocks that differ.
+    let days = trac.retention.clicks_days.max(window_days.saturating_add(1));
+    let Some(until) = until(trac, days) else { return Ok(0) };
+    let (mut deleted, mut after) = (0_usize, Place::START);
+    loop {
+        let of = scope.clone();
+        let read = trac
+            .store
+            .read(move |tx| old_clicks::next(tx.within(&of), after, until.unix_secs(), STEP))
+            .await?;
+        let Some((_, last)) = read.last() else { return Ok(deleted) };
+        after = *last;
+        let unnamed = read.into_iter().map(|(id, _)| id).filter(|id| !named.contains(id));
+        let (of, unnamed): (_, Vec<_>) = (scope.clone(), unnamed.collect());
+        let step =
+            trac.store.write(Priority::Click, move |tx| old_clicks::delete_unused(tx.within(&of), &unnamed));
+        deleted = deleted.saturating_add(step.await?);
+    }
+}
+
+/// The longest attribution window of all versions of all programs, in days.
+fn longest_window(rows: Rows<'_>) -> Result<u32, StoreError> {
+    let sql = "SELECT terms FROM program_version WHERE workspace_id = ?1 AND mode = ?2";
+    let windows =
+        rows.all(sql, args![], |row| Ok(row.document::<ProgramTerms>(0)?.attribution_window_days))?;
+    Ok(windows.into_iter().max().unwrap_or_default())
+}

@@ -1,0 +1,94 @@
+//! Old clicks that nothing refers to, and deleting them.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::StoreError;
+use super::click_days;
+use super::rows::{Everywhere, Rows, args};
+
+/// A place in the clicks of a scope, in the order of their times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    clicked_at: i64,
+    row: i64,
+}
+
+impl Place {
+    /// Before all clicks.
+    pub(crate) const START: Self = Self { clicked_at: i64::MIN, row: 0 };
+}
+
+/// The IDs of the next clicks that were made before `until`, and the place of the last of them.
+pub(crate) fn next(
+    rows: Rows<'_>,
+    after: Place,
+    until: i64,
+    count: u32,
+) -> Result<Vec<(String, Place)>, StoreError> {
+    let sql = "SELECT id, clicked_at, rowid FROM click_record \
+               WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
+               AND (clicked_at, rowid) > (?3, ?4) AND clicked_at < ?5 ORDER BY clicked_at, rowid LIMIT ?6";
+    rows.all(sql, args![after.clicked_at, after.row, until, count], |row| {
+        Ok((row.get(0)?, Place { clicked_at: row.get(1)?, row: row.get(2)? }))
+    })
+}
+
+/// A click that nothing refers to: no payment, lead, claim or promotion code, in this transaction.
+const UNUSED: &str = "DELETE FROM click_record WHERE id = ?3 AND scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
+    AND NOT EXISTS (SELECT 1 FROM payment AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.click_id = ?3) \
+    AND NOT EXISTS (SELECT 1 FROM candidate AS d WHERE d.workspace_id = ?1 AND d.mode = ?2 AND d.value = ?3) \
+    AND NOT EXISTS (SELECT 1 FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.click_id = ?3) \
+    AND NOT EXISTS (SELECT 1 FROM promotion_code AS o WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.click_id = ?3) \
+    AND NOT EXISTS (SELECT 1 FROM report AS r WHERE r.workspace_id = ?1 AND r.mode = ?2 AND r.claimed_click = ?3 AND r.claimed_click <> '') \
+    RETURNING scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, is_unique";
+
+/// Deletes those of these clicks that nothing refers to; returns how many. Their visits stay in the numbers of
+/// their days.
+pub(crate) fn delete_unused(rows: Rows<'_>, ids: &[String]) -> Result<usize, StoreError> {
+    let tx = rows.connection;
+    let mut delete = tx.prepare_cached(UNUSED)?;
+    let mut deleted = 0_usize;
+    for id in ids {
+        let scope = rows.scope();
+        let found = delete.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
+            Ok(([row.get(0)?, row.get(4)?, row.get(5)?], [row.get(1)?, row.get(2)?], row.get(3)?))
+        });
+        if let Some(([scope, day, is_unique], [program, partner], link)) = found.optional()? {
+            uncount(tx, [scope, day, is_unique], [program, partner], link)?;
+            deleted = deleted.saturating_add(1);
+        }
+    }
+    if deleted > 0 {
+        click_days::move_position(tx)?;
+    }
+    Ok(deleted)
+}
+
+/// Takes a click off the numbers of its day: of the scope, the program, the partner, the link, and the partner in
+/// the program.
+fn uncount(
+    tx: &Connection,
+    [scope, day, is_unique]: [i64; 3],
+    [program, partner]: [i64; 2],
+    link: Option<i64>,
+) -> Result<(), StoreError> {
+    let pair = "SELECT b.no FROM name AS g, name AS a JOIN name AS b ON b.id = g.id || '/' || a.id WHERE g.no = ?1 AND a.no = ?2";
+    let pair =
+        tx.prepare_cached(pair)?.query_row([program, partner], |row| row.get::<_, i64>(0)).optional()?;
+    let take = "UPDATE click_day SET clicks = clicks - 1, unique_clicks = unique_clicks - ?4 \
+                WHERE scope = ?1 AND key = ?2 AND day = ?3";
+    let mut take = tx.prepare_cached(take)?;
+    for key in [Some(0), Some(program), Some(partner), link, pair].into_iter().flatten() {
+        take.execute([scope, key, day, is_unique])?;
+    }
+    Ok(())
+}
+
+/// Passes the documents with what Stripe says of its subscriptions and customers to `take`: their metadata may
+/// name clicks.
+pub(crate) fn each_holder(
+    tx: Everywhere<'_>,
+    mut take: impl FnMut(String) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    tx.each("SELECT facts FROM holder", &[], |row| take(row.get(0)?))
+}
