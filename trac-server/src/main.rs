@@ -15,7 +15,7 @@ use trac_server::clock::Clock;
 use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand};
 use trac_server::export::{self, Imported};
 use trac_server::listen::Callers;
-use trac_server::store::{self, FolderLock, Store};
+use trac_server::store::{self, BackupProgress, FolderLock, Store};
 use trac_server::{
     Trac, doctor, explain, housekeeping, listen, log, metrics_service, recount, replay, secrets, service,
     workspace,
@@ -85,7 +85,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
             }?)
         }
         Command::Backup { file, options } => {
-            store::back_up(&options.settle()?.data, &file)?;
+            store::back_up(&options.settle()?.data, &file, shown_by_tenths())?;
             let advice = "store it elsewhere: the secrets in the backup cannot be decrypted without it";
             Ok(writeln!(
                 Output,
@@ -236,6 +236,20 @@ async fn stop_signal() {
     tokio::select! {
         () = interrupt => {}
         _ = terminate => {}
+    }
+}
+
+/// Prints the progress of a backup to standard error, a line for each tenth.
+fn shown_by_tenths() -> impl FnMut(BackupProgress) {
+    let mut shown = 0;
+    move |BackupProgress { written_bytes, expected_bytes }| {
+        let tenths = (written_bytes.saturating_mul(10)).checked_div(expected_bytes).unwrap_or_default();
+        if tenths > shown {
+            shown = tenths;
+            let (written, expected) = (written_bytes / 1_000_000, expected_bytes / 1_000_000);
+            let then = if tenths == 10 { "; checking the copy" } else { "" };
+            let _ = writeln!(io::stderr(), "{tenths}0 %: {written} of {expected} MB{then}");
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Clicks are visits; leads and sales are those credited to a click; revenue is the amount paid for these
 //! sales less the amount that went back, by currency; pages' claims count once they are approved. Rates are
-//! in hundredths of a percent.
+//! in hundredths of a percent. `group_by` adds the same figures for each partner, program, link or currency.
+
+mod groups;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +19,7 @@ use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
+use groups::Dimension;
 
 /// The parameters of the request.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(super) struct Query {
     end: Option<String>,
     program_id: Option<String>,
     partner_id: Option<String>,
+    group_by: Option<Dimension>,
 }
 
 impl Query {
@@ -40,12 +44,14 @@ impl Query {
             end: take("end")?,
             program_id: take("program_id")?,
             partner_id: take("partner_id")?,
+            group_by: take("group_by")?.as_deref().map(Dimension::read).transpose()?,
         };
         match parameters.into_rest().into_keys().next() {
             None => Ok(query),
-            Some(name) => {
-                Err(Problem::field(&name, "must be one of interval, start, end, program_id, partner_id"))
-            }
+            Some(name) => Err(Problem::field(
+                &name,
+                "must be one of interval, start, end, program_id, partner_id, group_by",
+            )),
         }
     }
 }
@@ -102,6 +108,28 @@ struct Figures {
 }
 
 impl Figures {
+    /// Reads a currency and sums of `sale_day`: leads, sales, revenue, commission, from this column on.
+    fn of_conversions(row: &Row<'_>, first: usize) -> Result<Self, StoreError> {
+        let at = |offset: usize| first.saturating_add(offset);
+        let currency: String = row.get(first)?;
+        let money = |minor: i64, any: bool| any.then(|| (currency.clone(), minor)).into_iter().collect();
+        let (leads, sales) = (row.get(at(1))?, row.get(at(2))?);
+        let (revenue, commission) = (row.get(at(3))?, row.get(at(4))?);
+        Ok(Self {
+            leads,
+            sales,
+            revenue: money(revenue, sales > 0 || revenue != 0),
+            commission: money(commission, commission != 0),
+            ..Self::default()
+        })
+    }
+
+    fn are_zero(&self) -> bool {
+        let sums = [&self.revenue, &self.commission];
+        [self.clicks, self.leads, self.sales] == [0; 3]
+            && sums.iter().all(|sums| sums.values().all(|minor| *minor == 0))
+    }
+
     fn add(&mut self, other: &Self) {
         self.clicks = self.clicks.saturating_add(other.clicks);
         self.unique_clicks = self.unique_clicks.saturating_add(other.unique_clicks);
@@ -119,6 +147,14 @@ impl Figures {
         };
         json!({ "clicks": self.clicks, "unique_clicks": self.unique_clicks, "leads": self.leads, "sales": self.sales,
             "revenue": list(&self.revenue), "commission": list(&self.commission) })
+    }
+
+    fn rates(&self) -> Value {
+        json!({
+            "click_to_lead_bps": rate_bps(self.leads, self.clicks),
+            "click_to_sale_bps": rate_bps(self.sales, self.clicks),
+            "lead_to_sale_bps": rate_bps(self.sales, self.leads),
+        })
     }
 }
 
@@ -143,8 +179,12 @@ pub(super) async fn report(
     let query = Query::read(parameters)?;
     let days = Days::read(&query, trac.clock.now())?;
     let of = scope.clone();
-    let counted = trac.store.query(&of, NARROW, move |tx| count(tx.within(&scope), days, &query));
-    let counted = counted.await?;
+    let read = trac.store.query(&of, NARROW, move |tx| {
+        let rows = tx.within(&scope);
+        let groups = query.group_by.map(|dimension| dimension.groups(rows, days, &query)).transpose()?;
+        Ok::<_, StoreError>((count(rows, days, &query)?, groups))
+    });
+    let (counted, groups) = read.await?;
     let mut total = Figures::default();
     for figures in counted.values() {
         total.add(figures);
@@ -161,15 +201,13 @@ pub(super) async fn report(
     let timeseries: Vec<_> = dates.collect();
     let mut answer = total.to_json();
     if let Some(object) = answer.as_object_mut() {
-        let rates = json!({
-            "click_to_lead_bps": rate_bps(total.leads, total.clicks),
-            "click_to_sale_bps": rate_bps(total.sales, total.clicks),
-            "lead_to_sale_bps": rate_bps(total.sales, total.leads),
-        });
-        object.insert("rates".to_owned(), rates);
+        object.insert("rates".to_owned(), total.rates());
         object.insert("start".to_owned(), date(days.first).into());
         object.insert("end".to_owned(), date(days.last.saturating_add(1)).into());
         object.insert("timeseries".to_owned(), timeseries.into());
+        if let Some(groups) = groups {
+            object.insert("groups".to_owned(), groups.into());
+        }
     }
     Ok(Json(answer))
 }
@@ -213,18 +251,7 @@ fn count(rows: Rows<'_>, days: Days, query: &Query) -> Result<BTreeMap<i64, Figu
         Ok(())
     })?;
     let mut read = |row: &Row<'_>| {
-        let currency: String = row.get(1)?;
-        let money = |minor: i64, any: bool| any.then(|| (currency.clone(), minor)).into_iter().collect();
-        let (leads, sales) = (row.get(2)?, row.get(3)?);
-        let (revenue, commission) = (row.get(4)?, row.get(5)?);
-        let figures = Figures {
-            leads,
-            sales,
-            revenue: money(revenue, sales > 0 || revenue != 0),
-            commission: money(commission, commission != 0),
-            ..Figures::default()
-        };
-        counted.entry(row.get(0)?).or_default().add(&figures);
+        counted.entry(row.get(0)?).or_default().add(&Figures::of_conversions(row, 1)?);
         Ok(())
     };
     match partner_id {

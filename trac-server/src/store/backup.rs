@@ -3,12 +3,28 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{StoreError, StoreErrorKind};
 use super::folder_lock::FolderLock;
+use super::thread::lower_priority;
 use super::{file, spool};
+
+/// How often the progress of a backup is reported.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How far a backup is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupProgress {
+    /// The bytes written until now.
+    pub written_bytes: u64,
+    /// The bytes that will be written. Once they are, the copy is checked.
+    pub expected_bytes: u64,
+}
 
 fn cannot(path: &Path, error: &io::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", path.display()))
@@ -20,12 +36,13 @@ fn already_exists(path: &Path) -> StoreError {
 }
 
 /// Copies the database of a data folder to a new file, readable by its owner alone. A server may run on the
-/// folder: the copy contains the state after one commit. The master key is not part of it.
+/// folder: the copy contains the state after one commit, and is made by a thread of low priority, so that the server's
+/// requests hardly wait. The master key is not part of it. The progress is passed to `report` four times a second.
 ///
 /// # Errors
 /// [`StoreErrorKind::Conflict`] if the file exists, [`StoreErrorKind::Unavailable`] if there is no database or
 /// the copy cannot be written, [`StoreErrorKind::Corrupt`] if the database is damaged.
-pub fn back_up(data: &Path, to: &Path) -> Result<(), StoreError> {
+pub fn back_up(data: &Path, to: &Path, report: impl FnMut(BackupProgress)) -> Result<(), StoreError> {
     let from = data.join(file::FILE_NAME);
     if !from.is_file() {
         return Err(cannot(&from, &io::Error::from(io::ErrorKind::NotFound)));
@@ -34,11 +51,37 @@ pub fn back_up(data: &Path, to: &Path) -> Result<(), StoreError> {
         return Err(already_exists(to));
     }
     file::open_private(to).map_err(|error| cannot(to, &error))?;
-    let copied = copy(&from, to);
+    let copied = watched(&from, to, report);
     if copied.is_err() {
         let _ = fs::remove_file(to);
     }
     copied.map_err(|error| error.at(&from))
+}
+
+/// Copies on a thread of low priority and reports its progress.
+fn watched(from: &Path, to: &Path, mut report: impl FnMut(BackupProgress)) -> Result<(), StoreError> {
+    let expected_bytes = used_bytes(from)?;
+    let (done, ended) = mpsc::channel();
+    thread::scope(|scope| {
+        let copying = scope.spawn(move || {
+            lower_priority();
+            let copied = copy(from, to);
+            drop(done);
+            copied
+        });
+        while ended.recv_timeout(REPORT_INTERVAL) == Err::<(), _>(RecvTimeoutError::Timeout) {
+            let written_bytes = fs::metadata(to).map_or(0, |file| file.len()).min(expected_bytes);
+            report(BackupProgress { written_bytes, expected_bytes });
+        }
+        copying.join().unwrap_or_else(|_| Err(StoreError::internal("the backup panicked")))
+    })
+}
+
+/// The size of the pages in use: unused ones are not copied.
+fn used_bytes(from: &Path) -> Result<u64, StoreError> {
+    let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let sql = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+    Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// SQLite writes into an existing file only if it is empty. Source: <https://sqlite.org/lang_vacuum.html>.
@@ -122,9 +165,9 @@ mod tests {
             (folder.path().join("data"), folder.path().join("copy.db"), folder.path().join("other"));
         let store = Store::open(&data).unwrap();
         add(&store, "a").await;
-        back_up(&data, &copy).unwrap();
+        back_up(&data, &copy, |_| ()).unwrap();
         add(&store, "b").await;
-        assert_eq!(back_up(&data, &copy).unwrap_err().kind(), StoreErrorKind::Conflict);
+        assert_eq!(back_up(&data, &copy, |_| ()).unwrap_err().kind(), StoreErrorKind::Conflict);
         assert_eq!(restore(&copy, &data).unwrap_err().kind(), StoreErrorKind::Conflict);
         restore(&copy, &other).unwrap();
         assert_eq!(count(&Store::open(&other).unwrap()).await, 1);
@@ -148,7 +191,7 @@ mod tests {
         let visit = "INSERT INTO visitor (day, mark) VALUES (20777, ?1)";
         let left = store.write(Priority::Api, move |tx| tx.write(visit, args![mark]));
         left.await.unwrap();
-        back_up(&data, &copy).unwrap();
+        back_up(&data, &copy, |_| ()).unwrap();
         let bytes = fs::read(&copy).unwrap();
         for secret in [salt.as_bytes(), mark] {
             let is_there = bytes.windows(secret.len()).any(|window| window == secret);
@@ -166,7 +209,7 @@ mod tests {
         let store = Store::open(&data).unwrap();
         let older = store.write(Priority::Api, |tx| tx.batch("DROP TABLE visitor"));
         older.await.unwrap();
-        back_up(&data, &copy).unwrap();
+        back_up(&data, &copy, |_| ()).unwrap();
         assert!(!Connection::open(&copy).unwrap().table_exists(None, "visitor").unwrap());
     }
 
@@ -177,7 +220,7 @@ mod tests {
             (folder.path().join("data"), folder.path().join("copy.db"), folder.path().join("other"));
         let store = Store::open(&data).unwrap();
         add(&store, "a").await;
-        back_up(&data, &copy).unwrap();
+        back_up(&data, &copy, |_| ()).unwrap();
         for id in ["b", "c", "d"] {
             add(&store, id).await;
         }
@@ -203,7 +246,7 @@ mod tests {
         assert!(restore(&nothing, &data).is_err());
         assert!(restore(&folder.path().join("missing"), &data).is_err());
         assert!(!data.exists());
-        assert!(back_up(&data, &folder.path().join("copy.db")).is_err());
+        assert!(back_up(&data, &folder.path().join("copy.db"), |_| ()).is_err());
         assert!(!folder.path().join("copy.db").exists());
     }
 }

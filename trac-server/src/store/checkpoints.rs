@@ -17,7 +17,7 @@ use super::error::StoreError;
 use super::file::{LOG_LIMIT_BYTES, checkpoint, log_of};
 use super::queue::Queue;
 use super::room::Room;
-use super::thread::spawn;
+use super::thread::{lower_priority, spawn};
 
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The log file is copied from this size on.
@@ -53,19 +53,6 @@ pub(super) fn start(
         }
     })
 }
-
-/// Lowers the priority of this thread, so that a copy, which takes some milliseconds of processor time, delays
-/// no visitor. Linux has a priority per thread, and gives the lowest one at least a hundredth of the processor,
-/// which is enough to copy faster than traffic writes. Source: setpriority(2).
-#[cfg(target_os = "linux")]
-fn lower_priority() {
-    if let Err(error) = rustix::process::setpriority_process(None, 19) {
-        tracing::debug!(%error, "the priority of the checkpoint thread could not be lowered");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn lower_priority() {}
 
 fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
     let mut log = checkpoint(connection, "PASSIVE")?;

@@ -53,7 +53,7 @@ use std::thread::JoinHandle;
 use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
-pub use backup::{back_up, restore};
+pub use backup::{BackupProgress, back_up, restore};
 pub use error::{StoreError, StoreErrorKind};
 pub(crate) use file::{make_folder as make_private_folder, new_private as new_private_file};
 pub use folder_lock::FolderLock;

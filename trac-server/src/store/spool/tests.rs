@@ -181,7 +181,7 @@ async fn a_command_on_the_folder_of_an_ended_server_finds_its_clicks() {
         segment
     };
     drop((left(1), left(2)));
-    crate::store::back_up(folder.path(), &folder.path().join("one")).unwrap();
+    crate::store::back_up(folder.path(), &folder.path().join("one"), |_| ()).unwrap();
     assert_eq!(count(&folder.path().join("one")), 2);
     // A running server brings in its own clicks.
     let running = left(3);
