@@ -6,8 +6,7 @@
   const pulse = document.getElementById("pulse");
   const PAUSE_MS = 1000;
 
-  // The number of the part that is shown. It is requested before the part, so that a change between the two
-  // requests is noticed.
+  // The number of the part that is shown. The part may be a second old, and brings its own number.
   let number = live.dataset.number;
 
   // The HTML as this browser serializes it, so that it can be compared with the part that is shown.
@@ -31,7 +30,7 @@
       throw new Error("the session is over");
     }
     if (!response.ok) throw new Error(String(response.status));
-    return response.text();
+    return { number: response.headers.get("x-changes"), text: await response.text() };
   };
 
   // New rows are highlighted for a moment.
@@ -47,11 +46,12 @@
     if (document.visibilityState === "visible") {
       try {
         const current = await get(live.dataset.changes);
-        if (current !== number) {
-          const html = normalized(await get(live.dataset.source));
+        if (current.text !== number) {
+          const part = await get(live.dataset.source);
+          const html = normalized(part.text);
           if (html !== shown) replacePart(html);
           shown = html;
-          number = current;
+          number = part.number;
         }
         showState("live", "up to date");
       } catch {

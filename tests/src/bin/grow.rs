@@ -14,6 +14,10 @@ async fn main() -> ExitCode {
         eprintln!("grow FOLDER CLICKS EVENTS [PARTNERS [DAYS [SEED]]]");
         return ExitCode::from(2);
     };
+    if let Err(error) = trac_server::log::start("warn", false) {
+        eprintln!("grow: {error}");
+        return ExitCode::FAILURE;
+    }
     let seed = arguments.get(5).and_then(|text| text.parse().ok()).unwrap_or(1);
     let grown = grow(Path::new(folder), size, seed, |line| println!("{line}")).await;
     println!("secret key: {}", grown.secret_key);

@@ -10,6 +10,7 @@ mod traffic;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use trac_core::time::DAY_SECS;
 
@@ -100,6 +101,9 @@ pub async fn grow(folder: &Path, size: Size, seed: u64, report: impl Fn(&str)) -
     Grown { secret_key: keys.secret_key.clone() }
 }
 
+/// How many calls are in flight at a time.
+const IN_FLIGHT: usize = 1_000;
+
 /// Makes calls, many at a time, and returns their results in the order of the calls.
 async fn all<T, R, F, Fut>(house: &Arc<House>, items: Vec<T>, call: F) -> Vec<R>
 where
@@ -107,10 +111,14 @@ where
     Fut: Future<Output = R> + Send + 'static,
     R: Send + 'static,
 {
-    let mut working = JoinSet::new();
+    let (mut working, permits) = (JoinSet::new(), Arc::new(Semaphore::new(IN_FLIGHT)));
     for (at, item) in items.into_iter().enumerate() {
         let made = call(Arc::clone(house), item);
-        working.spawn(async move { (at, made.await) });
+        let permits = Arc::clone(&permits);
+        working.spawn(async move {
+            let _permit = permits.acquire().await.expect("it is open");
+            (at, made.await)
+        });
     }
     let mut results = working.join_all().await;
     results.sort_by_key(|(at, _)| *at);

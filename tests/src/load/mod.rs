@@ -5,6 +5,7 @@
 //! printed, which is the same on a busy machine. The data is first on disk, then in memory, where no write
 //! waits.
 
+mod beside;
 mod fill;
 mod machine;
 mod neighbours;

@@ -1,4 +1,5 @@
-//! How long the reads of the API and of the dashboard take on a large store, beside a small one in the same run.
+//! How long the reads of the API and of the dashboard take on a large store, beside a small one in the same run; and
+//! [webhooks](super::beside) on both.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::time::Instant;
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use super::beside;
 use crate::grow::{Size, grow};
 use crate::merchant::Merchant;
 use crate::server::{Server, Setup};
@@ -17,11 +19,11 @@ const SMALL: Size = Size { clicks: 20, events: 40, partners: 2, days: 3 };
 const SEED: u64 = 1;
 
 /// A server on a grown store, and IDs of some of its rows.
-struct Grown {
-    server: Server,
-    merchant: Merchant,
+pub(super) struct Grown {
+    pub(super) server: Server,
+    pub(super) merchant: Merchant,
     cookie: String,
-    samples: Value,
+    pub(super) samples: Value,
 }
 
 /// Reads every list of a store of this size in `folder`, which is filled first if it is empty.
@@ -37,6 +39,7 @@ pub async fn reads(folder: &Path, size: Size, report: impl Fn(&str)) {
         let tenths = full * 10 / small.max(1);
         report(&format!("| {name} | {} | {} | {}.{} |", ms(full), ms(small), tenths / 10, tenths % 10));
     }
+    beside::measure(&full, &small, &report).await;
     for (name, grown) in [("full", &full), ("small", &small)] {
         let bytes =
             fs::metadata(Path::new(&grown.server.data()).join("trac.db")).map_or(0, |file| file.len());
@@ -102,6 +105,8 @@ fn paths(samples: &Value) -> Vec<(&'static str, String)> {
             "analytics 90d of a partner",
             api(&format!("/analytics?interval=90d&partner_id={}", of("/partner"))),
         ),
+        ("analytics 90d by partner", api("/analytics?interval=90d&group_by=partner")),
+        ("analytics 90d by link", api("/analytics?interval=90d&group_by=link")),
         ("explain a buyer's e-mail", api(&format!("/explain/{}", of("/email")))),
         ("explain an unknown e-mail", api("/explain/unknown@example.org")),
         ("explain a click", api(&format!("/explain/{}", of("/click")))),
@@ -160,6 +165,11 @@ impl Grown {
             "email": format!("{}@mail.example", first("/conversions?source=sale&limit=1", "/data/0/stripe/checkout_session").await.trim_start_matches("cs_")),
             "own_id": first("/leads?limit=1", "/data/0/customer_external_id").await,
         })
+    }
+
+    /// What a browser needs to open the dashboard: the address and the cookie.
+    pub(super) fn page_of_dashboard(&self) -> (String, String) {
+        (self.merchant.origin.clone(), self.cookie.clone())
     }
 
     /// The median time of a read, in microseconds.

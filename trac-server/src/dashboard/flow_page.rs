@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderName, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use trac_core::time::Timestamp;
@@ -61,13 +61,24 @@ async fn page(State(trac): State<Trac>, Session(scope): Session) -> Result<Respo
     Ok(Html(page.await?).into_response())
 }
 
+/// The header with the number of the changing part. All open pages of a scope share a part for a second; it may be older
+/// than the number that the script read before, and then the script requests it once more.
+const NUMBER: &str = "x-changes";
+
 /// Serves the changing part alone, for the script.
 async fn live(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
     let (now, caller) = (trac.clock.now(), scope.clone());
     let part = trac.store.query::<_, StoreError, _>(&caller, NARROW, move |tx| {
-        render(&LivePart { flow: Flow::read(tx.within(&scope), now)? })
+        let rows = tx.within(&scope);
+        let changes = changes::number(rows, now)?;
+        Ok((changes, render(&LivePart { flow: Flow::read(rows, now)? })?.into()))
     });
-    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], part.await?).into_response())
+    let (number, part) = trac.live_part.get(&caller, part).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (HeaderName::from_static(NUMBER), number.to_string()),
+    ];
+    Ok((headers, part.to_string()).into_response())
 }
 
 impl Flow {

@@ -2,8 +2,9 @@
 //!
 //! It also measures the [free space](super::room) of the disk.
 //!
-//! Copying needs no lock that a commit waits for. Only a restart of the log from its beginning blocks writers.
-//! It is done when almost nothing is left to copy, so that it takes milliseconds. Source:
+//! Copying needs no lock that a commit waits for. Only a restart of the log from its beginning blocks writers. It is
+//! due when almost nothing is left to copy, so that it takes milliseconds, and the writer does it: a thread of low
+//! priority that held the lock on a busy machine would block the writer for seconds. Source:
 //! <https://sqlite.org/wal.html>, section 6.
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::file::{LOG_LIMIT_BYTES, checkpoint, log_of};
+use super::file::{LOG_LIMIT_BYTES, Restart, checkpoint, log_of};
 use super::queue::Queue;
 use super::room::Room;
 use super::thread::{lower_priority, spawn};
@@ -28,16 +29,12 @@ const RESTART_BYTES: u64 = 48 << 20;
 const REST_BYTES: u64 = 2 << 20;
 /// How often the log is copied, to catch up with new commits, before writers are blocked.
 const PASSES: usize = 8;
-/// How long writers may be blocked because a reader still uses the log. After that, the restart is put off.
-const BLOCK_LIMIT: Duration = Duration::from_millis(50);
-
 /// Starts the thread.
 pub(super) fn start(
     connection: Connection,
     file: &Path,
     (queue, room): (Arc<Queue>, Arc<Room>),
 ) -> Result<JoinHandle<()>, StoreError> {
-    connection.busy_timeout(BLOCK_LIMIT)?;
     let log = log_of(file);
     spawn("trac-checkpoints", move || {
         lower_priority();
@@ -47,14 +44,17 @@ pub(super) fn start(
             if file_bytes < COPY_BYTES {
                 continue;
             }
-            if let Err(error) = copy(&connection, file_bytes) {
-                tracing::warn!(%error, "a checkpoint failed");
+            match copy(&connection, file_bytes) {
+                Ok(Some(restart)) => queue.request_restart(restart),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "a checkpoint failed"),
             }
         }
     })
 }
 
-fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
+/// Copies the log, and returns whether it should be restarted.
+fn copy(connection: &Connection, file_bytes: u64) -> Result<Option<Restart>, StoreError> {
     let mut log = checkpoint(connection, "PASSIVE")?;
     for _ in 1..PASSES {
         if log.bytes < RESTART_BYTES || log.rest_bytes <= REST_BYTES {
@@ -62,18 +62,22 @@ fn copy(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
         }
         log = checkpoint(connection, "PASSIVE")?;
     }
-    if file_bytes >= LOG_LIMIT_BYTES {
-        checkpoint(connection, "TRUNCATE")?;
-    } else if log.bytes >= RESTART_BYTES {
-        checkpoint(connection, "RESTART")?;
-    }
-    Ok(())
+    Ok(if file_bytes >= LOG_LIMIT_BYTES {
+        Some(Restart::Truncate)
+    } else {
+        (log.bytes >= RESTART_BYTES).then_some(Restart::Keep)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::file;
+
+    /// Copies the log and restarts it if that is due.
+    fn copy_all(connection: &Connection, file_bytes: u64) -> Result<(), StoreError> {
+        copy(connection, file_bytes)?.map_or(Ok(()), |how| file::restart_log(connection, how))
+    }
 
     #[test]
     fn the_log_restarts_at_its_limit_and_its_file_stops_growing() {
@@ -86,7 +90,7 @@ mod tests {
         for _ in 0..3 {
             let insert = "DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)";
             writer.execute_batch(insert).unwrap();
-            copy(&copier, file_bytes()).unwrap();
+            copy_all(&copier, file_bytes()).unwrap();
             assert!((RESTART_BYTES..RESTART_BYTES * 5 / 4).contains(&file_bytes()), "{}", file_bytes());
         }
         // While a transaction reads an old snapshot, the log keeps growing; afterwards it is restarted.
@@ -94,15 +98,14 @@ mod tests {
         let count = "SELECT count(*) FROM heap";
         reader.execute_batch("BEGIN").unwrap();
         reader.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap();
-        copier.busy_timeout(Duration::ZERO).unwrap();
         for _ in 0..2 {
             writer.execute_batch("DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)").unwrap();
-            let _ = copy(&copier, file_bytes());
+            let _ = copy_all(&copier, file_bytes());
         }
         let grown = file_bytes();
         assert!(grown > RESTART_BYTES * 3 / 2, "{grown}");
         reader.execute_batch("COMMIT").unwrap();
-        copy(&copier, file_bytes()).unwrap();
+        copy_all(&copier, file_bytes()).unwrap();
         writer.execute_batch("DELETE FROM heap; INSERT INTO heap SELECT zeroblob(50331648)").unwrap();
         assert_eq!(file_bytes(), grown, "the log is written from its beginning");
     }

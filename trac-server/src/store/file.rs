@@ -17,6 +17,8 @@ pub(super) const FILE_NAME: &str = "trac.db";
 pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// SQLite's default page size, which is not changed.
 const PAGE_BYTES: u64 = 4_096;
+/// How long writers may be blocked because a reader still uses the log. After that, the restart is put off.
+const BLOCK_LIMIT: Duration = Duration::from_millis(50);
 /// The size to which the log file is truncated, once it is written from its beginning again.
 pub(super) const LOG_LIMIT_BYTES: u64 = 256 << 20;
 
@@ -143,4 +145,27 @@ pub(super) fn checkpoint(connection: &Connection, how: &str) -> Result<Log, Stor
     // Both are -1 if there is no log.
     let bytes = |pages: i64| u64::try_from(pages).unwrap_or_default().saturating_mul(PAGE_BYTES);
     Ok(Log { bytes: bytes(pages), rest_bytes: bytes(pages).saturating_sub(bytes(copied)) })
+}
+
+/// How the log is written from its beginning again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Restart {
+    /// The file keeps its size.
+    Keep,
+    /// The file is emptied.
+    Truncate,
+}
+
+/// Restarts the log, on the writer's connection and between its transactions.
+pub(super) fn restart_log(connection: &Connection, how: Restart) -> Result<(), StoreError> {
+    connection.busy_timeout(BLOCK_LIMIT)?;
+    let restarted = checkpoint(
+        connection,
+        match how {
+            Restart::Keep => "RESTART",
+            Restart::Truncate => "TRUNCATE",
+        },
+    );
+    connection.busy_timeout(BUSY_LIMIT)?;
+    restarted.map(|_| ())
 }

@@ -9,6 +9,7 @@ use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
 use super::error::{StoreError, StoreErrorKind};
+use super::file::Restart;
 
 /// A job of the writer.
 pub(super) struct Job(pub(super) Write);
@@ -78,6 +79,8 @@ struct Waiting {
     webhooks: VecDeque<Job>,
     calls: VecDeque<Job>,
     clicks: VecDeque<Job>,
+    /// Whether the writer should restart the log, and how.
+    restart: Option<Restart>,
     closed: bool,
     /// Whether the writer waits and must be woken. The first caller that wakes it clears this, so that no other
     /// makes a needless system call.
@@ -86,7 +89,11 @@ struct Waiting {
 
 impl Waiting {
     fn is_idle(&self) -> bool {
-        !self.closed && self.webhooks.is_empty() && self.calls.is_empty() && self.clicks.is_empty()
+        !self.closed
+            && self.restart.is_none()
+            && self.webhooks.is_empty()
+            && self.calls.is_empty()
+            && self.clicks.is_empty()
     }
 }
 
@@ -120,17 +127,17 @@ impl Queue {
 
     /// Waits for jobs and takes as many as one commit contains; `None` once the queue is closed and empty.
     /// `due` returns the time until the spool must be drained, if at all: after that time, the list is
-    /// empty.
+    /// empty, as it is when the log should be restarted.
     pub(super) fn take(&self, due: impl Fn() -> Option<Duration>) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         loop {
-            let Waiting { webhooks, calls, clicks, closed, .. } = &mut *waiting;
+            let Waiting { webhooks, calls, clicks, restart, closed, .. } = &mut *waiting;
             let mut jobs: Vec<Job> = Vec::new();
             for queue in [webhooks, calls, clicks] {
                 let count = BATCH.saturating_sub(jobs.len()).min(queue.len());
                 jobs.extend(queue.drain(..count));
             }
-            if !jobs.is_empty() {
+            if !jobs.is_empty() || restart.is_some() {
                 return Some(jobs);
             }
             if *closed {
@@ -151,6 +158,17 @@ impl Queue {
                 return Some(Vec::new());
             }
         }
+    }
+
+    /// Asks the writer to restart the log before its next jobs.
+    pub(super) fn request_restart(&self, how: Restart) {
+        self.lock().restart = Some(how);
+        self.arrived.notify_one();
+    }
+
+    /// The request to restart the log, if there is one.
+    pub(super) fn take_restart(&self) -> Option<Restart> {
+        self.lock().restart.take()
     }
 
     /// Wakes the writer, so that it calls `due` again.

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::{StoreError, StoreErrorKind};
-use super::file::copy_log;
+use super::file::{copy_log, restart_log};
 use super::folder_lock::Original;
 use super::queue::{Job, Queue, Reply};
 use super::spool::Spool;
@@ -24,6 +24,11 @@ pub(super) fn start(
 ) -> Result<JoinHandle<()>, StoreError> {
     spawn("trac-writer", move || {
         while let Some(jobs) = queue.take(|| spool.due()) {
+            if let Some(how) = queue.take_restart()
+                && let Err(error) = restart_log(&connection, how)
+            {
+                tracing::warn!(%error, "the log could not be restarted");
+            }
             let drained = spool.drain(&mut connection, &original);
             if drained.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
                 // On a full disk the log cannot grow, so it is copied to be written from its beginning again.

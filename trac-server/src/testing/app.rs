@@ -69,7 +69,8 @@ impl App {
     fn at(public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let store = Store::open(folder.path()).unwrap();
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
-        let trac = set_up(Trac::new(store, clock, public_url).with_visitor_wait(Duration::from_secs(20)));
+        let trac = Trac::new(store, clock, public_url).with_visitor_wait(Duration::from_secs(20));
+        let trac = set_up(trac.with_nothing_shared());
         let service = BoxCloneSyncService::new(crate::service(trac.clone()));
         Self { trac, service, folder }
     }

@@ -7,6 +7,7 @@ mod key_uses;
 pub(crate) mod metrics;
 pub(crate) mod refusal;
 mod soundness;
+mod shared;
 pub(crate) mod uncounted;
 
 use std::ops::Deref;
@@ -27,11 +28,16 @@ use known_links::KnownLinks;
 use limit::{Callers, Limits};
 use metrics::Metrics;
 use refusal::{Cause, Refusals};
+use shared::Shared;
 use soundness::Soundness;
 use uncounted::Uncounted;
 
 /// How long a visitor waits for the click to be on disk before the redirect is sent without a click ID.
 const VISITOR_WAIT: Duration = Duration::from_millis(450);
+
+/// How old the number and the changing part may be that open pages of the dashboard get: they ask every second.
+const CHANGES_AGE: Duration = Duration::from_millis(250);
+const LIVE_AGE: Duration = Duration::from_secs(1);
 
 /// A running trac: the store, the clock, and the addresses under which it is reached. Clones share the state.
 #[derive(Clone, Debug)]
@@ -56,6 +62,10 @@ pub struct Parts {
     pub(crate) refusals: Refusals,
     pub(crate) uncounted: Uncounted,
     pub(crate) soundness: Soundness,
+    /// The number of `/dashboard/changes`, for all open pages of a workspace.
+    pub(crate) changes: Shared<u64>,
+    /// The changing part of the dashboard with its number.
+    pub(crate) live_part: Shared<(u64, Arc<str>)>,
     pub(crate) retention: Retention,
     /// Whether `/metrics` is served on another address.
     pub(crate) metrics_apart: bool,
@@ -86,6 +96,8 @@ impl Trac {
             refusals: Refusals::default(),
             uncounted: Uncounted::default(),
             soundness: Soundness::default(),
+            changes: Shared::for_a(CHANGES_AGE),
+            live_part: Shared::for_a(LIVE_AGE),
             retention: Retention::default(),
             metrics_apart: false,
             bodies: Bodies::default(),
@@ -137,6 +149,14 @@ impl Trac {
     #[must_use]
     pub fn with_metrics_apart(mut self) -> Self {
         Arc::make_mut(&mut self.0).metrics_apart = true;
+        self
+    }
+
+    /// Computes what open pages of the dashboard show for each of them, so that a test sees its last write.
+    #[cfg(test)]
+    pub(crate) fn with_nothing_shared(mut self) -> Self {
+        let parts = Arc::make_mut(&mut self.0);
+        (parts.changes, parts.live_part) = (Shared::for_a(Duration::ZERO), Shared::for_a(Duration::ZERO));
         self
     }
 

@@ -176,7 +176,9 @@ async fn the_script_requests_the_changing_part_only_after_the_number_changed() {
     let requested: Vec<_> =
         script.split("await get(").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
     assert_eq!(requested, ["live.dataset.changes", "live.dataset.source"]);
-    assert!(script.find("if (current !== number)").unwrap() < script.find("live.dataset.source").unwrap());
+    assert!(
+        script.find("if (current.text !== number)").unwrap() < script.find("live.dataset.source").unwrap()
+    );
     let app = App::new();
     let merchant = app.merchant().await;
     let cookie = log_in(&app, &merchant.key).await;

@@ -1,0 +1,117 @@
+//! Webhooks on a large store, beside a small one in the same run: alone, with a hundred open pages of the dashboard, and
+//! while a backup is made.
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::Client;
+
+use super::reads::Grown;
+use super::{Measured, webhooks};
+use crate::binary::command;
+use crate::stripe::Endpoint;
+
+/// How often each measurement is made, by turns.
+const ROUNDS: usize = 5;
+const SECONDS: u64 = 3;
+/// Open pages of the dashboard.
+const TABS: usize = 100;
+
+/// Measures and reports the medians.
+pub(super) async fn measure(full: &Grown, small: &Grown, report: &impl Fn(&str)) {
+    let (at_full, at_small) = (full.merchant.endpoint().await, small.merchant.endpoint().await);
+    let mut measured: [Vec<Measured>; 4] = Default::default();
+    for _ in 0..ROUNDS {
+        measured[0].push(webhooks_of(small, &at_small).await);
+        measured[1].push(webhooks_of(full, &at_full).await);
+        let stop = Arc::new(AtomicBool::new(false));
+        let tabs: Vec<_> =
+            (0..TABS).map(|n| tokio::spawn(tab(full.page_of_dashboard(), n, Arc::clone(&stop)))).collect();
+        measured[2].push(webhooks_of(full, &at_full).await);
+        stop.store(true, Ordering::Relaxed);
+        let mut polls = 0;
+        for open in tabs {
+            polls += open.await.expect("a page is answered");
+        }
+        assert!(polls >= TABS, "each page asked at least once");
+        let mut backup = Backup::begin(full);
+        measured[3].push(webhooks_of(full, &at_full).await);
+        let is_over = backup.ended();
+        drop(backup);
+        if is_over {
+            report("the backup ended before the measurement: the store is too small to measure it");
+        }
+    }
+    let names = ["small store", "full store", "full, 100 pages open", "full, backup"];
+    for (name, mut rounds) in names.iter().zip(measured) {
+        rounds.sort_by_key(Measured::rate);
+        let middle = rounds[ROUNDS / 2];
+        let mut p99: Vec<_> = rounds.iter().map(|one| one.p99_micros).collect();
+        p99.sort_unstable();
+        report(&Measured { p99_micros: p99[ROUNDS / 2], ..middle }.line(&format!("webhook, {name}")));
+    }
+}
+
+async fn webhooks_of(grown: &Grown, endpoint: &Endpoint) -> Measured {
+    let click = grown.samples["click"].as_str().unwrap_or_default();
+    let process = grown.server.process().expect("it runs");
+    webhooks::measure(endpoint, click, process, SECONDS).await
+}
+
+/// An open page of the dashboard: asks for the number of changes each second, and for the changing part if the number
+/// changed, as `dashboard.js` does. Returns how often it asked.
+async fn tab((origin, cookie): (String, String), n: usize, stop: Arc<AtomicBool>) -> usize {
+    let client = Client::new();
+    let get = async |path: &str| {
+        let request = client.get(format!("{origin}{path}")).header("cookie", &cookie);
+        let answer = request.send().await.expect("the server answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        let number =
+            answer.headers().get("x-changes").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        (number, answer.text().await.expect("a body"))
+    };
+    tokio::time::sleep(Duration::from_millis(u64::try_from(n).unwrap_or_default() * 10)).await;
+    let (mut shown, mut polls) = (String::new(), 0);
+    while !stop.load(Ordering::Relaxed) {
+        let (_, number) = get("/dashboard/changes").await;
+        polls += 1;
+        if number != shown {
+            shown = get("/dashboard/live").await.0.unwrap_or_default();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    polls
+}
+
+/// `trac backup`, as a process of its own.
+struct Backup {
+    process: Child,
+    file: std::path::PathBuf,
+}
+
+impl Backup {
+    fn begin(grown: &Grown) -> Self {
+        let data = grown.server.data();
+        let file = std::path::Path::new(&data).with_extension("backup");
+        let _ = fs::remove_file(&file);
+        let mut backup = command();
+        backup.args(["backup", &file.to_string_lossy(), "--data", &data]);
+        let process = backup.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("trac runs");
+        Self { process, file }
+    }
+
+    fn ended(&mut self) -> bool {
+        self.process.try_wait().is_ok_and(|status| status.is_some())
+    }
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_file(&self.file);
+    }
+}
