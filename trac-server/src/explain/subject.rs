@@ -227,9 +227,19 @@ impl Finding<'_> {
         };
         let sql = format!("SELECT id FROM {table} WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3");
         let made_id = self.one(&sql, id)?;
-        let payments =
-            credited_by.map_or_else(|| Ok(Vec::new()), |condition| self.payments(condition, id))?;
+        let payments = match credited_by {
+            // Its payments have no index of their own, because the newest payments soon include some, if there are any.
+            Some(_) if kind == Kind::Program && !self.has_payments(id)? => Vec::new(),
+            Some(condition) => self.payments(condition, id)?,
+            None => Vec::new(),
+        };
         Ok(Some(Subject { made_id, payments, ..Subject::bare(id, kind) }))
+    }
+
+    /// Whether any payment is credited to a program.
+    fn has_payments(&self, program_id: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM payment_count WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND rows > 0";
+        self.rows.exists(sql, args![program_id])
     }
 
     /// The events about an object.

@@ -1,10 +1,13 @@
 //! `trac doctor`: what is wrong with an installation, and how to mend it.
 
+use std::net::IpAddr;
+
+use axum::http::Uri;
 use serde::Serialize;
 
 use super::recount;
-use crate::store::rows::args;
-use crate::store::{Everywhere, PUBLIC_URL, Store, StoreError, StoreErrorKind, setting};
+use crate::store::rows::{Rows, args};
+use crate::store::{Everywhere, PUBLIC_URL, Scope, Store, StoreError, StoreErrorKind, mode_of, setting};
 use crate::webhook::secrets;
 
 /// Something that is wrong.
@@ -31,80 +34,148 @@ pub struct Report {
 /// The store's, except those that are findings.
 pub async fn examine(store: &Store) -> Result<Report, StoreError> {
     let mut findings = Vec::new();
-    let mut add = |what: String, remedy: &str| {
-        findings.push(Finding { what, remedy: remedy.to_owned() });
-    };
-    match store.quick_check().await {
-        Err(error) if error.kind() == StoreErrorKind::Corrupt => {
-            add(format!("The database is damaged: {error}."), "Restore the last backup: trac restore.");
-        }
-        checked => checked?,
-    }
-    let differences = recount::compare(store).await?;
-    if let Some(first) = differences.first() {
-        let count = differences.len();
-        let what = format!("{count} counts, balances or sums differ from their rows, for example: {first}.");
-        add(what, "Run trac recount, which mends them.");
+    match store.quick_check().await.and(compared(store).await) {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(damage(error)?),
     }
     if let Err(error) = secrets::check_secrets(store).await {
-        let remedy = "Start trac with the master key that sealed the secrets, or set the secrets of the endpoints again.";
-        add(format!("A secret cannot be opened: {error}."), remedy);
+        findings.push(Finding::of(
+            format!("A secret cannot be opened: {error}."),
+            "Start trac with the master key that sealed the secrets, or set the secrets of the endpoints again.",
+        ));
     }
     if let Err(error) = store.has_room_for_pages() {
-        add(format!("Clicks are not recorded: {error}."), "Free space on the disk, or enlarge it.");
+        let remedy = "Free space on the disk, or enlarge it.";
+        findings.push(Finding::of(format!("Clicks are not recorded: {error}."), remedy));
     }
-    for Finding { what, remedy } in store.read(configuration).await? {
-        add(what, &remedy);
+    let is_damaged = |findings: &[Finding]| findings.iter().any(|finding| finding.remedy == RESTORE);
+    match store.read(configuration).await {
+        Ok(found) => findings.extend(found),
+        Err(error) if is_damaged(&findings) => drop(error),
+        Err(error) => findings.push(damage(error)?),
     }
-    Ok(Report { findings, space: store.space().await? })
+    let space = match store.space().await {
+        Ok(space) => space,
+        Err(_) if is_damaged(&findings) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(Report { findings, space })
+}
+
+const RESTORE: &str = "Restore the last backup: trac restore.";
+
+/// The finding that the database is damaged, if that is the error.
+fn damage(error: StoreError) -> Result<Finding, StoreError> {
+    if error.kind() == StoreErrorKind::Corrupt {
+        return Ok(Finding::of(format!("The database is damaged: {error}."), RESTORE));
+    }
+    Err(error)
+}
+
+/// Whether the rows that follow from others are what follows.
+async fn compared(store: &Store) -> Result<Option<Finding>, StoreError> {
+    let differences = recount::compare(store).await?;
+    Ok(differences.first().map(|first| {
+        let count = differences.len();
+        let what = format!("{count} counts, balances or sums differ from their rows, for example: {first}.");
+        Finding::of(what, "Run trac recount, which mends them.")
+    }))
 }
 
 /// What is wrong with the public URL and the webhook endpoints.
 fn configuration(tx: Everywhere<'_>) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     match setting(tx, PUBLIC_URL)? {
-        None => findings.push(Finding {
-            what: "No server has run on this data folder.".to_owned(),
-            remedy: "Start it: trac serve.".to_owned(),
-        }),
-        Some(url) if url.starts_with("http://") && !is_local(&url) => findings.push(Finding {
-            what: format!("The public URL is not https: {url}."),
-            remedy: "Set --public-url to an https:// URL: Stripe delivers live events to no other."
-                .to_owned(),
-        }),
+        None => findings
+            .push(Finding::of("No server has run on this data folder.".to_owned(), "Start it: trac serve.")),
+        Some(url) if url.starts_with("http://") && !is_local(&url) => findings.push(Finding::of(
+            format!("The public URL is not https: {url}."),
+            "Set --public-url to an https:// URL: Stripe delivers live events to no other.",
+        )),
         Some(_) => {}
     }
-    let sql = "SELECT e.id, e.mode, w.name, e.secrets, e.stripe_api_key_problem, \
-               EXISTS (SELECT 1 FROM event AS v WHERE v.workspace_id = e.workspace_id AND v.mode = e.mode AND v.endpoint_id = e.id \
-               AND v.outcome = 'rejected') AS has_rejected FROM webhook_endpoint AS e \
-               JOIN workspace AS w ON w.id = e.workspace_id ORDER BY e.id";
-    tx.each(sql, args![], |row| {
-        let (id, mode, workspace): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let (secrets, problem): (String, Option<String>) = (row.get(3)?, row.get(4)?);
-        let which = format!("The {mode} webhook endpoint {id} of {workspace:?}");
-        // The endpoint of a mode that is not used yet has none, and gets no deliveries.
-        if !secrets.contains('"') && row.get::<bool>(5)? {
-            findings.push(Finding {
-                what: format!("{which} has no signing secret, so every delivery is rejected."),
-                remedy: format!(
-                    "Copy the endpoint's signing secret from Stripe: PATCH /webhook-endpoints/{id} with signing_secrets."
-                ),
-            });
-        }
-        if let Some(problem) = problem {
-            findings.push(Finding {
-                what: format!("{which} has a key for Stripe's API that does not work: {problem}."),
-                remedy: format!("Set another restricted key: PATCH /webhook-endpoints/{id} with stripe_api_key."),
-            });
-        }
-        Ok(())
-    })?;
+    for endpoint in Endpoint::all(tx)? {
+        findings.extend(endpoint.findings(tx)?);
+    }
     Ok(findings)
 }
 
+struct Endpoint {
+    id: String,
+    scope: Scope,
+    workspace: String,
+    has_secret: bool,
+    key_problem: Option<String>,
+}
+
+impl Endpoint {
+    fn all(tx: Everywhere<'_>) -> Result<Vec<Self>, StoreError> {
+        let sql = "SELECT e.id, e.workspace_id, e.mode, w.name, e.secrets, e.stripe_api_key_problem FROM webhook_endpoint AS e \
+                   JOIN workspace AS w ON w.id = e.workspace_id ORDER BY e.id";
+        tx.all(sql, &[], |row| {
+            let (workspace_id, mode): (String, String) = (row.get(1)?, row.get(2)?);
+            Ok(Self {
+                id: row.get(0)?,
+                scope: Scope::new(&workspace_id, mode_of(&mode)),
+                workspace: row.get(3)?,
+                has_secret: row.get::<String>(4)?.contains('"'),
+                key_problem: row.get(5)?,
+            })
+        })
+    }
+
+    fn findings(&self, tx: Everywhere<'_>) -> Result<Vec<Finding>, StoreError> {
+        let Self { id, scope, workspace, .. } = self;
+        let which = format!("The {} webhook endpoint {id} of {workspace:?}", scope.mode_str());
+        let mut findings = Vec::new();
+        // The endpoint of a mode that is not used yet has no secret, and gets no deliveries.
+        match self.rejects(tx.within(scope))? {
+            Some(_) if !self.has_secret => findings.push(Finding::of(
+                format!("{which} has no signing secret, so every delivery is rejected."),
+                &format!(
+                    "Copy the endpoint's signing secret from Stripe: PATCH /webhook-endpoints/{id} with signing_secrets."
+                ),
+            )),
+            Some(reason) => findings.push(Finding::of(
+                format!("{which} rejected its last deliveries: {reason}."),
+                &format!(
+                    "Compare its secret with that of the endpoint at Stripe, and the server's clock with the time: \
+                     PATCH /webhook-endpoints/{id} with signing_secrets."
+                ),
+            )),
+            None => {}
+        }
+        if let Some(problem) = &self.key_problem {
+            findings.push(Finding::of(
+                format!("{which} has a key for Stripe's API that does not work: {problem}."),
+                &format!("Set another restricted key: PATCH /webhook-endpoints/{id} with stripe_api_key."),
+            ));
+        }
+        Ok(findings)
+    }
+
+    /// The reason of the endpoint's last delivery if it was rejected. Only the newest deliveries of the workspace
+    /// are looked at.
+    fn rejects(&self, rows: Rows<'_>) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT outcome, reason FROM (SELECT id, endpoint_id, outcome, reason FROM event \
+                   WHERE workspace_id = ?1 AND mode = ?2 ORDER BY id DESC LIMIT 1000) AS newest \
+                   WHERE endpoint_id = ?3 ORDER BY id DESC LIMIT 1";
+        let newest = rows.one(sql, args![self.id], |row| Ok((row.get::<String>(0)?, row.get(1)?)))?;
+        Ok(newest.filter(|(outcome, _)| outcome == "rejected").map(|(_, reason)| reason))
+    }
+}
+
+impl Finding {
+    fn of(what: String, remedy: &str) -> Self {
+        Self { what, remedy: remedy.to_owned() }
+    }
+}
+
+/// Whether a URL is one of this machine.
 fn is_local(url: &str) -> bool {
-    let host = url.trim_start_matches("http://");
-    ["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local))
+    let host = url.parse::<Uri>().ok().and_then(|url| url.host().map(ToOwned::to_owned)).unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -140,5 +211,18 @@ mod tests {
         assert_eq!(whats.len(), wants.len(), "{whats:?}");
         let report = examine(&app.trac.store).await.unwrap();
         assert!(report.space.iter().any(|(part, bytes)| *part == "clicks" && *bytes > 0));
+    }
+
+    #[test]
+    fn a_local_url_is_one_of_this_machine() {
+        for (url, local) in [
+            ("http://127.0.0.1:8787", true),
+            ("http://localhost", true),
+            ("http://[::1]:80/x", true),
+            ("http://localhost.evil.example", false),
+            ("http://127.evil.example", false),
+        ] {
+            assert_eq!(is_local(url), local, "{url}");
+        }
     }
 }

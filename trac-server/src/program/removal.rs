@@ -31,7 +31,10 @@ static OF_PROGRAMS: Removal = Removal {
         ("enrollments", "enrollment WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3"),
         ("links", "link WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3 AND deleted_at IS NULL"),
         ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3"),
-        ("clicks", "click_record WHERE program = (SELECT no FROM name WHERE id = ?3)"),
+        (
+            "clicks",
+            "click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND key = (SELECT no FROM name WHERE id = ?3)",
+        ),
     ],
     rows: &[
         "link WHERE workspace_id = ?1 AND mode = ?2 AND program_id = ?3",
@@ -48,7 +51,10 @@ static OF_PARTNERS: Removal = Removal {
         ("links", "link WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3 AND deleted_at IS NULL"),
         ("commissions", "commission WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
         ("payouts", "payout WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3"),
-        ("clicks", "click_record WHERE partner = (SELECT no FROM name WHERE id = ?3)"),
+        (
+            "clicks",
+            "click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND key = (SELECT no FROM name WHERE id = ?3)",
+        ),
     ],
     rows: &[
         "link WHERE workspace_id = ?1 AND mode = ?2 AND partner_id = ?3",
@@ -71,9 +77,8 @@ static OF_ENROLLMENTS: Removal = Removal {
         ("promotion codes", "promotion_code WHERE workspace_id = ?1 AND mode = ?2 AND enrollment_id = ?3"),
         (
             "clicks",
-            "enrollment AS e JOIN name AS a ON a.id = e.partner_id JOIN name AS g ON g.id = e.program_id \
-             JOIN click_record AS c ON c.partner = a.no AND c.program = g.no \
-             WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.id = ?3",
+            "enrollment AS e JOIN name AS b ON b.id = e.program_id || '/' || e.partner_id JOIN click_day AS c \
+             ON c.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND c.key = b.no WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.id = ?3",
         ),
     ],
     rows: &[

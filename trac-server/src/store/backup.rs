@@ -50,10 +50,15 @@ pub fn back_up(data: &Path, to: &Path, report: impl FnMut(BackupProgress)) -> Re
     if to.exists() {
         return Err(already_exists(to));
     }
-    file::open_private(to).map_err(|error| cannot(to, &error))?;
-    let copied = watched(&from, to, report);
+    // Written under another name until it is complete: a partial copy is never taken for a backup.
+    let mut draft = to.to_owned();
+    draft.as_mut_os_string().push(".draft");
+    let _ = fs::remove_file(&draft);
+    file::open_private(&draft).map_err(|error| cannot(&draft, &error))?;
+    let copied = watched(&from, &draft, report);
+    let copied = copied.and_then(|()| fs::rename(&draft, to).map_err(|error| cannot(to, &error)));
     if copied.is_err() {
-        let _ = fs::remove_file(to);
+        let _ = fs::remove_file(&draft);
     }
     copied.map_err(|error| error.at(&from))
 }

@@ -2,6 +2,7 @@
 //! transaction that writes what they follow from. Here each is derived anew, to compare it and to mend it.
 
 use super::click_days::move_position;
+use super::recorder::count_clicks;
 use super::rows::{Cell, Everywhere};
 use super::{StoreError, schema};
 
@@ -97,14 +98,15 @@ static TABLES: [Derived; 11] = [
          AND o.currency = c.currency), 0) AS paid_minor \
          FROM commission AS c GROUP BY 1, 2, 3, 4",
     ),
-    Derived {
-        unknown: &["visits", "unique_visits"],
-        ..derived(
-            "click_day",
-            "clicks <> 0",
-            "WITH each_link AS (SELECT scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, count(*) AS clicks, \
+    derived(
+        "click_day",
+        "(clicks, visits) <> (0, 0)",
+        "WITH each_link AS (SELECT scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, count(*) AS clicks, \
              sum(is_unique) AS unique_clicks, sum(is_visit) AS visits, sum(is_unique AND is_visit) AS unique_visits \
-             FROM click_record GROUP BY 1, 2, 3, 4, 5), keyed AS (\
+             FROM click_record GROUP BY 1, 2, 3, 4, 5 \
+             UNION ALL SELECT s.no, g.no, a.no, l.no, d.day, 0, 0, d.visits, d.unique_visits FROM deleted_visit AS d \
+             JOIN scope AS s ON s.workspace_id = d.workspace_id AND s.mode = d.mode JOIN name AS g ON g.id = d.program_id \
+             JOIN name AS a ON a.id = d.partner_id LEFT JOIN name AS l ON l.id = d.link_id), keyed AS (\
              SELECT scope, 0 AS key, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
              UNION ALL SELECT scope, program, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
              UNION ALL SELECT scope, partner, day, clicks, unique_clicks, visits, unique_visits FROM each_link \
@@ -113,8 +115,7 @@ static TABLES: [Derived; 11] = [
              JOIN name AS g ON g.no = program JOIN name AS a ON a.no = partner JOIN name AS b ON b.id = g.id || '/' || a.id) \
              SELECT scope, key, day, sum(clicks) AS clicks, sum(unique_clicks) AS unique_clicks, sum(visits) AS visits, \
              sum(unique_visits) AS unique_visits FROM keyed GROUP BY 1, 2, 3",
-        )
-    },
+    ),
     derived(
         "sale_day",
         "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
@@ -155,8 +156,7 @@ pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError>
     Ok(found)
 }
 
-/// Writes the rows of tables that have these [differences] anew. Visits whose clicks were deleted stay counted, and
-/// customers keep the time when they became known.
+/// Writes the rows of tables that have these [differences] anew. Customers keep the time when they became known.
 ///
 /// # Errors
 /// The store's.
@@ -168,12 +168,6 @@ pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreE
             "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
         );
         match *table {
-            "click_day" => {
-                tx.write("UPDATE click_day SET clicks = 0, unique_clicks = 0", &[])?;
-                let keep = "ON CONFLICT (scope, key, day) DO UPDATE SET clicks = excluded.clicks, unique_clicks = excluded.unique_clicks";
-                tx.write(&format!("{anew} {keep}"), &[])?;
-                move_position(tx.connection)?;
-            }
             "customer" => {
                 let gone = format!(
                     "DELETE FROM customer WHERE (workspace_id, mode, id) NOT IN (SELECT workspace_id, mode, id FROM ({from}) AS derived)"
@@ -188,8 +182,31 @@ pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreE
                 tx.write(&anew, &[])?;
             }
         }
+        if *table == "click_day" {
+            move_position(tx.connection)?;
+        }
     }
     Ok(())
+}
+
+/// Counts imported clicks, and visits whose clicks were deleted before the export.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn count_imported_clicks(tx: Everywhere<'_>) -> Result<(), StoreError> {
+    if tx.exists("SELECT 1 FROM deleted_visit", &[])? {
+        for ids in ["program_id", "partner_id", "link_id", "program_id || '/' || partner_id"] {
+            let sql = format!(
+                "INSERT INTO name (id) SELECT DISTINCT {ids} FROM deleted_visit WHERE {ids} <> '' ON CONFLICT DO NOTHING"
+            );
+            tx.write(&sql, &[])?;
+        }
+        let scopes = "INSERT INTO scope (workspace_id, mode) SELECT DISTINCT workspace_id, mode FROM deleted_visit WHERE TRUE ON CONFLICT DO NOTHING";
+        tx.write(scopes, &[])?;
+        count_clicks(tx)?;
+        return rebuild(tx, &["click_day".to_owned()]);
+    }
+    count_clicks(tx)
 }
 
 fn text(cell: &Cell) -> String {

@@ -49,6 +49,11 @@ impl StoreError {
         &self.detail
     }
 
+    /// The same error with the name of a row in front of the message.
+    pub(crate) fn of(self, row: &str) -> Self {
+        Self { kind: self.kind, detail: format!("{row}: {}", self.detail) }
+    }
+
     /// The same error with the file's path in front of the message.
     pub(crate) fn at(self, file: &Path) -> Self {
         Self { kind: self.kind, detail: format!("{}: {}", file.display(), self.detail) }

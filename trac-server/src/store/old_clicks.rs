@@ -40,7 +40,7 @@ const UNUSED: &str = "DELETE FROM click_record WHERE id = ?3 AND scope = (SELECT
     AND NOT EXISTS (SELECT 1 FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.click_id = ?3) \
     AND NOT EXISTS (SELECT 1 FROM promotion_code AS o WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.click_id = ?3) \
     AND NOT EXISTS (SELECT 1 FROM report AS r WHERE r.workspace_id = ?1 AND r.mode = ?2 AND r.claimed_click = ?3 AND r.claimed_click <> '') \
-    RETURNING scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, is_unique";
+    RETURNING scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, is_unique, is_visit";
 
 /// Deletes those of these clicks that nothing refers to; returns how many. Their visits stay in the numbers of
 /// their days.
@@ -51,10 +51,19 @@ pub(crate) fn delete_unused(rows: Rows<'_>, ids: &[String]) -> Result<usize, Sto
     for id in ids {
         let scope = rows.scope();
         let found = delete.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
-            Ok(([row.get(0)?, row.get(4)?, row.get(5)?], [row.get(1)?, row.get(2)?], row.get(3)?))
+            Ok(Gone {
+                scope: row.get(0)?,
+                program: row.get(1)?,
+                partner: row.get(2)?,
+                link: row.get(3)?,
+                day: row.get(4)?,
+                is_unique: row.get(5)?,
+                is_visit: row.get(6)?,
+            })
         });
-        if let Some(([scope, day, is_unique], [program, partner], link)) = found.optional()? {
-            uncount(tx, [scope, day, is_unique], [program, partner], link)?;
+        if let Some(gone) = found.optional()? {
+            gone.uncount(tx)?;
+            gone.keep_visit(rows)?;
             deleted = deleted.saturating_add(1);
         }
     }
@@ -64,24 +73,48 @@ pub(crate) fn delete_unused(rows: Rows<'_>, ids: &[String]) -> Result<usize, Sto
     Ok(deleted)
 }
 
-/// Takes a click off the numbers of its day: of the scope, the program, the partner, the link, and the partner in
-/// the program.
-fn uncount(
-    tx: &Connection,
-    [scope, day, is_unique]: [i64; 3],
-    [program, partner]: [i64; 2],
+/// A click that was deleted.
+struct Gone {
+    scope: i64,
+    program: i64,
+    partner: i64,
     link: Option<i64>,
-) -> Result<(), StoreError> {
-    let pair = "SELECT b.no FROM name AS g, name AS a JOIN name AS b ON b.id = g.id || '/' || a.id WHERE g.no = ?1 AND a.no = ?2";
-    let pair =
-        tx.prepare_cached(pair)?.query_row([program, partner], |row| row.get::<_, i64>(0)).optional()?;
-    let take = "UPDATE click_day SET clicks = clicks - 1, unique_clicks = unique_clicks - ?4 \
-                WHERE scope = ?1 AND key = ?2 AND day = ?3";
-    let mut take = tx.prepare_cached(take)?;
-    for key in [Some(0), Some(program), Some(partner), link, pair].into_iter().flatten() {
-        take.execute([scope, key, day, is_unique])?;
+    day: i64,
+    is_unique: bool,
+    is_visit: bool,
+}
+
+impl Gone {
+    /// Takes the click, but not the visit, off the numbers of its day: of the scope, the program, the partner, the
+    /// link, and the partner in the program.
+    fn uncount(&self, tx: &Connection) -> Result<(), StoreError> {
+        let pair = "SELECT b.no FROM name AS g, name AS a JOIN name AS b ON b.id = g.id || '/' || a.id WHERE g.no = ?1 AND a.no = ?2";
+        let pair =
+            tx.prepare_cached(pair)?.query_row([self.program, self.partner], |row| row.get(0)).optional()?;
+        let take = "UPDATE click_day SET clicks = clicks - 1, unique_clicks = unique_clicks - ?4 \
+                    WHERE scope = ?1 AND key = ?2 AND day = ?3";
+        let mut take = tx.prepare_cached(take)?;
+        for key in [Some(0), Some(self.program), Some(self.partner), self.link, pair].into_iter().flatten() {
+            take.execute(params![self.scope, key, self.day, self.is_unique])?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Adds the visit to those whose clicks were deleted.
+    fn keep_visit(&self, rows: Rows<'_>) -> Result<(), StoreError> {
+        if !self.is_visit {
+            return Ok(());
+        }
+        rows.write(
+            "INSERT INTO deleted_visit (workspace_id, mode, day, program_id, partner_id, link_id, visits, unique_visits) \
+             VALUES (?1, ?2, ?3, (SELECT id FROM name WHERE no = ?4), (SELECT id FROM name WHERE no = ?5), \
+             coalesce((SELECT id FROM name WHERE no = ?6), ''), 1, ?7) \
+             ON CONFLICT (workspace_id, mode, day, program_id, partner_id, link_id) \
+             DO UPDATE SET visits = visits + 1, unique_visits = unique_visits + excluded.unique_visits",
+            args![self.day, self.program, self.partner, self.link, i64::from(self.is_unique)],
+        )?;
+        Ok(())
+    }
 }
 
 /// Passes the documents with what Stripe says of its subscriptions and customers to `take`: their metadata may

@@ -13,7 +13,16 @@ use super::file::{BUSY_LIMIT, log_of};
 const PARTS: [(&str, &[&str]); 7] = [
     (
         "clicks",
-        &["click_record", "click_day", "click_day_position", "name", "scope", "visitor", "visit_not_counted"],
+        &[
+            "click_record",
+            "click_day",
+            "click_day_position",
+            "deleted_visit",
+            "name",
+            "scope",
+            "visitor",
+            "visit_not_counted",
+        ],
     ),
     ("event_bodies", &["event_body"]),
     ("events", &["event", "event_count", "question"]),

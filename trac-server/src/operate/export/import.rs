@@ -11,7 +11,7 @@ use super::line::{self, ReadRow};
 use super::table::{Table, unusable};
 use super::write::VERSION;
 use crate::id::hex;
-use crate::store::recorder::count_clicks;
+use crate::store::derived::count_imported_clicks;
 use crate::store::rows::{Cell, ToArg, args, places};
 use crate::store::{Everywhere, Priority, Store, StoreError, StoreErrorKind, schema};
 
@@ -63,7 +63,7 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
                     "the export is not whole: its last line is missing, or counts other rows",
                 ));
             }
-            count_clicks(tx)?;
+            count_imported_clicks(tx)?;
             reading.imported.without_secret = without_secret(tx, &reading.workspaces.unwrap_or_default())?;
             Ok(reading.imported)
         })

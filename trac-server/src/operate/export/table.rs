@@ -49,6 +49,7 @@ pub(super) const TABLES: &[Table] = &[
     table("link", ID),
     table("visit_not_counted", &["workspace_id", "mode", "link_id", "day", "why"]),
     Table { order: &["workspace_id", "mode", "clicked_at"], ..table("click", ID) },
+    table("deleted_visit", &["workspace_id", "mode", "day", "program_id", "partner_id", "link_id"]),
     table("promotion_code", &["workspace_id", "mode", "code", "click_id"]),
     table("event", ID),
     table("event_body", &["workspace_id", "mode", "event_id"]),

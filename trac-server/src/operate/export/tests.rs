@@ -8,7 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::table::{TABLES, Table};
 use super::*;
+use crate::config::Retention;
 use crate::operate::replay::{Rules, replay_all};
+use crate::operate::retention;
 use crate::store::rows::args;
 use crate::store::{Priority, StoreError, StoreErrorKind, schema};
 use crate::testing::app::{App, Merchant};
@@ -85,6 +87,12 @@ async fn busy(app: &App) -> Shop<'_> {
     app.trac.clock.advance(DAY);
     let payout = m.post("/payouts", json!({"partner_id": shop.partner, "currency": "usd"})).await;
     assert_eq!(payout.status, 201, "{}", payout.body);
+    // A click that is deleted, and whose visit stays.
+    let old =
+        json!({"program_id": shop.program, "partner_id": shop.partner, "clicked_at": "2025-01-01T00:00:00Z"});
+    m.make("/clicks", old).await;
+    let keeping = Retention { clicks_days: 1, ..Retention::default() };
+    assert_eq!(retention::run(&app.trac.clone().with_retention(keeping)).await.unwrap().clicks, 1);
     // Rows that no API call of this test writes.
     app.rows(format!(
         "INSERT INTO question (workspace_id, mode, stripe_id, tries, asked_at, answer) \

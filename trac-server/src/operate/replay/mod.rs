@@ -248,12 +248,14 @@ impl Stored {
         let found = rows.one(sql, args![id], |row| {
             let (endpoint_id, body) = (row.get::<String>(4)?, StoredBody::from_stored(row.get(5)?));
             let (outcome, reason): (String, String) = (row.get(1)?, row.get(2)?);
-            Ok((row.get(0)?, outcome, reason, row.get(3)?, endpoint_id, body, row.get(6)?))
+            Ok((row.get::<String>(0)?, outcome, reason, row.get(3)?, endpoint_id, body, row.get(6)?))
         })?;
         let Some((id, outcome, reason, received_at, endpoint_id, body, stripe_account)) = found else {
             return Ok(None);
         };
-        let Ok(event) = Event::read(Verified::from_stored(&body.received()?)) else { return Ok(None) };
+        let received = body.received().map_err(|error| error.of(&id))?;
+        let Ok(event) = Event::read(Verified::from_stored(&received)) else { return Ok(None) };
+        drop(received);
         let delivery = Delivery { scope: rows.scope().clone(), endpoint_id, stripe_account, event, body };
         Ok(Some(Self { id, outcome, reason, received_at, delivery }))
     }

@@ -12,6 +12,10 @@ use crate::store::rows::{Rows, args};
 use crate::store::{Priority, Scope, StoreError};
 use crate::trac::Trac;
 
+/// How late an event about a sale may arrive: Stripe retries for three days, and its events can be resent for thirty.
+/// Source: <https://docs.stripe.com/webhooks#retries>.
+const LATE_DAYS: u32 = 31;
+
 /// The texts in what Stripe says of subscriptions and customers, by their hashes. A click that one of them names may
 /// yet be asked for by a payment. Two texts with one hash keep a click more than needed.
 pub(super) struct Named(HashSet<u64>);
@@ -55,8 +59,7 @@ fn hash(text: &str) -> u64 {
 pub(super) async fn delete(trac: &Trac, scope: &Scope, named: &Named) -> Result<usize, StoreError> {
     let of = scope.clone();
     let window_days = trac.store.read(move |tx| longest_window(tx.within(&of))).await?;
-    // One day more, for clocks that differ.
-    let days = trac.retention.clicks_days.max(window_days.saturating_add(1));
+    let days = trac.retention.clicks_days.max(window_days.saturating_add(LATE_DAYS));
     let Some(until) = until(trac, days) else { return Ok(0) };
     let (mut deleted, mut after) = (0_usize, Place::START);
     loop {

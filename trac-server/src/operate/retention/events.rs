@@ -22,8 +22,8 @@ struct Old {
     body: bool,
 }
 
-/// Deletes the old events of a workspace and mode, and the bodies of others. An event that waits for another one is
-/// kept with its body.
+/// Deletes the old events of a workspace and mode, and the bodies of others. An event that waits for another one, or could
+/// not be read, is kept with its body: it is yet to be decided.
 pub(super) async fn delete(trac: &Trac, scope: &Scope) -> Result<Deleted, StoreError> {
     let (bodies_until, log_until) =
         (until(trac, trac.retention.bodies_days), until(trac, trac.retention.log_days));
@@ -39,7 +39,8 @@ pub(super) async fn delete(trac: &Trac, scope: &Scope) -> Result<Deleted, StoreE
         let old = read.into_iter().filter_map(|(id, outcome, has_body, received_at)| {
             let no_effect = matches!(outcome.as_str(), "ignored" | "rejected");
             let entirely = no_effect && is_before(received_at, log_until);
-            let body = has_body && outcome != "deferred" && is_before(received_at, bodies_until);
+            let is_decided = !matches!(outcome.as_str(), "deferred" | "failed");
+            let body = has_body && is_decided && is_before(received_at, bodies_until);
             (entirely || body).then_some(Old { id, entirely, body: has_body && (entirely || body) })
         });
         let old: Vec<_> = old.collect();
@@ -69,7 +70,7 @@ fn delete_step(rows: Rows<'_>, old: &[Old]) -> Result<(), StoreError> {
         if *body {
             // An event may have been decided again since it was read: one that waits keeps its body.
             let sql = "DELETE FROM event_body WHERE workspace_id = ?1 AND mode = ?2 AND event_id = ?3 AND EXISTS \
-                       (SELECT 1 FROM event AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.id = ?3 AND e.outcome <> 'deferred')";
+                       (SELECT 1 FROM event AS e WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.id = ?3 AND e.outcome NOT IN ('deferred', 'failed'))";
             rows.write(sql, args![id])?;
         }
         if *entirely {

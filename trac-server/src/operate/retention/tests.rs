@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::Retention;
+use crate::operate::export;
 use crate::store::derived;
 use crate::testing::app::App;
 use crate::testing::shop::Shop;
@@ -44,9 +45,9 @@ async fn clicks_that_anything_names_are_kept_and_visits_stay_counted() {
     report("/api/track/conversion", claim).await;
 
     let trac = keeping(&app, Retention { clicks_days: 10, ..Retention::default() });
-    app.trac.clock.advance(30 * DAY);
+    app.trac.clock.advance(60 * DAY);
     merchant.make("/clicks", json!({"link_id": link, "click_id": "clk_young"})).await;
-    assert_eq!(run(&trac).await.unwrap().clicks, 0, "the attribution window is 30 days");
+    assert_eq!(run(&trac).await.unwrap().clicks, 0, "the window is 30 days, and events may be 31 days late");
     app.trac.clock.advance(2 * DAY);
     assert_eq!(run(&trac).await.unwrap().clicks, 2, "this one and the shop's own");
     assert_eq!(run(&trac).await.unwrap().clicks, 0, "a second run");
@@ -78,6 +79,27 @@ async fn a_link_that_was_ever_visited_is_archived_not_deleted() {
     assert!(run(&trac).await.unwrap().clicks > 0);
     let removed = shop.merchant.delete(&format!("/links/{link}")).await;
     assert_eq!((&removed.body["archived"], &removed.body["deleted"]), (&json!(true), &json!(false)));
+    // Neither is the code of its partner, and explain counts the visits.
+    let removed = shop.merchant.delete(&format!("/enrollments/{}", shop.enrollment)).await;
+    assert_eq!(removed.code(), (409, "ENROLLMENT_IN_USE".to_owned()));
+    let story = shop.merchant.get(&format!("/explain/{link}")).await.body.to_string();
+    assert!(story.contains("1 click, the last at"), "{story}");
+    // An export has the visits of deleted clicks.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("export");
+    export::export_to_file(&app.trac, None, &file).await.unwrap();
+    let there = App::new();
+    let stream = std::io::BufReader::new(std::fs::File::open(&file).unwrap());
+    export::import(&there.trac.store, stream).await.unwrap();
+    let days = "SELECT sum(visits), sum(unique_visits), sum(clicks) FROM click_day";
+    let sums = async |app: &App| {
+        let read = app.trac.store.read(move |tx| {
+            tx.one(days, &[], |row| Ok([row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?]))
+        });
+        read.await.unwrap().unwrap()
+    };
+    assert_eq!(sums(&there).await, sums(&app).await);
+    assert_eq!(there.trac.store.read(derived::differences).await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
