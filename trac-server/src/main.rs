@@ -325,7 +325,8 @@ async fn examine(config: &Config, json: bool) -> Result<(), Failure> {
             writeln!(Output, "{what} {remedy}")?;
         }
         for (part, bytes) in &report.space {
-            writeln!(Output, "{:>9.1} MB  {}", *bytes as f64 / 1_000_000.0, part.replace('_', " "))?;
+            let (whole, tenths) = (bytes / 1_000_000, bytes / 100_000 % 10);
+            writeln!(Output, "{whole:>7}.{tenths} MB  {}", part.replace('_', " "))?;
         }
     }
     match report.findings.len() {

@@ -167,20 +167,17 @@ pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreE
         let anew = format!(
             "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
         );
-        match *table {
-            "customer" => {
-                let gone = format!(
-                    "DELETE FROM customer WHERE (workspace_id, mode, id) NOT IN (SELECT workspace_id, mode, id FROM ({from}) AS derived)"
-                );
-                tx.write(&gone, &[])?;
-                let keep = "ON CONFLICT (workspace_id, mode, id) DO UPDATE SET external_id = excluded.external_id, \
-                            stripe_customer_id = excluded.stripe_customer_id";
-                tx.write(&format!("{anew} {keep}"), &[])?;
-            }
-            _ => {
-                tx.write(&format!("DELETE FROM {table}"), &[])?;
-                tx.write(&anew, &[])?;
-            }
+        if *table == "customer" {
+            let gone = format!(
+                "DELETE FROM customer WHERE (workspace_id, mode, id) NOT IN (SELECT workspace_id, mode, id FROM ({from}) AS derived)"
+            );
+            tx.write(&gone, &[])?;
+            let keep = "ON CONFLICT (workspace_id, mode, id) DO UPDATE SET external_id = excluded.external_id, \
+                        stripe_customer_id = excluded.stripe_customer_id";
+            tx.write(&format!("{anew} {keep}"), &[])?;
+        } else {
+            tx.write(&format!("DELETE FROM {table}"), &[])?;
+            tx.write(&anew, &[])?;
         }
         if *table == "click_day" {
             move_position(tx.connection)?;

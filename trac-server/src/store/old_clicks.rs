@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
 use super::click_days;
-use super::rows::{Everywhere, Rows, args};
+use super::rows::{Rows, args};
 
 /// A place in the clicks of a scope, in the order of their times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,11 +117,13 @@ impl Gone {
     }
 }
 
-/// Passes the documents with what Stripe says of its subscriptions and customers to `take`: their metadata may
-/// name clicks.
-pub(crate) fn each_holder(
-    tx: Everywhere<'_>,
-    mut take: impl FnMut(String) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    tx.each("SELECT facts FROM holder", &[], |row| take(row.get(0)?))
+/// The next documents with what Stripe says of subscriptions and customers, whose metadata may name clicks, each with
+/// the ID of its object.
+pub(crate) fn next_holders(
+    rows: Rows<'_>,
+    after: &str,
+    count: u32,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT stripe_id, facts FROM holder WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id > ?3 ORDER BY stripe_id LIMIT ?4";
+    rows.all(sql, args![after, count], |row| Ok((row.get(0)?, row.get(1)?)))
 }

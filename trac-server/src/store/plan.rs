@@ -35,7 +35,7 @@ const GROWING: [&str; 24] = [
 ];
 
 /// Statements that read whole tables on purpose, by a part of their text.
-const WHOLE: [&str; 5] = [
+const WHOLE: [&str; 4] = [
     // A new key of Stripe: every open question is asked again.
     "UPDATE question SET tries = 0",
     // `trac replay` decides every event and lead again.
@@ -43,8 +43,6 @@ const WHOLE: [&str; 5] = [
     "FROM (SELECT workspace_id, mode, id, created_at FROM lead",
     // A test of housekeeping.
     "SELECT coalesce(group_concat(day)",
-    // Retention, once a day: what Stripe says of subscriptions and customers may name clicks.
-    "SELECT facts FROM holder",
 ];
 
 static CHECKED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);

@@ -127,13 +127,13 @@ const DAYS_TOGETHER: usize = 100;
 impl Key {
     /// The number of a listing's rows.
     pub(super) fn total(&self, rows: Rows<'_>) -> Result<i64, StoreError> {
-        let sql = self.select(&format!("coalesce(sum({}), 0)", self.rows), "");
+        let sql = Self::select(&format!("coalesce(sum({}), 0)", self.rows), "");
         Ok(rows.one(&sql, args![self.name], |row| row.get(0))?.unwrap_or_default())
     }
 
     /// The newest days that together have this many rows, or all days; newest first, each with its number.
     pub(super) fn days(&self, rows: Rows<'_>, count: i64) -> Result<Vec<(i64, i64)>, StoreError> {
-        let sql = self.select(
+        let sql = Self::select(
             &format!("day, {}", self.rows),
             &format!("AND day < ?4 ORDER BY day DESC LIMIT {DAYS_TOGETHER}"),
         );
@@ -150,7 +150,7 @@ impl Key {
         }
     }
 
-    fn select(&self, columns: &str, rest: &str) -> String {
+    fn select(columns: &str, rest: &str) -> String {
         format!(
             "SELECT {columns} FROM click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
              AND key = CASE WHEN ?3 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?3) END {rest}"

@@ -94,7 +94,7 @@ impl Dimension {
             if let Some(id) = id {
                 values.push(id.to_arg());
                 let place = values.len().saturating_add(2);
-                narrowed.push_str(&format!(" AND {column} = ?{place}"));
+                narrowed = format!("{narrowed} AND {column} = ?{place}");
             }
         }
         let sql = format!(

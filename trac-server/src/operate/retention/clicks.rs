@@ -16,21 +16,24 @@ use crate::trac::Trac;
 /// Source: <https://docs.stripe.com/webhooks#retries>.
 const LATE_DAYS: u32 = 31;
 
-/// The texts in what Stripe says of subscriptions and customers, by their hashes. A click that one of them names may
-/// yet be asked for by a payment. Two texts with one hash keep a click more than needed.
-pub(super) struct Named(HashSet<u64>);
+/// The texts in what Stripe says of the subscriptions and customers of a scope, by their hashes. A click that one of
+/// them names may yet be asked for by a payment. Two texts with one hash keep a click more than needed.
+#[derive(Debug, Default)]
+struct Named(HashSet<u64>);
 
 impl Named {
-    pub(super) async fn read(trac: &Trac) -> Result<Self, StoreError> {
-        let read = trac.store.read(|tx| {
-            let mut named = HashSet::new();
-            old_clicks::each_holder(tx, |facts| {
-                collect(&serde_json::from_str(&facts)?, &mut named);
-                Ok(())
-            })?;
-            Ok(named)
-        });
-        read.await.map(Self)
+    async fn read(trac: &Trac, scope: &Scope) -> Result<Self, StoreError> {
+        let (mut named, mut after) = (Self::default(), String::new());
+        loop {
+            let (of, from) = (scope.clone(), after.clone());
+            let read =
+                trac.store.read(move |tx| old_clicks::next_holders(tx.within(&of), &from, STEP)).await?;
+            let Some((last, _)) = read.last() else { return Ok(named) };
+            after.clone_from(last);
+            for (_, facts) in read {
+                collect(&serde_json::from_str(&facts)?, &mut named.0);
+            }
+        }
     }
 
     fn contains(&self, id: &str) -> bool {
@@ -56,7 +59,11 @@ fn hash(text: &str) -> u64 {
 }
 
 /// Deletes the old clicks of a workspace and mode that nothing names, and returns how many.
-pub(super) async fn delete(trac: &Trac, scope: &Scope, named: &Named) -> Result<usize, StoreError> {
+pub(super) async fn delete(trac: &Trac, scope: &Scope) -> Result<usize, StoreError> {
+    if trac.retention.clicks_days == 0 {
+        return Ok(0);
+    }
+    let named = Named::read(trac, scope).await?;
     let of = scope.clone();
     let window_days = trac.store.read(move |tx| longest_window(tx.within(&of))).await?;
     let days = trac.retention.clicks_days.max(window_days.saturating_add(LATE_DAYS));
@@ -72,6 +79,9 @@ pub(super) async fn delete(trac: &Trac, scope: &Scope, named: &Named) -> Result<
         after = *last;
         let unnamed = read.into_iter().map(|(id, _)| id).filter(|id| !named.contains(id));
         let (of, unnamed): (_, Vec<_>) = (scope.clone(), unnamed.collect());
+        if unnamed.is_empty() {
+            continue;
+        }
         let step =
             trac.store.write(Priority::Click, move |tx| old_clicks::delete_unused(tx.within(&of), &unnamed));
         deleted = deleted.saturating_add(step.await?);

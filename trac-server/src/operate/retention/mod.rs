@@ -32,14 +32,11 @@ pub struct Deleted {
 /// The store's. What was deleted before stays deleted.
 pub async fn run(trac: &Trac) -> Result<Deleted, StoreError> {
     let mut deleted = Deleted { refusals: refusals(trac).await?, ..Deleted::default() };
-    let named = if trac.retention.clicks_days > 0 { Some(clicks::Named::read(trac).await?) } else { None };
     for scope in scopes(trac).await? {
         let of_events = events::delete(trac, &scope).await?;
         deleted.bodies = deleted.bodies.saturating_add(of_events.bodies);
         deleted.events = deleted.events.saturating_add(of_events.events);
-        if let Some(named) = &named {
-            deleted.clicks = deleted.clicks.saturating_add(clicks::delete(trac, &scope, named).await?);
-        }
+        deleted.clicks = deleted.clicks.saturating_add(clicks::delete(trac, &scope).await?);
     }
     Ok(deleted)
 }
