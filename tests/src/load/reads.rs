@@ -132,6 +132,9 @@ impl Grown {
         let server = Server::start_as(Setup { data: Some(data), ..Setup::default() }).await;
         let key = fs::read_to_string(key).expect("a file");
         let merchant = server.merchant_of(json!({"keys": {"sk_test": key}}));
+        let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
+        let known = json!({"keys": {"sk_test": key}, "endpoints": {"test": {"id": endpoint}}});
+        let merchant = server.merchant_of(known);
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         let login =
             client.post(format!("{}/dashboard/login", merchant.origin)).form(&[("key", key.as_str())]);

@@ -221,15 +221,14 @@ const CLICKS: &str = "SELECT day, sum(visits), sum(unique_visits) FROM click_day
     AND key = CASE WHEN ?5 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?5) END \
     AND day >= ?3 AND day <= ?4 GROUP BY day";
 
-/// Credited leads and sales.
-const CONVERSIONS: &str = "SELECT day, currency, sum(leads), sum(sales), sum_minor(revenue_minor), sum_minor(commission_minor) \
-    FROM sale_day WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4 \
-    AND (?5 IS NULL OR program_id = ?5) GROUP BY day, currency";
+/// Credited leads and sales. They are added up here: to group them, SQLite would sort them first.
+const CONVERSIONS: &str = "SELECT day, currency, leads, sales, revenue_minor, commission_minor \
+    FROM sale_day WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4 AND (?5 IS NULL OR program_id = ?5)";
 
 /// [`CONVERSIONS`] of one partner.
-const CONVERSIONS_OF_PARTNER: &str = "SELECT day, currency, sum(leads), sum(sales), sum_minor(revenue_minor), \
-    sum_minor(commission_minor) FROM sale_day WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4 \
-    AND (?5 IS NULL OR program_id = ?5) AND partner_id = ?6 GROUP BY day, currency";
+const CONVERSIONS_OF_PARTNER: &str = "SELECT day, currency, leads, sales, revenue_minor, commission_minor \
+    FROM sale_day WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4 AND (?5 IS NULL OR program_id = ?5) \
+    AND partner_id = ?6";
 
 /// The figures of each day that has clicks or conversions.
 fn count(rows: Rows<'_>, days: Days, query: &Query) -> Result<BTreeMap<i64, Figures>, StoreError> {

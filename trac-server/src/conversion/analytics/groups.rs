@@ -98,8 +98,8 @@ impl Dimension {
             }
         }
         let sql = format!(
-            "SELECT {}, currency, sum(leads), sum(sales), sum_minor(revenue_minor), sum_minor(commission_minor) FROM sale_day \
-             WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4{narrowed} GROUP BY 1, 2",
+            "SELECT {}, currency, leads, sales, revenue_minor, commission_minor FROM sale_day \
+             WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4{narrowed}",
             self.column()
         );
         rows.each(&sql, &values, |row| {
