@@ -321,6 +321,9 @@ async fn examine(config: &Config, json: bool) -> Result<(), Failure> {
     if json {
         writeln!(Output, "{:#}", serde_json::to_value(&report)?)?;
     } else {
+        if report.findings.is_empty() {
+            writeln!(Output, "Nothing is wrong.")?;
+        }
         for doctor::Finding { what, remedy } in &report.findings {
             writeln!(Output, "{what} {remedy}")?;
         }
