@@ -89,8 +89,8 @@ pub struct Options {
     /// [default: 0].
     #[arg(long, env = "TRAC_KEEP_BODIES_DAYS", value_name = "DAYS")]
     pub keep_bodies_days: Option<u32>,
-    /// Delete clicks that nothing refers to after this many days, but not within the longest attribution window;
-    /// their numbers by day are kept. 0 to keep them [default: 0].
+    /// Delete clicks that nothing refers to after this many days, but no earlier than 31 days after the longest
+    /// attribution window; their numbers by day are kept. 0 to keep them [default: 0].
     #[arg(long, env = "TRAC_KEEP_CLICKS_DAYS", value_name = "DAYS")]
     pub keep_clicks_days: Option<u32>,
     /// Delete rejected and ignored events after this many days. 0 to keep them [default: 0].

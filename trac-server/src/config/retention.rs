@@ -5,8 +5,8 @@
 pub struct Retention {
     /// The bodies of events. An event without its body is not replayed.
     pub bodies_days: u32,
-    /// Clicks that no payment, lead, claim, promotion code or object of Stripe names. They are kept at least as long
-    /// as the longest attribution window; their numbers by day are kept.
+    /// Clicks that no payment, lead, claim, promotion code or object of Stripe names. They are kept for at
+    /// least 31 days more than the longest attribution window; their numbers by day are kept.
     pub clicks_days: u32,
     /// Events of the webhook log without effect: those that were rejected or ignored.
     pub log_days: u32,

@@ -34,7 +34,11 @@ pub struct Report {
 /// The store's, except those that are findings.
 pub async fn examine(store: &Store) -> Result<Report, StoreError> {
     let mut findings = Vec::new();
-    match store.quick_check().await.and(compared(store).await) {
+    let checked = match store.quick_check().await {
+        Ok(()) => compared(store).await,
+        Err(error) => Err(error),
+    };
+    match checked {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(damage(error)?),
     }

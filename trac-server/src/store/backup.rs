@@ -84,7 +84,7 @@ fn watched(from: &Path, to: &Path, mut report: impl FnMut(BackupProgress)) -> Re
 
 /// The size of the pages in use: unused ones are not copied.
 fn used_bytes(from: &Path) -> Result<u64, StoreError> {
-    let connection = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let connection = file::read_only(from)?;
     let sql = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
     Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }

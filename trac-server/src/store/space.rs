@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
-
 use super::StoreError;
-use super::file::{BUSY_LIMIT, log_of};
+use super::file::{log_of, read_only};
 
 /// The parts, each with its tables.
 const PARTS: [(&str, &[&str]); 7] = [
@@ -55,9 +53,7 @@ const LOG: &str = "log";
 
 /// The bytes of each part, with the indexes of its tables. Source: <https://sqlite.org/dbstat.html>.
 pub(super) fn measure(file: &Path) -> Result<Vec<(&'static str, u64)>, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
-    connection.busy_timeout(BUSY_LIMIT)?;
+    let connection = read_only(file)?;
     let mut bytes: BTreeMap<&'static str, u64> = PARTS.iter().map(|(part, _)| (*part, 0)).collect();
     let mut add = |part, more: u64| {
         let sum = bytes.entry(part).or_default();

@@ -140,7 +140,7 @@ mod tests {
     use crate::testing::shop::Shop;
 
     /// The groups of a report: the ID of each with its clicks, leads, sales, revenue and commission.
-    fn told(report: &Value, column: &str) -> Vec<String> {
+    fn lines_of(report: &Value, column: &str) -> Vec<String> {
         let groups = report["groups"].as_array().unwrap();
         let minor = |sums: &Value| {
             sums.as_array().unwrap().iter().map(|sum| sum["amount_minor"].as_i64().unwrap()).sum::<i64>()
@@ -185,7 +185,7 @@ mod tests {
             assert_eq!(answer.status, 200, "{query}: {}", answer.body);
             answer.body
         };
-        let rows = |report: &Value, column: &str| told(report, column).join(", ");
+        let rows = |report: &Value, column: &str| lines_of(report, column).join(", ");
         let of_bob = format!("{bob} 2 2 20000 4000");
         let of_ada = format!("{ada} 1 1 10000 2000");
         assert_eq!(rows(&report("group_by=partner").await, "partner_id"), format!("{of_bob}, {of_ada}"));

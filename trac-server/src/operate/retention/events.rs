@@ -2,17 +2,10 @@
 
 use trac_core::time::Timestamp;
 
-use super::{STEP, until};
+use super::{Deleted, STEP, until};
 use crate::store::rows::{Rows, args};
 use crate::store::{Priority, Scope, StoreError};
 use crate::trac::Trac;
-
-/// How many rows were deleted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Deleted {
-    pub(super) bodies: usize,
-    pub(super) events: usize,
-}
 
 /// An event that is old enough for its body or itself to be deleted.
 struct Old {

@@ -7,6 +7,7 @@ mod events;
 use trac_core::program::Mode;
 use trac_core::time::{DAY_SECS, Timestamp};
 
+use crate::store::rows::args;
 use crate::store::{Priority, Scope, StoreError};
 use crate::trac::Trac;
 
@@ -56,8 +57,7 @@ async fn scopes(trac: &Trac) -> Result<Vec<Scope>, StoreError> {
 async fn refusals(trac: &Trac) -> Result<usize, StoreError> {
     let Some(until) = until(trac, trac.retention.refusals_days) else { return Ok(0) };
     let sql = "DELETE FROM refusal WHERE last_at < ?1";
-    let delete = move |tx: crate::store::Everywhere<'_>| tx.write(sql, crate::store::rows::args![until]);
-    trac.store.write(Priority::Click, delete).await
+    trac.store.write(Priority::Click, move |tx| tx.write(sql, args![until])).await
 }
 
 #[cfg(test)]
