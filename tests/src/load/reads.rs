@@ -15,7 +15,8 @@ use crate::server::{Server, Setup};
 
 /// How often each read is repeated; the median is reported.
 const TIMES: usize = 15;
-const SMALL: Size = Size { clicks: 20, events: 40, partners: 2, days: 3 };
+/// Large enough that the first page of each list is full.
+const SMALL: Size = Size { clicks: 200, events: 400, partners: 60, days: 3 };
 const SEED: u64 = 1;
 
 /// A server on a grown store, and IDs of some of its rows.

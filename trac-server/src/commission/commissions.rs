@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::rows::Row;
 use crate::trac::Trac;
 
-/// The status of commission `c` at the time `?3`. The generated column `state` decides all of it that does not
+/// The status of commission `c` at the time `?3`. The column `state` decides all of it that does not
 /// depend on the time.
 macro_rules! status {
     () => {

@@ -12,9 +12,9 @@ async fn earn(app: &App, merchant: &Merchant<'_>, partner: &str, id: &str, amoun
     app.rows(format!(
         "INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, enrollment_id, click_id, \
          program_version, enrollment_version, source, recurring_month, currency, base_minor, amount_minor, \
-         reversed_minor, reason, matures_at, payment_time, held, closed, stripe, created_at) \
+         reversed_minor, reason, matures_at, payment_time, held, closed, stripe, created_at, state) \
          VALUES ('{ws}', 'test', 'com_{id}', 'pay_{id}', 'prog', '{partner}', 'enr', 'clk', 1, 1, 'sale', NULL, \
-         '{currency}', {base}, {amount}, 0, 'ok', {matures}, {START}, 0, 0, '{{\"charge\":\"ch_{id}\"}}', {START}); \
+         '{currency}', {base}, {amount}, 0, 'ok', {matures}, {START}, 0, 0, '{{\"charge\":\"ch_{id}\"}}', {START}, 'open'); \
          INSERT INTO ledger_entry VALUES \
          ('{ws}', 'test', 'ent_{id}_1', 'com_{id}', 'earn', {amount}, '{currency}', 'ok', 'evl_1', NULL, {START});",
         base = amount * 5,
@@ -29,7 +29,8 @@ async fn reverse(app: &App, merchant: &Merchant<'_>, id: &str, entry: &str, amou
         "INSERT INTO ledger_entry SELECT workspace_id, mode, 'ent_{entry}', id, 'reverse', -{amount}, currency, \
          'refund_partial', 'evl_2', 'ent_{id}_1', {START} FROM commission \
          WHERE workspace_id = '{ws}' AND id = 'com_{id}'; \
-         UPDATE commission SET reversed_minor = reversed_minor + {amount} \
+         UPDATE commission SET reversed_minor = reversed_minor + {amount}, state = CASE WHEN is_paid THEN 'paid' \
+         WHEN amount_minor = reversed_minor + {amount} THEN 'reversed' ELSE 'open' END \
          WHERE workspace_id = '{ws}' AND id = 'com_{id}';"
     ))
     .await;
@@ -151,7 +152,7 @@ async fn the_first_status_that_applies_is_shown_and_filters_agree() {
     }
     reverse(&app, &merchant, "a", "a_2", 1_000).await;
     reverse(&app, &merchant, "c", "c_2", 400).await;
-    app.rows("UPDATE commission SET held = 1 WHERE id IN ('com_a', 'com_b')".into()).await;
+    app.rows("UPDATE commission SET held = 1, state = CASE WHEN state = 'open' THEN 'held' ELSE state END WHERE id IN ('com_a', 'com_b')".into()).await;
     app.trac.clock.advance(86_400);
     let list = merchant.get("/commissions").await;
     assert_eq!(list.column("status"), ["approved", "held", "reversed"]);
@@ -235,8 +236,9 @@ async fn sql_knows_the_status_of_a_commission_as_the_core_does() {
         app.rows(format!(
             "INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, enrollment_id, click_id, \
              program_version, enrollment_version, source, currency, base_minor, amount_minor, reversed_minor, reason, matures_at, \
-             payment_time, held, closed, stripe, created_at) VALUES ('{workspace}', 'test', '{id}', 'pay', 'prog', 'part', 'enr', \
-             'clk', 1, 1, 'sale', 'usd', 2500, 500, {}, 'ok', {}, 0, {held}, 0, '{{}}', 0)",
+             payment_time, held, closed, stripe, created_at, state) VALUES ('{workspace}', 'test', '{id}', 'pay', 'prog', 'part', 'enr', \
+             'clk', 1, 1, 'sale', 'usd', 2500, 500, {}, 'ok', {}, 0, {held}, 0, '{{}}', 0, \
+             CASE WHEN {net} = 0 THEN 'reversed' WHEN {held} THEN 'held' ELSE 'open' END)",
             500 - net,
             matures_at.unix_secs()
         ))

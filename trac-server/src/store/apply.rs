@@ -313,8 +313,8 @@ impl Writing<'_> {
         self.rows.write("INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, \
                  enrollment_id, click_id, program_version, enrollment_version, source, recurring_month, currency, \
                  base_minor, amount_minor, reversed_minor, reason, matures_at, payment_time, held, closed, stripe, \
-                 created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20, 0, ?21, ?22)", args![id, payment_id, claim.program_id, claim.partner_id, claim.enrollment_id, claim.click_id, claim.program_version, claim.enrollment_version, claim.source.as_str(), claim.recurring_month, claim.currency.as_str(), claim.base_minor, change.sums.amount_minor, change.sums.reversed_minor, claim.reason.as_str(), claim.matures_at, claim.payment_time, claim.held, stripe, self.now])?;
+                 created_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20, 0, ?21, ?22, CASE WHEN ?15 = ?16 THEN 'reversed' WHEN ?20 THEN 'held' ELSE 'open' END)", args![id, payment_id, claim.program_id, claim.partner_id, claim.enrollment_id, claim.click_id, claim.program_version, claim.enrollment_version, claim.source.as_str(), claim.recurring_month, claim.currency.as_str(), claim.base_minor, change.sums.amount_minor, change.sums.reversed_minor, claim.reason.as_str(), claim.matures_at, claim.payment_time, claim.held, stripe, self.now])?;
         Ok(id)
     }
 
@@ -333,22 +333,42 @@ impl Writing<'_> {
         change: &Change,
         stripe: &str,
     ) -> Result<(), StoreError> {
+        let state = "state = CASE WHEN is_paid THEN 'paid' WHEN ?4 = ?5 THEN 'reversed' WHEN";
+        let (sums, reason) = (&change.sums, change.reason.as_str());
+        let Some(claim) = claim else {
+            let sql = format!(
+                "UPDATE commission SET amount_minor = ?4, reversed_minor = ?5, reason = ?6, stripe = ?7, closed = closed OR ?8, \
+                 {state} held THEN 'held' ELSE 'open' END WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"
+            );
+            let args = args![id, sums.amount_minor, sums.reversed_minor, reason, stripe, change.closed];
+            self.rows.write(&sql, args)?;
+            return Ok(());
+        };
+        let sql = format!(
+            "UPDATE commission SET amount_minor = ?4, reversed_minor = ?5, reason = ?6, stripe = ?7, closed = closed OR ?8, \
+             source = ?9, recurring_month = ?10, base_minor = ?11, matures_at = ?12, held = ?13, payment_time = ?14, \
+             program_version = ?15, enrollment_version = ?16, {state} ?13 THEN 'held' ELSE 'open' END \
+             WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"
+        );
         self.rows.write(
-            "UPDATE commission SET amount_minor = ?4, reversed_minor = ?5, reason = ?6, stripe = ?7, \
-                 closed = closed OR ?8 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
+            &sql,
             args![
                 id,
-                change.sums.amount_minor,
-                change.sums.reversed_minor,
-                change.reason.as_str(),
+                sums.amount_minor,
+                sums.reversed_minor,
+                reason,
                 stripe,
-                change.closed
+                change.closed,
+                claim.source.as_str(),
+                claim.recurring_month,
+                claim.base_minor,
+                claim.matures_at,
+                claim.held,
+                claim.payment_time,
+                claim.program_version,
+                claim.enrollment_version
             ],
         )?;
-        let Some(claim) = claim else { return Ok(()) };
-        self.rows.write("UPDATE commission SET source = ?4, recurring_month = ?5, base_minor = ?6, matures_at = ?7, held = ?8, \
-                 payment_time = ?9, program_version = ?10, enrollment_version = ?11 \
-                 WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3", args![id, claim.source.as_str(), claim.recurring_month, claim.base_minor, claim.matures_at, claim.held, claim.payment_time, claim.program_version, claim.enrollment_version])?;
         Ok(())
     }
 

@@ -119,15 +119,19 @@ static TABLES: [Derived; 11] = [
     derived(
         "sale_day",
         "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
-        "SELECT workspace_id, mode, day, partner_id, program_id, link_id, currency, sum(leads) AS leads, sum(sales) AS sales, \
-         sum_minor(revenue_minor) AS revenue_minor, sum_minor(commission_minor) AS commission_minor FROM (\
-         SELECT workspace_id, mode, (happened_at / 86400 - (happened_at % 86400 < 0)) AS day, partner_id, program_id, coalesce(link_id, '') AS link_id, \
+        "WITH each_sale AS (SELECT workspace_id, mode, (happened_at / 86400 - (happened_at % 86400 < 0)) AS day, partner_id, program_id, link_id, \
          coalesce(currency, '') AS currency, counts_as = 'lead' AS leads, counts_as = 'sale' AS sales, \
          CASE WHEN counts_as = 'sale' THEN coalesce(gross_minor, 0) - coalesce(lost_minor, 0) ELSE 0 END AS revenue_minor, \
          0 AS commission_minor FROM payment WHERE counts_as IS NOT NULL \
-         UNION ALL SELECT c.workspace_id, c.mode, (c.payment_time / 86400 - (c.payment_time % 86400 < 0)), c.partner_id, c.program_id, coalesce(k.link_id, ''), c.currency, \
-         0, 0, 0, c.amount_minor - c.reversed_minor FROM commission AS c LEFT JOIN click AS k ON k.id = c.click_id \
-         AND k.workspace_id = c.workspace_id AND k.mode = c.mode) AS each_row GROUP BY 1, 2, 3, 4, 5, 6, 7",
+         UNION ALL SELECT c.workspace_id, c.mode, (c.payment_time / 86400 - (c.payment_time % 86400 < 0)), c.partner_id, c.program_id, k.link_id, \
+         c.currency, 0, 0, 0, c.amount_minor - c.reversed_minor FROM commission AS c LEFT JOIN click AS k ON k.id = c.click_id \
+         AND k.workspace_id = c.workspace_id AND k.mode = c.mode), keyed AS (\
+         SELECT workspace_id, mode, day, currency, leads, sales, revenue_minor, commission_minor, 0 AS key FROM each_sale \
+         UNION ALL SELECT workspace_id, mode, day, currency, leads, sales, revenue_minor, commission_minor, n.no FROM each_sale \
+         JOIN name AS n ON n.id IN (program_id, partner_id, link_id, program_id || '/' || partner_id)) \
+         SELECT s.no AS scope, k.key, k.day, k.currency, sum(k.leads) AS leads, sum(k.sales) AS sales, \
+         sum_minor(k.revenue_minor) AS revenue_minor, sum_minor(k.commission_minor) AS commission_minor \
+         FROM keyed AS k JOIN scope AS s ON s.workspace_id = k.workspace_id AND s.mode = k.mode GROUP BY 1, 2, 3, 4",
     ),
 ];
 

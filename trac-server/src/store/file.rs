@@ -18,7 +18,9 @@ pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// SQLite's default page size, which is not changed.
 const PAGE_BYTES: u64 = 4_096;
 /// How long writers may be blocked because a reader still uses the log. After that, the restart is put off.
-const BLOCK_LIMIT: Duration = Duration::from_millis(50);
+const BLOCK_LIMIT: Duration = Duration::from_millis(3);
+/// The same for a log that has become too large.
+const LONG_BLOCK_LIMIT: Duration = Duration::from_millis(50);
 /// The size to which the log file is truncated, once it is written from its beginning again.
 pub(super) const LOG_LIMIT_BYTES: u64 = 256 << 20;
 
@@ -103,14 +105,27 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// How thoroughly a database is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// Whether all pages and rows can be read.
+    Pages,
+    /// Also whether each index has exactly the rows of its table, which takes several times as long.
+    Everything,
+}
+
 /// Checks that a file is an undamaged database of this program, of this version or an older one.
-pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn check(connection: &Connection, depth: Check) -> Result<(), StoreError> {
     let corrupt = |detail: String| StoreError::new(StoreErrorKind::Corrupt, detail);
     let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if owner != APPLICATION_ID {
         return Err(corrupt("this is not a database of this program".to_owned()));
     }
-    let found: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+    let pragma = match depth {
+        Check::Pages => "quick_check",
+        Check::Everything => "integrity_check",
+    };
+    let found: String = connection.pragma_query_value(None, pragma, |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(corrupt(found)) }
 }
 
@@ -161,14 +176,12 @@ pub(super) enum Restart {
 
 /// Restarts the log, on the writer's connection and between its transactions.
 pub(super) fn restart_log(connection: &Connection, how: Restart) -> Result<(), StoreError> {
-    connection.busy_timeout(BLOCK_LIMIT)?;
-    let restarted = checkpoint(
-        connection,
-        match how {
-            Restart::Keep => "RESTART",
-            Restart::Truncate => "TRUNCATE",
-        },
-    );
+    let (limit, mode) = match how {
+        Restart::Keep => (BLOCK_LIMIT, "RESTART"),
+        Restart::Truncate => (LONG_BLOCK_LIMIT, "TRUNCATE"),
+    };
+    connection.busy_timeout(limit)?;
+    let restarted = checkpoint(connection, mode);
     connection.busy_timeout(BUSY_LIMIT)?;
     restarted.map(|_| ())
 }

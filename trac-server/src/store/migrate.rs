@@ -40,6 +40,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0029_payments.sql"),
     include_str!("migrations/0030_facets.sql"),
     include_str!("migrations/0031_retention.sql"),
+    include_str!("migrations/0032_commission_state.sql"),
+    include_str!("migrations/0033_sales_by_key.sql"),
 ];
 
 /// Whether an older version made the database, so that [`migrate`] would change its schema.
@@ -76,7 +78,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sum;
+    use crate::store::{Everywhere, sum};
 
     fn empty() -> Connection {
         let store = Connection::open_in_memory().unwrap();
@@ -153,6 +155,49 @@ mod tests {
         let sql = "SELECT group_concat(id || ' ' || claimed_click) FROM (SELECT * FROM report ORDER BY id)";
         let reports: String = store.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(reports, "rep_1 clk_1,rep_2 rep_2,rep_3 ");
+    }
+
+    #[test]
+    fn sales_of_an_older_store_are_counted_by_their_program_partner_and_link() {
+        let mut store = older("commission_new");
+        let payment = |id: &str, day: i64, link: &str, gross: i64| {
+            format!(
+                "INSERT INTO payment (workspace_id, mode, id, facts, is_conversion, created_at, reason, click_id, currency, gross_minor, \
+                 happened_at, program_id, partner_id, link_id) VALUES ('ws', 'live', '{id}', '{{}}', 1, 1, 'ok', 'clk', 'usd', {gross}, \
+                 {day} * 86400, 'prog_1', 'part_1', {link});"
+            )
+        };
+        let commission = |id: &str, amount: i64, reversed: i64, held: i64, is_paid: i64| {
+            format!(
+                "INSERT INTO commission (workspace_id, mode, id, payment_id, program_id, partner_id, enrollment_id, click_id, \
+                 program_version, enrollment_version, source, currency, base_minor, amount_minor, reversed_minor, reason, matures_at, \
+                 payment_time, held, closed, stripe, created_at, is_paid) VALUES ('ws', 'live', '{id}', 'pay_1', 'prog_1', 'part_1', \
+                 'enr_1', 'clk', 1, 1, 'sale', 'usd', 1, {amount}, {reversed}, 'ok', 1, 86400, {held}, 0, '{{}}', 1, {is_paid});"
+            )
+        };
+        let old = [
+            payment("pay_1", 1, "'link_1'", 500),
+            payment("pay_2", 1, "NULL", 70),
+            payment("pay_3", 2, "'link_1'", 9),
+            commission("com_1", 50, 0, 0, 0),
+            commission("com_2", 7, 7, 0, 0),
+            commission("com_3", 7, 0, 1, 0),
+            commission("com_4", 7, 7, 1, 1),
+        ];
+        store.execute_batch(&old.concat()).unwrap();
+        migrate(&mut store).unwrap();
+        let text = |sql: &str| store.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        let states = "SELECT group_concat(id || ' ' || state) FROM (SELECT * FROM commission ORDER BY id)";
+        assert_eq!(text(states), "com_1 open,com_2 reversed,com_3 held,com_4 paid");
+        let sales = "SELECT group_concat(key || ' ' || day || ' ' || sales || ' ' || revenue_minor || ' ' || commission_minor) FROM (\
+                     SELECT coalesce(n.id, 'all') AS key, d.* FROM sale_day AS d LEFT JOIN name AS n ON n.no = d.key ORDER BY 1, d.day)";
+        let each = ["all", "link_1", "part_1", "prog_1", "prog_1/part_1"].map(|key| match key {
+            "link_1" => format!("{key} 1 1 500 0,{key} 2 1 9 0"),
+            _ => format!("{key} 1 2 570 57,{key} 2 1 9 0"),
+        });
+        assert_eq!(text(sales), each.join(","));
+        let found = super::super::derived::differences(Everywhere::of(&store)).unwrap();
+        assert_eq!(found, [""; 0]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) mod click;
 mod visitors;
 mod numbers;
 mod click_days;
+mod sale_days;
 pub(crate) mod old_clicks;
 mod space;
 pub(crate) mod recorder;
@@ -271,6 +272,7 @@ impl Store {
         let job = queue::job(move |tx: &Transaction<'_>| {
             let tx = Everywhere::of(tx);
             let written = job(tx)?;
+            sale_days::add_changes(tx.connection)?;
             if let Some(ticket) = ticket {
                 ticket.record(tx)?;
             }

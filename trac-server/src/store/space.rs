@@ -26,7 +26,16 @@ const PARTS: [(&str, &[&str]); 7] = [
     ("events", &["event", "event_count", "question"]),
     (
         "payments",
-        &["payment", "payment_count", "payment_object", "candidate", "holder", "report", "sale_day"],
+        &[
+            "payment",
+            "payment_count",
+            "payment_object",
+            "candidate",
+            "holder",
+            "report",
+            "sale_change",
+            "sale_day",
+        ],
     ),
     ("customers", &["customer", "customer_count", "external_customer", "address", "lead", "lead_count"]),
     (

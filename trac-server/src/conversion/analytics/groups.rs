@@ -1,13 +1,14 @@
 //! The figures of a report for each partner, program, link or currency.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{Days, Figures, Query};
+use super::figures::Figures;
+use super::{Days, Query};
 use crate::problem::Problem;
 use crate::store::StoreError;
-use crate::store::rows::{Arg, Rows, ToArg as _, args};
+use crate::store::rows::{Rows, args};
 
 /// What the figures of a report are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,9 @@ pub(super) enum Dimension {
     Link,
     Currency,
 }
+
+/// The ID of a group with its figures; no ID for sales without a link and leads without a currency.
+type Group = (Option<String>, Figures);
 
 /// The most groups of a response: those with the most sales, then clicks.
 const GROUPS_MAX: usize = 1_000;
@@ -32,7 +36,7 @@ impl Dimension {
         }
     }
 
-    /// The name of a group's ID in the response, which is also its column in `sale_day`.
+    /// The name of a group's ID in the response.
     const fn column(self) -> &'static str {
         match self {
             Self::Partner => "partner_id",
@@ -42,83 +46,97 @@ impl Dimension {
         }
     }
 
-    /// The keys of `click_day` for the groups: their IDs, and the names that have numbers. `?3` is the program and
-    /// `?4` the partner that the report is narrowed to. `None` if clicks do not have the dimension.
-    const fn keys(self, query: &Query) -> Option<&'static str> {
-        match (self, query.program_id.is_some(), query.partner_id.is_some()) {
-            (Self::Currency, ..) => None,
-            (Self::Partner, false, _) => Some(
-                "SELECT p.id, p.id AS name FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND (?4 IS NULL OR p.id = ?4)",
-            ),
-            (Self::Partner, true, _) => Some(
-                "SELECT p.id, ?3 || '/' || p.id AS name FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
-                 AND (?4 IS NULL OR p.id = ?4)",
-            ),
-            (Self::Program, _, false) => Some(
-                "SELECT p.id, p.id AS name FROM program AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 AND (?3 IS NULL OR p.id = ?3)",
-            ),
-            (Self::Program, _, true) => Some(
-                "SELECT p.id, p.id || '/' || ?4 AS name FROM program AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
-                 AND (?3 IS NULL OR p.id = ?3)",
-            ),
-            (Self::Link, ..) => Some(
-                "SELECT l.id, l.id AS name FROM link AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
-                 AND (?3 IS NULL OR l.program_id = ?3) AND (?4 IS NULL OR l.partner_id = ?4)",
-            ),
-        }
-    }
-
-    /// The groups that have clicks or conversions, those with the most sales first.
-    pub(super) fn groups(self, rows: Rows<'_>, days: Days, query: &Query) -> Result<Vec<Value>, StoreError> {
-        let Query { program_id, partner_id, .. } = query;
-        let mut groups: BTreeMap<String, Figures> = BTreeMap::new();
-        if let Some(keys) = self.keys(query) {
-            let sql = format!(
-                "SELECT k.id, sum(d.visits), sum(d.unique_visits) FROM ({keys}) AS k JOIN name AS n ON n.id = k.name \
-                 JOIN click_day AS d ON d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
-                 AND d.key = n.no AND d.day >= ?5 AND d.day <= ?6 GROUP BY k.id"
-            );
-            rows.each(&sql, args![program_id, partner_id, days.first, days.last], |row| {
-                let (clicks, unique_clicks) = (row.get(1)?, row.get(2)?);
-                groups.entry(row.get(0)?).or_default().add(&Figures {
-                    clicks,
-                    unique_clicks,
-                    ..Figures::default()
-                });
-                Ok(())
-            })?;
-        }
-        let mut narrowed = String::new();
-        let mut values = vec![Arg::Integer(days.first), Arg::Integer(days.last)];
-        for (column, id) in [("program_id", program_id), ("partner_id", partner_id)] {
-            if let Some(id) = id {
-                values.push(id.to_arg());
-                let place = values.len().saturating_add(2);
-                narrowed = format!("{narrowed} AND {column} = ?{place}");
+    /// The groups that have clicks or conversions, those with the most sales first. `total` are the figures of all
+    /// days.
+    pub(super) fn groups(
+        self,
+        rows: Rows<'_>,
+        days: Days,
+        query: &Query,
+        total: &Figures,
+    ) -> Result<Vec<Value>, StoreError> {
+        let groups = match self {
+            Self::Partner | Self::Program => self.by_key(rows, days, query)?,
+            Self::Link => {
+                let mut links = self.by_key(rows, days, query)?;
+                let mut rest = total.clone();
+                links.iter().for_each(|(_, figures)| rest.subtract(figures));
+                links.push((None, rest));
+                links
             }
-        }
-        let sql = format!(
-            "SELECT {}, currency, leads, sales, revenue_minor, commission_minor FROM sale_day \
-             WHERE workspace_id = ?1 AND mode = ?2 AND day >= ?3 AND day <= ?4{narrowed}",
-            self.column()
-        );
-        rows.each(&sql, &values, |row| {
-            groups.entry(row.get(0)?).or_default().add(&Figures::of_conversions(row, 1)?);
-            Ok(())
-        })?;
+            Self::Currency => {
+                // A lead without an amount has no currency.
+                let named = |currency: String| Some(currency).filter(|currency| !currency.is_empty());
+                let groups = total.of_currencies().into_iter();
+                groups.map(|(currency, figures)| (named(currency), figures)).collect()
+            }
+        };
         Ok(self.listed(groups))
     }
 
-    fn listed(self, groups: BTreeMap<String, Figures>) -> Vec<Value> {
-        let mut groups: Vec<_> = groups.into_iter().filter(|(_, figures)| !figures.are_zero()).collect();
-        groups.sort_by_key(|(_, figures)| std::cmp::Reverse((figures.sales, figures.clicks, figures.leads)));
+    /// The IDs of the groups that a report can have, each with the name that has the number of their rows. `?3` is
+    /// the program and `?4` the partner that the report is narrowed to.
+    const fn keys(self, query: &Query) -> &'static str {
+        match (self, query.program_id.is_some(), query.partner_id.is_some()) {
+            (Self::Program, _, false) => {
+                "SELECT p.id, p.id AS name FROM program AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
+                 AND (?3 IS NULL OR p.id = ?3) AND ?4 IS NULL"
+            }
+            (Self::Program, _, true) => {
+                "SELECT p.id, p.id || '/' || ?4 AS name FROM program AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
+                 AND (?3 IS NULL OR p.id = ?3)"
+            }
+            (Self::Link, ..) => {
+                "SELECT l.id, l.id AS name FROM link AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
+                 AND (?3 IS NULL OR l.program_id = ?3) AND (?4 IS NULL OR l.partner_id = ?4)"
+            }
+            (_, false, _) => {
+                "SELECT p.id, p.id AS name FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
+                 AND ?3 IS NULL AND (?4 IS NULL OR p.id = ?4)"
+            }
+            (_, true, _) => {
+                "SELECT p.id, ?3 || '/' || p.id AS name FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
+                 AND (?4 IS NULL OR p.id = ?4)"
+            }
+        }
+    }
+
+    /// The figures of each partner, program or link. They are added up here: to group them, SQLite would sort them
+    /// first.
+    fn by_key(self, rows: Rows<'_>, days: Days, query: &Query) -> Result<Vec<Group>, StoreError> {
+        let from = format!("FROM ({}) AS k CROSS JOIN name AS n ON n.id = k.name", self.keys(query));
+        let within = "d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND d.key = n.no \
+                      AND d.day >= ?5 AND d.day <= ?6";
+        let ids: Vec<(i64, String)> = rows.all(
+            &format!("SELECT n.no, k.id {from}"),
+            args![query.program_id, query.partner_id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let of_days = args![query.program_id, query.partner_id, days.first, days.last];
+        let mut figures: HashMap<i64, Figures> = HashMap::new();
+        let clicks =
+            format!("SELECT d.key, d.visits, d.unique_visits {from} CROSS JOIN click_day AS d ON {within}");
+        rows.each(&clicks, of_days, |row| figures.entry(row.get(0)?).or_default().add_clicks(row))?;
+        let sales = format!(
+            "SELECT d.key, d.currency, d.leads, d.sales, d.revenue_minor, d.commission_minor {from} \
+             CROSS JOIN sale_day AS d ON {within}"
+        );
+        rows.each(&sales, of_days, |row| figures.entry(row.get(0)?).or_default().add_sales(row))?;
+        let groups = ids.into_iter().filter_map(|(number, id)| Some((Some(id), figures.remove(&number)?)));
+        Ok(groups.collect())
+    }
+
+    fn listed(self, mut groups: Vec<Group>) -> Vec<Value> {
+        groups.retain(|(_, figures)| !figures.are_zero());
+        groups.sort_by(|(one, a), (other, b)| {
+            let size = |figures: &Figures| (figures.sales, figures.clicks, figures.leads);
+            size(b).cmp(&size(a)).then_with(|| one.cmp(other))
+        });
         groups.truncate(GROUPS_MAX);
         let shown = groups.into_iter().map(|(id, figures)| {
             let mut group = figures.to_json();
             if let Some(object) = group.as_object_mut() {
-                // Of a sale by a promotion code, which has no link, and of a lead without an amount.
-                let id = if id.is_empty() { Value::Null } else { Value::String(id) };
-                object.insert(self.column().to_owned(), id);
+                object.insert(self.column().to_owned(), id.map_or(Value::Null, Value::String));
                 object.insert("rates".to_owned(), figures.rates());
                 if self == Self::Currency {
                     object.extend(
@@ -201,7 +219,7 @@ mod tests {
         assert_eq!(rows(&narrowed, "program_id"), format!("{program} 2 2 20000 4000"));
         // Ada's click was made without a link.
         let links = rows(&report("group_by=link").await, "link_id");
-        assert_eq!(links, format!("{link} 2 2 20000 4000, none 0 1 10000 2000"));
+        assert_eq!(links, format!("{link} 2 2 20000 4000, none 1 1 10000 2000"));
         let narrowed = report(&format!("group_by=link&partner_id={bob}")).await;
         assert_eq!(rows(&narrowed, "link_id"), format!("{link} 2 2 20000 4000"));
         let currencies = rows(&report("group_by=currency").await, "currency");

@@ -132,7 +132,7 @@ async fn each_commission_has_its_own_entries_in_both_modes_and_workspaces() {
         &shop.merchant.workspace_id,
         "payment_id, program_id, partner_id, enrollment_id, click_id, program_version, enrollment_version, source, \
          recurring_month, currency, base_minor, amount_minor, reversed_minor, reason, matures_at, payment_time, held, closed, \
-         stripe, created_at",
+         stripe, created_at, state",
     );
     let entry = "commission_id, kind, amount_minor, currency, reason, event_id, corrects, at";
     app.rows(format!(

@@ -292,7 +292,7 @@ async fn an_import_adds_nothing_to_an_existing_workspace_and_takes_no_slug_of_an
 /// The tables that stay with the server: sessions and links of the dashboard, stored responses, refused
 /// calls, its own settings, marks of visitors.
 /// Of one server, or kept from the exported rows. `click` is a view of `click_record`.
-const NOT_EXPORTED: [&str; 19] = [
+const NOT_EXPORTED: [&str; 20] = [
     "attribution_count",
     "balance",
     "click_day",
@@ -308,6 +308,7 @@ const NOT_EXPORTED: [&str; 19] = [
     "name",
     "payment_count",
     "refusal",
+    "sale_change",
     "sale_day",
     "scope",
     "setting",

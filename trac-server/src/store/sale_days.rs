@@ -1,0 +1,72 @@
+//! The credited leads and sales of each day (`sale_day`), for the keys that clicks are counted by: of a scope, of a
+//! program, a partner, a link, and of a partner in a program.
+//!
+//! Triggers write each change of a payment or commission to `sale_change`. The job that caused it ends with
+//! [`add_changes`], so that the table is exact at every commit.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row};
+
+use super::numbers::Numbers;
+use super::{Scope, StoreError, mode_of};
+
+/// What a job changed of one day, one link or none, and one currency.
+struct Change {
+    scope: Scope,
+    day: i64,
+    program: Arc<str>,
+    partner: Arc<str>,
+    link: Arc<str>,
+    currency: String,
+    /// Leads, sales, revenue, commission.
+    figures: [i64; 4],
+}
+
+const CHANGES: &str = "SELECT workspace_id, mode, day, program_id, partner_id, link_id, currency, sum(leads), sum(sales), \
+    sum_minor(revenue_minor), sum_minor(commission_minor) FROM sale_change GROUP BY 1, 2, 3, 4, 5, 6, 7";
+
+const ADD: &str = "INSERT INTO sale_day (scope, key, day, currency, leads, sales, revenue_minor, commission_minor) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, key, day, currency) DO UPDATE SET leads = leads + excluded.leads, \
+    sales = sales + excluded.sales, revenue_minor = add_minor(revenue_minor, excluded.revenue_minor), \
+    commission_minor = add_minor(commission_minor, excluded.commission_minor)";
+
+/// Adds the changes since the last call.
+pub(super) fn add_changes(tx: &Connection) -> Result<(), StoreError> {
+    if !tx.prepare_cached("SELECT 1 FROM sale_change LIMIT 1")?.exists([])? {
+        return Ok(());
+    }
+    let mut read = tx.prepare_cached(CHANGES)?;
+    let changes = read.query_map([], Change::read)?.collect::<Result<Vec<_>, _>>()?;
+    let (mut numbers, mut add) = (Numbers::new(tx)?, tx.prepare_cached(ADD)?);
+    for Change { scope, day, program, partner, link, currency, figures } in &changes {
+        let [leads, sales, revenue, commission] = figures;
+        if figures == &[0; 4] {
+            continue;
+        }
+        let in_program = format!("{program}/{partner}").into();
+        let scope = numbers.of_scope(scope)?;
+        let names = [Some(program), Some(partner), (!link.is_empty()).then_some(link), Some(&in_program)];
+        add.execute((scope, 0, day, currency, leads, sales, revenue, commission))?;
+        for name in names.into_iter().flatten() {
+            add.execute((scope, numbers.of(name)?, day, currency, leads, sales, revenue, commission))?;
+        }
+    }
+    tx.prepare_cached("DELETE FROM sale_change")?.execute([])?;
+    Ok(())
+}
+
+impl Change {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let mode: String = row.get(1)?;
+        Ok(Self {
+            scope: Scope::new(&row.get::<_, String>(0)?, mode_of(&mode)),
+            day: row.get(2)?,
+            program: row.get(3)?,
+            partner: row.get(4)?,
+            link: row.get(5)?,
+            currency: row.get(6)?,
+            figures: [row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?],
+        })
+    }
+}
