@@ -101,25 +101,27 @@ impl Dimension {
         }
     }
 
-    /// The figures of each partner, program or link. They are added up here: to group them, SQLite would sort them
-    /// first.
+    /// The figures of each partner, program or link. Clicks are added up by SQLite, in the order of its index; sales
+    /// are added up here, because SQLite would sort them by currency first.
     fn by_key(self, rows: Rows<'_>, days: Days, query: &Query) -> Result<Vec<Group>, StoreError> {
         let from = format!("FROM ({}) AS k CROSS JOIN name AS n ON n.id = k.name", self.keys(query));
-        let within = "d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND d.key = n.no \
-                      AND d.day >= ?5 AND d.day <= ?6";
         let ids: Vec<(i64, String)> = rows.all(
             &format!("SELECT n.no, k.id {from}"),
             args![query.program_id, query.partner_id],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
+        let within = format!(
+            "d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND d.key IN (SELECT n.no {from}) \
+             AND d.day >= ?5 AND d.day <= ?6"
+        );
         let of_days = args![query.program_id, query.partner_id, days.first, days.last];
         let mut figures: HashMap<i64, Figures> = HashMap::new();
-        let clicks =
-            format!("SELECT d.key, d.visits, d.unique_visits {from} CROSS JOIN click_day AS d ON {within}");
+        let clicks = format!(
+            "SELECT d.key, sum(d.visits), sum(d.unique_visits) FROM click_day AS d WHERE {within} GROUP BY d.key"
+        );
         rows.each(&clicks, of_days, |row| figures.entry(row.get(0)?).or_default().add_clicks(row))?;
         let sales = format!(
-            "SELECT d.key, d.currency, d.leads, d.sales, d.revenue_minor, d.commission_minor {from} \
-             CROSS JOIN sale_day AS d ON {within}"
+            "SELECT d.key, d.currency, d.leads, d.sales, d.revenue_minor, d.commission_minor FROM sale_day AS d WHERE {within}"
         );
         rows.each(&sales, of_days, |row| figures.entry(row.get(0)?).or_default().add_sales(row))?;
         let groups = ids.into_iter().filter_map(|(number, id)| Some((Some(id), figures.remove(&number)?)));

@@ -129,10 +129,11 @@ pub async fn replay_some(
     let (events, conversions) = found.await?;
     let (replay, totals) = (Replay { rules, dry_run, since: Some(since) }, (events.len(), conversions.len()));
     let (mut changed, mut commissions) = (Vec::new(), moves::Summary::new(dry_run));
+    let mut unreadable = Vec::new();
     let of_events = events.into_iter().map(|(scope, id)| (scope, id, true));
     let of_merchants = conversions.into_iter().map(|(scope, id)| (scope, id, false));
     for (scope, id, is_event) in of_events.chain(of_merchants) {
-        let (ids, now, of) = (trac.ids.clone(), trac.clock.now(), scope.clone());
+        let (ids, now, of, named) = (trac.ids.clone(), trac.clock.now(), scope.clone(), id.clone());
         let replayed = trac.store.write(Priority::Api, move |tx| {
             let rows = tx.within(&scope);
             if !is_event {
@@ -141,7 +142,19 @@ pub async fn replay_some(
             let stored = Stored::find(rows, &id)?;
             stored.map(|stored| stored.replay(tx, &ids, now, replay)).transpose()
         });
-        if let Some(replayed) = replayed.await? {
+        let replayed = match replayed.await {
+            // A damaged body does not keep the other events from being decided.
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                let (detail, prefix) = (error.detail(), format!("{named}: "));
+                unreadable.push(
+                    json!({ "workspace_id": of.workspace_id(), "mode": of.mode_str(), "event_id": named,
+                    "message": detail.strip_prefix(&prefix).unwrap_or(detail) }),
+                );
+                continue;
+            }
+            replayed => replayed?,
+        };
+        if let Some(replayed) = replayed {
             commissions.add(&of, &replayed);
             if replayed.get("changes").and_then(Value::as_array).is_some_and(|changes| !changes.is_empty()) {
                 changed.push(replayed);
@@ -156,6 +169,7 @@ pub async fn replay_some(
         "changed": changed,
         "commissions": commissions.moved,
         "frozen": commissions.frozen,
+        "unreadable": unreadable,
     }))
 }
 

@@ -195,6 +195,27 @@ async fn paid_out_commissions_do_not_change_under_todays_rules() {
 }
 
 #[tokio::test]
+async fn an_event_with_a_damaged_body_is_listed_and_the_others_are_decided_again() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.sells().await;
+    let damaged = json!({ "id": "cus_2", "metadata": {} });
+    shop.deliver_object("customer.created", 1, damaged).await;
+    shop.changes_program(percent(10)).await;
+    // The first bytes of a compressed body, and nothing that follows from them.
+    app.rows(
+        "UPDATE event_body SET body = x'28b52ffdffff' WHERE event_id IN (SELECT id FROM event WHERE type = 'customer.created')"
+            .to_owned(),
+    )
+    .await;
+    let all = shop.all(Rules::Now, false).await;
+    assert_eq!(all["unreadable"].as_array().unwrap().len(), 1, "{all}");
+    assert!(all["unreadable"][0]["event_id"].as_str().unwrap().starts_with("evl_"), "{all}");
+    assert_eq!((all["commissions"].as_array().unwrap().len(), shop.net().await), (1, 1_000));
+    assert!(as_text(&all).contains("stored bodies are damaged"), "{}", as_text(&all));
+}
+
+#[tokio::test]
 async fn only_paid_out_commissions_that_would_change_are_listed() {
     let app = App::new();
     let shop = Shop::open(&app, json!({ "hold_days": { "sale": 0 } })).await;

@@ -62,6 +62,14 @@ pub fn as_text(replayed: &Value) -> String {
             format!("  {workspace} {mode} {} of {}\n", text(one, "/commission_id"), text(one, "/payment_id"))
         }));
     }
+    let unreadable = list(replayed, "unreadable");
+    if !unreadable.is_empty() {
+        lines.push_str("Not decided again, because their stored bodies are damaged:\n");
+        lines.extend(unreadable.iter().map(|one| {
+            let (workspace, mode) = (text(one, "/workspace_id"), text(one, "/mode"));
+            format!("  {workspace} {mode} {}: {}\n", text(one, "/event_id"), text(one, "/message"))
+        }));
+    }
     let count = |name: &str| replayed.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (events, conversions) = (count("events"), count("conversions"));
     format!("{lines}Decided again: events {events}, leads and reported conversions {conversions}.\n")
