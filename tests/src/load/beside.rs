@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::Value;
+use tokio::sync::Barrier;
+use tokio::task::JoinHandle;
 
 use super::reads::Grown;
 use super::{Measured, webhooks};
@@ -28,16 +30,9 @@ pub(super) async fn measure(full: &Grown, small: &Grown, report: &impl Fn(&str))
     for _ in 0..ROUNDS {
         measured[0].push(webhooks_of(small, &at_small).await);
         measured[1].push(webhooks_of(full, &at_full).await);
-        let stop = Arc::new(AtomicBool::new(false));
-        let tabs: Vec<_> =
-            (0..TABS).map(|n| tokio::spawn(tab(full.page_of_dashboard(), n, Arc::clone(&stop)))).collect();
+        let tabs = Tabs::open(full).await;
         measured[2].push(webhooks_of(full, &at_full).await);
-        stop.store(true, Ordering::Relaxed);
-        let mut polls = 0;
-        for open in tabs {
-            polls += open.await.expect("a page is answered");
-        }
-        assert!(polls >= TABS, "each page asked at least once");
+        tabs.close().await;
         let mut backup = Backup::begin(full);
         measured[3].push(webhooks_of(full, &at_full).await);
         let is_over = backup.ended();
@@ -64,10 +59,44 @@ async fn webhooks_of(grown: &Grown, endpoint: &Endpoint) -> Measured {
     webhooks::measure(endpoint, click, process, SECONDS).await
 }
 
-/// An open page of the dashboard: asks for the number of changes each second, and for the changing part if the number
-/// changed, as `dashboard.js` does. Returns how often it asked.
-async fn tab((origin, cookie): (String, String), n: usize, stop: Arc<AtomicBool>) -> usize {
-    let client = Client::new();
+/// Open pages of the dashboard.
+struct Tabs {
+    stop: Arc<AtomicBool>,
+    open: Vec<JoinHandle<()>>,
+}
+
+impl Tabs {
+    /// Opens the pages, and waits until each was shown once.
+    async fn open(grown: &Grown) -> Self {
+        let (client, stop, shown) =
+            (Client::new(), Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(TABS + 1)));
+        let open = (0..TABS).map(|n| {
+            let page = grown.page_of_dashboard();
+            tokio::spawn(tab(client.clone(), page, n, Arc::clone(&stop), Arc::clone(&shown)))
+        });
+        let open = open.collect();
+        let tabs = Self { stop, open };
+        shown.wait().await;
+        tabs
+    }
+
+    async fn close(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for open in self.open {
+            open.await.expect("a page is answered");
+        }
+    }
+}
+
+/// One page: asks for the number of changes each second, and for the changing part if the number changed, as
+/// `dashboard.js` does.
+async fn tab(
+    client: Client,
+    (origin, cookie): (String, String),
+    n: usize,
+    stop: Arc<AtomicBool>,
+    shown: Arc<Barrier>,
+) {
     let get = async |path: &str| {
         let request = client.get(format!("{origin}{path}")).header("cookie", &cookie);
         let answer = request.send().await.expect("the server answers");
@@ -76,17 +105,17 @@ async fn tab((origin, cookie): (String, String), n: usize, stop: Arc<AtomicBool>
             answer.headers().get("x-changes").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         (number, answer.text().await.expect("a body"))
     };
+    let mut number = get("/dashboard/live").await.0.unwrap_or_default();
+    shown.wait().await;
+    // The pages were not opened at the same moment.
     tokio::time::sleep(Duration::from_millis(u64::try_from(n).unwrap_or_default() * 10)).await;
-    let (mut shown, mut polls) = (String::new(), 0);
     while !stop.load(Ordering::Relaxed) {
-        let (_, number) = get("/dashboard/changes").await;
-        polls += 1;
-        if number != shown {
-            shown = get("/dashboard/live").await.0.unwrap_or_default();
+        let (_, newest) = get("/dashboard/changes").await;
+        if newest != number {
+            number = get("/dashboard/live").await.0.unwrap_or_default();
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    polls
 }
 
 /// `trac backup`, as a process of its own.
