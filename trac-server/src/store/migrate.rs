@@ -50,6 +50,18 @@ pub(super) fn is_older(connection: &Connection) -> Result<bool, StoreError> {
     Ok(usize::try_from(version).is_ok_and(|version| (1..MIGRATIONS.len()).contains(&version)))
 }
 
+/// Makes an empty database one of this version of the schema.
+pub(super) fn to_version(connection: &Connection, version: u32) -> Result<(), StoreError> {
+    let steps = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(..version));
+    let steps = steps.ok_or_else(|| StoreError::internal(format!("there is no schema {version}")))?;
+    for step in steps {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", version)?;
+    Ok(())
+}
+
 /// Applies the missing migrations in order, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -90,11 +102,7 @@ mod tests {
     fn older(migration: &str) -> Connection {
         let store = empty();
         let before = MIGRATIONS.iter().position(|step| step.contains(migration)).unwrap();
-        for step in &MIGRATIONS[..before] {
-            store.execute_batch(step).unwrap();
-        }
-        store.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        store.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+        to_version(&store, u32::try_from(before).unwrap()).unwrap();
         store
     }
 

@@ -19,6 +19,7 @@ pub(crate) mod rows;
 mod sum;
 pub(crate) mod body;
 mod migrate;
+pub(crate) mod scratch;
 mod file;
 pub(crate) mod schema;
 mod folder_lock;

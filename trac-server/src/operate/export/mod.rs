@@ -24,6 +24,8 @@
 mod table;
 mod line;
 mod write;
+mod read;
+mod older;
 mod import;
 mod cell;
 mod csv;

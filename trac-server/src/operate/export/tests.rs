@@ -12,7 +12,7 @@ use crate::config::Retention;
 use crate::operate::replay::{Rules, replay_all};
 use crate::operate::retention;
 use crate::store::rows::args;
-use crate::store::{Priority, StoreError, StoreErrorKind, schema};
+use crate::store::{Priority, StoreError, StoreErrorKind, derived, schema};
 use crate::testing::app::{App, Merchant};
 use crate::testing::shop::{DAY, Shop, charge, invoice};
 use trac_core::time::Timestamp;
@@ -258,6 +258,49 @@ fn line_of(text: &str, table: &str, changes: &[(&str, Value)]) -> String {
         line["row"][*column] = value.clone();
     }
     line.to_string()
+}
+
+/// An export as an older version wrote it: of this schema, without some columns.
+fn as_of_schema(text: &str, schema: u32, without: &[(&str, &str)]) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("{\"end\"")).map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if line["trac"] == "export" {
+            line["schema"] = json!(schema);
+        }
+        for (table, column) in without {
+            if line["table"] != *table {
+                continue;
+            }
+            assert!(line["row"].as_object_mut().unwrap().remove(*column).is_some(), "{column}");
+        }
+        line.to_string()
+    });
+    forged(&lines.collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn an_export_of_an_older_schema_is_converted() {
+    let (here, there) = (App::new(), App::new());
+    let shop = busy(&here).await;
+    there.trac.clock.advance(DAY);
+    let text = exported(&here, None).await;
+    let older = as_of_schema(&text, 31, &[("commission", "state")]);
+    let summary = imported(&there, &older).await.unwrap();
+    assert_eq!((summary.new, summary.without_secret.contains(&shop.endpoint)), (summary.rows, true));
+    assert_eq!(ledger(&there, &shop.merchant).await, ledger(&here, &shop.merchant).await);
+    assert_eq!(there.trac.store.read(derived::differences).await.unwrap(), [""; 0]);
+    assert_eq!(imported(&there, &text).await.unwrap().new, 0, "the rows are those of the newest schema");
+    let check = async |text: &str, says: &str| {
+        let error = imported(&App::new(), text).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains(says), "{says}: {error}");
+    };
+    check(&as_of_schema(&text, 30, &[]), "older than 31").await;
+    check(&as_of_schema(&text, 3_100, &[]), "newer than this program's").await;
+    check(&as_of_schema(&text, 31, &[]), "columns are not those of commission").await;
+    check(&older.replace("\"Ada\"", "\"Eve\""), "were changed").await;
+    let cut = older.lines().take(20).collect::<Vec<_>>().join("\n");
+    check(&cut, "not whole").await;
 }
 
 #[tokio::test]

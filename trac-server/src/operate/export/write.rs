@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use trac_core::time::Timestamp;
 
 use super::line;
 use super::table::{TABLES, Table, unusable};
@@ -36,22 +37,27 @@ pub async fn export(
     out: impl Write + Send + 'static,
 ) -> Result<Exported, StoreError> {
     let (wanted, now) = (workspace_id.map(ToOwned::to_owned), trac.clock.now());
-    trac.store
-        .read(move |tx| {
-            let workspaces = workspaces(tx, wanted.as_deref())?;
-            let mut stream = Stream { out: BufWriter::new(out), digest: Sha256::new(), rows: 0 };
-            stream.line(
-                &json!({"trac": "export", "version": VERSION, "schema": schema::version(tx)?,
-                "exported_at": now.to_rfc3339(), "workspaces": workspaces})
-                .to_string(),
-            )?;
-            for table in TABLES {
-                stream.table(tx, table, &workspaces)?;
-            }
-            let rows = stream.end()?;
-            Ok(Exported { workspaces, rows })
-        })
-        .await
+    trac.store.read(move |tx| write(tx, workspaces(tx, wanted.as_deref())?, now, out)).await
+}
+
+/// Writes these workspaces.
+pub(super) fn write(
+    tx: Everywhere<'_>,
+    workspaces: Vec<String>,
+    now: Timestamp,
+    out: impl Write,
+) -> Result<Exported, StoreError> {
+    let mut stream = Stream { out: BufWriter::new(out), digest: Sha256::new(), rows: 0 };
+    stream.line(
+        &json!({"trac": "export", "version": VERSION, "schema": schema::version(tx)?,
+            "exported_at": now.to_rfc3339(), "workspaces": workspaces})
+        .to_string(),
+    )?;
+    for table in TABLES {
+        stream.table(tx, table, &workspaces)?;
+    }
+    let rows = stream.end()?;
+    Ok(Exported { workspaces, rows })
 }
 
 /// [`export`] to a new file that only its owner can read. If the export fails, the file is deleted.
