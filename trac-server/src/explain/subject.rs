@@ -298,8 +298,9 @@ impl Finding<'_> {
             return Ok(Subject { payments: of_transaction, ..Subject::bare(id, Kind::Transaction) });
         }
         let slug = "SELECT id FROM link WHERE workspace_id = ?1 AND mode = ?2 AND slug = ?3 ORDER BY id DESC LIMIT 1";
+        let any_case = "SELECT id FROM link WHERE workspace_id = ?1 AND mode = ?2 AND lower(slug) = lower(?3) AND deleted_at IS NULL";
         let code = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND lower(code) = lower(?3)";
-        for (sql, kind) in [(slug, Kind::Link), (code, Kind::Partner)] {
+        for (sql, kind) in [(slug, Kind::Link), (any_case, Kind::Link), (code, Kind::Partner)] {
             if let Some(made_id) = self.one(sql, id)? {
                 return Ok(Subject { id: id.to_owned(), ..self.prefixed(&made_id, kind)? });
             }

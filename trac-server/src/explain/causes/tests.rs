@@ -725,6 +725,11 @@ fn objects_of_the_merchant() -> Vec<Row> {
             Some("click"),
             &["/t/ada-s leads to https://shop.example.com/", "it must answer 302"],
         ),
+        row("a link in upper case").post("/links", link()).answers("201").logs("/events", "").explains(
+            "ADA-S",
+            Some("click"),
+            &["/t/ada-s leads to https://shop.example.com/"],
+        ),
         row("a link that only bots followed")
             .post("/links", link())
             .sql(
