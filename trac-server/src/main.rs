@@ -132,6 +132,16 @@ fn open_known_store(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open_known(&config.data, master_key)?)
 }
 
+/// Opens a store that must exist, for a command that changes nothing if `examines`: a store of an older version is then
+/// left as it is.
+fn open_to(examines: bool, config: &Config) -> Result<Store, Failure> {
+    if !examines {
+        return open_known_store(config);
+    }
+    let master_key = config.master_key.as_ref().map(MasterKey::reveal);
+    Ok(Store::open_unchanged(&config.data, master_key)?)
+}
+
 async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
     let store = open_known_store(config)?;
     secrets::rotate_master_key(&store).await?;
@@ -288,7 +298,7 @@ async fn import_file(config: &Config, file: &Path) -> Result<Imported, Failure> 
 }
 
 async fn explain_id(config: &Config, id: &str) -> Result<Vec<Value>, Failure> {
-    let store = open_known_store(config)?;
+    let store = open_to(true, config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let stories = explain::explain_everywhere(&trac, id).await?;
     tokio::task::spawn_blocking(move || store.close()).await?;
@@ -313,7 +323,7 @@ fn since_when(since: Option<&str>) -> Result<Timestamp, Failure> {
 
 /// Prints what is wrong, and the space that each part of the database takes.
 async fn examine(config: &Config, json: bool) -> Result<(), Failure> {
-    let store = open_known_store(config)?;
+    let store = open_to(true, config)?;
     store.reserve_space(config.keep_free_mb);
     let report = doctor::examine(&store).await;
     tokio::task::spawn_blocking(move || store.close()).await?;
@@ -341,7 +351,7 @@ async fn examine(config: &Config, json: bool) -> Result<(), Failure> {
 
 /// Prints each row that differs from what it follows from, and mends them all unless it is a dry run.
 async fn recount_store(config: &Config, dry_run: bool) -> Result<(), Failure> {
-    let store = open_known_store(config)?;
+    let store = open_to(dry_run, config)?;
     let found = if dry_run { recount::compare(&store).await } else { recount::mend(&store).await };
     tokio::task::spawn_blocking(move || store.close()).await?;
     let found = found?;
@@ -361,7 +371,7 @@ async fn replay_events(
     rules: replay::Rules,
     dry_run: bool,
 ) -> Result<Value, Failure> {
-    let store = open_known_store(config)?;
+    let store = open_to(dry_run, config)?;
     let trac = Trac::new(store.clone(), Clock::system(), "");
     let replayed = replay::replay_some(&trac, which, rules, dry_run).await;
     tokio::task::spawn_blocking(move || store.close()).await?;

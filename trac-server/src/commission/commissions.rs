@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::access::Merchant;
 use crate::api::list::Filter::{By, Is};
-use crate::api::list::{Condition, Counts, Kept, Listing, NARROW, Resource, document, number, time, word};
+use crate::api::list::{
+    Condition, Counts, Kept, Listing, NARROW, Resource, Young, document, number, time, word,
+};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -22,7 +24,7 @@ macro_rules! status {
 pub(super) use status;
 
 /// Open commissions that are still pending.
-const YOUNG: Option<&str> = Some("c.state = 'open' AND c.matures_at > ?3");
+const PENDING: Option<Young> = Some(Young { is: "c.state = 'open' AND c.matures_at > ?3", strays: false });
 
 /// Commissions. Their status is computed when they are read, so it does not depend on a timer.
 pub(crate) static COMMISSIONS: Resource = Resource {
@@ -54,8 +56,7 @@ pub(crate) static COMMISSIONS: Resource = Resource {
             from: "commission_count AS c",
             within: "c.workspace_id = ?1 AND c.mode = ?2",
             filters: &["program_id", "source", "currency", "reason", "status"],
-            young: YOUNG,
-            strays: false,
+            young: PENDING,
             combination: &[
                 ("c.program_id", "c.program_id"),
                 ("c.source", "c.source"),
@@ -68,8 +69,7 @@ pub(crate) static COMMISSIONS: Resource = Resource {
             from: "commission_partner_count AS c",
             within: "c.workspace_id = ?1 AND c.mode = ?2",
             filters: &["program_id", "partner_id", "enrollment_id", "source", "currency", "reason", "status"],
-            young: YOUNG,
-            strays: false,
+            young: PENDING,
             combination: &[
                 ("c.partner_id", "c.partner_id"),
                 ("c.program_id", "c.program_id"),

@@ -25,7 +25,6 @@ pub(crate) static ATTRIBUTIONS: Resource = Resource {
         within: "a.workspace_id = ?1 AND a.mode = ?2",
         filters: &[],
         young: None,
-        strays: false,
         combination: &[],
     }]),
     read,

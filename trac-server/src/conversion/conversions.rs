@@ -11,7 +11,7 @@ use trac_core::webhook::report::Report;
 
 use crate::access::Merchant;
 use crate::api::list::Filter::{By, Is};
-use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, time, word};
+use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, Young, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};
@@ -62,8 +62,7 @@ pub(crate) static CONVERSIONS: Resource = Resource {
         from: "payment_count AS p",
         within: "p.workspace_id = ?1 AND p.mode = ?2",
         filters: &["program_id", "currency", "reason", "source", "attributed"],
-        young: Some(waits!()),
-        strays: true,
+        young: Some(Young { is: waits!(), strays: true }),
         combination: &[
             ("p.program_id", "coalesce(p.program_id, '')"),
             ("p.source", "coalesce(p.source, '')"),

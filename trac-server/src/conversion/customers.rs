@@ -36,7 +36,6 @@ pub(crate) static CUSTOMERS: Resource = Resource {
         within: "c.workspace_id = ?1 AND c.mode = ?2",
         filters: &[],
         young: None,
-        strays: false,
         combination: &[],
     }]),
     read,

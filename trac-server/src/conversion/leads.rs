@@ -41,7 +41,6 @@ pub(crate) static LEADS: Resource = Resource {
         within: "l.workspace_id = ?1 AND l.mode = ?2",
         filters: &["event_name", "status", "deferred"],
         young: None,
-        strays: false,
         combination: &[],
     }]),
     read,

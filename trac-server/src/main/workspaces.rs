@@ -10,7 +10,7 @@ use trac_server::config::{Config, KeyCommand, WorkspaceCommand};
 use trac_server::workspace;
 
 use super::output::Output;
-use super::{Failure, open_known_store, open_store};
+use super::{Failure, open_known_store, open_store, open_to};
 
 /// `trac workspace …`.
 pub(super) async fn run(command: WorkspaceCommand) -> Result<(), Failure> {
@@ -24,14 +24,14 @@ pub(super) async fn run(command: WorkspaceCommand) -> Result<(), Failure> {
         }
         WorkspaceCommand::List { json, options } => {
             let config = options.settle()?;
-            let trac = Trac::new(open_known_store(&config)?, Clock::system(), "");
+            let trac = Trac::new(open_to(true, &config)?, Clock::system(), "");
             let list = workspace::list(&trac).await;
             close(&trac).await?;
             Ok(print_list(&list?, json)?)
         }
         WorkspaceCommand::GoLive { workspace, dry_run, json, options } => {
             let config = options.settle()?;
-            let trac = Trac::new(open_known_store(&config)?, Clock::system(), "");
+            let trac = Trac::new(open_to(dry_run, &config)?, Clock::system(), "");
             let copied = workspace::go_live(&trac, &workspace, dry_run).await;
             close(&trac).await?;
             let copied = copied?;
@@ -51,7 +51,7 @@ async fn sessions(
     end: bool,
     json: bool,
 ) -> Result<String, Failure> {
-    let trac = Trac::new(open_known_store(config)?, Clock::system(), "");
+    let trac = Trac::new(open_to(!end, config)?, Clock::system(), "");
     if end {
         let ended = workspace::end_sessions(&trac, workspace).await;
         close(&trac).await?;

@@ -134,6 +134,24 @@ impl Store {
         Self::open_with_master_key(data, master_key)
     }
 
+    /// [`Store::open_known`] for a command that changes nothing: the store of an older version is left as it is.
+    ///
+    /// # Errors
+    /// As [`Store::open_known`], and [`StoreErrorKind::Conflict`] if an older version made the store; the message says
+    /// what converts it.
+    pub fn open_unchanged(data: &Path, master_key: Option<&str>) -> Result<Self, StoreError> {
+        file::must_be_there(data)?;
+        let file = data.join(file::FILE_NAME);
+        if file::read_only(&file)
+            .and_then(|connection| migrate::is_older(&connection))
+            .map_err(|error| error.at(&file))?
+        {
+            let detail = "an older trac made it: make a backup, then start trac serve, which converts it";
+            return Err(StoreError::new(StoreErrorKind::Conflict, detail).at(&file));
+        }
+        Self::open_with_master_key(data, master_key)
+    }
+
     fn start(file: &Path, vault: Vault) -> Result<Self, StoreError> {
         let named = |error: StoreError| error.at(file);
         let mut connection = file::connect(file).map_err(named)?;
@@ -344,9 +362,7 @@ impl Store {
     /// # Errors
     /// [`StoreErrorKind::Corrupt`] with the damage that was found.
     pub(crate) async fn quick_check(&self) -> Result<(), StoreError> {
-        let file = self.0.file.clone();
-        let checked = tokio::task::spawn_blocking(move || file::quick_check(&file)).await;
-        checked.unwrap_or_else(|_| Err(StoreError::internal("a check panicked")))
+        self.read_whole(file::quick_check).await
     }
 
     /// The space that each part of the database takes, in bytes. Every page is read, which takes a second for some
@@ -355,9 +371,17 @@ impl Store {
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] if the file cannot be read.
     pub async fn space(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
+        self.read_whole(space::measure).await
+    }
+
+    /// Reads the whole file, on a thread of its own.
+    async fn read_whole<T: Send + 'static>(
+        &self,
+        read: fn(&Path) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let file = self.0.file.clone();
-        let measured = tokio::task::spawn_blocking(move || space::measure(&file)).await;
-        measured.unwrap_or_else(|_| Err(StoreError::internal("the measurement panicked")))
+        let read = tokio::task::spawn_blocking(move || read(&file)).await;
+        read.unwrap_or_else(|_| Err(StoreError::internal("a read of the whole file panicked")))
     }
 
     /// Runs a query of a workspace on one snapshot. Few queries run at a time, and fewer of one workspace. A

@@ -148,6 +148,26 @@ fn the_error_for_a_file_that_is_not_a_trac_database_names_it() {
 }
 
 #[test]
+fn a_store_of_an_older_version_is_not_converted_to_be_examined() {
+    let (folder, store) = open();
+    store.close();
+    drop(store);
+    let file = folder.path().join(file::FILE_NAME);
+    let version = || -> i64 {
+        let connection = Connection::open(&file).unwrap();
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    };
+    let newest = version();
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", newest - 1).unwrap();
+    let error = Store::open_unchanged(folder.path(), None).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
+    assert!(error.to_string().contains("make a backup, then start trac serve"), "{error}");
+    assert_eq!(version(), newest - 1);
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", newest).unwrap();
+    Store::open_unchanged(folder.path(), None).unwrap();
+}
+
+#[test]
 fn the_error_for_a_folder_that_cannot_be_created_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");

@@ -9,7 +9,7 @@ use trac_core::reason::Reason;
 
 use crate::access::Merchant;
 use crate::api::list::Filter::{By, Is};
-use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, number, time, word};
+use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, Young, number, time, word};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::body::StoredBody;
@@ -54,8 +54,7 @@ pub(crate) static EVENTS: Resource = Resource {
         from: "event_count AS e",
         within: "e.workspace_id = ?1 AND e.mode = ?2",
         filters: &["outcome", "reason", "type", "api_version", "endpoint_id"],
-        young: Some(waits!()),
-        strays: true,
+        young: Some(Young { is: waits!(), strays: true }),
         combination: &[
             ("e.last_outcome", "e.last_outcome"),
             ("e.last_reason", "e.last_reason"),

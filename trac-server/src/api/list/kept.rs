@@ -24,15 +24,22 @@ pub(crate) struct Counts {
     pub(crate) within: &'static str,
     /// The filters whose columns it has.
     pub(crate) filters: &'static [&'static str],
-    /// The condition for rows with a value that changes as time passes. The table counts them by the value they
-    /// have in the end. There are few at any time.
-    pub(crate) young: Option<&'static str>,
-    /// Whether a young row can be shown by a filter although its combination is not among those of the filter.
-    pub(crate) strays: bool,
+    /// The rows with a value that changes as time passes, if there are any.
+    pub(crate) young: Option<Young>,
     /// The columns that identify a combination, each with the expression of the resource that equals it. The
     /// resource's table has an index of these expressions, followed by the ID. Empty if pages are not read from
     /// such an index.
     pub(crate) combination: &'static [(&'static str, &'static str)],
+}
+
+/// Rows with a value that changes as time passes. The table counts them by the value they have in the end. There are
+/// few at any time.
+#[derive(Clone, Copy)]
+pub(crate) struct Young {
+    /// The condition for such rows.
+    pub(crate) is: &'static str,
+    /// Whether a filter can show such a row although its combination is not among those of the filter.
+    pub(crate) strays: bool,
 }
 
 /// The table `click_day`: the number of rows of each day, which also finds a page far down a list.
@@ -99,7 +106,9 @@ impl Resource {
         let Conditions { shown, last, .. } = conditions;
         let Counts { from, within, young, .. } = counts;
         let in_the_end = read(&format!("SELECT coalesce(sum(rows), 0) FROM {from} WHERE {within}{last}"))?;
-        let Some(young) = young.filter(|_| conditions.depend_on_time()) else { return Ok(in_the_end) };
+        let Some(Young { is: young, .. }) = young.filter(|_| conditions.depend_on_time()) else {
+            return Ok(in_the_end);
+        };
         let Self { from, within, .. } = self;
         let of_young = |condition: &str| {
             read(&format!("SELECT count(*) FROM {from} WHERE {within} AND {young}{condition}"))

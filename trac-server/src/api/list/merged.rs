@@ -4,7 +4,7 @@
 //! to each other in the order of their IDs. So whatever the filters are, a page is the merge of a few runs.
 
 use super::conditions::Conditions;
-use super::kept::Counts;
+use super::kept::{Counts, Young};
 use super::{Listing, Resource};
 use crate::store::StoreError;
 use crate::store::rows::{Cell, Rows};
@@ -48,7 +48,8 @@ impl Resource {
             let which = counts.is(combination, conditions);
             selects.push(select(&which, &conditions.of_these));
         }
-        if let Some(young) = counts.young.filter(|_| counts.strays && conditions.depend_on_time()) {
+        let strays = counts.young.filter(|young| young.strays && conditions.depend_on_time());
+        if let Some(Young { is: young, .. }) = strays {
             let others = format!(" AND {young} AND NOT (TRUE{})", conditions.among);
             selects.push(select(&others, &conditions.shown));
         }

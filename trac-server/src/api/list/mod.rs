@@ -17,7 +17,7 @@ mod page;
 use conditions::Conditions;
 pub(crate) use conditions::{Condition, Filter};
 pub(crate) use filter::words_of;
-pub(crate) use kept::{Counts, Days, Kept, Key};
+pub(crate) use kept::{Counts, Days, Kept, Key, Young};
 pub(crate) use listing::Listing;
 
 use axum::Json;
