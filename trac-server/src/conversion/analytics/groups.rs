@@ -104,7 +104,7 @@ impl Dimension {
     /// The figures of each partner, program or link. Clicks are added up by SQLite, in the order of its index; sales
     /// are added up here, because SQLite would sort them by currency first.
     fn by_key(self, rows: Rows<'_>, days: Days, query: &Query) -> Result<Vec<Group>, StoreError> {
-        let from = format!("FROM ({}) AS k CROSS JOIN name AS n ON n.id = k.name", self.keys(query));
+        let from = format!("FROM ({}) AS k JOIN name AS n ON n.id = k.name", self.keys(query));
         let ids: Vec<(i64, String)> = rows.all(
             &format!("SELECT n.no, k.id {from}"),
             args![query.program_id, query.partner_id],
