@@ -10,6 +10,8 @@ use crate::trac::day_salt::DaySalt;
 
 const DAY: Duration = Duration::from_hours(24);
 const PAUSE: Duration = Duration::from_mins(10);
+/// How often the size of the write-ahead log is looked at.
+const LOG_PAUSE: Duration = Duration::from_secs(5);
 /// The pause until the next try to open the spool: a command that ran when the server started locks it only
 /// briefly.
 const SPOOL_PAUSE: Duration = Duration::from_secs(2);
@@ -17,9 +19,19 @@ const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 /// Loads the links, for when the store cannot be read. Then, as long as this is polled: deletes yesterday's
 /// salt, so that yesterday's visitors can no longer be identified, and the marks made with older salts;
 /// retries refused calls that could not be recorded; checks the database for damage, which `/readyz` reports;
-/// deletes what is kept only for some days; measures the space that the database takes; and compares counts, balances and sums with the rows they follow from.
+/// deletes what is kept only for some days; measures the space that the database takes; compares counts, balances and
+/// sums with the rows they follow from; and shortens the write-ahead log if queries have kept it from being restarted.
 pub async fn run(trac: Trac) {
-    tokio::join!(tidy(&trac), check_daily(&trac));
+    tokio::join!(tidy(&trac), check_daily(&trac), shorten_log(&trac));
+}
+
+async fn shorten_log(trac: &Trac) {
+    loop {
+        tokio::time::sleep(LOG_PAUSE).await;
+        if let Err(error) = trac.store.shorten_log().await {
+            tracing::warn!(%error, "the write-ahead log could not be shortened");
+        }
+    }
 }
 
 /// Once a day, since damage is otherwise found only when the damaged pages are read, perhaps months later.

@@ -63,14 +63,32 @@ pub fn back_up(data: &Path, to: &Path, report: impl FnMut(BackupProgress)) -> Re
     // Written under another name until it is complete: a partial copy is never taken for a backup.
     let mut draft = to.to_owned();
     draft.as_mut_os_string().push(".draft");
-    let _ = fs::remove_file(&draft);
-    file::open_private(&draft).map_err(|error| cannot(&draft, &error))?;
-    let copied = watched(&from, &draft, report);
-    let copied = copied.and_then(|()| fs::rename(&draft, to).map_err(|error| cannot(to, &error)));
+    let locked = file::open_private(&draft).map_err(|error| cannot(&draft, &error))?;
+    if locked.try_lock().is_err() {
+        let detail = format!("{} is being written by another backup", draft.display());
+        return Err(StoreError::new(StoreErrorKind::Conflict, detail));
+    }
+    let copied = locked.set_len(0).map_err(|error| cannot(&draft, &error));
+    let copied = copied.and_then(|()| watched(&from, &draft, report)).map_err(|error| match error.kind() {
+        StoreErrorKind::Corrupt => error.at(&from),
+        _ => error.at(&draft),
+    });
+    let copied = copied.and_then(|()| name(&draft, to));
     if copied.is_err() {
         let _ = fs::remove_file(&draft);
     }
-    copied.map_err(|error| error.at(&from))
+    copied
+}
+
+/// Gives a complete copy its name, which no other file may have meanwhile. A file system without hard links renames it.
+fn name(draft: &Path, to: &Path) -> Result<(), StoreError> {
+    let named = match fs::hard_link(draft, to) {
+        Ok(()) => fs::remove_file(draft),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(already_exists(to)),
+        Err(_) if to.exists() => return Err(already_exists(to)),
+        Err(_) => fs::rename(draft, to),
+    };
+    named.map_err(|error| cannot(to, &error))
 }
 
 /// Copies on a thread of low priority and reports its progress.
@@ -87,13 +105,13 @@ fn watched(from: &Path, to: &Path, report: impl FnMut(BackupProgress)) -> Result
 }
 
 fn copy(from: &Path, to: &Path, progress: &Sender<BackupProgress>) -> Result<(), StoreError> {
-    let mut source = file::connect(from)?;
+    let mut source = file::connect(from).map_err(|error| error.at(from))?;
     spool::bring_in_left(from, &mut source);
     // Open until the end: when a process closes a file, SQLite's locks on it are released.
     let written = File::options().write(true).open(to).map_err(|error| cannot(to, &error))?;
     let sync = || written.sync_data().map_err(|error| cannot(to, &error));
     copy_pages(&source, to, progress, sync)?;
-    let copied = Connection::open(to)?;
+    let copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     copied.pragma_update(None, "journal_mode", "DELETE")?;
     copied.pragma_update(None, "secure_delete", true)?;
     empty_free_pages(&copied)?;
@@ -126,11 +144,13 @@ fn copy_pages(
     progress: &Sender<BackupProgress>,
     sync: impl Fn() -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut copied = Connection::open(to)?;
+    let mut copied = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     copied.pragma_update(None, "journal_mode", "OFF")?;
     copied.pragma_update(None, "synchronous", "OFF")?;
-    // Without a transaction of its own, the backup would begin again after each commit of the server.
+    // Without a snapshot, which begins with the first row that is read, the backup would begin again after each
+    // commit of the server.
     let snapshot = source.unchecked_transaction()?;
+    snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
     let page_bytes: i64 = snapshot.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let bytes = |pages: i32| u64::from(pages.unsigned_abs()).saturating_mul(page_bytes.unsigned_abs());
     let backup = Backup::new(&snapshot, &mut copied)?;
@@ -248,6 +268,58 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
         }
+    }
+
+    #[tokio::test]
+    async fn a_backup_is_of_one_moment_and_ends_while_others_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
+        let store = Store::open(&data).unwrap();
+        add(&store, "a").await;
+        let fill = "CREATE TABLE heap (bytes BLOB); INSERT INTO heap VALUES (zeroblob(20000000))";
+        store.write(Priority::Api, move |tx| tx.batch(fill)).await.unwrap();
+        let other = Connection::open(data.join(file::FILE_NAME)).unwrap();
+        let (mut written, mut commits) = (Vec::new(), 0);
+        back_up(&data, &copy, |progress| {
+            written.push(progress.written_bytes);
+            // After that many commits, a backup that begins again each time could end all the same.
+            if commits < 1_000 {
+                commits += 1;
+                let insert = "INSERT INTO workspace (id, name, created_at) VALUES (?1, ?1, 0)";
+                other.execute(insert, [format!("b{commits}")]).unwrap();
+            }
+        })
+        .unwrap();
+        assert!(written.is_sorted() && written.len() < 20, "{written:?}");
+        assert!(commits > 5, "{commits}");
+        let copied = Connection::open(&copy).unwrap();
+        let workspaces: i64 =
+            copied.query_row("SELECT count(*) FROM workspace", [], |row| row.get(0)).unwrap();
+        assert_eq!(workspaces, 1);
+    }
+
+    #[tokio::test]
+    async fn two_backups_do_not_write_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("data"), folder.path().join("copy.db"));
+        let store = Store::open(&data).unwrap();
+        add(&store, "a").await;
+        let mut second = None;
+        back_up(&data, &copy, |_| second = Some(back_up(&data, &copy, |_| ()).unwrap_err())).unwrap();
+        let second = second.unwrap();
+        assert_eq!(second.kind(), StoreErrorKind::Conflict, "{second}");
+        file::check(&Connection::open(&copy).unwrap(), Check::Everything).unwrap();
+        // A file that was made meanwhile is not replaced.
+        let other = folder.path().join("other.db");
+        let made = back_up(&data, &other, |_| fs::write(&other, "mine").unwrap());
+        assert_eq!(made.unwrap_err().kind(), StoreErrorKind::Conflict);
+        assert_eq!(fs::read(&other).unwrap(), b"mine");
+        assert!(!folder.path().join("other.db.draft").exists());
+        // The draft of an interrupted backup is overwritten.
+        let third = folder.path().join("third.db");
+        fs::write(folder.path().join("third.db.draft"), "the draft of a backup that was killed").unwrap();
+        back_up(&data, &third, |_| ()).unwrap();
+        assert_eq!(count(&store).await, 1);
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
 use zstd::bulk::Compressor;
 use zstd::stream::Decoder;
@@ -22,6 +22,13 @@ thread_local! {
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
 
+/// A compressor whose output has a checksum, so that a changed byte does not become another event.
+fn checked() -> io::Result<Compressor<'static>> {
+    let mut compressor = Compressor::new(LEVEL)?;
+    compressor.include_checksum(true)?;
+    Ok(compressor)
+}
+
 /// An event's body as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredBody(Vec<u8>);
@@ -31,7 +38,7 @@ impl StoredBody {
     pub(crate) fn of(body: &[u8]) -> Self {
         let compressed = COMPRESSOR.with_borrow_mut(|compressor| {
             if compressor.is_none() {
-                *compressor = Compressor::new(LEVEL).ok();
+                *compressor = checked().ok();
             }
             compressor.as_mut().and_then(|compressor| compressor.compress(body).ok())
         });

@@ -400,6 +400,23 @@ impl Store {
         self.0.queries.run(scope, narrow, move |connection| reader(Everywhere::of(connection))).await
     }
 
+    /// Restarts the write-ahead log if it has become too large. Queries that overlap each other prevent that without
+    /// end; therefore new ones wait here until those that run have ended, which takes seconds at most.
+    pub(crate) async fn shorten_log(&self) -> Result<(), StoreError> {
+        self.shorten_log_from(file::LOG_LIMIT_BYTES).await
+    }
+
+    async fn shorten_log_from(&self, limit_bytes: u64) -> Result<(), StoreError> {
+        let log = file::log_of(&self.0.file);
+        if std::fs::metadata(log).map_or(0, |log| log.len()) < limit_bytes {
+            return Ok(());
+        }
+        let Some(_none_begins) = self.0.queries.none_running().await else { return Ok(()) };
+        self.0.queue.request_restart(file::Restart::Truncate);
+        // The writer restarts the log before its next job.
+        self.write(Priority::Api, |_| Ok(())).await
+    }
+
     /// Rejects new jobs, finishes the accepted ones, and closes the file. Blocks until that is done.
     pub fn close(&self) {
         self.0.queue.close();

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, InterruptHandle};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::error::{StoreError, StoreErrorKind};
@@ -102,6 +102,13 @@ impl Queries {
             );
             StoreError::new(StoreErrorKind::TooSlow, detail).into()
         })
+    }
+
+    /// Waits until no query runs; while the result is held, none begins. `None` if one still runs although its time
+    /// is over.
+    pub(super) async fn none_running(&self) -> Option<SemaphorePermit<'_>> {
+        let all = u32::try_from(TOGETHER).unwrap_or(u32::MAX);
+        timeout(self.limit.saturating_mul(2), self.permits.acquire_many(all)).await.ok()?.ok()
     }
 
     /// Waits for the permits of a query. While it waits for others of its own workspace, it occupies no shared

@@ -2,6 +2,7 @@ use std::sync::mpsc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+use trac_core::program::Mode;
 
 use super::rows::args;
 use super::*;
@@ -145,6 +146,45 @@ fn the_error_for_a_file_that_is_not_a_trac_database_names_it() {
         drop(Store::open(file.parent().unwrap()).unwrap());
         Connection::open(file).unwrap().pragma_update(None, "user_version", 99).unwrap();
     });
+}
+
+#[tokio::test]
+async fn a_long_log_is_emptied_once_the_running_queries_have_ended() {
+    let (folder, store) = open();
+    store.write(Priority::Api, |tx| insert(tx, "a")).await.unwrap();
+    let scope = Scope::new("ws_1", Mode::Live);
+    let query = |ended: mpsc::Receiver<()>| {
+        let (begin, begun) = oneshot::channel();
+        let (store, scope) = (store.clone(), scope.clone());
+        let running = tokio::spawn(async move {
+            let reading = store.query(&scope, "", move |tx| {
+                let names = names(tx)?;
+                let _ = begin.send(());
+                let _ = ended.recv();
+                Ok::<_, StoreError>(names.len())
+            });
+            reading.await
+        });
+        (running, begun)
+    };
+    let (end, ended) = mpsc::channel();
+    let (first, begun) = query(ended);
+    begun.await.unwrap();
+    let shortening = tokio::spawn({
+        let store = store.clone();
+        async move { store.shorten_log_from(1).await }
+    });
+    tokio::task::yield_now().await;
+    // It is emptied between these two queries, although the second one was requested before the first had ended.
+    let (second, begun) = query(mpsc::channel().1);
+    tokio::task::yield_now().await;
+    assert!(!shortening.is_finished());
+    drop(end);
+    begun.await.unwrap();
+    shortening.await.unwrap().unwrap();
+    assert_eq!((first.await.unwrap().unwrap(), second.await.unwrap().unwrap()), (1, 1));
+    let log = folder.path().join("trac.db-wal");
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
 }
 
 #[test]

@@ -164,7 +164,7 @@ pub async fn replay_some(
     Ok(json!({
         "dry_run": dry_run,
         "rules": rules.as_str(),
-        "events": totals.0,
+        "events": totals.0.saturating_sub(unreadable.len()),
         "conversions": totals.1,
         "changed": changed,
         "commissions": commissions.moved,
@@ -268,7 +268,15 @@ impl Stored {
             return Ok(None);
         };
         let received = body.received().map_err(|error| error.of(&id))?;
-        let Ok(event) = Event::read(Verified::from_stored(&received)) else { return Ok(None) };
+        let event = match Event::read(Verified::from_stored(&received)) {
+            Ok(event) => event,
+            // It could not be read when it was received either.
+            Err(_) if matches!(outcome.as_str(), "failed" | "ignored" | "rejected") => return Ok(None),
+            Err(_) => {
+                let detail = "the body of an event is damaged: it is no event of Stripe";
+                return Err(StoreError::new(StoreErrorKind::Corrupt, detail).of(&id));
+            }
+        };
         drop(received);
         let delivery = Delivery { scope: rows.scope().clone(), endpoint_id, stripe_account, event, body };
         Ok(Some(Self { id, outcome, reason, received_at, delivery }))
