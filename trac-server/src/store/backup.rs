@@ -1,6 +1,6 @@
 //! Backups: the database copied to one file, and a data folder created from such a file.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{StoreError, StoreErrorKind};
 use super::file::{self, Check};
-use super::folder_lock::FolderLock;
+use super::folder_lock::{FolderLock, is_at};
 use super::spool;
 use super::thread::lower_priority;
 
@@ -64,8 +64,10 @@ pub fn back_up(data: &Path, to: &Path, report: impl FnMut(BackupProgress)) -> Re
     let mut draft = to.to_owned();
     draft.as_mut_os_string().push(".draft");
     let locked = file::open_private(&draft).map_err(|error| cannot(&draft, &error))?;
-    if locked.try_lock().is_err() {
-        let detail = format!("{} is being written by another backup", draft.display());
+    let is_taken = matches!(locked.try_lock(), Err(TryLockError::WouldBlock));
+    // Another backup may have ended between these lines; then this is its file, under its new name.
+    if is_taken || !is_at(&locked, &draft) {
+        let detail = format!("{} is written by another backup", draft.display());
         return Err(StoreError::new(StoreErrorKind::Conflict, detail));
     }
     let copied = locked.set_len(0).map_err(|error| cannot(&draft, &error));

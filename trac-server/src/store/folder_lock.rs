@@ -89,10 +89,23 @@ impl Original {
     }
 }
 
+/// Whether a path refers to this open file, and not to another one that took its place.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    return file.metadata().is_ok_and(|metadata| identity(path) == Some(identity_of(&metadata)));
+    #[cfg(not(unix))]
+    return file.metadata().is_ok() && path.exists();
+}
+
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<[u64; 2]> {
+    std::fs::metadata(path).ok().map(|metadata| identity_of(&metadata))
+}
+
+#[cfg(unix)]
+fn identity_of(metadata: &std::fs::Metadata) -> [u64; 2] {
     use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata(path).ok().map(|metadata| [metadata.dev(), metadata.ino()])
+    [metadata.dev(), metadata.ino()]
 }
 
 #[cfg(test)]

@@ -374,14 +374,19 @@ impl Store {
         self.read_whole(space::measure).await
     }
 
-    /// Reads the whole file, on a thread of its own.
+    /// Reads the whole file, on a thread of its own and of low priority.
     async fn read_whole<T: Send + 'static>(
         &self,
         read: fn(&Path) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let file = self.0.file.clone();
-        let read = tokio::task::spawn_blocking(move || read(&file)).await;
-        read.unwrap_or_else(|_| Err(StoreError::internal("a read of the whole file panicked")))
+        let (done, answer) = oneshot::channel();
+        // Joined by its answer.
+        drop(thread::spawn("trac-check", move || {
+            thread::lower_priority();
+            let _ = done.send(read(&file));
+        })?);
+        answer.await.unwrap_or_else(|_| Err(StoreError::internal("a read of the whole file panicked")))
     }
 
     /// Runs a query of a workspace on one snapshot. Few queries run at a time, and fewer of one workspace. A
