@@ -110,7 +110,9 @@ pub(super) async fn report(
         let rows = tx.within(&scope);
         let counted = count(rows, days, &query)?;
         let mut total = Figures::default();
-        counted.values().for_each(|figures| total.add(figures));
+        for figures in counted.values() {
+            total.add(figures);
+        }
         let groups =
             query.group_by.map(|dimension| dimension.groups(rows, days, &query, &total)).transpose()?;
         Ok::<_, StoreError>((counted, total, groups))

@@ -154,12 +154,12 @@ async fn a_long_log_is_emptied_once_the_running_queries_have_ended() {
     store.write(Priority::Api, |tx| insert(tx, "a")).await.unwrap();
     let scope = Scope::new("ws_1", Mode::Live);
     let query = |ended: mpsc::Receiver<()>| {
-        let (begin, begun) = oneshot::channel();
+        let (reads, begun) = oneshot::channel();
         let (store, scope) = (store.clone(), scope.clone());
         let running = tokio::spawn(async move {
             let reading = store.query(&scope, "", move |tx| {
                 let names = names(tx)?;
-                let _ = begin.send(());
+                let _ = reads.send(());
                 let _ = ended.recv();
                 Ok::<_, StoreError>(names.len())
             });

@@ -60,7 +60,9 @@ impl Dimension {
             Self::Link => {
                 let mut links = self.by_key(rows, days, query)?;
                 let mut rest = total.clone();
-                links.iter().for_each(|(_, figures)| rest.subtract(figures));
+                for (_, figures) in &links {
+                    rest.subtract(figures);
+                }
                 links.push((None, rest));
                 links
             }
