@@ -21,15 +21,16 @@ pub struct Imported {
     pub without_secret: Vec<String>,
 }
 
-/// Imports an export of this schema, or of an older one since [`OLDEST_SCHEMA`](older::OLDEST_SCHEMA). Rows that
-/// are stored already and equal change nothing. If a stored row differs, or a workspace exists here without one of
-/// the rows, the whole import fails and the store is unchanged: an import never adds to an existing workspace. A
-/// server may run on the same folder; its writes wait meanwhile.
+/// Imports an export of this schema, or of an older one since number 31. Rows that are stored already and equal change
+/// nothing. If a stored row differs, or a workspace exists here without one of the rows, the whole import fails and the
+/// store is unchanged: an import never adds to an existing workspace. A server may run on the same folder; its writes
+/// wait meanwhile.
 ///
 /// # Errors
-/// [`StoreErrorKind::Conflict`] if a stored row differs, a row is missing from an existing workspace, or a
-/// slug or program ID belongs to another workspace; [`StoreErrorKind::Unavailable`] if the stream is not a
-/// whole export of a known schema. The message names the line.
+/// [`Conflict`](crate::store::StoreErrorKind::Conflict) if a stored row differs, a row is missing from an existing
+/// workspace, or a slug or program ID belongs to another workspace;
+/// [`Unavailable`](crate::store::StoreErrorKind::Unavailable) if the stream is not a whole export of a known schema.
+/// The message names the line.
 pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Result<Imported, StoreError> {
     let newest = store.read(schema::version).await?;
     let opened = tokio::task::spawn_blocking(move || older::of_newest_schema(stream, newest)).await;
