@@ -18,13 +18,3 @@ CREATE TABLE deleted_visit (
     unique_visits  INTEGER NOT NULL,
     PRIMARY KEY (workspace_id, mode, day, program_id, partner_id, link_id)
 ) STRICT, WITHOUT ROWID;
-
--- With all columns by which commissions are filtered, and those that `state` is computed from, so that the pending ones are counted
--- without reading their rows.
-DROP INDEX commission_maturity;
-CREATE INDEX commission_maturity ON commission (workspace_id, mode, matures_at, is_paid, amount_minor, reversed_minor, held, program_id, source,
-    currency, reason) WHERE state = 'open';
-DELETE FROM sqlite_stat1 WHERE idx = 'commission_maturity';
-INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
-    ('commission', 'commission_maturity', '300000 300000 150000 2 2 2 2 2 2 2 2 2');
-ANALYZE sqlite_schema;
