@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::Value;
+use serde::Serialize;
 use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::access::Merchant;
@@ -20,8 +20,8 @@ use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
 use crate::trac::Trac;
-use figures::Figures;
-use groups::Dimension;
+use figures::{Figures, Rates, Shown};
+use groups::{Dimension, ShownGroup};
 
 /// The parameters of the request.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ pub(super) async fn report(
     State(trac): State<Trac>,
     Merchant(scope): Merchant,
     parameters: Parameters,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Report>, Problem> {
     let query = Query::read(parameters)?;
     let days = Days::read(&query, trac.clock.now())?;
     let of = scope.clone();
@@ -118,27 +118,42 @@ pub(super) async fn report(
         Ok::<_, StoreError>((counted, total, groups))
     });
     let (counted, total, groups) = read.await?;
-    let date = |day: i64| Timestamp::from_unix_secs(day.saturating_mul(DAY_SECS)).to_rfc3339();
-    let dates = (days.first..=days.last).map(|day| {
-        let mut figures = counted.get(&day).cloned().unwrap_or_default().to_json();
-        if let Some(object) = figures.as_object_mut() {
-            let date = date(day);
-            object.insert("date".to_owned(), date.split('T').next().unwrap_or_default().into());
-        }
-        figures
+    let midnight = |day: i64| Timestamp::from_unix_secs(day.saturating_mul(DAY_SECS)).to_rfc3339();
+    let of_days = (days.first..=days.last).map(|day| OfDay {
+        date: midnight(day).split('T').next().unwrap_or_default().to_owned(),
+        figures: counted.get(&day).cloned().unwrap_or_default().shown(),
     });
-    let timeseries: Vec<_> = dates.collect();
-    let mut answer = total.to_json();
-    if let Some(object) = answer.as_object_mut() {
-        object.insert("rates".to_owned(), total.rates());
-        object.insert("start".to_owned(), date(days.first).into());
-        object.insert("end".to_owned(), date(days.last.saturating_add(1)).into());
-        object.insert("timeseries".to_owned(), timeseries.into());
-        if let Some(groups) = groups {
-            object.insert("groups".to_owned(), groups.into());
-        }
-    }
-    Ok(Json(answer))
+    Ok(Json(Report {
+        start: midnight(days.first),
+        end: midnight(days.last.saturating_add(1)),
+        figures: total.shown(),
+        rates: total.rates(),
+        timeseries: of_days.collect(),
+        groups,
+    }))
+}
+
+/// The response: the figures of all days, of each day, and of each group.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// The first second of the first day.
+    start: String,
+    /// The first second after the last day.
+    end: String,
+    #[serde(flatten)]
+    figures: Shown,
+    rates: Rates,
+    timeseries: Vec<OfDay>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<ShownGroup>>,
+}
+
+#[derive(Debug, Serialize)]
+struct OfDay {
+    /// As `2026-11-21`.
+    date: String,
+    #[serde(flatten)]
+    figures: Shown,
 }
 
 /// The advice for a request that takes too long.

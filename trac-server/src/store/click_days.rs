@@ -1,7 +1,7 @@
-//! The number of clicks of each day (`click_day`): of a scope, of a program, a partner, a link, and of a partner
+//! The number of clicks of each day (`click_day`) and of each ten days (`click_span`): of a scope, of a program, a partner, a link, and of a partner
 //! in a program.
 //!
-//! The transaction that inserts clicks ends with [`add_new`], so that the table is exact at every commit. It reads
+//! The transaction that inserts clicks ends with [`add_new`], so that the tables are exact at every commit. It reads
 //! the rows after `click_day_position` once, whichever path inserted them, and is therefore cheap for thousands
 //! of clicks.
 
@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::StoreError;
 use super::numbers::Numbers;
+use super::{StoreError, spans};
 
 /// The new clicks of one day, and of one link or of none.
 struct Group {
@@ -32,6 +32,9 @@ const ADD: &str = "INSERT INTO click_day (scope, key, day, clicks, unique_clicks
     unique_clicks = unique_clicks + excluded.unique_clicks, visits = visits + excluded.visits, \
     unique_visits = unique_visits + excluded.unique_visits";
 
+const ADD_TO_SPAN: &str = "INSERT INTO click_span (scope, key, span, visits, unique_visits) VALUES (?1, ?2, ?3, ?4, ?5) \
+    ON CONFLICT (scope, key, span) DO UPDATE SET visits = visits + excluded.visits, unique_visits = unique_visits + excluded.unique_visits";
+
 /// Adds the clicks that were inserted since the last call.
 pub(super) fn add_new(tx: &Connection, numbers: &mut Numbers<'_>) -> Result<(), StoreError> {
     let mut read = tx.prepare_cached(NEW)?;
@@ -46,13 +49,14 @@ pub(super) fn add_new(tx: &Connection, numbers: &mut Numbers<'_>) -> Result<(), 
         })
     })?;
     let groups = groups.collect::<Result<Vec<_>, _>>()?;
-    let mut add = tx.prepare_cached(ADD)?;
+    let (mut add, mut add_to_span) = (tx.prepare_cached(ADD)?, tx.prepare_cached(ADD_TO_SPAN)?);
     for Group { scope, program, partner, link, day, counts } in &groups {
         let in_program = pair(tx, numbers, *program, *partner)?;
         let keys = [Some(0), Some(*program), Some(*partner), *link, Some(in_program)];
         for key in keys.into_iter().flatten() {
             let [clicks, unique_clicks, visits, unique_visits] = counts;
             add.execute((scope, key, day, clicks, unique_clicks, visits, unique_visits))?;
+            add_to_span.execute((scope, key, spans::of(*day), visits, unique_visits))?;
         }
     }
     if !groups.is_empty() {

@@ -15,13 +15,15 @@ struct Derived {
     counts: &'static str,
     /// Columns that are not compared, because their rows do not show them.
     unknown: &'static [&'static str],
+    /// The derived table that its rows follow from, if any.
+    of: Option<&'static str>,
 }
 
 const fn derived(table: &'static str, counts: &'static str, from: &'static str) -> Derived {
-    Derived { table, from, counts, unknown: &[] }
+    Derived { table, from, counts, unknown: &[], of: None }
 }
 
-static TABLES: [Derived; 11] = [
+static TABLES: [Derived; 13] = [
     derived(
         "event_count",
         "rows <> 0",
@@ -133,6 +135,25 @@ static TABLES: [Derived; 11] = [
          sum_minor(k.revenue_minor) AS revenue_minor, sum_minor(k.commission_minor) AS commission_minor \
          FROM keyed AS k JOIN scope AS s ON s.workspace_id = k.workspace_id AND s.mode = k.mode GROUP BY 1, 2, 3, 4",
     ),
+    Derived {
+        of: Some("click_day"),
+        ..derived(
+            "click_span",
+            "visits <> 0",
+            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, sum(visits) AS visits, sum(unique_visits) AS unique_visits \
+             FROM click_day GROUP BY 1, 2, 3",
+        )
+    },
+    Derived {
+        of: Some("sale_day"),
+        ..derived(
+            "sale_span",
+            "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
+            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, currency, sum(leads) AS leads, sum(sales) AS sales, \
+             sum_minor(revenue_minor) AS revenue_minor, sum_minor(commission_minor) AS commission_minor \
+             FROM sale_day GROUP BY 1, 2, 3, 4",
+        )
+    },
 ];
 
 /// The rows that differ from what they follow from, one text each: at most a hundred of each table.
@@ -141,7 +162,7 @@ static TABLES: [Derived; 11] = [
 /// The store's.
 pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
-    for Derived { table, from, counts, unknown } in &TABLES {
+    for Derived { table, from, counts, unknown, .. } in &TABLES {
         let columns = schema::columns(tx, table)?;
         let compared: Vec<_> = columns.iter().filter(|column| !unknown.contains(&column.as_str())).collect();
         let names = compared.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(", ");
@@ -166,7 +187,8 @@ pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError>
 /// The store's.
 pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreError> {
     let differs = |table: &str| found.iter().any(|text| text.split(' ').next() == Some(table));
-    for Derived { table, from, counts, .. } in TABLES.iter().filter(|derived| differs(derived.table)) {
+    let is_wrong = |derived: &&Derived| differs(derived.table) || derived.of.is_some_and(differs);
+    for Derived { table, from, counts, .. } in TABLES.iter().filter(is_wrong) {
         let columns = schema::columns(tx, table)?.join(", ");
         let anew = format!(
             "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({from}) AS derived WHERE {counts}"
@@ -233,9 +255,9 @@ mod tests {
         merchant.make("/clicks", serde_json::json!({"program_id": program, "partner_id": partner})).await;
         let differing = || app.trac.store.read(differences);
         assert_eq!(differing().await.unwrap(), [""; 0]);
-        app.rows("UPDATE click_day SET clicks = 7 WHERE key = 0; INSERT INTO customer_count VALUES ('ws', 'test', 1)".to_owned()).await;
+        app.rows("UPDATE click_day SET visits = 7 WHERE key = 0; INSERT INTO customer_count VALUES ('ws', 'test', 1)".to_owned()).await;
         let found = differing().await.unwrap();
-        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found.len(), 5, "{found:?}");
         app.trac.store.write(Priority::Api, move |tx| rebuild(tx, &found)).await.unwrap();
         assert_eq!(differing().await.unwrap(), [""; 0]);
     }

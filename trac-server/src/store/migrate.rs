@@ -42,6 +42,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0031_retention.sql"),
     include_str!("migrations/0032_commission_state.sql"),
     include_str!("migrations/0033_sales_by_key.sql"),
+    include_str!("migrations/0034_spans.sql"),
 ];
 
 /// Whether an older version made the database, so that [`migrate`] would change its schema.

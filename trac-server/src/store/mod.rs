@@ -34,6 +34,7 @@ mod visitors;
 mod numbers;
 mod click_days;
 mod sale_days;
+pub(crate) mod spans;
 pub(crate) mod old_clicks;
 mod space;
 pub(crate) mod recorder;

@@ -7,12 +7,13 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use rusqlite::Connection;
 
 /// The tables that grow with visitors, payments or calls.
-const GROWING: [&str; 24] = [
+const GROWING: [&str; 26] = [
     "address",
     "attribution",
     "candidate",
     "click_day",
     "click_record",
+    "click_span",
     "commission",
     "customer",
     "event",
@@ -30,6 +31,7 @@ const GROWING: [&str; 24] = [
     "question",
     "report",
     "sale_day",
+    "sale_span",
     "visit_not_counted",
     "visitor",
 ];

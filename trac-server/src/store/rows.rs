@@ -273,6 +273,15 @@ impl Row<'_> {
         T::read(value).map_err(|error| StoreError::internal(format!("a column cannot be read: {error}")))
     }
 
+    /// The text of a column, without a copy.
+    ///
+    /// # Errors
+    /// As [`Row::get`].
+    pub(crate) fn text(&self, column: impl Place) -> Result<&str, StoreError> {
+        let value = self.0.get_ref(column)?;
+        value.as_str().map_err(|error| StoreError::internal(format!("a column cannot be read: {error}")))
+    }
+
     /// A JSON document.
     ///
     /// # Errors

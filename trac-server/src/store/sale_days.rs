@@ -1,15 +1,15 @@
-//! The credited leads and sales of each day (`sale_day`), for the keys that clicks are counted by: of a scope, of a
+//! The credited leads and sales of each day (`sale_day`) and of each ten days (`sale_span`), for the keys that clicks are counted by: of a scope, of a
 //! program, a partner, a link, and of a partner in a program.
 //!
 //! Triggers write each change of a payment or commission to `sale_change`. The job that caused it ends with
-//! [`add_changes`], so that the table is exact at every commit.
+//! [`add_changes`], so that the tables are exact at every commit.
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
 use super::numbers::Numbers;
-use super::{Scope, StoreError, mode_of};
+use super::{Scope, StoreError, mode_of, spans};
 
 /// What a job changed of one day, one link or none, and one currency.
 struct Change {
@@ -31,6 +31,11 @@ const ADD: &str = "INSERT INTO sale_day (scope, key, day, currency, leads, sales
     sales = sales + excluded.sales, revenue_minor = add_minor(revenue_minor, excluded.revenue_minor), \
     commission_minor = add_minor(commission_minor, excluded.commission_minor)";
 
+const ADD_TO_SPAN: &str = "INSERT INTO sale_span (scope, key, span, currency, leads, sales, revenue_minor, commission_minor) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, key, span, currency) DO UPDATE SET leads = leads + excluded.leads, \
+    sales = sales + excluded.sales, revenue_minor = add_minor(revenue_minor, excluded.revenue_minor), \
+    commission_minor = add_minor(commission_minor, excluded.commission_minor)";
+
 /// Adds the changes since the last call.
 pub(super) fn add_changes(tx: &Connection) -> Result<(), StoreError> {
     if !tx.prepare_cached("SELECT 1 FROM sale_change LIMIT 1")?.exists([])? {
@@ -38,7 +43,8 @@ pub(super) fn add_changes(tx: &Connection) -> Result<(), StoreError> {
     }
     let mut read = tx.prepare_cached(CHANGES)?;
     let changes = read.query_map([], Change::read)?.collect::<Result<Vec<_>, _>>()?;
-    let (mut numbers, mut add) = (Numbers::new(tx)?, tx.prepare_cached(ADD)?);
+    let mut numbers = Numbers::new(tx)?;
+    let (mut add, mut add_to_span) = (tx.prepare_cached(ADD)?, tx.prepare_cached(ADD_TO_SPAN)?);
     for Change { scope, day, program, partner, link, currency, figures } in &changes {
         let [leads, sales, revenue, commission] = figures;
         if figures == &[0; 4] {
@@ -47,9 +53,22 @@ pub(super) fn add_changes(tx: &Connection) -> Result<(), StoreError> {
         let in_program = format!("{program}/{partner}").into();
         let scope = numbers.of_scope(scope)?;
         let names = [Some(program), Some(partner), (!link.is_empty()).then_some(link), Some(&in_program)];
-        add.execute((scope, 0, day, currency, leads, sales, revenue, commission))?;
+        let mut keys = vec![0];
         for name in names.into_iter().flatten() {
-            add.execute((scope, numbers.of(name)?, day, currency, leads, sales, revenue, commission))?;
+            keys.push(numbers.of(name)?);
+        }
+        for key in keys {
+            add.execute((scope, key, day, currency, leads, sales, revenue, commission))?;
+            add_to_span.execute((
+                scope,
+                key,
+                spans::of(*day),
+                currency,
+                leads,
+                sales,
+                revenue,
+                commission,
+            ))?;
         }
     }
     tx.prepare_cached("DELETE FROM sale_change")?.execute([])?;

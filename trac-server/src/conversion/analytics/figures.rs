@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -56,21 +56,24 @@ impl Figures {
     pub(super) fn add_sales(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
         let money =
             Money { leads: row.get(2)?, sales: row.get(3)?, revenue: row.get(4)?, commission: row.get(5)? };
-        self.add_money(row.get(1)?, money);
+        self.add_money(row.text(1)?, money);
         Ok(())
     }
 
-    fn add_money(&mut self, currency: String, money: Money) {
+    fn add_money(&mut self, currency: &str, money: Money) {
         self.leads = self.leads.saturating_add(money.leads);
         self.sales = self.sales.saturating_add(money.sales);
-        self.by_currency.entry(currency).or_default().add(money);
+        match self.by_currency.get_mut(currency) {
+            Some(sum) => sum.add(money),
+            None => drop(self.by_currency.insert(currency.to_owned(), money)),
+        }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
         self.clicks = self.clicks.saturating_add(other.clicks);
         self.unique_clicks = self.unique_clicks.saturating_add(other.unique_clicks);
         for (currency, money) in &other.by_currency {
-            self.add_money(currency.clone(), *money);
+            self.add_money(currency, *money);
         }
     }
 
@@ -78,7 +81,7 @@ impl Figures {
         self.clicks = self.clicks.saturating_sub(other.clicks);
         self.unique_clicks = self.unique_clicks.saturating_sub(other.unique_clicks);
         for (currency, money) in &other.by_currency {
-            self.add_money(currency.clone(), money.negative());
+            self.add_money(currency, money.negative());
         }
     }
 
@@ -86,7 +89,7 @@ impl Figures {
     pub(super) fn of_currencies(&self) -> Vec<(String, Self)> {
         let one = |(currency, money): (&String, &Money)| {
             let mut figures = Self::default();
-            figures.add_money(currency.clone(), *money);
+            figures.add_money(currency, *money);
             (currency.clone(), figures)
         };
         self.by_currency.iter().map(one).collect()
@@ -97,24 +100,60 @@ impl Figures {
             && self.by_currency.values().all(|money| (money.revenue, money.commission) == (0, 0))
     }
 
-    pub(super) fn to_json(&self) -> Value {
-        let list = |of: fn(&Money) -> Option<i64>| -> Vec<Value> {
+    /// The figures as they are in a response.
+    pub(super) fn shown(&self) -> Shown {
+        let list = |of: fn(&Money) -> Option<i64>| {
             let sums = self.by_currency.iter().filter_map(|(currency, money)| Some((currency, of(money)?)));
-            sums.map(|(currency, minor)| json!({ "currency": currency, "amount_minor": minor })).collect()
+            sums.map(|(currency, amount_minor)| Sum { currency: currency.clone(), amount_minor }).collect()
         };
-        let revenue = list(|money| (money.sales > 0 || money.revenue != 0).then_some(money.revenue));
-        let commission = list(|money| (money.commission != 0).then_some(money.commission));
-        json!({ "clicks": self.clicks, "unique_clicks": self.unique_clicks, "leads": self.leads, "sales": self.sales,
-            "revenue": revenue, "commission": commission })
+        Shown {
+            clicks: Some(self.clicks),
+            unique_clicks: Some(self.unique_clicks),
+            leads: self.leads,
+            sales: self.sales,
+            revenue: list(|money| (money.sales > 0 || money.revenue != 0).then_some(money.revenue)),
+            commission: list(|money| (money.commission != 0).then_some(money.commission)),
+        }
     }
 
-    pub(super) fn rates(&self) -> Value {
-        json!({
-            "click_to_lead_bps": rate_bps(self.leads, self.clicks),
-            "click_to_sale_bps": rate_bps(self.sales, self.clicks),
-            "lead_to_sale_bps": rate_bps(self.sales, self.leads),
-        })
+    pub(super) fn rates(&self) -> Rates {
+        Rates {
+            click_to_lead_bps: rate_bps(self.leads, self.clicks),
+            click_to_sale_bps: rate_bps(self.sales, self.clicks),
+            lead_to_sale_bps: rate_bps(self.sales, self.leads),
+        }
     }
+}
+
+/// Figures in a response. Clicks have no currency: their numbers are null in the group of a currency.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    clicks: Option<i64>,
+    unique_clicks: Option<i64>,
+    leads: i64,
+    sales: i64,
+    revenue: Vec<Sum>,
+    commission: Vec<Sum>,
+}
+
+impl Shown {
+    pub(super) fn without_clicks(self) -> Self {
+        Self { clicks: None, unique_clicks: None, ..self }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Sum {
+    currency: String,
+    amount_minor: i64,
+}
+
+/// The shares of clicks and leads that became leads and sales, in hundredths of a percent; null if there were none.
+#[derive(Debug, Serialize)]
+pub(super) struct Rates {
+    click_to_lead_bps: Option<i64>,
+    click_to_sale_bps: Option<i64>,
+    lead_to_sale_bps: Option<i64>,
 }
 
 /// A share in hundredths of a percent; `None` if `whole` is 0.

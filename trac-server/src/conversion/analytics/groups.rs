@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::figures::Figures;
+use super::figures::{Figures, Rates, Shown};
 use super::{Days, Query};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
+use crate::store::spans::{self, Split};
 
 /// What the figures of a report are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,26 @@ pub(super) enum Dimension {
 
 /// The ID of a group with its figures; no ID for sales without a link and leads without a currency.
 type Group = (Option<String>, Figures);
+
+/// A group in a response. Clicks have no currency, so the group of a currency has no rates.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownGroup {
+    #[serde(flatten)]
+    id: Id,
+    #[serde(flatten)]
+    figures: Shown,
+    rates: Option<Rates>,
+}
+
+/// The ID of a group under its name in the response.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Id {
+    PartnerId(Option<String>),
+    ProgramId(Option<String>),
+    LinkId(Option<String>),
+    Currency(Option<String>),
+}
 
 /// The most groups of a response: those with the most sales, then clicks.
 const GROUPS_MAX: usize = 1_000;
@@ -36,16 +57,6 @@ impl Dimension {
         }
     }
 
-    /// The name of a group's ID in the response.
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Partner => "partner_id",
-            Self::Program => "program_id",
-            Self::Link => "link_id",
-            Self::Currency => "currency",
-        }
-    }
-
     /// The groups that have clicks or conversions, those with the most sales first. `total` are the figures of all
     /// days.
     pub(super) fn groups(
@@ -54,7 +65,7 @@ impl Dimension {
         days: Days,
         query: &Query,
         total: &Figures,
-    ) -> Result<Vec<Value>, StoreError> {
+    ) -> Result<Vec<ShownGroup>, StoreError> {
         let groups = match self {
             Self::Partner | Self::Program => self.by_key(rows, days, query)?,
             Self::Link => {
@@ -112,25 +123,31 @@ impl Dimension {
             args![query.program_id, query.partner_id],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let within = format!(
-            "d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND d.key IN (SELECT n.no {from}) \
-             AND d.day >= ?5 AND d.day <= ?6"
-        );
-        let of_days = args![query.program_id, query.partner_id, days.first, days.last];
         let mut figures: HashMap<i64, Figures> = HashMap::new();
-        let clicks = format!(
-            "SELECT d.key, sum(d.visits), sum(d.unique_visits) FROM click_day AS d WHERE {within} GROUP BY d.key"
-        );
-        rows.each(&clicks, of_days, |row| figures.entry(row.get(0)?).or_default().add_clicks(row))?;
-        let sales = format!(
-            "SELECT d.key, d.currency, d.leads, d.sales, d.revenue_minor, d.commission_minor FROM sale_day AS d WHERE {within}"
-        );
-        rows.each(&sales, of_days, |row| figures.entry(row.get(0)?).or_default().add_sales(row))?;
+        let Split { before, spans, after } = spans::split(days.first, days.last);
+        for (unit, (first, last)) in [("day", before), ("span", spans), ("day", after)] {
+            if first > last {
+                continue;
+            }
+            let within = format!(
+                "d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) AND d.key IN (SELECT n.no {from}) \
+                 AND d.{unit} >= ?5 AND d.{unit} <= ?6"
+            );
+            let range = args![query.program_id, query.partner_id, first, last];
+            let clicks = format!(
+                "SELECT d.key, sum(d.visits), sum(d.unique_visits) FROM click_{unit} AS d WHERE {within} GROUP BY d.key"
+            );
+            rows.each(&clicks, range, |row| figures.entry(row.get(0)?).or_default().add_clicks(row))?;
+            let sales = format!(
+                "SELECT d.key, d.currency, d.leads, d.sales, d.revenue_minor, d.commission_minor FROM sale_{unit} AS d WHERE {within}"
+            );
+            rows.each(&sales, range, |row| figures.entry(row.get(0)?).or_default().add_sales(row))?;
+        }
         let groups = ids.into_iter().filter_map(|(number, id)| Some((Some(id), figures.remove(&number)?)));
         Ok(groups.collect())
     }
 
-    fn listed(self, mut groups: Vec<Group>) -> Vec<Value> {
+    fn listed(self, mut groups: Vec<Group>) -> Vec<ShownGroup> {
         groups.retain(|(_, figures)| !figures.are_zero());
         groups.sort_by(|(one, a), (other, b)| {
             let size = |figures: &Figures| (figures.sales, figures.clicks, figures.leads);
@@ -138,17 +155,14 @@ impl Dimension {
         });
         groups.truncate(GROUPS_MAX);
         let shown = groups.into_iter().map(|(id, figures)| {
-            let mut group = figures.to_json();
-            if let Some(object) = group.as_object_mut() {
-                object.insert(self.column().to_owned(), id.map_or(Value::Null, Value::String));
-                object.insert("rates".to_owned(), figures.rates());
-                if self == Self::Currency {
-                    object.extend(
-                        ["clicks", "unique_clicks", "rates"].map(|name| (name.to_owned(), json!(null))),
-                    );
-                }
-            }
-            group
+            let (all, rates) = (figures.shown(), Some(figures.rates()));
+            let (id, figures, rates) = match self {
+                Self::Partner => (Id::PartnerId(id), all, rates),
+                Self::Program => (Id::ProgramId(id), all, rates),
+                Self::Link => (Id::LinkId(id), all, rates),
+                Self::Currency => (Id::Currency(id), all.without_clicks(), None),
+            };
+            ShownGroup { id, figures, rates }
         });
         shown.collect()
     }

@@ -335,12 +335,13 @@ async fn an_import_adds_nothing_to_an_existing_workspace_and_takes_no_slug_of_an
 /// The tables that stay with the server: sessions and links of the dashboard, stored responses, refused
 /// calls, its own settings, marks of visitors.
 /// Of one server, or kept from the exported rows. `click` is a view of `click_record`.
-const NOT_EXPORTED: [&str; 20] = [
+const NOT_EXPORTED: [&str; 22] = [
     "attribution_count",
     "balance",
     "click_day",
     "click_day_position",
     "click_record",
+    "click_span",
     "commission_count",
     "commission_partner_count",
     "customer_count",
@@ -353,6 +354,7 @@ const NOT_EXPORTED: [&str; 20] = [
     "refusal",
     "sale_change",
     "sale_day",
+    "sale_span",
     "scope",
     "setting",
     "visitor",
