@@ -172,7 +172,9 @@ impl Dimension {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::testing::app::App;
+    use trac_core::time::Timestamp;
+
+    use crate::testing::app::{App, START};
     use crate::testing::shop::Shop;
 
     /// The groups of a report: the ID of each with its clicks, leads, sales, revenue and commission.
@@ -245,5 +247,39 @@ mod tests {
         assert_eq!(rows(&report("group_by=partner&partner_id=part_none").await, "partner_id"), "");
         let wrong = merchant.get("/analytics?group_by=colour").await;
         assert_eq!(wrong.code(), (422, "VALIDATION_FAILED".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_group_has_the_figures_of_the_report_that_is_narrowed_to_it() {
+        let app = App::new();
+        let shop = Shop::open(&app, json!({})).await;
+        let merchant = &shop.merchant;
+        let ada = &shop.partner;
+        for day in (1..=28).step_by(3) {
+            let click = format!("clk_{day}");
+            let at = format!("2026-10-{day:02}T07:00:00Z");
+            let click_at = json!({"program_id": shop.program, "partner_id": ada, "click_id": click, "clicked_at": at});
+            merchant.make("/clicks", click_at).await;
+            let session = json!({"id": format!("cs_{day}"), "payment_intent": format!("pi_{day}"), "customer": format!("cus_{day}"),
+                "client_reference_id": click, "metadata": {}});
+            let noon = Timestamp::parse_rfc3339(&format!("2026-10-{day:02}T12:00:00Z")).unwrap().unix_secs();
+            shop.deliver_object("checkout.session.completed", noon - START, shop.session(session)).await;
+        }
+        let mut sales = 0;
+        for first in 1..=15 {
+            for last in [first, 10, 17, 28].into_iter().filter(|last| *last >= first) {
+                let range = format!("start=2026-10-{first:02}&end=2026-10-{last:02}");
+                let report = async |query: &str| merchant.get(&format!("/analytics?{range}&{query}")).await.body;
+                let narrowed = report(&format!("partner_id={ada}")).await;
+                let mut grouped = report("group_by=partner").await["groups"].take();
+                let of_nobody = json!({"clicks": 0, "sales": 0, "revenue": [], "unique_clicks": 0});
+                let group = grouped.as_array_mut().unwrap().pop().unwrap_or(of_nobody);
+                for figure in ["clicks", "unique_clicks", "sales", "revenue"] {
+                    assert_eq!(group[figure], narrowed[figure], "{range}: {figure}");
+                }
+                sales += group["sales"].as_i64().unwrap();
+            }
+        }
+        assert!(sales > 50, "{sales}");
     }
 }
