@@ -258,7 +258,8 @@ mod tests {
         for day in (1..=28).step_by(3) {
             let click = format!("clk_{day}");
             let at = format!("2026-10-{day:02}T07:00:00Z");
-            let click_at = json!({"program_id": shop.program, "partner_id": ada, "click_id": click, "clicked_at": at});
+            let click_at =
+                json!({"program_id": shop.program, "partner_id": ada, "click_id": click, "clicked_at": at});
             merchant.make("/clicks", click_at).await;
             let session = json!({"id": format!("cs_{day}"), "payment_intent": format!("pi_{day}"), "customer": format!("cus_{day}"),
                 "client_reference_id": click, "metadata": {}});
@@ -269,7 +270,8 @@ mod tests {
         for first in 1..=15 {
             for last in [first, 10, 17, 28].into_iter().filter(|last| *last >= first) {
                 let range = format!("start=2026-10-{first:02}&end=2026-10-{last:02}");
-                let report = async |query: &str| merchant.get(&format!("/analytics?{range}&{query}")).await.body;
+                let report =
+                    async |query: &str| merchant.get(&format!("/analytics?{range}&{query}")).await.body;
                 let narrowed = report(&format!("partner_id={ada}")).await;
                 let mut grouped = report("group_by=partner").await["groups"].take();
                 let of_nobody = json!({"clicks": 0, "sales": 0, "revenue": [], "unique_clicks": 0});
