@@ -7,9 +7,8 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
 use super::numbers::Numbers;
+use super::rows::{Everywhere, args};
 use super::{StoreError, spans};
 
 /// The new clicks of one day, and of one link or of none.
@@ -36,9 +35,8 @@ const ADD_TO_SPAN: &str = "INSERT INTO click_span (scope, key, span, visits, uni
     ON CONFLICT (scope, key, span) DO UPDATE SET visits = visits + excluded.visits, unique_visits = unique_visits + excluded.unique_visits";
 
 /// Adds the clicks that were inserted since the last call.
-pub(super) fn add_new(tx: &Connection, numbers: &mut Numbers<'_>) -> Result<(), StoreError> {
-    let mut read = tx.prepare_cached(NEW)?;
-    let groups = read.query_map([], |row| {
+pub(super) fn add_new(tx: Everywhere<'_>, numbers: &mut Numbers<'_>) -> Result<(), StoreError> {
+    let groups = tx.all(NEW, &[], |row| {
         Ok(Group {
             scope: row.get(0)?,
             program: row.get(1)?,
@@ -48,15 +46,13 @@ pub(super) fn add_new(tx: &Connection, numbers: &mut Numbers<'_>) -> Result<(), 
             counts: [row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?],
         })
     })?;
-    let groups = groups.collect::<Result<Vec<_>, _>>()?;
-    let (mut add, mut add_to_span) = (tx.prepare_cached(ADD)?, tx.prepare_cached(ADD_TO_SPAN)?);
     for Group { scope, program, partner, link, day, counts } in &groups {
         let in_program = pair(tx, numbers, *program, *partner)?;
         let keys = [Some(0), Some(*program), Some(*partner), *link, Some(in_program)];
         for key in keys.into_iter().flatten() {
             let [clicks, unique_clicks, visits, unique_visits] = counts;
-            add.execute((scope, key, day, clicks, unique_clicks, visits, unique_visits))?;
-            add_to_span.execute((scope, key, spans::of(*day), visits, unique_visits))?;
+            tx.write(ADD, args![scope, key, day, clicks, unique_clicks, visits, unique_visits])?;
+            tx.write(ADD_TO_SPAN, args![scope, key, spans::of(*day), visits, unique_visits])?;
         }
     }
     if !groups.is_empty() {
@@ -67,15 +63,20 @@ pub(super) fn add_new(tx: &Connection, numbers: &mut Numbers<'_>) -> Result<(), 
 
 /// Records that all rows of `click_record` are counted. Also called after rows were deleted, since their row
 /// numbers may be assigned again.
-pub(super) fn move_position(tx: &Connection) -> Result<(), StoreError> {
+pub(super) fn move_position(tx: Everywhere<'_>) -> Result<(), StoreError> {
     let sql = "UPDATE click_day_position SET row = (SELECT coalesce(max(rowid), 0) FROM click_record)";
-    tx.prepare_cached(sql)?.execute([])?;
+    tx.write(sql, &[])?;
     Ok(())
 }
 
 /// The number of a partner in a program.
-fn pair(tx: &Connection, numbers: &mut Numbers<'_>, program: i64, partner: i64) -> Result<i64, StoreError> {
+fn pair(
+    tx: Everywhere<'_>,
+    numbers: &mut Numbers<'_>,
+    program: i64,
+    partner: i64,
+) -> Result<i64, StoreError> {
     let sql = "SELECT g.id || '/' || a.id FROM name AS g, name AS a WHERE g.no = ?1 AND a.no = ?2";
-    let name: Arc<str> = tx.prepare_cached(sql)?.query_row([program, partner], |row| row.get(0))?;
-    numbers.of(&name)
+    let name: Option<Arc<str>> = tx.one(sql, args![program, partner], |row| row.get(0))?;
+    numbers.of(&name.ok_or_else(|| StoreError::internal("a number has no name"))?)
 }

@@ -206,7 +206,7 @@ pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreE
             tx.write(&anew, &[])?;
         }
         if *table == "click_day" {
-            move_position(tx.connection)?;
+            move_position(tx)?;
         }
     }
     Ok(())

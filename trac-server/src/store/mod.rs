@@ -13,9 +13,10 @@
 
 mod error;
 mod scope;
+pub(crate) mod rows;
 #[cfg(test)]
 mod plan;
-pub(crate) mod rows;
+mod sqlite;
 mod sum;
 pub(crate) mod body;
 mod migrate;
@@ -53,7 +54,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
 pub use backup::{BackupProgress, back_up, restore};
@@ -216,7 +216,7 @@ impl Store {
         let written = Box::pin(self.write(Priority::Click, move |tx| {
             let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
             if holds {
-                recorder::Recorder::new(tx.connection)?.record(&scope, &click)?;
+                recorder::Recorder::new(tx).record(&scope, &click)?;
             }
             Ok(holds)
         }));
@@ -289,10 +289,9 @@ impl Store {
     {
         // A merchant's call with an idempotency key records the key in the same savepoint.
         let ticket = Ticket::current().filter(|_| priority == Priority::Api);
-        let job = queue::job(move |tx: &Transaction<'_>| {
-            let tx = Everywhere::of(tx);
+        let job = queue::job(move |tx| {
             let written = job(tx)?;
-            sale_days::add_changes(tx.connection)?;
+            sale_days::add_changes(tx)?;
             if let Some(ticket) = ticket {
                 ticket.record(tx)?;
             }

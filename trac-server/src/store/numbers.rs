@@ -3,22 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, params};
-
+use super::rows::{Everywhere, args};
 use super::{Scope, StoreError};
 
 /// The numbers of one transaction. New ones are assigned as they are needed.
 pub(super) struct Numbers<'a> {
-    tx: &'a Connection,
-    find: CachedStatement<'a>,
+    tx: Everywhere<'a>,
     names: HashMap<Arc<str>, i64>,
     scopes: HashMap<Scope, i64>,
 }
 
 impl<'a> Numbers<'a> {
-    pub(super) fn new(tx: &'a Connection) -> Result<Self, StoreError> {
-        let find = tx.prepare_cached("SELECT no FROM name WHERE id = ?1")?;
-        Ok(Self { tx, find, names: HashMap::new(), scopes: HashMap::new() })
+    pub(super) fn new(tx: Everywhere<'a>) -> Self {
+        Self { tx, names: HashMap::new(), scopes: HashMap::new() }
     }
 
     /// The number of an ID.
@@ -26,10 +23,11 @@ impl<'a> Numbers<'a> {
         if let Some(number) = self.names.get(id) {
             return Ok(*number);
         }
-        let found = self.find.query([&**id])?.next()?.map(|row| row.get(0)).transpose()?;
-        let number = match found {
+        let (find, insert) =
+            ("SELECT no FROM name WHERE id = ?1", "INSERT INTO name (id) VALUES (?1) RETURNING no");
+        let number = match self.tx.one(find, args![id], |row| row.get(0))? {
             Some(number) => number,
-            None => self.tx.prepare_cached("INSERT INTO name (id) VALUES (?1)")?.insert([&**id])?,
+            None => assigned(self.tx.one(insert, args![id], |row| row.get(0))?)?,
         };
         self.names.insert(Arc::clone(id), number);
         Ok(number)
@@ -40,12 +38,15 @@ impl<'a> Numbers<'a> {
         if let Some(number) = self.scopes.get(scope) {
             return Ok(*number);
         }
-        let named = params![scope.workspace_id(), scope.mode_str()];
-        let insert = "INSERT INTO scope (workspace_id, mode) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        self.tx.prepare_cached(insert)?.execute(named)?;
+        let rows = self.tx.within(scope);
+        rows.write("INSERT INTO scope (workspace_id, mode) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &[])?;
         let find = "SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2";
-        let number = self.tx.prepare_cached(find)?.query_row(named, |row| row.get(0))?;
+        let number = assigned(rows.one(find, &[], |row| row.get(0))?)?;
         self.scopes.insert(scope.clone(), number);
         Ok(number)
     }
+}
+
+fn assigned(number: Option<i64>) -> Result<i64, StoreError> {
+    number.ok_or_else(|| StoreError::internal("no number was assigned"))
 }

@@ -1,10 +1,8 @@
 //! Old clicks that nothing refers to, and deleting them.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
-
 use super::StoreError;
 use super::click_days;
-use super::rows::{Rows, args};
+use super::rows::{Everywhere, Rows, args};
 
 /// A place in the clicks of a scope, in the order of their times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,12 +43,10 @@ const UNUSED: &str = "DELETE FROM click_record WHERE id = ?3 AND scope = (SELECT
 /// Deletes those of these clicks that nothing refers to; returns how many. Their visits stay in the numbers of
 /// their days.
 pub(crate) fn delete_unused(rows: Rows<'_>, ids: &[String]) -> Result<usize, StoreError> {
-    let tx = rows.connection;
-    let mut delete = tx.prepare_cached(UNUSED)?;
+    let tx = rows.everywhere();
     let mut deleted = 0_usize;
     for id in ids {
-        let scope = rows.scope();
-        let found = delete.query_row(params![scope.workspace_id(), scope.mode_str(), id], |row| {
+        let found = rows.one(UNUSED, args![id], |row| {
             Ok(Gone {
                 scope: row.get(0)?,
                 program: row.get(1)?,
@@ -60,8 +56,8 @@ pub(crate) fn delete_unused(rows: Rows<'_>, ids: &[String]) -> Result<usize, Sto
                 is_unique: row.get(5)?,
                 is_visit: row.get(6)?,
             })
-        });
-        if let Some(gone) = found.optional()? {
+        })?;
+        if let Some(gone) = found {
             gone.uncount(tx)?;
             gone.keep_visit(rows)?;
             deleted = deleted.saturating_add(1);
@@ -87,15 +83,13 @@ struct Gone {
 impl Gone {
     /// Takes the click, but not the visit, off the numbers of its day: of the scope, the program, the partner, the
     /// link, and the partner in the program.
-    fn uncount(&self, tx: &Connection) -> Result<(), StoreError> {
+    fn uncount(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
         let pair = "SELECT b.no FROM name AS g, name AS a JOIN name AS b ON b.id = g.id || '/' || a.id WHERE g.no = ?1 AND a.no = ?2";
-        let pair =
-            tx.prepare_cached(pair)?.query_row([self.program, self.partner], |row| row.get(0)).optional()?;
+        let pair = tx.one(pair, args![self.program, self.partner], |row| row.get(0))?;
         let take = "UPDATE click_day SET clicks = clicks - 1, unique_clicks = unique_clicks - ?4 \
                     WHERE scope = ?1 AND key = ?2 AND day = ?3";
-        let mut take = tx.prepare_cached(take)?;
         for key in [Some(0), Some(self.program), Some(self.partner), self.link, pair].into_iter().flatten() {
-            take.execute(params![self.scope, key, self.day, self.is_unique])?;
+            tx.write(take, args![self.scope, key, self.day, self.is_unique])?;
         }
         Ok(())
     }

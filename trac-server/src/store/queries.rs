@@ -351,11 +351,11 @@ mod tests {
                 blocked.await
             });
         }
-        let one = |tx: Everywhere<'_>| count(tx.connection, "SELECT count(*) FROM workspace");
+        let one = |tx: Everywhere<'_>| tx.one("SELECT count(*) FROM workspace", &[], |row| row.get::<i64>(0));
         for _ in 0..100 {
             tokio::task::yield_now().await;
-            assert_eq!(store.look_up(one).await.unwrap(), 0);
-            assert_eq!(store.read(one).await.unwrap(), 0);
+            assert_eq!(store.look_up(one).await.unwrap(), Some(0));
+            assert_eq!(store.read(one).await.unwrap(), Some(0));
         }
         drop(end);
         running.join_all().await;

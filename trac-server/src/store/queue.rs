@@ -5,17 +5,17 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
 use super::error::{StoreError, StoreErrorKind};
 use super::file::Restart;
+use super::rows::Everywhere;
 
 /// A job of the writer.
 pub(super) struct Job(pub(super) Write);
 
 /// Runs with the transaction, or with the reason why there is none.
-pub(super) type Write = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Ran + Send>;
+pub(super) type Write = Box<dyn FnOnce(Result<Everywhere<'_>, StoreError>) -> Ran + Send>;
 
 /// Sends a job's result to its caller; takes the result of the commit.
 pub(super) type Reply = Box<dyn FnOnce(Result<(), StoreError>)>;
@@ -32,7 +32,7 @@ pub(super) fn job<T, E, F>(job: F) -> (Job, oneshot::Receiver<Result<T, E>>)
 where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
-    F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    F: FnOnce(Everywhere<'_>) -> Result<T, E> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
     let write: Write = Box::new(move |tx| {

@@ -2,25 +2,90 @@
 //!
 //! [`Rows`] is one transaction and its scope. It binds the workspace as `?1` and the mode as `?2` of every
 //! statement, so that no statement can omit them; a statement's own arguments begin at `?3`. The few statements
-//! that belong to no workspace yet, such as the look-up of a key by its hash, go through [`Everywhere`]. No
-//! signature here contains a type of the database driver, so that the rest of the crate does not depend on it.
+//! that belong to no workspace yet, such as the look-up of a key by its hash, go through [`Everywhere`]. No type of a
+//! database driver is used here: a [`Database`] runs the statements.
 
 use std::borrow::Cow;
+use std::fmt;
 #[cfg(test)]
 use std::panic::Location;
 use std::sync::Arc;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, RowIndex, Statement, ToSql};
 use serde::de::DeserializeOwned;
 use trac_core::time::Timestamp;
 
 use super::{Scope, StoreError};
 
+/// A transaction or snapshot of a database.
+pub(super) trait Database: fmt::Debug {
+    /// Runs a statement and passes its rows to `take`, until that returns `false`.
+    ///
+    /// # Errors
+    /// The database's, and those of `take`.
+    fn read(
+        &self,
+        statement: &Statement<'_>,
+        take: &mut dyn FnMut(&Row<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Runs a statement that changes rows, and returns how many it changed.
+    ///
+    /// # Errors
+    /// The database's.
+    fn write(&self, statement: &Statement<'_>) -> Result<usize, StoreError>;
+
+    /// Whether the transaction is open. Some errors, such as those of a full disk, roll back all of it.
+    fn is_open(&self) -> bool;
+
+    /// Runs several statements, for the setup of tests.
+    #[cfg(test)]
+    fn batch(&self, sql: &str) -> Result<(), StoreError>;
+}
+
+/// The values of one row.
+pub(super) trait Values {
+    /// The value of a column.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Internal`](super::StoreErrorKind::Internal) if there is no such column, or if its value has
+    /// no type of this program.
+    fn value(&self, column: Index<'_>) -> Result<Value<'_>, StoreError>;
+}
+
+/// A statement with its arguments.
+pub(super) struct Statement<'c> {
+    pub(super) sql: &'c str,
+    scope: Option<[Arg<'c>; 2]>,
+    args: &'c [Arg<'c>],
+    /// Where the statement is written, for a check of its plan.
+    #[cfg(test)]
+    pub(super) caller: &'static Location<'static>,
+}
+
+impl<'c> Statement<'c> {
+    #[cfg_attr(test, track_caller)]
+    fn new(sql: &'c str, scope: Option<&'c Scope>, args: &'c [Arg<'c>]) -> Self {
+        let scope =
+            scope.map(|scope| [Arg::Text(scope.workspace_id().into()), Arg::Text(scope.mode_str().into())]);
+        Self {
+            sql,
+            scope,
+            args,
+            #[cfg(test)]
+            caller: Location::caller(),
+        }
+    }
+
+    /// All arguments, in the order of the parameters: `?1` is the first.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &Arg<'c>> {
+        self.scope.iter().flatten().chain(self.args)
+    }
+}
+
 /// The rows of one workspace and mode, inside one transaction or snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<'a> {
-    pub(super) connection: &'a Connection,
+    database: &'a dyn Database,
     scope: &'a Scope,
 }
 
@@ -28,17 +93,22 @@ pub(crate) struct Rows<'a> {
 /// at `?1`.
 #[derive(Clone, Copy, Debug)]
 pub struct Everywhere<'a> {
-    pub(super) connection: &'a Connection,
+    database: &'a dyn Database,
 }
 
 impl<'a> Everywhere<'a> {
-    pub(super) const fn of(connection: &'a Connection) -> Self {
-        Self { connection }
+    pub(super) const fn of(database: &'a dyn Database) -> Self {
+        Self { database }
     }
 
     /// The rows of one workspace and mode.
     pub(crate) const fn within(self, scope: &'a Scope) -> Rows<'a> {
-        Rows { connection: self.connection, scope }
+        Rows { database: self.database, scope }
+    }
+
+    /// Whether the transaction is open.
+    pub(super) fn is_open(self) -> bool {
+        self.database.is_open()
     }
 
     /// Reads the first row, if there is one.
@@ -49,7 +119,7 @@ impl<'a> Everywhere<'a> {
         args: &[Arg<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.call(sql, args).one(read)
+        one(self.database, &Statement::new(sql, None, args), read)
     }
 
     /// Reads every row.
@@ -60,7 +130,7 @@ impl<'a> Everywhere<'a> {
         args: &[Arg<'_>],
         read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        self.call(sql, args).all(read)
+        all(self.database, &Statement::new(sql, None, args), read)
     }
 
     /// Passes each row to `take`, without collecting them.
@@ -69,42 +139,27 @@ impl<'a> Everywhere<'a> {
         self,
         sql: &str,
         args: &[Arg<'_>],
-        mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+        take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.call(sql, args).each(&mut take)
+        each(self.database, &Statement::new(sql, None, args), take)
     }
 
     /// Whether there is any row.
     #[cfg_attr(test, track_caller)]
     pub(crate) fn exists(self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
-        self.call(sql, args).exists()
+        Ok(one(self.database, &Statement::new(sql, None, args), |_| Ok(()))?.is_some())
     }
 
     /// Changes rows and returns how many.
     #[cfg_attr(test, track_caller)]
     pub(crate) fn write(self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
-        self.call(sql, args).write()
-    }
-
-    #[cfg_attr(test, track_caller)]
-    const fn call<'c>(self, sql: &'c str, args: &'c [Arg<'c>]) -> Call<'c>
-    where
-        'a: 'c,
-    {
-        Call {
-            connection: self.connection,
-            scope: None,
-            sql,
-            args,
-            #[cfg(test)]
-            caller: Location::caller(),
-        }
+        self.database.write(&Statement::new(sql, None, args))
     }
 
     /// Runs several statements, for the setup of tests.
     #[cfg(test)]
     pub(crate) fn batch(self, sql: &str) -> Result<(), StoreError> {
-        Ok(self.connection.execute_batch(sql)?)
+        self.database.batch(sql)
     }
 }
 
@@ -116,7 +171,7 @@ impl<'a> Rows<'a> {
 
     /// The rows of all workspaces, in the same transaction.
     pub(crate) const fn everywhere(&self) -> Everywhere<'a> {
-        Everywhere { connection: self.connection }
+        Everywhere { database: self.database }
     }
 
     /// Reads the first row, if there is one.
@@ -127,7 +182,7 @@ impl<'a> Rows<'a> {
         args: &[Arg<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.call(sql, args).one(read)
+        one(self.database, &Statement::new(sql, Some(self.scope), args), read)
     }
 
     /// Reads every row.
@@ -138,7 +193,7 @@ impl<'a> Rows<'a> {
         args: &[Arg<'_>],
         read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        self.call(sql, args).all(read)
+        all(self.database, &Statement::new(sql, Some(self.scope), args), read)
     }
 
     /// Passes each row to `take`, without collecting them.
@@ -147,130 +202,75 @@ impl<'a> Rows<'a> {
         &self,
         sql: &str,
         args: &[Arg<'_>],
-        mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+        take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.call(sql, args).each(&mut take)
+        each(self.database, &Statement::new(sql, Some(self.scope), args), take)
     }
 
     /// Whether there is any row.
     #[cfg_attr(test, track_caller)]
     pub(crate) fn exists(&self, sql: &str, args: &[Arg<'_>]) -> Result<bool, StoreError> {
-        self.call(sql, args).exists()
+        Ok(one(self.database, &Statement::new(sql, Some(self.scope), args), |_| Ok(()))?.is_some())
     }
 
     /// Changes rows and returns how many; 0 with `ON CONFLICT DO NOTHING` if the row exists.
     #[cfg_attr(test, track_caller)]
     pub(crate) fn write(&self, sql: &str, args: &[Arg<'_>]) -> Result<usize, StoreError> {
-        self.call(sql, args).write()
-    }
-
-    #[cfg_attr(test, track_caller)]
-    const fn call<'c>(&'c self, sql: &'c str, args: &'c [Arg<'c>]) -> Call<'c> {
-        Call {
-            connection: self.connection,
-            scope: Some(self.scope),
-            sql,
-            args,
-            #[cfg(test)]
-            caller: Location::caller(),
-        }
+        self.database.write(&Statement::new(sql, Some(self.scope), args))
     }
 }
 
-/// A statement with its arguments.
-struct Call<'c> {
-    connection: &'c Connection,
-    scope: Option<&'c Scope>,
-    sql: &'c str,
-    args: &'c [Arg<'c>],
-    #[cfg(test)]
-    caller: &'static Location<'static>,
+fn one<T>(
+    database: &dyn Database,
+    statement: &Statement<'_>,
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let (mut read, mut found) = (Some(read), None);
+    database.read(statement, &mut |row| {
+        found = read.take().map(|read| read(row)).transpose()?;
+        Ok(false)
+    })?;
+    Ok(found)
 }
 
-impl Call<'_> {
-    fn one<T>(self, read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-        let mut statement = self.connection.prepare_cached(self.sql)?;
-        self.bind(&mut statement)?;
-        let mut found = statement.raw_query();
-        let row = found.next()?;
-        row.map(|row| read(&Row(row))).transpose()
-    }
-
-    fn all<T>(self, mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
-        let mut found = Vec::new();
-        self.each(&mut |row| read(row).map(|one| found.push(one)))?;
-        Ok(found)
-    }
-
-    fn exists(self) -> Result<bool, StoreError> {
-        Ok(self.one(|_| Ok(()))?.is_some())
-    }
-
-    fn each(self, take: &mut dyn FnMut(&Row<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare_cached(self.sql)?;
-        self.bind(&mut statement)?;
-        let mut found = statement.raw_query();
-        while let Some(row) = found.next()? {
-            take(&Row(row))?;
-        }
-        Ok(())
-    }
-
-    fn write(self) -> Result<usize, StoreError> {
-        let mut statement = self.connection.prepare_cached(&or_fail(self.sql))?;
-        self.bind(&mut statement)?;
-        Ok(statement.raw_execute()?)
-    }
-
-    /// Binds the scope, if there is one, and the arguments. Returns an error if the statement has fewer or more
-    /// parameters.
-    fn bind(&self, statement: &mut Statement<'_>) -> Result<(), StoreError> {
-        #[cfg(test)]
-        super::plan::check(self.connection, self.sql, self.caller);
-        let scope = self
-            .scope
-            .map(|scope| [Arg::Text(scope.workspace_id().into()), Arg::Text(scope.mode_str().into())]);
-        let all = scope.iter().flatten().chain(self.args);
-        let mut bound = 0_usize;
-        for (arg, place) in all.zip(1..) {
-            statement.raw_bind_parameter(place, arg)?;
-            bound = place;
-        }
-        let named = statement.parameter_count();
-        if named == bound {
-            return Ok(());
-        }
-        Err(StoreError::internal(format!(
-            "a statement has {named} parameters but {bound} arguments: {}",
-            self.sql
-        )))
-    }
+fn all<T>(
+    database: &dyn Database,
+    statement: &Statement<'_>,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut found = Vec::new();
+    each(database, statement, |row| read(row).map(|one| found.push(one)))?;
+    Ok(found)
 }
 
-/// The statement, so that a row that is rejected does not undo the rows written before it. A job whose statement
-/// fails is undone as a whole; to undo one statement of it, SQLite would copy each page before the statement
-/// changes it, which is a sixth of the writer's work. Source: <https://www.sqlite.org/lang_conflict.html>.
-fn or_fail(sql: &str) -> Cow<'_, str> {
-    for (plain, or_fail) in [("INSERT INTO ", "INSERT OR FAIL INTO "), ("UPDATE ", "UPDATE OR FAIL ")] {
-        if let Some(rest) = sql.strip_prefix(plain) {
-            return Cow::Owned(format!("{or_fail}{rest}"));
-        }
-    }
-    Cow::Borrowed(sql)
+fn each(
+    database: &dyn Database,
+    statement: &Statement<'_>,
+    mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    database.read(statement, &mut |row| take(row).map(|()| true))
 }
 
 /// One row that was read.
-pub(crate) struct Row<'r>(&'r rusqlite::Row<'r>);
+pub(crate) struct Row<'r>(&'r dyn Values);
 
-impl Row<'_> {
+impl<'r> Row<'r> {
+    pub(super) const fn of(values: &'r dyn Values) -> Self {
+        Self(values)
+    }
+
     /// The value of a column, by its index from 0 or by its name.
     ///
     /// # Errors
     /// [`StoreErrorKind::Internal`](super::StoreErrorKind::Internal) if there is no such column or its value is
     /// of another type.
     pub(crate) fn get<T: Column>(&self, column: impl Place) -> Result<T, StoreError> {
-        let value = self.0.get_ref(column)?;
-        T::read(value).map_err(|error| StoreError::internal(format!("a column cannot be read: {error}")))
+        let column = column.index();
+        let value = self.0.value(column)?;
+        T::read(value).ok_or_else(|| {
+            let wanted = std::any::type_name::<T>();
+            StoreError::internal(format!("{column:?} cannot be read: {} is no {wanted}", value.kind()))
+        })
     }
 
     /// The text of a column, without a copy.
@@ -278,8 +278,13 @@ impl Row<'_> {
     /// # Errors
     /// As [`Row::get`].
     pub(crate) fn text(&self, column: impl Place) -> Result<&str, StoreError> {
-        let value = self.0.get_ref(column)?;
-        value.as_str().map_err(|error| StoreError::internal(format!("a column cannot be read: {error}")))
+        let column = column.index();
+        match self.0.value(column)? {
+            Value::Text(text) => Ok(text),
+            other => {
+                Err(StoreError::internal(format!("{column:?} cannot be read: {} is no text", other.kind())))
+            }
+        }
     }
 
     /// A JSON document.
@@ -308,48 +313,85 @@ pub(crate) fn places(first: usize, count: usize) -> String {
 }
 
 /// A column, by its index from 0 or by its name.
-pub(crate) trait Place: RowIndex {}
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Index<'p> {
+    At(usize),
+    Named(&'p str),
+}
 
-impl Place for usize {}
-impl Place for &str {}
+/// A type that names a column.
+pub(crate) trait Place {
+    fn index(&self) -> Index<'_>;
+}
+
+impl Place for usize {
+    fn index(&self) -> Index<'_> {
+        Index::At(*self)
+    }
+}
+
+impl Place for &str {
+    fn index(&self) -> Index<'_> {
+        Index::Named(self)
+    }
+}
+
+/// A value as the database returns it. A yes is 1 and a no is 0; no column contains a fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value<'v> {
+    Null,
+    Integer(i64),
+    Text(&'v str),
+    Bytes(&'v [u8]),
+}
+
+impl Value<'_> {
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Null => "a null",
+            Self::Integer(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::Bytes(_) => "bytes",
+        }
+    }
+}
 
 /// A type that a column can contain.
 pub(crate) trait Column: Sized {
-    /// Reads a value.
-    ///
-    /// # Errors
-    /// [`FromSqlError`](rusqlite::types::FromSqlError) if it is of another type or out of range.
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self>;
+    /// Reads a value; `None` if it is of another type or out of range.
+    fn read(value: Value<'_>) -> Option<Self>;
 }
 
-/// Types that the driver can read.
+/// Types, each with the values that it is read from.
 macro_rules! columns {
-    ($($kind:ty),*) => { $(
+    ($($kind:ty: $pattern:pat => $read:expr),* $(,)?) => { $(
         impl Column for $kind {
-            fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                FromSql::column_result(value)
+            fn read(value: Value<'_>) -> Option<Self> {
+                match value {
+                    $pattern => $read,
+                    _ => None,
+                }
             }
         }
     )* };
 }
 
-columns!(i64, u32, u16, bool, String, Vec<u8>, [u8; 16], [u8; 32]);
-
-impl Column for Arc<str> {
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str().map(Into::into)
-    }
-}
-
-impl Column for Timestamp {
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        i64::column_result(value).map(Self::from_unix_secs)
-    }
+columns! {
+    i64: Value::Integer(number) => Some(number),
+    u32: Value::Integer(number) => number.try_into().ok(),
+    u16: Value::Integer(number) => number.try_into().ok(),
+    bool: Value::Integer(number) => Some(number != 0),
+    Timestamp: Value::Integer(seconds) => Some(Self::from_unix_secs(seconds)),
+    String: Value::Text(text) => Some(text.to_owned()),
+    Arc<str>: Value::Text(text) => Some(text.into()),
+    Vec<u8>: Value::Bytes(bytes) => Some(bytes.to_vec()),
+    [u8; 16]: Value::Bytes(bytes) => bytes.try_into().ok(),
+    [u8; 32]: Value::Bytes(bytes) => bytes.try_into().ok(),
 }
 
 impl<T: Column> Column for Option<T> {
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        if value == ValueRef::Null { Ok(None) } else { T::read(value).map(Some) }
+    fn read(value: Value<'_>) -> Option<Self> {
+        if value == Value::Null { Some(None) } else { T::read(value).map(Some) }
     }
 }
 
@@ -367,13 +409,12 @@ pub(crate) enum Cell {
 }
 
 impl Column for Cell {
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Ok(match value {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(number) => Self::Integer(number),
-            ValueRef::Real(_) => return Err(FromSqlError::Other("no column contains a fraction".into())),
-            ValueRef::Text(_) => Self::Text(value.as_str()?.to_owned()),
-            ValueRef::Blob(bytes) => Self::Bytes(bytes.to_owned()),
+    fn read(value: Value<'_>) -> Option<Self> {
+        Some(match value {
+            Value::Null => Self::Null,
+            Value::Integer(number) => Self::Integer(number),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
         })
     }
 }
@@ -391,18 +432,6 @@ pub(crate) enum Arg<'a> {
     Text(Cow<'a, str>),
     /// Bytes.
     Bytes(Cow<'a, [u8]>),
-}
-
-impl ToSql for Arg<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Null => ToSqlOutput::Owned(Value::Null),
-            Self::Integer(number) => ToSqlOutput::Owned(Value::Integer(*number)),
-            Self::Bool(yes) => ToSqlOutput::Owned(Value::Integer(i64::from(*yes))),
-            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-        })
-    }
 }
 
 /// A value that can be an argument of a statement.
@@ -469,6 +498,7 @@ pub(crate) use args;
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
     use trac_core::program::Mode;
 
     use super::*;

@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row};
-
 use super::numbers::Numbers;
+use super::rows::{Everywhere, Row, args};
 use super::{Scope, StoreError, mode_of, spans};
 
 /// What a job changed of one day, one link or none, and one currency.
@@ -37,14 +36,11 @@ const ADD_TO_SPAN: &str = "INSERT INTO sale_span (scope, key, span, currency, le
     commission_minor = add_minor(commission_minor, excluded.commission_minor)";
 
 /// Adds the changes since the last call.
-pub(super) fn add_changes(tx: &Connection) -> Result<(), StoreError> {
-    if !tx.prepare_cached("SELECT 1 FROM sale_change LIMIT 1")?.exists([])? {
+pub(super) fn add_changes(tx: Everywhere<'_>) -> Result<(), StoreError> {
+    if !tx.exists("SELECT 1 FROM sale_change LIMIT 1", &[])? {
         return Ok(());
     }
-    let mut read = tx.prepare_cached(CHANGES)?;
-    let changes = read.query_map([], Change::read)?.collect::<Result<Vec<_>, _>>()?;
-    let mut numbers = Numbers::new(tx)?;
-    let (mut add, mut add_to_span) = (tx.prepare_cached(ADD)?, tx.prepare_cached(ADD_TO_SPAN)?);
+    let (changes, mut numbers) = (tx.all(CHANGES, &[], Change::read)?, Numbers::new(tx));
     for Change { scope, day, program, partner, link, currency, figures } in &changes {
         let [leads, sales, revenue, commission] = figures;
         if figures == &[0; 4] {
@@ -58,28 +54,19 @@ pub(super) fn add_changes(tx: &Connection) -> Result<(), StoreError> {
             keys.push(numbers.of(name)?);
         }
         for key in keys {
-            add.execute((scope, key, day, currency, leads, sales, revenue, commission))?;
-            add_to_span.execute((
-                scope,
-                key,
-                spans::of(*day),
-                currency,
-                leads,
-                sales,
-                revenue,
-                commission,
-            ))?;
+            tx.write(ADD, args![scope, key, day, currency, leads, sales, revenue, commission])?;
+            let span = spans::of(*day);
+            tx.write(ADD_TO_SPAN, args![scope, key, span, currency, leads, sales, revenue, commission])?;
         }
     }
-    tx.prepare_cached("DELETE FROM sale_change")?.execute([])?;
+    tx.write("DELETE FROM sale_change", &[])?;
     Ok(())
 }
 
 impl Change {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let mode: String = row.get(1)?;
+    fn read(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            scope: Scope::new(&row.get::<_, String>(0)?, mode_of(&mode)),
+            scope: Scope::new(row.text(0)?, mode_of(row.text(1)?)),
             day: row.get(2)?,
             program: row.get(3)?,
             partner: row.get(4)?,

@@ -31,7 +31,7 @@ impl Scratch {
         job: impl FnOnce(Everywhere<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let tx = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let written = job(Everywhere::of(&tx))?;
+        let written = job(Everywhere::of(&*tx))?;
         tx.commit()?;
         Ok(written)
     }

@@ -1,7 +1,6 @@
 //! First and repeated visits. The table `visitor` contains a mark for each day and visitor of a link, for two
 //! days.
 
-use rusqlite::{CachedStatement, Connection, params};
 use trac_core::time::Timestamp;
 
 use super::click::NewClick;
@@ -13,25 +12,14 @@ const SLICE: u32 = 5_000;
 
 /// Distinguishes visitors' first clicks from repeated ones.
 pub(super) struct Visitors<'a> {
-    tx: &'a Connection,
-    insert_mark: CachedStatement<'a>,
-    came_before: CachedStatement<'a>,
+    tx: Everywhere<'a>,
     /// The marks inserted for clicks that are not written yet.
     new_marks: Vec<(i64, [u8; 16])>,
 }
 
 impl<'a> Visitors<'a> {
-    pub(super) fn new(tx: &'a Connection) -> Result<Self, StoreError> {
-        let insert_mark =
-            "INSERT INTO visitor (day, mark) VALUES (?1, ?2) ON CONFLICT (day, mark) DO NOTHING";
-        let came_before =
-            "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND link_id = ?4";
-        Ok(Self {
-            tx,
-            insert_mark: tx.prepare_cached(insert_mark)?,
-            came_before: tx.prepare_cached(came_before)?,
-            new_marks: Vec::new(),
-        })
+    pub(super) const fn new(tx: Everywhere<'a>) -> Self {
+        Self { tx, new_marks: Vec::new() }
     }
 
     /// Whether a click is its visitor's first. Inserts its mark. `earlier` are the clicks that the same
@@ -47,7 +35,8 @@ impl<'a> Visitors<'a> {
         }
         if let Some(mark) = click.visitor {
             let day = click.clicked_at.day();
-            if self.insert_mark.execute(params![day, mark.as_slice()])? == 0 {
+            let insert = "INSERT INTO visitor (day, mark) VALUES (?1, ?2) ON CONFLICT (day, mark) DO NOTHING";
+            if self.tx.write(insert, args![day, mark])? == 0 {
                 return Ok(false);
             }
             self.new_marks.push((day, mark));
@@ -57,7 +46,7 @@ impl<'a> Visitors<'a> {
 
     /// Whether the click that the visitor already carried was on the same link.
     fn came_before(
-        &mut self,
+        &self,
         scope: &Scope,
         click: &NewClick,
         earlier: &[(&Scope, &NewClick)],
@@ -66,8 +55,8 @@ impl<'a> Visitors<'a> {
         let is_it = |(of, other): &(&Scope, &NewClick)| {
             *of == scope && other.id == *last && other.link_id.as_ref() == Some(link_id)
         };
-        let known = params![scope.workspace_id(), scope.mode_str(), last.as_str(), link_id];
-        Ok(earlier.iter().any(is_it) || self.came_before.exists(known)?)
+        let known = "SELECT 1 FROM click WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3 AND link_id = ?4";
+        Ok(earlier.iter().any(is_it) || self.tx.within(scope).exists(known, args![last.as_str(), link_id])?)
     }
 
     /// The clicks are written: their marks stay.
@@ -78,12 +67,11 @@ impl<'a> Visitors<'a> {
     /// The clicks were rejected: deletes their marks, so that the visitors' next clicks count as first.
     pub(super) fn undo(&mut self) -> Result<(), StoreError> {
         // Some errors roll back the whole transaction, and the marks with it.
-        if self.tx.is_autocommit() {
+        if !self.tx.is_open() {
             self.new_marks.clear();
         }
         for (day, mark) in self.new_marks.drain(..) {
-            let mut delete = self.tx.prepare_cached("DELETE FROM visitor WHERE day = ?1 AND mark = ?2")?;
-            delete.execute(params![day, mark.as_slice()])?;
+            self.tx.write("DELETE FROM visitor WHERE day = ?1 AND mark = ?2", args![day, mark])?;
         }
         Ok(())
     }

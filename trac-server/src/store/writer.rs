@@ -10,6 +10,7 @@ use super::error::{StoreError, StoreErrorKind};
 use super::file::{copy_log, restart_log};
 use super::folder_lock::Original;
 use super::queue::{Job, Queue, Reply};
+use super::rows::Everywhere;
 use super::spool::Spool;
 use super::thread::spawn;
 
@@ -90,7 +91,7 @@ fn run(tx: &Transaction<'_>, Job(write): Job) -> Option<Reply> {
     if let Err(error) = begun {
         return Some(write(Err(error)).reply);
     }
-    let ran = catch_unwind(AssertUnwindSafe(|| write(Ok(tx)))).ok();
+    let ran = catch_unwind(AssertUnwindSafe(|| write(Ok(Everywhere::of(&**tx))))).ok();
     if ran.is_none() {
         tracing::error!("a write panicked and was rolled back");
     }

@@ -11,6 +11,7 @@ use super::segment::Segment;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::file::copy_log;
 use crate::store::recorder::{Recorder, TOGETHER};
+use crate::store::rows::Everywhere;
 
 /// How many clicks one transaction writes: a larger one would occupy the processor for longer at its commit,
 /// and delay visitors. After the database has rejected clicks, the first transaction writes only
@@ -63,11 +64,11 @@ pub(super) fn bring_in(
 /// Records clicks in one transaction.
 fn record(clicks: &[Spooled], connection: &mut Connection, refused_file: &Refused) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (mut recorder, mut refused) = (Recorder::new(&tx)?, Vec::new());
+    let (mut recorder, mut refused) = (Recorder::new(Everywhere::of(&*tx)), Vec::new());
     for part in clicks.chunks(YIELD_EVERY) {
         for group in part.chunks(TOGETHER) {
-            if !record_together(group, &tx, &mut recorder)? {
-                record_each(group, &tx, &mut recorder, &mut refused)?;
+            if !record_together(group, &mut recorder)? {
+                record_each(group, &mut recorder, &mut refused)?;
             }
         }
         if part.len() == YIELD_EVERY {
@@ -80,16 +81,12 @@ fn record(clicks: &[Spooled], connection: &mut Connection, refused_file: &Refuse
 }
 
 /// Records clicks by one statement. `false` if there are too few for it, or one of them is rejected.
-fn record_together(
-    clicks: &[Spooled],
-    tx: &Connection,
-    recorder: &mut Recorder<'_>,
-) -> Result<bool, StoreError> {
+fn record_together(clicks: &[Spooled], recorder: &mut Recorder<'_>) -> Result<bool, StoreError> {
     let Some(clicks) = clicks.as_array::<TOGETHER>() else { return Ok(false) };
     let clicks = clicks.each_ref().map(|spooled| (&spooled.scope, &spooled.click));
     match recorder.record_together(&clicks) {
         // Some errors roll back the whole transaction.
-        Err(error) if error.kind() == StoreErrorKind::Internal && !tx.is_autocommit() => Ok(false),
+        Err(error) if error.kind() == StoreErrorKind::Internal && recorder.is_open() => Ok(false),
         result => result.map(|()| true),
     }
 }
@@ -97,15 +94,12 @@ fn record_together(
 /// Records clicks one by one. Those that the database rejects while it accepts others are added to `refused`.
 fn record_each<'a>(
     clicks: &'a [Spooled],
-    tx: &Connection,
     recorder: &mut Recorder<'_>,
     refused: &mut Vec<(&'a Spooled, StoreError)>,
 ) -> Result<(), StoreError> {
     for spooled in clicks {
         match recorder.record(&spooled.scope, &spooled.click) {
-            Err(error)
-                if error.kind() == StoreErrorKind::Internal && accepts_others(tx, recorder, spooled)? =>
-            {
+            Err(error) if error.kind() == StoreErrorKind::Internal && accepts_others(recorder, spooled)? => {
                 refused.push((spooled, error));
             }
             result => {

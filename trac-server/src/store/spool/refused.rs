@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
 use trac_core::click::ClickId;
 
 use super::line::{ANY_SEQUENCE, Spooled};
@@ -86,13 +85,9 @@ impl Refused {
 }
 
 /// Whether the database would accept another click although it rejected this one.
-pub(super) fn accepts_others(
-    tx: &Connection,
-    recorder: &mut Recorder<'_>,
-    refused: &Spooled,
-) -> Result<bool, StoreError> {
+pub(super) fn accepts_others(recorder: &mut Recorder<'_>, refused: &Spooled) -> Result<bool, StoreError> {
     // Some errors roll back the whole transaction.
-    if tx.is_autocommit() {
+    if !recorder.is_open() {
         return Ok(false);
     }
     let other = NewClick {
@@ -107,10 +102,5 @@ pub(super) fn accepts_others(
         referrer: None,
         landing_url: None,
     };
-    tx.execute_batch("SAVEPOINT other")?;
-    let is_accepted = recorder.record(&refused.scope, &other).is_ok() && !tx.is_autocommit();
-    if !tx.is_autocommit() {
-        tx.execute_batch("ROLLBACK TO other; RELEASE other")?;
-    }
-    Ok(is_accepted)
+    recorder.would_accept(&refused.scope, &other)
 }

@@ -1,0 +1,3 @@
+//! The engine of a single machine: SQLite.
+
+mod link;
