@@ -82,6 +82,9 @@ pub(super) fn log_of(database: &Path) -> PathBuf {
     log
 }
 
+/// The cache of a connection.
+pub(super) const CACHE_KIB: i64 = 16_000;
+
 /// Opens a connection with the settings that every connection needs.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(file)?;
@@ -100,7 +103,7 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     // Overwrites deleted rows, such as yesterday's salt, where that costs no extra I/O.
     connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "cache_size", -16_000)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB.saturating_neg())?;
     sum::register(&connection)?;
     Ok(connection)
 }

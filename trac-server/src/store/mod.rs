@@ -163,7 +163,7 @@ impl Store {
         }
         migrate::migrate(&mut connection).map_err(named)?;
         spool::bring_in_left(file, &mut connection);
-        let readers = Readers::open(file, READERS).map_err(named)?;
+        let readers = Readers::open(file, READERS, file::CACHE_KIB).map_err(named)?;
         let queries = Queries::open(file).map_err(named)?;
         let (queue, spool) = (Arc::new(Queue::default()), Arc::new(Spool::next_to(file)));
         let (original, room) = (Original::of(file), Arc::new(Room::around(file)));

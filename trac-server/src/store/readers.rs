@@ -17,9 +17,11 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn open(file: &Path, count: usize) -> Result<Self, StoreError> {
+    /// Opens connections, each with a cache of this many KiB.
+    pub(super) fn open(file: &Path, count: usize, cache_kib: i64) -> Result<Self, StoreError> {
         let open = || {
             let connection = file::connect(file)?;
+            connection.pragma_update(None, "cache_size", cache_kib.saturating_neg())?;
             connection.pragma_update(None, "query_only", true)?;
             Ok::<_, StoreError>(connection)
         };
