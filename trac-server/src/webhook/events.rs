@@ -11,9 +11,9 @@ use crate::access::Merchant;
 use crate::api::list::Filter::{By, Is};
 use crate::api::list::{Condition, Counts, Kept, NARROW, Resource, Young, number, time, word};
 use crate::problem::Problem;
-use crate::store::StoreError;
 use crate::store::body::StoredBody;
 use crate::store::rows::{Row, Rows, args};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::trac::Trac;
 
 /// Whether an event that waits for an attribution is still shown as waiting: 72 hours after it was received it
@@ -154,6 +154,10 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
     }))
 }
 
+/// Why an event has no payload though its body is stored.
+const DAMAGED: &str = "The stored body is damaged, so the event cannot be replayed. Commissions and payments that follow from \
+    it are not affected. A backup may contain the body; trac replay lists all events with damaged bodies.";
+
 /// One event, by our ID or Stripe's, with its body.
 pub(super) async fn one(
     State(trac): State<Trac>,
@@ -167,7 +171,12 @@ pub(super) async fn one(
         let event = EVENTS.one(rows, &trac, &id)?;
         let mut event = event.ok_or_else(|| missing_event(rows, &trac, &id))?;
         if let Some(event) = event.as_object_mut() {
-            event.insert("payload".to_owned(), payload(rows, &id)?);
+            let (payload, error) = match payload(rows, &id) {
+                Err(error) if error.kind() == StoreErrorKind::Corrupt => (Value::Null, DAMAGED.into()),
+                read => (read?, Value::Null),
+            };
+            event.insert("payload".to_owned(), payload);
+            event.insert("payload_error".to_owned(), error);
         }
         Ok::<_, Problem>(event)
     });

@@ -213,6 +213,9 @@ async fn an_event_with_a_damaged_body_is_listed_and_the_others_are_decided_again
         assert_eq!(all["unreadable"].as_array().unwrap().len(), 1, "{body}: {all}");
         assert_eq!(all["events"].as_u64(), Some(events - 1), "{body}: {all}");
     }
+    let event = shop.merchant.get("/events/evt_customer.created_1_cus_2").await;
+    assert_eq!((event.status.as_u16(), &event.body["payload"]), (200, &json!(null)));
+    assert!(event.text("/payload_error").starts_with("The stored body is damaged"), "{}", event.body);
     let all = shop.all(Rules::Now, false).await;
     assert!(all["unreadable"][0]["event_id"].as_str().unwrap().starts_with("evl_"), "{all}");
     assert_eq!((all["commissions"].as_array().unwrap().len(), shop.net().await), (1, 1_000));
