@@ -81,6 +81,7 @@ async fn an_event_is_found_by_either_id_and_shown_as_skipped_after_72_hours() {
       "payload": {
         "id": "evt_1"
       },
+      "payload_error": null,
       "reason": "no_attribution_yet",
       "remedy": "Put the click ID on the checkout: the script does it for Payment Links, Buy Buttons and Pricing Tables; a server writes metadata.tracClickId on the Checkout Session, and on subscription_data.metadata.",
       "settled_by": null,

@@ -42,6 +42,8 @@ pub(super) struct Conditions {
     pub(super) shown: String,
     /// For rows that have them in the end.
     pub(super) last: String,
+    /// Those of both that do not depend on the time.
+    pub(super) always: String,
     /// For the combinations of values in which a page looks for its rows.
     pub(super) among: String,
     /// For rows of these combinations that have the filters' values now.
@@ -88,6 +90,9 @@ impl Conditions {
                 [shown, last, among, of_these].map(|condition| condition.replace("{}", &place))
             }
         };
+        if shown == last {
+            self.always = format!("{} AND {shown}", self.always);
+        }
         self.shown = format!("{} AND {shown}", self.shown);
         self.last = format!("{} AND {last}", self.last);
         self.among = format!("{} AND {among}", self.among);

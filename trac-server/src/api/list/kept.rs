@@ -103,17 +103,19 @@ impl Resource {
         let read = |sql: &str| -> Result<i64, StoreError> {
             Ok(rows.one(sql, &conditions.args(sql, trac), |row| row.get(0))?.unwrap_or_default())
         };
-        let Conditions { shown, last, .. } = conditions;
+        let Conditions { shown, last, always, .. } = conditions;
         let Counts { from, within, young, .. } = counts;
         let in_the_end = read(&format!("SELECT coalesce(sum(rows), 0) FROM {from} WHERE {within}{last}"))?;
         let Some(Young { is: young, .. }) = young.filter(|_| conditions.depend_on_time()) else {
             return Ok(in_the_end);
         };
         let Self { from, within, .. } = self;
-        let of_young = |condition: &str| {
-            read(&format!("SELECT count(*) FROM {from} WHERE {within} AND {young}{condition}"))
-        };
-        Ok(in_the_end.saturating_sub(of_young(last)?).saturating_add(of_young(shown)?))
+        // Rows that are listed now less those that will be.
+        let of_young = read(&format!(
+            "SELECT coalesce(sum(CASE WHEN TRUE{shown} THEN 1 ELSE 0 END - CASE WHEN TRUE{last} THEN 1 ELSE 0 END), 0) \
+             FROM {from} WHERE {within} AND {young}{always}"
+        ))?;
+        Ok(in_the_end.saturating_add(of_young))
     }
 
     /// Counts the rows, up to [`COUNTED_MAX`].
