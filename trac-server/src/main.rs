@@ -358,10 +358,13 @@ async fn recount_store(config: &Config, dry_run: bool) -> Result<(), Failure> {
     for line in &found {
         writeln!(Output, "{line}")?;
     }
+    let at_least = |count: usize| if count >= recount::LISTED { "at least " } else { "" };
     match (found.len(), dry_run) {
         (0, _) => Ok(writeln!(Output, "Everything is equal.")?),
-        (count, true) => Err(format!("{count} rows differ; trac recount mends them").into()),
-        (count, false) => Err(format!("{count} rows differed and are mended").into()),
+        (count, true) => {
+            Err(format!("{}{count} rows differ; trac recount mends them", at_least(count)).into())
+        }
+        (count, false) => Err(format!("{}{count} rows differed and are mended", at_least(count)).into()),
     }
 }
 

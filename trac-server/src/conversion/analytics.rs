@@ -8,6 +8,7 @@ mod figures;
 mod groups;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use axum::Json;
 use axum::extract::State;
@@ -58,6 +59,9 @@ impl Query {
     }
 }
 
+/// The days that a report can begin and end with: 1900-01-01 to 9999-12-29. The end of a report is the first second
+/// after its last day, and the first second of 9999-12-31 is not a moment of RFC 3339 in all time zones.
+const DATES: RangeInclusive<i64> = -25_567..=2_932_894;
 /// The most days of a report.
 const DAYS_MAX: i64 = 366;
 
@@ -73,9 +77,10 @@ impl Days {
         let today = now.day();
         let day = |name: &str, text: &str| {
             let midnight = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
-            let midnight = midnight.or_else(|| Timestamp::parse_rfc3339(text));
-            let wrong = || Problem::field(name, "must be a date such as 2026-11-21");
-            midnight.map(Timestamp::day).ok_or_else(wrong)
+            let day = midnight.or_else(|| Timestamp::parse_rfc3339(text)).map(Timestamp::day);
+            let wrong =
+                || Problem::field(name, "must be a date from 1900-01-01 to 9999-12-29, such as 2026-11-21");
+            day.filter(|day| DATES.contains(day)).ok_or_else(wrong)
         };
         let length = match query.interval.as_deref() {
             None | Some("30d") => 30,

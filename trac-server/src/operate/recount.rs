@@ -3,6 +3,9 @@
 
 use crate::store::{Priority, Store, StoreError, derived};
 
+/// From this many differences on, there may be more than are listed.
+pub const LISTED: usize = derived::LISTED;
+
 /// The differences, one line each; an empty list if everything is equal.
 ///
 /// # Errors

@@ -102,7 +102,7 @@ static TABLES: [Derived; 13] = [
     ),
     derived(
         "click_day",
-        "(clicks, visits) <> (0, 0)",
+        "(clicks, unique_clicks, visits, unique_visits) <> (0, 0, 0, 0)",
         "WITH each_link AS (SELECT scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, count(*) AS clicks, \
              sum(is_unique) AS unique_clicks, sum(is_visit) AS visits, sum(is_unique AND is_visit) AS unique_visits \
              FROM click_record GROUP BY 1, 2, 3, 4, 5 \
@@ -139,8 +139,8 @@ static TABLES: [Derived; 13] = [
         of: Some("click_day"),
         ..derived(
             "click_span",
-            "visits <> 0",
-            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, sum(visits) AS visits, sum(unique_visits) AS unique_visits \
+            "(visits, unique_visits) <> (0, 0)",
+            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, sum_minor(visits) AS visits, sum_minor(unique_visits) AS unique_visits \
              FROM click_day GROUP BY 1, 2, 3",
         )
     },
@@ -149,14 +149,21 @@ static TABLES: [Derived; 13] = [
         ..derived(
             "sale_span",
             "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
-            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, currency, sum(leads) AS leads, sum(sales) AS sales, \
+            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, currency, sum_minor(leads) AS leads, sum_minor(sales) AS sales, \
              sum_minor(revenue_minor) AS revenue_minor, sum_minor(commission_minor) AS commission_minor \
              FROM sale_day GROUP BY 1, 2, 3, 4",
         )
     },
 ];
 
-/// The rows that differ from what they follow from, one text each: at most a hundred of each table.
+/// The row up to which clicks are counted.
+const POSITION: &str = "click_day_position";
+
+/// The most rows of a table that are listed as wrong, and as missing.
+pub(crate) const LISTED: usize = 100;
+
+/// The rows that differ from what they follow from, one text each: at most [`LISTED`] that a table has, and as many that
+/// it lacks.
 ///
 /// # Errors
 /// The store's.
@@ -169,7 +176,7 @@ pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError>
         let stored = format!("SELECT {names} FROM {table} WHERE {counts}");
         let right = format!("SELECT {names} FROM ({from}) AS derived WHERE {counts}");
         for (what, one, other) in [("has", &stored, &right), ("lacks", &right, &stored)] {
-            let sql = format!("SELECT * FROM ({one} EXCEPT {other}) AS difference LIMIT 100");
+            let sql = format!("SELECT * FROM ({one} EXCEPT {other}) AS difference LIMIT {LISTED}");
             tx.each(&sql, &[], |row| {
                 let cells = (0..compared.len()).map(|at| Ok(text(&row.get::<Cell>(at)?)));
                 let cells = cells.collect::<Result<Vec<_>, StoreError>>()?;
@@ -178,6 +185,12 @@ pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError>
             })?;
         }
     }
+    let position =
+        "SELECT row FROM click_day_position WHERE row <> (SELECT coalesce(max(rowid), 0) FROM click_record)";
+    tx.each(position, &[], |row| {
+        found.push(format!("{POSITION} has {}", row.get::<i64>(0)?));
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -205,9 +218,9 @@ pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreE
             tx.write(&format!("DELETE FROM {table}"), &[])?;
             tx.write(&anew, &[])?;
         }
-        if *table == "click_day" {
-            move_position(tx)?;
-        }
+    }
+    if differs("click_day") || differs(POSITION) {
+        move_position(tx)?;
     }
     Ok(())
 }
@@ -260,5 +273,33 @@ mod tests {
         assert_eq!(found.len(), 5, "{found:?}");
         app.trac.store.write(Priority::Api, move |tx| rebuild(tx, &found)).await.unwrap();
         assert_eq!(differing().await.unwrap(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn any_damage_of_the_sums_by_day_is_found_and_mended_at_once() {
+        let app = App::new();
+        let merchant = app.merchant().await;
+        let (program, partner) = merchant.program_and_partner().await;
+        for at in ["2026-11-01T07:00:00Z", "2026-11-02T07:00:00Z"] {
+            let click = serde_json::json!({"program_id": program, "partner_id": partner, "clicked_at": at});
+            merchant.make("/clicks", click).await;
+        }
+        for damage in [
+            // Together with the other day of its span, more than 64 bits.
+            "UPDATE click_day SET visits = 9223372036854775807 \
+             WHERE (scope, key, day) = (SELECT scope, key, day FROM click_day WHERE key = 0 LIMIT 1)",
+            "INSERT INTO sale_day VALUES (1, 0, 7, 'usd', 1, 9223372036854775807, 1, 1), (1, 0, 8, 'usd', 1, 2, 1, 1)",
+            "INSERT INTO click_span VALUES (1, 0, 1, 0, 7)",
+            "INSERT INTO click_day VALUES (1, 0, 7, 0, 7, 0, 7)",
+            "UPDATE click_day_position SET row = 0",
+            "UPDATE click_day SET visits = 9; UPDATE click_span SET visits = 18",
+            "DELETE FROM click_day; DELETE FROM click_span",
+        ] {
+            app.rows(damage.to_owned()).await;
+            let found = app.trac.store.read(differences).await.unwrap();
+            assert!(!found.is_empty(), "{damage}");
+            app.trac.store.write(Priority::Api, move |tx| rebuild(tx, &found)).await.unwrap();
+            assert_eq!(app.trac.store.read(differences).await.unwrap(), [""; 0], "{damage}");
+        }
     }
 }

@@ -216,7 +216,9 @@ impl Store {
         let written = Box::pin(self.write(Priority::Click, move |tx| {
             let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
             if holds {
-                recorder::Recorder::new(tx).record(&scope, &click)?;
+                let mut recorder = recorder::Recorder::new(tx);
+                recorder.record(&scope, &click)?;
+                recorder.finish()?;
             }
             Ok(holds)
         }));

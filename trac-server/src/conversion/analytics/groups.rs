@@ -245,8 +245,14 @@ mod tests {
         let currencies = rows(&report("group_by=currency").await, "currency");
         assert_eq!(currencies, "usd null 2 20000 4000, eur null 1 10000 2000");
         assert_eq!(rows(&report("group_by=partner&partner_id=part_none").await, "partner_id"), "");
-        let wrong = merchant.get("/analytics?group_by=colour").await;
-        assert_eq!(wrong.code(), (422, "VALIDATION_FAILED".to_owned()));
+        for wrong in
+            ["group_by=colour", "end=0000-01-01", "end=9999-12-30", "start=1899-12-31&end=1900-01-02"]
+        {
+            let answer = merchant.get(&format!("/analytics?{wrong}")).await;
+            assert_eq!(answer.code(), (422, "VALIDATION_FAILED".to_owned()), "{wrong}");
+        }
+        let last = merchant.get("/analytics?start=9999-12-01&end=9999-12-29").await;
+        assert_eq!(last.text("/end"), "9999-12-30T00:00:00Z");
     }
 
     #[tokio::test]

@@ -21,9 +21,9 @@ CREATE TABLE sale_span (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO click_span (scope, key, span, visits, unique_visits)
-    SELECT scope, key, (day / 10 - (day % 10 < 0)), sum(visits), sum(unique_visits) FROM click_day GROUP BY 1, 2, 3;
+    SELECT scope, key, (day / 10 - (day % 10 < 0)), sum_minor(visits), sum_minor(unique_visits) FROM click_day GROUP BY 1, 2, 3;
 INSERT INTO sale_span (scope, key, span, currency, leads, sales, revenue_minor, commission_minor)
-    SELECT scope, key, (day / 10 - (day % 10 < 0)), currency, sum(leads), sum(sales), sum_minor(revenue_minor), sum_minor(commission_minor)
+    SELECT scope, key, (day / 10 - (day % 10 < 0)), currency, sum_minor(leads), sum_minor(sales), sum_minor(revenue_minor), sum_minor(commission_minor)
     FROM sale_day GROUP BY 1, 2, 3, 4;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('click_span', 'click_span', '1000000 500000 100 1'),
