@@ -264,7 +264,7 @@ impl<'r> Row<'r> {
     /// # Errors
     /// [`StoreErrorKind::Internal`](super::StoreErrorKind::Internal) if there is no such column or its value is
     /// of another type.
-    pub(crate) fn get<T: Column>(&self, column: impl Place) -> Result<T, StoreError> {
+    pub(crate) fn get<'p, T: Column>(&self, column: impl Place<'p>) -> Result<T, StoreError> {
         let column = column.index();
         let value = self.0.value(column)?;
         T::read(value).ok_or_else(|| {
@@ -277,7 +277,7 @@ impl<'r> Row<'r> {
     ///
     /// # Errors
     /// As [`Row::get`].
-    pub(crate) fn text(&self, column: impl Place) -> Result<&str, StoreError> {
+    pub(crate) fn text<'p>(&self, column: impl Place<'p>) -> Result<&str, StoreError> {
         let column = column.index();
         match self.0.value(column)? {
             Value::Text(text) => Ok(text),
@@ -292,7 +292,7 @@ impl<'r> Row<'r> {
     /// # Errors
     /// As [`Row::get`], and [`StoreErrorKind::Corrupt`](super::StoreErrorKind::Corrupt) if it is not valid JSON
     /// of the type.
-    pub(crate) fn document<T: DeserializeOwned>(&self, column: impl Place) -> Result<T, StoreError> {
+    pub(crate) fn document<'p, T: DeserializeOwned>(&self, column: impl Place<'p>) -> Result<T, StoreError> {
         Ok(serde_json::from_str(&self.get::<String>(column)?)?)
     }
 
@@ -300,7 +300,7 @@ impl<'r> Row<'r> {
     ///
     /// # Errors
     /// As [`Row::get`].
-    pub(crate) fn words(&self, column: impl Place) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn words<'p>(&self, column: impl Place<'p>) -> Result<Vec<String>, StoreError> {
         let joined: Option<String> = self.get(column)?;
         Ok(joined.iter().flat_map(|words| words.split('\n')).map(ToOwned::to_owned).collect())
     }
@@ -320,18 +320,18 @@ pub(crate) enum Index<'p> {
 }
 
 /// A type that names a column.
-pub(crate) trait Place {
-    fn index(&self) -> Index<'_>;
+pub(crate) trait Place<'p> {
+    fn index(self) -> Index<'p>;
 }
 
-impl Place for usize {
-    fn index(&self) -> Index<'_> {
-        Index::At(*self)
+impl Place<'_> for usize {
+    fn index(self) -> Index<'static> {
+        Index::At(self)
     }
 }
 
-impl Place for &str {
-    fn index(&self) -> Index<'_> {
+impl<'p> Place<'p> for &'p str {
+    fn index(self) -> Index<'p> {
         Index::Named(self)
     }
 }

@@ -118,9 +118,9 @@ impl Figures {
 
     pub(super) fn rates(&self) -> Rates {
         Rates {
-            click_to_lead_bps: rate_bps(self.leads, self.clicks),
-            click_to_sale_bps: rate_bps(self.sales, self.clicks),
-            lead_to_sale_bps: rate_bps(self.sales, self.leads),
+            click_to_lead: rate_bps(self.leads, self.clicks),
+            click_to_sale: rate_bps(self.sales, self.clicks),
+            lead_to_sale: rate_bps(self.sales, self.leads),
         }
     }
 }
@@ -151,9 +151,12 @@ struct Sum {
 /// The shares of clicks and leads that became leads and sales, in hundredths of a percent; null if there were none.
 #[derive(Debug, Serialize)]
 pub(super) struct Rates {
-    click_to_lead_bps: Option<i64>,
-    click_to_sale_bps: Option<i64>,
-    lead_to_sale_bps: Option<i64>,
+    #[serde(rename = "click_to_lead_bps")]
+    click_to_lead: Option<i64>,
+    #[serde(rename = "click_to_sale_bps")]
+    click_to_sale: Option<i64>,
+    #[serde(rename = "lead_to_sale_bps")]
+    lead_to_sale: Option<i64>,
 }
 
 /// A share in hundredths of a percent; `None` if `whole` is 0.

@@ -35,11 +35,14 @@ pub(super) struct ShownGroup {
 
 /// The ID of a group under its name in the response.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
 enum Id {
-    PartnerId(Option<String>),
-    ProgramId(Option<String>),
-    LinkId(Option<String>),
+    #[serde(rename = "partner_id")]
+    Partner(Option<String>),
+    #[serde(rename = "program_id")]
+    Program(Option<String>),
+    #[serde(rename = "link_id")]
+    Link(Option<String>),
+    #[serde(rename = "currency")]
     Currency(Option<String>),
 }
 
@@ -157,9 +160,9 @@ impl Dimension {
         let shown = groups.into_iter().map(|(id, figures)| {
             let (all, rates) = (figures.shown(), Some(figures.rates()));
             let (id, figures, rates) = match self {
-                Self::Partner => (Id::PartnerId(id), all, rates),
-                Self::Program => (Id::ProgramId(id), all, rates),
-                Self::Link => (Id::LinkId(id), all, rates),
+                Self::Partner => (Id::Partner(id), all, rates),
+                Self::Program => (Id::Program(id), all, rates),
+                Self::Link => (Id::Link(id), all, rates),
                 Self::Currency => (Id::Currency(id), all.without_clicks(), None),
             };
             ShownGroup { id, figures, rates }
