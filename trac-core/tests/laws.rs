@@ -680,3 +680,38 @@ fn a_session_and_its_invoice_earn_once() {
     assert_eq!(ledger.entries[0].2, 1_000);
     assert_eq!(Timestamp::from_unix_secs(T0).to_rfc3339(), "2025-10-09T08:53:20Z");
 }
+
+/// An invoice binds the click of its subscription before the program is paused, so that the session after the pause
+/// earns; then the subscription names another click. The session binds its click itself now, during the pause.
+#[test]
+fn a_sale_whose_click_turns_out_to_be_bound_during_a_pause_earns_nothing_in_any_order() {
+    let terms = |status: &str| {
+        json!({
+            "attribution_window_days": 1, "base": "net", "commission": {"rate_bps": 2000, "type": "percentage"},
+            "recurring": "lifetime", "status": status
+        })
+    };
+    let session = json!({
+        "id": "cs_1", "mode": "subscription", "subscription": "sub_1", "client_reference_id": "clk_1",
+        "created": T0 + 3_600, "payment_status": "paid", "amount_total": 1_000, "currency": "usd", "invoice": null
+    });
+    let invoice = json!({
+        "id": "in_1", "subscription": "sub_1", "metadata": {"tracClickId": "clk_1"}, "created": T0, "amount_paid": 0,
+        "total": -500, "currency": "usd"
+    });
+    let subscription = json!({"id": "sub_1", "customer": "cus_1", "metadata": {"tracClickId": "clk_2"}});
+    let events = [
+        event("checkout.session.completed", 3_600, session),
+        event("invoice.paid", 0, invoice),
+        event("customer.subscription.updated", 10, subscription),
+    ];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut ledger = Ledger::new(terms("active"));
+        ledger.revise(terms("paused"), 1);
+        for event in order.iter().filter_map(|at| events.get(*at)) {
+            deliver(&mut ledger, event);
+        }
+        assert_eq!(ledger.left(), [0, 0], "{order:?}");
+        assert_eq!(ledger.replay(), 0, "{order:?}");
+    }
+}

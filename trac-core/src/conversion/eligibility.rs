@@ -57,8 +57,8 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// Checks a payment that resolved to a click. A payment that was settled before (`settled`) and binds the
-/// click itself is not checked again for the status of program and enrollment.
+/// Checks a payment that resolved to a click. For a payment that was settled before (`settled`) and binds the click
+/// itself, the program's status is that of the version it was settled by, even if new terms were backdated since.
 ///
 /// # Errors
 /// The first check that fails: program, enrollment, window, self-referral.
@@ -71,9 +71,9 @@ pub fn judge(
     settled: bool,
 ) -> Result<(), Reason> {
     let program = &terms.program.terms;
-    if !(settled && attribution.bound_by == sale.id) {
-        in_force(book, sale, attribution, click, terms)?;
-    }
+    let keeps_terms = settled && attribution.bound_by == sale.id;
+    let was_paused = !keeps_terms && was_paused_when_bound(book, sale, attribution, click);
+    in_force(book, sale, attribution, terms, was_paused)?;
     let window = when_bound(book, sale, attribution, click);
     let days =
         window.map_or(program.attribution_window_days, |version| version.terms.attribution_window_days);
@@ -100,15 +100,15 @@ fn in_force(
     book: &Book<'_>,
     sale: &Sale<'_>,
     attribution: &Attribution,
-    click: &Click,
     terms: &Terms<'_>,
+    was_paused: bool,
 ) -> Result<(), Reason> {
     let inactive = match terms.program.terms.status {
         ProgramStatus::Active => false,
         ProgramStatus::Paused => is_new(book, sale, attribution),
         ProgramStatus::Draft | ProgramStatus::Archived => true,
     };
-    if inactive || was_paused_when_bound(book, sale, attribution, click) {
+    if inactive || was_paused {
         return Err(Reason::ProgramInactive);
     }
     if terms.enrollment.terms.status != EnrollmentStatus::Approved {
