@@ -72,11 +72,12 @@ pub fn judge(
 ) -> Result<(), Reason> {
     let program = &terms.program.terms;
     let keeps_terms = settled && attribution.bound_by == sale.id;
-    let was_paused = !keeps_terms && was_paused_when_bound(book, sale, attribution, click);
+    let bound = when_bound(book, sale, attribution, click);
+    // A paused program attributes nothing new, so an attribution bound during a pause has no effect.
+    let was_paused =
+        !keeps_terms && bound.is_some_and(|version| version.terms.status == ProgramStatus::Paused);
     in_force(book, sale, attribution, terms, was_paused)?;
-    let window = when_bound(book, sale, attribution, click);
-    let days =
-        window.map_or(program.attribution_window_days, |version| version.terms.attribution_window_days);
+    let days = bound.map_or(program.attribution_window_days, |version| version.terms.attribution_window_days);
     if !click.is_in_window(attribution.bound_at, days) {
         return Err(Reason::ClickExpired);
     }
@@ -126,12 +127,6 @@ fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
         return first.is_none_or(|(_, other)| other.id == sale.id);
     }
     attribution.bound_by == sale.id
-}
-
-/// A paused program attributes nothing new, so an attribution bound during a pause has no effect.
-fn was_paused_when_bound(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution, click: &Click) -> bool {
-    let then = when_bound(book, sale, attribution, click);
-    then.is_some_and(|version| version.terms.status == ProgramStatus::Paused)
 }
 
 /// The program's version in force when the click was bound; if a replay pinned a version for the payment,
