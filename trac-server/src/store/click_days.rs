@@ -1,5 +1,5 @@
-//! The number of clicks of each day (`click_day`) and of each ten days (`click_span`): of a scope, of a program, a partner, a link, and of a partner
-//! in a program.
+//! The number of clicks of each day (`click_day`) and of each ten days (`click_span`): of a scope, of a program, a
+//! partner, a link, and of a partner in a program.
 //!
 //! The transaction that inserts clicks ends with [`add_new`], so that the tables are exact at every commit. It reads
 //! the rows after `click_day_position` once, whichever path inserted them, and is therefore cheap for thousands

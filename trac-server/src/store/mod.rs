@@ -216,9 +216,7 @@ impl Store {
         let written = Box::pin(self.write(Priority::Click, move |tx| {
             let holds = only_if.map_or(Ok(true), |condition| condition.holds(tx))?;
             if holds {
-                let mut recorder = recorder::Recorder::new(tx);
-                recorder.record(&scope, &click)?;
-                recorder.finish()?;
+                recorder::insert_if_new(tx.within(&scope), &click)?;
             }
             Ok(holds)
         }));

@@ -14,11 +14,18 @@ use super::{Scope, StoreError, click_days};
 /// # Errors
 /// [`StoreErrorKind::Conflict`] if there is a click with this ID.
 pub(crate) fn insert(rows: Rows<'_>, click: &NewClick) -> Result<(), StoreError> {
-    let mut recorder = Recorder::new(rows.everywhere());
-    if recorder.record(rows.scope(), click)? {
-        return recorder.finish();
+    if insert_if_new(rows, click)? {
+        return Ok(());
     }
     Err(StoreError::new(StoreErrorKind::Conflict, "there is a click with this ID"))
+}
+
+/// Records one click; `false` if there is one with this ID already.
+pub(super) fn insert_if_new(rows: Rows<'_>, click: &NewClick) -> Result<bool, StoreError> {
+    let mut recorder = Recorder::new(rows.everywhere());
+    let is_new = recorder.record(rows.scope(), click)?;
+    recorder.finish()?;
+    Ok(is_new)
 }
 
 /// Adds clicks that were inserted by other means to the counts of their days.

@@ -47,8 +47,8 @@ pub(super) trait Values {
     /// The value of a column.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Internal`](super::StoreErrorKind::Internal) if there is no such column, or if its value has
-    /// no type of this program.
+    /// [`StoreErrorKind::Internal`](super::StoreErrorKind::Internal) if there is no such column, or if its value
+    /// is a fraction or a text that is not UTF-8.
     fn value(&self, column: Index<'_>) -> Result<Value<'_>, StoreError>;
 }
 
@@ -267,10 +267,7 @@ impl<'r> Row<'r> {
     pub(crate) fn get<'p, T: Column>(&self, column: impl Place<'p>) -> Result<T, StoreError> {
         let column = column.index();
         let value = self.0.value(column)?;
-        T::read(value).ok_or_else(|| {
-            let wanted = std::any::type_name::<T>();
-            StoreError::internal(format!("{column:?} cannot be read: {} is no {wanted}", value.kind()))
-        })
+        T::read(value).ok_or_else(|| of_another_type(column, value, std::any::type_name::<T>()))
     }
 
     /// The text of a column, without a copy.
@@ -281,9 +278,7 @@ impl<'r> Row<'r> {
         let column = column.index();
         match self.0.value(column)? {
             Value::Text(text) => Ok(text),
-            other => {
-                Err(StoreError::internal(format!("{column:?} cannot be read: {} is no text", other.kind())))
-            }
+            other => Err(of_another_type(column, other, "a text")),
         }
     }
 
@@ -306,6 +301,10 @@ impl<'r> Row<'r> {
     }
 }
 
+fn of_another_type(column: Index<'_>, value: Value<'_>, wanted: &str) -> StoreError {
+    StoreError::internal(format!("{column} contains {}, not {wanted}", value.kind()))
+}
+
 /// The parameters for `count` values from `first` on, for `IN (…)`: `?3, ?4`.
 pub(crate) fn places(first: usize, count: usize) -> String {
     let places = (first..first.saturating_add(count)).map(|place| format!("?{place}"));
@@ -317,6 +316,15 @@ pub(crate) fn places(first: usize, count: usize) -> String {
 pub(crate) enum Index<'p> {
     At(usize),
     Named(&'p str),
+}
+
+impl fmt::Display for Index<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(index) => write!(f, "column {index}"),
+            Self::Named(name) => write!(f, "column {name}"),
+        }
+    }
 }
 
 /// A type that names a column.

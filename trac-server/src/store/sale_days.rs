@@ -53,9 +53,9 @@ pub(super) fn add_changes(tx: Everywhere<'_>) -> Result<(), StoreError> {
         for name in names.into_iter().flatten() {
             keys.push(numbers.of(name)?);
         }
+        let span = spans::of(*day);
         for key in keys {
             tx.write(ADD, args![scope, key, day, currency, leads, sales, revenue, commission])?;
-            let span = spans::of(*day);
             tx.write(ADD_TO_SPAN, args![scope, key, span, currency, leads, sales, revenue, commission])?;
         }
     }

@@ -88,11 +88,11 @@ impl Values for rusqlite::Row<'_> {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(number) => Value::Integer(number),
             ValueRef::Text(text) => Value::Text(str::from_utf8(text).map_err(|error| {
-                StoreError::internal(format!("{column:?} cannot be read: it is no text: {error}"))
+                StoreError::internal(format!("{column} contains a text that is not UTF-8: {error}"))
             })?),
             ValueRef::Blob(bytes) => Value::Bytes(bytes),
             ValueRef::Real(_) => {
-                return Err(StoreError::internal(format!("{column:?} cannot be read: it is a fraction")));
+                return Err(StoreError::internal(format!("{column} contains a fraction")));
             }
         })
     }
