@@ -1,5 +1,6 @@
 //! trac in this process: the real store on a folder, the real routes, and a clock that the caller sets.
 
+use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,10 @@ use trac_core::time::Timestamp;
 use trac_core::webhook::signature::sign;
 use trac_server::clock::Clock;
 use trac_server::proxy::Network;
-use trac_server::store::Store;
+use trac_server::store::{Opening, Store};
 use trac_server::{Trac, recount, replay, router, workspace};
+
+use crate::postgres::{MASTER_KEY, SERVER, new_database};
 
 const PUBLIC_URL: &str = "https://track.example.com";
 
@@ -24,6 +27,8 @@ pub(crate) struct House {
     folder: PathBuf,
     /// Deletes a temporary folder.
     temporary: Option<TempDir>,
+    /// The URL of its database, if it is not the file in the folder.
+    database: Option<String>,
     pub(crate) clock: Clock,
     running: Option<(Trac, Router)>,
 }
@@ -47,21 +52,31 @@ impl House {
     /// A server on a temporary folder, at a time.
     pub(crate) fn open(now: i64) -> Self {
         let temporary = folder();
-        let mut house = Self::at(temporary.path(), now);
+        let mut house = Self::in_folder(temporary.path(), now);
         house.temporary = Some(temporary);
+        house.database = env::var(SERVER).ok().map(|server| new_database(&server));
+        house.start();
         house
     }
 
     /// A server on a data folder, at a time.
     pub(crate) fn at(folder: &Path, now: i64) -> Self {
-        let clock = Clock::settable(Timestamp::from_unix_secs(now));
-        let mut house = Self { folder: folder.to_owned(), temporary: None, clock, running: None };
+        let mut house = Self::in_folder(folder, now);
         house.start();
         house
     }
 
+    fn in_folder(folder: &Path, now: i64) -> Self {
+        let clock = Clock::settable(Timestamp::from_unix_secs(now));
+        Self { folder: folder.to_owned(), temporary: None, database: None, clock, running: None }
+    }
+
     fn start(&mut self) {
-        let store = Store::open(&self.folder).expect("the store opens");
+        let store = match &self.database {
+            None => Store::open(&self.folder),
+            Some(url) => Store::open_postgres(url, &self.folder, MASTER_KEY, Opening::New),
+        };
+        let store = store.expect("the store opens");
         let own: Network = "127.0.0.1".parse().expect("an address");
         let trac = Trac::new(store, self.clock.clone(), PUBLIC_URL)
             .with_trusted_proxies(&[own])

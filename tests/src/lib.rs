@@ -20,6 +20,9 @@
 
 mod binary;
 mod server;
+pub mod postgres;
+mod proxy;
+pub mod nodes;
 mod merchant;
 mod stripe;
 mod material;
@@ -47,6 +50,7 @@ pub use material::{merchants_pages, say, shared, stripe_events};
 pub use merchant::{Answer, Merchant, Terms};
 pub use own_shop::{Metadata, OwnShop, shop_address};
 pub use pages::{Pages, Way};
+pub use proxy::Proxy;
 pub use react::node_modules;
 pub use scenario::{Order, Scenario};
 pub use server::{Server, Setup};

@@ -1,5 +1,6 @@
 //! The server as a process with a folder of its own.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,16 @@ use tempfile::TempDir;
 
 use crate::binary;
 use crate::merchant::Merchant;
+use crate::postgres::{MASTER_KEY, SERVER, new_database};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// Options of a server, where they differ from the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
+    /// Its database of PostgreSQL; otherwise a new one if the tests have a server of PostgreSQL, or the file in its data
+    /// folder.
+    pub database: Option<String>,
     /// Its data folder; otherwise a temporary one.
     pub data: Option<PathBuf>,
     /// Its log file; otherwise one in its own folder.
@@ -39,6 +44,8 @@ pub struct Server {
     setup: Setup,
     port: u16,
     client: reqwest::Client,
+    /// The URL of its database, if it is not a file.
+    database: Option<String>,
 }
 
 impl Server {
@@ -56,7 +63,13 @@ impl Server {
     /// Starts one on a free port and waits until it is ready.
     pub async fn start_as(setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Self { child: None, folder, setup, port: 0, client: reqwest::Client::new() };
+        let client = reqwest::Client::new();
+        let database = match &setup.database {
+            Some(database) => Some(database.clone()),
+            None if setup.data.is_some() => None,
+            None => env::var(SERVER).ok().map(|server| new_database(&server)),
+        };
+        let mut server = Self { child: None, folder, setup, port: 0, client, database };
         // Another process may take the free port first: then try another one.
         for _ in 0..5 {
             server.port = free_port();
@@ -129,8 +142,17 @@ impl Server {
         command
             .args(["serve", "--data", &self.data(), "--listen", &format!("127.0.0.1:{}", self.port)])
             .args(&self.setup.arguments)
+            .envs(self.variables())
             .envs(self.setup.variables.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// The environment variables that name its database.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let named =
+            |url: &String| [("TRAC_DATABASE_URL", url.clone()), ("TRAC_MASTER_KEY", MASTER_KEY.to_owned())];
+        self.database.iter().flat_map(named).collect()
     }
 
     /// The process ID, while it runs.
@@ -144,7 +166,9 @@ impl Server {
     pub fn merchant(&self, name: &str) -> Merchant {
         let data = self.data();
         let arguments = ["workspace", "create", "--data", &data, "--name", name, "--json"];
-        let made = binary::trac(&arguments);
+        let variables = self.variables();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let made = binary::trac_with(&variables, &arguments);
         assert_eq!(made.code, Some(0), "{}", made.stderr);
         self.merchant_of(serde_json::from_str(&made.stdout).expect("workspace create prints JSON only"))
     }

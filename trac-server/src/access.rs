@@ -14,8 +14,9 @@ use trac_core::time::Timestamp;
 
 use crate::problem::Problem;
 use crate::store::rows::args;
-use crate::store::{Everywhere, Scope, StoreError, mode_of};
+use crate::store::{Everywhere, Scope, StoreError, calls, mode_of};
 use crate::trac::Trac;
+use crate::trac::limit::{CALLS, WINDOW_MILLIS, seconds_to_wait};
 use crate::trac::refusal::Cause;
 
 /// The scope of the request's secret key. The request reads and writes rows of this scope only.
@@ -75,8 +76,32 @@ pub(crate) async fn within_limit(
     route: &str,
     kind: &'static str,
 ) -> Result<(), Problem> {
-    let counted = trac.limits.workspaces.count(&(scope.clone(), kind), trac.clock.unix_millis());
+    let now_millis = trac.clock.unix_millis();
+    let counted = trac.limits.workspaces.count(&(scope.clone(), kind), now_millis);
+    let counted = match counted {
+        Ok(()) => count_at_all_nodes(trac, scope, kind, now_millis).await,
+        refused => refused,
+    };
     refuse_by_count(trac, scope, route, counted).await
+}
+
+/// Counts a call that this server would accept with those of the other servers on its database. While the database
+/// is away, this server's count decides.
+async fn count_at_all_nodes(
+    trac: &Trac,
+    scope: &Scope,
+    kind: &'static str,
+    now_millis: i64,
+) -> Result<(), u32> {
+    let limit = i64::try_from(CALLS).unwrap_or(i64::MAX);
+    match calls::count(&trac.store, scope, kind, (now_millis, WINDOW_MILLIS, limit)).await {
+        Ok(Some(oldest)) => Err(seconds_to_wait(oldest, now_millis)),
+        Ok(None) => Ok(()),
+        Err(error) => {
+            tracing::debug!(%error, "calls at other servers could not be counted");
+            Ok(())
+        }
+    }
 }
 
 /// Refuses a call, and records that, if [`within_limit`] would. The call is not counted yet, so that a call

@@ -9,13 +9,14 @@ use std::time::Duration;
 use clap::Parser as _;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use trac_core::time::Timestamp;
 use trac_server::ask::Asker;
 use trac_server::clock::Clock;
-use trac_server::config::{Command, CommandLine, Config, MasterKey, SecretsCommand};
+use trac_server::config::{Command, CommandLine, Config, ConfigError, Hidden, SecretsCommand};
 use trac_server::export::{self, Imported};
 use trac_server::listen::Callers;
-use trac_server::store::{self, BackupProgress, FolderLock, Store};
+use trac_server::store::{self, BackupProgress, FolderLock, Opening, Store};
 use trac_server::{
     Trac, doctor, explain, housekeeping, listen, log, metrics_service, recount, replay, secrets, service,
     workspace,
@@ -45,15 +46,25 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "trac: {failure}");
-            ExitCode::FAILURE
+            // As for a wrong flag.
+            if failure.is::<ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
+
+/// How long a thread that still waits, such as for a database that stays silent, keeps the process from ending.
+const THREAD_LIMIT: Duration = Duration::from_secs(2);
 
 fn run(line: CommandLine) -> Result<(), Failure> {
     // Blocking tasks are short, so a few threads are enough, and their stacks fit into a small machine's memory.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
+    let done = command(&runtime, line);
+    runtime.shutdown_timeout(THREAD_LIMIT);
+    done
+}
+
+fn command(runtime: &Runtime, line: CommandLine) -> Result<(), Failure> {
     match line.command {
         Command::Serve(options) => {
             let config = options.settle()?;
@@ -84,22 +95,8 @@ fn run(line: CommandLine) -> Result<(), Failure> {
                 write!(Output, "{}", replay::as_text(&replayed))
             }?)
         }
-        Command::Backup { file, options } => {
-            store::back_up(&options.settle()?.data, &file, shown_by_tenths())?;
-            let advice = "store it elsewhere: the secrets in the backup cannot be decrypted without it";
-            Ok(writeln!(
-                Output,
-                "The master key (master.key or TRAC_MASTER_KEY) is not part of the backup; {advice}."
-            )?)
-        }
-        Command::Restore { file, options } => {
-            let data = options.settle()?.data;
-            store::restore(&file, &data)?;
-            let place = data.join("master.key");
-            let advice =
-                format!("copy the master key of the backed-up server to {} (mode 0600)", place.display());
-            Ok(writeln!(Output, "master.key is not part of the backup: {advice}, or set TRAC_MASTER_KEY.")?)
-        }
+        Command::Backup { file, options } => back_up(&options.settle()?, &file),
+        Command::Restore { file, options } => restore(&options.settle()?, &file),
         Command::Export { file, workspace, csv, options } => {
             runtime.block_on(write_export(&options.settle()?, workspace.as_deref(), file, csv))
         }
@@ -122,24 +119,40 @@ fn run(line: CommandLine) -> Result<(), Failure> {
 }
 
 fn open_store(config: &Config) -> Result<Store, Failure> {
-    let master_key = config.master_key.as_ref().map(MasterKey::reveal);
-    Ok(Store::open_with_master_key(&config.data, master_key)?)
+    open(config, Opening::New)
 }
 
 /// Opens a store that must exist: a mistyped folder must not create a new one.
 fn open_known_store(config: &Config) -> Result<Store, Failure> {
-    let master_key = config.master_key.as_ref().map(MasterKey::reveal);
-    Ok(Store::open_known(&config.data, master_key)?)
+    open(config, Opening::Known)
 }
 
 /// Opens a store that must exist, for a command that changes nothing if `examines`: a store of an older version is then
 /// left as it is.
 fn open_to(examines: bool, config: &Config) -> Result<Store, Failure> {
-    if !examines {
-        return open_known_store(config);
+    open(config, if examines { Opening::Unchanged } else { Opening::Known })
+}
+
+fn open(config: &Config, opening: Opening) -> Result<Store, Failure> {
+    let master_key = config.master_key.as_ref().map(Hidden::reveal);
+    Ok(match (&config.database_url, opening) {
+        (Some(url), opening) => {
+            Store::open_postgres(url.reveal(), &config.data, master_key.unwrap_or_default(), opening)?
+        }
+        (None, Opening::New) => Store::open_with_master_key(&config.data, master_key)?,
+        (None, Opening::Known) => Store::open_known(&config.data, master_key)?,
+        (None, Opening::Unchanged) => Store::open_unchanged(&config.data, master_key)?,
+    })
+}
+
+/// Copies of files are for stores that are files.
+fn must_be_a_file(config: &Config, instead: &str) -> Result<(), Failure> {
+    match config.database_url {
+        None => Ok(()),
+        Some(_) => {
+            Err(format!("the store is a database of PostgreSQL: use {instead} (docs/operations.md)").into())
+        }
     }
-    let master_key = config.master_key.as_ref().map(MasterKey::reveal);
-    Ok(Store::open_unchanged(&config.data, master_key)?)
 }
 
 async fn rotate_master_key(config: &Config) -> Result<(), Failure> {
@@ -247,6 +260,24 @@ async fn stop_signal() {
         () = interrupt => {}
         _ = terminate => {}
     }
+}
+
+fn back_up(config: &Config, file: &Path) -> Result<(), Failure> {
+    must_be_a_file(config, "pg_dump")?;
+    store::back_up(&config.data, file, shown_by_tenths())?;
+    let advice = "store it elsewhere: the secrets in the backup cannot be decrypted without it";
+    Ok(writeln!(
+        Output,
+        "The master key (master.key or TRAC_MASTER_KEY) is not part of the backup; {advice}."
+    )?)
+}
+
+fn restore(config: &Config, file: &Path) -> Result<(), Failure> {
+    must_be_a_file(config, "pg_restore")?;
+    store::restore(file, &config.data)?;
+    let place = config.data.join("master.key");
+    let advice = format!("copy the master key of the backed-up server to {} (mode 0600)", place.display());
+    Ok(writeln!(Output, "master.key is not part of the backup: {advice}, or set TRAC_MASTER_KEY.")?)
 }
 
 /// Prints the progress of a backup to standard error, a line for each tenth.

@@ -80,6 +80,15 @@ pub(crate) fn browser() -> bool {
     installed.is_ok()
 }
 
+/// Installs PostgreSQL with apt, unless there is one. It is only started by the tests themselves, in a folder of theirs.
+#[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
+pub(crate) fn postgres() {
+    let is_installed = program(&["initdb"]).is_some() || Path::new("/usr/lib/postgresql").is_dir();
+    if !is_installed && apt(&["postgresql"]).is_err() {
+        eprintln!("The tests on PostgreSQL are skipped. To run them, install PostgreSQL 15 or later.");
+    }
+}
+
 /// Installs nginx and wrk, for the load tests, with apt if possible, otherwise prints what to do.
 #[expect(clippy::print_stderr, reason = "a task prints to its terminal")]
 pub(crate) fn web_tools() {

@@ -1,5 +1,6 @@
 //! `cargo xtask torture [COUNT [SEED]]`: the long tests. With a count, only the kills; with `--schema`,
-//! only the calls that are generated from the API's description.
+//! only the calls that are generated from the API's description; with `--postgres [CUSTOMERS [SEED]]`, only the races
+//! of two servers on PostgreSQL, which must fail with `--without-lock`.
 
 use crate::{Outcome, script, setup, sim};
 
@@ -20,6 +21,9 @@ pub(crate) fn run() -> Outcome {
     if numbers.first().is_some_and(|first| first == "--schema") {
         return schema(numbers.get(1).map_or(CASES, String::as_str));
     }
+    if numbers.first().is_some_and(|first| first == "--postgres") {
+        return races(numbers.get(1..).unwrap_or_default());
+    }
     let root = setup::root()?;
     let server = setup::released_server()?;
     let kills = ["run", "--release", "-p", "trac-tests", "--bin", "torture", "--"];
@@ -31,6 +35,14 @@ pub(crate) fn run() -> Outcome {
     setup::run(setup::cargo().args(laws).env("PROPTEST_CASES", LAW_CASES).current_dir(&root))?;
     sim::run_seeds(&SEEDS.map(ToOwned::to_owned))?;
     schema(CASES)
+}
+
+/// Two servers on one PostgreSQL, which receive the events of each customer at once while all are killed.
+fn races(arguments: &[String]) -> Outcome {
+    setup::postgres();
+    let server = setup::released_server()?;
+    let races = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "races", "--"];
+    setup::run(setup::cargo().args(races).args(arguments).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
 
 /// Calls each operation with `cases` cases that schemathesis generates from the description, and checks every

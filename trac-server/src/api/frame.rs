@@ -29,8 +29,7 @@ impl Frame {
     {
         let Self { trac, scope, resource } = self;
         let store = trac.store.clone();
-        let created = store.try_write(Priority::Api, move |tx| {
-            let rows = tx.within(&scope);
+        let created = store.try_write_in(&scope, Priority::Api, move |rows| {
             let id = make(rows, &trac)?;
             resource.find(rows, &trac, &id)
         });
@@ -47,8 +46,7 @@ impl Frame {
     {
         let Self { trac, scope, resource } = self;
         let store = trac.store.clone();
-        let changed = store.try_write(Priority::Api, move |tx| {
-            let rows = tx.within(&scope);
+        let changed = store.try_write_in(&scope, Priority::Api, move |rows| {
             resource.find(rows, &trac, &id)?;
             change(rows, &trac, &id)?;
             resource.find(rows, &trac, &id)

@@ -99,12 +99,12 @@ impl Asker {
         let due = self.trac.store.read(move |tx| Question::due(tx.within(&own.scope), &own, now)).await?;
         let mut asked = 0_usize;
         for question in due {
-            let (own, begun) = (account.clone(), question.clone());
+            let begun = question.clone();
             // The try is counted first, so that a question that crashes the process is not asked again forever.
             if !self
                 .trac
                 .store
-                .write(Priority::Api, move |tx| begun.begin(tx.within(&own.scope), now))
+                .write_in(&account.scope, Priority::Api, move |rows| begun.begin(rows, now))
                 .await?
             {
                 continue;
@@ -133,8 +133,7 @@ impl Asker {
                     Ok((fact, delivery))
                 });
                 let deliveries = read.collect::<Result<Vec<_>, StoreError>>()?;
-                let recorded = store.write(Priority::Webhook, move |tx| {
-                    let rows = tx.within(&account.scope);
+                let recorded = store.write_in(&account.scope, Priority::Webhook, move |rows| {
                     for (fact, delivery) in &deliveries {
                         record_fact(rows, &trac, now, fact, delivery)?;
                         question.answered(rows, fact)?;
@@ -144,14 +143,15 @@ impl Asker {
                 recorded.await
             }
             Ok(Answer::Nothing { why, tries_max, .. }) => {
-                let recorded = store.write(Priority::Webhook, move |tx| {
-                    question.unanswered(tx.within(&account.scope), &why, tries_max)
+                let recorded = store.write_in(&account.scope, Priority::Webhook, move |rows| {
+                    question.unanswered(rows, &why, tries_max)
                 });
                 recorded.await
             }
             Err(failure) => {
-                let recorded = store.write(Priority::Webhook, move |tx| {
-                    record_failure(tx.within(&account.scope), now, &account, &question, &failure)
+                let scope = account.scope.clone();
+                let recorded = store.write_in(&scope, Priority::Webhook, move |rows| {
+                    record_failure(rows, now, &account, &question, &failure)
                 });
                 recorded.await
             }
@@ -167,7 +167,7 @@ fn record_fact(
     fact: &Fact,
     delivery: &Delivery,
 ) -> Result<(), StoreError> {
-    let received = flow::receive_answer(rows.everywhere(), &trac.ids, now, delivery)?;
+    let received = flow::receive_answer(rows, &trac.ids, now, delivery)?;
     if received.outcome != Outcome::Processed {
         return Ok(());
     }

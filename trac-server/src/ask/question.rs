@@ -101,9 +101,10 @@ impl Question {
         rows.exists(
             "INSERT INTO question (workspace_id, mode, stripe_id, tries, asked_at, next_at, answer) \
              VALUES (?1, ?2, ?3, 1, ?4, ?4 + ?5, ?8) \
-             ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET tries = tries + 1, asked_at = ?4, answer = ?8, \
-             next_at = CASE WHEN tries + 1 >= ?7 THEN NULL ELSE ?4 + CASE WHEN ?5 << tries < ?6 THEN ?5 << tries ELSE ?6 END END \
-             WHERE next_at <= ?4 RETURNING tries",
+             ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET tries = question.tries + 1, asked_at = ?4, answer = ?8, \
+             next_at = CASE WHEN question.tries + 1 >= ?7 THEN NULL \
+             ELSE ?4 + CASE WHEN ?5 << CAST(question.tries AS INT) < ?6 THEN ?5 << CAST(question.tries AS INT) ELSE ?6 END END \
+             WHERE question.next_at <= ?4 RETURNING tries",
             args![
                 self.stripe_id,
                 now,

@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_index_finds_the_link_of_every_address() {
-        let app = App::new();
+        let app = App::on_a_file();
         for sql in [BY_SLUG, BY_CODE] {
             let plan = app.trac.store.read(move |tx| {
                 let explain = format!("EXPLAIN QUERY PLAN {sql}");

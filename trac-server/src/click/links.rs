@@ -146,8 +146,7 @@ pub(super) async fn remove(
     let purge = parameters.take_flag("purge")?;
     parameters.finish()?;
     let store = trac.store.clone();
-    let removed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let removed = store.try_write_in(&scope, Priority::Api, move |rows| {
         LINKS.find(rows, &trac, &id)?;
         let was_visited = had_visitors(rows, &id)?;
         let (column, is_archived) = match (purge, was_visited) {

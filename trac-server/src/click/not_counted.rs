@@ -17,12 +17,12 @@ pub(super) fn count(trac: &Trac, link: &KnownLink, why: NotCounted) {
     }
     let row = (link.scope.clone(), Arc::clone(&link.id), trac.clock.now().day(), why.as_str());
     let Some(pending) = trac.uncounted.add(row) else { return };
-    drop(trac.store.write(Priority::Click, move |tx| {
-        let ((scope, link_id, day, why), visits) = pending.take();
-        tx.within(&scope).write(
+    drop(trac.store.write_in(&link.scope, Priority::Click, move |rows| {
+        let ((_, link_id, day, why), visits) = pending.take();
+        rows.write(
             "INSERT INTO visit_not_counted (workspace_id, mode, link_id, day, why, count) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT (workspace_id, mode, link_id, day, why) DO UPDATE SET count = count + excluded.count",
+             ON CONFLICT (workspace_id, mode, link_id, day, why) DO UPDATE SET count = visit_not_counted.count + excluded.count",
             args![link_id, day, why, visits],
         )
     }));

@@ -134,12 +134,12 @@ struct Source {
 /// here either.
 const BY_SLUG: &str = "SELECT id, program_id, partner_id FROM link \
     WHERE workspace_id = ?1 AND mode = ?2 AND lower(slug) = lower(?3) AND deleted_at IS NULL AND archived_at IS NULL AND purged_at IS NULL \
-    AND (?4 IS NULL OR program_id = ?4) ORDER BY slug = ?3 DESC, id DESC LIMIT 1";
+    AND (CAST(?4 AS TEXT) IS NULL OR program_id = ?4) ORDER BY slug = ?3 DESC, id DESC LIMIT 1";
 
 /// Then, the partner with this code, also in any case, by the newest approved enrollment in an active program.
 const BY_CODE: &str = "SELECT NULL, e.program_id, e.partner_id FROM partner AS p \
     JOIN enrollment AS e ON e.workspace_id = p.workspace_id AND e.mode = p.mode AND e.partner_id = p.id \
-    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND lower(p.code) = lower(?3) AND (?4 IS NULL OR e.program_id = ?4) \
+    WHERE p.workspace_id = ?1 AND p.mode = ?2 AND lower(p.code) = lower(?3) AND (CAST(?4 AS TEXT) IS NULL OR e.program_id = ?4) \
     AND (SELECT v.status FROM enrollment_version AS v WHERE v.workspace_id = e.workspace_id \
          AND v.mode = e.mode AND v.enrollment_id = e.id ORDER BY v.number DESC LIMIT 1) = 'approved' \
     AND (SELECT v.status FROM program_version AS v WHERE v.workspace_id = e.workspace_id \

@@ -16,7 +16,7 @@ use crate::trac::Trac;
 /// The open commissions of balance `b` that are not mature at the time `?3`.
 macro_rules! immature {
     () => {
-        "coalesce((SELECT sum_minor(c.amount_minor - c.reversed_minor) FROM commission AS c WHERE c.workspace_id = b.workspace_id \
+        "coalesce((SELECT sum_minor(sub_minor(c.amount_minor, c.reversed_minor)) FROM commission AS c WHERE c.workspace_id = b.workspace_id \
          AND c.mode = b.mode AND c.partner_id = b.partner_id AND c.currency = b.currency AND c.state = 'open' \
          AND c.matures_at > ?3), 0)"
     };
@@ -32,9 +32,9 @@ pub(crate) static BALANCES: Resource = Resource {
     columns: concat!(
         "b.partner_id, b.currency, add_minor(b.held_minor, ",
         immature!(),
-        ") AS pending_minor, b.claimed_minor, add_minor(b.open_minor, -",
+        ") AS pending_minor, b.claimed_minor, sub_minor(b.open_minor, ",
         immature!(),
-        ") AS approved_minor, b.paid_minor, add_minor(b.of_paid_minor, -b.paid_minor) AS unpaid_of_paid_minor"
+        ") AS approved_minor, b.paid_minor, sub_minor(b.of_paid_minor, b.paid_minor) AS unpaid_of_paid_minor"
     ),
     from: "balance AS b",
     within: "b.workspace_id = ?1 AND b.mode = ?2",

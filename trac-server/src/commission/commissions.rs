@@ -32,7 +32,7 @@ pub(crate) static COMMISSIONS: Resource = Resource {
     columns: concat!(
         "c.id, c.payment_id, c.program_id, c.partner_id, c.enrollment_id, c.click_id, c.source, ",
         "c.recurring_month, c.currency, c.base_minor, c.amount_minor, c.reversed_minor, ",
-        "c.amount_minor - c.reversed_minor AS net_minor, c.reason, c.matures_at, c.stripe, c.created_at, ",
+        "sub_minor(c.amount_minor, c.reversed_minor) AS net_minor, c.reason, c.matures_at, c.stripe, c.created_at, ",
         status!(),
         " AS status"
     ),

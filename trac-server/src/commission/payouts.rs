@@ -63,8 +63,7 @@ pub(super) async fn create(
         return Err(Problem::malformed("The body lacks partner_id or currency."));
     };
     let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let created = store.try_write_in(&scope, Priority::Api, move |rows| {
         PARTNERS.find(rows, &trac, &partner_id)?;
         let now = trac.clock.now();
         let due = due(rows, &partner_id, currency, now)?;
@@ -133,7 +132,7 @@ fn without_banned(due: Vec<Due>) -> Result<(Vec<Due>, Vec<Due>), StoreError> {
 const DUE: &str = concat!(
     "SELECT n.id, n.commission_id, n.amount_minor, s.enrollment_id, coalesce((SELECT v.status = 'banned' ",
     "FROM enrollment_version AS v WHERE v.workspace_id = ?1 AND v.mode = ?2 ",
-    "AND v.enrollment_id = s.enrollment_id ORDER BY v.number DESC LIMIT 1), 0) AS is_banned ",
+    "AND v.enrollment_id = s.enrollment_id ORDER BY v.number DESC LIMIT 1), FALSE) AS is_banned ",
     "FROM (SELECT c.id, c.enrollment_id, ",
     status!(),
     " AS status FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 ",

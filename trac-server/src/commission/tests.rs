@@ -152,7 +152,7 @@ async fn the_first_status_that_applies_is_shown_and_filters_agree() {
     }
     reverse(&app, &merchant, "a", "a_2", 1_000).await;
     reverse(&app, &merchant, "c", "c_2", 400).await;
-    app.rows("UPDATE commission SET held = 1, state = CASE WHEN state = 'open' THEN 'held' ELSE state END WHERE id IN ('com_a', 'com_b')".into()).await;
+    app.rows("UPDATE commission SET held = TRUE, state = CASE WHEN state = 'open' THEN 'held' ELSE state END WHERE id IN ('com_a', 'com_b')".into()).await;
     app.trac.clock.advance(86_400);
     let list = merchant.get("/commissions").await;
     assert_eq!(list.column("status"), ["approved", "held", "reversed"]);

@@ -45,6 +45,10 @@ pub struct Options {
     /// The data folder [default: trac-data].
     #[arg(long, env = "TRAC_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// The PostgreSQL database that several servers share, as `postgres://user:password@host/database`
+    /// [default: the file trac.db in the data folder]. The data folder then has only this server's spool.
+    #[arg(long, env = "TRAC_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Hidden>,
     /// Address and port to listen on [default: 127.0.0.1:8787].
     #[arg(long, env = "TRAC_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
@@ -101,7 +105,7 @@ pub struct Options {
     pub keep_refusals_days: Option<u32>,
     /// The master key that seals secrets, as 64 hex digits [default: the file master.key in the data folder].
     #[arg(long, env = "TRAC_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
-    pub master_key: Option<MasterKey>,
+    pub master_key: Option<Hidden>,
     /// The base URL of Stripe's API. Objects that no event contained are requested there if a merchant has
     /// set a restricted key [default: `https://api.stripe.com`]. http:// on this machine only.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
@@ -119,6 +123,8 @@ pub struct Options {
 pub struct Config {
     /// The data folder.
     pub data: PathBuf,
+    /// The URL of the PostgreSQL database, if the store is not the file in the data folder.
+    pub database_url: Option<Hidden>,
     /// Address and port to listen on.
     pub listen: SocketAddr,
     /// The URL under which callers reach the server, without a trailing slash, if set.
@@ -142,7 +148,7 @@ pub struct Config {
     /// How long rows are kept that no money rests on.
     pub retention: Retention,
     /// The master key, if set.
-    pub master_key: Option<MasterKey>,
+    pub master_key: Option<Hidden>,
     /// The base URL of Stripe's API, without a trailing slash.
     pub stripe_api_url: String,
     /// What to log.
@@ -151,19 +157,19 @@ pub struct Config {
     pub log_json: bool,
 }
 
-/// A master key as hex. `Debug` does not show it.
+/// A value that contains a secret: the master key, the URL of the database. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct MasterKey(String);
+pub struct Hidden(String);
 
-impl MasterKey {
-    /// The key as hex, for opening the store.
+impl Hidden {
+    /// The value, for opening the store.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl std::str::FromStr for MasterKey {
+impl std::str::FromStr for Hidden {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -171,9 +177,9 @@ impl std::str::FromStr for MasterKey {
     }
 }
 
-impl std::fmt::Debug for MasterKey {
+impl std::fmt::Debug for Hidden {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("MasterKey(…)")
+        f.write_str("Hidden(…)")
     }
 }
 
@@ -194,7 +200,15 @@ impl Options {
             None => LISTEN.parse().map_err(|error| ConfigError(format!("{LISTEN}: {error}")))?,
         };
         let kept = Retention::default();
+        let database_url = self.database_url.or(file.database_url);
+        let master_key = self.master_key.or(file.master_key);
+        if database_url.is_some() && master_key.is_none() {
+            let detail = "--database-url needs --master-key (TRAC_MASTER_KEY), the same for every server: 64 hex digits, \
+                          for example from openssl rand -hex 32";
+            return Err(ConfigError(detail.to_owned()));
+        }
         Ok(Config {
+            database_url,
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen,
             public_url: self.public_url.or(file.public_url).as_deref().map(public_url).transpose()?,
@@ -221,7 +235,7 @@ impl Options {
                     .or(file.keep_refusals_days)
                     .unwrap_or(kept.refusals_days),
             },
-            master_key: self.master_key.or(file.master_key),
+            master_key,
             stripe_api_url: match self.stripe_api_url.or(file.stripe_api_url) {
                 Some(url) => stripe_api_url(&url)?,
                 None => STRIPE_API_URL.to_owned(),

@@ -166,7 +166,7 @@ const NARROW: &str = "Ask for fewer days by start and end, or for one program_id
 
 /// Which rows of `click_day` and `sale_day` are those of a report.
 const WITHIN: &str = "scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
-    AND key = CASE WHEN ?5 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?5) END AND day >= ?3 AND day <= ?4";
+    AND key = CASE WHEN CAST(?5 AS TEXT) IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?5) END AND day >= ?3 AND day <= ?4";
 
 /// The figures of each day that has clicks or conversions.
 fn count(rows: Rows<'_>, days: Days, query: &Query) -> Result<BTreeMap<i64, Figures>, StoreError> {

@@ -132,7 +132,7 @@ mod tests {
     /// The statistics for the planner are those of a workspace with a million payments.
     #[tokio::test]
     async fn a_list_filtered_by_what_the_counts_do_not_have_uses_an_index() {
-        let app = App::new();
+        let app = App::on_a_file();
         let (trac, scope) = (app.trac.clone(), Scope::new("ws", Mode::Test));
         let plans = app.trac.store.read(move |tx| {
             let rows = tx.within(&scope);

@@ -119,8 +119,9 @@ pub(super) async fn redeem(trac: &Trac, link: String) -> Result<Option<Scope>, S
     let now = trac.clock.now();
     let redeemed = trac.store.write(Priority::Api, move |tx| {
         let scope = find(tx, "link", &link, now)?.map(|found| found.scope);
-        tx.write("DELETE FROM dashboard_token WHERE hash = ?1", args![key_hash(&link)])?;
-        Ok(scope)
+        let deleted = tx.write("DELETE FROM dashboard_token WHERE hash = ?1", args![key_hash(&link)])?;
+        // Two requests may redeem it at once: one of them deletes it.
+        Ok(scope.filter(|_| deleted > 0))
     });
     redeemed.await
 }
@@ -165,9 +166,9 @@ pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec
         let sql = "SELECT t.kind, t.workspace_id, w.name, t.mode, t.begun_at, t.seen_at, t.expires_at, \
              k.prefix || '_…' || k.last_four AS key FROM dashboard_token AS t \
              JOIN workspace AS w ON w.id = t.workspace_id LEFT JOIN api_key AS k ON k.hash = t.key_hash \
-             WHERE (?1 IS NULL OR t.workspace_id = ?1) AND t.expires_at >= ?2 AND (t.seen_at IS NULL OR t.seen_at >= ?3) \
+             WHERE (CAST(?1 AS TEXT) IS NULL OR t.workspace_id = ?1) AND t.expires_at >= ?2 AND (t.seen_at IS NULL OR t.seen_at >= ?3) \
              AND (t.key_hash IS NULL OR (k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?2))) \
-             ORDER BY t.workspace_id, t.mode, t.begun_at";
+             ORDER BY t.workspace_id, t.mode, t.begun_at NULLS FIRST";
         tx.all(sql, args![workspace, now, now.plus_secs(-IDLE_SECS)], |row| {
             Ok(json!({
                 "kind": word(row, "kind")?,
@@ -188,7 +189,10 @@ pub(crate) async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec
 pub(crate) async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
     let workspace = workspace.map(ToOwned::to_owned);
     let ended = trac.store.write(Priority::Api, move |tx| {
-        tx.write("DELETE FROM dashboard_token WHERE ?1 IS NULL OR workspace_id = ?1", args![workspace])
+        tx.write(
+            "DELETE FROM dashboard_token WHERE CAST(?1 AS TEXT) IS NULL OR workspace_id = ?1",
+            args![workspace],
+        )
     });
     ended.await
 }

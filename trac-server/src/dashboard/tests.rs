@@ -72,6 +72,18 @@ async fn an_empty_or_malformed_form_gets_the_login_page() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_redeemed_twice_at_once_opens_one_session() {
+    let app = App::new();
+    let created = crate::workspace::create(&app.trac, "A shop").await.unwrap();
+    let link = created.pointer("/dashboard_url").and_then(|url| url.as_str()).unwrap().to_owned();
+    let token = link.split_once("token=").unwrap().1.to_owned();
+    let redeem = || super::session::redeem(&app.trac, token.clone());
+    let (one, other, third) = tokio::join!(redeem(), redeem(), redeem());
+    let opened = [one, other, third].into_iter().filter(|scope| scope.as_ref().unwrap().is_some()).count();
+    assert_eq!(opened, 1);
+}
+
 #[tokio::test]
 async fn a_link_opens_the_dashboard_once() {
     let app = App::new();

@@ -54,7 +54,7 @@ fn asker(archive: &Archive<'_>, payment_id: &str) -> Result<Option<Asker>, Store
     let sql = "SELECT w.id, w.stripe_api_key IS NOT NULL, w.stripe_api_key_problem FROM event AS e \
                JOIN webhook_endpoint AS t ON t.id = e.endpoint_id \
                JOIN webhook_endpoint AS w ON w.workspace_id = e.workspace_id AND w.mode = e.mode \
-               AND w.stripe_account IS t.stripe_account \
+               AND w.stripe_account IS NOT DISTINCT FROM t.stripe_account \
                WHERE e.workspace_id = ?1 AND e.mode = ?2 AND e.subject_id = ?3 \
                ORDER BY w.stripe_api_key IS NULL, w.stripe_api_key_problem IS NOT NULL, w.id LIMIT 1";
     archive.rows.one(sql, args![payment_id], |row| {

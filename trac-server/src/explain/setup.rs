@@ -141,7 +141,7 @@ fn of_enrollments(archive: &Archive<'_>, condition: &str, id: &str) -> Result<Ve
 
 fn of_clicks(archive: &Archive<'_>, column: &str, id: &str) -> Result<Hop, StoreError> {
     let sql = format!(
-        "SELECT coalesce(sum(CASE WHEN d.visits > d.clicks THEN d.visits ELSE d.clicks END), 0), coalesce((SELECT max(c.clicked_at) FROM click_record AS c WHERE c.{column} = d.key), \
+        "SELECT coalesce(sum(CASE WHEN d.visits > d.clicks THEN d.visits ELSE d.clicks END), 0), coalesce((SELECT max(c.clicked_at) FROM click_record AS c WHERE c.{column} = (SELECT no FROM name WHERE id = ?3)), \
          max(d.day) * 86400) \
          FROM click_day AS d WHERE d.scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
          AND d.key = (SELECT no FROM name WHERE id = ?3)"

@@ -90,9 +90,8 @@ async fn track(
         is_vouched = true;
     }
     tracker.count(&trac, "lead").await?;
-    let (store, scope) = (trac.store.clone(), tracker.scope);
-    let recorded = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let store = trac.store.clone();
+    let recorded = store.try_write_in(&tracker.scope, Priority::Api, move |rows| {
         let (status, id) = record(rows, &trac, &body, is_vouched)?;
         let mut lead = LEADS.find(rows, &trac, &id)?;
         if names_other_mode(rows, &body, &lead)?

@@ -31,7 +31,7 @@ pub(super) fn settles_lead(
 ) -> Result<bool, Problem> {
     let limit = if is_vouched { LEADS_OF_MERCHANTS } else { LEADS_OF_PAGES };
     let sql = "SELECT count(*) FROM (SELECT 1 FROM lead \
-               WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3 LIMIT ?4)";
+               WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3 LIMIT ?4) AS counted";
     if is_below(rows, sql, customer, limit)? {
         return Ok(true);
     }
@@ -46,7 +46,7 @@ pub(super) fn settles_lead(
          JOIN payment_object AS o ON o.workspace_id = l.workspace_id AND o.mode = l.mode AND o.stripe_id = l.id \
          JOIN payment AS p ON p.workspace_id = o.workspace_id AND p.mode = o.mode AND p.id = o.payment_id \
          WHERE l.workspace_id = ?1 AND l.mode = ?2 AND l.customer_external_id = ?3 \
-         AND p.rule = 'lead' AND p.reason <> 'rejected_by_merchant' LIMIT ?4)";
+         AND p.rule = 'lead' AND p.reason <> 'rejected_by_merchant' LIMIT ?4) AS counted";
     Ok(is_below(rows, with_click, customer, 1)? && click::is_known(rows, click.as_str())?)
 }
 
@@ -55,7 +55,7 @@ const CLAIMS_OF_PAGES: u32 = 50;
 
 /// Whether one more claim of a transaction is recorded.
 pub(super) fn records_claim(rows: Rows<'_>, transaction: &str) -> Result<bool, StoreError> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM report WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 LIMIT ?4)";
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM report WHERE workspace_id = ?1 AND mode = ?2 AND transaction_id = ?3 LIMIT ?4) AS counted";
     is_below(rows, sql, &transaction_id(transaction), CLAIMS_OF_PAGES)
 }
 

@@ -35,8 +35,7 @@ async fn link(
     let payment = fields.take("payment", text(1..=255));
     fields.finish()?;
     let store = trac.store.clone();
-    let linked = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let linked = store.try_write_in(&scope, Priority::Api, move |rows| {
         let event = Waiting::find(rows, &trac, &id)?;
         let payment = payment.ok_or_else(|| Problem::field("payment", "is required"))?;
         let unlinked = known_facts(rows, &event.payment_id)?;

@@ -34,7 +34,7 @@ use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::load::{self, Loaded};
 use crate::store::rows::{Rows, args};
-use crate::store::{Everywhere, Priority, StoreError};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 use crate::trac::refusal::Cause;
 use crate::webhook::accept;
@@ -74,7 +74,8 @@ async fn deliver(
     let delivery = accept::accept(&trac, endpoint_id, &headers, body).await?;
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let scope = delivery.scope.clone();
-    let written = trac.store.write(Priority::Webhook, move |tx| receive(tx, &ids, now, &delivery)).await;
+    let written =
+        trac.store.write_in(&scope, Priority::Webhook, move |rows| receive(rows, &ids, now, &delivery)).await;
     let answer = match written {
         Ok(answer) => answer,
         Err(error) => {
@@ -93,13 +94,12 @@ async fn deliver(
 /// # Errors
 /// [`StoreError`] if the store fails. Nothing is written then, and Stripe sends the event again.
 pub(crate) fn receive(
-    tx: Everywhere<'_>,
+    rows: Rows<'_>,
     ids: &Ids,
     now: Timestamp,
     delivery: &Delivery,
 ) -> Result<Answer, StoreError> {
-    let Delivery { scope, event, .. } = delivery;
-    let rows = tx.within(scope);
+    let event = &delivery.event;
     if let Some(seen) = Seen::find(rows, &event.id)? {
         seen.count(rows)?;
         // The same event in another API version can contain a link that the first rendering lacked. An event
@@ -117,29 +117,29 @@ pub(crate) fn receive(
         }
         return Ok(Answer { outcome: Outcome::Duplicate, reason: Reason::DuplicateEvent });
     }
-    receive_new(tx, ids, now, delivery, &ids.make(Kind::Event))
+    receive_new(rows, ids, now, delivery, &ids.make(Kind::Event))
 }
 
 /// Receives Stripe's answer to a question of the server, as if it were an event of Stripe's. Its event ID is
 /// made by trac.
 pub(crate) fn receive_answer(
-    tx: Everywhere<'_>,
+    rows: Rows<'_>,
     ids: &Ids,
     now: Timestamp,
     delivery: &Delivery,
 ) -> Result<Answer, StoreError> {
-    receive_new(tx, ids, now, delivery, &delivery.event.id)
+    receive_new(rows, ids, now, delivery, &delivery.event.id)
 }
 
 /// Logs a delivery under this ID, joins its facts, settles, and appends to the ledger.
 fn receive_new(
-    tx: Everywhere<'_>,
+    rows: Rows<'_>,
     ids: &Ids,
     now: Timestamp,
     delivery: &Delivery,
     id: &str,
 ) -> Result<Answer, StoreError> {
-    let writing = Writing { rows: tx.within(&delivery.scope), ids, now, event_id: Some(id) };
+    let writing = Writing { rows, ids, now, event_id: Some(id) };
     let (answer, subject) = match facts_of_delivery(delivery, now) {
         Ok(facts) => join_and_settle(&writing, &delivery.event, facts)?,
         Err(answer) => (answer, None),
@@ -251,7 +251,7 @@ impl Considered {
     }
 }
 
-mod by_hand;
+pub(crate) mod by_hand;
 mod limits;
 mod lead;
 mod link;

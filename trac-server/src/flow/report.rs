@@ -148,8 +148,7 @@ async fn report(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = ReportBody::report(fields, trac.clock.now())?;
     let store = trac.store.clone();
-    let recorded = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let recorded = store.try_write_in(&scope, Priority::Api, move |rows| {
         let Some(first) = First::of(rows, &body, "")? else {
             let id = record(rows, &trac, &body, "")?;
             return Ok((StatusCode::CREATED, Json(find_conversion(rows, &trac, &id)?)));
@@ -171,9 +170,8 @@ async fn claim(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = ReportBody::claim(fields, trac.clock.now(), tracker.is_merchant)?;
     tracker.count(&trac, "conversion").await?;
-    let (store, scope) = (trac.store.clone(), tracker.scope);
-    let recorded = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let store = trac.store.clone();
+    let recorded = store.try_write_in(&tracker.scope, Priority::Api, move |rows| {
         let claimed_click = body.claimed_click(rows)?;
         let first = First::of(rows, &body, &claimed_click)?;
         let status = if first.is_some() { StatusCode::OK } else { StatusCode::CREATED };

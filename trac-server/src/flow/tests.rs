@@ -442,3 +442,49 @@ async fn an_invoice_paid_by_a_payment_record_is_linked() {
     let object = json!({ "id": "inpay_1", "invoice": "in_1", "payment": payment });
     assert_eq!(shop.deliver_object("invoice_payment.paid", 0, object).await, "processed linked");
 }
+
+#[tokio::test]
+async fn a_webhook_takes_few_round_trips_to_a_shared_database() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    for number in 0..3 {
+        let [writes, reads] = app.trac.store.round_trips();
+        let session = shop.session(json!({ "id": format!("cs_{number}") }));
+        shop.deliver_object("checkout.session.completed", number, session).await;
+        let [writes_after, reads_after] = app.trac.store.round_trips();
+        // The first sale of a partner writes the numbers by which it is counted.
+        assert!(writes_after - writes <= 40, "{}", writes_after - writes);
+        assert!(reads_after - reads <= 1, "the endpoint is read once");
+    }
+}
+
+#[tokio::test]
+async fn zero_characters_in_any_field_fail_nothing() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let zero = "a\u{0}b";
+    for (number, change) in [
+        json!({ "id": zero }),
+        json!({ "client_reference_id": zero }),
+        json!({ "metadata": { "tracClickId": zero, "tracCustomerExternalId": zero } }),
+        json!({ "customer": zero, "subscription": zero, "invoice": zero }),
+        json!({ "payment_intent": zero, "customer_email": zero, "customer_details": { "email": zero } }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let number = i64::try_from(number).unwrap();
+        let session = with(
+            shop.session(json!({ "id": format!("cs_{number}"), "payment_intent": format!("pi_{number}") })),
+            change,
+        );
+        shop.deliver_object("checkout.session.completed", number, session).await;
+    }
+    for path in ["/conversions", "/customers", "/events", "/explain/a%00b", "/partners?name=a%00b"] {
+        let status = shop.merchant.get(path).await.status.as_u16();
+        assert!(status < 500, "{path}: {status}");
+    }
+    for path in ["/t/%00", "/s/a%00b"] {
+        assert_eq!(app.visit(path, &[]).await.status, 404, "{path}");
+    }
+}

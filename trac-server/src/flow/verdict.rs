@@ -46,8 +46,7 @@ async fn judge_lead(
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
-    let judged = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let judged = store.try_write_in(&scope, Priority::Api, move |rows| {
         LEADS.find(rows, &trac, &id)?;
         let approved = fields.need("status", is_approved);
         fields.finish()?;
@@ -101,8 +100,7 @@ async fn change(
     }
     fields.finish()?;
     let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let changed = store.try_write_in(&scope, Priority::Api, move |rows| {
         let id = conversion_id(rows, &id)?.unwrap_or(id);
         let conversion = find_conversion(rows, &trac, &id)?;
         let credited = credited_otherwise(&conversion);

@@ -115,8 +115,7 @@ async fn create(
     fields.finish()?;
     let kind = kind.unwrap_or(KeyKind::Publishable);
     let store = trac.store.clone();
-    let created = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let created = store.try_write_in(&scope, Priority::Api, move |rows| {
         let made = NewKey::insert(rows, &trac, kind, name.as_deref())?;
         if let Some(origins) = &origins {
             set_origins(rows, &made.id, Some(origins))?;
@@ -136,8 +135,7 @@ async fn change(
     let origins = fields.take_nullable("allowed_origins", allowed_origins);
     fields.finish()?;
     let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let changed = store.try_write_in(&scope, Priority::Api, move |rows| {
         let row = KEYS.find(rows, &trac, &id)?;
         if let Some(name) = name {
             set(rows, &id, "UPDATE api_key SET name = ?4", name.as_deref())?;
@@ -166,8 +164,7 @@ async fn roll(
     let overlap: i64 = fields.take("overlap_hours", integer(0..=OVERLAP_HOURS_MAX)).unwrap_or(24);
     fields.finish()?;
     let store = trac.store.clone();
-    let rolled = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let rolled = store.try_write_in(&scope, Priority::Api, move |rows| {
         let old = KEYS.find(rows, &trac, &id)?;
         must_be_in_force(&old)?;
         let name = old.get("name").and_then(Value::as_str);
@@ -203,8 +200,7 @@ async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
-    let revoked = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let revoked = store.try_write_in(&scope, Priority::Api, move |rows| {
         let row = KEYS.find(rows, &trac, &id)?;
         let now = trac.clock.now();
         if row.get("kind").is_some_and(|kind| kind == "secret") {

@@ -162,8 +162,7 @@ async fn no_workspace_or_mode_reads_or_changes_the_objects_of_another() {
 async fn live_key_of(app: &App, merchant: &Merchant<'_>) -> String {
     use trac_core::program::Mode;
     let (trac, scope) = (app.trac.clone(), crate::store::Scope::new(&merchant.workspace_id, Mode::Live));
-    let made = app.trac.store.write(crate::store::Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let made = app.trac.store.write_in(&scope, crate::store::Priority::Api, move |rows| {
         let made = crate::keys::NewKey::insert(rows, &trac, crate::keys::KeyKind::Secret, None)?;
         Ok(made.key)
     });
@@ -179,7 +178,7 @@ async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
             ("program_version", "terms"),
             ("partner", "name || code"),
             ("enrollment_version", "terms"),
-            ("link", "slug || destination || coalesce(deleted_at, '')"),
+            ("link", "slug || destination || coalesce(CAST(deleted_at AS TEXT), '')"),
             ("click", "id"),
             ("payment", "facts || decision"),
             ("commission", "id || net"),
@@ -191,7 +190,7 @@ async fn dump(app: &App, merchant: &Merchant<'_>) -> String {
         ] {
             let column = column.replace("net", "amount_minor || reversed_minor");
             let sql = format!(
-                "SELECT group_concat({column}) FROM {table} WHERE workspace_id = ?1 AND mode = 'test'"
+                "SELECT string_agg(CAST({column} AS TEXT), ',') FROM {table} WHERE workspace_id = ?1 AND mode = 'test'"
             );
             let rows = tx.one(&sql, args![workspace_id], |row| row.get::<Option<String>>(0))?.flatten();
             assert!(rows.is_some(), "{table} has no row");

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use trac_core::time::DAY_SECS;
+
 use super::{recount, retention};
 use crate::click::remember_links;
-use crate::store::{Priority, StoreError, StoreErrorKind, forget_marks};
+use crate::flow::by_hand;
+use crate::id::random_hex;
+use crate::store::{Priority, StoreError, StoreErrorKind, forget_marks, lease};
 use crate::trac::Trac;
 use crate::trac::day_salt::DaySalt;
 
@@ -12,6 +16,10 @@ const DAY: Duration = Duration::from_hours(24);
 const PAUSE: Duration = Duration::from_mins(10);
 /// How often the size of the write-ahead log is looked at.
 const LOG_PAUSE: Duration = Duration::from_secs(5);
+/// How often late clicks are looked for.
+const LATE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the lease of the daily work lasts beyond a day.
+const LEASE_SECS: i64 = 600;
 /// The pause until the next try to open the spool: a command that ran when the server started locks it only
 /// briefly.
 const SPOOL_PAUSE: Duration = Duration::from_secs(2);
@@ -22,7 +30,21 @@ const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 /// deletes what is kept only for some days; measures the space that the database takes; compares counts, balances and
 /// sums with the rows they follow from; and shortens the write-ahead log if queries have kept it from being restarted.
 pub async fn run(trac: Trac) {
-    tokio::join!(tidy(&trac), check_daily(&trac), shorten_log(&trac));
+    tokio::join!(tidy(&trac), check_daily(&trac), shorten_log(&trac), settle_late(&trac));
+}
+
+/// Settles what named a click that was in a node's spool.
+async fn settle_late(trac: &Trac) {
+    while trac.store.is_shared() {
+        match by_hand::settle_late(trac).await {
+            Ok(true) => {}
+            Ok(false) => tokio::time::sleep(LATE_PAUSE).await,
+            Err(error) => {
+                tracing::warn!(%error, "payments that name late clicks could not be settled");
+                tokio::time::sleep(LATE_PAUSE).await;
+            }
+        }
+    }
 }
 
 async fn shorten_log(trac: &Trac) {
@@ -34,15 +56,31 @@ async fn shorten_log(trac: &Trac) {
     }
 }
 
+/// Whether this server does the work of the day, of all that share the database.
+async fn has_lease(trac: &Trac, holder: &str) -> bool {
+    let (holder, now) = (holder.to_owned(), trac.clock.now());
+    let until = now.plus_secs(DAY_SECS.saturating_add(LEASE_SECS));
+    let taken = trac.store.write(Priority::Click, move |tx| lease::take(tx, "daily", &holder, now, until));
+    taken.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the lease of the daily work could not be taken");
+        false
+    })
+}
+
 /// Once a day, since damage is otherwise found only when the damaged pages are read, perhaps months later.
 async fn check_daily(trac: &Trac) {
+    let holder = random_hex::<8>();
     loop {
         check(trac).await;
-        forget(trac).await;
+        if has_lease(trac, &holder).await {
+            forget(trac).await;
+        }
         measure(trac).await;
         tokio::time::sleep(DAY).await;
         // Not at the start, when requests wait: it reads every row that is counted.
-        compare(trac).await;
+        if has_lease(trac, &holder).await {
+            compare(trac).await;
+        }
     }
 }
 
@@ -101,6 +139,9 @@ async fn tidy(trac: &Trac) {
         if let Err(error) = forget_visitors(trac).await {
             tracing::warn!(%error, "marks of earlier days' visitors could not be deleted");
         }
+        if let Err(error) = trac.store.forget_commits(trac.clock.now()).await {
+            tracing::warn!(%error, "the marks of old commits could not be deleted");
+        }
         tokio::time::sleep(if has_spool { PAUSE } else { SPOOL_PAUSE }).await;
     }
 }
@@ -119,14 +160,12 @@ async fn forget_visitors(trac: &Trac) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use trac_core::time::DAY_SECS;
-
     use super::*;
     use crate::testing::app::{App, START};
 
     #[tokio::test]
     async fn readyz_reports_the_result_of_the_damage_check() {
-        let app = App::new();
+        let app = App::on_a_file();
         let lines = async || {
             let body = app.visit("/readyz", &[]).await.body;
             body.as_str().unwrap().lines().map(ToOwned::to_owned).collect::<Vec<_>>()
@@ -157,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn visitor_marks_are_deleted_after_two_days() {
-        let app = App::new();
+        let app = App::on_a_file();
         let today = START.div_euclid(DAY_SECS);
         let marks = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000) \
                      INSERT INTO visitor (day, mark)";
@@ -168,7 +207,7 @@ mod tests {
         .await;
         let check = async |want: &str| {
             forget_visitors(&app.trac).await.unwrap();
-            let days = "SELECT coalesce(group_concat(day), '') FROM visitor";
+            let days = "SELECT coalesce(string_agg(CAST(day AS TEXT), ',' ORDER BY day), '') FROM visitor";
             let left = app.trac.store.read(move |tx| tx.one(days, &[], |row| row.get::<String>(0)));
             assert_eq!(left.await.unwrap().as_deref(), Some(want));
         };

@@ -1,7 +1,7 @@
 //! `trac recount`: compares counts, balances, sums by day and customers with the rows they follow from, and mends
 //! them. They are kept by triggers and are therefore always equal, unless another program changed the database.
 
-use crate::store::{Priority, Store, StoreError, derived};
+use crate::store::{Priority, Store, StoreError, derived, lease};
 
 /// From this many differences on, there may be more than are listed.
 pub const LISTED: usize = derived::LISTED;
@@ -20,6 +20,7 @@ pub async fn compare(store: &Store) -> Result<Vec<String>, StoreError> {
 /// The store's.
 pub async fn mend(store: &Store) -> Result<Vec<String>, StoreError> {
     let mended = store.write(Priority::Api, |tx| {
+        lease::lock_all(tx)?;
         let found = derived::differences(tx)?;
         if !found.is_empty() {
             derived::rebuild(tx, &found)?;

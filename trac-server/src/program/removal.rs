@@ -114,8 +114,7 @@ pub(super) async fn enrollment(
 impl Removal {
     async fn run(&'static self, trac: Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
         let store = trac.store.clone();
-        let removed = store.try_write(Priority::Api, move |tx| {
-            let rows = tx.within(&scope);
+        let removed = store.try_write_in(&scope, Priority::Api, move |rows| {
             self.resource.find(rows, &trac, &id)?;
             let referrers = self.referrers(rows, &id)?;
             if !referrers.is_empty() {

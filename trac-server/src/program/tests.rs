@@ -188,7 +188,7 @@ async fn a_partner_with_a_known_address_is_made_only_with_anyway() {
 
 #[tokio::test]
 async fn a_partner_is_found_by_address_in_any_case_and_by_the_index() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     let ada = merchant.make("/partners", json!({ "name": "Ada", "email": "Ada@Example.com" })).await;
     merchant.make("/partners", json!({ "name": "Nobody" })).await;

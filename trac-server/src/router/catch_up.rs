@@ -8,20 +8,15 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::timeout;
 
-use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 /// How long a caller waits for these writes. If the store cannot be written, it can still be read.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// The middleware. The writer thread writes the spooled clicks before any other job, so an empty job is
-/// enough.
+/// The middleware.
 pub(crate) async fn before(State(trac): State<Trac>, request: Request, next: Next) -> Response {
-    if trac.store.spooled() > 0 {
-        let caught_up = trac.store.write(Priority::Api, |_| Ok::<_, StoreError>(()));
-        if timeout(LIMIT, caught_up).await.is_err() {
-            tracing::debug!("clicks still wait in the spool");
-        }
+    if trac.store.spooled() > 0 && timeout(LIMIT, trac.store.caught_up()).await.is_err() {
+        tracing::debug!("clicks still wait in the spool");
     }
     next.run(request).await
 }

@@ -42,7 +42,7 @@ async fn a_key_itself_is_not_stored() {
     let merchant = app.merchant().await;
     let secret = merchant.key.rsplit_once('_').unwrap().1.to_owned();
     let keys_with_it = app.trac.store.read(move |tx| {
-        let sql = "SELECT count(*) FROM api_key WHERE instr(hash || prefix || last_four, ?1) > 0";
+        let sql = "SELECT count(*) FROM api_key WHERE hash || prefix || last_four LIKE '%' || ?1 || '%'";
         tx.one(sql, args![secret], |row| row.get::<i64>(0))
     });
     assert_eq!(keys_with_it.await.unwrap(), Some(0));
@@ -240,7 +240,7 @@ async fn health_checks_are_answered_without_any_workspace() {
 
 #[tokio::test]
 async fn a_store_that_rejects_inserts_is_not_ready() {
-    let app = App::new();
+    let app = App::on_a_file();
     assert_eq!(app.visit("/readyz", &[]).await.status, 200);
     // On a full disk, transactions begin and end; only inserting a row fails.
     let full = "CREATE TRIGGER full BEFORE INSERT ON setting BEGIN SELECT raise(ABORT, 'full'); END";
@@ -345,7 +345,7 @@ impl hyper::body::Body for Stalled {
 
 #[tokio::test]
 async fn a_body_that_does_not_end_times_out() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     let endpoints = merchant.get("/webhook-endpoints").await;
     let endpoint = endpoints.text("/data/0/id");

@@ -58,7 +58,7 @@ impl Writing<'_> {
     fn payment(&self, id: &str, facts: &Facts) -> Result<bool, StoreError> {
         self.rows.write(
             "INSERT INTO payment (workspace_id, mode, id, facts, subscription_id, customer_id, \
-                 is_conversion, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) \
+                 is_conversion, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, FALSE, ?7) \
                  ON CONFLICT (workspace_id, mode, id) DO UPDATE SET facts = excluded.facts, \
                  subscription_id = excluded.subscription_id, customer_id = excluded.customer_id",
             args![
@@ -72,7 +72,7 @@ impl Writing<'_> {
         let sql = if facts.of_invoice.is_some() {
             "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (workspace_id, mode, stripe_id) DO UPDATE SET payment_id = excluded.payment_id \
-             WHERE payment_id <> excluded.payment_id"
+             WHERE payment_object.payment_id <> excluded.payment_id"
         } else {
             "INSERT INTO payment_object (workspace_id, mode, stripe_id, payment_id) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT DO NOTHING"
@@ -314,7 +314,7 @@ impl Writing<'_> {
                  enrollment_id, click_id, program_version, enrollment_version, source, recurring_month, currency, \
                  base_minor, amount_minor, reversed_minor, reason, matures_at, payment_time, held, closed, stripe, \
                  created_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20, 0, ?21, ?22, CASE WHEN ?15 = ?16 THEN 'reversed' WHEN ?20 THEN 'held' ELSE 'open' END)", args![id, payment_id, claim.program_id, claim.partner_id, claim.enrollment_id, claim.click_id, claim.program_version, claim.enrollment_version, claim.source.as_str(), claim.recurring_month, claim.currency.as_str(), claim.base_minor, change.sums.amount_minor, change.sums.reversed_minor, claim.reason.as_str(), claim.matures_at, claim.payment_time, claim.held, stripe, self.now])?;
+                 ?18, ?19, ?20, FALSE, ?21, ?22, CASE WHEN ?15 = ?16 THEN 'reversed' WHEN ?20 THEN 'held' ELSE 'open' END)", args![id, payment_id, claim.program_id, claim.partner_id, claim.enrollment_id, claim.click_id, claim.program_version, claim.enrollment_version, claim.source.as_str(), claim.recurring_month, claim.currency.as_str(), claim.base_minor, change.sums.amount_minor, change.sums.reversed_minor, claim.reason.as_str(), claim.matures_at, claim.payment_time, claim.held, stripe, self.now])?;
         Ok(id)
     }
 

@@ -1,10 +1,8 @@
 //! The tables whose rows follow from others: counts, balances, sums by day, customers. Triggers keep them, or the
 //! transaction that writes what they follow from. Here each is derived anew, to compare it and to mend it.
 
-use super::click_days::move_position;
-use super::recorder::count_clicks;
-use super::rows::{Cell, Everywhere};
-use super::{StoreError, schema};
+use super::rows::{Cell, Engine, Everywhere};
+use super::{StoreError, schema, sqlite};
 
 /// A table whose rows follow from other tables.
 struct Derived {
@@ -88,12 +86,12 @@ static TABLES: [Derived; 13] = [
         "balance",
         "TRUE",
         "SELECT c.workspace_id, c.mode, c.partner_id, c.currency, \
-         sum_minor(CASE WHEN c.state = 'open' THEN c.amount_minor - c.reversed_minor ELSE 0 END) AS open_minor, \
-         sum_minor(CASE WHEN c.state = 'held' AND c.reason <> 'client_reported' THEN c.amount_minor - c.reversed_minor ELSE 0 END) \
+         sum_minor(CASE WHEN c.state = 'open' THEN sub_minor(c.amount_minor, c.reversed_minor) ELSE 0 END) AS open_minor, \
+         sum_minor(CASE WHEN c.state = 'held' AND c.reason <> 'client_reported' THEN sub_minor(c.amount_minor, c.reversed_minor) ELSE 0 END) \
          AS held_minor, \
-         sum_minor(CASE WHEN c.state = 'held' AND c.reason = 'client_reported' THEN c.amount_minor - c.reversed_minor ELSE 0 END) \
+         sum_minor(CASE WHEN c.state = 'held' AND c.reason = 'client_reported' THEN sub_minor(c.amount_minor, c.reversed_minor) ELSE 0 END) \
          AS claimed_minor, \
-         sum_minor(CASE WHEN c.state = 'paid' THEN c.amount_minor - c.reversed_minor ELSE 0 END) AS of_paid_minor, \
+         sum_minor(CASE WHEN c.state = 'paid' THEN sub_minor(c.amount_minor, c.reversed_minor) ELSE 0 END) AS of_paid_minor, \
          coalesce((SELECT sum_minor(n.amount_minor) FROM payout AS o JOIN payout_entry AS e ON e.workspace_id = o.workspace_id \
          AND e.mode = o.mode AND e.payout_id = o.id JOIN ledger_entry AS n ON n.workspace_id = e.workspace_id AND n.mode = e.mode \
          AND n.id = e.entry_id WHERE o.workspace_id = c.workspace_id AND o.mode = c.mode AND o.partner_id = c.partner_id \
@@ -103,8 +101,9 @@ static TABLES: [Derived; 13] = [
     derived(
         "click_day",
         "(clicks, unique_clicks, visits, unique_visits) <> (0, 0, 0, 0)",
-        "WITH each_link AS (SELECT scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, count(*) AS clicks, \
-             sum(is_unique) AS unique_clicks, sum(is_visit) AS visits, sum(is_unique AND is_visit) AS unique_visits \
+        "WITH each_link AS (SELECT scope, program, partner, link, ((clicked_at - (clicked_at % 86400 + 86400) % 86400) / 86400) AS day, count(*) AS clicks, \
+             sum(CASE WHEN is_unique THEN 1 ELSE 0 END) AS unique_clicks, sum(CASE WHEN is_visit THEN 1 ELSE 0 END) AS visits, \
+             sum(CASE WHEN is_unique AND is_visit THEN 1 ELSE 0 END) AS unique_visits \
              FROM click_record GROUP BY 1, 2, 3, 4, 5 \
              UNION ALL SELECT s.no, g.no, a.no, l.no, d.day, 0, 0, d.visits, d.unique_visits FROM deleted_visit AS d \
              JOIN scope AS s ON s.workspace_id = d.workspace_id AND s.mode = d.mode JOIN name AS g ON g.id = d.program_id \
@@ -121,12 +120,12 @@ static TABLES: [Derived; 13] = [
     derived(
         "sale_day",
         "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
-        "WITH each_sale AS (SELECT workspace_id, mode, (happened_at / 86400 - (happened_at % 86400 < 0)) AS day, partner_id, program_id, link_id, \
-         coalesce(currency, '') AS currency, counts_as = 'lead' AS leads, counts_as = 'sale' AS sales, \
-         CASE WHEN counts_as = 'sale' THEN coalesce(gross_minor, 0) - coalesce(lost_minor, 0) ELSE 0 END AS revenue_minor, \
+        "WITH each_sale AS (SELECT workspace_id, mode, ((happened_at - (happened_at % 86400 + 86400) % 86400) / 86400) AS day, partner_id, program_id, link_id, \
+         coalesce(currency, '') AS currency, CASE WHEN counts_as = 'lead' THEN 1 ELSE 0 END AS leads, CASE WHEN counts_as = 'sale' THEN 1 ELSE 0 END AS sales, \
+         CASE WHEN counts_as = 'sale' THEN sub_minor(gross_minor, lost_minor) ELSE 0 END AS revenue_minor, \
          0 AS commission_minor FROM payment WHERE counts_as IS NOT NULL \
-         UNION ALL SELECT c.workspace_id, c.mode, (c.payment_time / 86400 - (c.payment_time % 86400 < 0)), c.partner_id, c.program_id, k.link_id, \
-         c.currency, 0, 0, 0, c.amount_minor - c.reversed_minor FROM commission AS c LEFT JOIN click AS k ON k.id = c.click_id \
+         UNION ALL SELECT c.workspace_id, c.mode, ((c.payment_time - (c.payment_time % 86400 + 86400) % 86400) / 86400), c.partner_id, c.program_id, k.link_id, \
+         c.currency, 0, 0, 0, sub_minor(c.amount_minor, c.reversed_minor) FROM commission AS c LEFT JOIN click AS k ON k.id = c.click_id \
          AND k.workspace_id = c.workspace_id AND k.mode = c.mode), keyed AS (\
          SELECT workspace_id, mode, day, currency, leads, sales, revenue_minor, commission_minor, 0 AS key FROM each_sale \
          UNION ALL SELECT workspace_id, mode, day, currency, leads, sales, revenue_minor, commission_minor, n.no FROM each_sale \
@@ -140,7 +139,7 @@ static TABLES: [Derived; 13] = [
         ..derived(
             "click_span",
             "(visits, unique_visits) <> (0, 0)",
-            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, sum_minor(visits) AS visits, sum_minor(unique_visits) AS unique_visits \
+            "SELECT scope, key, ((day - (day % 10 + 10) % 10) / 10) AS span, sum_minor(visits) AS visits, sum_minor(unique_visits) AS unique_visits \
              FROM click_day GROUP BY 1, 2, 3",
         )
     },
@@ -149,7 +148,7 @@ static TABLES: [Derived; 13] = [
         ..derived(
             "sale_span",
             "(leads, sales, revenue_minor, commission_minor) <> (0, 0, 0, 0)",
-            "SELECT scope, key, (day / 10 - (day % 10 < 0)) AS span, currency, sum_minor(leads) AS leads, sum_minor(sales) AS sales, \
+            "SELECT scope, key, ((day - (day % 10 + 10) % 10) / 10) AS span, currency, sum_minor(leads) AS leads, sum_minor(sales) AS sales, \
              sum_minor(revenue_minor) AS revenue_minor, sum_minor(commission_minor) AS commission_minor \
              FROM sale_day GROUP BY 1, 2, 3, 4",
         )
@@ -185,12 +184,11 @@ pub(crate) fn differences(tx: Everywhere<'_>) -> Result<Vec<String>, StoreError>
             })?;
         }
     }
-    let position =
-        "SELECT row FROM click_day_position WHERE row <> (SELECT coalesce(max(rowid), 0) FROM click_record)";
-    tx.each(position, &[], |row| {
-        found.push(format!("{POSITION} has {}", row.get::<i64>(0)?));
-        Ok(())
-    })?;
+    if tx.engine() == Engine::Sqlite
+        && let Some(position) = sqlite::is_position_wrong(tx)?
+    {
+        found.push(format!("{POSITION} has {position}"));
+    }
     Ok(found)
 }
 
@@ -219,8 +217,8 @@ pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreE
             tx.write(&anew, &[])?;
         }
     }
-    if differs("click_day") || differs(POSITION) {
-        move_position(tx)?;
+    if tx.engine() == Engine::Sqlite && (differs("click_day") || differs(POSITION)) {
+        sqlite::move_position(tx)?;
     }
     Ok(())
 }
@@ -230,7 +228,8 @@ pub(crate) fn rebuild(tx: Everywhere<'_>, found: &[String]) -> Result<(), StoreE
 /// # Errors
 /// The store's.
 pub(crate) fn count_imported_clicks(tx: Everywhere<'_>) -> Result<(), StoreError> {
-    if tx.exists("SELECT 1 FROM deleted_visit", &[])? {
+    let has_deleted_visits = tx.exists("SELECT 1 FROM deleted_visit", &[])?;
+    if has_deleted_visits {
         for ids in ["program_id", "partner_id", "link_id", "program_id || '/' || partner_id"] {
             let sql = format!(
                 "INSERT INTO name (id) SELECT DISTINCT {ids} FROM deleted_visit WHERE {ids} <> '' ON CONFLICT DO NOTHING"
@@ -239,10 +238,20 @@ pub(crate) fn count_imported_clicks(tx: Everywhere<'_>) -> Result<(), StoreError
         }
         let scopes = "INSERT INTO scope (workspace_id, mode) SELECT DISTINCT workspace_id, mode FROM deleted_visit WHERE TRUE ON CONFLICT DO NOTHING";
         tx.write(scopes, &[])?;
-        count_clicks(tx)?;
-        return rebuild(tx, &["click_day".to_owned()]);
     }
-    count_clicks(tx)
+    match tx.engine() {
+        Engine::Sqlite => sqlite::count_new_clicks(tx)?,
+        Engine::Postgres => {
+            let pairs = "INSERT INTO name (id) SELECT DISTINCT g.id || '/' || a.id FROM click_record AS r \
+                         JOIN name AS g ON g.no = r.program JOIN name AS a ON a.no = r.partner ON CONFLICT DO NOTHING";
+            tx.write(pairs, &[])?;
+        }
+    }
+    if has_deleted_visits || tx.engine() == Engine::Postgres {
+        rebuild(tx, &["click_day".to_owned()])
+    } else {
+        Ok(())
+    }
 }
 
 fn text(cell: &Cell) -> String {
@@ -291,9 +300,14 @@ mod tests {
             "INSERT INTO sale_day VALUES (1, 0, 7, 'usd', 1, 9223372036854775807, 1, 1), (1, 0, 8, 'usd', 1, 2, 1, 1)",
             "INSERT INTO click_span VALUES (1, 0, 1, 0, 7)",
             "INSERT INTO click_day VALUES (1, 0, 7, 0, 7, 0, 7)",
-            "UPDATE click_day_position SET row = 0",
             "UPDATE click_day SET visits = 9; UPDATE click_span SET visits = 18",
             "DELETE FROM click_day; DELETE FROM click_span",
+            // Only a file has a position.
+            if app.trac.store.is_shared() {
+                "DELETE FROM click_span"
+            } else {
+                "UPDATE click_day_position SET row = 0"
+            },
         ] {
             app.rows(damage.to_owned()).await;
             let found = app.trac.store.read(differences).await.unwrap();

@@ -23,11 +23,13 @@ impl<'a> Numbers<'a> {
         if let Some(number) = self.names.get(id) {
             return Ok(*number);
         }
-        let (find, insert) =
-            ("SELECT no FROM name WHERE id = ?1", "INSERT INTO name (id) VALUES (?1) RETURNING no");
-        let number = match self.tx.one(find, args![id], |row| row.get(0))? {
-            Some(number) => number,
-            None => assigned(self.tx.one(insert, args![id], |row| row.get(0))?)?,
+        let find = || self.tx.one("SELECT no FROM name WHERE id = ?1", args![id], |row| row.get(0));
+        let number = if let Some(number) = find()? {
+            number
+        } else {
+            // Another node may assign it at the same time.
+            self.tx.write("INSERT INTO name (id) VALUES (?1) ON CONFLICT (id) DO NOTHING", args![id])?;
+            assigned(find()?)?
         };
         self.names.insert(Arc::clone(id), number);
         Ok(number)

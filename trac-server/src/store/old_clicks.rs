@@ -1,8 +1,7 @@
 //! Old clicks that nothing refers to, and deleting them.
 
-use super::StoreError;
-use super::click_days;
-use super::rows::{Everywhere, Rows, args};
+use super::rows::{Engine, Everywhere, Rows, args};
+use super::{StoreError, sqlite};
 
 /// A place in the clicks of a scope, in the order of their times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +37,7 @@ const UNUSED: &str = "DELETE FROM click_record WHERE id = ?3 AND scope = (SELECT
     AND NOT EXISTS (SELECT 1 FROM commission AS c WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.click_id = ?3) \
     AND NOT EXISTS (SELECT 1 FROM promotion_code AS o WHERE o.workspace_id = ?1 AND o.mode = ?2 AND o.click_id = ?3) \
     AND NOT EXISTS (SELECT 1 FROM report AS r WHERE r.workspace_id = ?1 AND r.mode = ?2 AND r.claimed_click = ?3 AND r.claimed_click <> '') \
-    RETURNING scope, program, partner, link, (clicked_at / 86400 - (clicked_at % 86400 < 0)) AS day, is_unique, is_visit";
+    RETURNING scope, program, partner, link, ((clicked_at - (clicked_at % 86400 + 86400) % 86400) / 86400) AS day, is_unique, is_visit";
 
 /// Deletes those of these clicks that nothing refers to; returns how many. Their visits stay in the numbers of
 /// their days.
@@ -63,8 +62,8 @@ pub(crate) fn delete_unused(rows: Rows<'_>, ids: &[String]) -> Result<usize, Sto
             deleted = deleted.saturating_add(1);
         }
     }
-    if deleted > 0 {
-        click_days::move_position(tx)?;
+    if deleted > 0 && tx.engine() == Engine::Sqlite {
+        sqlite::move_position(tx)?;
     }
     Ok(deleted)
 }
@@ -84,12 +83,12 @@ impl Gone {
     /// Takes the click, but not the visit, off the numbers of its day: of the scope, the program, the partner, the
     /// link, and the partner in the program.
     fn uncount(&self, tx: Everywhere<'_>) -> Result<(), StoreError> {
-        let pair = "SELECT b.no FROM name AS g, name AS a JOIN name AS b ON b.id = g.id || '/' || a.id WHERE g.no = ?1 AND a.no = ?2";
+        let pair = "SELECT b.no FROM name AS g JOIN name AS a ON a.no = ?2 JOIN name AS b ON b.id = g.id || '/' || a.id WHERE g.no = ?1";
         let pair = tx.one(pair, args![self.program, self.partner], |row| row.get(0))?;
         let take = "UPDATE click_day SET clicks = clicks - 1, unique_clicks = unique_clicks - ?4 \
                     WHERE scope = ?1 AND key = ?2 AND day = ?3";
         for key in [Some(0), Some(self.program), Some(self.partner), self.link, pair].into_iter().flatten() {
-            tx.write(take, args![self.scope, key, self.day, self.is_unique])?;
+            tx.write(take, args![self.scope, key, self.day, i64::from(self.is_unique)])?;
         }
         Ok(())
     }
@@ -104,7 +103,7 @@ impl Gone {
              VALUES (?1, ?2, ?3, (SELECT id FROM name WHERE no = ?4), (SELECT id FROM name WHERE no = ?5), \
              coalesce((SELECT id FROM name WHERE no = ?6), ''), 1, ?7) \
              ON CONFLICT (workspace_id, mode, day, program_id, partner_id, link_id) \
-             DO UPDATE SET visits = visits + 1, unique_visits = unique_visits + excluded.unique_visits",
+             DO UPDATE SET visits = deleted_visit.visits + 1, unique_visits = deleted_visit.unique_visits + excluded.unique_visits",
             args![self.day, self.program, self.partner, self.link, i64::from(self.is_unique)],
         )?;
         Ok(())

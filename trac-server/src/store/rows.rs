@@ -16,8 +16,20 @@ use trac_core::time::Timestamp;
 
 use super::{Scope, StoreError};
 
+/// The kind of a database, for the few statements that differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A file of this machine.
+    Sqlite,
+    /// A server that several nodes share.
+    Postgres,
+}
+
 /// A transaction or snapshot of a database.
 pub(super) trait Database: fmt::Debug {
+    /// The kind of the database.
+    fn engine(&self) -> Engine;
+
     /// Runs a statement and passes its rows to `take`, until that returns `false`.
     ///
     /// # Errors
@@ -55,7 +67,9 @@ pub(super) trait Values {
 /// A statement with its arguments.
 pub(super) struct Statement<'c> {
     pub(super) sql: &'c str,
-    scope: Option<[Arg<'c>; 2]>,
+    /// The workspace and mode whose rows it reads or writes, if it belongs to one.
+    pub(super) scope: Option<&'c Scope>,
+    scope_args: Option<[Arg<'c>; 2]>,
     args: &'c [Arg<'c>],
     /// Where the statement is written, for a check of its plan.
     #[cfg(test)]
@@ -65,20 +79,28 @@ pub(super) struct Statement<'c> {
 impl<'c> Statement<'c> {
     #[cfg_attr(test, track_caller)]
     fn new(sql: &'c str, scope: Option<&'c Scope>, args: &'c [Arg<'c>]) -> Self {
-        let scope =
+        let scope_args =
             scope.map(|scope| [Arg::Text(scope.workspace_id().into()), Arg::Text(scope.mode_str().into())]);
         Self {
             sql,
             scope,
+            scope_args,
             args,
             #[cfg(test)]
             caller: Location::caller(),
         }
     }
 
+    /// A statement without scope and arguments.
+    #[cfg(test)]
+    #[track_caller]
+    pub(super) fn plain(sql: &'c str) -> Self {
+        Self::new(sql, None, &[])
+    }
+
     /// All arguments, in the order of the parameters: `?1` is the first.
     pub(super) fn arguments(&self) -> impl Iterator<Item = &Arg<'c>> {
-        self.scope.iter().flatten().chain(self.args)
+        self.scope_args.iter().flatten().chain(self.args)
     }
 }
 
@@ -104,6 +126,11 @@ impl<'a> Everywhere<'a> {
     /// The rows of one workspace and mode.
     pub(crate) const fn within(self, scope: &'a Scope) -> Rows<'a> {
         Rows { database: self.database, scope }
+    }
+
+    /// The kind of the database.
+    pub(crate) fn engine(self) -> Engine {
+        self.database.engine()
     }
 
     /// Whether the transaction is open.
@@ -306,7 +333,12 @@ fn of_another_type(column: Index<'_>, value: Value<'_>, wanted: &str) -> StoreEr
 }
 
 /// The parameters for `count` values from `first` on, for `IN (…)`: `?3, ?4`.
+///
+/// Without values, `NULL`, which no value is in.
 pub(crate) fn places(first: usize, count: usize) -> String {
+    if count == 0 {
+        return "NULL".to_owned();
+    }
     let places = (first..first.saturating_add(count)).map(|place| format!("?{place}"));
     places.collect::<Vec<_>>().join(", ")
 }
@@ -434,6 +466,8 @@ pub(crate) enum Arg<'a> {
     Null,
     /// A whole number, or the seconds of a time.
     Integer(i64),
+    /// A number, or a yes or no, of a column whose type only the database knows.
+    Untyped(i64),
     /// Yes or no.
     Bool(bool),
     /// A text.
@@ -478,7 +512,7 @@ impl ToArg for Cell {
     fn to_arg(&self) -> Arg<'_> {
         match self {
             Self::Null => Arg::Null,
-            Self::Integer(number) => Arg::Integer(*number),
+            Self::Integer(number) => Arg::Untyped(*number),
             Self::Text(text) => Arg::Text(text.as_str().into()),
             Self::Bytes(bytes) => Arg::Bytes(bytes.into()),
         }

@@ -26,14 +26,14 @@ const CHANGES: &str = "SELECT workspace_id, mode, day, program_id, partner_id, l
     sum_minor(revenue_minor), sum_minor(commission_minor) FROM sale_change GROUP BY 1, 2, 3, 4, 5, 6, 7";
 
 const ADD: &str = "INSERT INTO sale_day (scope, key, day, currency, leads, sales, revenue_minor, commission_minor) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, key, day, currency) DO UPDATE SET leads = leads + excluded.leads, \
-    sales = sales + excluded.sales, revenue_minor = add_minor(revenue_minor, excluded.revenue_minor), \
-    commission_minor = add_minor(commission_minor, excluded.commission_minor)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, key, day, currency) DO UPDATE SET leads = sale_day.leads + excluded.leads, \
+    sales = sale_day.sales + excluded.sales, revenue_minor = add_minor(sale_day.revenue_minor, excluded.revenue_minor), \
+    commission_minor = add_minor(sale_day.commission_minor, excluded.commission_minor)";
 
 const ADD_TO_SPAN: &str = "INSERT INTO sale_span (scope, key, span, currency, leads, sales, revenue_minor, commission_minor) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, key, span, currency) DO UPDATE SET leads = leads + excluded.leads, \
-    sales = sales + excluded.sales, revenue_minor = add_minor(revenue_minor, excluded.revenue_minor), \
-    commission_minor = add_minor(commission_minor, excluded.commission_minor)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, key, span, currency) DO UPDATE SET leads = sale_span.leads + excluded.leads, \
+    sales = sale_span.sales + excluded.sales, revenue_minor = add_minor(sale_span.revenue_minor, excluded.revenue_minor), \
+    commission_minor = add_minor(sale_span.commission_minor, excluded.commission_minor)";
 
 /// Adds the changes since the last call.
 pub(super) fn add_changes(tx: Everywhere<'_>) -> Result<(), StoreError> {

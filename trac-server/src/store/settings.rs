@@ -11,12 +11,6 @@ pub(crate) fn setting(tx: Everywhere<'_>, name: &str) -> Result<Option<String>, 
     tx.one("SELECT value FROM setting WHERE name = ?1", args![name], |row| row.get(0))
 }
 
-/// Deletes a setting.
-pub(crate) fn forget_setting(tx: Everywhere<'_>, name: &str) -> Result<(), StoreError> {
-    tx.write("DELETE FROM setting WHERE name = ?1", args![name])?;
-    Ok(())
-}
-
 /// Writes a setting.
 pub(crate) fn set_setting(tx: Everywhere<'_>, name: &str, value: &str) -> Result<(), StoreError> {
     let sql = "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";

@@ -2,6 +2,7 @@ use std::sync::mpsc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use trac_core::program::Mode;
 
 use super::rows::args;
@@ -55,7 +56,7 @@ async fn a_failing_job_is_rolled_back_alone() {
 #[tokio::test]
 async fn a_reader_that_panics_gives_its_connection_back() {
     let (_folder, store) = open();
-    for _ in 0..READERS * 2 {
+    for _ in 0..sqlite::READERS * 2 {
         let read = store.read(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
         assert_eq!(read.unwrap_err().kind(), StoreErrorKind::Internal);
     }
@@ -172,7 +173,7 @@ async fn a_long_log_is_emptied_once_the_running_queries_have_ended() {
     begun.await.unwrap();
     let shortening = tokio::spawn({
         let store = store.clone();
-        async move { store.shorten_log_from(1).await }
+        async move { store.machine().unwrap().shorten_log_from(1).await }
     });
     tokio::task::yield_now().await;
     // It is emptied between these two queries, although the second one was requested before the first had ended.
@@ -192,7 +193,7 @@ fn a_store_of_an_older_version_is_not_converted_to_be_examined() {
     let (folder, store) = open();
     store.close();
     drop(store);
-    let file = folder.path().join(file::FILE_NAME);
+    let file = folder.path().join(sqlite::file::FILE_NAME);
     let version = || -> i64 {
         let connection = Connection::open(&file).unwrap();
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()

@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 use trac_core::time::Timestamp;
 
+use super::database::open_store;
 use crate::Trac;
 use crate::clock::Clock;
 use crate::store::{Priority, Store, StoreError};
@@ -51,6 +52,17 @@ impl App {
         Self::with(|trac| trac)
     }
 
+    /// A server whose store is a file, whatever the engine of the other tests.
+    pub(crate) fn on_a_file() -> Self {
+        Self::on_a_file_in(tempfile::tempdir().unwrap())
+    }
+
+    /// [`Self::on_a_file`] in an existing folder.
+    pub(crate) fn on_a_file_in(folder: TempDir) -> Self {
+        let store = Store::open(folder.path()).unwrap();
+        Self::of(store, "https://track.example.com/", folder, |trac| trac)
+    }
+
     /// A server whose `Trac` was changed by `set_up`.
     pub(crate) fn with(set_up: impl FnOnce(Trac) -> Trac) -> Self {
         Self::in_folder(tempfile::tempdir().unwrap(), set_up)
@@ -67,7 +79,11 @@ impl App {
     }
 
     fn at(public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
-        let store = Store::open(folder.path()).unwrap();
+        let store = open_store(folder.path());
+        Self::of(store, public_url, folder, set_up)
+    }
+
+    fn of(store: Store, public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
         let trac = Trac::new(store, clock, public_url).with_visitor_wait(Duration::from_secs(20));
         let trac = set_up(trac.with_nothing_shared());
@@ -109,6 +125,14 @@ impl App {
         let request =
             headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
         self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Waits until all jobs that were accepted are written.
+    pub(crate) async fn written(&self) {
+        while self.trac.store.waiting().iter().any(|(_, jobs)| *jobs > 0) {
+            tokio::task::yield_now().await;
+        }
+        self.rows(String::new()).await;
     }
 
     /// Executes SQL on the database.

@@ -8,7 +8,8 @@ use tokio::time::{Instant, timeout_at};
 use trac_core::time::Timestamp;
 
 use crate::id::random_hex;
-use crate::store::{Everywhere, Priority, Store, StoreError, forget_setting, set_setting, setting};
+use crate::store::rows::args;
+use crate::store::{Everywhere, Priority, Store, StoreError, setting};
 
 /// The row in `setting` from which a restarted server reads the salt.
 const SALT: &str = "visitor_salt";
@@ -75,8 +76,12 @@ impl DaySalt {
             Some(salt) if is_of(&salt, now) => salt.into(),
             _ => {
                 let salt = self.known(now);
-                set_setting(tx, SALT, &salt)?;
-                salt
+                // Another node may store one at the same time: the first of a day is everybody's. A node whose clock
+                // is behind does not replace the salt of the next day.
+                let sql = "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2 \
+                           WHERE setting.value < ?3";
+                tx.write(sql, args![SALT, salt, before(now)])?;
+                setting(tx, SALT)?.filter(|stored| is_of(stored, now)).map_or(salt, Into::into)
             }
         };
         let mut known = self.lock();
@@ -106,17 +111,21 @@ impl DaySalt {
         salt
     }
 
-    /// Deletes a salt of another day from the store.
+    /// Deletes a salt of an earlier day from the store.
     pub(crate) fn forget(tx: Everywhere<'_>, now: Timestamp) -> Result<(), StoreError> {
-        match setting(tx, SALT)? {
-            Some(salt) if !is_of(&salt, now) => forget_setting(tx, SALT),
-            _ => Ok(()),
-        }
+        tx.write("DELETE FROM setting WHERE name = ?1 AND value < ?2", args![SALT, before(now)])?;
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The text that sorts after the salts of earlier days and before that of the day: until the year 2243, the numbers of
+/// days have five digits.
+fn before(now: Timestamp) -> String {
+    format!("{}:", now.day())
 }
 
 fn is_of(salt: &str, now: Timestamp) -> bool {
@@ -155,6 +164,23 @@ mod tests {
             let without_store = again.known(night);
             assert_ne!(without_store, first);
             assert_eq!(again.of(tx, night)?, without_store, "the store gets the salt later");
+            Ok(())
+        });
+        checked.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_whose_clock_is_behind_replaces_and_deletes_no_later_salt() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let [before, after] = [20_786, 20_787].map(|day| Timestamp::from_unix_secs(day * 86_400));
+        let checked = store.write(Priority::Click, move |tx| {
+            let ahead = DaySalt::default().of(tx, after)?;
+            let behind = DaySalt::default();
+            assert_ne!(behind.of(tx, before)?, ahead, "it keeps its own day's salt in memory");
+            DaySalt::forget(tx, before)?;
+            assert_eq!(setting(tx, SALT)?.as_deref(), Some(&*ahead));
+            assert_eq!(behind.of(tx, after)?, ahead);
             Ok(())
         });
         checked.await.unwrap();

@@ -24,11 +24,10 @@ impl KeyUses {
             }
             uses.retain(|_, last| *last == minute);
         }
-        let scope = scope.clone();
-        drop(store.write(Priority::Click, move |tx| {
+        drop(store.write_in(scope, Priority::Click, move |rows| {
             let sql =
                 "UPDATE api_key SET last_used_at = ?4 WHERE workspace_id = ?1 AND mode = ?2 AND hash = ?3";
-            tx.within(&scope).write(sql, args![hash, now])
+            rows.write(sql, args![hash, now])
         }));
     }
 }

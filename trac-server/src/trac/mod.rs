@@ -2,7 +2,7 @@
 
 pub(crate) mod known_links;
 pub(crate) mod day_salt;
-mod limit;
+pub(crate) mod limit;
 mod key_uses;
 pub(crate) mod metrics;
 pub(crate) mod refusal;

@@ -153,11 +153,11 @@ impl Refusals {
     }
 
     async fn write(&self, store: &Store, ids: &Ids, call: Counted, sent: Count) {
-        let (id, (scope, route, cause)) = (ids.make(Kind::Refusal), call.clone());
+        let (scope, route, cause) = &call;
+        let (id, route, cause) = (ids.make(Kind::Refusal), route.clone(), *cause);
         let calls = sent.calls;
-        let written = store
-            .write(Priority::Click, move |tx| insert(tx.within(&scope), &id, &route, cause, &sent))
-            .await;
+        let written =
+            store.write_in(scope, Priority::Click, move |rows| insert(rows, &id, &route, cause, &sent)).await;
         let Err(error) = written else { return };
         tracing::error!(%error, "a refused call could not be recorded");
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +182,7 @@ fn insert(rows: Rows<'_>, id: &str, route: &str, cause: Cause, count: &Count) ->
     rows.write(
         "INSERT INTO refusal (workspace_id, mode, id, route, cause, hour, message, calls, created_at, last_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (workspace_id, mode, route, cause, hour) \
-         DO UPDATE SET calls = calls + excluded.calls, message = excluded.message, last_at = excluded.last_at",
+         DO UPDATE SET calls = refusal.calls + excluded.calls, message = excluded.message, last_at = excluded.last_at",
         args![id, route, cause.as_str(), count.hour, count.message, calls, count.at],
     )?;
     Ok(())

@@ -109,8 +109,7 @@ async fn log_rejected(trac: &Trac, endpoint: Endpoint, reason: Reason, message: 
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let Some(deliveries) = trac.rejected.count((endpoint.id.clone(), message.clone()), now) else { return };
     tracing::warn!(endpoint = %endpoint.id, reason = %reason, cause = message, deliveries, "a webhook delivery was rejected");
-    let logged = trac.store.write(Priority::Click, move |tx| {
-        let rows = tx.within(&endpoint.scope);
+    let logged = trac.store.write_in(&endpoint.scope, Priority::Click, move |rows| {
         let rejected = Rejected { endpoint_id: &endpoint.id, reason, message: &message, deliveries };
         log::reject(rows, &ids, now, &rejected)
     });

@@ -4,7 +4,7 @@
 use super::stripe_key;
 use crate::keys::token_secret;
 use crate::store::rows::{Rows, args};
-use crate::store::{Everywhere, Place, Priority, Scope, Store, StoreError, Vault, mode_of};
+use crate::store::{Everywhere, Place, Priority, Scope, Store, StoreError, Vault, lease, mode_of};
 
 fn place<'a>(scope: &'a Scope, endpoint_id: &'a str) -> Place<'a> {
     Place { scope, table: "webhook_endpoint", row: endpoint_id }
@@ -63,6 +63,7 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
     let vault = store.vault();
     store
         .write(Priority::Api, move |tx| {
+            lease::lock_all(tx)?;
             for SealedEndpoint { id, scope, column, stripe_api_key } in all(tx)? {
                 let rows = tx.within(&scope);
                 let secrets = open(&vault, &scope, &id, &column)?;

@@ -3,7 +3,9 @@ use axum::http::Request;
 use serde_json::json;
 use trac_core::webhook::signature::sign;
 
+use crate::id::hex;
 use crate::testing::app::{App, START};
+use crate::testing::database::bytes;
 use crate::testing::shop::{Shop, charge};
 
 #[tokio::test]
@@ -58,10 +60,11 @@ async fn an_event_is_found_by_either_id_and_shown_as_skipped_after_72_hours() {
     let app = App::new();
     let merchant = app.merchant().await;
     let ws = &merchant.workspace_id;
+    let body = bytes(&hex("\u{feff}{\"id\":\"evt_1\"}".as_bytes()));
     app.rows(format!(
         "INSERT INTO event VALUES ('{ws}', 'test', 'evl_1', 'evt_1', 'we_1', 'invoice.paid', 'in_1', '2026-08-26.dahlia', \
          {START}, {START}, 'deferred', 'no_attribution_yet', 'It waits.', 2, 'pay_1', NULL); \
-         INSERT INTO event_body VALUES ('{ws}', 'test', 'evl_1', cast('\u{feff}{{\"id\":\"evt_1\"}}' AS BLOB)); \
+         INSERT INTO event_body VALUES ('{ws}', 'test', 'evl_1', {body}); \
          INSERT INTO event VALUES ('{ws}', 'test', 'evl_2', NULL, 'we_1', NULL, NULL, NULL, NULL, {START}, 'rejected', \
          'signature_invalid', 'No.', 1, NULL, NULL);"
     ))
@@ -111,7 +114,7 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
     let shop = Shop::open(&app, json!({})).await;
     let stored = async || {
         let read = app.trac.store.read(|tx| {
-            let sql = "SELECT group_concat(secrets) FROM webhook_endpoint";
+            let sql = "SELECT string_agg(secrets, ',') FROM webhook_endpoint";
             Ok(tx.one(sql, &[], |row| row.get::<String>(0))?.unwrap_or_default())
         });
         read.await.unwrap()
@@ -163,7 +166,7 @@ async fn a_secret_is_sealed_in_the_database_and_opens_after_a_rotation() {
 
 #[tokio::test]
 async fn a_forged_delivery_gets_401_even_if_the_store_is_read_only() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     let endpoint = merchant.get("/webhook-endpoints").await.text("/data/0/id");
     let forged = async || {

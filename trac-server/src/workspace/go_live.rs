@@ -15,7 +15,7 @@ use crate::id::{Ids, Kind};
 use crate::program::addresses;
 use crate::program::versions::{OF_ENROLLMENTS, OF_PROGRAMS};
 use crate::store::rows::{Row, Rows, args};
-use crate::store::{Everywhere, Priority, Scope, StoreError};
+use crate::store::{Everywhere, Priority, Scope, StoreError, lease};
 use crate::trac::Trac;
 
 /// Copies a workspace's setup of test mode to live mode, or lists what would be copied.
@@ -32,6 +32,7 @@ pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<V
     let (trac, workspace_id) = (trac.clone(), workspace_id.to_owned());
     let store = trac.store.clone();
     let result = store.try_write(Priority::Api, move |tx| {
+        lock_modes(tx, &workspace_id)?;
         must_be_known(tx, &workspace_id)?;
         let mut copying = Copying::new(tx, &trac.ids, trac.clock.now(), &workspace_id);
         copying.all()?;
@@ -42,6 +43,12 @@ pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<V
         Ok(result) | Err(NotWritten::Dry(result)) => Ok(result),
         Err(NotWritten::Failed(error)) => Err(error),
     }
+}
+
+/// Locks both modes, in the order in which every job of several scopes does.
+fn lock_modes(tx: Everywhere<'_>, workspace_id: &str) -> Result<(), StoreError> {
+    let both = [Mode::Live, Mode::Test].map(|mode| Scope::new(workspace_id, mode));
+    lease::lock(tx, both.iter())
 }
 
 /// Why a transaction is rolled back.
@@ -216,7 +223,7 @@ impl<'a> Copying<'a> {
     fn same_partner(&self, email: &str, code: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT id FROM partner WHERE workspace_id = ?1 AND mode = ?2 AND copied_from IS NULL \
                    AND CASE WHEN ?3 <> '' THEN lower(email) = lower(?3) ELSE email IS NULL AND code = ?4 END \
-                   ORDER BY code = ?4 DESC, id LIMIT 1";
+                   ORDER BY code = ?4 DESC NULLS LAST, id LIMIT 1";
         self.live_rows().one(sql, args![email, code], |row| row.get(0))
     }
 

@@ -107,9 +107,9 @@ pub async fn create_key(
 ) -> Result<Value, StoreError> {
     let (trac, scope, name) = (trac.clone(), Scope::new(workspace_id, mode), name.map(ToOwned::to_owned));
     let store = trac.store.clone();
-    let written = store.write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        must_be_known(tx, scope.workspace_id())?;
+    let written = store.write_in(&scope, Priority::Api, move |rows| {
+        let scope = rows.scope();
+        must_be_known(rows.everywhere(), scope.workspace_id())?;
         let new = NewKey::insert(rows, &trac, kind, name.as_deref())?;
         Ok(json!({
             "id": new.id,
@@ -130,9 +130,9 @@ pub async fn create_key(
 pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<Value, StoreError> {
     let (trac, scope) = (trac.clone(), Scope::new(workspace_id, mode));
     let store = trac.store.clone();
-    let written = store.write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
-        must_be_known(tx, scope.workspace_id())?;
+    let written = store.write_in(&scope, Priority::Api, move |rows| {
+        let scope = rows.scope();
+        must_be_known(rows.everywhere(), scope.workspace_id())?;
         Ok(json!({
             "url": dashboard::new_link(rows, &trac, LOGIN_LINK_SECS)?,
             "workspace_id": scope.workspace_id(),

@@ -53,15 +53,14 @@ async fn change(
     let fallback = fields.take_nullable("fallback_url", destination);
     fields.finish()?;
     let store = trac.store.clone();
-    let changed = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let changed = store.try_write_in(&scope, Priority::Api, move |rows| {
         if let Some(name) = name {
             set(rows, "name", Some(&name))?;
         }
         if let Some(fallback) = fallback {
             set(rows, "fallback_url", fallback.as_deref())?;
         }
-        WORKSPACE.find(rows, &trac, scope.workspace_id())
+        WORKSPACE.find(rows, &trac, rows.scope().workspace_id())
     });
     changed.await.map(Json)
 }

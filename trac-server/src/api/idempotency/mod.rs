@@ -64,8 +64,11 @@ async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Pr
     }
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, ANSWER_MAX).await.map_err(|_| Problem::internal())?;
-    let (status, stored) = (parts.status.as_u16(), body.clone());
-    trac.store.write(Priority::Api, move |tx| ticket.store_answer(tx, status, &stored)).await?;
+    let (scope, status, stored) = (ticket.scope.clone(), parts.status.as_u16(), body.clone());
+    let written = trac
+        .store
+        .write_in(&scope, Priority::Api, move |rows| ticket.store_answer(rows.everywhere(), status, &stored));
+    written.await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 

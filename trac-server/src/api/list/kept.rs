@@ -164,7 +164,7 @@ impl Key {
     fn select(columns: &str, rest: &str) -> String {
         format!(
             "SELECT {columns} FROM click_day WHERE scope = (SELECT no FROM scope WHERE workspace_id = ?1 AND mode = ?2) \
-             AND key = CASE WHEN ?3 IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?3) END {rest}"
+             AND key = CASE WHEN CAST(?3 AS TEXT) IS NULL THEN 0 ELSE (SELECT no FROM name WHERE id = ?3) END {rest}"
         )
     }
 }

@@ -82,7 +82,8 @@ impl Counts {
     fn is(&self, values: Vec<Cell>, conditions: &mut Conditions) -> String {
         let equal = self.combination.iter().zip(values).map(|((_, expression), value)| {
             let value = match value {
-                Cell::Integer(number) => number.to_string(),
+                // The only numbers in combinations are yes and no.
+                Cell::Integer(number) => (if number == 0 { "FALSE" } else { "TRUE" }).to_owned(),
                 Cell::Text(text) => conditions.bind(text),
                 Cell::Null | Cell::Bytes(_) => "NULL".to_owned(),
             };

@@ -17,7 +17,7 @@ const ACCEPT: &str = "DROP TRIGGER refuse";
 fn without_spool() -> App {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("clicks.spool")).unwrap();
-    App::in_folder(folder, |trac| trac)
+    App::on_a_file_in(folder)
 }
 
 /// Visits a path, and returns how long the visit took.
@@ -34,7 +34,7 @@ fn id_in(answer: &Answer) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_store_delays_no_visitor_and_loses_no_click() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example.com/").await;
     let lock = Locked::take(app.folder.path()).await;
@@ -74,7 +74,7 @@ async fn a_locked_store_delays_no_visitor_and_loses_no_click() {
 
 #[tokio::test]
 async fn a_click_that_the_store_rejects_stays_in_the_spool() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://shop.example.com/").await;
     app.rows(REFUSE.into()).await;
@@ -87,7 +87,7 @@ async fn a_click_that_the_store_rejects_stays_in_the_spool() {
 
 #[tokio::test]
 async fn a_change_of_a_link_applies_to_its_next_visitor() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     link(&merchant, "ada", "https://a.example/").await;
     let other_process = Store::open(app.folder.path()).unwrap();
@@ -113,7 +113,7 @@ async fn a_change_of_a_link_applies_to_its_next_visitor() {
 
 #[tokio::test]
 async fn a_recorded_click_is_in_the_api_at_once() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     let (program_id, partner_id) = merchant.program_and_partner().await;
     let scope = crate::store::Scope::new(&merchant.workspace_id, trac_core::program::Mode::Test);
@@ -154,7 +154,7 @@ async fn a_visitor_is_redirected_without_an_id_if_even_the_spool_fails() {
 
 #[tokio::test]
 async fn a_known_link_redirects_while_the_store_cannot_be_read() {
-    let app = App::new();
+    let app = App::on_a_file();
     let merchant = app.merchant().await;
     let id = link(&merchant, "ada", "https://shop.example.com/").await;
     crate::click::remember_links(&app.trac).await.unwrap();

@@ -96,23 +96,23 @@ impl Dimension {
         match (self, query.program_id.is_some(), query.partner_id.is_some()) {
             (Self::Program, _, false) => {
                 "SELECT p.id, p.id AS name FROM program AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
-                 AND (?3 IS NULL OR p.id = ?3) AND ?4 IS NULL"
+                 AND (CAST(?3 AS TEXT) IS NULL OR p.id = ?3) AND CAST(?4 AS TEXT) IS NULL"
             }
             (Self::Program, _, true) => {
                 "SELECT p.id, p.id || '/' || ?4 AS name FROM program AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
-                 AND (?3 IS NULL OR p.id = ?3)"
+                 AND (CAST(?3 AS TEXT) IS NULL OR p.id = ?3)"
             }
             (Self::Link, ..) => {
                 "SELECT l.id, l.id AS name FROM link AS l WHERE l.workspace_id = ?1 AND l.mode = ?2 \
-                 AND (?3 IS NULL OR l.program_id = ?3) AND (?4 IS NULL OR l.partner_id = ?4)"
+                 AND (CAST(?3 AS TEXT) IS NULL OR l.program_id = ?3) AND (CAST(?4 AS TEXT) IS NULL OR l.partner_id = ?4)"
             }
             (_, false, _) => {
                 "SELECT p.id, p.id AS name FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
-                 AND ?3 IS NULL AND (?4 IS NULL OR p.id = ?4)"
+                 AND CAST(?3 AS TEXT) IS NULL AND (CAST(?4 AS TEXT) IS NULL OR p.id = ?4)"
             }
             (_, true, _) => {
                 "SELECT p.id, ?3 || '/' || p.id AS name FROM partner AS p WHERE p.workspace_id = ?1 AND p.mode = ?2 \
-                 AND (?4 IS NULL OR p.id = ?4)"
+                 AND (CAST(?4 AS TEXT) IS NULL OR p.id = ?4)"
             }
         }
     }

@@ -156,7 +156,7 @@ async fn plan(app: &App, sql: String, args: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn the_number_and_the_entries_of_all_commissions_are_read_by_indexes() {
-    let app = App::new();
+    let app = App::on_a_file();
     let of_number = plan(&app, changes::sql(), 1).await;
     let of_entries = plan(&app, entries_sql(ROWS), ROWS).await;
     for step in of_number.iter().chain(&of_entries).filter(|step| step.starts_with("SCAN")) {

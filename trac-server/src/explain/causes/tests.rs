@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::rehearsal::{Row, row};
+use crate::testing::database::full_disk;
 use crate::testing::shop::{DAY, charge, invoice, with};
 
 #[tokio::test]
@@ -94,9 +95,9 @@ fn refused_deliveries() -> Vec<Row> {
             .logs("/refusals", "endpoint_unknown")
             .explains("cs_1", Some("event"), &["endpoint_unknown", "set the endpoint's URL"]),
         row("5xx: the database is full")
-            .sql("PRAGMA max_page_count = 1")
+            .sql(full_disk()[0])
             .session(0, json!({ "padding": (0..100_000).collect::<Vec<u32>>() }))
-            .sql("PRAGMA max_page_count = 1000000")
+            .sql(full_disk()[1])
             .session(1, other)
             .answers("processed ok")
             .logs("/refusals", "store_unavailable")

@@ -25,8 +25,7 @@ pub(crate) async fn make(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     fields.finish()?;
     let store = trac.store.clone();
-    let made = store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let made = store.try_write_in(&scope, Priority::Api, move |rows| {
         let key = KEYS.find(rows, &trac, &id)?;
         must_be_in_force(&key)?;
         if KeyKind::of(&key) == KeyKind::Secret {
@@ -34,7 +33,7 @@ pub(crate) async fn make(
                 "A secret key needs no customer tokens: its reports already count as the merchant's.";
             return Err(Problem::conflict("KEY_NOT_PUBLISHABLE", message));
         }
-        let secret = new_key("ts", scope.mode());
+        let secret = new_key("ts", rows.scope().mode());
         set(rows, &trac.store.vault(), &id, &secret)?;
         Ok(json!({ "id": id, "token_secret": secret }))
     });

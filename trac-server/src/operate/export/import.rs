@@ -8,7 +8,7 @@ use super::older;
 use super::read::{ReadAll, read_all};
 use crate::store::derived::count_imported_clicks;
 use crate::store::rows::{ToArg, places};
-use crate::store::{Everywhere, Priority, Store, StoreError, schema};
+use crate::store::{Everywhere, Priority, Store, StoreError, lease, schema};
 
 /// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub async fn import(store: &Store, stream: impl BufRead + Send + 'static) -> Res
         opened.unwrap_or_else(|_| Err(StoreError::internal("the conversion of an export panicked")))?;
     store
         .write(Priority::Api, move |tx| {
+            lease::lock_all(tx)?;
             let ReadAll { workspaces, rows, new } = read_all(tx, stream)?;
             count_imported_clicks(tx)?;
             Ok(Imported { rows, new, without_secret: without_secret(tx, &workspaces)? })

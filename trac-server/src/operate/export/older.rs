@@ -10,8 +10,8 @@ use trac_core::time::Timestamp;
 use super::read::{next_line, read_all};
 use super::table::unusable;
 use super::write::{self, VERSION};
+use crate::store::Scratch;
 use crate::store::StoreError;
-use crate::store::scratch::Scratch;
 
 /// The oldest schema whose exports can be imported.
 pub(super) const OLDEST_SCHEMA: u32 = 31;

@@ -177,7 +177,7 @@ impl ReadRow {
         };
         let columns: Vec<_> = self.fields.iter().map(|(column, _)| column.as_str()).collect();
         let values: Vec<_> = self.fields.iter().map(|(_, value)| value.to_arg()).collect();
-        let places = vec!["?"; columns.len()].join(", ");
+        let places = places(1, columns.len());
         let sql = format!("INSERT INTO {name} ({}) VALUES ({places}) {on_conflict}", columns.join(", "));
         match tx.write(&sql, &values) {
             Ok(0) if name != "click" => self.check_stored(tx).map(|()| false),
@@ -191,7 +191,8 @@ impl ReadRow {
     /// Whether there is a row with its key.
     fn is_known(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
         let Table { name, key, .. } = self.table;
-        let equal: Vec<_> = key.iter().map(|column| format!("{column} = ?")).collect();
+        let equal: Vec<_> =
+            key.iter().zip(1..).map(|(column, place)| format!("{column} = ?{place}")).collect();
         let values: Vec<_> = key.iter().filter_map(|column| self.field(column)).map(ToArg::to_arg).collect();
         tx.exists(&format!("SELECT 1 FROM {name} WHERE {}", equal.join(" AND ")), &values)
     }
@@ -204,9 +205,10 @@ impl ReadRow {
                 "slug",
                 "SELECT 1 FROM link WHERE lower(slug) = lower(?1) AND deleted_at IS NULL AND workspace_id <> ?2 AND mode = ?3",
             ),
-            "program" => {
-                ("id", "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2 AND ?3 IS NOT NULL")
-            }
+            "program" => (
+                "id",
+                "SELECT 1 FROM program WHERE id = ?1 AND workspace_id <> ?2 AND CAST(?3 AS TEXT) IS NOT NULL",
+            ),
             _ => return Ok(()),
         };
         let is_deleted = self.field("deleted_at").is_some_and(|at| *at != Cell::Null);
@@ -232,7 +234,8 @@ impl ReadRow {
         let compared: Vec<_> = self.fields.iter().filter(|(column, _)| is_compared(column)).collect();
         let equal = compared
             .iter()
-            .map(|(column, _)| format!("{column} IS NOT DISTINCT FROM ?"))
+            .zip(1..)
+            .map(|((column, _), place)| format!("{column} IS NOT DISTINCT FROM ?{place}"))
             .collect::<Vec<_>>()
             .join(" AND ");
         let sql = format!("SELECT 1 FROM {name} WHERE {equal}");

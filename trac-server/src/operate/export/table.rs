@@ -1,5 +1,6 @@
 //! The tables of a workspace, and the columns that are not exported.
 
+use crate::store::rows::places;
 use crate::store::{Everywhere, StoreError, StoreErrorKind, schema};
 
 /// An exported table.
@@ -88,7 +89,7 @@ impl Table {
             exported.collect::<Vec<_>>().join(", "),
             self.name,
             self.key.first().copied().unwrap_or("workspace_id"),
-            vec!["?"; workspaces].join(", "),
+            places(1, workspaces),
             self.order.join(", "),
         )
     }

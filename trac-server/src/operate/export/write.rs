@@ -82,7 +82,7 @@ pub async fn export_to_file(
 
 /// The workspace with this ID, or all.
 pub(super) fn workspaces(tx: Everywhere<'_>, wanted: Option<&str>) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT id FROM workspace WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
+    let sql = "SELECT id FROM workspace WHERE CAST(?1 AS TEXT) IS NULL OR id = ?1 ORDER BY id";
     let found = tx.all(sql, args![wanted], |row| row.get(0))?;
     match wanted {
         Some(id) if found.is_empty() => {

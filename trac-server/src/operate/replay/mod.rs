@@ -61,10 +61,9 @@ async fn replay_one(
     let rules = rules.ok_or_else(|| Problem::field("rules", "must be then or now"))?;
     let (ids, now) = (trac.ids.clone(), trac.clock.now());
     let replay = Replay { rules, dry_run, since: None };
-    let replayed = trac.store.try_write(Priority::Api, move |tx| {
-        let rows = tx.within(&scope);
+    let replayed = trac.store.try_write_in(&scope, Priority::Api, move |rows| {
         let stored = Stored::find(rows, &id)?.ok_or_else(|| Problem::not_found("event with a body"))?;
-        Ok::<_, Problem>(stored.replay(tx, &ids, now, replay)?)
+        Ok::<_, Problem>(stored.replay(rows, &ids, now, replay)?)
     });
     replayed.await.map(Json)
 }
@@ -133,21 +132,20 @@ pub async fn replay_some(
     let of_events = events.into_iter().map(|(scope, id)| (scope, id, true));
     let of_merchants = conversions.into_iter().map(|(scope, id)| (scope, id, false));
     for (scope, id, is_event) in of_events.chain(of_merchants) {
-        let (ids, now, of, named) = (trac.ids.clone(), trac.clock.now(), scope.clone(), id.clone());
-        let replayed = trac.store.write(Priority::Api, move |tx| {
-            let rows = tx.within(&scope);
+        let (ids, now, named) = (trac.ids.clone(), trac.clock.now(), id.clone());
+        let replayed = trac.store.write_in(&scope, Priority::Api, move |rows| {
             if !is_event {
                 return replay_conversion(rows, &ids, now, &id, replay);
             }
             let stored = Stored::find(rows, &id)?;
-            stored.map(|stored| stored.replay(tx, &ids, now, replay)).transpose()
+            stored.map(|stored| stored.replay(rows, &ids, now, replay)).transpose()
         });
         let replayed = match replayed.await {
             // A damaged body does not keep the other events from being decided.
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                 let (detail, prefix) = (error.detail(), format!("{named}: "));
                 unreadable.push(
-                    json!({ "workspace_id": of.workspace_id(), "mode": of.mode_str(), "event_id": named,
+                    json!({ "workspace_id": scope.workspace_id(), "mode": scope.mode_str(), "event_id": named,
                     "message": detail.strip_prefix(&prefix).unwrap_or(detail) }),
                 );
                 continue;
@@ -155,7 +153,7 @@ pub async fn replay_some(
             replayed => replayed?,
         };
         if let Some(replayed) = replayed {
-            commissions.add(&of, &replayed);
+            commissions.add(&scope, &replayed);
             if replayed.get("changes").and_then(Value::as_array).is_some_and(|changes| !changes.is_empty()) {
                 changed.push(replayed);
             }
@@ -181,7 +179,7 @@ fn reported_by_merchants(tx: Everywhere<'_>, which: &Which) -> Result<Vec<(Scope
          WHERE o.workspace_id = t.workspace_id AND o.mode = t.mode AND o.stripe_id = t.id), t.id) FROM (\
          SELECT workspace_id, mode, id, created_at FROM lead UNION ALL \
          SELECT workspace_id, mode, conversion_id, created_at FROM report) AS t \
-         WHERE t.created_at >= ?1 AND (?2 IS NULL OR t.workspace_id = ?2) AND (?3 IS NULL OR t.mode = ?3) \
+         WHERE t.created_at >= ?1 AND (CAST(?2 AS TEXT) IS NULL OR t.workspace_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR t.mode = ?3) \
          ORDER BY t.created_at, t.id",
         args![since, workspace, mode],
         scoped,
@@ -287,22 +285,16 @@ impl Stored {
         tx.all(
             "SELECT e.workspace_id, e.mode, e.id FROM event AS e JOIN event_body AS b \
              ON b.workspace_id = e.workspace_id AND b.mode = e.mode AND b.event_id = e.id \
-             WHERE e.received_at >= ?1 AND (?2 IS NULL OR e.workspace_id = ?2) AND (?3 IS NULL OR e.mode = ?3) \
+             WHERE e.received_at >= ?1 AND (CAST(?2 AS TEXT) IS NULL OR e.workspace_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR e.mode = ?3) \
              ORDER BY e.id",
             args![since, workspace, mode],
             scoped,
         )
     }
 
-    fn replay(
-        &self,
-        tx: Everywhere<'_>,
-        ids: &Ids,
-        now: Timestamp,
-        replay: Replay,
-    ) -> Result<Value, StoreError> {
-        let Delivery { scope, event, .. } = &self.delivery;
-        let writing = Writing { rows: tx.within(scope), ids, now, event_id: Some(&self.id) };
+    fn replay(&self, rows: Rows<'_>, ids: &Ids, now: Timestamp, replay: Replay) -> Result<Value, StoreError> {
+        let event = &self.delivery.event;
+        let writing = Writing { rows, ids, now, event_id: Some(&self.id) };
         let topic = Topic::of(&event.kind).unwrap_or(Topic::Holder);
         let (concluded, mut replayed) = match flow::facts_of_delivery(&self.delivery, self.received_at) {
             Err(answer) => {

@@ -6,6 +6,7 @@ use trac_core::time::Timestamp;
 
 use super::{Rules, Which, as_text, replay_all, replay_some};
 use crate::testing::app::{Answer, App, START};
+use crate::testing::database::bytes;
 use crate::testing::shop::{DAY, Shop, charge, invoice};
 
 const SALE: &str = "/events/evt_checkout.session.completed_0_cs_1/replay";
@@ -206,7 +207,8 @@ async fn an_event_with_a_damaged_body_is_listed_and_the_others_are_decided_again
     // No body, no event, and the first bytes of a compressed body with nothing that follows from them.
     for body in ["", "7b7d", "28b52ffdffff"] {
         app.rows(format!(
-            "UPDATE event_body SET body = x'{body}' WHERE event_id IN (SELECT id FROM event WHERE type = 'customer.created')"
+            "UPDATE event_body SET body = {} WHERE event_id IN (SELECT id FROM event WHERE type = 'customer.created')",
+            bytes(body)
         ))
         .await;
         let all = shop.all(Rules::Now, true).await;

@@ -78,12 +78,13 @@ pub(super) async fn delete(trac: &Trac, scope: &Scope) -> Result<usize, StoreErr
         let Some((_, last)) = read.last() else { return Ok(deleted) };
         after = *last;
         let unnamed = read.into_iter().map(|(id, _)| id).filter(|id| !named.contains(id));
-        let (of, unnamed): (_, Vec<_>) = (scope.clone(), unnamed.collect());
+        let unnamed: Vec<_> = unnamed.collect();
         if unnamed.is_empty() {
             continue;
         }
-        let step =
-            trac.store.write(Priority::Click, move |tx| old_clicks::delete_unused(tx.within(&of), &unnamed));
+        let step = trac
+            .store
+            .write_in(scope, Priority::Click, move |rows| old_clicks::delete_unused(rows, &unnamed));
         deleted = deleted.saturating_add(step.await?);
     }
 }

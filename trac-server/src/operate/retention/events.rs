@@ -40,8 +40,7 @@ pub(super) async fn delete(trac: &Trac, scope: &Scope) -> Result<Deleted, StoreE
         if !old.is_empty() {
             deleted.events = deleted.events.saturating_add(old.iter().filter(|one| one.entirely).count());
             deleted.bodies = deleted.bodies.saturating_add(old.iter().filter(|one| one.body).count());
-            let of = scope.clone();
-            let step = trac.store.write(Priority::Click, move |tx| delete_step(tx.within(&of), &old));
+            let step = trac.store.write_in(scope, Priority::Click, move |rows| delete_step(rows, &old));
             step.await?;
         }
         if is_last {

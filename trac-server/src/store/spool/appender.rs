@@ -8,16 +8,14 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use std::{io, thread};
 
-use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::line::Spooled;
+use super::sink::Source;
 use super::{NotStored, RUSH, Segments, lock};
 use crate::store::click::Condition;
 use crate::store::error::{StoreError, StoreErrorKind};
-use crate::store::queue::Queue;
-use crate::store::rows::Everywhere;
 
 /// How many lines one synchronization covers at most.
 const GROUP: usize = 1_024;
@@ -54,20 +52,15 @@ pub(super) struct Appender {
     pub(super) path: PathBuf,
     pub(super) segments: Arc<Segments>,
     pub(super) waiting: Arc<AtomicUsize>,
-    pub(super) queue: Arc<Queue>,
     /// The runtime in which requests wait for replies.
     pub(super) runtime: Arc<OnceLock<Handle>>,
-    /// The connection on which conditions are checked.
-    pub(super) reader: Connection,
+    /// The database by which conditions are checked.
+    pub(super) source: Box<dyn Source>,
 }
 
 impl Appender {
     /// Appends clicks as they arrive; ends when the spool is dropped.
     pub(super) fn run(&self, incoming: &mpsc::Receiver<Append>) {
-        // A locked database must not delay visitors.
-        if let Err(error) = self.reader.busy_timeout(Duration::ZERO) {
-            tracing::warn!(%error, "the busy timeout could not be cleared: clicks wait while the database is locked");
-        }
         let mut together = 0;
         while let Ok(first) = incoming.recv() {
             // If many clicks arrived together, more are likely to follow and can share the synchronization. A
@@ -90,7 +83,9 @@ impl Appender {
         for Append { spooled, only_if, reply } in group {
             // Clicks of one group often share a condition, which is checked once.
             let holds = only_if.is_none_or(|condition| {
-                *checked.entry(Arc::as_ptr(&condition).addr()).or_insert_with(|| self.holds(&*condition))
+                *checked
+                    .entry(Arc::as_ptr(&condition).addr())
+                    .or_insert_with(|| self.source.holds(&*condition))
             });
             if holds {
                 lines.push(spooled);
@@ -114,7 +109,7 @@ impl Appender {
         drop(active);
         if before.is_some_and(|before| before == 0 || (before < RUSH && before.saturating_add(count) >= RUSH))
         {
-            self.queue.wake();
+            self.source.wake();
         }
         let Err(error) = appended else {
             return self.reply(Stored(replies));
@@ -132,13 +127,5 @@ impl Appender {
             Some(runtime) if stored.0.len() >= BUSY => drop(runtime.spawn(async move { drop(stored) })),
             _ => drop(stored),
         }
-    }
-
-    /// Whether a condition holds. If the database cannot be read now, the cached link is trusted.
-    fn holds(&self, condition: &dyn Condition) -> bool {
-        condition.holds(Everywhere::of(&self.reader)).unwrap_or_else(|error| {
-            tracing::debug!(%error, "a link could not be compared");
-            true
-        })
     }
 }

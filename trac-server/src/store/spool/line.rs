@@ -42,14 +42,14 @@ pub(super) const ANY_SEQUENCE: u64 = 1;
 
 /// A click with its workspace and mode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Spooled {
+pub(in crate::store) struct Spooled {
     #[serde(flatten)]
-    pub(super) scope: Scope,
-    pub(super) click: NewClick,
+    pub(in crate::store) scope: Scope,
+    pub(in crate::store) click: NewClick,
 }
 
 impl Spooled {
-    pub(super) fn new(scope: &Scope, click: NewClick) -> Self {
+    pub(in crate::store) fn new(scope: &Scope, click: NewClick) -> Self {
         Self { scope: scope.clone(), click }
     }
 

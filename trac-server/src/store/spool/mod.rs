@@ -17,6 +17,7 @@ mod line;
 mod scan;
 mod segment;
 mod refused;
+mod sink;
 mod bring_in;
 mod appender;
 
@@ -28,21 +29,19 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{fmt, io, mem};
 
-use rusqlite::Connection;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
+use super::Scope;
 use super::click::{Condition, NewClick};
 use super::error::{StoreError, StoreErrorKind};
-use super::folder_lock::Original;
-use super::queue::Queue;
 use super::thread::spawn;
-use super::{Scope, file};
 use appender::{Append, Appender};
 use bring_in::{BATCH, SMALL_BATCH, bring_in};
-use line::Spooled;
-use refused::Refused;
+pub(super) use line::Spooled;
+pub(super) use refused::Refused;
 use segment::Segment;
+pub(super) use sink::{Sink, Source};
 
 const FILE_NAMES: [&str; 2] = ["clicks.spool", "clicks.spool-2"];
 /// How many clicks may wait for the appender.
@@ -53,7 +52,7 @@ const DELAY: Duration = Duration::from_millis(200);
 
 /// The spool of a store. It accepts no clicks until it is [opened](Self::open).
 pub(super) struct Spool {
-    database: PathBuf,
+    folder: PathBuf,
     opened: OnceLock<Opened>,
     /// Locked while the spool is opened.
     opening: Mutex<()>,
@@ -89,20 +88,23 @@ struct Segments {
 }
 
 impl Spool {
-    pub(super) fn next_to(database: &Path) -> Self {
+    pub(super) fn in_folder(folder: &Path) -> Self {
         let (refused, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let (opened, opening, waiting) = (OnceLock::new(), Mutex::new(()), Arc::default());
-        let (database, runtime) = (database.to_owned(), Arc::default());
-        Self { database, opened, opening, waiting, refused, has_failed, runtime }
+        let (folder, runtime) = (folder.to_owned(), Arc::default());
+        Self { folder, opened, opening, waiting, refused, has_failed, runtime }
     }
 
     /// Locks the files for this process. Clicks that an earlier process left in them are brought in soon.
-    pub(super) fn open(&self, queue: &Arc<Queue>) -> Result<(), StoreError> {
+    pub(super) fn open(
+        &self,
+        source: impl FnOnce() -> Result<Box<dyn Source>, StoreError>,
+    ) -> Result<(), StoreError> {
         let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.opened.get().is_some() {
             return Ok(());
         }
-        let [first, second] = FILE_NAMES.map(|name| self.database.with_file_name(name));
+        let [first, second] = FILE_NAMES.map(|name| self.folder.join(name));
         let mut both = [open_segment(&first)?, open_segment(&second)?];
         both.sort_by_key(Segment::oldest);
         let [draining, active] = both;
@@ -114,9 +116,8 @@ impl Spool {
             path: first,
             segments: Arc::clone(&segments),
             waiting: Arc::clone(&self.waiting),
-            queue: Arc::clone(queue),
             runtime: Arc::clone(&self.runtime),
-            reader: file::connect(&self.database)?,
+            source: source()?,
         };
         spawn("trac-spool", move || appender.run(&incoming))?;
         let _ = self.opened.set(Opened { segments, appends });
@@ -177,14 +178,14 @@ impl Spool {
         }
     }
 
-    /// Brings all waiting clicks into the database, if its file is still in place.
+    /// Brings all waiting clicks into the database.
     ///
     /// # Errors
     /// The database's; clicks that were brought in before the error stay there.
-    pub(super) fn drain(&self, connection: &mut Connection, original: &Original) -> Result<(), StoreError> {
+    pub(super) fn drain(&self, sink: &mut dyn Sink) -> Result<(), StoreError> {
         let Some(Opened { segments, .. }) = self.opened.get() else { return Ok(()) };
         let limit = if self.is_refused() { SMALL_BATCH } else { BATCH };
-        let drained = original.is_in_place().and_then(|()| self.drain_both(segments, connection, limit));
+        let drained = sink.check().and_then(|()| self.drain_both(segments, sink, limit));
         let refused_before = self.refused.swap(drained.is_err(), Ordering::SeqCst);
         match &drained {
             Err(error) if !refused_before => {
@@ -200,50 +201,45 @@ impl Spool {
 
     /// Rejects new clicks, brings in the last ones, so that every click whose ID a visitor received is in the
     /// database, and unlocks the files.
-    pub(super) fn finish(&self, connection: &mut Connection, original: &Original) {
+    pub(super) fn finish(&self, sink: &mut dyn Sink) {
         let Some(Opened { segments, .. }) = self.opened.get() else { return };
         let active = lock(&segments.active);
         segments.is_closed.store(true, Ordering::SeqCst);
         drop(active);
-        if let Err(error) = self.drain(connection, original) {
+        if let Err(error) = self.drain(sink) {
             tracing::warn!(%error, clicks = self.waiting(), "the last clicks wait in the spool for the next start");
         }
         lock(&segments.active).release();
         lock(&segments.draining).release();
     }
 
-    fn drain_both(
-        &self,
-        segments: &Segments,
-        connection: &mut Connection,
-        limit: usize,
-    ) -> Result<(), StoreError> {
+    fn drain_both(&self, segments: &Segments, sink: &mut dyn Sink, limit: usize) -> Result<(), StoreError> {
         if self.waiting() == 0 {
             return Ok(());
         }
         let mut draining = lock(&segments.draining);
-        let refused = Refused::next_to(&self.database);
+        let refused = Refused::in_folder(&self.folder);
         let on_commit = |count| {
             self.waiting.fetch_sub(count, Ordering::SeqCst);
         };
-        bring_in(&mut draining, connection, &refused, limit, on_commit)?;
+        bring_in(&mut draining, sink, &refused, limit, on_commit)?;
         mem::swap(&mut *lock(&segments.active), &mut *draining);
-        bring_in(&mut draining, connection, &refused, limit, on_commit)
+        bring_in(&mut draining, sink, &refused, limit, on_commit)
     }
 }
 
 /// Whether a server, of any version, has locked the spool.
-pub(super) fn is_in_use(database: &Path) -> bool {
-    FILE_NAMES.map(|name| database.with_file_name(name)).iter().any(|path| {
+pub(super) fn is_in_use(folder: &Path) -> bool {
+    FILE_NAMES.map(|name| folder.join(name)).iter().any(|path| {
         File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     })
 }
 
 /// Brings in the clicks that an ended server left in its spool, for a command on its folder. A running server's
 /// spool is left alone, and clicks that the database rejects stay in the files.
-pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
+pub(super) fn bring_in_left(folder: &Path, sink: &mut dyn Sink) {
     let mut left = Vec::new();
-    for path in FILE_NAMES.map(|name| database.with_file_name(name)) {
+    for path in FILE_NAMES.map(|name| folder.join(name)) {
         match Segment::open_left(&path) {
             Ok(segment) => left.push(segment),
             // The file does not exist, or a server has locked it.
@@ -253,10 +249,8 @@ pub(super) fn bring_in_left(database: &Path, connection: &mut Connection) {
     }
     left.sort_by_key(Segment::oldest);
     for mut segment in left {
-        if let Err(error) =
-            bring_in(&mut segment, connection, &Refused::next_to(database), SMALL_BATCH, |_| ())
-        {
-            tracing::warn!(%error, "clicks stay in the spool of {}", database.display());
+        if let Err(error) = bring_in(&mut segment, sink, &Refused::in_folder(folder), SMALL_BATCH, |_| ()) {
+            tracing::warn!(%error, "clicks stay in the spool in {}", folder.display());
             return;
         }
     }
@@ -280,11 +274,11 @@ fn lock(segment: &Mutex<Segment>) -> MutexGuard<'_, Segment> {
 impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spool")
-            .field("database", &self.database)
+            .field("folder", &self.folder)
             .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

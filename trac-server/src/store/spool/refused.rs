@@ -6,29 +6,24 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use trac_core::click::ClickId;
-
 use super::line::{ANY_SEQUENCE, Spooled};
 use super::segment::Segment;
-use crate::id::random_bits;
-use crate::store::click::NewClick;
 use crate::store::error::{StoreError, StoreErrorKind};
-use crate::store::file;
-use crate::store::recorder::Recorder;
+use crate::store::private;
 
 const FILE_NAME: &str = "clicks.refused";
 
 /// The file, created when it is first needed. It has the spool's form: renamed to a spool file, it is brought
 /// in.
-pub(super) struct Refused(PathBuf);
+pub(in crate::store) struct Refused(PathBuf);
 
 impl Refused {
-    pub(super) fn next_to(database: &Path) -> Self {
-        Self(database.with_file_name(FILE_NAME))
+    pub(in crate::store) fn in_folder(folder: &Path) -> Self {
+        Self(folder.join(FILE_NAME))
     }
 
     /// Stores clicks on disk.
-    pub(super) fn store(&self, refused: &[(&Spooled, StoreError)]) -> Result<(), StoreError> {
+    pub(in crate::store) fn store(&self, refused: &[(&Spooled, StoreError)]) -> Result<(), StoreError> {
         let Some((first, error)) = refused.first() else { return Ok(()) };
         let mut bytes = Vec::new();
         for (spooled, _) in refused {
@@ -76,31 +71,10 @@ impl Refused {
             }
             written
         };
-        file::open_private(&self.0).and_then(write).map_err(|error| self.cannot(&error))
+        private::open(&self.0).and_then(write).map_err(|error| self.cannot(&error))
     }
 
     fn cannot(&self, error: &io::Error) -> StoreError {
         StoreError::new(StoreErrorKind::Unavailable, format!("{}: {error}", self.0.display()))
     }
-}
-
-/// Whether the database would accept another click although it rejected this one.
-pub(super) fn accepts_others(recorder: &mut Recorder<'_>, refused: &Spooled) -> Result<bool, StoreError> {
-    // Some errors roll back the whole transaction.
-    if !recorder.is_open() {
-        return Ok(false);
-    }
-    let other = NewClick {
-        id: ClickId::new(0, random_bits()),
-        program_id: "".into(),
-        partner_id: "".into(),
-        link_id: None,
-        clicked_at: refused.click.clicked_at,
-        is_unique: Some(false),
-        visitor: None,
-        last_click: None,
-        referrer: None,
-        landing_url: None,
-    };
-    recorder.would_accept(&refused.scope, &other)
 }

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 use trac_core::click::ClickId;
 use trac_core::program::Mode;
@@ -8,13 +9,14 @@ use trac_core::time::Timestamp;
 
 use super::scan::CHUNK_BYTES;
 use super::*;
+use crate::store::sqlite::Database;
 use crate::store::{Everywhere, Store};
 
-pub(super) fn scope() -> Scope {
+pub(in crate::store) fn scope() -> Scope {
     Scope::new("ws_1", Mode::Test)
 }
 
-pub(super) fn click(number: u64) -> NewClick {
+pub(in crate::store) fn click(number: u64) -> NewClick {
     NewClick {
         id: ClickId::new(1, number),
         program_id: "prog_1".into(),
@@ -249,7 +251,7 @@ fn clicks_are_acknowledged_after_an_earlier_runtime_has_ended() {
                 .map(|number| {
                     let store = store.clone();
                     let click = click(100 * round + number);
-                    tokio::spawn(async move { store.0.spool.store(&scope(), click, None).await })
+                    tokio::spawn(async move { store.spool().store(&scope(), click, None).await })
                 })
                 .collect();
             for stored in together {
@@ -296,9 +298,9 @@ async fn clicks_wait_for_a_removed_database_which_is_retried_at_intervals() {
     fs::rename(&there, &aside).unwrap();
     assert!(store.record_click(&scope(), click(1), None).await.unwrap());
     refused(&store).await;
-    store.0.spool.waiting.fetch_add(RUSH, Ordering::SeqCst);
-    assert_eq!(store.0.spool.due(), Some(DELAY), "rejected clicks are retried after the delay only");
-    store.0.spool.waiting.fetch_sub(RUSH, Ordering::SeqCst);
+    store.spool().waiting.fetch_add(RUSH, Ordering::SeqCst);
+    assert_eq!(store.spool().due(), Some(DELAY), "rejected clicks are retried after the delay only");
+    store.spool().waiting.fetch_sub(RUSH, Ordering::SeqCst);
     fs::rename(&aside, &there).unwrap();
     store.drained().await;
     assert_eq!(clicks(&store).await.0, 1);
@@ -406,9 +408,9 @@ async fn lines_that_disappear_from_the_file_do_not_wait_forever() {
         let mut segment = Segment::open(&path).unwrap();
         fs::write(&path, &whole[..left]).unwrap();
         let waiting = std::cell::Cell::new(segment.lines());
-        let refused = Refused::next_to(&folder.path().join("trac.db"));
-        bring_in(&mut segment, &mut connection, &refused, BATCH, |count| waiting.set(waiting.get() - count))
-            .unwrap();
+        let refused = Refused::in_folder(folder.path());
+        let brought = |count| waiting.set(waiting.get() - count);
+        bring_in(&mut segment, &mut Database::alone(&mut connection), &refused, BATCH, brought).unwrap();
         assert_eq!((waiting.get(), segment.lines()), (0, 0), "{left} bytes");
         let sql = "DELETE FROM click_record RETURNING 1";
         let found = connection.prepare(sql).unwrap().query_map([], |_| Ok(())).unwrap().count();
@@ -720,7 +722,7 @@ async fn damaged_lines_stored_aside_hide_no_later_line() {
     let path = folder.path().join(FILE_NAMES[0]);
     fs::write(&path, &spool).unwrap();
     assert_eq!(clicks(&Store::open(folder.path()).unwrap()).await.0, 2);
-    let refused = Refused::next_to(&folder.path().join("trac.db"));
+    let refused = Refused::in_folder(folder.path());
     refused.store(&[(&spooled(4), StoreError::internal("no"))]).unwrap();
     fs::rename(folder.path().join("clicks.refused"), &path).unwrap();
     assert_eq!(clicks(&serving(&folder)).await.0, 4);

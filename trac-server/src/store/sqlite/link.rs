@@ -6,9 +6,13 @@ use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use rusqlite::{Connection, ToSql};
 
 use crate::store::StoreError;
-use crate::store::rows::{Arg, Database, Index, Row, Statement, Value, Values};
+use crate::store::rows::{Arg, Database, Engine, Index, Row, Statement, Value, Values};
 
 impl Database for Connection {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
     fn read(
         &self,
         statement: &Statement<'_>,
@@ -48,7 +52,7 @@ fn bind(
     prepared: &mut rusqlite::Statement<'_>,
 ) -> Result<(), StoreError> {
     #[cfg(test)]
-    super::super::plan::check(connection, statement.sql, statement.caller);
+    super::plan::check(connection, statement.sql, statement.caller);
     #[cfg(not(test))]
     let _ = connection;
     let mut bound = 0_usize;
@@ -102,7 +106,7 @@ impl ToSql for Arg<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
             Self::Null => ToSqlOutput::Owned(Owned::Null),
-            Self::Integer(number) => ToSqlOutput::Owned(Owned::Integer(*number)),
+            Self::Integer(number) | Self::Untyped(number) => ToSqlOutput::Owned(Owned::Integer(*number)),
             Self::Bool(yes) => ToSqlOutput::Owned(Owned::Integer(i64::from(*yes))),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),

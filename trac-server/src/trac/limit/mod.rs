@@ -13,8 +13,8 @@ use crate::store::Scope;
 pub(crate) use callers::Callers;
 
 /// Calls of one kind that a workspace may receive in any window.
-const CALLS: usize = 1_000;
-const WINDOW_MILLIS: i64 = 60_000;
+pub(crate) const CALLS: usize = 1_000;
+pub(crate) const WINDOW_MILLIS: i64 = 60_000;
 /// By how much the times of calls that arrive together may be out of order.
 const JITTER_MILLIS: i64 = 1_000;
 
@@ -84,12 +84,15 @@ fn has_room(calls: &mut VecDeque<i64>, now_millis: i64) -> Result<(), u32> {
         calls.pop_front();
     }
     match calls.front() {
-        Some(first) if calls.len() >= CALLS => {
-            let wait_millis = first.saturating_sub(begin);
-            Err(u32::try_from(wait_millis.saturating_add(999).div_euclid(1_000)).unwrap_or(60))
-        }
+        Some(first) if calls.len() >= CALLS => Err(seconds_to_wait(*first, now_millis)),
         _ => Ok(()),
     }
+}
+
+/// How many seconds to wait until the oldest call of a full window has left it.
+pub(crate) fn seconds_to_wait(oldest_millis: i64, now_millis: i64) -> u32 {
+    let wait_millis = oldest_millis.saturating_sub(now_millis.saturating_sub(WINDOW_MILLIS));
+    u32::try_from(wait_millis.saturating_add(999).div_euclid(1_000)).unwrap_or(60)
 }
 
 impl fmt::Debug for Limiter {
