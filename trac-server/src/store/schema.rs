@@ -3,7 +3,8 @@
 use super::error::StoreError;
 use super::rows::{Engine, Everywhere, args};
 
-/// The version of the schema. Two stores of the same version have the same tables and columns, whatever their engines.
+/// The version of the schema. Stores of the same version have the same tables and columns of exported rows, in a file and in
+/// PostgreSQL.
 pub(crate) fn version(tx: Everywhere<'_>) -> Result<u32, StoreError> {
     let sql = match tx.engine() {
         Engine::Sqlite => "PRAGMA user_version",

@@ -52,7 +52,7 @@ impl App {
         Self::with(|trac| trac)
     }
 
-    /// A server whose store is a file, whatever the engine of the other tests.
+    /// A server on a file, also when the other tests run on PostgreSQL.
     pub(crate) fn on_a_file() -> Self {
         Self::on_a_file_in(tempfile::tempdir().unwrap())
     }
