@@ -27,6 +27,7 @@ const settingsFromCall = {
 
 await bundle('js/script.js', '../target/script/trac.js', '(() => {', '})();');
 await bundle('js/compat.js', '../target/script/trac.compat.js', '(() => {', '})();');
+await bundle('js/verify.js', '../target/script/trac-verify.js', '(() => {', '})();');
 // The package runs the whole script at each call of `boot`, and nothing on import, because a server may import
 // the package.
 await bundle('js/compat.js', 'generated/boot.js', 'export const boot = (options) => {', '};', [settingsFromCall]);

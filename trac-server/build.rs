@@ -8,7 +8,7 @@ mod script {
     use std::path::Path;
     use std::{env, fs};
 
-    const FILES: [&str; 2] = ["trac.js", "trac.compat.js"];
+    const FILES: [&str; 3] = ["trac.js", "trac.compat.js", "trac-verify.js"];
 
     pub(super) fn bake() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed=build.rs");

@@ -252,6 +252,9 @@ pub struct EnrollmentTerms {
     /// A commission rule of the partner's own, in place of the program's.
     #[serde(default)]
     pub commission: Option<CommissionRule>,
+    /// The merchant's words about the status, which the partner reads. They change no decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A version, and the time from which it is in force.

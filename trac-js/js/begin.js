@@ -1,5 +1,6 @@
 // Starts the script, once the WebAssembly is instantiated.
 
+import { base } from './settings.js';
 import { attempt, guarded, log } from './guard.js';
 import { trac } from './window.js';
 import { clickId, dispatch, setStarted, source } from './click.js';
@@ -8,6 +9,7 @@ import { scan, watch } from './watch.js';
 import { arrive, arriveAt } from './arrive.js';
 import './api.js';
 import { extendAll, listen } from './extend.js';
+import { load } from './load.js';
 
 const begin = guarded((exports) => {
   connect(exports);
@@ -28,6 +30,8 @@ const begin = guarded((exports) => {
   log('started', clickId, source);
   dispatch('ready');
   if (clickId) dispatch('click');
+  // A merchant checks this page: `verify.js` shows and reports what the script does here.
+  if (/[?&]trac_verify=/.test(location.search)) load(new URL('trac-verify.js', base).href);
 });
 
 // A page that is prerendered has no visitor yet.

@@ -1,7 +1,8 @@
 // The entry of `trac.js`: starts the WebAssembly, in the same task as the script's tag.
 
-import { script, settings } from './settings.js';
+import { script } from './settings.js';
 import { guarded, log } from './guard.js';
+import { load } from './load.js';
 import { isFirst } from './window.js';
 import { start } from './begin.js';
 import { WASM } from '../generated/wasm.js';
@@ -26,14 +27,7 @@ const readBytes = () => {
 // browser in lockdown mode, by an old browser that compiles only small modules synchronously.
 const fallBack = guarded((reason) => {
   log(reason);
-  const element = document.createElement('script');
-  const url = new URL('trac.compat.js', script.src).href;
-  Object.assign(element.dataset, settings);
-  element.nonce = script.nonce;
-  element.src = window.trustedTypes
-    ? trustedTypes.createPolicy('trac', { createScriptURL: () => url }).createScriptURL(url)
-    : url;
-  document.head.append(element);
+  load(new URL('trac.compat.js', script.src).href);
 });
 
 if (isFirst) {

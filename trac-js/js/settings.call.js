@@ -2,5 +2,6 @@
 // the script.
 
 /* global options */
+export const script = null;
 export const settings = options;
 export const base = settings.apiUrl || location.href;

@@ -1,9 +1,68 @@
-// Keeps an open page up to date: requests the number of `/dashboard/changes` every second, and the changing
-// part of the page when the number has changed.
+// Makes pages more convenient. Every page works without it.
 (() => {
   "use strict";
+
+  // Times in the reader's zone, the exact one in UTC on hover.
+  const local = (root) => {
+    for (const time of root.querySelectorAll("time[datetime]")) {
+      const moment = new Date(time.dateTime);
+      if (Number.isNaN(moment.getTime()) || time.title) continue;
+      time.title = time.textContent;
+      time.textContent = moment.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    }
+  };
+  local(document);
+
+  // Text that is copied: secrets, addresses and lines for the merchant's pages.
+  const copied = document.querySelectorAll(".copy code, .payload pre, .facts .address");
+  for (const source of navigator.clipboard ? copied : []) {
+    const text = source.textContent.trim();
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "second copy-button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    });
+    source.after(button);
+  }
+
+  // The menu is open on wide screens only.
+  const menu = document.querySelector(".side details");
+  const narrow = matchMedia("(max-width: 820px)");
+  const fold = () => { if (menu) menu.open = !narrow.matches; };
+  fold();
+  narrow.addEventListener("change", fold);
+
+  // "/" or Ctrl+K leads to the search.
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select");
+    const wanted = (event.key === "/" && !typing) || (event.key === "k" && (event.ctrlKey || event.metaKey));
+    const find = document.getElementById("find");
+    if (wanted && find) {
+      event.preventDefault();
+      find.focus();
+    }
+    const account = document.querySelector(".account[open]");
+    if (event.key === "Escape" && account) account.open = false;
+  });
+
+  // A form is sent once.
+  document.addEventListener("submit", (event) => {
+    const button = event.target.querySelector("button[type=submit]:not([name])");
+    if (button) setTimeout(() => { button.disabled = true; }, 0);
+  });
+  addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
+  });
+
+  // A part of the page that refreshes itself: the number of `/dashboard/changes` is requested every second, and the
+  // part when the number has changed.
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
+  if (!live || !pulse) return;
   const PAUSE_MS = 1000;
 
   // The number of the part that is shown. The part may be a second old, and brings its own number.
@@ -13,6 +72,7 @@
   const normalized = (html) => {
     const part = document.createElement("main");
     part.innerHTML = html;
+    local(part);
     return part.innerHTML.trim();
   };
   let shown = live.innerHTML.trim();
@@ -21,6 +81,7 @@
     pulse.dataset.state = state;
     pulse.querySelector("em").textContent = text;
   };
+  const fresh = pulse.querySelector("em").textContent;
 
   const get = async (address) => {
     const response = await fetch(address, { redirect: "manual", cache: "no-store" });
@@ -53,7 +114,7 @@
           shown = html;
           number = part.number;
         }
-        showState("live", "up to date");
+        showState("live", fresh);
       } catch {
         showState("lost", "connection lost, trying again");
       }

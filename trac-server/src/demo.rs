@@ -57,14 +57,14 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
 
     let lock = FolderLock::on(&data).map_err(|error| failed("the data folder", &error))?;
     let store = Store::open(&data).map_err(|error| failed("the data folder", &error))?;
-    let trac = Trac::new(store.clone(), Clock::system(), &tracker_at);
+    let trac = Trac::new(store.clone(), Clock::system(), &tracker_at).with_stripe_api_url(&stripe_at);
     let created = async {
         workspace::remember_public_url(&store, &tracker_at).await?;
         workspace::create(&trac, "Kettle & Leaf").await
     };
     let workspace = created.await.map_err(|error| failed("the workspace", &error))?;
     let mut tasks = JoinSet::new();
-    let asker = Asker::new(trac.clone(), &stripe_at);
+    let asker = Asker::new(trac.clone());
     tasks.spawn(async move {
         asker.run().await;
         Ok(())

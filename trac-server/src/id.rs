@@ -33,6 +33,10 @@ pub(crate) enum Kind {
     Attribution,
     Refusal,
     Request,
+    Person,
+    Invitation,
+    Session,
+    Activity,
 }
 
 impl Kind {
@@ -55,6 +59,10 @@ impl Kind {
             Self::Attribution => "att",
             Self::Refusal => "ref",
             Self::Request => "req",
+            Self::Person => "per",
+            Self::Invitation => "inv",
+            Self::Session => "ses",
+            Self::Activity => "act",
         }
     }
 }

@@ -99,6 +99,9 @@ cfg_if::cfg_if! {
         mod flow;
         pub mod ask;
         pub mod explain;
+        mod setup;
+        mod web;
+        mod people;
         mod dashboard;
         pub mod workspace;
         mod operate;

@@ -178,13 +178,14 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_tracking_domains(&config.tracking_domain)
         .with_trusted_proxies(&config.trusted_proxy)
         .with_limits_per_address(config.visits_per_address, config.calls_per_address)
-        .with_retention(config.retention);
+        .with_retention(config.retention)
+        .with_stripe_api_url(&config.stripe_api_url);
     let (trac, metrics_task) = serve_metrics(trac, config).await?;
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     if let Some(line) = trac_server::missing_script() {
         tracing::warn!("{line}. Until then /trac.js is answered with 503.");
     }
-    let asker_task = tokio::spawn(Asker::new(trac.clone(), &config.stripe_api_url).run());
+    let asker_task = tokio::spawn(Asker::new(trac.clone()).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
     let housekeeping_task = tokio::spawn(housekeeping::run(trac.clone()));
     let callers = Callers::new(config.connections_per_address, &config.trusted_proxy);

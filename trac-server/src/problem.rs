@@ -107,6 +107,16 @@ impl Problem {
         Self::validation(BTreeMap::from([(name.to_owned(), message.to_owned())]))
     }
 
+    /// The status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The message, for a person.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Adds the ID of the object that the error is about, as a field of this name.
     pub(crate) fn about(mut self, name: &'static str, id: &str) -> Self {
         self.about = Some((name, id.to_owned()));

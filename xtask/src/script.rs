@@ -16,7 +16,7 @@ use crate::{Outcome, frames, setup};
 const GENERATED: &str = "trac-js/generated";
 
 /// The largest allowed size of each file, in bytes after brotli.
-const LIMITS: [(&str, usize); 2] = [("trac.js", 7_000), ("trac.compat.js", 9_000)];
+const LIMITS: [(&str, usize); 3] = [("trac.js", 7_000), ("trac.compat.js", 9_000), ("trac-verify.js", 3_000)];
 
 /// The WebAssembly features that wasm-opt may use: those of all recent engines. They are listed, so that a
 /// newer binaryen does not add others.

@@ -300,12 +300,19 @@ fn the_keys_of_every_table_begin_with_workspace_and_mode() {
         "workspace",
         "api_key",
         "dashboard_token",
+        "dashboard_token_of_people",
         "webhook_endpoint",
         "visitor",
         "name",
         "click_day_position",
         "sale_change",
         "lease",
+        "person",
+        "recovery_code",
+        "member",
+        "invitation",
+        "sign_in_failure",
+        "known_address",
     ];
     let id_first = ["click", "click_record"];
     let tables: Vec<_> = schema.split("CREATE TABLE ").skip(1).collect();

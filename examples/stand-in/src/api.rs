@@ -9,6 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use crate::form;
+use crate::payment::Payment;
 use crate::refusal::Refusal;
 use crate::server::StandIn;
 use crate::session::Session;
@@ -39,7 +40,7 @@ pub(crate) async fn session(
     Ok(Json(session.object(url.as_deref())))
 }
 
-/// `GET /v1/invoice_payments?payment[type]=payment_intent&payment[payment_intent]=pi_…`.
+/// `GET /v1/invoice_payments`, and `?payment[type]=payment_intent&payment[payment_intent]=pi_…` for those of a payment.
 pub(crate) async fn invoice_payments(
     State(stand_in): State<StandIn>,
     headers: HeaderMap,
@@ -47,6 +48,13 @@ pub(crate) async fn invoice_payments(
 ) -> Result<Json<Value>, Refusal> {
     authorize(&headers)?;
     let query = form::parse(query.unwrap_or_default().as_bytes());
+    if query.get("payment").is_none() {
+        let books = stand_in.books();
+        let data: Vec<Value> = books.payments().filter_map(Payment::invoice_payment_object).collect();
+        return Ok(Json(
+            json!({ "object": "list", "url": "/v1/invoice_payments", "has_more": false, "data": data }),
+        ));
+    }
     if form::text(&query, "/payment/type") != Some("payment_intent") {
         return Err(Refusal::parameter("payment[type]", "The simulator supports only payment_intent."));
     }
@@ -81,7 +89,8 @@ fn address(stand_in: &StandIn, session: &Session) -> String {
     format!("{}/c/pay/{}", stand_in.config().origin, session.id)
 }
 
-fn authorize(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Requires a test key.
+pub(crate) fn authorize(headers: &HeaderMap) -> Result<(), Refusal> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value.and_then(|value| value.strip_prefix("Bearer "));
     let is_test_key = |key: &str| key.starts_with("sk_test_") || key.starts_with("rk_test_");

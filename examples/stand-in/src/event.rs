@@ -1,8 +1,9 @@
 //! Stripe events.
 
 use serde_json::{Value, json};
+use trac_core::time::Timestamp;
 
-use crate::chance::stripe_id;
+use crate::chance::{now, stripe_id};
 
 /// The API version whose objects and events the simulator writes.
 pub const API_VERSION: &str = "2026-10-28.endive";
@@ -18,6 +19,24 @@ pub(crate) struct Event {
 impl Event {
     pub(crate) fn new(kind: &'static str, created: i64, object: &Value) -> Self {
         Self::with_previous(kind, created, object, None)
+    }
+
+    /// The thin event that tests a destination.
+    pub(crate) fn ping(destination_id: &str) -> Self {
+        let kind = "v2.core.event_destination.ping";
+        let id = stripe_id("evt_test_", 24);
+        let url = format!("/v2/core/event_destinations/{destination_id}");
+        let body = json!({
+            "id": id,
+            "object": "v2.core.event",
+            "created": Timestamp::from_unix_secs(now()).to_rfc3339(),
+            "livemode": false,
+            "context": null,
+            "reason": null,
+            "related_object": { "id": destination_id, "type": "v2.core.event_destination", "url": url },
+            "type": kind,
+        });
+        Self { id, kind, body: body.to_string() }
     }
 
     /// An event with the previous values of the changed fields.

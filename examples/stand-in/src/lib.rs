@@ -6,11 +6,12 @@
 //! * the hosted payment page, for Payment Links (`/test_…?client_reference_id=…`) and Checkout Sessions
 //!   (`POST /v1/checkout/sessions`, form-encoded, bearer key);
 //! * `buy-button.js` and `pricing-table.js`, which define Stripe's two custom elements;
+//! * the destinations of events (`/v2/core/event_destinations`, `/v1/webhook_endpoints`), with their secrets;
 //! * the merchant's dashboard (`/dashboard`): refund, renew, cancel, dispute;
 //! * the same actions as JSON for tests (`/stand-in/…`), and holding back, repeating and reordering
 //!   deliveries.
 //!
-//! Every action results in signed events, posted to the one configured webhook endpoint and retried
+//! Every action results in signed events, posted to one webhook endpoint, the configured or the newest one, and retried
 //! until the response is 2xx.
 //!
 //! Nothing here calls Stripe, no card is needed, no money moves.
@@ -25,10 +26,12 @@ mod payment;
 mod subscription;
 mod event;
 mod outbox;
+mod destination;
 mod merchant;
 mod refusal;
 mod pages;
 mod api;
+mod destinations_api;
 mod control;
 mod server;
 mod shop;

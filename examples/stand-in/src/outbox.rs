@@ -98,6 +98,14 @@ impl Outbox {
         self.state().webhook = Some(webhook);
     }
 
+    /// Posts no more events with this secret.
+    pub(crate) fn unset_webhook(&self, secret: &str) {
+        let mut state = self.state();
+        if state.webhook.as_ref().is_some_and(|webhook| webhook.secret == secret) {
+            state.webhook = None;
+        }
+    }
+
     pub(crate) fn hold(&self) {
         self.state().holding = true;
     }

@@ -8,11 +8,12 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::catalogue::Catalogue;
+use crate::destination::{Change, Destination};
 use crate::event::Event;
 use crate::merchant::Books;
 use crate::outbox::{Outbox, Webhook};
 use crate::refusal::Refusal;
-use crate::{api, control, pages};
+use crate::{api, control, destinations_api, pages};
 
 /// The configuration of the simulator.
 #[derive(Clone, Debug)]
@@ -50,6 +51,7 @@ pub struct StandIn {
 struct Inner {
     config: Config,
     books: Mutex<Books>,
+    destinations: Mutex<Vec<Destination>>,
     outbox: Outbox,
 }
 
@@ -61,7 +63,14 @@ impl StandIn {
         if let Some(webhook) = config.webhook.clone() {
             outbox.set_webhook(webhook);
         }
-        Self { inner: Arc::new(Inner { config, books: Mutex::default(), outbox }) }
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                books: Mutex::default(),
+                destinations: Mutex::default(),
+                outbox,
+            }),
+        }
     }
 
     /// Sets the endpoint that events are posted to, and its secret.
@@ -92,6 +101,17 @@ impl StandIn {
             .route("/v1/checkout/sessions/{id}", get(api::session))
             .route("/v1/invoice_payments", get(api::invoice_payments))
             .route("/v1/invoices/{id}/lines", get(api::invoice_lines))
+            .route(
+                "/v2/core/event_destinations",
+                get(destinations_api::event_destinations).post(destinations_api::create_event_destination),
+            )
+            .route("/v2/core/event_destinations/{id}", post(destinations_api::change_event_destination))
+            .route("/v2/core/event_destinations/{id}/{verb}", post(destinations_api::act))
+            .route(
+                "/v1/webhook_endpoints",
+                get(destinations_api::webhook_endpoints).post(destinations_api::create_webhook_endpoint),
+            )
+            .route("/v1/webhook_endpoints/{id}", post(destinations_api::change_webhook_endpoint))
             .route("/stand-in/payments", get(control::payments).post(control::create_payment))
             .route("/stand-in/{verb}/{id}", post(control::act))
             .route("/stand-in/events", get(control::events))
@@ -106,6 +126,34 @@ impl StandIn {
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
         self.inner.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The destinations of events, in the order in which they were made.
+    pub(crate) fn destinations(&self) -> MutexGuard<'_, Vec<Destination>> {
+        self.inner.destinations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a destination: events are posted to it from now on.
+    pub(crate) fn add_destination(&self, destination: Destination) {
+        if let Some(webhook) = destination.webhook() {
+            self.inner.outbox.set_webhook(webhook);
+        }
+        self.destinations().push(destination);
+    }
+
+    /// Changes a destination. A disabled one gets no more events.
+    pub(crate) fn change_destination(&self, id: &str, change: Change) -> Result<Destination, Refusal> {
+        let mut destinations = self.destinations();
+        let found = destinations.iter_mut().find(|one| one.id == id);
+        let destination = found.ok_or_else(|| Refusal::not_found("event_destination", id))?;
+        let before = destination.webhook();
+        destination.change(change);
+        match (before, destination.webhook()) {
+            (Some(before), None) => self.inner.outbox.unset_webhook(&before.secret),
+            (None, Some(after)) => self.inner.outbox.set_webhook(after),
+            _ => {}
+        }
+        Ok(destination.clone())
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {

@@ -101,6 +101,12 @@ impl Event {
             || (self.account.is_none() && account.is_some() && of_organisation() == account)
     }
 
+    /// The event without its object: the envelope alone.
+    #[must_use]
+    pub fn without_object(self) -> Self {
+        Self { object: Map::new(), ..self }
+    }
+
     /// The ID of the object the event is about, if it names one.
     #[must_use]
     pub fn object_id(&self) -> Option<&str> {

@@ -14,7 +14,7 @@
 //! everything that waited for it settles in the same transaction.
 
 mod account;
-mod stripe;
+pub(crate) mod stripe;
 mod answer;
 mod invoice_paid;
 mod invoice_lines;
@@ -54,10 +54,11 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Sends its requests to this address, such as `https://api.stripe.com`.
+    /// Sends its requests to the address of [`Trac::with_stripe_api_url`].
     #[must_use]
-    pub fn new(trac: Trac, api_url: &str) -> Self {
-        Self { trac, stripe: Stripe::at(api_url) }
+    pub fn new(trac: Trac) -> Self {
+        let stripe = Stripe::at(&trac.stripe_api_url);
+        Self { trac, stripe }
     }
 
     /// Runs rounds until the task is aborted.

@@ -1,22 +1,23 @@
-//! Stripe's API: reads a list, and interprets the status of the response.
+//! Stripe's API: sends a request, and interprets the status of the response.
 //!
 //! # Wire form
-//! `GET` of a path under a fixed `Stripe-Version`, with the endpoint's key as bearer and with
-//! `Stripe-Account` if the endpoint is a connected account's. A response is
+//! `GET` or `POST` of a path under a fixed `Stripe-Version`, with the endpoint's key as bearer and with
+//! `Stripe-Account` if the endpoint is a connected account's. A response is an object, such as
 //! `{"object": "list", "data": […], "has_more": …}`, or `{"error": {"message": …}}`.
 //! Source: <https://docs.stripe.com/api/errors>, <https://docs.stripe.com/api/pagination>.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::Value;
 use trac_core::program::Mode;
 
 use super::account::Account;
+use crate::webhook::stripe_key::StripeKey;
 
 /// The API version of all requests; because it is named, later versions change nothing.
-pub(super) const VERSION: &str = "2026-08-26.dahlia";
+pub(crate) const VERSION: &str = "2026-08-26.dahlia";
 /// The longest ID of Stripe's.
 pub(super) const ID_MAX: usize = 255;
 /// The timeouts of a whole request and of its connection.
@@ -41,10 +42,32 @@ pub(super) struct Page {
     pub(super) bytes: usize,
 }
 
-/// Why there is no list.
+/// A request to Stripe's API.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// The path with its query. IDs in it must be letters, digits and underscores.
+    pub(crate) path: &'a str,
+    /// The permission that the key needs.
+    pub(crate) permission: &'a str,
+    /// `acct_…` of a connected account.
+    pub(crate) connected: Option<&'a str>,
+    pub(crate) body: Body<'a>,
+}
+
+/// The body of a request: with one the method is `POST`, without one it is `GET`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body<'a> {
+    None,
+    /// The fields of a form, as the paths under `/v1` read them.
+    Form(&'a [(String, String)]),
+    /// A JSON object, as the paths under `/v2` read it.
+    Json(&'a Value),
+}
+
+/// Why a request has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// Stripe does not know the requested object.
+pub(crate) enum Failure {
+    /// Stripe does not know the requested object, or rejects a parameter.
     Unknown(String),
     /// Stripe rejects the key, or the key lacks the permission.
     Refused(String),
@@ -54,36 +77,61 @@ pub(super) enum Failure {
 
 /// Stripe's API at an address. The client is built at the first request.
 #[derive(Clone, Debug)]
-pub(super) struct Stripe {
+pub(crate) struct Stripe {
     base: Arc<str>,
     client: Arc<OnceLock<Result<Client, String>>>,
 }
 
 impl Stripe {
-    pub(super) fn at(base: &str) -> Self {
+    pub(crate) fn at(base: &str) -> Self {
         Self { base: base.trim_end_matches('/').into(), client: Arc::default() }
     }
 
-    /// Reads a list. `permission` is the one that the key needs. IDs in `path` must be letters, digits and
-    /// underscores.
+    /// Reads a list. `permission` is the one that the key needs.
     pub(super) async fn list(
         &self,
         account: &Account,
         permission: &str,
         path: &str,
     ) -> Result<Page, Failure> {
+        let call = Call { path, permission, connected: account.connected.as_deref(), body: Body::None };
+        let (status, body, pause) = self.send(&account.key, &call).await?;
+        read(status, &body, pause, permission)
+    }
+
+    /// Sends a request, and returns the object of Stripe's answer.
+    ///
+    /// # Errors
+    /// [`Failure`] for every status but 2xx.
+    pub(crate) async fn call(&self, key: &StripeKey, call: &Call<'_>) -> Result<Value, Failure> {
+        let (status, body, pause) = self.send(key, call).await?;
+        if !status.is_success() {
+            return Err(failure(status, &body, pause, call.permission));
+        }
+        serde_json::from_slice(&body).map_err(|_| Failure::Later {
+            secs: FAILED_PAUSE_SECS,
+            why: "Stripe's answer is not JSON.".to_owned(),
+        })
+    }
+
+    async fn send(&self, key: &StripeKey, call: &Call<'_>) -> Result<Response, Failure> {
         let client = match self.client.get_or_init(client) {
             Ok(client) => client,
             Err(why) => return Err(Failure::Later { secs: LONGEST_PAUSE_SECS, why: why.clone() }),
         };
-        let request = client.get(format!("{}{path}", self.base));
-        let request = request.bearer_auth(account.key.reveal()).header("stripe-version", VERSION);
-        let request = match &account.connected {
+        let url = format!("{}{}", self.base, call.path);
+        let request = match call.body {
+            Body::None => client.get(url),
+            Body::Form(fields) => client.post(url).form(fields),
+            Body::Json(object) => client.post(url).json(object),
+        };
+        let request = request.bearer_auth(key.reveal()).header("stripe-version", VERSION);
+        let request = match call.connected {
             Some(id) => request.header("stripe-account", id),
             None => request,
         };
         match send(request).await {
-            Ok((status, Some(body), pause)) => read(status, &body, pause, permission),
+            Ok((status, Some(body), pause)) => Ok((status, body, pause)),
             Ok((_, None, _)) => {
                 Err(Failure::Unknown(format!("Stripe's answer is larger than {} MiB.", RESPONSE_MAX >> 20)))
             }
@@ -94,6 +142,9 @@ impl Stripe {
         }
     }
 }
+
+/// The status, the body, and the seconds of `Retry-After`.
+type Response = (StatusCode, Vec<u8>, Option<i64>);
 
 /// Whether an object is of a mode. An object without `livemode` is of both.
 pub(super) fn is_of_mode(object: &Value, mode: Mode) -> bool {
@@ -122,22 +173,32 @@ async fn send(request: RequestBuilder) -> Result<(StatusCode, Option<Vec<u8>>, O
     Ok((status, Some(body), pause))
 }
 
-fn retry_after(response: &Response) -> Option<i64> {
+fn retry_after(response: &reqwest::Response) -> Option<i64> {
     let secs: i64 = response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
     Some(secs.clamp(1, LONGEST_PAUSE_SECS))
 }
 
-/// Interprets a response.
+/// Interprets a response that should be a list.
 fn read(status: StatusCode, bytes: &[u8], pause: Option<i64>, permission: &str) -> Result<Page, Failure> {
+    if status != StatusCode::OK {
+        return Err(failure(status, bytes, pause, permission));
+    }
     let mut body: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    Err(match status.as_u16() {
-        200 => match body.get_mut("data").map(Value::take) {
-            Some(Value::Array(data)) => {
-                let has_more = body.get("has_more").and_then(Value::as_bool).unwrap_or(false);
-                return Ok(Page { data, has_more, bytes: bytes.len() });
-            }
-            _ => Failure::Later { secs: FAILED_PAUSE_SECS, why: "Stripe's answer is not a list.".to_owned() },
-        },
+    match body.get_mut("data").map(Value::take) {
+        Some(Value::Array(data)) => {
+            let has_more = body.get("has_more").and_then(Value::as_bool).unwrap_or(false);
+            Ok(Page { data, has_more, bytes: bytes.len() })
+        }
+        _ => {
+            Err(Failure::Later { secs: FAILED_PAUSE_SECS, why: "Stripe's answer is not a list.".to_owned() })
+        }
+    }
+}
+
+/// Interprets a response without success.
+fn failure(status: StatusCode, bytes: &[u8], pause: Option<i64>, permission: &str) -> Failure {
+    let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    match status.as_u16() {
         401 => Failure::Refused(error_text(status, &body)),
         403 => Failure::Refused(format!(
             "{} The key needs the permission {permission}.",
@@ -146,7 +207,7 @@ fn read(status: StatusCode, bytes: &[u8], pause: Option<i64>, permission: &str) 
         400 | 404 => Failure::Unknown(error_text(status, &body)),
         429 => Failure::Later { secs: pause.unwrap_or(BUSY_PAUSE_SECS), why: error_text(status, &body) },
         _ => Failure::Later { secs: pause.unwrap_or(FAILED_PAUSE_SECS), why: error_text(status, &body) },
-    })
+    }
 }
 
 /// The status and Stripe's error message.
@@ -169,7 +230,7 @@ fn sentence(mut text: String) -> String {
 pub(super) const PLAIN: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
 /// Whether an ID needs no encoding in a URL.
-pub(super) fn is_plain(id: &str) -> bool {
+pub(crate) fn is_plain(id: &str) -> bool {
     (1..=ID_MAX).contains(&id.len()) && id.chars().all(|character| PLAIN.contains(character))
 }
 

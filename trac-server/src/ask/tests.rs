@@ -39,7 +39,7 @@ impl Api {
             .route("/v1/invoices/{id}/lines", get(answer))
             .with_state(api.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let asker = Asker::new(app.trac.clone(), &api.url);
+        let asker = Asker::new(app.trac.clone().with_stripe_api_url(&api.url));
         (api, asker)
     }
 
@@ -251,7 +251,7 @@ async fn a_question_without_an_answer_is_asked_twelve_times_and_no_more() {
     shop.set_key(json!(KEY)).await;
     // No server listens at this address any more.
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let asker = Asker::new(app.trac.clone(), &format!("http://{gone}"));
+    let asker = Asker::new(app.trac.clone().with_stripe_api_url(&format!("http://{gone}")));
     let mut tries = 0;
     for _ in 0..30 {
         tries += asker.round().await.unwrap();
@@ -324,7 +324,7 @@ async fn a_question_interrupted_by_a_crash_is_asked_again_after_the_restart() {
     assert_eq!(asker.round().await.unwrap(), 0, "another server may be asking");
     app.trac.clock.advance(30);
     api.will_name("in_1", "pi_1");
-    let restarted = Asker::new(app.trac.clone(), &api.url);
+    let restarted = Asker::new(app.trac.clone().with_stripe_api_url(&api.url));
     assert_eq!((restarted.round().await.unwrap(), shop.net().await), (1, 600));
 }
 

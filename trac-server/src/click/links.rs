@@ -10,6 +10,7 @@ use trac_core::program::Mode;
 
 use super::destination::destination;
 use crate::access::Merchant;
+use crate::api::activity::Change;
 use crate::api::fields::{Fields, flag, text, token};
 use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
@@ -82,7 +83,7 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
 
 pub(super) async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let program_id = fields.need("program_id", text(1..=64)).unwrap_or_default();
@@ -90,7 +91,7 @@ pub(super) async fn create(
     let slug = fields.take("slug", token).unwrap_or_else(random_word::<10>);
     let destination = fields.need("destination", destination).unwrap_or_default();
     fields.finish()?;
-    let frame = Frame { trac, scope, resource: &LINKS };
+    let frame = Frame { trac, caller, resource: &LINKS };
     let created = frame.create(move |rows, trac| {
         PROGRAMS.find(rows, trac, &program_id)?;
         PARTNERS.find(rows, trac, &partner_id)?;
@@ -109,7 +110,7 @@ pub(super) async fn create(
 
 pub(super) async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
@@ -117,7 +118,7 @@ pub(super) async fn change(
     let destination = fields.take("destination", destination);
     let archived = fields.take("archived", flag);
     fields.finish()?;
-    let frame = Frame { trac, scope, resource: &LINKS };
+    let frame = Frame { trac, caller, resource: &LINKS };
     let changed = frame.change(id, move |rows, trac, id| {
         if let Some(slug) = &slug {
             must_be_free(rows, slug, id)?;
@@ -139,25 +140,29 @@ pub(super) async fn change(
 /// `purge` ends the address for good; the slug stays taken.
 pub(super) async fn remove(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
     let purge = parameters.take_flag("purge")?;
     parameters.finish()?;
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let removed = store.try_write_in(&scope, Priority::Api, move |rows| {
-        LINKS.find(rows, &trac, &id)?;
+        let before = LINKS.find(rows, &trac, &id)?;
         let was_visited = had_visitors(rows, &id)?;
-        let (column, is_archived) = match (purge, was_visited) {
-            (true, _) => ("purged_at", false),
-            (false, true) => ("archived_at", true),
-            (false, false) => ("deleted_at", false),
+        let (column, verb) = match (purge, was_visited) {
+            (true, _) => ("purged_at", "purged"),
+            (false, true) => ("archived_at", "archived"),
+            (false, false) => ("deleted_at", "deleted"),
         };
         let sql = format!(
             "UPDATE link SET {column} = coalesce({column}, ?4) WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3"
         );
         rows.write(&sql, args![id, trac.clock.now()])?;
+        let (before, after) = (Some(&before), LINKS.one(rows, &trac, &id)?);
+        let is_archived = after.is_some();
+        let after = after.as_ref();
+        caller.record(rows, &trac, &Change { kind: LINKS.name, id: &id, verb, before, after })?;
         Ok::<_, Problem>(json!({ "id": id, "deleted": !is_archived, "archived": is_archived }))
     });
     removed.await.map(Json)

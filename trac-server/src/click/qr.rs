@@ -16,7 +16,7 @@ use crate::trac::Trac;
 
 pub(super) async fn draw(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());

@@ -11,10 +11,12 @@ use sha2::{Digest as _, Sha256};
 use crate::id::hex;
 use crate::trac::Trac;
 
-/// `/trac.js`, its fallback for pages that do not allow WebAssembly, and their versioned addresses.
+/// `/trac.js`, its fallback for pages that do not allow WebAssembly, the part that checks a page, and their versioned
+/// addresses.
 pub(super) fn routes() -> Router<Trac> {
     let script = get(async |headers: HeaderMap| SCRIPT.answer(&headers));
     let compat = get(async |headers: HeaderMap| COMPAT.answer(&headers));
+    let verify = get(async |headers: HeaderMap| VERIFY.answer(&headers));
     Router::new()
         .route("/trac.js", script.clone())
         .route("/v1/trac.js", script.clone())
@@ -22,6 +24,8 @@ pub(super) fn routes() -> Router<Trac> {
         .route("/v1/selgeo.js", script)
         .route("/trac.compat.js", compat.clone())
         .route("/v1/trac.compat.js", compat)
+        .route("/trac-verify.js", verify.clone())
+        .route("/v1/trac-verify.js", verify)
 }
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
@@ -37,6 +41,14 @@ static COMPAT: LazyLock<Script> = LazyLock::new(|| {
         include_bytes!(concat!(env!("OUT_DIR"), "/trac.compat.js")),
         include_bytes!(concat!(env!("OUT_DIR"), "/trac.compat.js.br")),
         include_bytes!(concat!(env!("OUT_DIR"), "/trac.compat.js.gz")),
+    )
+});
+
+static VERIFY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        include_bytes!(concat!(env!("OUT_DIR"), "/trac-verify.js")),
+        include_bytes!(concat!(env!("OUT_DIR"), "/trac-verify.js.br")),
+        include_bytes!(concat!(env!("OUT_DIR"), "/trac-verify.js.gz")),
     )
 });
 

@@ -60,7 +60,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
 
 pub(super) async fn list(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     listing: Listing,
 ) -> Result<Json<Value>, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());

@@ -171,7 +171,7 @@ fn read_entry(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
 /// The entries of one commission, newest first.
 pub(super) async fn entries(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     Path(id): Path<String>,
     listing: Listing,
 ) -> Result<Json<Value>, Problem> {

@@ -11,6 +11,7 @@ use trac_core::time::Timestamp;
 
 use super::commissions::status;
 use crate::access::Merchant;
+use crate::api::activity::Change;
 use crate::api::fields::{Fields, currency, flag, text};
 use crate::api::list::Filter::Is;
 use crate::api::list::{Kept, Resource, number, time, word};
@@ -52,7 +53,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
 /// Entries of a banned enrollment are left out, unless the body contains `"anyway": true`.
 pub(super) async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let partner_id = fields.need("partner_id", text(1..=64));
@@ -62,7 +63,7 @@ pub(super) async fn create(
     let (Some(partner_id), Some(currency)) = (partner_id, currency) else {
         return Err(Problem::malformed("The body lacks partner_id or currency."));
     };
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let created = store.try_write_in(&scope, Priority::Api, move |rows| {
         PARTNERS.find(rows, &trac, &partner_id)?;
         let now = trac.clock.now();
@@ -90,6 +91,7 @@ pub(super) async fn create(
             pay(rows, &id, entry)?;
         }
         let mut payout = PAYOUTS.find(rows, &trac, &id)?;
+        record(rows, &trac, &caller, &payout)?;
         if let (Some(payout), false) = (payout.as_object_mut(), banned.is_empty()) {
             let left_out = json!([{ "amount_minor": left_out, "reason": "partner_banned" }]);
             payout.insert("left_out".to_owned(), left_out);
@@ -97,6 +99,20 @@ pub(super) async fn create(
         Ok(payout)
     });
     created.await.map(|payout| (StatusCode::CREATED, Json(payout)))
+}
+
+/// Records the payout, without the IDs of its commissions: there can be many thousands, and `payout_entry` has them.
+fn record(rows: Rows<'_>, trac: &Trac, caller: &Merchant, payout: &Value) -> Result<(), StoreError> {
+    let mut after = payout.clone();
+    if let Some(after) = after.as_object_mut() {
+        after.remove("commission_ids");
+    }
+    let id = payout.get("id").and_then(Value::as_str).unwrap_or_default();
+    caller.record(
+        rows,
+        trac,
+        &Change { kind: PAYOUTS.name, id, verb: "created", before: None, after: Some(&after) },
+    )
 }
 
 /// An entry that a payout pays.

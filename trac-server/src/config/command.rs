@@ -152,8 +152,7 @@ pub enum Command {
         /// `test` or `live`: the mode that the dashboard shows.
         #[arg(long, default_value = "test", value_parser = word::<Mode>)]
         mode: Mode,
-        /// The person that the link is for. Not supported yet: a link opens the whole workspace, and this
-        /// option is rejected.
+        /// The person whom the link signs in, without password and second factor. Needed once the workspace has people.
         #[arg(long, value_name = "ADDRESS")]
         email: Option<String>,
         /// Print JSON and nothing else.

@@ -32,7 +32,7 @@ pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
 /// to the database.
 const KEEP_FREE_MB: u32 = 256;
 /// The default base URL of Stripe's API.
-const STRIPE_API_URL: &str = "https://api.stripe.com";
+pub(crate) const STRIPE_API_URL: &str = "https://api.stripe.com";
 
 /// The options of every command. Each is also a variable `TRAC_…` and a key of the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]

@@ -105,7 +105,7 @@ impl Days {
 
 pub(super) async fn report(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     parameters: Parameters,
 ) -> Result<Json<Report>, Problem> {
     let query = Query::read(parameters)?;

@@ -122,7 +122,7 @@ pub(crate) fn find_conversion(rows: Rows<'_>, trac: &Trac, id: &str) -> Result<V
 
 pub(super) async fn one(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());

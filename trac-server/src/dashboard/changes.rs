@@ -24,8 +24,8 @@ use axum::routing::get;
 use trac_core::time::Timestamp;
 
 use super::queries::ROWS;
-use super::session::Session;
 use crate::commission::COMMISSIONS;
+use crate::people::Session;
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
@@ -38,8 +38,8 @@ pub(super) fn routes() -> Router<Trac> {
     Router::new().route("/dashboard/changes", get(changes))
 }
 
-async fn changes(State(trac): State<Trac>, Session(scope): Session) -> Result<Response, Problem> {
-    let now = trac.clock.now();
+async fn changes(State(trac): State<Trac>, session: Session) -> Result<Response, Problem> {
+    let (now, scope) = (trac.clock.now(), session.caller().scope);
     // `read` does not count towards the workspace's limit of queries, so this never waits for its lists and pages.
     let of = scope.clone();
     let read = trac.store.read(move |tx| number(tx.within(&of), now));

@@ -1,64 +1,67 @@
-//! The dashboard for merchants. Its first page shows the whole flow, live; another explains why a sale was
-//! credited or not.
+//! The dashboard: everything that a merchant does, without a terminal.
 //!
-//! Pages are templates that escape at compile time, under a policy without inline scripts and styles. Requests
-//! that change something are POSTs from this origin. All pages extend one base template, and all URLs in them
-//! are relative, so that the router can be mounted under any path. Typed queries read the rows that pages show.
+//! Pages show what the management API returns, and forms call it (`api.rs`). Lists, pages of single objects and actions
+//! are tables: `lists.rs`, `details.rs`, `acts/`. The overview refreshes itself when something changed (`changes.rs`).
 
-mod session;
-mod words;
-mod queries;
+mod api;
+mod names;
+mod value;
+mod terms;
+mod column;
+mod desk;
+mod act;
+mod acts;
+mod listing;
+mod detail;
+mod details;
+mod lists;
 mod story;
+mod extra;
+mod queries;
 mod changes;
-mod layout;
-mod sign_in;
-mod assets;
-mod flow_page;
+mod report;
+mod overview;
+mod setup_page;
+mod analytics_page;
+mod settings_page;
 mod why_page;
+mod file;
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::{Redirect, Response};
+pub(crate) use api::Api;
+
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use crate::trac::Trac;
+use crate::web::{self, own_forms_only};
 
-pub(crate) use session::{LINK_SECS, end_sessions, new_link, sessions};
-
-/// All routes under `/dashboard`, and a redirect to it from the root.
-pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
-    Router::new()
+/// All routes under `/dashboard`, and a redirect to it from the root. `api` has the routes of the management API.
+pub(crate) fn routes(trac: &Trac, api: Api) -> Router<Trac> {
+    let mut routes = Router::new();
+    for page in lists::LISTS {
+        routes = routes.route(&format!("/dashboard/{}", page.path), get(move |desk| page.serve(desk)));
+    }
+    for page in details::DETAILS {
+        let route = format!("/dashboard/{}/{{id}}", page.path);
+        routes = routes.route(&route, get(move |id, desk| page.serve(id, desk)));
+    }
+    routes
+        .route("/dashboard/do/{act}", get(act::show).post(act::submit))
+        .merge(overview::routes())
+        .merge(setup_page::routes())
+        .merge(analytics_page::routes())
+        .merge(settings_page::routes())
+        .merge(changes::routes())
+        .merge(why_page::routes())
+        .merge(file::routes())
+        .layer(Extension(api))
+        .layer(from_fn_with_state(trac.clone(), own_forms_only))
         .route("/", get(async || Redirect::to("dashboard")))
         .route("/dashboard/", get(async || Redirect::to("../dashboard")))
-        .merge(flow_page::routes())
-        .merge(changes::routes())
-        .merge(why_page::routes(trac))
-        .merge(sign_in::routes(trac))
-        .merge(assets::routes())
-        .layer(from_fn(guard))
-}
-
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// Sets the security headers of every page: no content from other origins, no frames, no caching.
-async fn guard(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        // With `no-referrer`, a browser without `Sec-Fetch-Site` would send `Origin: null` with a form.
-        (header::REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
+        .merge(web::routes())
+        .layer(from_fn(web::guard))
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use trac_core::time::Timestamp;
 
-use super::words::{Amount, Code, Moment};
 use crate::click::{CLICKS, link_path};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES};
 use crate::store::StoreError;
 use crate::store::rows::{Arg, Row, Rows, ToArg as _, args, places};
+use crate::web::{Amount, Code, Moment};
 use crate::webhook::{EVENTS, Shown};
 
 /// How many rows of each kind a page shows.
@@ -88,6 +88,31 @@ pub(super) fn balances(rows: Rows<'_>, now: Timestamp) -> Result<(Vec<Balance>, 
     let has_more = balances.len() > ROWS;
     balances.truncate(ROWS);
     Ok((balances, has_more))
+}
+
+/// What is due to all partners in one currency, and what is pending.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) currency: String,
+    pub(super) owed_minor: i64,
+    pub(super) pending_minor: i64,
+}
+
+/// The sums of all balances, by currency.
+pub(super) fn due(rows: Rows<'_>, now: Timestamp) -> Result<Vec<Due>, StoreError> {
+    let sql = format!(
+        "SELECT currency, sum_minor(approved_minor) AS approved, sum_minor(unpaid_of_paid_minor) AS unpaid, \
+         sum_minor(pending_minor) AS pending FROM (SELECT {} FROM {} WHERE {}) AS balances GROUP BY currency ORDER BY currency",
+        BALANCES.columns, BALANCES.from, BALANCES.within
+    );
+    rows.all(&sql, args![now], |row| {
+        let approved: i64 = row.get("approved")?;
+        Ok(Due {
+            currency: row.get("currency")?,
+            owed_minor: approved.saturating_add(row.get("unpaid")?),
+            pending_minor: row.get("pending")?,
+        })
+    })
 }
 
 /// A click.

@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use trac_core::time::Timestamp;
 
-use super::words::{Amount, Code, Moment};
+use crate::web::{Amount, Code, Moment};
 
 /// A response of explain.
 #[derive(Debug, Deserialize)]

@@ -4,26 +4,24 @@
 //! other pages have trac's IDs in the query.
 
 use askama::Template;
-use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Form, Query, State};
-use axum::http::StatusCode;
+use axum::Router;
+use axum::extract::Form;
+use axum::extract::rejection::FormRejection;
+use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Router, middleware};
 use serde::Deserialize;
+use serde_json::json;
 
-use super::layout::{Layout, render};
-use super::session::Session;
-use super::sign_in::own_forms_only;
+use super::api::{Call, Failure};
+use super::desk::Desk;
 use super::story::Answer;
-use crate::explain::{self, NARROW, OTHER_IDS};
-use crate::problem::Problem;
-use crate::store::{Scope, StoreError};
+use crate::explain::OTHER_IDS;
 use crate::trac::Trac;
+use crate::web::{Layout, render};
 
-pub(super) fn routes(trac: &Trac) -> Router<Trac> {
-    let own_forms_only = middleware::from_fn_with_state(trac.clone(), own_forms_only);
-    Router::new().route("/dashboard/why", get(linked).post(asked)).layer(own_forms_only)
+pub(super) fn routes() -> Router<Trac> {
+    Router::new().route("/dashboard/why", get(linked).post(asked))
 }
 
 /// The ID or e-mail address to look up.
@@ -42,51 +40,45 @@ struct WhyPage {
     answer: Option<Answer>,
 }
 
-async fn linked(
-    trac: State<Trac>,
-    session: Session,
-    question: Result<Query<Question>, QueryRejection>,
-) -> Result<Response, Problem> {
-    answer(trac, session, question.map(|Query(question)| question).unwrap_or_default()).await
+async fn linked(desk: Desk) -> Response {
+    let id = desk.query.get("id").cloned().unwrap_or_default();
+    answer(desk, id).await
 }
 
-async fn asked(
-    trac: State<Trac>,
-    session: Session,
-    question: Result<Form<Question>, FormRejection>,
-) -> Result<Response, Problem> {
-    answer(trac, session, question.map(|Form(question)| question).unwrap_or_default()).await
+async fn asked(desk: Desk, question: Result<Form<Question>, FormRejection>) -> Response {
+    let id = question.map(|Form(question)| question.id).unwrap_or_default();
+    answer(desk, id).await
 }
 
-async fn answer(
-    State(trac): State<Trac>,
-    Session(scope): Session,
-    question: Question,
-) -> Result<Response, Problem> {
-    let (now, id) = (trac.clock.now(), question.id.trim().to_owned());
-    let caller = scope.clone();
-    let page = trac.store.query::<_, StoreError, _>(&caller, NARROW, move |tx| {
-        let rows = tx.within(&scope);
-        let layout = Layout::of(rows, "dashboard/why")?;
-        let answer = if id.is_empty() {
-            None
-        } else {
-            let story = explain::story_of(rows, now, &id)?;
-            Some(story.map_or_else(|| Ok(nothing_known(&scope)), |story| Answer::deserialize(&story))?)
-        };
-        Ok(WhyPage { layout, id, answer })
-    });
-    let page = page.await?;
-    let status = match &page.answer {
+async fn answer(desk: Desk, id: String) -> Response {
+    match page(&desk, id.trim()).await {
+        Ok((status, html)) => (status, Html(html)).into_response(),
+        Err(failure) => desk.failed(&failure, "why"),
+    }
+}
+
+async fn page(desk: &Desk, id: &str) -> Result<(StatusCode, String), Failure> {
+    let answer = if id.is_empty() { None } else { Some(look_up(desk, id).await?) };
+    let status = match &answer {
         Some(answer) if answer.stories.is_empty() => StatusCode::NOT_FOUND,
         _ => StatusCode::OK,
     };
-    Ok((status, Html(render(&page)?)).into_response())
+    let page = WhyPage { layout: desk.page("Why?", "why").layout, id: id.to_owned(), answer };
+    Ok((status, render(&page).map_err(Failure::of_store)?))
 }
 
-fn nothing_known(scope: &Scope) -> Answer {
-    let summary = format!("Nothing was found for this in {} mode.", scope.mode_str());
-    let remedy =
-        format!("{OTHER_IDS} The other mode has its own dashboard: sign in with a key of that mode.");
-    Answer::of_nothing(summary, remedy)
+async fn look_up(desk: &Desk, id: &str) -> Result<Answer, Failure> {
+    let (method, path) = (Method::POST, "/explain".to_owned());
+    let call = Call { method, path, body: Some(json!({ "query": id })), once: None };
+    match desk.api.call(&desk.caller, call).await {
+        Ok(story) => Answer::deserialize(&story).map_err(|error| Failure::of_store(error.into())),
+        Err(failure) if failure.status == StatusCode::NOT_FOUND => {
+            let mode = desk.caller.scope.mode_str();
+            let summary = format!("Nothing was found for this in {mode} mode.");
+            let remedy =
+                format!("{OTHER_IDS} The other mode has its own rows: switch to it at the top of the page.");
+            Ok(Answer::of_nothing(summary, remedy))
+        }
+        Err(failure) => Err(failure),
+    }
 }

@@ -51,7 +51,7 @@ pub(crate) fn routes() -> Router<Trac> {
 
 async fn explain(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     answer(&trac, scope, id).await
@@ -59,7 +59,7 @@ async fn explain(
 
 async fn explain_query(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let query = fields.need("query", text(1..=QUERY_MAX));

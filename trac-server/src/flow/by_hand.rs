@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Router<Trac> {
 
 async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = ClickBody::read(fields, scope.mode())?;

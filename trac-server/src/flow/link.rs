@@ -14,6 +14,7 @@ use trac_core::webhook::facts::{Facts, Topic};
 
 use super::{Considered, facts_of};
 use crate::access::Merchant;
+use crate::api::activity::Change;
 use crate::api::fields::{Fields, text};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
@@ -28,15 +29,16 @@ pub(super) fn api_routes() -> Router<Trac> {
 
 async fn link(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let payment = fields.take("payment", text(1..=255));
     fields.finish()?;
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let linked = store.try_write_in(&scope, Priority::Api, move |rows| {
         let event = Waiting::find(rows, &trac, &id)?;
+        let before = EVENTS.find(rows, &trac, &event.event_id)?;
         let payment = payment.ok_or_else(|| Problem::field("payment", "is required"))?;
         let unlinked = known_facts(rows, &event.payment_id)?;
         let news = Facts { links: [(payment.clone(), own_id(&unlinked)?)].into(), ..Facts::default() };
@@ -47,7 +49,14 @@ async fn link(
         let now = trac.clock.now();
         let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&event.event_id) };
         Considered::of(&writing, Topic::Refund, news)?.write(&writing)?;
-        EVENTS.find(rows, &trac, &event.event_id)
+        let linked = EVENTS.find(rows, &trac, &event.event_id)?;
+        let mut after = linked.clone();
+        if let Some(after) = after.as_object_mut() {
+            after.insert("payment".to_owned(), payment.into());
+        }
+        let (kind, id, verb) = (EVENTS.name, event.event_id.as_str(), "linked");
+        caller.record(rows, &trac, &Change { kind, id, verb, before: Some(&before), after: Some(&after) })?;
+        Ok::<_, Problem>(linked)
     });
     linked.await.map(Json)
 }

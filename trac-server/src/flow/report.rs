@@ -143,7 +143,7 @@ fn amount(fields: &mut Fields, name: &str) -> Option<(i64, Currency)> {
 
 async fn report(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = ReportBody::report(fields, trac.clock.now())?;

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::patch;
 use axum::{Json, Router};
-use serde_json::Value;
+use serde_json::{Value, json};
 use trac_core::conversion::clawback::{counts_refunds, refunded_by_report};
 use trac_core::conversion::payment::Money;
 use trac_core::reason::Reason;
@@ -19,8 +19,9 @@ use trac_core::webhook::report::Report;
 
 use super::{Considered, any_text, facts_of};
 use crate::access::Merchant;
+use crate::api::activity::Change;
 use crate::api::fields::{AMOUNT_MAX, Fields, Wrong, integer};
-use crate::conversion::{LEADS, conversion_id, find_conversion};
+use crate::conversion::{CONVERSIONS, LEADS, conversion_id, find_conversion};
 use crate::problem::Problem;
 use crate::store::apply::Writing;
 use crate::store::rows::{Rows, args};
@@ -41,13 +42,13 @@ fn is_approved(value: &Value) -> Result<bool, Wrong> {
 
 async fn judge_lead(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let judged = store.try_write_in(&scope, Priority::Api, move |rows| {
-        LEADS.find(rows, &trac, &id)?;
+        let before = LEADS.find(rows, &trac, &id)?;
         let approved = fields.need("status", is_approved);
         fields.finish()?;
         let Some(conversion) = conversion_id(rows, &id)? else {
@@ -65,7 +66,10 @@ async fn judge_lead(
         let writing = Writing { rows, ids: &trac.ids, now, event_id: Some(&id) };
         let news = Facts { leads, ..Facts::default() };
         Considered::of(&writing, Topic::Sale, news)?.write(&writing)?;
-        LEADS.find(rows, &trac, &id)
+        let judged = LEADS.find(rows, &trac, &id)?;
+        let (kind, id, verb) = (LEADS.name, id.as_str(), verb_of(approved));
+        caller.record(rows, &trac, &Change { kind, id, verb, before: Some(&before), after: Some(&judged) })?;
+        Ok::<_, Problem>(judged)
     });
     judged.await.map(Json)
 }
@@ -86,9 +90,18 @@ fn new_verdict(before: Option<&Latest<bool>>, approved: bool, now: Timestamp) ->
     Latest { at, value: approved }
 }
 
+/// The verb that records a verdict; without one, the refunded total was reported.
+const fn verb_of(approved: Option<bool>) -> &'static str {
+    match approved {
+        Some(true) => "approved",
+        Some(false) => "rejected",
+        None => "refunded",
+    }
+}
+
 async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
@@ -99,10 +112,11 @@ async fn change(
         fields.note("click_id", "names the claim to approve or reject, and requires status");
     }
     fields.finish()?;
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let changed = store.try_write_in(&scope, Priority::Api, move |rows| {
         let id = conversion_id(rows, &id)?.unwrap_or(id);
         let conversion = find_conversion(rows, &trac, &id)?;
+        let before = with_lead(rows, &trac, conversion.clone())?;
         let credited = credited_otherwise(&conversion);
         let mut facts = facts_of(rows, &id)?.ok_or_else(|| Problem::not_found("conversion"))?;
         if let Some(approved) = approved {
@@ -115,12 +129,25 @@ async fn change(
         let news = Facts { reports: facts.reports, leads: facts.leads, ..Facts::default() };
         Considered::of(&writing, Topic::Refund, news)?.write(&writing)?;
         let changed = find_conversion(rows, &trac, &id)?;
-        match approved {
-            Some(true) => must_be_credited(&changed).map(|()| changed),
-            _ => Ok(changed),
+        if approved == Some(true) {
+            must_be_credited(&changed)?;
         }
+        let after = with_lead(rows, &trac, changed.clone())?;
+        let (kind, id, verb) = (CONVERSIONS.name, id.as_str(), verb_of(approved));
+        caller.record(rows, &trac, &Change { kind, id, verb, before: Some(&before), after: Some(&after) })?;
+        Ok::<_, Problem>(changed)
     });
     changed.await.map(Json)
+}
+
+/// A conversion with the status of its lead, which changes by a verdict even if the conversion does not.
+fn with_lead(rows: Rows<'_>, trac: &Trac, mut conversion: Value) -> Result<Value, StoreError> {
+    let lead = conversion.get("lead_id").and_then(Value::as_str);
+    let lead = lead.map(|id| LEADS.one(rows, trac, id)).transpose()?.flatten();
+    if let (Some(lead), Some(conversion)) = (lead, conversion.as_object_mut()) {
+        conversion.insert("lead".to_owned(), json!({ "status": lead.get("status") }));
+    }
+    Ok(conversion)
 }
 
 /// Rejects the approval of a claim if its payment stays credited to another click: a claim counts only if

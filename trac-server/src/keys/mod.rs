@@ -15,7 +15,9 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::access::{Merchant, key_hash};
+use crate::api::activity::Change;
 use crate::api::fields::{Fields, Wrong, integer, one_of as one_of_words, text};
+use crate::api::frame::Frame;
 use crate::api::list::Filter::Is;
 use crate::api::list::{Kept, Resource, document, list_of, one_of, time, word};
 use crate::id::{Kind, new_key};
@@ -92,18 +94,17 @@ impl NewKey {
     }
 
     /// The row together with the key, for the response that shows it once.
-    fn show(&self, rows: Rows<'_>, trac: &Trac) -> Result<Json<Value>, Problem> {
-        let mut row = KEYS.find(rows, trac, &self.id)?;
+    fn shown_in(self, mut row: Value) -> Json<Value> {
         if let Some(object) = row.as_object_mut() {
-            object.insert("key".to_owned(), Value::String(self.key.clone()));
+            object.insert("key".to_owned(), Value::String(self.key));
         }
-        Ok(Json(row))
+        Json(row)
     }
 }
 
 async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let kind = fields.need("kind", one_of_words("publishable, secret"));
@@ -114,41 +115,44 @@ async fn create(
     }
     fields.finish()?;
     let kind = kind.unwrap_or(KeyKind::Publishable);
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let created = store.try_write_in(&scope, Priority::Api, move |rows| {
         let made = NewKey::insert(rows, &trac, kind, name.as_deref())?;
         if let Some(origins) = &origins {
             set_origins(rows, &made.id, Some(origins))?;
         }
-        made.show(rows, &trac)
+        let row = KEYS.find(rows, &trac, &made.id)?;
+        let change =
+            Change { kind: KEYS.name, id: &made.id, verb: "created", before: None, after: Some(&row) };
+        caller.record(rows, &trac, &change)?;
+        Ok::<_, Problem>(made.shown_in(row))
     });
     created.await.map(|shown| (StatusCode::CREATED, shown))
 }
 
 async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let name = fields.take_nullable("name", text(1..=100));
     let origins = fields.take_nullable("allowed_origins", allowed_origins);
     fields.finish()?;
-    let store = trac.store.clone();
-    let changed = store.try_write_in(&scope, Priority::Api, move |rows| {
-        let row = KEYS.find(rows, &trac, &id)?;
+    let frame = Frame { trac, caller, resource: &KEYS };
+    let changed = frame.change(id, move |rows, trac, id| {
         if let Some(name) = name {
-            set(rows, &id, "UPDATE api_key SET name = ?4", name.as_deref())?;
+            set(rows, id, "UPDATE api_key SET name = ?4", name.as_deref())?;
         }
         if let Some(origins) = origins {
-            if origins.is_some() && row.get("kind").is_some_and(|kind| kind == "secret") {
+            if origins.is_some() && KeyKind::of(&KEYS.find(rows, trac, id)?) == KeyKind::Secret {
                 return Err(Problem::field("allowed_origins", "is for publishable keys only"));
             }
-            set_origins(rows, &id, origins.as_deref())?;
+            set_origins(rows, id, origins.as_deref())?;
         }
-        KEYS.find(rows, &trac, &id)
+        Ok(())
     });
-    changed.await.map(Json)
+    changed.await
 }
 
 /// How many hours an old key may stay valid at most after it was rolled.
@@ -157,13 +161,13 @@ const OVERLAP_HOURS_MAX: i64 = 30 * 24;
 /// Makes a successor with the same name and origins; the old key works for `overlap_hours` more (24).
 async fn roll(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let overlap: i64 = fields.take("overlap_hours", integer(0..=OVERLAP_HOURS_MAX)).unwrap_or(24);
     fields.finish()?;
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let rolled = store.try_write_in(&scope, Priority::Api, move |rows| {
         let old = KEYS.find(rows, &trac, &id)?;
         must_be_in_force(&old)?;
@@ -180,7 +184,15 @@ async fn roll(
             args![id, ends],
         )?;
         end_sessions(rows, &id)?;
-        made.show(rows, &trac)
+        let mut rolled = KEYS.find(rows, &trac, &id)?;
+        if let Some(rolled) = rolled.as_object_mut() {
+            rolled.insert("successor_id".to_owned(), made.id.as_str().into());
+        }
+        let change =
+            Change { kind: KEYS.name, id: &id, verb: "rolled", before: Some(&old), after: Some(&rolled) };
+        caller.record(rows, &trac, &change)?;
+        let row = KEYS.find(rows, &trac, &made.id)?;
+        Ok::<_, Problem>(made.shown_in(row))
     });
     rolled.await.map(|shown| (StatusCode::CREATED, shown))
 }
@@ -196,14 +208,13 @@ pub(crate) fn must_be_in_force(key: &Value) -> Result<(), Problem> {
 /// Revokes the key at once; its row stays.
 async fn revoke(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let store = trac.store.clone();
-    let revoked = store.try_write_in(&scope, Priority::Api, move |rows| {
-        let row = KEYS.find(rows, &trac, &id)?;
+    let frame = Frame { trac, caller, resource: &KEYS };
+    let revoked = frame.change_as("revoked", id, move |rows, trac, id| {
         let now = trac.clock.now();
-        if row.get("kind").is_some_and(|kind| kind == "secret") {
+        if KeyKind::of(&KEYS.find(rows, trac, id)?) == KeyKind::Secret {
             let another = "SELECT 1 FROM api_key WHERE workspace_id = ?1 AND mode = ?2 AND id <> ?3 AND kind = 'secret' \
                            AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?4) LIMIT 1";
             if !rows.exists(another, args![id, now])? {
@@ -216,10 +227,10 @@ async fn revoke(
              WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3",
             args![id, now],
         )?;
-        end_sessions(rows, &id)?;
-        KEYS.find(rows, &trac, &id)
+        end_sessions(rows, id)?;
+        Ok(())
     });
-    revoked.await.map(Json)
+    revoked.await
 }
 
 /// Ends the dashboard sessions that were opened with a key.

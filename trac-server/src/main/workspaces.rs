@@ -67,7 +67,7 @@ async fn sessions(
     let text =
         |session: &Value, name: &str| session.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
     let line = |session: &Value| {
-        let columns = ["kind", "workspace_id", "mode", "key", "begun_at", "seen_at", "expires_at"];
+        let columns = ["kind", "workspace_id", "mode", "email", "key", "begun_at", "seen_at", "expires_at"];
         columns.map(|name| text(session, name)).join("  ")
     };
     let lines = sessions?;
@@ -94,12 +94,8 @@ pub(super) async fn login_link(
     email: Option<&str>,
     json: bool,
 ) -> Result<(), Failure> {
-    if email.is_some() {
-        let line = "--email is not supported yet: without it, the link opens the whole workspace";
-        return Err(line.into());
-    }
     let trac = reached(config, open_known_store(config)?).await?;
-    let link = workspace::login_link(&trac, id, mode).await;
+    let link = workspace::login_link(&trac, id, mode, email).await;
     close(&trac).await?;
     let link = link?;
     Ok(print(&link, json, || {
@@ -160,7 +156,7 @@ fn print_created(created: &Value, json: bool) -> io::Result<()> {
         format!(
             "Workspace {}\n\nKeys, shown this once:\n{}\nWebhook addresses for Stripe:\n  test: {}\n  live: {}\n\n\
              Event types to select there:\n{events}\n\
-             Dashboard (this link works once, within seven days; later, use a secret key or trac login-link):\n  {}\n",
+             Dashboard (this link works once, within seven days: create your account there; trac login-link prints another):\n  {}\n",
             text(created, "/workspace_id"),
             all(&["/keys/pk_test", "/keys/sk_test", "/keys/pk_live", "/keys/sk_live"]),
             text(created, "/endpoints/test/url"),

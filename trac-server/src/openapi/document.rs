@@ -4,10 +4,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::operations::{Caller, OPERATIONS, Operation, SCHEMAS};
 use super::words;
+use crate::access::role::{Right, right_of};
 use crate::trac::Trac;
 
 pub(super) async fn serve(State(trac): State<Trac>) -> Json<Value> {
@@ -122,7 +124,9 @@ fn answers(operation: &Operation) -> Map<String, Value> {
         );
     }
     for status in problems(operation) {
-        let error = json!({ "description": meaning(status), "content": json_of(&json!({ "$ref": "#/components/schemas/Error" })) });
+        let meaning =
+            if status == 403 && operation.caller == Caller::Merchant { ROLE } else { meaning(status) };
+        let error = json!({ "description": meaning, "content": json_of(&json!({ "$ref": "#/components/schemas/Error" })) });
         answers.entry(status.to_string()).or_insert(error);
     }
     answers
@@ -154,12 +158,31 @@ fn problems(operation: &Operation) -> Vec<u16> {
     if operation.caller == Caller::Merchant && operation.method != "GET" {
         statuses.push(409);
     }
+    if needs_a_right(operation) {
+        statuses.push(403);
+    }
+    match operation.path {
+        "/api/v1/setup/stripe" => statuses.push(502),
+        "/v1/setup/script-check" => statuses.extend([404, 422, 429]),
+        _ => {}
+    }
     // The `partner_id` filter may name a partner of another workspace.
     if operation.path == "/api/v1/balances" {
         statuses.push(404);
     }
     statuses.push(500);
     statuses
+}
+
+/// The meaning of `403` for a person, who calls from the dashboard.
+const ROLE: &str = "The role of the person does not allow this";
+
+/// Whether some role may not make this call.
+fn needs_a_right(operation: &Operation) -> bool {
+    let path = operation.path.trim_start_matches("/api/v1");
+    let method = operation.method.parse::<Method>();
+    operation.caller == Caller::Merchant
+        && method.is_ok_and(|method| right_of(&method, path, None) != Right::Read)
 }
 
 const fn meaning(status: u16) -> &'static str {
@@ -174,6 +197,7 @@ const fn meaning(status: u16) -> &'static str {
         413 => "The body is too large",
         422 => "A field or parameter is invalid; `fields` names it",
         429 => "Too many calls; call again after the seconds in Retry-After",
+        502 => "Stripe cannot be reached",
         503 => "The server cannot do this now; try again",
         _ => "An error in the server",
     }
@@ -209,7 +233,8 @@ const SCRIPT: &str = "text/javascript";
 /// The media type of responses that are not JSON.
 fn media_type(path: &str) -> &'static str {
     match path {
-        "/trac.js" | "/v1/trac.js" | "/v1/selgeo.js" | "/trac.compat.js" | "/v1/trac.compat.js" => SCRIPT,
+        "/trac.js" | "/v1/trac.js" | "/v1/selgeo.js" | "/trac.compat.js" | "/v1/trac.compat.js"
+        | "/trac-verify.js" | "/v1/trac-verify.js" => SCRIPT,
         "/api/v1/links/{id}/qr.svg" => "image/svg+xml",
         _ => "text/plain",
     }

@@ -1,6 +1,6 @@
 //! The description of the API: one table of operations, and `/openapi.json`, which is generated from it.
 
-mod operations;
+pub(crate) mod operations;
 mod words;
 mod document;
 

@@ -111,7 +111,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "POST",
         "/api/v1/enrollments",
         "Enroll a partner in a program",
-        "program_id*: string; partner_id*: string; status: string; commission: object; promotion_codes: string[]",
+        "program_id*: string; partner_id*: string; status: string; note: string; commission: object; promotion_codes: string[]",
         (201, "Enrollment"),
     ),
     merchant("GET", "/api/v1/enrollments/{id}", "One enrollment", "", (200, "Enrollment")),
@@ -119,7 +119,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PATCH",
         "/api/v1/enrollments/{id}",
         "Change an enrollment by a new version, in force from now on or from valid_from on",
-        "status: string; commission: object?; promotion_codes: string[]; valid_from: time",
+        "status: string; note: string?; commission: object?; promotion_codes: string[]; valid_from: time",
         (200, "Enrollment"),
     ),
     merchant(
@@ -268,6 +268,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         (200, "Refusal[]"),
     ),
     merchant("GET", "/api/v1/refusals/{id}", "One row of refused calls", "", (200, "Refusal")),
+    merchant(
+        "GET",
+        "/api/v1/activity",
+        "Everything that a person, a key or the server changed",
+        "",
+        (200, "Activity[]"),
+    ),
+    merchant("GET", "/api/v1/activity/{id}", "One change", "", (200, "Activity")),
     merchant("GET", "/api/v1/webhook-endpoints", "List webhook endpoints", "", (200, "WebhookEndpoint[]")),
     merchant(
         "POST",
@@ -283,6 +291,21 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Set an endpoint's signing secrets, its Stripe account, or the restricted key for Stripe's API",
         "signing_secrets: string[]; stripe_account: string?; stripe_api_key: string?",
         (200, "WebhookEndpoint"),
+    ),
+    merchant("GET", "/api/v1/setup", "The steps of the set-up, as the store shows them", "", (200, "Setup")),
+    merchant(
+        "POST",
+        "/api/v1/setup/stripe",
+        "Make the destination at Stripe with a restricted key, or add missing event types to it",
+        "restricted_key*: string",
+        (200, "StripeSetup"),
+    ),
+    merchant(
+        "POST",
+        "/api/v1/setup/script-check",
+        "Start a check of the script on a page; the URL is valid for an hour and one report",
+        "page*: string",
+        (201, "ScriptCheck"),
     ),
     merchant("GET", "/api/v1/workspace", "The workspace of the key", "", (200, "Workspace")),
     merchant(
@@ -323,6 +346,44 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Create the token secret of a publishable key, which replaces an earlier one and is shown only in this response",
         "",
         (201, "NewTokenSecret"),
+    ),
+    merchant(
+        "GET",
+        "/api/v1/people",
+        "List the people of the workspace, the same in both modes",
+        "",
+        (200, "Person[]"),
+    ),
+    merchant("GET", "/api/v1/people/{id}", "One person", "", (200, "Person")),
+    merchant(
+        "PATCH",
+        "/api/v1/people/{id}",
+        "Change a person's role; 409 LAST_OWNER if no owner would be left",
+        "role: string",
+        (200, "Person"),
+    ),
+    merchant(
+        "DELETE",
+        "/api/v1/people/{id}",
+        "Remove a person, whose sessions in this workspace end; 409 LAST_OWNER if no owner would be left",
+        "",
+        (200, "Deleted"),
+    ),
+    merchant("GET", "/api/v1/invitations", "List invitations", "", (200, "Invitation[]")),
+    merchant(
+        "POST",
+        "/api/v1/invitations",
+        "Invite a person by a URL, which is shown only in this response; replaces an earlier invitation of the address; 409 ALREADY_MEMBER",
+        "email*: string; role*: string",
+        (201, "NewInvitation"),
+    ),
+    merchant("GET", "/api/v1/invitations/{id}", "One invitation", "", (200, "Invitation")),
+    merchant(
+        "DELETE",
+        "/api/v1/invitations/{id}",
+        "Revoke an invitation; 409 INVITATION_ACCEPTED if it was accepted",
+        "",
+        (200, "Invitation"),
     ),
     public(
         Caller::Tracker,
@@ -365,6 +426,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Receives Stripe's events",
         "",
         (200, "Received"),
+    ),
+    public(
+        Caller::Anybody,
+        "POST",
+        "/v1/setup/script-check",
+        "Report the check of a page, with the token of its URL",
+        "token*: string; report*: object",
+        (200, "ScriptReport"),
     ),
     public(
         Caller::Anybody,
@@ -417,6 +486,22 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (200, ""),
     ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/trac-verify.js",
+        "The part of the script that checks a page",
+        "",
+        (200, ""),
+    ),
+    public(
+        Caller::Anybody,
+        "GET",
+        "/v1/trac-verify.js",
+        "The part of the script that checks a page",
+        "",
+        (200, ""),
+    ),
     public(Caller::Anybody, "GET", "/healthz", "Whether the server runs", "", (200, "")),
     public(Caller::Anybody, "GET", "/readyz", "Whether the store can be read and written", "", (200, "")),
     public(Caller::Anybody, "GET", "/metrics", "Metrics for Prometheus", "", (200, "")),
@@ -438,10 +523,14 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "id: string; route: string; cause: string; message: string; remedy: string; calls: integer; created_at: time; \
          last_at: time",
     ),
+    (
+        "Activity",
+        "id: string; at: time; actor: object; action: string; object: object; before: object?; after: object?",
+    ),
     ("Partner", "id: string; name: string; email: string?; code: string; created_at: time"),
     (
         "Enrollment",
-        "id: string; program_id: string; partner_id: string; status: string; version: integer; commission: object?; \
+        "id: string; program_id: string; partner_id: string; status: string; note: string?; version: integer; commission: object?; \
          promotion_codes: string[]; valid_from: time; created_at: time",
     ),
     (
@@ -514,6 +603,13 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "id: string; url: string; stripe_account: string?; signing_secret_count: integer; stripe_api_key: string?; \
          stripe_api_key_problem: string?; events: string[]; created_at: time",
     ),
+    ("Setup", "steps: object[]"),
+    (
+        "StripeSetup",
+        "endpoint: object; stripe_destination: string; created: boolean; disabled: string[]; events: string[]; steps: object[]",
+    ),
+    ("ScriptCheck", "url: string"),
+    ("ScriptReport", "ok: boolean; what: string; remedy: string?"),
     ("Workspace", "id: string; name: string; fallback_url: string?; created_at: time"),
     (
         "ApiKey",
@@ -527,6 +623,20 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
          expires_at: time?; revoked_at: time?",
     ),
     ("NewTokenSecret", "id: string; token_secret: string"),
+    (
+        "Person",
+        "id: string; name: string; email: string; role: string; since: time; last_seen_at: time?; has_second_factor: boolean",
+    ),
+    (
+        "Invitation",
+        "id: string; email: string; role: string; status: string; invited_by: string; created_at: time; expires_at: time; \
+         accepted_at: time?; revoked_at: time?",
+    ),
+    (
+        "NewInvitation",
+        "id: string; email: string; role: string; status: string; invited_by: string; created_at: time; expires_at: time; \
+         accepted_at: time?; revoked_at: time?; url: string",
+    ),
     ("Told", "id: string; attributed: boolean; reason: string; click_id: string?; commission_id: string?"),
     ("NewClick", "click_id: string"),
     ("Received", "received: boolean; outcome: string; reason: string"),

@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use trac_core::reason::Reason;
 
 use super::operations::Operation;
+use crate::api::activity::ACTIVITY;
 use crate::api::fields::AMOUNT_MAX;
 use crate::api::list::{Resource, words_of};
 use crate::click::{CLICKS, LINKS};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES, PAYOUTS};
 use crate::conversion::{ATTRIBUTIONS, CONVERSIONS, CUSTOMERS, LEADS};
 use crate::keys::KEYS;
+use crate::people::{INVITATIONS, PEOPLE};
 use crate::program::{ENROLLMENTS, PARTNERS, PROGRAMS};
 use crate::webhook::{ENDPOINTS, EVENTS};
 use crate::workspace::refusals::REFUSALS;
@@ -34,8 +36,11 @@ pub(super) fn resource(schema: &str) -> Option<&'static Resource> {
         "Event" => &EVENTS,
         "Attribution" => &ATTRIBUTIONS,
         "Refusal" => &REFUSALS,
+        "Activity" => &ACTIVITY,
         "WebhookEndpoint" => &ENDPOINTS,
         "ApiKey" => &KEYS,
+        "Person" => &PEOPLE,
+        "Invitation" => &INVITATIONS,
         _ => return None,
     })
 }
@@ -91,6 +96,7 @@ fn one_of(words: &[&str]) -> Value {
     json!({ "enum": words })
 }
 
+const ROLES: &[&str] = &["owner", "manager", "finance", "support", "viewer"];
 const PROGRAM_STATUS: &[&str] = &["draft", "active", "paused", "archived"];
 const ENROLLMENT_STATUS: &[&str] = &["pending", "approved", "rejected", "suspended", "banned"];
 const MODELS: &[&str] = &["last_click", "first_click"];
@@ -106,6 +112,7 @@ pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
         ("enrollments", "status") => one_of(ENROLLMENT_STATUS),
         ("conversions" | "leads", "status") => one_of(&["approved", "rejected"]),
         ("api-keys", "kind") => one_of(&["publishable", "secret"]),
+        ("people" | "invitations", "role") => one_of(ROLES),
         (_, "name") => text(if of == "api-keys" { 100 } else { 200 }),
         (_, "attribution_model") => one_of(MODELS),
         (_, "base") => one_of(BASES),
@@ -134,12 +141,15 @@ pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
         }
         (_, "slug" | "code" | "ref" | "via") => token(),
         (_, "program_id" | "partner_id" | "link_id" | "program") => id(),
-        (_, "destination") => json!({ "format": "uri", "maxLength": 2_048 }),
+        (_, "destination") | ("setup", "page") => json!({ "format": "uri", "maxLength": 2_048 }),
         (_, "stripe_account") => json!({ "pattern": "^acct_[A-Za-z0-9_]{1,250}$" }),
-        (_, "stripe_api_key") => json!({ "pattern": "^rk_(test|live)_[A-Za-z0-9_]{16,240}$" }),
+        (_, "stripe_api_key" | "restricted_key") => {
+            json!({ "pattern": "^rk_(test|live)_[A-Za-z0-9_]{16,240}$" })
+        }
+        (_, "token") if operation.path == "/v1/setup/script-check" => json!({ "pattern": "^[0-9a-f]{32}$" }),
         (_, "event_type" | "eventName" | "promo_code" | "key") => text(100),
         (_, "payment") => text(255),
-        (_, "query") => text(500),
+        ("enrollments", "note") | (_, "query") => text(500),
         (_, "customer_email") => text(254),
         (_, "customerEmail") => json!({ "maxLength": 254 }),
         (_, "customerName") => json!({ "maxLength": 255 }),
@@ -209,6 +219,19 @@ pub(super) fn between_fields(operation: &Operation) -> Value {
     }
 }
 
+/// Who changed something.
+fn actor() -> Value {
+    let kinds = json!({ "type": "string", "enum": ["person", "key", "system", "partner"] });
+    json!({ "required": ["kind", "id", "name"],
+        "properties": { "kind": kinds, "id": { "type": "string" }, "name": { "type": "string" } } })
+}
+
+/// What was changed.
+fn object() -> Value {
+    json!({ "required": ["kind", "id"],
+        "properties": { "kind": { "type": "string" }, "id": { "type": "string" } } })
+}
+
 fn needs(name: &str, other: &str) -> Value {
     json!({ "if": { "required": [name], "properties": { name: { "type": "integer" } } },
         "then": { "required": [other], "properties": { other: { "type": "string" } } } })
@@ -223,8 +246,12 @@ pub(super) fn of_answer(schema: &str, name: &str) -> Value {
         ("Program", "base") => one_of(BASES),
         ("Program", "cancel_policy") => one_of(CANCEL_POLICIES),
         ("Program", "recurring") => recurring(),
+        ("Activity", "actor") => actor(),
+        ("Activity", "object") => object(),
         ("ApiKey" | "NewApiKey", "status") => one_of(&["active", "expiring", "expired", "revoked"]),
         ("NewApiKey", "kind") => one_of(&["publishable", "secret"]),
+        ("Person" | "Invitation" | "NewInvitation", "role") => one_of(ROLES),
+        ("Invitation" | "NewInvitation", "status") => one_of(&["pending", "accepted", "revoked", "expired"]),
         (_, "reason") => one_of(&Reason::ALL.iter().map(|reason| reason.as_str()).collect::<Vec<_>>()),
         (_, "status" | "source" | "outcome" | "kind" | "cause") => {
             words_of(named, name).map_or(json!({}), |words| one_of(&words))

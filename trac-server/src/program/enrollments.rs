@@ -49,6 +49,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "program_id": word(row, "program_id")?,
         "partner_id": word(row, "partner_id")?,
         "status": terms.status,
+        "note": terms.note,
         "commission": terms.commission,
         "promotion_codes": row.words("promotion_codes")?,
         "version": number(row, "number")?,
@@ -59,7 +60,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
 
 pub(super) async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let program_id = fields.need("program_id", text(1..=64));
@@ -69,7 +70,7 @@ pub(super) async fn create(
     let codes = fields.take("promotion_codes", promotion_codes).unwrap_or_default();
     fields.finish()?;
     let (program_id, partner_id) = (program_id.unwrap_or_default(), partner_id.unwrap_or_default());
-    let frame = Frame { trac, scope, resource: &ENROLLMENTS };
+    let frame = Frame { trac, caller, resource: &ENROLLMENTS };
     let created = frame.create(move |rows, trac| {
         PROGRAMS.find(rows, trac, &program_id)?;
         PARTNERS.find(rows, trac, &partner_id)?;
@@ -90,11 +91,11 @@ pub(super) async fn create(
 
 pub(super) async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let frame = Frame { trac, scope, resource: &ENROLLMENTS };
+    let frame = Frame { trac, caller, resource: &ENROLLMENTS };
     let changed = frame.change(id, move |rows, trac, id| {
         let newest = OF_ENROLLMENTS.newest::<EnrollmentTerms>(rows, id)?;
         let newest = newest.ok_or_else(|| ENROLLMENTS.missing(rows, trac, id))?;

@@ -48,7 +48,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
 
 pub(super) async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let name = fields.need("name", text(1..=200));
@@ -58,7 +58,7 @@ pub(super) async fn create(
     fields.finish()?;
     let name = name.unwrap_or_default();
     let code = code.unwrap_or_else(|| code_from(&name));
-    let frame = Frame { trac, scope, resource: &PARTNERS };
+    let frame = Frame { trac, caller, resource: &PARTNERS };
     let created = frame.create(move |rows, trac| {
         if let Some(email) = email.as_deref().filter(|_| !anyway) {
             must_be_new(rows, email, "")?;
@@ -80,7 +80,7 @@ pub(super) async fn create(
 
 pub(super) async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
@@ -89,7 +89,7 @@ pub(super) async fn change(
     let code = fields.take("code", token);
     let anyway = fields.take("anyway", flag).unwrap_or_default();
     fields.finish()?;
-    let frame = Frame { trac, scope, resource: &PARTNERS };
+    let frame = Frame { trac, caller, resource: &PARTNERS };
     let changed = frame.change(id, move |rows, trac, id| {
         if let Some(name) = name {
             update(rows, id, "name", Some(&name))?;

@@ -52,7 +52,7 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
 
 pub(super) async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let name = fields.need("name", text(1..=200));
@@ -66,7 +66,7 @@ pub(super) async fn create(
     let address = Address::take(&mut fields, &trac);
     fields.finish()?;
     let name = name.unwrap_or_default();
-    let frame = Frame { trac, scope, resource: &PROGRAMS };
+    let frame = Frame { trac, caller, resource: &PROGRAMS };
     let created = frame.create(move |rows, trac| {
         let (id, now) = (trac.ids.make(Kind::Program), trac.clock.now());
         rows.write(
@@ -82,11 +82,11 @@ pub(super) async fn create(
 
 pub(super) async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
-    let frame = Frame { trac, scope, resource: &PROGRAMS };
+    let frame = Frame { trac, caller, resource: &PROGRAMS };
     let changed = frame.change(id, move |rows, trac, id| {
         let newest = OF_PROGRAMS.newest::<ProgramTerms>(rows, id)?;
         let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, trac, id))?;

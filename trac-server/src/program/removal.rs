@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::{ENROLLMENTS, PARTNERS, PROGRAMS};
 use crate::access::Merchant;
+use crate::api::activity::Change;
 use crate::api::list::Resource;
 use crate::problem::Problem;
 use crate::store::rows::{Rows, args};
-use crate::store::{Priority, Scope, StoreError};
+use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 /// How rows of one resource are deleted. The statements' parameters are the workspace, the mode and the ID.
@@ -89,33 +90,33 @@ static OF_ENROLLMENTS: Removal = Removal {
 
 pub(super) async fn program(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    OF_PROGRAMS.run(trac, scope, id).await
+    OF_PROGRAMS.run(trac, caller, id).await
 }
 
 pub(super) async fn partner(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    OF_PARTNERS.run(trac, scope, id).await
+    OF_PARTNERS.run(trac, caller, id).await
 }
 
 pub(super) async fn enrollment(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    OF_ENROLLMENTS.run(trac, scope, id).await
+    OF_ENROLLMENTS.run(trac, caller, id).await
 }
 
 impl Removal {
-    async fn run(&'static self, trac: Trac, scope: Scope, id: String) -> Result<Json<Value>, Problem> {
-        let store = trac.store.clone();
+    async fn run(&'static self, trac: Trac, caller: Merchant, id: String) -> Result<Json<Value>, Problem> {
+        let (store, scope) = (trac.store.clone(), caller.scope.clone());
         let removed = store.try_write_in(&scope, Priority::Api, move |rows| {
-            self.resource.find(rows, &trac, &id)?;
+            let row = self.resource.find(rows, &trac, &id)?;
             let referrers = self.referrers(rows, &id)?;
             if !referrers.is_empty() {
                 let (code, advice) = self.in_use;
@@ -126,6 +127,9 @@ impl Removal {
             for from in self.rows {
                 rows.write(&format!("DELETE FROM {from}"), args![id])?;
             }
+            let kind = self.resource.name;
+            let change = Change { kind, id: &id, verb: "deleted", before: Some(&row), after: None };
+            caller.record(rows, &trac, &change)?;
             Ok(json!({ "id": id, "deleted": true }))
         });
         removed.await.map(Json)

@@ -11,6 +11,8 @@ use crate::api::fields::{AMOUNT_MAX, Fields, Wrong, currency, flag, integer, one
 const DAYS_MAX: i64 = 3_650;
 const PRODUCTS_MAX: usize = 1_000;
 const EVENTS_MAX: usize = 100;
+/// The most characters of the note about an enrollment.
+const NOTE_MAX: usize = 500;
 
 /// Changes a program's terms by the fields of a body.
 pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
@@ -40,7 +42,14 @@ pub(super) fn change_program(fields: &mut Fields, terms: &mut ProgramTerms) {
 /// Changes an enrollment's terms by the fields of a body.
 pub(super) fn change_enrollment(fields: &mut Fields, terms: &mut EnrollmentTerms) {
     let statuses = "pending, approved, rejected, suspended, banned";
+    let before = terms.status;
     set(&mut terms.status, fields.take("status", one_of(statuses)));
+    match fields.take_nullable("note", text(1..=NOTE_MAX)) {
+        Some(note) => terms.note = note,
+        // A note is about the status that it was written for.
+        None if terms.status != before => terms.note = None,
+        None => {}
+    }
     if fields.is_null("commission") {
         terms.commission = None;
     }

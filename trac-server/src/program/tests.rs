@@ -3,6 +3,7 @@ use trac_core::program::Mode;
 
 use crate::store::{Scope, StoreError};
 use crate::testing::app::App;
+use crate::testing::shop::Shop;
 
 #[tokio::test]
 async fn a_new_program_has_the_default_terms() {
@@ -267,4 +268,51 @@ async fn only_rows_that_nothing_refers_to_are_deleted() {
         assert_eq!(merchant.delete(&path).await.status, 404, "{path}");
     }
     merchant.make("/partners", json!({ "name": "Again", "code": "mistake" })).await;
+}
+
+#[tokio::test]
+async fn a_note_is_part_of_a_version_and_is_removed_by_another_status() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let path = format!("/enrollments/{}", shop.enrollment);
+    let check = async |change: serde_json::Value, status: &str, note: Option<&str>, version: i64| {
+        let changed = shop.merchant.patch(&path, change.clone()).await;
+        let shown = (changed.text("/status"), changed.body["note"].as_str(), changed.number("/version"));
+        assert_eq!(shown, (status.to_owned(), note, version), "{change}");
+    };
+    check(json!({}), "approved", None, 1).await;
+    let away = json!({ "status": "suspended", "note": " On holiday. " });
+    check(away, "suspended", Some("On holiday."), 2).await;
+    check(json!({ "status": "suspended" }), "suspended", Some("On holiday."), 2).await;
+    check(json!({ "commission": null }), "suspended", Some("On holiday."), 2).await;
+    check(json!({ "note": "Until May." }), "suspended", Some("Until May."), 3).await;
+    check(json!({ "status": "approved" }), "approved", None, 4).await;
+    check(json!({ "note": "Welcome." }), "approved", Some("Welcome."), 5).await;
+    check(json!({ "note": null }), "approved", None, 6).await;
+    let refused = shop.merchant.patch(&path, json!({ "note": "x".repeat(501) })).await;
+    assert_eq!((refused.status.as_u16(), refused.text("/error/fields/note").is_empty()), (422, false));
+    let rejected = json!({ "name": "Bob" });
+    let bob = shop.merchant.make("/partners", rejected).await;
+    let applied =
+        json!({ "program_id": shop.program, "partner_id": bob, "status": "rejected", "note": "No site." });
+    shop.merchant.make("/enrollments", applied).await;
+    let listed = shop.merchant.get("/enrollments").await;
+    assert_eq!(listed.column("note"), [json!("No site."), json!(null)]);
+}
+
+#[tokio::test]
+async fn a_note_changes_no_decision() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let note = json!({ "note": "Thank you." });
+    let path = format!("/enrollments/{}", shop.enrollment);
+    let outcome = shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
+    assert_eq!((outcome.as_str(), shop.net().await), ("processed ok", 2_000));
+    assert_eq!(shop.merchant.patch(&path, note).await.text("/note"), "Thank you.");
+    let event = shop.merchant.get("/events").await.text("/data/0/id");
+    let replayed = shop.merchant.post(&format!("/events/{event}/replay?rules=now"), json!({})).await;
+    assert_eq!(replayed.body["changes"], json!([]), "{}", replayed.body);
+    let second = shop.session(json!({ "id": "cs_2", "payment_intent": "pi_2" }));
+    let outcome = shop.deliver_object("checkout.session.completed", 1, second).await;
+    assert_eq!((outcome.as_str(), shop.net().await), ("processed ok", 4_000));
 }

@@ -8,8 +8,9 @@ use crate::api::fields::BODY_LIMIT_BYTES;
 use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
-    api::idempotency, click, commission, conversion, dashboard, explain, flow, keys, openapi, operate,
-    program, webhook, workspace,
+    api::{activity, idempotency},
+    click, commission, conversion, dashboard, explain, flow, keys, openapi, operate, people, program, setup,
+    webhook, workspace,
 };
 
 mod time_limit;
@@ -19,8 +20,10 @@ mod ahead;
 
 pub use ahead::service;
 
-/// The largest form of the dashboard: one with a key or an explain query.
-const FORM_LIMIT_BYTES: usize = 4 << 10;
+/// The largest form of the dashboard: one with a program's products.
+const FORM_LIMIT_BYTES: usize = 64 << 10;
+/// The largest form of the sign-in and account pages, which anybody may send: one with two passwords.
+const ACCOUNT_FORM_LIMIT_BYTES: usize = 16 << 10;
 
 /// The whole server: tracked links, the script, webhooks, the management API and the dashboard.
 ///
@@ -55,18 +58,25 @@ pub fn router(trac: Trac) -> Router {
         .merge(flow::api_routes())
         .merge(operate::replay::routes())
         .merge(workspace::refusals::routes())
+        .merge(activity::routes())
+        .merge(people::api_routes())
         .merge(explain::routes())
+        .merge(setup::routes())
         .merge(workspace::routes())
         .layer(from_fn_with_state(trac.clone(), idempotency::once))
         .layer(from_fn_with_state(trac.clone(), catch_up::before))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
-    let dashboard = dashboard::routes(&trac)
+    let accounts = people::routes(&trac).layer(DefaultBodyLimit::max(ACCOUNT_FORM_LIMIT_BYTES));
+    let in_process = dashboard::Api::new(api.clone().with_state(trac.clone()));
+    let dashboard = dashboard::routes(&trac, in_process)
         .layer(from_fn_with_state(trac.clone(), catch_up::before))
         .layer(DefaultBodyLimit::max(FORM_LIMIT_BYTES));
     Router::new()
         .nest("/api/v1", api)
         .merge(flow::routes())
         .merge(click::public_routes())
+        .merge(setup::public_routes())
+        .merge(accounts)
         .merge(dashboard)
         .merge(operate::health::routes())
         .merge(openapi::routes())

@@ -21,6 +21,14 @@ pub(crate) fn take(
     Ok(tx.write(sql, args![name, holder, until, now])? > 0)
 }
 
+/// Ends a lease of this holder.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn end(tx: Everywhere<'_>, name: &str, holder: &str) -> Result<(), StoreError> {
+    tx.write("DELETE FROM lease WHERE name = ?1 AND holder = ?2", args![name, holder]).map(|_| ())
+}
+
 /// Locks scopes, for a job that works in several of them: in the order of their workspaces and modes, so that two such
 /// jobs never wait for each other.
 ///
@@ -75,5 +83,12 @@ mod tests {
         assert!(!take("two", 18).await);
         assert!(take("two", 19).await);
         assert!(!take("one", 20).await);
+        let end = async |holder: &'static str| {
+            app.trac.store.write(Priority::Api, move |tx| end(tx, "daily", holder)).await.unwrap();
+        };
+        end("one").await;
+        assert!(!take("one", 20).await, "only its holder ends it");
+        end("two").await;
+        assert!(take("one", 20).await);
     }
 }

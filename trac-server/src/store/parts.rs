@@ -1,7 +1,7 @@
 //! The parts of the database, by which the space that it takes is reported.
 
 /// The parts, each with its tables.
-pub(super) const PARTS: [(&str, &[&str]); 7] = [
+pub(super) const PARTS: [(&str, &[&str]); 8] = [
     (
         "clicks",
         &[
@@ -46,6 +46,7 @@ pub(super) const PARTS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("attributions", &["attribution", "attribution_count"]),
+    ("activity", &["activity"]),
 ];
 
 /// The part of all other tables.

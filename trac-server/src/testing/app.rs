@@ -78,7 +78,8 @@ impl App {
         Self::at(public_url, tempfile::tempdir().unwrap(), |trac| trac)
     }
 
-    fn at(public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
+    /// A server with another public URL, on an existing data folder, whose `Trac` was changed by `set_up`.
+    pub(crate) fn at(public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let store = open_store(folder.path());
         Self::of(store, public_url, folder, set_up)
     }
@@ -86,7 +87,9 @@ impl App {
     fn of(store: Store, public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
         let trac = Trac::new(store, clock, public_url).with_visitor_wait(Duration::from_secs(20));
-        let trac = set_up(trac.with_nothing_shared());
+        // Passwords are hashed in microseconds.
+        let cost = argon2::Params::new(8, 1, 1, None).unwrap();
+        let trac = set_up(trac.with_nothing_shared().with_password_cost(cost));
         let service = BoxCloneSyncService::new(crate::service(trac.clone()));
         Self { trac, service, folder }
     }

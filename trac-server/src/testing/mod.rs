@@ -3,5 +3,6 @@
 pub(crate) mod app;
 pub(crate) mod database;
 pub(crate) mod shop;
+pub(crate) mod person;
 pub(crate) mod body;
 mod client;

@@ -5,6 +5,7 @@ pub(crate) mod day_salt;
 pub(crate) mod limit;
 mod key_uses;
 pub(crate) mod metrics;
+pub(crate) mod passwords;
 pub(crate) mod refusal;
 mod soundness;
 mod shared;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::Retention;
+use crate::config::{Retention, STRIPE_API_URL};
 use crate::http::bodies::Bodies;
 use crate::http::hosts::Hosts;
 use crate::http::proxy::{Network, TrustedProxies};
@@ -27,6 +28,7 @@ use key_uses::KeyUses;
 use known_links::KnownLinks;
 use limit::{Callers, Limits};
 use metrics::Metrics;
+use passwords::Passwords;
 use refusal::{Cause, Refusals};
 use shared::Shared;
 use soundness::Soundness;
@@ -52,6 +54,8 @@ pub struct Parts {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) public_url: Arc<str>,
+    /// Where requests to Stripe's API are sent, without a trailing slash.
+    pub(crate) stripe_api_url: Arc<str>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) known_links: KnownLinks,
@@ -59,6 +63,7 @@ pub struct Parts {
     pub(crate) limits: Limits,
     pub(crate) key_uses: KeyUses,
     pub(crate) metrics: Metrics,
+    pub(crate) passwords: Passwords,
     pub(crate) refusals: Refusals,
     pub(crate) uncounted: Uncounted,
     pub(crate) soundness: Soundness,
@@ -86,6 +91,7 @@ impl Trac {
             clock,
             ids,
             public_url: public_url.trim_end_matches('/').into(),
+            stripe_api_url: STRIPE_API_URL.into(),
             hosts: Hosts::default(),
             proxies: TrustedProxies::default(),
             known_links: KnownLinks::default(),
@@ -93,6 +99,7 @@ impl Trac {
             limits: Limits::default(),
             key_uses: KeyUses::default(),
             metrics: Metrics::default(),
+            passwords: Passwords::default(),
             refusals: Refusals::default(),
             uncounted: Uncounted::default(),
             soundness: Soundness::default(),
@@ -144,6 +151,13 @@ impl Trac {
         self
     }
 
+    /// Sets where requests to Stripe's API are sent, such as a simulator of Stripe.
+    #[must_use]
+    pub fn with_stripe_api_url(mut self, url: &str) -> Self {
+        Arc::make_mut(&mut self.0).stripe_api_url = url.trim_end_matches('/').into();
+        self
+    }
+
     /// Removes `/metrics` from the routes: [`metrics_service`](crate::metrics_service) serves it on another
     /// address.
     #[must_use]
@@ -157,6 +171,13 @@ impl Trac {
     pub(crate) fn with_nothing_shared(mut self) -> Self {
         let parts = Arc::make_mut(&mut self.0);
         (parts.changes, parts.live_part) = (Shared::for_a(Duration::ZERO), Shared::for_a(Duration::ZERO));
+        self
+    }
+
+    /// Hashes passwords at this cost, so that a test can try thousands.
+    #[cfg(test)]
+    pub(crate) fn with_password_cost(mut self, cost: argon2::Params) -> Self {
+        Arc::make_mut(&mut self.0).passwords = Passwords::at(cost);
         self
     }
 

@@ -12,13 +12,13 @@ use super::stripe_key::{self, StripeKey};
 use super::{EVENT_TYPES, secrets};
 use crate::access::Merchant;
 use crate::api::fields::{Fields, Wrong};
-use crate::api::frame::Frame;
+use crate::api::frame::{Frame, Noted};
 use crate::api::list::Filter::Is;
 use crate::api::list::{Kept, Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::StoreError;
-use crate::store::rows::{Row, args};
+use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 
 /// Endpoints. The API never returns their secrets.
@@ -51,22 +51,16 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
 
 pub(super) async fn create(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let secrets = fields.take("signing_secrets", signing_secrets).unwrap_or_default();
     let account = fields.take("stripe_account", stripe_account);
-    let key = fields.take("stripe_api_key", stripe_api_key(scope.mode()));
+    let key = fields.take("stripe_api_key", stripe_api_key(caller.scope.mode()));
     fields.finish()?;
-    let frame = Frame { trac, scope, resource: &ENDPOINTS };
+    let frame = Frame { trac, caller, resource: &ENDPOINTS };
     let created = frame.create(move |rows, trac| {
-        let id = trac.ids.make(Kind::Endpoint);
-        let sealed = secrets::seal(&trac.store.vault(), rows.scope(), &id, &secrets)?;
-        rows.write(
-            "INSERT INTO webhook_endpoint (workspace_id, mode, id, stripe_account, secrets, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            args![id, account, sealed, trac.clock.now()],
-        )?;
+        let id = create_row(rows, trac, account.as_deref(), &secrets)?;
         if let Some(key) = key {
             stripe_key::set(rows, &trac.store.vault(), &id, Some(&key))?;
         }
@@ -75,19 +69,64 @@ pub(super) async fn create(
     created.await
 }
 
+/// Writes a new endpoint, and returns its ID.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn create_row(
+    rows: Rows<'_>,
+    trac: &Trac,
+    account: Option<&str>,
+    secrets: &[String],
+) -> Result<String, StoreError> {
+    let id = trac.ids.make(Kind::Endpoint);
+    let sealed = secrets::seal(&trac.store.vault(), rows.scope(), &id, secrets)?;
+    rows.write(
+        "INSERT INTO webhook_endpoint (workspace_id, mode, id, stripe_account, secrets, created_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        args![id, account, sealed, trac.clock.now()],
+    )?;
+    Ok(id)
+}
+
+/// Adds a signing secret to an endpoint, as the first one. The newest of its other secrets stay, for deliveries that
+/// are under way.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn add_secret(rows: Rows<'_>, trac: &Trac, id: &str, secret: String) -> Result<(), StoreError> {
+    let mut all = vec![secret];
+    all.extend(secrets_of(rows, trac, id)?);
+    all.truncate(SECRETS_MAX);
+    let sealed = secrets::seal(&trac.store.vault(), rows.scope(), id, &all)?;
+    secrets::write_sealed(rows, id, &sealed)
+}
+
+/// The signing secrets of an endpoint.
+fn secrets_of(rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT secrets FROM webhook_endpoint WHERE workspace_id = ?1 AND mode = ?2 AND id = ?3";
+    let column = rows.one(sql, args![id], |row| row.get::<String>(0))?.unwrap_or_else(|| "[]".to_owned());
+    secrets::open(&trac.store.vault(), rows.scope(), id, &column)
+}
+
 pub(super) async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let secrets = fields.take("signing_secrets", signing_secrets);
     let account = fields.take_nullable("stripe_account", stripe_account);
-    let key = fields.take_nullable("stripe_api_key", stripe_api_key(scope.mode()));
+    let key = fields.take_nullable("stripe_api_key", stripe_api_key(caller.scope.mode()));
     fields.finish()?;
-    let frame = Frame { trac, scope, resource: &ENDPOINTS };
-    let changed = frame.change(id, move |rows, trac, id| {
+    let frame = Frame { trac, caller, resource: &ENDPOINTS };
+    let changed = frame.change_noting("changed", id, move |rows, trac, id| {
+        let mut noted = Noted::default();
         if let Some(secrets) = secrets {
+            // The object shows only the number of secrets.
+            if secrets != secrets_of(rows, trac, id)? {
+                noted.insert("signing_secrets".to_owned(), "replaced".into());
+            }
             let sealed = secrets::seal(&trac.store.vault(), rows.scope(), id, &secrets)?;
             secrets::write_sealed(rows, id, &sealed)?;
         }
@@ -101,7 +140,7 @@ pub(super) async fn change(
         if let Some(key) = key {
             stripe_key::set(rows, &trac.store.vault(), id, key.as_ref())?;
         }
-        Ok(())
+        Ok(noted)
     });
     changed.await
 }

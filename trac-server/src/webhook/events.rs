@@ -161,7 +161,7 @@ const DAMAGED: &str = "The stored body is damaged, so the event cannot be replay
 /// One event, by our ID or Stripe's, with its body.
 pub(super) async fn one(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    Merchant { scope, .. }: Merchant,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let (store, of) = (trac.store.clone(), scope.clone());

@@ -7,6 +7,7 @@ pub mod secrets;
 pub(crate) mod accept;
 mod endpoints;
 mod events;
+mod fields_read;
 
 use axum::Router;
 use axum::routing::{patch, post};
@@ -14,8 +15,9 @@ use axum::routing::{patch, post};
 use crate::api::list::{list_of, one_of};
 use crate::trac::Trac;
 
-pub(crate) use endpoints::ENDPOINTS;
+pub(crate) use endpoints::{ENDPOINTS, add_secret, create_row};
 pub(crate) use events::{EVENTS, Shown, missing_event, remedy_of};
+pub(crate) use fields_read::fields_read;
 
 /// The event types to select in Stripe: the first five are needed, the others make refunds, disputes and
 /// delayed payments exact.

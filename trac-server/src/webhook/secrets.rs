@@ -1,7 +1,8 @@
 //! The signing secrets of endpoints, stored sealed. Also reseals all secrets under a new master key: these,
-//! the keys for Stripe's API and the token secrets of publishable keys.
+//! the keys for Stripe's API, the token secrets of publishable keys and the secrets of second factors.
 
 use super::stripe_key;
+use crate::access::totp_secret;
 use crate::keys::token_secret;
 use crate::store::rows::{Rows, args};
 use crate::store::{Everywhere, Place, Priority, Scope, Store, StoreError, Vault, lease, mode_of};
@@ -78,7 +79,8 @@ async fn reseal(store: &Store, is_due: fn(&str) -> bool) -> Result<(), StoreErro
                     }
                 }
             }
-            token_secret::reseal(tx, &vault, is_due)
+            token_secret::reseal(tx, &vault, is_due)?;
+            totp_secret::reseal(tx, &vault, is_due)
         })
         .await
 }

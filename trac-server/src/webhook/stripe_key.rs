@@ -21,7 +21,7 @@ pub(crate) struct StripeKey(String);
 
 impl StripeKey {
     /// Reads a key that a merchant sets at an endpoint of this mode. The error message does not contain it.
-    pub(super) fn parse(text: &str, mode: Mode) -> Result<Self, Wrong> {
+    pub(crate) fn parse(text: &str, mode: Mode) -> Result<Self, Wrong> {
         let prefix = format!("rk_{}_", mode.as_str());
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let fits = |rest: &str| (16..=240).contains(&rest.len()) && rest.bytes().all(plain);
@@ -76,7 +76,7 @@ pub(crate) fn open(
 
 /// Stores a key, or removes it. Clears the problem and the pause of the previous key. With a new key, all
 /// questions without an answer are asked again.
-pub(super) fn set(
+pub(crate) fn set(
     rows: Rows<'_>,
     vault: &Vault,
     endpoint_id: &str,

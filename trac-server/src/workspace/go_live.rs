@@ -11,9 +11,13 @@ use trac_core::program::{EnrollmentTerms, HoldDays, Mode, ProgramStatus, Program
 use trac_core::time::Timestamp;
 
 use super::must_be_known;
+use crate::access::Actor;
+use crate::api::activity::{Change, record};
+use crate::click::LINKS;
 use crate::id::{Ids, Kind};
 use crate::program::addresses;
 use crate::program::versions::{OF_ENROLLMENTS, OF_PROGRAMS};
+use crate::program::{ENROLLMENTS, PARTNERS, PROGRAMS};
 use crate::store::rows::{Row, Rows, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, lease};
 use crate::trac::Trac;
@@ -36,6 +40,9 @@ pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<V
         must_be_known(tx, &workspace_id)?;
         let mut copying = Copying::new(tx, &trac.ids, trac.clock.now(), &workspace_id);
         copying.all()?;
+        if !dry_run {
+            copying.record(&trac)?;
+        }
         let result = copying.into_result(dry_run);
         if dry_run { Err(NotWritten::Dry(result)) } else { Ok(result) }
     });
@@ -109,6 +116,27 @@ impl<'a> Copying<'a> {
         self.enrollments()?;
         self.links()?;
         self.holds()
+    }
+
+    /// Records each row that was copied, as one that was created in live mode.
+    fn record(&self, trac: &Trac) -> Result<(), StoreError> {
+        let actor = Actor::system("trac workspace go-live");
+        let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+        for copied in &self.copied {
+            let (Some(id), Some(from)) = (text(copied, "id"), text(copied, "copied_from")) else { continue };
+            let resources = [&PROGRAMS, &PARTNERS, &ENROLLMENTS, &LINKS];
+            let resource =
+                resources.into_iter().find(|one| text(copied, "kind").as_deref() == Some(one.name));
+            let Some(resource) = resource else { continue };
+            let mut row = resource.one(self.live_rows(), trac, &id)?.unwrap_or_default();
+            if let Some(row) = row.as_object_mut() {
+                row.insert("copied_from".to_owned(), from.into());
+            }
+            let kind = resource.name;
+            let change = Change { kind, id: &id, verb: "created", before: None, after: Some(&row) };
+            record(self.live_rows(), trac, &actor, &change)?;
+        }
+        Ok(())
     }
 
     fn into_result(mut self, dry_run: bool) -> Value {

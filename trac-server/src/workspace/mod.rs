@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use trac_core::program::Mode;
 use trac_core::time::Timestamp;
 
-use crate::dashboard;
+use crate::access::Actor;
+use crate::api::activity::{Change, record};
 use crate::id::{Ids, Kind};
 pub use crate::keys::KeyKind;
-use crate::keys::NewKey;
+use crate::keys::{KEYS, NewKey};
+use crate::people;
 use crate::store::rows::{Rows, args};
 use crate::store::{
     Everywhere, PUBLIC_URL, Priority, Scope, Store, StoreError, StoreErrorKind, set_setting, setting,
@@ -58,7 +60,7 @@ pub async fn create(trac: &Trac, name: &str) -> Result<Value, StoreError> {
                 "live": { "id": live, "url": address(&live) },
             },
             "events": EVENT_TYPES,
-            "dashboard_url": dashboard::new_link(tx.within(&shown), &trac, dashboard::LINK_SECS)?,
+            "dashboard_url": people::new_link(tx.within(&shown), &trac, people::LINK_SECS, None)?,
         }))
     });
     created.await
@@ -111,6 +113,10 @@ pub async fn create_key(
         let scope = rows.scope();
         must_be_known(rows.everywhere(), scope.workspace_id())?;
         let new = NewKey::insert(rows, &trac, kind, name.as_deref())?;
+        let row = KEYS.one(rows, &trac, &new.id)?;
+        let (of, id, verb) = (KEYS.name, new.id.as_str(), "created");
+        let change = Change { kind: of, id, verb, before: None, after: row.as_ref() };
+        record(rows, &trac, &Actor::system("trac key create"), &change)?;
         Ok(json!({
             "id": new.id,
             "workspace_id": scope.workspace_id(),
@@ -123,24 +129,63 @@ pub async fn create_key(
     written.await
 }
 
-/// Makes a link that opens the dashboard of a workspace once, within a quarter of an hour.
+/// Makes a link that opens the dashboard of a workspace once, within a quarter of an hour, as the person with this e-mail
+/// address. Without one, the workspace must not have people yet.
 ///
 /// # Errors
-/// [`StoreError`] if there is no such workspace, or nothing can be written.
-pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<Value, StoreError> {
-    let (trac, scope) = (trac.clone(), Scope::new(workspace_id, mode));
+/// [`StoreError`] if there is no such workspace or person, or nothing can be written. The message names the people of the
+/// workspace.
+pub async fn login_link(
+    trac: &Trac,
+    workspace_id: &str,
+    mode: Mode,
+    email: Option<&str>,
+) -> Result<Value, StoreError> {
+    let (trac, scope, email) = (trac.clone(), Scope::new(workspace_id, mode), email.map(ToOwned::to_owned));
     let store = trac.store.clone();
     let written = store.write_in(&scope, Priority::Api, move |rows| {
         let scope = rows.scope();
         must_be_known(rows.everywhere(), scope.workspace_id())?;
+        let expires_at = trac.clock.now().plus_secs(LOGIN_LINK_SECS).to_rfc3339();
+        let person = person_of_link(rows.everywhere(), scope.workspace_id(), email.as_deref())?;
+        let (id, after) = (scope.workspace_id(), json!({ "expires_at": expires_at, "email": email }));
+        let (kind, verb) = ("workspace", "login_link_made");
+        let change = Change { kind, id, verb, before: None, after: Some(&after) };
+        record(rows, &trac, &Actor::system("trac login-link"), &change)?;
         Ok(json!({
-            "url": dashboard::new_link(rows, &trac, LOGIN_LINK_SECS)?,
-            "workspace_id": scope.workspace_id(),
+            "url": people::new_link(rows, &trac, LOGIN_LINK_SECS, person.as_deref())?,
+            "workspace_id": id,
             "mode": scope.mode_str(),
-            "expires_at": trac.clock.now().plus_secs(LOGIN_LINK_SECS).to_rfc3339(),
+            "email": email,
+            "expires_at": expires_at,
         }))
     });
     written.await
+}
+
+/// The person of a login link; `None` while the workspace has no people.
+fn person_of_link(
+    tx: Everywhere<'_>,
+    workspace_id: &str,
+    email: Option<&str>,
+) -> Result<Option<String>, StoreError> {
+    let refused = |detail: String| StoreError::new(StoreErrorKind::Unavailable, detail);
+    let found = match email {
+        Some(email) => people::member_of_email(tx, workspace_id, email)?,
+        None => None,
+    };
+    let known = people::emails(tx, workspace_id)?.join(", ");
+    match (email, found) {
+        (_, Some(person)) => Ok(Some(person)),
+        (None, None) if known.is_empty() => Ok(None),
+        (None, None) => {
+            Err(refused(format!("people open this workspace: name one of them with --email: {known}")))
+        }
+        (Some(email), None) if known.is_empty() => Err(refused(format!(
+            "{email} is not a person of {workspace_id}: it has no people yet, leave out --email"
+        ))),
+        (Some(email), None) => Err(refused(format!("{email} is not a person of {workspace_id}: {known}"))),
+    }
 }
 
 /// The dashboard's active sessions and unused links, of a workspace or of all.
@@ -149,7 +194,7 @@ pub async fn login_link(trac: &Trac, workspace_id: &str, mode: Mode) -> Result<V
 /// [`StoreError`] if there is no such workspace, or the store cannot be read.
 pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>, StoreError> {
     must_be_known_if_named(trac, workspace).await?;
-    dashboard::sessions(trac, workspace).await
+    people::sessions(trac, workspace).await
 }
 
 /// Ends all sessions and unused links, of a workspace or of all. Returns their number.
@@ -158,7 +203,7 @@ pub async fn sessions(trac: &Trac, workspace: Option<&str>) -> Result<Vec<Value>
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
 pub async fn end_sessions(trac: &Trac, workspace: Option<&str>) -> Result<usize, StoreError> {
     must_be_known_if_named(trac, workspace).await?;
-    dashboard::end_sessions(trac, workspace).await
+    people::end_sessions(trac, workspace).await
 }
 
 async fn must_be_known_if_named(trac: &Trac, workspace: Option<&str>) -> Result<(), StoreError> {

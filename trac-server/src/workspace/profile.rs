@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use crate::access::Merchant;
 use crate::api::fields::{Fields, text};
+use crate::api::frame::Frame;
 use crate::api::list::{Kept, Resource, time, word};
 use crate::click::destination;
 use crate::problem::Problem;
+use crate::store::StoreError;
 use crate::store::rows::{Rows, args};
-use crate::store::{Priority, StoreError};
 use crate::trac::Trac;
 
 pub(crate) fn routes() -> Router<Trac> {
@@ -38,7 +39,7 @@ static WORKSPACE: Resource = Resource {
     },
 };
 
-async fn show(State(trac): State<Trac>, Merchant(scope): Merchant) -> Result<Json<Value>, Problem> {
+async fn show(State(trac): State<Trac>, Merchant { scope, .. }: Merchant) -> Result<Json<Value>, Problem> {
     let store = trac.store.clone();
     let found = store.try_read(move |tx| WORKSPACE.find(tx.within(&scope), &trac, scope.workspace_id()));
     found.await.map(Json)
@@ -46,23 +47,24 @@ async fn show(State(trac): State<Trac>, Merchant(scope): Merchant) -> Result<Jso
 
 async fn change(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     mut fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let name = fields.take("name", text(1..=200));
     let fallback = fields.take_nullable("fallback_url", destination);
     fields.finish()?;
-    let store = trac.store.clone();
-    let changed = store.try_write_in(&scope, Priority::Api, move |rows| {
+    let id = caller.scope.workspace_id().to_owned();
+    let frame = Frame { trac, caller, resource: &WORKSPACE };
+    let changed = frame.change(id, move |rows, _, _| {
         if let Some(name) = name {
             set(rows, "name", Some(&name))?;
         }
         if let Some(fallback) = fallback {
             set(rows, "fallback_url", fallback.as_deref())?;
         }
-        WORKSPACE.find(rows, &trac, rows.scope().workspace_id())
+        Ok(())
     });
-    changed.await.map(Json)
+    changed.await
 }
 
 fn set(rows: Rows<'_>, column: &'static str, value: Option<&str>) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@
 //! 1 to 255 printable ASCII characters; valid for 24 hours, in the workspace and mode of the secret key. The
 //! response to a repeat has `Idempotent-Replayed: true`. The same key with another body is
 //! `422 IDEMPOTENCY_KEY_REUSED`; a repeat of a call that is still being answered is `409 IDEMPOTENCY_KEY_IN_USE`,
-//! and so is a repeat of one that made an API key, which is shown once. A call that failed had no effect and
+//! and so is a repeat of one that made an API key or an invitation, which are shown once. A call that failed had no effect and
 //! its response is not stored: a repeat is executed again.
 
 use axum::body::{Body, to_bytes};
@@ -37,7 +37,7 @@ pub(crate) async fn once(State(trac): State<Trac>, request: Request, next: Next)
 async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     // Checked first: an unauthorized caller must not learn whether an `Idempotency-Key` was used.
-    let Merchant(scope) = Merchant::from_request_parts(&mut parts, &trac).await?;
+    let Merchant { scope, .. } = Merchant::from_request_parts(&mut parts, &trac).await?;
     let key = key(&parts.headers)?;
     let body = to_bytes(body, BODY_LIMIT_BYTES).await.map_err(|_| Problem::too_large(BODY_LIMIT_BYTES))?;
     let mut request_hash = Sha256::new();
@@ -45,8 +45,8 @@ async fn answer(trac: Trac, request: Request, next: Next) -> Result<Response, Pr
         request_hash.update(part.len().to_be_bytes());
         request_hash.update(part);
     }
-    // A new API key is shown once and never stored, not even in `idempotency`.
-    let is_secret = parts.uri.path().starts_with("/api-keys");
+    // A new API key or invitation is shown once and never stored, not even in `idempotency`.
+    let is_secret = ["/api-keys", "/invitations"].iter().any(|path| parts.uri.path().starts_with(path));
     let ticket = Ticket { scope, key, request: request_hash.finalize().into(), now: trac.clock.now() };
     if let Some(made) = find(&trac, &ticket).await? {
         return repeat(&ticket, made);

@@ -49,7 +49,6 @@ impl Listing {
     }
 
     /// The newest rows.
-    #[cfg(test)]
     pub(crate) const fn newest(limit: u32) -> Self {
         Self { page: 1, limit, starting_after: None, filters: Vec::new() }
     }

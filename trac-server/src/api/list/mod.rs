@@ -61,7 +61,7 @@ pub(crate) struct Resource {
 
 /// The route that lists a resource.
 pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
-    get(move |State(trac): State<Trac>, Merchant(scope): Merchant, listing: Listing| async move {
+    get(move |State(trac): State<Trac>, Merchant { scope, .. }: Merchant, listing: Listing| async move {
         let (store, of) = (trac.store.clone(), scope.clone());
         let list = store.query(&of, NARROW, move |tx| resource.list(tx.within(&scope), &trac, &listing));
         list.await.map(Json)
@@ -70,11 +70,13 @@ pub(crate) fn list_of(resource: &'static Resource) -> MethodRouter<Trac> {
 
 /// The route that returns one row.
 pub(crate) fn one_of(resource: &'static Resource) -> MethodRouter<Trac> {
-    get(move |State(trac): State<Trac>, Merchant(scope): Merchant, Path(id): Path<String>| async move {
-        let (store, of) = (trac.store.clone(), scope.clone());
-        let found = store.query(&of, NARROW, move |tx| resource.find(tx.within(&scope), &trac, &id));
-        found.await.map(Json)
-    })
+    get(
+        move |State(trac): State<Trac>, Merchant { scope, .. }: Merchant, Path(id): Path<String>| async move {
+            let (store, of) = (trac.store.clone(), scope.clone());
+            let found = store.query(&of, NARROW, move |tx| resource.find(tx.within(&scope), &trac, &id));
+            found.await.map(Json)
+        },
+    )
 }
 
 impl Resource {

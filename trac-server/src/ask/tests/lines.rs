@@ -280,7 +280,7 @@ async fn after_a_crash_between_two_pages_the_first_is_requested_again() {
     drop(asker);
     assert_eq!(shop.row("invoice.lines_listed").await, Value::Null);
 
-    let restarted = Asker::new(app.trac.clone(), &api.url);
+    let restarted = Asker::new(app.trac.clone().with_stripe_api_url(&api.url));
     assert_eq!(restarted.round().await.unwrap(), 0, "another server may be asking");
     app.trac.clock.advance(30);
     api.will_send(page(&lines(1..=11), true));

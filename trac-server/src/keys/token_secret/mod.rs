@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use trac_core::webhook::customer_token;
 
 use crate::access::{Merchant, key_hash};
+use crate::api::activity::Change;
 use crate::api::fields::Fields;
 use crate::id::new_key;
 use crate::keys::{KEYS, KeyKind, must_be_in_force};
@@ -19,12 +20,12 @@ use crate::trac::Trac;
 /// Makes the token secret of a publishable key, in place of an earlier one.
 pub(crate) async fn make(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     fields.finish()?;
-    let store = trac.store.clone();
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let made = store.try_write_in(&scope, Priority::Api, move |rows| {
         let key = KEYS.find(rows, &trac, &id)?;
         must_be_in_force(&key)?;
@@ -35,6 +36,8 @@ pub(crate) async fn make(
         }
         let secret = new_key("ts", rows.scope().mode());
         set(rows, &trac.store.vault(), &id, &secret)?;
+        let (kind, verb) = (KEYS.name, "token_secret_made");
+        caller.record(rows, &trac, &Change { kind, id: &id, verb, before: None, after: None })?;
         Ok(json!({ "id": id, "token_secret": secret }))
     });
     made.await.map(|shown| (StatusCode::CREATED, Json(shown)))

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 use trac_core::program::Mode;
 
-use super::cell;
 use super::table::unusable;
 use super::write::{cannot, workspaces};
+use crate::api::csv;
 use crate::api::list::Resource;
 use crate::click::{CLICKS, LINKS};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES, PAYOUTS};
@@ -113,6 +113,6 @@ fn write_sheet(
 }
 
 fn line(out: &mut impl Write, values: impl Iterator<Item = Value>) -> Result<(), StoreError> {
-    let cells: Vec<_> = values.map(|value| cell::write(&value)).collect();
+    let cells: Vec<_> = values.map(|value| csv::cell(&value)).collect();
     write!(out, "{}\r\n", cells.join(",")).map_err(|error| cannot(&error))
 }

@@ -27,7 +27,6 @@ mod write;
 mod read;
 mod older;
 mod import;
-mod cell;
 mod csv;
 
 pub use csv::{SHEETS, export_csv};

@@ -69,6 +69,7 @@ pub(super) const TABLES: &[Table] = &[
     table("payout", ID),
     table("payout_entry", &["workspace_id", "mode", "entry_id"]),
     table("attribution", ID),
+    table("activity", ID),
 ];
 
 impl Table {

@@ -23,6 +23,7 @@ pub use rules::Rules;
 pub use text::as_text;
 
 use crate::access::Merchant;
+use crate::api::activity::Change;
 use crate::api::parameters::Parameters;
 use crate::flow::{self, Considered};
 use crate::id::Ids;
@@ -33,7 +34,7 @@ use crate::store::rows::{Row, Rows, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, StoreErrorKind, mode_of};
 use crate::trac::Trac;
 use crate::webhook::delivery::Delivery;
-use crate::webhook::log;
+use crate::webhook::{EVENTS, log};
 
 /// `POST /api/v1/events/{id}/replay`.
 pub(crate) fn routes() -> Router<Trac> {
@@ -51,7 +52,7 @@ struct Replay {
 
 async fn replay_one(
     State(trac): State<Trac>,
-    Merchant(scope): Merchant,
+    caller: Merchant,
     Path(id): Path<String>,
     mut parameters: Parameters,
 ) -> Result<Json<Value>, Problem> {
@@ -59,13 +60,25 @@ async fn replay_one(
     let rules = parameters.take("rules").as_deref().map_or(Some(Rules::Then), Rules::from_word);
     parameters.finish()?;
     let rules = rules.ok_or_else(|| Problem::field("rules", "must be then or now"))?;
-    let (ids, now) = (trac.ids.clone(), trac.clock.now());
+    let (store, scope) = (trac.store.clone(), caller.scope.clone());
     let replay = Replay { rules, dry_run, since: None };
-    let replayed = trac.store.try_write_in(&scope, Priority::Api, move |rows| {
+    let replayed = store.try_write_in(&scope, Priority::Api, move |rows| {
         let stored = Stored::find(rows, &id)?.ok_or_else(|| Problem::not_found("event with a body"))?;
-        Ok::<_, Problem>(stored.replay(rows, &ids, now, replay)?)
+        let replayed = stored.replay(rows, &trac.ids, trac.clock.now(), replay)?;
+        if !dry_run && has_effect(&replayed) {
+            let (kind, verb) = (EVENTS.name, "replayed");
+            let change = Change { kind, id: &stored.id, verb, before: None, after: Some(&replayed) };
+            caller.record(rows, &trac, &change)?;
+        }
+        Ok::<_, Problem>(replayed)
     });
     replayed.await.map(Json)
+}
+
+/// Whether a replay changed anything: a commission, the decision about a payment, or the event's own outcome.
+fn has_effect(replayed: &Value) -> bool {
+    let changes = replayed.get("changes").and_then(Value::as_array);
+    changes.is_some_and(|changes| !changes.is_empty()) || replayed.get("before") != replayed.get("after")
 }
 
 /// Which events, leads and conversions are decided again. The default is all of them.

@@ -44,6 +44,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0033_sales_by_key.sql"),
     include_str!("migrations/0034_spans.sql"),
     include_str!("migrations/0035_nodes.sql"),
+    include_str!("migrations/0036_accounts.sql"),
 ];
 
 /// Whether an older version made the database, so that [`migrate`] would change its schema.

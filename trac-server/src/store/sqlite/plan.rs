@@ -7,7 +7,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use rusqlite::Connection;
 
 /// The tables that grow with visitors, payments or calls.
-const GROWING: [&str; 26] = [
+const GROWING: [&str; 28] = [
+    "activity",
     "address",
     "attribution",
     "candidate",
@@ -32,6 +33,7 @@ const GROWING: [&str; 26] = [
     "report",
     "sale_day",
     "sale_span",
+    "sign_in_failure",
     "visit_not_counted",
     "visitor",
 ];

@@ -85,7 +85,7 @@ impl Callers {
 }
 
 /// The address if it is public; of an IPv6 address the /64 network, which belongs to one caller.
-fn public(address: IpAddr) -> Option<IpAddr> {
+pub(crate) fn public(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let [first, second, ..] = v4.octets();

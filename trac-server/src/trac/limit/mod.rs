@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::{CALLS_PER_ADDRESS, VISITS_PER_ADDRESS};
 use crate::store::Scope;
 
-pub(crate) use callers::Callers;
+pub(crate) use callers::{Callers, public};
 
 /// Calls of one kind that a workspace may receive in any window.
 pub(crate) const CALLS: usize = 1_000;

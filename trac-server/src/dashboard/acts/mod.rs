@@ -1,0 +1,56 @@
+//! All actions, each a form that calls the management API.
+
+pub(super) mod partners;
+pub(super) mod enrollments;
+pub(super) mod programs;
+pub(super) mod links;
+pub(super) mod claims;
+pub(super) mod payouts;
+pub(super) mod events;
+pub(super) mod endpoints;
+pub(super) mod keys;
+pub(super) mod workspace;
+
+use super::act::Act;
+
+/// Every action.
+pub(super) static ACTS: &[&Act] = &[
+    &partners::CREATE,
+    &partners::CHANGE,
+    &partners::DELETE,
+    &enrollments::CREATE,
+    &enrollments::APPROVE,
+    &enrollments::REJECT,
+    &enrollments::SUSPEND,
+    &enrollments::BAN,
+    &enrollments::TERMS,
+    &enrollments::DELETE,
+    &programs::CREATE,
+    &programs::CHANGE,
+    &programs::DELETE,
+    &links::CREATE,
+    &links::CHANGE,
+    &links::ARCHIVE,
+    &links::REOPEN,
+    &links::DELETE,
+    &links::PURGE,
+    &claims::APPROVE,
+    &claims::REJECT,
+    &claims::REFUND,
+    &claims::APPROVE_LEAD,
+    &claims::REJECT_LEAD,
+    &payouts::CREATE,
+    &events::LINK,
+    &events::REPLAY,
+    &events::REPLAY_NOW,
+    &endpoints::CREATE,
+    &endpoints::SECRETS,
+    &endpoints::STRIPE_KEY,
+    &endpoints::ACCOUNT,
+    &keys::CREATE,
+    &keys::CHANGE,
+    &keys::ROLL,
+    &keys::REVOKE,
+    &keys::TOKEN_SECRET,
+    &workspace::CHANGE,
+];

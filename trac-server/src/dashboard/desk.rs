@@ -1,0 +1,101 @@
+//! A request for a page: the person, the API, and the query.
+
+use std::collections::BTreeMap;
+
+use axum::Extension;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+
+use super::api::{Api, Failure, Pending};
+use crate::access::Merchant;
+use crate::access::role::Right;
+use crate::people::{Session, visitor_of};
+use crate::problem::Problem;
+use crate::trac::Trac;
+use crate::web::{Block, Language, Layout, Notice, Page, Tone, Visitor};
+
+/// What every page needs.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    pub(super) trac: Trac,
+    pub(super) api: Api,
+    pub(super) caller: Merchant,
+    visitor: Visitor,
+    language: Language,
+    /// The path after `/dashboard`, as in `/partners/part_1`.
+    pub(super) path: String,
+    pub(super) query: BTreeMap<String, String>,
+}
+
+impl FromRequestParts<Trac> for Desk {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, trac: &Trac) -> Result<Self, Response> {
+        let session = Session::from_request_parts(parts, trac).await?;
+        let api = Extension::<Api>::from_request_parts(parts, trac).await;
+        let Extension(api) = api.map_err(axum::response::IntoResponse::into_response)?;
+        let path = parts.uri.path();
+        let path = path.find("/dashboard").and_then(|begin| path.get(begin..)).unwrap_or_default();
+        let path = path.strip_prefix("/dashboard").unwrap_or_default().to_owned();
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Query(pairs)| pairs);
+        let query = query.unwrap_or_default().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let of = session.clone();
+        let visitor = trac.store.read(move |tx| visitor_of(tx, &of)).await;
+        let visitor = visitor.map_err(|error| Problem::from(error).into_response())?;
+        let (caller, language) = (session.caller(), session.language);
+        Ok(Self { trac: trac.clone(), api, caller, visitor, language, path, query })
+    }
+}
+
+impl Desk {
+    /// Reads from the API.
+    ///
+    /// # Errors
+    /// The API's.
+    pub(super) fn get<'a>(&'a self, path: &str) -> Pending<'a> {
+        self.api.get(&self.caller, path)
+    }
+
+    /// Whether the person may do what needs this right.
+    pub(super) const fn may(&self, right: Right) -> bool {
+        self.caller.role.may(right)
+    }
+
+    /// A page of this request. `current` is its tab in the navigation.
+    pub(super) fn page(&self, heading: &str, current: &'static str) -> Page {
+        self.page_of(self.say(heading), current)
+    }
+
+    /// A page whose heading is the name of an object, which has no translation.
+    pub(super) fn page_of(&self, heading: &str, current: &'static str) -> Page {
+        let layout = Layout::new(heading, &self.path, current, Some(self.visitor.clone()));
+        let mut page = Page::new(layout.in_language(self.language), heading);
+        if let Some(done) = self.query.get("done").and_then(|name| super::act::done(name)) {
+            page.blocks.push(notice(Tone::Good, done));
+        }
+        page
+    }
+
+    /// The response for an error of the API.
+    pub(super) fn failed(&self, failure: &Failure, current: &'static str) -> Response {
+        let heading = match failure.code.as_str() {
+            "NOT_FOUND" => "Not found",
+            "FORBIDDEN" => "Not allowed",
+            _ => "Something went wrong",
+        };
+        let mut page = self.page(heading, current);
+        page.blocks.push(notice(Tone::Bad, &failure.message));
+        page.respond(failure.status)
+    }
+
+    /// The text in the language of the page.
+    pub(super) fn say<'a>(&self, english: &'a str) -> &'a str {
+        self.language.say(english)
+    }
+}
+
+/// A message.
+pub(super) fn notice(tone: Tone, text: &str) -> Block {
+    Block::Notice(Notice { tone, text: text.to_owned(), links: Vec::new() })
+}

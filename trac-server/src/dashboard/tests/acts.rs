@@ -1,0 +1,268 @@
+//! Actions: what a merchant changes with forms.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::super::acts::ACTS;
+use super::shown::busy;
+use super::{form, log_in};
+use crate::testing::app::{Answer, App, Merchant};
+
+/// A merchant's browser.
+struct Browser<'a> {
+    app: &'a App,
+    cookie: String,
+}
+
+impl<'a> Browser<'a> {
+    async fn open(app: &'a App, merchant: &Merchant<'_>) -> Self {
+        Self { app, cookie: log_in(app, &merchant.key).await }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.app.visit(&format!("/dashboard/{path}"), &[("cookie", &self.cookie)]).await
+    }
+
+    /// The fields of the form on a page, as a browser would send them.
+    async fn fields(&self, path: &str) -> BTreeMap<String, String> {
+        let page = self.get(path).await;
+        let html = page.body.as_str().unwrap();
+        assert_eq!(page.status, 200, "{path}: {html}");
+        let form = html.split("<form class=\"form\"").nth(1).unwrap().split("</form>").next().unwrap();
+        let plain = |text: &str| {
+            text.replace("&#38;", "&")
+                .replace("&#60;", "<")
+                .replace("&#62;", ">")
+                .replace("&#34;", "\"")
+                .replace("&#39;", "'")
+        };
+        let value = |tag: &str, name: &str| {
+            let value = tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;
+            Some(plain(value))
+        };
+        let mut fields = BTreeMap::new();
+        for tag in form.split('<') {
+            let Some(name) = value(tag, "name") else { continue };
+            if tag.starts_with("input") {
+                let is_box = tag.contains("type=\"checkbox\"");
+                if !is_box || tag.contains(" checked") {
+                    fields.insert(name, value(tag, "value").unwrap_or_default());
+                }
+            } else if tag.starts_with("textarea") {
+                fields.insert(name, plain(tag.split_once('>').unwrap().1));
+            } else if tag.starts_with("select") {
+                let rest = form
+                    .split(&format!("name=\"{name}\""))
+                    .nth(1)
+                    .unwrap()
+                    .split("</select>")
+                    .next()
+                    .unwrap();
+                let options: Vec<_> = rest.split("<option").skip(1).collect();
+                let chosen =
+                    options.iter().find(|option| option.contains(" selected")).or_else(|| options.first());
+                fields.insert(name, chosen.and_then(|option| value(option, "value")).unwrap_or_default());
+            }
+        }
+        fields
+    }
+
+    async fn send(&self, path: &str, fields: &BTreeMap<String, String>) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        form(self.app, &format!("/dashboard/{path}"), &body, &[("cookie", &self.cookie)]).await
+    }
+
+    /// Opens a form, changes some fields and sends it.
+    async fn act(&self, path: &str, change: &[(&str, &str)]) -> Answer {
+        let mut fields = self.fields(path).await;
+        for (name, value) in change {
+            fields.insert((*name).to_owned(), (*value).to_owned());
+        }
+        self.send(path, &fields).await
+    }
+}
+
+fn location(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    answer.header("location").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merchant_sets_up_a_program_a_partner_and_a_link_without_the_api() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let browser = Browser::open(&app, &merchant).await;
+    let made = browser
+        .act(
+            "do/program-create",
+            &[("name", "Friends"), ("commission.rate_bps", "12.5"), ("recurring", "12")],
+        )
+        .await;
+    let to = location(&made);
+    assert!(to.starts_with("../programs/prog_") && to.ends_with("?done=program-create"), "{to}");
+    let program = merchant.get("/programs").await;
+    assert_eq!(program.body["data"][0]["commission"], json!({ "type": "percentage", "rate_bps": 1_250 }));
+    assert_eq!(program.body["data"][0]["recurring"], json!({ "months": 12 }));
+    let shown = browser.get(to.strip_prefix("../").unwrap()).await;
+    let shown = shown.body.as_str().unwrap();
+    assert!(
+        shown.contains("The program was created.") && shown.contains("earns 12.50 USD (12.5 %)"),
+        "{shown}"
+    );
+
+    let made = browser
+        .act("do/partner-create", &[("name", "Ada"), ("email", "ada@example.com"), ("code", "ada")])
+        .await;
+    let partner = merchant.get("/partners").await.text("/data/0/id");
+    assert_eq!(location(&made), format!("../partners/{partner}?done=partner-create"));
+    location(&browser.act(&format!("do/enrollment-create?partner_id={partner}"), &[]).await);
+    assert_eq!(merchant.get("/enrollments").await.text("/data/0/status"), "approved");
+    let link = format!("do/link-create?partner_id={partner}");
+    location(&browser.act(&link, &[("destination", "https://shop.example.com/"), ("slug", "ada")]).await);
+    assert_eq!(app.visit("/t/ada", &[]).await.status, 302);
+    // Each change is in the record, with the person or link that made it.
+    let actions = merchant.get("/activity").await.column("action");
+    assert_eq!(actions, ["link.created", "enrollment.created", "partner.created", "program.created"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_takes_effect_once() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let browser = Browser::open(&app, &merchant).await;
+    let mut fields = browser.fields("do/partner-create").await;
+    fields.insert("name".to_owned(), "Ada".to_owned());
+    let (one, other) =
+        tokio::join!(browser.send("do/partner-create", &fields), browser.send("do/partner-create", &fields));
+    let third = browser.send("do/partner-create", &fields).await;
+    let answers = [one.status.as_u16(), other.status.as_u16(), third.status.as_u16()];
+    assert!(answers.iter().all(|status| [303, 422].contains(status)) && third.status == 303, "{answers:?}");
+    assert_eq!(merchant.get("/partners").await.column("id").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_are_shown_beside_their_fields_and_nothing_typed_is_lost() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let browser = Browser::open(&app, &merchant).await;
+    let wrong = browser
+        .act("do/partner-create", &[("name", "Ada"), ("email", "not an address"), ("code", "with blanks")])
+        .await;
+    let html = wrong.body.as_str().unwrap();
+    assert_eq!(wrong.status, 422, "{html}");
+    let at = |id: &str| html.split(&format!("id=\"{id}\"")).nth(1).unwrap().split("</p>").next().unwrap();
+    assert!(
+        at("f-email").contains("value=\"not an address\"") && at("f-email").contains("class=\"error\""),
+        "{html}"
+    );
+    assert!(at("f-code").contains("class=\"error\"") && !at("f-name").contains("class=\"error\""), "{html}");
+    let wrong = browser.act("do/program-create", &[("name", "P"), ("commission.rate_bps", "a lot")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.as_str().unwrap().contains("must be a percentage such as 20 or 12.5"));
+    assert!(merchant.get("/partners").await.column("id").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_is_rejected_with_a_reason_and_a_commission_is_paid() {
+    let app = App::new();
+    let shop = busy(&app).await;
+    let browser = Browser::open(&app, &shop.merchant).await;
+    let suspend = format!("do/enrollment-suspend?id={}", shop.enrollment);
+    location(&browser.act(&suspend, &[("note", "Bidding on our name")]).await);
+    let row = shop.merchant.get(&format!("/enrollments/{}", shop.enrollment)).await;
+    assert_eq!(
+        (row.text("/status"), row.text("/note")),
+        ("suspended".to_owned(), "Bidding on our name".to_owned())
+    );
+    let page = browser.get(&format!("applications/{}", shop.enrollment)).await;
+    assert!(page.body.as_str().unwrap().contains("Bidding on our name"));
+    // Everything due was paid before.
+    let pay = format!("do/payout-create?partner_id={}&currency=usd", shop.partner);
+    let nothing = browser.act(&pay, &[]).await;
+    assert_eq!(nothing.status, 422);
+    assert!(nothing.body.as_str().unwrap().contains("Nothing is owed"), "{}", nothing.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_the_other_mode_changes_nothing() {
+    let app = App::new();
+    let (test, live) = app.both_modes().await;
+    let fields = {
+        let browser = Browser::open(&app, &test).await;
+        let mut fields = browser.fields("do/partner-create").await;
+        fields.insert("name".to_owned(), "Ada".to_owned());
+        fields
+    };
+    let browser = Browser::open(&app, &live).await;
+    let answer = browser.send("do/partner-create", &fields).await;
+    assert_eq!(answer.status, 409);
+    assert!(answer.body.as_str().unwrap().contains("switched to live mode"), "{}", answer.body);
+    for merchant in [&test, &live] {
+        assert!(merchant.get("/partners").await.column("id").is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_shown_once() {
+    let app = App::new();
+    let merchant = app.merchant().await;
+    let browser = Browser::open(&app, &merchant).await;
+    let fields = browser.fields("do/key-create").await;
+    let made = browser.send("do/key-create", &fields).await;
+    let html = made.body.as_str().unwrap();
+    assert_eq!(made.status, 200, "{html}");
+    let key = html.split("<p class=\"copy\"><code>").nth(1).unwrap().split('<').next().unwrap();
+    assert!(key.starts_with("pk_test_"), "{html}");
+    let again = browser.send("do/key-create", &fields).await;
+    assert!(!again.body.as_str().unwrap().contains("pk_test_"), "{}", again.body);
+    for path in ["keys", "activity"] {
+        assert!(!browser.get(path).await.body.as_str().unwrap().contains(key));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_action_has_a_page_with_a_form() {
+    let app = App::new();
+    let shop = busy(&app).await;
+    let browser = Browser::open(&app, &shop.merchant).await;
+    for act in ACTS {
+        let list = act.about.strip_suffix("/{id}");
+        let path = match list {
+            Some(list) => act.to(&shop.merchant.get(list).await.text("/data/0/id")),
+            None => act.to(""),
+        };
+        let page = browser.get(&path).await;
+        let html = page.body.as_str().unwrap();
+        assert_eq!(page.status, 200, "{path}: {html}");
+        assert!(html.contains("<form class=\"form\"") && html.contains("name=\"once\""), "{path}: {html}");
+        if list.is_some() {
+            assert_eq!(browser.get(&act.to("x_404")).await.status, 404, "{path}");
+        }
+    }
+    assert_eq!(browser.get("do/format-disk").await.status, 404);
+}
+
+/// The forms of an unchanged object change nothing when they are sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_unchanged_changes_nothing() {
+    let app = App::new();
+    let shop = busy(&app).await;
+    let browser = Browser::open(&app, &shop.merchant).await;
+    let before = shop.merchant.get("/activity").await.column("id").len();
+    for (act, list) in [
+        ("partner-change", "/partners"),
+        ("program-change", "/programs"),
+        ("enrollment-terms", "/enrollments"),
+        ("link-change", "/links"),
+        ("key-change", "/api-keys"),
+    ] {
+        let id = shop.merchant.get(list).await.text("/data/0/id");
+        let row = shop.merchant.get(&format!("{list}/{id}")).await.body;
+        let sent = browser.act(&format!("do/{act}?id={id}"), &[]).await;
+        location(&sent);
+        assert_eq!(shop.merchant.get(&format!("{list}/{id}")).await.body, row, "{act}");
+    }
+    location(&browser.act("do/workspace-change", &[]).await);
+    assert_eq!(shop.merchant.get("/activity").await.column("id").len(), before);
+}
