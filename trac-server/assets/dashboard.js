@@ -58,6 +58,42 @@
     for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
   });
 
+  const get = async (address) => {
+    const response = await fetch(address, { redirect: "manual", cache: "no-store" });
+    // The session has ended; after the reload, the server redirects to the login page.
+    if (response.type === "opaqueredirect") {
+      location.reload();
+      throw new Error("the session is over");
+    }
+    if (!response.ok) throw new Error(String(response.status));
+    return { number: response.headers.get("x-changes"), text: await response.text() };
+  };
+
+  // Parts of a page that tick themselves, such as the steps of the set-up: the page is requested every two seconds. A
+  // part in which the reader types stays as it is.
+  const TICK_MS = 2000;
+  const received = new Map();
+  const isInUse = (part) => part.contains(document.activeElement)
+    || [...part.querySelectorAll("input, textarea")].some((input) => input.value !== input.defaultValue);
+  const tick = async () => {
+    if (document.visibilityState === "visible") {
+      try {
+        const page = new DOMParser().parseFromString((await get(location.href)).text, "text/html");
+        for (const part of document.querySelectorAll("[data-part]")) {
+          const next = page.getElementById(part.id);
+          if (!next || next.outerHTML === received.get(part.id) || isInUse(part)) continue;
+          received.set(part.id, next.outerHTML);
+          local(next);
+          part.replaceWith(next);
+        }
+      } catch {
+        // The next request may succeed.
+      }
+    }
+    setTimeout(tick, TICK_MS);
+  };
+  if (document.querySelector("[data-part]")) setTimeout(tick, TICK_MS);
+
   // A part of the page that refreshes itself: the number of `/dashboard/changes` is requested every second, and the
   // part when the number has changed.
   const live = document.getElementById("live");
@@ -82,17 +118,6 @@
     pulse.querySelector("em").textContent = text;
   };
   const fresh = pulse.querySelector("em").textContent;
-
-  const get = async (address) => {
-    const response = await fetch(address, { redirect: "manual", cache: "no-store" });
-    // The session has ended; after the reload, the server redirects to the login page.
-    if (response.type === "opaqueredirect") {
-      location.reload();
-      throw new Error("the session is over");
-    }
-    if (!response.ok) throw new Error(String(response.status));
-    return { number: response.headers.get("x-changes"), text: await response.text() };
-  };
 
   // New rows are highlighted for a moment.
   const replacePart = (html) => {

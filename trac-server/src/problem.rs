@@ -25,6 +25,10 @@ static WARNED: Tally<String> = Tally::new();
 /// `Retry-After` for a query that took too long: as long as a query may run.
 const QUERY_PAUSE_SECS: u32 = 5;
 
+/// The message of an error response, as an extension of it: pages show it in place of the JSON.
+#[derive(Clone, Debug)]
+pub(crate) struct ForPeople(pub(crate) Cow<'static, str>);
+
 /// An error as the caller receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -238,10 +242,11 @@ impl IntoResponse for Problem {
         if let (false, Some(object)) = (self.fields.is_empty(), error.as_object_mut()) {
             object.insert("fields".to_owned(), json!(self.fields));
         }
-        if let (Some((name, id)), Some(object)) = (self.about, error.as_object_mut()) {
-            object.insert(name.to_owned(), id.into());
+        if let (Some((name, id)), Some(object)) = (&self.about, error.as_object_mut()) {
+            object.insert((*name).to_owned(), id.as_str().into());
         }
         let mut response = (self.status, Json(json!({ "error": error }))).into_response();
+        response.extensions_mut().insert(ForPeople(self.message));
         if let Some(secs) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }

@@ -86,7 +86,7 @@ fn browser() -> Outcome {
 fn http() -> Outcome {
     setup::web_tools();
     let server = setup::released_server()?;
-    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "load", "--"];
+    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "drive", "--", "load"];
     let seconds = std::env::args().skip(2).filter(|argument| argument != "--http");
     setup::run(setup::cargo().args(load).args(seconds).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
@@ -95,7 +95,7 @@ fn http() -> Outcome {
 /// must not slow down.
 fn neighbours() -> Outcome {
     let server = setup::released_server()?;
-    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "neighbours", "--"];
+    let load = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "drive", "--", "neighbours"];
     let numbers = std::env::args().skip(2).filter(|argument| argument != "--neighbours");
     setup::run(setup::cargo().args(load).args(numbers).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
@@ -110,7 +110,7 @@ fn reads() -> Outcome {
     let given: Vec<_> = std::env::args().skip(2).filter(|argument| argument != "--reads").collect();
     let size = if given.is_empty() { READ_SIZE.map(str::to_owned).to_vec() } else { given };
     let folder = setup::root()?.join("target/grown").join(size.join("-"));
-    let reads = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "reads", "--"];
+    let reads = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "drive", "--", "reads"];
     setup::run(
         setup::cargo().args(reads).arg(folder).args(size).env("TRAC_BIN", server).current_dir(setup::root()?),
     )
@@ -118,7 +118,7 @@ fn reads() -> Outcome {
 
 /// Fills a data folder.
 pub(crate) fn grow() -> Outcome {
-    let grow = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "grow", "--"];
+    let grow = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "drive", "--", "grow"];
     let arguments: Vec<_> = std::env::args().skip(2).collect();
     setup::run(setup::cargo().args(grow).args(arguments).current_dir(setup::root()?))
 }

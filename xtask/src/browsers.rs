@@ -6,12 +6,7 @@ use std::process::{Child, Command, Stdio};
 use crate::{Outcome, setup};
 
 /// The tests that open the script's pages.
-const TESTS: [&str; 4] = [
-    "--package=trac-tests",
-    "--test=script_on_pages",
-    "--test=script_on_merchants_pages",
-    "--test=script_in_browsers",
-];
+const TESTS: [&str; 3] = ["script_on_pages::", "script_on_merchants_pages::", "script_in_browsers::"];
 
 /// Runs them in Firefox.
 pub(crate) fn firefox() -> Outcome {
@@ -25,10 +20,7 @@ pub(crate) fn webkit() -> Outcome {
     let driver = setup::webkit_driver()?;
     let display = Display::start()?;
     setup::run(
-        tests("webkit")?
-            .env("WEBKITDRIVER", driver)
-            .env("DISPLAY", &display.name)
-            .args(["--", "--test-threads=1"]),
+        tests("webkit")?.env("WEBKITDRIVER", driver).env("DISPLAY", &display.name).arg("--test-threads=1"),
     )
 }
 
@@ -38,7 +30,7 @@ fn tests(engine: &str) -> Outcome<Command> {
         .current_dir(setup::root()?)
         .env("TRAC_TEST_BROWSER", "must")
         .env("TRAC_TEST_ENGINE", engine)
-        .args(["test", "--no-fail-fast"])
+        .args(["test", "--no-fail-fast", "--package=trac-tests", "--test=end_to_end", "--"])
         .args(TESTS);
     Ok(command)
 }

@@ -3,9 +3,6 @@
 
 use crate::{Outcome, setup};
 
-/// How many sequences `cargo xtask test` simulates.
-const SEEDS: &str = "1000";
-
 /// Builds the simulation and runs one seed, or `COUNT` seeds from it on.
 pub(crate) fn run() -> Outcome {
     let seeds: Vec<String> = std::env::args().skip(2).collect();
@@ -15,13 +12,9 @@ pub(crate) fn run() -> Outcome {
     run_seeds(&seeds)
 }
 
-/// Runs the seeds of `cargo xtask test`.
-pub(crate) fn run_default_seeds() -> Outcome {
-    run_seeds(&["1".to_owned(), SEEDS.to_owned()])
-}
-
 /// Runs one seed, or `COUNT` seeds from it on.
 pub(crate) fn run_seeds(seeds: &[String]) -> Outcome {
-    let simulate = ["run", "--quiet", "--profile", "sim", "-p", "trac-tests", "--bin", "simulate", "--"];
+    let simulate =
+        ["run", "--quiet", "--profile", "sim", "-p", "trac-tests", "--bin", "drive", "--", "simulate"];
     setup::run(setup::cargo().args(simulate).args(seeds).current_dir(setup::root()?))
 }

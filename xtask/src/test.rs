@@ -3,12 +3,16 @@
 
 use std::path::Path;
 
-use crate::{Outcome, browsers, script, setup, sim, vectors};
+use crate::{Outcome, browsers, script, setup, vectors};
+
+/// How many sequences of actions are simulated: `tests/tests/end_to_end/simulation.rs`.
+const SEEDS: &str = "1000";
 
 /// Builds the script, so that the server contains it, looks for a browser, and runs every test.
 pub(crate) fn run() -> Outcome {
     script::build()?;
     let mut first = setup::cargo();
+    first.env("TRAC_SEEDS", SEEDS);
     if setup::browser() {
         // From here on, a browser that does not start is a failure, not a reason to skip.
         first.env("TRAC_TEST_BROWSER", "must");
@@ -23,7 +27,6 @@ pub(crate) fn run() -> Outcome {
         setup::run(first.args(["test", "--no-fail-fast"]).current_dir(&root)),
         setup::run(setup::cargo().args(rest).current_dir(&root)),
         vectors::run(),
-        sim::run_default_seeds(),
     ];
     outcomes.extend(postgres(&root));
     if std::env::args().any(|argument| argument == "--all-browsers") {
@@ -34,24 +37,26 @@ pub(crate) fn run() -> Outcome {
 
 /// The end-to-end tests that also run on PostgreSQL. The others are about files, pages or the command line.
 const ON_POSTGRES: [&str; 7] = [
-    "scenarios",
-    "genuine_events",
-    "isolation",
-    "payouts",
-    "conversion_to_commission",
-    "webhook_to_conversion",
-    "asking_stripe",
+    "scenarios::",
+    "genuine_events::",
+    "isolation::",
+    "payouts::",
+    "conversion_to_commission::",
+    "webhook_to_conversion::",
+    "asking_stripe::",
 ];
 
 /// Runs the tests of the server, and those of the API, on a PostgreSQL of their own.
 fn postgres(root: &Path) -> [Outcome; 2] {
     let with = |arguments: &[&str]| {
         let mut wrapped = setup::cargo();
-        wrapped.args(["run", "--quiet", "--bin", "with_postgres", "--"]).arg(setup::cargo().get_program());
+        wrapped
+            .args(["run", "--quiet", "--bin", "drive", "--", "with_postgres"])
+            .arg(setup::cargo().get_program());
         setup::run(wrapped.args(arguments).current_dir(root))
     };
-    let mut of_api = vec!["test", "--no-fail-fast"];
-    of_api.extend(ON_POSTGRES.iter().flat_map(|test| ["--test", test]));
+    let mut of_api = vec!["test", "--test", "end_to_end", "--"];
+    of_api.extend(ON_POSTGRES);
     // The same packages as a bare `cargo test`, so that nothing is compiled again.
     [with(&["test", "--no-fail-fast", "--lib"]), with(&of_api)]
 }

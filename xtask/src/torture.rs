@@ -26,7 +26,7 @@ pub(crate) fn run() -> Outcome {
     }
     let root = setup::root()?;
     let server = setup::released_server()?;
-    let kills = ["run", "--release", "-p", "trac-tests", "--bin", "torture", "--"];
+    let kills = ["run", "--release", "-p", "trac-tests", "--bin", "drive", "--", "torture"];
     setup::run(setup::cargo().args(kills).args(&numbers).env("TRAC_BIN", server).current_dir(&root))?;
     if !numbers.is_empty() {
         return Ok(());
@@ -41,7 +41,7 @@ pub(crate) fn run() -> Outcome {
 fn races(arguments: &[String]) -> Outcome {
     setup::postgres();
     let server = setup::released_server()?;
-    let races = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "races", "--"];
+    let races = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "drive", "--", "races"];
     setup::run(setup::cargo().args(races).args(arguments).env("TRAC_BIN", server).current_dir(setup::root()?))
 }
 
@@ -57,7 +57,7 @@ fn schema(cases: &str) -> Outcome {
     };
     script::build()?;
     let server = setup::released_server()?;
-    let check = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "schema", "--", cases];
+    let check = ["run", "--release", "--quiet", "-p", "trac-tests", "--bin", "drive", "--", "schema", cases];
     let mut cargo = setup::cargo();
     cargo.args(check).env("TRAC_BIN", server).env("TRAC_SCHEMATHESIS", schemathesis);
     setup::run(cargo.current_dir(setup::root()?))

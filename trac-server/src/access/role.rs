@@ -82,7 +82,7 @@ impl Role {
     pub(crate) const fn may(self, right: Right) -> bool {
         match right {
             Right::Read => true,
-            Right::Rehearse => !matches!(self, Self::Viewer),
+            Right::Rehearse => !matches!(self, Self::Finance | Self::Viewer),
             Right::Pay => matches!(self, Self::Owner | Self::Manager | Self::Finance),
             Right::Manage => matches!(self, Self::Owner | Self::Manager),
             Right::Own => matches!(self, Self::Owner),
@@ -114,7 +114,7 @@ pub(crate) fn right_of(method: &Method, path: &str, query: Option<&str>) -> Righ
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     let rehearses = || {
         let mut pairs = query.unwrap_or_default().split('&');
-        pairs.any(|pair| matches!(pair, "dry_run=1" | "dry_run=true"))
+        pairs.any(|pair| matches!(pair, "dry_run" | "dry_run=" | "dry_run=1" | "dry_run=true"))
     };
     match first {
         "explain" => Right::Read,
@@ -138,7 +138,7 @@ mod tests {
         };
         check(Role::Owner, [true, true, true, true, true]);
         check(Role::Manager, [true, true, true, true, false]);
-        check(Role::Finance, [true, true, true, false, false]);
+        check(Role::Finance, [true, false, true, false, false]);
         check(Role::Support, [true, true, false, false, false]);
         check(Role::Viewer, [true, false, false, false, false]);
         assert_eq!(Role::from_word("root"), None);
@@ -152,6 +152,7 @@ mod tests {
         check(Method::GET, "/api-keys", None, Right::Read);
         check(Method::POST, "/explain", None, Right::Read);
         check(Method::POST, "/events/evl_1/replay", Some("rules=now&dry_run=1"), Right::Rehearse);
+        check(Method::POST, "/events/evl_1/replay", Some("dry_run"), Right::Rehearse);
         check(Method::POST, "/events/evl_1/replay", Some("dry_run=0"), Right::Manage);
         check(Method::POST, "/events/evl_1/replay", None, Right::Manage);
         check(Method::POST, "/events/evl_1/link", Some("dry_run=1"), Right::Manage);

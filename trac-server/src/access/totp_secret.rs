@@ -37,8 +37,9 @@ pub(crate) fn reseal(tx: Everywhere<'_>, vault: &Vault, is_due: fn(&str) -> bool
     for (id, sealed) in stored {
         let secret = open(vault, &id, &sealed)?;
         if is_due(&sealed) {
-            let sealed = seal(vault, &id, &secret)?;
-            tx.write("UPDATE person SET totp_secret = ?2 WHERE id = ?1", args![id, sealed])?;
+            // A secret that was replaced in the meantime stays.
+            let sql = "UPDATE person SET totp_secret = ?2 WHERE id = ?1 AND totp_secret = ?3";
+            tx.write(sql, args![id, seal(vault, &id, &secret)?, sealed])?;
         }
     }
     Ok(())

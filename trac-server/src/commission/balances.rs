@@ -30,7 +30,7 @@ macro_rules! immature {
 pub(crate) static BALANCES: Resource = Resource {
     name: "balance",
     columns: concat!(
-        "b.partner_id, b.currency, add_minor(b.held_minor, ",
+        "b.partner_id || ':' || b.currency AS id, b.partner_id, b.currency, add_minor(b.held_minor, ",
         immature!(),
         ") AS pending_minor, b.claimed_minor, sub_minor(b.open_minor, ",
         immature!(),
@@ -48,6 +48,7 @@ pub(crate) static BALANCES: Resource = Resource {
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
     let owed = row.get::<i64>("approved_minor")?.saturating_add(row.get("unpaid_of_paid_minor")?);
     Ok(json!({
+        "id": word(row, "id")?,
         "partner_id": word(row, "partner_id")?,
         "currency": word(row, "currency")?,
         "pending_minor": number(row, "pending_minor")?,

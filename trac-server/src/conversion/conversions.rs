@@ -38,7 +38,7 @@ macro_rules! waits {
 pub(crate) static CONVERSIONS: Resource = Resource {
     name: "conversion",
     columns: concat!(
-        "p.id, p.decision, p.created_at, p.facts -> 'reports' AS reports, ",
+        "p.id, p.program_id, p.partner_id, p.decision, p.created_at, p.facts -> 'reports' AS reports, ",
         commission_id!(),
         " AS commission_id"
     ),
@@ -148,6 +148,8 @@ fn read(row: &Row<'_>, trac: &Trac) -> Result<Value, StoreError> {
         "currency": decision.currency,
         "attributed": decision.credited_click().is_some(),
         "click_id": attribution.map(|attribution| &attribution.click_id),
+        "program_id": word(row, "program_id")?,
+        "partner_id": word(row, "partner_id")?,
         "rule": attribution.map(|attribution| attribution.rule),
         "claims": claims(row)?,
         "reason": decision.reason.shown_after(waited_secs),

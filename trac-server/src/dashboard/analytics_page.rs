@@ -9,8 +9,8 @@ use axum::routing::get;
 use serde_json::Value;
 
 use super::api::{Failure, query_of};
+use super::choices::{partner_id, programs};
 use super::desk::{Desk, notice};
-use super::listing::{partner_id, programs};
 use super::names::Names;
 use super::report::{chart, days_before, figures, sums, sums_cell};
 use super::value::{at, list, number, text};

@@ -15,6 +15,8 @@ use serde_json::{Map, Value};
 use tower::util::ServiceExt as _;
 
 use crate::access::Merchant;
+use crate::problem::Problem;
+use crate::store::StoreError;
 
 /// The routes of the management API.
 #[derive(Clone, Debug)]
@@ -34,6 +36,16 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// An error of the store.
+    pub(super) fn of_store(error: StoreError) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "STORE".to_owned(),
+            message: Problem::from(error).message().to_owned(),
+            fields: Map::new(),
+        }
+    }
+
     /// The error of a response that is not as expected.
     fn internal() -> Self {
         Self {

@@ -7,13 +7,15 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 
+use super::act::Act;
+use super::acts;
 use super::api::{Api, Failure, Pending};
 use crate::access::Merchant;
-use crate::access::role::Right;
+use crate::access::role::{Right, right_of};
 use crate::people::{Session, visitor_of};
 use crate::problem::Problem;
 use crate::trac::Trac;
-use crate::web::{Block, Language, Layout, Notice, Page, Tone, Visitor};
+use crate::web::{Block, Field, Language, Layout, Link, Notice, Page, Payload, Tone, Visitor, Wire};
 
 /// What every page needs.
 #[derive(Clone, Debug)]
@@ -62,6 +64,23 @@ impl Desk {
         self.caller.role.may(right)
     }
 
+    /// Links to these actions for an object, without those that the person may not do.
+    pub(super) fn offered(&self, acts: &[&'static Act], id: &str) -> Vec<Link> {
+        let may = |act: &&&'static Act| self.may(right_of(&act.method, act.call, None));
+        let link = |(index, act): (usize, &&'static Act)| {
+            let to = act.to(id);
+            if index == 0 { Link::main(act.label, &to) } else { Link::new(act.label, &to) }
+        };
+        acts.iter().filter(may).enumerate().map(link).collect()
+    }
+
+    /// These links without those to actions that the person may not do.
+    pub(super) fn permitted(&self, links: Vec<Link>) -> Vec<Link> {
+        let act = |link: &Link| acts::find(link.to.strip_prefix("do/")?.split('?').next()?);
+        let may = |link: &Link| act(link).is_none_or(|act| self.may(right_of(&act.method, act.call, None)));
+        links.into_iter().filter(may).collect()
+    }
+
     /// A page of this request. `current` is its tab in the navigation.
     pub(super) fn page(&self, heading: &str, current: &'static str) -> Page {
         self.page_of(self.say(heading), current)
@@ -71,10 +90,25 @@ impl Desk {
     pub(super) fn page_of(&self, heading: &str, current: &'static str) -> Page {
         let layout = Layout::new(heading, &self.path, current, Some(self.visitor.clone()));
         let mut page = Page::new(layout.in_language(self.language), heading);
-        if let Some(done) = self.query.get("done").and_then(|name| super::act::done(name)) {
-            page.blocks.push(notice(Tone::Good, done));
+        if let Some(act) = self.query.get("done").and_then(|name| acts::find(name)) {
+            page.blocks.push(notice(Tone::Good, act.done));
         }
         page
+    }
+
+    /// A hidden field with the mode: a form must not change the other mode, if the mode was switched in another tab.
+    pub(super) fn mode_field(&self) -> Field {
+        Field::hidden("mode", self.caller.scope.mode_str()).wire(Wire::Nowhere)
+    }
+
+    /// The line for the merchant's pages.
+    pub(super) fn script_line(&self) -> Block {
+        let url = self.trac.public_url.trim_end_matches('/');
+        Block::Payload(Payload {
+            title: "The script for your pages",
+            note: "Paste this line into the head of every page of your shop.",
+            lines: vec![(format!("<script src=\"{url}/trac.js\" defer></script>"), false)],
+        })
     }
 
     /// The response for an error of the API.

@@ -6,11 +6,13 @@ use super::act::Act;
 use super::acts::{claims, endpoints, enrollments, events, keys, links, partners, payouts, programs};
 use super::column::Show::{Flag, Id, List, Money, Name, Number, Other, Reason, Status, Text, Time, To, Word};
 use super::column::{Column, column};
-use super::detail::{Detail, Extra, Section};
+use super::detail::Detail;
+use super::extra::Extra;
 use super::lists::{
     BALANCE_COLUMNS, CLICK_COLUMNS, COMMISSION_COLUMNS, CONVERSION_COLUMNS, ENROLLMENT_COLUMNS, LINK_COLUMNS,
     PAYOUT_COLUMNS,
 };
+use super::rows::Section;
 use super::terms;
 use super::value::{at, list, text};
 use crate::web::{Cell, Link};
@@ -81,7 +83,7 @@ static COMMISSION: Detail = Detail {
         column("Month of the subscription", Number("recurring_month")),
         column("Matures", Time("matures_at")),
         column("Click", Id("click_id")),
-        column("Sale", Other(|row| super::names::subject(text(row, "conversion_id")))),
+        column("Sale", Other(|row| super::names::subject(text(row, "payment_id")))),
         column("At Stripe", Other(stripe)),
         column("Created", Time("created_at")),
     ],
@@ -94,7 +96,7 @@ static COMMISSION: Detail = Detail {
                 column("Entry", Status("kind")),
                 column("Amount", Money("amount_minor", "currency")),
                 column("Reason", Reason("reason")),
-                column("Caused by", To("webhooks", "event_id")),
+                column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
                 column("Payout", To("payouts", "payout_id")),
                 column("Time", Time("at")),
             ],
@@ -149,7 +151,7 @@ static CONVERSION: Detail = Detail {
             column("Rule", Word("rule")),
             column("Click", Id("click_id")),
             column("Reason", Reason("reason")),
-            column("Caused by", To("webhooks", "event_id")),
+            column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
             column("Created", Time("created_at")),
         ],
         empty: "Nothing has been decided yet.",
@@ -513,7 +515,8 @@ static EVENT: Detail = Detail {
     }],
     acts: |object| {
         let mut acts: Vec<&'static Act> = Vec::new();
-        if text(object, "reason") == "payment_unlinked" {
+        let is_unlinked = matches!(text(object, "reason"), "payment_unlinked" | "payment_unknown");
+        if is_unlinked && text(object, "outcome") == "deferred" {
             acts.push(&events::LINK);
         }
         if !at(object, "payload").is_null() {
@@ -566,7 +569,7 @@ static DECISION: Detail = Detail {
         column("Reason", Reason("reason")),
         column("Bound by", Word("bound_by")),
         column("Bound at", Time("bound_at")),
-        column("Caused by", To("webhooks", "event_id")),
+        column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
         column("At Stripe", Other(stripe)),
         column("Time of the payment", Time("occurred_at")),
         column("Created", Time("created_at")),

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::api::{Call, Failure, encoded};
 use super::desk::Desk;
-use super::detail::Extra;
 use super::story::Answer;
 use super::terms;
 use super::value::{at, list, money, text};
@@ -15,11 +14,27 @@ use crate::access::role::Right;
 use crate::web::{Block, Layout, Payload, Table, render};
 use crate::webhook::fields_read;
 
+/// What a page of an object shows besides its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extra {
+    Nothing,
+    /// The story of the object, hop by hop.
+    Story,
+    /// The body of an event, and what a replay would change.
+    Event,
+    /// What a sale of the program earns.
+    Terms,
+    /// The state before and after a change.
+    Change,
+    /// The address of a link, with its QR code.
+    Link,
+}
+
 /// The blocks of an object.
 pub(super) async fn blocks(desk: &Desk, extra: Extra, object: &Value) -> Result<Vec<Block>, Failure> {
     Ok(match extra {
         Extra::Nothing => Vec::new(),
-        Extra::Story => story(desk, text(object, "id")).await?,
+        Extra::Story => vec![Block::Html(story(desk, text(object, "id")).await?)],
         Extra::Event => event(desk, object).await?,
         Extra::Terms => vec![Block::Text { title: "What a sale earns", text: terms::sentence(object) }],
         Extra::Change => [("Before", "before"), ("After", "after")]
@@ -51,8 +66,8 @@ pub(super) struct StoryPart<'a> {
     pub(super) answer: &'a Answer,
 }
 
-/// The story of an ID.
-pub(super) async fn story(desk: &Desk, id: &str) -> Result<Vec<Block>, Failure> {
+/// The story of an ID, as HTML.
+pub(super) async fn story(desk: &Desk, id: &str) -> Result<String, Failure> {
     let call = Call {
         method: Method::POST,
         path: "/explain".to_owned(),
@@ -63,7 +78,7 @@ pub(super) async fn story(desk: &Desk, id: &str) -> Result<Vec<Block>, Failure> 
     let answer = Answer::deserialize(&answer).map_err(|error| Failure::of_store(error.into()))?;
     let layout = desk.page("", "").layout;
     let part = StoryPart { layout: &layout, id, answer: &answer };
-    Ok(vec![Block::Html(render(&part).map_err(Failure::of_store)?)])
+    render(&part).map_err(Failure::of_store)
 }
 
 /// The body of an event, and what a replay would change.

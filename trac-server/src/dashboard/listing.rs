@@ -1,22 +1,19 @@
 //! Pages that list rows of the API, with filters in the URL, pages, and the same rows as CSV.
 
-use std::collections::BTreeSet;
-
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 
-use super::act::{Act, offered};
+use super::act::Act;
 use super::api::{Failure, query_of};
+use super::choices::{partner_id, programs};
 use super::column::Column;
 use super::desk::{Desk, notice};
-use super::detail::Section;
-use super::names::Names;
+use super::rows::{Section, heads, lines, names_of};
 use super::value::{at, list, number, text};
 use crate::api::csv;
 use crate::api::list::words_of;
-use crate::problem::Problem;
-use crate::web::{Block, Choice, Empty, Filters, Head, Line, Link, Pager, Table, Tone};
+use crate::web::{Block, Choice, Code, Empty, Filters, Link, Pager, Table, Tone};
 
 /// A page with a list.
 pub(super) struct ListPage {
@@ -84,7 +81,7 @@ impl ListPage {
         }
         let mut page = desk.page(self.title, self.path);
         self.intro.clone_into(&mut page.intro);
-        page.actions = offered(&desk, self.acts, "");
+        page.actions = desk.offered(self.acts, "");
         for section in self.above {
             match section.table(&desk, "").await {
                 Ok(table) => page.blocks.push(Block::Table(table)),
@@ -169,7 +166,7 @@ impl ListPage {
 
     /// The filtered rows as comma-separated values.
     async fn file(&self, desk: &Desk, filters: &[(&'static str, String)]) -> Result<Response, Failure> {
-        let mut text = self
+        let mut file = self
             .columns
             .iter()
             .map(|column| csv::cell(&desk.say(column.label).into()))
@@ -186,28 +183,24 @@ impl ListPage {
             for row in rows {
                 let cells =
                     self.columns.iter().map(|column| csv::cell(&column.cell(row, &names).plain().into()));
-                text.push_str("\r\n");
-                text.push_str(&cells.collect::<Vec<_>>().join(","));
+                file.push_str("\r\n");
+                file.push_str(&cells.collect::<Vec<_>>().join(","));
             }
             written = written.saturating_add(rows.len());
-            after = rows.last().map(|row| text_of(row, "id"));
+            after = rows.last().map(|row| text(row, "id").to_owned());
             let has_more = at(&listed, "meta.has_more").as_bool().unwrap_or_default();
             if !has_more || after.is_none() || written >= FILE_MAX {
                 break;
             }
         }
-        text.push_str("\r\n");
+        file.push_str("\r\n");
         let name = format!("attachment; filename=\"trac-{}.csv\"", self.path);
         let headers = [
             (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
             (header::CONTENT_DISPOSITION, name),
         ];
-        Ok((headers, text).into_response())
+        Ok((headers, file).into_response())
     }
-}
-
-fn text_of(row: &Value, path: &str) -> String {
-    text(row, path).to_owned()
 }
 
 impl Filter {
@@ -217,64 +210,12 @@ impl Filter {
             Of::Text | Of::Partner => Vec::new(),
             Of::Words(resource) => {
                 let words = words_of(resource, self.name).unwrap_or_default();
-                words.into_iter().map(|word| (word.to_owned(), word.to_owned())).collect()
+                let label = |word: &str| Code(word.to_owned()).words().to_owned();
+                words.into_iter().map(|word| (word.to_owned(), label(word))).collect()
             }
             Of::Program => programs(desk).await?,
         })
     }
-}
-
-/// The programs, for a choice: ID and name.
-pub(super) async fn programs(desk: &Desk) -> Result<Vec<(String, String)>, Failure> {
-    let listed = desk.get("/programs?limit=100").await?;
-    Ok(list(&listed, "data").iter().map(|row| (text_of(row, "id"), text_of(row, "name"))).collect())
-}
-
-/// The ID of the partner with this ID, code, e-mail address or name.
-///
-/// # Errors
-/// `404` if there is none; the API's.
-pub(super) async fn partner_id(desk: &Desk, given: &str) -> Result<String, Failure> {
-    if given.starts_with("part_") {
-        return Ok(given.to_owned());
-    }
-    for name in ["code", "email", "name"] {
-        let listed = desk.get(&format!("/partners{}", query_of([(name, given), ("limit", "1")]))).await?;
-        if let Some(row) = list(&listed, "data").first() {
-            return Ok(text_of(row, "id"));
-        }
-    }
-    Err(Failure {
-        status: StatusCode::NOT_FOUND,
-        code: "NOT_FOUND".to_owned(),
-        message: format!("No partner has the name, e-mail address, code or ID “{given}”."),
-        fields: serde_json::Map::new(),
-    })
-}
-
-/// The names that these columns show.
-pub(super) async fn names_of(desk: &Desk, columns: &[Column], rows: &[Value]) -> Result<Names, Failure> {
-    let fields: Vec<_> = columns.iter().filter_map(Column::named).collect();
-    let ids: BTreeSet<_> = rows
-        .iter()
-        .flat_map(|row| fields.iter().map(|field| text_of(row, field)))
-        .filter(|id| !id.is_empty())
-        .collect();
-    Names::of(&desk.trac, &desk.caller.scope, ids).await.map_err(Failure::of_store)
-}
-
-/// The heads of these columns.
-pub(super) fn heads(columns: &[Column]) -> Vec<Head> {
-    columns.iter().map(|column| Head { label: column.label, is_sum: column.is_sum() }).collect()
-}
-
-/// The rows of a table.
-pub(super) fn lines(columns: &[Column], rows: &[Value], names: &Names) -> Vec<Line> {
-    let line = |row| Line {
-        id: text_of(row, "id"),
-        cells: columns.iter().map(|column| column.cell(row, names)).collect(),
-    };
-    rows.iter().map(line).collect()
 }
 
 /// The pages before and after this one.
@@ -304,24 +245,12 @@ fn pager(desk: &Desk, listed: &Value) -> Pager {
             }
         }
         _ => {
-            let last = list(listed, "data").last().map(|row| text_of(row, "id")).unwrap_or_default();
+            let last = list(listed, "data").last().map(|row| text(row, "id").to_owned()).unwrap_or_default();
             Pager {
                 shown: String::new(),
                 newer: desk.query.contains_key("starting_after").then(|| "?".to_owned()),
                 older: has_more.then(|| place("starting_after", &last)),
             }
-        }
-    }
-}
-
-impl Failure {
-    /// An error of the store.
-    pub(super) fn of_store(error: crate::store::StoreError) -> Self {
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: "STORE".to_owned(),
-            message: Problem::from(error).message().to_owned(),
-            fields: serde_json::Map::new(),
         }
     }
 }

@@ -6,9 +6,9 @@ use super::column::Show::{
     Flag, Id, List, Money, Name, Number, Other, Own, Reason, Status, Text, Time, To, Word,
 };
 use super::column::{Column, column};
-use super::detail::Section;
 use super::listing::Of::{Partner, Program, Text as Any, Words};
 use super::listing::{Filter, ListPage, filter};
+use super::rows::Section;
 use super::value::{at, text};
 use crate::web::Cell;
 
@@ -423,7 +423,7 @@ static ATTRIBUTIONS: ListPage = ListPage {
                 Cell::Number(i64::try_from(super::value::list(row, "candidates").len()).unwrap_or_default())
             }),
         ),
-        column("Caused by", To("webhooks", "event_id")),
+        column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
         column("Created", Time("created_at")),
     ],
     filters: &[filter("payment_id", "Sale or lead", Any), filter("event_id", "Event", Any)],

@@ -8,19 +8,23 @@ mod names;
 mod value;
 mod terms;
 mod column;
-mod desk;
 mod act;
 mod acts;
+mod desk;
+mod choices;
+mod rows;
+mod doing;
 mod listing;
-mod detail;
-mod details;
 mod lists;
 mod story;
 mod extra;
+mod detail;
+mod details;
 mod queries;
 mod changes;
 mod report;
 mod overview;
+mod first_link;
 mod setup_page;
 mod analytics_page;
 mod settings_page;
@@ -48,7 +52,7 @@ pub(crate) fn routes(trac: &Trac, api: Api) -> Router<Trac> {
         routes = routes.route(&route, get(move |id, desk| page.serve(id, desk)));
     }
     routes
-        .route("/dashboard/do/{act}", get(act::show).post(act::submit))
+        .route("/dashboard/do/{act}", get(doing::show).post(doing::submit))
         .merge(overview::routes())
         .merge(setup_page::routes())
         .merge(analytics_page::routes())

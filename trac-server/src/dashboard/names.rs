@@ -68,7 +68,7 @@ impl Names {
 }
 
 /// The pages of objects, by the prefix of their IDs. A page may take Stripe's IDs, too.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 15] = [
     ("part_", "partners"),
     ("prog_", "programs"),
     ("link_", "links"),
@@ -83,6 +83,7 @@ const PAGES: [(&str, &str); 14] = [
     ("att_", "attributions"),
     ("cus_", "customers"),
     ("act_", "activity"),
+    ("we_", "endpoints"),
 ];
 
 /// The cell with an ID of any kind: it leads to the page of its object, else to its story.

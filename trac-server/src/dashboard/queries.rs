@@ -9,7 +9,7 @@ use trac_core::time::Timestamp;
 use crate::click::{CLICKS, link_path};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES};
 use crate::store::StoreError;
-use crate::store::rows::{Arg, Row, Rows, ToArg as _, args, places};
+use crate::store::rows::{Arg, Engine, Row, Rows, ToArg as _, args, places};
 use crate::web::{Amount, Code, Moment};
 use crate::webhook::{EVENTS, Shown};
 
@@ -100,17 +100,28 @@ pub(super) struct Due {
 
 /// The sums of all balances, by currency.
 pub(super) fn due(rows: Rows<'_>, now: Timestamp) -> Result<Vec<Due>, StoreError> {
+    // PostgreSQL calls the function behind `sum_minor` for each row.
+    let difference = "amount_minor - reversed_minor";
+    let sum = match rows.everywhere().engine() {
+        Engine::Sqlite => format!("sum_minor({difference})"),
+        Engine::Postgres => format!("clamp_minor(sum({difference}))"),
+    };
     let sql = format!(
-        "SELECT currency, sum_minor(approved_minor) AS approved, sum_minor(unpaid_of_paid_minor) AS unpaid, \
-         sum_minor(pending_minor) AS pending FROM (SELECT {} FROM {} WHERE {}) AS balances GROUP BY currency ORDER BY currency",
-        BALANCES.columns, BALANCES.from, BALANCES.within
+        "SELECT b.currency, b.open_minor, b.held_minor, b.unpaid_minor, coalesce(i.immature_minor, 0) AS immature_minor \
+         FROM (SELECT currency, sum_minor(open_minor) AS open_minor, sum_minor(held_minor) AS held_minor, \
+         sum_minor(sub_minor(of_paid_minor, paid_minor)) AS unpaid_minor FROM balance \
+         WHERE workspace_id = ?1 AND mode = ?2 GROUP BY currency) AS b \
+         LEFT JOIN (SELECT currency, {sum} AS immature_minor FROM commission \
+         WHERE workspace_id = ?1 AND mode = ?2 AND state = 'open' AND matures_at > ?3 GROUP BY currency) AS i \
+         ON i.currency = b.currency ORDER BY b.currency"
     );
     rows.all(&sql, args![now], |row| {
-        let approved: i64 = row.get("approved")?;
+        let immature: i64 = row.get("immature_minor")?;
+        let mature = row.get::<i64>("open_minor")?.saturating_sub(immature);
         Ok(Due {
             currency: row.get("currency")?,
-            owed_minor: approved.saturating_add(row.get("unpaid")?),
-            pending_minor: row.get("pending")?,
+            owed_minor: mature.saturating_add(row.get("unpaid_minor")?),
+            pending_minor: row.get::<i64>("held_minor")?.saturating_add(immature),
         })
     })
 }

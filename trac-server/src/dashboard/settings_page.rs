@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 
-use super::act::offered;
 use super::acts::workspace;
 use super::api::Failure;
 use super::desk::Desk;
@@ -30,7 +29,7 @@ fn shown(desk: &Desk, page: Result<crate::web::Page, Failure>, tab: &'static str
 async fn settings(desk: &Desk) -> Result<crate::web::Page, Failure> {
     let found = desk.get("/workspace").await?;
     let mut page = desk.page("Settings", "settings");
-    page.actions = offered(desk, &[&workspace::CHANGE], "");
+    page.actions = desk.offered(&[&workspace::CHANGE], "");
     page.blocks.push(Block::Facts {
         title: "Workspace",
         facts: vec![
@@ -65,14 +64,7 @@ async fn settings(desk: &Desk) -> Result<crate::web::Page, Failure> {
         title: "",
         text: "These times are options of the server: see docs/operations.md. Records behind amounts of money are never deleted.".to_owned(),
     });
-    page.blocks.push(Block::Payload(crate::web::Payload {
-        title: "The script for your pages",
-        note: "Paste this line into the head of every page of your shop.",
-        lines: vec![(
-            format!("<script src=\"{}/trac.js\" async></script>", url.trim_end_matches('/')),
-            false,
-        )],
-    }));
+    page.blocks.push(desk.script_line());
     Ok(page)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use askama::Template;
 use axum::Router;
 use axum::extract::Form as FormOf;
 use axum::extract::rejection::FormRejection;
@@ -10,20 +11,23 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::act::offered;
-use super::acts::{endpoints, links, partners, programs};
+use super::acts::{endpoints, links, partners};
 use super::api::{Call, Failure};
 use super::desk::{Desk, notice};
+use super::doing::other_mode;
+use super::extra;
+use super::first_link::{self, Sent};
 use super::value::{list, moment, text};
 use crate::access::role::Right;
 use crate::trac::Trac;
-use crate::web::{Block, Field, Form, Input, Link, Page, Payload, Step, Tone, Wire};
+use crate::web::{Block, Field, Form, Input, Layout, Link, Page, Step, Tone, Wire, render};
 
 pub(super) fn routes() -> Router<Trac> {
     Router::new()
         .route("/dashboard/setup", get(serve))
         .route("/dashboard/setup/stripe", post(connect))
         .route("/dashboard/setup/script", post(check_script))
+        .route("/dashboard/setup/first-link", post(create_first_link))
 }
 
 const TAB: &str = "setup";
@@ -44,14 +48,14 @@ const TITLES: [(&str, &str); 11] = [
 ];
 
 async fn serve(desk: Desk) -> Response {
-    match page(&desk, BTreeMap::new()).await {
+    match page(&desk, None).await {
         Ok(page) => page.respond(StatusCode::OK),
         Err(failure) => desk.failed(&failure, TAB),
     }
 }
 
-/// The page, with the errors of a form that was sent.
-async fn page(desk: &Desk, failed: BTreeMap<&'static str, Failure>) -> Result<Page, Failure> {
+/// The page, with a form that was sent and has errors.
+async fn page(desk: &Desk, sent: Option<&Form>) -> Result<Page, Failure> {
     let answer = desk.get("/setup").await?;
     let mut page = desk.page("Set-up", TAB);
     let steps = list(&answer, "steps");
@@ -60,8 +64,7 @@ async fn page(desk: &Desk, failed: BTreeMap<&'static str, Failure>) -> Result<Pa
         page.blocks
             .push(notice(Tone::Good, "Everything is set up: sales of your partners' visitors are credited."));
     } else {
-        "Every step ticks itself as soon as trac sees that it is done. Reload the page to see the newest state."
-            .clone_into(&mut page.intro);
+        "Every step ticks itself as soon as trac sees that it is done.".clone_into(&mut page.intro);
     }
     if desk.caller.scope.mode_str() == "test" && left == 0 {
         page.blocks.push(notice(Tone::Calm, "This is test mode. On the server, trac workspace go-live copies programs, partners and links to live mode."));
@@ -70,11 +73,11 @@ async fn page(desk: &Desk, failed: BTreeMap<&'static str, Failure>) -> Result<Pa
     let endpoint = text(&endpoint, "id").to_owned();
     let mut shown = Vec::new();
     for step in steps {
-        shown.push(self::step(desk, step, &endpoint, &failed));
+        shown.push(self::step(desk, step, &endpoint, sent));
     }
     page.blocks.push(Block::Steps(shown));
-    page.blocks.push(script_line(desk));
-    page.blocks.extend(test_sale(desk).await?);
+    page.blocks.push(desk.script_line());
+    page.blocks.push(test_sale(desk).await?);
     Ok(page)
 }
 
@@ -85,7 +88,7 @@ async fn first(desk: &Desk, path: &str) -> Result<Value, Failure> {
 }
 
 /// A step with what can be done about it here.
-fn step(desk: &Desk, step: &Value, endpoint: &str, failed: &BTreeMap<&'static str, Failure>) -> Step {
+fn step(desk: &Desk, step: &Value, endpoint: &str, sent: Option<&Form>) -> Step {
     let (id, title) = TITLES.iter().find(|(id, _)| *id == text(step, "id")).copied().unwrap_or(("", ""));
     let status = match text(step, "status") {
         "done" => "done",
@@ -97,21 +100,28 @@ fn step(desk: &Desk, step: &Value, endpoint: &str, failed: &BTreeMap<&'static st
         match id {
             "endpoint" | "signing_secret" => {
                 if id == "signing_secret" {
-                    form = Some(noted(stripe_form(), failed.get("stripe")));
+                    form = Some(stripe_form(desk));
                 }
-                links = offered(desk, &[&endpoints::SECRETS], endpoint);
+                links = desk.offered(&[&endpoints::SECRETS], endpoint);
                 links.push(Link::new("The six fields for Stripe", &format!("endpoints/{endpoint}")));
             }
             "first_event" | "event_types" => links = vec![Link::new("The webhook log", "webhooks")],
-            "script" => form = Some(noted(script_form(), failed.get("script"))),
-            "program" => links = offered(desk, &[&programs::CREATE], ""),
-            "partner" => links = offered(desk, &[&partners::CREATE], ""),
-            "link" => links = offered(desk, &[&links::CREATE], ""),
+            "script" => form = Some(script_form(desk)),
+            "program" => form = Some(first_link::form(desk)),
+            "partner" => links = desk.offered(&[&partners::CREATE], ""),
+            "link" => links = desk.offered(&[&links::CREATE], ""),
             "first_click" => links = vec![Link::new("Your links", "links")],
             "first_sale" => links = vec![Link::new("Why?", "why")],
             _ => {}
         }
     }
+    // A form that was sent and has errors is shown again, also if a part of it took effect.
+    let is_sent = |action: &str| sent.filter(|sent| sent.action == action).cloned();
+    let form = match (form, id) {
+        (Some(form), _) => Some(is_sent(&form.action).unwrap_or(form)),
+        (None, "program") => is_sent(first_link::ACTION),
+        (None, _) => None,
+    };
     let remedy = text(step, "remedy");
     Step {
         id,
@@ -125,14 +135,7 @@ fn step(desk: &Desk, step: &Value, endpoint: &str, failed: &BTreeMap<&'static st
     }
 }
 
-fn noted(mut form: Form, failure: Option<&Failure>) -> Form {
-    if let Some(failure) = failure {
-        form.note(&failure.message, &failure.fields);
-    }
-    form
-}
-
-fn stripe_form() -> Form {
+fn stripe_form(desk: &Desk) -> Form {
     Form {
         action: "setup/stripe".to_owned(),
         fields: vec![
@@ -140,13 +143,14 @@ fn stripe_form() -> Form {
                 .input(Input::Secret)
                 .hint("In Stripe: Developers, API keys, Create restricted key, with write access to Webhook Endpoints and read access to Invoices. It begins with rk_.")
                 .required(),
+            desk.mode_field(),
         ],
         submit: "Connect Stripe",
         ..Form::default()
     }
 }
 
-fn script_form() -> Form {
+fn script_form(desk: &Desk) -> Form {
     Form {
         action: "setup/script".to_owned(),
         fields: vec![
@@ -154,60 +158,68 @@ fn script_form() -> Form {
                 .wire(Wire::Text)
                 .hint("Its address, such as https://shop.example.com/. It opens with a note that says what the script found.")
                 .required(),
+            desk.mode_field(),
         ],
         submit: "Check this page",
         ..Form::default()
     }
 }
 
-/// The line for the merchant's pages.
-fn script_line(desk: &Desk) -> Block {
-    let url = desk.trac.public_url.trim_end_matches('/');
-    Block::Payload(Payload {
-        title: "The script for your pages",
-        note: "Paste this line into the head of every page of your shop.",
-        lines: vec![(format!("<script src=\"{url}/trac.js\" async></script>"), false)],
-    })
-}
-
 /// The story of the newest click: a test sale, drawn as it happens.
-async fn test_sale(desk: &Desk) -> Result<Vec<Block>, Failure> {
-    let click = first(desk, "/clicks").await?;
-    let id = text(&click, "id");
-    let mut blocks = vec![Block::Text {
-        title: "Try it: a test sale",
-        text: "Open a partner's link, buy something with Stripe's test card 4242 4242 4242 4242, and watch the newest click become a commission \
-               here, step by step."
-            .to_owned(),
-    }];
-    if !id.is_empty() {
-        blocks.extend(super::extra::story(desk, id).await?);
-    }
-    Ok(blocks)
+#[derive(Template)]
+#[template(path = "dashboard/test_sale.html")]
+struct TestSale<'a> {
+    layout: &'a Layout,
+    /// The newest link.
+    link: Option<&'a str>,
+    /// HTML.
+    story: String,
 }
 
-async fn connect(desk: Desk, submitted: Result<FormOf<Vec<(String, String)>>, FormRejection>) -> Response {
-    let key = given(submitted, "restricted_key");
-    let body = Some(json!({ "restricted_key": key }));
+async fn test_sale(desk: &Desk) -> Result<Block, Failure> {
+    let (click, link) = (first(desk, "/clicks").await?, first(desk, "/links").await?);
+    let story = match text(&click, "id") {
+        "" => String::new(),
+        id => extra::story(desk, id).await?,
+    };
+    let layout = desk.page("", "").layout;
+    let link = Some(text(&link, "url")).filter(|url| !url.is_empty());
+    let part = TestSale { layout: &layout, link, story };
+    render(&part).map(Block::Html).map_err(Failure::of_store)
+}
+
+type Submitted = Result<FormOf<Vec<(String, String)>>, FormRejection>;
+
+async fn connect(desk: Desk, submitted: Submitted) -> Response {
+    let given = match given(&desk, submitted) {
+        Ok(given) => given,
+        Err(failure) => return desk.failed(&failure, TAB),
+    };
+    let body = Some(json!({ "restricted_key": value(&given, "restricted_key") }));
     let call = Call { method: Method::POST, path: "/setup/stripe".to_owned(), body, once: None };
     match desk.api.call(&desk.caller, call).await {
         Ok(_) => Redirect::to("../setup").into_response(),
-        Err(failure) => with_error(&desk, "stripe", failure).await,
+        Err(failure) => with_error(&desk, stripe_form(&desk), failure).await,
     }
 }
 
-async fn check_script(
-    desk: Desk,
-    submitted: Result<FormOf<Vec<(String, String)>>, FormRejection>,
-) -> Response {
-    let body = Some(json!({ "page": given(submitted, "page") }));
+async fn check_script(desk: Desk, submitted: Submitted) -> Response {
+    let given = match given(&desk, submitted) {
+        Ok(given) => given,
+        Err(failure) => return desk.failed(&failure, TAB),
+    };
+    let body = Some(json!({ "page": value(&given, "page") }));
     let call = Call { method: Method::POST, path: "/setup/script-check".to_owned(), body, once: None };
     match desk.api.call(&desk.caller, call).await {
         Ok(answer) => match text(&answer, "url") {
             "" => Redirect::to("../setup").into_response(),
             url => opened(&desk, url).respond(StatusCode::OK),
         },
-        Err(failure) => with_error(&desk, "script", failure).await,
+        Err(failure) => {
+            let mut form = script_form(&desk);
+            form.fill(&given);
+            with_error(&desk, form, failure).await
+        }
     }
 }
 
@@ -221,20 +233,41 @@ fn opened(desk: &Desk, url: &str) -> Page {
     page
 }
 
-async fn with_error(desk: &Desk, form: &'static str, failure: Failure) -> Response {
-    let status = failure.status;
-    match page(desk, BTreeMap::from([(form, failure)])).await {
+async fn create_first_link(desk: Desk, submitted: Submitted) -> Response {
+    let given = match given(&desk, submitted) {
+        Ok(given) => given,
+        Err(failure) => return desk.failed(&failure, TAB),
+    };
+    match first_link::create(&desk, &given).await {
+        Ok(()) => Redirect::to("../setup").into_response(),
+        Err(Sent { form, status }) => with_form(&desk, &form, status).await,
+    }
+}
+
+async fn with_error(desk: &Desk, mut form: Form, failure: Failure) -> Response {
+    form.note(&failure.message, &failure.fields);
+    with_form(desk, &form, failure.status).await
+}
+
+/// The page with a form that was sent and has errors.
+async fn with_form(desk: &Desk, sent: &Form, status: StatusCode) -> Response {
+    match page(desk, Some(sent)).await {
         Ok(page) => page.respond(status),
         Err(failure) => desk.failed(&failure, TAB),
     }
 }
 
-/// A field of a submitted form.
-fn given(submitted: Result<FormOf<Vec<(String, String)>>, FormRejection>, name: &str) -> String {
-    let pairs = submitted.map(|FormOf(pairs)| pairs).unwrap_or_default();
-    pairs
-        .into_iter()
-        .find(|(field, _)| field == name)
-        .map(|(_, value)| value.trim().to_owned())
-        .unwrap_or_default()
+/// The fields of a submitted form.
+///
+/// # Errors
+/// `409` if the mode was switched after the form was opened.
+fn given(desk: &Desk, submitted: Submitted) -> Result<BTreeMap<String, String>, Failure> {
+    let given: BTreeMap<_, _> =
+        submitted.map(|FormOf(pairs)| pairs.into_iter().collect()).unwrap_or_default();
+    let mode = desk.caller.scope.mode_str();
+    if value(&given, "mode") == mode { Ok(given) } else { Err(other_mode(mode)) }
+}
+
+fn value<'a>(given: &'a BTreeMap<String, String>, name: &str) -> &'a str {
+    given.get(name).map_or("", |value| value.trim())
 }

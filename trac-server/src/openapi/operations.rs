@@ -549,7 +549,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "Conversion",
         "id: string; source: string; lead_id: string?; external_transaction_id: string?; stripe: object; \
          amount_minor: integer?; base_minor: integer?; lost_minor: integer; currency: currency?; attributed: boolean; \
-         click_id: string?; rule: string?; claims: object[]; reason: string; commission_id: string?; \
+         click_id: string?; program_id: string?; partner_id: string?; rule: string?; claims: object[]; reason: string; commission_id: string?; \
          occurred_at: time?; created_at: time",
     ),
     (
@@ -577,7 +577,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     ),
     (
         "Balance",
-        "partner_id: string; currency: currency; pending_minor: integer; claimed_minor: integer; \
+        "id: string; partner_id: string; currency: currency; pending_minor: integer; claimed_minor: integer; \
          approved_minor: integer; paid_minor: integer; owed_minor: integer",
     ),
     (

@@ -186,7 +186,7 @@ async fn act(
     let outcome = match fields.act.as_str() {
         "profile" => actor.set_profile(&fields).await?,
         "password" => actor.set_password(fields).await?,
-        "second-factor" => actor.begin_second_factor().await?,
+        "second-factor" => actor.begin_second_factor(&fields.current).await?,
         "cancel" => actor.cancel_second_factor().await?,
         "confirm" => actor.confirm_second_factor(fields.code).await?,
         "codes" => actor.new_codes(fields).await?,
@@ -283,7 +283,7 @@ impl Acting {
             let email = &self.person.email;
             let password = password.to_owned();
             match check_password(&self.trac, &self.device, email, person.as_ref(), password).await? {
-                Ok(is_right) => is_right,
+                Ok(hash) => hash.is_some(),
                 Err(secs) => return Ok(Err(Outcome::Wait(secs))),
             }
         } else {
@@ -301,16 +301,31 @@ impl Acting {
             return Ok(outcome);
         }
         let (hash, own) = (self.trac.passwords.hash(new, Source::Known).await?, self.session.hash);
+        let (device, now) = (self.device.clone(), self.trac.clock.now());
         let changed = self.write("password_changed", move |tx, person| {
-            tx.write("UPDATE person SET password = ?2 WHERE id = ?1", args![person, hash])?;
+            // A session that was ended while the password was hashed changes nothing.
+            let sql = "UPDATE person SET password = ?2 WHERE id = ?1 \
+                       AND EXISTS (SELECT 1 FROM dashboard_token AS t WHERE t.hash = ?3 AND t.person_id = ?1)";
+            if tx.write(sql, args![person, hash, own])? == 0 {
+                return Ok(None);
+            }
+            attempts::know_only(tx, &device, person, now)?;
             revoke_others(tx, person, own)?;
             Ok(Some(()))
         });
-        changed.await?;
-        Ok(Outcome::Done("password"))
+        Ok(match changed.await? {
+            Some(()) => Outcome::Done("password"),
+            None => Outcome::Wrong(Wrong::from([(
+                "password",
+                "was not changed: this session has ended".to_owned(),
+            )])),
+        })
     }
 
-    async fn begin_second_factor(&self) -> Result<Outcome, Problem> {
+    async fn begin_second_factor(&self, password: &str) -> Result<Outcome, Problem> {
+        if let Err(outcome) = self.confirm(password).await? {
+            return Ok(outcome);
+        }
         let (store, id) = (self.trac.store.clone(), self.person.id.clone());
         let vault = store.vault();
         store.write(Priority::Api, move |tx| second_factor::begin(tx, &vault, &id)).await?;
@@ -333,7 +348,6 @@ impl Acting {
     where
         F: FnOnce(Everywhere<'_>, &str) -> Result<Option<Vec<String>>, StoreError> + Send + 'static,
     {
-        let is_rescue = self.session.is_rescue(self.trac.clock.now());
         let id = self.person.id.clone();
         let person = self.trac.store.read(move |tx| Person::of_id(tx, &id)).await?;
         let (trac, email) = (&self.trac, &self.person.email);
@@ -343,8 +357,7 @@ impl Acting {
         };
         let (vault, now) = (trac.store.vault(), trac.clock.now());
         let done = self.write(verb, move |tx, person| {
-            let is_right = (is_rescue && verb == "second_factor_turned_off")
-                || second_factor::accept_code(tx, &vault, person, &code, now)?
+            let is_right = second_factor::accept_code(tx, &vault, person, &code, now)?
                 || second_factor::accept_recovery_code(tx, person, &code, now)?;
             Ok(if is_right { job(tx, person)? } else { None })
         });
@@ -380,7 +393,13 @@ impl Acting {
         if let Err(outcome) = self.confirm(&fields.current).await? {
             return Ok(outcome);
         }
-        let turned_off = self.with_code("second_factor_turned_off", fields.code, |tx, person| {
+        const VERB: &str = "second_factor_turned_off";
+        if self.session.is_rescue(self.trac.clock.now()) {
+            let turn_off = |tx: Everywhere<'_>, person: &str| Ok(Some(second_factor::turn_off(tx, person)?));
+            self.write(VERB, turn_off).await?;
+            return Ok(Outcome::Done("off"));
+        }
+        let turned_off = self.with_code(VERB, fields.code, |tx, person| {
             second_factor::turn_off(tx, person).map(|()| Some(Vec::new()))
         });
         Ok(turned_off.await?.map_or_else(|outcome| outcome, |_| Outcome::Done("off")))
@@ -389,10 +408,9 @@ impl Acting {
     async fn revoke(&self, id: String) -> Result<Outcome, Problem> {
         let revoked =
             self.write("session_revoked", move |tx, person| Ok(revoke(tx, person, &id)?.then_some(())));
-        match revoked.await? {
-            Some(()) => Ok(Outcome::Done("session")),
-            None => Err(Problem::not_found("session")),
-        }
+        // A session that is not there has ended already.
+        revoked.await?;
+        Ok(Outcome::Done("session"))
     }
 
     async fn revoke_others(&self) -> Result<Outcome, Problem> {

@@ -98,7 +98,9 @@ pub(super) async fn begin(
     let id = random_hex::<8>();
     // Attempts on one account are counted one after the other. Those of several nodes may together exceed a limit by as
     // many as there are nodes.
-    let account = Scope::new(email, Mode::Live);
+    // Only its hash names the account here: the text of a stranger must not become part of a statement.
+    let name: String = subject("account", &[email]).iter().map(|byte| format!("{byte:02x}")).collect();
+    let account = Scope::new(&name, Mode::Live);
     let begun = trac.store.write_in(&account, Priority::Api, move |rows| {
         let tx = rows.everywhere();
         tx.write("DELETE FROM sign_in_failure WHERE at <= ?1", args![now.plus_secs(-HOUR_SECS)])?;
@@ -121,8 +123,8 @@ pub(super) async fn begin(
 struct Rules {
     /// Those that hold for every address.
     all: Vec<Limit>,
-    /// The one that does not hold for a known address.
-    of_account: Limit,
+    /// Those that do not hold for a known address.
+    of_others: Vec<Limit>,
     /// The person, and the hash of the address.
     known: Option<(String, Subject)>,
 }
@@ -141,12 +143,13 @@ impl Rules {
             most: if is_public { OF_ADDRESS } else { OF_OTHER_ADDRESSES },
             secs: QUARTER_SECS,
         };
+        let of_account = Limit { subject: subject("account", &[email]), most: OF_ACCOUNT, secs: HOUR_SECS };
         let of_codes = Limit { subject: subject("codes", &[email]), most: OF_CODES, secs: HOUR_SECS };
-        let mut all = vec![pair, of_address];
-        all.extend((tried == Tried::Code).then_some(of_codes));
+        let mut of_others = vec![of_account];
+        of_others.extend((tried == Tried::Code).then_some(of_codes));
         Self {
-            all,
-            of_account: Limit { subject: subject("account", &[email]), most: OF_ACCOUNT, secs: HOUR_SECS },
+            all: vec![pair, of_address],
+            of_others,
             known: person.map(|person| (person.id.clone(), address_hash(device, &person.id))),
         }
     }
@@ -162,7 +165,9 @@ impl Rules {
             None => false,
         };
         let mut limits = self.all.clone();
-        limits.extend((!is_known).then(|| self.of_account.clone()));
+        if !is_known {
+            limits.extend(self.of_others.iter().cloned());
+        }
         for limit in &limits {
             if let Some(secs) = limit.secs_to_wait(tx, now)? {
                 return Ok(Err(secs));
@@ -189,6 +194,17 @@ impl Limit {
 fn is_known(tx: Everywhere<'_>, person: &str, hash: Subject, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM known_address WHERE person_id = ?1 AND hash = ?2 AND seen_at > ?3";
     tx.exists(sql, args![person, hash, now.plus_secs(-KNOWN_SECS)])
+}
+
+/// Forgets all known addresses of a person but this one.
+pub(super) fn know_only(
+    tx: Everywhere<'_>,
+    device: &Device,
+    person: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.write("DELETE FROM known_address WHERE person_id = ?1", args![person])?;
+    know(tx, device, person, now)
 }
 
 /// Remembers that a person signed in from this address.

@@ -63,15 +63,17 @@ pub(super) async fn with_password(
     }
     let wanted = email.clone();
     let person = trac.store.read(move |tx| Person::of_email(tx, &wanted)).await?;
-    let is_right = match check_password(trac, &visitor.device, &email, person.as_ref(), password).await? {
-        Ok(is_right) => is_right,
+    let hash = match check_password(trac, &visitor.device, &email, person.as_ref(), password).await? {
+        Ok(hash) => hash,
         Err(secs) => return Ok(Step::Wait(secs)),
     };
-    let Some(person) = person.filter(|_| is_right) else { return Ok(Step::Wrong) };
+    let (Some(mut person), Some(hash)) = (person, hash) else { return Ok(Step::Wrong) };
+    person.password = Some(hash);
     proceed(trac, visitor, person, Origin::Password).await
 }
 
-/// Checks the password of an account, within the limits. `Err` is how many seconds to wait.
+/// Checks the password of an account, within the limits. Returns the stored hash if it is right, `None` if it is wrong;
+/// `Err` is how many seconds to wait.
 ///
 /// # Errors
 /// As [`with_password`].
@@ -81,13 +83,13 @@ pub(super) async fn check_password(
     email: &str,
     person: Option<&Person>,
     password: String,
-) -> Result<Result<bool, u32>, Problem> {
+) -> Result<Result<Option<String>, u32>, Problem> {
     let attempt = match attempts::begin(trac, device, Tried::Password, email, person).await? {
         Ok(attempt) => attempt,
         Err(secs) => return Ok(Err(secs)),
     };
     let stored = person.and_then(|person| person.password.clone());
-    let checked = match trac.passwords.check(password, stored, attempt.from).await {
+    let checked = match trac.passwords.check(password, stored.clone(), attempt.from).await {
         Ok(checked) => checked,
         Err(busy) => {
             attempt.withdraw(trac).await?;
@@ -97,16 +99,16 @@ pub(super) async fn check_password(
     match (checked, person) {
         (Checked::Right { renewed }, Some(person)) => {
             attempt.withdraw(trac).await?;
-            if let Some(renewed) = renewed {
-                person::renew_hash(trac, person, renewed).await?;
+            if let Some(renewed) = &renewed {
+                person::renew_hash(trac, person, renewed.clone()).await?;
             }
-            Ok(Ok(true))
+            Ok(Ok(renewed.or(stored)))
         }
         (_, Some(person)) => {
             attempts::record_failure(trac, person);
-            Ok(Ok(false))
+            Ok(Ok(None))
         }
-        (_, None) => Ok(Ok(false)),
+        (_, None) => Ok(Ok(None)),
     }
 }
 
@@ -135,16 +137,19 @@ async fn ask_second_factor(
     scope: Scope,
     origin: Origin,
 ) -> Result<Step, Problem> {
-    let (token, until, id) =
-        (random_hex::<32>(), trac.clock.now().plus_secs(SECOND_FACTOR_SECS), person.id.clone());
+    let (token, until, person) =
+        (random_hex::<32>(), trac.clock.now().plus_secs(SECOND_FACTOR_SECS), person.clone());
     let hash = key_hash(&token);
     let written = trac.store.write_in(&scope, Priority::Api, move |rows| {
+        if !person.is_unchanged(rows.everywhere())? {
+            return Ok(false);
+        }
         let sql = "INSERT INTO dashboard_token (workspace_id, mode, hash, kind, expires_at, person_id, origin) \
                    VALUES (?1, ?2, ?3, 'second_factor', ?4, ?5, ?6)";
-        rows.write(sql, args![hash, until, id, origin.as_str()])
+        rows.write(sql, args![hash, until, person.id, origin.as_str()])?;
+        Ok(true)
     });
-    written.await?;
-    Ok(Step::SecondFactor(token))
+    Ok(if written.await? { Step::SecondFactor(token) } else { Step::Over })
 }
 
 /// A sign-in that waits for its second factor.
@@ -228,6 +233,10 @@ async fn enter(trac: &Trac, visitor: Visitor, person: Person, entry: Entry) -> R
     let Entry { scope, origin, with } = entry;
     let begun = change_people(trac, &scope, move |tx, scope| {
         let (rows, now) = (tx.within(scope), of.clock.now());
+        // The password was checked outside of this transaction.
+        if !person.is_unchanged(tx)? {
+            return Ok(Step::Over);
+        }
         let invited = Open::of_token(tx, &visitor.invitation, now)?.filter(|open| open.email == person.email);
         if let Some(open) = invited.filter(|open| open.workspace_id == scope.workspace_id()) {
             open.accept(rows, &of, &person.id, &person.actor())?;
@@ -343,6 +352,16 @@ pub(super) async fn with_link(trac: &Trac, visitor: Visitor, token: String) -> R
         return ask_second_factor(trac, &person, scope, origin).await;
     }
     enter(trac, visitor, person, Entry { scope, origin, with: "mailed link" }).await
+}
+
+/// Whether a link can be redeemed.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn is_link(trac: &Trac, token: &str) -> Result<bool, StoreError> {
+    let (now, hash) = (trac.clock.now(), key_hash(token));
+    let sql = "SELECT 1 FROM dashboard_token WHERE hash = ?1 AND kind = 'link' AND expires_at >= ?2";
+    trac.store.read(move |tx| tx.exists(sql, args![hash, now])).await
 }
 
 /// Redeems a link; `None` if it is used, expired or unknown.

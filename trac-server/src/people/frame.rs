@@ -33,6 +33,7 @@ pub(crate) fn visitor_of(tx: Everywhere<'_>, session: &Session) -> Result<Visito
         others,
         // A session without a person ends when the first person joins.
         is_first: session.person.is_none(),
+        may_switch: session.may_switch_mode(),
     })
 }
 

@@ -89,9 +89,18 @@ pub(super) async fn invite(trac: &Trac, caller: Merchant, email: &str, role: Rol
             let message = "A person with this e-mail address is a member already.";
             return Err(Problem::conflict("ALREADY_MEMBER", message));
         }
-        let sql = "UPDATE invitation SET revoked_at = ?3 WHERE workspace_id = ?1 AND email = ?2 \
+        let sql = "SELECT id FROM invitation WHERE workspace_id = ?1 AND email = ?2 \
                    AND accepted_at IS NULL AND revoked_at IS NULL";
-        tx.write(sql, args![scope.workspace_id(), email, now])?;
+        let replaced = tx.all(sql, args![scope.workspace_id(), email], |row| row.get::<String>(0))?;
+        for id in &replaced {
+            let before = INVITATIONS.find(rows, &of, id)?;
+            let sql = "UPDATE invitation SET revoked_at = ?3 WHERE workspace_id = ?1 AND id = ?2";
+            tx.write(sql, args![scope.workspace_id(), id, now])?;
+            let after = INVITATIONS.find(rows, &of, id)?;
+            let kind = INVITATIONS.name;
+            let change = Change { kind, id, verb: "revoked", before: Some(&before), after: Some(&after) };
+            caller.record(rows, &of, &change)?;
+        }
         tx.write(
             "INSERT INTO invitation (workspace_id, id, hash, email, role, invited_by, created_at, expires_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -214,6 +223,14 @@ impl Open {
             return Ok(false);
         }
         if is_member(tx, &self.workspace_id, person)? {
+            let after = INVITATIONS.find(rows, trac, &self.id)?;
+            let kind = INVITATIONS.name;
+            record(
+                rows,
+                trac,
+                actor,
+                &Change { kind, id: &self.id, verb: "accepted", before: None, after: Some(&after) },
+            )?;
             return Ok(true);
         }
         let mut after = join(rows, trac, person, self.role)?;

@@ -115,6 +115,10 @@ pub(super) async fn remove_member(trac: &Trac, caller: Merchant, id: String) -> 
             let sql = format!("DELETE FROM {table} WHERE workspace_id = ?1 AND person_id = ?2");
             tx.write(&sql, args![scope.workspace_id(), id])?;
         }
+        // An invitation to the same address would be a way back.
+        let sql = "UPDATE invitation SET revoked_at = ?3 WHERE workspace_id = ?1 AND accepted_at IS NULL \
+                   AND revoked_at IS NULL AND email = (SELECT email FROM person WHERE id = ?2)";
+        tx.write(sql, args![scope.workspace_id(), id, of.clock.now()])?;
         let change = Change { kind: "person", id: &id, verb: "removed", before: Some(&before), after: None };
         caller.record(rows, &of, &change)?;
         Ok(json!({ "id": id, "deleted": true }))

@@ -42,6 +42,8 @@ struct PeoplePage {
     /// What is wrong with an action on the lists.
     alarm: Option<String>,
     wrong: Wrong,
+    /// The member whose removal is to be confirmed.
+    asked: Option<Member>,
 }
 
 /// A member, as the page shows it.
@@ -95,6 +97,8 @@ struct Said {
     role: String,
     alarm: Option<String>,
     wrong: Wrong,
+    /// The ID of the member whose removal is to be confirmed.
+    asked: String,
 }
 
 async fn show(State(trac): State<Trac>, session: Session) -> Result<Response, Problem> {
@@ -116,6 +120,7 @@ async fn page(trac: &Trac, session: Session, said: Said, status: StatusCode) -> 
             last_seen_at: moment(&row, "last_seen_at"),
             has_second_factor: row.get("has_second_factor").is_some_and(|has| has == true),
         });
+        let people: Vec<_> = people.collect();
         let pending = newest(rows, &of, &INVITATIONS)?;
         let pending = pending.into_iter().filter(|row| text(row, "status") == "pending");
         let invitations = pending.map(|row| Invitation {
@@ -128,7 +133,8 @@ async fn page(trac: &Trac, session: Session, said: Said, status: StatusCode) -> 
         Ok(PeoplePage {
             layout: layout_of(tx, &session, "People", "/people", "people")?,
             is_owner: session.role.may(Right::Own),
-            people: people.collect(),
+            asked: people.iter().find(|person| person.id == said.asked).cloned(),
+            people,
             invitations: invitations.collect(),
             roles: Role::ALL,
             url: said.url,
@@ -153,6 +159,9 @@ struct Fields {
     email: String,
     #[serde(default)]
     role: String,
+    /// Whether the person has confirmed it.
+    #[serde(default)]
+    confirmed: String,
 }
 
 async fn act(
@@ -161,7 +170,7 @@ async fn act(
     form: Result<Form<Fields>, FormRejection>,
 ) -> Result<Response, Problem> {
     session.role.must(Right::Own)?;
-    let Fields { act, id, email, role } = form.map(|Form(fields)| fields).unwrap_or_default();
+    let Fields { act, id, email, role, confirmed } = form.map(|Form(fields)| fields).unwrap_or_default();
     let caller = session.caller();
     let known = Role::from_word(&role);
     let done = match (act.as_str(), known) {
@@ -184,15 +193,18 @@ async fn act(
             }
         }
         ("role", Some(role)) => set_role(&trac, caller, id, Some(role)).await,
+        ("remove", _) if confirmed.is_empty() => {
+            return page(&trac, session, Said { asked: id, ..Said::default() }, StatusCode::OK).await;
+        }
         ("remove", _) => remove_member(&trac, caller, id).await,
         ("revoke", _) => revoke_invitation(&trac, caller, id).await,
         _ => return Err(Problem::not_found("action")),
     };
     match done {
         Ok(_) => Ok(Redirect::to("people").into_response()),
-        Err(problem) if problem.status() == StatusCode::CONFLICT => {
+        Err(problem) if matches!(problem.status(), StatusCode::CONFLICT | StatusCode::NOT_FOUND) => {
             let said = Said { email, role, alarm: Some(problem.message().to_owned()), ..Said::default() };
-            page(&trac, session, said, StatusCode::CONFLICT).await
+            page(&trac, session, said, problem.status()).await
         }
         Err(problem) => Err(problem),
     }

@@ -59,6 +59,14 @@ impl Person {
         })
     }
 
+    /// Whether password and second factor are still those that were read.
+    pub(super) fn is_unchanged(&self, tx: Everywhere<'_>) -> Result<bool, StoreError> {
+        let stored = Self::of_id(tx, &self.id)?;
+        Ok(stored.is_some_and(|stored| {
+            stored.password == self.password && stored.has_second_factor == self.has_second_factor
+        }))
+    }
+
     /// The person as the actor of a change.
     pub(super) fn actor(&self) -> Actor {
         Actor { kind: ActorKind::Person, id: self.id.clone(), name: self.name.clone() }

@@ -293,6 +293,11 @@ impl New {
     pub(super) fn begin(self, rows: Rows<'_>, trac: &Trac) -> Result<String, StoreError> {
         let (token, id, now) = (random_hex::<32>(), trac.ids.make(Kind::Session), trac.clock.now());
         let tx = rows.everywhere();
+        // First the person, then the sessions, as everywhere: two nodes must not lock them in different orders.
+        if let Some(person) = &self.person {
+            let sql = "UPDATE person SET workspace_id = ?2, mode = ?3 WHERE id = ?1";
+            tx.write(sql, args![person, rows.scope().workspace_id(), rows.scope().mode_str()])?;
+        }
         tx.write("DELETE FROM dashboard_token WHERE expires_at < ?1", args![now])?;
         if let Some(before) = self.before {
             tx.write("DELETE FROM dashboard_token WHERE hash = ?1", args![key_hash(&before)])?;
@@ -315,8 +320,6 @@ impl New {
         )?;
         if let Some(person) = &self.person {
             let scope = rows.scope();
-            let sql = "UPDATE person SET workspace_id = ?2, mode = ?3 WHERE id = ?1";
-            tx.write(sql, args![person, scope.workspace_id(), scope.mode_str()])?;
             let sql = "UPDATE member SET last_seen_at = ?3 WHERE workspace_id = ?1 AND person_id = ?2";
             tx.write(sql, args![scope.workspace_id(), person, now])?;
         }

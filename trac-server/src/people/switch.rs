@@ -82,12 +82,13 @@ async fn workspace(
 /// Moves the session to another scope.
 fn go_to(tx: Everywhere<'_>, session: &Session, scope: &Scope) -> Result<(), StoreError> {
     let (workspace_id, mode) = (scope.workspace_id(), scope.mode_str());
-    let sql = "UPDATE dashboard_token SET workspace_id = ?2, mode = ?3 WHERE hash = ?1";
-    tx.write(sql, args![session.hash, workspace_id, mode])?;
+    // First the person, then the sessions, as everywhere: two nodes must not lock them in different orders.
     if let Some(person) = &session.person {
         let sql = "UPDATE person SET workspace_id = ?2, mode = ?3 WHERE id = ?1";
         tx.write(sql, args![person.id, workspace_id, mode])?;
     }
+    let sql = "UPDATE dashboard_token SET workspace_id = ?2, mode = ?3 WHERE hash = ?1";
+    tx.write(sql, args![session.hash, workspace_id, mode])?;
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use trac_core::program::Mode;
 
 use super::address::{Reach, reach};
 use super::arrivals::Arrivals;
-use super::destination::{Account, Destination, PERMISSION};
+use super::destination::{Account, Destination, Made, PERMISSION};
 use super::steps_json;
 use crate::access::Merchant;
 use crate::api::activity::Change;
@@ -151,27 +151,36 @@ impl Connecting {
         old: &[Destination],
         is_newer: bool,
     ) -> Result<Done, Problem> {
-        let made = account.make(&own.url, is_newer).await.map_err(refused)?;
-        let (trac, id) = (self.trac.clone(), own.id.clone());
-        let stored = self.trac.store.write_in(&self.caller.scope, Priority::Api, move |rows| {
-            add_secret(rows, &trac, &id, made.secret)
+        let Made { destination, secret } = account.make(&own.url, is_newer).await.map_err(refused)?;
+        let (trac, id, caller) = (self.trac.clone(), own.id.clone(), self.caller.clone());
+        let made_id = destination.id.clone();
+        let stored = self.trac.store.try_write_in(&self.caller.scope, Priority::Api, move |rows| {
+            let before = ENDPOINTS.find(rows, &trac, &id)?;
+            add_secret(rows, &trac, &id, secret)?;
+            let mut after = ENDPOINTS.find(rows, &trac, &id)?;
+            if let Some(after) = after.as_object_mut() {
+                after.insert("signing_secrets".to_owned(), "one added".into());
+                after.insert("stripe_destination".to_owned(), made_id.into());
+            }
+            let kind = ENDPOINTS.name;
+            let change =
+                Change { kind, id: &id, verb: "secret_added", before: Some(&before), after: Some(&after) };
+            caller.record(rows, &trac, &change)?;
+            Ok::<_, Problem>(())
         });
         stored.await?;
         let mut disabled = Vec::new();
-        for destination in old.iter().filter(|one| one.is_enabled()) {
-            match account.disable(destination).await {
-                Ok(()) => disabled.push(destination.id.clone()),
-                Err(failure) => tracing::warn!(
-                    ?failure,
-                    id = destination.id,
-                    "an old destination at Stripe stays enabled"
-                ),
+        for one in old.iter().filter(|one| one.is_enabled()) {
+            match account.disable(one).await {
+                Ok(()) => disabled.push(one.id.clone()),
+                Err(failure) => {
+                    tracing::warn!(?failure, id = one.id, "an old destination at Stripe stays enabled")
+                }
             }
         }
-        if let Err(failure) = account.ping(&made.destination).await {
+        if let Err(failure) = account.ping(&destination).await {
             tracing::info!(?failure, "Stripe sends no test event to the new destination");
         }
-        let destination = made.destination;
         Ok(Done { destination: destination.id, events: destination.events, is_new: true, disabled })
     }
 

@@ -71,6 +71,8 @@ pub(crate) enum Wire {
     Amount(&'static str),
     /// `true` if it is checked, else `false`.
     Flag,
+    /// As [`Self::Flag`], if the field of this name has this value; else left out.
+    FlagIf(&'static str, &'static str),
     /// A list with an item for each line that is not empty.
     Lines,
     /// A list as [`Self::Lines`]; left out if it is empty.
@@ -177,9 +179,9 @@ impl Form {
         }
     }
 
-    /// Begins with these values.
+    /// Begins with these values. Hidden fields keep theirs: a link may not change what the page says that it does.
     pub(crate) fn prefill(&mut self, given: &BTreeMap<String, String>) {
-        for field in &mut self.fields {
+        for field in self.fields.iter_mut().filter(|field| field.input != Input::Hidden) {
             if let Some(value) = given.get(field.name) {
                 value.trim().clone_into(&mut field.value);
             }
@@ -236,8 +238,11 @@ impl Form {
 
 fn value_of(field: &Field, values: &BTreeMap<&str, String>) -> Result<Option<Value>, &'static str> {
     let text = field.value.as_str();
-    if text.is_empty() && !matches!(field.wire, Wire::Nullable | Wire::Flag | Wire::Lines | Wire::LinesOrNull)
-    {
+    let means_something = matches!(
+        field.wire,
+        Wire::Nullable | Wire::Flag | Wire::FlagIf(..) | Wire::Lines | Wire::LinesOrNull
+    );
+    if text.is_empty() && !means_something {
         return Ok(None);
     }
     Ok(Some(match field.wire {
@@ -250,7 +255,10 @@ fn value_of(field: &Field, values: &BTreeMap<&str, String>) -> Result<Option<Val
             let currency = Currency::parse(code).map_err(|_| "needs a currency such as usd")?;
             decimal(text, currency.exponent()).ok_or("must be an amount such as 12.50")?.into()
         }
-        Wire::Flag => field.is_checked().into(),
+        Wire::FlagIf(name, wanted) if values.get(name).is_none_or(|value| value != wanted) => {
+            return Ok(None);
+        }
+        Wire::Flag | Wire::FlagIf(..) => field.is_checked().into(),
         Wire::Lines | Wire::LinesIfAny | Wire::LinesOrNull => {
             text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
         }

@@ -32,6 +32,8 @@ pub(crate) struct Visitor {
     pub(crate) others: Vec<(String, String)>,
     /// Whether the workspace has no person yet, so that this visitor should create the first account.
     pub(crate) is_first: bool,
+    /// Whether the visitor may switch to the other mode.
+    pub(crate) may_switch: bool,
 }
 
 /// A page in the navigation: its path under `dashboard`, and its name.

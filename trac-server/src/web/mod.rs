@@ -16,6 +16,7 @@ mod form;
 mod chart;
 mod block;
 mod page;
+mod error_page;
 
 pub(crate) use block::{Block, Figure, Link, Notice, Payload, Secret, Step, Tone};
 pub(crate) use cell::Cell;
@@ -34,6 +35,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use self::error_page::Asked;
 use crate::trac::Trac;
 
 /// The style, the script and the icon of all pages.
@@ -44,9 +46,14 @@ pub(crate) fn routes() -> Router<Trac> {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Sets the security headers of every page: no content from other origins, no frames, no caching.
+/// Sets the security headers of every page: no content from other origins, no frames, no caching. An error is shown as a
+/// page to those who read pages.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let asked = Asked::of(request.uri().path(), request.headers());
     let mut response = next.run(request).await;
+    if let Some(asked) = asked {
+        response = asked.page(response);
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),

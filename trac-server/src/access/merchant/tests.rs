@@ -92,7 +92,9 @@ async fn every_call_needs_the_role_of_the_table() {
             let (status, code) = call(&app, &scope, role, method, &path.replace("{id}", "none_0")).await;
             let at = format!("{method} {path} as {}: {status} {code}", role.as_str());
             assert_ne!(status, 401, "{at}");
-            assert_eq!(status == 403, place(role) < place(least), "{at}");
+            // Support rehearses, and finance, which may do other things, does not.
+            let is_refused = place(role) < place(least) || (least, role) == (Support, Finance);
+            assert_eq!(status == 403, is_refused, "{at}");
             assert_eq!(status == 403, code == "FORBIDDEN", "{at}");
         }
     };

@@ -17,9 +17,10 @@ pub(super) fn value(resource: &str, name: &str, given: &str) -> Result<String, P
             .map_err(|_| Problem::field(name, "must be a currency code, such as usd"))?;
         return Ok(code.as_str().to_owned());
     }
-    // E-mail filters compare with expressions in lower case.
+    // E-mail filters compare with values in lower case: those of people in that of Unicode, others in that of ASCII.
     if name == "email" {
-        return Ok(given.to_ascii_lowercase());
+        let is_of_people = matches!(resource, "person" | "invitation");
+        return Ok(if is_of_people { given.to_lowercase() } else { given.to_ascii_lowercase() });
     }
     if (resource, name) == ("conversion", "external_transaction_id") {
         return Ok(transaction_id(given));

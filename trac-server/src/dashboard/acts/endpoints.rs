@@ -35,7 +35,7 @@ pub(in super::super) static SECRETS: Act = Act {
     about: "/webhook-endpoints/{id}",
     form: |_| {
         Form {
-        fields: vec![secret()],
+        fields: vec![secret().required()],
         submit: "Save",
         consequences: vec![
             "The secrets that you enter take the place of all earlier ones. While you roll a secret in Stripe, enter the new and the old one.".to_owned(),
@@ -92,7 +92,7 @@ pub(in super::super) static ACCOUNT: Act = Act {
 fn secret() -> Field {
     Field::text("signing_secrets", "Signing secret")
         .input(Input::Area)
-        .wire(Wire::Lines)
+        .wire(Wire::LinesIfAny)
         .hint("whsec_…, from the endpoint's page in Stripe. One per line.")
 }
 

@@ -3,6 +3,7 @@
 use axum::http::Method;
 
 use super::super::act::{About, Act, Then};
+use super::super::value::{at, list};
 use super::programs::commission_fields;
 use crate::web::{Field, Form, Input, Wire};
 
@@ -29,12 +30,12 @@ pub(in super::super) static CREATE: Act = Act {
     done: "The partner takes part in the program. Next, make a link.",
 };
 
-/// The partner of a form: known from the page that led here, else an ID to enter.
+/// The partner of a form: known from the page that led here, else to be entered.
 pub(super) fn partner(about: &About) -> Field {
     match &about.partner {
         Some((id, name)) => Field::select("partner_id", "Partner", &[(id, name)]).required(),
         None => Field::text("partner_id", "Partner")
-            .hint("The partner's ID, part_…: it is on the partner's page.")
+            .hint("The partner's name, e-mail address, code or ID.")
             .required(),
     }
 }
@@ -166,10 +167,14 @@ pub(in super::super) static TERMS: Act = Act {
     about: "/enrollments/{id}",
     form: |about| {
         let mut fields = commission_fields(about);
-        let codes: Vec<_> = super::super::value::list(&about.object, "promotion_codes")
-            .iter()
-            .filter_map(serde_json::Value::as_str)
-            .collect();
+        let has_own = !at(&about.object, "commission").is_null();
+        if let (false, Some(Input::Select(options))) =
+            (has_own, fields.first_mut().map(|field| &mut field.input))
+        {
+            options.insert(0, (String::new(), "the program's commission".to_owned()));
+        }
+        let codes: Vec<_> =
+            list(&about.object, "promotion_codes").iter().filter_map(serde_json::Value::as_str).collect();
         fields.push(promotion_codes(&codes.join("\n")));
         Form {
             fields,
@@ -184,6 +189,28 @@ pub(in super::super) static TERMS: Act = Act {
     },
     then: Then::Page("partners"),
     done: "The partner's terms were changed.",
+};
+
+pub(in super::super) static PROGRAM_TERMS: Act = Act {
+    name: "enrollment-program-terms",
+    label: "Use the program's terms",
+    title: "Remove the terms of one partner",
+    tab: "partners",
+    method: Method::PATCH,
+    call: "/enrollments/{id}",
+    about: "/enrollments/{id}",
+    form: |about| Form {
+        fields: vec![Field::hidden("commission", "").wire(Wire::Nullable)],
+        submit: "Use the program's terms",
+        consequences: vec![
+            "The program's commission holds for payments from now on. No earlier payment is priced again."
+                .to_owned(),
+        ],
+        cancel: Some(format!("partners/{}", about.text("partner_id"))),
+        ..Form::default()
+    },
+    then: Then::Page("partners"),
+    done: "The program's terms hold for the partner.",
 };
 
 pub(in super::super) static DELETE: Act = Act {

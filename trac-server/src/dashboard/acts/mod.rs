@@ -1,8 +1,8 @@
 //! All actions, each a form that calls the management API.
 
 pub(super) mod partners;
-pub(super) mod enrollments;
 pub(super) mod programs;
+pub(super) mod enrollments;
 pub(super) mod links;
 pub(super) mod claims;
 pub(super) mod payouts;
@@ -24,6 +24,7 @@ pub(super) static ACTS: &[&Act] = &[
     &enrollments::SUSPEND,
     &enrollments::BAN,
     &enrollments::TERMS,
+    &enrollments::PROGRAM_TERMS,
     &enrollments::DELETE,
     &programs::CREATE,
     &programs::CHANGE,
@@ -54,3 +55,8 @@ pub(super) static ACTS: &[&Act] = &[
     &keys::TOKEN_SECRET,
     &workspace::CHANGE,
 ];
+
+/// The action with this name.
+pub(super) fn find(name: &str) -> Option<&'static Act> {
+    ACTS.iter().find(|act| act.name == name).copied()
+}

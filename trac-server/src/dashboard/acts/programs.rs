@@ -90,6 +90,7 @@ fn change(about: &About) -> Form {
         Field::text("slug", "Name in addresses").value(about.text("slug")),
         Field::text("tracking_domain", "Domain of its links")
             .value(about.text("tracking_domain"))
+            .wire(Wire::Nullable)
             .hint("One of the domains that this server was started with. Empty: the server's own."),
     ]);
     Form {
@@ -173,7 +174,7 @@ fn lead_fields(about: &About) -> [Field; 4] {
             .input(Input::Number)
             .wire(Wire::Amount("lead_currency"))
             .value(&amount(about, "lead_amount_minor", "lead_currency"))
-            .hint("Empty or 0: leads earn nothing."),
+            .hint("0: leads earn nothing."),
         Field::text("lead_currency", "Currency of leads").value(about.text("lead_currency")),
         Field::text("client_lead_days", "Days in which a lead from a page may tie a customer to a click")
             .input(Input::Number)
@@ -205,6 +206,12 @@ pub(super) fn commission_fields(about: &About) -> Vec<Field> {
         Field::text("commission.currency", "Currency")
             .value(about.text("commission.currency"))
             .hint("Such as usd. Only for a fixed amount."),
+        Field::check(
+            "commission.cap_at_sale",
+            "A fixed amount is never more than the sale",
+            at(&about.object, "commission.cap_at_sale") != false,
+        )
+        .wire(Wire::FlagIf("commission.type", "fixed")),
     ]
 }
 

@@ -175,7 +175,7 @@ async fn the_script_requests_the_changing_part_only_after_the_number_changed() {
     let script = include_str!("../../../assets/dashboard.js");
     let requested: Vec<_> =
         script.split("await get(").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
-    assert_eq!(requested, ["live.dataset.changes", "live.dataset.source"]);
+    assert_eq!(requested, ["location.href", "live.dataset.changes", "live.dataset.source"]);
     assert!(
         script.find("if (current.text !== number)").unwrap() < script.find("live.dataset.source").unwrap()
     );

@@ -8,13 +8,13 @@ use trac_core::reason::Reason;
 use super::super::act::{About, Then};
 use super::super::acts::ACTS;
 use super::super::column::Column;
-use super::super::detail::Section;
 use super::super::details::DETAILS;
 use super::super::listing::Of;
 use super::super::lists::LISTS;
+use super::super::rows::Section;
 use crate::access::role::Role;
 use crate::api::list::words_of;
-use crate::web::{Form, GROUPS, Input, Language};
+use crate::web::{Field, Form, GROUPS, Input, Language};
 
 /// The words that are the same in German.
 const SAME: [&str; 11] =
@@ -58,7 +58,7 @@ fn every_list_is_translated() {
         texts.extend(page.filters.iter().map(|filter| filter.label));
         texts.extend(of_sections(page.above));
         for filter in page.filters {
-            // Reasons and causes are chosen by their codes.
+            // Reasons have a test of their own; causes are chosen by their codes.
             if let (Of::Words(resource), false) = (filter.of, matches!(filter.name, "reason" | "cause")) {
                 texts.extend(words_of(resource, filter.name).unwrap_or_default());
             }
@@ -90,7 +90,14 @@ fn every_action_is_translated() {
 
 /// The form of an action for an object, of which nothing but these values is known.
 fn form(form: fn(&About) -> Form, object: Value) -> Form {
-    form(&About { object, query: BTreeMap::new(), programs: Vec::new(), partner: None, mode: "test" })
+    form(&About { object, query: BTreeMap::new(), programs: Vec::new(), partner: None })
+}
+
+fn options(field: &Field) -> &[(String, String)] {
+    match &field.input {
+        Input::Select(options) => options,
+        _ => &[],
+    }
 }
 
 #[test]
@@ -106,7 +113,7 @@ fn every_form_is_translated() {
         for field in filled.fields.iter().filter(|field| field.input != Input::Hidden) {
             texts.extend([field.label, field.hint.as_str()]);
             // A number of months is written into its label.
-            let options = field.options().iter().filter(|(value, _)| value.parse::<u8>().is_err());
+            let options = options(field).iter().filter(|(value, _)| value.parse::<u8>().is_err());
             texts.extend(options.map(|(_, label)| label.as_str()));
         }
         check(act.name, texts);

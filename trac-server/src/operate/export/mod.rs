@@ -18,7 +18,7 @@
 //! API keys are exported as their stored hashes: a merchant's programs can use the same keys. Sealed values
 //! (signing secrets, keys for Stripe's API) are not exported: they open only with this server's master key,
 //! and are set again on the new server. Rows that belong to the server and not to a workspace are not
-//! exported either, nor are dashboard sessions, responses stored for `Idempotency-Key`, refused calls, and
+//! exported either, nor are people with their passwords and invitations, dashboard sessions, responses stored for `Idempotency-Key`, refused calls, and
 //! the marks of the last two days' visitors, which were hashed with this server's salts.
 
 mod table;

@@ -38,6 +38,9 @@ pub(super) const TABLES: &[Table] = &[
             ("stripe_api_key_hint", "NULL"),
             ("stripe_api_key_problem", "NULL"),
             ("stripe_api_rests_until", "NULL"),
+            ("stripe_destination", "NULL"),
+            ("stripe_events", "NULL"),
+            ("stripe_set_up_at", "NULL"),
         ],
         ..table("webhook_endpoint", ID)
     },

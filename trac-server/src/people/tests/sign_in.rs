@@ -404,7 +404,8 @@ async fn pages_have_the_security_policy_labels_and_no_inline_code() {
     let merchant = app.merchant().await;
     let ada = add_person(&app, &merchant.workspace_id, "owner").await;
     let cookie = sign_in(&app, &ada).await;
-    post_form(&app, "/dashboard/account", &[("act", "second-factor")], &cookie).await;
+    let fields = [("act", "second-factor"), ("current", PASSWORD)];
+    post_form(&app, "/dashboard/account", &fields, &cookie).await;
     for path in ["login", "enter?token=x", "join?token=x", "account", "people"] {
         let answer = app.visit(&format!("/dashboard/{path}"), &[("cookie", &cookie)]).await;
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "), "{path}");

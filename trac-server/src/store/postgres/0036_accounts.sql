@@ -103,11 +103,14 @@ CREATE TABLE activity (
 );
 CREATE INDEX activity_object ON activity (workspace_id, mode, object_id, id);
 CREATE INDEX activity_actor ON activity (workspace_id, mode, actor_id, id);
+CREATE INDEX activity_action ON activity (workspace_id, mode, action, id);
+CREATE INDEX activity_kind ON activity (workspace_id, mode, object_kind, id);
 CREATE FUNCTION activity_is_not_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION 'activity is append-only';
     RETURN NULL;
 END $$;
 CREATE TRIGGER activity_is_not_changed BEFORE UPDATE OR DELETE ON activity FOR EACH ROW EXECUTE FUNCTION activity_is_not_changed();
+CREATE TRIGGER activity_is_not_truncated BEFORE TRUNCATE ON activity FOR EACH STATEMENT EXECUTE FUNCTION activity_is_not_changed();
 
 -- The destination that `POST /api/v1/setup/stripe` made or found at Stripe, and the event types that it selected there.
 ALTER TABLE webhook_endpoint ADD COLUMN stripe_destination TEXT COLLATE "C";

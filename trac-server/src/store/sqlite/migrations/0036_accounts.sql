@@ -114,6 +114,8 @@ CREATE TABLE activity (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX activity_object ON activity (workspace_id, mode, object_id, id);
 CREATE INDEX activity_actor ON activity (workspace_id, mode, actor_id, id);
+CREATE INDEX activity_action ON activity (workspace_id, mode, action, id);
+CREATE INDEX activity_kind ON activity (workspace_id, mode, object_kind, id);
 CREATE TRIGGER activity_is_not_changed BEFORE UPDATE ON activity
 BEGIN SELECT RAISE(ABORT, 'activity is append-only'); END;
 CREATE TRIGGER activity_is_not_deleted BEFORE DELETE ON activity
@@ -139,5 +141,7 @@ CREATE TABLE script_check (
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('activity', 'activity', '1000000 500000 500000 1'),
     ('activity', 'activity_object', '1000000 500000 500000 20 1'),
-    ('activity', 'activity_actor', '1000000 500000 500000 1000 1');
+    ('activity', 'activity_actor', '1000000 500000 500000 1000 1'),
+    ('activity', 'activity_action', '1000000 500000 500000 5000 1'),
+    ('activity', 'activity_kind', '1000000 500000 500000 20000 1');
 ANALYZE sqlite_schema;

@@ -5,8 +5,8 @@ use std::process::{Command, ExitCode};
 
 use trac_tests::postgres::{Postgres, SERVER};
 
-fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
+pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    let mut arguments = arguments.iter();
     let Some(program) = arguments.next() else { return ExitCode::from(2) };
     let Some(server) = Postgres::start(false) else { return ExitCode::SUCCESS };
     let status = Command::new(program).args(arguments).env(SERVER, server.url()).status();

@@ -4,7 +4,6 @@
 //!
 //! With `--without-lock`, a policy of the database hides the rows that jobs lock. Then the races must end wrong: if they
 //! do not, they prove nothing.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,8 +15,7 @@ use trac_tests::postgres::{Postgres, new_database};
 const CUSTOMERS: usize = 2_500;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+pub(crate) async fn run(arguments: &[String]) -> ExitCode {
     let is_locked = !arguments.iter().any(|argument| argument == "--without-lock");
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u64>().ok());
     let customers = numbers.next().and_then(|number| usize::try_from(number).ok()).unwrap_or(CUSTOMERS);

@@ -1,14 +1,13 @@
 //! `simulate SEED [COUNT]`: runs `COUNT` seeds from `SEED` on, on every core, and stops at the first that
 //! differs from the model.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use trac_tests::simulation::live_all;
 
-fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    let mut arguments = arguments.iter().map(|argument| argument.parse::<u64>());
     let (Some(Ok(first)), count) = (arguments.next(), arguments.next()) else {
         eprintln!("simulate SEED [COUNT]");
         return ExitCode::from(2);

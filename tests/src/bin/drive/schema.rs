@@ -1,7 +1,6 @@
 //! `schema CASES`: checks a running server against its `/openapi.json` with schemathesis, whose path is in
 //! `TRAC_SCHEMATHESIS`: this many cases for each operation, with all its checks. Differences are printed, and
 //! the exit code is 1.
-#![expect(clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::{Command, ExitCode};
 
@@ -10,8 +9,8 @@ use serde_json::json;
 use trac_tests::{Server, Setup, envelope, session};
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let (cases, program) = (std::env::args().nth(1), std::env::var_os("TRAC_SCHEMATHESIS"));
+pub(crate) async fn run(arguments: &[String]) -> ExitCode {
+    let (cases, program) = (arguments.first(), std::env::var_os("TRAC_SCHEMATHESIS"));
     let (Some(cases), Some(program)) = (cases, program) else {
         eprintln!("TRAC_SCHEMATHESIS=… schema CASES");
         return ExitCode::from(2);
@@ -27,7 +26,7 @@ async fn main() -> ExitCode {
     let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis.toml");
     let status = Command::new(program)
         .args(["--config-file", settings, "run", &format!("{}/openapi.json", server.origin())])
-        .args(["--max-examples", &cases])
+        .args(["--max-examples", cases])
         .env("TRAC_SECRET_KEY", merchant.secret_key())
         .env("TRAC_PUBLISHABLE_KEY", merchant.publishable_key())
         .status();

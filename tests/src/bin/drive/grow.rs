@@ -1,5 +1,4 @@
 //! `grow FOLDER CLICKS EVENTS [PARTNERS [DAYS [SEED]]]`: fills a data folder, which must be empty.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,8 +6,7 @@ use std::process::ExitCode;
 use trac_tests::grow::{Size, grow};
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+pub(crate) async fn run(arguments: &[String]) -> ExitCode {
     let size = arguments.get(1..).and_then(Size::read);
     let (Some(folder), Some(size)) = (arguments.first(), size) else {
         eprintln!("grow FOLDER CLICKS EVENTS [PARTNERS [DAYS [SEED]]]");

@@ -1,6 +1,5 @@
 //! `torture [COUNT [SEED]]`: kills a server under load `COUNT` times, and stops at the first record that is
 //! lost or duplicated.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints to its terminal")]
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,8 +9,8 @@ use trac_tests::battery::kill_and_compare;
 const COUNT: u64 = 200;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let numbers: Result<Vec<u64>, _> = std::env::args().skip(1).map(|argument| argument.parse()).collect();
+pub(crate) async fn run(arguments: &[String]) -> ExitCode {
+    let numbers: Result<Vec<u64>, _> = arguments.iter().map(|argument| argument.parse()).collect();
     let (count, seed) = match numbers.as_deref() {
         Ok([]) => (COUNT, 1),
         Ok([count]) => (*count, 1),
