@@ -34,7 +34,7 @@ impl Demo {
         let any = "127.0.0.1:0";
         let data = tempfile::tempdir().expect("a temporary folder");
         let mut child = binary::command()
-            .args(["demo", "--json", "--listen", any, "--shop", any, "--stripe", any, "--data"])
+            .args(["demo", "--json", "--empty", "--listen", any, "--shop", any, "--stripe", any, "--data"])
             .arg(data.path().join("trac-demo"))
             .args(arguments)
             .stdout(Stdio::piped())

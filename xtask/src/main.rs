@@ -36,7 +36,7 @@ const TASKS: [Task; 8] = [
     },
     Task {
         name: "demo",
-        description: "a merchant, two partners, two shops and a simulator of Stripe, ready to click through",
+        description: "a merchant, three partners, two shops and a simulator of Stripe, ready to click through",
         run: demo::run,
     },
     Task {

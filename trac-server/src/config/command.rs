@@ -32,7 +32,7 @@ pub struct CommandLine {
 pub enum Command {
     /// Run the server.
     Serve(Options),
-    /// Run a demo: a merchant, two partners, a shop page and a simulator of Stripe, ready to click through.
+    /// Run a demo: a merchant, three partners, a shop page and a simulator of Stripe, ready to click through.
     #[cfg(feature = "demo")]
     Demo(DemoOptions),
     /// Explain any ID or e-mail address, hop by hop from click to payout, and name the first missing hop.
@@ -287,6 +287,9 @@ pub struct DemoOptions {
     /// Another shop that the second partner's link leads to, such as the axum-shop example.
     #[arg(long, value_name = "URL")]
     pub second_shop: Option<String>,
+    /// Begin without the two months of clicks and sales.
+    #[arg(long)]
+    pub empty: bool,
     /// Print the addresses as one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -9,7 +9,7 @@ use super::api::{Call, Failure};
 use super::desk::Desk;
 use super::value::{at, text};
 use crate::access::key_hash;
-use crate::id::random_hex;
+use crate::id::{hex, random_hex};
 use crate::web::{Field, Form, Input, Wire};
 
 /// A form that was sent and has errors.
@@ -90,8 +90,7 @@ async fn create_all(desk: &Desk, once: &str, body: &Value) -> Result<(), Failure
 
 /// Creates an object. The idempotency key depends on the body, so that a corrected form creates what it says.
 async fn create_one(desk: &Desk, once: &str, path: &str, body: Value) -> Result<Value, Failure> {
-    let hash = key_hash(&format!("{once} {path} {body}"));
-    let once = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let once = hex(&key_hash(&format!("{once} {path} {body}")));
     let call = Call { method: Method::POST, path: path.to_owned(), body: Some(body), once: Some(once) };
     desk.api.call(&desk.caller, call).await
 }

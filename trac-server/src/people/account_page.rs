@@ -390,10 +390,10 @@ impl Acting {
     }
 
     async fn turn_off(&self, fields: Fields) -> Result<Outcome, Problem> {
+        const VERB: &str = "second_factor_turned_off";
         if let Err(outcome) = self.confirm(&fields.current).await? {
             return Ok(outcome);
         }
-        const VERB: &str = "second_factor_turned_off";
         if self.session.is_rescue(self.trac.clock.now()) {
             let turn_off = |tx: Everywhere<'_>, person: &str| Ok(Some(second_factor::turn_off(tx, person)?));
             self.write(VERB, turn_off).await?;

@@ -19,7 +19,7 @@ use super::device::Device;
 use super::person::Person;
 use crate::access::Actor;
 use crate::api::activity::{Change, record};
-use crate::id::random_hex;
+use crate::id::{hex, random_hex};
 use crate::store::rows::args;
 use crate::store::{Everywhere, Priority, Scope, StoreError};
 use crate::trac::Trac;
@@ -99,8 +99,7 @@ pub(super) async fn begin(
     // Attempts on one account are counted one after the other. Those of several nodes may together exceed a limit by as
     // many as there are nodes.
     // Only its hash names the account here: the text of a stranger must not become part of a statement.
-    let name: String = subject("account", &[email]).iter().map(|byte| format!("{byte:02x}")).collect();
-    let account = Scope::new(&name, Mode::Live);
+    let account = Scope::new(&hex(&subject("account", &[email])), Mode::Live);
     let begun = trac.store.write_in(&account, Priority::Api, move |rows| {
         let tx = rows.everywhere();
         tx.write("DELETE FROM sign_in_failure WHERE at <= ?1", args![now.plus_secs(-HOUR_SECS)])?;

@@ -174,7 +174,7 @@ impl Connecting {
             match account.disable(one).await {
                 Ok(()) => disabled.push(one.id.clone()),
                 Err(failure) => {
-                    tracing::warn!(?failure, id = one.id, "an old destination at Stripe stays enabled")
+                    tracing::warn!(?failure, id = one.id, "an old destination at Stripe stays enabled");
                 }
             }
         }

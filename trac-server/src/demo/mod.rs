@@ -1,9 +1,13 @@
-//! `trac demo`: a merchant, two partners, a shop page and a simulator of Stripe, ready to click through.
+//! `trac demo`: a merchant, three partners, two months of sales, a shop page and a simulator of Stripe, ready to click
+//! through.
 //!
 //! Everything runs in this one process, on loopback, on a fresh data folder. The tracker is the real one: the
 //! demo sets it up through the HTTP API that merchants use, and the simulator sends it signed webhooks. The
 //! shop is on `localhost` and the tracker on `127.0.0.1`: to a browser these are two hosts, which share no
 //! cookies, like two domains on the Internet.
+
+mod merchant;
+mod history;
 
 use std::fmt::Display;
 use std::future::pending;
@@ -17,6 +21,7 @@ use tokio::task::JoinSet;
 use trac_stand_in::{Catalogue, Config, Shop, ShopOrigins, StandIn, Webhook};
 use uuid::Uuid;
 
+use self::merchant::Merchant;
 use crate::ask::Asker;
 use crate::clock::Clock;
 use crate::config::DemoOptions;
@@ -76,13 +81,19 @@ pub async fn start(options: DemoOptions) -> Result<Demo, DemoError> {
 
     let secret = format!("whsec_{}", Uuid::new_v4().simple());
     let second = options.second_shop.unwrap_or_else(|| shop_at.clone());
-    let links = Merchant::new(&tracker_at, &workspace)?.set_up(&secret, [&shop_at, &second]).await?;
+    let merchant = Merchant::new(&tracker_at, &workspace)?;
+    let campaigns = merchant.set_up(&secret, [&shop_at, &second]).await?;
+    let links: Vec<_> = campaigns.iter().map(|campaign| campaign.url.clone()).collect();
+    let webhook = Webhook { url: text(&workspace, "/endpoints/test/url")?, secret };
+    if !options.empty {
+        history::tell(&merchant, &webhook, &campaigns).await?;
+    }
 
     let stand_in = StandIn::new(Config {
         origin: stripe_at.clone(),
         after_payment: Some(format!("{shop_at}/thanks.html")),
         catalogue: Catalogue::tea_shop(),
-        webhook: Some(Webhook { url: text(&workspace, "/endpoints/test/url")?, secret }),
+        webhook: Some(webhook),
     });
     tasks.spawn(stand_in.serve(stripe));
     let origins = ShopOrigins { tracker: tracker_at.clone(), stripe: stripe_at.clone() };
@@ -114,7 +125,7 @@ impl Demo {
         let line =
             |pointer: &str| self.addresses.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         format!(
-            "Kettle & Leaf sells tea, and two partners send it buyers. Nothing leaves this machine.\n\n\
+            "Kettle & Leaf sells tea, and three partners send it buyers. Nothing leaves this machine.\n\n\
              \x20 1  Open trac's dashboard and leave it open; it shows each step at once (this link works once):\n\
              \x20      {}\n\
              \x20 2  Follow a partner's link, as their readers do:\n\
@@ -131,71 +142,6 @@ impl Demo {
             line("/stripe"),
             line("/workspace/keys/sk_test"),
         )
-    }
-}
-
-/// The merchant, who sets up the tracker through the API.
-struct Merchant {
-    client: reqwest::Client,
-    api: String,
-    key: String,
-    endpoint: String,
-}
-
-impl Merchant {
-    fn new(tracker: &str, workspace: &Value) -> Result<Self, DemoError> {
-        Ok(Self {
-            client: reqwest::Client::new(),
-            api: format!("{tracker}/api/v1"),
-            key: text(workspace, "/keys/sk_test")?,
-            endpoint: text(workspace, "/endpoints/test/id")?,
-        })
-    }
-
-    /// Sets a signing secret, and creates a program and, for each partner, an enrollment and a link. Returns
-    /// the links' URLs.
-    async fn set_up(&self, secret: &str, shops: [&str; 2]) -> Result<Vec<String>, DemoError> {
-        let endpoint = self.client.patch(format!("{}/webhook-endpoints/{}", self.api, self.endpoint));
-        self.send(endpoint, &json!({ "signing_secrets": [secret] })).await?;
-        let percent = |rate_bps: i32| json!({"type": "percentage", "rate_bps": rate_bps});
-        let program = json!({"name": "Friends of tea", "commission": percent(2_000)});
-        let program = self.make("programs", &program).await?;
-        let partners = [
-            ("Paula Press", "paula", None, shops[0]),
-            ("Pete Podcast", "pete", Some(percent(3_000)), shops[1]),
-        ];
-        let mut links = Vec::new();
-        for (name, slug, terms, shop) in partners {
-            let partner = json!({"name": name, "email": format!("{slug}@partners.example"), "code": slug});
-            let partner = text(&self.make("partners", &partner).await?, "/id")?;
-            let program = text(&program, "/id")?;
-            let mut enrollment = json!({"program_id": program, "partner_id": partner});
-            if let (Some(terms), Some(fields)) = (terms, enrollment.as_object_mut()) {
-                fields.insert("commission".to_owned(), terms);
-            }
-            self.make("enrollments", &enrollment).await?;
-            let destination = format!("{shop}/");
-            let link = json!({"program_id": program, "partner_id": partner, "slug": slug,
-                "destination": destination});
-            links.push(text(&self.make("links", &link).await?, "/url")?);
-        }
-        Ok(links)
-    }
-
-    async fn make(&self, resource: &str, body: &Value) -> Result<Value, DemoError> {
-        self.send(self.client.post(format!("{}/{resource}", self.api)), body).await
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder, body: &Value) -> Result<Value, DemoError> {
-        let response = request.bearer_auth(&self.key).json(body).send().await;
-        let response = response.map_err(|error| failed("the tracker", &error))?;
-        let status = response.status();
-        let body: Value = response.json().await.map_err(|error| failed("the tracker's response", &error))?;
-        if status.is_success() {
-            Ok(body)
-        } else {
-            Err(DemoError(format!("the tracker rejected a call: {body}")))
-        }
     }
 }
 
