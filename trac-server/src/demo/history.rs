@@ -114,7 +114,7 @@ async fn visits(
 impl Sale {
     /// What Stripe reported about the sale with this number.
     fn events(&self, number: usize, now: i64) -> Vec<Event> {
-        let is_subscription = number % 5 == 0;
+        let is_subscription = number.is_multiple_of(5);
         let mut events = vec![Event {
             at: self.at,
             kind: "checkout.session.completed",
@@ -137,7 +137,7 @@ impl Sale {
                 object: self.dispute(),
             });
         } else if number % 9 == 4 {
-            let back = if number % 2 == 0 { self.amount } else { self.amount / 2 };
+            let back = if number.is_multiple_of(2) { self.amount } else { self.amount / 2 };
             let object = charge(&self.name, self.amount, back);
             events.push(Event { at: self.at + 2 * DAY_SECS, kind: "charge.refunded", object });
         }

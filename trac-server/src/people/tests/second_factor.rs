@@ -182,9 +182,9 @@ async fn a_link_of_the_command_line_is_the_way_in_without_the_codes_and_a_mailed
     let (_, codes) = turn_on(&app, &ada).await;
     let link = async || {
         let mode = trac_core::program::Mode::Test;
-        let made =
+        let answer =
             crate::workspace::login_link(&app.trac, &merchant.workspace_id, mode, Some(&ada.email)).await;
-        made.unwrap()["url"].as_str().unwrap().split_once("?token=").unwrap().1.to_owned()
+        answer.unwrap()["url"].as_str().unwrap().split_once("?token=").unwrap().1.to_owned()
     };
     let mailed = link().await;
     let hash = crate::access::key_hash(&mailed);
