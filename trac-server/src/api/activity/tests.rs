@@ -61,9 +61,7 @@ impl<'a> Calls<'a> {
                 && parts.iter().zip(&wanted).all(|(part, wanted)| part == wanted || wanted.starts_with('{'))
         };
         let found = OPERATIONS.iter().find(|one| one.method == method && fits(one.path));
-        found
-            .map(|one| format!("{method} {}", one.path))
-            .unwrap_or_else(|| panic!("{method} {path} is unknown"))
+        found.map_or_else(|| panic!("{method} {path} is unknown"), |one| format!("{method} {}", one.path))
     }
 
     /// Makes a call that succeeds and returns its response, and the rows it left.
@@ -149,7 +147,7 @@ async fn set_up(calls: &mut Calls<'_>, shop: &Shop<'_>) {
     let email = json!({ "email": "bob@example.com" });
     let (_, row) = calls.recorded("PATCH", &partner, email.clone(), "partner.changed").await;
     assert_eq!((&row["before"], &row["after"]), (&json!({ "email": null }), &email));
-    let both = json!({ "program_id": &program[10..], "partner_id": &partner[10..] });
+    let both = json!({ "program_id": program.trim_start_matches("/programs/"), "partner_id": partner.trim_start_matches("/partners/") });
     let (made, _) = calls.recorded("POST", "/enrollments", both, "enrollment.created").await;
     let enrollment = format!("/enrollments/{}", made.text("/id"));
     let banned = json!({ "status": "banned", "note": "Bought their own links." });
