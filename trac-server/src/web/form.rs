@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn decimals_are_read_and_written_exactly() {
         let check = |text: &str, digits, want: Option<i64>| {
-            assert_eq!(decimal(text, digits), want, "{text} {digits}")
+            assert_eq!(decimal(text, digits), want, "{text} {digits}");
         };
         check("12.5", 2, Some(1_250));
         check("12", 2, Some(1_200));

@@ -117,10 +117,10 @@ async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut waiting: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
         for (future, done) in &mut waiting {
-            if done.is_none() {
-                if let std::task::Poll::Ready(output) = future.as_mut().poll(context) {
-                    *done = Some(output);
-                }
+            if done.is_none()
+                && let std::task::Poll::Ready(output) = future.as_mut().poll(context)
+            {
+                *done = Some(output);
             }
         }
         if waiting.iter().all(|(_, done)| done.is_some()) {

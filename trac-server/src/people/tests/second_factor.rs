@@ -68,7 +68,8 @@ async fn a_code_signs_in_once_and_a_step_early_or_late() {
     let token = first_step(&app, &ada).await;
     assert_eq!(second_step(&app, &token, &code(2)).await.status, 401, "two steps early");
     let used = code(0);
-    let answer = second_step(&app, &token, &format!(" {} {} ", &used[..3], &used[3..])).await;
+    let (left, right) = used.split_at(3);
+    let answer = second_step(&app, &token, &format!(" {left} {right} ")).await;
     assert_eq!(answer.status, 303, "{}", answer.body);
     assert_eq!(status(&app, "/dashboard/account", &cookie_of(&answer)).await, 200);
     assert_eq!(second_step(&app, &token, &code(1)).await.status, 401, "the token is used");
