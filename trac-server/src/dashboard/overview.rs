@@ -106,20 +106,20 @@ async fn attention(desk: &Desk) -> Result<Vec<Notice>, Failure> {
         (
             "/events?reason=payment_unlinked&limit=1",
             Tone::Bad,
-            "refunds or charges without a known payment",
+            "Refunds or charges without a known payment",
             "webhooks?reason=payment_unlinked",
         ),
         (
             "/events?outcome=failed&limit=1",
             Tone::Bad,
-            "events that could not be read",
+            "Events that could not be read",
             "webhooks?outcome=failed",
         ),
-        ("/commissions?status=held&limit=1", Tone::Wait, "held commissions", "commissions?status=held"),
+        ("/commissions?status=held&limit=1", Tone::Wait, "Held commissions", "commissions?status=held"),
         (
             "/enrollments?status=pending&limit=1",
             Tone::Wait,
-            "applications to decide",
+            "Applications to decide",
             "applications?status=pending",
         ),
     ] {
@@ -127,7 +127,7 @@ async fn attention(desk: &Desk) -> Result<Vec<Notice>, Failure> {
         let total = number(&listed, "meta.total");
         if total > 0 {
             let links = vec![Link::new("Show them", to)];
-            notices.push(Notice { tone, text: format!("{total} {}", desk.say(what)), links });
+            notices.push(Notice { tone, text: format!("{}: {total}", desk.say(what)), links });
         }
     }
     let refused = desk.get("/refusals?limit=1").await?;

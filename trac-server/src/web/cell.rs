@@ -58,8 +58,17 @@ impl Cell {
     }
 
     /// Whether the value is aligned to the right.
-    pub(crate) const fn is_sum(&self) -> bool {
-        matches!(self, Self::Number(_) | Self::Amount(_))
+    pub(crate) fn is_sum(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Amount(_) => true,
+            Self::Several(cells) => !cells.is_empty() && cells.iter().all(Self::is_sum),
+            _ => false,
+        }
+    }
+
+    /// Whether a text is a long ID, of which a table shows the end.
+    fn is_long_id(text: &str) -> bool {
+        text.len() > 24 && text.contains('_') && !text.contains(char::is_whitespace)
     }
 
     /// The value as plain text, for a file of comma-separated values.
