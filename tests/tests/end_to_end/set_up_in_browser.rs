@@ -69,7 +69,7 @@ async fn a_merchant_sets_everything_up_without_documentation() {
     person.click("main a[href$='dashboard/setup']").await;
     person.browser.picture("setup-2-steps").await;
 
-    person.browser.fill("#f-restricted_key", "rk_test_51Kettle").await;
+    person.browser.fill("#f-restricted_key", "rk_test_51KettleAndLeaf000000000000").await;
     person.click("#signing_secret button[type=submit]").await;
     person.step_is_done("signing_secret").await;
     person.step_is_done("event_types").await;

@@ -152,7 +152,7 @@ async fn groups(
         ("First visits", true),
         ("Leads", true),
         ("Sales", true),
-        ("Clicks that became sales", true),
+        ("Clicks that became sales", false),
         ("Revenue", true),
         ("Commission", true),
     ];
