@@ -168,8 +168,13 @@ async fn answer(trac: &Trac, headers: &HeaderMap, step: Step, form: SignInForm) 
 
 /// The redirect into the dashboard after a sign-in.
 pub(super) fn signed_in(trac: &Trac, token: &str) -> Response {
+    signed_in_to(trac, token, "../dashboard")
+}
+
+/// The redirect to a page, relative to those of the sign-in, after a sign-in.
+pub(super) fn signed_in_to(trac: &Trac, token: &str, page: &str) -> Response {
     trac.metrics.sign_in("ok");
-    redirect_with(trac, token, "../dashboard")
+    redirect_with(trac, token, page)
 }
 
 async fn log_in_with_key(trac: &Trac, request: &Parts, key: &str) -> Result<Response, Problem> {

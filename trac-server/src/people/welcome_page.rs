@@ -18,7 +18,7 @@ use super::invitation::invite;
 use super::member::{has_people, join};
 use super::person::{self, NewPerson, Person, Wrong, change_people};
 use super::session::Session;
-use super::sign_in::{signed_in, visitor};
+use super::sign_in::{signed_in_to, visitor};
 use crate::access::role::Role;
 use crate::api::activity::{Change, record};
 use crate::problem::Problem;
@@ -85,7 +85,8 @@ async fn create(
     let visitor = visitor(&trac, &request, "");
     let begun = begin(&trac, session, NewPerson { email, name, password }, visitor).await?;
     Ok(match begun {
-        Some(token) => signed_in(&trac, &token),
+        // The next thing that an owner does.
+        Some(token) => signed_in_to(&trac, &token, "setup"),
         None => Redirect::to("login").into_response(),
     })
 }

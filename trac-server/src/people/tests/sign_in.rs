@@ -76,12 +76,7 @@ async fn once_a_person_joins_keys_and_links_without_a_person_open_nothing() {
 
     let fields = [("name", "Ada"), ("email", "Ada@Example.com"), ("password", PASSWORD)];
     let created = post_form(&app, "/dashboard/welcome", &fields, &by_key).await;
-    assert_eq!(
-        (created.status.as_u16(), created.header("location")),
-        (303, "../dashboard"),
-        "{}",
-        created.body
-    );
+    assert_eq!((created.status.as_u16(), created.header("location")), (303, "setup"), "{}", created.body);
     let ada = cookie_of(&created);
     assert_ne!(ada, by_key, "a session of a person has a token of its own");
     for ended in [&by_key, &by_link] {
@@ -122,7 +117,7 @@ async fn of_two_first_persons_at_once_one_becomes_the_owner() {
     let (one, other) = tokio::join!(create(0), create(1));
     let mut to = [one, other];
     to.sort();
-    assert_eq!(to, ["../dashboard", "login"]);
+    assert_eq!(to, ["login", "setup"]);
     assert_eq!(merchant.get("/people").await.number("/meta/total"), 1);
 }
 
