@@ -16,8 +16,8 @@ use crate::demo::Demo;
 use crate::material::skipped;
 use crate::server::free_port;
 
-/// How long a page may take to show what a test waits for.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a page may take to show what a test waits for. On a busy machine, a browser needs tens of seconds to start.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Headless, and without access to the Internet.
 const FLAGS: [&str; 10] = [
