@@ -83,7 +83,8 @@ fn plain(program: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.stdin(Stdio::null());
+    // On a machine that others use too, a process may stand still for longer than a visitor waits.
+    command.env("TRAC_VISITOR_WAIT_MS", "10000").stdin(Stdio::null());
     command
 }
 

@@ -178,6 +178,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_tracking_domains(&config.tracking_domain)
         .with_trusted_proxies(&config.trusted_proxy)
         .with_limits_per_address(config.visits_per_address, config.calls_per_address)
+        .with_visitor_wait(config.visitor_wait_ms)
         .with_retention(config.retention)
         .with_stripe_api_url(&config.stripe_api_url);
     let (trac, metrics_task) = serve_metrics(trac, config).await?;

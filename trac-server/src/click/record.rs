@@ -14,20 +14,19 @@ use crate::trac::Trac;
 /// The deadlines of recording one click. To write a click to disk usually takes some milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
+    salt: Instant,
     store: Instant,
     response: Instant,
 }
 
 impl Deadlines {
-    /// Starts now. The store gets two thirds of the time that a visitor may wait.
+    /// Starts now. The store gets a third of the time that a visitor may wait to return the day's salt, which is made
+    /// in memory without it, and two thirds to return the link. The rest is for the spool.
     pub(super) fn start(trac: &Trac) -> Self {
         let now = Instant::now();
         let until = |wait: Duration| now.checked_add(wait).unwrap_or(now);
-        let all = trac.visitor_wait;
-        Self {
-            store: until(all.saturating_sub(all.checked_div(3).unwrap_or_default())),
-            response: until(all),
-        }
+        let (all, third) = (trac.visitor_wait, trac.visitor_wait.checked_div(3).unwrap_or_default());
+        Self { salt: until(third), store: until(all.saturating_sub(third)), response: until(all) }
     }
 
     /// When to stop waiting for the store.
@@ -63,7 +62,7 @@ pub(super) async fn record(
     deadlines: Deadlines,
 ) -> Written {
     if let Some(visitor) = visitor {
-        let salt = trac.day_salt.today(&trac.store, click.clicked_at, deadlines.store()).await;
+        let salt = trac.day_salt.today(&trac.store, click.clicked_at, deadlines.salt).await;
         click.visitor = visitor.mark(click.subject(), &salt);
     }
     let id = click.id.clone();

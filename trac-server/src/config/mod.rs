@@ -31,6 +31,8 @@ pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
 /// How many megabytes of the disk stay free by default: enough for some ten thousand events and the WAL next
 /// to the database.
 const KEEP_FREE_MB: u32 = 256;
+/// How many milliseconds a visitor waits by default until the click is on disk. That usually takes one or two.
+pub(crate) const VISITOR_WAIT_MS: u32 = 450;
 /// The default base URL of Stripe's API.
 pub(crate) const STRIPE_API_URL: &str = "https://api.stripe.com";
 
@@ -78,6 +80,10 @@ pub struct Options {
     /// any number [default: 300].
     #[arg(long, env = "TRAC_CALLS_PER_ADDRESS", value_name = "NUMBER")]
     pub calls_per_address: Option<u32>,
+    /// How many milliseconds a visitor waits at most until the click is on disk; then the visitor is redirected without
+    /// a click ID [default: 450].
+    #[arg(long, env = "TRAC_VISITOR_WAIT_MS", value_name = "MILLISECONDS")]
+    pub visitor_wait_ms: Option<u32>,
     /// Address and port to serve /metrics on; the main address then no longer serves it.
     #[arg(long, env = "TRAC_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<SocketAddr>,
@@ -139,6 +145,8 @@ pub struct Config {
     pub visits_per_address: u32,
     /// How many calls pages may make in a minute from one address; 0 for any number.
     pub calls_per_address: u32,
+    /// How many milliseconds a visitor waits at most until the click is on disk.
+    pub visitor_wait_ms: u32,
     /// The address for `/metrics`, if it is not the main one.
     pub metrics_listen: Option<SocketAddr>,
     /// How many connections one address may have; 0 for any number.
@@ -220,6 +228,7 @@ impl Options {
                 .or(file.visits_per_address)
                 .unwrap_or(VISITS_PER_ADDRESS),
             calls_per_address: self.calls_per_address.or(file.calls_per_address).unwrap_or(CALLS_PER_ADDRESS),
+            visitor_wait_ms: self.visitor_wait_ms.or(file.visitor_wait_ms).unwrap_or(VISITOR_WAIT_MS),
             metrics_listen: self.metrics_listen.or(file.metrics_listen),
             connections_per_address: self
                 .connections_per_address

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::api::encoded;
 use super::names::Names;
 use super::value::{at, id, list, money, reason, text, time};
 use crate::web::Cell;
@@ -90,12 +91,12 @@ impl Column {
             Show::Own(path, field) => {
                 let (own, shown) = (text(row, "id"), text(row, field));
                 let shown = if shown.is_empty() { own } else { shown };
-                Cell::link(shown, &format!("{path}/{own}"))
+                Cell::link(shown, &format!("{path}/{}", encoded(own)))
             }
             Show::Id(field) => id(row, field),
             Show::To(path, field) => match text(row, field) {
                 "" => Cell::Nothing,
-                id => Cell::link(id, &format!("{path}/{id}")),
+                id => Cell::link(id, &format!("{path}/{}", encoded(id))),
             },
             Show::Name(field) => names.cell(text(row, field)),
             Show::Money(minor, currency) => money(row, minor, currency),

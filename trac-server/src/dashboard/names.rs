@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::api::encoded;
 use crate::store::rows::{Arg, Rows, ToArg as _, places};
 use crate::store::{Scope, StoreError};
 use crate::trac::Trac;
@@ -61,7 +62,7 @@ impl Names {
         }
         let page = NAMED.iter().find(|(prefix, ..)| id.starts_with(prefix)).map(|(.., path)| *path);
         match page {
-            Some(path) => Cell::link(self.name(id), &format!("{path}/{id}")),
+            Some(path) => Cell::link(self.name(id), &format!("{path}/{}", encoded(id))),
             None => Cell::Id(id.to_owned()),
         }
     }
@@ -92,7 +93,7 @@ pub(super) fn subject(id: &str) -> Cell {
         return Cell::Nothing;
     }
     match PAGES.iter().find(|(prefix, _)| id.starts_with(prefix)) {
-        Some((_, page)) => Cell::link(id, &format!("{page}/{}", super::api::encoded(id))),
+        Some((_, page)) => Cell::link(id, &format!("{page}/{}", encoded(id))),
         None => Cell::Id(id.to_owned()),
     }
 }

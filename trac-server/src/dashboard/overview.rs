@@ -142,7 +142,7 @@ async fn attention(desk: &Desk) -> Result<Vec<Notice>, Failure> {
     for endpoint in list(&endpoints, "data") {
         let problem = text(endpoint, "stripe_api_key_problem");
         if !problem.is_empty() {
-            let links = vec![Link::new("Open", &format!("endpoints/{}", text(endpoint, "id")))];
+            let links = vec![Link::new("Open", &format!("endpoints/{}", encoded(text(endpoint, "id"))))];
             notices.push(Notice {
                 tone: Tone::Bad,
                 text: format!("{} {problem}", desk.say("The restricted key does not work:")),

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::mpsc;
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::HOST;
@@ -86,7 +85,7 @@ impl App {
 
     fn of(store: Store, public_url: &str, folder: TempDir, set_up: impl FnOnce(Trac) -> Trac) -> Self {
         let clock = Clock::settable(Timestamp::from_unix_secs(START));
-        let trac = Trac::new(store, clock, public_url).with_visitor_wait(Duration::from_secs(20));
+        let trac = Trac::new(store, clock, public_url).with_visitor_wait(20_000);
         // Passwords are hashed in microseconds.
         let cost = argon2::Params::new(8, 1, 1, None).unwrap();
         let trac = set_up(trac.with_nothing_shared().with_password_cost(cost));

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::{Retention, STRIPE_API_URL};
+use crate::config::{Retention, STRIPE_API_URL, VISITOR_WAIT_MS};
 use crate::http::bodies::Bodies;
 use crate::http::hosts::Hosts;
 use crate::http::proxy::{Network, TrustedProxies};
@@ -33,9 +33,6 @@ use refusal::{Cause, Refusals};
 use shared::Shared;
 use soundness::Soundness;
 use uncounted::Uncounted;
-
-/// How long a visitor waits for the click to be on disk before the redirect is sent without a click ID.
-const VISITOR_WAIT: Duration = Duration::from_millis(450);
 
 /// How old the number and the changing part may be that open pages of the dashboard get: they ask every second.
 const CHANGES_AGE: Duration = Duration::from_millis(250);
@@ -87,7 +84,7 @@ impl Trac {
         let ids = Ids::new(clock.clone());
         Self(Arc::new(Parts {
             store,
-            visitor_wait: VISITOR_WAIT,
+            visitor_wait: Duration::from_millis(VISITOR_WAIT_MS.into()),
             clock,
             ids,
             public_url: public_url.trim_end_matches('/').into(),
@@ -181,10 +178,10 @@ impl Trac {
         self
     }
 
-    /// Lets visitors wait this long, for tests on busy machines.
-    #[cfg(test)]
-    pub(crate) fn with_visitor_wait(mut self, wait: Duration) -> Self {
-        Arc::make_mut(&mut self.0).visitor_wait = wait;
+    /// Lets visitors wait at most this many milliseconds until the click is on disk.
+    #[must_use]
+    pub fn with_visitor_wait(mut self, wait_ms: u32) -> Self {
+        Arc::make_mut(&mut self.0).visitor_wait = Duration::from_millis(wait_ms.into());
         self
     }
 

@@ -1,7 +1,7 @@
 //! Which fields of an event the decision about it depends on.
 //!
-//! A field is read if the event means something else without it: the body is read again without each part, and what
-//! follows is compared. So the answer is never out of date, whatever the core reads.
+//! A field is read if the event means something else without it, or with [another value](OTHER): the body is read again
+//! with each part changed, and the results are compared. So the answer is never out of date, whatever the core reads.
 
 use serde_json::Value;
 use trac_core::time::Timestamp;
@@ -11,6 +11,9 @@ use trac_core::webhook::signature::Verified;
 
 /// The most parts that are left out one by one.
 const PARTS_MAX: usize = 2_000;
+
+/// A text that has a meaning where no text has none: a session without a `payment_status` counts as paid.
+const OTHER: &str = "unpaid";
 
 /// What an event says, apart from its object.
 type Meaning = (Event, Result<Facts, NoFacts>);
@@ -65,7 +68,7 @@ impl Search {
         }
     }
 
-    /// Whether the event means something else without the part at this path.
+    /// Whether the event means something else without the part at this path, or with another text there.
     fn is_read(&mut self, path: &[String]) -> bool {
         let Some(left) = self.left.checked_sub(1) else { return false };
         self.left = left;
@@ -74,11 +77,19 @@ impl Search {
             .fold(String::new(), |pointer, name| pointer + "/" + &name.replace('~', "~0").replace('/', "~1"));
         let Some(place) = self.payload.pointer_mut(&pointer) else { return false };
         let taken = place.take();
-        let without = meaning(&self.payload);
-        if let Some(place) = self.payload.pointer_mut(&pointer) {
-            *place = taken;
+        let other = taken.as_str().map(|_| Value::from(OTHER));
+        let is_read = [Some(Value::Null), other].into_iter().flatten().any(|value| {
+            self.put(&pointer, value);
+            meaning(&self.payload).as_ref() != Some(&self.whole)
+        });
+        self.put(&pointer, taken);
+        is_read
+    }
+
+    fn put(&mut self, pointer: &str, value: Value) {
+        if let Some(place) = self.payload.pointer_mut(pointer) {
+            *place = value;
         }
-        without.as_ref() != Some(&self.whole)
     }
 }
 

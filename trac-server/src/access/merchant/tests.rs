@@ -116,7 +116,7 @@ async fn every_call_needs_the_role_of_the_table() {
         ("rules=now&dry_run=true", Support),
         ("dry_run=0", Manager),
         ("dry_run=2", Manager),
-        ("dry_run=", Manager),
+        ("dry_run=", Support),
         ("rules=now", Manager),
     ] {
         check("POST", &format!("/events/{{id}}/replay?{query}"), least).await;
