@@ -12,7 +12,7 @@ use axum::routing::get;
 use serde_json::Value;
 use trac_core::time::Timestamp;
 
-use super::api::Failure;
+use super::api::{Failure, encoded};
 use super::changes;
 use super::desk::Desk;
 use super::names::Names;

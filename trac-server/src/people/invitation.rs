@@ -89,18 +89,7 @@ pub(super) async fn invite(trac: &Trac, caller: Merchant, email: &str, role: Rol
             let message = "A person with this e-mail address is a member already.";
             return Err(Problem::conflict("ALREADY_MEMBER", message));
         }
-        let sql = "SELECT id FROM invitation WHERE workspace_id = ?1 AND email = ?2 \
-                   AND accepted_at IS NULL AND revoked_at IS NULL";
-        let replaced = tx.all(sql, args![scope.workspace_id(), email], |row| row.get::<String>(0))?;
-        for id in &replaced {
-            let before = INVITATIONS.find(rows, &of, id)?;
-            let sql = "UPDATE invitation SET revoked_at = ?3 WHERE workspace_id = ?1 AND id = ?2";
-            tx.write(sql, args![scope.workspace_id(), id, now])?;
-            let after = INVITATIONS.find(rows, &of, id)?;
-            let kind = INVITATIONS.name;
-            let change = Change { kind, id, verb: "revoked", before: Some(&before), after: Some(&after) };
-            caller.record(rows, &of, &change)?;
-        }
+        revoke_open(rows, &of, &caller, &email)?;
         tx.write(
             "INSERT INTO invitation (workspace_id, id, hash, email, role, invited_by, created_at, expires_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -149,21 +138,39 @@ pub(super) async fn revoke_invitation(trac: &Trac, caller: Merchant, id: String)
             let message = "This invitation was accepted: remove the person instead.";
             return Err(Problem::conflict("INVITATION_ACCEPTED", message));
         }
-        let sql =
-            "UPDATE invitation SET revoked_at = coalesce(revoked_at, ?3) WHERE workspace_id = ?1 AND id = ?2";
-        tx.write(sql, args![scope.workspace_id(), id, of.clock.now()])?;
-        let after = INVITATIONS.find(rows, &of, &id)?;
-        let change = Change {
-            kind: INVITATIONS.name,
-            id: &id,
-            verb: "revoked",
-            before: Some(&before),
-            after: Some(&after),
-        };
-        caller.record(rows, &of, &change)?;
-        Ok(after)
+        revoke_one(rows, &of, &caller, &before)
     });
     revoked.await
+}
+
+/// Revokes the open invitations of an address.
+pub(super) fn revoke_open(
+    rows: Rows<'_>,
+    trac: &Trac,
+    caller: &Merchant,
+    email: &str,
+) -> Result<(), Problem> {
+    let sql = "SELECT id FROM invitation WHERE workspace_id = ?1 AND email = ?2 \
+               AND accepted_at IS NULL AND revoked_at IS NULL";
+    let open: Vec<String> =
+        rows.everywhere().all(sql, args![rows.scope().workspace_id(), email], |row| row.get(0))?;
+    for id in open {
+        revoke_one(rows, trac, caller, &INVITATIONS.find(rows, trac, &id)?)?;
+    }
+    Ok(())
+}
+
+/// Revokes an invitation, and returns it as it is then.
+fn revoke_one(rows: Rows<'_>, trac: &Trac, caller: &Merchant, before: &Value) -> Result<Value, Problem> {
+    let id = before.get("id").and_then(Value::as_str).unwrap_or_default();
+    let sql =
+        "UPDATE invitation SET revoked_at = coalesce(revoked_at, ?3) WHERE workspace_id = ?1 AND id = ?2";
+    rows.everywhere().write(sql, args![rows.scope().workspace_id(), id, trac.clock.now()])?;
+    let after = INVITATIONS.find(rows, trac, id)?;
+    let kind = INVITATIONS.name;
+    let change = Change { kind, id, verb: "revoked", before: Some(before), after: Some(&after) };
+    caller.record(rows, trac, &change)?;
+    Ok(after)
 }
 
 /// An invitation that can be accepted.

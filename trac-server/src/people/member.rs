@@ -1,10 +1,9 @@
 //! `/api/v1/people`: the people of a workspace and their roles.
 //!
-//! A workspace that has people always has an owner. A person who is removed keeps the account, and loses the sessions in
-//! this workspace at once.
+//! A workspace that has people always has an owner.
 
 use axum::extract::{Path, State};
-use axum::routing::{delete, patch};
+use axum::routing::patch;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -21,8 +20,9 @@ use crate::store::{Everywhere, Scope, StoreError};
 use crate::trac::Trac;
 
 pub(super) fn routes() -> Router<Trac> {
-    let one = one_of(&PEOPLE).merge(patch(change)).merge(delete(remove));
-    Router::new().route("/people", list_of(&PEOPLE)).route("/people/{id}", one)
+    Router::new()
+        .route("/people", list_of(&PEOPLE))
+        .route("/people/{id}", one_of(&PEOPLE).merge(patch(change)))
 }
 
 /// The words of a role, for errors.
@@ -93,41 +93,8 @@ pub(super) async fn set_role(
     changed.await
 }
 
-async fn remove(
-    State(trac): State<Trac>,
-    caller: Merchant,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    remove_member(&trac, caller, id).await.map(Json)
-}
-
-/// Removes a member, with the sessions and links of the person in this workspace.
-///
-/// # Errors
-/// `404`, and `409 LAST_OWNER`.
-pub(super) async fn remove_member(trac: &Trac, caller: Merchant, id: String) -> Result<Value, Problem> {
-    let (scope, of) = (caller.scope.clone(), trac.clone());
-    let removed = change_people(trac, &scope, move |tx, scope| {
-        let rows = tx.within(scope);
-        let before = PEOPLE.find(rows, &of, &id)?;
-        must_leave_an_owner(tx, scope, &id)?;
-        for table in ["dashboard_token", "member"] {
-            let sql = format!("DELETE FROM {table} WHERE workspace_id = ?1 AND person_id = ?2");
-            tx.write(&sql, args![scope.workspace_id(), id])?;
-        }
-        // An invitation to the same address would be a way back.
-        let sql = "UPDATE invitation SET revoked_at = ?3 WHERE workspace_id = ?1 AND accepted_at IS NULL \
-                   AND revoked_at IS NULL AND email = (SELECT email FROM person WHERE id = ?2)";
-        tx.write(sql, args![scope.workspace_id(), id, of.clock.now()])?;
-        let change = Change { kind: "person", id: &id, verb: "removed", before: Some(&before), after: None };
-        caller.record(rows, &of, &change)?;
-        Ok(json!({ "id": id, "deleted": true }))
-    });
-    removed.await
-}
-
 /// Refuses to demote or remove the last owner.
-fn must_leave_an_owner(tx: Everywhere<'_>, scope: &Scope, id: &str) -> Result<(), Problem> {
+pub(super) fn must_leave_an_owner(tx: Everywhere<'_>, scope: &Scope, id: &str) -> Result<(), Problem> {
     let sql = "SELECT person_id FROM member WHERE workspace_id = ?1 AND role = 'owner'";
     let owners: Vec<String> = tx.all(sql, args![scope.workspace_id()], |row| row.get(0))?;
     if owners != [id] {

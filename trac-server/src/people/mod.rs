@@ -10,6 +10,7 @@ mod session;
 mod person;
 mod member;
 mod invitation;
+mod removal;
 mod attempts;
 mod second_factor;
 mod entry;
@@ -35,7 +36,7 @@ pub(crate) use session::{Session, end_sessions, sessions};
 
 /// The routes of the management API.
 pub(crate) fn api_routes() -> Router<Trac> {
-    Router::new().merge(member::routes()).merge(invitation::routes())
+    Router::new().merge(member::routes()).merge(invitation::routes()).merge(removal::routes())
 }
 
 /// The pages.

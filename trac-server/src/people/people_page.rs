@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use super::frame::{layout_of, respond};
 use super::invitation::{INVITATIONS, invite, revoke_invitation};
-use super::member::{PEOPLE, remove_member, set_role};
+use super::member::{PEOPLE, set_role};
 use super::person::{self, Wrong};
+use super::removal::remove_member;
 use super::session::Session;
 use crate::access::role::{Right, Role};
 use crate::api::list::{Listing, NARROW};
