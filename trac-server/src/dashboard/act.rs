@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::api::encoded;
 use super::value::text;
+use crate::access::role::{Right, right_of};
 use crate::web::Form;
 
 /// An action.
@@ -66,6 +67,11 @@ impl About {
 }
 
 impl Act {
+    /// The right that a person needs for it.
+    pub(super) fn right(&self) -> Right {
+        right_of(&self.method, self.call, None)
+    }
+
     /// The page of the action for an object.
     pub(super) fn to(&self, id: &str) -> String {
         if id.is_empty() {

@@ -36,24 +36,20 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// An error that no single field causes.
+    pub(super) fn new(status: StatusCode, code: &str, message: &str) -> Self {
+        Self { status, code: code.to_owned(), message: message.to_owned(), fields: Map::new() }
+    }
+
     /// An error of the store.
     pub(super) fn of_store(error: StoreError) -> Self {
-        Self {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: "STORE".to_owned(),
-            message: Problem::from(error).message().to_owned(),
-            fields: Map::new(),
-        }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE", Problem::from(error).message())
     }
 
     /// The error of a response that is not as expected.
     fn internal() -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            code: "INTERNAL".to_owned(),
-            message: "Something went wrong. The server's log has the details.".to_owned(),
-            fields: Map::new(),
-        }
+        let message = "Something went wrong. The server's log has the details.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
     }
 
     fn of(status: StatusCode, answer: &Value) -> Self {

@@ -40,10 +40,5 @@ pub(super) async fn partner_id(desk: &Desk, given: &str) -> Result<String, Failu
     } else {
         format!("Several partners match “{given}”. Enter the ID of one: it is on the partner's page.")
     };
-    Err(Failure {
-        status: StatusCode::NOT_FOUND,
-        code: "NOT_FOUND".to_owned(),
-        message,
-        fields: serde_json::Map::new(),
-    })
+    Err(Failure::new(StatusCode::NOT_FOUND, "NOT_FOUND", &message))
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::api::encoded;
-use super::names::Names;
+use super::names::{Names, subject};
 use super::value::{at, id, list, money, reason, text, time};
 use crate::web::Cell;
 
@@ -27,6 +27,8 @@ pub(super) enum Show {
     Id(&'static str),
     /// An ID that leads to a page, under this path.
     To(&'static str, &'static str),
+    /// An ID of any kind, which leads to the page of its object, else to its story.
+    Subject(&'static str),
     /// The name of the partner, program or link with this ID, which leads to its page.
     Name(&'static str),
     /// An amount: minor units, and the field with the currency.
@@ -71,6 +73,7 @@ impl Column {
             | Show::Text(field)
             | Show::Word(field)
             | Show::Id(field)
+            | Show::Subject(field)
             | Show::Name(field)
             | Show::Time(field)
             | Show::Status(field)
@@ -98,6 +101,7 @@ impl Column {
                 "" => Cell::Nothing,
                 id => Cell::link(id, &format!("{path}/{}", encoded(id))),
             },
+            Show::Subject(field) => subject(text(row, field)),
             Show::Name(field) => names.cell(text(row, field)),
             Show::Money(minor, currency) => money(row, minor, currency),
             Show::Time(field) => time(row, field),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Extension;
 use axum::extract::{FromRequestParts, Query};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 
@@ -11,11 +12,13 @@ use super::act::Act;
 use super::acts;
 use super::api::{Api, Failure, Pending};
 use crate::access::Merchant;
-use crate::access::role::{Right, right_of};
+use crate::access::role::Right;
 use crate::people::{Session, visitor_of};
 use crate::problem::Problem;
 use crate::trac::Trac;
-use crate::web::{Block, Field, Language, Layout, Link, Notice, Page, Payload, Tone, Visitor, Wire};
+use crate::web::{
+    Block, Field, Language, Layout, Link, Notice, Page, Payload, Tone, Visitor, Wire, page_path,
+};
 
 /// What every page needs.
 #[derive(Clone, Debug)]
@@ -37,9 +40,7 @@ impl FromRequestParts<Trac> for Desk {
         let session = Session::from_request_parts(parts, trac).await?;
         let api = Extension::<Api>::from_request_parts(parts, trac).await;
         let Extension(api) = api.map_err(axum::response::IntoResponse::into_response)?;
-        let path = parts.uri.path();
-        let path = path.find("/dashboard").and_then(|begin| path.get(begin..)).unwrap_or_default();
-        let path = path.strip_prefix("/dashboard").unwrap_or_default().to_owned();
+        let path = page_path(parts.uri.path()).to_owned();
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Query(pairs)| pairs);
         let query = query.unwrap_or_default().into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let of = session.clone();
@@ -66,7 +67,7 @@ impl Desk {
 
     /// Links to these actions for an object, without those that the person may not do.
     pub(super) fn offered(&self, acts: &[&'static Act], id: &str) -> Vec<Link> {
-        let may = |act: &&&'static Act| self.may(right_of(&act.method, act.call, None));
+        let may = |act: &&&'static Act| self.may(act.right());
         let link = |(index, act): (usize, &&'static Act)| {
             let to = act.to(id);
             if index == 0 { Link::main(act.label, &to) } else { Link::new(act.label, &to) }
@@ -77,7 +78,7 @@ impl Desk {
     /// These links without those to actions that the person may not do.
     pub(super) fn permitted(&self, links: Vec<Link>) -> Vec<Link> {
         let act = |link: &Link| acts::find(link.to.strip_prefix("do/")?.split('?').next()?);
-        let may = |link: &Link| act(link).is_none_or(|act| self.may(right_of(&act.method, act.call, None)));
+        let may = |link: &Link| act(link).is_none_or(|act| self.may(act.right()));
         links.into_iter().filter(may).collect()
     }
 
@@ -88,17 +89,37 @@ impl Desk {
 
     /// A page whose heading is the name of an object, which has no translation.
     pub(super) fn page_of(&self, heading: &str, current: &'static str) -> Page {
-        let layout = Layout::new(heading, &self.path, current, Some(self.visitor.clone()));
-        let mut page = Page::new(layout.in_language(self.language), heading);
+        let mut page = Page::new(self.layout(heading, current), heading);
         if let Some(act) = self.query.get("done").and_then(|name| acts::find(name)) {
             page.blocks.push(notice(Tone::Good, act.done));
         }
         page
     }
 
-    /// A hidden field with the mode: a form must not change the other mode, if the mode was switched in another tab.
+    /// The layout of a page of this request, or of a part of one.
+    pub(super) fn layout(&self, title: &str, current: &'static str) -> Layout {
+        Layout::new(title, &self.path, current, Some(self.visitor.clone())).in_language(self.language)
+    }
+
+    /// A hidden field with the mode, which [`must_be_of_mode`](Self::must_be_of_mode) compares.
     pub(super) fn mode_field(&self) -> Field {
         Field::hidden("mode", self.caller.scope.mode_str()).wire(Wire::Nowhere)
+    }
+
+    /// Refuses a form of the other mode: the mode may have been switched in another tab.
+    ///
+    /// # Errors
+    /// `409 OTHER_MODE`.
+    pub(super) fn must_be_of_mode(&self, given: &BTreeMap<String, String>) -> Result<(), Failure> {
+        let mode = self.caller.scope.mode_str();
+        if given.get("mode").is_some_and(|of_form| of_form == mode) {
+            return Ok(());
+        }
+        let message = format!(
+            "The dashboard was switched to {mode} mode after this form was opened. Nothing was changed. Open the form \
+             again."
+        );
+        Err(Failure::new(StatusCode::CONFLICT, "OTHER_MODE", &message))
     }
 
     /// The line for the merchant's pages.

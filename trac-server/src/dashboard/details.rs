@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::act::Act;
 use super::acts::{claims, endpoints, enrollments, events, keys, links, partners, payouts, programs};
-use super::column::Show::{Flag, Id, List, Money, Name, Number, Other, Reason, Status, Text, Time, To, Word};
+use super::column::Show::{
+    Flag, Id, List, Money, Name, Number, Other, Reason, Status, Subject, Text, Time, To, Word,
+};
 use super::column::{Column, column};
 use super::detail::Detail;
 use super::extra::Extra;
@@ -83,7 +85,7 @@ static COMMISSION: Detail = Detail {
         column("Month of the subscription", Number("recurring_month")),
         column("Matures", Time("matures_at")),
         column("Click", Id("click_id")),
-        column("Sale", Other(|row| super::names::subject(text(row, "payment_id")))),
+        column("Sale", To("conversions", "payment_id")),
         column("At Stripe", Other(stripe)),
         column("Created", Time("created_at")),
     ],
@@ -96,7 +98,7 @@ static COMMISSION: Detail = Detail {
                 column("Entry", Status("kind")),
                 column("Amount", Money("amount_minor", "currency")),
                 column("Reason", Reason("reason")),
-                column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
+                column("Caused by", Subject("event_id")),
                 column("Payout", To("payouts", "payout_id")),
                 column("Time", Time("at")),
             ],
@@ -151,7 +153,7 @@ static CONVERSION: Detail = Detail {
             column("Rule", Word("rule")),
             column("Click", Id("click_id")),
             column("Reason", Reason("reason")),
-            column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
+            column("Caused by", Subject("event_id")),
             column("Created", Time("created_at")),
         ],
         empty: "Nothing has been decided yet.",
@@ -494,8 +496,8 @@ static EVENT: Detail = Detail {
         column("Deliveries", Number("deliveries")),
         column("Stripe's ID", Id("stripe_event_id")),
         column("API version", Text("api_version")),
-        column("About", Other(|row| super::names::subject(text(row, "subject_id")))),
-        column("Settled by", Other(|row| super::names::subject(text(row, "settled_by")))),
+        column("About", Subject("subject_id")),
+        column("Settled by", Subject("settled_by")),
         column("Created at Stripe", Time("stripe_created_at")),
         column("Received", Time("created_at")),
     ],
@@ -505,7 +507,7 @@ static EVENT: Detail = Detail {
         api: "/attributions?event_id={id}",
         columns: &[
             column("Decision", To("attributions", "id")),
-            column("Sale or lead", To("conversions", "payment_id")),
+            column("Sale or lead", Subject("payment_id")),
             column("Reason", Reason("reason")),
             column("Click", Id("click_id")),
             column("Created", Time("created_at")),
@@ -563,13 +565,13 @@ static DECISION: Detail = Detail {
     api: "/attributions/{id}",
     heading: own_id,
     facts: &[
-        column("Sale or lead", To("conversions", "payment_id")),
+        column("Sale or lead", Subject("payment_id")),
         column("Rule", Word("rule")),
         column("Click", Id("click_id")),
         column("Reason", Reason("reason")),
         column("Bound by", Word("bound_by")),
         column("Bound at", Time("bound_at")),
-        column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
+        column("Caused by", Subject("event_id")),
         column("At Stripe", Other(stripe)),
         column("Time of the payment", Time("occurred_at")),
         column("Created", Time("created_at")),
@@ -629,7 +631,7 @@ static CHANGE: Detail = Detail {
     facts: &[
         column("By", Text("actor.name")),
         column("As", Word("actor.kind")),
-        column("Object", Other(|row| super::names::subject(text(row, "object.id")))),
+        column("Object", Subject("object.id")),
         column("Time", Time("at")),
     ],
     sections: &[],

@@ -17,8 +17,8 @@ use super::api::{Call, Failure, encoded, query_of};
 use super::choices::{partner_id, programs};
 use super::desk::{Desk, notice};
 use super::value::text;
-use crate::access::role::right_of;
 use crate::id::random_hex;
+use crate::problem::Problem;
 use crate::web::{Block, Field, Form, Link, Secret, Tone};
 
 impl Act {
@@ -111,10 +111,7 @@ async fn execute(
     mut given: BTreeMap<String, String>,
 ) -> Result<Response, Failure> {
     allowed(desk, act)?;
-    let mode = desk.caller.scope.mode_str();
-    if given.get("mode").is_none_or(|of_form| of_form != mode) {
-        return Err(other_mode(mode));
-    }
+    desk.must_be_of_mode(&given)?;
     let once = given.get("once").filter(|once| !once.is_empty()).cloned().unwrap_or_else(random_hex::<16>);
     if let Some(named) = given.get("partner_id").filter(|named| !named.trim().is_empty()) {
         match partner_id(desk, named.trim()).await {
@@ -186,34 +183,15 @@ impl Act {
 }
 
 fn allowed(desk: &Desk, act: &Act) -> Result<(), Failure> {
-    let right = right_of(&act.method, act.call, None);
-    desk.caller.role.must(right).map_err(|problem| Failure {
-        status: StatusCode::FORBIDDEN,
-        code: "FORBIDDEN".to_owned(),
-        message: problem.message().to_owned(),
-        fields: Map::new(),
-    })
-}
-
-fn failure(status: StatusCode, code: &str, message: &str) -> Failure {
-    Failure { status, code: code.to_owned(), message: message.to_owned(), fields: Map::new() }
+    let refused = |problem: Problem| Failure::new(StatusCode::FORBIDDEN, "FORBIDDEN", problem.message());
+    desk.caller.role.must(act.right()).map_err(refused)
 }
 
 fn unknown() -> Failure {
-    failure(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such action.")
+    Failure::new(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such action.")
 }
 
 fn unreadable() -> Failure {
-    failure(
-        StatusCode::BAD_REQUEST,
-        "VALIDATION_FAILED",
-        "The form cannot be read. Go back and send it again.",
-    )
-}
-
-pub(super) fn other_mode(mode: &str) -> Failure {
-    let message = format!(
-        "The dashboard was switched to {mode} mode after this form was opened. Nothing was changed. Open the form again."
-    );
-    failure(StatusCode::CONFLICT, "OTHER_MODE", &message)
+    let message = "The form cannot be read. Go back and send it again.";
+    Failure::new(StatusCode::BAD_REQUEST, "VALIDATION_FAILED", message)
 }

@@ -76,7 +76,7 @@ pub(super) async fn story(desk: &Desk, id: &str) -> Result<String, Failure> {
     };
     let answer = desk.api.call(&desk.caller, call).await?;
     let answer = Answer::deserialize(&answer).map_err(|error| Failure::of_store(error.into()))?;
-    let layout = desk.page("", "").layout;
+    let layout = desk.layout("", "");
     let part = StoryPart { layout: &layout, id, answer: &answer };
     render(&part).map_err(Failure::of_store)
 }

@@ -3,7 +3,7 @@
 use super::act::Act;
 use super::acts::{endpoints, keys, links, partners, payouts, programs};
 use super::column::Show::{
-    Flag, Id, List, Money, Name, Number, Other, Own, Reason, Status, Text, Time, To, Word,
+    Flag, Id, List, Money, Name, Number, Other, Own, Reason, Status, Subject, Text, Time, To, Word,
 };
 use super::column::{Column, column};
 use super::listing::Of::{Partner, Program, Text as Any, Words};
@@ -345,7 +345,7 @@ pub(super) const EVENT_COLUMNS: &[Column] = &[
     column("Outcome", Status("outcome")),
     column("Reason", Text("message")),
     column("Deliveries", Number("deliveries")),
-    column("About", Other(|row| super::names::subject(text(row, "subject_id")))),
+    column("About", Subject("subject_id")),
     column("Received", Time("created_at")),
 ];
 
@@ -413,7 +413,7 @@ static ATTRIBUTIONS: ListPage = ListPage {
     always: &[],
     columns: &[
         column("Decision", To("attributions", "id")),
-        column("Sale or lead", To("conversions", "payment_id")),
+        column("Sale or lead", Subject("payment_id")),
         column("Rule", Word("rule")),
         column("Click", Id("click_id")),
         column("Reason", Reason("reason")),
@@ -423,7 +423,7 @@ static ATTRIBUTIONS: ListPage = ListPage {
                 Cell::Number(i64::try_from(super::value::list(row, "candidates").len()).unwrap_or_default())
             }),
         ),
-        column("Caused by", Other(|row| super::names::subject(text(row, "event_id")))),
+        column("Caused by", Subject("event_id")),
         column("Created", Time("created_at")),
     ],
     filters: &[filter("payment_id", "Sale or lead", Any), filter("event_id", "Event", Any)],
@@ -463,7 +463,7 @@ static ACTIVITY: ListPage = ListPage {
         column("Change", Own("activity", "action")),
         column("By", Text("actor.name")),
         column("As", Word("actor.kind")),
-        column("Object", Other(|row| super::names::subject(text(row, "object.id")))),
+        column("Object", Subject("object.id")),
         column("Time", Time("at")),
     ],
     filters: &[

@@ -68,23 +68,24 @@ impl Names {
     }
 }
 
-/// The pages of objects, by the prefix of their IDs. A page may take Stripe's IDs, too.
+/// The pages of objects, by the prefix of their IDs. A page may take Stripe's IDs, too. Not every payment is a
+/// conversion; the story shows both.
 const PAGES: [(&str, &str); 15] = [
-    ("part_", "partners"),
-    ("prog_", "programs"),
-    ("link_", "links"),
-    ("com_", "commissions"),
-    ("pay_", "conversions"),
-    ("lead_", "leads"),
-    ("rep_", "conversions"),
-    ("po_", "payouts"),
-    ("evl_", "webhooks"),
-    ("enr_", "applications"),
-    ("key_", "keys"),
-    ("att_", "attributions"),
-    ("cus_", "customers"),
-    ("act_", "activity"),
-    ("we_", "endpoints"),
+    ("part_", "partners/"),
+    ("prog_", "programs/"),
+    ("link_", "links/"),
+    ("com_", "commissions/"),
+    ("pay_", "why?id="),
+    ("lead_", "leads/"),
+    ("rep_", "why?id="),
+    ("po_", "payouts/"),
+    ("evl_", "webhooks/"),
+    ("enr_", "applications/"),
+    ("key_", "keys/"),
+    ("att_", "attributions/"),
+    ("cus_", "customers/"),
+    ("act_", "activity/"),
+    ("we_", "endpoints/"),
 ];
 
 /// The cell with an ID of any kind: it leads to the page of its object, else to its story.
@@ -93,7 +94,7 @@ pub(super) fn subject(id: &str) -> Cell {
         return Cell::Nothing;
     }
     match PAGES.iter().find(|(prefix, _)| id.starts_with(prefix)) {
-        Some((_, page)) => Cell::link(id, &format!("{page}/{}", encoded(id))),
+        Some((_, page)) => Cell::link(id, &format!("{page}{}", encoded(id))),
         None => Cell::Id(id.to_owned()),
     }
 }

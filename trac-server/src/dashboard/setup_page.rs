@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use super::acts::{endpoints, links, partners};
 use super::api::{Call, Failure};
 use super::desk::{Desk, notice};
-use super::doing::other_mode;
 use super::extra;
 use super::first_link::{self, Sent};
 use super::value::{list, moment, text};
@@ -182,7 +181,7 @@ async fn test_sale(desk: &Desk) -> Result<Block, Failure> {
         "" => String::new(),
         id => extra::story(desk, id).await?,
     };
-    let layout = desk.page("", "").layout;
+    let layout = desk.layout("", "");
     let link = Some(text(&link, "url")).filter(|url| !url.is_empty());
     let part = TestSale { layout: &layout, link, story };
     render(&part).map(Block::Html).map_err(Failure::of_store)
@@ -264,8 +263,8 @@ async fn with_form(desk: &Desk, sent: &Form, status: StatusCode) -> Response {
 fn given(desk: &Desk, submitted: Submitted) -> Result<BTreeMap<String, String>, Failure> {
     let given: BTreeMap<_, _> =
         submitted.map(|FormOf(pairs)| pairs.into_iter().collect()).unwrap_or_default();
-    let mode = desk.caller.scope.mode_str();
-    if value(&given, "mode") == mode { Ok(given) } else { Err(other_mode(mode)) }
+    desk.must_be_of_mode(&given)?;
+    Ok(given)
 }
 
 fn value<'a>(given: &'a BTreeMap<String, String>, name: &str) -> &'a str {

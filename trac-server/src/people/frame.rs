@@ -1,7 +1,7 @@
 //! What the pages of this module share.
 
 use askama::Template;
-use axum::http::header::{ACCEPT_LANGUAGE, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 
@@ -51,8 +51,7 @@ pub(super) fn layout_of(
 
 /// The layout of a page outside of a session, which is directly under `dashboard`.
 pub(super) fn bare(headers: &HeaderMap) -> Layout {
-    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Layout::new("", "/login", "", None).in_language(Language::accepted(accepted.unwrap_or_default()))
+    Layout::new("", "/login", "", None).in_language(Language::of_headers(headers))
 }
 
 /// The response with a page.

@@ -11,7 +11,6 @@
 //! ends after seven days, and after twelve hours without a request for a page. The role is read at each request.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -136,8 +135,7 @@ impl Session {
     /// The store's.
     async fn of(trac: &Trac, headers: &HeaderMap) -> Result<Option<(Self, Option<Timestamp>)>, StoreError> {
         let Some(token) = token(trac, headers) else { return Ok(None) };
-        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let language = Language::accepted(accepted.unwrap_or_default());
+        let language = Language::of_headers(headers);
         let (hash, now) = (key_hash(&token), trac.clock.now());
         trac.store.read(move |tx| find(tx, hash, now, language)).await
     }

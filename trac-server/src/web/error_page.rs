@@ -2,10 +2,10 @@
 
 use askama::Template;
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, RETRY_AFTER};
+use axum::http::header::{ACCEPT, RETRY_AFTER};
 use axum::response::{Html, IntoResponse as _, Response};
 
-use super::{Language, Layout, render};
+use super::{Language, Layout, page_path, render};
 use crate::problem::ForPeople;
 
 #[derive(Template)]
@@ -24,12 +24,9 @@ pub(super) struct Asked {
 impl Asked {
     /// The request, if the caller reads pages: a program that calls `/dashboard` gets JSON.
     pub(super) fn of(path: &str, headers: &HeaderMap) -> Option<Self> {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let path = path.find("/dashboard/").and_then(|begin| path.get(begin..)).unwrap_or("/dashboard");
-        let path = path.strip_prefix("/dashboard").unwrap_or_default().to_owned();
-        text(ACCEPT)
-            .contains("text/html")
-            .then(|| Self { path, language: Language::accepted(text(ACCEPT_LANGUAGE)) })
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let asked = || Self { path: page_path(path).to_owned(), language: Language::of_headers(headers) };
+        accept.contains("text/html").then(asked)
     }
 
     /// The response as a page, if it is an error in JSON.

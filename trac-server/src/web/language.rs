@@ -6,6 +6,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -39,8 +42,9 @@ impl Language {
         Self::ALL.into_iter().map(|(one, _)| one).find(|one| one.as_str() == code).unwrap_or_default()
     }
 
-    /// The first known language of an `Accept-Language` header.
-    pub(crate) fn accepted(header: &str) -> Self {
+    /// The first known language of the `Accept-Language` header.
+    pub(crate) fn of_headers(headers: &HeaderMap) -> Self {
+        let header = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut codes =
             header.split(',').map(|part| part.trim().split(['-', ';']).next().unwrap_or_default());
         let known = |code: &str| Self::ALL.into_iter().map(|(one, _)| one).find(|one| one.as_str() == code);
@@ -58,6 +62,8 @@ impl Language {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -69,7 +75,11 @@ mod tests {
 
     #[test]
     fn the_browser_names_the_language() {
-        let check = |header: &str, want: Language| assert_eq!(Language::accepted(header), want, "{header}");
+        let of =
+            |header: &str| HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_str(header).unwrap())]);
+        assert_eq!(Language::of_headers(&HeaderMap::new()), Language::English);
+        let check =
+            |header: &str, want: Language| assert_eq!(Language::of_headers(&of(header)), want, "{header}");
         check("de-AT,de;q=0.9,en;q=0.8", Language::German);
         check("fr, de", Language::German);
         check("en-US,en", Language::English);

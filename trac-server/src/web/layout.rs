@@ -94,6 +94,12 @@ pub(crate) const GROUPS: [Group; 5] = [
     },
 ];
 
+/// The part of a URL's path after `dashboard`, as in `/partners/part_1`; empty for the overview. The router may be mounted
+/// under another path.
+pub(crate) fn page_path(path: &str) -> &str {
+    path.split_once("/dashboard").map_or("", |(_, rest)| rest)
+}
+
 impl Layout {
     /// The layout of a page whose path begins after `dashboard`, as in `/partners/part_1`.
     pub(crate) fn new(title: &str, path: &str, current: &'static str, visitor: Option<Visitor>) -> Self {

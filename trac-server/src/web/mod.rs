@@ -23,7 +23,7 @@ pub(crate) use cell::Cell;
 pub(crate) use chart::{Bar, Chart};
 pub(crate) use form::{Field, Form, Input, Wire, as_decimal};
 pub(crate) use language::Language;
-pub(crate) use layout::{GROUPS, Layout, Visitor, render};
+pub(crate) use layout::{GROUPS, Layout, Visitor, page_path, render};
 pub(crate) use own_forms::own_forms_only;
 pub(crate) use page::Page;
 pub(crate) use table::{Choice, Empty, Filters, Head, Line, Pager, Table};
