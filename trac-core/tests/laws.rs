@@ -612,12 +612,13 @@ proptest! {
         prop_assert_eq!(ledger.settle(None), 0);
         let moved = ledger.entries.iter().filter(|(_, _, _, reason)| *reason == "attribution_changed");
         for (id, ..) in moved.filter(|(id, ..)| paid.contains(id)) {
-            // A better source for the payment's time can select terms in another currency, but not another click.
-            let mut by_payment = ledger.world.payments.values().map(|known| &known.commissions);
-            let of_payment = by_payment.find(|all| all.iter().any(|one| one.id == *id)).unwrap();
-            let old = of_payment.iter().find(|one| one.id == *id).unwrap();
-            let is_next = |one: &&Commission| one.click_id == old.click_id && one.currency != old.currency;
-            prop_assert!(of_payment.iter().any(|one| is_next(&one)), "{old:?}");
+            // A better source for the payment's time can select terms in another currency, but not another click. The
+            // next commission moves on if the money turns out to be that of a session.
+            let all: Vec<&Commission> =
+                ledger.world.payments.values().flat_map(|known| &known.commissions).collect();
+            let old = all.iter().find(|one| one.id == *id).unwrap();
+            let is_next = |one: &&&Commission| one.click_id == old.click_id && one.currency != old.currency;
+            prop_assert!(all.iter().any(|one| is_next(&one)), "{old:?}");
         }
     }
 

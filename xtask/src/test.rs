@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{Outcome, browsers, script, setup, vectors};
 
 /// How many sequences of actions are simulated: `tests/tests/end_to_end/simulation.rs`.
-const SEEDS: &str = "1000";
+const SEEDS: &str = "400";
 
 /// Builds the script, so that the server contains it, looks for a browser, and runs every test.
 pub(crate) fn run() -> Outcome {

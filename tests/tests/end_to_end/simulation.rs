@@ -1,5 +1,5 @@
 //! Simulates random sequences of merchant and Stripe actions and compares each result with the model. `cargo
-//! xtask test` runs a thousand seeds, `cargo xtask sim SEED` repeats one.
+//! xtask test` runs 400 seeds, `cargo xtask sim SEED` repeats one.
 
 use trac_tests::say;
 use trac_tests::simulation::live_all;

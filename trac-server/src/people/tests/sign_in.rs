@@ -7,7 +7,6 @@ use trac_core::program::Mode;
 
 use super::{actions, html, status};
 use crate::people::{end_sessions, sessions};
-use crate::store::Priority;
 use crate::testing::app::{Answer, App};
 use crate::testing::person::{PASSWORD, add_member, add_person, cookie_of, post_form, sign_in};
 use crate::testing::shop::DAY;
@@ -279,8 +278,8 @@ async fn a_session_ends_after_seven_days() {
     for _ in 0..14 {
         app.trac.clock.advance(12 * 3_600);
         assert_eq!(status(&app, "/dashboard/people", &cookie).await, 200);
-        // `seen_at` is written after the response; once a later write is done, it is stored.
-        app.trac.store.write(Priority::Api, |_| Ok(())).await.unwrap();
+        // `seen_at` is written after the response.
+        app.written().await;
     }
     app.trac.clock.advance(1);
     assert_eq!(status(&app, "/dashboard/people", &cookie).await, 303, "seven days are over");
@@ -475,7 +474,7 @@ async fn a_person_is_seen() {
     let cookie = sign_in(&app, &ada).await;
     app.trac.clock.advance(3_600);
     assert_eq!(status(&app, "/dashboard/people", &cookie).await, 200);
-    app.trac.store.write(Priority::Api, |_| Ok(())).await.unwrap();
+    app.written().await;
     assert_eq!(merchant.get("/people").await.column("last_seen_at"), [json!("2026-11-21T09:00:00Z")]);
     app.trac.clock.advance(8 * DAY);
     assert_eq!(status(&app, "/dashboard/people", &cookie).await, 303);
