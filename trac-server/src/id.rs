@@ -37,6 +37,7 @@ pub(crate) enum Kind {
     Invitation,
     Session,
     Activity,
+    Mail,
 }
 
 impl Kind {
@@ -63,6 +64,7 @@ impl Kind {
             Self::Invitation => "inv",
             Self::Session => "ses",
             Self::Activity => "act",
+            Self::Mail => "mail",
         }
     }
 }

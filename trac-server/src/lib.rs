@@ -101,6 +101,7 @@ cfg_if::cfg_if! {
         pub mod explain;
         mod setup;
         mod web;
+        mod mail;
         mod people;
         mod dashboard;
         pub mod workspace;
@@ -116,9 +117,9 @@ cfg_if::cfg_if! {
         pub use click::missing_script;
         pub use http::{listen, proxy};
         pub use operate::health::metrics_service;
-        pub use operate::{doctor, export, housekeeping, recount, replay, retention};
+        pub use operate::{doctor, export, housekeeping, postman, recount, replay, retention};
         pub use router::{router, service};
-        pub use trac::Trac;
+        pub use trac::{Carrier, Trac, UnusableAddress};
         pub use webhook::secrets;
     }
 }

@@ -18,8 +18,8 @@ use trac_server::export::{self, Imported};
 use trac_server::listen::Callers;
 use trac_server::store::{self, BackupProgress, FolderLock, Opening, Store};
 use trac_server::{
-    Trac, doctor, explain, housekeeping, listen, log, metrics_service, recount, replay, secrets, service,
-    workspace,
+    Carrier, Trac, doctor, explain, housekeeping, listen, log, metrics_service, postman, recount, replay,
+    secrets, service, workspace,
 };
 
 #[path = "main/output.rs"]
@@ -173,7 +173,10 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let address = listener.local_addr()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     workspace::remember_public_url(&store, &public_url).await?;
+    let smtp_url = config.smtp_url.as_ref().map(Hidden::reveal);
+    let carrier = Carrier::new(smtp_url, config.mail_from.as_deref(), &public_url)?;
     let trac = Trac::new(store.clone(), Clock::system(), &public_url)
+        .with_carrier(carrier)
         .with_cookie_domains(&config.cookie_domain)
         .with_tracking_domains(&config.tracking_domain)
         .with_trusted_proxies(&config.trusted_proxy)
@@ -189,6 +192,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let asker_task = tokio::spawn(Asker::new(trac.clone()).run());
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
     let housekeeping_task = tokio::spawn(housekeeping::run(trac.clone()));
+    let postman_task = tokio::spawn(postman::run(trac.clone()));
     let callers = Callers::new(config.connections_per_address, &config.trusted_proxy);
     let served = listen::serve_callers(listener, service(trac), callers, async move {
         stop_signal().await;
@@ -206,6 +210,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     // Unfinished requests to Stripe are sent again after the next start.
     asker_task.abort();
     housekeeping_task.abort();
+    postman_task.abort();
     metrics_task.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     Ok(())

@@ -116,6 +116,13 @@ pub struct Options {
     /// set a restricted key [default: `https://api.stripe.com`]. http:// on this machine only.
     #[arg(long, env = "TRAC_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
+    /// The SMTP server for mails: `smtps://user:password@host`, or `smtp://user:password@host?tls=required` for STARTTLS.
+    /// Without one, mails are written to the log.
+    #[arg(long, env = "TRAC_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<Hidden>,
+    /// The sender of mails, as in `trac <trac@shop.example.com>` [default: trac@ and the host of the public URL].
+    #[arg(long, env = "TRAC_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
     #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -159,6 +166,10 @@ pub struct Config {
     pub master_key: Option<Hidden>,
     /// The base URL of Stripe's API, without a trailing slash.
     pub stripe_api_url: String,
+    /// The URL of the SMTP server, if there is one.
+    pub smtp_url: Option<Hidden>,
+    /// The sender of mails, if set.
+    pub mail_from: Option<String>,
     /// What to log.
     pub log: String,
     /// Whether to log JSON.
@@ -249,6 +260,8 @@ impl Options {
                 Some(url) => stripe_api_url(&url)?,
                 None => STRIPE_API_URL.to_owned(),
             },
+            smtp_url: self.smtp_url.or(file.smtp_url),
+            mail_from: self.mail_from.or(file.mail_from),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: self.log_json.or(file.log_json).unwrap_or_default(),
         })

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::act::Act;
-use super::acts::{claims, endpoints, enrollments, events, keys, links, partners, payouts, programs};
+use super::acts::{claims, endpoints, enrollments, events, keys, links, mails, partners, payouts, programs};
 use super::column::Show::{
     Flag, Id, List, Money, Name, Number, Other, Reason, Status, Subject, Text, Time, To, Word,
 };
@@ -34,6 +34,7 @@ pub(super) static DETAILS: &[&Detail] = &[
     &ENDPOINT,
     &DECISION,
     &KEY,
+    &MAIL,
     &CHANGE,
 ];
 
@@ -620,6 +621,32 @@ static KEY: Detail = Detail {
     },
     links: no_links,
     extra: Extra::Nothing,
+};
+
+static MAIL: Detail = Detail {
+    path: "mails",
+    tab: "mails",
+    parent: ("Mails", "mails"),
+    api: "/mails/{id}",
+    heading: own_id,
+    facts: &[
+        column("Subject", Text("subject")),
+        column("Kind", Word("kind")),
+        column("To", Text("to")),
+        column("Status", Status("status")),
+        column("Tries", Number("attempts")),
+        column("Error", Text("error")),
+        column("Next try", Time("next_attempt_at")),
+        column("Sent", Time("sent_at")),
+        column("Created", Time("created_at")),
+    ],
+    sections: &[],
+    acts: |object| match text(object, "status") {
+        "canceled" | "queued" => Vec::new(),
+        _ => vec![&mails::RESEND],
+    },
+    links: no_links,
+    extra: Extra::Letter,
 };
 
 static CHANGE: Detail = Detail {

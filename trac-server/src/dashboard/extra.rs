@@ -28,6 +28,8 @@ pub(super) enum Extra {
     Change,
     /// The address of a link, with its QR code.
     Link,
+    /// The text of a mail.
+    Letter,
 }
 
 /// The blocks of an object.
@@ -44,6 +46,11 @@ pub(super) async fn blocks(desk: &Desk, extra: Extra, object: &Value) -> Result<
                 Block::Payload(Payload { title, note: "", lines: document(at(object, field), &[]) })
             })
             .collect(),
+        Extra::Letter => {
+            let lines = text(object, "text").lines().map(|line| (line.to_owned(), false)).collect();
+            let note = "The part of a link that opens the door is not stored.";
+            vec![Block::Payload(Payload { title: "Text", note, lines })]
+        }
         Extra::Link => {
             vec![Block::Html(render(&QrCode { id: text(object, "id") }).map_err(Failure::of_store)?)]
         }

@@ -29,6 +29,7 @@ pub(super) static LISTS: &[&ListPage] = &[
     &REFUSALS,
     &ATTRIBUTIONS,
     &KEYS,
+    &MAILS,
     &ACTIVITY,
 ];
 
@@ -451,6 +452,31 @@ static KEYS: ListPage = ListPage {
     above: NOTHING,
     empty: ("There are no keys.", Some(("Create a key", "do/key-create"))),
     acts: &[&keys::CREATE],
+};
+
+static MAILS: ListPage = ListPage {
+    path: "mails",
+    title: "Mails",
+    intro: "What was sent, or will be, and to whom. Without a mail server (TRAC_SMTP_URL), mails are written to the server's log.",
+    api: "/mails",
+    always: &[],
+    columns: &[
+        column("Mail", Own("mails", "subject")),
+        column("Kind", Word("kind")),
+        column("To", Text("to")),
+        column("Status", Status("status")),
+        column("Error", Text("error")),
+        column("Sent", Time("sent_at")),
+        column("Created", Time("created_at")),
+    ],
+    filters: &[
+        filter("kind", "Kind", Words("mail")),
+        filter("status", "Status", Words("mail")),
+        filter("to", "To", Any),
+    ],
+    above: NOTHING,
+    empty: ("No mail was written yet: invitations and links to sign in are sent by mail.", None),
+    acts: NO_ACTS,
 };
 
 static ACTIVITY: ListPage = ListPage {

@@ -70,7 +70,7 @@ impl Names {
 
 /// The pages of objects, by the prefix of their IDs. A page may take Stripe's IDs, too. Not every payment is a
 /// conversion; the story shows both.
-const PAGES: [(&str, &str); 15] = [
+const PAGES: [(&str, &str); 16] = [
     ("part_", "partners/"),
     ("prog_", "programs/"),
     ("link_", "links/"),
@@ -86,6 +86,7 @@ const PAGES: [(&str, &str); 15] = [
     ("cus_", "customers/"),
     ("act_", "activity/"),
     ("we_", "endpoints/"),
+    ("mail_", "mails/"),
 ];
 
 /// The cell with an ID of any kind: it leads to the page of its object, else to its story.

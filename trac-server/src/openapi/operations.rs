@@ -385,6 +385,21 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "",
         (200, "Invitation"),
     ),
+    merchant(
+        "GET",
+        "/api/v1/mails",
+        "List mails: what was sent or will be, to whom, with what result",
+        "",
+        (200, "Mail[]"),
+    ),
+    merchant("GET", "/api/v1/mails/{id}", "One mail", "", (200, "Mail")),
+    merchant(
+        "POST",
+        "/api/v1/mails/{id}/resend",
+        "Send a mail again, with a new link if it has one; 409 MAIL_EXPIRED if it is too old to be of use, MAIL_CANCELED if what it is about is over",
+        "",
+        (200, "Mail"),
+    ),
     public(
         Caller::Tracker,
         "POST",
@@ -636,6 +651,11 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "NewInvitation",
         "id: string; email: string; role: string; status: string; invited_by: string; created_at: time; expires_at: time; \
          accepted_at: time?; revoked_at: time?; url: string",
+    ),
+    (
+        "Mail",
+        "id: string; kind: string; to: string; about: string; status: string; attempts: integer; next_attempt_at: time?; \
+         subject: string?; text: string?; error: string?; created_at: time; sent_at: time?",
     ),
     ("Told", "id: string; attributed: boolean; reason: string; click_id: string?; commission_id: string?"),
     ("NewClick", "click_id: string"),

@@ -78,6 +78,7 @@ impl Objects {
                 "invitations",
                 merchant.make("/invitations", json!({ "email": "new@example.com", "role": "viewer" })).await,
             ),
+            ("mails", newest("/mails").await),
             ("explain", newest("/commissions").await),
         ]);
         Self { ids }

@@ -13,6 +13,7 @@ use crate::click::{CLICKS, LINKS};
 use crate::commission::{BALANCES, COMMISSIONS, ENTRIES, PAYOUTS};
 use crate::conversion::{ATTRIBUTIONS, CONVERSIONS, CUSTOMERS, LEADS};
 use crate::keys::KEYS;
+use crate::mail::MAILS;
 use crate::people::{INVITATIONS, PEOPLE};
 use crate::program::{ENROLLMENTS, PARTNERS, PROGRAMS};
 use crate::webhook::{ENDPOINTS, EVENTS};
@@ -41,6 +42,7 @@ pub(super) fn resource(schema: &str) -> Option<&'static Resource> {
         "ApiKey" => &KEYS,
         "Person" => &PEOPLE,
         "Invitation" => &INVITATIONS,
+        "Mail" => &MAILS,
         _ => return None,
     })
 }

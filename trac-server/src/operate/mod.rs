@@ -5,5 +5,6 @@ pub mod recount;
 pub mod doctor;
 pub mod retention;
 pub mod housekeeping;
+pub mod postman;
 pub mod replay;
 pub mod export;

@@ -395,6 +395,8 @@ async fn redeem(trac: &Trac, token: String) -> Result<Option<Redeemed>, StoreErr
 
 /// How long the link of a new workspace is valid.
 pub(crate) const LINK_SECS: i64 = 7 * DAY_SECS;
+/// How long a link is valid that a person asked for by mail.
+pub(super) const MAILED_LINK_SECS: i64 = 15 * 60;
 
 /// Makes a link for the command line that opens the dashboard once, within `secs` seconds: as this person, or as nobody,
 /// which works while the workspace has no person.
@@ -409,10 +411,25 @@ pub(crate) fn new_link(
     secs: i64,
     person: Option<&str>,
 ) -> Result<String, StoreError> {
+    let token = new_token(rows, trac, secs, person, Origin::Command)?;
+    Ok(format!("{}/dashboard/enter?token={token}", trac.public_url))
+}
+
+/// Makes the token of a link.
+///
+/// # Errors
+/// The store's.
+pub(super) fn new_token(
+    rows: Rows<'_>,
+    trac: &Trac,
+    secs: i64,
+    person: Option<&str>,
+    origin: Origin,
+) -> Result<String, StoreError> {
     let token = random_hex::<32>();
     let until = trac.clock.now().plus_secs(secs);
     let sql = "INSERT INTO dashboard_token (workspace_id, mode, hash, kind, expires_at, person_id, origin) \
                VALUES (?1, ?2, ?3, 'link', ?4, ?5, ?6)";
-    rows.write(sql, args![key_hash(&token), until, person, Origin::Command.as_str()])?;
-    Ok(format!("{}/dashboard/enter?token={token}", trac.public_url))
+    rows.write(sql, args![key_hash(&token), until, person, origin.as_str()])?;
+    Ok(token)
 }

@@ -19,6 +19,7 @@ use crate::api::fields::{Fields, email, one_of as one_of_words};
 use crate::api::list::Filter::Is;
 use crate::api::list::{Kept, Resource, list_of, one_of, time, word};
 use crate::id::{Kind, random_hex};
+use crate::mail::{MailKind, queue};
 use crate::problem::Problem;
 use crate::store::rows::{Row, Rows, args};
 use crate::store::{Everywhere, Scope, StoreError};
@@ -104,6 +105,7 @@ pub(super) async fn invite(trac: &Trac, caller: Merchant, email: &str, role: Rol
                 now.plus_secs(VALID_SECS)
             ],
         )?;
+        queue(rows, &of, MailKind::Invitation, &email, &id)?;
         let mut made = INVITATIONS.find(rows, &of, &id)?;
         let change =
             Change { kind: INVITATIONS.name, id: &id, verb: "created", before: None, after: Some(&made) };
@@ -184,6 +186,34 @@ pub(super) struct Open {
     pub(super) invited_by: String,
 }
 
+/// The columns of an [`Open`], from `invitation AS i` and `workspace AS w`.
+const OPEN: &str = "SELECT i.id, i.workspace_id, w.name, i.email, i.role, i.invited_by FROM invitation AS i \
+                    JOIN workspace AS w ON w.id = i.workspace_id";
+
+/// Makes the token of the link in the mail of an invitation, beside that of the link that the inviter has seen. `None` if
+/// it can no longer be accepted.
+///
+/// # Errors
+/// The store's.
+pub(super) fn mailed_token(
+    rows: Rows<'_>,
+    trac: &Trac,
+    id: &str,
+) -> Result<Option<(String, Open)>, StoreError> {
+    let (tx, workspace_id) = (rows.everywhere(), rows.scope().workspace_id());
+    let sql = format!(
+        "{OPEN} WHERE i.workspace_id = ?1 AND i.id = ?2 AND i.accepted_at IS NULL AND i.revoked_at IS NULL \
+         AND i.expires_at > ?3"
+    );
+    let Some(open) = tx.one(&sql, args![workspace_id, id, trac.clock.now()], Open::read)? else {
+        return Ok(None);
+    };
+    let token = random_hex::<32>();
+    let sql = "UPDATE invitation SET mail_hash = ?3 WHERE workspace_id = ?1 AND id = ?2";
+    tx.write(sql, args![workspace_id, id, key_hash(&token)])?;
+    Ok(Some((token, open)))
+}
+
 impl Open {
     /// The invitation of a token, if it is not expired, revoked or accepted.
     pub(super) fn of_token(
@@ -191,18 +221,25 @@ impl Open {
         token: &str,
         now: Timestamp,
     ) -> Result<Option<Self>, StoreError> {
-        let sql = "SELECT i.id, i.workspace_id, w.name, i.email, i.role, i.invited_by FROM invitation AS i \
-                   JOIN workspace AS w ON w.id = i.workspace_id WHERE i.hash = ?1 AND i.accepted_at IS NULL \
-                   AND i.revoked_at IS NULL AND i.expires_at > ?2";
-        tx.one(sql, args![key_hash(token), now], |row| {
-            Ok(Self {
-                id: row.get("id")?,
-                workspace_id: row.get("workspace_id")?,
-                workspace: row.get("name")?,
-                email: row.get("email")?,
-                role: Role::from_word(row.text("role")?).unwrap_or(Role::Viewer),
-                invited_by: row.get("invited_by")?,
-            })
+        for hash in ["hash", "mail_hash"] {
+            let sql = format!(
+                "{OPEN} WHERE i.{hash} = ?1 AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > ?2"
+            );
+            if let Some(open) = tx.one(&sql, args![key_hash(token), now], Self::read)? {
+                return Ok(Some(open));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.get("id")?,
+            workspace_id: row.get("workspace_id")?,
+            workspace: row.get("name")?,
+            email: row.get("email")?,
+            role: Role::from_word(row.text("role")?).unwrap_or(Role::Viewer),
+            invited_by: row.get("invited_by")?,
         })
     }
 

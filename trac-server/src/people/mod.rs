@@ -14,8 +14,10 @@ mod removal;
 mod attempts;
 mod second_factor;
 mod entry;
+mod letters;
 mod frame;
 mod sign_in;
+mod mailed_link;
 mod join_page;
 mod welcome_page;
 mod account_page;
@@ -31,6 +33,7 @@ use crate::web::{self, own_forms_only};
 pub(crate) use entry::{LINK_SECS, new_link};
 pub(crate) use frame::visitor_of;
 pub(crate) use invitation::INVITATIONS;
+pub(crate) use letters::write as write_letter;
 pub(crate) use member::{PEOPLE, emails, member_of_email};
 pub(crate) use session::{Session, end_sessions, sessions};
 
@@ -43,6 +46,7 @@ pub(crate) fn api_routes() -> Router<Trac> {
 pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
     Router::new()
         .merge(sign_in::routes())
+        .merge(mailed_link::routes())
         .merge(join_page::routes())
         .merge(welcome_page::routes())
         .merge(account_page::routes())

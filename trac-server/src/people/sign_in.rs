@@ -40,6 +40,8 @@ struct SignInPage {
     invitation: String,
     /// Whether nobody has an account on this server, so that a secret key is the way in.
     is_new: bool,
+    /// Whether a link can be asked for by mail.
+    sends_mails: bool,
 }
 
 /// What is wrong on the login page.
@@ -98,7 +100,8 @@ async fn page(
 ) -> Result<Response, Problem> {
     let is_new = trac.store.read(|tx| Ok(!tx.exists("SELECT 1 FROM member LIMIT 1", &[])?)).await?;
     let SignInForm { email, invitation, .. } = form;
-    Ok(respond(&SignInPage { layout: bare(headers), alarm, email, invitation, is_new }, status))
+    let (layout, sends_mails) = (bare(headers), trac.carrier.is_connected());
+    Ok(respond(&SignInPage { layout, alarm, email, invitation, is_new, sends_mails }, status))
 }
 
 /// Counts an attempt of an address to sign in; `Err` is how many seconds to wait.

@@ -1,6 +1,7 @@
 mod account;
 mod invitations;
 mod limits;
+mod mails;
 mod roles;
 mod second_factor;
 mod sign_in;

@@ -9,8 +9,8 @@ use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::{
     api::{activity, idempotency},
-    click, commission, conversion, dashboard, explain, flow, keys, openapi, operate, people, program, setup,
-    webhook, workspace,
+    click, commission, conversion, dashboard, explain, flow, keys, mail, openapi, operate, people, program,
+    setup, webhook, workspace,
 };
 
 mod time_limit;
@@ -59,6 +59,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(operate::replay::routes())
         .merge(workspace::refusals::routes())
         .merge(activity::routes())
+        .merge(mail::routes())
         .merge(people::api_routes())
         .merge(explain::routes())
         .merge(setup::routes())

@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 pub(crate) mod passwords;
 pub(crate) mod refusal;
 mod soundness;
+pub(crate) mod carrier;
 mod shared;
 pub(crate) mod uncounted;
 
@@ -23,6 +24,8 @@ use crate::http::proxy::{Network, TrustedProxies};
 use crate::id::Ids;
 use crate::store::{Scope, Store};
 use crate::tally::Tally;
+pub use carrier::{Carrier, UnusableAddress};
+
 use day_salt::DaySalt;
 use key_uses::KeyUses;
 use known_links::KnownLinks;
@@ -53,6 +56,8 @@ pub struct Parts {
     pub(crate) public_url: Arc<str>,
     /// Where requests to Stripe's API are sent, without a trailing slash.
     pub(crate) stripe_api_url: Arc<str>,
+    /// The way to the SMTP server.
+    pub(crate) carrier: Carrier,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) known_links: KnownLinks,
@@ -89,6 +94,7 @@ impl Trac {
             ids,
             public_url: public_url.trim_end_matches('/').into(),
             stripe_api_url: STRIPE_API_URL.into(),
+            carrier: Carrier::default(),
             hosts: Hosts::default(),
             proxies: TrustedProxies::default(),
             known_links: KnownLinks::default(),
@@ -152,6 +158,13 @@ impl Trac {
     #[must_use]
     pub fn with_stripe_api_url(mut self, url: &str) -> Self {
         Arc::make_mut(&mut self.0).stripe_api_url = url.trim_end_matches('/').into();
+        self
+    }
+
+    /// Sets the way to the SMTP server. By default mails are written to the log.
+    #[must_use]
+    pub fn with_carrier(mut self, carrier: Carrier) -> Self {
+        Arc::make_mut(&mut self.0).carrier = carrier;
         self
     }
 

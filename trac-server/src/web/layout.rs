@@ -88,6 +88,7 @@ pub(crate) const GROUPS: [Group; 5] = [
         tabs: &[
             tab("people", "People"),
             tab("activity", "Activity"),
+            tab("mails", "Mails"),
             tab("settings", "Settings"),
             tab("data", "Data"),
         ],

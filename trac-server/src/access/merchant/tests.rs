@@ -56,6 +56,8 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("GET", "/people", Viewer),
     ("PATCH", "/people", Owner),
     ("DELETE", "/people", Owner),
+    ("GET", "/mails", Viewer),
+    ("POST", "/mails", Manager),
     ("GET", "/invitations", Viewer),
     ("POST", "/invitations", Owner),
     ("DELETE", "/invitations", Owner),

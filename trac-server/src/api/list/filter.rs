@@ -50,6 +50,8 @@ pub(crate) fn words_of(resource: &str, name: &str) -> Option<Vec<&'static str>> 
         ("conversion" | "commission", "source") => &["lead", "sale", "recurring"],
         ("entry", "kind") => &["earn", "reverse", "restore", "adjust"],
         ("API key", "kind") => &["publishable", "secret"],
+        ("mail", "kind") => &["sign_in_link", "invitation"],
+        ("mail", "status") => &["queued", "sent", "logged", "failed", "canceled"],
         ("conversion", "attributed") | (_, "archived" | "deferred" | "unique") => &["true", "false"],
         _ => return None,
     };

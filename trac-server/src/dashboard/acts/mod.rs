@@ -9,6 +9,7 @@ pub(super) mod payouts;
 pub(super) mod events;
 pub(super) mod endpoints;
 pub(super) mod keys;
+pub(super) mod mails;
 pub(super) mod workspace;
 
 use super::act::Act;
@@ -53,6 +54,7 @@ pub(super) static ACTS: &[&Act] = &[
     &keys::ROLL,
     &keys::REVOKE,
     &keys::TOKEN_SECRET,
+    &mails::RESEND,
     &workspace::CHANGE,
 ];
 

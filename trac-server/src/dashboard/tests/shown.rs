@@ -40,6 +40,8 @@ pub(super) async fn busy_with<'a>(app: &'a App, text: &str) -> Shop<'a> {
     assert_eq!(app.send(request.body(body).unwrap()).await.status, 201);
     app.send(axum::http::Request::post("/api/track/lead").body("{}".into()).unwrap()).await;
     merchant.patch("/workspace", json!({ "name": text })).await;
+    merchant.make("/invitations", json!({ "email": "new@example.com", "role": "viewer" })).await;
+    crate::operate::postman::round(&app.trac).await.unwrap();
     app.written().await;
     shop
 }

@@ -342,7 +342,7 @@ async fn an_import_adds_nothing_to_an_existing_workspace_and_takes_no_slug_of_an
 /// The tables that stay with the server: sessions and links of the dashboard, stored responses, refused
 /// calls, its own settings, marks of visitors.
 /// Of one server, or kept from the exported rows. `click` is a view of `click_record`.
-const NOT_EXPORTED: [&str; 33] = [
+const NOT_EXPORTED: [&str; 34] = [
     "attribution_count",
     "balance",
     "call_window",
@@ -370,6 +370,7 @@ const NOT_EXPORTED: [&str; 33] = [
     "refusal",
     "late_click",
     "lease",
+    "mail",
     "sale_change",
     "sale_day",
     "sale_span",

@@ -14,6 +14,9 @@ use crate::trac::Trac;
 /// How many rows are read, and deleted at most, by one step.
 const STEP: u32 = 200;
 
+/// How many days mails are kept: they contain addresses of people.
+const MAILS_DAYS: u32 = 90;
+
 /// How many rows were deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
@@ -25,6 +28,8 @@ pub struct Deleted {
     pub clicks: usize,
     /// Refused calls.
     pub refusals: usize,
+    /// Mails.
+    pub mails: usize,
 }
 
 /// Deletes the rows of all workspaces that are older than the server keeps them.
@@ -32,7 +37,8 @@ pub struct Deleted {
 /// # Errors
 /// The store's. What was deleted before stays deleted.
 pub async fn run(trac: &Trac) -> Result<Deleted, StoreError> {
-    let mut deleted = Deleted { refusals: refusals(trac).await?, ..Deleted::default() };
+    let mut deleted =
+        Deleted { refusals: refusals(trac).await?, mails: mails(trac).await?, ..Deleted::default() };
     for scope in scopes(trac).await? {
         let of_events = events::delete(trac, &scope).await?;
         deleted.bodies = deleted.bodies.saturating_add(of_events.bodies);
@@ -57,6 +63,12 @@ async fn scopes(trac: &Trac) -> Result<Vec<Scope>, StoreError> {
 async fn refusals(trac: &Trac) -> Result<usize, StoreError> {
     let Some(until) = until(trac, trac.retention.refusals_days) else { return Ok(0) };
     let sql = "DELETE FROM refusal WHERE last_at < ?1";
+    trac.store.write(Priority::Click, move |tx| tx.write(sql, args![until])).await
+}
+
+async fn mails(trac: &Trac) -> Result<usize, StoreError> {
+    let Some(until) = until(trac, MAILS_DAYS) else { return Ok(0) };
+    let sql = "DELETE FROM mail WHERE created_at < ?1";
     trac.store.write(Priority::Click, move |tx| tx.write(sql, args![until])).await
 }
 

@@ -10,7 +10,8 @@ const LOCK: i64 = 0x7472_6163;
 const FIRST: i64 = 35;
 /// Migration `n` brings the schema from version `FIRST + n - 2` to `FIRST + n - 1`; the first makes it. New ones are only
 /// appended, together with those of a file.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("0036_accounts.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("0036_accounts.sql"), include_str!("0037_mails.sql")];
 
 /// Applies the missing migrations in order, in one transaction.
 pub(super) fn migrate(client: &mut Client, opening: Opening) -> Result<(), StoreError> {

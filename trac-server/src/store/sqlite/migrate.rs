@@ -45,6 +45,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0034_spans.sql"),
     include_str!("migrations/0035_nodes.sql"),
     include_str!("migrations/0036_accounts.sql"),
+    include_str!("migrations/0037_mails.sql"),
 ];
 
 /// Whether an older version made the database, so that [`migrate`] would change its schema.

@@ -1,0 +1,75 @@
+//! Sends the mails that wait.
+
+use std::time::Duration;
+
+use crate::mail::{Due, Outcome, due};
+use crate::people::write_letter;
+use crate::store::{Priority, StoreError};
+use crate::trac::Trac;
+use crate::trac::carrier::Letter;
+
+/// The pause while no mail waits.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How many mails are looked up at once.
+const MOST: i64 = 50;
+
+/// Sends mails until the task is aborted.
+pub async fn run(trac: Trac) {
+    loop {
+        match round(&trac).await {
+            Ok(0) => tokio::time::sleep(PAUSE).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "mails could not be sent");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Sends the mails that are due now. Returns how many were begun.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read or written.
+pub(crate) async fn round(trac: &Trac) -> Result<usize, StoreError> {
+    let now = trac.clock.now();
+    let mut begun = 0_usize;
+    for mail in trac.store.read(move |tx| due(tx, now, MOST)).await? {
+        let Some(letter) = begin(trac, mail.clone()).await? else { continue };
+        begun = begun.saturating_add(1);
+        let outcome = match letter {
+            Err(outcome) => outcome,
+            Ok(letter) => match trac.carrier.carry(&letter).await {
+                Ok(true) => Outcome::Sent(letter),
+                Ok(false) => Outcome::Logged(letter),
+                Err(error) => {
+                    tracing::warn!(id = mail.id, error, "a mail could not be sent");
+                    Outcome::Failed(error)
+                }
+            },
+        };
+        record(trac, mail, outcome).await?;
+    }
+    Ok(begun)
+}
+
+/// Begins to send a mail: `None` if another server did, else its text, or what became of it without one.
+async fn begin(trac: &Trac, mail: Due) -> Result<Option<Result<Letter, Outcome>>, StoreError> {
+    let (of, scope) = (trac.clone(), mail.scope.clone());
+    let begun = trac.store.write_in(&scope, Priority::Api, move |rows| {
+        let now = of.clock.now();
+        if !mail.begin(rows, now)? {
+            return Ok(None);
+        }
+        if mail.is_late(now) {
+            return Ok(Some(Err(Outcome::Over)));
+        }
+        Ok(Some(write_letter(rows, &of, &mail)?.ok_or(Outcome::Over)))
+    });
+    begun.await
+}
+
+async fn record(trac: &Trac, mail: Due, outcome: Outcome) -> Result<(), StoreError> {
+    let (now, scope) = (trac.clock.now(), mail.scope.clone());
+    trac.store.write_in(&scope, Priority::Api, move |rows| mail.record(rows, now, &outcome)).await
+}
