@@ -115,7 +115,7 @@ cfg_if::cfg_if! {
         mod testing;
 
         pub use click::missing_script;
-        pub use http::{listen, proxy};
+        pub use http::{listen, oidc, proxy};
         pub use operate::health::metrics_service;
         pub use operate::{doctor, export, housekeeping, postman, recount, replay, retention};
         pub use router::{router, service};

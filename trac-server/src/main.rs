@@ -13,9 +13,10 @@ use tokio::runtime::Runtime;
 use trac_core::time::Timestamp;
 use trac_server::ask::Asker;
 use trac_server::clock::Clock;
-use trac_server::config::{Command, CommandLine, Config, ConfigError, Hidden, SecretsCommand};
+use trac_server::config::{Command, CommandLine, Config, ConfigError, Hidden, Oidc, SecretsCommand};
 use trac_server::export::{self, Imported};
 use trac_server::listen::Callers;
+use trac_server::oidc::Provider;
 use trac_server::store::{self, BackupProgress, FolderLock, Opening, Store};
 use trac_server::{
     Carrier, Trac, doctor, explain, housekeeping, listen, log, metrics_service, postman, recount, replay,
@@ -184,6 +185,12 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         .with_visitor_wait(config.visitor_wait_ms)
         .with_retention(config.retention)
         .with_stripe_api_url(&config.stripe_api_url);
+    let trac = match &config.oidc {
+        Some(Oidc { issuer, client_id, client_secret, name }) => {
+            trac.with_provider(Provider::new(issuer, client_id, client_secret.reveal(), name)?)
+        }
+        None => trac,
+    };
     let (trac, metrics_task) = serve_metrics(trac, config).await?;
     tracing::info!(%address, public_url, data = %config.data.display(), "listening");
     if let Some(line) = trac_server::missing_script() {

@@ -123,6 +123,19 @@ pub struct Options {
     /// The sender of mails, as in `trac <trac@shop.example.com>` [default: trac@ and the host of the public URL].
     #[arg(long, env = "TRAC_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<String>,
+    /// The provider of OpenID Connect by which people may sign in, as in `https://accounts.google.com`. At the provider,
+    /// register the address `/dashboard/sso/done` of this server.
+    #[arg(long, env = "TRAC_OIDC_ISSUER", value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// The client ID that the provider has assigned to this server.
+    #[arg(long, env = "TRAC_OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+    /// The client's secret.
+    #[arg(long, env = "TRAC_OIDC_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub oidc_client_secret: Option<Hidden>,
+    /// The name of the provider on the sign-in page [default: single sign-on].
+    #[arg(long, env = "TRAC_OIDC_NAME", value_name = "NAME")]
+    pub oidc_name: Option<String>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `trac_server=debug` [default: info].
     #[arg(long, env = "TRAC_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -170,10 +183,25 @@ pub struct Config {
     pub smtp_url: Option<Hidden>,
     /// The sender of mails, if set.
     pub mail_from: Option<String>,
+    /// The provider of OpenID Connect, if there is one.
+    pub oidc: Option<Oidc>,
     /// What to log.
     pub log: String,
     /// Whether to log JSON.
     pub log_json: bool,
+}
+
+/// The options of a provider of OpenID Connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Oidc {
+    /// The URL of the provider.
+    pub issuer: String,
+    /// The ID of this server at the provider.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Hidden,
+    /// The name on the sign-in page.
+    pub name: String,
 }
 
 /// A value that contains a secret: the master key, the URL of the database. `Debug` does not show it.
@@ -226,6 +254,22 @@ impl Options {
                           for example from openssl rand -hex 32";
             return Err(ConfigError(detail.to_owned()));
         }
+        let oidc = match (
+            self.oidc_issuer.or(file.oidc_issuer),
+            self.oidc_client_id.or(file.oidc_client_id),
+            self.oidc_client_secret.or(file.oidc_client_secret),
+        ) {
+            (None, None, None) => None,
+            (Some(issuer), Some(client_id), Some(client_secret)) => {
+                let name = self.oidc_name.or(file.oidc_name).unwrap_or_else(|| "single sign-on".to_owned());
+                Some(Oidc { issuer, client_id, client_secret, name })
+            }
+            _ => {
+                let detail =
+                    "oidc_issuer, oidc_client_id and oidc_client_secret belong together: set all of them";
+                return Err(ConfigError(detail.to_owned()));
+            }
+        };
         Ok(Config {
             database_url,
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
@@ -260,6 +304,7 @@ impl Options {
                 Some(url) => stripe_api_url(&url)?,
                 None => STRIPE_API_URL.to_owned(),
             },
+            oidc,
             smtp_url: self.smtp_url.or(file.smtp_url),
             mail_from: self.mail_from.or(file.mail_from),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),

@@ -6,4 +6,5 @@ pub(crate) mod hosts;
 pub(crate) mod path;
 pub mod proxy;
 pub(crate) mod request_id;
+pub mod oidc;
 pub mod listen;

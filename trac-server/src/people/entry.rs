@@ -351,7 +351,8 @@ pub(super) async fn with_link(trac: &Trac, visitor: Visitor, token: String) -> R
     if person.has_second_factor {
         return ask_second_factor(trac, &person, scope, origin).await;
     }
-    enter(trac, visitor, person, Entry { scope, origin, with: "mailed link" }).await
+    let with = if origin == Origin::SingleSignOn { "single sign-on" } else { "mailed link" };
+    enter(trac, visitor, person, Entry { scope, origin, with }).await
 }
 
 /// Whether a link can be redeemed.

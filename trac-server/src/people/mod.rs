@@ -18,6 +18,7 @@ mod letters;
 mod frame;
 mod sign_in;
 mod mailed_link;
+mod single_sign_on;
 mod join_page;
 mod welcome_page;
 mod account_page;
@@ -47,6 +48,7 @@ pub(crate) fn routes(trac: &Trac) -> Router<Trac> {
     Router::new()
         .merge(sign_in::routes())
         .merge(mailed_link::routes())
+        .merge(single_sign_on::routes())
         .merge(join_page::routes())
         .merge(welcome_page::routes())
         .merge(account_page::routes())

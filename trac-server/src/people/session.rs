@@ -75,6 +75,8 @@ pub(super) enum Origin {
     Command,
     /// A link in a mail.
     Mail,
+    /// A provider of OpenID Connect.
+    SingleSignOn,
     /// A link without a person.
     Link,
     Key,
@@ -86,6 +88,7 @@ impl Origin {
         match self {
             Self::Command => "command",
             Self::Mail => "mail",
+            Self::SingleSignOn => "sso",
             Self::Link => "link",
             Self::Key => "key",
             Self::Password => "password",
@@ -94,7 +97,7 @@ impl Origin {
 
     /// The origin of this name. An unknown one has no privilege.
     pub(super) fn from_word(word: &str) -> Self {
-        let all = [Self::Command, Self::Mail, Self::Link, Self::Key, Self::Password];
+        let all = [Self::Command, Self::Mail, Self::SingleSignOn, Self::Link, Self::Key, Self::Password];
         all.into_iter().find(|origin| origin.as_str() == word).unwrap_or(Self::Mail)
     }
 }

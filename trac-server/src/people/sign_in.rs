@@ -42,6 +42,8 @@ struct SignInPage {
     is_new: bool,
     /// Whether a link can be asked for by mail.
     sends_mails: bool,
+    /// The name of the provider by which people may sign in.
+    provider: Option<String>,
 }
 
 /// What is wrong on the login page.
@@ -70,9 +72,9 @@ struct SecondFactorPage {
 /// The page of a login link: a button, because programs that preview links would use up a link that a GET redeems.
 #[derive(Template)]
 #[template(path = "people/link.html")]
-struct LinkPage {
-    layout: Layout,
-    token: String,
+pub(super) struct LinkPage {
+    pub(super) layout: Layout,
+    pub(super) token: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,7 +103,8 @@ async fn page(
     let is_new = trac.store.read(|tx| Ok(!tx.exists("SELECT 1 FROM member LIMIT 1", &[])?)).await?;
     let SignInForm { email, invitation, .. } = form;
     let (layout, sends_mails) = (bare(headers), trac.carrier.is_connected());
-    Ok(respond(&SignInPage { layout, alarm, email, invitation, is_new, sends_mails }, status))
+    let provider = trac.provider.as_ref().map(|provider| provider.name().to_owned());
+    Ok(respond(&SignInPage { layout, alarm, email, invitation, is_new, sends_mails, provider }, status))
 }
 
 /// Counts an attempt of an address to sign in; `Err` is how many seconds to wait.

@@ -5,6 +5,7 @@ mod mails;
 mod roles;
 mod second_factor;
 mod sign_in;
+mod single_sign_on;
 
 use serde_json::Value;
 

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Retention, STRIPE_API_URL, VISITOR_WAIT_MS};
 use crate::http::bodies::Bodies;
 use crate::http::hosts::Hosts;
+use crate::http::oidc::Provider;
 use crate::http::proxy::{Network, TrustedProxies};
 use crate::id::Ids;
 use crate::store::{Scope, Store};
@@ -58,6 +59,8 @@ pub struct Parts {
     pub(crate) stripe_api_url: Arc<str>,
     /// The way to the SMTP server.
     pub(crate) carrier: Carrier,
+    /// The provider by which people may sign in, besides their passwords.
+    pub(crate) provider: Option<Provider>,
     pub(crate) hosts: Hosts,
     pub(crate) proxies: TrustedProxies,
     pub(crate) known_links: KnownLinks,
@@ -95,6 +98,7 @@ impl Trac {
             public_url: public_url.trim_end_matches('/').into(),
             stripe_api_url: STRIPE_API_URL.into(),
             carrier: Carrier::default(),
+            provider: None,
             hosts: Hosts::default(),
             proxies: TrustedProxies::default(),
             known_links: KnownLinks::default(),
@@ -165,6 +169,13 @@ impl Trac {
     #[must_use]
     pub fn with_carrier(mut self, carrier: Carrier) -> Self {
         Arc::make_mut(&mut self.0).carrier = carrier;
+        self
+    }
+
+    /// Lets people sign in by a provider of OpenID Connect, too.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Provider) -> Self {
+        Arc::make_mut(&mut self.0).provider = Some(provider);
         self
     }
 
