@@ -111,6 +111,9 @@ pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
         ("programs", "status") => one_of(PROGRAM_STATUS),
         ("enrollments", "status") => one_of(ENROLLMENT_STATUS),
         ("conversions" | "leads", "status") => one_of(&["approved", "rejected"]),
+        ("commissions", "status") => one_of(&["held", "approved", "rejected", "restored"]),
+        ("adjustments", "amount_minor") => range(-AMOUNT_MAX, AMOUNT_MAX),
+        ("commissions" | "adjustments", "reason") => text(500),
         ("api-keys", "kind") => one_of(&["publishable", "secret"]),
         ("people" | "invitations", "role") => one_of(ROLES),
         (_, "name") => text(if of == "api-keys" { 100 } else { 200 }),
@@ -212,6 +215,12 @@ pub(super) fn between_fields(operation: &Operation) -> Value {
             json!({ "anyOf": named })
         }
         ("POST", "/api/v1/conversions") => needs("amount_cents", "currency"),
+        ("PATCH", "/api/v1/commissions/{id}") => {
+            let restores = json!({ "required": ["restore"], "properties": { "restore": { "const": true } } });
+            let explained = json!({ "required": ["status", "reason"] });
+            let status = json!({ "required": ["status"], "properties": { "status": { "enum": ["approved", "restored"] } } });
+            json!({ "anyOf": [restores, explained, status] })
+        }
         ("POST", "/api/v1/programs") => json!({ "if": { "required": ["lead_amount_minor"],
             "properties": { "lead_amount_minor": { "type": "integer", "exclusiveMinimum": 0 } } },
             "then": { "required": ["lead_currency"], "properties": { "lead_currency": { "type": "string" } } } }),
