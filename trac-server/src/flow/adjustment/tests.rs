@@ -51,7 +51,7 @@ async fn an_adjustment_is_a_commission_that_is_due_at_once() {
     assert_eq!((report.number("/sales"), report.number("/leads")), (0, 0));
     let story = merchant.get(&format!("/explain/{}", made.text("/id"))).await;
     assert_eq!(story.body["first_missing_hop"], Value::Null, "{}", story.body);
-    assert!(story.body.to_string().contains("by USD 12.50: a bonus"), "{}", story.body);
+    assert!(story.body.to_string().contains("by 12.50 USD: a bonus"), "{}", story.body);
     let entries = merchant.get(&format!("/commissions/{}/entries", made.text("/id"))).await;
     let cause = entries.text("/data/0/event_id");
     assert!(cause.starts_with("adj_"));
