@@ -52,11 +52,12 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
 /// The hop of a payment whose commission the merchant rejected, with the reason; `hop` if it rejected a claim or lead.
 fn rejected(archive: &Archive<'_>, payment: &Payment, hop: Hop) -> Result<Hop, StoreError> {
     let commissions = archive.commissions(payment)?;
-    let is_rejected = |commission: &&Value| commission["verdict"]["status"] == "rejected";
+    let text = |commission: &Value, path: &str| {
+        commission.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let is_rejected = |commission: &&Value| text(commission, "/verdict/status") == "rejected";
     let Some(commission) = commissions.iter().rev().find(is_rejected) else { return Ok(hop) };
-    let (at, id) = (&commission["verdict"]["at"], &commission["id"]);
-    let (at, id) = (at.as_str().unwrap_or_default(), id.as_str().unwrap_or_default());
-    let reason = commission["verdict"]["reason"].as_str().unwrap_or_default();
+    let [id, at, reason] = ["/id", "/verdict/at", "/verdict/reason"].map(|path| text(commission, path));
     let hop = hop.with_message(format!("The merchant rejected the commission on {at}: {reason}"));
     Ok(hop.with_remedy(format!("If that was wrong: PATCH /commissions/{id} with status restored.")))
 }

@@ -37,8 +37,8 @@ pub(super) async fn busy_with<'a>(app: &'a App, text: &str) -> Shop<'a> {
         "reason": text });
     let adjusted = merchant.post("/adjustments", adjustment).await;
     assert_eq!(adjusted.status, 201, "{}", adjusted.body);
-    let held = json!({ "status": "held", "reason": text });
-    merchant.patch(&format!("/commissions/{}", adjusted.text("/id")), held).await;
+    let verdict = json!({ "status": "held", "reason": text });
+    merchant.patch(&format!("/commissions/{}", adjusted.text("/id")), verdict).await;
     let lead = json!({ "eventName": text, "customerExternalId": "user_2", "clickId": shop.click, "customerName": text });
     let body = axum::body::Body::from(lead.to_string());
     let request =
