@@ -134,6 +134,10 @@ reasons! {
     ClientReported = "client_reported",
     /// The merchant rejected it.
     RejectedByMerchant = "rejected_by_merchant",
+    /// The merchant took a decision about the commission back.
+    RestoredByMerchant = "restored_by_merchant",
+    /// The merchant gave this amount to the partner, or took it back, by hand.
+    ManualAdjustment = "manual_adjustment",
     /// Another lead of this customer earns, and the program's `lead_events` does not list this one.
     LeadCountedBefore = "lead_counted_before",
     /// A part of the payment was refunded.
@@ -167,6 +171,7 @@ impl Reason {
             | Self::OkProration
             | Self::OkCustomerLookup
             | Self::OkCapped
+            | Self::ManualAdjustment
             | Self::AttributionFrozen => Class::Earns,
             Self::ClientReported => Class::Claimed,
             Self::ClickExpired
@@ -211,6 +216,7 @@ impl Reason {
             | Self::Dispute
             | Self::DisputeWon
             | Self::SubscriptionCanceled
+            | Self::RestoredByMerchant
             | Self::SignatureInvalid
             | Self::TimestampOutsideTolerance
             | Self::Unreadable => Class::Event,

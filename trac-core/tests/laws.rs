@@ -11,16 +11,20 @@
 
 mod ledger;
 
+use std::collections::BTreeMap;
+
 use ledger::{Ledger, T0, event};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 use trac_core::conversion::world::Commission;
 use trac_core::time::Timestamp;
+use trac_core::webhook::adjustment::Adjustment;
 use trac_core::webhook::facts::{Facts, Topic};
 use trac_core::webhook::join::Join;
 use trac_core::webhook::lead::Lead;
 use trac_core::webhook::report::Report;
+use trac_core::webhook::verdict::Verdicts;
 
 const DAY: i64 = 86_400;
 
@@ -449,6 +453,54 @@ fn reported() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// The merchant's decisions about commissions, some before anything else is known of the payment, and adjustments.
+fn judged() -> impl Strategy<Value = Vec<Value>> {
+    let object = select(vec![
+        "cs_1",
+        "pi_1",
+        "ch_2",
+        "in_1_0",
+        "in_1_1",
+        "cs_s1",
+        "in_u1_0",
+        "pi_u1_0",
+        "in_c1_0",
+        "pi_r1_0",
+        "in_r1_1",
+        "cs_r1_0",
+        "pi_b1",
+        "transaction:1",
+    ]);
+    let click = select(vec!["clk_1", "clk_1", "clk_2", "clk_promo_1_part1"]);
+    let ruling = select(vec!["restored", "held", "approved", "rejected", "rejected"]);
+    let verdict = (object, click, ruling, 0_i64..3);
+    let adjustment =
+        (select(vec!["part1", "part2"]), select(vec![-700_i64, 300]), prop::option::of(0..3_usize));
+    let all = (prop::collection::vec(verdict, 0..5), prop::collection::vec(adjustment, 0..3));
+    all.prop_map(|(verdicts, adjustments)| {
+        let verdict = |object: &str, click: &str, ruling: &str, day: i64| {
+            let at = Timestamp::from_unix_secs(T0 + day * DAY);
+            let value = json!({"ruling": ruling, "made_at": at, "reason": format!("{ruling} by hand")});
+            json!({"verdict": {object: {click: {"at": at, "value": value}}}})
+        };
+        let mut all: Vec<Value> = verdicts
+            .into_iter()
+            .map(|(object, click, ruling, day)| verdict(object, click, ruling, day))
+            .collect();
+        for (k, (partner, amount, ruling)) in adjustments.into_iter().enumerate() {
+            let id = format!("adj_{k}");
+            all.push(json!({"id": id, "adjustment": {
+                "partner_id": partner, "program_id": "prog", "at": Timestamp::from_unix_secs(T0 + DAY),
+                "amount": [amount, "usd"], "reason": "a bonus"
+            }}));
+            if let Some(ruling) = ruling {
+                all.push(verdict(&id, &id, ["held", "rejected", "restored"][ruling], 2));
+            }
+        }
+        all
+    })
+}
+
 /// Delivers an event or a report. Returns the number of entries that it caused.
 fn deliver(ledger: &mut Ledger, message: &Value) -> usize {
     let facts = match (message.get("lead"), message.get("report")) {
@@ -462,7 +514,18 @@ fn deliver(ledger: &mut Ledger, message: &Value) -> usize {
             let id = format!("rep_{}_{}_{:?}", report.transaction, report.by_merchant, report.amount);
             Facts { reports: [(id, report)].into(), ..Facts::default() }
         }
-        _ => return ledger.deliver(message),
+        _ => match (message.get("verdict"), message.get("adjustment")) {
+            (Some(verdict), _) => {
+                let verdicts: BTreeMap<String, Verdicts> = serde_json::from_value(verdict.clone()).unwrap();
+                return ledger.add_facts(Facts { verdicts, ..Facts::default() }, Some(Topic::Verdict));
+            }
+            (_, Some(adjustment)) => {
+                let adjustment: Adjustment = serde_json::from_value(adjustment.clone()).unwrap();
+                let id = message["id"].as_str().unwrap().to_owned();
+                Facts { adjustments: [(id, adjustment)].into(), ..Facts::default() }
+            }
+            _ => return ledger.deliver(message),
+        },
     };
     ledger.add_facts(facts, Some(Topic::Sale))
 }
@@ -511,11 +574,13 @@ fn terms() -> impl Strategy<Value = Value> {
 fn history() -> impl Strategy<Value = Vec<Value>> {
     let tidy = (purchase(1), purchase(2), subscription(1), subscription(2));
     let rest = (bare(1), bare(2), bare(3), untidy(1), untidy(2));
-    let new = (coded(1), coded(2), reported(), relinked(1), relinked(2));
-    (tidy, rest, new, any::<[bool; 14]>()).prop_map(
-        |((a, b, c, d), (e, f, g, h, i), (j, k, l, m, n), parts)| {
-            let chosen =
-                [a, b, c, d, e, f, g, h, i, j, k, l, m, n].into_iter().zip(parts).filter(|(_, is_in)| *is_in);
+    let new = (coded(1), coded(2), reported(), relinked(1), relinked(2), judged());
+    (tidy, rest, new, any::<[bool; 15]>()).prop_map(
+        |((a, b, c, d), (e, f, g, h, i), (j, k, l, m, n, o), parts)| {
+            let chosen = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
+                .into_iter()
+                .zip(parts)
+                .filter(|(_, is_in)| *is_in);
             chosen.flat_map(|(events, _)| events).collect()
         },
     )

@@ -63,7 +63,9 @@ pub fn of_payment(topic: Topic, settlement: &Settlement, admitted: &Admitted) ->
     let decision = settlement.decision.reason;
     match topic {
         Topic::Link => answer(Outcome::Processed, Reason::Linked),
-        Topic::Lines | Topic::Holder | Topic::Cancellation => answer(Outcome::Processed, Reason::Noted),
+        Topic::Lines | Topic::Holder | Topic::Cancellation | Topic::Verdict => {
+            answer(Outcome::Processed, Reason::Noted)
+        }
         Topic::Sale if earned(settlement).is_some() => answer(Outcome::Processed, decision),
         Topic::Sale if decision.class() == Class::Earns => {
             let same = if admitted.object_known { Reason::DuplicateObject } else { Reason::DuplicatePayment };
@@ -113,7 +115,7 @@ pub fn of_waiting(topic: Topic, settlement: &Settlement) -> Option<Answer> {
             let reason = moved_back(settlement).map_or(Reason::Noted, |entry| entry.reason);
             answer(Outcome::Processed, reason)
         }
-        Topic::Link | Topic::Lines | Topic::Holder => return None,
+        Topic::Link | Topic::Lines | Topic::Holder | Topic::Verdict => return None,
     };
     (found.outcome != Outcome::Deferred).then_some(found)
 }

@@ -56,7 +56,9 @@ fn bring(target: &Target, commission: Option<&Commission>, news: Option<Topic>) 
     let now = commission.map_or_else(Sums::default, sums);
     let lost = target.lost;
     let by_dispute = lost.disputed_minor > 0 && (lost.refunded_minor == 0 || news == Some(Topic::Dispute));
-    let reverse_reason = if target.voided {
+    let reverse_reason = if target.rejected.is_some() {
+        Reason::RejectedByMerchant
+    } else if target.voided {
         Reason::SubscriptionCanceled
     } else if by_dispute {
         Reason::Dispute
@@ -66,8 +68,23 @@ fn bring(target: &Target, commission: Option<&Commission>, news: Option<Topic>) 
         Reason::RefundPartial
     };
     let by_refund = lost.refund_failed && news != Some(Topic::Dispute);
-    let restore_reason = if by_refund { Reason::RefundFailed } else { Reason::DisputeWon };
-    let reasons = Reasons { earn: target.claim.reason, reverse: reverse_reason, restore: restore_reason };
+    let is_verdict = news == Some(Topic::Verdict);
+    let restore_reason = if target.rejected.is_some() {
+        Reason::RejectedByMerchant
+    } else if is_verdict {
+        Reason::RestoredByMerchant
+    } else if by_refund {
+        Reason::RefundFailed
+    } else {
+        Reason::DisputeWon
+    };
+    let earn_reason = match target.rejected {
+        Some(earned_for) => earned_for,
+        // An amount below zero that was rejected is not reversed, but adjusted to zero.
+        None if is_verdict && commission.is_some() => Reason::RestoredByMerchant,
+        None => target.claim.reason,
+    };
+    let reasons = Reasons { earn: earn_reason, reverse: reverse_reason, restore: restore_reason };
     Change {
         commission_id: commission.map(|commission| commission.id.clone()),
         reason: target.claim.reason,

@@ -18,16 +18,19 @@ pub enum Source {
     Sale,
     /// A payment of a subscription; the first is month 1.
     Recurring,
+    /// No payment: an adjustment by the merchant.
+    Manual,
 }
 
 impl Source {
-    /// `lead`, `sale` or `recurring`.
+    /// `lead`, `sale`, `recurring` or `manual`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Lead => "lead",
             Self::Sale => "sale",
             Self::Recurring => "recurring",
+            Self::Manual => "manual",
         }
     }
 }
@@ -35,7 +38,7 @@ impl Source {
 /// The fields of a commission besides its sums.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The click it is credited to.
+    /// The click it is credited to; for an adjustment, our ID of the adjustment.
     pub click_id: String,
     /// The program whose terms apply.
     pub program_id: String,

@@ -41,6 +41,9 @@ pub struct Decision {
     /// Our ID of the lead, if this is a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_id: Option<String>,
+    /// Our ID of the adjustment, if this is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjustment_id: Option<String>,
     /// The ID of the reported transaction, if any: Stripe's ID, or `transaction:` followed by the merchant's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
@@ -57,10 +60,12 @@ impl Decision {
         attribution.map(|attribution| attribution.click_id.as_str())
     }
 
-    /// Whether this is a lead, a payment of a subscription, or another sale.
+    /// Whether this is an adjustment, a lead, a payment of a subscription, or another sale.
     #[must_use]
     pub const fn source(&self) -> Source {
-        if self.lead_id.is_some() {
+        if self.adjustment_id.is_some() {
+            Source::Manual
+        } else if self.lead_id.is_some() {
             Source::Lead
         } else if self.stripe.subscription.is_some() {
             Source::Recurring

@@ -107,7 +107,7 @@ fn earn(
         },
     };
     let sums = Sums { amount_minor, reversed_minor: 0 };
-    Ok(Target { claim, sums, lost: Lost::default(), voided: false })
+    Ok(Target { claim, sums, lost: Lost::default(), voided: false, rejected: None })
 }
 
 /// Whether only a page reported the lead, or the click it is credited to, and the merchant has not approved

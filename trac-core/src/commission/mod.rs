@@ -16,6 +16,8 @@ pub mod claim;
 pub mod decision;
 mod target;
 mod lead;
+mod manual;
+mod judged;
 pub mod change;
 pub mod settle;
 pub mod answer;

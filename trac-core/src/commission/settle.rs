@@ -10,9 +10,10 @@ use alloc::vec::Vec;
 
 use super::change::{Change, close, towards};
 use super::decision::Decision;
-use super::lead;
+use super::judged::judged;
 use super::series::Series;
 use super::target::{Case, Refusal, Target, frozen_target, target};
+use super::{lead, manual};
 use crate::conversion::attribution::Attribution;
 use crate::conversion::book::Book;
 use crate::conversion::candidate::Rule;
@@ -153,10 +154,16 @@ fn settle_sale<'a>(
 ) -> Settlement {
     let open = Open::of(open);
     let amounts = Amounts::of(sale, &open);
-    let wanted = match sale.facts.leads.values().next() {
-        Some(lead) => of_lead(series.book, sale, lead, &open, occasion),
-        None => of_payment(series, sale, &amounts, &open, occasion),
+    let adjustment = sale.facts.adjustments.iter().next();
+    let mut wanted = match (sale.facts.leads.values().next(), adjustment) {
+        (Some(lead), _) => of_lead(series.book, sale, lead, &open, occasion),
+        (None, Some((id, adjustment))) => {
+            let settled = open.settled(sale, occasion);
+            Wanted::open(manual::target(series.book, sale, (id, adjustment), settled))
+        }
+        (None, None) => of_payment(series, sale, &amounts, &open, occasion),
     };
+    wanted.target = wanted.target.and_then(|target| judged(target, sale));
     let decision = decide(series.book, sale, &amounts, &wanted);
     Settlement { decision, changes: changes(series.book, sale, &open, wanted.target, occasion) }
 }
@@ -210,7 +217,7 @@ fn decide(book: &Book<'_>, sale: &Sale<'_>, amounts: &Amounts<'_>, wanted: &Want
     let money = amounts.money.as_ref().ok();
     Decision {
         reason: match &wanted.target {
-            Ok(_) if wanted.is_frozen => Reason::AttributionFrozen,
+            Ok(target) if wanted.is_frozen && target.rejected.is_none() => Reason::AttributionFrozen,
             Ok(target) => target.claim.reason,
             Err(reason) => waiting(book, sale, amounts.lost).unwrap_or(*reason),
         },
@@ -227,6 +234,7 @@ fn decide(book: &Book<'_>, sale: &Sale<'_>, amounts: &Amounts<'_>, wanted: &Want
         lost_minor: amounts.lost.total_minor(),
         claimed: payment::is_only_claimed(&sale.facts),
         lead_id: sale.facts.leads.keys().next().cloned(),
+        adjustment_id: sale.facts.adjustments.keys().next().cloned(),
         transaction: sale.facts.reports.values().map(|report| report.transaction.clone()).min(),
         stripe: payment::stripe_ids(&sale.facts),
     }

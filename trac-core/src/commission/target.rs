@@ -19,6 +19,7 @@ use crate::reason::Reason;
 use crate::time::Timestamp;
 use crate::webhook::dispute::Dispute;
 use crate::webhook::subscription::Subscription;
+use crate::webhook::verdict::Verdict;
 
 /// What the ledger should contain for a payment or lead that earns.
 pub(super) struct Target {
@@ -26,6 +27,8 @@ pub(super) struct Target {
     pub(super) sums: Sums,
     pub(super) lost: Lost,
     pub(super) voided: bool,
+    /// If the merchant rejected it: why it would earn.
+    pub(super) rejected: Option<Reason>,
 }
 
 /// A payment with the data that its commission depends on.
@@ -136,7 +139,9 @@ fn earn(case: Case<'_, '_>, findings: &Findings<'_>) -> Result<Target, Reason> {
     let matures_at = paid_at.plus_days(hold);
     let subscription = sale.subscription.as_ref().and_then(|id| book.world.holders.subscriptions.get(id));
     let voids = |subscription| is_voided(program.cancel_policy, subscription, sale, paid_at, matures_at);
-    let voided = !paid && subscription.is_some_and(voids);
+    // What the merchant approved is owed, even if the subscription ends.
+    let is_approved = sale.facts.verdict(&attribution.click_id).is_some_and(Verdict::is_approved);
+    let voided = !paid && !is_approved && subscription.is_some_and(voids);
     let reversed_minor = if voided {
         earned.amount_minor
     } else {
@@ -162,7 +167,8 @@ fn earn(case: Case<'_, '_>, findings: &Findings<'_>) -> Result<Target, Reason> {
             earned_reason(money, attribution, *place, earned.capped)
         },
     };
-    Ok(Target { claim, sums: Sums { amount_minor: earned.amount_minor, reversed_minor }, lost, voided })
+    let sums = Sums { amount_minor: earned.amount_minor, reversed_minor };
+    Ok(Target { claim, sums, lost, voided, rejected: None })
 }
 
 fn earned_reason(money: &Money<'_>, attribution: &Attribution, place: Place, capped: bool) -> Reason {

@@ -355,7 +355,7 @@ fn covered(base: i64, lines: &[InvoiceLine], products: &[String]) -> Result<i64,
 }
 
 /// When the payment happened: `created` of the invoice, else of the session, PaymentIntent or charge, else
-/// the time of the report. A lead happened when it was first reported.
+/// the time of the report. A lead happened when it was first reported, an adjustment when it was made.
 #[must_use]
 pub fn time(facts: &Facts) -> Option<Timestamp> {
     let first = |times: &mut dyn Iterator<Item = Option<Timestamp>>| times.flatten().min();
@@ -366,6 +366,7 @@ pub fn time(facts: &Facts) -> Option<Timestamp> {
         .or_else(|| first(&mut reports(facts).map(|report| report.at)))
         .or_else(|| first(&mut facts.reports.values().map(|report| report.at)))
         .or_else(|| first(&mut facts.leads.values().map(|lead| lead.at)))
+        .or_else(|| first(&mut facts.adjustments.values().map(|adjustment| adjustment.at)))
 }
 
 /// When the money was paid: `status_transitions.paid_at` of the invoice, else `created` of the captured
@@ -390,13 +391,13 @@ pub fn service_period_end(facts: &Facts) -> Option<Timestamp> {
 
 /// The Stripe ID of the object that sets the payment's time; the smallest, if there are several. It orders
 /// payments of the same second. Our own IDs must not, because they follow the order of arrival. For a report
-/// it is the transaction ID, for a lead our ID.
+/// it is the transaction ID, for a lead or an adjustment our ID.
 #[must_use]
 pub fn named_by(facts: &Facts) -> Option<&str> {
     let first = facts.invoices.keys().next().or_else(|| facts.sessions.keys().next());
     let first = first.or_else(|| facts.payment_intents.keys().next()).or_else(|| facts.charges.keys().next());
     let first = first.or_else(|| facts.reports.values().map(|report| &report.transaction).min());
-    first.or_else(|| facts.leads.keys().next()).map(String::as_str)
+    first.or_else(|| facts.leads.keys().chain(facts.adjustments.keys()).next()).map(String::as_str)
 }
 
 /// The payment's subscription, `sub_…`.

@@ -90,7 +90,9 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         Reason::ClientReported => {
             "Approve or reject it: PATCH /conversions/{id} or /leads/{id} with status approved or rejected."
         }
-        Reason::RejectedByMerchant => "You rejected it. Approve it by PATCH with status approved.",
+        Reason::RejectedByMerchant => {
+            "You rejected it. Take that back by PATCH: a commission with status restored, a claim or lead with status approved."
+        }
         Reason::LeadCountedBefore => {
             "Add the event to the program's lead_events, or report the lead from your server."
         }
@@ -115,6 +117,8 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         | Reason::RefundFailed
         | Reason::Dispute
         | Reason::DisputeWon
-        | Reason::SubscriptionCanceled => return None,
+        | Reason::SubscriptionCanceled
+        | Reason::RestoredByMerchant
+        | Reason::ManualAdjustment => return None,
     })
 }

@@ -108,6 +108,8 @@ fn restricted<'a>(facts: &'a Facts, invoice: &str, is_own: impl Fn(&'a str) -> b
         refunds: filtered(&facts.refunds, &is_own),
         disputes: filtered(&facts.disputes, &is_own),
         leads: filtered(&facts.leads, &is_own),
+        adjustments: filtered(&facts.adjustments, &is_own),
+        verdicts: filtered(&facts.verdicts, |id| if is_invoice(id) { id == invoice } else { is_own(id) }),
         links,
         of_invoice: Some(invoice.into()),
         ..Facts::default()

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use super::adjustment::Adjustment;
 use super::charge::Charge;
 use super::credit_note::CreditNote;
 use super::customer::Customer;
@@ -21,6 +22,7 @@ use super::refund::Refund;
 use super::report::Report;
 use super::session::Session;
 use super::subscription::Subscription;
+use super::verdict::{Verdict, Verdicts};
 use crate::program::Pins;
 use crate::reason::Reason;
 use crate::time::Timestamp;
@@ -53,6 +55,12 @@ pub struct Facts {
     /// Reports of payments by merchants and pages, by our ID of the report.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reports: BTreeMap<String, Report>,
+    /// The merchant's adjustments, by our ID of the adjustment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub adjustments: BTreeMap<String, Adjustment>,
+    /// The merchant's decisions about the payment's commissions, by the ID of an object of the payment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub verdicts: BTreeMap<String, Verdicts>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub invoice_payments: BTreeMap<String, InvoicePayment>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -87,6 +95,8 @@ pub enum Topic {
     Cancellation,
     /// A change to a subscription or customer that moves no money.
     Holder,
+    /// The merchant decided about a commission.
+    Verdict,
 }
 
 /// Why an event has no facts.
@@ -257,6 +267,7 @@ impl Facts {
         let keys = keys.chain(self.charges.keys()).chain(self.refunds.keys()).chain(self.disputes.keys());
         let keys =
             keys.chain(self.leads.keys()).chain(self.reports.values().map(|report| &report.transaction));
+        let keys = keys.chain(self.adjustments.keys()).chain(self.verdicts.keys());
         let own = self.of_invoice.iter();
         let tied = self.ties().flat_map(|(one, other)| [one, other]);
         let session_invoices = self.sessions.values().flat_map(|session| session.invoice.iter());
@@ -322,6 +333,7 @@ impl Facts {
             || self.disputes.keys().any(|id| other.disputes.contains_key(id))
             || self.leads.keys().any(|id| other.leads.contains_key(id))
             || self.reports.keys().any(|id| other.reports.contains_key(id))
+            || self.adjustments.keys().any(|id| other.adjustments.contains_key(id))
             || self.invoice_payments.keys().any(|id| other.invoice_payments.contains_key(id))
             || self.credit_notes.keys().any(|id| other.credit_notes.contains_key(id))
             || self.links.iter().any(|link| other.links.contains(link))
@@ -334,6 +346,13 @@ impl Facts {
             && self.invoices.values().all(|invoice| invoice.amounts.is_none())
             && self.payment_intents.is_empty()
             && self.charges.is_empty())
+    }
+
+    /// The merchant's latest decision about the commission for a click.
+    #[must_use]
+    pub fn verdict(&self, click_id: &str) -> Option<&Verdict> {
+        let latest = self.verdicts.values().filter_map(|verdicts| verdicts.0.get(click_id)).max();
+        latest.map(|latest| &latest.value)
     }
 
     /// Whether there are no facts.
@@ -355,6 +374,8 @@ impl Join for Facts {
         self.customers.join(other.customers);
         self.leads.join(other.leads);
         self.reports.join(other.reports);
+        self.adjustments.join(other.adjustments);
+        self.verdicts.join(other.verdicts);
         self.invoice_payments.join(other.invoice_payments);
         self.credit_notes.join(other.credit_notes);
         self.links.join(other.links);

@@ -1,8 +1,15 @@
-//! `/api/v1/commissions` and their entries, read only: only `flow` writes to the ledger.
+//! `/api/v1/commissions` and their entries, read only: only `flow` writes to the ledger, also what a merchant decides
+//! about a commission.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
+use trac_core::commission::claim::Source;
+use trac_core::webhook::adjustment::Adjustment;
+use trac_core::webhook::facts::Facts;
+use trac_core::webhook::verdict::{Ruling, Verdict, Verdicts};
 
 use crate::access::Merchant;
 use crate::api::list::Filter::{By, Is};
@@ -23,6 +30,18 @@ macro_rules! status {
 }
 pub(super) use status;
 
+/// A part of the facts of commission `c`'s payment.
+macro_rules! facts {
+    ($name:literal) => {
+        concat!(
+            "(SELECT p.facts -> '",
+            $name,
+            "' FROM payment AS p WHERE p.workspace_id = c.workspace_id AND p.mode = c.mode AND p.id = c.payment_id) AS ",
+            $name
+        )
+    };
+}
+
 /// Open commissions that are still pending.
 const PENDING: Option<Young> = Some(Young { is: "c.state = 'open' AND c.matures_at > ?3", strays: false });
 
@@ -34,7 +53,10 @@ pub(crate) static COMMISSIONS: Resource = Resource {
         "c.recurring_month, c.currency, c.base_minor, c.amount_minor, c.reversed_minor, ",
         "sub_minor(c.amount_minor, c.reversed_minor) AS net_minor, c.reason, c.matures_at, c.stripe, c.created_at, ",
         status!(),
-        " AS status"
+        " AS status, ",
+        facts!("verdicts"),
+        ", ",
+        facts!("adjustments"),
     ),
     from: "commission AS c",
     within: "c.workspace_id = ?1 AND c.mode = ?2",
@@ -110,14 +132,41 @@ fn has_status(status: &str) -> Condition {
     }
 }
 
+/// The merchant's decision about a commission, as the API shows it; `null` if there is none or it was taken back.
+pub(crate) fn verdict_json(verdict: Option<&Verdict>) -> Value {
+    let in_force = verdict.filter(|verdict| verdict.ruling != Ruling::Restored);
+    let shown = |verdict: &Verdict| {
+        let reason = Some(verdict.reason.as_str()).filter(|reason| !reason.is_empty());
+        json!({ "status": verdict.ruling.as_str(), "reason": reason, "at": verdict.made_at.to_rfc3339() })
+    };
+    in_force.map_or(Value::Null, shown)
+}
+
+/// The facts of the payment that only the merchant states: its decisions and the adjustment.
+fn of_merchant(row: &Row<'_>) -> Result<Facts, StoreError> {
+    let text = |name: &str| row.get::<Option<String>>(name);
+    let verdicts: Option<BTreeMap<String, Verdicts>> =
+        text("verdicts")?.as_deref().map(serde_json::from_str).transpose()?;
+    let adjustments: Option<BTreeMap<String, Adjustment>> =
+        text("adjustments")?.as_deref().map(serde_json::from_str).transpose()?;
+    Ok(Facts {
+        verdicts: verdicts.unwrap_or_default(),
+        adjustments: adjustments.unwrap_or_default(),
+        ..Facts::default()
+    })
+}
+
 fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
+    let (of_merchant, click_id) = (of_merchant(row)?, row.get::<String>("click_id")?);
+    let note = of_merchant.adjustments.values().next().map(|adjustment| adjustment.reason.as_str());
+    let is_manual = row.get::<String>("source")? == Source::Manual.as_str();
     Ok(json!({
         "id": word(row, "id")?,
         "payment_id": word(row, "payment_id")?,
         "program_id": word(row, "program_id")?,
         "partner_id": word(row, "partner_id")?,
         "enrollment_id": word(row, "enrollment_id")?,
-        "click_id": word(row, "click_id")?,
+        "click_id": Some(&click_id).filter(|_| !is_manual),
         "source": word(row, "source")?,
         "recurring_month": number(row, "recurring_month")?,
         "status": word(row, "status")?,
@@ -127,6 +176,8 @@ fn read(row: &Row<'_>, _: &Trac) -> Result<Value, StoreError> {
         "reversed_minor": number(row, "reversed_minor")?,
         "net_minor": number(row, "net_minor")?,
         "reason": word(row, "reason")?,
+        "verdict": verdict_json(of_merchant.verdict(&click_id)),
+        "note": note,
         "matures_at": time(row, "matures_at")?,
         "stripe": document(row, "stripe")?,
         "created_at": time(row, "created_at")?,

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub(crate) use balances::BALANCES;
-pub(crate) use commissions::{COMMISSIONS, ENTRIES};
+pub(crate) use commissions::{COMMISSIONS, ENTRIES, verdict_json};
 pub(crate) use payouts::PAYOUTS;
 
 use crate::api::list::{list_of, one_of};

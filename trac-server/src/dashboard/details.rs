@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::act::Act;
-use super::acts::{claims, endpoints, enrollments, events, keys, links, mails, partners, payouts, programs};
+use super::acts::{
+    claims, commissions, endpoints, enrollments, events, keys, links, mails, partners, payouts, programs,
+};
 use super::column::Show::{
     Flag, Id, List, Money, Name, Number, Other, Reason, Status, Subject, Text, Time, To, Word,
 };
@@ -86,8 +88,10 @@ static COMMISSION: Detail = Detail {
         column("Month of the subscription", Number("recurring_month")),
         column("Matures", Time("matures_at")),
         column("Click", Id("click_id")),
-        column("Sale", To("conversions", "payment_id")),
+        column("Sale", Other(sale)),
         column("At Stripe", Other(stripe)),
+        column("Your decision", Other(decision)),
+        column("Your reason", Other(own_reason)),
         column("Created", Time("created_at")),
     ],
     sections: &[
@@ -115,10 +119,51 @@ static COMMISSION: Detail = Detail {
             more: "activity?object_id={id}",
         },
     ],
-    acts: no_acts,
+    acts: commission_acts,
     links: no_links,
     extra: Extra::Story,
 };
+
+/// The sale or lead that a commission is for. An adjustment has none.
+fn sale(object: &Value) -> Cell {
+    match text(object, "payment_id") {
+        "" => Cell::Nothing,
+        _ if text(object, "source") == "manual" => Cell::Nothing,
+        id => Cell::link(id, &format!("conversions/{id}")),
+    }
+}
+
+/// The merchant's decision about a commission.
+fn decision(object: &Value) -> Cell {
+    match text(object, "verdict.status") {
+        "" => Cell::Nothing,
+        word => Cell::status(word),
+    }
+}
+
+/// The merchant's words about a commission: the reason for the decision, else for the adjustment.
+fn own_reason(object: &Value) -> Cell {
+    let reasons = ["verdict.reason", "note"].map(|field| text(object, field));
+    Cell::text(reasons.into_iter().find(|reason| !reason.is_empty()).unwrap_or_default())
+}
+
+/// The decisions that would change a commission. One that was paid out can only be taken back; one that is zero because
+/// the money went back has nothing to decide.
+fn commission_acts(object: &Value) -> Vec<&'static Act> {
+    let decided = text(object, "verdict.status");
+    match (text(object, "status"), text(object, "reason")) {
+        (_, "rejected_by_merchant") if decided == "rejected" => vec![&commissions::RESTORE],
+        ("paid", _) if at(object, "net_minor") != 0 => vec![&commissions::REJECT],
+        ("pending" | "held", _) if decided == "held" => {
+            vec![&commissions::APPROVE, &commissions::REJECT, &commissions::RESTORE]
+        }
+        // A claim is decided at its sale or lead.
+        ("held", "client_reported") => vec![&commissions::REJECT],
+        ("pending" | "held", _) => vec![&commissions::APPROVE, &commissions::HOLD, &commissions::REJECT],
+        ("approved", _) => vec![&commissions::HOLD, &commissions::REJECT],
+        _ => Vec::new(),
+    }
+}
 
 const ACTIVITY_COLUMNS: &[Column] = &[
     column("Change", To("activity", "id")),
@@ -314,6 +359,7 @@ static PARTNER: Detail = Detail {
             Link::new(enrollments::CREATE.label, &of(&enrollments::CREATE)),
             Link::new(links::CREATE.label, &of(&links::CREATE)),
             Link::new(payouts::CREATE.label, &of(&payouts::CREATE)),
+            Link::new(commissions::ADJUST.label, &of(&commissions::ADJUST)),
         ]
     },
     extra: Extra::Nothing,
@@ -465,7 +511,7 @@ static PAYOUT: Detail = Detail {
     facts: &[
         column("Partner", Name("partner_id")),
         column("Amount", Money("amount_minor", "currency")),
-        column("Commissions", Other(commissions)),
+        column("Commissions", Other(commissions_paid)),
         column("Created", Time("created_at")),
     ],
     sections: &[],
@@ -475,7 +521,7 @@ static PAYOUT: Detail = Detail {
 };
 
 /// The commissions of a payout.
-fn commissions(object: &Value) -> Cell {
+fn commissions_paid(object: &Value) -> Cell {
     let ids = list(object, "commission_ids").iter().filter_map(Value::as_str);
     Cell::Several(ids.map(|id| Cell::link(id, &format!("commissions/{id}"))).collect())
 }

@@ -1,7 +1,7 @@
 //! The pages with lists: columns, filters, and what to do next where there are no rows.
 
 use super::act::Act;
-use super::acts::{endpoints, keys, links, partners, payouts, programs};
+use super::acts::{commissions, endpoints, keys, links, partners, payouts, programs};
 use super::column::Show::{
     Flag, Id, List, Money, Name, Number, Other, Own, Reason, Status, Subject, Text, Time, To, Word,
 };
@@ -67,7 +67,7 @@ static COMMISSIONS: ListPage = ListPage {
         "There are no commissions yet. One appears when a payment is credited to a partner's click.",
         Some(("Continue the set-up", "setup")),
     ),
-    acts: NO_ACTS,
+    acts: &[&commissions::ADJUST],
 };
 
 pub(super) const CONVERSION_COLUMNS: &[Column] = &[

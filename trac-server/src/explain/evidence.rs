@@ -10,6 +10,7 @@ use trac_core::webhook::dispute::{Dispute, DisputeStage};
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::report::Report;
 
+use crate::commission::verdict_json;
 use crate::store::StoreError;
 use crate::store::rows::{Row, Rows, args};
 use crate::webhook::Shown;
@@ -194,14 +195,14 @@ impl Archive<'_> {
         })
     }
 
-    /// The commissions of a payment, each with its entries.
-    pub(super) fn commissions(&self, payment_id: &str) -> Result<Vec<Value>, StoreError> {
+    /// The commissions of a payment, each with its entries and the merchant's decision.
+    pub(super) fn commissions(&self, payment: &Payment) -> Result<Vec<Value>, StoreError> {
         let sql = "SELECT c.id, c.partner_id, c.currency, c.amount_minor, c.reversed_minor, c.reason, c.matures_at, \
                    c.held, (SELECT name FROM partner AS a WHERE a.workspace_id = c.workspace_id AND a.mode = c.mode \
                    AND a.id = c.partner_id), EXISTS (SELECT 1 FROM payout_entry AS p WHERE p.workspace_id = c.workspace_id \
-                   AND p.mode = c.mode AND p.commission_id = c.id) FROM commission AS c \
+                   AND p.mode = c.mode AND p.commission_id = c.id), c.click_id FROM commission AS c \
                    WHERE c.workspace_id = ?1 AND c.mode = ?2 AND c.payment_id = ?3 ORDER BY c.id";
-        let mut commissions = self.rows.all(sql, args![payment_id], |row| {
+        let mut commissions = self.rows.all(sql, args![payment.id], |row| {
             let (amount, reversed): (i64, i64) = (row.get(3)?, row.get(4)?);
             let matures_at: Timestamp = row.get(6)?;
             let net = amount.saturating_sub(reversed);
@@ -216,6 +217,7 @@ impl Archive<'_> {
                 "net_minor": net,
                 "status": status,
                 "reason": row.get::<String>(5)?,
+                "verdict": verdict_json(payment.facts.verdict(&row.get::<String>(10)?)),
                 "matures_at": matures_at.to_rfc3339(),
             }))
         })?;

@@ -5,6 +5,7 @@ use trac_core::conversion::remedy::remedy;
 use trac_core::money::Currency;
 use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
+use trac_core::webhook::adjustment::Adjustment;
 
 use super::diagnosis::{self, Diagnosis};
 use super::evidence::{Archive, LOST_DISPUTE, Payment};
@@ -84,6 +85,11 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
         hops.extend(of_ledger(archive, payment)?);
         return Ok(hops);
     }
+    if let Some(adjustment) = payment.facts.adjustments.values().next() {
+        let mut hops = vec![of_adjustment(adjustment), verdict::of(archive, payment)?];
+        hops.extend(of_ledger(archive, payment)?);
+        return Ok(hops);
+    }
     let mut hops = match &decision.attribution {
         Some(attribution) => {
             let mut hops = reference::of_click(archive, &attribution.click_id)?;
@@ -99,9 +105,17 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
     Ok(hops)
 }
 
+/// The hop of an amount that the merchant gave or took back by hand: it has neither click nor payment.
+fn of_adjustment(adjustment: &Adjustment) -> Hop {
+    let amount = adjustment.amount.map(|(minor, currency)| currency.display(minor)).unwrap_or_default();
+    let words = format!("The merchant adjusted the partner's balance by {amount}: {}", adjustment.reason);
+    Hop::ok("adjustment", words).with_details(json!({ "partner_id": adjustment.partner_id,
+        "program_id": adjustment.program_id, "at": adjustment.at.map(Timestamp::to_rfc3339) }))
+}
+
 /// The hop with the ledger entries of a payment, if there are any.
 fn of_ledger(archive: &Archive<'_>, payment: &Payment) -> Result<Option<Hop>, StoreError> {
-    let commissions = archive.commissions(&payment.id)?;
+    let commissions = archive.commissions(payment)?;
     if commissions.is_empty() {
         return Ok(None);
     }
@@ -118,7 +132,13 @@ fn of_commission(commission: &Value) -> String {
         Err(_) => net.to_string(),
     };
     let partner = if text("partner").is_empty() { text("partner_id") } else { text("partner") };
+    let verdict = &commission["verdict"];
+    let reason = verdict["reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
     let status = match text("status") {
+        "held" if verdict["status"] == "held" => format!("held by the merchant until approved{reason}"),
+        "reversed" if verdict["status"] == "rejected" => format!("rejected by the merchant{reason}"),
+        "paid" if verdict["status"] == "rejected" => format!("paid, then rejected by the merchant{reason}"),
+        "approved" if verdict["status"] == "approved" => format!("approved by the merchant{reason}"),
         "pending" => format!("pending until {}", text("matures_at")),
         "held" if text("reason") == Reason::ClientReported.as_str() => {
             "held until the merchant or Stripe confirms it".to_owned()

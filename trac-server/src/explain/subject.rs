@@ -49,6 +49,7 @@ kinds! {
     Attribution = "decision" "att_";
     Lead = "lead" "lead_";
     Report = "reported conversion" "rep_";
+    Adjustment = "adjustment" "adj_";
     Payout = "payout" "po_";
     Link = "link" "link_";
     Partner = "partner" "part_";

@@ -5,7 +5,7 @@
 //! on which the merchant replayed it with `rules=now`. So a remedy names the time from which it applies, and
 //! what to do about this payment.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use trac_core::conversion::attribution::Attribution;
 use trac_core::conversion::payment;
 use trac_core::conversion::world::{Enrollment, World};
@@ -38,6 +38,7 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
         }
         None => plain(payment, reason, unbound),
     };
+    let hop = if reason == Reason::RejectedByMerchant { rejected(archive, payment, hop)? } else { hop };
     let hop = match unbound {
         Some(lead) => hop.with_sentence(&format!("It does not tie the customer to a click: {}.", lead.why)),
         None => hop,
@@ -46,6 +47,19 @@ pub(super) fn of(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreE
         return asked::of_products(archive, payment, hop);
     }
     Ok(hop.with_details(json!({ "reason": reason })))
+}
+
+/// The hop of a payment whose commission the merchant rejected, with the reason; `hop` if it rejected a claim or lead.
+fn rejected(archive: &Archive<'_>, payment: &Payment, hop: Hop) -> Result<Hop, StoreError> {
+    let commissions = archive.commissions(payment)?;
+    let text = |commission: &Value, path: &str| {
+        commission.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let is_rejected = |commission: &&Value| text(commission, "/verdict/status") == "rejected";
+    let Some(commission) = commissions.iter().rev().find(is_rejected) else { return Ok(hop) };
+    let [id, at, reason] = ["/id", "/verdict/at", "/verdict/reason"].map(|path| text(commission, path));
+    let hop = hop.with_message(format!("The merchant rejected the commission on {at}: {reason}"));
+    Ok(hop.with_remedy(format!("If that was wrong: PATCH /commissions/{id} with status restored.")))
 }
 
 /// The hop of a decision that does not depend on a click.

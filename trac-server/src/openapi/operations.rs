@@ -200,11 +200,25 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     merchant("GET", "/api/v1/commissions", "List commissions", "", (200, "Commission[]")),
     merchant("GET", "/api/v1/commissions/{id}", "One commission", "", (200, "Commission")),
     merchant(
+        "PATCH",
+        "/api/v1/commissions/{id}",
+        "Hold, approve or reject a commission (status), or take the decision back (status restored, or restore); the latest decision applies",
+        "status: string; reason: string; restore: boolean",
+        (200, "Commission"),
+    ),
+    merchant(
         "GET",
         "/api/v1/commissions/{id}/entries",
         "The ledger entries of a commission",
         "",
         (200, "Entry[]"),
+    ),
+    merchant(
+        "POST",
+        "/api/v1/adjustments",
+        "Give a partner an amount by hand, or take one back (below zero), as a commission of source manual",
+        "partner_id*: string; program_id*: string; currency*: currency; amount_minor*: integer; reason*: string",
+        (201, "Commission"),
     ),
     merchant(
         "GET",
@@ -581,9 +595,9 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Commission",
         "id: string; payment_id: string; program_id: string; partner_id: string; enrollment_id: string; \
-         click_id: string; source: string; recurring_month: integer?; status: string; currency: currency; \
+         click_id: string?; source: string; recurring_month: integer?; status: string; currency: currency; \
          base_minor: integer; amount_minor: integer; reversed_minor: integer; net_minor: integer; reason: string; \
-         matures_at: time; stripe: object; created_at: time",
+         verdict: object?; note: string?; matures_at: time; stripe: object; created_at: time",
     ),
     (
         "Entry",

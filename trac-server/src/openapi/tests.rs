@@ -101,6 +101,8 @@ fn naming(operation: &Operation, objects: &Objects) -> Value {
             "partner_id" => json!(objects.ids["partners"]),
             "destination" => json!("https://shop.example.com"),
             "currency" => json!("usd"),
+            "amount_minor" => json!(100),
+            "reason" => json!("a reason"),
             _ => return None,
         };
         Some((name.to_owned(), value))

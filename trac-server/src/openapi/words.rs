@@ -113,6 +113,8 @@ pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
         ("programs", "status") => one_of(PROGRAM_STATUS),
         ("enrollments", "status") => one_of(ENROLLMENT_STATUS),
         ("conversions" | "leads", "status") => one_of(&["approved", "rejected"]),
+        ("commissions", "status") => one_of(&["held", "approved", "rejected", "restored"]),
+        ("adjustments", "amount_minor") => range(-AMOUNT_MAX, AMOUNT_MAX),
         ("api-keys", "kind") => one_of(&["publishable", "secret"]),
         ("people" | "invitations", "role") => one_of(ROLES),
         (_, "name") => text(if of == "api-keys" { 100 } else { 200 }),
@@ -151,7 +153,7 @@ pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
         (_, "token") if operation.path == "/v1/setup/script-check" => json!({ "pattern": "^[0-9a-f]{32}$" }),
         (_, "event_type" | "eventName" | "promo_code" | "key") => text(100),
         (_, "payment") => text(255),
-        ("enrollments", "note") | (_, "query") => text(500),
+        ("enrollments", "note") | ("commissions" | "adjustments", "reason") | (_, "query") => text(500),
         (_, "customer_email") => text(254),
         (_, "customerEmail") => json!({ "maxLength": 254 }),
         (_, "customerName") => json!({ "maxLength": 255 }),
@@ -214,6 +216,12 @@ pub(super) fn between_fields(operation: &Operation) -> Value {
             json!({ "anyOf": named })
         }
         ("POST", "/api/v1/conversions") => needs("amount_cents", "currency"),
+        ("PATCH", "/api/v1/commissions/{id}") => {
+            let restores = json!({ "required": ["restore"], "properties": { "restore": { "const": true } } });
+            let explained = json!({ "required": ["status", "reason"] });
+            let status = json!({ "required": ["status"], "properties": { "status": { "enum": ["approved", "restored"] } } });
+            json!({ "anyOf": [restores, explained, status] })
+        }
         ("POST", "/api/v1/programs") => json!({ "if": { "required": ["lead_amount_minor"],
             "properties": { "lead_amount_minor": { "type": "integer", "exclusiveMinimum": 0 } } },
             "then": { "required": ["lead_currency"], "properties": { "lead_currency": { "type": "string" } } } }),

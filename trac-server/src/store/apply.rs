@@ -414,7 +414,7 @@ impl Writing<'_> {
     }
 }
 
-/// Whether a payment counts as a conversion: a sale of its own or a valid lead. A payment that the merchant or
+/// Whether a payment counts as a conversion: a sale of its own or a valid lead, not an adjustment. A payment that the merchant or
 /// a page reported always does, so that its report is found.
 fn is_conversion(decision: &Decision) -> bool {
     let stray = match decision.reason {
@@ -424,5 +424,5 @@ fn is_conversion(decision: &Decision) -> bool {
         }
         _ => false,
     };
-    decision.time.is_some() && !stray
+    decision.time.is_some() && decision.adjustment_id.is_none() && !stray
 }

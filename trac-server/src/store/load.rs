@@ -10,6 +10,7 @@ use trac_core::conversion::world::{Click, Commission, Enrollment, Known, Promoti
 use trac_core::money::Currency;
 use trac_core::program::{History, Version};
 use trac_core::time::Timestamp;
+use trac_core::webhook::adjustment::Adjustment;
 use trac_core::webhook::facts::Facts;
 use trac_core::webhook::join::Join as _;
 
@@ -199,7 +200,22 @@ pub(crate) fn resolve(rows: Rows<'_>, world: &mut World) -> Result<(), StoreErro
             world.clicks.insert(value, click);
         }
     }
+    let adjustments: Vec<Click> =
+        world.payments.values().flat_map(|known| known.facts.adjustments.values()).map(party).collect();
+    for party in adjustments {
+        parties_of_click(rows, world, &party)?;
+    }
     promotions(rows, world)
+}
+
+/// The program and partner of an adjustment, which has no click.
+fn party(adjustment: &Adjustment) -> Click {
+    Click {
+        program_id: adjustment.program_id.clone(),
+        partner_id: adjustment.partner_id.clone(),
+        clicked_at: adjustment.at.unwrap_or_default(),
+        is_promotion: false,
+    }
 }
 
 /// Loads the partners' promotion codes that were used, and the clicks that represent them.

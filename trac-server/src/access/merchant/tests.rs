@@ -37,6 +37,8 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("GET", "/leads", Viewer),
     ("PATCH", "/leads", Manager),
     ("GET", "/commissions", Viewer),
+    ("PATCH", "/commissions", Finance),
+    ("POST", "/adjustments", Finance),
     ("GET", "/balances", Viewer),
     ("GET", "/payouts", Viewer),
     ("POST", "/payouts", Finance),

@@ -296,6 +296,20 @@ async fn money(calls: &mut Calls<'_>, shop: &Shop<'_>) {
     let (sale, back) = (format!("/conversions/{sale}"), json!({ "refunded_cents": 100 }));
     calls.recorded("PATCH", &sale, back.clone(), "conversion.refunded").await;
     calls.unrecorded("PATCH", &sale, back).await;
+    // The merchant decides about a commission, and adjusts a balance.
+    let commission = shop.merchant.get("/commissions?source=recurring").await.text("/data/0/id");
+    let path = format!("/commissions/{commission}");
+    for status in ["held", "approved", "rejected", "restored"] {
+        let verdict = json!({ "status": status, "reason": "a check" });
+        let action = format!("commission.{status}");
+        let (judged, row) = calls.recorded("PATCH", &path, verdict.clone(), &action).await;
+        assert_eq!(row["after"]["verdict"], judged.body["verdict"], "{row:#}");
+        calls.unrecorded("PATCH", &path, verdict).await;
+    }
+    let bonus = json!({ "partner_id": shop.partner, "program_id": shop.program, "currency": "usd", "amount_minor": 5,
+        "reason": "a bonus" });
+    let (adjusted, row) = calls.recorded("POST", "/adjustments", bonus, "commission.adjusted").await;
+    assert_eq!((&row["before"], &row["after"]), (&Value::Null, &adjusted.body));
     shop.app.trac.clock.advance(100 * DAY);
     let due = json!({ "partner_id": shop.partner, "currency": "usd" });
     let (paid, row) = calls.recorded("POST", "/payouts", due, "payout.created").await;

@@ -47,7 +47,8 @@ pub(crate) fn words_of(resource: &str, name: &str) -> Option<Vec<&'static str>> 
         ("enrollment", "status") => &["pending", "approved", "rejected", "suspended", "banned"],
         ("lead", "status") => &["approved", "rejected"],
         ("commission", "status") => &["pending", "approved", "paid", "reversed", "held"],
-        ("conversion" | "commission", "source") => &["lead", "sale", "recurring"],
+        ("conversion", "source") => &["lead", "sale", "recurring"],
+        ("commission", "source") => &["lead", "sale", "recurring", "manual"],
         ("entry", "kind") => &["earn", "reverse", "restore", "adjust"],
         ("API key", "kind") => &["publishable", "secret"],
         ("mail", "kind") => &["sign_in_link", "invitation"],
@@ -83,6 +84,7 @@ mod tests {
         check::<EnrollmentStatus>("enrollment", "status");
         check::<Status>("commission", "status");
         check::<Source>("conversion", "source");
+        check::<Source>("commission", "source");
         check::<Kind>("entry", "kind");
     }
 

@@ -5,6 +5,7 @@ pub(super) mod programs;
 pub(super) mod enrollments;
 pub(super) mod links;
 pub(super) mod claims;
+pub(super) mod commissions;
 pub(super) mod payouts;
 pub(super) mod events;
 pub(super) mod endpoints;
@@ -41,6 +42,11 @@ pub(super) static ACTS: &[&Act] = &[
     &claims::REFUND,
     &claims::APPROVE_LEAD,
     &claims::REJECT_LEAD,
+    &commissions::HOLD,
+    &commissions::APPROVE,
+    &commissions::REJECT,
+    &commissions::RESTORE,
+    &commissions::ADJUST,
     &payouts::CREATE,
     &events::LINK,
     &events::REPLAY,

@@ -8,6 +8,8 @@ use super::super::acts::ACTS;
 use super::shown::busy;
 use super::{form, log_in};
 use crate::testing::app::{Answer, App, Merchant};
+use crate::testing::person::{add_person, sign_in};
+use crate::testing::shop::Shop;
 
 /// A merchant's browser.
 struct Browser<'a> {
@@ -183,6 +185,82 @@ async fn a_partner_is_rejected_with_a_reason_and_a_commission_is_paid() {
     let nothing = browser.act(&pay, &[]).await;
     assert_eq!(nothing.status, 422);
     assert!(nothing.body.as_str().unwrap().contains("Nothing is owed"), "{}", nothing.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commission_is_held_approved_rejected_and_restored() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    shop.deliver_object("checkout.session.completed", 0, shop.session(json!({}))).await;
+    let browser = Browser::open(&app, &shop.merchant).await;
+    let id = shop.merchant.get("/commissions").await.text("/data/0/id");
+    let offered = async || {
+        let page = browser.get(&format!("commissions/{id}")).await;
+        let html = page.body.as_str().unwrap().to_owned();
+        assert_eq!(page.status, 200, "{html}");
+        let acts = ["hold", "approve", "reject", "restore"];
+        acts.into_iter()
+            .filter(|act| html.contains(&format!("do/commission-{act}?id={id}")))
+            .collect::<Vec<_>>()
+    };
+    let act = async |name: &str, reason: &str| {
+        let done = browser.act(&format!("do/commission-{name}?id={id}"), &[("reason", reason)]).await;
+        assert_eq!(location(&done), format!("../commissions/{id}?done=commission-{name}"));
+        shop.merchant.get(&format!("/commissions/{id}")).await.text("/status")
+    };
+    assert_eq!(offered().await, ["hold", "approve", "reject"]);
+    let empty = browser.act(&format!("do/commission-hold?id={id}"), &[]).await;
+    assert_eq!(empty.status, 422, "a reason is required");
+    assert_eq!(act("hold", "An odd order").await, "held");
+    assert!(browser.get(&format!("commissions/{id}")).await.body.as_str().unwrap().contains("An odd order"));
+    assert_eq!(offered().await, ["approve", "reject", "restore"]);
+    assert_eq!(act("approve", "").await, "approved");
+    assert_eq!(offered().await, ["hold", "reject"]);
+    assert_eq!(act("reject", "Fraud").await, "reversed");
+    assert_eq!(offered().await, ["restore"]);
+    assert_eq!(act("restore", "It was none").await, "pending");
+    act("approve", "").await;
+    shop.merchant.make("/payouts", json!({ "partner_id": shop.partner, "currency": "usd" })).await;
+    assert_eq!(offered().await, ["reject"]);
+    let form = browser.get(&format!("do/commission-reject?id={id}")).await;
+    assert!(form.body.as_str().unwrap().contains("taken back from the next payout"), "{}", form.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balance_is_adjusted_by_those_who_may_pay() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let finance = add_person(&app, &shop.merchant.workspace_id, "finance").await;
+    let browser = Browser { app: &app, cookie: sign_in(&app, &finance).await };
+    for page in [format!("partners/{}", shop.partner), "commissions".to_owned()] {
+        assert!(browser.get(&page).await.body.as_str().unwrap().contains("do/adjust"), "{page}");
+    }
+    let path = format!("do/adjust?partner_id={}&currency=usd", shop.partner);
+    let wrong = browser.act(&path, &[("amount_minor", "0"), ("reason", "A mistake in May")]).await;
+    assert!(wrong.status == 422 && wrong.body.as_str().unwrap().contains("must not be 0"), "{}", wrong.body);
+    let done = browser.act(&path, &[("amount_minor", "-12.50"), ("reason", "A mistake in May")]).await;
+    let commission = shop.merchant.get("/commissions?source=manual").await;
+    let id = commission.text("/data/0/id");
+    assert_eq!(location(&done), format!("../commissions/{id}?done=adjust"));
+    assert_eq!(commission.column("net_minor"), [-1_250]);
+    let page = browser.get(&format!("commissions/{id}")).await;
+    let html = page.body.as_str().unwrap();
+    assert!(html.contains("A mistake in May") && !html.contains("conversions/pay_"), "{html}");
+    let viewer = add_person(&app, &shop.merchant.workspace_id, "viewer").await;
+    let browser = Browser { app: &app, cookie: sign_in(&app, &viewer).await };
+    for page in [format!("partners/{}", shop.partner), "commissions".to_owned(), format!("commissions/{id}")]
+    {
+        let page = browser.get(&page).await;
+        let html = page.body.as_str().unwrap();
+        assert!(
+            page.status == 200 && !html.contains("do/adjust") && !html.contains("do/commission-"),
+            "{html}"
+        );
+    }
+    assert_eq!(browser.get(&path).await.status, 403);
+    let reject = format!("do/commission-reject?id={id}");
+    let sent = browser.send(&reject, &[("status".to_owned(), "rejected".to_owned())].into()).await;
+    assert_eq!(sent.status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,12 @@ pub(super) async fn busy_with<'a>(app: &'a App, text: &str) -> Shop<'a> {
     app.trac.clock.advance(10);
     let paid = json!({ "partner_id": shop.partner, "currency": "usd" });
     assert_eq!(merchant.post("/payouts", paid).await.status, 201);
+    let adjustment = json!({ "partner_id": shop.partner, "program_id": shop.program, "currency": "usd", "amount_minor": -100,
+        "reason": text });
+    let adjusted = merchant.post("/adjustments", adjustment).await;
+    assert_eq!(adjusted.status, 201, "{}", adjusted.body);
+    let verdict = json!({ "status": "held", "reason": text });
+    merchant.patch(&format!("/commissions/{}", adjusted.text("/id")), verdict).await;
     let lead = json!({ "eventName": text, "customerExternalId": "user_2", "clickId": shop.click, "customerName": text });
     let body = axum::body::Body::from(lead.to_string());
     let request =

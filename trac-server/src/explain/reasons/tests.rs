@@ -34,6 +34,11 @@ fn by_click() -> Value {
     json!({ "metadata": { "tracClickId": "$click" } })
 }
 
+fn adjustment(amount_minor: i64) -> Value {
+    json!({ "partner_id": "$partner", "program_id": "$program", "currency": "usd", "amount_minor": amount_minor,
+        "reason": "a bonus" })
+}
+
 fn bought(product: &str) -> Value {
     with(by_click(), json!({ "lines": { "data": [{ "amount": 5_000, "price": { "product": product } }] } }))
 }
@@ -255,6 +260,26 @@ fn reported() -> Vec<Row> {
             .answers("200 rejected_by_merchant")
             .logs("/leads", "rejected rejected_by_merchant")
             .explains("$id", Some("decision"), &["The merchant rejected it", "with status approved"]),
+        row("manual_adjustment")
+            .post("/adjustments", adjustment(1_250))
+            .answers("201 manual_adjustment")
+            .logs("/commissions", "approved manual_adjustment")
+            .explains(
+                "$id",
+                None,
+                &["adjusted the partner's balance by 12.50 USD: a bonus", "12.50 USD for Ada, approved"],
+            ),
+        row("restored_by_merchant")
+            .post("/adjustments", adjustment(1_250))
+            .patch("/commissions/$id", json!({ "status": "rejected", "reason": "a mistake" }))
+            .patch("/commissions/$id", json!({ "status": "restored" }))
+            .answers("200 manual_adjustment")
+            .logs("/commissions", "approved manual_adjustment")
+            .explains(
+                "$id",
+                None,
+                &["-12.50 USD reverse (rejected_by_merchant)", "+12.50 USD restore (restored_by_merchant)"],
+            ),
         row("client_reported")
             .page("/api/track/conversion", claim)
             .answers("201 client_reported")

@@ -87,6 +87,13 @@ async fn busy(app: &App) -> Shop<'_> {
     app.trac.clock.advance(DAY);
     let payout = m.post("/payouts", json!({"partner_id": shop.partner, "currency": "usd"})).await;
     assert_eq!(payout.status, 201, "{}", payout.body);
+    // The merchant rejects a commission that was paid out, and corrects a mistake.
+    let recurring = m.get("/commissions?source=recurring").await.text("/data/0/id");
+    let rejected = json!({"status": "rejected", "reason": "fraud"});
+    assert_eq!(m.patch(&format!("/commissions/{recurring}"), rejected).await.status, 200);
+    let adjustment = json!({"partner_id": shop.partner, "program_id": shop.program, "currency": "usd",
+        "amount_minor": -250, "reason": "paid twice"});
+    assert_eq!(m.post("/adjustments", adjustment).await.status, 201);
     // A click that is deleted, and whose visit stays.
     let old =
         json!({"program_id": shop.program, "partner_id": shop.partner, "clicked_at": "2025-01-01T00:00:00Z"});
