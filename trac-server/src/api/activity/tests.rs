@@ -241,6 +241,9 @@ async fn people(calls: &mut Calls<'_>, shop: &Shop<'_>) -> Vec<String> {
     calls.recorded("DELETE", "/people/per_2", Value::Null, "person.removed").await;
     let new = json!({ "email": "rae@shop.example", "role": "finance" });
     let (made, _) = calls.recorded("POST", "/invitations", new, "invitation.created").await;
+    crate::operate::postman::round(&shop.app.trac).await.unwrap();
+    let mail = shop.merchant.get("/mails").await.text("/data/0/id");
+    calls.recorded("POST", &format!("/mails/{mail}/resend"), json!({}), "mail.resent").await;
     let path = format!("/invitations/{}", made.text("/id"));
     calls.recorded("DELETE", &path, Value::Null, "invitation.revoked").await;
     calls.unrecorded("DELETE", &path, Value::Null).await;

@@ -19,6 +19,9 @@ use crate::http::oidc::Provider;
 use crate::testing::app::{Answer, App};
 use crate::testing::person::{add_person, cookie_of, post_form};
 
+const DESCRIPTION: &str = "/.well-known/openid-configuration";
+const TOKEN: &str = "/token";
+
 /// A provider whose people are who the test says.
 #[derive(Clone)]
 struct IdentityProvider {
@@ -33,8 +36,8 @@ impl IdentityProvider {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let provider = Self { origin, codes: Arc::default() };
         let routes = Router::new()
-            .route("/.well-known/openid-configuration", get(describe))
-            .route("/token", post(redeem))
+            .route(DESCRIPTION, get(describe))
+            .route(TOKEN, post(redeem))
             .with_state(provider.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         provider
@@ -65,7 +68,7 @@ async fn describe(State(provider): State<IdentityProvider>) -> Json<Value> {
     let origin = &provider.origin;
     Json(json!({
         "issuer": origin, "authorization_endpoint": format!("{origin}/authorize?tenant=1"),
-        "token_endpoint": format!("{origin}/token")
+        "token_endpoint": format!("{origin}{TOKEN}")
     }))
 }
 
