@@ -44,6 +44,11 @@ impl Faults {
         browser.begin_with(WATCH).await;
     }
 
+    /// Gives `axe` to every page that the browser opens from now on, for [`Faults::examine`]. It runs when it is called.
+    pub async fn bring(browser: &Browser, axe: &str) {
+        browser.begin_with(&format!("window.startAxe = () => {{ {axe} }};")).await;
+    }
+
     /// Adds what is wrong with the page in front. `name` is the page in the report.
     pub async fn look(&mut self, browser: &Browser, name: &str) {
         // A layout shift is reported with the frame after it.
@@ -75,11 +80,14 @@ impl Faults {
     }
 
     /// Adds what axe finds on the page in front: every rule in light colours, and the contrast in dark ones.
-    pub async fn examine(&mut self, browser: &Browser, axe: &str, name: &str) {
-        browser.run(axe).await;
+    pub async fn examine(&mut self, browser: &Browser, name: &str) {
+        browser.run("startAxe()").await;
         for (colours, rules) in [
             (Colours::Light, json!({ "resultTypes": ["violations"], "preload": false })),
-            (Colours::Dark, json!({ "resultTypes": ["violations"], "preload": false, "runOnly": ["color-contrast"] })),
+            (
+                Colours::Dark,
+                json!({ "resultTypes": ["violations"], "preload": false, "runOnly": ["color-contrast"] }),
+            ),
         ] {
             browser.colours(colours).await;
             let violations = browser

@@ -41,6 +41,7 @@ async fn every_page_is_fit_for_every_reader() {
 async fn walk(busy: &Busy, browser: &Browser, (width, height): (u32, u32), axe: &str) -> Faults {
     let mut faults = Faults::default();
     Faults::watch(browser).await;
+    Faults::bring(browser, axe).await;
     browser.resize(width, height).await;
     browser.colours(Colours::Light).await;
     if browser.js("document.querySelector('.frame') === null").await == true {
@@ -48,7 +49,7 @@ async fn walk(busy: &Busy, browser: &Browser, (width, height): (u32, u32), axe: 
         for url in [busy.page("/login"), busy.invitation.clone(), busy.page("/enter?token=none")] {
             browser.visit(&url).await;
             faults.look(browser, &format!("{width} visitor {url}")).await;
-            faults.examine(browser, axe, &format!("{width} visitor {url}")).await;
+            faults.examine(browser, &format!("{width} visitor {url}")).await;
         }
         busy.sign_in(browser).await;
     }
@@ -59,7 +60,7 @@ async fn walk(busy: &Busy, browser: &Browser, (width, height): (u32, u32), axe: 
         tour.look_around(browser).await;
         let name = format!("{width} {kind}");
         faults.look(browser, &name).await;
-        faults.examine(browser, axe, &name).await;
+        faults.examine(browser, &name).await;
     }
     let kinds = tour.seen();
     assert!(kinds.len() >= FEWEST, "{} kinds of pages: {kinds:#?}", kinds.len());
