@@ -35,7 +35,7 @@ pub struct Faults {
     /// A line for each fault.
     pub found: Vec<String>,
     /// The first paint of each page, in milliseconds.
-    pub paints: Vec<u64>,
+    pub paints: Vec<f64>,
 }
 
 impl Faults {
@@ -66,7 +66,7 @@ impl Faults {
             self.add(name, &format!("has {} bytes", seen["bytes"]));
         }
         self.listen(browser, name).await;
-        self.paints.extend(seen["paint"].as_f64().map(|paint| paint.round() as u64));
+        self.paints.extend(seen["paint"].as_f64());
     }
 
     /// Adds what the scripts of the page in front did that they should not, and what its policy refused.

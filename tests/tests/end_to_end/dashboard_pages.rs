@@ -26,11 +26,11 @@ async fn every_page_is_fit_for_every_reader() {
     let (mut faults, more) =
         tokio::join!(walk(&busy, &wide, WINDOWS[0], &axe), walk(&busy, &narrow, WINDOWS[1], &axe));
     faults.join(more);
-    faults.paints.sort_unstable();
+    faults.paints.sort_by(f64::total_cmp);
     let middle = faults.paints.get(faults.paints.len() / 2).copied().unwrap_or_default();
     let last = faults.paints.last().copied().unwrap_or_default();
     say(&format!(
-        "{} pages, first paint after {middle} ms (middle), {last} ms (last), {} s",
+        "{} pages, first paint after {middle:.0} ms (middle), {last:.0} ms (last), {} s",
         faults.paints.len(),
         begun.elapsed().as_secs()
     ));
