@@ -97,6 +97,10 @@ impl Browser {
         }
     }
 
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Opens a page and waits until it is loaded.
     pub async fn visit(&self, url: &str) {
         let mut opened = self.client.goto(url).await;
@@ -217,8 +221,8 @@ impl Engine {
         let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({ "binary": binary, "args": flags });
-        let wanted =
-            json!({ "browserName": "chrome", "acceptInsecureCerts": true, "goog:chromeOptions": options });
+        let wanted = json!({ "browserName": "chrome", "acceptInsecureCerts": true, "goog:chromeOptions": options,
+                "goog:loggingPrefs": { "browser": "ALL" } });
         Some(Self { driver, arguments: Vec::new(), wanted })
     }
 

@@ -28,13 +28,23 @@ impl Demo {
         Self::start_with(&[])
     }
 
+    /// Starts it with two months of sales.
+    #[must_use]
+    pub fn with_history() -> Self {
+        Self::run(&[])
+    }
+
     /// Starts it with further arguments.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
+        Self::run(&[&["--empty"], arguments].concat())
+    }
+
+    fn run(arguments: &[&str]) -> Self {
         let any = "127.0.0.1:0";
         let data = tempfile::tempdir().expect("a temporary folder");
         let mut child = binary::command()
-            .args(["demo", "--json", "--empty", "--listen", any, "--shop", any, "--stripe", any, "--data"])
+            .args(["demo", "--json", "--listen", any, "--shop", any, "--stripe", any, "--data"])
             .arg(data.path().join("trac-demo"))
             .args(arguments)
             .stdout(Stdio::piped())

@@ -34,6 +34,7 @@
   const narrow = matchMedia("(max-width: 820px)");
   const fold = () => { if (menu) menu.open = !narrow.matches; };
   fold();
+  menu?.classList.add("ready");
   narrow.addEventListener("change", fold);
 
   // "/" or Ctrl+K leads to the search.

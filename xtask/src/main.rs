@@ -4,6 +4,7 @@ mod bench;
 mod browsers;
 mod demo;
 mod frames;
+mod pictures;
 mod script;
 mod setup;
 mod sim;
@@ -23,7 +24,7 @@ struct Task {
     run: fn() -> Outcome,
 }
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task {
         name: "bench",
         description: "measures events and webhooks; with --browser how long a page waits for its links, with --http the server under load, with --neighbours one workspace next to a busy one, with --reads all lists of a large store",
@@ -43,6 +44,11 @@ const TASKS: [Task; 8] = [
         name: "grow",
         description: "FOLDER CLICKS EVENTS [PARTNERS [DAYS [SEED]]]: fills an empty data folder by the path of real traffic",
         run: bench::grow,
+    },
+    Task {
+        name: "pictures",
+        description: "photographs every page of the dashboard, light, dark and on a phone: docs/pictures/dashboard.webp",
+        run: pictures::run,
     },
     Task {
         name: "sim",

@@ -141,6 +141,7 @@ impl Desk {
         };
         let mut page = self.page(heading, current);
         page.blocks.push(notice(Tone::Bad, &failure.message));
+        page.blocks.push(Block::Actions(vec![Link::new("Back to the overview", "")]));
         page.respond(failure.status)
     }
 

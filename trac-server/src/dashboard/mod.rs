@@ -35,9 +35,10 @@ pub(crate) use api::Api;
 
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Extension, Router};
 
+use crate::problem::Problem;
 use crate::trac::Trac;
 use crate::web::{self, own_forms_only};
 
@@ -64,6 +65,8 @@ pub(crate) fn routes(trac: &Trac, api: Api) -> Router<Trac> {
         .layer(from_fn_with_state(trac.clone(), own_forms_only))
         .route("/", get(async || Redirect::to("dashboard")))
         .route("/dashboard/", get(async || Redirect::to("../dashboard")))
+        // A wrong address is shown as a page, too.
+        .route("/dashboard/{*rest}", any(async || Problem::not_found("page")))
         .merge(web::routes())
         .layer(from_fn(web::guard))
 }

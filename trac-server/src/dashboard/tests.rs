@@ -4,6 +4,7 @@ mod lists;
 mod acts;
 mod shown;
 mod words;
+mod roles;
 
 use axum::body::Body;
 use axum::http::Request;

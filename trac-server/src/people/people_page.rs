@@ -54,8 +54,8 @@ struct Member {
     name: String,
     email: String,
     role: String,
-    since: String,
-    last_seen_at: String,
+    since: Option<Moment>,
+    last_seen_at: Option<Moment>,
     has_second_factor: bool,
     is_self: bool,
 }
@@ -67,7 +67,7 @@ struct Invitation {
     email: String,
     role: String,
     invited_by: String,
-    expires_at: String,
+    expires_at: Option<Moment>,
 }
 
 fn text(row: &Value, name: &str) -> String {
@@ -75,9 +75,8 @@ fn text(row: &Value, name: &str) -> String {
 }
 
 /// A time of the API, as pages show it; empty for none.
-fn moment(row: &Value, name: &str) -> String {
-    let time = trac_core::time::Timestamp::parse_rfc3339(&text(row, name));
-    time.map_or_else(String::new, |time| Moment(time).to_string())
+fn moment(row: &Value, name: &str) -> Option<Moment> {
+    trac_core::time::Timestamp::parse_rfc3339(&text(row, name)).map(Moment)
 }
 
 /// The newest rows of a list: as many as the API returns at once.

@@ -4,6 +4,7 @@
 mod grow;
 mod load;
 mod neighbours;
+mod pictures;
 mod races;
 mod reads;
 mod schema;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         "grow" => grow::run(&arguments),
         "load" => load::run(&arguments),
         "neighbours" => neighbours::run(&arguments),
+        "pictures" => pictures::run(&arguments),
         "races" => races::run(&arguments),
         "reads" => reads::run(&arguments),
         "schema" => schema::run(&arguments),
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
         "with_postgres" => with_postgres::run(&arguments),
         _ => {
             eprintln!(
-                "drive grow|load|neighbours|races|reads|schema|simulate|torture|with_postgres ARGUMENTS…"
+                "drive grow|load|neighbours|pictures|races|reads|schema|simulate|torture|with_postgres ARGUMENTS…"
             );
             ExitCode::from(2)
         }
