@@ -9,7 +9,8 @@
 //! * [`facts`]: what an event states about the objects it names. Facts are joined ([`join::Join`]), which is
 //!   commutative, associative and idempotent, so retries, repeats and late arrivals need no special case.
 //! * One module for each Stripe object, with its name; and [`lead`] and [`report`], which a merchant or its
-//!   pages report; with a [`customer_token`], a page's lead counts as the merchant's.
+//!   pages report; with a [`customer_token`], a page's lead counts as the merchant's. An
+//!   [`assignment`] is the merchant's decision about a customer.
 
 pub mod signature;
 pub mod join;
@@ -31,4 +32,5 @@ pub mod customer;
 pub mod lead;
 pub mod customer_token;
 pub mod report;
+pub mod assignment;
 pub mod facts;
