@@ -49,7 +49,11 @@ pub(crate) fn routes() -> Router<Trac> {
 
 /// The routes that the merchant's own server calls, under `/api/v1`.
 pub(crate) fn api_routes() -> Router<Trac> {
-    by_hand::routes().merge(report::api_routes()).merge(verdict::api_routes()).merge(link::api_routes())
+    by_hand::routes()
+        .merge(report::api_routes())
+        .merge(verdict::api_routes())
+        .merge(link::api_routes())
+        .merge(reassign::api_routes())
 }
 
 /// Reads a text of any length and content, for fields in which a meaningless text is not an error.
@@ -257,6 +261,7 @@ mod lead;
 mod link;
 mod report;
 mod verdict;
+mod reassign;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ pub(super) mod programs;
 pub(super) mod enrollments;
 pub(super) mod links;
 pub(super) mod claims;
+pub(super) mod customers;
 pub(super) mod payouts;
 pub(super) mod events;
 pub(super) mod endpoints;
@@ -40,6 +41,9 @@ pub(super) static ACTS: &[&Act] = &[
     &claims::REFUND,
     &claims::APPROVE_LEAD,
     &claims::REJECT_LEAD,
+    &customers::ASSIGN,
+    &customers::NOBODY,
+    &customers::UNDO,
     &payouts::CREATE,
     &events::LINK,
     &events::REPLAY,
