@@ -130,6 +130,8 @@ reasons! {
     AttributionChanged = "attribution_changed",
     /// Later facts credit the payment to another click, but the commission was paid out already.
     AttributionFrozen = "attribution_frozen",
+    /// The merchant decided that nobody earns from this customer's payments.
+    Reassigned = "reassigned",
     /// Only a page reported this: it counts once the merchant or Stripe confirms it.
     ClientReported = "client_reported",
     /// The merchant rejected it.
@@ -190,7 +192,8 @@ impl Reason {
             | Self::SetupMode
             | Self::PaymentFailed
             | Self::Noted
-            | Self::LeadCountedBefore => Class::EarnsNothing,
+            | Self::LeadCountedBefore
+            | Self::Reassigned => Class::EarnsNothing,
             Self::UnpaidSession
             | Self::Uncaptured
             | Self::AmountUnknown

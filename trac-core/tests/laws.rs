@@ -501,6 +501,31 @@ fn judged() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// Statements of the merchant about who earns from customers, each with a second of its own.
+fn assigned() -> impl Strategy<Value = Vec<Value>> {
+    let customer = select(vec!["cus_1", "cus_2", "user_1", "user_2"]);
+    let to = select(vec![Some("clk_1"), Some("clk_2"), Some("clk_late"), None]);
+    let one = (customer, to, 0_i64..90, any::<[bool; 2]>());
+    prop::collection::vec(one, 0..4).prop_map(|all| {
+        let statement = |(k, (customer, to, day, [past, undone])): (
+            usize,
+            (&str, Option<&str>, i64, [bool; 2]),
+        )| {
+            let at = T0 + 100 * DAY + i64::try_from(k).unwrap();
+            let from = if past { 0 } else { T0 + day * DAY };
+            let partner_id = if to == Some("clk_2") { "part2" } else { "part1" };
+            let to = match to {
+                Some(click_id) => {
+                    json!({"click": {"click_id": click_id, "program_id": "prog", "partner_id": partner_id}})
+                }
+                None => json!(if undone { "usual" } else { "nobody" }),
+            };
+            json!({"assignments": {customer: [{"at": at, "from": from, "to": to}]}})
+        };
+        all.into_iter().enumerate().map(statement).collect()
+    })
+}
+
 /// Delivers an event or a report. Returns the number of entries that it caused.
 fn deliver(ledger: &mut Ledger, message: &Value) -> usize {
     let facts = match (message.get("lead"), message.get("report")) {
@@ -524,6 +549,7 @@ fn deliver(ledger: &mut Ledger, message: &Value) -> usize {
                 let id = message["id"].as_str().unwrap().to_owned();
                 Facts { adjustments: [(id, adjustment)].into(), ..Facts::default() }
             }
+            _ if message.get("assignments").is_some() => serde_json::from_value(message.clone()).unwrap(),
             _ => return ledger.deliver(message),
         },
     };
@@ -574,10 +600,10 @@ fn terms() -> impl Strategy<Value = Value> {
 fn history() -> impl Strategy<Value = Vec<Value>> {
     let tidy = (purchase(1), purchase(2), subscription(1), subscription(2));
     let rest = (bare(1), bare(2), bare(3), untidy(1), untidy(2));
-    let new = (coded(1), coded(2), reported(), relinked(1), relinked(2), judged());
-    (tidy, rest, new, any::<[bool; 15]>()).prop_map(
-        |((a, b, c, d), (e, f, g, h, i), (j, k, l, m, n, o), parts)| {
-            let chosen = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
+    let new = (coded(1), coded(2), reported(), relinked(1), relinked(2), judged(), assigned());
+    (tidy, rest, new, any::<[bool; 16]>()).prop_map(
+        |((a, b, c, d), (e, f, g, h, i), (j, k, l, m, n, o, p), parts)| {
+            let chosen = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
                 .into_iter()
                 .zip(parts)
                 .filter(|(_, is_in)| *is_in);

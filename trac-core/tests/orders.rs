@@ -13,11 +13,12 @@
 mod ledger;
 mod stripe;
 
-use ledger::{Ledger, event};
+use ledger::{Ledger, T0, event};
 use serde_json::{Value, json};
 use stripe::{by, charge, intent, invoice, link, merged, refund, session, terms};
 use trac_core::program::EnrollmentStatus;
 use trac_core::time::DAY_SECS as DAY;
+use trac_core::webhook::facts::Facts;
 
 /// One step of a story.
 #[derive(Clone)]
@@ -28,14 +29,17 @@ enum Step {
     Revised(Value, i64),
     /// The first partner is banned from this time on.
     Banned(i64),
+    /// The merchant states facts.
+    Stated(Facts),
 }
 
-use Step::{Banned, Revised, Sent};
+use Step::{Banned, Revised, Sent, Stated};
 
 impl Step {
     fn apply(&self, ledger: &mut Ledger) -> usize {
         match self {
             Sent(event) => ledger.deliver(event),
+            Stated(facts) => ledger.add_facts(facts.clone(), None),
             Revised(other, at) => {
                 ledger.revise(terms(other.clone()), *at);
                 0
@@ -610,4 +614,126 @@ fn an_invoice_loses_in_proportion_to_its_share_of_the_payment() {
     };
     let sale = session("cs_1", 0, 1_000, json!({"payment_intent": "pi_1", "metadata": by("clk_1")}));
     check(json!({}), &[Sent(sale), linked("in_1"), linked("in_2")], [200, 0]);
+}
+
+/// The merchant's statement about a customer: the second at which it was made, from when on, and who earns.
+fn assigned(customer: &str, stated: i64, from: i64, to: Value) -> Step {
+    let to = match to.as_str() {
+        Some(word @ ("nobody" | "usual")) => json!(word),
+        _ => json!({"click": {"click_id": to, "program_id": "prog", "partner_id": "of the click"}}),
+    };
+    let one = json!({"at": T0 + 90 * DAY + stated, "from": T0 + from, "to": to});
+    Stated(serde_json::from_value(json!({"assignments": {customer: [one]}})).unwrap())
+}
+
+#[test]
+fn an_assigned_customer_earns_for_the_partner_from_that_time_on() {
+    let sale = |id: &str, day: i64, other: Value| {
+        let own = json!({"customer": "cus_1", "metadata": by("clk_1")});
+        Sent(session(id, day * DAY, 1_000, merged(own, other)))
+    };
+    let two = |step: Step| [sale("cs_1", 0, json!({})), sale("cs_2", 2, json!({})), step];
+    check(json!({}), &two(assigned("cus_1", 0, DAY, json!("clk_2"))), [200, 200]);
+    check(json!({}), &two(assigned("cus_1", 0, 2 * DAY, json!("clk_2"))), [200, 200]);
+    check(json!({}), &two(assigned("cus_1", 0, 2 * DAY + 1, json!("clk_2"))), [400, 0]);
+    check(json!({}), &two(assigned("cus_1", 0, 0, json!("clk_2"))), [0, 400]);
+    check(json!({}), &two(assigned("cus_1", 0, DAY, json!("nobody"))), [200, 0]);
+    check(json!({}), &two(assigned("cus_2", 0, 0, json!("clk_2"))), [400, 0]);
+    // The click is outside the window, and later than the payments: the merchant's decision counts.
+    check(
+        json!({"attribution_window_days": 1}),
+        &two(assigned("cus_1", 0, 0, json!("clk_late_2"))),
+        [0, 400],
+    );
+    // A value that is no click leaves the decision to the rules.
+    check(json!({}), &two(assigned("cus_1", 0, 0, json!("clk_of_nobody"))), [400, 0]);
+    // A payment before the assignment is not credited because of one after it.
+    let plain = |id: &str, day: i64| sale(id, day, json!({"metadata": {}}));
+    check(
+        json!({}),
+        &[plain("cs_1", 0), plain("cs_2", 2), assigned("cus_1", 0, DAY, json!("clk_2"))],
+        [0, 200],
+    );
+    // Nor is a later one because of the assignment, once it is taken back.
+    let undone = [
+        plain("cs_1", 0),
+        plain("cs_2", 2),
+        assigned("cus_1", 0, 0, json!("clk_2")),
+        assigned("cus_1", 1, 0, json!("usual")),
+    ];
+    check(json!({}), &undone, [0, 0]);
+}
+
+#[test]
+fn the_latest_statement_about_a_customer_counts_in_any_order() {
+    let sale = |id: &str, day: i64| {
+        Sent(session(id, day * DAY, 1_000, json!({"customer": "cus_1", "metadata": by("clk_1")})))
+    };
+    let sales = [sale("cs_1", 0), sale("cs_2", 2)];
+    let stated = |steps: &[Step], want| check(json!({}), &[&sales[..], steps].concat(), want);
+    let to_second = || assigned("cus_1", 0, 0, json!("clk_2"));
+    stated(&[to_second(), assigned("cus_1", 1, DAY, json!("clk_1"))], [200, 200]);
+    stated(&[to_second(), assigned("cus_1", 1, DAY, json!("nobody"))], [0, 200]);
+    stated(&[to_second(), assigned("cus_1", 1, 0, json!("usual"))], [400, 0]);
+    stated(&[assigned("cus_1", 1, DAY, json!("nobody")), assigned("cus_1", 2, 0, json!("clk_2"))], [0, 400]);
+    // Of the same second, the greater one.
+    stated(&[assigned("cus_1", 0, 0, json!("nobody")), to_second()], [0, 400]);
+}
+
+#[test]
+fn an_assignment_covers_everything_that_is_known_of_the_customer() {
+    let subscribed = || {
+        let first = json!({"mode": "subscription", "subscription": "sub_1", "customer": "cus_1", "invoice": "in_1",
+            "metadata": {"tracCustomerExternalId": "user_1", "tracClickId": "clk_1"}});
+        [
+            Sent(session("cs_1", 0, 1_000, first)),
+            Sent(invoice("in_1", 0, 1_000, json!({}))),
+            Sent(invoice("in_2", 31 * DAY, 1_000, json!({"customer": null}))),
+        ]
+    };
+    for customer in ["cus_1", "user_1"] {
+        let steps = |from| [&subscribed()[..], &[assigned(customer, 0, from, json!("clk_2"))]].concat();
+        check(json!({}), &steps(0), [0, 400]);
+        check(json!({}), &steps(DAY), [200, 200]);
+    }
+    // The customer's metadata names the merchant's ID only later.
+    let named = json!({"id": "cus_1", "metadata": {"tracCustomerExternalId": "user_1"}});
+    let steps = [
+        Sent(session("cs_1", 0, 1_000, json!({"customer": "cus_1", "metadata": by("clk_1")}))),
+        Sent(event("customer.updated", 9 * DAY, named)),
+        assigned("user_1", 0, 0, json!("clk_2")),
+    ];
+    check(json!({}), &steps, [0, 200]);
+    // A charge without an invoice may be the money of one that is not known yet.
+    let steps = [
+        Sent(charge("charge.succeeded", "ch_1", 0, 1_000, json!({}))),
+        assigned("cus_1", 0, 0, json!("clk_2")),
+    ];
+    check(json!({}), &steps, [0, 0]);
+}
+
+#[test]
+fn the_rules_about_program_and_partner_apply_to_assigned_customers_too() {
+    let sent = |id: &str, day: i64| Sent(invoice(id, day * DAY, 1_000, json!({})));
+    let assigned = || assigned("cus_1", 0, 0, json!("clk_1"));
+    // The merchant's change comes first, since a settled payment keeps its terms.
+    let check_after = |other_terms: Value, change: Step, want: [i64; 2]| {
+        let steps = [change, sent("in_1", 0), sent("in_2", 31), assigned()];
+        for order in orders(3) {
+            let order: Vec<usize> = [0].into_iter().chain(order.into_iter().map(|place| place + 1)).collect();
+            let ledger = delivered(&steps, &other_terms, &order);
+            assert_eq!(ledger.left(), want, "{order:?}: {:?}", ledger.entries);
+        }
+    };
+    let revised = |status: &str, at: i64| Revised(json!({"status": status}), at);
+    check_after(json!({}), Banned(90 * DAY), [400, 0]);
+    check_after(json!({}), Banned(DAY), [200, 0]);
+    check_after(json!({"recurring": "first_payment"}), Banned(90 * DAY), [200, 0]);
+    check_after(json!({}), revised("archived", DAY), [200, 0]);
+    // A paused program pays for the renewals of subscriptions, and for nothing new.
+    check_after(json!({}), revised("paused", DAY), [400, 0]);
+    check_after(json!({}), revised("paused", -DAY), [200, 0]);
+    let own = json!({"customer_email": "partner.1@gmail.com"});
+    let bought = [Sent(invoice("in_1", 0, 1_000, own)), assigned()];
+    check(json!({"block_self_referral": true}), &bought, [0, 0]);
 }

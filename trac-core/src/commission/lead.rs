@@ -18,7 +18,7 @@ use crate::webhook::lead::Lead;
 /// hold begins when the lead counts. `settled` is the commission whose terms it keeps.
 ///
 /// # Errors
-/// Why it earns nothing: [`Reason::NoClick`], [`Reason::Noted`] for a deferred lead,
+/// Why it earns nothing: [`Reason::NoClick`], [`Reason::Reassigned`], [`Reason::Noted`] for a deferred lead,
 /// [`Reason::ZeroCommission`] if leads earn nothing in the program, [`Reason::RejectedByMerchant`],
 /// [`Reason::LeadCountedBefore`], and the errors of [`Terms::of`] and [`eligibility::judge`].
 pub(super) fn target(
@@ -29,6 +29,9 @@ pub(super) fn target(
     settled: Option<&Commission>,
 ) -> Result<Target, Reason> {
     let Some(attribution) = attribution else {
+        if book.assigned.contains_key(sale.id) {
+            return Err(Reason::Reassigned);
+        }
         return Err(if lead.is_rejected() { Reason::RejectedByMerchant } else { Reason::NoClick });
     };
     if book.timeline.is_rejected(sale, lead, &attribution.click_id) {

@@ -85,7 +85,7 @@ fn start<'a>(
     attribution: &Attribution,
     terms: &Terms<'_>,
 ) -> Option<(Timestamp, &'a str)> {
-    let by_customer = matches!(attribution.rule, Rule::Customer | Rule::CustomerMetadata);
+    let by_customer = matches!(attribution.rule, Rule::Customer | Rule::CustomerMetadata | Rule::Reassigned);
     let Series { book, starts } = series;
     let (holder, click_id) = match &sale.subscription {
         Some(subscription) => (subscription, None),

@@ -16,7 +16,7 @@ use super::target::{Case, Refusal, Target, frozen_target, target};
 use super::{lead, manual};
 use crate::conversion::attribution::Attribution;
 use crate::conversion::book::Book;
-use crate::conversion::candidate::Rule;
+use crate::conversion::candidate::{Candidate, Rule};
 use crate::conversion::clawback::Lost;
 use crate::conversion::inference::Inference;
 use crate::conversion::payment::{self, Money};
@@ -222,7 +222,7 @@ fn decide(book: &Book<'_>, sale: &Sale<'_>, amounts: &Amounts<'_>, wanted: &Want
             Err(reason) => waiting(book, sale, amounts.lost).unwrap_or(*reason),
         },
         attribution: book.credits.get(sale.id).cloned(),
-        candidates: sale.candidates.clone(),
+        candidates: considered(book, sale),
         time: sale.time,
         gross_minor: money.map(Money::gross_minor),
         base_minor: wanted.target.as_ref().ok().map(|target| target.claim.base_minor),
@@ -238,6 +238,15 @@ fn decide(book: &Book<'_>, sale: &Sale<'_>, amounts: &Amounts<'_>, wanted: &Want
         transaction: sale.facts.reports.values().map(|report| report.transaction.clone()).min(),
         stripe: payment::stripe_ids(&sale.facts),
     }
+}
+
+/// The candidates of a sale; the first is the click that the merchant assigned its customer to, if any.
+fn considered(book: &Book<'_>, sale: &Sale<'_>) -> Vec<Candidate> {
+    let assigned = book.assigned.get(sale.id).and_then(|assigned| {
+        let (object, value) = (assigned.customer.into(), assigned.assignment.click_id()?.into());
+        Some(Candidate { rule: Rule::Reassigned, object, value })
+    });
+    assigned.into_iter().chain(sale.candidates.iter().cloned()).collect()
 }
 
 /// The changes: duplicates are closed, and the survivor is brought to the target.

@@ -96,7 +96,10 @@ fn credited<'c, 'a>(
     settled: Option<&Commission>,
 ) -> Result<(&'c Attribution, &'c Click, Terms<'a>), Refusal> {
     let judged = || {
-        let attribution = attribution.ok_or(Reason::NoAttributionYet)?;
+        let nothing = || {
+            if book.assigned.contains_key(sale.id) { Reason::Reassigned } else { Reason::NoAttributionYet }
+        };
+        let attribution = attribution.ok_or_else(nothing)?;
         let click = book.world.clicks.get(&attribution.click_id).ok_or(Reason::NoAttributionYet)?;
         let settled = settled.filter(|commission| {
             commission.click_id == attribution.click_id && commission.payment_time == time

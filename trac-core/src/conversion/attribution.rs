@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::candidate::Rule;
 use crate::time::Timestamp;
+use crate::webhook::assignment::Assignment;
 
 /// The click a payment is credited to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,4 +30,13 @@ pub struct Binder<'a> {
     pub sale_id: &'a str,
     /// The attribution of that payment.
     pub attribution: Attribution,
+}
+
+/// The merchant's assignment that covers a payment, in place of all rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Assigned<'a> {
+    /// The ID of the customer who was assigned.
+    pub customer: &'a str,
+    /// The statement in force at the payment's time.
+    pub assignment: &'a Assignment,
 }

@@ -5,7 +5,7 @@ use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::attribution::{Attribution, Binder};
+use super::attribution::{Assigned, Attribution, Binder};
 use super::inference::{Inference, infer};
 use super::payment;
 use super::sale::{Moment, Sale};
@@ -26,13 +26,15 @@ pub struct Book<'a> {
     pub timeline: Timeline<'a>,
     /// What each subscription is attributed to, by `sub_…`: rule (6).
     pub binders: BTreeMap<&'a str, Binder<'a>>,
+    /// The payments and leads of customers whom the merchant assigned, by our IDs.
+    pub assigned: BTreeMap<&'a str, Assigned<'a>>,
     /// The click each payment is credited to, by our ID of the payment; computed once, because decisions
     /// about a customer's payments read each other's credits.
     pub credits: BTreeMap<&'a str, Attribution>,
 }
 
 impl<'a> Book<'a> {
-    /// Reads a world, without attributions: `binders` and `credits` stay empty.
+    /// Reads a world, without attributions: `binders`, `assigned` and `credits` stay empty.
     pub(super) fn read(world: &'a World) -> Self {
         let inferred = infer(world);
         let links = payment_links(world);
@@ -54,7 +56,14 @@ impl<'a> Book<'a> {
         };
         let sales: BTreeMap<&str, Sale<'_>> = facts.into_iter().map(sale).collect();
         let timeline = Timeline::of(sales.values(), world);
-        Self { world, sales, timeline, binders: BTreeMap::new(), credits: BTreeMap::new() }
+        Self {
+            world,
+            sales,
+            timeline,
+            binders: BTreeMap::new(),
+            assigned: BTreeMap::new(),
+            credits: BTreeMap::new(),
+        }
     }
 
     /// The payments of a subscription, without those inferred to be another payment's money; the earliest

@@ -17,6 +17,8 @@ use crate::webhook::references::References;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
+    /// The merchant assigned the customer to a partner, before all other rules.
+    Reassigned,
     /// (1) metadata of the Checkout Session.
     SessionMetadata,
     /// (2) `client_reference_id`.
@@ -50,6 +52,7 @@ impl Rule {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Reassigned => "reassigned",
             Self::SessionMetadata => "session_metadata",
             Self::ClientReferenceId => "client_reference_id",
             Self::SubscriptionMetadata => "subscription_metadata",
@@ -163,7 +166,9 @@ pub fn values_to_resolve(world: &World) -> Vec<String> {
     let subscriptions = world.holders.subscriptions.values().map(|subscription| &subscription.references);
     let dated = customers.chain(subscriptions).flat_map(Dated::iter);
     let of_holders = dated.flat_map(|(_, references): (_, &References)| references.clicks.iter().cloned());
-    let mut values: Vec<_> = of_payments.chain(of_holders).collect();
+    let assigned = world.holders.assignments.values().flatten();
+    let assigned = assigned.filter_map(|one| one.click_id().map(String::from));
+    let mut values: Vec<_> = of_payments.chain(of_holders).chain(assigned).collect();
     values.sort_unstable();
     values.dedup();
     values

@@ -73,12 +73,15 @@ pub fn judge(
     let program = &terms.program.terms;
     let keeps_terms = settled && attribution.bound_by == sale.id;
     let bound = when_bound(book, sale, attribution, click);
+    // The merchant chose the partner, whenever the click was.
+    let is_assigned = attribution.rule == Rule::Reassigned;
     // A paused program attributes nothing new, so an attribution bound during a pause has no effect.
-    let was_paused =
-        !keeps_terms && bound.is_some_and(|version| version.terms.status == ProgramStatus::Paused);
+    let was_paused = !keeps_terms
+        && !is_assigned
+        && bound.is_some_and(|version| version.terms.status == ProgramStatus::Paused);
     in_force(book, sale, attribution, terms, was_paused)?;
     let days = bound.map_or(program.attribution_window_days, |version| version.terms.attribution_window_days);
-    if !click.is_in_window(attribution.bound_at, days) {
+    if !is_assigned && !click.is_in_window(attribution.bound_at, days) {
         return Err(Reason::ClickExpired);
     }
     if program.block_self_referral && is_self_referral(book, sale, click) {
@@ -122,7 +125,7 @@ fn in_force(
 /// subscription.
 fn is_new(book: &Book<'_>, sale: &Sale<'_>, attribution: &Attribution) -> bool {
     let Some(subscription) = &sale.subscription else { return true };
-    if attribution.rule == Rule::Customer || attribution.rule == Rule::CustomerMetadata {
+    if matches!(attribution.rule, Rule::Customer | Rule::CustomerMetadata | Rule::Reassigned) {
         let first = book.of_subscription(subscription).next();
         return first.is_none_or(|(_, other)| other.id == sale.id);
     }

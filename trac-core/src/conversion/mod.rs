@@ -13,6 +13,7 @@
 //!   a subscription or customer in order of time.
 //! * [`book`]: all sales of a world, indexed for queries about each other.
 //! * [`eligibility`]: whether program, partner and time allow a click to earn from a payment.
+//! * `assigned`: the payments of customers whom the merchant assigned to somebody.
 //! * `rules`: which click a payment is credited to, by the eight rules of [`candidate::Rule`]; completes the
 //!   book.
 //! * [`remedy`]: what to do about each [`reason`].
@@ -30,6 +31,7 @@ mod email;
 pub mod binding;
 pub mod timeline;
 pub mod book;
+mod assigned;
 pub mod eligibility;
 mod rules;
 

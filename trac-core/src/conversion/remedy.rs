@@ -96,6 +96,9 @@ pub const fn remedy(reason: Reason) -> Option<&'static str> {
         Reason::LeadCountedBefore => {
             "Add the event to the program's lead_events, or report the lead from your server."
         }
+        Reason::Reassigned => {
+            "You decided that nobody earns from this customer. To take that back: DELETE /customers/{id}/reassign."
+        }
         Reason::AttributionFrozen => "The commission was paid out already. Settle the difference by hand.",
         Reason::Ok
         | Reason::OkRecurring

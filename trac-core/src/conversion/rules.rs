@@ -3,12 +3,14 @@
 //! The first value that resolves to a click ends the search, in the order of [`Rule`]; values that do not
 //! resolve are skipped. A promotion code that was entered at the payment is tried after the payment's own
 //! values and before the inherited rules (6) to (8); under `first_click` the inherited rules are tried first.
+//! Before all of these comes the merchant's own decision about the customer, `reassigned`.
 //! The choice is computed from all facts each time, so the order in which events arrive does not matter.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
-use super::attribution::{Attribution, Binder};
+use super::assigned::assigned;
+use super::attribution::{Assigned, Attribution, Binder};
 use super::binding::{Binding, Bindings, Rank};
 use super::book::Book;
 use super::candidate::{Rule, holder_time};
@@ -25,6 +27,7 @@ impl<'a> Book<'a> {
     pub fn open(world: &'a World) -> Self {
         let mut book = Self::read(world);
         book.binders = binders(&book);
+        book.assigned = assigned(&book);
         book.credits = credits(&book);
         book
     }
@@ -60,6 +63,10 @@ fn credits<'a>(book: &Book<'a>) -> BTreeMap<&'a str, Attribution> {
 
 fn attribute(book: &Book<'_>, sale: &Sale<'_>) -> Option<Attribution> {
     let time = sale.time?;
+    if let Some(Assigned { assignment, .. }) = book.assigned.get(sale.id) {
+        let (click_id, bound_at) = (assignment.click_id()?.into(), assignment.from);
+        return Some(Attribution { rule: Rule::Reassigned, click_id, bound_by: sale.id.into(), bound_at });
+    }
     let found = first_found(book, sale, time, || by_subscription(book, sale, time));
     found.or_else(|| claimed(book, sale, time))
 }

@@ -6,6 +6,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
+use super::assignment::Assignment;
 use super::charge::Charge;
 use super::credit_note::CreditNote;
 use super::customer::Customer;
@@ -49,6 +50,10 @@ pub struct Facts {
     pub subscriptions: BTreeMap<String, Subscription>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub customers: BTreeMap<String, Customer>,
+    /// Who earns from the payments of a customer, as the merchant decided, by the customer's ID: `cus_…` or the
+    /// merchant's own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub assignments: BTreeMap<String, BTreeSet<Assignment>>,
     /// Leads that merchants and pages reported, by our ID of the lead.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub leads: BTreeMap<String, Lead>,
@@ -318,6 +323,7 @@ impl Facts {
         Self {
             subscriptions: core::mem::take(&mut self.subscriptions),
             customers: core::mem::take(&mut self.customers),
+            assignments: core::mem::take(&mut self.assignments),
             ..Self::default()
         }
     }
@@ -372,6 +378,7 @@ impl Join for Facts {
         self.disputes.join(other.disputes);
         self.subscriptions.join(other.subscriptions);
         self.customers.join(other.customers);
+        self.assignments.join(other.assignments);
         self.leads.join(other.leads);
         self.reports.join(other.reports);
         self.adjustments.join(other.adjustments);

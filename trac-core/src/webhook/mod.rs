@@ -9,8 +9,8 @@
 //! * [`facts`]: what an event states about the objects it names. Facts are joined ([`join::Join`]), which is
 //!   commutative, associative and idempotent, so retries, repeats and late arrivals need no special case.
 //! * One module for each Stripe object, with its name; and [`lead`] and [`report`], which a merchant or its
-//!   pages report; with a [`customer_token`], a page's lead counts as the merchant's. An [`adjustment`] and a
-//!   [`verdict`] about a commission are the merchant's own.
+//!   pages report; with a [`customer_token`], a page's lead counts as the merchant's. An [`adjustment`], a
+//!   [`verdict`] about a commission and an [`assignment`] of a customer are the merchant's own.
 
 pub mod signature;
 pub mod join;
@@ -34,4 +34,5 @@ pub mod customer_token;
 pub mod report;
 pub mod adjustment;
 pub mod verdict;
+pub mod assignment;
 pub mod facts;

@@ -126,6 +126,7 @@ impl Ledger {
             let own = facts.subscriptions.keys().chain(facts.customers.keys()).map(String::as_str);
             let own = own.chain(facts.subscriptions.values().filter_map(|it| it.customer.as_deref()));
             let own = own.chain(payment::external_customers(facts));
+            let own = own.chain(facts.assignments.keys().map(String::as_str));
             own.chain(payment::subscription(facts)).chain(payment::customer(facts)).map(Into::into).collect()
         };
         let known: Vec<BTreeSet<String>> =

@@ -159,6 +159,7 @@ mod tests {
         check(Method::POST, "/payouts", None, Right::Pay);
         check(Method::PATCH, "/commissions/com_1", None, Right::Pay);
         check(Method::PATCH, "/partners/part_1", None, Right::Manage);
+        check(Method::POST, "/customers/cus_1/reassign", None, Right::Manage);
         check(Method::DELETE, "/api-keys/key_1", None, Right::Own);
         check(Method::POST, "/of-tomorrow", None, Right::Manage);
     }

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::act::Act;
 use super::acts::{
-    claims, commissions, endpoints, enrollments, events, keys, links, mails, partners, payouts, programs,
+    claims, commissions, customers, endpoints, enrollments, events, keys, links, mails, partners, payouts,
+    programs,
 };
 use super::column::Show::{
     Flag, Id, List, Money, Name, Number, Other, Reason, Status, Subject, Text, Time, To, Word,
@@ -234,10 +235,26 @@ static CUSTOMER: Detail = Detail {
         column("Name", Text("name")),
         column("Credited", Flag("attributed")),
         column("Click", Id("click_id")),
+        column(
+            "Assigned",
+            Other(|row| match at(row, "reassigned") {
+                Value::Null => Cell::word("no"),
+                to if text(to, "partner_id").is_empty() => Cell::word("to nobody"),
+                _ => Cell::word("to a partner"),
+            }),
+        ),
+        column("Assigned partner", Name("reassigned.partner_id")),
+        column("Assigned from", Time("reassigned.from")),
         column("First seen", Time("created_at")),
     ],
     sections: &[],
-    acts: no_acts,
+    acts: |object| {
+        let mut acts = vec![&customers::ASSIGN, &customers::NOBODY];
+        if !at(object, "reassigned").is_null() {
+            acts.push(&customers::UNDO);
+        }
+        acts
+    },
     links: no_links,
     extra: Extra::Story,
 };

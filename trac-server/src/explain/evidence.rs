@@ -1,17 +1,24 @@
 //! Reads the rows from which the hops of a story are built.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use trac_core::commission::balance::Status;
 use trac_core::commission::decision::Decision;
+use trac_core::conversion::candidate::Rule;
+use trac_core::conversion::payment;
 use trac_core::conversion::world::Click;
 use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
+use trac_core::webhook::assignment::Assignment;
 use trac_core::webhook::dispute::{Dispute, DisputeStage};
 use trac_core::webhook::facts::Facts;
+use trac_core::webhook::join::Join as _;
 use trac_core::webhook::report::Report;
 
 use crate::commission::verdict_json;
 use crate::store::StoreError;
+use crate::store::load;
 use crate::store::rows::{Row, Rows, args};
 use crate::webhook::Shown;
 
@@ -19,6 +26,15 @@ use crate::webhook::Shown;
 pub(super) struct Archive<'a> {
     pub(super) rows: Rows<'a>,
     pub(super) now: Timestamp,
+}
+
+/// A decision of the merchant about a customer.
+pub(super) struct Stated {
+    pub(super) assignment: Assignment,
+    /// Who made it.
+    pub(super) who: String,
+    /// The partner, and the program; `None` if nobody earns.
+    pub(super) partner: Option<String>,
 }
 
 /// A recorded click with the names of its partner and program.
@@ -124,6 +140,46 @@ impl Archive<'_> {
             decision,
             waited_secs,
         }))
+    }
+
+    /// The merchant's statement that covers a payment, if one does.
+    pub(super) fn assignment(&self, payment: &Payment) -> Result<Option<Stated>, StoreError> {
+        let Some(time) = payment.decision.time else { return Ok(None) };
+        let candidates = payment.decision.candidates.iter();
+        let assigned = candidates.filter(|one| one.rule == Rule::Reassigned).map(|one| one.object.as_str());
+        let named = payment::external_customers(&payment.facts).into_iter();
+        let names: BTreeSet<&str> = assigned.chain(named).chain(payment::customer(&payment.facts)).collect();
+        let mut stated = Facts::default();
+        for name in names {
+            stated.join(load::assignments(self.rows, name)?);
+        }
+        let Some(assignment) = Assignment::in_force(stated.assignments.values().flatten(), time) else {
+            return Ok(None);
+        };
+        let customer = stated.assignments.iter().find(|(_, all)| all.contains(assignment));
+        let customer = customer.map(|(customer, _)| customer.as_str()).unwrap_or_default();
+        let assignment = assignment.clone();
+        // A statement is dated after the one before it, so its time may be later than that of the call.
+        let sql = "SELECT a.actor_kind, a.actor_name FROM activity AS a WHERE a.workspace_id = ?1 AND a.mode = ?2 \
+                   AND a.object_id = ?3 AND a.action = 'customer.reassigned' AND a.at <= ?4 ORDER BY a.id DESC LIMIT 1";
+        let actor = self.rows.one(sql, args![customer, assignment.at], |row| {
+            Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?))
+        })?;
+        let who = match actor {
+            Some((kind, Some(name))) if kind == "person" => {
+                let sql = "SELECT name FROM workspace WHERE id = ?1";
+                let id = self.rows.scope().workspace_id();
+                let at = self.rows.everywhere().one(sql, args![id], |row| row.get::<String>(0))?;
+                at.map_or_else(|| name.clone(), |workspace| format!("{name} at {workspace}"))
+            }
+            Some((_, Some(name))) => format!("The key {name}"),
+            Some((_, None)) | None => "The merchant".to_owned(),
+        };
+        let partner = match assignment.click_id() {
+            Some(id) => self.click(id)?.map(|click| format!("{} in {}", click.partner, click.program)),
+            None => None,
+        };
+        Ok(Some(Stated { assignment, who, partner }))
     }
 
     /// The events about a payment, or those of these IDs, newest first.

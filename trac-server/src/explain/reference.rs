@@ -9,7 +9,7 @@ use trac_core::reason::Reason;
 use trac_core::time::Timestamp;
 
 use super::diagnosis;
-use super::evidence::{Archive, Payment};
+use super::evidence::{Archive, Payment, Stated};
 use super::hop::{Hop, Status};
 use super::unbound;
 use crate::click::link_path;
@@ -27,6 +27,9 @@ pub(super) fn found(
     attribution: &Attribution,
 ) -> Result<Hop, StoreError> {
     let decision = &payment.decision;
+    if attribution.rule == Rule::Reassigned {
+        return reassigned(archive, payment);
+    }
     let carried = decision.candidates.iter().find(|candidate| candidate.value == attribution.click_id);
     let words = match carried {
         Some(candidate) => {
@@ -39,6 +42,25 @@ pub(super) fn found(
     let details = json!({ "rule": attribution.rule, "bound_by": attribution.bound_by,
         "bound_at": attribution.bound_at.to_rfc3339(), "candidates": decision.candidates });
     Ok(Hop::ok("reference", words).with_details(details))
+}
+
+/// The merchant decided who earns from the payments of this customer.
+pub(super) fn reassigned(archive: &Archive<'_>, payment: &Payment) -> Result<Hop, StoreError> {
+    let Some(Stated { assignment, who, partner }) = archive.assignment(payment)? else {
+        return Ok(Hop::broken("reference", Status::Refused, Reason::Reassigned));
+    };
+    let (at, from) = (assignment.at.to_rfc3339(), assignment.from.to_rfc3339());
+    let details = json!({ "rule": Rule::Reassigned, "assignment": assignment, "candidates": payment.decision.candidates });
+    let hop = match partner {
+        Some(partner) => Hop::ok(
+            "reference",
+            format!("{who} assigned this customer to {partner} on {at}, for payments from {from} on."),
+        ),
+        None => Hop::broken("reference", Status::Refused, Reason::Reassigned).with_message(format!(
+            "{who} decided on {at} that nobody earns from this customer's payments from {from} on."
+        )),
+    };
+    Ok(hop.with_details(details))
 }
 
 /// The buyer used a promotion code that a partner held.

@@ -1,6 +1,7 @@
 //! Builds the hops of a story in order, and finds the first missing one.
 
 use serde_json::{Value, json};
+use trac_core::conversion::candidate::Rule;
 use trac_core::conversion::remedy::remedy;
 use trac_core::money::Currency;
 use trac_core::reason::Reason;
@@ -91,6 +92,11 @@ fn of_payment(archive: &Archive<'_>, subject: &Subject, payment: &Payment) -> Re
         return Ok(hops);
     }
     let mut hops = match &decision.attribution {
+        // No link and no visit led to the partner.
+        Some(attribution) if attribution.rule == Rule::Reassigned => {
+            vec![reference::found(archive, payment, attribution)?]
+        }
+        None if decision.reason == Reason::Reassigned => vec![reference::reassigned(archive, payment)?],
         Some(attribution) => {
             let mut hops = reference::of_click(archive, &attribution.click_id)?;
             hops.push(reference::found(archive, payment, attribution)?);

@@ -55,6 +55,7 @@ pub(crate) fn api_routes() -> Router<Trac> {
         .merge(verdict::api_routes())
         .merge(link::api_routes())
         .merge(of_commissions)
+        .merge(reassign::api_routes())
 }
 
 /// Reads a text of any length and content, for fields in which a meaningless text is not an error.
@@ -264,6 +265,7 @@ mod report;
 mod verdict;
 mod ruling;
 mod adjustment;
+mod reassign;
 
 #[cfg(test)]
 mod tests;

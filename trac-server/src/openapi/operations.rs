@@ -188,6 +188,20 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     ),
     merchant("GET", "/api/v1/customers", "List customers", "", (200, "Customer[]")),
     merchant("GET", "/api/v1/customers/{id}", "One customer", "", (200, "Customer")),
+    merchant(
+        "POST",
+        "/api/v1/customers/{id}/reassign",
+        "Decide who earns from a customer's payments from a time on, before all rules: a partner, the partner of a click, or nobody (null)",
+        "partner_id: string?; program_id: string; click_id: string?; from: time",
+        (200, "Customer"),
+    ),
+    merchant(
+        "DELETE",
+        "/api/v1/customers/{id}/reassign",
+        "Take all decisions about a customer back, so that the rules decide",
+        "",
+        (200, "Customer"),
+    ),
     merchant("GET", "/api/v1/leads", "List leads", "", (200, "Lead[]")),
     merchant("GET", "/api/v1/leads/{id}", "One lead", "", (200, "Lead")),
     merchant(
@@ -584,7 +598,7 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Customer",
         "id: string; external_id: string?; stripe_customer_id: string?; email: string?; name: string?; \
-         attributed: boolean; click_id: string?; created_at: time",
+         attributed: boolean; click_id: string?; reassigned: object?; created_at: time",
     ),
     (
         "Lead",

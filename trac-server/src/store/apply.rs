@@ -15,6 +15,7 @@ use trac_core::webhook::facts::Facts;
 
 use super::StoreError;
 use super::customers::{self, Affected};
+use super::load;
 use super::rows::{Rows, args};
 use crate::id::{Ids, Kind as IdKind};
 
@@ -134,7 +135,8 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Stores the known facts of the subscriptions and customers that `news` names.
+    /// Stores the known facts of the subscriptions and customers that `news` names, and the assignments of
+    /// customers.
     fn holders(&self, world: &World, news: &Facts, affected: &mut Affected) -> Result<(), StoreError> {
         let mut store = |id: &str, facts: Facts| -> Result<(), StoreError> {
             let document = serde_json::to_string(&facts)?;
@@ -153,6 +155,12 @@ impl Writing<'_> {
             }
             Ok(())
         };
+        for id in news.assignments.keys() {
+            if let Some(known) = world.holders.assignments.get(id) {
+                let only = BTreeMap::from([(id.clone(), known.clone())]);
+                store(&load::assignments_key(id), Facts { assignments: only, ..Facts::default() })?;
+            }
+        }
         for id in news.subscriptions.keys() {
             if let Some(known) = world.holders.subscriptions.get(id) {
                 let only = BTreeMap::from([(id.clone(), known.clone())]);

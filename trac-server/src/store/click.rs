@@ -21,7 +21,7 @@ pub(crate) struct NewClick {
     pub(crate) link_id: Option<Arc<str>>,
     pub(crate) clicked_at: Timestamp,
     /// Whether it is the visitor's first; `None` if that is found out when the click is written. `Some(false)`
-    /// is not a visit: the click represents a promotion code.
+    /// is not a visit: the click represents a promotion code, or a partner to whom a customer was assigned.
     pub(crate) is_unique: Option<bool>,
     /// The visitor's mark for the day and this link.
     pub(crate) visitor: Option<[u8; 16]>,

@@ -116,6 +116,18 @@ impl Loading<'_> {
         for id in payment::external_customers(facts) {
             self.external_customer(id)?;
         }
+        for id in facts.assignments.keys() {
+            self.external_customer(id)?;
+            if !id.starts_with("sub_") {
+                self.holder(id, BY_CUSTOMER)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the merchant's assignments of a customer.
+    fn assignments(&mut self, customer: &str) -> Result<(), StoreError> {
+        self.loaded.world.holders.join(assignments(self.rows, customer)?);
         Ok(())
     }
 
@@ -124,6 +136,7 @@ impl Loading<'_> {
         if !self.seen.insert(format!("external:{id}")) {
             return Ok(());
         }
+        self.assignments(id)?;
         let sql = "SELECT named_by FROM external_customer \
                    WHERE workspace_id = ?1 AND mode = ?2 AND customer_external_id = ?3";
         for name in self.rows.all(sql, args![id], |row| row.get::<String>(0))? {
@@ -149,8 +162,23 @@ impl Loading<'_> {
             }
             self.loaded.world.holders.join(facts);
         }
+        if payments_sql == BY_CUSTOMER {
+            self.assignments(id)?;
+        }
         self.payments(payments_sql, id)
     }
+}
+
+/// The key in `holder` of the merchant's assignments of a customer.
+pub(crate) fn assignments_key(customer: &str) -> String {
+    format!("customer:{customer}")
+}
+
+/// The merchant's assignments of the customer with this ID, as facts.
+pub(crate) fn assignments(rows: Rows<'_>, customer: &str) -> Result<Facts, StoreError> {
+    let sql = "SELECT facts FROM holder WHERE workspace_id = ?1 AND mode = ?2 AND stripe_id = ?3";
+    let known = rows.one(sql, args![assignments_key(customer)], |row| row.document::<Facts>(0))?;
+    Ok(known.unwrap_or_default())
 }
 
 fn commissions(rows: Rows<'_>, payment_id: &str) -> Result<Vec<Commission>, StoreError> {

@@ -34,6 +34,8 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("POST", "/conversions", Manager),
     ("PATCH", "/conversions", Manager),
     ("GET", "/customers", Viewer),
+    ("POST", "/customers/{id}/reassign", Manager),
+    ("DELETE", "/customers/{id}/reassign", Manager),
     ("GET", "/leads", Viewer),
     ("PATCH", "/leads", Manager),
     ("GET", "/commissions", Viewer),

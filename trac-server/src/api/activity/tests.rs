@@ -125,6 +125,7 @@ async fn everything(calls: &mut Calls<'_>, shop: &Shop<'_>) -> Vec<String> {
     let mut secrets = endpoints_and_keys(calls).await;
     secrets.push(shop.merchant.key.clone());
     money(calls, shop).await;
+    reassign(calls, shop).await;
     secrets.extend(people(calls, shop).await);
     let both = json!({ "program_id": program, "partner_id": partner });
     calls.unrecorded("POST", "/clicks", both).await;
@@ -249,6 +250,19 @@ async fn people(calls: &mut Calls<'_>, shop: &Shop<'_>) -> Vec<String> {
     calls.unrecorded("DELETE", &path, Value::Null).await;
     let url = made.text("/url");
     vec![url.split_once("token=").unwrap().1.to_owned()]
+}
+
+async fn reassign(calls: &mut Calls<'_>, shop: &Shop<'_>) {
+    let (path, action) = ("/customers/cus_1/reassign", "customer.reassigned");
+    let ada = json!({ "partner_id": shop.partner });
+    let (made, row) = calls.recorded("POST", path, ada.clone(), action).await;
+    assert_eq!(row["before"]["reassigned"], Value::Null, "{row:#}");
+    assert_eq!(row["after"]["reassigned"], made.body["reassigned"], "{row:#}");
+    calls.unrecorded("POST", path, ada).await;
+    calls.failed("POST", path, json!({}), 422).await;
+    calls.recorded("POST", path, json!({ "partner_id": null }), action).await;
+    calls.recorded("DELETE", path, Value::Null, action).await;
+    calls.unrecorded("DELETE", path, Value::Null).await;
 }
 
 async fn money(calls: &mut Calls<'_>, shop: &Shop<'_>) {

@@ -6,6 +6,7 @@ pub(super) mod enrollments;
 pub(super) mod links;
 pub(super) mod claims;
 pub(super) mod commissions;
+pub(super) mod customers;
 pub(super) mod payouts;
 pub(super) mod events;
 pub(super) mod endpoints;
@@ -47,6 +48,9 @@ pub(super) static ACTS: &[&Act] = &[
     &commissions::REJECT,
     &commissions::RESTORE,
     &commissions::ADJUST,
+    &customers::ASSIGN,
+    &customers::NOBODY,
+    &customers::UNDO,
     &payouts::CREATE,
     &events::LINK,
     &events::REPLAY,

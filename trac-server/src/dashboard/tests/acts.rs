@@ -8,7 +8,7 @@ use super::super::acts::ACTS;
 use super::shown::busy;
 use super::{form, log_in};
 use crate::testing::app::{Answer, App, Merchant};
-use crate::testing::person::{add_person, sign_in};
+use crate::testing::person::{add_person, post_form, sign_in};
 use crate::testing::shop::Shop;
 
 /// A merchant's browser.
@@ -452,4 +452,47 @@ async fn an_error_is_a_page_for_a_browser_and_json_for_a_program() {
     let html = page.body.as_str().unwrap();
     assert!(page.status == 403 && html.contains("This session began with a secret key"), "{html}");
     assert!(html.contains("href=\"../dashboard\""), "{html}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_is_assigned_by_a_form_and_given_back() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let session = shop.session(json!({ "customer": "cus_1" }));
+    shop.deliver_object("checkout.session.completed", 0, session).await;
+    let merchant = &shop.merchant;
+    let paula = merchant.make("/partners", json!({ "name": "Paula", "code": "paula" })).await;
+    merchant.make("/enrollments", json!({ "program_id": shop.program, "partner_id": paula })).await;
+    let browser = Browser::open(&app, merchant).await;
+    let reassigned = async || merchant.get("/customers/cus_1").await.body["reassigned"].clone();
+
+    let assign = "do/customer-assign?id=cus_1";
+    let page = browser.get(assign).await;
+    let html = page.body.as_str().unwrap();
+    assert!(html.contains("Every payment of this customer from that time on is the partner"), "{html}");
+    let wrong = browser.act(assign, &[("partner_id", "Paula"), ("from", "yesterday")]).await;
+    assert!(wrong.status == 422 && wrong.body.as_str().unwrap().contains("must be a time"), "{}", wrong.body);
+    // An empty form does not decide for nobody.
+    assert_eq!(browser.act(assign, &[]).await.status, 422);
+    assert_eq!(reassigned().await, json!(null));
+    let from = ("from", "2026-11-01T00:00:00Z");
+    let sent = browser.act(assign, &[("partner_id", "Paula"), from]).await;
+    assert_eq!(location(&sent), "../customers/cus_1?done=customer-assign");
+    assert_eq!(reassigned().await["partner_id"], paula);
+    let page = browser.get("customers/cus_1").await;
+    let html = page.body.as_str().unwrap();
+    assert!(html.contains("to a partner") && html.contains("Paula") && html.contains("Let the rules decide"));
+
+    location(&browser.act("do/customer-nobody?id=cus_1", &[from]).await);
+    assert_eq!(reassigned().await["partner_id"], json!(null));
+    assert_eq!(shop.net().await, 0);
+    location(&browser.act("do/customer-rules?id=cus_1", &[]).await);
+    assert_eq!(reassigned().await, json!(null));
+    assert_eq!(shop.net().await, 2_000);
+    for role in ["support", "finance"] {
+        let person = add_person(&app, &merchant.workspace_id, role).await;
+        let cookie = sign_in(&app, &person).await;
+        let path = "/dashboard/do/customer-rules?id=cus_1";
+        assert_eq!(post_form(&app, path, &[("mode", "test")], &cookie).await.status, 403, "{role}");
+    }
 }

@@ -280,6 +280,16 @@ fn reported() -> Vec<Row> {
                 None,
                 &["-12.50 USD reverse (rejected_by_merchant)", "+12.50 USD restore (restored_by_merchant)"],
             ),
+        row("reassigned")
+            .session(0, json!({ "customer": "cus_1" }))
+            .post("/customers/cus_1/reassign", json!({ "partner_id": null, "from": "2026-11-01T00:00:00Z" }))
+            .session(1, json!({ "id": "cs_2", "payment_intent": "pi_2", "customer": "cus_1" }))
+            .answers("skipped reassigned")
+            .explains(
+                "cs_1",
+                Some("reference"),
+                &["that nobody earns from this customer's payments", "DELETE /customers/{id}/reassign"],
+            ),
         row("client_reported")
             .page("/api/track/conversion", claim)
             .answers("201 client_reported")
