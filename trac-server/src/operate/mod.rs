@@ -6,4 +6,5 @@ pub mod doctor;
 pub mod retention;
 pub mod housekeeping;
 pub mod replay;
+pub(crate) mod preview;
 pub mod export;
