@@ -90,7 +90,7 @@ impl Comparison {
         self.largest.truncate(LARGEST);
     }
 
-    pub(super) fn into_answer(self, days: i64, since: Timestamp, program: Value) -> Value {
+    pub(super) fn into_answer(self, days: i64, since: Timestamp, program: &Value) -> Value {
         let currencies = self.sums.into_iter().map(|(currency, (booked, preview))| {
             json!({
                 "currency": currency,

@@ -80,7 +80,7 @@ async fn preview(
             }
         }
     }
-    Ok(Json(comparison.into_answer(days, since, changed.program)))
+    Ok(Json(comparison.into_answer(days, since, &changed.program)))
 }
 
 #[cfg(test)]
