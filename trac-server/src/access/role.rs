@@ -118,6 +118,7 @@ pub(crate) fn right_of(method: &Method, path: &str, query: Option<&str>) -> Righ
     };
     match first {
         "explain" => Right::Read,
+        "programs" if path.ends_with("/preview") => Right::Read,
         "events" if path.ends_with("/replay") && rehearses() => Right::Rehearse,
         "payouts" | "payout-batches" | "adjustments" | "commissions" => Right::Pay,
         "api-keys" | "people" | "invitations" => Right::Own,
@@ -151,6 +152,10 @@ mod tests {
         };
         check(Method::GET, "/api-keys", None, Right::Read);
         check(Method::POST, "/explain", None, Right::Read);
+        check(Method::POST, "/programs/prog_1/preview", None, Right::Read);
+        check(Method::PATCH, "/programs/prog_1", None, Right::Manage);
+        check(Method::GET, "/go-live", None, Right::Read);
+        check(Method::POST, "/go-live", None, Right::Manage);
         check(Method::POST, "/events/evl_1/replay", Some("rules=now&dry_run=1"), Right::Rehearse);
         check(Method::POST, "/events/evl_1/replay", Some("dry_run"), Right::Rehearse);
         check(Method::POST, "/events/evl_1/replay", Some("dry_run=0"), Right::Manage);

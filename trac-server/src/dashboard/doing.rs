@@ -16,6 +16,7 @@ use super::acts;
 use super::api::{Call, Failure, encoded, query_of};
 use super::choices::{partner_id, programs};
 use super::desk::{Desk, notice};
+use super::preview;
 use super::value::text;
 use crate::id::random_hex;
 use crate::problem::Problem;
@@ -137,6 +138,18 @@ async fn execute(
         return Ok(act.page(desk, form, &once, StatusCode::UNPROCESSABLE_ENTITY));
     };
     let id = desk.query.get("id").map_or("", String::as_str);
+    if let Some(trial) = form.trial.filter(|trial| given.contains_key(trial.name)) {
+        let path = trial.call.replace("{id}", &encoded(id));
+        let call = Call { method: Method::POST, path, body: Some(Value::Object(call.body)), once: None };
+        let status = match desk.api.call(&desk.caller, call).await {
+            Ok(answer) => {
+                form.tried = preview::shown(desk, &answer).await?;
+                StatusCode::OK
+            }
+            Err(failure) => wrong(&mut form, failure)?,
+        };
+        return Ok(act.page(desk, form, &once, status));
+    }
     let path = format!(
         "{}{}",
         act.call.replace("{id}", &encoded(id)),
@@ -147,15 +160,25 @@ async fn execute(
     let call = Call { method: act.method.clone(), path, body, once: is_post.then(|| once.clone()) };
     match desk.api.call(&desk.caller, call).await {
         Ok(answer) => Ok(act.led(desk, &about, &answer)),
-        Err(failure) if failure.status != StatusCode::NOT_FOUND => {
-            form.note(&failure.message, &failure.fields);
-            let is_of_caller = failure.status.is_client_error();
-            let status = if is_of_caller { StatusCode::UNPROCESSABLE_ENTITY } else { failure.status };
+        Err(failure) => {
+            let status = wrong(&mut form, failure)?;
             // The call may have taken effect all the same; the same key finds its answer.
             Ok(act.page(desk, form, &once, status))
         }
-        Err(failure) => Err(failure),
     }
+}
+
+/// Shows an error of the API in the form, and returns the status of the page.
+///
+/// # Errors
+/// The same error, if there is no object to show the form of.
+fn wrong(form: &mut Form, failure: Failure) -> Result<StatusCode, Failure> {
+    if failure.status == StatusCode::NOT_FOUND {
+        return Err(failure);
+    }
+    form.note(&failure.message, &failure.fields);
+    let is_of_caller = failure.status.is_client_error();
+    Ok(if is_of_caller { StatusCode::UNPROCESSABLE_ENTITY } else { failure.status })
 }
 
 impl Act {

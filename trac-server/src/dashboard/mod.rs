@@ -13,6 +13,7 @@ mod acts;
 mod desk;
 mod choices;
 mod rows;
+mod preview;
 mod doing;
 mod listing;
 mod lists;
@@ -26,6 +27,7 @@ mod report;
 mod overview;
 mod first_link;
 mod setup_page;
+mod go_live_page;
 mod analytics_page;
 mod settings_page;
 mod why_page;
@@ -56,6 +58,7 @@ pub(crate) fn routes(trac: &Trac, api: Api) -> Router<Trac> {
         .route("/dashboard/do/{act}", get(doing::show).post(doing::submit))
         .merge(overview::routes())
         .merge(setup_page::routes())
+        .merge(go_live_page::routes())
         .merge(analytics_page::routes())
         .merge(settings_page::routes())
         .merge(changes::routes())

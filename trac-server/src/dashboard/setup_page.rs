@@ -17,6 +17,7 @@ use super::desk::{Desk, notice};
 use super::extra;
 use super::first_link::{self, Sent};
 use super::value::{list, moment, text};
+use crate::access::ActorKind;
 use crate::access::role::Right;
 use crate::trac::Trac;
 use crate::web::{Block, Field, Form, Input, Layout, Link, Page, Step, Tone, Wire, render};
@@ -32,7 +33,7 @@ pub(super) fn routes() -> Router<Trac> {
 const TAB: &str = "setup";
 
 /// The titles of the steps.
-const TITLES: [(&str, &str); 11] = [
+pub(super) const TITLES: [(&str, &str); 11] = [
     ("public_url", "Your server can be reached"),
     ("endpoint", "An address for Stripe's events"),
     ("signing_secret", "Stripe's signature can be checked"),
@@ -66,7 +67,14 @@ async fn page(desk: &Desk, sent: Option<&Form>) -> Result<Page, Failure> {
         "Every step ticks itself as soon as trac sees that it is done.".clone_into(&mut page.intro);
     }
     if desk.caller.scope.mode_str() == "test" && left == 0 {
-        page.blocks.push(notice(Tone::Calm, "This is test mode. On the server, trac workspace go-live copies programs, partners and links to live mode."));
+        page.blocks.push(notice(
+            Tone::Calm,
+            "This is test mode. When your test sales are as they should be, go live.",
+        ));
+        // A key of test mode has no part in live mode.
+        if desk.caller.actor.kind != ActorKind::Key {
+            page.blocks.push(Block::Actions(vec![Link::main("Go live", "go-live")]));
+        }
     }
     let endpoint = first(desk, "/webhook-endpoints").await?;
     let endpoint = text(&endpoint, "id").to_owned();

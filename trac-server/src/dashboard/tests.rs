@@ -2,6 +2,8 @@ mod changes;
 mod pages;
 mod lists;
 mod acts;
+mod terms_preview;
+mod go_live;
 mod shown;
 mod words;
 mod roles;

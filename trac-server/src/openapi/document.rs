@@ -124,8 +124,11 @@ fn answers(operation: &Operation) -> Map<String, Value> {
         );
     }
     for status in problems(operation) {
-        let meaning =
-            if status == 403 && operation.caller == Caller::Merchant { ROLE } else { meaning(status) };
+        let meaning = match (status, operation.caller) {
+            (403, Caller::Merchant) if operation.path == "/api/v1/go-live" => LIVE,
+            (403, Caller::Merchant) => ROLE,
+            _ => meaning(status),
+        };
         let error = json!({ "description": meaning, "content": json_of(&json!({ "$ref": "#/components/schemas/Error" })) });
         answers.entry(status.to_string()).or_insert(error);
     }
@@ -163,6 +166,8 @@ fn problems(operation: &Operation) -> Vec<u16> {
     }
     match operation.path {
         "/api/v1/setup/stripe" => statuses.push(502),
+        // A key of test mode.
+        "/api/v1/go-live" => statuses.push(403),
         "/v1/setup/script-check" => statuses.extend([404, 422, 429]),
         _ => {}
     }
@@ -176,6 +181,8 @@ fn problems(operation: &Operation) -> Vec<u16> {
 
 /// The meaning of `403` for a person, who calls from the dashboard.
 const ROLE: &str = "The role of the person does not allow this";
+/// The meaning of `403` for calls that concern live mode, whatever the mode of the caller is.
+const LIVE: &str = "The role of the person does not allow this, or the key is one of test mode";
 
 /// Whether some role may not make this call.
 fn needs_a_right(operation: &Operation) -> bool {

@@ -59,6 +59,10 @@ const PROGRAM: &str = "name: string; slug: string?; tracking_domain: string?; st
     commission: object; recurring: any; lead_amount_minor: integer; lead_currency: currency?; lead_events: string[]; client_lead_days: integer; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
     attribute_by_customer: boolean; block_self_referral: boolean; valid_from: time";
+const PREVIEWED_PROGRAM: &str = "name: string; slug: string?; tracking_domain: string?; status: string; attribution_window_days: integer; attribution_model: string; \
+    commission: object; recurring: any; lead_amount_minor: integer; lead_currency: currency?; lead_events: string[]; client_lead_days: integer; hold_days: object; \
+    base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
+    attribute_by_customer: boolean; block_self_referral: boolean; valid_from: time; days: integer";
 const NEW_PROGRAM: &str = "name*: string; slug: string; tracking_domain: string; status: string; attribution_window_days: integer; attribution_model: string; \
     commission*: object; recurring: any; lead_amount_minor: integer; lead_currency: currency; lead_events: string[]; client_lead_days: integer; hold_days: object; \
     base: string; include_shipping: boolean; count_out_of_band: boolean; products: string[]; cancel_policy: string; \
@@ -75,6 +79,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Change a program by a new version, in force from now on or from valid_from on",
         PROGRAM,
         (200, "Program"),
+    ),
+    merchant(
+        "POST",
+        "/api/v1/programs/{id}/preview",
+        "What the program's payments of the last days would have earned under changed terms; nothing is written",
+        PREVIEWED_PROGRAM,
+        (200, "ProgramPreview"),
     ),
     merchant(
         "DELETE",
@@ -334,6 +345,20 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Start a check of the script on a page; the URL is valid for an hour and one report",
         "page*: string",
         (201, "ScriptCheck"),
+    ),
+    merchant(
+        "GET",
+        "/api/v1/go-live",
+        "What a copy of test mode to live mode would copy",
+        "",
+        (200, "GoLive"),
+    ),
+    merchant(
+        "POST",
+        "/api/v1/go-live",
+        "Copy programs, partners, enrollments and links of test mode to live mode; nothing is copied twice",
+        "",
+        (200, "GoLive"),
     ),
     merchant("GET", "/api/v1/workspace", "The workspace of the key", "", (200, "Workspace")),
     merchant(
@@ -645,6 +670,15 @@ pub(crate) const SCHEMAS: &[(&str, &str)] = &[
         "WebhookEndpoint",
         "id: string; url: string; stripe_account: string?; signing_secret_count: integer; stripe_api_key: string?; \
          stripe_api_key_problem: string?; events: string[]; created_at: time",
+    ),
+    (
+        "ProgramPreview",
+        "program: object; days: integer; since: time; payments: integer; is_limited: boolean; more: integer; less: integer; \
+         nothing: integer; same: integer; other_currency: integer; currencies: object[]; largest: object[]",
+    ),
+    (
+        "GoLive",
+        "workspace_id: string; dry_run: boolean; copied: object[]; left_out: object[]; look_at: object[]",
     ),
     ("Setup", "steps: object[]"),
     (

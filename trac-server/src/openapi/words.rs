@@ -123,6 +123,7 @@ pub(super) fn of_body(operation: &Operation, name: &str) -> Value {
         (_, "cancel_policy") => one_of(CANCEL_POLICIES),
         (_, "attribution_window_days" | "client_lead_days") => range(0, DAYS_MAX),
         (_, "lead_amount_minor" | "amount_cents" | "amount" | "refunded_cents") => range(0, AMOUNT_MAX),
+        ("programs", "days") => range(1, 365),
         (_, "overlap_hours") => range(0, 720),
         (_, "commission") => commission(),
         (_, "recurring") => recurring(),

@@ -7,4 +7,5 @@ pub mod retention;
 pub mod housekeeping;
 pub mod postman;
 pub mod replay;
+pub(crate) mod preview;
 pub mod export;

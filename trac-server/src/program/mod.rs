@@ -39,7 +39,7 @@ pub(crate) fn routes() -> Router<Trac> {
 
 pub(crate) use enrollments::ENROLLMENTS;
 pub(crate) use partners::PARTNERS;
-pub(crate) use programs::PROGRAMS;
+pub(crate) use programs::{PROGRAMS, changed_terms};
 
 #[cfg(test)]
 mod tests;

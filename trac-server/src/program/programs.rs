@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use trac_core::program::{CommissionRule, ProgramTerms};
+use trac_core::time::Timestamp;
 
 use super::address::Address;
 use super::terms::change_program;
@@ -17,7 +18,7 @@ use crate::api::list::{Kept, Resource, time, word};
 use crate::id::Kind;
 use crate::problem::Problem;
 use crate::store::StoreError;
-use crate::store::rows::{Row, args};
+use crate::store::rows::{Row, Rows, args};
 use crate::trac::Trac;
 
 /// Programs, each with the newest version of its terms.
@@ -84,18 +85,15 @@ pub(super) async fn change(
     State(trac): State<Trac>,
     caller: Merchant,
     Path(id): Path<String>,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     let frame = Frame { trac, caller, resource: &PROGRAMS };
     let changed = frame.change(id, move |rows, trac, id| {
         let newest = OF_PROGRAMS.newest::<ProgramTerms>(rows, id)?;
         let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, trac, id))?;
-        let (mut terms, now) = (newest.terms.clone(), trac.clock.now());
-        let valid_from = valid_from(&mut fields, now);
-        let name = fields.take("name", text(1..=200));
-        change_program(&mut fields, &mut terms);
-        let address = Address::take(&mut fields, trac);
-        fields.finish()?;
+        let now = trac.clock.now();
+        let Taken { terms, name, address, valid_from } =
+            Taken::from(fields, trac, newest.terms.clone(), now)?;
         address.write(rows, id)?;
         if let Some(name) = name {
             rows.write(
@@ -107,4 +105,57 @@ pub(super) async fn change(
         Ok(())
     });
     changed.await
+}
+
+/// The fields of a body that changes a program.
+struct Taken {
+    terms: ProgramTerms,
+    name: Option<String>,
+    address: Address,
+    valid_from: Option<Timestamp>,
+}
+
+impl Taken {
+    /// Reads all fields; the terms are changed by those in the body.
+    fn from(
+        mut fields: Fields,
+        trac: &Trac,
+        mut terms: ProgramTerms,
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
+        let valid_from = valid_from(&mut fields, now);
+        let name = fields.take("name", text(1..=200));
+        change_program(&mut fields, &mut terms);
+        let address = Address::take(&mut fields, trac);
+        fields.finish()?;
+        Ok(Self { terms, name, address, valid_from })
+    }
+}
+
+/// A program as a change would leave it.
+pub(crate) struct Changed {
+    pub(crate) terms: ProgramTerms,
+    /// As the API shows it, with these terms.
+    pub(crate) program: Value,
+}
+
+/// The terms that a body of PATCH would give a program. Nothing is written; its name, its addresses and
+/// `valid_from` are read like those of a change, and have no effect.
+///
+/// # Errors
+/// `404` if there is no such program, `422` as for a change.
+pub(crate) fn changed_terms(
+    rows: Rows<'_>,
+    trac: &Trac,
+    id: &str,
+    fields: Fields,
+) -> Result<Changed, Problem> {
+    let mut program = PROGRAMS.find(rows, trac, id)?;
+    let newest = OF_PROGRAMS.newest::<ProgramTerms>(rows, id)?;
+    let newest = newest.ok_or_else(|| PROGRAMS.missing(rows, trac, id))?;
+    let Taken { terms, .. } = Taken::from(fields, trac, newest.terms, trac.clock.now())?;
+    if let (Some(program), Value::Object(terms)) = (program.as_object_mut(), serde_json::to_value(&terms)?) {
+        program.extend(terms);
+    }
+    Ok(Changed { terms, program })
 }

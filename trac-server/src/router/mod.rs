@@ -57,6 +57,7 @@ pub fn router(trac: Trac) -> Router {
         .merge(commission::routes())
         .merge(flow::api_routes())
         .merge(operate::replay::routes())
+        .merge(operate::preview::routes())
         .merge(workspace::refusals::routes())
         .merge(activity::routes())
         .merge(mail::routes())

@@ -24,6 +24,20 @@ pub(crate) struct Form {
     pub(crate) cancel: Option<String>,
     /// What is wrong with the form as a whole.
     pub(crate) error: Option<String>,
+    /// A second button.
+    pub(crate) trial: Option<Trial>,
+    /// What the second button showed: HTML of a template that escaped it.
+    pub(crate) tried: String,
+}
+
+/// A second button of a form. It changes nothing, and shows what the values of the form would change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trial {
+    /// Its name among the submitted values.
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    /// The path of the API that is called with `POST` and the body of the form; `{id}` is the object's ID.
+    pub(crate) call: &'static str,
 }
 
 /// A field of a form.

@@ -21,7 +21,7 @@ mod error_page;
 pub(crate) use block::{Block, Figure, Link, Notice, Payload, Secret, Step, Tone};
 pub(crate) use cell::Cell;
 pub(crate) use chart::{Bar, Chart};
-pub(crate) use form::{Field, Form, Input, Wire, as_decimal};
+pub(crate) use form::{Field, Form, Input, Trial, Wire, as_decimal};
 pub(crate) use language::Language;
 pub(crate) use layout::{GROUPS, Layout, Visitor, page_path, render};
 pub(crate) use own_forms::own_forms_only;

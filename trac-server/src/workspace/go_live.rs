@@ -1,20 +1,26 @@
-//! `trac workspace go-live`: copies the setup of test mode to live mode.
+//! `trac workspace go-live` and `/api/v1/go-live`: copies the setup of test mode to live mode.
 //!
 //! Programs, partners, enrollments and links are copied in their current state, in one transaction. Clicks,
 //! payments and commissions are not copied: test money never becomes real. The column `copied_from` of a live
 //! row names its test row, so no row is copied twice, and later changes in live mode stay. Every run lists the
 //! live programs whose commissions can be paid out before a refund arrives.
 
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use trac_core::checkout::link::is_payment_link;
 use trac_core::program::{EnrollmentTerms, HoldDays, Mode, ProgramStatus, ProgramTerms, Version};
 use trac_core::time::Timestamp;
 
 use super::must_be_known;
-use crate::access::Actor;
+use crate::access::{Actor, ActorKind, Merchant};
 use crate::api::activity::{Change, record};
+use crate::api::parameters::Parameters;
 use crate::click::LINKS;
 use crate::id::{Ids, Kind};
+use crate::problem::Problem;
 use crate::program::addresses;
 use crate::program::versions::{OF_ENROLLMENTS, OF_PROGRAMS};
 use crate::program::{ENROLLMENTS, PARTNERS, PROGRAMS};
@@ -33,6 +39,46 @@ use crate::trac::Trac;
 /// # Errors
 /// [`StoreError`] if there is no such workspace, or nothing can be written.
 pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<Value, StoreError> {
+    copy(trac, workspace_id, dry_run, Actor::system("trac workspace go-live")).await
+}
+
+/// `GET` and `POST /api/v1/go-live`.
+pub(super) fn routes() -> Router<Trac> {
+    Router::new().route("/go-live", get(show).post(execute))
+}
+
+async fn show(
+    State(trac): State<Trac>,
+    caller: Merchant,
+    parameters: Parameters,
+) -> Result<Json<Value>, Problem> {
+    parameters.finish()?;
+    must_reach_live(&caller)?;
+    Ok(Json(copy(&trac, caller.scope.workspace_id(), true, caller.actor).await?))
+}
+
+async fn execute(
+    State(trac): State<Trac>,
+    caller: Merchant,
+    parameters: Parameters,
+) -> Result<Json<Value>, Problem> {
+    parameters.finish()?;
+    must_reach_live(&caller)?;
+    Ok(Json(copy(&trac, caller.scope.workspace_id(), false, caller.actor).await?))
+}
+
+/// Refuses a key of test mode: such keys are kept with less care, and may neither read nor change what earns real money.
+/// A person has both modes.
+fn must_reach_live(caller: &Merchant) -> Result<(), Problem> {
+    if caller.actor.kind != ActorKind::Key || caller.scope.mode_str() == Mode::Live.as_str() {
+        return Ok(());
+    }
+    let message = "This changes live mode. Call it with a secret key of live mode, sk_live_…, or sign in to the dashboard as a person.";
+    Err(Problem::new(StatusCode::FORBIDDEN, "FORBIDDEN", message))
+}
+
+/// Copies, or lists what would be copied; `actor` is recorded with each copy.
+async fn copy(trac: &Trac, workspace_id: &str, dry_run: bool, actor: Actor) -> Result<Value, StoreError> {
     let (trac, workspace_id) = (trac.clone(), workspace_id.to_owned());
     let store = trac.store.clone();
     let result = store.try_write(Priority::Api, move |tx| {
@@ -41,7 +87,7 @@ pub async fn go_live(trac: &Trac, workspace_id: &str, dry_run: bool) -> Result<V
         let mut copying = Copying::new(tx, &trac.ids, trac.clock.now(), &workspace_id);
         copying.all()?;
         if !dry_run {
-            copying.record(&trac)?;
+            copying.record(&trac, &actor)?;
         }
         let result = copying.into_result(dry_run);
         if dry_run { Err(NotWritten::Dry(result)) } else { Ok(result) }
@@ -119,8 +165,7 @@ impl<'a> Copying<'a> {
     }
 
     /// Records each row that was copied, as one that was created in live mode.
-    fn record(&self, trac: &Trac) -> Result<(), StoreError> {
-        let actor = Actor::system("trac workspace go-live");
+    fn record(&self, trac: &Trac, actor: &Actor) -> Result<(), StoreError> {
         let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
         for copied in &self.copied {
             let (Some(id), Some(from)) = (text(copied, "id"), text(copied, "copied_from")) else { continue };
@@ -134,7 +179,7 @@ impl<'a> Copying<'a> {
             }
             let kind = resource.name;
             let change = Change { kind, id: &id, verb: "created", before: None, after: Some(&row) };
-            record(self.live_rows(), trac, &actor, &change)?;
+            record(self.live_rows(), trac, actor, &change)?;
         }
         Ok(())
     }
@@ -409,147 +454,4 @@ pub fn as_text(result: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::testing::app::App;
-
-    fn names(result: &Value, list: &str) -> Vec<String> {
-        let rows = result[list].as_array().unwrap().iter();
-        rows.map(|row| format!("{} {}", row["kind"].as_str().unwrap(), row["name"].as_str().unwrap()))
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn the_setup_of_test_mode_is_copied_once() {
-        let app = App::new();
-        let (test, live) = app.both_modes().await;
-        let (program, partner) = test.program_and_partner().await;
-        test.patch(&format!("/programs/{program}"), json!({ "slug": "friends", "products": ["prod_1"] }))
-            .await;
-        let to = |slug: &str, page: &str| json!({ "program_id": program, "partner_id": partner, "slug": slug, "destination": page });
-        test.make("/links", to("ada", "https://shop.example/")).await;
-        test.make("/links", to("pay", "https://buy.stripe.com/test_1")).await;
-        let gone = test.make("/links", to("gone", "https://shop.example/")).await;
-        test.patch(&format!("/links/{gone}"), json!({ "archived": true })).await;
-        let old = json!({ "name": "Old", "status": "archived", "commission": { "type": "percentage", "rate_bps": 1 } });
-        test.make("/programs", old).await;
-        let dry = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
-        assert_eq!(live.get("/programs").await.number("/meta/total"), 0, "a dry run writes nothing");
-        let shown = dry["copied"].as_array().unwrap().iter().chain(dry["look_at"].as_array().unwrap());
-        assert!(shown.clone().all(|row| row.get("id").is_none()), "no row has an ID yet: {dry:#}");
-        assert!(as_text(&dry).contains("  link ada\n"), "{}", as_text(&dry));
-        let result = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
-        let want = ["program Friends", "partner Ada", "enrollment Ada", "link ada", "link pay"];
-        assert_eq!(
-            (names(&dry, "copied"), names(&result, "copied")),
-            (want.map(str::to_owned).to_vec(), want.map(str::to_owned).to_vec())
-        );
-        assert_eq!(names(&result, "left_out"), ["program Old"]);
-        assert_eq!(names(&result, "look_at"), ["program Friends", "link pay"]);
-        assert!(as_text(&result).contains("  link pay ("), "{}", as_text(&result));
-
-        let made = live.get("/programs").await;
-        assert_eq!((made.text("/data/0/slug"), made.number("/data/0/version")), ("friends".to_owned(), 1));
-        assert_ne!(made.text("/data/0/id"), program);
-        assert_eq!(live.get("/enrollments?status=approved").await.number("/meta/total"), 1);
-        // A visit to the same address is now a live click.
-        assert_eq!(app.visit("/s/ada", &[]).await.status, 302);
-        assert_eq!(app.visit("/s/friends/ada", &[]).await.status, 302);
-        assert_eq!(app.visit("/t/friends/ada", &[]).await.status, 302);
-        assert_eq!(
-            (
-                live.get("/clicks").await.number("/meta/total"),
-                test.get("/clicks").await.number("/meta/total")
-            ),
-            (2, 1)
-        );
-
-        // A second run copies no row twice, even if it was changed in live mode; new rows are copied.
-        let partner_path = format!("/partners/{}", live.get("/partners").await.text("/data/0/id"));
-        live.patch(&partner_path, json!({ "name": "Ada L.", "code": "lovelace" })).await;
-        test.make("/links", to("new", "https://shop.example/")).await;
-        let again = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
-        assert_eq!(names(&again, "copied"), ["link new"]);
-        assert_eq!(live.get(&partner_path).await.text("/name"), "Ada L.");
-        let idle = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
-        assert_eq!(as_text(&idle).lines().next(), Some("Copied to live mode: nothing"));
-    }
-
-    #[tokio::test]
-    async fn a_live_program_without_a_hold_is_listed_under_look_at() {
-        let app = App::new();
-        let (test, live) = app.both_modes().await;
-        let made = json!({ "commission": { "type": "percentage", "rate_bps": 1 } });
-        for (name, hold_days) in [
-            ("Neither", json!({ "lead": 0, "sale": 1, "recurring": 1 })),
-            ("Sale", json!({ "sale": 0, "recurring": 1 })),
-            ("Both", json!({ "sale": 0, "recurring": 0 })),
-        ] {
-            let mut program = made.clone();
-            program["name"] = name.into();
-            program["hold_days"] = hold_days;
-            test.make("/programs", program).await;
-        }
-        let result = go_live(&app.trac, &test.workspace_id, true).await.unwrap();
-        assert_eq!(names(&result, "look_at"), ["program Sale", "program Both"]);
-        let printed = as_text(&result);
-        assert!(
-            printed.contains("are 0 for sale,") && printed.contains("are 0 for sale and recurring,"),
-            "{printed}"
-        );
-        // Every run lists them, including programs that were created in live mode.
-        let mut own = made.clone();
-        own["name"] = "Own".into();
-        own["hold_days"] = json!({ "sale": 0 });
-        let own = live.make("/programs", own).await;
-        for (dry_run, is_made) in [(true, false), (false, true), (false, true), (true, true)] {
-            let result = go_live(&app.trac, &test.workspace_id, dry_run).await.unwrap();
-            let mut found = names(&result, "look_at");
-            found.sort_unstable();
-            assert_eq!(found, ["program Both", "program Own", "program Sale"]);
-            let ids: Vec<_> = result["look_at"].as_array().unwrap().iter().map(|row| row.get("id")).collect();
-            assert!(ids.contains(&Some(&json!(own))), "the live program is listed: {result:#}");
-            assert_eq!(ids.iter().all(Option::is_some), is_made, "{result:#}");
-        }
-        for program in live.get("/programs").await.column("id") {
-            let path = format!("/programs/{}", program.as_str().unwrap());
-            let hold = json!({ "hold_days": { "lead": 0, "sale": 30, "recurring": 30 } });
-            assert_eq!(live.patch(&path, hold).await.status, 200);
-        }
-        let result = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
-        assert_eq!(result["look_at"], json!([]));
-    }
-
-    #[tokio::test]
-    async fn a_live_partner_with_the_same_address_is_used_and_rows_with_a_taken_code_or_slug_are_left_out() {
-        let app = App::new();
-        let (test, live) = app.both_modes().await;
-        let partner =
-            |name: &str, email: &str, code: &str| json!({ "name": name, "email": email, "code": code });
-        let (program, _) = test.program_and_partner().await;
-        let own = test.make("/partners", partner("Bea", "bea@example.com", "bea")).await;
-        test.make("/enrollments", json!({ "program_id": program, "partner_id": own })).await;
-        test.make("/partners", partner("Cora", "cora@example.com", "cora")).await;
-        let link = |slug: &str| json!({ "program_id": program, "partner_id": own, "slug": slug, "destination": "https://shop.example/" });
-        test.make("/links", link("bea")).await;
-        let known = live.make("/partners", partner("Beatrice", "BEA@example.com", "b")).await;
-        live.make("/partners", partner("Another", "another@example.com", "cora")).await;
-        let (other, other_live) = app.both_modes().await;
-        drop(other);
-        let (their_program, their_partner) = other_live.program_and_partner().await;
-        let theirs = json!({ "program_id": their_program, "partner_id": their_partner, "slug": "BEA",
-            "destination": "https://other.example/" });
-        other_live.make("/links", theirs).await;
-        let result = go_live(&app.trac, &test.workspace_id, false).await.unwrap();
-        assert_eq!(
-            names(&result, "copied"),
-            ["program Friends", "partner Ada", "enrollment Ada", "enrollment Beatrice"]
-        );
-        assert_eq!(names(&result, "left_out"), ["partner Cora", "link bea"]);
-        assert_eq!(live.get(&format!("/enrollments?partner_id={known}")).await.number("/meta/total"), 1);
-        let missing = go_live(&app.trac, "ws_0", false).await.unwrap_err();
-        assert!(missing.to_string().contains("ws_0"), "{missing}");
-    }
-}
+mod tests;

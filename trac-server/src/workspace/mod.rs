@@ -4,6 +4,7 @@ mod profile;
 mod go_live;
 pub(crate) mod refusals;
 
+use axum::Router;
 use serde_json::{Value, json};
 use trac_core::program::Mode;
 use trac_core::time::Timestamp;
@@ -22,7 +23,11 @@ use crate::trac::Trac;
 use crate::webhook::EVENT_TYPES;
 
 pub use go_live::{as_text, go_live};
-pub(crate) use profile::routes;
+
+/// `/workspace` and `/go-live`.
+pub(crate) fn routes() -> Router<Trac> {
+    profile::routes().merge(go_live::routes())
+}
 
 /// How long a link of [`login_link`] is valid.
 const LOGIN_LINK_SECS: i64 = 15 * 60;

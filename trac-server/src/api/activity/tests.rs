@@ -16,8 +16,8 @@ use crate::workspace::{self, KeyKind};
 const RESTRICTED: &str = "rk_test_planted0restricted0key";
 const SIGNING: [&str; 2] = ["whsec_planted_first", "whsec_planted_second"];
 
-/// Calls that need a server of Stripe: tests of their own compare them with the rows that they leave.
-const ELSEWHERE: [&str; 1] = ["POST /api/v1/setup/stripe"];
+/// Calls that need a server of Stripe, or a key of live mode: tests of their own compare them with the rows that they leave.
+const ELSEWHERE: [&str; 2] = ["POST /api/v1/go-live", "POST /api/v1/setup/stripe"];
 
 #[test]
 fn only_fields_that_differ_are_recorded() {
@@ -131,6 +131,7 @@ async fn everything(calls: &mut Calls<'_>, shop: &Shop<'_>) -> Vec<String> {
     calls.unrecorded("POST", "/clicks", both).await;
     let question = json!({ "query": program });
     calls.unrecorded("POST", "/explain", question).await;
+    calls.unrecorded("POST", &format!("/programs/{}/preview", shop.program), json!({})).await;
     calls.unrecorded("POST", "/setup/script-check", json!({ "page": "https://shop.example/" })).await;
     secrets
 }

@@ -6,7 +6,7 @@ use trac_core::money::Currency;
 
 use super::super::act::{About, Act, Then};
 use super::super::value::{at, list, number, text};
-use crate::web::{Field, Form, Input, Wire, as_decimal};
+use crate::web::{Field, Form, Input, Trial, Wire, as_decimal};
 
 pub(in super::super) static CREATE: Act = Act {
     name: "program-create",
@@ -96,6 +96,11 @@ fn change(about: &About) -> Form {
     Form {
         fields,
         submit: "Save",
+        trial: Some(Trial {
+            name: "preview",
+            label: "Show what would change",
+            call: "/programs/{id}/preview",
+        }),
         consequences: vec![
             "The new terms are a new version, for payments from now on. No earlier payment is priced again."
                 .to_owned(),

@@ -12,22 +12,22 @@ use crate::testing::person::{add_person, post_form, sign_in};
 use crate::testing::shop::Shop;
 
 /// A merchant's browser.
-struct Browser<'a> {
-    app: &'a App,
-    cookie: String,
+pub(super) struct Browser<'a> {
+    pub(super) app: &'a App,
+    pub(super) cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn open(app: &'a App, merchant: &Merchant<'_>) -> Self {
+    pub(super) async fn open(app: &'a App, merchant: &Merchant<'_>) -> Self {
         Self { app, cookie: log_in(app, &merchant.key).await }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.app.visit(&format!("/dashboard/{path}"), &[("cookie", &self.cookie)]).await
     }
 
     /// The fields of the form on a page, as a browser would send them.
-    async fn fields(&self, path: &str) -> BTreeMap<String, String> {
+    pub(super) async fn fields(&self, path: &str) -> BTreeMap<String, String> {
         let page = self.get(path).await;
         let html = page.body.as_str().unwrap();
         assert_eq!(page.status, 200, "{path}: {html}");
@@ -70,13 +70,13 @@ impl<'a> Browser<'a> {
         fields
     }
 
-    async fn send(&self, path: &str, fields: &BTreeMap<String, String>) -> Answer {
+    pub(super) async fn send(&self, path: &str, fields: &BTreeMap<String, String>) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         form(self.app, &format!("/dashboard/{path}"), &body, &[("cookie", &self.cookie)]).await
     }
 
     /// Opens a form, changes some fields and sends it.
-    async fn act(&self, path: &str, change: &[(&str, &str)]) -> Answer {
+    pub(super) async fn act(&self, path: &str, change: &[(&str, &str)]) -> Answer {
         let mut fields = self.fields(path).await;
         for (name, value) in change {
             fields.insert((*name).to_owned(), (*value).to_owned());
@@ -85,7 +85,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-fn location(answer: &Answer) -> String {
+pub(super) fn location(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{}", answer.body);
     answer.header("location").to_owned()
 }

@@ -110,6 +110,7 @@ fn every_form_is_translated() {
         let fixed = filled.consequences.iter().filter(|line| empty.consequences.contains(*line));
         let mut texts: Vec<&str> = fixed.map(String::as_str).collect();
         texts.push(filled.submit);
+        texts.extend(filled.trial.map(|trial| trial.label));
         for field in filled.fields.iter().filter(|field| field.input != Input::Hidden) {
             texts.extend([field.label, field.hint.as_str()]);
             // A number of months is written into its label.
