@@ -100,7 +100,7 @@ fn packs() -> Vec<String> {
     packs
 }
 
-/// Stores a text in every field that takes one. Returns the partner's link.
+/// Stores a text in every field of the API that takes one.
 async fn store(merchant: &Merchant, number: usize, text: &str, click: &str) {
     let rate = json!({ "type": "percentage", "rate_bps": 1_000 });
     let program = merchant.make("/programs", json!({ "name": text, "commission": rate })).await;
@@ -168,7 +168,7 @@ async fn no_text_becomes_code_on_any_page() {
     sign_up(&browser, &merchant, [first, "mara@kettle.example", "correct horse battery"]).await;
     let mut tour = Tour::of(&merchant.origin);
     let mut pages = 0;
-    while let Some(Stop { url, kind }) = tour.next() {
+    while let Some(Stop { url, kind }) = tour.next_stop() {
         browser.visit(&url).await;
         tour.look_around(&browser).await;
         pages += 1;
