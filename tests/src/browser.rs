@@ -17,7 +17,7 @@ use crate::material::skipped;
 use crate::server::free_port;
 
 /// How long a page may take to show what a test waits for. On a busy machine, a browser needs tens of seconds to start.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Headless, and without access to the Internet.
 const FLAGS: [&str; 10] = [
