@@ -38,7 +38,7 @@ impl WebDriverCompatibleCommand for Command {
 
 impl Browser {
     /// Calls a method of Chromium's developer tools.
-    pub async fn tools(&self, method: &str, parameters: Value) -> Value {
+    pub async fn tools(&self, method: &str, parameters: &Value) -> Value {
         let body = json!({ "cmd": method, "params": parameters });
         let command = Command { path: "goog/cdp/execute", body };
         self.client().issue_cmd(command).await.unwrap_or_else(|error| panic!("{method}: {error}"))
@@ -47,7 +47,7 @@ impl Browser {
     /// Shows pages in a window of this size.
     pub async fn resize(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.tools("Emulation.setDeviceMetricsOverride", size).await;
+        self.tools("Emulation.setDeviceMetricsOverride", &size).await;
     }
 
     /// Shows pages in these colours, and without animations.
@@ -57,13 +57,13 @@ impl Browser {
             { "name": "prefers-color-scheme", "value": scheme },
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ]);
-        self.tools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        self.tools("Emulation.setEmulatedMedia", &json!({ "features": features })).await;
     }
 
     /// Runs a script in every page that is opened from now on, before the page's own.
     pub async fn begin_with(&self, script: &str) {
-        self.tools("Page.enable", json!({})).await;
-        self.tools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+        self.tools("Page.enable", &json!({})).await;
+        self.tools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script })).await;
     }
 
     /// The errors on the console since the last call, without those that say that the page itself has a status of an
@@ -85,7 +85,7 @@ impl Browser {
     /// A picture in this format of Chromium (`jpeg`, `webp`): of the window, or of the whole page.
     pub async fn photograph(&self, format: &str, quality: u32, is_whole: bool) -> Vec<u8> {
         let wanted = json!({ "format": format, "quality": quality, "captureBeyondViewport": is_whole });
-        let picture = self.tools("Page.captureScreenshot", wanted).await;
+        let picture = self.tools("Page.captureScreenshot", &wanted).await;
         let data = picture.get("data").and_then(Value::as_str).expect("a picture");
         BASE64_STANDARD.decode(data).expect("base64")
     }

@@ -55,18 +55,19 @@ impl Faults {
         browser.until("document.readyState === 'complete'").await;
         browser.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))").await;
         let seen = browser.js(SEEN).await;
-        let number = |field: &str| seen.get(field).and_then(Value::as_f64).unwrap_or_default();
+        let value = |field: &str| seen.get(field).cloned().unwrap_or_default();
+        let number = |field: &str| value(field).as_f64().unwrap_or_default();
         if number("shift") > MOST_SHIFT {
-            self.add(name, &format!("moves by {}: {}", number("shift"), seen["shifted"]));
+            self.add(name, &format!("moves by {}: {}", number("shift"), value("shifted")));
         }
         if number("wide") > 0.0 {
             self.add(name, &format!("is {} pixels too wide", number("wide")));
         }
-        if seen["bytes"].as_u64().is_none_or(|bytes| bytes > MOST_BYTES) {
-            self.add(name, &format!("has {} bytes", seen["bytes"]));
+        if value("bytes").as_u64().is_none_or(|bytes| bytes > MOST_BYTES) {
+            self.add(name, &format!("has {} bytes", value("bytes")));
         }
         self.listen(browser, name).await;
-        self.paints.extend(seen["paint"].as_f64());
+        self.paints.extend(value("paint").as_f64());
     }
 
     /// Adds what the scripts of the page in front did that they should not, and what its policy refused.

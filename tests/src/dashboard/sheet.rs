@@ -30,7 +30,7 @@ pub async fn contact_sheet(busy: &Busy, browser: &Browser, mut log: impl FnMut(&
     let mut html = HEAD.to_owned();
     let mut tour = Tour::of(&busy.demo.merchant.origin);
     tour.add(&busy.invitation);
-    while let Some(Stop { url, kind }) = tour.next() {
+    while let Some(Stop { url, kind }) = tour.next_stop() {
         browser.visit(&url).await;
         tour.look_around(browser).await;
         let title = browser.text("document.querySelector('h1')?.textContent ?? document.title").await;

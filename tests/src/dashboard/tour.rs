@@ -58,7 +58,7 @@ impl Tour {
     }
 
     /// The next page whose kind was not opened yet.
-    pub fn next(&mut self) -> Option<Stop> {
+    pub fn next_stop(&mut self) -> Option<Stop> {
         loop {
             let url = self.open.pop_front()?;
             let kind = kind(url.get(self.begin..).unwrap_or_default());

@@ -55,7 +55,7 @@ async fn walk(busy: &Busy, browser: &Browser, (width, height): (u32, u32), axe: 
     }
     let mut tour = Tour::of(&busy.demo.merchant.origin);
     tour.add(&busy.invitation);
-    while let Some(Stop { url, kind }) = tour.next() {
+    while let Some(Stop { url, kind }) = tour.next_stop() {
         browser.visit(&url).await;
         tour.look_around(browser).await;
         let name = format!("{width} {kind}");

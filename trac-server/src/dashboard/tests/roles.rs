@@ -26,9 +26,8 @@ const FIELDS: [(&str, &str); 7] = [
 ];
 
 /// The roles that may do an action, by the beginning of its name; the longest beginning counts.
-const MAY: [(&str, &[Role]); 4] = [
+const MAY: [(&str, &[Role]); 3] = [
     ("", &[Role::Owner, Role::Manager]),
-    ("event-replay", &[Role::Owner, Role::Manager, Role::Support]),
     ("key-", &[Role::Owner]),
     ("payout-", &[Role::Owner, Role::Manager, Role::Finance]),
 ];
