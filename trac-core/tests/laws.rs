@@ -507,10 +507,8 @@ fn assigned() -> impl Strategy<Value = Vec<Value>> {
     let to = select(vec![Some("clk_1"), Some("clk_2"), Some("clk_late"), None]);
     let one = (customer, to, 0_i64..90, any::<[bool; 2]>());
     prop::collection::vec(one, 0..4).prop_map(|all| {
-        let statement = |(k, (customer, to, day, [past, undone])): (
-            usize,
-            (&str, Option<&str>, i64, [bool; 2]),
-        )| {
+        let mut statements = Vec::new();
+        for (k, (customer, to, day, [past, undone])) in all.into_iter().enumerate() {
             let at = T0 + 100 * DAY + i64::try_from(k).unwrap();
             let from = if past { 0 } else { T0 + day * DAY };
             let partner_id = if to == Some("clk_2") { "part2" } else { "part1" };
@@ -520,9 +518,9 @@ fn assigned() -> impl Strategy<Value = Vec<Value>> {
                 }
                 None => json!(if undone { "usual" } else { "nobody" }),
             };
-            json!({"assignments": {customer: [{"at": at, "from": from, "to": to}]}})
-        };
-        all.into_iter().enumerate().map(statement).collect()
+            statements.push(json!({"assignments": {customer: [{"at": at, "from": from, "to": to}]}}));
+        }
+        statements
     })
 }
 

@@ -30,7 +30,7 @@ enum Step {
     /// The first partner is banned from this time on.
     Banned(i64),
     /// The merchant states facts.
-    Stated(Facts),
+    Stated(Box<Facts>),
 }
 
 use Step::{Banned, Revised, Sent, Stated};
@@ -39,7 +39,7 @@ impl Step {
     fn apply(&self, ledger: &mut Ledger) -> usize {
         match self {
             Sent(event) => ledger.deliver(event),
-            Stated(facts) => ledger.add_facts(facts.clone(), None),
+            Stated(facts) => ledger.add_facts(Facts::clone(facts), None),
             Revised(other, at) => {
                 ledger.revise(terms(other.clone()), *at);
                 0

@@ -147,8 +147,9 @@ impl Archive<'_> {
         let Some(time) = payment.decision.time else { return Ok(None) };
         let candidates = payment.decision.candidates.iter();
         let assigned = candidates.filter(|one| one.rule == Rule::Reassigned).map(|one| one.object.as_str());
-        let named = payment::external_customers(&payment.facts).into_iter();
-        let names: BTreeSet<&str> = assigned.chain(named).chain(payment::customer(&payment.facts)).collect();
+        let of_merchant = payment::external_customers(&payment.facts).into_iter();
+        let names: BTreeSet<&str> =
+            assigned.chain(of_merchant).chain(payment::customer(&payment.facts)).collect();
         let mut stated = Facts::default();
         for name in names {
             stated.join(load::assignments(self.rows, name)?);
