@@ -3,9 +3,9 @@
 //! The payments are decided again as a replay decides them, with the given terms in place of all versions of the
 //! program. Nothing is written: the payments are read by queries, a few at a time, which no webhook waits for.
 
-mod compared;
 mod found;
 mod priced;
+mod compared;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
