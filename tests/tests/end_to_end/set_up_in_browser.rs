@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use serde_json::Value;
+use tokio::net::TcpListener;
 use trac_stand_in::{Catalogue, Config, Shop, ShopOrigins, StandIn};
 use trac_tests::{Browser, Server, Setup, say, shop_address};
 
@@ -31,6 +32,23 @@ impl Person {
     }
 }
 
+/// Serves Stripe, and the pages of a merchant who has pasted the line that the set-up shows.
+fn serve_shop(
+    server: &Server,
+    (stripe_socket, stripe): (TcpListener, &str),
+    (shop_socket, shop): (TcpListener, &str),
+) {
+    let account = StandIn::new(Config {
+        origin: stripe.to_owned(),
+        after_payment: Some(format!("{shop}/thanks.html")),
+        catalogue: Catalogue::tea_shop(),
+        webhook: None,
+    });
+    tokio::spawn(account.serve(stripe_socket));
+    let pages = Shop::new(&ShopOrigins { tracker: server.origin(), stripe: stripe.to_owned() }).router();
+    tokio::spawn(async move { axum::serve(shop_socket, pages).await });
+}
+
 #[tokio::test]
 async fn a_merchant_sets_everything_up_without_documentation() {
     let Some(browser) = Browser::open().await else { return };
@@ -43,17 +61,7 @@ async fn a_merchant_sets_everything_up_without_documentation() {
         say("skipped: no script, run cargo xtask build-script");
         return;
     }
-    let account = StandIn::new(Config {
-        origin: stripe.clone(),
-        after_payment: Some(format!("{shop}/thanks.html")),
-        catalogue: Catalogue::tea_shop(),
-        webhook: None,
-    });
-    tokio::spawn(account.serve(stripe_socket));
-    // The merchant has pasted the line that the set-up shows into the pages of the shop.
-    let pages = Shop::new(&ShopOrigins { tracker: server.origin(), stripe: stripe.clone() }).router();
-    tokio::spawn(async move { axum::serve(shop_socket, pages).await });
-
+    serve_shop(&server, (stripe_socket, &stripe), (shop_socket, &shop));
     let merchant = server.merchant("Kettle & Leaf");
     let link = merchant.workspace.pointer("/dashboard_url").and_then(Value::as_str).unwrap_or_default();
     let begun = Instant::now();

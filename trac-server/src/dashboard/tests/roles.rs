@@ -26,8 +26,10 @@ const FIELDS: [(&str, &str); 7] = [
 ];
 
 /// The roles that may do an action, by the beginning of its name; the longest beginning counts.
-const MAY: [(&str, &[Role]); 3] = [
+const MAY: [(&str, &[Role]); 5] = [
     ("", &[Role::Owner, Role::Manager]),
+    ("adjust", &[Role::Owner, Role::Manager, Role::Finance]),
+    ("commission-", &[Role::Owner, Role::Manager, Role::Finance]),
     ("key-", &[Role::Owner]),
     ("payout-", &[Role::Owner, Role::Manager, Role::Finance]),
 ];
