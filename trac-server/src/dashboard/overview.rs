@@ -149,12 +149,32 @@ async fn attention(desk: &Desk) -> Result<Vec<Notice>, Failure> {
                 links,
             });
         }
+        notices.extend(silence(desk, text(endpoint, "id")).await?);
     }
     Ok(notices)
 }
 
 /// A day in seconds.
 const DAY: i64 = trac_core::time::DAY_SECS;
+/// After how many days without an event an endpoint that has received some is silent.
+const SILENT_DAYS: i64 = 7;
+
+/// The notice about an endpoint to which Stripe has sent nothing for days.
+async fn silence(desk: &Desk, endpoint: &str) -> Result<Option<Notice>, Failure> {
+    let newest = desk.get(&format!("/events?endpoint_id={}&limit=1", encoded(endpoint))).await?;
+    let Some(last) = list(&newest, "data").first().and_then(|event| moment(event, "created_at")) else {
+        return Ok(None);
+    };
+    let days = desk.trac.clock.now().secs_since(last.0).div_euclid(DAY);
+    let notice = || {
+        let text = desk
+            .say("Stripe has sent nothing for {days} days. In Stripe, look whether the destination is active and its deliveries succeed.")
+            .replace("{days}", &days.to_string());
+        let links = vec![Link::new("Open", &format!("endpoints/{}", encoded(endpoint)))];
+        Notice { tone: Tone::Wait, text, links }
+    };
+    Ok((days >= SILENT_DAYS).then(notice))
+}
 
 /// What is due to all partners, by currency.
 async fn due(desk: &Desk) -> Result<Vec<Figure>, Failure> {

@@ -156,3 +156,25 @@ async fn monospace_inputs_show_underscores() {
     let page = form(&app, "/dashboard/enter", "token=used", &[]).await;
     assert!(page.body.as_str().unwrap().contains("<code>trac login-link</code> prints another"));
 }
+
+#[tokio::test]
+async fn the_overview_says_that_an_endpoint_is_silent() {
+    let app = App::new();
+    let shop = Shop::open(&app, json!({})).await;
+    let overview = async || {
+        let cookie = log_in(&app, &shop.merchant.key).await;
+        let page = app.visit("/dashboard", &[("cookie", &cookie)]).await;
+        page.body.as_str().unwrap().to_owned()
+    };
+    app.trac.clock.advance(30 * DAY);
+    assert!(
+        !overview().await.contains("Stripe has sent nothing"),
+        "nothing was sent yet: that is for the set-up"
+    );
+    shop.deliver_object("checkout.session.completed", 30 * DAY, shop.session(json!({}))).await;
+    app.trac.clock.advance(7 * DAY - 60);
+    assert!(!overview().await.contains("Stripe has sent nothing"));
+    app.trac.clock.advance(60);
+    let page = overview().await;
+    assert!(page.contains("Stripe has sent nothing for 7 days."), "{page}");
+}
