@@ -120,7 +120,7 @@ pub struct Options {
     /// Without one, mails are written to the log.
     #[arg(long, env = "TRAC_SMTP_URL", value_name = "URL", hide_env_values = true)]
     pub smtp_url: Option<Hidden>,
-    /// The sender of mails, as in `trac <trac@shop.example.com>` [default: trac@ and the host of the public URL].
+    /// The sender of mails, as in `trac <trac@shop.example.com>` [default: trac at the host of the public URL].
     #[arg(long, env = "TRAC_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<String>,
     /// The provider of OpenID Connect by which people may sign in, as in `https://accounts.google.com`. At the provider,
