@@ -5,6 +5,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::attribution::Assigned;
 use super::book::Book;
@@ -38,34 +39,33 @@ fn of_sale<'a>(book: &Book<'a>, sale: &Sale<'a>) -> Option<Assigned<'a>> {
     applies.then_some(Assigned { customer, assignment })
 }
 
-/// Every ID of the sale's customer, `cus_…` and the merchant's own: those that the sale names, and those that
-/// other payments or metadata tie to its customer and subscription, at any time.
+/// Every ID of the sale's customer, `cus_…` and the merchant's own: those that the sale and its subscription name, and
+/// those that other payments or metadata tie to them, directly or by further IDs, at any time.
 fn names<'b>(book: &'b Book<'_>, sale: &'b Sale<'_>) -> BTreeSet<&'b str> {
     let (timeline, holders) = (&book.timeline, &book.world.holders);
-    let subscription = sale.subscription.as_deref();
-    let of_subscription = subscription.and_then(|id| timeline.subscriptions.get(id));
-    let mut customers: BTreeSet<&str> = sale.customer.as_deref().into_iter().collect();
-    let mut own: BTreeSet<&str> = sale.external_customers.iter().map(String::as_str).collect();
-    if let Some(line) = of_subscription {
-        own.extend(line.named.keys().map(String::as_str));
-        if customers.is_empty() {
-            customers.extend(line.stripe_customers.iter().map(String::as_str));
+    let mut names: BTreeSet<&str> = sale.customer.as_deref().into_iter().collect();
+    names.extend(sale.external_customers.iter().map(String::as_str));
+    if let Some(subscription) = sale.subscription.as_deref() {
+        if let Some(line) = timeline.subscriptions.get(subscription) {
+            names.extend(line.named.keys().map(String::as_str));
+            names.extend(line.stripe_customers.iter().map(String::as_str));
+        }
+        let known = holders.subscriptions.get(subscription);
+        let references = known.into_iter().flat_map(|known| known.references.iter());
+        names.extend(references.filter_map(|(_, references)| references.customer.as_deref()));
+    }
+    let mut new: Vec<&str> = names.iter().copied().collect();
+    while let Some(name) = new.pop() {
+        let of_customer = timeline.customers.get(name).into_iter().flat_map(|line| line.named.keys());
+        let of_own =
+            timeline.external_customers.get(name).into_iter().flat_map(|line| &line.stripe_customers);
+        let stated = holders.customers.get(name).into_iter().flat_map(|known| known.references.iter());
+        let stated = stated.filter_map(|(_, references)| references.customer.as_deref());
+        for tied in of_customer.map(String::as_str).chain(of_own.map(String::as_str)).chain(stated) {
+            if names.insert(tied) {
+                new.push(tied);
+            }
         }
     }
-    if let Some(known) = subscription.and_then(|id| holders.subscriptions.get(id)) {
-        own.extend(known.references.iter().filter_map(|(_, references)| references.customer.as_deref()));
-    }
-    if customers.is_empty() {
-        // A lead or report names only the merchant's own ID.
-        let lines = own.iter().filter_map(|id| timeline.external_customers.get(*id));
-        customers.extend(lines.flat_map(|line| line.stripe_customers.iter().map(String::as_str)));
-    }
-    for id in &customers {
-        let line = timeline.customers.get(*id);
-        own.extend(line.into_iter().flat_map(|line| line.named.keys().map(String::as_str)));
-        if let Some(known) = holders.customers.get(*id) {
-            own.extend(known.references.iter().filter_map(|(_, references)| references.customer.as_deref()));
-        }
-    }
-    own.into_iter().chain(customers).collect()
+    names
 }

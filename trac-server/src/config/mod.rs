@@ -33,6 +33,8 @@ pub(crate) const CALLS_PER_ADDRESS: u32 = 300;
 const KEEP_FREE_MB: u32 = 256;
 /// How many milliseconds a visitor waits by default until the click is on disk. That usually takes one or two.
 pub(crate) const VISITOR_WAIT_MS: u32 = 450;
+/// With less, clicks would be on disk and their visitors gone without their IDs.
+const VISITOR_WAIT_MIN_MS: u32 = 50;
 /// The default base URL of Stripe's API.
 pub(crate) const STRIPE_API_URL: &str = "https://api.stripe.com";
 
@@ -254,6 +256,11 @@ impl Options {
                           for example from openssl rand -hex 32";
             return Err(ConfigError(detail.to_owned()));
         }
+        let visitor_wait_ms = self.visitor_wait_ms.or(file.visitor_wait_ms).unwrap_or(VISITOR_WAIT_MS);
+        if visitor_wait_ms < VISITOR_WAIT_MIN_MS {
+            let detail = format!("visitor_wait_ms: must be at least {VISITOR_WAIT_MIN_MS}");
+            return Err(ConfigError(detail));
+        }
         let oidc = match (
             self.oidc_issuer.or(file.oidc_issuer),
             self.oidc_client_id.or(file.oidc_client_id),
@@ -283,7 +290,7 @@ impl Options {
                 .or(file.visits_per_address)
                 .unwrap_or(VISITS_PER_ADDRESS),
             calls_per_address: self.calls_per_address.or(file.calls_per_address).unwrap_or(CALLS_PER_ADDRESS),
-            visitor_wait_ms: self.visitor_wait_ms.or(file.visitor_wait_ms).unwrap_or(VISITOR_WAIT_MS),
+            visitor_wait_ms,
             metrics_listen: self.metrics_listen.or(file.metrics_listen),
             connections_per_address: self
                 .connections_per_address

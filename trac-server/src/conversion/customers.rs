@@ -48,7 +48,7 @@ pub(crate) static CUSTOMERS: Resource = Resource {
 };
 
 /// The merchant's latest statement about who earns from a customer's payments; `null` if the rules decide.
-fn reassigned<'a>(all: impl IntoIterator<Item = &'a Assignment>) -> Value {
+pub(crate) fn reassigned<'a>(all: impl IntoIterator<Item = &'a Assignment>) -> Value {
     let Some(latest) = all.into_iter().max() else { return Value::Null };
     let (program_id, partner_id) = match &latest.to {
         Assignee::Usual => return Value::Null,

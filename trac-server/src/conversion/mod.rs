@@ -11,7 +11,7 @@ use axum::routing::get;
 
 pub(crate) use attributions::ATTRIBUTIONS;
 pub(crate) use conversions::{CONVERSIONS, conversion_id, find_conversion};
-pub(crate) use customers::CUSTOMERS;
+pub(crate) use customers::{CUSTOMERS, reassigned};
 pub(crate) use leads::LEADS;
 
 use crate::api::list::{list_of, one_of};

@@ -20,7 +20,7 @@ use crate::access::Merchant;
 use crate::api::activity::Change;
 use crate::api::fields::{Fields, moment, text};
 use crate::click::CLICKS;
-use crate::conversion::CUSTOMERS;
+use crate::conversion::{CUSTOMERS, reassigned};
 use crate::id::random_bits;
 use crate::problem::Problem;
 use crate::program::{PARTNERS, PROGRAMS};
@@ -28,7 +28,7 @@ use crate::store::apply::Writing;
 use crate::store::click::NewClick;
 use crate::store::load;
 use crate::store::rows::{Rows, args};
-use crate::store::{Priority, recorder};
+use crate::store::{Priority, StoreError, recorder};
 use crate::trac::Trac;
 
 pub(super) fn api_routes() -> Router<Trac> {
@@ -114,23 +114,22 @@ struct Customer {
 }
 
 impl Customer {
-    /// Finds a customer by the ID of lists, or by Stripe's.
+    /// Finds a customer by the ID of lists, or by any of Stripe's.
     fn find(rows: Rows<'_>, trac: &Trac, id: &str) -> Result<Self, Problem> {
-        let sql = "SELECT id FROM customer WHERE workspace_id = ?1 AND mode = ?2 AND stripe_customer_id = ?3 \
-                   ORDER BY id LIMIT 1";
         let shown = match CUSTOMERS.one(rows, trac, id)? {
             Some(shown) => shown,
-            None => match rows.one(sql, args![id], |row| row.get::<String>(0))? {
+            None => match listed_as(rows, id)? {
                 Some(own) => CUSTOMERS.find(rows, trac, &own)?,
                 None => return Err(CUSTOMERS.missing(rows, trac, id)),
             },
         };
         let ids = ["id", "stripe_customer_id"].map(|name| shown.get(name).and_then(Value::as_str));
-        let mut stated = BTreeSet::new();
-        for id in ids.into_iter().flatten() {
-            stated.extend(load::assignments(rows, id)?.assignments.into_values().flatten());
-        }
         let id = ids.into_iter().flatten().next().unwrap_or(id).to_owned();
+        // What was stated about any ID of the customer: they may have been tied to each other later.
+        let named = ids.into_iter().flatten().map(|id| (id.to_owned(), BTreeSet::new())).collect();
+        let around = load::neighbourhood(rows, &Facts { assignments: named, ..Facts::default() })?;
+        let stated = around.world.holders.assignments.into_values().flatten().collect();
+        let shown = showing(shown, &stated);
         Ok(Self { id, shown, stated })
     }
 
@@ -213,16 +212,44 @@ impl Customer {
         }
         // After every earlier statement, so that it is the latest.
         let at = self.stated.last().map_or(now, |latest| now.max(latest.at.plus_secs(1)));
-        let stated = BTreeSet::from([Assignment { at, from, to }]);
+        let assignment = Assignment { at, from, to };
+        let mut all = self.stated.clone();
+        all.insert(assignment.clone());
+        let stated = BTreeSet::from([assignment]);
         let news = Facts { assignments: [(self.id.clone(), stated)].into(), ..Facts::default() };
         let writing = Writing { rows, ids: &trac.ids, now, event_id: None };
         Considered::of(&writing, Topic::Holder, news)?.write(&writing)?;
-        let after = CUSTOMERS.find(rows, trac, &self.id)?;
+        let after = showing(CUSTOMERS.find(rows, trac, &self.id)?, &all);
         let (kind, id, verb) = (CUSTOMERS.name, self.id.as_str(), "reassigned");
         let change = Change { kind, id, verb, before: Some(&self.shown), after: Some(&after) };
         caller.record(rows, trac, &change)?;
         Ok(after)
     }
+}
+
+/// A customer with the latest of these statements.
+fn showing(mut customer: Value, stated: &BTreeSet<Assignment>) -> Value {
+    if let Some(shown) = customer.as_object_mut() {
+        shown.insert("reassigned".to_owned(), reassigned(stated));
+    }
+    customer
+}
+
+/// The ID under which lists show the customer of one of Stripe's IDs.
+fn listed_as(rows: Rows<'_>, stripe_id: &str) -> Result<Option<String>, StoreError> {
+    for sql in [
+        "SELECT id FROM customer WHERE workspace_id = ?1 AND mode = ?2 AND stripe_customer_id = ?3 ORDER BY id LIMIT 1",
+        "SELECT customer_external_id FROM external_customer WHERE workspace_id = ?1 AND mode = ?2 AND named_by = ?3 \
+         ORDER BY customer_external_id LIMIT 1",
+        "SELECT e.customer_external_id FROM payment AS p JOIN external_customer AS e ON e.workspace_id = p.workspace_id \
+         AND e.mode = p.mode AND e.named_by = p.id WHERE p.workspace_id = ?1 AND p.mode = ?2 AND p.customer_id = ?3 \
+         ORDER BY e.customer_external_id LIMIT 1",
+    ] {
+        if let Some(id) = rows.one(sql, args![stripe_id], |row| row.get::<String>(0))? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 /// The program, if the partner is enrolled in it.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use crate::mail::{Due, Outcome, due};
 use crate::people::write_letter;
 use crate::store::{Priority, StoreError};
@@ -12,6 +14,8 @@ use crate::trac::carrier::Letter;
 const PAUSE: Duration = Duration::from_secs(2);
 /// How many mails are looked up at once.
 const MOST: i64 = 50;
+/// How many mails are sent at the same time: a slow mail server must not hold up all others.
+const AT_ONCE: usize = 8;
 
 /// Sends mails until the task is aborted.
 pub async fn run(trac: Trac) {
@@ -33,24 +37,36 @@ pub async fn run(trac: Trac) {
 /// [`StoreError`] if the store cannot be read or written.
 pub(crate) async fn round(trac: &Trac) -> Result<usize, StoreError> {
     let now = trac.clock.now();
-    let mut begun = 0_usize;
-    for mail in trac.store.read(move |tx| due(tx, now, MOST)).await? {
-        let Some(letter) = begin(trac, mail.clone()).await? else { continue };
-        begun = begun.saturating_add(1);
-        let outcome = match letter {
-            Err(outcome) => outcome,
-            Ok(letter) => match trac.carrier.carry(&letter).await {
-                Ok(true) => Outcome::Sent(letter),
-                Ok(false) => Outcome::Logged(letter),
-                Err(error) => {
-                    tracing::warn!(id = mail.id, error, "a mail could not be sent");
-                    Outcome::Failed(error)
-                }
-            },
-        };
-        record(trac, mail, outcome).await?;
+    let mut waiting = trac.store.read(move |tx| due(tx, now, MOST)).await?.into_iter();
+    let (mut under_way, mut begun) = (JoinSet::new(), 0_usize);
+    loop {
+        while under_way.len() < AT_ONCE {
+            let Some(mail) = waiting.next() else { break };
+            let trac = trac.clone();
+            under_way.spawn(async move { send(&trac, mail).await });
+        }
+        let Some(done) = under_way.join_next().await else { return Ok(begun) };
+        let done = done.unwrap_or_else(|error| Err(StoreError::internal(error.to_string())));
+        begun = begun.saturating_add(usize::from(done?));
     }
-    Ok(begun)
+}
+
+/// Sends one mail; `false` if another server does.
+async fn send(trac: &Trac, mail: Due) -> Result<bool, StoreError> {
+    let Some(letter) = begin(trac, mail.clone()).await? else { return Ok(false) };
+    let outcome = match letter {
+        Err(outcome) => outcome,
+        Ok(letter) => match trac.carrier.carry(&letter).await {
+            Ok(true) => Outcome::Sent(letter),
+            Ok(false) => Outcome::Logged(letter),
+            Err(error) => {
+                tracing::warn!(id = mail.id, error, "a mail could not be sent");
+                Outcome::Failed(error)
+            }
+        },
+    };
+    record(trac, mail, outcome).await?;
+    Ok(true)
 }
 
 /// Begins to send a mail: `None` if another server did, else its text, or what became of it without one.

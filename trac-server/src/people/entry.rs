@@ -194,12 +194,20 @@ pub(super) async fn with_code(
     let (of, id, now) = (trac.clone(), person.id.clone(), trac.clock.now());
     let accepted = trac.store.write_in(&scope, Priority::Api, move |rows| {
         let tx = rows.everywhere();
-        let with = if second_factor::accept_code(tx, &of.store.vault(), &id, &code, now)? {
-            "password and code"
+        let is_recovery = if second_factor::accept_code(tx, &of.store.vault(), &id, &code, now)? {
+            false
         } else if second_factor::accept_recovery_code(tx, &id, &code, now)? {
-            "password and recovery code"
+            true
         } else {
             return Ok(Err(Step::Wrong));
+        };
+        let with = match (origin, is_recovery) {
+            (Origin::SingleSignOn, false) => "single sign-on and code",
+            (Origin::SingleSignOn, true) => "single sign-on and recovery code",
+            (Origin::Mail, false) => "mailed link and code",
+            (Origin::Mail, true) => "mailed link and recovery code",
+            (_, false) => "password and code",
+            (_, true) => "password and recovery code",
         };
         // Two requests may send it at once: one of them deletes it.
         let deleted = tx.write("DELETE FROM dashboard_token WHERE hash = ?1", args![key_hash(&token)])?;

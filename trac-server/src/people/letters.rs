@@ -55,9 +55,9 @@ fn invitation(rows: Rows<'_>, trac: &Trac, due: &Due) -> Result<Option<Letter>, 
     let who = language
         .say("{person} invites you to {workspace} as {role}. This link works once, within seven days:");
     let who = who
-        .replace("{person}", &open.invited_by)
+        .replace("{role}", open.role.as_str())
         .replace("{workspace}", &open.workspace)
-        .replace("{role}", open.role.as_str());
+        .replace("{person}", &open.invited_by);
     let lines = [who, link, language.say("If you do not know who this is, ignore this mail.").to_owned()];
     let subject = language.say("An invitation to {workspace}").replace("{workspace}", &open.workspace);
     Ok(Some(Letter { to: due.to.clone(), subject, text: paragraphs(&lines), secret: token }))

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use lettre::message::{Mailbox, header};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use tokio::time::timeout;
 
 /// How long one mail may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest error that is stored, in characters.
 const ERROR_MAX: usize = 300;
+/// How many characters of a secret in a row make a text secret.
+const QUOTED_MIN: usize = 8;
 
 /// Sends mails to an SMTP server, or writes them to the log if none is configured. Clones share the connections.
 #[derive(Clone)]
@@ -38,6 +41,18 @@ impl Letter {
     /// The text that may be stored.
     pub(crate) fn shown(&self) -> String {
         if self.secret.is_empty() { self.text.clone() } else { self.text.replace(&self.secret, "…") }
+    }
+
+    /// An error of a mail server, cut to a length that is stored. Some servers quote the text of a mail that they refuse:
+    /// an error that contains a part of the secret, in whatever encoding, is replaced.
+    fn without_secret(&self, error: &str, otherwise: &str) -> String {
+        let secret: Vec<char> = self.secret.chars().collect();
+        let plain: String = error.chars().filter(char::is_ascii_alphanumeric).collect();
+        let quotes = |part: &[char]| plain.contains(&part.iter().collect::<String>());
+        if secret.windows(QUOTED_MIN).any(quotes) {
+            return otherwise.to_owned();
+        }
+        error.chars().take(ERROR_MAX).collect()
     }
 }
 
@@ -88,12 +103,19 @@ impl Carrier {
         let message = Message::builder()
             .from(Mailbox::clone(&self.from))
             .to(Mailbox::new(None, to))
+            .message_id(None)
             .subject(&letter.subject)
             .header(header::ContentType::TEXT_PLAIN)
             .body(letter.text.clone())
             .map_err(|error| error.to_string())?;
-        let sent = transport.send(message).await;
-        sent.map(|_| true).map_err(|error| error.to_string().chars().take(ERROR_MAX).collect())
+        match timeout(TIMEOUT, transport.send(message)).await {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(error)) => {
+                let code = error.status().map(|code| format!("the mail server answered {code}"));
+                Err(letter.without_secret(&error.to_string(), &code.unwrap_or_default()))
+            }
+            Err(_) => Err(format!("the mail server did not answer within {} seconds", TIMEOUT.as_secs())),
+        }
     }
 }
 
@@ -136,6 +158,26 @@ impl fmt::Debug for Carrier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_that_quotes_the_link_is_not_stored() {
+        let letter = Letter {
+            to: "ada@example.com".to_owned(),
+            subject: "Sign in".to_owned(),
+            text: "https://track.example.com/dashboard/enter?token=0123456789abcdef0123".to_owned(),
+            secret: "0123456789abcdef0123".to_owned(),
+        };
+        let shown = |error: &str| letter.without_secret(error, "refused with 554");
+        assert_eq!(shown("550 no such user"), "550 no such user");
+        assert_eq!(shown(&"x".repeat(1_000)).len(), ERROR_MAX);
+        for quoted in [
+            "554 link https://x/enter?token=0123456789abcdef0123 is listed",
+            "554 token=3D0123456=\r\n789abcdef0123",
+            "554 …6789abcdef…",
+        ] {
+            assert_eq!(shown(quoted), "refused with 554", "{quoted}");
+        }
+    }
 
     #[test]
     fn unusable_addresses_are_explained_without_their_passwords() {

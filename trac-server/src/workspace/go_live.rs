@@ -17,6 +17,7 @@ use trac_core::time::Timestamp;
 use super::must_be_known;
 use crate::access::{Actor, ActorKind, Merchant};
 use crate::api::activity::{Change, record};
+use crate::api::fields::Fields;
 use crate::api::parameters::Parameters;
 use crate::click::LINKS;
 use crate::id::{Ids, Kind};
@@ -61,8 +62,10 @@ async fn execute(
     State(trac): State<Trac>,
     caller: Merchant,
     parameters: Parameters,
+    fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     parameters.finish()?;
+    fields.finish()?;
     must_reach_live(&caller)?;
     Ok(Json(copy(&trac, caller.scope.workspace_id(), false, caller.actor).await?))
 }

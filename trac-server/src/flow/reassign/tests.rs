@@ -273,3 +273,40 @@ async fn a_story_tells_who_decided() {
     );
     assert!(story.text("/remedy").contains("DELETE /customers/{id}/reassign"), "{}", story.body);
 }
+
+#[tokio::test]
+async fn a_decision_covers_the_ids_that_are_tied_to_the_customer_later() {
+    let app = App::new();
+    let case = Case::open(&app, json!({})).await;
+    let own = json!({ "tracClickId": case.shop.click, "tracCustomerExternalId": "user_1" });
+    case.pay("cs_1", 0, json!({})).await;
+    let past = "2026-11-01T00:00:00Z";
+    assert_eq!(case.reassign("cus_1", json!({ "partner_id": null, "from": past })).await.status, 200);
+    // The customer signs up, and buys again as another customer of Stripe's.
+    assert_eq!(case.pay("cs_2", 1, json!({ "metadata": own })).await, "skipped reassigned");
+    assert_eq!(
+        case.pay("cs_3", 2, json!({ "metadata": own, "customer": "cus_2" })).await,
+        "skipped reassigned"
+    );
+    assert_eq!(case.left().await, [0, 0]);
+    let merchant = &case.shop.merchant;
+    let undone = merchant.delete("/customers/user_1/reassign").await;
+    assert_eq!((undone.status.as_u16(), &undone.body["reassigned"]), (200, &Value::Null), "{}", undone.body);
+    assert_eq!(case.left().await, [6_000, 0]);
+    assert_eq!(merchant.get("/activity?action=customer.reassigned").await.number("/meta/total"), 2);
+    // Each of the customer's IDs names the customer.
+    for (id, to, want) in [
+        ("cus_1", json!(case.paula), [0, 6_000]),
+        ("cus_2", Value::Null, [0, 0]),
+        ("user_1", json!(case.paula), [0, 6_000]),
+    ] {
+        let answer = case.reassign(id, json!({ "partner_id": to, "from": past })).await;
+        assert_eq!(
+            (answer.text("/id"), &answer.body["reassigned"]["partner_id"]),
+            ("user_1".into(), &to),
+            "{id}"
+        );
+        assert_eq!(case.left().await, want, "{id}");
+    }
+    case.is_sound().await;
+}
