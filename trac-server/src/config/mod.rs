@@ -237,6 +237,36 @@ impl std::fmt::Debug for Hidden {
 #[error("{0}")]
 pub struct ConfigError(String);
 
+/// How long a visitor waits, in milliseconds.
+fn visitor_wait(given: Option<u32>) -> Result<u32, ConfigError> {
+    let wait_ms = given.unwrap_or(VISITOR_WAIT_MS);
+    if wait_ms < VISITOR_WAIT_MIN_MS {
+        return Err(ConfigError(format!("visitor_wait_ms: must be at least {VISITOR_WAIT_MIN_MS}")));
+    }
+    Ok(wait_ms)
+}
+
+/// The provider of OpenID Connect, if all that it needs is given.
+fn oidc(
+    issuer: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<Hidden>,
+    name: Option<String>,
+) -> Result<Option<Oidc>, ConfigError> {
+    match (issuer, client_id, client_secret) {
+        (None, None, None) => Ok(None),
+        (Some(issuer), Some(client_id), Some(client_secret)) => {
+            let name = name.unwrap_or_else(|| "single sign-on".to_owned());
+            Ok(Some(Oidc { issuer, client_id, client_secret, name }))
+        }
+        _ => {
+            let detail =
+                "oidc_issuer, oidc_client_id and oidc_client_secret belong together: set all of them";
+            Err(ConfigError(detail.to_owned()))
+        }
+    }
+}
+
 impl Options {
     /// Fills missing options from the file, then from the defaults.
     ///
@@ -256,27 +286,12 @@ impl Options {
                           for example from openssl rand -hex 32";
             return Err(ConfigError(detail.to_owned()));
         }
-        let visitor_wait_ms = self.visitor_wait_ms.or(file.visitor_wait_ms).unwrap_or(VISITOR_WAIT_MS);
-        if visitor_wait_ms < VISITOR_WAIT_MIN_MS {
-            let detail = format!("visitor_wait_ms: must be at least {VISITOR_WAIT_MIN_MS}");
-            return Err(ConfigError(detail));
-        }
-        let oidc = match (
+        let oidc = oidc(
             self.oidc_issuer.or(file.oidc_issuer),
             self.oidc_client_id.or(file.oidc_client_id),
             self.oidc_client_secret.or(file.oidc_client_secret),
-        ) {
-            (None, None, None) => None,
-            (Some(issuer), Some(client_id), Some(client_secret)) => {
-                let name = self.oidc_name.or(file.oidc_name).unwrap_or_else(|| "single sign-on".to_owned());
-                Some(Oidc { issuer, client_id, client_secret, name })
-            }
-            _ => {
-                let detail =
-                    "oidc_issuer, oidc_client_id and oidc_client_secret belong together: set all of them";
-                return Err(ConfigError(detail.to_owned()));
-            }
-        };
+            self.oidc_name.or(file.oidc_name),
+        )?;
         Ok(Config {
             database_url,
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
@@ -290,7 +305,7 @@ impl Options {
                 .or(file.visits_per_address)
                 .unwrap_or(VISITS_PER_ADDRESS),
             calls_per_address: self.calls_per_address.or(file.calls_per_address).unwrap_or(CALLS_PER_ADDRESS),
-            visitor_wait_ms,
+            visitor_wait_ms: visitor_wait(self.visitor_wait_ms.or(file.visitor_wait_ms))?,
             metrics_listen: self.metrics_listen.or(file.metrics_listen),
             connections_per_address: self
                 .connections_per_address

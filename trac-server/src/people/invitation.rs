@@ -184,6 +184,8 @@ pub(super) struct Open {
     pub(super) email: String,
     pub(super) role: Role,
     pub(super) invited_by: String,
+    /// Whether the token is that of the mail, which only a reader of the mails of this address has.
+    pub(super) is_mailed: bool,
 }
 
 /// The columns of an [`Open`], from `invitation AS i` and `workspace AS w`.
@@ -226,7 +228,7 @@ impl Open {
                 "{OPEN} WHERE i.{hash} = ?1 AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > ?2"
             );
             if let Some(open) = tx.one(&sql, args![key_hash(token), now], Self::read)? {
-                return Ok(Some(open));
+                return Ok(Some(Self { is_mailed: hash == "mail_hash", ..open }));
             }
         }
         Ok(None)
@@ -240,6 +242,7 @@ impl Open {
             email: row.get("email")?,
             role: Role::from_word(row.text("role")?).unwrap_or(Role::Viewer),
             invited_by: row.get("invited_by")?,
+            is_mailed: false,
         })
     }
 

@@ -37,6 +37,9 @@ enum Way {
     Confirm,
     /// Sign out: another person is signed in, by this address.
     Other(String),
+    /// Use the link in the mail. Who is not signed in proves by it to be the reader of the address's mails: the inviter
+    /// has the other link, and must neither make an account for somebody else's address nor learn whether there is one.
+    Mail,
 }
 
 #[derive(Template)]
@@ -77,12 +80,13 @@ async fn show(
 /// The invitation of a token, and what is left to do.
 async fn look(trac: &Trac, request: &Parts, token: &str) -> Result<Option<(Open, Way)>, Problem> {
     let session = Session::if_any(trac, &request.headers).await?;
-    let (token, now) = (token.to_owned(), trac.clock.now());
+    let (token, now, sends_mails) = (token.to_owned(), trac.clock.now(), trac.carrier.is_connected());
     let read = trac.store.read(move |tx| {
         let Some(open) = Open::of_token(tx, &token, now)? else { return Ok(None) };
         let way = match session.and_then(|session| session.person) {
             Some(person) if person.email == open.email => Way::Confirm,
             Some(person) => Way::Other(person.email),
+            None if sends_mails && !open.is_mailed => Way::Mail,
             None if Person::of_email(tx, &open.email)?.is_some() => Way::SignIn,
             None => Way::New,
         };
@@ -106,7 +110,7 @@ async fn join(
     let visitor = visitor(&trac, &request, &token);
     let (status, wrong) = match way {
         Way::Confirm => return accept(&trac, &request, visitor, invitation).await,
-        Way::Other(_) => (StatusCode::FORBIDDEN, Wrong::new()),
+        Way::Other(_) | Way::Mail => (StatusCode::FORBIDDEN, Wrong::new()),
         Way::SignIn => (StatusCode::CONFLICT, Wrong::new()),
         Way::New => {
             let mut wrong = Wrong::new();

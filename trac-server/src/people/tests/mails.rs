@@ -164,7 +164,7 @@ async fn a_mailed_link_signs_in_once_within_a_quarter_of_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invitation_is_mailed_and_both_of_its_links_work() {
+async fn an_invitation_is_mailed_and_only_the_mailed_link_makes_an_account() {
     let server = MailServer::start(true).await;
     let app = server.app();
     let merchant = app.merchant().await;
@@ -179,6 +179,14 @@ async fn an_invitation_is_mailed_and_both_of_its_links_work() {
         let page = app.visit(&format!("/dashboard/join?token={token}"), &[]).await;
         assert!(page.status == 200 && html(&page).contains("grace@example.com"), "{}", page.body);
     }
+    // The inviter has the other link.
+    let fields = [("token", shown.as_str()), ("name", "Mallory"), ("password", PASSWORD)];
+    let joined = post_form(&app, "/dashboard/join", &fields, "").await;
+    assert_eq!(joined.status, 403);
+    assert!(
+        html(&joined).contains("A mail with a link was sent") && !html(&joined).contains("name=\"password\"")
+    );
+    assert_eq!(merchant.get("/people").await.number("/meta/total"), 1);
     // Sent again, the mail has a new link.
     let id = merchant.get("/mails").await.text("/data/0/id");
     assert_eq!(merchant.post(&format!("/mails/{id}/resend"), json!({})).await.text("/status"), "queued");
