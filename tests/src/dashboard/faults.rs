@@ -19,7 +19,7 @@ const MOST_SHIFT: f64 = 0.01;
 
 /// What the page in front did since it was opened.
 const SEEN: &str = "({ shift: seen.shift, shifted: seen.shifted, \
-    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth, \
+    wide: document.documentElement.scrollWidth - document.body.offsetWidth, \
     bytes: performance.getEntriesByType('navigation')[0].decodedBodySize, \
     paint: performance.getEntriesByType('paint').map((paint) => paint.startTime)[0] || null })";
 

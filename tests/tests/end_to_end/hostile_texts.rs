@@ -178,7 +178,7 @@ async fn no_text_becomes_code_on_any_page() {
         faults.listen(&browser, &kind).await;
         let page = browser
             .js(&format!(
-                "[{FOREIGN}, document.documentElement.scrollWidth - document.documentElement.clientWidth, \
+                "[{FOREIGN}, document.documentElement.scrollWidth - document.body.offsetWidth, \
             document.querySelector('main h1') !== null]"
             ))
             .await;
