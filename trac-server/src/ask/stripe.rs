@@ -14,6 +14,7 @@ use serde_json::Value;
 use trac_core::program::Mode;
 
 use super::account::Account;
+use crate::http::limited;
 use crate::webhook::stripe_key::StripeKey;
 
 /// The API version of all requests; because it is named, later versions change nothing.
@@ -162,15 +163,9 @@ fn client() -> Result<Client, String> {
 /// Sends the request. Returns the status, the body (`None` if it is too large) and the seconds of
 /// `Retry-After`.
 async fn send(request: RequestBuilder) -> Result<(StatusCode, Option<Vec<u8>>, Option<i64>), reqwest::Error> {
-    let mut response = request.send().await?;
-    let (status, pause, mut body) = (response.status(), retry_after(&response), Vec::new());
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > RESPONSE_MAX {
-            return Ok((status, None, pause));
-        }
-    }
-    Ok((status, Some(body), pause))
+    let response = request.send().await?;
+    let (status, pause) = (response.status(), retry_after(&response));
+    Ok((status, limited::body(response, RESPONSE_MAX).await?, pause))
 }
 
 fn retry_after(response: &reqwest::Response) -> Option<i64> {

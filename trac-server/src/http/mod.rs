@@ -6,5 +6,6 @@ pub(crate) mod hosts;
 pub(crate) mod path;
 pub mod proxy;
 pub(crate) mod request_id;
+pub(crate) mod limited;
 pub mod oidc;
 pub mod listen;

@@ -18,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 use trac_core::time::Timestamp;
 use url::{Host, Url};
 
+use super::limited;
+
 /// The timeouts of a whole request and of its connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -250,14 +252,10 @@ fn form_encoded(text: &str) -> String {
 /// The JSON of a response.
 async fn json(request: RequestBuilder) -> Result<Value, Failure> {
     let unreachable = |error: reqwest::Error| broken(&error.without_url().to_string());
-    let mut response = request.header("accept", "application/json").send().await.map_err(unreachable)?;
-    let (status, mut body) = (response.status(), Vec::new());
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len().saturating_add(chunk.len()) > RESPONSE_MAX {
-            return Err(broken("its response is too large"));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let response = request.header("accept", "application/json").send().await.map_err(unreachable)?;
+    let status = response.status();
+    let body = limited::body(response, RESPONSE_MAX).await.map_err(unreachable)?;
+    let body = body.ok_or_else(|| broken("its response is too large"))?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     if status.is_success() && answer.is_object() {
         return Ok(answer);

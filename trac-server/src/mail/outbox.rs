@@ -1,6 +1,6 @@
 //! The mails that wait to be sent.
 
-use trac_core::time::Timestamp;
+use trac_core::time::{DAY_SECS, Timestamp};
 
 use crate::id::Kind;
 use crate::store::rows::{Row, Rows, args};
@@ -40,7 +40,7 @@ impl MailKind {
     pub(crate) const fn lasts_secs(self) -> i64 {
         match self {
             Self::SignInLink => 15 * 60,
-            Self::Invitation => 7 * 86_400,
+            Self::Invitation => 7 * DAY_SECS,
         }
     }
 }

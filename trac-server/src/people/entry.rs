@@ -11,6 +11,7 @@ use super::second_factor;
 use super::session::{New, Origin};
 use crate::access::{Actor, key_hash};
 use crate::id::random_hex;
+use crate::mail::MailKind;
 use crate::problem::Problem;
 use crate::store::rows::{Rows, args};
 use crate::store::{Everywhere, Priority, Scope, StoreError, mode_of};
@@ -405,7 +406,7 @@ async fn redeem(trac: &Trac, token: String) -> Result<Option<Redeemed>, StoreErr
 /// How long the link of a new workspace is valid.
 pub(crate) const LINK_SECS: i64 = 7 * DAY_SECS;
 /// How long a link is valid that a person asked for by mail.
-pub(super) const MAILED_LINK_SECS: i64 = 15 * 60;
+pub(super) const MAILED_LINK_SECS: i64 = MailKind::SignInLink.lasts_secs();
 
 /// Makes a link for the command line that opens the dashboard once, within `secs` seconds: as this person, or as nobody,
 /// which works while the workspace has no person.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use trac_core::time::{DAY_SECS, Timestamp};
+use trac_core::time::Timestamp;
 
 use super::member::{ROLES, is_member, join};
 use super::person::{change_people, first_scope};
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Trac> {
 }
 
 /// How long an invitation is valid.
-const VALID_SECS: i64 = 7 * DAY_SECS;
+const VALID_SECS: i64 = MailKind::Invitation.lasts_secs();
 
 /// All invitations of a workspace, the same in both modes, without their tokens.
 pub(crate) static INVITATIONS: Resource = Resource {

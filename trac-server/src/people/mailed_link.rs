@@ -69,11 +69,7 @@ async fn ask(
 
 /// Writes the mail, if an account has the address.
 async fn send(trac: &Trac, email: String) -> Result<(), StoreError> {
-    let found = trac.store.read(move |tx| {
-        let Some(person) = Person::of_email(tx, &email)? else { return Ok(None) };
-        Ok(person.home(tx)?.map(|home| (person, home)))
-    });
-    let Some((person, home)) = found.await? else { return Ok(()) };
+    let Some((person, home)) = Person::at_home(trac, email).await? else { return Ok(()) };
     let of = trac.clone();
     let queued = trac.store.write_in(&home, Priority::Api, move |rows| {
         let since = of.clock.now().plus_secs(-MAILED_LINK_SECS);

@@ -39,6 +39,16 @@ impl Person {
         tx.one(&format!("{SELECT} WHERE email = ?1"), args![email], Self::read)
     }
 
+    /// The person with an e-mail address in lower case, and [where](Self::home) a sign-in leads. `None` for an address
+    /// without an account, or a person without a workspace.
+    pub(super) async fn at_home(trac: &Trac, email: String) -> Result<Option<(Self, Scope)>, StoreError> {
+        let found = trac.store.read(move |tx| {
+            let Some(person) = Self::of_email(tx, &email)? else { return Ok(None) };
+            Ok(person.home(tx)?.map(|home| (person, home)))
+        });
+        found.await
+    }
+
     /// The person of an ID.
     pub(super) fn of_id(tx: Everywhere<'_>, id: &str) -> Result<Option<Self>, StoreError> {
         tx.one(&format!("{SELECT} WHERE id = ?1"), args![id], Self::read)

@@ -249,10 +249,14 @@ fn cookie_name(trac: &Trac) -> &'static str {
 
 /// The session's token in the cookies.
 pub(super) fn token(trac: &Trac, headers: &HeaderMap) -> Option<String> {
-    let wanted = cookie_name(trac);
+    cookie_value(headers, cookie_name(trac)).map(ToOwned::to_owned)
+}
+
+/// The value of a cookie, unless it is empty.
+pub(super) fn cookie_value<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(name, value)| (name == wanted && !value.is_empty()).then(|| value.to_owned()))
+    pairs.find_map(|(name, value)| (name == wanted && !value.is_empty()).then_some(value))
 }
 
 /// The `Set-Cookie` value for a token; an empty token removes the cookie.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::entry;
 use super::frame::{bare, message, respond, wait};
 use super::person::Person;
-use super::session::Origin;
+use super::session::{Origin, cookie_value};
 use super::sign_in::{LinkPage, count_attempt};
 use crate::http::oidc::{Failure, Provider, Trip};
 use crate::id::random_hex;
@@ -103,12 +103,7 @@ async fn enter(
         Ok(email) => email,
         Err(failure) => return Ok(failed(headers, &failure)),
     };
-    let wanted = email.clone();
-    let found = trac.store.read(move |tx| {
-        let Some(person) = Person::of_email(tx, &wanted)? else { return Ok(None) };
-        Ok(person.home(tx)?.map(|home| (person, home)))
-    });
-    let Some((person, home)) = found.await? else {
+    let Some((person, home)) = Person::at_home(trac, email).await? else {
         return Ok(message(
             headers,
             StatusCode::FORBIDDEN,
@@ -165,10 +160,7 @@ fn with_cookie(trac: &Trac, mut response: Response, trip: Option<&Trip>) -> Resp
 
 /// The trip that the browser kept.
 fn trip_of(trac: &Trac, headers: &HeaderMap) -> Option<Trip> {
-    let name = cookie_name(trac);
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let value = pairs.find_map(|(found, value)| (found == name).then_some(value))?;
+    let value = cookie_value(headers, &cookie_name(trac))?;
     let mut parts = value.split('.').filter(|part| !part.is_empty()).map(ToOwned::to_owned);
     Some(Trip { state: parts.next()?, nonce: parts.next()?, verifier: parts.next()? })
 }
